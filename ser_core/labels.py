@@ -1,0 +1,30 @@
+"""The emotion inventory: names, their order, and how each one looks everywhere in the program."""
+
+from dataclasses import dataclass
+
+EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
+"""The eight classes, in the order of every probability vector."""
+
+COMMON_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust")
+"""The six classes that all four speech corpora contain."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one emotion is drawn: never by colour alone."""
+
+    colour: str  # CSS hex; the eight stay apart under the common forms of colour blindness
+    symbol: str  # one text character
+    marker: str  # plotly marker name of the same shape
+
+
+LOOKS = {
+    "neutral": Look("#8A8F98", "●", "circle"),
+    "calm": Look("#56B4E9", "○", "circle-open"),
+    "happy": Look("#E6A100", "▲", "triangle-up"),
+    "sad": Look("#0072B2", "▼", "triangle-down"),
+    "angry": Look("#D55E00", "✚", "cross"),
+    "fear": Look("#7B4FB5", "◆", "diamond"),
+    "disgust": Look("#009E73", "■", "square"),
+    "surprise": Look("#CC79A7", "★", "star"),
+}
