@@ -1,0 +1,22 @@
+"""Writes the committed splits from the names of the recordings.
+
+python -m scripts.make_protocols            needs SER_CORPORA; writes assets/protocols/*.csv
+"""
+
+from collections import Counter
+
+from ser_core.corpora import corpora_root, read_corpora
+from ser_core.protocols import PROTOCOLS, read_protocol, write_protocol
+
+
+def main() -> None:
+    utterances = read_corpora(corpora_root()).utterances
+    for name in PROTOCOLS:
+        path = write_protocol(name, utterances)
+        rows = read_protocol(name)
+        column = "part" if "part" in rows[0] else "fold"
+        print(path.name, dict(sorted(Counter(row[column] for row in rows).items())))
+
+
+if __name__ == "__main__":
+    main()
