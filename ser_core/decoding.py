@@ -7,7 +7,6 @@ at any block and hours of compressed sound never become samples.
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 import av
 import numpy as np
@@ -79,7 +78,7 @@ def soundfile_blocks(data: bytes, source: Source) -> Iterator[np.ndarray]:
                 return
             if not len(block):
                 return
-            yield _mono(block.T)
+            yield _mono(block)
 
 
 def _wav_promise(data: bytes) -> float:
@@ -127,14 +126,15 @@ def ffmpeg_blocks(data: bytes, source: Source) -> Iterator[np.ndarray]:
         if not container.streams.audio:
             raise AudioError("This file has no sound track. Choose a recording with sound, or record again.")
         stream = container.streams.audio[0]
+        if stream.codec_context is None:
+            raise AudioError("The sound in this file is coded in an unknown way. Export it again, as WAV or mp3.")
         source.codec = f"{container.format.name.split(',')[0]} {stream.codec_context.name}"
         source.promised_s = source.promised_s or _ffmpeg_promise(container, stream)
-        for frame in chain.from_iterable(_frames(container, stream, source)):
-            samples = _samples(frame)
-            if not source.rate:
-                source.rate, source.channels = frame.sample_rate, len(samples)
+        for frame in _interleaved(_frames(container, stream, source), source):
+            source.rate = source.rate or frame.sample_rate
+            source.channels = source.channels or frame.layout.nb_channels
             if frame.sample_rate == source.rate:
-                yield _mono(samples)
+                yield _mono(frame.to_ndarray().reshape(-1, frame.layout.nb_channels))
             else:
                 source.damaged_packets += 1
 
@@ -149,8 +149,8 @@ def _ffmpeg_promise(container: av.container.InputContainer, stream: av.AudioStre
     return None
 
 
-def _frames(container: av.container.InputContainer, stream: av.AudioStream, source: Source) -> Iterator[list]:
-    """Lists of decoded frames, one list a packet; a packet that cannot be decoded is counted and left out."""
+def _frames(container: av.container.InputContainer, stream: av.AudioStream, source: Source) -> Iterator[av.AudioFrame]:
+    """Decoded frames; a packet that cannot be decoded is counted and left out."""
     packets = container.demux(stream)
     while True:
         try:
@@ -161,29 +161,35 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream, sour
         if packet is None:
             return
         try:
-            yield packet.decode()
+            yield from packet.decode()
         except av.FFmpegError:
             source.damaged_packets += 1
 
 
-def _samples(frame: av.AudioFrame) -> np.ndarray:
-    """Samples of an FFmpeg frame as float32 in [-1, 1], shape = (n_channels, n_samples)."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.integer):
-        return samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
-    return samples.astype(np.float32)
+def _interleaved(frames: Iterator[av.AudioFrame], source: Source) -> Iterator[av.AudioFrame]:
+    """Frames of any sample format as interleaved float32.
+
+    Planar frames must not be read from Python: with eight channels or more PyAV runs past the end of the plane list.
+    """
+    resampler = av.AudioResampler(format="flt")
+    for frame in frames:
+        try:
+            converted = resampler.resample(frame)
+        except (ValueError, av.FFmpegError):  # the format has changed, or makes no sense
+            converted = []
+            resampler = av.AudioResampler(format="flt")
+        usable = [frame for frame in converted if frame.format.name == "flt"]
+        source.damaged_packets += not usable
+        yield from usable
 
 
 def _mono(samples: np.ndarray) -> np.ndarray:
-    """Mean over the channels, shape = (n_channels, n_samples) -> (n_samples,)."""
-    if len(samples) == 1:
-        return np.ascontiguousarray(samples[0])
+    """Mean over the channels, shape = (n_samples, n_channels) -> (n_samples,)."""
+    n_channels = samples.shape[1]
+    if n_channels == 1:
+        return samples[:, 0]
     with np.errstate(invalid="ignore", over="ignore"):  # samples that are no numbers are counted by the caller
-        return np.full(len(samples), 1 / len(samples), np.float32) @ samples
+        return samples @ np.full(n_channels, 1 / n_channels, np.float32)
 
 
 def why_unreadable(data: bytes) -> str:
