@@ -1,0 +1,54 @@
+"""Finds the recordings, prints what is there, and decodes everything once into the cache folder.
+
+python -m scripts.prepare_corpora           needs SER_CORPORA; writes cache/ (or SER_CACHE)
+"""
+
+import sys
+from collections import Counter, defaultdict
+
+from tqdm import tqdm
+
+from ser_core.corpora import CORPORA, CorpusError, Reading, corpora_root, read_corpora
+from ser_core.labels import EMOTIONS
+from ser_core.store import AudioStore, decode_all
+
+
+def print_table(reading: Reading, store: AudioStore) -> None:
+    """Files, speakers, hours and emotions of each corpus."""
+    by_corpus = defaultdict(list)
+    for utterance in reading.utterances:
+        by_corpus[utterance.corpus].append(utterance)
+    print(f"{'corpus':<13}{'files':>7}{'speakers':>10}{'hours':>7}  " + "".join(f"{e:>9}" for e in EMOTIONS))
+    for corpus in (c for c in CORPORA if c in by_corpus):
+        utterances = by_corpus[corpus]
+        hours = sum(store.duration_s(u.id) for u in utterances if u.id in store) / 3600
+        counts = Counter(u.emotion for u in utterances)
+        n_speakers = len({u.speaker for u in utterances})
+        cells = "".join(f"{counts[e]:>9}" for e in EMOTIONS)
+        print(f"{corpus:<13}{len(utterances):>7}{n_speakers:>10}{hours:>7.2f}  {cells}")
+
+
+def main() -> int:
+    try:
+        reading = read_corpora(corpora_root())
+    except CorpusError as error:
+        print(error, file=sys.stderr)
+        return 2
+    failed = {}
+    progress = tqdm(decode_all(reading.utterances), total=len(reading.utterances), unit="file", desc="decode")
+    for utterance, reason in progress:
+        if reason:
+            failed[str(utterance.path.name)] = reason
+    print_table(reading, AudioStore())
+    for title, entries in (("left out", reading.left_out), ("could not be read", failed)):
+        if entries:
+            print(f"\n{title}: {len(entries)}")
+            print("\n".join(f"  {name}: {reason}" for name, reason in entries.items()))
+    if reading.unknown:
+        print(f"\nnames that fit no grammar: {len(reading.unknown)}")
+        print("\n".join(f"  {name}" for name in reading.unknown))
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

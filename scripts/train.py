@@ -1,0 +1,68 @@
+"""Trains a model under a protocol.
+
+python -m scripts.train resonet --protocol speaker-independent --fold 0
+python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from ser_core.models import FAMILIES, build_model
+from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
+from ser_core.store import AudioStore
+from ser_core.training import Clip, TrainConfig, TrainingError, fit
+
+
+def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
+    """The clips of one part that are in the store."""
+    known = {row["utterance"]: row for row in read_protocol(protocol)}
+    missing = sum(i not in store for i in ids)
+    if missing:
+        tqdm.write(f"{missing} of {len(ids)} recordings of this part are not in the cache.")
+    return [Clip(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=FAMILIES)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
+    parser.add_argument("--fold", help="the fold that is tested, so never trained on")
+    parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
+    parser.add_argument("--seed", type=int, default=TrainConfig.seed)
+    parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--run", help="name of the folder under runs/")
+    parser.add_argument("--resume", action="store_true")
+    options = parser.parse_args(arguments)
+    config = replace(TrainConfig(), epochs=options.epochs, seed=options.seed, bf16=not options.float32)
+    name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, f"seed{options.seed}")))
+    try:
+        parts = split(options.protocol, options.fold)
+        store = AudioStore()
+        train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
+        torch.manual_seed(config.seed)
+        model = build_model(options.model).to(options.device)
+        with tqdm(desc=name, unit="step", dynamic_ncols=True) as bar:
+
+            def show(step: int, n_steps: int, loss: float) -> None:
+                bar.total = n_steps
+                bar.update(step - bar.n)
+                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+
+            fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
+    except (ProtocolError, TrainingError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"Interrupted; everything up to the last epoch is in runs/{name}. Go on with --resume.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,168 @@
+"""Augmentation on tensors. Each function applies given parameters; only `Augment` draws them, from its generator."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ser_core.features import frame_mask
+
+
+def change_speed(waveform: Tensor, n_samples: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
+    """Plays each clip `rate` times as fast; pitch and tempo move together, as on a tape.
+
+    Args:
+        waveform: shape = (B, n_samples).
+        n_samples: true lengths, shape = (B,).
+        rate: shape = (B,), 1.0 changes nothing.
+
+    Returns:
+        The new waveform, padded to its longest clip, and the new lengths.
+    """
+    lengths = (n_samples / rate).floor().long().clamp_min(1)
+    position = torch.arange(int(lengths.max()), device=waveform.device)[None, :] * rate[:, None]
+    left = position.long().clamp_max(waveform.shape[1] - 1)
+    right = (left + 1).clamp_max(waveform.shape[1] - 1)
+    fraction = position - left
+    mixed = waveform.gather(1, left) * (1 - fraction) + waveform.gather(1, right) * fraction
+    return mixed * frame_mask(lengths, mixed.shape[1]), lengths
+
+
+def add_noise(waveform: Tensor, n_samples: Tensor, snr_db: Tensor, noise: Tensor) -> Tensor:
+    """Adds noise at a signal-to-noise ratio over the clip, all shapes (B, n_samples) and (B,)."""
+    mask = frame_mask(n_samples, waveform.shape[1])
+    signal_power = (waveform.square() * mask).sum(1) / n_samples
+    noise_power = (noise.square() * mask).sum(1) / n_samples
+    scale = (signal_power / noise_power.clamp_min(1e-12) / 10 ** (snr_db / 10)).sqrt()
+    return waveform + scale[:, None] * noise * mask
+
+
+def coloured_noise(shape: tuple[int, int], exponent: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise whose power falls as frequency ** -exponent (0 white, 1 pink, 2 brown); exponent has shape (B,)."""
+    n_fft = 2 ** math.ceil(math.log2(shape[1]))  # powers of two are quick
+    spectrum = torch.fft.rfft(torch.randn((shape[0], n_fft), generator=generator, device=generator.device))
+    frequency = torch.arange(spectrum.shape[1], device=generator.device).clamp_min(1)
+    return torch.fft.irfft(spectrum * frequency ** (-exponent[:, None] / 2))[:, : shape[1]]
+
+
+def apply_gain(waveform: Tensor, gain_db: Tensor) -> Tensor:
+    """Scales each clip, gain_db has shape (B,)."""
+    return waveform * 10 ** (gain_db[:, None] / 20)
+
+
+def shift_time(waveform: Tensor, n_samples: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """Puts `shift` samples of silence before each clip; nothing is cut. shift has shape (B,), >= 0."""
+    lengths = n_samples + shift
+    position = torch.arange(int(lengths.max()), device=waveform.device)[None, :] - shift[:, None]
+    inside = (position >= 0) & (position < n_samples[:, None])
+    return waveform.gather(1, position.clamp(0, waveform.shape[1] - 1)) * inside, lengths
+
+
+def warp_frequency(features: Tensor, factor: Tensor) -> Tensor:
+    """Stretches the mel axis: vocal tract length perturbation (Jaitly & Hinton 2013) on the mel scale.
+
+    Args:
+        features: shape = (B, C, n_mels, n_frames).
+        factor: shape = (B,); band i is read from band i * factor, 1.0 changes nothing.
+    """
+    n_mels = features.shape[2]
+    position = (torch.arange(n_mels, device=features.device)[None, :] * factor[:, None]).clamp_max(n_mels - 1)
+    left = position.long()
+    right = (left + 1).clamp_max(n_mels - 1)
+    fraction = (position - left)[:, None, :, None]
+
+    def take(index: Tensor) -> Tensor:
+        return features.gather(2, index[:, None, :, None].expand_as(features))
+
+    return take(left) * (1 - fraction) + take(right) * fraction
+
+
+def tilt_spectrum(features: Tensor, tilt: Tensor) -> Tensor:
+    """Adds a straight line over the mel axis from -tilt to +tilt: another microphone or room. tilt has shape (B,)."""
+    line = torch.linspace(-1, 1, features.shape[2], device=features.device)
+    added = tilt[:, None, None, None] * line[None, None, :, None]
+    return torch.cat([features[:, :1] + added, features[:, 1:]], dim=1)
+
+
+def mask_spectrum(features: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
+    """Sets a stripe to zero, the clip's mean (SpecAugment, Park et al. 2019).
+
+    Args:
+        features: shape = (B, C, n_mels, n_frames).
+        start, width: shape = (B,), in bands (dim=2) or frames (dim=3).
+    """
+    axis = torch.arange(features.shape[dim], device=features.device)[None, :]
+    hit = (axis >= start[:, None]) & (axis < (start + width)[:, None])
+    shape = (len(features), 1, -1, 1) if dim == 2 else (len(features), 1, 1, -1)
+    return features.masked_fill(hit.view(shape), 0.0)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How strongly each training batch is changed; ranges are drawn uniformly, `chance` per clip."""
+
+    speed: float = 0.15  # rate in [1 / (1 + speed), 1 + speed]
+    gain_db: float = 12.0
+    noise_chance: float = 0.25
+    min_snr_db: float = 10.0
+    max_snr_db: float = 35.0
+    shift_s: float = 0.2
+    warp: float = 0.1
+    tilt: float = 0.3  # in units of the normalised features
+    n_masks: int = 2
+    max_mask_mels: int = 8
+    max_mask_share: float = 0.1  # of the clip's frames
+
+
+class Augment:
+    """Draws the parameters of a batch from one generator and applies them: same generator state, same result."""
+
+    def __init__(self, config: AugmentConfig, sample_rate: int, generator: torch.Generator):
+        self.config, self.sample_rate, self.generator = config, sample_rate, generator
+
+    def _uniform(self, n: int, low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(n, generator=self.generator, device=self.generator.device)
+
+    def waveform(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
+        """Speed, time shift, noise, gain. Shapes as in change_speed."""
+        c, n = self.config, len(waveform)
+        limit = torch.tensor(1 + c.speed).log().item()
+        waveform, n_samples = change_speed(waveform, n_samples, self._uniform(n, -limit, limit).exp())
+        shift = self._uniform(n, 0, c.shift_s * self.sample_rate).long()
+        waveform, n_samples = shift_time(waveform, n_samples, shift)
+        (noisy,) = torch.nonzero(self._uniform(n, 0, 1) < c.noise_chance, as_tuple=True)
+        if len(noisy):
+            snr_db = self._uniform(len(noisy), c.min_snr_db, c.max_snr_db)
+            exponent = self._uniform(len(noisy), 0, 2)
+            noise = coloured_noise((len(noisy), waveform.shape[1]), exponent, self.generator)
+            waveform[noisy] = add_noise(waveform[noisy], n_samples[noisy], snr_db, noise)
+        return apply_gain(waveform, self._uniform(n, -c.gain_db, c.gain_db)), n_samples
+
+    def features(self, features: Tensor, n_frames: Tensor) -> Tensor:
+        """Frequency warp, tilt, stripes. shape = (B, C, n_mels, n_frames) in and out."""
+        c, n = self.config, len(features)
+        features = warp_frequency(features, self._uniform(n, 1 - c.warp, 1 + c.warp))
+        features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt))
+        for _ in range(c.n_masks):
+            width = self._uniform(n, 0, c.max_mask_mels + 1).long()
+            start = (self._uniform(n, 0, 1) * (features.shape[2] - width)).long()
+            features = mask_spectrum(features, start, width, dim=2)
+            width = (self._uniform(n, 0, c.max_mask_share) * n_frames).long()
+            start = (self._uniform(n, 0, 1) * (n_frames - width)).long()
+            features = mask_spectrum(features, start, width, dim=3)
+        return features * frame_mask(n_frames, features.shape[3])[:, None, None, :]
+
+
+def mix_up(features: Tensor, targets: Tensor, order: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
+    """Mixes each clip with another one of the batch (mixup, Zhang et al. 2018).
+
+    Args:
+        features: shape = (B, C, n_mels, n_frames).
+        targets: class probabilities, shape = (B, n_classes).
+        order: the partner of each clip, shape = (B,).
+        share: weight of the clip itself, shape = (B,).
+    """
+    own = share[:, None, None, None]
+    mixed = own * features + (1 - own) * features[order]
+    return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[order]

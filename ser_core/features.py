@@ -1,0 +1,112 @@
+"""From waveform to spectrogram: the only place that knows n_fft or hop_length."""
+
+from dataclasses import dataclass
+
+import librosa
+import torch
+from scipy.signal import savgol_coeffs
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+DELTA_WIDTH = 9  # frames, librosa's default
+
+
+@dataclass(frozen=True)
+class FrontendConfig:
+    """How a waveform becomes a log-mel spectrogram. Lengths in samples, frequencies in Hz."""
+
+    sample_rate: int = 16_000
+    n_fft: int = 512
+    win_length: int = 512
+    hop_length: int = 256
+    n_mels: int = 64
+    fmin: float = 0.0
+    fmax: float = 8000.0
+    top_db: float = 80.0  # nothing is quieter than the clip's loudest cell minus this
+    deltas: int = 0  # 0, 1 or 2 delta channels after the log-mel one
+    normalise: bool = True  # zero mean and unit variance over the clip: no answer depends on the recording level
+
+
+class LogMel(nn.Module):
+    """Log-mel spectrogram in dB, equal to librosa's `power_to_db(melspectrogram(y, pad_mode="constant"))`."""
+
+    def __init__(self, config: FrontendConfig):
+        super().__init__()
+        self.config = config
+        mel = librosa.filters.mel(
+            sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax
+        )
+        # Derived from the config, so not part of a checkpoint.
+        self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
+        self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
+        for order in range(1, config.deltas + 1):
+            kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
+            self.register_buffer(f"delta{order}", torch.from_numpy(kernel).float().view(1, 1, -1), persistent=False)
+
+    def n_frames(self, n_samples: Tensor) -> Tensor:
+        """Frames of clips with these many samples, shape = (B,)."""
+        return 1 + n_samples // self.config.hop_length
+
+    def decibels(self, waveform: Tensor) -> Tensor:
+        """Log-mel spectrogram in dB.
+
+        Args:
+            waveform: shape = (B, n_samples), zero behind the end of shorter clips.
+
+        Returns:
+            shape = (B, n_mels, n_frames); the floor is top_db under each clip's maximum.
+        """
+        c = self.config
+        window = self.window.float()
+        spectrum = torch.stft(
+            waveform.float(), c.n_fft, c.hop_length, c.win_length, window, True, "constant", return_complex=True
+        )
+        power = self.mel.float() @ (spectrum.real.square() + spectrum.imag.square())
+        level_db = 10 * torch.log10(power.clamp_min(1e-10))
+        return torch.maximum(level_db, level_db.amax(dim=(1, 2), keepdim=True) - c.top_db)
+
+    def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """Features of a padded batch.
+
+        Args:
+            waveform: shape = (B, n_samples), in [-1, 1].
+            n_samples: true length of each clip, shape = (B,); None when none is padded.
+
+        Returns:
+            shape = (B, 1 + deltas, n_mels, n_frames); zero behind the end of shorter clips.
+        """
+        if n_samples is None:
+            n_samples = waveform.new_full((len(waveform),), waveform.shape[1], dtype=torch.long)
+        n_frames = self.n_frames(n_samples)
+        level_db = self.decibels(waveform)
+        channels = [level_db] + [self._delta(level_db, n_frames, order + 1) for order in range(self.config.deltas)]
+        features = torch.stack(channels, dim=1)
+        mask = frame_mask(n_frames, features.shape[-1])[:, None, None, :]
+        if self.config.normalise:
+            features = _standardise(features, mask)
+        return features * mask
+
+    def _delta(self, level_db: Tensor, n_frames: Tensor, order: int) -> Tensor:
+        """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as librosa's."""
+        half = DELTA_WIDTH // 2
+        batch, n_mels, width = level_db.shape
+        time = torch.arange(width, device=level_db.device).expand(batch, width)
+        last = n_frames[:, None] - 1
+        held = level_db.gather(2, time.minimum(last)[:, None].expand(-1, n_mels, -1))  # no padding inside a window
+        rows = F.pad(held.reshape(-1, 1, width), (half, half), mode="replicate")
+        slope = F.conv1d(rows, getattr(self, f"delta{order}").to(rows)).view(batch, n_mels, width)
+        inner = time.maximum(torch.full_like(last, half).minimum(last // 2)).minimum((last - half).maximum(last // 2))
+        return slope.gather(2, inner[:, None].expand(-1, n_mels, -1))
+
+
+def frame_mask(n_frames: Tensor, width: int) -> Tensor:
+    """True where a frame belongs to the clip, shape = (B, width)."""
+    return torch.arange(width, device=n_frames.device)[None, :] < n_frames[:, None]
+
+
+def _standardise(features: Tensor, mask: Tensor) -> Tensor:
+    """Zero mean, unit variance over each clip and channel, shape = (B, C, n_mels, n_frames)."""
+    count = mask.sum(dim=(2, 3), keepdim=True) * features.shape[2]
+    mean = (features * mask).sum(dim=(2, 3), keepdim=True) / count
+    variance = ((features - mean).square() * mask).sum(dim=(2, 3), keepdim=True) / count
+    return (features - mean) / (variance + 1e-2).sqrt()  # dB^2: a constant clip must not become noise

@@ -1,0 +1,75 @@
+"""The contract every model keeps: waveform in, logits out, the embedding between them."""
+
+from dataclasses import asdict, dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from ser_core.features import FrontendConfig, LogMel
+from ser_core.labels import EMOTIONS
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What every model's config holds; families add their layer sizes. JSON-serialisable."""
+
+    labels: tuple[str, ...] = EMOTIONS
+    window_s: float = 3.0  # longest stretch the model hears at once
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "ModelConfig":
+        """Inverse of to_dict.
+
+        Raises:
+            TypeError: a name that this family does not know.
+        """
+        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**tuples | {"frontend": FrontendConfig(**values["frontend"])})
+
+
+class SERModel(nn.Module):
+    """A network over log-mel features. Subclasses build every layer in `__init__` and write `encode`.
+
+    Padded batches carry their true lengths: padding, batch size and batch order change no answer.
+    """
+
+    name = ""  # set by load_model
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.config = config
+        self.logmel = LogMel(config.frontend)
+
+    @property
+    def sample_rate(self) -> int:
+        """Of the waveform that goes in, in Hz."""
+        return self.config.frontend.sample_rate
+
+    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> features, shape = (B, C, n_mels, n_frames)."""
+        return self.logmel(waveform, n_samples)
+
+    def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
+        """(B, C, n_mels, n_frames) -> embedding, shape = (B, embedding_dim)."""
+        raise NotImplementedError
+
+    def embed(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> embedding, shape = (B, embedding_dim): the very space the classifier uses."""
+        n_frames = None if n_samples is None else self.logmel.n_frames(n_samples)
+        return self.encode(self.frontend(waveform, n_samples), n_frames)
+
+    def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> logits, shape = (B, n_classes). n_samples: true lengths, shape = (B,)."""
+        return self.head(self.embed(waveform, n_samples))
+
+    def n_parameters(self) -> int:
+        return sum(p.numel() for p in self.parameters())
+
+
+def full_length(features: Tensor) -> Tensor:
+    """Lengths of a batch without padding, shape = (B,), in frames."""
+    return torch.full((len(features),), features.shape[-1], dtype=torch.long, device=features.device)

@@ -1,0 +1,106 @@
+"""ResoNet: a residual CNN, a bidirectional GRU and multi-head self-attention over log-mel frames.
+
+After the architecture of "ResoNet: A Synergistic Deep Learning Architecture for Robust Cross-Corpus Speech Emotion
+Recognition". Differences: the projection under the GRU is built from the config, the recurrent and the attention layer
+have a residual connection around them, and every layer respects the true length of a padded clip.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ser_core.features import frame_mask
+from ser_core.models.base import ModelConfig, SERModel, full_length
+
+
+@dataclass(frozen=True)
+class ResoNetConfig(ModelConfig):
+    """Layer sizes; each stage halves the bands, and the frames too where `halve_time` says so."""
+
+    channels: tuple[int, ...] = (32, 64, 128, 256)
+    halve_time: tuple[bool, ...] = (True, True, True, False)
+    width: int = 256  # of the sequence layers; the GRU has half of it in each direction
+    n_heads: int = 4
+    embedding_dim: int = 256
+    stage_dropout: float = 0.1
+    head_dropout: float = 0.3
+
+
+class MaskedConv(nn.Module):
+    """Convolution and batch norm that leave the padding at zero, as if every clip stood alone."""
+
+    def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1)):
+        super().__init__()
+        self.conv = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(n_out)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        return self.norm(self.conv(x)) * mask
+
+
+class Stage(nn.Module):
+    """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both."""
+
+    def __init__(self, n_in: int, n_out: int, halve_time: bool, dropout: float):
+        super().__init__()
+        self.time_step = 2 if halve_time else 1
+        self.enter = MaskedConv(n_in, n_out, (2, self.time_step))
+        self.first = MaskedConv(n_out, n_out)
+        self.second = MaskedConv(n_out, n_out)
+        self.dropout = nn.Dropout2d(dropout)
+
+    def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
+        n_frames = (n_frames + self.time_step - 1) // self.time_step
+        mask = _mask(x, n_frames, -(-x.shape[-1] // self.time_step))
+        x = self.dropout(F.relu(self.enter(x, mask)))
+        return F.relu(x + self.second(F.relu(self.first(x, mask)), mask)), n_frames
+
+
+def _mask(x: Tensor, n_frames: Tensor, width: int) -> Tensor:
+    return frame_mask(n_frames, width)[:, None, None, :].to(x.dtype)
+
+
+class ResoNet(SERModel):
+    """See the module's docstring."""
+
+    def __init__(self, config: ResoNetConfig):
+        super().__init__(config)
+        n_in = 1 + config.frontend.deltas
+        n_bands = config.frontend.n_mels
+        self.stages = nn.ModuleList()
+        for n_out, halve_time in zip(config.channels, config.halve_time, strict=True):
+            self.stages.append(Stage(n_in, n_out, halve_time, config.stage_dropout))
+            n_in, n_bands = n_out, -(-n_bands // 2)
+        self.project = nn.Sequential(nn.Linear(n_in * n_bands, config.width), nn.LayerNorm(config.width))
+        self.gru = nn.GRU(config.width, config.width // 2, bidirectional=True, batch_first=True)
+        self.attention = nn.MultiheadAttention(config.width, config.n_heads, batch_first=True)
+        self.embedding = nn.Sequential(
+            nn.LayerNorm(2 * config.width), nn.Linear(2 * config.width, config.embedding_dim)
+        )
+        self.head = nn.Sequential(
+            nn.ReLU(), nn.Dropout(config.head_dropout), nn.Linear(config.embedding_dim, len(config.labels))
+        )
+
+    def frames(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Local view before pooling: shape = (B, n_steps, width), and the true number of steps of each clip."""
+        x = features.contiguous(memory_format=torch.channels_last)
+        for stage in self.stages:
+            x, n_frames = stage(x, n_frames)
+        x = self.project(x.permute(0, 3, 1, 2).flatten(2))
+        packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
+        recurrent, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])
+        return x + recurrent, n_frames
+
+    def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
+        """See SERModel; mean and maximum over the clip's own frames after attention."""
+        n_frames = full_length(features) if n_frames is None else n_frames
+        x, n_steps = self.frames(features, n_frames)
+        inside = frame_mask(n_steps, x.shape[1])
+        attended, _ = self.attention(x, x, x, key_padding_mask=~inside, need_weights=False)
+        x = (x + attended).float()
+        mean = (x * inside[..., None]).sum(1) / n_steps[:, None]
+        peak = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
+        return self.embedding(torch.cat([mean, peak], dim=1))

@@ -1,0 +1,311 @@
+"""One training loop for every neural model: the same recipe on a GPU and on two CPU cores."""
+
+import copy
+import json
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from ser_core.augment import Augment, AugmentConfig, mix_up
+from ser_core.inference import clip_logits, pad
+from ser_core.metrics import confusion_matrix, uar
+from ser_core.models import SERModel
+from ser_core.store import AudioStore
+
+PADDED_SAMPLES = 8192  # batches come in a few widths only: kernels are compiled once for each
+BUCKET_BATCHES = 12  # clips are sorted by length inside such groups: little padding, still random batches
+
+
+class TrainingError(ValueError):
+    """A run that cannot be started or continued; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The recipe. Everything that changes a result is here."""
+
+    epochs: int = 32
+    batch_size: int = 32
+    learning_rate: float = 1.5e-3  # peak
+    weight_decay: float = 0.03
+    warmup_share: float = 0.06  # of all steps; then a cosine to zero
+    clip_norm: float = 2.0
+    label_smoothing: float = 0.1
+    mixup_alpha: float = 0.2
+    class_balance: float = 0.5  # loss weight = class frequency ** -class_balance
+    ema_decay: float = 0.999
+    bf16: bool = True
+    seed: int = 0
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "TrainConfig":
+        """Inverse of dataclasses.asdict."""
+        return cls(**values | {"augment": AugmentConfig(**values["augment"])})
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A training example: where its sound is and what it is."""
+
+    id: str
+    corpus: str
+    emotion: str
+
+
+@dataclass
+class State:
+    """What a run needs to go on: weights, their running average, and the optimiser's moments."""
+
+    model: SERModel
+    average: SERModel
+    optimiser: torch.optim.AdamW
+    epoch: int = 0
+    step: int = 0
+
+
+def fit(
+    model: SERModel,
+    train: Sequence[Clip],
+    dev: Sequence[Clip],
+    store: AudioStore,
+    config: TrainConfig,
+    folder: Path,
+    resume: bool = False,
+    on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None,
+) -> SERModel:
+    """Trains a model; after each epoch the whole state is on disk.
+
+    Each epoch draws from generators seeded by (seed, epoch), so a resumed run gives what an uninterrupted one gives.
+
+    Args:
+        model: random weights; on the device where it is to be trained.
+        train, dev: clips of the store; dev is only watched, nothing is chosen by it.
+        folder: gets config.json, metrics.jsonl (one line an epoch) and state.safetensors.
+        resume: go on from the folder's state, if there is one.
+        on_step: called with (step, all steps, loss).
+
+    Returns:
+        The model with the running average of the weights, in eval mode.
+
+    Raises:
+        TrainingError: nothing to train on, or a resume under another config.
+    """
+    if not train:
+        raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
+    _prepare_folder(folder, model, config, resume)
+    state = State(model, copy.deepcopy(model).eval(), _optimiser(model, config))
+    if resume:
+        _load_state(state, folder)
+    lengths = np.array([store.trimmed_length(clip.id) for clip in train])
+    n_steps = config.epochs * math.ceil(len(train) / config.batch_size)
+    weights = _class_weights(train, model.config.labels, config.class_balance).to(_device(model))
+    for epoch in range(state.epoch, config.epochs):
+        started = time.perf_counter()
+        losses = [
+            _step(state, batch, config, n_steps, on_step)
+            for batch in _batches(train, lengths, weights, store, model, config, epoch)
+        ]
+        seconds = time.perf_counter() - started
+        state.epoch = epoch + 1
+        record = {
+            "epoch": state.epoch,
+            "loss": float(np.mean(losses)),
+            "learning_rate": _learning_rate(state.step, n_steps, config),
+            "seconds": round(seconds, 2),
+            "clips_per_s": round(len(train) / seconds, 1),
+        }
+        record |= {f"dev_uar_{corpus}": value for corpus, value in dev_uar(state.average, dev, store).items()}
+        _save_state(state, folder)
+        with (folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+    return state.average.eval()
+
+
+def dev_uar(model: SERModel, clips: Sequence[Clip], store: AudioStore) -> dict[str, float]:
+    """UAR of each corpus among the clips."""
+    if not clips:
+        return {}
+    labels = model.config.labels
+    y_true = np.array([labels.index(clip.emotion) for clip in clips])
+    y_pred = clip_logits(model, [store.trimmed(clip.id) for clip in clips]).argmax(1)
+    corpora = np.array([clip.corpus for clip in clips])
+    return {
+        str(corpus): float(uar(confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))))
+        for corpus in np.unique(corpora)
+    }
+
+
+@dataclass
+class Batch:
+    """Features after augmentation, (B, C, n_mels, n_frames), true lengths (B,), targets and weights (B, n_classes)."""
+
+    features: Tensor
+    n_frames: Tensor
+    targets: Tensor
+    weights: Tensor
+
+
+def _batches(train, lengths, class_weights, store, model, config: TrainConfig, epoch: int) -> Iterator[Batch]:
+    """One epoch: shuffled, cropped to the model's window, augmented."""
+    device, labels = _device(model), model.config.labels
+    seed = config.seed * 10_000 + epoch
+    rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)  # dropout
+    augment = Augment(config.augment, model.sample_rate, torch.Generator(device).manual_seed(seed))
+    window = round(model.config.window_s * model.sample_rate)
+    model.train()
+    for chosen in _length_buckets(np.minimum(lengths, window), config.batch_size, rng):
+        waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])
+        y_true = torch.tensor([labels.index(train[i].emotion) for i in chosen], device=device)
+        with torch.no_grad():
+            waveform, n_samples = augment.waveform(waveform.to(device), n_samples.to(device))
+            waveform = F.pad(waveform, (0, -waveform.shape[1] % PADDED_SAMPLES))
+            n_frames = model.logmel.n_frames(n_samples)
+            features = augment.features(model.frontend(waveform, n_samples), n_frames)
+            targets = F.one_hot(y_true, len(labels)).float()
+            features, targets, n_frames = _mix(features, targets, n_frames, config.mixup_alpha, rng)
+        smooth = config.label_smoothing
+        yield Batch(features, n_frames, targets * (1 - smooth) + smooth / len(labels), (targets * class_weights).sum(1))
+
+
+def _mix(features: Tensor, targets: Tensor, n_frames: Tensor, alpha: float, rng: np.random.Generator):
+    share = torch.from_numpy(rng.beta(alpha, alpha, len(features))).float().to(features.device)
+    order = torch.from_numpy(rng.permutation(len(features))).to(features.device)
+    features, targets = mix_up(features, targets, order, share)
+    return features, targets, torch.maximum(n_frames, n_frames[order])
+
+
+def _length_buckets(lengths: np.ndarray, batch_size: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Indices of each batch: clips of similar length together, everything else random."""
+    order = rng.permutation(len(lengths))
+    batches = []
+    for first in range(0, len(order), batch_size * BUCKET_BATCHES):
+        bucket = order[first : first + batch_size * BUCKET_BATCHES]
+        bucket = bucket[np.argsort(lengths[bucket], kind="stable")]
+        batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
+    return (batches[i] for i in rng.permutation(len(batches)))
+
+
+def _crop(waveform: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:
+    start = rng.integers(max(len(waveform) - window, 0) + 1)
+    return waveform[start : start + window]
+
+
+def _step(state: State, batch: Batch, config: TrainConfig, n_steps: int, on_step) -> float:
+    for group in state.optimiser.param_groups:
+        group["lr"] = _learning_rate(state.step, n_steps, config)
+    with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=config.bf16):
+        logits = state.model.head(state.model.encode(batch.features, batch.n_frames))
+    loss = (F.cross_entropy(logits.float(), batch.targets, reduction="none") * batch.weights).mean()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    state.optimiser.step()
+    state.optimiser.zero_grad()
+    state.step += 1
+    _update_average(state, config.ema_decay)
+    on_step(state.step, n_steps, loss.item())
+    return loss.item()
+
+
+@torch.no_grad()
+def _update_average(state: State, decay: float) -> None:
+    decay = min(decay, (1 + state.step) / (10 + state.step))  # the first weights are noise: forget them quickly
+    for kept, new in zip(state.average.state_dict().values(), state.model.state_dict().values(), strict=True):
+        if kept.dtype.is_floating_point:
+            kept.lerp_(new, 1 - decay)
+        else:
+            kept.copy_(new)
+
+
+def _learning_rate(step: int, n_steps: int, config: TrainConfig) -> float:
+    warmup = max(1, round(config.warmup_share * n_steps))
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
+
+
+def _class_weights(train: Sequence[Clip], labels: Sequence[str], balance: float) -> Tensor:
+    """Loss weight of each class, mean 1 over the training clips, shape = (n_classes,)."""
+    counts = Counter(clip.emotion for clip in train)
+    weights = torch.tensor([counts[label] ** -balance if counts[label] else 0.0 for label in labels])
+    mean = sum(counts[label] * w for label, w in zip(labels, weights.tolist(), strict=True)) / len(train)
+    return weights / mean
+
+
+def _optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW without decay on norms and biases."""
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=config.learning_rate)
+
+
+def _device(model: SERModel) -> torch.device:
+    return next(model.parameters()).device
+
+
+# --- what a run keeps on disk ----------------------------------------------------------------------------------------
+
+
+def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, resume: bool) -> None:
+    written = json.dumps({"train": asdict(config), "model": model.config.to_dict()}, indent=1)
+    path = folder / "config.json"
+    if path.is_file() and resume and path.read_text() != written:
+        raise TrainingError(f"{folder.name} was started with another config. Give the same one, or start a new run.")
+    if path.is_file() and not resume:
+        raise TrainingError(f"{folder.name} exists already. Continue it with --resume, or choose another --run.")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(written)
+
+
+def _tensors(state: State) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    for index, moments in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    return {name: value.contiguous().clone() for name, value in tensors.items()}
+
+
+def _save_state(state: State, folder: Path) -> None:
+    """Written beside and renamed: an interruption leaves the previous epoch whole."""
+    temporary = folder / "state.tmp"
+    save_file(_tensors(state), temporary, {"epoch": str(state.epoch), "step": str(state.step)})
+    temporary.replace(folder / "state.safetensors")
+
+
+def _load_state(state: State, folder: Path) -> None:
+    path = folder / "state.safetensors"
+    if not path.is_file():
+        return
+    moments: dict[int, dict[str, Tensor]] = {}
+    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
+    with safe_open(path, "pt", device=str(_device(state.model))) as file:
+        state.epoch, state.step = (int(file.metadata()[name]) for name in ("epoch", "step"))
+        for key in file.keys():  # noqa: SIM118 - not a dict
+            kind, name = key.split(".", 1)
+            if kind == "optimiser":
+                index, name = name.split(".")
+                moments.setdefault(int(index), {})[name] = file.get_tensor(key)
+            else:
+                weights[kind][name] = file.get_tensor(key)
+    state.model.load_state_dict(weights["model"])
+    state.average.load_state_dict(weights["average"])
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
+    _drop_later_lines(folder / "metrics.jsonl", state.epoch)
+
+
+def _drop_later_lines(path: Path, n_epochs: int) -> None:
+    """An interruption between state and log, or the other way round, must not leave an epoch twice."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    path.write_text("".join(f"{line}\n" for line in lines[:n_epochs]))
