@@ -1,23 +1,227 @@
-"""Waveform to answer."""
+"""Waveform to answer: one path for the app, the command line and the evaluation."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from ser_core.audio import window_starts
+from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, trim_silence, window_starts
+from ser_core.checkpoint import load_model
+from ser_core.metrics import softmax
 from ser_core.models import SERModel
+from ser_core.quality import speech_segments
 
 WINDOW_OVERLAP = 0.5
-BATCH_SIZE = 32
+BATCH_SIZE = 16
+MIN_SPEECH_S = 0.2  # less is no utterance: a click, a breath, a syllable cut off
+
+_lock = threading.Lock()  # one forward pass at a time, whoever asks: two at once only slow each other down
+
+Segments = Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model hears in one recording."""
+
+    model: str
+    emotion: str  # the most probable one, also when abstaining
+    confidence: float  # its calibrated probability
+    probabilities: dict[str, float]  # of every emotion; they sum to 1
+    top3: tuple[tuple[str, float], ...]
+    abstain: bool
+    reason: str  # why, or ""
+    duration_s: float  # of the recording
+    speech_s: float  # seconds of speech in it
+    start_s: float  # the stretch that was analysed: all of it but the silence at both ends
+    end_s: float
+
+    def to_dict(self) -> dict:
+        """JSON-serialisable."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What one model hears in each window of a recording."""
+
+    model: str
+    labels: tuple[str, ...]
+    start_s: np.ndarray  # (n_windows,)
+    end_s: np.ndarray  # (n_windows,)
+    probabilities: np.ndarray  # calibrated, (n_windows, n_classes)
+    speech_s: np.ndarray  # seconds of speech in each window, (n_windows,)
+    window_s: float
+    hop_s: float
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The most probable emotion of each window."""
+        return tuple(self.labels[i] for i in self.probabilities.argmax(1))
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Its probability, shape = (n_windows,)."""
+        return self.probabilities.max(1)
+
+    def to_records(self) -> list[dict]:
+        """One JSON-serialisable dict a window: start_s, end_s, speech_s, emotion, probabilities."""
+        return [
+            {
+                "start_s": round(float(self.start_s[i]), 3),
+                "end_s": round(float(self.end_s[i]), 3),
+                "speech_s": round(float(self.speech_s[i]), 3),
+                "emotion": emotion,
+                "probabilities": dict(zip(self.labels, self.probabilities[i].round(6).tolist(), strict=True)),
+            }
+            for i, emotion in enumerate(self.emotions)
+        ]
+
+
+def predict(model: SERModel, waveform: np.ndarray, speech: Segments | None = None) -> Prediction:
+    """The model's answer for a whole recording: the mean over its windows, each weighted by its seconds of speech.
+
+    Args:
+        model: from load_model.
+        waveform: mono at 16 kHz in [-1, 1], shape = (n_samples,).
+        speech: speech_segments(waveform), where they are known already.
+
+    Raises:
+        AudioError: no samples, or samples that are not numbers.
+    """
+    return analyse(model, waveform, speech)[0]
+
+
+def predict_windows(
+    model: SERModel,
+    waveform: np.ndarray,
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    speech: Segments | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Trajectory:
+    """The model's answer for each window; the tail of the recording is in the last one.
+
+    Args:
+        model, waveform, speech: as for predict.
+        window_s: length of a window, by default what the model was trained on; a shorter recording is one window.
+        hop_s: from one window to the next, by default half a window.
+        progress: called with the share that is done, in (0, 1].
+
+    Raises:
+        AudioError: no samples, or samples that are not numbers.
+        ValueError: window or hop not positive, or a hop that would leave samples out.
+    """
+    _check(waveform)
+    speech = speech_segments(waveform) if speech is None else speech
+    return _hear(model, waveform, window_s, hop_s, speech, progress)[1]
+
+
+def analyse(
+    model: SERModel,
+    waveform: np.ndarray,
+    speech: Segments | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[Prediction, Trajectory]:
+    """predict and predict_windows (with its default windows) in one pass. Arguments and errors as there."""
+    _check(waveform)
+    speech = speech_segments(waveform) if speech is None else speech
+    logits, trajectory = _hear(model, waveform, None, None, speech, progress)
+    weight = trajectory.speech_s if trajectory.speech_s.any() else np.ones(len(logits))
+    probabilities = _calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
+    labels = model.config.labels
+    ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
+    speech_s = sum(end_s - start_s for start_s, end_s in speech)
+    reason = _doubt(model, ranked[0][1], speech_s)
+    prediction = Prediction(
+        model=model.name,
+        emotion=ranked[0][0],
+        confidence=ranked[0][1],
+        probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+        top3=tuple(ranked[:3]),
+        abstain=bool(reason),
+        reason=reason,
+        duration_s=len(waveform) / SAMPLE_RATE,
+        speech_s=speech_s,
+        start_s=float(trajectory.start_s[0]),
+        end_s=float(trajectory.end_s[-1]),
+    )
+    return prediction, trajectory
+
+
+def predict_emotion(checkpoint: str | Path, file) -> tuple[str, float, tuple[tuple[str, float], ...]]:
+    """From a checkpoint and a sound file to (emotion, confidence, top3), in one line.
+
+    Raises:
+        CheckpointError, AudioError: see load_model and load_audio.
+    """
+    prediction = predict(load_model(checkpoint), load_audio(file))
+    return prediction.emotion, prediction.confidence, prediction.top3
+
+
+def _check(waveform: np.ndarray) -> None:
+    if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
+        raise AudioError("A waveform must be mono, hold at least one sample, and hold only numbers. Record it again.")
+
+
+def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarray, Trajectory]:
+    """Logits of each window, shape = (n_windows, n_classes), and the trajectory they make."""
+    window_s = model.config.window_s if window_s is None else window_s
+    hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
+    window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
+    first, last = trim_silence(waveform)
+    starts = first + window_starts(last - first, window, hop)
+    ends = np.minimum(starts + window, last)
+    logits = window_logits(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
+    start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
+    return logits, Trajectory(
+        model=model.name,
+        labels=model.config.labels,
+        start_s=start_s,
+        end_s=end_s,
+        probabilities=_calibrated(model, logits),
+        speech_s=_speech_between(speech, start_s, end_s),
+        window_s=window_s,
+        hop_s=hop_s,
+    )
+
+
+def _calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
+    return softmax(logits.astype(np.float64) / model.calibration.temperature)
+
+
+def _doubt(model: SERModel, confidence: float, speech_s: float) -> str:
+    """Why the answer should not be relied on; empty when nothing speaks against it."""
+    if speech_s < MIN_SPEECH_S:
+        return f"No speech was found ({speech_s:.1f} s)."
+    if confidence < model.calibration.min_confidence:
+        return (
+            f"Not sure: the most likely emotion reaches {confidence:.0%}, and answers below "
+            f"{model.calibration.min_confidence:.0%} are wrong too often."
+        )
+    return ""
+
+
+def _speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+    """Seconds of speech in each window, shape = (n_windows,)."""
+    total = np.zeros(len(start_s))
+    for speech_start_s, speech_end_s in speech:
+        total += np.maximum(0, np.minimum(end_s, speech_end_s) - np.maximum(start_s, speech_start_s))
+    return total
 
 
 @torch.inference_mode()
-def window_logits(model: SERModel, windows: Sequence[np.ndarray], batch_size: int = BATCH_SIZE) -> np.ndarray:
+def window_logits(
+    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
     """Logits of waveforms of any lengths, in batches of similar length.
 
     Args:
         windows: float32 waveforms, each of shape (n_samples,) with n_samples >= 1.
+        progress: called with the share that is done.
 
     Returns:
         shape = (n_windows, n_classes), in the order of `windows`.
@@ -25,10 +229,12 @@ def window_logits(model: SERModel, windows: Sequence[np.ndarray], batch_size: in
     device = next(model.parameters()).device
     order = np.argsort([len(w) for w in windows], kind="stable")
     logits = np.empty((len(windows), len(model.config.labels)), np.float32)
-    for first in range(0, len(order), batch_size):
-        chosen = order[first : first + batch_size]
+    for first in range(0, len(order), BATCH_SIZE):
+        chosen = order[first : first + BATCH_SIZE]
         waveform, n_samples = pad([windows[i] for i in chosen])
-        logits[chosen] = model(waveform.to(device), n_samples.to(device)).float().cpu().numpy()
+        with _lock:
+            logits[chosen] = model(waveform.to(device), n_samples.to(device)).float().cpu().numpy()
+        progress((first + len(chosen)) / len(order))
     return logits
 
 
@@ -41,15 +247,11 @@ def pad(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return batch, n_samples
 
 
-def cut_windows(waveform: np.ndarray, window: int, hop: int) -> list[np.ndarray]:
-    """The windows of a waveform (audio.window_starts), all lengths in samples."""
-    return [waveform[start : start + window] for start in window_starts(len(waveform), window, hop)]
-
-
 def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-    """One answer per clip: the mean over its windows, shape = (n_clips, n_classes)."""
+    """Logits of many trimmed clips at once: the plain mean over each one's windows, shape = (n_clips, n_classes)."""
     window = round(model.config.window_s * model.sample_rate)
-    cut = [cut_windows(waveform, window, round(window * WINDOW_OVERLAP)) for waveform in waveforms]
-    logits = window_logits(model, [w for windows in cut for w in windows])
+    hop = round(window * (1 - WINDOW_OVERLAP))
+    cut = [[w[start : start + window] for start in window_starts(len(w), window, hop)] for w in waveforms]
+    logits = window_logits(model, [window for windows in cut for window in windows])
     ends = np.cumsum([len(windows) for windows in cut])
     return np.stack([part.mean(0) for part in np.split(logits, ends[:-1])])

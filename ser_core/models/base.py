@@ -37,7 +37,9 @@ class SERModel(nn.Module):
     Padded batches carry their true lengths: padding, batch size and batch order change no answer.
     """
 
-    name = ""  # set by load_model
+    name = ""  # these three are set by load_model
+    calibration = None
+    metrics: dict = {}  # noqa: RUF012 - replaced, never changed
 
     def __init__(self, config: ModelConfig):
         super().__init__()

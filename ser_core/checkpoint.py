@@ -1,0 +1,106 @@
+"""A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md)."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ser_core.models import FAMILIES, SERModel, build_model
+
+FOLDER = Path(__file__).parent.parent / "checkpoints"
+
+WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
+HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that does not exist or is not whole; the message names the cause and the cure."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns logits into honest certainty, fitted on development speakers."""
+
+    temperature: float = 1.0  # logits are divided by it
+    min_confidence: float = 0.0  # below it the answer is "not sure"
+
+
+def available_models(folder: Path = FOLDER) -> tuple[str, ...]:
+    """Names of the checkpoints that are there."""
+    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}")))
+
+
+def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
+    """Loads a model in eval mode, with every weight in its place or not at all.
+
+    Args:
+        name_or_folder: one of available_models(), or a checkpoint folder.
+        device: "auto" (CUDA if there is one), "cpu", "cuda", ...
+
+    Raises:
+        CheckpointError: unknown name (the message lists what exists), a missing or damaged file, foreign weights.
+    """
+    folder = _find(name_or_folder)
+    config = _read_json(folder / CONFIG)
+    try:
+        family = config["family"]
+        model = build_model(family, FAMILIES[family][1].from_dict(config["model"]))
+        calibration = Calibration(**config["calibration"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{folder.name}/{CONFIG} is not a model of this program ({error!s:.80}).") from None
+    _load_weights(model, folder / WEIGHTS)
+    model.name = folder.name
+    model.calibration = calibration
+    model.metrics = _read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    return model.to(device).eval()
+
+
+def save_model(model: SERModel, folder: Path, family: str, calibration: Calibration, training: dict) -> None:
+    """Writes weights (half precision) and config.
+
+    Args:
+        training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    half = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
+    save_file({k: v.contiguous() for k, v in half.items()}, folder / WEIGHTS)
+    config = {
+        "family": family,
+        "model": model.config.to_dict(),
+        "calibration": asdict(calibration),
+        "training": training,
+    }
+    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+
+
+def _find(name_or_folder: str | Path) -> Path:
+    folder = FOLDER / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
+    if not folder.is_dir():
+        listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
+        raise CheckpointError(f"Unknown model {str(name_or_folder)[:80]!r}. There are: {listed}.")
+    return folder
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent.name} has no {path.name}: it is not a whole checkpoint.") from None
+    except ValueError:
+        raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None
+
+
+def _load_weights(model: SERModel, path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path.parent.name} has no {WEIGHTS}. {HOW_TO_TRAIN}")
+    try:
+        model.load_state_dict(load_file(path), strict=True)
+    except SafetensorError:
+        raise CheckpointError(f"{path.parent.name}/{WEIGHTS} is damaged or cut off: get or train it again.") from None
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path.parent.name}/{WEIGHTS} holds the weights of another model: {reason}") from None
