@@ -1,0 +1,99 @@
+"""From the clip of this session to what the page shows, each step computed once per clip."""
+
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import numpy as np
+import streamlit as st
+
+from pages._components.player import Track, track
+from pages._shared import Clip, model, remember
+from ser_core.checkpoint import available_models
+from ser_core.inference import Prediction, Trajectory, analyse
+from ser_core.quality import Quality, quality, reduce_noise
+
+NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
+
+
+@dataclass(frozen=True)
+class Settings:
+    model: str | None  # None when there is no checkpoint
+    reduce_noise: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Hearing:
+    """The sound that is analysed and how good it is."""
+
+    id: str
+    waveform: np.ndarray  # shape = (n_samples,)
+    tracks: tuple[Track, ...]  # the original, then what noise reduction left of it
+    quality: Quality
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says, and what is known about that model."""
+
+    prediction: Prediction
+    trajectory: Trajectory  # a single window for clips no longer than one
+    took_s: float
+    min_confidence: float  # below it the model is not sure
+    metrics: dict  # on speakers it never heard
+
+
+def choose_settings(has_clip: bool) -> Settings:
+    """Draw the choices that exist: the model when there are several, noise reduction when there is a clip."""
+    names = available_models()
+    chosen = names[0] if names else None
+    if len(names) > 1:
+        chosen = st.selectbox("Model", names)
+    reduce = has_clip and st.toggle(
+        "Reduce steady noise",
+        help="Spectral gating. Hear the recording before and after in the player, and see whether the answer changes. "
+        "The models were trained without it.",
+    )
+    return Settings(chosen, reduce)
+
+
+def hear(clip: Clip, settings: Settings) -> Hearing:
+    """Measure the clip and prepare it for the player."""
+    original = _hearing(clip.id, "Original", clip.recording.waveform)
+    if not settings.reduce_noise:
+        return original
+    with st.spinner("Reducing noise"):
+        waveform = remember(lambda: reduce_noise(original.waveform), clip.id, "reduce noise")
+    if np.array_equal(waveform, original.waveform):
+        return replace(original, notes=(NOTHING_TO_REDUCE,))
+    reduced = _hearing(clip.id, "Noise reduced", waveform)
+    return replace(reduced, tracks=original.tracks + reduced.tracks)
+
+
+def _hearing(clip_id: str, name: str, waveform: np.ndarray) -> Hearing:
+    with st.spinner("Looking for speech"):
+        measured = remember(lambda: quality(waveform), clip_id, name, "quality")
+        drawn = remember(lambda: track(name, waveform, clip_id), clip_id, name, "track")
+    return Hearing(f"{clip_id} {name}", waveform, (drawn,), measured)
+
+
+def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
+    """Ask the model; None when there is none.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+    """
+    if model_name is None:
+        return None
+    return remember(lambda: _ask(hearing, model_name), hearing.id, "answer", model_name)
+
+
+def _ask(hearing: Hearing, model_name: str) -> Answer:
+    judge, bar = model(model_name), st.progress(0.0, "Listening")
+    started = perf_counter()
+    prediction, trajectory = analyse(
+        judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, "Listening")
+    )
+    took_s = perf_counter() - started
+    bar.empty()
+    return Answer(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics)

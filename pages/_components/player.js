@@ -1,0 +1,225 @@
+// The linked player: waveform, speech, spectrogram and the emotions heard, over one time axis with one cursor.
+
+const players = new WeakMap();
+const TICK_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+const PIXELS_PER_TICK = 72;
+const SVG = "http://www.w3.org/2000/svg";
+
+export default function ({ data, parentElement }) {
+  if (!players.has(parentElement)) players.set(parentElement, build(parentElement));
+  const player = players.get(parentElement);
+  if (player.id !== data.id) load(player, data);
+  if (player.cellsId !== data.cells_id) drawCells(player, data);
+  if (data.seek && player.seekId !== data.seek.id) {
+    player.seekId = data.seek.id;
+    seek(player, data.seek.time_s);
+  }
+  return () => {
+    player.audio.pause();
+    player.resize.disconnect();
+    players.delete(parentElement);
+  };
+}
+
+function build(parentElement) {
+  const find = (name) => parentElement.querySelector(`.${name}`);
+  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], audio: new Audio() };
+  for (const name of ["play", "time", "heard", "versions", "stage", "wave", "speech", "mel", "hertz", "lane", "names",
+    "ticks", "cursor", "ghost", "problem"]) player[name] = find(name);
+
+  const { audio, stage } = player;
+  audio.preload = "auto";
+  audio.onplay = audio.onpause = audio.onended = () => { showPlaying(player); follow(player); };
+  audio.ontimeupdate = audio.onseeked = () => showTime(player);
+  audio.onerror = () => { player.problem.hidden = false; };
+  player.play.onclick = () => toggle(player);
+  stage.onkeydown = (event) => onKey(player, event);
+  stage.onpointerdown = (event) => {
+    if (event.button !== 0) return;
+    stage.setPointerCapture(event.pointerId);
+    seek(player, timeAt(player, event));
+  };
+  stage.onpointermove = (event) => {
+    const time_s = timeAt(player, event);
+    player.ghost.hidden = false;
+    player.ghost.style.left = `${(time_s / player.duration) * 100}%`;
+    player.ghost.dataset.time = clock(time_s, player.duration);
+    if (stage.hasPointerCapture(event.pointerId)) seek(player, time_s);
+  };
+  stage.onpointerleave = () => { player.ghost.hidden = true; };
+  player.resize = new ResizeObserver(() => { drawTicks(player); showNames(player); });
+  player.resize.observe(stage);
+  return player;
+}
+
+function load(player, data) {
+  player.id = data.id;
+  player.duration = data.duration_s;
+  player.audio.pause();
+  player.stage.setAttribute("aria-valuemax", data.duration_s.toFixed(1));
+  player.stage.setAttribute("aria-description", data.description);
+  drawHertz(player, data.hertz);
+  drawSpeech(player, data.speech);
+  drawTicks(player);
+  drawVersions(player, data.tracks);
+  choose(player, data.tracks, data.tracks.length - 1, 0);
+}
+
+function choose(player, tracks, index, time_s) {
+  const playing = !player.audio.paused, track = tracks[index];
+  player.problem.hidden = true;
+  player.audio.src = track.sound;
+  player.audio.currentTime = time_s;
+  player.mel.src = track.picture;
+  drawWave(player, track.envelope);
+  player.versions.querySelectorAll("input").forEach((input, i) => { input.checked = i === index; });
+  if (playing) player.audio.play();
+  showTime(player);
+}
+
+function drawVersions(player, tracks) {
+  player.versions.hidden = tracks.length < 2;
+  player.versions.replaceChildren(...tracks.map((track, index) => {
+    const label = document.createElement("label"), input = document.createElement("input");
+    input.type = "radio";
+    input.name = "version";
+    input.onchange = () => choose(player, tracks, index, player.audio.currentTime);
+    label.append(input, track.name);
+    return label;
+  }));
+}
+
+function drawWave(player, { low, high }) {
+  const forth = high.map((value, i) => `${i},${-value}`), back = low.map((value, i) => `${i},${-value}`).reverse();
+  player.wave.setAttribute("viewBox", `0 -100 ${Math.max(high.length - 1, 1)} 200`);
+  player.wave.firstElementChild.setAttribute("points", forth.concat(back).join(" "));
+}
+
+function drawSpeech(player, segments) {
+  player.speech.replaceChildren(...segments.map(([start_s, end_s]) => {
+    const bar = document.createElement("i");
+    bar.style.left = `${(start_s / player.duration) * 100}%`;
+    bar.style.width = `${((end_s - start_s) / player.duration) * 100}%`;
+    return bar;
+  }));
+}
+
+function drawHertz(player, marks) {
+  player.hertz.replaceChildren(...marks.map(({ text, height }) => {
+    const mark = document.createElement("span");
+    mark.textContent = text;
+    mark.style.bottom = `${height * 100}%`;
+    return mark;
+  }));
+}
+
+function drawCells(player, data) {
+  player.cellsId = data.cells_id;
+  player.cells = data.cells;
+  player.lane.toggleAttribute("hidden", !data.cells.length);
+  player.names.hidden = !data.cells.length;
+  player.lane.setAttribute("viewBox", `0 0 ${data.duration_s} 1`);
+  player.lane.replaceChildren(...data.cells.map((cell) => {
+    const box = document.createElementNS(SVG, "rect");
+    box.setAttribute("x", cell.start_s);
+    box.setAttribute("width", cell.end_s - cell.start_s);
+    box.setAttribute("height", 1);
+    box.setAttribute("fill", cell.colour);
+    box.setAttribute("fill-opacity", cell.opacity);
+    return box;
+  }));
+  player.names.replaceChildren(...runs(data.cells).map((run) => {
+    const name = document.createElement("span");
+    name.dataset.symbol = run.symbol;
+    name.dataset.name = `${run.symbol} ${run.name}`;
+    name.style.left = `${(run.start_s / player.duration) * 100}%`;
+    name.style.width = `${((run.end_s - run.start_s) / player.duration) * 100}%`;
+    return name;
+  }));
+  showNames(player);
+  showTime(player);
+}
+
+function runs(cells) {
+  const merged = [];
+  for (const cell of cells) {
+    const last = merged.at(-1);
+    if (last && last.name === cell.name) last.end_s = cell.end_s;
+    else merged.push({ ...cell });
+  }
+  return merged;
+}
+
+function showNames(player) {
+  for (const name of player.names.children) {
+    name.textContent = name.dataset.name;
+    if (name.scrollWidth > name.clientWidth) name.textContent = name.dataset.symbol;
+    if (name.scrollWidth > name.clientWidth) name.textContent = "";
+  }
+}
+
+function drawTicks(player) {
+  const most = Math.max(2, player.stage.clientWidth / PIXELS_PER_TICK);
+  const step = TICK_STEPS_S.find((step_s) => player.duration / step_s <= most) ?? TICK_STEPS_S.at(-1);
+  const marks = [];
+  for (let k = 0; k * step <= player.duration; k += 1) {
+    const mark = document.createElement("span");
+    mark.textContent = clock(k * step, step);
+    mark.style.left = `${((k * step) / player.duration) * 100}%`;
+    if ((k * step) / player.duration < 0.96) marks.push(mark);
+  }
+  player.ticks.replaceChildren(...marks);
+}
+
+function timeAt(player, event) {
+  const box = player.stage.getBoundingClientRect();
+  return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * player.duration;
+}
+
+function seek(player, time_s) {
+  player.audio.currentTime = Math.min(Math.max(time_s, 0), Math.max(player.duration - 0.01, 0));
+  showTime(player);
+}
+
+function toggle(player) {
+  if (player.audio.paused) player.audio.play().catch(() => { player.problem.hidden = false; });
+  else player.audio.pause();
+}
+
+function onKey(player, event) {
+  const now = player.audio.currentTime, step = Math.max(0.1, player.duration / 100);
+  const moves = { ArrowLeft: now - step, ArrowDown: now - step, ArrowRight: now + step, ArrowUp: now + step,
+    PageDown: now - 10 * step, PageUp: now + 10 * step, Home: 0, End: player.duration };
+  if (event.key in moves) seek(player, moves[event.key]);
+  else if (event.key === " " || event.key === "Enter") toggle(player);
+  else return;
+  event.preventDefault();
+}
+
+function follow(player) {
+  showTime(player);
+  if (!player.audio.paused) requestAnimationFrame(() => follow(player));
+}
+
+function showPlaying(player) {
+  const playing = !player.audio.paused && !player.audio.ended;
+  player.play.setAttribute("aria-label", playing ? "Pause" : "Play");
+  player.play.classList.toggle("playing", playing);
+}
+
+function showTime(player) {
+  const now = Math.min(player.audio.currentTime, player.duration);
+  const cell = player.cells.find((c) => c.start_s <= now && now < c.end_s) ?? player.cells.at(-1);
+  const heard = cell ? cell.text : "";
+  player.cursor.style.left = `${(now / player.duration) * 100}%`;
+  player.time.textContent = `${clock(now, 0.1)} / ${clock(player.duration, 0.1)}`;
+  player.heard.textContent = heard;
+  player.stage.setAttribute("aria-valuenow", now.toFixed(1));
+  player.stage.setAttribute("aria-valuetext", `${now.toFixed(1)} s of ${player.duration.toFixed(1)} s ${heard}`);
+}
+
+function clock(time_s, resolution_s) {
+  const tenths = Math.round(time_s * 10), minutes = Math.floor(tenths / 600), rest = (tenths - minutes * 600) / 10;
+  const text = resolution_s < 1 ? rest.toFixed(1) : String(Math.floor(rest));
+  return `${minutes}:${Math.floor(rest) < 10 ? "0" : ""}${text}`;
+}

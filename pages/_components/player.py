@@ -1,0 +1,120 @@
+"""The linked player: one time axis for waveform, speech, spectrogram and the emotions heard; a click seeks."""
+
+import hashlib
+import io
+import json
+import wave
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime import get_instance
+
+from ser_core.audio import SAMPLE_RATE
+from ser_core.plots import Spectrogram, envelope, spectrogram
+
+FOLDER = Path(__file__).parent
+_mount = st.components.v2.component(
+    "linked_player",
+    html=(FOLDER / "player.html").read_text(),
+    css=(FOLDER / "player.css").read_text(),
+    js=(FOLDER / "player.js").read_text(),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One version of the sound, ready for the browser."""
+
+    id: str
+    name: str
+    duration_s: float
+    wav: bytes
+    picture: Spectrogram
+    envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of full scale
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A stretch of time and what was heard in it."""
+
+    start_s: float
+    end_s: float
+    name: str
+    symbol: str
+    colour: str
+    opacity: float
+    text: str
+
+
+def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
+    """Prepare a 16 kHz waveform, shape = (n_samples,), for the player."""
+    low, high = envelope(waveform)
+    percent = {"low": np.round(low * 100).astype(int).tolist(), "high": np.round(high * 100).astype(int).tolist()}
+    return Track(f"{clip_id}-{name}", name, len(waveform) / SAMPLE_RATE, _wav(waveform), spectrogram(waveform), percent)
+
+
+def player(
+    tracks: Sequence[Track],
+    speech: Sequence[tuple[float, float]],
+    cells: Sequence[Cell] = (),
+    seek: tuple[str, float] | None = None,
+    *,
+    key: str,
+) -> None:
+    """Show versions of one recording.
+
+    Args:
+        tracks: of equal length; the last one is chosen first.
+        speech: (start_s, end_s) of the speech.
+        cells: what was heard when; without gaps.
+        seek: (id, time_s): jump there once for each new id.
+    """
+    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.hertz]
+    cells = [asdict(cell) for cell in cells]
+    _mount(
+        key=key,
+        data={
+            "id": " ".join(track.id for track in tracks),
+            "duration_s": tracks[0].duration_s,
+            "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
+            "Arrow keys move, page keys move far, space plays.",
+            "tracks": [_track_data(track, f"{key}-{i}") for i, track in enumerate(tracks)],
+            "hertz": hertz,
+            "speech": speech,
+            "cells": cells,
+            "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
+            "seek": {"id": seek[0], "time_s": seek[1]} if seek else None,
+        },
+    )
+
+
+def _track_data(track: Track, place: str) -> dict:
+    sound = _served(track.wav, "audio/wav", f"{place}-sound", track.id)
+    picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
+    return {"name": track.name, "sound": sound, "picture": picture, "envelope": track.envelope}
+
+
+def _served(content: bytes, mime: str, place: str, name: str) -> str:
+    """URL of a file the server keeps in memory as long as this session shows it, with byte ranges, as st.audio does.
+
+    The name enters the URL's hash: the hash of large files leaves out most of their content.
+    """
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}".rstrip("/") + get_instance().media_file_mgr.add(content, mime, place, file_name=name)
+
+
+def _wav(waveform: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(np.round(np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def _hertz(hertz: int) -> str:
+    return f"{hertz / 1000:g} kHz" if hertz >= 1000 else f"{hertz} Hz"

@@ -1,0 +1,56 @@
+"""What a person takes along: the answer as JSON and as CSV."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import asdict
+from pathlib import PurePath
+
+from pages._analysis import Answer
+from pages._shared import Clip
+from ser_core.inference import Trajectory
+from ser_core.quality import Quality
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_json(clip: Clip, quality: Quality, answer: Answer) -> str:
+    """The whole answer; times in seconds."""
+    content = {"file": clip.name, **answer.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
+    content["windows"] = answer.trajectory.to_records()
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def as_csv(clip: Clip, answer: Answer) -> str:
+    """One row for the whole clip, then one for each window; times in seconds."""
+    whole = {"part": "clip", **_row(answer.prediction.to_dict())}
+    windows = [{"part": "window", **row} for row in table(answer.trajectory)]
+    rows = [{"file": _no_formula(clip.name), "model": answer.prediction.model, **row} for row in (whole, *windows)]
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    return file.getvalue()
+
+
+def table(trajectory: Trajectory) -> list[dict]:
+    """One row for each window."""
+    return [_row(record) for record in trajectory.to_records()]
+
+
+def file_name(name: str, suffix: str) -> str:
+    """A harmless name for the export of a clip of that name."""
+    stem = re.sub(r"[^A-Za-z0-9-]+", "_", PurePath(name).stem).strip("_")[:60]
+    return f"{stem or 'clip'}_emotion.{suffix}"
+
+
+def _row(record: dict) -> dict:
+    probabilities = record["probabilities"]
+    columns = {name: record[name] for name in ("start_s", "end_s", "speech_s", "emotion")}
+    return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
+
+
+def _no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

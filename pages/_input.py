@@ -1,0 +1,113 @@
+"""The three ways in: record, upload, samples. The latest choice wins and empties the others."""
+
+import json
+import random
+from pathlib import Path
+
+import streamlit as st
+
+from pages._components.recorder import recorded, recorder
+from pages._shared import Source, chosen_kind, forget, input_key, take
+from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
+from ser_core.protocols import speaker_independent_fold
+
+SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
+FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
+MAX_RECORDING_S = 60
+TEST_FOLD = "0"
+CORPUS_NAMES = {"crema_d": "CREMA-D", "ravdess": "RAVDESS", "savee": "SAVEE", "tess": "TESS"}
+
+
+def choose_clip() -> None:
+    """Draw the inputs; what the person chooses goes to _shared.take."""
+    record, upload, samples = st.tabs(["Record", "Upload", "Samples"])
+    with record:
+        _record()
+    with upload:
+        _upload()
+    with samples:
+        _samples()
+
+
+def _record() -> None:
+    key = input_key("raw")
+    recorder(key=key, max_s=MAX_RECORDING_S, on_clip=lambda: _take_raw(key))
+    st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
+    with st.expander("The browser's own recorder"):
+        st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")
+        key = input_key("browser")
+        st.audio_input(
+            "Record with the browser's processing",
+            sample_rate=48_000,
+            key=key,
+            on_change=_take_file,
+            args=("browser", key),
+        )
+
+
+def _upload() -> None:
+    key = input_key("upload")
+    st.file_uploader(
+        "Sound file or video, up to 200 MB; the first 60 minutes are read",
+        type=FORMATS,
+        key=key,
+        on_change=_take_file,
+        args=("upload", key),
+    )
+
+
+def _samples() -> None:
+    st.caption("Made by espeak-ng: synthetic voices, with no emotion to find.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for sample in sample_list():
+            key = f"sample-{sample['file']}"
+            st.button(sample["title"], key=key, on_click=take_sample, args=(sample,))
+    try:
+        unseen = _unseen()
+    except CorpusError:
+        st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again.")
+        return
+    st.caption("Actors the model never heard in training, one at random. What they meant stays hidden until you ask.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for corpus, utterances in unseen.items():
+            st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
+
+
+def _take_raw(key: str) -> None:
+    wav, notes = recorded(key)
+    take(Source("raw", "Recording", wav, notes))
+
+
+def _take_file(kind: str, key: str) -> None:
+    file = st.session_state[key]
+    if file is not None:
+        take(Source(kind, "Recording" if kind == "browser" else file.name, file))
+    elif chosen_kind() == kind:
+        forget()
+
+
+def take_sample(sample: dict) -> None:
+    name = f"{sample['title']} (synthetic, espeak-ng)"
+    take(Source("sample", name, str(SAMPLES / sample["file"]), words=sample["text"]))
+
+
+def _take_utterance(utterances: list[Utterance]) -> None:
+    utterance = random.choice(utterances)
+    corpus, speaker = utterance.speaker.split("-")
+    name = f"{CORPUS_NAMES[corpus]}, {utterance.sex} actor {speaker}"
+    take(Source("corpus", name, str(utterance.path), utterance=utterance))
+
+
+@st.cache_data
+def sample_list() -> list[dict]:
+    return json.loads((SAMPLES / "samples.json").read_text())
+
+
+@st.cache_data(show_spinner="Looking for the corpora")
+def _unseen() -> dict[str, list[Utterance]]:
+    """Recordings of the speakers the models were tested on, by corpus."""
+    unseen = {corpus: [] for corpus in CORPUS_NAMES}
+    for utterance in read_corpora(corpora_root()).utterances:
+        if utterance.corpus in unseen and speaker_independent_fold(utterance) == TEST_FOLD:
+            unseen[utterance.corpus].append(utterance)
+    return {corpus: utterances for corpus, utterances in unseen.items() if utterances}

@@ -1,0 +1,216 @@
+"""How a result is shown: the clip in the player, the answer, the answer over time, the quality, the export."""
+
+import streamlit as st
+
+from pages import _export
+from pages._analysis import Answer, Hearing
+from pages._components.player import Cell, player
+from pages._input import CORPUS_NAMES, sample_list, take_sample
+from pages._shared import Clip, forget
+from ser_core.checkpoint import HOW_TO_TRAIN
+from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
+from ser_core.labels import LOOKS
+from ser_core.plots import GREY, named, probability_bars, trajectory_lines
+from ser_core.quality import Quality
+
+PLAIN_CHART = {"displayModeBar": False}
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to analyse yet", anchor=False)
+    st.markdown(
+        "Record a few seconds of speech or upload a file. You get its waveform and spectrogram to play, the quality of "
+        "the recording in numbers, the emotion the model hears with its certainty, and how it changes over time."
+    )
+    sample = sample_list()[-2]
+    st.button("Open a sample", on_click=take_sample, args=(sample,))
+
+
+def show_problem(error: ValueError) -> None:
+    st.error(_plain(str(error)), title="This cannot be analysed")
+
+
+def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
+    """File name, what it is, and the player."""
+    recording = clip.recording
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(gap=None, width="stretch"):
+            st.text(clip.name)
+            st.caption(
+                f"{_duration(recording.duration_s)} · {recording.codec}, {recording.source_rate / 1000:g} kHz, "
+                f"{_channels(recording.source_channels)}, analysed as 16 kHz mono",
+                help=f"Words: {clip.words}" if clip.words else None,
+            )
+        st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
+    for note in (*clip.notes, *hearing.notes):
+        st.warning(_plain(note))
+    cells = _cells(answer, recording.duration_s) if answer else ()
+    player(hearing.tracks, hearing.quality.speech_segments, cells, _chosen_time(), key="player")
+    _show_quality(hearing.quality)
+
+
+def show_no_model() -> None:
+    st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+
+
+def show_answer(clip: Clip, answer: Answer) -> None:
+    """Which emotion, how sure, the probabilities of all, and how they change over time."""
+    prediction = answer.prediction
+    words, bars = st.columns([1, 1.35], gap="medium")
+    with words:
+        _show_verdict(prediction)
+        st.caption(_facts(answer))
+        if clip.utterance:
+            _show_truth(clip)
+    if prediction.speech_s < MIN_SPEECH_S:
+        return
+    with bars:
+        st.plotly_chart(
+            probability_bars(prediction, answer.min_confidence),
+            key="bars",
+            config=PLAIN_CHART,
+            alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
+        )
+        st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
+    if len(answer.trajectory.start_s) > 1:
+        _show_trajectory(answer.trajectory, prediction.duration_s)
+
+
+def _show_verdict(prediction: Prediction) -> None:
+    if prediction.abstain:
+        st.header("Not sure", anchor=False)
+        st.markdown(_plain(prediction.reason))
+        if prediction.speech_s >= MIN_SPEECH_S:
+            st.markdown("Closest: " + _ranking(prediction.top3))
+        return
+    st.header(_coloured(prediction.emotion), anchor=False)
+    st.markdown(f"**{prediction.confidence:.0%} certain**")
+    st.markdown("Then " + _ranking(prediction.top3[1:]))
+
+
+def _show_truth(clip: Clip) -> None:
+    if st.session_state.get("revealed") != clip.id:
+        st.button("Reveal what the actor meant", on_click=_reveal, args=(clip.id,), key="reveal")
+        return
+    st.markdown(f"The actor meant {_coloured(clip.utterance.emotion)}.")
+
+
+def _reveal(clip_id: str) -> None:
+    st.session_state.revealed = clip_id
+
+
+def _show_trajectory(trajectory: Trajectory, duration_s: float) -> None:
+    """The answer over time, as a chart and as a table."""
+    st.subheader("Over time", anchor=False)
+    st.plotly_chart(
+        trajectory_lines(trajectory, duration_s),
+        key="trajectory",
+        config=PLAIN_CHART,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",
+    )
+    st.caption(
+        f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s. A point on a line seeks in the player."
+    )
+    with st.expander("Table"):
+        st.dataframe(_export.table(trajectory), hide_index=True, alt="The windows and their probabilities")
+
+
+def _chosen_time() -> tuple[str, float] | None:
+    """The point chosen in the trajectory: (id, time_s)."""
+    points = st.session_state.get("trajectory", {}).get("selection", {}).get("points", [])
+    return (str(points[0]["x"]), float(points[0]["x"])) if points else None
+
+
+def _show_quality(quality: Quality) -> None:
+    """The numbers of the quality report with its advice."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in _numbers(quality).items():
+            st.metric(label, value, width="content")
+    for sentence in quality.advice:
+        st.warning(sentence)
+
+
+def _numbers(quality: Quality) -> dict[str, str]:
+    loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
+    return {
+        "Speech": f"{quality.speech_s:.1f} of {quality.duration_s:.1f} s",
+        "Loudness": loudness,
+        "Peak": f"{quality.peak_dbfs:.1f} dBFS",
+        "Clipped": f"{quality.clipped_percent:.1f} %",
+        "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
+        "DC offset": f"{abs(quality.dc_offset):.3f}",
+    }
+
+
+def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
+    with st.container(horizontal=True):
+        _download("JSON", _export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
+        _download("CSV", _export.as_csv(clip, answer), "text/csv", clip.name)
+
+
+def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
+    name = _export.file_name(clip_name, kind.lower())
+    label = f"Download {kind}"
+    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
+
+
+def _cells(answer: Answer, duration_s: float) -> tuple[Cell, ...]:
+    """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
+    trajectory = answer.trajectory
+    if len(trajectory.start_s) < 2:
+        return ()
+    middle = (trajectory.start_s + trajectory.end_s) / 2
+    edges = [0.0, *((middle[1:] + middle[:-1]) / 2).tolist(), duration_s]
+    return tuple(
+        _cell(edges[i], edges[i + 1], trajectory, i, answer.min_confidence) for i in range(len(trajectory.start_s))
+    )
+
+
+def _cell(start_s: float, end_s: float, trajectory: Trajectory, i: int, min_confidence: float) -> Cell:
+    emotion, confidence = trajectory.emotions[i], float(trajectory.confidence[i])
+    if trajectory.speech_s[i] <= 0:
+        return Cell(start_s, end_s, "no speech", "", GREY, 0.0, "no speech")
+    if confidence < min_confidence:
+        return Cell(start_s, end_s, "not sure", "?", GREY, 0.3, f"not sure ({emotion} {confidence:.0%})")
+    text = f"{named(emotion)} {confidence:.0%}"
+    return Cell(start_s, end_s, emotion, LOOKS[emotion].symbol, LOOKS[emotion].colour, 0.2 + 0.8 * confidence, text)
+
+
+def _facts(answer: Answer) -> str:
+    prediction = answer.prediction
+    return (
+        f"Analysed {prediction.start_s:.1f} to {prediction.end_s:.1f} s, with {prediction.speech_s:.1f} s of speech, "
+        f"in {answer.took_s:.2f} s by {prediction.model}. {_record(answer.metrics)}"
+    )
+
+
+def _record(metrics: dict) -> str:
+    """How good the model is on speakers it never heard: pooled, and by corpus because the pool hides differences."""
+    if not metrics:
+        return "It was never measured."
+    corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
+    return f"On unseen speakers its UAR is {metrics['pooled']['uar']:.0%} ({corpora})."
+
+
+def _ranking(pairs) -> str:
+    return ", ".join(f"{_coloured(name)} {probability:.0%}" for name, probability in pairs)
+
+
+def _coloured(emotion: str) -> str:
+    look = LOOKS[emotion]
+    return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
+
+
+def _plain(text: str) -> str:
+    """Markdown that shows this text as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
+
+
+def _duration(duration_s: float) -> str:
+    return f"{duration_s:.1f} s" if duration_s < 60 else f"{int(duration_s // 60)} min {duration_s % 60:.0f} s"
+
+
+def _channels(n: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(n, f"{n} channels")

@@ -1,0 +1,118 @@
+"""What all pages share: the clip of this session, what was computed from it, and the models.
+
+Models are shared by everybody. Whatever comes from a person's voice lies in that person's session state and nowhere
+else: the file as it came in (`source`), the decoded `clip`, and what was computed from it (`memory`).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import streamlit as st
+
+from ser_core.audio import Recording, read_audio
+from ser_core.checkpoint import load_model
+from ser_core.corpora import Utterance
+from ser_core.models import SERModel
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file the person chose, not yet decoded."""
+
+    kind: str  # which of the ways in it came by; see _input.py
+    name: str  # as the browser sent it: shown as plain text, never used as a path
+    file: bytes | BinaryIO | str
+    notes: tuple[str, ...] = ()
+    words: str = ""  # what is said, where it is known
+    utterance: Utterance | None = None  # of a corpus, its label hidden until asked for
+
+
+@dataclass(frozen=True, eq=False)
+class Clip:
+    """What this session is about."""
+
+    id: str  # sha256 of the samples
+    kind: str
+    name: str
+    recording: Recording
+    notes: tuple[str, ...]
+    words: str
+    utterance: Utterance | None
+
+
+def take(source: Source) -> None:
+    """Make a new choice the clip of this session: everything of the one before is dropped."""
+    forget(keep=source.kind)
+    st.session_state.source = source
+
+
+def forget(keep: str | None = None) -> None:
+    """Drop the clip, all that was computed from it, and the content of every input but the one to keep."""
+    for name in ("source", "clip", "memory", "revealed", "shown"):
+        st.session_state.pop(name, None)
+    rounds = st.session_state.setdefault("rounds", {})
+    for kind in rounds:
+        rounds[kind] += kind != keep
+
+
+def input_key(kind: str) -> str:
+    """Widget key of an input; a new one after each `forget`, because only that empties a widget."""
+    rounds = st.session_state.setdefault("rounds", {})
+    return f"{kind}-{rounds.setdefault(kind, 0)}"
+
+
+def chosen_kind() -> str | None:
+    """By which way in the current clip came."""
+    current = st.session_state.get("source") or st.session_state.get("clip")
+    return current.kind if current else None
+
+
+def current_clip() -> Clip | None:
+    """The clip of this session, decoded when it is new.
+
+    Raises:
+        AudioError: the file cannot be used.
+    """
+    if "source" in st.session_state:
+        with st.spinner("Reading the file"):
+            st.session_state.clip = _decoded(st.session_state.source)
+        del st.session_state.source
+    return st.session_state.get("clip")
+
+
+def _decoded(source: Source) -> Clip:
+    recording = read_audio(source.file)
+    digest = hashlib.sha256(recording.waveform.tobytes()).hexdigest()
+    notes = source.notes + recording.notes
+    return Clip(digest, source.kind, source.name, recording, notes, source.words, source.utterance)
+
+
+def slot(shown):
+    """Where the result goes.
+
+    A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both
+    are the result of the same clip and settings (`shown`); otherwise the slot is emptied at once.
+    """
+    keep = "source" not in st.session_state and st.session_state.get("shown") == shown
+    st.session_state.shown = shown
+    return (st if keep else st.empty()).container()
+
+
+def remember(make: Callable[[], Any], *key) -> Any:
+    """The result of `make`, computed once for this clip. Its key names the clip and all that the result depends on."""
+    memory = st.session_state.setdefault("memory", {})
+    if key not in memory:
+        memory[key] = make()
+    return memory[key]
+
+
+@st.cache_resource(max_entries=8, show_spinner="Loading the model")
+def model(name: str) -> SERModel:
+    """A trained model in eval mode, shared by all sessions.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+    """
+    return load_model(name)

@@ -1,0 +1,42 @@
+"""Record, upload or pick one clip: what was heard, which emotion a model hears in it, how sure it is, and when."""
+
+import streamlit as st
+
+st.title("Record & analyse", anchor=False)
+with st.spinner("Starting"):  # torch takes seconds to import, once per server
+    from pages import _analysis, _result
+    from pages._input import choose_clip
+    from pages._shared import chosen_kind, current_clip, slot
+    from ser_core import AudioError, CheckpointError
+
+inputs, results = st.columns([1, 2.3], gap="large")
+with inputs:
+    choose_clip()
+    settings = _analysis.choose_settings(has_clip=chosen_kind() is not None)
+    st.caption("Everything runs on your machine. Your audio is kept in this session only.")
+
+with results:
+    shown, work = slot(settings), st.container()
+
+with work:
+    hearing = answer = problem = None
+    try:
+        clip = current_clip()
+        if clip:
+            hearing = _analysis.hear(clip, settings)
+            answer = _analysis.answer(hearing, settings.model)
+    except (AudioError, CheckpointError) as error:
+        problem = error
+
+with shown:
+    if problem:
+        _result.show_problem(problem)
+    if hearing:
+        _result.show_clip(clip, hearing, answer)
+    elif not problem:
+        _result.show_empty()
+    if answer:
+        _result.show_answer(clip, answer)
+        _result.show_export(clip, hearing, answer)
+    elif hearing and not problem:
+        _result.show_no_model()

@@ -1,0 +1,108 @@
+"""Makes the synthetic samples of the app with espeak-ng and writes them, with their list, to assets/samples/.
+
+python -m scripts.make_samples              needs espeak-ng; the same version makes the same sound
+"""
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from ser_core.audio import SAMPLE_RATE
+
+FOLDER = Path(__file__).parent.parent / "assets" / "samples"
+PAUSE_S = 0.6
+EDGE_S = 0.3
+ROOM_NOISE_DBFS = -60.0
+SEED = 7
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How espeak-ng says one passage: its own units (speed in words a minute, pitch 0-99, amplitude 0-200)."""
+
+    text: str
+    name: str = "en-gb"
+    speed: int = 160
+    pitch: int = 50
+    amplitude: int = 100
+
+
+@dataclass(frozen=True)
+class Sample:
+    file: str
+    title: str
+    passages: tuple[Voice, ...]
+    seconds_of_noise: float = 0.0
+    noise_dbfs: float = ROOM_NOISE_DBFS
+
+
+QUIET = "The lake was still this morning. Nobody had come down to the water yet."
+LOUD = "You will not believe what just happened. They opened the door and everybody was already here!"
+FLAT = "The meeting starts at nine. The second room on the left is free until noon."
+STORY = (
+    Voice("It was late, and the house was almost dark.", "en-gb", 125, 25, 60),
+    Voice("Then the telephone rang, and rang again!", "en-gb", 195, 80, 170),
+    Voice("I did not want to answer it. Not tonight.", "en-gb", 110, 15, 80),
+    Voice("But it was you! You were at the station, and the train was on time!", "en-gb", 210, 90, 190),
+    Voice("So I put on my coat, took the keys, and walked down to the river.", "en-gb", 150, 50, 100),
+    Voice("The street lamps went out, one after another, while I was waiting.", "en-gb", 120, 35, 70),
+    Voice("And nobody came. Nobody came at all.", "en-gb", 105, 10, 60),
+)
+SAMPLES = (
+    Sample("low_slow.ogg", "Low and slow", (Voice(QUIET, "en-gb", 115, 20, 60),)),
+    Sample("high_fast.ogg", "High, fast and loud", (Voice(LOUD, "en-us+f3", 215, 85, 190),)),
+    Sample("even.ogg", "Even, as read aloud", (Voice(FLAT, "en-us+m3", 165, 45, 100),)),
+    Sample("story.ogg", "Changing voice, half a minute", STORY),
+    Sample("empty_room.ogg", "Nobody speaks", (), seconds_of_noise=6.0, noise_dbfs=-45.0),
+)
+
+
+def main() -> None:
+    if not shutil.which("espeak-ng"):
+        sys.exit("espeak-ng is missing. Install it with the system's package manager, e.g. apt install espeak-ng.")
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    listing = [write(sample) for sample in SAMPLES]
+    (FOLDER / "samples.json").write_text(json.dumps(listing, indent=2) + "\n")
+
+
+def write(sample: Sample) -> dict:
+    """Writes one sample and returns its entry in the list."""
+    parts = [np.zeros(round(sample.seconds_of_noise * SAMPLE_RATE))]
+    for voice in sample.passages:
+        parts += [spoken(voice), np.zeros(round(PAUSE_S * SAMPLE_RATE))]
+    edge = np.zeros(round(EDGE_S * SAMPLE_RATE))
+    sound = np.concatenate([edge, *parts[: -1 if sample.passages else None], edge])
+    sound = sound + room_noise(len(sound), sample.noise_dbfs)
+    with soundfile.SoundFile(FOLDER / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
+        file.write(np.clip(sound, -1, 1))
+    text = " ".join(voice.text for voice in sample.passages)
+    print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {(FOLDER / sample.file).stat().st_size / 1e3:6.1f} kB")
+    return {"file": sample.file, "title": sample.title, "text": text}
+
+
+def spoken(voice: Voice) -> np.ndarray:
+    """What espeak-ng says, shape = (n_samples,), at 16 kHz, without the silence it puts at the ends."""
+    flags = ["-v", voice.name, "-s", str(voice.speed), "-p", str(voice.pitch), "-a", str(voice.amplitude)]
+    wav = subprocess.run(["espeak-ng", *flags, "--stdout", voice.text], check=True, capture_output=True).stdout
+    sound, rate = soundfile.read(io.BytesIO(wav))
+    (heard,) = np.nonzero(np.abs(sound) > 1e-3)
+    return soxr.resample(sound[heard[0] : heard[-1]], rate, SAMPLE_RATE) * 0.7
+
+
+def room_noise(n_samples: int, level_dbfs: float) -> np.ndarray:
+    """Pink noise of that RMS level, shape = (n_samples,)."""
+    spectrum = np.fft.rfft(np.random.default_rng(SEED).standard_normal(n_samples))
+    noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), n_samples)
+    return noise / np.sqrt(np.mean(noise**2)) * 10 ** (level_dbfs / 20)
+
+
+if __name__ == "__main__":
+    main()

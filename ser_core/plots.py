@@ -1,0 +1,155 @@
+"""Results as pictures: plotly figures and the spectrogram of the player. No widgets here.
+
+Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+"""
+
+import io
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import librosa
+import numpy as np
+import torch
+from PIL import Image
+from plotly import graph_objects as go
+from plotly.colors import sample_colorscale, unlabel_rgb
+from torch.nn import functional as F
+
+from ser_core.features import FrontendConfig, LogMel
+from ser_core.labels import LOOKS
+
+if TYPE_CHECKING:
+    from ser_core.inference import Prediction, Trajectory
+
+PICTURE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged into as many
+FRAMES_PER_COLUMN = 8  # at most, so that an hour costs no more than a minute
+SHORTEST_HOP = 64  # samples; finer frames would only repeat each other
+PICTURE = FrontendConfig(n_fft=1024, win_length=1024, n_mels=96, top_db=70.0)  # 64 ms: harmonics show as lines
+QUIETEST_CEILING_DB = -20.0  # the picture of silence stays black instead of showing its rounding noise
+HERTZ_MARKS = (250, 1000, 2000, 4000)
+
+WORTH_DRAWING = 0.2  # an emotion that never gets this probable starts switched off, but the likeliest three
+MARKERS_UP_TO = 60  # windows; more markers would hide the lines
+GREY = "#8A8F98"  # readable on white and on black
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """A mel spectrogram as a picture; the whole width is the whole recording."""
+
+    png: bytes
+    hertz: tuple[tuple[int, float], ...]
+    """Marks of the frequency axis: (frequency in Hz, height in 0..1 from the bottom)."""
+
+
+def spectrogram(waveform: np.ndarray) -> Spectrogram:
+    """Draw the mel spectrogram of a 16 kHz waveform in at most PICTURE_COLUMNS columns, in the colours of magma.
+
+    Args:
+        waveform: shape = (n_samples,). Frames of a long one are spread evenly, so its cost is bounded.
+    """
+    hop = max(SHORTEST_HOP, len(waveform) // (PICTURE_COLUMNS * FRAMES_PER_COLUMN))
+    config = replace(PICTURE, hop_length=hop)
+    with torch.inference_mode():
+        level_db = LogMel(config).decibels(torch.from_numpy(waveform)[None])
+        level_db = F.adaptive_avg_pool1d(level_db, min(PICTURE_COLUMNS, level_db.shape[-1]))[0].numpy()
+    ceiling_db = max(float(level_db.max()), QUIETEST_CEILING_DB)
+    above_floor = 1 + (level_db - ceiling_db) / config.top_db
+    nyquist = librosa.hz_to_mel(config.fmax)
+    marks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in HERTZ_MARKS)
+    return Spectrogram(_png(above_floor[::-1]), marks)
+
+
+def _png(values: np.ndarray) -> bytes:
+    """Values in 0..1, shape = (height, width), as a PNG in the colours of magma."""
+    image = Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
+    image.putpalette(_magma())
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _magma() -> list[int]:
+    colours = sample_colorscale("Magma", np.linspace(0, 1, 256).tolist())
+    return [round(channel) for colour in colours for channel in unlabel_rgb(colour)]
+
+
+def envelope(waveform: np.ndarray, n_columns: int = PICTURE_COLUMNS) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of each of n_columns equal stretches.
+
+    Args:
+        waveform: shape = (n_samples,), not empty.
+
+    Returns:
+        (low, high), each of shape (min(n_columns, n_samples),).
+    """
+    starts = np.linspace(0, len(waveform), min(n_columns, len(waveform)), endpoint=False).astype(int)
+    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
+def named(emotion: str) -> str:
+    """The name of an emotion after its symbol, as every axis and legend shows it."""
+    return f"{LOOKS[emotion].symbol} {emotion}"
+
+
+def probability_bars(prediction: "Prediction", min_confidence: float | None = None) -> go.Figure:
+    """One bar for each emotion, in the order of the inventory, the likeliest one in full colour.
+
+    Args:
+        min_confidence: where "not sure" ends; drawn as a dotted line.
+    """
+    names = list(prediction.probabilities)
+    values = [prediction.probabilities[name] for name in names]
+    chosen = None if prediction.abstain else prediction.emotion
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[named(name) for name in names],
+            orientation="h",
+            marker={
+                "color": [LOOKS[name].colour for name in names],
+                "opacity": [1.0 if name == chosen else 0.55 for name in names],
+            },
+            text=[f"{value:.0%}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    if min_confidence is not None:
+        figure.add_vline(min_confidence, line={"dash": "dot", "width": 1, "color": GREY})
+    figure.update_layout(height=28 * len(names) + 28, margin={"l": 0, "r": 36, "t": 4, "b": 24}, bargap=0.3)
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
+def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
+    """Probability of each emotion over time, drawn at the middle of its window; interrupted where nobody speaks.
+
+    Emotions that stay unlikely are switched off until the legend is clicked. The plot fills the whole width, so that
+    its time axis lies under the player's.
+    """
+    middle_s = (trajectory.start_s + trajectory.end_s) / 2
+    spoken = trajectory.speech_s > 0
+    peaks = trajectory.probabilities[spoken].max(0, initial=0.0)
+    drawn_from = min(WORTH_DRAWING, np.sort(peaks)[-3])
+    figure = go.Figure()
+    for emotion, values, peak in zip(trajectory.labels, trajectory.probabilities.T, peaks, strict=True):
+        figure.add_scatter(
+            x=middle_s,
+            y=np.where(spoken, values, np.nan),
+            name=named(emotion),
+            mode="lines+markers" if len(middle_s) <= MARKERS_UP_TO else "lines",
+            line={"color": LOOKS[emotion].colour, "width": 2},
+            marker={"symbol": LOOKS[emotion].marker, "size": 7},
+            visible=True if peak >= drawn_from else "legendonly",
+            hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
+        )
+    top = max(0.5, np.ceil(10 * peaks.max()) / 10)
+    figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 4, "b": 64}, hovermode="closest")
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(range=[0, duration_s], ticksuffix=" s", zeroline=False, automargin=False)
+    figure.update_yaxes(range=[0, top], tickformat=".0%", dtick=0.25, tick0=0, fixedrange=True, zeroline=False)
+    figure.update_yaxes(ticklabelposition="inside top")
+    return figure
