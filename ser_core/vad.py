@@ -1,0 +1,119 @@
+"""Where there is speech: Silero VAD over whole recordings at once.
+
+The weights are those of the silero-vad package. Its own model is called chunk by chunk and keeps its state between
+calls; here the convolutions see many chunks at once and the recurrent state is local, so that an hour takes seconds and
+several sessions may ask together.
+"""
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ser_core.audio import SAMPLE_RATE
+
+CHUNK = 512  # samples; Silero's step at 16 kHz
+CONTEXT = 64  # samples before the chunk that the network sees too
+CHUNKS_AT_ONCE = 4096  # bounds the memory of the convolutions
+STRIDES = (1, 2, 2, 1)
+
+SPEECH_ON, SPEECH_OFF = 0.5, 0.35  # probabilities; Silero's recommendation, as are the durations
+MIN_SPEECH_S = 0.25
+MIN_SILENCE_S = 0.1
+SPEECH_PAD_S = 0.03
+
+
+def speech_segments(waveform: np.ndarray) -> tuple[tuple[float, float], ...]:
+    """Find speech with Silero VAD.
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,); 10 minutes take well under a second.
+
+    Returns:
+        (start_s, end_s) of each stretch of speech, in seconds, in order and apart; a stretch is longer than 0.25 s.
+    """
+    if len(waveform) <= MIN_SPEECH_S * SAMPLE_RATE:
+        return ()
+    pad = round(SPEECH_PAD_S * SAMPLE_RATE)
+    segments = []
+    for first, end in _speech_runs(speech_probabilities(waveform)):
+        start, stop = first * CHUNK, min(end * CHUNK, len(waveform))
+        if stop - start > MIN_SPEECH_S * SAMPLE_RATE:
+            segments.append((max(start - pad, 0) / SAMPLE_RATE, min(stop + pad, len(waveform)) / SAMPLE_RATE))
+    return tuple(segments)
+
+
+@torch.inference_mode()
+def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
+    """Silero VAD's probability of speech for each chunk of 512 samples (32 ms).
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,).
+
+    Returns:
+        float32 in [0, 1], shape = (ceil(n_samples / 512),).
+    """
+    weights = _silero_weights()
+    padded = np.pad(np.asarray(waveform, np.float32), (CONTEXT, -len(waveform) % CHUNK))
+    chunks = torch.from_numpy(padded).unfold(0, CONTEXT + CHUNK, CHUNK)
+    gate_inputs = torch.cat([_silero_encoder(some, weights) for some in chunks.split(CHUNKS_AT_ONCE)])
+    hidden = torch.from_numpy(_silero_lstm(gate_inputs.numpy(), weights["decoder.rnn.weight_hh"].numpy()))
+    logits = hidden.relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
+    return logits.sigmoid().numpy()
+
+
+def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(n_chunks, 576) -> inputs of the LSTM's gates (n_chunks, 512): spectra of four frames, convolved down to one."""
+    frames = F.pad(chunks[:, None], (0, 64), mode="reflect")
+    spectra = F.conv1d(frames, weights["stft.forward_basis_buffer"], stride=128)
+    real, imaginary = spectra.chunk(2, dim=1)
+    features = (real.square() + imaginary.square()).sqrt()
+    for layer, stride in enumerate(STRIDES):
+        name = f"encoder.{layer}.reparam_conv"
+        features = F.conv1d(features, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding=1).relu()
+    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+    return F.linear(features[:, :, 0], weights["decoder.rnn.weight_ih"], bias)
+
+
+def _silero_lstm(gate_inputs: np.ndarray, of_hidden: np.ndarray) -> np.ndarray:
+    """Inputs of the gates (n_chunks, 512), recurrent weights (512, 128) -> hidden states (n_chunks, 128).
+
+    In numpy, on one thread: torch shares each of these thousands of tiny steps among all cores, and on a busy machine
+    waits for the slowest core every time (measured: a thousand times slower).
+    """
+    n_units = of_hidden.shape[1]
+    hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), np.zeros(n_units, np.float32)
+    for step, gate_input in enumerate(gate_inputs):
+        gates = gate_input + np.vecdot(of_hidden, hidden[step])  # vecdot uses one thread, matmul may use all
+        input_gate, forget_gate, _, output_gate = _sigmoid(gates).reshape(4, n_units)
+        cell = forget_gate * cell + input_gate * np.tanh(gates[2 * n_units : 3 * n_units])
+        hidden[step + 1] = output_gate * np.tanh(cell)
+    return hidden[1:]
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+@lru_cache(maxsize=1)
+def _silero_weights() -> dict[str, torch.Tensor]:
+    """Weights of the 16 kHz model. The package is not imported: that would set torch to one thread for everybody."""
+    (package,) = find_spec("silero_vad").submodule_search_locations
+    return torch.jit.load(Path(package) / "data" / "silero_vad.jit")._model.state_dict()
+
+
+def _speech_runs(probabilities: np.ndarray) -> list[tuple[int, int]]:
+    """(first, end) chunks of the runs that begin above SPEECH_ON and end where it stays below it from SPEECH_OFF on."""
+    runs, first, silent_from = [], None, None
+    for chunk, probability in enumerate(probabilities.tolist()):
+        if probability >= SPEECH_ON:
+            first, silent_from = chunk if first is None else first, None
+        elif probability < SPEECH_OFF and first is not None:
+            silent_from = chunk if silent_from is None else silent_from
+            if (chunk - silent_from) * CHUNK >= MIN_SILENCE_S * SAMPLE_RATE:
+                runs.append((first, silent_from))
+                first, silent_from = None, None
+    return runs if first is None else [*runs, (first, len(probabilities))]
