@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages._components.recorder import recorded, recorder
+from pages._components.recorder import recorder
 from pages._shared import Source, chosen_kind, forget, input_key, take
 from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.protocols import speaker_independent_fold
@@ -30,8 +30,10 @@ def choose_clip() -> None:
 
 
 def _record() -> None:
-    key = input_key("raw")
-    recorder(key=key, max_s=MAX_RECORDING_S, on_clip=lambda: _take_raw(key))
+    arrived = recorder(key=input_key("raw"), max_s=MAX_RECORDING_S)
+    if arrived:
+        wav, notes = arrived
+        take(Source("raw", "Your recording", wav, notes))
     st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
     with st.expander("The browser's own recorder"):
         st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")
@@ -73,15 +75,10 @@ def _samples() -> None:
             st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
 
 
-def _take_raw(key: str) -> None:
-    wav, notes = recorded(key)
-    take(Source("raw", "Recording", wav, notes))
-
-
 def _take_file(kind: str, key: str) -> None:
     file = st.session_state[key]
     if file is not None:
-        take(Source(kind, "Recording" if kind == "browser" else file.name, file))
+        take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
     elif chosen_kind() == kind:
         forget()
 

@@ -13,6 +13,10 @@ from ser_core.labels import LOOKS
 from ser_core.plots import GREY, named, probability_bars, trajectory_lines
 from ser_core.quality import Quality
 
+UAR_HELP = (
+    "UAR, unweighted average recall: of each emotion's clips the share that was recognised, "
+    "averaged over the emotions. Guessing gives 12 % with eight emotions and 17 % with six."
+)
 PLAIN_CHART = {"displayModeBar": False}
 
 
@@ -22,7 +26,7 @@ def show_empty() -> None:
         "Record a few seconds of speech or upload a file. You get its waveform and spectrogram to play, the quality of "
         "the recording in numbers, the emotion the model hears with its certainty, and how it changes over time."
     )
-    sample = sample_list()[-2]
+    sample = sample_list()[0]
     st.button("Open a sample", on_click=take_sample, args=(sample,))
 
 
@@ -42,8 +46,7 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
                 help=f"Words: {clip.words}" if clip.words else None,
             )
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
-    for note in (*clip.notes, *hearing.notes):
-        st.warning(_plain(note))
+    _warn(clip.notes + hearing.notes)
     cells = _cells(answer, recording.duration_s) if answer else ()
     player(hearing.tracks, hearing.quality.speech_segments, cells, _chosen_time(), key="player")
     _show_quality(hearing.quality)
@@ -59,7 +62,7 @@ def show_answer(clip: Clip, answer: Answer) -> None:
     words, bars = st.columns([1, 1.35], gap="medium")
     with words:
         _show_verdict(prediction)
-        st.caption(_facts(answer))
+        st.caption(_facts(answer), help=UAR_HELP)
         if clip.utterance:
             _show_truth(clip)
     if prediction.speech_s < MIN_SPEECH_S:
@@ -128,8 +131,12 @@ def _show_quality(quality: Quality) -> None:
     with st.container(horizontal=True, gap="medium"):
         for label, value in _numbers(quality).items():
             st.metric(label, value, width="content")
-    for sentence in quality.advice:
-        st.warning(sentence)
+    _warn(quality.advice)
+
+
+def _warn(sentences: tuple[str, ...]) -> None:
+    if sentences:
+        st.warning("  \n".join(_plain(sentence) for sentence in sentences))
 
 
 def _numbers(quality: Quality) -> dict[str, str]:

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
 
 from ser_core.audio import Recording, read_audio
 from ser_core.checkpoint import load_model
@@ -53,8 +56,16 @@ def forget(keep: str | None = None) -> None:
     for name in ("source", "clip", "memory", "revealed", "shown"):
         st.session_state.pop(name, None)
     rounds = st.session_state.setdefault("rounds", {})
-    for kind in rounds:
-        rounds[kind] += kind != keep
+    for kind in rounds.keys() - {keep}:
+        _erase(st.session_state.get(input_key(kind)))
+        rounds[kind] += 1
+
+
+def _erase(file: object) -> None:
+    """Streamlit keeps an uploaded file until the session ends, also when its widget is gone."""
+    context = get_script_run_ctx()
+    if isinstance(file, UploadedFile) and context:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
 def input_key(kind: str) -> str:
@@ -89,15 +100,18 @@ def _decoded(source: Source) -> Clip:
     return Clip(digest, source.kind, source.name, recording, notes, source.words, source.utterance)
 
 
-def slot(shown):
-    """Where the result goes.
+def slot(shown) -> Callable[[], DeltaGenerator]:
+    """Where the result goes: a function that gives the container, to be called when the result is there.
 
     A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both
-    are the result of the same clip and settings (`shown`); otherwise the slot is emptied at once.
+    are the result of the same clip and settings (`shown`); otherwise the place stays empty until the call.
     """
     keep = "source" not in st.session_state and st.session_state.get("shown") == shown
     st.session_state.shown = shown
-    return (st if keep else st.empty()).container()
+    if not keep:
+        return st.empty().container
+    container = st.container()
+    return lambda: container
 
 
 def remember(make: Callable[[], Any], *key) -> Any:

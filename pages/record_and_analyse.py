@@ -28,7 +28,7 @@ with work:
     except (AudioError, CheckpointError) as error:
         problem = error
 
-with shown:
+with shown():
     if problem:
         _result.show_problem(problem)
     if hearing:

@@ -57,10 +57,10 @@ STORY = (
     Voice("And nobody came. Nobody came at all.", "en-gb", 105, 10, 60),
 )
 SAMPLES = (
+    Sample("story.ogg", "Changing voice, half a minute", STORY),
     Sample("low_slow.ogg", "Low and slow", (Voice(QUIET, "en-gb", 115, 20, 60),)),
     Sample("high_fast.ogg", "High, fast and loud", (Voice(LOUD, "en-us+f3", 215, 85, 190),)),
     Sample("even.ogg", "Even, as read aloud", (Voice(FLAT, "en-us+m3", 165, 45, 100),)),
-    Sample("story.ogg", "Changing voice, half a minute", STORY),
     Sample("empty_room.ogg", "Nobody speaks", (), seconds_of_noise=6.0, noise_dbfs=-45.0),
 )
 

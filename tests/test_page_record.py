@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 from pages import _export, _input
@@ -109,6 +110,15 @@ def test_deleting_leaves_nothing_of_the_audio(page):
     assert "mine.wav" not in texts(page) and "Nothing to analyse yet" in texts(page)
     assert not page.file_uploader[0].value
     assert all(name not in page.session_state for name in ("clip", "source", "memory"))
+
+
+def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
+    erased = []
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    file = page.session_state["upload-0"]
+    page.button(key="delete").click().run()
+    assert erased == [file.file_id]
 
 
 def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
@@ -262,14 +272,11 @@ def test_the_export_holds_the_answer_and_every_window(page):
     assert list(content["probabilities"]) == list(EMOTIONS)
 
 
-@pytest.mark.parametrize("clip", [None, {}, {"wav": 3, "processed": []}, {"wav": "no base64 !", "processed": []}])
-def test_the_recorder_believes_nothing_the_browser_sends(monkeypatch, clip):
-    monkeypatch.setattr(recorder.st, "session_state", {"raw": type("State", (), {"clip": clip})()})
-    assert recorder.recorded("raw") == (b"", ())
+@pytest.mark.parametrize("sent", [{}, 3, [], {"wav": 3, "processed": []}, {"wav": "no base64 é", "processed": []}])
+def test_the_recorder_believes_nothing_the_browser_sends(sent):
+    assert recorder.unpacked(sent) == (b"", ())
 
 
-def test_the_recorder_tells_what_the_browser_kept_on(monkeypatch):
-    clip = {"wav": "UklGRg==", "processed": ["autoGainControl"]}
-    monkeypatch.setattr(recorder.st, "session_state", {"raw": type("State", (), {"clip": clip})()})
-    content, (note,) = recorder.recorded("raw")
+def test_the_recorder_tells_what_the_browser_kept_on():
+    content, (note,) = recorder.unpacked({"wav": "UklGRg==", "processed": ["autoGainControl"]})
     assert content == b"RIFF" and "gain control" in note

@@ -24,7 +24,7 @@ export default function ({ data, parentElement }) {
 function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
   const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], audio: new Audio() };
-  for (const name of ["play", "time", "heard", "versions", "stage", "wave", "speech", "mel", "hertz", "lane", "names",
+  for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
     "ticks", "cursor", "ghost", "problem"]) player[name] = find(name);
 
   const { audio, stage } = player;
@@ -71,7 +71,7 @@ function choose(player, tracks, index, time_s) {
   player.audio.src = track.sound;
   player.audio.currentTime = time_s;
   player.mel.src = track.picture;
-  drawWave(player, track.envelope);
+  drawWave(player, track);
   player.versions.querySelectorAll("input").forEach((input, i) => { input.checked = i === index; });
   if (playing) player.audio.play();
   showTime(player);
@@ -89,7 +89,8 @@ function drawVersions(player, tracks) {
   }));
 }
 
-function drawWave(player, { low, high }) {
+function drawWave(player, { envelope: { low, high }, peak }) {
+  player.peak.textContent = peak;
   const forth = high.map((value, i) => `${i},${-value}`), back = low.map((value, i) => `${i},${-value}`).reverse();
   player.wave.setAttribute("viewBox", `0 -100 ${Math.max(high.length - 1, 1)} 200`);
   player.wave.firstElementChild.setAttribute("points", forth.concat(back).join(" "));

@@ -15,6 +15,7 @@ from streamlit.runtime import get_instance
 from ser_core.audio import SAMPLE_RATE
 from ser_core.plots import Spectrogram, envelope, spectrogram
 
+LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
 FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
     "linked_player",
@@ -33,7 +34,8 @@ class Track:
     duration_s: float
     wav: bytes
     picture: Spectrogram
-    envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of full scale
+    envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of the peak
+    peak: float  # of full scale
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,14 @@ class Cell:
 def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     """Prepare a 16 kHz waveform, shape = (n_samples,), for the player."""
     low, high = envelope(waveform)
-    percent = {"low": np.round(low * 100).astype(int).tolist(), "high": np.round(high * 100).astype(int).tolist()}
-    return Track(f"{clip_id}-{name}", name, len(waveform) / SAMPLE_RATE, _wav(waveform), spectrogram(waveform), percent)
+    peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
+    percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
+    duration_s = len(waveform) / SAMPLE_RATE
+    return Track(f"{clip_id}-{name}", name, duration_s, _wav(waveform), spectrogram(waveform), percent, peak)
+
+
+def _percent(values: np.ndarray) -> list[int]:
+    return np.round(values * 100).astype(int).tolist()
 
 
 def player(
@@ -94,7 +102,13 @@ def player(
 def _track_data(track: Track, place: str) -> dict:
     sound = _served(track.wav, "audio/wav", f"{place}-sound", track.id)
     picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
-    return {"name": track.name, "sound": sound, "picture": picture, "envelope": track.envelope}
+    return {
+        "name": track.name,
+        "sound": sound,
+        "picture": picture,
+        "envelope": track.envelope,
+        "peak": f"±{track.peak:.0%}",
+    }
 
 
 def _served(content: bytes, mime: str, place: str, name: str) -> str:

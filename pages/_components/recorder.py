@@ -1,8 +1,6 @@
 """A recorder that takes the microphone as it is: echo cancellation, noise suppression and gain control off."""
 
 import base64
-import binascii
-from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -21,21 +19,22 @@ _mount = st.components.v2.component(
 )
 
 
-def recorder(*, key: str, max_s: int, on_clip: Callable[[], None]) -> None:
-    """Show the recorder. It stops by itself after max_s seconds; on_clip runs when a recording has arrived."""
-    _mount(key=key, data={"max_s": max_s}, on_clip_change=on_clip)
-
-
-def recorded(key: str) -> tuple[bytes, tuple[str, ...]]:
-    """The recording that has just arrived, for use in on_clip.
+def recorder(*, key: str, max_s: int) -> tuple[bytes, tuple[str, ...]] | None:
+    """Show the recorder, which stops by itself after max_s seconds.
 
     Returns:
-        The bytes of a WAV file, empty when the browser sent something else; notes on what the browser did to the sound.
+        None, but in the one run in which a recording arrives: the bytes of a WAV file (empty when the browser sent
+        something else), and a note on each thing the browser did to the sound.
     """
-    clip = st.session_state[key].clip
+    arrived = _mount(key=key, data={"max_s": max_s}, on_clip_change=lambda: None).clip
+    return None if arrived is None else unpacked(arrived)
+
+
+def unpacked(arrived) -> tuple[bytes, tuple[str, ...]]:
+    """What the browser sent, which may be anything, as recorder returns it."""
     try:
-        wav = base64.b64decode(clip["wav"], validate=True)
-        kept = [text for name, text in PROCESSING.items() if name in clip["processed"]]
-    except (KeyError, TypeError, binascii.Error):
+        wav = base64.b64decode(arrived["wav"], validate=True)
+        kept = [text for name, text in PROCESSING.items() if name in arrived["processed"]]
+    except (KeyError, TypeError, ValueError):
         return b"", ()
     return wav, tuple(f"The browser kept {text} on: loudness and tone may be changed." for text in kept)

@@ -1,0 +1,106 @@
+"""A running app and a real browser whose microphone plays a file."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+ROOT = Path(__file__).parent.parent.parent
+SAMPLES = ROOT / "assets" / "samples"
+MICROPHONE_RATE = 48_000
+START_S = 60
+PATIENCE_MS = 60_000
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "browser" in item.path.parts:
+            item.add_marker(pytest.mark.browser)
+
+
+@contextmanager
+def served(script: Path):
+    """The address of a server that runs a Streamlit script."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "SER_CORPORA"}
+    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def _wait_for(address: str) -> None:
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def app_url(chromium):
+    with served(ROOT / "app.py") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def microphone(tmp_path_factory) -> Path:
+    """What the fake microphone hears: half a minute of speech, 48 kHz, 16 bit."""
+    speech, rate = soundfile.read(SAMPLES / "story.ogg", dtype=np.float32)
+    path = tmp_path_factory.mktemp("microphone") / "speech.wav"
+    soundfile.write(path, soxr.resample(speech, rate, MICROPHONE_RATE), MICROPHONE_RATE, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium(microphone):
+    if CHROMIUM is None:
+        pytest.skip("chromium is missing: install it to run the browser tests")
+    from playwright.sync_api import sync_playwright
+
+    flags = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+    flags += ["--no-sandbox", f"--use-file-for-fake-audio-capture={microphone}"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium):
+    """A function that opens an address in a session of its own."""
+    contexts = []
+
+    def open_page(url, before="", **options):
+        context = chromium.new_context(permissions=["microphone"], **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        page.add_init_script(before)
+        page.goto(url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
