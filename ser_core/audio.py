@@ -240,7 +240,8 @@ def _collect(blocks: Iterator[np.ndarray], source: Source, sample_rate: int, max
             if capped:
                 break
     if n_read:
-        chunks.append(resample(np.empty(0, np.float32), True))
+        too_few_for_one = max(0, source.rate // sample_rate - n_read)  # a single sample at 48 kHz would vanish
+        chunks.append(resample(np.zeros(too_few_for_one, np.float32), True))
     waveform = np.concatenate(chunks)
     n_not_finite = n_not_finite or int(np.count_nonzero(~np.isfinite(waveform)))
     return _Decoded(source, waveform, n_read, n_not_finite, capped)
