@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages._components.recorder import recorder
-from pages._shared import Source, chosen_kind, forget, input_key, take
+from pages._shared import Source, chosen, forget, input_key, take
 from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.protocols import speaker_independent_fold
 
@@ -49,13 +49,8 @@ def _record() -> None:
 
 def _upload() -> None:
     key = input_key("upload")
-    st.file_uploader(
-        "Sound file or video, up to 200 MB; the first 60 minutes are read",
-        type=FORMATS,
-        key=key,
-        on_change=_take_file,
-        args=("upload", key),
-    )
+    st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
+    st.caption(f"{', '.join(FORMATS)}, up to 200 MB. The first 60 minutes are read.")
 
 
 def _samples() -> None:
@@ -79,7 +74,7 @@ def _take_file(kind: str, key: str) -> None:
     file = st.session_state[key]
     if file is not None:
         take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
-    elif chosen_kind() == kind:
+    elif chosen() and chosen().kind == kind:
         forget()
 
 

@@ -7,9 +7,9 @@ from pages._analysis import Answer, Hearing
 from pages._components.player import Cell, player
 from pages._input import CORPUS_NAMES, sample_list, take_sample
 from pages._shared import Clip, forget
-from ser_core.checkpoint import HOW_TO_TRAIN
+from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
-from ser_core.labels import LOOKS
+from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.plots import GREY, named, probability_bars, trajectory_lines
 from ser_core.quality import Quality
 
@@ -26,12 +26,19 @@ def show_empty() -> None:
         "Record a few seconds of speech or upload a file. You get its waveform and spectrogram to play, the quality of "
         "the recording in numbers, the emotion the model hears with its certainty, and how it changes over time."
     )
-    sample = sample_list()[0]
-    st.button("Open a sample", on_click=take_sample, args=(sample,))
+    st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
+    st.markdown("Eight emotions are told apart: " + ", ".join(_coloured(emotion) for emotion in EMOTIONS) + ".")
+    st.caption(
+        "The models learned from actors. They say how a voice sounds, not what a person feels: judge nobody by it."
+    )
 
 
-def show_problem(error: ValueError) -> None:
-    st.error(_plain(str(error)), title="This cannot be analysed")
+def show_problem(error: ValueError, file_name: str | None = None) -> None:
+    """A sentence instead of a result, under the name of the file if that is the cause."""
+    if file_name:
+        st.text(file_name)
+    about_model = isinstance(error, CheckpointError)
+    st.error(plain(str(error)), title="The model cannot be used" if about_model else "This cannot be analysed")
 
 
 def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
@@ -47,8 +54,9 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
             )
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     _warn(clip.notes + hearing.notes)
-    cells = _cells(answer, recording.duration_s) if answer else ()
-    player(hearing.tracks, hearing.quality.speech_segments, cells, _chosen_time(), key="player")
+    over_time = answer is not None and len(answer.trajectory.start_s) > 1
+    strip = cells(answer.trajectory, recording.duration_s, answer.min_confidence) if over_time else ()
+    player(hearing.tracks, hearing.quality.speech_segments, strip, _chosen_time(clip), key="player")
     _show_quality(hearing.quality)
 
 
@@ -76,13 +84,13 @@ def show_answer(clip: Clip, answer: Answer) -> None:
         )
         st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
     if len(answer.trajectory.start_s) > 1:
-        _show_trajectory(answer.trajectory, prediction.duration_s)
+        _show_trajectory(clip, answer.trajectory)
 
 
 def _show_verdict(prediction: Prediction) -> None:
     if prediction.abstain:
         st.header("Not sure", anchor=False)
-        st.markdown(_plain(prediction.reason))
+        st.markdown(plain(prediction.reason))
         if prediction.speech_s >= MIN_SPEECH_S:
             st.markdown("Closest: " + _ranking(prediction.top3))
         return
@@ -102,27 +110,32 @@ def _reveal(clip_id: str) -> None:
     st.session_state.revealed = clip_id
 
 
-def _show_trajectory(trajectory: Trajectory, duration_s: float) -> None:
+def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     """The answer over time, as a chart and as a table."""
     st.subheader("Over time", anchor=False)
     st.plotly_chart(
-        trajectory_lines(trajectory, duration_s),
-        key="trajectory",
+        trajectory_lines(trajectory, clip.recording.duration_s),
+        key=_chart_key(clip),
         config=PLAIN_CHART,
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",
     )
     st.caption(
-        f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s. A point on a line seeks in the player."
+        f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s. "
+        "Click a point to go there in the player, a name to hide or show its line."
     )
     with st.expander("Table"):
         st.dataframe(_export.table(trajectory), hide_index=True, alt="The windows and their probabilities")
 
 
-def _chosen_time() -> tuple[str, float] | None:
+def _chart_key(clip: Clip) -> str:
+    return f"trajectory-{clip.id}"  # what is chosen in the chart of one clip says nothing about another
+
+
+def _chosen_time(clip: Clip) -> tuple[str, float] | None:
     """The point chosen in the trajectory: (id, time_s)."""
-    points = st.session_state.get("trajectory", {}).get("selection", {}).get("points", [])
+    points = st.session_state.get(_chart_key(clip), {}).get("selection", {}).get("points", [])
     return (str(points[0]["x"]), float(points[0]["x"])) if points else None
 
 
@@ -136,7 +149,7 @@ def _show_quality(quality: Quality) -> None:
 
 def _warn(sentences: tuple[str, ...]) -> None:
     if sentences:
-        st.warning("  \n".join(_plain(sentence) for sentence in sentences))
+        st.warning("  \n".join(plain(sentence) for sentence in sentences))
 
 
 def _numbers(quality: Quality) -> dict[str, str]:
@@ -163,16 +176,11 @@ def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
     st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
 
 
-def _cells(answer: Answer, duration_s: float) -> tuple[Cell, ...]:
+def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:
     """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
-    trajectory = answer.trajectory
-    if len(trajectory.start_s) < 2:
-        return ()
-    middle = (trajectory.start_s + trajectory.end_s) / 2
-    edges = [0.0, *((middle[1:] + middle[:-1]) / 2).tolist(), duration_s]
-    return tuple(
-        _cell(edges[i], edges[i + 1], trajectory, i, answer.min_confidence) for i in range(len(trajectory.start_s))
-    )
+    middle_s = (trajectory.start_s + trajectory.end_s) / 2
+    edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
+    return tuple(_cell(*edges[i : i + 2], trajectory, i, min_confidence) for i in range(len(middle_s)))
 
 
 def _cell(start_s: float, end_s: float, trajectory: Trajectory, i: int, min_confidence: float) -> Cell:
@@ -197,7 +205,9 @@ def _record(metrics: dict) -> str:
     """How good the model is on speakers it never heard: pooled, and by corpus because the pool hides differences."""
     if not metrics:
         return "It was never measured."
-    corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
+    corpora = ", ".join(
+        f"{CORPUS_NAMES.get(name, name)} {values['uar']:.0%}" for name, values in metrics["corpora"].items()
+    )
     return f"On unseen speakers its UAR is {metrics['pooled']['uar']:.0%} ({corpora})."
 
 
@@ -210,7 +220,7 @@ def _coloured(emotion: str) -> str:
     return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Markdown that shows this text as it is."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 

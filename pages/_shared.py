@@ -74,10 +74,9 @@ def input_key(kind: str) -> str:
     return f"{kind}-{rounds.setdefault(kind, 0)}"
 
 
-def chosen_kind() -> str | None:
-    """By which way in the current clip came."""
-    current = st.session_state.get("source") or st.session_state.get("clip")
-    return current.kind if current else None
+def chosen() -> Source | Clip | None:
+    """The latest choice, decoded or not."""
+    return st.session_state.get("source") or st.session_state.get("clip")
 
 
 def current_clip() -> Clip | None:

@@ -6,20 +6,20 @@ st.title("Record & analyse", anchor=False)
 with st.spinner("Starting"):  # torch takes seconds to import, once per server
     from pages import _analysis, _result
     from pages._input import choose_clip
-    from pages._shared import chosen_kind, current_clip, slot
+    from pages._shared import chosen, current_clip, slot
     from ser_core import AudioError, CheckpointError
 
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
     choose_clip()
-    settings = _analysis.choose_settings(has_clip=chosen_kind() is not None)
+    settings = _analysis.choose_settings(has_clip=chosen() is not None)
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
     shown, work = slot(settings), st.container()
 
 with work:
-    hearing = answer = problem = None
+    clip = hearing = answer = problem = None
     try:
         clip = current_clip()
         if clip:
@@ -29,14 +29,14 @@ with work:
         problem = error
 
 with shown():
-    if problem:
-        _result.show_problem(problem)
     if hearing:
         _result.show_clip(clip, hearing, answer)
-    elif not problem:
-        _result.show_empty()
-    if answer:
+    if problem:
+        _result.show_problem(problem, None if clip else chosen().name)
+    elif answer:
         _result.show_answer(clip, answer)
         _result.show_export(clip, hearing, answer)
-    elif hearing and not problem:
+    elif hearing:
         _result.show_no_model()
+    else:
+        _result.show_empty()

@@ -29,7 +29,7 @@ QUIETEST_CEILING_DB = -20.0  # the picture of silence stays black instead of sho
 HERTZ_MARKS = (250, 1000, 2000, 4000)
 
 WORTH_DRAWING = 0.2  # an emotion that never gets this probable starts switched off, but the likeliest three
-MARKERS_UP_TO = 60  # windows; more markers would hide the lines
+LARGE_MARKERS_UP_TO = 60  # windows; more large markers would hide the lines
 GREY = "#8A8F98"  # readable on white and on black
 
 
@@ -117,7 +117,7 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
         )
     )
     if min_confidence is not None:
-        figure.add_vline(min_confidence, line={"dash": "dot", "width": 1, "color": GREY})
+        figure.add_vline(min_confidence, line={"dash": "dot", "width": 1, "color": GREY}, layer="below")
     figure.update_layout(height=28 * len(names) + 28, margin={"l": 0, "r": 36, "t": 4, "b": 24}, bargap=0.3)
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
@@ -140,9 +140,10 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
             x=middle_s,
             y=np.where(spoken, values, np.nan),
             name=named(emotion),
-            mode="lines+markers" if len(middle_s) <= MARKERS_UP_TO else "lines",
+            mode="lines+markers",
             line={"color": LOOKS[emotion].colour, "width": 2},
-            marker={"symbol": LOOKS[emotion].marker, "size": 7},
+            marker={"symbol": LOOKS[emotion].marker, "size": 7 if len(middle_s) <= LARGE_MARKERS_UP_TO else 3},
+            unselected={"marker": {"opacity": 1}},
             visible=True if peak >= drawn_from else "legendonly",
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
         )

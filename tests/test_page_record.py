@@ -12,10 +12,11 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages import _export, _input
+from pages import _export, _input, _result
 from pages._components import recorder
 from ser_core.checkpoint import Calibration, save_model
-from ser_core.labels import EMOTIONS
+from ser_core.inference import Trajectory
+from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import build_model
 from ser_core.models.resonet import ResoNetConfig
 
@@ -252,6 +253,21 @@ def test_an_actors_label_is_hidden_until_asked_for(page, monkeypatch, tmp_path):
 
 def test_without_corpora_the_page_says_how_to_get_real_voices(page):
     assert "SER_CORPORA" in texts(page)
+
+
+def test_the_strip_under_the_player_has_no_gaps_and_says_when_it_is_not_sure():
+    probabilities = np.full((3, 8), 0.05)
+    probabilities[:, EMOTIONS.index("sad")] = 0.65, 0.2, 0.65
+    start_s = np.array([0.5, 2.0, 3.5])
+    trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 3, probabilities, np.array([3, 3, 0]), 3.0, 1.5)
+    cells = _result.cells(trajectory, duration_s=7.0, min_confidence=0.4)
+    assert [(cell.start_s, cell.end_s) for cell in cells] == [(0, 2.75), (2.75, 4.25), (4.25, 7)]
+    assert [cell.name for cell in cells] == ["sad", "not sure", "no speech"]
+    assert cells[0].text == f"{LOOKS['sad'].symbol} sad 65%" and cells[0].colour == LOOKS["sad"].colour
+
+
+def test_text_of_others_is_shown_as_it_is():
+    assert _result.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \`f\`"
 
 
 def answer_of(page):
