@@ -3,6 +3,7 @@
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -24,17 +25,26 @@ SILENCE = np.zeros(SAMPLE_RATE, np.float32)
 @pytest.fixture(scope="module")
 def silero():
     """The package itself, without its side effect on torch."""
-    n_threads = torch.get_num_threads()
-    import silero_vad
-
-    torch.set_num_threads(n_threads)
+    with threads(torch.get_num_threads()):
+        import silero_vad
     return silero_vad
+
+
+@contextmanager
+def threads(n_threads: int):
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def package_segments(silero, waveform: np.ndarray) -> np.ndarray:
     """(start_s, end_s) as the package finds them, chunk after chunk."""
     model = silero.load_silero_vad()
-    found = silero.get_speech_timestamps(torch.from_numpy(waveform), model)
+    with threads(1):  # shared among cores its tiny steps take minutes on a busy machine
+        found = silero.get_speech_timestamps(torch.from_numpy(waveform), model)
     return np.array([(segment["start"], segment["end"]) for segment in found]) / SAMPLE_RATE
 
 
@@ -87,14 +97,11 @@ def test_segments_follow_the_probabilities_as_in_the_package(silero, probabiliti
 
 
 def test_looking_for_speech_leaves_the_threads_of_torch_alone():
-    before = torch.get_num_threads()
-    torch.set_num_threads(before + 1)
-    try:
+    with threads(torch.get_num_threads() + 1):
         vad._silero_weights.cache_clear()
+        expected = torch.get_num_threads()
         speech_segments(tone(1.0, SAMPLE_RATE)[:, 0])
-        assert torch.get_num_threads() == before + 1
-    finally:
-        torch.set_num_threads(before)
+        assert torch.get_num_threads() == expected
 
 
 def test_several_sessions_at_once_get_their_own_answers():
