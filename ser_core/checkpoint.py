@@ -43,7 +43,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     Raises:
         CheckpointError: unknown name (the message lists what exists), a missing or damaged file, foreign weights.
     """
-    folder = _find(name_or_folder)
+    folder = checkpoint_folder(name_or_folder)
     config = _read_json(folder / CONFIG)
     try:
         family = config["family"]
@@ -77,7 +77,12 @@ def save_model(model: SERModel, folder: Path, family: str, calibration: Calibrat
     (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
 
 
-def _find(name_or_folder: str | Path) -> Path:
+def checkpoint_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a checkpoint, by name or path.
+
+    Raises:
+        CheckpointError: unknown; the message lists what exists.
+    """
     folder = FOLDER / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
     if not folder.is_dir():
         listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"

@@ -29,7 +29,7 @@ QUIETEST_CEILING_DB = -20.0  # the picture of silence stays black instead of sho
 HERTZ_MARKS = (250, 1000, 2000, 4000)
 
 WORTH_DRAWING = 0.2  # an emotion that never gets this probable starts switched off, but the likeliest three
-LARGE_MARKERS_UP_TO = 60  # windows; more large markers would hide the lines
+MARKERS_UP_TO = 100  # windows; more markers would hide the lines and slow the browser down
 GREY = "#8A8F98"  # readable on white and on black
 
 
@@ -140,9 +140,9 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
             x=middle_s,
             y=np.where(spoken, values, np.nan),
             name=named(emotion),
-            mode="lines+markers",
+            mode="lines+markers" if len(middle_s) <= MARKERS_UP_TO else "lines",
             line={"color": LOOKS[emotion].colour, "width": 2},
-            marker={"symbol": LOOKS[emotion].marker, "size": 7 if len(middle_s) <= LARGE_MARKERS_UP_TO else 3},
+            marker={"symbol": LOOKS[emotion].marker, "size": 7},
             unselected={"marker": {"opacity": 1}},
             visible=True if peak >= drawn_from else "legendonly",
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",

@@ -34,9 +34,9 @@ class TrainingError(ValueError):
 class TrainConfig:
     """The recipe. Everything that changes a result is here."""
 
-    epochs: int = 32
+    epochs: int = 28
     batch_size: int = 32
-    learning_rate: float = 1.5e-3  # peak
+    learning_rate: float = 1.2e-3  # peak
     weight_decay: float = 0.03
     warmup_share: float = 0.06  # of all steps; then a cosine to zero
     clip_norm: float = 2.0

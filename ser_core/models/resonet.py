@@ -1,8 +1,10 @@
 """ResoNet: a residual CNN, a bidirectional GRU and multi-head self-attention over log-mel frames.
 
 After the architecture of "ResoNet: A Synergistic Deep Learning Architecture for Robust Cross-Corpus Speech Emotion
-Recognition". Differences: the projection under the GRU is built from the config, the recurrent and the attention layer
-have a residual connection around them, and every layer respects the true length of a padded clip.
+Recognition". Differences: stages are entered by a strided convolution where the published ones pool, the bands are
+averaged before the GRU where the published network flattens and projects them (on 10 hours of speech the average
+learned far faster), the recurrent and the attention layer have a residual connection around them, and every layer
+respects the true length of a padded clip.
 """
 
 from dataclasses import dataclass
@@ -18,15 +20,16 @@ from ser_core.models.base import ModelConfig, SERModel, full_length
 
 @dataclass(frozen=True)
 class ResoNetConfig(ModelConfig):
-    """Layer sizes; each stage halves the bands, and the frames too where `halve_time` says so."""
+    """Layer sizes; each stage halves the bands, and the frames too where `halve_time` says so.
+
+    The sequence layers are as wide as the last stage; the GRU has half of that in each direction.
+    """
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
     halve_time: tuple[bool, ...] = (True, True, True, False)
-    width: int = 256  # of the sequence layers; the GRU has half of it in each direction
     n_heads: int = 4
     embedding_dim: int = 256
-    stage_dropout: float = 0.1
-    head_dropout: float = 0.3
+    dropout: float = 0.3  # before the last layer
 
 
 class MaskedConv(nn.Module):
@@ -44,18 +47,17 @@ class MaskedConv(nn.Module):
 class Stage(nn.Module):
     """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both."""
 
-    def __init__(self, n_in: int, n_out: int, halve_time: bool, dropout: float):
+    def __init__(self, n_in: int, n_out: int, halve_time: bool):
         super().__init__()
         self.time_step = 2 if halve_time else 1
         self.enter = MaskedConv(n_in, n_out, (2, self.time_step))
         self.first = MaskedConv(n_out, n_out)
         self.second = MaskedConv(n_out, n_out)
-        self.dropout = nn.Dropout2d(dropout)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         n_frames = (n_frames + self.time_step - 1) // self.time_step
         mask = _mask(x, n_frames, -(-x.shape[-1] // self.time_step))
-        x = self.dropout(F.relu(self.enter(x, mask)))
+        x = F.relu(self.enter(x, mask))
         return F.relu(x + self.second(F.relu(self.first(x, mask)), mask)), n_frames
 
 
@@ -68,28 +70,26 @@ class ResoNet(SERModel):
 
     def __init__(self, config: ResoNetConfig):
         super().__init__(config)
-        n_in = 1 + config.frontend.deltas
-        n_bands = config.frontend.n_mels
-        self.stages = nn.ModuleList()
-        for n_out, halve_time in zip(config.channels, config.halve_time, strict=True):
-            self.stages.append(Stage(n_in, n_out, halve_time, config.stage_dropout))
-            n_in, n_bands = n_out, -(-n_bands // 2)
-        self.project = nn.Sequential(nn.Linear(n_in * n_bands, config.width), nn.LayerNorm(config.width))
-        self.gru = nn.GRU(config.width, config.width // 2, bidirectional=True, batch_first=True)
-        self.attention = nn.MultiheadAttention(config.width, config.n_heads, batch_first=True)
+        sizes = (1 + config.frontend.deltas, *config.channels)
+        self.stages = nn.ModuleList(
+            Stage(n_in, n_out, halve_time)
+            for n_in, n_out, halve_time in zip(sizes, config.channels, config.halve_time, strict=False)
+        )
+        width = config.channels[-1]
+        self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
+        self.norm = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, config.n_heads, batch_first=True)
         self.embedding = nn.Sequential(
-            nn.LayerNorm(2 * config.width), nn.Linear(2 * config.width, config.embedding_dim)
+            nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )
-        self.head = nn.Sequential(
-            nn.ReLU(), nn.Dropout(config.head_dropout), nn.Linear(config.embedding_dim, len(config.labels))
-        )
+        self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.embedding_dim, len(config.labels)))
 
-    def frames(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Local view before pooling: shape = (B, n_steps, width), and the true number of steps of each clip."""
+    def steps(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
+        """The sequence before pooling: shape = (B, n_steps, channels[-1]), and each clip's true number of steps."""
         x = features.contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x, n_frames = stage(x, n_frames)
-        x = self.project(x.permute(0, 3, 1, 2).flatten(2))
+        x = x.mean(2).transpose(1, 2)
         packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
         recurrent, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])
         return x + recurrent, n_frames
@@ -97,9 +97,10 @@ class ResoNet(SERModel):
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; mean and maximum over the clip's own frames after attention."""
         n_frames = full_length(features) if n_frames is None else n_frames
-        x, n_steps = self.frames(features, n_frames)
+        x, n_steps = self.steps(features, n_frames)
         inside = frame_mask(n_steps, x.shape[1])
-        attended, _ = self.attention(x, x, x, key_padding_mask=~inside, need_weights=False)
+        normed = self.norm(x)
+        attended, _ = self.attention(normed, normed, normed, key_padding_mask=~inside, need_weights=False)
         x = (x + attended).float()
         mean = (x * inside[..., None]).sum(1) / n_steps[:, None]
         peak = x.masked_fill(~inside[..., None], -torch.inf).amax(1)

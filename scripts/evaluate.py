@@ -1,0 +1,81 @@
+"""Measures a checkpoint on speakers it has never heard.
+
+python -m scripts.evaluate resonet                 needs SER_CORPORA; compares with checkpoints/resonet/metrics.json
+python -m scripts.evaluate resonet --write         writes that file
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ser_core.checkpoint import METRICS, CheckpointError, checkpoint_folder, load_model
+from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.evaluation import Metrics, evaluate
+from ser_core.protocols import PROTOCOLS, ProtocolError, split
+
+
+def print_table(metrics: Metrics) -> None:
+    """One line a corpus: clips, speakers, and each measure in percent with its 95 % interval over speakers."""
+    print(f"{'':<14}{'clips':>6}{'speakers':>9}   {'UAR':<20}{'macro-F1':<20}{'accuracy':<20}")
+    rows = [*metrics.corpora.items(), ("pooled", metrics.pooled), ("six emotions", metrics.common_pooled)]
+    for name, s in rows:
+        cells = (
+            f"{100 * value:5.1f} [{100 * low:.1f}, {100 * high:.1f}]".ljust(20)
+            for value, (low, high) in (
+                (s.uar, s.uar_ci),
+                (s.macro_f1, s.macro_f1_ci),
+                (s.accuracy, s.accuracy_ci),
+            )
+        )
+        print(f"{name:<14}{s.n_clips:>6}{s.n_speakers:>9}   {''.join(cells)}")
+    print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
+    print(
+        f"ECE {metrics.ece:.3f}, NLL {metrics.nll:.3f}; answered {100 * metrics.coverage:.1f} % of the clips, "
+        f"of these {100 * metrics.accuracy_when_answered:.1f} % right"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="name of a checkpoint, or its folder")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one it was trained under")
+    parser.add_argument("--fold", help="default: the one it was not trained on")
+    parser.add_argument("--write", action="store_true", help=f"write the checkpoint's {METRICS}")
+    options = parser.parse_args(arguments)
+    try:
+        model = load_model(options.model)
+        folder = checkpoint_folder(options.model)
+        training = json.loads((folder / "config.json").read_text())["training"]
+        protocol, fold = options.protocol or training["protocol"], options.fold or training["fold"]
+        wanted = set(split(protocol, fold).test)
+        utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+    except (CheckpointError, CorpusError, ProtocolError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if len(utterances) < len(wanted):
+        print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
+    with tqdm(total=len(utterances), unit="clip", desc=f"{protocol} fold {fold}") as bar:
+        metrics = evaluate(model, utterances, lambda n_done: bar.update(n_done - bar.n))
+    print_table(metrics)
+    return _compare_or_write(folder / METRICS, {"protocol": protocol, "fold": fold} | metrics.to_dict(), options.write)
+
+
+def _compare_or_write(path: Path, measured: dict, write: bool) -> int:
+    if write:
+        path.write_text(json.dumps(measured, indent=1) + "\n")
+        print(f"wrote {path.parent.name}/{path.name}")
+        return 0
+    recorded = json.loads(path.read_text()) if path.is_file() else {}
+    if (recorded.get("protocol"), recorded.get("fold")) != (measured["protocol"], measured["fold"]):
+        print(f"{path.parent.name}/{path.name} holds no figures for this protocol and fold to compare with.")
+        return 0
+    same = recorded == json.loads(json.dumps(measured))
+    print(f"{'equal to' if same else 'DIFFERENT FROM'} {path.parent.name}/{path.name}")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

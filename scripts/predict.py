@@ -1,0 +1,99 @@
+"""Answers for sound files.
+
+python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|csv|text]
+
+json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
+exit code is 2 at the end. Exit code 0: all were read.
+"""
+
+import argparse
+import csv
+import json
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from ser_core.audio import AudioError, read_audio
+from ser_core.checkpoint import CheckpointError, available_models, load_model
+from ser_core.inference import analyse
+from ser_core.labels import EMOTIONS
+from ser_core.models import SERModel
+from ser_core.quality import speech_segments
+
+
+def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
+    """One record for each model, or one with the reason why the file cannot be read."""
+    try:
+        recording = read_audio(Path(file))
+    except AudioError as error:
+        yield {"file": file, "error": str(error)}
+        return
+    speech = speech_segments(recording.waveform)
+    for model in models:
+        prediction, trajectory = analyse(model, recording.waveform, speech)
+        record = {"file": file} | asdict(prediction) | {"notes": recording.notes}
+        yield record | ({"windows": trajectory.to_records()} if windows else {})
+
+
+def as_text(record: dict) -> str:
+    """One line for a person, and one more for each window."""
+    if "error" in record:
+        return f"{record['file']}: {record['error']}"
+    ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
+    doubt = f"  {record['reason']}" if record["abstain"] else ""
+    heard = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
+    lines = [f"{record['file']}: {ranked} ({record['model']}, {heard}){doubt}", *record["notes"]]
+    for window in record.get("windows", ()):
+        best = window["probabilities"][window["emotion"]]
+        lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {best:.0%}")
+    return "\n".join(lines)
+
+
+COLUMNS = ("file", "error", "model", "start_s", "end_s", "speech_s", "emotion", "confidence", "abstain", "reason")
+
+
+def as_rows(record: dict) -> list[dict]:
+    """One row for the recording, or for each of its windows where they were asked for."""
+    if "error" in record:
+        return [record]
+    whole = {name: record[name] for name in ("file", "model")}
+    parts = record.get("windows") or [record]
+    return [
+        {name: value for name, value in (whole | part | part["probabilities"]).items() if name in COLUMNS + EMOTIONS}
+        for part in parts
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
+    parser.add_argument("--windows", action="store_true", help="the answer for each window too")
+    parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
+    options = parser.parse_args(arguments)
+    warnings.simplefilter("ignore")  # what they say is in the records
+    try:
+        models = [load_model(name) for name in options.model or available_models()[:1] or ["resonet"]]
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return 2
+    table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
+    if options.format == "csv":
+        table.writeheader()
+    failed = False
+    for file in options.files:
+        for record in answers(file, models, options.windows):
+            failed |= "error" in record
+            if options.format == "json":
+                print(json.dumps(record, ensure_ascii=False), flush=True)
+            elif options.format == "text":
+                print(as_text(record), flush=True)
+            else:
+                table.writerows(as_rows(record))
+    return 2 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
