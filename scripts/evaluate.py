@@ -1,7 +1,7 @@
 """Measures a checkpoint on speakers it has never heard.
 
 python -m scripts.evaluate resonet                 needs SER_CORPORA; compares with checkpoints/resonet/metrics.json
-python -m scripts.evaluate resonet --write         writes that file
+python -m scripts.evaluate resonet --write         writes that file and the model card
 """
 
 import argparse
@@ -11,7 +11,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ser_core.checkpoint import METRICS, CheckpointError, checkpoint_folder, load_model
+from ser_core.card import model_card
+from ser_core.checkpoint import CONFIG, METRICS, CheckpointError, checkpoint_folder, load_model
 from ser_core.corpora import CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import Metrics, evaluate
 from ser_core.protocols import PROTOCOLS, ProtocolError, split
@@ -48,8 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         model = load_model(options.model)
         folder = checkpoint_folder(options.model)
-        training = json.loads((folder / "config.json").read_text())["training"]
-        protocol, fold = options.protocol or training["protocol"], options.fold or training["fold"]
+        config = json.loads((folder / CONFIG).read_text())
+        protocol = options.protocol or config["training"]["protocol"]
+        fold = options.fold or (None if options.protocol else config["training"]["fold"])
         wanted = set(split(protocol, fold).test)
         utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
     except (CheckpointError, CorpusError, ProtocolError) as error:
@@ -60,14 +62,16 @@ def main(arguments: list[str] | None = None) -> int:
     with tqdm(total=len(utterances), unit="clip", desc=f"{protocol} fold {fold}") as bar:
         metrics = evaluate(model, utterances, lambda n_done: bar.update(n_done - bar.n))
     print_table(metrics)
-    return _compare_or_write(folder / METRICS, {"protocol": protocol, "fold": fold} | metrics.to_dict(), options.write)
-
-
-def _compare_or_write(path: Path, measured: dict, write: bool) -> int:
-    if write:
-        path.write_text(json.dumps(measured, indent=1) + "\n")
-        print(f"wrote {path.parent.name}/{path.name}")
+    measured = {"protocol": protocol, "fold": fold} | metrics.to_dict()
+    if options.write:
+        (folder / METRICS).write_text(json.dumps(measured, indent=1) + "\n")
+        (folder / "README.md").write_text(model_card(model.name, config, measured, model.n_parameters()))
         return 0
+    return _compare(folder / METRICS, measured)
+
+
+def _compare(path: Path, measured: dict) -> int:
+    """Exit code 1 when a figure is not the recorded one."""
     recorded = json.loads(path.read_text()) if path.is_file() else {}
     if (recorded.get("protocol"), recorded.get("fold")) != (measured["protocol"], measured["fold"]):
         print(f"{path.parent.name}/{path.name} holds no figures for this protocol and fold to compare with.")

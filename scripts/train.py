@@ -1,18 +1,24 @@
-"""Trains a model under a protocol.
+"""Trains a model under a protocol; the result is runs/<run>/checkpoint, calibrated on the development speakers.
 
+python -m scripts.prepare_corpora                                              first, once: needs SER_CORPORA
 python -m scripts.train resonet --protocol speaker-independent --fold 0
 python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
+
+To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
 
 import argparse
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from ser_core.models import FAMILIES, build_model
+from ser_core.checkpoint import Calibration, load_model, save_model
+from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.evaluation import answer, calibrate
+from ser_core.models import FAMILIES, SERModel, build_model
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
@@ -25,6 +31,18 @@ def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
     if missing:
         tqdm.write(f"{missing} of {len(ids)} recordings of this part are not in the cache.")
     return [Clip(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
+
+
+def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
+    """Saves the checkpoint, then calibrates what was saved on the development speakers, as the app will use it."""
+    save_model(model, folder, family, Calibration(), training)
+    if dev:
+        wanted = {clip.id for clip in dev}
+        utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+        with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
+            answers = answer(load_model(folder, "cpu"), utterances, lambda n_done: bar.update(n_done - bar.n))
+        save_model(model, folder, family, calibrate(answers), training)
+    print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -54,8 +72,10 @@ def main(arguments: list[str] | None = None) -> int:
                 bar.update(step - bar.n)
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-            fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
-    except (ProtocolError, TrainingError, FileNotFoundError) as error:
+            average = fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
+        training = {"protocol": options.protocol, "fold": options.fold, "recipe": asdict(config)}
+        ship(average, options.model, Path("runs") / name / "checkpoint", dev, training)
+    except (CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

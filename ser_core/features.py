@@ -6,7 +6,6 @@ import librosa
 import torch
 from scipy.signal import savgol_coeffs
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 DELTA_WIDTH = 9  # frames, librosa's default
 
@@ -39,9 +38,6 @@ class LogMel(nn.Module):
         # Derived from the config, so not part of a checkpoint.
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
         self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
-        for order in range(1, config.deltas + 1):
-            kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
-            self.register_buffer(f"delta{order}", torch.from_numpy(kernel).float().view(1, 1, -1), persistent=False)
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
         """Frames of clips with these many samples, shape = (B,)."""
@@ -87,16 +83,20 @@ class LogMel(nn.Module):
         return features * mask
 
     def _delta(self, level_db: Tensor, n_frames: Tensor, order: int) -> Tensor:
-        """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as librosa's."""
-        half = DELTA_WIDTH // 2
-        batch, n_mels, width = level_db.shape
-        time = torch.arange(width, device=level_db.device).expand(batch, width)
-        last = n_frames[:, None] - 1
-        held = level_db.gather(2, time.minimum(last)[:, None].expand(-1, n_mels, -1))  # no padding inside a window
-        rows = F.pad(held.reshape(-1, 1, width), (half, half), mode="replicate")
-        slope = F.conv1d(rows, getattr(self, f"delta{order}").to(rows)).view(batch, n_mels, width)
-        inner = time.maximum(torch.full_like(last, half).minimum(last // 2)).minimum((last - half).maximum(last // 2))
-        return slope.gather(2, inner[:, None].expand(-1, n_mels, -1))
+        """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as librosa's.
+
+        Clips shorter than the derivative's window have none: zero.
+        """
+        width = level_db.shape[2]
+        if width < DELTA_WIDTH:
+            return torch.zeros_like(level_db)
+        n_windows = width - DELTA_WIDTH + 1
+        kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
+        slope = sum(weight * level_db[..., i : i + n_windows] for i, weight in enumerate(kernel.tolist()))
+        window = torch.arange(width, device=level_db.device) - DELTA_WIDTH // 2
+        window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
+        complete = (n_frames >= DELTA_WIDTH)[:, None, None]
+        return slope.gather(2, window[:, None].expand(-1, level_db.shape[1], -1)) * complete
 
 
 def frame_mask(n_frames: Tensor, width: int) -> Tensor:

@@ -113,7 +113,7 @@ def fit(
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         losses = [
-            _step(state, batch, config, n_steps, on_step)
+            step(state, batch, config, n_steps, on_step)
             for batch in _batches(train, lengths, weights, store, model, config, epoch)
         ]
         seconds = time.perf_counter() - started
@@ -202,7 +202,14 @@ def _crop(waveform: np.ndarray, window: int, rng: np.random.Generator) -> np.nda
     return waveform[start : start + window]
 
 
-def _step(state: State, batch: Batch, config: TrainConfig, n_steps: int, on_step) -> float:
+def step(
+    state: State,
+    batch: Batch,
+    config: TrainConfig,
+    n_steps: int,
+    on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None,
+) -> float:
+    """Forward, backward, optimiser and running average of one batch; returns the loss."""
     for group in state.optimiser.param_groups:
         group["lr"] = _learning_rate(state.step, n_steps, config)
     with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=config.bf16):

@@ -1,0 +1,33 @@
+# make app | test | setup | lint | train        (PORT= the app's port, PYTHON= the interpreter to start from)
+PYTHON ?= python3
+PORT ?= 8501
+BIN := .venv/bin
+
+.PHONY: app test setup lint train
+
+app: .venv/app.txt
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/test.txt
+	$(BIN)/pytest
+
+setup: .venv/test.txt
+
+lint: .venv/test.txt
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+train: .venv/app.txt
+	$(BIN)/python -m scripts.prepare_corpora
+	$(BIN)/python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
+
+# The two stamps hold what was installed: the second call does nothing until a requirement changes.
+.venv/app.txt: requirements.txt constraints.txt
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || (echo "Python 3.11 or newer is needed; name one with PYTHON=python3.11"; exit 1)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
+	cp requirements.txt $@
+
+.venv/test.txt: .venv/app.txt requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+	cp requirements-dev.txt $@
