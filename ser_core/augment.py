@@ -107,7 +107,7 @@ class AugmentConfig:
     noise_chance: float = 0.25
     min_snr_db: float = 10.0
     max_snr_db: float = 35.0
-    shift_s: float = 0.2
+    shift_s: float = 0.1
     warp: float = 0.1
     tilt: float = 0.3  # in units of the normalised features
     n_masks: int = 2

@@ -51,11 +51,6 @@ class AudioStore:
         start, _, trim_start, trim_end = self._rows[utterance_id]
         return self._samples[start + trim_start : start + trim_end].astype(np.float32) / 32768
 
-    def trimmed_length(self, utterance_id: str) -> int:
-        """Samples of the trimmed recording."""
-        _, _, trim_start, trim_end = self._rows[utterance_id]
-        return trim_end - trim_start
-
     def duration_s(self, utterance_id: str) -> float:
         return self._rows[utterance_id][1] / 16_000
 

@@ -14,7 +14,7 @@ class ModelConfig:
     """What every model's config holds; families add their layer sizes. JSON-serialisable."""
 
     labels: tuple[str, ...] = EMOTIONS
-    window_s: float = 3.0  # longest stretch the model hears at once
+    window_s: float = 2.5  # longest stretch the model hears at once
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
 
     def to_dict(self) -> dict:
