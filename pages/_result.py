@@ -1,5 +1,7 @@
 """How a result is shown: the clip in the player, the answer, the answer over time, the quality, the export."""
 
+from itertools import pairwise
+
 import streamlit as st
 
 from pages import _export
@@ -10,7 +12,7 @@ from pages._shared import Clip, forget
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.plots import GREY, named, probability_bars, trajectory_lines
+from ser_core.plots import GREY, clock, named, probability_bars, trajectory_lines
 from ser_core.quality import Quality
 
 UAR_HELP = (
@@ -123,7 +125,7 @@ def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     )
     st.caption(
         f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s. "
-        "Click a point to go there in the player, a name to hide or show its line."
+        "Click a name to hide or show its line, a point to go there in the player."
     )
     with st.expander("Table"):
         st.dataframe(_export.table(trajectory), hide_index=True, alt="The windows and their probabilities")
@@ -155,7 +157,7 @@ def _warn(sentences: tuple[str, ...]) -> None:
 def _numbers(quality: Quality) -> dict[str, str]:
     loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
     return {
-        "Speech": f"{quality.speech_s:.1f} of {quality.duration_s:.1f} s",
+        "Speech": f"{_duration(quality.speech_s)} of {_duration(quality.duration_s)}",
         "Loudness": loudness,
         "Peak": f"{quality.peak_dbfs:.1f} dBFS",
         "Clipped": f"{quality.clipped_percent:.1f} %",
@@ -180,12 +182,17 @@ def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> t
     """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
-    return tuple(_cell(*edges[i : i + 2], trajectory, i, min_confidence) for i in range(len(middle_s)))
+    columns = zip(trajectory.emotions, trajectory.confidence.tolist(), trajectory.speech_s.tolist(), strict=True)
+    return tuple(
+        _cell(start_s, end_s, *row, min_confidence)
+        for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True)
+    )
 
 
-def _cell(start_s: float, end_s: float, trajectory: Trajectory, i: int, min_confidence: float) -> Cell:
-    emotion, confidence = trajectory.emotions[i], float(trajectory.confidence[i])
-    if trajectory.speech_s[i] <= 0:
+def _cell(
+    start_s: float, end_s: float, emotion: str, confidence: float, speech_s: float, min_confidence: float
+) -> Cell:
+    if speech_s <= 0:
         return Cell(start_s, end_s, "no speech", "", GREY, 0.0, "no speech")
     if confidence < min_confidence:
         return Cell(start_s, end_s, "not sure", "?", GREY, 0.3, f"not sure ({emotion} {confidence:.0%})")
@@ -196,8 +203,8 @@ def _cell(start_s: float, end_s: float, trajectory: Trajectory, i: int, min_conf
 def _facts(answer: Answer) -> str:
     prediction = answer.prediction
     return (
-        f"Analysed {prediction.start_s:.1f} to {prediction.end_s:.1f} s, with {prediction.speech_s:.1f} s of speech, "
-        f"in {answer.took_s:.2f} s by {prediction.model}. {_record(answer.metrics)}"
+        f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
+        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. {_record(answer.metrics)}"
     )
 
 

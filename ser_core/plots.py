@@ -30,6 +30,8 @@ HERTZ_MARKS = (250, 1000, 2000, 4000)
 
 WORTH_DRAWING = 0.2  # an emotion that never gets this probable starts switched off, but the likeliest three
 MARKERS_UP_TO = 100  # windows; more markers would hide the lines and slow the browser down
+TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
+MOST_TICKS = 7
 GREY = "#8A8F98"  # readable on white and on black
 
 
@@ -85,6 +87,17 @@ def envelope(waveform: np.ndarray, n_columns: int = PICTURE_COLUMNS) -> tuple[np
     """
     starts = np.linspace(0, len(waveform), min(n_columns, len(waveform)), endpoint=False).astype(int)
     return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
+def clock(time_s: float) -> str:
+    """Minutes and seconds, as the player counts: 1:05 or, where tenths matter, 1:05.3."""
+    minutes, tenths = divmod(round(10 * time_s), 600)
+    return f"{minutes}:{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
+
+
+def _ticks_s(duration_s: float) -> list[float]:
+    step_s = next((step for step in TICK_STEPS_S if duration_s / step <= MOST_TICKS), TICK_STEPS_S[-1])
+    return [k * step_s for k in range(1, int(duration_s / step_s) + 1)]
 
 
 def named(emotion: str) -> str:
@@ -150,7 +163,9 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
     top = max(0.5, np.ceil(10 * peaks.max()) / 10)
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 4, "b": 64}, hovermode="closest")
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    figure.update_xaxes(range=[0, duration_s], ticksuffix=" s", zeroline=False, automargin=False)
+    ticks_s = _ticks_s(duration_s)
+    figure.update_xaxes(range=[0, duration_s], tickvals=ticks_s, ticktext=[clock(time_s) for time_s in ticks_s])
+    figure.update_xaxes(zeroline=False, automargin=False)
     figure.update_yaxes(range=[0, top], tickformat=".0%", dtick=0.25, tick0=0, fixedrange=True, zeroline=False)
     figure.update_yaxes(ticklabelposition="inside top")
     return figure

@@ -8,7 +8,7 @@ from PIL import Image
 
 from ser_core.inference import Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.plots import PICTURE_COLUMNS, envelope, probability_bars, spectrogram, trajectory_lines
+from ser_core.plots import PICTURE_COLUMNS, clock, envelope, probability_bars, spectrogram, trajectory_lines
 
 SAMPLE_RATE = 16_000
 
@@ -93,6 +93,17 @@ def test_the_trajectory_is_interrupted_where_nobody_speaks():
 def test_unlikely_emotions_wait_in_the_legend_and_three_are_always_drawn():
     figure = trajectory_lines(trajectory([[0.15, 0.14, 0.13, 0.12, 0.12, 0.12, 0.11, 0.11]], speech_s=[3]), 3.0)
     assert [line.visible for line in figure.data] == [True] * 3 + ["legendonly"] * 5
+
+
+@pytest.mark.parametrize("duration_s", [1.0, 6.6, 30.5, 600, 3600])
+def test_the_time_axis_counts_as_the_player_does(duration_s):
+    axis = trajectory_lines(trajectory([[0.125] * 8], speech_s=[1]), duration_s).layout.xaxis
+    assert 1 <= len(axis.tickvals) <= 7 and axis.tickvals[-1] <= duration_s
+    assert axis.ticktext[-1] == clock(axis.tickvals[-1])
+
+
+def test_the_clock():
+    assert [clock(time_s) for time_s in (0, 5, 59.96, 65.34, 3600)] == ["0:00", "0:05", "1:00", "1:05.3", "60:00"]
 
 
 def test_a_trajectory_without_speech_can_be_drawn():

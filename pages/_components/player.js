@@ -3,6 +3,8 @@
 const players = new WeakMap();
 const TICK_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 const PIXELS_PER_TICK = 72;
+const LETTER_PIXELS = 7;
+const FETCH_AT_ONCE_UP_TO_S = 120;
 const SVG = "http://www.w3.org/2000/svg";
 
 export default function ({ data, parentElement }) {
@@ -23,12 +25,11 @@ export default function ({ data, parentElement }) {
 
 function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
-  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], audio: new Audio() };
+  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], runs: [], audio: new Audio() };
   for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
     "ticks", "cursor", "ghost", "problem"]) player[name] = find(name);
 
   const { audio, stage } = player;
-  audio.preload = "auto";
   audio.onplay = audio.onpause = audio.onended = () => { showPlaying(player); follow(player); };
   audio.ontimeupdate = audio.onseeked = () => showTime(player);
   audio.onerror = () => { player.problem.hidden = false; };
@@ -47,7 +48,7 @@ function build(parentElement) {
     if (stage.hasPointerCapture(event.pointerId)) seek(player, time_s);
   };
   stage.onpointerleave = () => { player.ghost.hidden = true; };
-  player.resize = new ResizeObserver(() => { drawTicks(player); showNames(player); });
+  player.resize = new ResizeObserver(() => { drawTicks(player); drawNames(player); });
   player.resize.observe(stage);
   return player;
 }
@@ -56,6 +57,7 @@ function load(player, data) {
   player.id = data.id;
   player.duration = data.duration_s;
   player.audio.pause();
+  player.audio.preload = data.duration_s <= FETCH_AT_ONCE_UP_TO_S ? "auto" : "metadata";
   player.stage.setAttribute("aria-valuemax", data.duration_s.toFixed(1));
   player.stage.setAttribute("aria-description", data.description);
   drawHertz(player, data.hertz);
@@ -129,15 +131,8 @@ function drawCells(player, data) {
     box.setAttribute("fill-opacity", cell.opacity);
     return box;
   }));
-  player.names.replaceChildren(...runs(data.cells).map((run) => {
-    const name = document.createElement("span");
-    name.dataset.symbol = run.symbol;
-    name.dataset.name = `${run.symbol} ${run.name}`;
-    name.style.left = `${(run.start_s / player.duration) * 100}%`;
-    name.style.width = `${((run.end_s - run.start_s) / player.duration) * 100}%`;
-    return name;
-  }));
-  showNames(player);
+  player.runs = runs(data.cells);
+  drawNames(player);
   showTime(player);
 }
 
@@ -151,12 +146,17 @@ function runs(cells) {
   return merged;
 }
 
-function showNames(player) {
-  for (const name of player.names.children) {
-    name.textContent = name.dataset.name;
-    if (name.scrollWidth > name.clientWidth) name.textContent = name.dataset.symbol;
-    if (name.scrollWidth > name.clientWidth) name.textContent = "";
-  }
+function drawNames(player) {
+  const pixelsPerSecond = player.stage.clientWidth / player.duration;
+  player.names.replaceChildren(...player.runs.flatMap(({ start_s, end_s, symbol, name }) => {
+    const room = (end_s - start_s) * pixelsPerSecond;
+    const text = [`${symbol} ${name}`, symbol].find((words) => words && room > words.length * LETTER_PIXELS + 6);
+    if (!text) return [];
+    const label = document.createElement("span");
+    label.textContent = text;
+    label.style.left = `${start_s * pixelsPerSecond}px`;
+    return [label];
+  }));
 }
 
 function drawTicks(player) {
