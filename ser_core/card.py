@@ -19,9 +19,7 @@ Protocol `{protocol}`, fold {fold}: none of the {n_speakers} speakers below was 
 part. All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; with one or
 two speakers it says little.
 
-| corpus | clips | speakers | UAR % | macro-F1 % | accuracy % |
-|---|---|---|---|---|---|
-{rows}
+{table}
 
 Accuracy on the six emotions that all four speech corpora share: {common_pooled:.1f} % pooled, {common_mean:.1f} %
 averaged over the corpora. TESS weighs much in pooled figures and is easy; read the rows.
@@ -56,7 +54,6 @@ CC BY-NC-ND 4.0, SAVEE research only.
 
 def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str:
     """Markdown from the contents of config.json and metrics.json."""
-    rows = [(CORPUS_NAMES[c], s) for c, s in metrics["corpora"].items()] + [("speech pooled", metrics["pooled"])]
     return TEMPLATE.format(
         name=name,
         family=config["family"],
@@ -65,7 +62,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str
         protocol=metrics["protocol"],
         fold=metrics["fold"],
         n_speakers=metrics["pooled"]["n_speakers"],
-        rows="\n".join(_row(title, scores) for title, scores in rows),
+        table=score_table(metrics),
         common_pooled=100 * metrics["common_pooled"]["accuracy"],
         common_mean=100 * metrics["common_accuracy_mean"],
         temperature=config["calibration"]["temperature"],
@@ -75,6 +72,13 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str
         coverage=100 * metrics["coverage"],
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
     )
+
+
+def score_table(metrics: dict) -> str:
+    """A Markdown table of UAR, macro-F1 and accuracy in percent, per corpus and pooled."""
+    rows = [(CORPUS_NAMES[c], s) for c, s in metrics["corpora"].items()] + [("speech pooled", metrics["pooled"])]
+    header = "| corpus | clips | speakers | UAR % | macro-F1 % | accuracy % |\n|---|---|---|---|---|---|\n"
+    return header + "\n".join(_row(title, scores) for title, scores in rows)
 
 
 def _row(title: str, scores: dict) -> str:

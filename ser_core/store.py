@@ -4,6 +4,7 @@ import csv
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from ser_core.audio import AudioError, load_audio, trim_silence
 from ser_core.corpora import Utterance
 
+INDEX, SAMPLES = "index.csv", "audio.i16"
 COLUMNS = ("utterance", "start", "n_samples", "trim_start", "trim_end")
 
 
@@ -28,12 +30,11 @@ class AudioStore:
 
     def __init__(self, folder: Path | None = None):
         folder = folder or cache_folder()
-        index, samples = folder / "index.csv", folder / "audio.i16"
-        if not index.is_file() or not samples.is_file():
+        if not (folder / INDEX).is_file() or not (folder / SAMPLES).is_file():
             raise FileNotFoundError(f"No decoded recordings in {folder}. Run: python -m scripts.prepare_corpora")
-        with index.open(newline="") as file:
-            self._rows = {row["utterance"]: tuple(int(row[c]) for c in COLUMNS[1:]) for row in csv.DictReader(file)}
-        self._samples = np.memmap(samples, dtype="<i2", mode="r")
+        self._rows = _read_index(folder)
+        n_samples = _end(self._rows)
+        self._samples = np.memmap(folder / SAMPLES, "<i2", "r", shape=n_samples) if n_samples else np.empty(0, "<i2")
 
     def __contains__(self, utterance_id: str) -> bool:
         return utterance_id in self._rows
@@ -65,23 +66,19 @@ def decode_all(
     """
     folder = folder or cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    index, samples = folder / "index.csv", folder / "audio.i16"
-    if not index.is_file():
-        index.write_text(",".join(COLUMNS) + "\n")
-    with index.open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    done = {row["utterance"] for row in rows}
-    end = sum(int(row["n_samples"]) for row in rows)
-    samples.touch()
-    os.truncate(samples, 2 * end)  # what an interruption left behind without an index line
+    (folder / SAMPLES).touch()
+    done = _read_index(folder)
+    end = _end(done)
+    _write_index(folder, done)
+    os.truncate(folder / SAMPLES, 2 * end)
     missing = [u for u in utterances if u.id not in done]
     with (
         ProcessPoolExecutor(n_workers) as pool,
-        samples.open("ab") as sink,
-        index.open("a", newline="") as index_file,
+        (folder / SAMPLES).open("ab") as sink,
+        (folder / INDEX).open("a", newline="") as index_file,
+        closing(pool.map(_decode, [u.path for u in missing], chunksize=16)) as decoded,  # closed: the rest is cancelled
     ):
         writer = csv.writer(index_file, lineterminator="\n")
-        decoded = pool.map(_decode, [u.path for u in missing], chunksize=16)
         for utterance, result in zip(missing, decoded, strict=True):
             if isinstance(result, str):
                 yield utterance, result
@@ -93,6 +90,32 @@ def decode_all(
             index_file.flush()
             end += len(pcm)
             yield utterance, ""
+
+
+def _read_index(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Utterance id -> start, n_samples, trim_start, trim_end, of everything that is there completely.
+
+    An interruption can tear the last line; samples that were lost must be decoded again, not read as silence.
+    """
+    index, n_stored = folder / INDEX, (folder / SAMPLES).stat().st_size // 2
+    if not index.is_file():
+        return {}
+    with index.open(newline="") as file:
+        lines = csv.reader(line for line in file if line.endswith("\n"))
+        rows = {name: tuple(int(v) for v in values) for name, *values in lines if name != COLUMNS[0]}
+    return {name: row for name, row in rows.items() if row[0] + row[1] <= n_stored}
+
+
+def _write_index(folder: Path, rows: dict[str, tuple[int, ...]]) -> None:
+    temporary = folder / "index.tmp"
+    with temporary.open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *((name, *row) for name, row in rows.items())])
+    temporary.replace(folder / INDEX)
+
+
+def _end(rows: dict[str, tuple[int, ...]]) -> int:
+    """Samples that the rows speak of."""
+    return max((start + n_samples for start, n_samples, *_ in rows.values()), default=0)
 
 
 def _decode(path: Path) -> tuple[np.ndarray, tuple[int, int]] | str:

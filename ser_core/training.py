@@ -166,7 +166,7 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
     # Random batches: grouping clips by length would save a third of the time, but length tells the corpora apart, so
     # batch norm saw another corpus in each batch and its running statistics fitted none (measured: chance level).
     order = rng.permutation(len(train))
-    for chosen in (order[i : i + config.batch_size] for i in range(0, len(order), config.batch_size)):
+    for chosen in np.array_split(order, math.ceil(len(order) / config.batch_size)):
         waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])
         y_true = torch.tensor([labels.index(train[i].emotion) for i in chosen], device=device)
         with torch.no_grad():
