@@ -1,0 +1,72 @@
+"""Fixtures that several files share: a small model, its checkpoint, a small corpus, and speech."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ser_core import checkpoint
+from ser_core.audio import load_audio
+from ser_core.checkpoint import Calibration, save_model
+from ser_core.models import SERModel, build_model
+from ser_core.models.resonet import ResoNetConfig
+from tests.make_corpus import decoded, write_crema_d
+
+ROOT = Path(__file__).parent.parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "corpora" in item.keywords and not os.environ.get("SER_CORPORA"):
+            item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
+
+
+@pytest.fixture
+def new_model():
+    """A function that makes a small ResoNet in eval mode; the same seed gives the same weights."""
+
+    def make(seed: int = 0, **config) -> SERModel:
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            sizes = {"channels": (4, 4, 8, 8), "n_heads": 2, "embedding_dim": 8}
+            model = build_model("resonet", ResoNetConfig(**sizes | config)).eval()
+        model.name, model.calibration = "small", Calibration()
+        return model
+
+    return make
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch, new_model) -> Path:
+    """The checkpoints folder of the program for one test: it holds `small` and `other`."""
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setattr(checkpoint, "FOLDER", folder)
+    monkeypatch.setattr(checkpoint.available_models, "__defaults__", (folder,))
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    save_model(new_model(seed=0), folder / "small", "resonet", Calibration(1.5, 0.1), training)
+    save_model(new_model(seed=1), folder / "other", "resonet", Calibration(), training)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def crema_d(tmp_path_factory) -> Path:
+    """A corpora folder: three training speakers and one development speaker, six emotions, two sentences."""
+    return write_crema_d(tmp_path_factory.mktemp("corpora"))
+
+
+@pytest.fixture(scope="session")
+def cache(crema_d, tmp_path_factory) -> Path:
+    """The cache folder with `crema_d` decoded."""
+    folder = tmp_path_factory.mktemp("cache")
+    decoded(crema_d, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def speech() -> np.ndarray:
+    """Five seconds of a synthetic voice with silence at both ends, read-only, shape = (n_samples,)."""
+    waveform = load_audio(ROOT / "assets" / "samples" / "low_slow.ogg")
+    waveform.setflags(write=False)
+    return waveform
