@@ -180,7 +180,8 @@ def read_corpora(root: Path) -> Reading:
     found: dict[str, Utterance] = {}
     left_out: dict[str, str] = {}
     unknown: list[str] = []
-    for path in sorted(p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES):
+    paths = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    for path in sorted(paths, key=lambda p: (p.suffix.lower() == ".mp3", p)):  # CREMA-D comes as wav and as mp3
         relative = str(path.relative_to(root))
         utterance = parse_name(path)
         if utterance is None:
