@@ -204,7 +204,8 @@ def _facts(answer: Answer) -> str:
     prediction = answer.prediction
     return (
         f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
-        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. {_record(answer.metrics)}"
+        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. "
+        + _record(answer.metrics)
     )
 
 
