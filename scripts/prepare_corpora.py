@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 
 from tqdm import tqdm
 
-from ser_core.corpora import CORPORA, CorpusError, Reading, corpora_root, read_corpora
+from ser_core.corpora import CORPORA, CorpusError, Reading, Utterance, corpora_root, read_corpora
 from ser_core.labels import EMOTIONS
 from ser_core.store import AudioStore, decode_all
 
@@ -28,17 +28,25 @@ def print_table(reading: Reading, store: AudioStore) -> None:
         print(f"{corpus:<13}{len(utterances):>7}{n_speakers:>10}{hours:>7.2f}  {cells}")
 
 
+def not_decoded(reading: Reading) -> list[Utterance]:
+    """What an earlier run has not decoded yet."""
+    try:
+        store = AudioStore()
+    except FileNotFoundError:
+        return list(reading.utterances)
+    return [u for u in reading.utterances if u.id not in store]
+
+
 def main() -> int:
     try:
         reading = read_corpora(corpora_root())
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 2
-    failed = {}
-    progress = tqdm(decode_all(reading.utterances), total=len(reading.utterances), unit="file", desc="decode")
-    for utterance, reason in progress:
+    missing, failed = not_decoded(reading), {}
+    for utterance, reason in tqdm(decode_all(missing), total=len(missing), unit="file", desc="decode"):
         if reason:
-            failed[str(utterance.path.name)] = reason
+            failed[utterance.path.name] = reason
     print_table(reading, AudioStore())
     for title, entries in (("left out", reading.left_out), ("could not be read", failed)):
         if entries:
