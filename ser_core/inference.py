@@ -134,7 +134,7 @@ def analyse(
     probabilities = _calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
     labels = model.config.labels
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
-    speech_s = sum(end_s - start_s for start_s, end_s in speech)
+    speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
     reason = _doubt(model, ranked[0][1], speech_s)
     prediction = Prediction(
         model=model.name,
