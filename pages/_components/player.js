@@ -25,13 +25,14 @@ export default function ({ data, parentElement }) {
 
 function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
-  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], runs: [], audio: new Audio() };
+  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], runs: [], wanted_s: 0, audio: new Audio() };
   for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
     "ticks", "cursor", "ghost", "problem"]) player[name] = find(name);
 
   const { audio, stage } = player;
   audio.onplay = audio.onpause = audio.onended = () => { showPlaying(player); follow(player); };
   audio.ontimeupdate = audio.onseeked = () => showTime(player);
+  audio.onloadedmetadata = () => { audio.currentTime = player.wanted_s; }; // some browsers cannot seek earlier
   audio.onerror = () => { player.problem.hidden = false; };
   player.play.onclick = () => toggle(player);
   stage.onkeydown = (event) => onKey(player, event);
@@ -44,7 +45,7 @@ function build(parentElement) {
     const time_s = timeAt(player, event);
     player.ghost.hidden = false;
     player.ghost.style.left = `${(time_s / player.duration) * 100}%`;
-    player.ghost.dataset.time = clock(time_s, player.duration);
+    player.ghost.dataset.time = clock(time_s, player.duration < 60 ? 0.1 : 1);
     if (stage.hasPointerCapture(event.pointerId)) seek(player, time_s);
   };
   stage.onpointerleave = () => { player.ghost.hidden = true; };
@@ -71,12 +72,11 @@ function choose(player, tracks, index, time_s) {
   const playing = !player.audio.paused, track = tracks[index];
   player.problem.hidden = true;
   player.audio.src = track.sound;
-  player.audio.currentTime = time_s;
+  seek(player, time_s);
   player.mel.src = track.picture;
   drawWave(player, track);
   player.versions.querySelectorAll("input").forEach((input, i) => { input.checked = i === index; });
   if (playing) player.audio.play();
-  showTime(player);
 }
 
 function drawVersions(player, tracks) {
@@ -178,7 +178,8 @@ function timeAt(player, event) {
 }
 
 function seek(player, time_s) {
-  player.audio.currentTime = Math.min(Math.max(time_s, 0), Math.max(player.duration - 0.01, 0));
+  player.wanted_s = Math.min(Math.max(time_s, 0), Math.max(player.duration - 0.01, 0));
+  player.audio.currentTime = player.wanted_s;
   showTime(player);
 }
 
