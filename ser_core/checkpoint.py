@@ -1,6 +1,8 @@
 """A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md)."""
 
 import json
+import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -27,6 +29,10 @@ class Calibration:
     temperature: float = 1.0  # logits are divided by it
     min_confidence: float = 0.0  # below it the answer is "not sure"
 
+    def __post_init__(self):
+        if not (0 < self.temperature < math.inf and 0 <= self.min_confidence <= 1):
+            raise ValueError(f"{self} needs a positive temperature and a confidence in 0..1")
+
 
 def available_models(folder: Path = FOLDER) -> tuple[str, ...]:
     """Names of the checkpoints that are there."""
@@ -49,7 +55,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         family = config["family"]
         model = build_model(family, FAMILIES[family][1].from_dict(config["model"]))
         calibration = Calibration(**config["calibration"])
-    except (KeyError, TypeError, ValueError) as error:
+    except Exception as error:  # what a foreign config breaks first depends on what it holds
         raise CheckpointError(f"{folder.name}/{CONFIG} is not a model of this program ({error!s:.80}).") from None
     _load_weights(model, folder / WEIGHTS)
     model.name = folder.name
@@ -64,9 +70,14 @@ def save_model(model: SERModel, folder: Path, family: str, calibration: Calibrat
 
     Args:
         training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
+
+    Raises:
+        CheckpointError: a weight that is not a number, or too large for half precision.
     """
     folder.mkdir(parents=True, exist_ok=True)
     half = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
+    if broken := [name for name, value in half.items() if not value.isfinite().all()]:
+        raise CheckpointError(f"{folder.name} cannot be saved in half precision: {broken[0]} is not finite.")
     save_file({k: v.contiguous() for k, v in half.items()}, folder / WEIGHTS)
     config = {
         "family": family,
@@ -84,7 +95,7 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
         CheckpointError: unknown; the message lists what exists.
     """
     folder = FOLDER / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path.is_dir raises for names that are too long
         listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
         raise CheckpointError(f"Unknown model {str(name_or_folder)[:80]!r}. There are: {listed}.")
     return folder
