@@ -1,6 +1,7 @@
 """One training loop for every neural model: the same recipe on a GPU and on two CPU cores."""
 
 import copy
+import hashlib
 import json
 import math
 import time
@@ -69,6 +70,7 @@ class State:
     model: SERModel
     average: SERModel
     optimiser: torch.optim.AdamW
+    clips: str = ""  # fingerprint of what it learns from
     epoch: int = 0
     step: int = 0
 
@@ -98,14 +100,15 @@ def fit(
         The model with the running average of the weights, in eval mode.
 
     Raises:
-        TrainingError: nothing to train on, or a resume under another config.
+        TrainingError: nothing to train on, or a resume under another config or with other clips.
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
     _prepare_folder(folder, model, config, resume)
-    state = State(model, copy.deepcopy(model).eval(), _optimiser(model, config))
+    state = State(model, copy.deepcopy(model).eval(), _optimiser(model, config), _fingerprint(train))
     if resume:
         _load_state(state, folder)
+        _drop_later_lines(folder / "metrics.jsonl", state.epoch)
     n_steps = config.epochs * math.ceil(len(train) / config.batch_size)
     weights = _class_weights(train, model.config.labels, config.class_balance).to(_device(model))
     for epoch in range(state.epoch, config.epochs):
@@ -124,9 +127,9 @@ def fit(
             "clips_per_s": round(len(train) / seconds, 1),
         }
         record |= {f"dev_uar_{corpus}": value for corpus, value in dev_uar(state.average, dev, store).items()}
-        _save_state(state, folder)
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
+        _save_state(state, folder)  # after the log: a line too many is dropped on resume, a missing one would be lost
     return state.average.eval()
 
 
@@ -266,6 +269,10 @@ def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, resume: 
     path.write_text(written)
 
 
+def _fingerprint(clips: Sequence[Clip]) -> str:
+    return hashlib.sha256(repr([(clip.id, clip.emotion) for clip in clips]).encode()).hexdigest()
+
+
 def _tensors(state: State) -> dict[str, Tensor]:
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
@@ -277,7 +284,8 @@ def _tensors(state: State) -> dict[str, Tensor]:
 def _save_state(state: State, folder: Path) -> None:
     """Written beside and renamed: an interruption leaves the previous epoch whole."""
     temporary = folder / "state.tmp"
-    save_file(_tensors(state), temporary, {"epoch": str(state.epoch), "step": str(state.step)})
+    metadata = {"epoch": str(state.epoch), "step": str(state.step), "clips": state.clips}
+    save_file(_tensors(state), temporary, metadata)
     temporary.replace(folder / "state.safetensors")
 
 
@@ -288,7 +296,13 @@ def _load_state(state: State, folder: Path) -> None:
     moments: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
     with safe_open(path, "pt", device=str(_device(state.model))) as file:
-        state.epoch, state.step = (int(file.metadata()[name]) for name in ("epoch", "step"))
+        metadata = file.metadata()
+        if metadata.get("clips", state.clips) != state.clips:
+            raise TrainingError(
+                f"{folder.name} was started with other recordings (another protocol, fold or cache). "
+                "Give the same ones, or start a new run."
+            )
+        state.epoch, state.step = int(metadata["epoch"]), int(metadata["step"])
         for key in file.keys():  # noqa: SIM118 - not a dict
             kind, name = key.split(".", 1)
             if kind == "optimiser":
@@ -299,10 +313,9 @@ def _load_state(state: State, folder: Path) -> None:
     state.model.load_state_dict(weights["model"])
     state.average.load_state_dict(weights["average"])
     state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
-    _drop_later_lines(folder / "metrics.jsonl", state.epoch)
 
 
 def _drop_later_lines(path: Path, n_epochs: int) -> None:
-    """An interruption between state and log, or the other way round, must not leave an epoch twice."""
+    """An interruption between log and state must not leave an epoch twice."""
     lines = path.read_text().splitlines() if path.is_file() else []
     path.write_text("".join(f"{line}\n" for line in lines[:n_epochs]))
