@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def new_model():
     """A function that makes a small ResoNet in eval mode; the same seed gives the same weights."""
 
