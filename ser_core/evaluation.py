@@ -37,7 +37,7 @@ class Answers:
 
     def where(self, wanted: Callable[[Utterance], bool]) -> "Answers":
         """The answers to some of the utterances."""
-        rows = np.array([wanted(u) for u in self.utterances])
+        rows = np.array([wanted(u) for u in self.utterances], bool)
         kept = tuple(u for u, keep in zip(self.utterances, rows, strict=True) if keep)
         return Answers(self.labels, kept, self.probabilities[rows], self.abstained[rows])
 

@@ -240,11 +240,11 @@ def window_logits(
 
 def pad(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Zero-pads to one batch: shape = (B, longest), and the true lengths, shape = (B,)."""
-    n_samples = torch.tensor([len(w) for w in waveforms])
-    batch = torch.zeros(len(waveforms), int(n_samples.max()))
+    n_samples = [len(w) for w in waveforms]
+    batch = np.zeros((len(waveforms), max(n_samples)), np.float32)
     for row, waveform in zip(batch, waveforms, strict=True):
-        row[: len(waveform)] = torch.from_numpy(waveform)
-    return batch, n_samples
+        row[: len(waveform)] = waveform  # by numpy: torch warns of arrays that are read-only, as from np.frombuffer
+    return torch.from_numpy(batch), torch.tensor(n_samples)
 
 
 def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:

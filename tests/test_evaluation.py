@@ -1,0 +1,241 @@
+"""Scores of hand-made answers, the fit of certainty, and the recorded figures of the shipped model."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ser_core.audio import AudioError, load_audio
+from ser_core.checkpoint import FOLDER, METRICS, load_model
+from ser_core.corpora import Utterance, corpora_root, read_corpora
+from ser_core.evaluation import Answers, answer, calibrate, evaluate, measure
+from ser_core.inference import predict
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import expected_calibration_error, nll, softmax
+from ser_core.protocols import split
+from tests.make_corpus import write_wav
+
+
+def utterance(corpus: str, speaker: str, emotion: str, number: int = 0) -> Utterance:
+    return Utterance(f"{corpus}/{number}", Path(f"{number}.wav"), corpus, f"{corpus}-{speaker}", "male", emotion)
+
+
+def answers(*rows: tuple[str, str, str, str], confidence: float = 0.72, abstained=()) -> Answers:
+    """From (corpus, speaker, true emotion, heard emotion) rows."""
+    probabilities = np.full((len(rows), 8), (1 - confidence) / 7)
+    for row, (_, _, _, heard) in zip(probabilities, rows, strict=True):
+        row[EMOTIONS.index(heard)] = confidence
+    utterances = tuple(utterance(c, s, true, i) for i, (c, s, true, _) in enumerate(rows))
+    return Answers(EMOTIONS, utterances, probabilities, np.isin(np.arange(len(rows)), abstained))
+
+
+MIXED = (
+    ("ravdess", "01", "angry", "angry"),
+    ("ravdess", "02", "angry", "sad"),
+    ("ravdess", "02", "calm", "calm"),
+    ("savee", "DC", "sad", "sad"),
+    ("savee", "DC", "sad", "sad"),
+    ("savee", "DC", "happy", "calm"),
+    ("ravdess_song", "01", "happy", "sad"),
+)
+
+
+# --- measure ---------------------------------------------------------------------------------------------------------
+
+
+def test_scores_of_each_corpus():
+    found = measure(answers(*MIXED))
+    assert list(found.corpora) == ["ravdess", "savee", "ravdess_song"]
+    ravdess, savee = found.corpora["ravdess"], found.corpora["savee"]
+    assert (ravdess.n_clips, ravdess.n_speakers) == (3, 2)
+    assert (ravdess.uar, ravdess.accuracy) == pytest.approx((0.75, 2 / 3))
+    assert (savee.n_clips, savee.n_speakers, savee.uar, savee.accuracy) == pytest.approx((3, 1, 0.5, 2 / 3))
+    assert found.corpora["ravdess_song"].accuracy == 0
+
+
+def test_song_is_in_no_pooled_figure():
+    found = measure(answers(*MIXED))
+    assert (found.pooled.n_clips, found.pooled.n_speakers) == (6, 3)
+    assert found.pooled.accuracy == pytest.approx(4 / 6)
+    assert found.pooled.uar == pytest.approx((0.5 + 1 + 1 + 0) / 4)  # angry, calm, sad, happy
+
+
+def test_common_figures_are_over_the_six_emotions_and_all_eight_compete():
+    found = measure(answers(*MIXED))
+    assert found.common_pooled.n_clips == 5  # without the calm clip; happy heard as calm stays, and is wrong
+    assert found.common_pooled.accuracy == pytest.approx(3 / 5)
+    assert found.common_accuracy_mean == pytest.approx((1 / 2 + 2 / 3) / 2)
+
+
+def test_no_large_corpus_decides_the_mean_over_corpora():
+    rows = [("tess", "OAF", "sad", "sad")] * 96 + [("savee", "DC", "sad", "angry")] * 4
+    found = measure(answers(*rows))
+    assert (found.common_pooled.accuracy, found.common_accuracy_mean) == (0.96, 0.5)
+
+
+def test_confusion_rows_are_true_and_columns_heard():
+    found = measure(answers(*MIXED)).confusion
+    assert set(found) == {"ravdess", "savee", "ravdess_song"}
+    angry, sad = EMOTIONS.index("angry"), EMOTIONS.index("sad")
+    assert found["ravdess"][angry][sad] == found["ravdess"][angry][angry] == 1 and found["ravdess"][sad][angry] == 0
+    assert np.sum(found["savee"]) == 3
+
+
+def test_certainty_and_coverage():
+    found = measure(answers(*MIXED, abstained=(1, 3)))
+    assert found.coverage == pytest.approx(4 / 6) and found.accuracy_when_answered == pytest.approx(3 / 4)
+    assert found.ece == pytest.approx(abs(4 / 6 - 0.72))
+    assert found.nll == pytest.approx(-(4 * np.log(0.72) + 2 * np.log(0.04)) / 6)
+
+
+def test_a_model_that_never_answers():
+    found = measure(answers(*MIXED, abstained=range(7)))
+    assert (found.coverage, found.accuracy_when_answered) == (0, 0)
+
+
+def test_metrics_are_json_with_four_places():
+    written = json.loads(json.dumps(measure(answers(*MIXED)).to_dict()))
+    assert written["corpora"]["savee"]["accuracy"] == 0.6667
+    assert set(written) == {
+        *("corpora", "pooled", "common_pooled", "common_accuracy_mean", "nll", "ece"),
+        *("coverage", "accuracy_when_answered", "confusion"),
+    }
+    assert set(written["pooled"]) >= {"uar", "uar_ci", "macro_f1", "macro_f1_ci", "accuracy", "accuracy_ci"}
+
+
+@pytest.mark.parametrize("rows", [(), MIXED[-1:]], ids=["nothing", "song alone"])
+def test_without_speech_there_is_nothing_to_measure(rows):
+    with pytest.raises(ValueError, match="No clip of a speech corpus"):
+        measure(answers(*rows))
+
+
+def test_the_order_of_the_answers_changes_nothing():
+    assert measure(answers(*MIXED)).to_dict() == measure(answers(*MIXED[::-1])).to_dict()
+
+
+def test_where_keeps_what_belongs_together():
+    part = answers(*MIXED, abstained=(3,)).where(lambda u: u.corpus == "savee")
+    assert [u.emotion for u in part.utterances] == ["sad", "sad", "happy"] and part.abstained.tolist() == [1, 0, 0]
+    assert part.y_true.tolist() == [3, 3, 2] and part.y_pred.tolist() == [3, 3, 1]
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_utterance_is_asked_through_predict(crema_d, checkpoints):
+    utterances, model, done = read_corpora(crema_d).utterances[::-8], load_model("small", "cpu"), []
+    found = answer(model, utterances, done.append)
+    assert found.utterances == tuple(utterances) and done == [1, 2, 3, 4, 5, 6]
+    for row, doubt, u in zip(found.probabilities, found.abstained, utterances, strict=True):
+        expected = predict(model, load_audio(u.path))
+        assert dict(zip(EMOTIONS, row, strict=True)) == expected.probabilities and doubt == expected.abstain
+    assert evaluate(model, utterances) == measure(found)
+
+
+def test_an_unreadable_recording_stops_the_evaluation(crema_d, checkpoints, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    utterances = [
+        *read_corpora(crema_d).utterances[:1],
+        replace(utterance("savee", "DC", "sad"), path=tmp_path / "broken.wav"),
+    ]
+    with pytest.raises(AudioError):
+        answer(load_model("small", "cpu"), utterances)
+
+
+def test_silence_is_counted_as_not_answered_never_left_out(checkpoints, tmp_path):
+    silent = replace(utterance("savee", "DC", "sad"), path=write_wav(tmp_path / "silence.wav", np.zeros(16_000)))
+    found = evaluate(load_model("small", "cpu"), [silent])
+    assert (found.pooled.n_clips, found.coverage) == (1, 0)
+
+
+# --- calibration -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def overconfident() -> Answers:
+    """2000 answers of a model whose logits are 2.5 times too large."""
+    rng = np.random.default_rng(0)
+    honest = rng.normal(0, 1.5, (2000, 8))
+    heard = (rng.random(2000)[:, None] > softmax(honest).cumsum(1)).sum(1).clip(max=7)
+    utterances = tuple(utterance("crema_d", str(i % 10), EMOTIONS[k], i) for i, k in enumerate(heard))
+    return Answers(EMOTIONS, utterances, softmax(2.5 * honest), np.zeros(2000, bool))
+
+
+def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):
+    found = calibrate(overconfident)
+    assert found.temperature == pytest.approx(2.5, rel=0.06)
+    warmed = softmax(np.log(overconfident.probabilities) / found.temperature)
+    y_true = overconfident.y_true
+    assert nll(warmed, y_true) < nll(overconfident.probabilities, y_true)
+    assert (
+        expected_calibration_error(warmed, y_true)
+        < 0.03
+        < expected_calibration_error(overconfident.probabilities, y_true)
+    )
+
+
+@pytest.mark.parametrize("coverage", [0.85, 0.5, 1.0])
+def test_the_threshold_leaves_the_share_that_was_asked_for(overconfident, coverage):
+    found = calibrate(overconfident, coverage)
+    confidence = softmax(np.log(overconfident.probabilities) / found.temperature).max(1)
+    assert (confidence >= found.min_confidence).mean() == pytest.approx(coverage, abs=0.005)
+
+
+def test_answers_above_the_threshold_are_more_often_right(overconfident):
+    found = calibrate(overconfident)
+    sure = softmax(np.log(overconfident.probabilities) / found.temperature).max(1) >= found.min_confidence
+    right = overconfident.y_true == overconfident.y_pred
+    assert right[sure].mean() > right.mean() + 0.02
+
+
+def test_certainties_of_exactly_zero_and_one_can_be_calibrated():
+    found = calibrate(answers(*MIXED, confidence=1.0))
+    assert 0.25 <= found.temperature <= 4.02 and 0 <= found.min_confidence <= 1
+
+
+# --- the shipped model -----------------------------------------------------------------------------------------------
+
+RECORDED = FOLDER / "resonet" / METRICS
+shipped = pytest.mark.skipif(not RECORDED.is_file(), reason="checkpoints/resonet has no metrics.json yet")
+
+
+@shipped
+def test_the_recorded_counts_are_those_of_the_protocol():
+    recorded = json.loads(RECORDED.read_text())
+    tested = split(recorded["protocol"], recorded["fold"]).test
+    counts = {c: sum(i.startswith(f"{c}/") for i in tested) for c in recorded["corpora"]}
+    assert {c: s["n_clips"] for c, s in recorded["corpora"].items()} == counts
+    assert sum(counts.values()) == len(tested)
+    for corpus, confusion in recorded["confusion"].items():
+        scores, matrix = recorded["corpora"][corpus], np.array(confusion)
+        assert matrix.sum() == counts[corpus]
+        assert np.trace(matrix) / matrix.sum() == pytest.approx(scores["accuracy"], abs=5e-5)
+        occurring = matrix.sum(1) > 0
+        recall = np.diag(matrix)[occurring] / matrix.sum(1)[occurring]
+        assert recall.mean() == pytest.approx(scores["uar"], abs=5e-5)
+        assert scores["uar_ci"][0] <= scores["uar"] <= scores["uar_ci"][1]
+
+
+@shipped
+def test_the_shipped_model_reaches_what_was_promised():
+    recorded = json.loads(RECORDED.read_text())
+    assert (recorded["protocol"], str(recorded["fold"])) == ("speaker-independent", "0")
+    assert recorded["corpora"]["crema_d"]["uar"] >= 0.59
+    assert recorded["corpora"]["ravdess"]["uar"] >= 0.50
+    assert recorded["corpora"]["tess"]["uar"] >= 0.70
+    assert recorded["common_pooled"]["accuracy"] >= 0.64 and recorded["common_accuracy_mean"] >= 0.60
+    assert sum(path.stat().st_size for path in RECORDED.parent.iterdir()) <= 20_000_000
+
+
+@shipped
+@pytest.mark.corpora
+def test_the_recorded_figures_are_measured_again_on_savee():
+    """All 120 clips of its one unseen speaker; the whole table is `python -m scripts.evaluate resonet`, minutes."""
+    recorded = json.loads(RECORDED.read_text())
+    wanted = {i for i in split(recorded["protocol"], recorded["fold"]).test if i.startswith("savee/")}
+    utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+    found = evaluate(load_model("resonet", "cpu"), utterances).to_dict()
+    assert json.loads(json.dumps(found["corpora"]["savee"])) == recorded["corpora"]["savee"]
+    assert found["confusion"]["savee"] == recorded["confusion"]["savee"]
