@@ -43,11 +43,13 @@ class LogMel(nn.Module):
         """Frames of clips with these many samples, shape = (B,)."""
         return 1 + n_samples // self.config.hop_length
 
-    def decibels(self, waveform: Tensor) -> Tensor:
+    def decibels(self, waveform: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """Log-mel spectrogram in dB.
 
         Args:
             waveform: shape = (B, n_samples), zero behind the end of shorter clips.
+            n_frames: true length of each clip, shape = (B,); None when none is padded. Frames behind it reach back
+                into the clip, but do not set its maximum.
 
         Returns:
             shape = (B, n_mels, n_frames); the floor is top_db under each clip's maximum.
@@ -58,6 +60,8 @@ class LogMel(nn.Module):
             waveform.float(), c.n_fft, c.hop_length, c.win_length, window, True, "constant", return_complex=True
         )
         power = self.mel.float() @ (spectrum.real.square() + spectrum.imag.square())
+        if n_frames is not None:
+            power = power * frame_mask(n_frames, power.shape[2])[:, None]
         level_db = 10 * torch.log10(power.clamp_min(1e-10))
         return torch.maximum(level_db, level_db.amax(dim=(1, 2), keepdim=True) - c.top_db)
 
@@ -74,7 +78,7 @@ class LogMel(nn.Module):
         if n_samples is None:
             n_samples = waveform.new_full((len(waveform),), waveform.shape[1], dtype=torch.long)
         n_frames = self.n_frames(n_samples)
-        level_db = self.decibels(waveform)
+        level_db = self.decibels(waveform, n_frames)
         channels = [level_db] + [self._delta(level_db, n_frames, order + 1) for order in range(self.config.deltas)]
         features = torch.stack(channels, dim=1)
         mask = frame_mask(n_frames, features.shape[-1])[:, None, None, :]

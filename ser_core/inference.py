@@ -172,7 +172,7 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
-    first, last = trim_silence(waveform)
+    first, last = _stretch(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
     ends = np.minimum(starts + window, last)
     logits = window_logits(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
@@ -187,6 +187,17 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
         window_s=window_s,
         hop_s=hop_s,
     )
+
+
+def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
+    """(start, end) in samples of what is analysed: the recording without silence at its ends, all speech included.
+
+    Level alone is not enough: after a knock on the table, a voice is as quiet as silence.
+    """
+    first, last = trim_silence(waveform)
+    if not speech:
+        return first, last
+    return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
 
 
 def _calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:

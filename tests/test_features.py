@@ -132,7 +132,6 @@ def test_a_padded_batch_equals_single_clips(config):
         assert not row[..., alone.shape[-1] :].any()
 
 
-@pytest.mark.xfail(strict=True, reason="the maximum is taken over frames behind the clip's end too")
 def test_a_click_at_the_very_end_sets_the_same_floor_in_a_padded_batch():
     clip = noise(4000) * 1e-4
     clip[-1] = 0.9
