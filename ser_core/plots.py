@@ -28,7 +28,7 @@ PICTURE = FrontendConfig(n_fft=1024, win_length=1024, n_mels=96, top_db=70.0)  #
 QUIETEST_CEILING_DB = -20.0  # the picture of silence stays black instead of showing its rounding noise
 HERTZ_MARKS = (250, 1000, 2000, 4000)
 
-WORTH_DRAWING = 0.2  # an emotion that never gets this probable starts switched off, but the likeliest three
+WORTH_DRAWING = 0.25  # an emotion that never gets this probable starts switched off, but the likeliest three
 MARKERS_UP_TO = 100  # windows; more markers would hide the lines and slow the browser down
 TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
 MOST_TICKS = 7
@@ -160,7 +160,7 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
             visible=True if peak >= drawn_from else "legendonly",
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
         )
-    top = max(0.5, np.ceil(10 * peaks.max()) / 10)
+    top = max(0.5, peaks.max()) + 0.12  # room for the label over the highest grid line
     figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 4, "b": 64}, hovermode="closest")
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
     ticks_s = _ticks_s(duration_s)
