@@ -42,7 +42,7 @@ def as_text(record: dict) -> str:
     if "error" in record:
         return f"{record['file']}: {record['error']}"
     ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
-    doubt = f"  {record['reason']}" if record["abstain"] else ""
+    doubt = f"  Not sure: {record['reason']}" if record["abstain"] else ""
     heard = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
     lines = [f"{record['file']}: {ranked} ({record['model']}, {heard}){doubt}", *record["notes"]]
     for window in record.get("windows", ()):

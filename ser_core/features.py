@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import librosa
 import torch
-from scipy.signal import savgol_coeffs
 from torch import Tensor, nn
 
 DELTA_WIDTH = 9  # frames, librosa's default
@@ -91,6 +90,8 @@ class LogMel(nn.Module):
 
         Clips shorter than the derivative's window have none: zero.
         """
+        from scipy.signal import savgol_coeffs  # slow to import, and no model that ships has deltas
+
         width = level_db.shape[2]
         if width < DELTA_WIDTH:
             return torch.zeros_like(level_db)

@@ -210,7 +210,7 @@ def _doubt(model: SERModel, confidence: float, speech_s: float) -> str:
         return f"No speech was found ({speech_s:.1f} s)."
     if confidence < model.calibration.min_confidence:
         return (
-            f"Not sure: the most likely emotion reaches {confidence:.0%}, and answers below "
+            f"The most likely emotion reaches {confidence:.0%}, and answers below "
             f"{model.calibration.min_confidence:.0%} are wrong too often."
         )
     return ""
