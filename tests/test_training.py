@@ -386,6 +386,14 @@ def test_the_learning_rate_warms_up_and_ends_at_zero():
     assert all(np.diff(rates[10:]) < 0) and rates[100] == pytest.approx(0, abs=1e-12)
 
 
+@pytest.mark.parametrize("done", [0, 9, 60, 99])
+def test_each_step_uses_the_rate_of_its_moment(new_model, batch, done):
+    start = replace(state(new_model()), step=done)
+    step(start, batch, RECIPE, 100)
+    (group,) = start.optimiser.param_groups
+    assert group["lr"] == training._learning_rate(done, 100, RECIPE) and start.step == done + 1
+
+
 def test_norms_and_biases_do_not_decay(new_model):
     decayed, free = training._optimiser(new_model(), RECIPE).param_groups
     assert (decayed["weight_decay"], free["weight_decay"]) == (RECIPE.weight_decay, 0.0)
