@@ -11,11 +11,12 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from ser_core.audio import AudioError
 from ser_core.card import model_card
 from ser_core.checkpoint import CONFIG, METRICS, CheckpointError, checkpoint_folder, load_model
 from ser_core.corpora import CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import Metrics, evaluate
-from ser_core.protocols import PROTOCOLS, ProtocolError, split
+from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, split
 
 
 def print_table(metrics: Metrics) -> None:
@@ -50,18 +51,28 @@ def main(arguments: list[str] | None = None) -> int:
         model = load_model(options.model)
         folder = checkpoint_folder(options.model)
         config = json.loads((folder / CONFIG).read_text())
-        protocol = options.protocol or config["training"]["protocol"]
-        fold = options.fold or (None if options.protocol else config["training"]["fold"])
+        trained_on = config["training"]
+        protocol = options.protocol or trained_on["protocol"]
+        fold = options.fold or (None if options.protocol else trained_on["fold"])
         wanted = set(split(protocol, fold).test)
+        if heard := wanted & set(split(trained_on["protocol"], trained_on["fold"]).train):
+            print(
+                f"{len(heard)} of the {len(wanted)} test clips were in the training part of {model.name} "
+                f"({trained_on['protocol']}, fold {trained_on['fold']}): no figure would be worth anything.",
+                file=sys.stderr,
+            )
+            return 2
         utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
-    except (CheckpointError, CorpusError, ProtocolError) as error:
+        if len(utterances) < len(wanted):
+            print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
+        with tqdm(total=len(utterances), unit="clip", desc=f"{protocol} fold {fold}") as bar:
+            metrics = evaluate(model, utterances, lambda n_done: bar.update(n_done - bar.n))
+    except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
-    if len(utterances) < len(wanted):
-        print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
-    with tqdm(total=len(utterances), unit="clip", desc=f"{protocol} fold {fold}") as bar:
-        metrics = evaluate(model, utterances, lambda n_done: bar.update(n_done - bar.n))
     print_table(metrics)
+    if protocol in SHARES_SPEAKERS:
+        print(f"This protocol {SHARES_SPEAKERS[protocol]} between training and test.")
     measured = {"protocol": protocol, "fold": fold} | metrics.to_dict()
     if options.write:
         (folder / METRICS).write_text(json.dumps(measured, indent=1) + "\n")
