@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from ser_core.checkpoint import Calibration, load_model, save_model
-from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
 from ser_core.models import FAMILIES, SERModel, build_model
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
@@ -37,7 +37,7 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
     """Saves the checkpoint, then calibrates what was saved on the development speakers, as the app will use it."""
     save_model(model, folder, family, Calibration(), training)
     if dev:
-        wanted = {clip.id for clip in dev}
+        wanted = {clip.id for clip in dev if clip.corpus in SPEECH_CORPORA}  # people speak to the app
         utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
         with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
             answers = answer(load_model(folder, "cpu"), utterances, lambda n_done: bar.update(n_done - bar.n))
@@ -68,7 +68,8 @@ def main(arguments: list[str] | None = None) -> int:
         with tqdm(desc=name, unit="step", dynamic_ncols=True) as bar:
 
             def show(step: int, n_steps: int, loss: float) -> None:
-                bar.total = n_steps
+                if bar.total is None:  # steps of a resumed run took no time in this one
+                    bar.total, bar.n, bar.initial = n_steps, step - 1, step - 1
                 bar.update(step - bar.n)
                 bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
