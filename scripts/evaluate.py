@@ -16,6 +16,7 @@ from ser_core.card import model_card
 from ser_core.checkpoint import CONFIG, METRICS, CheckpointError, checkpoint_folder, load_model
 from ser_core.corpora import CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import Metrics, evaluate
+from ser_core.metrics import percent
 from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, split
 
 
@@ -24,14 +25,8 @@ def print_table(metrics: Metrics) -> None:
     print(f"{'':<14}{'clips':>6}{'speakers':>9}   {'UAR':<20}{'macro-F1':<20}{'accuracy':<20}")
     rows = [*metrics.corpora.items(), ("pooled", metrics.pooled), ("six emotions", metrics.common_pooled)]
     for name, s in rows:
-        cells = (
-            f"{100 * value:5.1f} [{100 * low:.1f}, {100 * high:.1f}]".ljust(20)
-            for value, (low, high) in (
-                (s.uar, s.uar_ci),
-                (s.macro_f1, s.macro_f1_ci),
-                (s.accuracy, s.accuracy_ci),
-            )
-        )
+        scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
+        cells = (percent(value, interval).ljust(20) for value, interval in scores)
         print(f"{name:<14}{s.n_clips:>6}{s.n_speakers:>9}   {''.join(cells)}")
     print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
     print(

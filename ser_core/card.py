@@ -1,5 +1,7 @@
 """The model card (README.md of a checkpoint), written from config.json and metrics.json: no figure is typed by hand."""
 
+from ser_core.metrics import percent
+
 CORPUS_NAMES = {
     "ravdess": "RAVDESS speech, 8 emotions",
     "crema_d": "CREMA-D, 6 emotions",
@@ -16,8 +18,8 @@ A {family} network ({n_parameters:,} parameters) that hears one of eight emotion
 ## How well it hears people it has never heard
 
 Protocol `{protocol}`, fold {fold}: none of the {n_speakers} speakers below was in the training or the development
-part. All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; with one or
-two speakers it says little.
+part. All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
+speaker has none, and says little about others.
 
 {table}
 
@@ -82,8 +84,5 @@ def score_table(metrics: dict) -> str:
 
 
 def _row(title: str, scores: dict) -> str:
-    cells = (
-        f"{100 * scores[m]:.1f} [{100 * scores[f'{m}_ci'][0]:.1f}, {100 * scores[f'{m}_ci'][1]:.1f}]"
-        for m in ("uar", "macro_f1", "accuracy")
-    )
+    cells = (percent(scores[m], scores[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
     return f"| {title} | {scores['n_clips']} | {scores['n_speakers']} | {' | '.join(cells)} |"

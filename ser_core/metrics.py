@@ -10,16 +10,19 @@ N_ECE_BINS = 15
 
 @dataclass(frozen=True)
 class Scores:
-    """How well one set of clips was answered; every value in [0, 1]."""
+    """How well one set of clips was answered; every value in [0, 1].
+
+    The intervals are 95 %, by resampling speakers; None for a single speaker, who says nothing about others.
+    """
 
     n_clips: int
     n_speakers: int
     uar: float
     macro_f1: float
     accuracy: float
-    uar_ci: tuple[float, float]  # 95 %, by resampling speakers
-    macro_f1_ci: tuple[float, float]
-    accuracy_ci: tuple[float, float]
+    uar_ci: tuple[float, float] | None
+    macro_f1_ci: tuple[float, float] | None
+    accuracy_ci: tuple[float, float] | None
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
@@ -64,14 +67,19 @@ def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classe
     )
     drawn = np.random.default_rng(seed).integers(len(names), size=(N_BOOTSTRAP, len(names)))
     resampled = per_speaker[drawn].sum(1)
-    total = per_speaker.sum(0)
-    measures = {"uar": uar, "macro_f1": macro_f1, "accuracy": accuracy}
-    values = {name: float(measure(total)) for name, measure in measures.items()}
-    intervals = {
-        f"{name}_ci": tuple(float(v) for v in np.percentile(measure(resampled), (2.5, 97.5)))
-        for name, measure in measures.items()
-    }
-    return Scores(n_clips=len(y_true), n_speakers=len(names), **values, **intervals)
+    found: dict = {}
+    for name, measure in (("uar", uar), ("macro_f1", macro_f1), ("accuracy", accuracy)):
+        found[name] = float(measure(per_speaker.sum(0)))
+        low, high = np.percentile(measure(resampled), (2.5, 97.5)).tolist()
+        found[f"{name}_ci"] = (low, high) if len(names) > 1 else None
+    return Scores(n_clips=len(y_true), n_speakers=len(names), **found)
+
+
+def percent(value: float, interval: tuple[float, float] | None) -> str:
+    """A score as "62.2 [56.7, 68.0]", in percent."""
+    if interval is None:
+        return f"{100 * value:.1f}"
+    return f"{100 * value:.1f} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
