@@ -8,14 +8,13 @@ import streamlit as st
 
 from pages._components.recorder import recorder
 from pages._shared import Source, chosen, forget, input_key, take
-from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
+from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.protocols import speaker_independent_fold
 
 SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
 MAX_RECORDING_S = 60
 TEST_FOLD = "0"
-CORPUS_NAMES = {"crema_d": "CREMA-D", "ravdess": "RAVDESS", "savee": "SAVEE", "tess": "TESS"}
 
 
 def choose_clip() -> None:
@@ -85,8 +84,7 @@ def take_sample(sample: dict) -> None:
 
 def _take_utterance(utterances: list[Utterance]) -> None:
     utterance = random.choice(utterances)
-    corpus, speaker = utterance.speaker.split("-")
-    name = f"{CORPUS_NAMES[corpus]}, {utterance.sex} actor {speaker}"
+    name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
     take(Source("corpus", name, str(utterance.path), utterance=utterance))
 
 
@@ -98,7 +96,7 @@ def sample_list() -> list[dict]:
 @st.cache_data(show_spinner="Looking for the corpora")
 def _unseen() -> dict[str, list[Utterance]]:
     """Recordings of the speakers the models were tested on, by corpus."""
-    unseen = {corpus: [] for corpus in CORPUS_NAMES}
+    unseen = {corpus: [] for corpus in SPEECH_CORPORA}
     for utterance in read_corpora(corpora_root()).utterances:
         if utterance.corpus in unseen and speaker_independent_fold(utterance) == TEST_FOLD:
             unseen[utterance.corpus].append(utterance)

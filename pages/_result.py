@@ -7,9 +7,10 @@ import streamlit as st
 from pages import _export
 from pages._analysis import Answer, Hearing
 from pages._components.player import Cell, player
-from pages._input import CORPUS_NAMES, sample_list, take_sample
+from pages._input import sample_list, take_sample
 from pages._shared import Clip, forget
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError
+from ser_core.corpora import CORPUS_NAMES
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.plots import GREY, clock, named, probability_bars, trajectory_lines
@@ -210,13 +211,11 @@ def _facts(answer: Answer) -> str:
 
 
 def _record(metrics: dict) -> str:
-    """How good the model is on speakers it never heard: pooled, and by corpus because the pool hides differences."""
+    """How good the model is on speakers it never heard, by corpus: a pooled figure would hide the differences."""
     if not metrics:
         return "It was never measured."
-    corpora = ", ".join(
-        f"{CORPUS_NAMES.get(name, name)} {values['uar']:.0%}" for name, values in metrics["corpora"].items()
-    )
-    return f"On unseen speakers its UAR is {metrics['pooled']['uar']:.0%} ({corpora})."
+    corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
+    return f"UAR on unseen speakers: {corpora}."
 
 
 def _ranking(pairs) -> str:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 
 from tqdm import tqdm
 
-from ser_core.corpora import CORPORA, CorpusError, Reading, Utterance, corpora_root, read_corpora
+from ser_core.corpora import CORPUS_NAMES, CorpusError, Reading, Utterance, corpora_root, read_corpora
 from ser_core.labels import EMOTIONS
 from ser_core.store import AudioStore, decode_all
 
@@ -19,7 +19,7 @@ def print_table(reading: Reading, store: AudioStore) -> None:
     for utterance in reading.utterances:
         by_corpus[utterance.corpus].append(utterance)
     print(f"{'corpus':<13}{'files':>7}{'speakers':>10}{'hours':>7}  " + "".join(f"{e:>9}" for e in EMOTIONS))
-    for corpus in (c for c in CORPORA if c in by_corpus):
+    for corpus in (c for c in CORPUS_NAMES if c in by_corpus):
         utterances = by_corpus[corpus]
         hours = sum(store.duration_s(u.id) for u in utterances if u.id in store) / 3600
         counts = Counter(u.emotion for u in utterances)

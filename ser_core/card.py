@@ -1,14 +1,7 @@
 """The model card (README.md of a checkpoint), written from config.json and metrics.json: no figure is typed by hand."""
 
+from ser_core.corpora import CORPUS_NAMES
 from ser_core.metrics import percent
-
-CORPUS_NAMES = {
-    "ravdess": "RAVDESS speech, 8 emotions",
-    "crema_d": "CREMA-D, 6 emotions",
-    "tess": "TESS, 7 emotions",
-    "savee": "SAVEE, 7 emotions",
-    "ravdess_song": "RAVDESS song, 6 emotions",
-}
 
 TEMPLATE = """# {name}
 
@@ -78,7 +71,10 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str
 
 def score_table(metrics: dict) -> str:
     """A Markdown table of UAR, macro-F1 and accuracy in percent, per corpus and pooled."""
-    rows = [(CORPUS_NAMES[c], s) for c, s in metrics["corpora"].items()] + [("speech pooled", metrics["pooled"])]
+    rows = [("speech pooled", metrics["pooled"])]
+    for corpus, scores in reversed(metrics["corpora"].items()):
+        n_emotions = sum(any(row) for row in metrics["confusion"][corpus])
+        rows.insert(0, (f"{CORPUS_NAMES[corpus]}, {n_emotions} emotions", scores))
     header = "| corpus | clips | speakers | UAR % | macro-F1 % | accuracy % |\n|---|---|---|---|---|---|\n"
     return header + "\n".join(_row(title, scores) for title, scores in rows)
 

@@ -14,7 +14,15 @@ from pathlib import Path
 
 AUDIO_SUFFIXES = {".wav", ".opus", ".flac", ".ogg", ".mp3"}
 
-CORPORA = ("ravdess", "ravdess_song", "crema_d", "tess", "savee")
+CORPUS_NAMES = {
+    "ravdess": "RAVDESS speech",
+    "ravdess_song": "RAVDESS song",
+    "crema_d": "CREMA-D",
+    "tess": "TESS",
+    "savee": "SAVEE",
+}
+"""The corpora, as people know them."""
+
 SPEECH_CORPORA = ("ravdess", "crema_d", "tess", "savee")
 
 DEFECTS = {
@@ -197,7 +205,7 @@ def read_corpora(root: Path) -> Reading:
     if not found:
         raise CorpusError(
             f"No recording of a known corpus below {root} ({len(unknown)} audio files fit no file-name grammar). "
-            f"Expected: {', '.join(CORPORA)}."
+            f"Expected: {', '.join(CORPUS_NAMES.values())}."
         )
     return Reading(tuple(found[key] for key in sorted(found)), left_out, tuple(unknown))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.corpora import CORPORA, DEFECTS, CorpusError, corpora_root, parse_name, read_corpora
+from ser_core.corpora import CORPUS_NAMES, DEFECTS, CorpusError, corpora_root, parse_name, read_corpora
 from ser_core.labels import EMOTIONS
 
 
@@ -212,7 +212,7 @@ def test_a_missing_folder_is_named_with_the_cure(tmp_path):
 def test_an_empty_folder_lists_what_is_expected(tmp_path):
     with pytest.raises(CorpusError, match="No recording of a known corpus") as error:
         read_corpora(tmp_path)
-    assert all(corpus in str(error.value) for corpus in CORPORA)
+    assert all(corpus in str(error.value) for corpus in CORPUS_NAMES.values())
 
 
 def test_a_folder_of_other_recordings_counts_them(tmp_path):
@@ -241,7 +241,7 @@ def test_the_real_corpora_are_read_completely():
     counts = Counter(u.corpus for u in reading.utterances)
     assert counts == {"ravdess": 1440, "ravdess_song": 1012, "crema_d": 7435, "tess": 2800, "savee": 480}
     assert len(reading.utterances) == 13_167
-    speakers = {c: len({u.speaker for u in reading.utterances if u.corpus == c}) for c in CORPORA}
+    speakers = {c: len({u.speaker for u in reading.utterances if u.corpus == c}) for c in CORPUS_NAMES}
     assert speakers == {"ravdess": 24, "ravdess_song": 23, "crema_d": 91, "tess": 2, "savee": 4}
     assert len({u.speaker for u in reading.utterances}) == 121
     assert not reading.unknown and set(reading.left_out.values()) == set(DEFECTS.values())
