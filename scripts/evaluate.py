@@ -14,7 +14,7 @@ from tqdm import tqdm
 from ser_core.audio import AudioError
 from ser_core.card import model_card
 from ser_core.checkpoint import CONFIG, METRICS, CheckpointError, checkpoint_folder, load_model
-from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.evaluation import Metrics, evaluate
 from ser_core.metrics import percent
 from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, split
@@ -35,31 +35,43 @@ def print_table(metrics: Metrics) -> None:
     )
 
 
+def unheard(trained_on: dict, protocol: str, fold: str | None) -> list[Utterance]:
+    """The test part of a protocol, as far as it is in the corpora folder.
+
+    Raises:
+        ProtocolError: the model was trained on some of it, or none of it is there.
+    """
+    wanted = set(split(protocol, fold).test)
+    if heard := wanted & set(split(trained_on["protocol"], trained_on["fold"]).train):
+        raise ProtocolError(
+            f"{len(heard)} of the {len(wanted)} test clips were in the training part of this model "
+            f"({trained_on['protocol']}, fold {trained_on['fold']}): no figure would be worth anything."
+        )
+    utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+    if not utterances:
+        raise ProtocolError(f"None of the {len(wanted)} test recordings is in the corpora folder.")
+    if len(utterances) < len(wanted):
+        print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
+    return utterances
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="name of a checkpoint, or its folder")
     parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one it was trained under")
     parser.add_argument("--fold", help="default: the one it was not trained on")
-    parser.add_argument("--write", action="store_true", help=f"write the checkpoint's {METRICS}")
+    parser.add_argument("--write", action="store_true", help=f"write the checkpoint's {METRICS} and model card")
     options = parser.parse_args(arguments)
     try:
         model = load_model(options.model)
         folder = checkpoint_folder(options.model)
         config = json.loads((folder / CONFIG).read_text())
         trained_on = config["training"]
+        if not {"protocol", "fold"} <= trained_on.keys():
+            raise ProtocolError(f"{model.name} does not say what it was trained on: it cannot be tested on others.")
         protocol = options.protocol or trained_on["protocol"]
         fold = options.fold or (None if options.protocol else trained_on["fold"])
-        wanted = set(split(protocol, fold).test)
-        if heard := wanted & set(split(trained_on["protocol"], trained_on["fold"]).train):
-            print(
-                f"{len(heard)} of the {len(wanted)} test clips were in the training part of {model.name} "
-                f"({trained_on['protocol']}, fold {trained_on['fold']}): no figure would be worth anything.",
-                file=sys.stderr,
-            )
-            return 2
-        utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
-        if len(utterances) < len(wanted):
-            print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
+        utterances = unheard(trained_on, protocol, fold)
         with tqdm(total=len(utterances), unit="clip", desc=f"{protocol} fold {fold}") as bar:
             metrics = evaluate(model, utterances, lambda n_done: bar.update(n_done - bar.n))
     except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:

@@ -74,6 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
     options = parser.parse_args(arguments)
     warnings.simplefilter("ignore")  # what they say is in the records
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:
         models = [load_model(name) for name in options.model or available_models()[:1] or ["resonet"]]
     except CheckpointError as error:

@@ -2,16 +2,17 @@
 
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.metrics import percent
+from ser_core.protocols import SHARES_SPEAKERS
 
 TEMPLATE = """# {name}
 
 A {family} network ({n_parameters:,} parameters) that hears one of eight emotions in a recording of speech:
 {labels}. Input: the waveform, mono, 16 kHz; log-mel features are part of the model.
 
-## How well it hears people it has never heard
+## How well it hears {whom}
 
-Protocol `{protocol}`, fold {fold}: none of the {n_speakers} speakers below was in the training or the development
-part. All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
+Protocol `{protocol}`, fold {fold}: {independence}.
+All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
 speaker has none, and says little about others.
 
 {table}
@@ -49,14 +50,21 @@ CC BY-NC-ND 4.0, SAVEE research only.
 
 def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str:
     """Markdown from the contents of config.json and metrics.json."""
+    if shared := SHARES_SPEAKERS.get(metrics["protocol"]):
+        whom, independence = "the speakers of its test part", f"**{shared}** between training and test"
+    else:
+        whom = "people it has never heard"
+        n_speakers = metrics["pooled"]["n_speakers"]
+        independence = f"none of the {n_speakers} speakers below was in the training or the development part"
     return TEMPLATE.format(
+        whom=whom,
+        independence=independence,
         name=name,
         family=config["family"],
         n_parameters=n_parameters,
         labels=", ".join(config["model"]["labels"]),
         protocol=metrics["protocol"],
         fold=metrics["fold"],
-        n_speakers=metrics["pooled"]["n_speakers"],
         table=score_table(metrics),
         common_pooled=100 * metrics["common_pooled"]["accuracy"],
         common_mean=100 * metrics["common_accuracy_mean"],

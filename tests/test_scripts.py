@@ -123,7 +123,6 @@ def test_any_file_name_comes_back_as_it_was(checkpoints, capsys, tmp_path, form,
         assert path in out
 
 
-@pytest.mark.xfail(strict=True, raises=UnicodeEncodeError, reason="standard output is strict UTF-8")
 @pytest.mark.parametrize("form", ["json", "csv", "text"])
 def test_a_file_name_that_is_no_utf8_does_not_stop_the_others(checkpoints, capsys, tmp_path, good, form):
     path = tmp_path / os.fsdecode(b"\xff.wav")
@@ -304,7 +303,6 @@ def test_evaluate_stops_at_an_unreadable_recording(corpora, checkpoints, capsys)
     assert capsys.readouterr().err and not (checkpoints / "small" / "metrics.json").exists()
 
 
-@pytest.mark.xfail(strict=True, raises=(KeyError, ValueError), reason="ends with a traceback")
 @pytest.mark.parametrize("missing", ["how it was trained", "every test recording"])
 def test_evaluate_says_what_is_missing(corpora, checkpoints, capsys, new_model, missing):
     if missing == "how it was trained":
@@ -315,7 +313,6 @@ def test_evaluate_says_what_is_missing(corpora, checkpoints, capsys, new_model, 
     assert capsys.readouterr().err
 
 
-@pytest.mark.xfail(strict=True, reason="the card promises unseen speakers under every protocol")
 def test_the_card_of_a_protocol_that_shares_speakers_says_so(checkpoints, corpora):
     evaluate.main(["small", "--write"])
     config, metrics = (
