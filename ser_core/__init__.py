@@ -1,5 +1,6 @@
 """Speech emotion recognition: read a recording, ask a trained model, measure how far to trust it."""
 
+from ser_core import threads  # noqa: F401 - before torch
 from ser_core.audio import AudioError, load_audio, read_audio
 from ser_core.checkpoint import CheckpointError, available_models, load_model
 from ser_core.corpora import Utterance, corpora_root, read_corpora

@@ -15,7 +15,19 @@ SOURCES = {
 }
 # Each module knows only modules further left.
 ORDER = (
-    *("labels", "decoding", "audio", "vad", "quality", "features", "augment", "corpora", "protocols", "store"),
+    *(
+        "threads",
+        "labels",
+        "decoding",
+        "audio",
+        "vad",
+        "quality",
+        "features",
+        "augment",
+        "corpora",
+        "protocols",
+        "store",
+    ),
     *("models", "metrics", "checkpoint", "inference", "training", "evaluation", "plots", "card"),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
