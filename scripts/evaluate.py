@@ -39,19 +39,21 @@ def unheard(trained_on: dict, protocol: str, fold: str | None) -> list[Utterance
     """The test part of a protocol, as far as it is in the corpora folder.
 
     Raises:
-        ProtocolError: the model was trained on some of it, or none of it is there.
+        ProtocolError: the model was made with some of it, or none of it is there.
     """
     wanted = set(split(protocol, fold).test)
-    if heard := wanted & set(split(trained_on["protocol"], trained_on["fold"]).train):
+    known = split(trained_on["protocol"], trained_on["fold"])
+    if heard := wanted & {*known.train, *known.dev}:
         raise ProtocolError(
-            f"{len(heard)} of the {len(wanted)} test clips were in the training part of this model "
+            f"{len(heard)} of the {len(wanted)} test clips were in the training or development part of this model "
             f"({trained_on['protocol']}, fold {trained_on['fold']}): no figure would be worth anything."
         )
     utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+    missing = f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder."
     if not utterances:
-        raise ProtocolError(f"None of the {len(wanted)} test recordings is in the corpora folder.")
+        raise ProtocolError(missing)
     if len(utterances) < len(wanted):
-        print(f"{len(wanted) - len(utterances)} of {len(wanted)} test recordings are not in the corpora folder.")
+        print(missing)
     return utterances
 
 

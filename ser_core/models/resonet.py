@@ -73,7 +73,7 @@ class ResoNet(SERModel):
         sizes = (1 + config.frontend.deltas, *config.channels)
         self.stages = nn.ModuleList(
             Stage(n_in, n_out, halve_time)
-            for n_in, n_out, halve_time in zip(sizes, config.channels, config.halve_time, strict=False)
+            for n_in, n_out, halve_time in zip(sizes[:-1], config.channels, config.halve_time, strict=True)
         )
         width = config.channels[-1]
         self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
