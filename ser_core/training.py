@@ -166,8 +166,9 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
     augment = Augment(config.augment, model.sample_rate, torch.Generator(device).manual_seed(seed))
     window = round(model.config.window_s * model.sample_rate)
     model.train()
-    # Random batches: grouping clips by length would save a third of the time, but length tells the corpora apart, so
-    # batch norm saw another corpus in each batch and its running statistics fitted none (measured: chance level).
+    # Random batches: grouping clips by length would save padding, but length tells the corpora apart, so batch norm saw
+    # another mixture in each batch and its running statistics fitted none. Measured after two epochs: 21 % of training
+    # clips right with the running statistics, 35 % with those of the batch.
     order = rng.permutation(len(train))
     for chosen in np.array_split(order, math.ceil(len(order) / config.batch_size)):
         waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])

@@ -2,8 +2,8 @@
 
 After the architecture of "ResoNet: A Synergistic Deep Learning Architecture for Robust Cross-Corpus Speech Emotion
 Recognition". Differences: stages are entered by a strided convolution where the published ones pool, the bands are
-averaged before the GRU where the published network flattens and projects them (on 10 hours of speech the average
-learned far faster), the recurrent and the attention layer have a residual connection around them, and every layer
+averaged before the GRU where the published network flattens and projects them (the loss fell faster in the first
+hundred steps), the recurrent and the attention layer have a residual connection around them, and every layer
 respects the true length of a padded clip.
 """
 
