@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
-from ser_core.models import FAMILIES, SERModel, build_model
+from ser_core.models import MODELS, SERModel, build_model
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
@@ -47,7 +47,7 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=FAMILIES)
+    parser.add_argument("model", choices=MODELS)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             average = fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
         training = {"protocol": options.protocol, "fold": options.fold, "recipe": asdict(config)}
-        ship(average, options.model, Path("runs") / name / "checkpoint", dev, training)
+        ship(average, MODELS[options.model][0], Path("runs") / name / "checkpoint", dev, training)
     except (CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2

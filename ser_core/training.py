@@ -126,23 +126,26 @@ def fit(
             "seconds": round(seconds, 2),
             "clips_per_s": round(len(train) / seconds, 1),
         }
-        record |= {f"dev_uar_{corpus}": value for corpus, value in dev_uar(state.average, dev, store).items()}
+        confusion = dev_confusion(state.average, dev, store, config.bf16)
+        record |= {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
+        record["dev_confusion"] = {corpus: matrix.tolist() for corpus, matrix in confusion.items()}
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
         _save_state(state, folder)  # after the log: a line too many is dropped on resume, a missing one would be lost
     return state.average.eval()
 
 
-def dev_uar(model: SERModel, clips: Sequence[Clip], store: AudioStore) -> dict[str, float]:
-    """UAR of each corpus among the clips."""
+def dev_confusion(model: SERModel, clips: Sequence[Clip], store: AudioStore, bf16: bool) -> dict[str, np.ndarray]:
+    """Confusion matrix of each corpus among the clips, shape = (n_classes, n_classes)."""
     if not clips:
         return {}
     labels = model.config.labels
     y_true = np.array([labels.index(clip.emotion) for clip in clips])
-    y_pred = clip_logits(model, [store.trimmed(clip.id) for clip in clips]).argmax(1)
+    with torch.autocast(_device(model).type, torch.bfloat16, enabled=bf16):
+        y_pred = clip_logits(model, [store.trimmed(clip.id) for clip in clips]).argmax(1)
     corpora = np.array([clip.corpus for clip in clips])
     return {
-        str(corpus): float(uar(confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))))
+        str(corpus): confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))
         for corpus in np.unique(corpora)
     }
 

@@ -1,4 +1,4 @@
-"""The models: a dict from family name to its class and config. A new model is one file and one line here."""
+"""The models by name. A new one is one file and its lines here; an ablation is another config of the same class."""
 
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.resonet import ResoNet, ResoNetConfig
@@ -6,18 +6,31 @@ from ser_core.models.resonet import ResoNet, ResoNetConfig
 FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
 }
+"""Family -> its class and the class of its config: what a checkpoint names."""
+
+MODELS: dict[str, tuple[str, ModelConfig]] = {
+    "resonet": ("resonet", ResoNetConfig()),
+    "resonet-no-attention": ("resonet", ResoNetConfig(attention=False)),
+    "resonet-no-gru": ("resonet", ResoNetConfig(recurrent=False)),
+    "resonet-no-residual": ("resonet", ResoNetConfig(residual_blocks=False)),
+}
+"""Name -> family and config: what can be trained."""
 
 
-def build_model(family: str, config: ModelConfig | None = None) -> SERModel:
+def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
     """A model with random weights.
 
+    Args:
+        name: a key of MODELS.
+        config: instead of the one that belongs to the name.
+
     Raises:
-        ValueError: unknown family; the message lists what exists.
+        ValueError: unknown name; the message lists what exists.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"Unknown model {family!r}. There are: {', '.join(FAMILIES)}.")
-    model_class, config_class = FAMILIES[family]
-    return model_class(config or config_class())
+    if name not in MODELS:
+        raise ValueError(f"Unknown model {name!r}. There are: {', '.join(MODELS)}.")
+    family, own_config = MODELS[name]
+    return FAMILIES[family][0](config or own_config)
 
 
-__all__ = ["FAMILIES", "ModelConfig", "SERModel", "build_model"]
+__all__ = ["FAMILIES", "MODELS", "ModelConfig", "SERModel", "build_model"]

@@ -30,6 +30,9 @@ class ResoNetConfig(ModelConfig):
     n_heads: int = 4
     embedding_dim: int = 256
     dropout: float = 0.3  # before the last layer
+    residual_blocks: bool = True  # these three switch a part off, to see what it is worth
+    recurrent: bool = True
+    attention: bool = True
 
 
 class MaskedConv(nn.Module):
@@ -47,17 +50,21 @@ class MaskedConv(nn.Module):
 class Stage(nn.Module):
     """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both."""
 
-    def __init__(self, n_in: int, n_out: int, halve_time: bool):
+    def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool):
         super().__init__()
         self.time_step = 2 if halve_time else 1
+        self.residual = residual
         self.enter = MaskedConv(n_in, n_out, (2, self.time_step))
-        self.first = MaskedConv(n_out, n_out)
-        self.second = MaskedConv(n_out, n_out)
+        if residual:
+            self.first = MaskedConv(n_out, n_out)
+            self.second = MaskedConv(n_out, n_out)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         n_frames = (n_frames + self.time_step - 1) // self.time_step
         mask = _mask(x, n_frames, -(-x.shape[-1] // self.time_step))
         x = F.relu(self.enter(x, mask))
+        if not self.residual:
+            return x, n_frames
         return F.relu(x + self.second(F.relu(self.first(x, mask)), mask)), n_frames
 
 
@@ -72,13 +79,15 @@ class ResoNet(SERModel):
         super().__init__(config)
         sizes = (1 + config.frontend.deltas, *config.channels)
         self.stages = nn.ModuleList(
-            Stage(n_in, n_out, halve_time)
+            Stage(n_in, n_out, halve_time, config.residual_blocks)
             for n_in, n_out, halve_time in zip(sizes[:-1], config.channels, config.halve_time, strict=True)
         )
         width = config.channels[-1]
-        self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
-        self.norm = nn.LayerNorm(width)
-        self.attention = nn.MultiheadAttention(width, config.n_heads, batch_first=True)
+        if config.recurrent:
+            self.gru = nn.GRU(width, width // 2, bidirectional=True, batch_first=True)
+        if config.attention:
+            self.norm = nn.LayerNorm(width)
+            self.attention = nn.MultiheadAttention(width, config.n_heads, batch_first=True)
         self.embedding = nn.Sequential(
             nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )
@@ -90,6 +99,8 @@ class ResoNet(SERModel):
         for stage in self.stages:
             x, n_frames = stage(x, n_frames)
         x = x.mean(2).transpose(1, 2)
+        if not self.config.recurrent:
+            return x, n_frames
         packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
         recurrent, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])
         return x + recurrent, n_frames
@@ -99,9 +110,10 @@ class ResoNet(SERModel):
         n_frames = full_length(features) if n_frames is None else n_frames
         x, n_steps = self.steps(features, n_frames)
         inside = frame_mask(n_steps, x.shape[1])
-        normed = self.norm(x)
-        attended, _ = self.attention(normed, normed, normed, key_padding_mask=~inside, need_weights=False)
-        x = (x + attended).float()
+        if self.config.attention:
+            normed = self.norm(x)
+            x = x + self.attention(normed, normed, normed, key_padding_mask=~inside, need_weights=False)[0]
+        x = x.float()
         mean = (x * inside[..., None]).sum(1) / n_steps[:, None]
         peak = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
         return self.embedding(torch.cat([mean, peak], dim=1))
