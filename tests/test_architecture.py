@@ -28,7 +28,7 @@ ORDER = (
         "protocols",
         "store",
     ),
-    *("models", "metrics", "checkpoint", "inference", "training", "evaluation", "plots", "card"),
+    *("models", "cost", "metrics", "checkpoint", "inference", "training", "evaluation", "plots", "card"),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
 BANNED = {
