@@ -139,13 +139,17 @@ class Augment:
             waveform[noisy] = add_noise(waveform[noisy], n_samples[noisy], snr_db, noise)
         return apply_gain(waveform, self._uniform(n, -c.gain_db, c.gain_db)), n_samples
 
-    def features(self, features: Tensor, n_frames: Tensor) -> Tensor:
-        """Frequency warp, tilt, stripes. shape = (B, C, n_mels, n_frames) in and out."""
+    def features(self, features: Tensor, n_frames: Tensor, spectrum: bool = True) -> Tensor:
+        """Frequency warp, tilt, stripes. shape = (B, C, n_bands, n_frames) in and out.
+
+        spectrum: the rows are bands, not cepstral coefficients, which have no neighbours to be warped into.
+        """
         c, n = self.config, len(features)
-        features = warp_frequency(features, self._uniform(n, 1 - c.warp, 1 + c.warp))
-        features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt))
+        if spectrum:
+            features = warp_frequency(features, self._uniform(n, 1 - c.warp, 1 + c.warp))
+            features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt))
         for _ in range(c.n_masks):
-            width = self._uniform(n, 0, c.max_mask_mels + 1).long()
+            width = self._uniform(n, 0, min(c.max_mask_mels, features.shape[2] // 4) + 1).long()
             start = (self._uniform(n, 0, 1) * (features.shape[2] - width)).long()
             features = mask_spectrum(features, start, width, dim=2)
             width = (self._uniform(n, 0, c.max_mask_share) * n_frames).long()
@@ -158,11 +162,11 @@ def mix_up(features: Tensor, targets: Tensor, order: Tensor, share: Tensor) -> t
     """Mixes each clip with another one of the batch (mixup, Zhang et al. 2018).
 
     Args:
-        features: shape = (B, C, n_mels, n_frames).
+        features: shape = (B, ...).
         targets: class probabilities, shape = (B, n_classes).
         order: the partner of each clip, shape = (B,).
         share: weight of the clip itself, shape = (B,).
     """
-    own = share[:, None, None, None]
+    own = share.view(-1, *[1] * (features.ndim - 1))
     mixed = own * features + (1 - own) * features[order]
     return mixed, share[:, None] * targets + (1 - share[:, None]) * targets[order]

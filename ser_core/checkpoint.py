@@ -8,13 +8,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
-from ser_core.models import FAMILIES, SERModel, build_model
+from ser_core.models import FAMILIES, SERModel
 
 FOLDER = Path(__file__).parent.parent / "checkpoints"
 
-WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
+CONFIG, METRICS = "config.json", "metrics.json"
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
@@ -52,12 +51,12 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     folder = checkpoint_folder(name_or_folder)
     config = _read_json(folder / CONFIG)
     try:
-        family = config["family"]
-        model = build_model(family, FAMILIES[family][1].from_dict(config["model"]))
+        model_class, config_class = FAMILIES[config["family"]]
+        model = model_class(config_class.from_dict(config["model"]))
         calibration = Calibration(**config["calibration"])
     except Exception as error:  # what a foreign config breaks first depends on what it holds
         raise CheckpointError(f"{folder.name}/{CONFIG} is not a model of this program ({error!s:.80}).") from None
-    _load_weights(model, folder / WEIGHTS)
+    _load_weights(model, folder / model.weights_file)
     model.name = folder.name
     model.calibration = calibration
     model.metrics = _read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
@@ -66,26 +65,32 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
 
 
 def save_model(model: SERModel, folder: Path, family: str, calibration: Calibration, training: dict) -> None:
-    """Writes weights (half precision) and config.
+    """Writes weights and config; a checkpoint that is there already stays whole until all of it is written.
 
     Args:
         training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
 
     Raises:
-        CheckpointError: a weight that is not a number, or too large for half precision.
+        CheckpointError: weights that cannot be stored, or no room to store them.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    half = {k: v.half() if v.is_floating_point() else v for k, v in model.cpu().state_dict().items()}
-    if broken := [name for name, value in half.items() if not value.isfinite().all()]:
-        raise CheckpointError(f"{folder.name} cannot be saved in half precision: {broken[0]} is not finite.")
-    save_file({k: v.contiguous() for k, v in half.items()}, folder / WEIGHTS)
-    config = {
-        "family": family,
-        "model": model.config.to_dict(),
-        "calibration": asdict(calibration),
-        "training": training,
-    }
-    (folder / CONFIG).write_text(json.dumps(config, indent=1) + "\n")
+    own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
+    files = model.stock_files()
+    files[CONFIG] = files.get(CONFIG, {}) | own
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        model.save_weights(_beside(folder / model.weights_file))
+        for name, content in files.items():
+            _beside(folder / name).write_text(json.dumps(content, indent=1) + "\n")
+        for name in (model.weights_file, *files):
+            _beside(folder / name).replace(folder / name)
+    except (ValueError, OSError, SafetensorError) as error:
+        for name in (model.weights_file, *files):
+            _beside(folder / name).unlink(missing_ok=True)
+        raise CheckpointError(f"{folder.name} cannot be saved: {error}. What was there before is untouched.") from error
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.tmp")
 
 
 def checkpoint_folder(name_or_folder: str | Path) -> Path:
@@ -112,11 +117,11 @@ def _read_json(path: Path) -> dict:
 
 def _load_weights(model: SERModel, path: Path) -> None:
     if not path.is_file():
-        raise CheckpointError(f"{path.parent.name} has no {WEIGHTS}. {HOW_TO_TRAIN}")
+        raise CheckpointError(f"{path.parent.name} has no {path.name}. {HOW_TO_TRAIN}")
     try:
-        model.load_state_dict(load_file(path), strict=True)
-    except SafetensorError:
-        raise CheckpointError(f"{path.parent.name}/{WEIGHTS} is damaged or cut off: get or train it again.") from None
-    except RuntimeError as error:
+        model.load_weights(path)
+    except (SafetensorError, OSError):
+        raise CheckpointError(f"{path.parent.name}/{path.name} is damaged or cut off: get or train it again.") from None
+    except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:160]
-        raise CheckpointError(f"{path.parent.name}/{WEIGHTS} holds the weights of another model: {reason}") from None
+        raise CheckpointError(f"{path.parent.name}/{path.name} holds the weights of another model: {reason}") from None

@@ -1,5 +1,6 @@
 """From waveform to spectrogram: the only place that knows n_fft or hop_length."""
 
+import math
 from dataclasses import dataclass
 
 import librosa
@@ -21,12 +22,22 @@ class FrontendConfig:
     fmin: float = 0.0
     fmax: float = 8000.0
     top_db: float = 80.0  # nothing is quieter than the clip's loudest cell minus this
-    deltas: int = 0  # 0, 1 or 2 delta channels after the log-mel one
+    n_mfcc: int = 0  # cepstral coefficients in place of the bands; 0: the bands themselves
+    deltas: int = 0  # 0, 1 or 2 delta channels after the first one
     normalise: bool = True  # zero mean and unit variance over the clip: no answer depends on the recording level
 
 
+    @property
+    def n_bands(self) -> int:
+        """Rows of the features."""
+        return self.n_mfcc or self.n_mels
+
+
 class LogMel(nn.Module):
-    """Log-mel spectrogram in dB, equal to librosa's `power_to_db(melspectrogram(y, pad_mode="constant"))`."""
+    """Log-mel spectrogram in dB, equal to librosa's `power_to_db(melspectrogram(y, pad_mode="constant"))`.
+
+    With `n_mfcc` its cepstral coefficients, equal to librosa's `mfcc(S=...)` of it.
+    """
 
     def __init__(self, config: FrontendConfig):
         super().__init__()
@@ -36,6 +47,7 @@ class LogMel(nn.Module):
         )
         # Derived from the config, so not part of a checkpoint.
         self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
+        self.register_buffer("cosines", _cosines(config.n_mfcc, config.n_mels), persistent=False)
         self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
@@ -72,36 +84,45 @@ class LogMel(nn.Module):
             n_samples: true length of each clip, shape = (B,); None when none is padded.
 
         Returns:
-            shape = (B, 1 + deltas, n_mels, n_frames); zero behind the end of shorter clips.
+            shape = (B, 1 + deltas, n_bands, n_frames); zero behind the end of shorter clips.
         """
         if n_samples is None:
             n_samples = waveform.new_full((len(waveform),), waveform.shape[1], dtype=torch.long)
         n_frames = self.n_frames(n_samples)
-        level_db = self.decibels(waveform, n_frames)
-        channels = [level_db] + [self._delta(level_db, n_frames, order + 1) for order in range(self.config.deltas)]
+        bands = self.decibels(waveform, n_frames)
+        bands = self.cosines.float() @ bands if self.config.n_mfcc else bands
+        channels = [bands] + [self._delta(bands, n_frames, order + 1) for order in range(self.config.deltas)]
         features = torch.stack(channels, dim=1)
         mask = frame_mask(n_frames, features.shape[-1])[:, None, None, :]
         if self.config.normalise:
-            features = _standardise(features, mask)
+            features = _standardise(features, mask, each_row=self.config.n_mfcc > 0)
         return features * mask
 
-    def _delta(self, level_db: Tensor, n_frames: Tensor, order: int) -> Tensor:
+    def _delta(self, bands: Tensor, n_frames: Tensor, order: int) -> Tensor:
         """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as librosa's.
 
         Clips shorter than the derivative's window have none: zero.
         """
         from scipy.signal import savgol_coeffs  # slow to import, and no model that ships has deltas
 
-        width = level_db.shape[2]
+        width = bands.shape[2]
         if width < DELTA_WIDTH:
-            return torch.zeros_like(level_db)
+            return torch.zeros_like(bands)
         n_windows = width - DELTA_WIDTH + 1
         kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
-        slope = sum(weight * level_db[..., i : i + n_windows] for i, weight in enumerate(kernel.tolist()))
-        window = torch.arange(width, device=level_db.device) - DELTA_WIDTH // 2
+        slope = sum(weight * bands[..., i : i + n_windows] for i, weight in enumerate(kernel.tolist()))
+        window = torch.arange(width, device=bands.device) - DELTA_WIDTH // 2
         window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]
-        return slope.gather(2, window[:, None].expand(-1, level_db.shape[1], -1)) * complete
+        return slope.gather(2, window[:, None].expand(-1, bands.shape[1], -1)) * complete
+
+
+def _cosines(n_mfcc: int, n_mels: int) -> Tensor:
+    """The first rows of the orthonormal discrete cosine transform (type II), shape = (n_mfcc, n_mels)."""
+    angle = torch.arange(n_mfcc)[:, None] * (torch.arange(n_mels)[None, :] + 0.5) * (math.pi / n_mels)
+    rows = torch.cos(angle) * math.sqrt(2 / n_mels)
+    rows[:1] /= math.sqrt(2)
+    return rows
 
 
 def frame_mask(n_frames: Tensor, width: int) -> Tensor:
@@ -109,9 +130,13 @@ def frame_mask(n_frames: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=n_frames.device)[None, :] < n_frames[:, None]
 
 
-def _standardise(features: Tensor, mask: Tensor) -> Tensor:
-    """Zero mean, unit variance over each clip and channel, shape = (B, C, n_mels, n_frames)."""
-    count = mask.sum(dim=(2, 3), keepdim=True) * features.shape[2]
-    mean = (features * mask).sum(dim=(2, 3), keepdim=True) / count
-    variance = ((features - mean).square() * mask).sum(dim=(2, 3), keepdim=True) / count
+def _standardise(features: Tensor, mask: Tensor, each_row: bool) -> Tensor:
+    """Zero mean, unit variance over each clip and channel, shape = (B, C, n_bands, n_frames).
+
+    each_row: over each row apart, as cepstral coefficients have scales of their own.
+    """
+    dims = (3,) if each_row else (2, 3)
+    count = mask.sum(dim=(2, 3), keepdim=True) * (1 if each_row else features.shape[2])
+    mean = (features * mask).sum(dim=dims, keepdim=True) / count
+    variance = ((features - mean).square() * mask).sum(dim=dims, keepdim=True) / count
     return (features - mean) / (variance + 1e-2).sqrt()  # dB^2: a constant clip must not become noise

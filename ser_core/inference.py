@@ -237,14 +237,13 @@ def window_logits(
     Returns:
         shape = (n_windows, n_classes), in the order of `windows`.
     """
-    device = next(model.parameters()).device
     order = np.argsort([len(w) for w in windows], kind="stable")
     logits = np.empty((len(windows), len(model.config.labels)), np.float32)
     for first in range(0, len(order), BATCH_SIZE):
         chosen = order[first : first + BATCH_SIZE]
         waveform, n_samples = pad([windows[i] for i in chosen])
         with _lock:
-            logits[chosen] = model(waveform.to(device), n_samples.to(device)).float().cpu().numpy()
+            logits[chosen] = model(waveform.to(model.device), n_samples.to(model.device)).float().cpu().numpy()
         progress((first + len(chosen)) / len(order))
     return logits
 

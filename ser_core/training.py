@@ -110,7 +110,7 @@ def fit(
         _load_state(state, folder)
         _drop_later_lines(folder / "metrics.jsonl", state.epoch)
     n_steps = config.epochs * math.ceil(len(train) / config.batch_size)
-    weights = _class_weights(train, model.config.labels, config.class_balance).to(_device(model))
+    weights = _class_weights(train, model.config.labels, config.class_balance).to(model.device)
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         losses = [
@@ -141,7 +141,7 @@ def dev_confusion(model: SERModel, clips: Sequence[Clip], store: AudioStore, bf1
         return {}
     labels = model.config.labels
     y_true = np.array([labels.index(clip.emotion) for clip in clips])
-    with torch.autocast(_device(model).type, torch.bfloat16, enabled=bf16):
+    with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         y_pred = clip_logits(model, [store.trimmed(clip.id) for clip in clips]).argmax(1)
     corpora = np.array([clip.corpus for clip in clips])
     return {
@@ -152,7 +152,7 @@ def dev_confusion(model: SERModel, clips: Sequence[Clip], store: AudioStore, bf1
 
 @dataclass
 class Batch:
-    """Features after augmentation, (B, C, n_mels, n_frames), true lengths (B,), targets and weights (B, n_classes)."""
+    """Features after augmentation, (B, C, n_bands, n_frames) or (B, n_samples), true lengths (B,), targets and weights (B, n_classes)."""
 
     features: Tensor
     n_frames: Tensor
@@ -162,7 +162,7 @@ class Batch:
 
 def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int) -> Iterator[Batch]:
     """One epoch: shuffled, cropped to the model's window, augmented."""
-    device, labels = _device(model), model.config.labels
+    device, labels = model.device, model.config.labels
     seed = config.seed * 10_000 + epoch
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)  # dropout
@@ -179,12 +179,19 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
         with torch.no_grad():
             waveform, n_samples = augment.waveform(waveform.to(device), n_samples.to(device))
             waveform = F.pad(waveform, (0, -waveform.shape[1] % PADDED_SAMPLES))
-            n_frames = model.logmel.n_frames(n_samples)
-            features = augment.features(model.frontend(waveform, n_samples), n_frames)
+            n_frames = model.n_frames(n_samples)
+            features = _changed(model.frontend(waveform, n_samples), n_frames, model, augment)
             targets = F.one_hot(y_true, len(labels)).float()
             features, targets, n_frames = _mix(features, targets, n_frames, config.mixup_alpha, rng)
         smooth = config.label_smoothing
         yield Batch(features, n_frames, targets * (1 - smooth) + smooth / len(labels), (targets * class_weights).sum(1))
+
+
+def _changed(features: Tensor, n_frames: Tensor, model: SERModel, augment: Augment) -> Tensor:
+    """What augmentation does to features; a model whose front end is the waveform has none."""
+    if features.ndim == 2:
+        return features
+    return augment.features(features, n_frames, spectrum=not model.config.frontend.n_mfcc)
 
 
 def _mix(features: Tensor, targets: Tensor, n_frames: Tensor, alpha: float, rng: np.random.Generator):
@@ -255,10 +262,6 @@ def _optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=config.learning_rate)
 
 
-def _device(model: SERModel) -> torch.device:
-    return next(model.parameters()).device
-
-
 # --- what a run keeps on disk ----------------------------------------------------------------------------------------
 
 
@@ -299,7 +302,7 @@ def _load_state(state: State, folder: Path) -> None:
         return
     moments: dict[int, dict[str, Tensor]] = {}
     weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
-    with safe_open(path, "pt", device=str(_device(state.model))) as file:
+    with safe_open(path, "pt", device=str(state.model.device)) as file:
         metadata = file.metadata()
         if metadata.get("clips", state.clips) != state.clips:
             raise TrainingError(

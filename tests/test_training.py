@@ -14,7 +14,8 @@ from ser_core import training
 from ser_core.augment import AugmentConfig
 from ser_core.inference import predict
 from ser_core.store import AudioStore
-from ser_core.training import Batch, Clip, State, TrainConfig, TrainingError, dev_uar, fit, step
+from ser_core.metrics import uar
+from ser_core.training import Batch, Clip, State, TrainConfig, TrainingError, dev_confusion, fit, step
 from tests.make_corpus import DEV_SPEAKERS, TRAIN_SPEAKERS, clips
 
 PLAIN = AugmentConfig(speed=0, gain_db=0, noise_chance=0, shift_s=0, warp=0, tilt=0, n_masks=0)
@@ -100,7 +101,9 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
     losses = [record["loss"] for record in records(tmp_path / "run")]
     assert losses[-1] < 0.75 * losses[0]
     assert dev_uar(model, train, store)["crema_d"] > 0.5
-    assert dev_uar(model, dev, store)["crema_d"] == records(tmp_path / "run")[-1]["dev_uar_crema_d"] > 0.4
+    last = records(tmp_path / "run")[-1]
+    assert dev_uar(model, dev, store)["crema_d"] == last["dev_uar_crema_d"] > 0.4
+    assert np.sum(last["dev_confusion"]["crema_d"]) == len(dev)
 
 
 def test_what_a_run_leaves_behind(whole):
@@ -108,7 +111,7 @@ def test_what_a_run_leaves_behind(whole):
     assert {path.name for path in folder.iterdir()} == {"config.json", "metrics.jsonl", "state.safetensors"}
     assert json.loads((folder / "config.json").read_text())["train"] == json.loads(json.dumps(asdict(RECIPE)))
     assert [record["epoch"] for record in records(folder)] == [1, 2, 3]
-    assert set(records(folder)[0]) == {"epoch", "loss", "learning_rate", "dev_uar_crema_d"}
+    assert set(records(folder)[0]) == {"epoch", "loss", "learning_rate", "dev_uar_crema_d", "dev_confusion"}
     assert not model.training
 
 
@@ -143,7 +146,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(run, tmp_path, whole, new
 
 
 @pytest.mark.parametrize("written", [False, True])
-@pytest.mark.parametrize("interrupted", ["dev_uar", "_save_state"])
+@pytest.mark.parametrize("interrupted", ["dev_confusion", "_save_state"])
 def test_an_interruption_at_the_end_of_an_epoch_loses_nothing(run, tmp_path, whole, monkeypatch, interrupted, written):
     def interrupt(*arguments):
         if written:
@@ -402,6 +405,10 @@ def test_norms_and_biases_do_not_decay(new_model):
 
 
 # --- watching --------------------------------------------------------------------------------------------------------
+
+
+def dev_uar(model, clips, store):
+    return {corpus: uar(matrix) for corpus, matrix in dev_confusion(model, clips, store, RECIPE.bf16).items()}
 
 
 def test_the_development_score_is_the_mean_recall_of_each_corpus(new_model, store, dev):
