@@ -1,7 +1,9 @@
 """One evaluation for every model: the answers that the app would give, scored per corpus and pooled."""
 
+import csv
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -10,111 +12,275 @@ from ser_core.checkpoint import Calibration
 from ser_core.corpora import SPEECH_CORPORA, Utterance
 from ser_core.inference import predict
 from ser_core.labels import COMMON_EMOTIONS
-from ser_core.metrics import Scores, confusion_matrix, expected_calibration_error, fit_temperature, nll, score, softmax
+from ser_core.metrics import (
+    ClassScores,
+    Reliability,
+    Scores,
+    brier,
+    class_scores,
+    confusion_matrix,
+    cross_entropy,
+    entropy,
+    fit_temperature,
+    nll,
+    reliability,
+    risk_coverage,
+    score,
+    softmax,
+)
 from ser_core.models import SERModel
+from ser_core.quality import speech_segments
 
 DEV_COVERAGE = 0.85  # the "not sure" threshold leaves this share of development clips answered
+BOOTSTRAP_SEED = 0
+N_DECIMALS = 5  # of the probabilities that are kept
+LEAST_PROBABILITY = 0.5 * 10**-N_DECIMALS  # what these decimals cannot tell from zero
+
+Votes = dict[str, np.ndarray]
+"""Utterance id -> share of the listeners' votes for each class, shape = (n_classes,)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Answers:
     """What a model answered to a list of utterances."""
 
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
-    probabilities: np.ndarray  # (n_clips, n_classes)
+    probabilities: np.ndarray  # calibrated, (n_clips, n_classes)
     abstained: np.ndarray  # (n_clips,) bool
+    temperature: float = 1.0  # that the logits were divided by
 
     @property
     def y_true(self) -> np.ndarray:
         """Class indices, shape = (n_clips,)."""
-        return np.array([self.labels.index(u.emotion) for u in self.utterances])
+        return np.array([self.labels.index(u.emotion) for u in self.utterances], int)
 
     @property
     def y_pred(self) -> np.ndarray:
         """Class indices, shape = (n_clips,); all classes compete, also those that a corpus does not have."""
         return self.probabilities.argmax(1)
 
+    @property
+    def right(self) -> np.ndarray:
+        """Bool, shape = (n_clips,)."""
+        return self.y_true == self.y_pred
+
+    @property
+    def speakers(self) -> np.ndarray:
+        """Names, shape = (n_clips,)."""
+        return np.array([u.speaker for u in self.utterances], str)
+
+    @property
+    def corpora(self) -> np.ndarray:
+        """Names, shape = (n_clips,)."""
+        return np.array([u.corpus for u in self.utterances], str)
+
+    @property
+    def uncalibrated(self) -> np.ndarray:
+        """The probabilities at temperature 1, shape = (n_clips, n_classes)."""
+        return softmax(self.temperature * np.log(np.maximum(self.probabilities, LEAST_PROBABILITY)))
+
+    def rounded(self) -> "Answers":
+        """With the decimals that result files keep: every figure is computed from these, here and there."""
+        return replace(self, probabilities=self.probabilities.round(N_DECIMALS))
+
     def where(self, wanted: Callable[[Utterance], bool]) -> "Answers":
         """The answers to some of the utterances."""
         rows = np.array([wanted(u) for u in self.utterances], bool)
         kept = tuple(u for u, keep in zip(self.utterances, rows, strict=True) if keep)
-        return Answers(self.labels, kept, self.probabilities[rows], self.abstained[rows])
+        return replace(self, utterances=kept, probabilities=self.probabilities[rows], abstained=self.abstained[rows])
 
     def scores(self) -> Scores:
-        """With confidence intervals over speakers."""
-        speakers = np.array([u.speaker for u in self.utterances])
-        return score(self.y_true, self.y_pred, speakers, len(self.labels))
+        """With confidence intervals over speakers and over clips."""
+        return score(self.y_true, self.y_pred, self.speakers, len(self.labels), BOOTSTRAP_SEED)
+
+    def confusion(self) -> np.ndarray:
+        """Counts, shape = (n_classes, n_classes): row is the true class, column the answer."""
+        return confusion_matrix(self.y_true, self.y_pred, len(self.labels))
+
+    def class_scores(self) -> dict[str, ClassScores]:
+        """Of every class that occurs."""
+        found = class_scores(self.probabilities, self.y_true)
+        return {self.labels[k]: scores for k, scores in found.items()}
+
+
+@dataclass(frozen=True)
+class Certainty:
+    """How far probabilities can be believed."""
+
+    nll: float  # nats
+    brier: float  # over all classes, in [0, 2]
+    ece: float  # 15 bins
+    aurc: float  # area under the risk-coverage curve
+    reliability: Reliability
+
+
+@dataclass(frozen=True)
+class CalibrationScores:
+    """Certainty without and with the temperature of the checkpoint."""
+
+    temperature: float
+    before: Certainty
+    after: Certainty
+
+
+@dataclass(frozen=True)
+class VoteScores:
+    """The probabilities against the votes of CREMA-D's listeners, who heard the voice alone."""
+
+    n_clips: int
+    nll: float  # cross entropy with the votes, nats
+    entropy_floor: float  # of the votes themselves, nats: nothing can go below it
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of one model on one set of utterances. Pooled values are over the speech corpora, song apart."""
+    """Scores of one model on one set of utterances; what is said of no corpus is about the pooled ones."""
 
+    pooled_corpora: tuple[str, ...]  # the speech corpora; song too where RAVDESS stands alone, as it was published
     corpora: dict[str, Scores]
     pooled: Scores
-    common_pooled: Scores  # clips of the six emotions that all corpora have
-    common_accuracy_mean: float  # their accuracy, averaged over corpora so that no large one decides
-    nll: float  # nats
-    ece: float  # 15 bins
+    common_pooled: Scores | None  # clips of the six emotions that all corpora have; None without any
+    common_accuracy_mean: float | None  # averaged over corpora, so that no large one decides; None if one has no clip
+    calibration: CalibrationScores
+    votes: VoteScores | None  # None without CREMA-D, or without the file of the votes
     coverage: float  # share of clips that were answered, not abstained from
     accuracy_when_answered: float
-    confusion: dict[str, list[list[int]]]  # per corpus, rows true, columns answered, in the order of the labels
+    per_class: dict[str, dict[str, ClassScores]]  # by corpus and "pooled", of the classes that occur
+    confusion: dict[str, list[list[int]]]  # by corpus and "pooled", rows true, columns answered, in label order
 
     def to_dict(self) -> dict:
-        """JSON-serialisable, floats rounded to 4 places."""
-        return _rounded(asdict(self))
+        """JSON-serialisable, floats rounded to 4 places, but for the temperature."""
+        values = _rounded(asdict(self))
+        values["calibration"]["temperature"] = self.calibration.temperature
+        return values
 
 
 def answer(
     model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> Answers:
-    """Asks the model about every utterance, through inference.predict.
+    """answer_all for one model."""
+    return answer_all([model], utterances, progress)[0]
+
+
+def answer_all(
+    models: Sequence[SERModel], utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
+) -> list[Answers]:
+    """Asks every model about every utterance, through inference.predict; a recording is decoded once for all.
+
+    Args:
+        progress: gets the number of utterances done.
 
     Raises:
         AudioError: a recording cannot be read; nothing is skipped.
     """
     predictions = []
     for utterance in utterances:
-        predictions.append(predict(model, load_audio(utterance.path)))
+        waveform = load_audio(utterance.path)
+        speech = speech_segments(waveform)
+        predictions.append([predict(model, waveform, speech) for model in models])
         progress(len(predictions))
-    labels = model.config.labels
-    probabilities = np.array([[p.probabilities[label] for label in labels] for p in predictions])
-    return Answers(labels, tuple(utterances), probabilities, np.array([p.abstain for p in predictions]))
+    return [
+        Answers(
+            labels=model.config.labels,
+            utterances=tuple(utterances),
+            probabilities=np.array([[p[i].probabilities[label] for label in model.config.labels] for p in predictions]),
+            abstained=np.array([p[i].abstain for p in predictions], bool),
+            temperature=model.calibration.temperature,
+        )
+        for i, model in enumerate(models)
+    ]
 
 
-def measure(answers: Answers) -> Metrics:
+def measure(answers: Answers, votes: Votes | None = None) -> Metrics:
     """All scores of a set of answers.
 
     Raises:
-        ValueError: no clip of a speech corpus among them.
+        ValueError: no clip among them, or a corpus that is none of ours.
     """
-    names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if any(u.corpus == c for u in answers.utterances)]
+    answers = answers.rounded()
+    names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if c in answers.corpora]
+    if not names or set(names) != set(answers.corpora):
+        raise ValueError(f"No clip to evaluate on, or of a corpus that is not known: {sorted(set(answers.corpora))}.")
+    pooled_corpora = _pooled_corpora(names)
     per_corpus = {name: answers.where(lambda u, name=name: u.corpus == name) for name in names}
-    speech = answers.where(lambda u: u.corpus in SPEECH_CORPORA)
-    if not speech.utterances:
-        raise ValueError("No clip of a speech corpus to evaluate on.")
-    common = {c: a.where(lambda u: u.emotion in COMMON_EMOTIONS) for c, a in per_corpus.items() if c in SPEECH_CORPORA}
-    right = speech.y_true == speech.y_pred
-    answered = ~speech.abstained
-    n_classes = len(answers.labels)
+    pooled = answers.where(lambda u: u.corpus in pooled_corpora)
+    common = pooled.where(lambda u: u.emotion in COMMON_EMOTIONS)
+    answered, parts = ~pooled.abstained, per_corpus | {"pooled": pooled}
     return Metrics(
+        pooled_corpora=pooled_corpora,
         corpora={name: part.scores() for name, part in per_corpus.items()},
-        pooled=speech.scores(),
-        common_pooled=speech.where(lambda u: u.emotion in COMMON_EMOTIONS).scores(),
-        common_accuracy_mean=float(np.mean([(part.y_true == part.y_pred).mean() for part in common.values()])),
-        nll=nll(speech.probabilities, speech.y_true),
-        ece=expected_calibration_error(speech.probabilities, speech.y_true),
+        pooled=pooled.scores(),
+        common_pooled=common.scores() if common.utterances else None,
+        common_accuracy_mean=_mean_over_corpora(common, pooled_corpora),
+        calibration=CalibrationScores(
+            temperature=answers.temperature,
+            before=certainty(pooled.uncalibrated, pooled.y_true),
+            after=certainty(pooled.probabilities, pooled.y_true),
+        ),
+        votes=against_votes(pooled, votes or {}),
         coverage=float(answered.mean()),
-        accuracy_when_answered=float(right[answered].mean()) if answered.any() else 0.0,
-        confusion={name: confusion_matrix(p.y_true, p.y_pred, n_classes).tolist() for name, p in per_corpus.items()},
+        accuracy_when_answered=float(pooled.right[answered].mean()) if answered.any() else 0.0,
+        per_class={name: part.class_scores() for name, part in parts.items()},
+        confusion={name: part.confusion().tolist() for name, part in parts.items()},
     )
+
+
+def _pooled_corpora(names: Sequence[str]) -> tuple[str, ...]:
+    """Song is not speech, and pooled with it only where the published table does so: on RAVDESS alone."""
+    alone = set(names) <= {"ravdess", "ravdess_song"}
+    return tuple(name for name in names if alone or name in SPEECH_CORPORA)
+
+
+def _mean_over_corpora(answers: Answers, names: Sequence[str]) -> float | None:
+    parts = [answers.right[answers.corpora == name] for name in names]
+    return float(np.mean([part.mean() for part in parts])) if all(len(part) for part in parts) else None
+
+
+def certainty(probabilities: np.ndarray, y_true: np.ndarray) -> Certainty:
+    """How far probabilities of shape (n_clips, n_classes) can be believed."""
+    bins = reliability(probabilities, y_true)
+    return Certainty(
+        nll=nll(np.maximum(probabilities, LEAST_PROBABILITY), y_true),
+        brier=brier(probabilities, y_true),
+        ece=bins.ece,
+        aurc=risk_coverage(probabilities, y_true).area,
+        reliability=bins,
+    )
+
+
+def against_votes(answers: Answers, votes: Votes) -> VoteScores | None:
+    """The answers against the votes of listeners, on the clips that have some; None where no clip has."""
+    voted = answers.where(lambda u: u.id in votes)
+    if not voted.utterances:
+        return None
+    targets = np.stack([votes[u.id] for u in voted.utterances])
+    found = cross_entropy(np.maximum(voted.probabilities, LEAST_PROBABILITY), targets)
+    return VoteScores(len(targets), found, entropy(targets))
+
+
+def read_votes(root: Path, labels: Sequence[str]) -> Votes | None:
+    """CREMA-D's votes on the voice alone, from `crema_d/voice_votes.csv` in a corpora folder; None where it is missing.
+
+    Raises:
+        ValueError: the file lacks a column, or holds something else than counts.
+    """
+    path = root / "crema_d" / "voice_votes.csv"
+    if not path.is_file():
+        return None
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        counts = {f"crema_d/{row['utterance']}": [float(row.get(label, 0)) for label in labels] for row in rows}
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{path.name} is not a table of votes: a column for the utterance, one an emotion.") from None
+    return {name: np.array(row) / sum(row) for name, row in counts.items() if sum(row)}
 
 
 def evaluate(
     model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> Metrics:
-    """Scores a model on recordings; `progress` gets the number of clips done. Errors as in answer and measure."""
+    """Scores a model on recordings; `progress` gets the number of clips done. Errors as in answer_all and measure."""
     return measure(answer(model, utterances, progress))
 
 

@@ -1,5 +1,6 @@
-"""Numbers from answers: UAR, macro-F1, accuracy, confidence intervals over speakers, calibration."""
+"""Numbers from answers: scores, confidence intervals over speakers and over clips, calibration, tests of pairs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,12 +8,15 @@ import numpy as np
 N_BOOTSTRAP = 1000
 N_ECE_BINS = 15
 
+Interval = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Scores:
-    """How well one set of clips was answered; every value in [0, 1].
+    """How well one set of clips was answered; every value in [0, 1], means are over the classes that occur.
 
-    The intervals are 95 %, by resampling speakers; None for a single speaker, who says nothing about others.
+    The intervals are 95 %. `_ci` resamples speakers; None for a single speaker, who says nothing about others.
+    `_ci_clips` resamples clips, as published tables do: too narrow, because clips of one voice are alike.
     """
 
     n_clips: int
@@ -20,9 +24,60 @@ class Scores:
     uar: float
     macro_f1: float
     accuracy: float
-    uar_ci: tuple[float, float] | None
-    macro_f1_ci: tuple[float, float] | None
-    accuracy_ci: tuple[float, float] | None
+    weighted_f1: float
+    macro_precision: float
+    macro_recall: float  # the UAR, under the name that published tables give it
+    uar_ci: Interval | None
+    macro_f1_ci: Interval | None
+    accuracy_ci: Interval | None
+    uar_ci_clips: Interval
+    macro_f1_ci_clips: Interval
+    accuracy_ci_clips: Interval
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """How well one class was told from all others; every value but support in [0, 1]."""
+
+    precision: float  # 0 when it was never answered
+    recall: float
+    f1: float
+    support: int  # clips of this class
+    roc_auc: float | None  # None when there is no clip of another class
+    average_precision: float
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """The points of a curve and its area."""
+
+    x: np.ndarray  # (n_points,)
+    y: np.ndarray  # (n_points,)
+    area: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Certainty against accuracy, in equally wide bins of certainty; 0 in an empty bin."""
+
+    n_clips: tuple[int, ...]
+    confidence: tuple[float, ...]  # mean of the bin
+    accuracy: tuple[float, ...]
+
+    @property
+    def ece(self) -> float:
+        """Expected calibration error: the mean gap between certainty and accuracy (Guo et al. 2017)."""
+        gap = np.abs(np.subtract(self.confidence, self.accuracy))
+        return float(gap @ np.array(self.n_clips) / max(sum(self.n_clips), 1))
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Do two models differ on the same clips?"""
+
+    n_only_a: int  # clips that only the first one got right
+    n_only_b: int
+    p_value: float  # two-sided, exact
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
@@ -37,8 +92,7 @@ def uar(confusion: np.ndarray) -> np.ndarray:
 
 def macro_f1(confusion: np.ndarray) -> np.ndarray:
     """Mean F1 over the classes that occur; works on a stack, shape = (..., n, n)."""
-    f1 = 2 * _diagonal(confusion) / np.maximum(confusion.sum(-1) + confusion.sum(-2), 1)
-    return _mean_where(f1, confusion.sum(-1) > 0)
+    return _mean_where(_f1(confusion), confusion.sum(-1) > 0)
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
@@ -50,12 +104,28 @@ def _diagonal(confusion: np.ndarray) -> np.ndarray:
     return np.diagonal(confusion, axis1=-2, axis2=-1)
 
 
+def _f1(confusion: np.ndarray) -> np.ndarray:
+    """Of each class, shape = (..., n)."""
+    return 2 * _diagonal(confusion) / np.maximum(confusion.sum(-1) + confusion.sum(-2), 1)
+
+
 def _mean_where(values: np.ndarray, used: np.ndarray) -> np.ndarray:
     return (values * used).sum(-1) / np.maximum(used.sum(-1), 1)
 
 
+def weighted_f1(confusion: np.ndarray) -> np.ndarray:
+    """Mean F1 weighted by the clips of each class; works on a stack, shape = (..., n, n)."""
+    support = confusion.sum(-1)
+    return (_f1(confusion) * support).sum(-1) / np.maximum(support.sum(-1), 1)
+
+
+def macro_precision(confusion: np.ndarray) -> np.ndarray:
+    """Mean precision over the classes that occur; works on a stack, shape = (..., n, n)."""
+    return _mean_where(_diagonal(confusion) / np.maximum(confusion.sum(-2), 1), confusion.sum(-1) > 0)
+
+
 def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classes: int, seed: int = 0) -> Scores:
-    """Scores with 95 % confidence intervals by bootstrap over speakers, not clips: clips of one voice are alike.
+    """Scores with 95 % confidence intervals by bootstrap, over speakers and over clips.
 
     Args:
         y_true, y_pred: class indices, shape = (n_clips,).
@@ -65,14 +135,113 @@ def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classe
     per_speaker = np.stack(
         [confusion_matrix(y_true[speakers == name], y_pred[speakers == name], n_classes) for name in names]
     )
-    drawn = np.random.default_rng(seed).integers(len(names), size=(N_BOOTSTRAP, len(names)))
-    resampled = per_speaker[drawn].sum(1)
-    found: dict = {}
-    for name, measure in (("uar", uar), ("macro_f1", macro_f1), ("accuracy", accuracy)):
-        found[name] = float(measure(per_speaker.sum(0)))
-        low, high = np.percentile(measure(resampled), (2.5, 97.5)).tolist()
-        found[f"{name}_ci"] = (low, high) if len(names) > 1 else None
-    return Scores(n_clips=len(y_true), n_speakers=len(names), **found)
+    confusion = per_speaker.sum(0)
+    by_speaker, by_clip = _resampled_speakers(per_speaker, seed), _resampled_clips(confusion, seed)
+    intervals: dict = {}
+    for measure in (uar, macro_f1, accuracy):
+        intervals[f"{measure.__name__}_ci"] = _interval(measure(by_speaker)) if len(names) > 1 else None
+        intervals[f"{measure.__name__}_ci_clips"] = _interval(measure(by_clip))
+    return Scores(
+        n_clips=len(y_true),
+        n_speakers=len(names),
+        uar=float(uar(confusion)),
+        macro_f1=float(macro_f1(confusion)),
+        accuracy=float(accuracy(confusion)),
+        weighted_f1=float(weighted_f1(confusion)),
+        macro_precision=float(macro_precision(confusion)),
+        macro_recall=float(uar(confusion)),
+        **intervals,
+    )
+
+
+def _resampled_speakers(per_speaker: np.ndarray, seed: int) -> np.ndarray:
+    """Confusion matrices of drawn speakers, shape = (N_BOOTSTRAP, n, n)."""
+    drawn = np.random.default_rng(seed).integers(len(per_speaker), size=(N_BOOTSTRAP, len(per_speaker)))
+    return per_speaker[drawn].sum(1)
+
+
+def _resampled_clips(confusion: np.ndarray, seed: int) -> np.ndarray:
+    """Confusion matrices of drawn clips, shape = (N_BOOTSTRAP, n, n): to draw clips is to draw cells of the matrix."""
+    n_clips = confusion.sum()
+    drawn = np.random.default_rng(seed).multinomial(n_clips, confusion.ravel() / n_clips, size=N_BOOTSTRAP)
+    return drawn.reshape(-1, *confusion.shape)
+
+
+def _interval(values: np.ndarray) -> Interval:
+    low, high = np.percentile(values, (2.5, 97.5)).tolist()
+    return low, high
+
+
+def class_scores(probabilities: np.ndarray, y_true: np.ndarray) -> dict[int, ClassScores]:
+    """Every class that occurs, by index; probabilities has shape (n_clips, n_classes)."""
+    confusion = confusion_matrix(y_true, probabilities.argmax(1), probabilities.shape[1])
+    precision = _diagonal(confusion) / np.maximum(confusion.sum(0), 1)
+    recall, f1 = _diagonal(confusion) / np.maximum(confusion.sum(1), 1), _f1(confusion)
+    roc, average = roc_curves(probabilities, y_true), precision_recall_curves(probabilities, y_true)
+    return {
+        k: ClassScores(
+            precision=float(precision[k]),
+            recall=float(recall[k]),
+            f1=float(f1[k]),
+            support=int(confusion[k].sum()),
+            roc_auc=roc[k].area if k in roc else None,
+            average_precision=average[k].area,
+        )
+        for k in np.unique(y_true).tolist()
+    }
+
+
+def roc_curves(probabilities: np.ndarray, y_true: np.ndarray) -> dict[int, Curve]:
+    """Receiver operating characteristic of each class against the rest: x false, y true positive rate, area AUC.
+
+    Classes without clips, or without clips of another class, have none.
+    """
+    from sklearn.metrics import auc, roc_curve  # here: it takes a second, and the app needs softmax alone
+
+    curves = {}
+    for k in np.unique(y_true).tolist():
+        if (y_true != k).any():
+            false_rate, true_rate, _ = roc_curve(y_true == k, probabilities[:, k])
+            curves[k] = Curve(false_rate, true_rate, float(auc(false_rate, true_rate)))
+    return curves
+
+
+def precision_recall_curves(probabilities: np.ndarray, y_true: np.ndarray) -> dict[int, Curve]:
+    """Of each class that occurs, against the rest: x recall, y precision, area average precision."""
+    from sklearn.metrics import average_precision_score, precision_recall_curve  # here: as in roc_curves
+
+    curves = {}
+    for k in np.unique(y_true).tolist():
+        precision, recall, _ = precision_recall_curve(y_true == k, probabilities[:, k])
+        curves[k] = Curve(recall, precision, float(average_precision_score(y_true == k, probabilities[:, k])))
+    return curves
+
+
+def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
+    """McNemar's test, exact (binomial), of two models on the same clips.
+
+    Args:
+        right_a, right_b: whether each clip was answered rightly, bool, shape = (n_clips,), in the same order.
+
+    Raises:
+        ValueError: not the same number of clips.
+    """
+    from scipy.stats import binomtest  # here: as in roc_curves
+
+    if len(right_a) != len(right_b):
+        raise ValueError(f"{len(right_a)} and {len(right_b)} answers cannot be answers to the same clips.")
+    n_only_a, n_only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    n_differ = n_only_a + n_only_b
+    return McNemar(n_only_a, n_only_b, float(binomtest(n_only_a, n_differ).pvalue) if n_differ else 1.0)
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """p-values corrected for their number (Holm 1979), in the order given, shape = (n,)."""
+    p = np.asarray(p_values, float)
+    order = np.argsort(p, kind="stable")
+    corrected = np.empty_like(p)
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return corrected
 
 
 def percent(value: float, interval: tuple[float, float] | None) -> str:
@@ -93,12 +262,50 @@ def nll(probabilities: np.ndarray, y_true: np.ndarray) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(y_true)), y_true], 1e-12)).mean())
 
 
+def cross_entropy(probabilities: np.ndarray, targets: np.ndarray) -> float:
+    """Mean over clips, in nats, against distributions over the classes; both of shape (n_clips, n_classes)."""
+    return float(-(targets * np.log(np.maximum(probabilities, 1e-12))).sum(1).mean())
+
+
+def entropy(distributions: np.ndarray) -> float:
+    """Mean over rows, in nats: the cross entropy that no prediction can go below."""
+    return cross_entropy(distributions, distributions)
+
+
+def brier(probabilities: np.ndarray, y_true: np.ndarray) -> float:
+    """Brier score over all classes, in [0, 2]: mean squared distance from the truth (Brier 1950)."""
+    truth = np.eye(probabilities.shape[1])[y_true]
+    return float(np.square(probabilities - truth).sum(1).mean())
+
+
+def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> Reliability:
+    """Certainty against accuracy; probabilities has shape (n_clips, n_classes)."""
+    confidence = probabilities.max(1)
+    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
+    n_clips = np.bincount(bins, minlength=n_bins)
+    sums = (np.bincount(bins, values, n_bins) for values in (confidence, probabilities.argmax(1) == y_true))
+    means = (tuple((values / np.maximum(n_clips, 1)).tolist()) for values in sums)
+    return Reliability(tuple(n_clips.tolist()), *means)
+
+
 def expected_calibration_error(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> float:
     """Mean gap between certainty and accuracy over equally wide bins (Guo et al. 2017)."""
-    confidence = probabilities.max(1)
-    gap = (probabilities.argmax(1) == y_true) - confidence
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    return float(np.abs(np.bincount(bins, gap, n_bins)).sum() / len(y_true))
+    return reliability(probabilities, y_true, n_bins).ece
+
+
+def risk_coverage(probabilities: np.ndarray, y_true: np.ndarray) -> Curve:
+    """Share of wrong answers (y) when only the surest share of the clips (x) is answered; area AURC, lower is better.
+
+    Geifman & El-Yaniv, "Selective classification for deep neural networks", 2017. Clips of the same certainty count
+    as their mean, so that their order decides nothing.
+    """
+    confidence, wrong = probabilities.max(1), probabilities.argmax(1) != y_true
+    _, level = np.unique(-confidence, return_inverse=True)
+    n_equal = np.bincount(level)
+    risk_of_level = np.bincount(level, wrong) / n_equal
+    kept = np.arange(1, len(wrong) + 1)
+    risk = np.cumsum(np.repeat(risk_of_level, n_equal)) / kept
+    return Curve(kept / len(wrong), risk, float(risk.mean()))
 
 
 def fit_temperature(logits: np.ndarray, y_true: np.ndarray) -> float:

@@ -1,7 +1,7 @@
 """Result files: what one model answered to one test part, with every figure that follows from it.
 
-One JSON for each test part and model, `<folder>/<split>/<model>.json`. The answers are in it, so that figures, tests and
-tables are made from the file alone, without recordings.
+One JSON for each test part and model, `<folder>/<split>/<model>.json`. The answers are in it, so that figures, tests
+and tables are made from the file alone, without recordings.
 """
 
 import hashlib

@@ -28,7 +28,7 @@ ORDER = (
         "protocols",
         "store",
     ),
-    *("models", "cost", "metrics", "checkpoint", "inference", "training", "evaluation", "plots", "card"),
+    *("models", "cost", "metrics", "checkpoint", "inference", "training", "evaluation", "results", "plots", "card"),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
 BANNED = {
