@@ -1,10 +1,16 @@
 """The models by name. A new one is one file and its lines here; an ablation is another config of the same class."""
 
 from ser_core.models.base import ModelConfig, SERModel
+from ser_core.models.cnn import CNN, CNNConfig
+from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
+from ser_core.models.vgg import VGG, VGGConfig
 
 FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
+    "cnn": (CNN, CNNConfig),
+    "vgg": (VGG, VGGConfig),
+    "resnet": (ResNet, ResNetConfig),
 }
 """Family -> its class and the class of its config: what a checkpoint names."""
 
@@ -13,6 +19,11 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "resonet-no-attention": ("resonet", ResoNetConfig(attention=False)),
     "resonet-no-gru": ("resonet", ResoNetConfig(recurrent=False)),
     "resonet-no-residual": ("resonet", ResoNetConfig(residual_blocks=False)),
+    "simple-cnn": ("cnn", CNNConfig()),
+    "cnn-lstm": ("cnn", CNNConfig(lstm_units=128)),
+    "vgg16": ("vgg", VGGConfig()),
+    "vgg19": ("vgg", VGGConfig(n_convolutions=(2, 2, 4, 4, 4))),
+    "resnet101": ("resnet", ResNetConfig()),
 }
 """Name -> family and config: what can be trained."""
 

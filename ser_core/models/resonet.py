@@ -16,6 +16,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.features import frame_mask
 from ser_core.models.base import ModelConfig, SERModel, full_length
+from ser_core.models.layers import MaskedConv, column_mask
 
 
 @dataclass(frozen=True)
@@ -35,18 +36,6 @@ class ResoNetConfig(ModelConfig):
     attention: bool = True
 
 
-class MaskedConv(nn.Module):
-    """Convolution and batch norm that leave the padding at zero, as if every clip stood alone."""
-
-    def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1)):
-        super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(n_out)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return self.norm(self.conv(x)) * mask
-
-
 class Stage(nn.Module):
     """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both."""
 
@@ -61,15 +50,11 @@ class Stage(nn.Module):
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         n_frames = (n_frames + self.time_step - 1) // self.time_step
-        mask = _mask(x, n_frames, -(-x.shape[-1] // self.time_step))
+        mask = column_mask(x, n_frames, -(-x.shape[-1] // self.time_step))
         x = F.relu(self.enter(x, mask))
         if not self.residual:
             return x, n_frames
         return F.relu(x + self.second(F.relu(self.first(x, mask)), mask)), n_frames
-
-
-def _mask(x: Tensor, n_frames: Tensor, width: int) -> Tensor:
-    return frame_mask(n_frames, width)[:, None, None, :].to(x.dtype)
 
 
 class ResoNet(SERModel):
