@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
-from ser_core.models import MODELS, SERModel, build_model
+from ser_core.models import MODELS, ModelConfig, SERModel, build_model
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
@@ -31,6 +31,12 @@ def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
     if missing:
         tqdm.write(f"{missing} of {len(ids)} recordings of this part are not in the cache.")
     return [Clip(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
+
+
+def config_of(name: str, mfcc: bool) -> ModelConfig:
+    """The config that belongs to the name, with MFCC (13 and two deltas) as front end where wanted."""
+    config = MODELS[name][1]
+    return replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2)) if mfcc else config
 
 
 def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
@@ -52,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
+    parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", help="name of the folder under runs/")
@@ -64,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         store = AudioStore()
         train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
         torch.manual_seed(config.seed)
-        model = build_model(options.model).to(options.device)
+        model = build_model(options.model, config_of(options.model, options.mfcc)).to(options.device)
         with tqdm(desc=name, unit="step", dynamic_ncols=True) as bar:
 
             def show(step: int, n_steps: int, loss: float) -> None:

@@ -2,9 +2,11 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -12,16 +14,38 @@ from ser_core.augment import coloured_noise
 from ser_core.features import FrontendConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES, SERModel, build_model
+from ser_core.models.cnn import CNNConfig
+from ser_core.models.resnet import ResNetConfig
 from ser_core.models.resonet import ResoNetConfig
+from ser_core.models.vgg import VGGConfig
 
-SMALL = {"resonet": ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8, frontend=FrontendConfig(deltas=1))}
+RESONET = ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8, frontend=FrontendConfig(deltas=1))
+MFCC = FrontendConfig(n_mfcc=13, deltas=2)
+SMALL = {
+    "resonet": ("resonet", RESONET),
+    "resonet-mfcc": ("resonet", replace(RESONET, frontend=MFCC)),
+    "resonet-no-attention": ("resonet", replace(RESONET, attention=False)),
+    "resonet-no-gru": ("resonet", replace(RESONET, recurrent=False)),
+    "resonet-no-residual": ("resonet", replace(RESONET, residual_blocks=False)),
+    "simple-cnn": ("cnn", CNNConfig(channels=(4, 8), embedding_dim=8)),
+    "cnn-lstm": ("cnn", CNNConfig(channels=(4, 8), lstm_units=8, embedding_dim=8)),
+    "vgg": ("vgg", VGGConfig(n_convolutions=(1, 2, 1), channels=(4, 8, 8), dense=(8, 8))),
+    "vgg-mfcc": ("vgg", VGGConfig(n_convolutions=(1, 2, 1), channels=(4, 8, 8), dense=(8, 8), frontend=MFCC)),
+    "resnet": ("resnet", ResNetConfig(n_blocks=(1, 2), channels=(16, 32), stem_channels=16, dense=(32, 16))),
+}
+"""One small config for each way a network here can be built: name -> family and config."""
 LENGTHS = torch.tensor([1, 700, 9000, 20_000, 48_000])
 
 
-def used(family: str) -> SERModel:
+def build(case: str) -> SERModel:
+    family, config = SMALL[case]
+    return FAMILIES[family][0](config)
+
+
+def used(case: str) -> SERModel:
     """A small model in eval mode whose every weight and running statistic has left its starting value."""
     torch.manual_seed(0)
-    model = build_model(family, SMALL[family])
+    model = build(case)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -31,14 +55,14 @@ def used(family: str) -> SERModel:
     return model.eval()
 
 
-@pytest.fixture(params=FAMILIES)
-def family(request) -> str:
+@pytest.fixture(params=SMALL)
+def case(request) -> str:
     return request.param
 
 
 @pytest.fixture
-def model(family) -> SERModel:
-    return used(family)
+def model(case) -> SERModel:
+    return used(case)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +81,7 @@ def alone(model, batch) -> Tensor:
 
 
 def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
 # --- shapes ----------------------------------------------------------------------------------------------------------
@@ -66,7 +90,8 @@ def close(found: Tensor, expected: Tensor) -> None:
 @torch.inference_mode()
 def test_shapes(model, batch):
     features = model.frontend(batch, LENGTHS)
-    assert features.shape == (5, 2, 64, 1 + 48_000 // 256)
+    frontend = model.config.frontend
+    assert features.shape == (5, 1 + frontend.deltas, frontend.n_bands, 1 + 48_000 // frontend.hop_length)
     embedding = model.embed(batch, LENGTHS)
     assert embedding.shape == (5, model.config.embedding_dim)
     assert model(batch, LENGTHS).shape == (5, len(EMOTIONS)) and model.config.labels == EMOTIONS
@@ -75,7 +100,7 @@ def test_shapes(model, batch):
 
 @torch.inference_mode()
 def test_forward_is_the_head_on_the_embedding(model, batch):
-    features, n_frames = model.frontend(batch, LENGTHS), model.logmel.n_frames(LENGTHS)
+    features, n_frames = model.frontend(batch, LENGTHS), model.n_frames(LENGTHS)
     close(model.encode(features, n_frames), model.embed(batch, LENGTHS))
     close(model.head(model.embed(batch, LENGTHS)), model(batch, LENGTHS))
 
@@ -146,8 +171,8 @@ def test_a_training_step_creates_no_layer_and_reaches_every_weight(model, batch)
     assert not [name for name, p in model.named_parameters() if not p.grad.any() and p.ndim > 1]
 
 
-def test_the_same_config_builds_the_same_layers(family):
-    shapes = [{name: v.shape for name, v in build_model(family, SMALL[family]).state_dict().items()} for _ in range(2)]
+def test_the_same_config_builds_the_same_layers(case):
+    shapes = [{name: v.shape for name, v in build(case).state_dict().items()} for _ in range(2)]
     assert shapes[0] == shapes[1]
 
 
@@ -160,23 +185,88 @@ def test_parameters_are_counted_not_typed(model):
 # --- config ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_config_survives_json(family):
-    for config in (SMALL[family], FAMILIES[family][1]()):
+def test_a_config_survives_json(case):
+    family, small = SMALL[case]
+    for config in (small, FAMILIES[family][1]()):
         text = json.dumps(config.to_dict())
         assert FAMILIES[family][1].from_dict(json.loads(text)) == config
         hash(config)  # frozen, and no list inside
 
 
-def test_a_config_with_an_unknown_name_is_refused(family):
+def test_a_config_with_an_unknown_name_is_refused(case):
+    family, config = SMALL[case]
     with pytest.raises(TypeError, match="n_layers"):
-        FAMILIES[family][1].from_dict(SMALL[family].to_dict() | {"n_layers": 3})
+        FAMILIES[family][1].from_dict(config.to_dict() | {"n_layers": 3})
 
 
-def test_an_unknown_family_lists_what_exists():
-    with pytest.raises(ValueError, match=r"'resnet'.*resonet"):
-        build_model("resnet")
+def test_an_unknown_model_lists_what_exists():
+    with pytest.raises(ValueError, match=r"'vgg'.*resonet, .*vgg16"):
+        build_model("vgg")
 
 
-def test_resonet_has_about_the_published_size():
-    """Published: 4.6 M, most of them in the projection that the average over bands replaces."""
-    assert 1e6 < build_model("resonet").n_parameters() < 4.6e6
+def test_an_ablation_is_the_same_class_without_one_part():
+    whole = build_model("resonet")
+    for name in ("resonet-no-attention", "resonet-no-gru", "resonet-no-residual"):
+        ablation = build_model(name)
+        assert type(ablation) is type(whole) and ablation.n_parameters() < whole.n_parameters()
+        assert ablation.state_dict().keys() < whole.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [
+        (
+            "resonet",
+            1e6,
+            4.6e6,
+        ),  # published: 4.6 M, most of them in the projection that the average over bands replaces
+        ("vgg16", 14.7e6, 15.5e6),  # the convolutions alone: 14.7 M
+        ("vgg19", 20.0e6, 20.8e6),  # 20.0 M
+        ("resnet101", 42.5e6, 44.1e6),  # 42.5 M
+    ],
+)
+def test_about_the_published_size(name, least, most):
+    assert least < build_model(name).n_parameters() < most
+
+
+# --- start weights ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", ["vgg", "resnet"])
+def test_start_weights_replace_the_backbone_and_leave_the_head(case, tmp_path):
+    source, file = used(case), tmp_path / "start.safetensors"
+    save_file({k: v for k, v in source.state_dict().items() if not k.startswith(("embedding.", "head."))}, file)
+    model = type(source).started_from(source.config, str(file))
+    for name, value in model.state_dict().items():
+        own = name.startswith(("embedding.", "head."))
+        if not name.endswith("num_batches_tracked") and value.any():
+            assert torch.equal(value, source.state_dict()[name]) is not own, name
+
+
+def test_the_weights_are_named_as_in_the_usual_image_files():
+    vgg, resnet = build_model("vgg16").state_dict(), build_model("resnet101").state_dict()
+    assert vgg["features.0.weight"].shape == (64, 3, 3, 3) and vgg["features.41.running_var"].shape == (512,)
+    assert resnet["stem.conv.weight"].shape == (64, 3, 7, 7) and resnet["norm.weight"].shape == (2048,)
+    assert resnet["stages.2.blocks.22.conv2.weight"].shape == (256, 256, 3, 3)
+    assert resnet["stages.3.blocks.0.downsample.conv.weight"].shape == (2048, 1024, 1, 1)
+
+
+def test_start_weights_that_do_not_fit_are_refused(tmp_path):
+    source, file = used("vgg"), tmp_path / "start.safetensors"
+    whole = source.state_dict()
+    save_file({k: v for k, v in whole.items() if k != "features.4.weight"}, file)
+    with pytest.raises(ValueError, match=r"features\.4\.weight is missing"):
+        type(source).started_from(source.config, str(file))
+    save_file(whole | {"features.4.weight": torch.zeros(1)}, file)
+    with pytest.raises(ValueError, match=r"features\.4\.weight is \(1,\), not"):
+        type(source).started_from(source.config, str(file))
+    file.write_bytes(b"not a file of weights")
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        type(source).started_from(source.config, str(file))
+    with pytest.raises(ValueError, match="cannot be read as safetensors"):
+        type(source).started_from(source.config, str(tmp_path / "nothing.safetensors"))
+
+
+def test_a_family_without_start_weights_says_so():
+    with pytest.raises(ValueError, match="ResoNet is trained from scratch"):
+        FAMILIES["resonet"][0].started_from(RESONET, "weights.safetensors")

@@ -1,5 +1,7 @@
 """What the convolutional families share: layers that leave the padding at zero, and start weights from a file."""
 
+from itertools import pairwise
+
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -39,7 +41,7 @@ def mean_over_clip(x: Tensor, n_frames: Tensor) -> Tensor:
 def dense(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
     """Linear, batch norm, ReLU for each step from one size to the next, dropout between them."""
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(sizes[:-1], sizes[1:], strict=True):
+    for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*layers[:-1])
 

@@ -26,6 +26,10 @@ class ResNetConfig(ModelConfig):
     dense: tuple[int, ...] = (512, 512, 256)
     dropout: float = 0.3
 
+    @property
+    def embedding_dim(self) -> int:
+        return self.dense[-1]
+
 
 class Shortcut(nn.Module):
     """The projection beside a block that changes the shape."""
@@ -71,9 +75,7 @@ class Stage(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, n_blocks: int, stride: int):
         super().__init__()
-        self.blocks = nn.ModuleList(
-            Block(n_out if i else n_in, n_out, 1 if i else stride) for i in range(n_blocks)
-        )
+        self.blocks = nn.ModuleList(Block(n_out if i else n_in, n_out, 1 if i else stride) for i in range(n_blocks))
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         for block in self.blocks:

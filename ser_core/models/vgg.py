@@ -29,6 +29,10 @@ class VGGConfig(ModelConfig):
     dense: tuple[int, ...] = (512, 512, 256)
     dropout: float = 0.3
 
+    @property
+    def embedding_dim(self) -> int:
+        return self.dense[-1]
+
 
 class VGG(SERModel):
     """See the module's docstring."""
