@@ -1,0 +1,234 @@
+"""Puts all models that were measured on the same clips side by side: ranking, tests of all pairs, published figures.
+
+python -m scripts.compare                              every test part with two result files or more
+python -m scripts.compare --split resonet              one of them
+python -m scripts.compare --split resonet --json x.json    default: assets/results/comparison-<split>.json
+python -m scripts.compare --html figures               also figures, one page for each test part; works offline
+"""
+
+import argparse
+import html
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ser_core.comparison import (
+    Comparison,
+    ComparisonError,
+    Leak,
+    Pair,
+    Standing,
+    compare,
+    pooled_answers,
+    published_table,
+)
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import percent, precision_recall_curves, risk_coverage, roc_curves
+from ser_core.plots import (
+    class_dots,
+    confusion_grid,
+    pair_grid,
+    precision_recall_lines,
+    radar,
+    ranking_intervals,
+    risk_coverage_lines,
+    roc_lines,
+    value_grid,
+)
+from ser_core.protocols import ProtocolError
+from ser_core.results import FOLDER, Result, ResultError, list_results, load_result
+
+N_RADAR = 3
+LEAST_P = 0.0001  # smaller p-values are not told apart
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 16px system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; padding: 0 1rem }}
+.js-plotly-plot text:not(.heatmap-label text) {{ fill: CanvasText !important }}
+.js-plotly-plot .bg {{ fill: Canvas !important; fill-opacity: 0 !important }}
+</style></head><body><h1>{title}</h1>
+{body}
+</body></html>
+"""
+FIGURE_LAYOUT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "autosize": True}
+GRID = "rgba(138,143,152,0.35)"  # visible on white and on black
+
+
+def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their widest cell, two spaces apart."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    print(f"\n{title}")
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def show(comparison: Comparison) -> None:
+    """All tables of one test part."""
+    c = comparison
+    print(f"\n=== {c.split}: {c.n_clips} clips of {c.n_speakers} speakers, {', '.join(c.pooled_corpora)}")
+    if c.note:
+        print(f"This protocol {c.note} between training and test.")
+    measures = ("uar", "macro_f1", "accuracy")
+    header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
+    rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
+    print_table("Ranking by UAR; 95 % intervals by resampling speakers, and clips", header, rows)
+    corpora = list(dict.fromkeys(name for s in c.ranking for name in s.corpora))
+    cells = ([s.model, *(_of_corpus(s, name) for name in corpora)] for s in c.ranking)
+    print_table("UAR / accuracy % of each corpus", ["model", *(CORPUS_NAMES[name] for name in corpora)], cells)
+    emotions = [label for label in c.labels if label in c.ranking[0].per_class]
+    cells = ([s.model, *(f"{100 * s.per_class[e]['f1']:.1f}" for e in emotions)] for s in c.ranking)
+    print_table("F1 % of each class", ["model", *emotions], cells)
+    print_table(
+        f"McNemar's exact test of all {len(c.pairs)} pairs, p-values corrected by Holm's method",
+        ["first", "second", "only first right", "only second right", "p", "p (Holm)", ""],
+        (_pair_row(pair) for pair in c.pairs),
+    )
+    for leak in c.leaks:
+        show_leak(leak)
+
+
+def _intervals(standing: Standing, measures: Sequence[str]) -> list[str]:
+    cells = []
+    for measure in measures:
+        pooled = standing.pooled
+        low, high = pooled[f"{measure}_ci_clips"]
+        cells += [percent(pooled[measure], pooled[f"{measure}_ci"]), f"[{100 * low:.1f}, {100 * high:.1f}]"]
+    return cells
+
+
+def _distance(standing: Standing) -> str:
+    """How far the published accuracy and macro-F1 were passed or missed, in points."""
+    if standing.reached is None:
+        return "-"
+    told = (f"{name} {100 * standing.difference[name]:+.1f}" for name in ("accuracy", "macro_f1"))
+    return f"{'reached' if standing.reached else 'missed'}: {', '.join(told)}".replace("macro_f1", "macro-F1")
+
+
+def _of_corpus(standing: Standing, corpus: str) -> str:
+    scores = standing.corpora.get(corpus)
+    return f"{100 * scores['uar']:.1f} / {100 * scores['accuracy']:.1f}" if scores else "-"
+
+
+def _pair_row(pair: Pair) -> list[str]:
+    counts = (str(pair.n_only_first), str(pair.n_only_second))
+    verdict = "differ" if pair.significant else ""
+    return [pair.first, pair.second, *counts, p_text(pair.p_value), p_text(pair.p_holm), verdict]
+
+
+def p_text(p_value: float) -> str:
+    return f"{p_value:.4f}" if p_value >= LEAST_P else f"< {LEAST_P}"
+
+
+def show_leak(leak: Leak) -> None:
+    """What the leaked model and its honest twin know of the clips it was trained on, and of those it never heard."""
+    rows = []
+    for name, part in leak.parts.items():
+        trained, unheard = part.groups["trained"], part.groups["unheard"]
+        shares = (trained.share, part.groups["development"].share, unheard.share)
+        accuracies = (trained.accuracy, trained.honest_accuracy, unheard.accuracy, unheard.honest_accuracy)
+        values = (*shares, part.leaked["accuracy"], *accuracies)
+        rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), *(_percent(value) for value in values)])
+    shares = ["trained on %", "developed on %", "unheard %"]
+    header = ["", "clips", *shares, "accuracy %", "trained on", "honest, same", "unheard", "honest, same"]
+    title = (
+        f"Leak, never ranked: {leak.model} was trained under {leak.trained_on['protocol']}, on some of these test clips"
+    )
+    print_table(title, header, rows)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def figures(comparison: Comparison, results: Sequence[Result]) -> dict[str, object]:
+    """Title -> plotly figure, in the order of the page."""
+    c, answers = comparison, {result.model: pooled_answers(result) for result in results}
+    f1 = {s.model: {e: s.per_class[e]["f1"] for e in EMOTIONS if e in s.per_class} for s in c.ranking}
+    corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in c.ranking}
+    certain = {s.model: risk_coverage(answers[s.model].probabilities, answers[s.model].y_true) for s in c.ranking}
+    found = {
+        "UAR": ranking_intervals(c.ranking, "uar"),
+        "Accuracy": ranking_intervals(c.ranking, "accuracy"),
+        "Macro-F1": ranking_intervals(c.ranking, "macro_f1"),
+        "UAR of each corpus": value_grid(corpora),
+        "F1 of each emotion": class_dots(f1),
+        f"F1 of each emotion, the best {len(c.ranking[:N_RADAR])}": radar(
+            {s.model: f1[s.model] for s in c.ranking[:N_RADAR]}
+        ),
+        "Accuracy points by which the row beats the column; * McNemar, Holm-corrected p < 0.05": pair_grid(c),
+        "Risk and coverage": risk_coverage_lines(certain),
+    }
+    for s in c.ranking:
+        given = answers[s.model]
+        found[f"{s.model}: confusion"] = confusion_grid(s.confusion, c.labels)
+        for title, curves, draw in (
+            ("ROC", roc_curves, roc_lines),
+            ("precision and recall", precision_recall_curves, precision_recall_lines),
+        ):
+            by_class = curves(given.probabilities, given.y_true)
+            found[f"{s.model}: {title}"] = draw({c.labels[k]: curve for k, curve in by_class.items()})
+    return found
+
+
+def write_page(comparison: Comparison, results: Sequence[Result], folder: Path) -> Path:
+    """One page with all figures, plotly.js in it."""
+    parts = []
+    for title, figure in figures(comparison, results).items():
+        figure.update_layout(**FIGURE_LAYOUT)
+        figure.update_xaxes(gridcolor=GRID)
+        figure.update_yaxes(gridcolor=GRID)
+        drawn = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displaylogo": False})
+        parts.append(f"<h2>{html.escape(title)}</h2>\n{drawn}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{comparison.split}.html"
+    path.write_text(PAGE.format(title=html.escape(f"Models on {comparison.split}"), body="\n".join(parts)))
+    return path
+
+
+def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
+    """The test part that was asked for, or each one with two results or more.
+
+    Raises:
+        ResultError: no such test part, or none with two results.
+    """
+    counts = Counter(path.parent.name for path in list_results(folder=folder))
+    if wanted is None and (found := sorted(name for name, n in counts.items() if n > 1)):
+        return found
+    if wanted in counts:
+        return [wanted]
+    there = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none"
+    asked = "no test part with two results" if wanted is None else f"no result of {wanted!r}"
+    raise ResultError(f"There is {asked}. There are: {there}. Measure: python -m scripts.evaluate all --write")
+
+
+def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--split", help="name of a folder in assets/results")
+    parser.add_argument("--json", type=Path, help="where to write the comparison; needs --split")
+    parser.add_argument("--html", type=Path, metavar="FOLDER", help="write figures there")
+    options = parser.parse_args(arguments)
+    if options.json and not options.split:
+        parser.error("--json names one file: say which comparison with --split")
+    folder = folder or FOLDER
+    try:
+        for name in splits_to_compare(options.split, folder):
+            results = [load_result(path) for path in list_results(name, folder)]
+            comparison = compare(results, published_table(name))
+            show(comparison)
+            path = options.json or folder / f"comparison-{name}.json"
+            path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
+            if options.html:
+                print(f"\n{write_page(comparison, results, options.html)}")
+    except (ComparisonError, ProtocolError, ResultError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

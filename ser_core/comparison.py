@@ -1,0 +1,299 @@
+"""Many models on the same clips: a ranking, a test of every pair, and the distance to the published figures.
+
+A model that was trained on some of the test clips is never ranked; the leak report says what it shows.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from ser_core.evaluation import Answers
+from ser_core.metrics import holm, mcnemar
+from ser_core.protocols import SHARES_SPEAKERS, split
+from ser_core.results import FOLDER, Result
+
+PUBLISHED = FOLDER.parent / "published.json"
+LEAK_SUFFIX = "-leak"  # of the name of a model that was trained on test clips: its honest twin is named without
+SIGNIFICANT = 0.05
+SUMMARY = ("accuracy", "macro_f1", "weighted_f1", "macro_precision", "macro_recall")
+
+
+class ComparisonError(ValueError):
+    """Results that cannot be compared; the message names the file and the cure."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One model of a ranking; every value in [0, 1]."""
+
+    model: str
+    family: str
+    pooled: dict  # metrics.Scores, as the result file holds it
+    corpora: dict[str, dict]  # the same for each corpus
+    per_class: dict[str, dict]  # emotion -> metrics.ClassScores, pooled
+    confusion: list[list[int]]  # pooled, rows true, columns answered, in label order
+    ece: float
+    nll: float  # nats
+    aurc: float  # area under the risk-coverage curve
+    cost: dict
+    published: dict | None  # the published row; None without one
+    difference: dict | None  # ours minus published: accuracy, ..., corpora
+    reached: bool | None  # every published pooled figure; None without one
+
+
+@dataclass(frozen=True)
+class Pair:
+    """McNemar's exact test of two models; the first one stands higher in the ranking."""
+
+    first: str
+    second: str
+    n_only_first: int  # clips that only the first one got right
+    n_only_second: int
+    p_value: float
+    p_holm: float  # corrected for the number of pairs
+
+    @property
+    def significant(self) -> bool:
+        return self.p_holm < SIGNIFICANT
+
+
+@dataclass(frozen=True)
+class LeakGroup:
+    """Test clips that the leaked model met in the same way."""
+
+    n_clips: int
+    share: float  # of the test clips of this corpus
+    accuracy: float | None  # of the leaked model; None without clips
+    honest_accuracy: float | None  # of its twin, which was trained on none of them
+
+
+@dataclass(frozen=True)
+class LeakPart:
+    """One corpus, or all of them: the leaked model, its honest twin and the published one. Values in [0, 1]."""
+
+    n_clips: int
+    leaked: dict[str, float]  # accuracy, macro_f1, uar
+    honest: dict[str, float] | None
+    published: dict[str, float] | None
+    groups: dict[str, LeakGroup]  # "trained", "development", "unheard"
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What it is worth to have been trained on test clips."""
+
+    model: str
+    trained_on: dict  # {"protocol", "fold"}
+    parts: dict[str, LeakPart]  # by corpus, and "pooled"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All models that were measured on one test part."""
+
+    split: str
+    note: str  # what every reader must know about the split; empty when there is nothing
+    labels: tuple[str, ...]
+    pooled_corpora: tuple[str, ...]
+    n_clips: int  # pooled
+    n_speakers: int
+    ranking: tuple[Standing, ...]  # by UAR, the best one first
+    pairs: tuple[Pair, ...]
+    leaks: tuple[Leak, ...]
+
+    def to_dict(self) -> dict:
+        """JSON-serialisable, floats with 4 significant digits."""
+        return _rounded(asdict(self))
+
+
+def published_table(split_name: str, path: Path = PUBLISHED) -> dict | None:
+    """The published table of a test part: title, source, note and rows by model, values in [0, 1]; None without one."""
+    table = json.loads(path.read_text()).get(split_name)
+    return table and table | {"rows": {model: _fractions(row) for model, row in table["rows"].items()}}
+
+
+def _fractions(percents):
+    """Every number of a published row divided by 100."""
+    if isinstance(percents, dict):
+        return {name: _fractions(value) for name, value in percents.items()}
+    if isinstance(percents, list):
+        return [_fractions(value) for value in percents]
+    return percents if isinstance(percents, str) else round(percents / 100, 4)
+
+
+def compare(results: Sequence[Result], published: dict | None = None) -> Comparison:
+    """Ranks the results of one test part and tests every pair, Holm-corrected.
+
+    Args:
+        published: what published_table gave.
+
+    Raises:
+        ComparisonError: results of several test parts, of other clips or classes, or none that may be ranked.
+    """
+    results = _on_the_same_clips(results)
+    rows = (published or {}).get("rows", {})
+    honest = [result for result in results if not result.leak]
+    if not honest:
+        raise ComparisonError(f"{results[0].split}: every result here is of a model that was trained on test clips.")
+    ranked = sorted(honest, key=_place)
+    pooled = ranked[0].metrics["pooled"]
+    twins = {result.model: result for result in honest}
+    return Comparison(
+        split=ranked[0].split,
+        note=SHARES_SPEAKERS.get(ranked[0].protocol, ""),
+        labels=ranked[0].answers.labels,
+        pooled_corpora=tuple(ranked[0].metrics["pooled_corpora"]),
+        n_clips=pooled["n_clips"],
+        n_speakers=pooled["n_speakers"],
+        ranking=tuple(_standing(result, rows.get(result.model)) for result in ranked),
+        pairs=_pairs(ranked),
+        leaks=tuple(_leak(result, twins, rows) for result in results if result.leak),
+    )
+
+
+def _place(result: Result) -> tuple:
+    pooled = result.metrics["pooled"]
+    return -pooled["uar"], -pooled["macro_f1"], result.model
+
+
+def _on_the_same_clips(results: Sequence[Result]) -> list[Result]:
+    """The results with their answers in one order; the clips that most of them have are the ones to have."""
+    if not results:
+        raise ComparisonError("There is no result to compare. Measure one: python -m scripts.evaluate all --write")
+    if len({result.split for result in results}) > 1:
+        raise ComparisonError(f"Not one test part: {', '.join(sorted({result.split for result in results}))}.")
+    clips = [frozenset(u.id for u in result.answers.utterances) for result in results]
+    (most, _), *_ = sorted(Counter(clips).items(), key=lambda item: (-item[1], -len(item[0])))
+    for result, own in zip(results, clips, strict=True):
+        if own != most:
+            raise ComparisonError(
+                f"{result.split}/{result.model}.json holds answers to other clips than the rest: {len(most - own)} are "
+                f"missing, {len(own - most)} are too many. {_cure(result)}"
+            )
+        if result.answers.labels != results[0].answers.labels:
+            raise ComparisonError(
+                f"{result.split}/{result.model}.json answers with other classes: {', '.join(result.answers.labels)}."
+            )
+    return [replace(result, answers=_sorted(result.answers)) for result in results]
+
+
+def _cure(result: Result) -> str:
+    fold = f" --fold {result.fold}" if result.fold is not None else ""
+    return f"Measure again: python -m scripts.evaluate {result.model} --protocol {result.protocol}{fold} --write"
+
+
+def _sorted(answers: Answers) -> Answers:
+    order = sorted(range(len(answers.utterances)), key=lambda i: answers.utterances[i].id)
+    return replace(
+        answers,
+        utterances=tuple(answers.utterances[i] for i in order),
+        probabilities=answers.probabilities[order],
+        abstained=answers.abstained[order],
+    )
+
+
+def pooled_answers(result: Result) -> Answers:
+    """The answers to the corpora that are pooled."""
+    return result.answers.where(lambda u: u.corpus in result.metrics["pooled_corpora"])
+
+
+def _standing(result: Result, row: dict | None) -> Standing:
+    metrics = result.metrics
+    certainty = metrics["calibration"]["after"]
+    difference = _difference(metrics, row) if row else None
+    figures = [difference[name] for name in SUMMARY if name in difference] if difference else []
+    return Standing(
+        model=result.model,
+        family=result.family,
+        pooled=metrics["pooled"],
+        corpora=metrics["corpora"],
+        per_class=metrics["per_class"]["pooled"],
+        confusion=metrics["confusion"]["pooled"],
+        ece=certainty["ece"],
+        nll=certainty["nll"],
+        aurc=certainty["aurc"],
+        cost=result.cost,
+        published=row,
+        difference=difference,
+        reached=min(figures) >= 0 if figures else None,
+    )
+
+
+def _difference(metrics: dict, row: dict) -> dict:
+    """Ours minus published, for each figure that was published."""
+    difference: dict = {name: round(metrics["pooled"][name] - row[name], 4) for name in SUMMARY if name in row}
+    corpora = {name: accuracy for name, accuracy in row.get("corpora", {}).items() if name in metrics["corpora"]}
+    difference["corpora"] = {n: round(metrics["corpora"][n]["accuracy"] - value, 4) for n, value in corpora.items()}
+    return difference
+
+
+def _pairs(ranked: Sequence[Result]) -> tuple[Pair, ...]:
+    right = {result.model: pooled_answers(result).right for result in ranked}
+    couples = list(combinations(right, 2))
+    tests = [mcnemar(right[a], right[b]) for a, b in couples]
+    corrected = holm([test.p_value for test in tests])
+    return tuple(
+        Pair(a, b, test.n_only_a, test.n_only_b, test.p_value, float(p))
+        for (a, b), test, p in zip(couples, tests, corrected, strict=True)
+    )
+
+
+def _leak(leaked: Result, twins: dict[str, Result], rows: dict[str, dict]) -> Leak:
+    name = leaked.model.removesuffix(LEAK_SUFFIX)
+    twin, row = twins.get(name), rows.get(name, {})
+    corpora = leaked.metrics["corpora"]
+    published = {c: {"accuracy": value} for c, value in row.get("corpora", {}).items()}
+    published["pooled"] = {measure: row[measure] for measure in ("accuracy", "macro_f1") if measure in row}
+    parts = {c: _leak_part(leaked, twin, c, published.get(c)) for c in (*corpora, "pooled")}
+    return Leak(leaked.model, leaked.trained_on, parts)
+
+
+def _leak_part(leaked: Result, twin: Result | None, part: str, published: dict | None) -> LeakPart:
+    corpora = leaked.metrics["pooled_corpora"] if part == "pooled" else (part,)
+    rows = np.isin(leaked.answers.corpora, corpora)
+    right, twin_right = leaked.answers.right, twin.answers.right if twin else None
+    return LeakPart(
+        n_clips=int(rows.sum()),
+        leaked=_leak_scores(leaked, part),
+        honest=_leak_scores(twin, part) if twin else None,
+        published=published or None,
+        groups={name: _group(rows & own, rows, right, twin_right) for name, own in _met(leaked).items()},
+    )
+
+
+def _leak_scores(result: Result, part: str) -> dict[str, float]:
+    scores = result.metrics["pooled"] if part == "pooled" else result.metrics["corpora"][part]
+    return {measure: scores[measure] for measure in ("accuracy", "macro_f1", "uar")}
+
+
+def _met(leaked: Result) -> dict[str, np.ndarray]:
+    """How the model met each test clip, bool, shape = (n_clips,): in training, in development, never."""
+    known = split(leaked.trained_on["protocol"], leaked.trained_on["fold"])
+    ids = [u.id for u in leaked.answers.utterances]
+    trained, development = (np.isin(ids, part) for part in (known.train, known.dev))
+    return {"trained": trained, "development": development, "unheard": ~(trained | development)}
+
+
+def _group(rows: np.ndarray, corpus: np.ndarray, right: np.ndarray, twin_right: np.ndarray | None) -> LeakGroup:
+    n_clips = int(rows.sum())
+    return LeakGroup(
+        n_clips=n_clips,
+        share=n_clips / int(corpus.sum()),
+        accuracy=float(right[rows].mean()) if n_clips else None,
+        honest_accuracy=float(twin_right[rows].mean()) if n_clips and twin_right is not None else None,
+    )
+
+
+def _rounded(value):
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(item) for item in value]
+    return value
