@@ -27,8 +27,21 @@ ORDER = (
         "corpora",
         "protocols",
         "store",
+        "statistics",
     ),
-    *("models", "cost", "metrics", "checkpoint", "inference", "training", "evaluation", "results", "plots", "card"),
+    *(
+        "models",
+        "cost",
+        "metrics",
+        "checkpoint",
+        "inference",
+        "training",
+        "evaluation",
+        "results",
+        "comparison",
+        "plots",
+        "card",
+    ),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
 BANNED = {
