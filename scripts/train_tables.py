@@ -1,0 +1,76 @@
+"""Trains every model of the published tables, each under its table's protocol and recipe, and what stands beside them.
+
+python -m scripts.train_tables                 all, one after the other; interrupted, it goes on where it was
+python -m scripts.train_tables resonet vgg16   only these
+python -m scripts.train_tables --list          what there is, and what is done
+
+Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, made by `python -m scripts.train`.
+"""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts import train
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One training: a model under a protocol."""
+
+    model: str
+    protocol: str
+    fold: str | None = None
+    epochs: int | None = None  # None: a model without epochs
+
+    @property
+    def run(self) -> str:
+        """Its folder under runs/."""
+        return "-".join(filter(None, (self.model, self.protocol, self.fold)))
+
+    @property
+    def is_done(self) -> bool:
+        return (RUNS / self.run / "checkpoint" / "config.json").is_file()
+
+    def arguments(self) -> list[str]:
+        """For scripts.train."""
+        fold = ["--fold", self.fold] if self.fold else []
+        epochs = ["--epochs", str(self.epochs)] if self.epochs else []
+        return [self.model, "--protocol", self.protocol, *fold, *epochs, "--run", self.run, "--resume"]
+
+
+NEURAL = ("resonet", "resonet-no-attention", "resonet-no-gru", "resonet-no-residual", "cnn-lstm", "simple-cnn")
+CLASSICAL = ("svm-egemaps", "random-forest", "decision-tree")
+ROWS = (
+    Row("resonet", "speaker-independent", "0", 26),
+    *(Row(model, "resonet", epochs=15) for model in NEURAL),
+    *(Row(model, "resonet") for model in CLASSICAL),
+    Row("resonet", "resonet-redrawn", epochs=15),  # the leak, to be measured on the test clips of `resonet`
+    *(Row(model, "ravdess-random", epochs=16) for model in ("vgg16", "vgg19", "resnet101")),
+    *(Row(model, "speaker-independent", "0") for model in CLASSICAL),
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = list(dict.fromkeys(row.model for row in ROWS))
+    parser.add_argument("models", nargs="*", metavar="model", help=", ".join(names))
+    parser.add_argument("--list", action="store_true", help="only say what there is")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.models) - set(names):
+        print(f"No row trains {', '.join(sorted(unknown))}. There are: {', '.join(names)}.", file=sys.stderr)
+        return 2
+    for row in ROWS:
+        if options.models and row.model not in options.models:
+            continue
+        print(f"{'done' if row.is_done else 'to do'}: python -m scripts.train {' '.join(row.arguments())}", flush=True)
+        if not options.list and not row.is_done and (code := train.main(row.arguments())):
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
