@@ -1,35 +1,38 @@
-"""The model card (README.md of a checkpoint), written from config.json and metrics.json: no figure is typed by hand."""
+"""The model card (README.md of a checkpoint), written from its files and its protocol: no figure is typed by hand."""
 
-from ser_core.corpora import CORPUS_NAMES
+from collections.abc import Iterable
+
+from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.metrics import percent
-from ser_core.protocols import SHARES_SPEAKERS
+from ser_core.models import MODELS
+from ser_core.protocols import SHARES_SPEAKERS, Split, read_protocol, split
 
 TEMPLATE = """# {name}
 
-A {family} network ({n_parameters:,} parameters) that hears one of eight emotions in a recording of speech:
-{labels}. Input: the waveform, mono, 16 kHz; log-mel features are part of the model.
+{what} hears one of eight emotions in a recording of speech: {labels}.
+Input: the waveform, mono, 16 kHz; {features}.
 
 ## How well it hears {whom}
 
-Protocol `{protocol}`, fold {fold}: {independence}.
+Protocol `{protocol}`{fold}: {independence}.
 All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
 speaker has none, and says little about others.
 
 {table}
 
-Accuracy on the six emotions that all four speech corpora share: {common_pooled:.1f} % pooled, {common_mean:.1f} %
-averaged over the corpora. TESS weighs much in pooled figures and is easy; read the rows.
-
-Calibration: temperature {temperature:.2f}; expected calibration error {ece:.3f} (15 bins), NLL {nll:.2f} nats. Below a
-certainty of {min_confidence:.0%} it says "not sure": on these speakers it answered {coverage:.0f} % of the clips, and
-{accuracy_when_answered:.0f} % of these answers were right.
+{common}{calibration}
+Below a certainty of {min_confidence:.0%} it says "not sure": here it answered {coverage:.0f} % of the clips,
+and {accuracy_when_answered:.0f} % of these answers were right.
 
 Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
 
 ## How it was made
 
-Trained from scratch on RAVDESS (speech and song), CREMA-D, TESS and SAVEE; the recipe is in `config.json`:
-`python -m scripts.train {family} --protocol {protocol} --fold {fold}`.
+{made}; the recipe is in `config.json`: `python -m scripts.train {trainable}{flags}`.
+
+Who was in which part, by the numbers and names of the corpora:
+
+{speakers}
 
 ## Intended use, and what it must not be used for
 
@@ -43,50 +46,140 @@ children, who are in none of the corpora, and not for listening to anybody witho
 
 ## Licence
 
-The weights inherit the non-commercial terms of the recordings: RAVDESS CC BY-NC-SA 4.0, CREMA-D ODbL 1.0, TESS
-CC BY-NC-ND 4.0, SAVEE research only.
+The weights inherit the terms of the recordings, which allow no commercial use: {licences}.
 """
 
+LICENCES = {
+    "ravdess": "CC BY-NC-SA 4.0",
+    "ravdess_song": "CC BY-NC-SA 4.0",
+    "crema_d": "ODbL 1.0",
+    "tess": "CC BY-NC-ND 4.0",
+    "savee": "research only",
+}
 
-def model_card(name: str, config: dict, metrics: dict, n_parameters: int) -> str:
-    """Markdown from the contents of config.json and metrics.json."""
-    if shared := SHARES_SPEAKERS.get(metrics["protocol"]):
-        whom, independence = "the speakers of its test part", f"**{shared}** between training and test"
-    else:
-        whom = "people it has never heard"
-        n_speakers = metrics["pooled"]["n_speakers"]
-        independence = f"none of the {n_speakers} speakers below was in the training or the development part"
+
+def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None) -> str:
+    """Markdown from the contents of config.json and metrics.json, and the protocol that both name.
+
+    Args:
+        n_parameters: None or 0 for a model that is no neural network.
+
+    Raises:
+        ProtocolError: a protocol that does not exist.
+    """
+    protocol, fold = metrics["protocol"], metrics["fold"]
+    parts = split(protocol, fold)
+    whom, independence = _whom(metrics)
+    size = f"a network of the family {config['family']} with {n_parameters:,} parameters" if n_parameters else ""
+    trained_on = [c for c in CORPUS_NAMES if any(i.startswith(f"{c}/") for i in parts.train)]
     return TEMPLATE.format(
-        whom=whom,
-        independence=independence,
         name=name,
-        family=config["family"],
-        n_parameters=n_parameters,
+        what=f"`{name}`, {size or 'a classifier of scikit-learn'},",
         labels=", ".join(config["model"]["labels"]),
-        protocol=metrics["protocol"],
-        fold=metrics["fold"],
+        features=_features(config),
+        whom=whom,
+        protocol=protocol,
+        fold=f", fold {fold}" if fold is not None else "",
+        independence=independence,
         table=score_table(metrics),
-        common_pooled=100 * metrics["common_pooled"]["accuracy"],
-        common_mean=100 * metrics["common_accuracy_mean"],
-        temperature=config["calibration"]["temperature"],
+        common=_common(metrics),
+        calibration=_calibration(metrics, parts),
         min_confidence=config["calibration"]["min_confidence"],
-        ece=metrics["ece"],
-        nll=metrics["nll"],
         coverage=100 * metrics["coverage"],
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
+        made=_made(config, trained_on),
+        trainable=name if name in MODELS else config["family"],
+        flags=f" --protocol {protocol}" + (f" --fold {fold}" if fold is not None else ""),
+        speakers=speaker_table(protocol, parts),
+        licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
     )
+
+
+def _whom(metrics: dict) -> tuple[str, str]:
+    if shared := SHARES_SPEAKERS.get(metrics["protocol"]):
+        return "the speakers of its test part", f"**{shared}** between training and test"
+    n_speakers = metrics["pooled"]["n_speakers"]
+    independence = f"none of the {n_speakers} speakers below was in the training or the development part"
+    return "people it has never heard", independence
+
+
+def _features(config: dict) -> str:
+    if config["family"] == "egemaps":
+        return "the 88 eGeMAPSv02 functionals, computed by opensmile, are part of the model"
+    if config["family"] == "wav2vec2":
+        return "the network hears it without any other features"
+    frontend = config["model"]["frontend"]
+    bands = "mel-frequency cepstral coefficients" if frontend.get("n_mfcc") else "log-mel features"
+    return f"{bands} are part of the model"
+
+
+def _common(metrics: dict) -> str:
+    n_speech = sum(corpus in SPEECH_CORPORA for corpus in metrics["pooled_corpora"])
+    if metrics["common_accuracy_mean"] is None or n_speech < 2:
+        return ""
+    pooled, mean = 100 * metrics["common_pooled"]["accuracy"], 100 * metrics["common_accuracy_mean"]
+    mind = "\nTESS weighs much in pooled figures and is easy; read the rows." if "tess" in metrics["corpora"] else ""
+    return (
+        f"Accuracy on the six emotions that all four speech corpora share: {pooled:.1f} % pooled,\n"
+        f"{mean:.1f} % averaged over these corpora.{mind}\n\n"
+    )
+
+
+def _calibration(metrics: dict, parts: Split) -> str:
+    fitted = "fitted on the development part" if parts.dev else "the protocol has no development part to fit it on"
+    before, after = metrics["calibration"]["before"], metrics["calibration"]["after"]
+    return (
+        f"Calibration: temperature {metrics['calibration']['temperature']:.2f} ({fitted}). Expected calibration error "
+        f"{after['ece']:.3f} (15 bins;\n{before['ece']:.3f} without it), NLL {after['nll']:.2f} nats "
+        f"({before['nll']:.2f} without it)."
+    )
+
+
+def _made(config: dict, trained_on: list[str]) -> str:
+    *most, last = (CORPUS_NAMES[c] for c in trained_on)
+    corpora = f"{', '.join(most)} and {last}" if most else last
+    start = config["training"].get("start")
+    return f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
 
 
 def score_table(metrics: dict) -> str:
     """A Markdown table of UAR, macro-F1 and accuracy in percent, per corpus and pooled."""
-    rows = [("speech pooled", metrics["pooled"])]
-    for corpus, scores in reversed(metrics["corpora"].items()):
-        n_emotions = sum(any(row) for row in metrics["confusion"][corpus])
-        rows.insert(0, (f"{CORPUS_NAMES[corpus]}, {n_emotions} emotions", scores))
+    pooled = "speech and song pooled" if "ravdess_song" in metrics["pooled_corpora"] else "speech pooled"
+    rows = [(_corpus_title(metrics, corpus), scores) for corpus, scores in metrics["corpora"].items()]
     header = "| corpus | clips | speakers | UAR % | macro-F1 % | accuracy % |\n|---|---|---|---|---|---|\n"
-    return header + "\n".join(_row(title, scores) for title, scores in rows)
+    return header + "\n".join(_row(title, scores) for title, scores in [*rows, (pooled, metrics["pooled"])])
+
+
+def _corpus_title(metrics: dict, corpus: str) -> str:
+    return f"{CORPUS_NAMES[corpus]}, {len(metrics['per_class'][corpus])} emotions"
 
 
 def _row(title: str, scores: dict) -> str:
     cells = (percent(scores[m], scores[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
     return f"| {title} | {scores['n_clips']} | {scores['n_speakers']} | {' | '.join(cells)} |"
+
+
+def speaker_table(protocol: str, parts: Split) -> str:
+    """A Markdown table of the speakers of each corpus and part: how many, and which."""
+    rows = {row["utterance"]: row for row in read_protocol(protocol)}
+    lines = ["| corpus | training | development | test |", "|---|---|---|---|"]
+    for corpus, title in CORPUS_NAMES.items():
+        speakers = [
+            {rows[i]["speaker"].split("-")[1] for i in ids if rows[i]["corpus"] == corpus}
+            for ids in (parts.train, parts.dev, parts.test)
+        ]
+        if any(speakers):
+            lines.append(f"| {title} | {' | '.join(_named(names) for names in speakers)} |")
+    return "\n".join(lines)
+
+
+def _named(names: Iterable[str]) -> str:
+    """How many and which: "4: 01-03, 07"."""
+    runs: list[list[str]] = []
+    for name in sorted(names):
+        if runs and name.isdigit() and int(name) == int(runs[-1][-1]) + 1:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    listed = ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"{sum(map(len, runs))}: {listed}" if runs else "none"

@@ -1,9 +1,11 @@
 """The command lines: what they print, what they write, and how they end."""
 
 import csv
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,8 +19,12 @@ import torch
 from safetensors import safe_open
 
 from scripts import evaluate, make_protocols, predict, prepare_corpora, train
+from ser_core import evaluation, protocols, results
+from ser_core.audio import load_audio
 from ser_core.card import model_card
 from ser_core.checkpoint import Calibration, load_model, save_model
+from ser_core.corpora import parse_name
+from ser_core.evaluation import Answers, measure
 from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES
@@ -238,36 +244,126 @@ def test_without_recordings_the_scripts_say_what_to_do(tmp_path, monkeypatch, ca
 
 # --- evaluate --------------------------------------------------------------------------------------------------------
 
-
-def test_evaluate_writes_and_reproduces_its_figures(corpora, checkpoints, capsys):
-    assert evaluate.main(["small"]) == 0
-    assert "holds no figures" in capsys.readouterr().out
-    assert evaluate.main(["small", "--write"]) == 0
-    written = json.loads((checkpoints / "small" / "metrics.json").read_text())
-    assert (written["protocol"], written["fold"], written["pooled"]["n_clips"]) == ("speaker-independent", "0", 12)
-    capsys.readouterr()
-    assert evaluate.main(["small"]) == 0
-    out = capsys.readouterr().out
-    assert "equal to small/metrics.json" in out and re.search(r"^crema_d +12 +2 ", out, re.M)
-    assert "3485 of 3497 test recordings are not in the corpora folder" in out
+FOLD_0_PART = ("crema_d-1001", "crema_d-1002", "crema_d-1019", "crema_d-1037")  # two of test, one of dev, one of train
 
 
-def test_evaluate_notices_a_figure_that_is_not_reproduced(corpora, checkpoints, capsys):
+@pytest.fixture
+def workbench(tmp_path, monkeypatch, corpora, checkpoints) -> Path:
+    """The folder of the results; of speaker-independent only the clips that `corpora` has, and some to train on."""
+    folder = tmp_path / "protocols"
+    shutil.copytree(protocols.FOLDER, folder)
+    path = folder / "speaker-independent.csv"
+    head, *rows = path.read_text().splitlines()
+    kept = [row for row in rows if row.split(",")[2] in FOLD_0_PART and "_DFA_" in row]
+    path.write_text("\n".join([head, *kept]) + "\n")
+    monkeypatch.setattr(protocols, "FOLDER", folder)
+    monkeypatch.setattr(protocols.read_protocol, "__defaults__", (folder,))
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    return tmp_path / "results" / "speaker-independent-0"
+
+
+def said(capsys, *arguments: str) -> tuple[int, str, str]:
+    """Exit code of `evaluate`, what it printed, and its complaints."""
+    code = evaluate.main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def test_evaluate_writes_and_reproduces_its_figures(workbench, checkpoints, capsys):
+    code, out, _ = said(capsys, "small")
+    assert code == 0 and "no result speaker-independent-0/small.json to compare with" in out
+    assert said(capsys, "small", "--write")[0] == 0
+    result = results.load_result(workbench / "small.json")
+    own = json.loads((checkpoints / "small" / "metrics.json").read_text())
+    assert own == {"protocol": "speaker-independent", "fold": "0"} | result.metrics and own["pooled"]["n_clips"] == 12
+    assert (result.model, result.family, result.leak) == ("small", "resonet", False)
+    assert result.cost["n_parameters"] == load_model("small").n_parameters()
+    code, out, _ = said(capsys, "small")
+    assert code == 0 and re.search(r"^crema_d +12 +2 ", out, re.M)
+    assert "equal to speaker-independent-0/small.json" in out and "equal to small/metrics.json" in out
+
+
+def test_a_result_says_where_it_comes_from(workbench, checkpoints):
     evaluate.main(["small", "--write"])
-    path = checkpoints / "small" / "metrics.json"
-    recorded = json.loads(path.read_text())
-    recorded["pooled"]["uar"] += 0.0001
-    path.write_text(json.dumps(recorded))
-    assert evaluate.main(["small"]) == 1
-    assert "DIFFERENT FROM small/metrics.json" in capsys.readouterr().out
+    found = results.load_result(workbench / "small.json").provenance
+    weights = (checkpoints / "small" / "model.safetensors").read_bytes()
+    assert found["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert found["protocol_sha256"] == results.protocol_sha256("speaker-independent")
+    command = "python -m scripts.evaluate small --protocol speaker-independent --fold 0 --write"
+    assert found["command"] == command and found["code_version"] and found["bootstrap_seed"] == 0
 
 
-def test_evaluate_writes_a_model_card_with_measured_figures(corpora, checkpoints):
+def test_the_command_in_a_result_makes_it_again(workbench, checkpoints, monkeypatch, capsys):
+    monkeypatch.chdir(checkpoints.parent)
+    (checkpoints / "other").rename("mine")
+    assert said(capsys, "mine", "--write", "--name", "theirs")[0] == 0
+    before = json.loads((workbench / "theirs.json").read_text())
+    assert evaluate.main(before["provenance"]["command"].split()[3:]) == 0
+    after = json.loads((workbench / "theirs.json").read_text())
+    assert before | {"cost": None} == after | {"cost": None}
+    evaluate.main([str(checkpoints.parent / "mine"), "--write", "--name", "theirs"])
+    assert str(checkpoints.parent) not in (workbench / "theirs.json").read_text()
+
+
+@pytest.mark.parametrize("file", ["small.json", "metrics.json"])
+def test_evaluate_notices_a_figure_that_is_not_reproduced(workbench, checkpoints, capsys, file):
+    evaluate.main(["small", "--write"])
+    path = workbench / file if file == "small.json" else checkpoints / "small" / file
+    content = json.loads(path.read_text())
+    content.get("metrics", content)["pooled"]["uar"] += 0.0001
+    path.write_text(json.dumps(content))
+    code, out, _ = said(capsys, "small")
+    assert code == 1 and f"/{file}" in out.split("DIFFERENT FROM ")[1].splitlines()[0] and "  pooled.uar: " in out
+
+
+def test_models_share_the_decoding_of_a_recording(workbench, capsys, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(evaluation, "load_audio", lambda path: decoded.append(path) or load_audio(path))
+    assert said(capsys, "all", "--write")[0] == 0
+    assert len(decoded) == 12 and {p.stem for p in results.list_results()} == {"small", "other"}
+    code, out, _ = said(capsys, "small", "other")
+    assert code == 0 and out.count("equal to") == 4 and "DIFFERENT" not in out
+
+
+def test_of_all_models_the_reason_of_each_that_is_left_out_is_said(workbench, checkpoints, capsys, new_model):
+    training = {"protocol": "speaker-independent", "fold": "1"}
+    save_model(new_model(), checkpoints / "other", "resonet", Calibration(), training)
+    (checkpoints / "broken").mkdir()
+    (checkpoints / "broken" / "config.json").write_text("{")
+    code, out, err = said(capsys, "all", "--protocol", "speaker-independent", "--fold", "0")
+    assert code == 0 and "small on speaker-independent-0" in out and "other on" not in out
+    assert "other is left out: 12 of the 12 test clips" in err and "broken is left out: broken/config.json" in err
+
+
+def test_with_fewer_recordings_the_rest_is_compared(workbench, corpora, capsys):
+    evaluate.main(["small", "--write"])
+    (corpora / "AudioWAV" / "1002_DFA_SAD_XX.wav").unlink()
+    code, out, _ = said(capsys, "small")
+    assert code == 0 and "CREMA-D 1 of 12" in out and "equal to speaker-independent-0/small.json" in out
+
+
+def test_nothing_is_recorded_when_recordings_are_missing(workbench, corpora, checkpoints, capsys):
+    for path in corpora.rglob("1002*.wav"):
+        path.unlink()
+    code, _, err = said(capsys, "small", "--write")
+    assert code == 2 and "CREMA-D 6 of 12" in err and "Without --write, the 6 that are there can be measured" in err
+    assert "Complete test parts: none" in err
+    assert not workbench.exists() and not (checkpoints / "small" / "metrics.json").exists()
+
+
+def test_when_recordings_are_missing_it_says_what_can_be_measured(workbench, corpora, capsys):
+    code, _, err = said(capsys, "small", "--protocol", "leave-one-corpus-out", "--fold", "savee", "--write")
+    assert code == 2 and "SAVEE 420 of 420" in err and "Complete test parts: speaker-independent-0." in err
+
+
+def test_evaluate_writes_a_model_card_with_measured_figures(workbench, checkpoints):
     evaluate.main(["small", "--write"])
     card = (checkpoints / "small" / "README.md").read_text()
     pooled = json.loads((checkpoints / "small" / "metrics.json").read_text())["pooled"]
     assert f"{100 * pooled['uar']:.1f} [{100 * pooled['uar_ci'][0]:.1f}, " in card
     assert f"{load_model('small').n_parameters():,} parameters" in card
+    assert "| CREMA-D | 1: 1037 | 1: 1019 | 2: 1001-1002 |" in card
+    assert "Trained from scratch on CREMA-D; " in card and "CREMA-D ODbL 1.0." in card and "RAVDESS" not in card
     assert "## Intended use" in card and "not" in card and "AI\nAct" in card
 
 
@@ -275,20 +371,69 @@ def test_evaluate_writes_a_model_card_with_measured_figures(corpora, checkpoints
     ("arguments", "message"),
     [
         (["large"], "There are: other, small"),
-        (["small", "--fold", "7"], "There are: 0, 1, 2, 3, 4"),
+        (["small", "--fold", "7"], "There are: 0, 1, 2"),
         (["small", "--protocol", "leave-one-corpus-out"], "There are: crema_d, ravdess, savee, tess"),
+        (["small", "--protocol", "resonet", "--fold", "1"], "takes no fold"),
     ],
 )
-def test_evaluate_lists_what_exists(corpora, checkpoints, capsys, arguments, message):
-    assert evaluate.main(arguments) == 2
-    assert message in capsys.readouterr().err
+def test_evaluate_lists_what_exists(workbench, capsys, arguments, message):
+    code, _, err = said(capsys, *arguments)
+    assert code == 2 and message in err
 
 
-def test_evaluate_refuses_clips_that_were_trained_on(corpora, checkpoints, capsys):
-    assert evaluate.main(["small", "--protocol", "resonet"]) == 2
-    assert re.search(
-        r"\d+ of the 1544 test clips were in the training or development part of this model", capsys.readouterr().err
-    )
+def test_an_unknown_protocol_lists_what_exists(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["small", "--protocol", "random"])
+    err = capsys.readouterr().err
+    assert all(name in err for name in protocols.PROTOCOLS)
+
+
+@pytest.mark.parametrize("arguments", [["small", "other", "--name", "x"], ["small", "--name", "../x"]])
+def test_a_name_is_for_one_result(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main([*arguments, "--write"])
+    assert "one plain name" in capsys.readouterr().err
+
+
+def test_a_result_from_elsewhere_needs_a_name(workbench, checkpoints, capsys):
+    folder = checkpoints.parent / "checkpoint"
+    (checkpoints / "small").rename(folder)
+    code, _, err = said(capsys, str(folder), "--write")
+    assert code == 2 and "--name" in err
+    assert said(capsys, str(folder), "--write", "--name", "tried")[0] == 0
+    assert (workbench / "tried.json").is_file() and not (folder / "metrics.json").exists()
+
+
+def test_evaluate_refuses_clips_that_were_trained_on(workbench, capsys):
+    code, _, err = said(capsys, "small", "--protocol", "leave-one-corpus-out", "--fold", "crema_d")
+    assert code == 2 and re.search(r"12 of the \d+ test clips were in the training or development part of small", err)
+
+
+def test_a_leak_is_measured_on_purpose_only_and_never_shown_as_a_result(workbench, checkpoints, capsys, new_model):
+    training = {"protocol": "speaker-independent", "fold": "1"}
+    save_model(new_model(), checkpoints / "small", "resonet", Calibration(), training)
+    arguments = ["small", "--protocol", "speaker-independent", "--fold", "0", "--write"]
+    assert said(capsys, *arguments)[0] == 2 and not workbench.exists()
+    code, out, _ = said(capsys, *arguments, "--leak")
+    found = results.load_result(workbench / "small.json")
+    assert code == 0 and "LEAK" in out and found.leak and "--leak" in found.provenance["command"]
+    assert found.trained_on == training and not (checkpoints / "small" / "metrics.json").exists()
+
+
+def test_the_flag_alone_makes_no_leak(workbench, capsys):
+    assert "LEAK" not in said(capsys, "small", "--leak", "--write")[1]
+    assert not results.load_result(workbench / "small.json").leak
+
+
+def test_figures_against_the_votes_where_the_file_is_there(workbench, corpora, capsys):
+    assert "no figure against the listeners' votes" in said(capsys, "small", "--write")[1]
+    assert results.load_result(workbench / "small.json").metrics["votes"] is None
+    path = corpora / "crema_d" / "voice_votes.csv"
+    path.parent.mkdir()
+    path.write_text("utterance,angry,disgust,fear,happy,neutral,sad\n1001_DFA_ANG_XX,1,1,0,0,0,0\n")
+    assert "at best 0.693 (1 clips)" in said(capsys, "small", "--write")[1]
+    path.unlink()
+    assert said(capsys, "small")[0] == 0
 
 
 def test_evaluate_says_that_a_protocol_shares_speakers(corpora, checkpoints, capsys, new_model):
@@ -299,14 +444,14 @@ def test_evaluate_says_that_a_protocol_shares_speakers(corpora, checkpoints, cap
     assert "shares speakers on SAVEE and TESS" in capsys.readouterr().out
 
 
-def test_evaluate_stops_at_an_unreadable_recording(corpora, checkpoints, capsys):
+def test_evaluate_stops_at_an_unreadable_recording(workbench, corpora, checkpoints, capsys):
     (corpora / "AudioWAV" / "1002_DFA_SAD_XX.wav").write_bytes(b"RIFF")
-    assert evaluate.main(["small", "--write"]) == 2
-    assert capsys.readouterr().err and not (checkpoints / "small" / "metrics.json").exists()
+    code, _, err = said(capsys, "small", "--write")
+    assert code == 2 and err and not (checkpoints / "small" / "metrics.json").exists() and not workbench.exists()
 
 
 @pytest.mark.parametrize("missing", ["how it was trained", "every test recording"])
-def test_evaluate_says_what_is_missing(corpora, checkpoints, capsys, new_model, missing):
+def test_evaluate_says_what_is_missing(workbench, corpora, checkpoints, capsys, new_model, missing):
     if missing == "how it was trained":
         save_model(new_model(), checkpoints / "small", "resonet", Calibration(), {})
     for path in corpora.rglob("*.wav") if missing == "every test recording" else ():
@@ -315,13 +460,50 @@ def test_evaluate_says_what_is_missing(corpora, checkpoints, capsys, new_model, 
     assert capsys.readouterr().err
 
 
-def test_the_card_of_a_protocol_that_shares_speakers_says_so(checkpoints, corpora):
-    evaluate.main(["small", "--write"])
-    config, metrics = (
-        json.loads((checkpoints / "small" / name).read_text()) for name in ("config.json", "metrics.json")
-    )
-    card = model_card("small", config, metrics | {"protocol": "resonet", "fold": None}, 1000)
-    assert SHARES_SPEAKERS["resonet"] in card and "it has never heard" not in card
+# --- the model card --------------------------------------------------------------------------------------------------
+
+
+def card(protocol: str, fold: str | None, family: str = "resonet", n_parameters: int | None = 1000, **training) -> str:
+    """Of a model that answers happy to every clip."""
+    utterances = tuple(parse_name(Path(i)) for i in split(protocol, fold).test)
+    probabilities = np.tile(np.eye(8)[2] * 0.3 + 0.0875, (len(utterances), 1))
+    answers = Answers(EMOTIONS, utterances, probabilities, np.zeros(len(utterances), bool), 1.2)
+    config = {
+        "family": family,
+        "model": {"labels": EMOTIONS, "frontend": {"n_mels": 64, "n_mfcc": 0}},
+        "calibration": {"temperature": 1.2, "min_confidence": 0.3},
+        "training": {"protocol": protocol, "fold": fold} | training,
+    }
+    return model_card("it", config, {"protocol": protocol, "fold": fold} | measure(answers).to_dict(), n_parameters)
+
+
+def test_the_card_names_the_speakers_of_every_part():
+    text = card("speaker-independent", "0")
+    assert "| RAVDESS speech | 17: 01, 04, 07-13, 17-24 | 2: 03, 06 | 5: 02, 05, 14-16 |" in text
+    assert "| TESS | 1: YAF | none | 1: OAF |" in text and "none of the 25 speakers" in text
+    assert "Trained from scratch on RAVDESS speech, RAVDESS song, CREMA-D, TESS and SAVEE" in text
+    assert "--protocol speaker-independent --fold 0" in text and "people it has never heard" in text
+
+
+@pytest.mark.parametrize("protocol", SHARES_SPEAKERS)
+def test_the_card_of_a_protocol_that_shares_speakers_says_so(protocol):
+    text = card(protocol, None)
+    assert SHARES_SPEAKERS[protocol] in text and "it has never heard" not in text and "fold" not in text
+
+
+def test_the_card_of_a_model_of_one_corpus_speaks_of_no_other():
+    text = card("ravdess-random", None)
+    assert "TESS" not in text and "CREMA-D" not in text and "nan" not in text and "None" not in text
+    assert "| speech and song pooled | 491 | 24 |" in text and "no development part" in text
+    assert "RAVDESS speech CC BY-NC-SA 4.0, RAVDESS song CC BY-NC-SA 4.0." in text
+
+
+def test_the_card_says_what_kind_of_model_it_is():
+    assert "a network of the family vgg with 1,000 parameters" in card("resonet", None, "vgg")
+    trees = card("resonet", None, "egemaps", None)
+    assert "a classifier of scikit-learn" in trees and "eGeMAPSv02 functionals, computed by opensmile" in trees
+    assert "without any other features" in card("resonet", None, "wav2vec2")
+    assert "Started from some/weights, then trained on" in card("resonet", None, "wav2vec2", start="some/weights")
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
