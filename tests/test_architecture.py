@@ -28,6 +28,7 @@ ORDER = (
         "protocols",
         "store",
         "statistics",
+        "tensorboard",
     ),
     *(
         "models",
@@ -36,6 +37,7 @@ ORDER = (
         "checkpoint",
         "inference",
         "training",
+        "fitting",
         "evaluation",
         "results",
         "comparison",

@@ -1,0 +1,42 @@
+"""What TensorBoard reads back."""
+
+import sys
+
+import pytest
+
+from ser_core import tensorboard
+from ser_core.tensorboard import write_epoch
+
+RECORD = {"epoch": 1, "loss": 2.0, "learning_rate": 1e-3, "dev_uar_savee": 0.25, "dev_confusion": {"savee": [[1]]}}
+
+
+def curves(folder) -> dict[str, list[tuple[int, float]]]:
+    """Name -> (epoch, value), as TensorBoard shows them."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    events = accumulator.EventAccumulator(str(folder))
+    events.Reload()
+    return {
+        name: [(scalar.step, pytest.approx(scalar.value, rel=1e-6)) for scalar in events.Scalars(name)]
+        for name in events.Tags()["scalars"]
+    }
+
+
+def test_every_number_of_an_epoch_becomes_a_curve(tmp_path):
+    write_epoch(tmp_path, RECORD)
+    write_epoch(tmp_path, RECORD | {"epoch": 2, "loss": 1.5})
+    found = curves(tmp_path)
+    assert set(found) == {"loss", "learning_rate", "dev_uar_savee"}
+    assert found["loss"] == [(1, 2.0), (2, 1.5)]
+
+
+def test_an_epoch_trained_again_replaces_its_first_curve(tmp_path):
+    for epoch, loss in ((1, 3.0), (2, 2.0), (2, 1.0)):
+        write_epoch(tmp_path, RECORD | {"epoch": epoch, "loss": loss})
+    assert curves(tmp_path)["loss"] == [(1, 3.0), (2, 1.0)]
+
+
+def test_without_tensorboard_nothing_happens(tmp_path, monkeypatch):
+    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    write_epoch(tmp_path / "run", RECORD)
+    assert not (tmp_path / "run").exists()
