@@ -8,10 +8,11 @@ import streamlit as st
 
 from pages._components.player import Track, track
 from pages._shared import Clip, model, remember
-from ser_core.checkpoint import available_models
+from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
 from ser_core.quality import Quality, quality, reduce_noise
 
+DEFAULT_MODEL = "resonet"  # the one that is chosen when there are several
 NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
 
 
@@ -19,6 +20,7 @@ NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pause
 class Settings:
     model: str | None  # None when there is no checkpoint
     reduce_noise: bool = False
+    all_models: bool = False  # ask the others too
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +47,18 @@ class Answer:
 
 def choose_settings(has_clip: bool) -> Settings:
     """Draw the choices that exist: the model when there are several, noise reduction when there is a clip."""
-    names = available_models()
+    names = sorted(available_models(), key=lambda name: name != DEFAULT_MODEL)
     chosen = names[0] if names else None
+    several = False
     if len(names) > 1:
         chosen = st.selectbox("Model", names)
+        several = has_clip and st.toggle(f"Ask all {len(names)} models", help="Their answers stand side by side.")
     reduce = has_clip and st.toggle(
         "Reduce steady noise",
         help="Spectral gating. Hear the recording before and after in the player, and see whether the answer changes. "
         "The models were trained without it.",
     )
-    return Settings(chosen, reduce)
+    return Settings(chosen, reduce, several)
 
 
 def hear(clip: Clip, settings: Settings) -> Hearing:
@@ -86,6 +90,19 @@ def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
     if model_name is None:
         return None
     return remember(lambda: _ask(hearing, model_name), hearing.id, "answer", model_name)
+
+
+def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
+    """The answer of every model to the clip, and why some have none."""
+    names = sorted(available_models(), key=lambda name: name != DEFAULT_MODEL)
+    answers, problems = [], []
+    with st.spinner("Asking every model"):
+        for name in names:
+            try:
+                answers.append(answer(hearing, name))
+            except CheckpointError as error:
+                problems.append(str(error))
+    return answers, problems
 
 
 def _ask(hearing: Hearing, model_name: str) -> Answer:

@@ -13,7 +13,8 @@ from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.plots import GREY, clock, named, probability_bars, trajectory_lines
+from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
+from ser_core.protocols import SHARES_SPEAKERS
 from ser_core.quality import Quality
 
 UAR_HELP = (
@@ -88,6 +89,50 @@ def show_answer(clip: Clip, answer: Answer) -> None:
         st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
     if len(answer.trajectory.start_s) > 1:
         _show_trajectory(clip, answer.trajectory)
+
+
+def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
+    """Every model's answer to the same clip, as a chart and as a table."""
+    st.subheader("Every model", anchor=False)
+    _warn(tuple(problems))
+    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_S]
+    if not spoken:
+        return
+    st.plotly_chart(
+        side_by_side([answer.prediction for answer in spoken]),
+        key="side by side",
+        config=PLAIN_CHART,
+        alt=f"Probabilities of {len(spoken)} models; the table below has the numbers.",
+    )
+    st.caption(_agreement([answer.prediction for answer in spoken]))
+    st.dataframe(
+        [_compared(answer) for answer in spoken],
+        hide_index=True,
+        column_config={"certain": st.column_config.NumberColumn(format="percent")},
+        alt="What each model answers, how sure it is, and how good it is",
+    )
+
+
+def _agreement(predictions: list[Prediction]) -> str:
+    """How many of the models that are sure say the same."""
+    sure = [prediction.emotion for prediction in predictions if not prediction.abstain]
+    if not sure:
+        return "None of the models is sure."
+    common = max(dict.fromkeys(sure), key=sure.count)
+    unsure = f"; {len(predictions) - len(sure)} not sure" if len(sure) < len(predictions) else ""
+    return f"{sure.count(common)} of {len(predictions)} models say {named(common)}{unsure}. Full colour: the answer."
+
+
+def _compared(answer: Answer) -> dict:
+    prediction = answer.prediction
+    closest = named(prediction.emotion)
+    return {
+        "model": prediction.model,
+        "answer": f"not sure ({closest})" if prediction.abstain else closest,
+        "certain": prediction.confidence,
+        "took": f"{1000 * answer.took_s:.0f} ms",
+        "measured": _record(answer.metrics),
+    }
 
 
 def _show_verdict(prediction: Prediction) -> None:
@@ -211,11 +256,12 @@ def _facts(answer: Answer) -> str:
 
 
 def _record(metrics: dict) -> str:
-    """How good the model is on speakers it never heard, by corpus: a pooled figure would hide the differences."""
+    """How good the model is on its test part, by corpus: a pooled figure would hide the differences."""
     if not metrics:
         return "It was never measured."
     corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
-    return f"UAR on unseen speakers: {corpora}."
+    shared = SHARES_SPEAKERS.get(metrics["protocol"])
+    return f"UAR on {f'clips of a test part that {shared}' if shared else 'unseen speakers'}: {corpora}."
 
 
 def _ranking(pairs) -> str:

@@ -121,7 +121,7 @@ def remember(make: Callable[[], Any], *key) -> Any:
     return memory[key]
 
 
-@st.cache_resource(max_entries=8, show_spinner="Loading the model")
+@st.cache_resource(max_entries=16, show_spinner="Loading the model")
 def model(name: str) -> SERModel:
     """A trained model in eval mode, shared by all sessions.
 

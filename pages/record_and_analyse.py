@@ -19,12 +19,13 @@ with results:
     shown, work = slot(settings), st.container()
 
 with work:
-    clip = hearing = answer = problem = None
+    clip = hearing = answer = others = problem = None
     try:
         clip = current_clip()
         if clip:
             hearing = _analysis.hear(clip, settings)
             answer = _analysis.answer(hearing, settings.model)
+            others = _analysis.all_answers(hearing) if settings.all_models else None
     except (AudioError, CheckpointError) as error:
         problem = error
 
@@ -35,6 +36,8 @@ with shown():
         _result.show_problem(problem, None if clip else chosen().name)
     elif answer:
         _result.show_answer(clip, answer)
+        if others:
+            _result.show_side_by_side(*others)
         _result.show_export(clip, hearing, answer)
     elif hearing:
         _result.show_no_model()

@@ -17,7 +17,7 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 from torch.nn import functional as F
 
 from ser_core.features import FrontendConfig, LogMel
-from ser_core.labels import LOOKS
+from ser_core.labels import LOOKS, Look
 
 if TYPE_CHECKING:
     from ser_core.comparison import Comparison, Standing
@@ -32,6 +32,7 @@ QUIETEST_CEILING_DB = -20.0  # the picture of silence stays black instead of sho
 HERTZ_MARKS = (250, 1000, 2000, 4000)
 
 WORTH_DRAWING = 0.25  # an emotion that never gets this probable starts switched off, but the likeliest three
+WORTH_NAMING = 0.08  # a narrower piece of a bar has no room for its symbol
 MARKERS_UP_TO = 100  # windows; more markers would hide the lines and slow the browser down
 TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
 MOST_TICKS = 7
@@ -143,6 +144,36 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
     return figure
 
 
+def side_by_side(predictions: Sequence["Prediction"]) -> go.Figure:
+    """One row for each model, the first on top: its probabilities end to end, the answer in full colour.
+
+    A model that is not sure has no answer, so nothing in its row is in full colour.
+    """
+    names = [prediction.model for prediction in predictions]
+    figure = go.Figure()
+    for emotion in predictions[0].probabilities:
+        values = [prediction.probabilities[emotion] for prediction in predictions]
+        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        figure.add_bar(
+            x=values,
+            y=names,
+            orientation="h",
+            name=named(emotion),
+            marker={"color": LOOKS[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            text=[LOOKS[emotion].symbol if value >= WORTH_NAMING else "" for value in values],
+            textposition="inside",
+            textangle=0,
+            insidetextanchor="middle",
+            hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0.25, margin={"l": 0, "r": 0, "t": 4, "b": 80})
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
 def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
     """Probability of each emotion over time, drawn at the middle of its window; interrupted where nobody speaks.
 
@@ -217,7 +248,7 @@ def class_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
                 x=list(having.values()),
                 y=list(having),
                 mode="markers",
-                marker={"color": look.colour, "symbol": look.marker, "size": 10, "line": {"width": 1.5}},
+                marker={"color": look.colour, "symbol": look.marker, "size": 10},
                 name=named(emotion),
                 hovertemplate=f"%{{y}}, {emotion}: %{{x:.1%}}<extra></extra>",
             )
@@ -331,10 +362,12 @@ def risk_coverage_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
     return _unit_square(figure, "share of clips answered", "share of these wrong")
 
 
-def _model_look(i: int):
-    """Colour and symbol of the i-th model, and the dash that tells it from the others of that colour."""
+def _model_look(i: int) -> tuple[Look, str]:
+    """Colour and symbol of the i-th model, and the dash; models of one colour differ in both others."""
     looks = list(LOOKS.values())
-    return looks[-1 - i % len(looks)], DASHES[i // len(looks) % len(DASHES)]
+    turn, place = divmod(i, len(looks))
+    shape = looks[(place + 3 * turn) % len(looks)]
+    return replace(looks[-1 - place], marker=shape.marker, symbol=shape.symbol), DASHES[turn % len(DASHES)]
 
 
 def _unit_square(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -225,6 +226,25 @@ def test_two_models_can_be_chosen_from(page, monkeypatch, checkpoint):
     page.selectbox[0].select("unknown").run()
     assert not page.exception
     assert "Unknown model" in page.error[0].value
+
+
+def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page, monkeypatch, checkpoint, tmp_path):
+    copy = shutil.copytree(checkpoint, tmp_path / "again")
+    monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint), str(copy), "unknown"))
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.toggle[0].set_value(True).run()
+    assert not page.exception and not page.error
+    table = page.dataframe[-1]
+    assert list(table.value["model"]) == [checkpoint.name, "again"]
+    assert table.value["answer"].nunique() == 1  # the same weights
+    assert "2 of 2 models say" in texts(page)
+    assert "Unknown model" in page.warning[-1].value
+
+
+def test_the_shipped_model_comes_first(page, monkeypatch, checkpoint):
+    monkeypatch.setattr("pages._analysis.available_models", lambda: ("cnn-lstm", "resonet", "vgg16"))
+    page.run()
+    assert page.selectbox[0].options == ["resonet", "cnn-lstm", "vgg16"]
 
 
 def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):
