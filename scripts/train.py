@@ -3,6 +3,7 @@
 python -m scripts.prepare_corpora                                              first, once: needs SER_CORPORA
 python -m scripts.train resonet --protocol speaker-independent --fold 0
 python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
+python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
@@ -18,10 +19,18 @@ from tqdm import tqdm
 from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
-from ser_core.models import MODELS, ModelConfig, SERModel, build_model
+from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
+
+
+RECIPES = {
+    "wav2vec2": TrainConfig(
+        epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
+    )
+}
+"""Of models that start from published weights, which a higher rate would wash away; all others share one recipe."""
 
 
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
@@ -37,6 +46,26 @@ def config_of(name: str, mfcc: bool) -> ModelConfig:
     """The config that belongs to the name, with MFCC (13 and two deltas) as front end where wanted."""
     config = MODELS[name][1]
     return replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2)) if mfcc else config
+
+
+def new_model(name: str, mfcc: bool, start: str | None) -> SERModel:
+    """Random weights, or those of `start`.
+
+    Raises:
+        TrainingError: start weights that are needed, refused or do not fit.
+    """
+    config = config_of(name, mfcc)
+    try:
+        if start is None:
+            return build_model(name, config)
+        return FAMILIES[MODELS[name][0]][0].started_from(config, start)
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
+
+
+def start_name(start: str) -> str:
+    """What a checkpoint may say of its start: the name on a hub, or the last part of a path."""
+    return Path(start).resolve().name if Path(start).exists() else start
 
 
 def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
@@ -56,7 +85,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
-    parser.add_argument("--epochs", type=int, default=TrainConfig.epochs)
+    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
@@ -64,14 +94,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", help="name of the folder under runs/")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
-    config = replace(TrainConfig(), epochs=options.epochs, seed=options.seed, bf16=not options.float32)
+    config = replace(RECIPES.get(options.model, TrainConfig()), seed=options.seed, bf16=not options.float32)
+    config = config if options.epochs is None else replace(config, epochs=options.epochs)
     name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, f"seed{options.seed}")))
     try:
         parts = split(options.protocol, options.fold)
         store = AudioStore()
         train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
         torch.manual_seed(config.seed)
-        model = build_model(options.model, config_of(options.model, options.mfcc)).to(options.device)
+        model = new_model(options.model, options.mfcc, options.start).to(options.device)
         with tqdm(desc=name, unit="step", dynamic_ncols=True) as bar:
 
             def show(step: int, n_steps: int, loss: float) -> None:
@@ -82,6 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             average = fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
         training = {"protocol": options.protocol, "fold": options.fold, "recipe": asdict(config)}
+        training |= {"start": start_name(options.start)} if options.start else {}
         ship(average, MODELS[options.model][0], Path("runs") / name / "checkpoint", dev, training)
     except (CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)

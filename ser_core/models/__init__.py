@@ -5,12 +5,14 @@ from ser_core.models.cnn import CNN, CNNConfig
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
 from ser_core.models.vgg import VGG, VGGConfig
+from ser_core.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 
 FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
     "cnn": (CNN, CNNConfig),
     "vgg": (VGG, VGGConfig),
     "resnet": (ResNet, ResNetConfig),
+    "wav2vec2": (Wav2Vec2, Wav2Vec2Config),
 }
 """Family -> its class and the class of its config: what a checkpoint names."""
 
@@ -24,6 +26,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "vgg16": ("vgg", VGGConfig()),
     "vgg19": ("vgg", VGGConfig(n_convolutions=(2, 2, 4, 4, 4))),
     "resnet101": ("resnet", ResNetConfig()),
+    "wav2vec2": ("wav2vec2", Wav2Vec2Config()),
 }
 """Name -> family and config: what can be trained."""
 
