@@ -9,7 +9,7 @@ import numpy as np
 
 from ser_core.audio import load_audio
 from ser_core.checkpoint import Calibration
-from ser_core.corpora import SPEECH_CORPORA, Utterance
+from ser_core.corpora import SPEECH_CORPORA, CorpusError, Utterance
 from ser_core.inference import predict
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import (
@@ -263,18 +263,23 @@ def read_votes(root: Path, labels: Sequence[str]) -> Votes | None:
     """CREMA-D's votes on the voice alone, from `crema_d/voice_votes.csv` in a corpora folder; None where it is missing.
 
     Raises:
-        ValueError: the file lacks a column, or holds something else than counts.
+        CorpusError: the file holds something else than counts, or a column that is no emotion.
     """
     path = root / "crema_d" / "voice_votes.csv"
     if not path.is_file():
         return None
     with path.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+        header, *rows = csv.reader(file)
     try:
-        counts = {f"crema_d/{row['utterance']}": [float(row.get(label, 0)) for label in labels] for row in rows}
-    except (KeyError, TypeError, ValueError):
-        raise ValueError(f"{path.name} is not a table of votes: a column for the utterance, one an emotion.") from None
-    return {name: np.array(row) / sum(row) for name, row in counts.items() if sum(row)}
+        columns = [labels.index(emotion) for emotion in header[1:]]
+        counts = np.array([row[1:] for row in rows], float)
+    except ValueError as error:
+        raise CorpusError(f"{path.name} is no table of votes, with columns of counts by emotion ({error}).") from None
+    votes = np.zeros((len(rows), len(labels)))
+    votes[:, columns] = counts
+    voted = votes.sum(1) > 0
+    names = [f"crema_d/{row[0]}" for row, used in zip(rows, voted, strict=True) if used]
+    return dict(zip(names, votes[voted] / votes[voted].sum(1, keepdims=True), strict=True))
 
 
 def evaluate(

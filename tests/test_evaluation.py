@@ -9,11 +9,11 @@ import pytest
 
 from ser_core.audio import AudioError, load_audio
 from ser_core.checkpoint import FOLDER, METRICS, load_model
-from ser_core.corpora import Utterance, corpora_root, read_corpora
-from ser_core.evaluation import Answers, answer, calibrate, evaluate, measure
+from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
+from ser_core.evaluation import Answers, answer, answer_all, calibrate, evaluate, measure, read_votes
 from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import expected_calibration_error, nll, softmax
+from ser_core.metrics import entropy, expected_calibration_error, nll, softmax
 from ser_core.protocols import split
 from tests.make_corpus import write_wav
 
@@ -77,17 +77,48 @@ def test_no_large_corpus_decides_the_mean_over_corpora():
 
 def test_confusion_rows_are_true_and_columns_heard():
     found = measure(answers(*MIXED)).confusion
-    assert set(found) == {"ravdess", "savee", "ravdess_song"}
     angry, sad = EMOTIONS.index("angry"), EMOTIONS.index("sad")
     assert found["ravdess"][angry][sad] == found["ravdess"][angry][angry] == 1 and found["ravdess"][sad][angry] == 0
     assert np.sum(found["savee"]) == 3
 
 
+def test_classes_and_confusion_are_told_by_corpus_and_pooled():
+    found = measure(answers(*MIXED))
+    assert set(found.per_class) == set(found.confusion) == {"ravdess", "savee", "ravdess_song", "pooled"}
+    assert set(found.per_class["savee"]) == {"happy", "sad"}
+    sad = found.per_class["pooled"]["sad"]
+    assert (sad.precision, sad.recall, sad.support) == (pytest.approx(2 / 3), 1, 2)
+    speech = np.add(found.confusion["ravdess"], found.confusion["savee"])
+    np.testing.assert_array_equal(found.confusion["pooled"], speech)
+
+
 def test_certainty_and_coverage():
     found = measure(answers(*MIXED, abstained=(1, 3)))
     assert found.coverage == pytest.approx(4 / 6) and found.accuracy_when_answered == pytest.approx(3 / 4)
-    assert found.ece == pytest.approx(abs(4 / 6 - 0.72))
-    assert found.nll == pytest.approx(-(4 * np.log(0.72) + 2 * np.log(0.04)) / 6)
+    after = found.calibration.after
+    assert after.ece == pytest.approx(abs(4 / 6 - 0.72)) and after.aurc == pytest.approx(2 / 6)
+    assert after.nll == pytest.approx(-(4 * np.log(0.72) + 2 * np.log(0.04)) / 6)
+    assert after.brier == pytest.approx((4 * (0.28**2 + 7 * 0.04**2) + 2 * (0.72**2 + 0.96**2 + 6 * 0.04**2)) / 6)
+    assert sum(after.reliability.n_clips) == 6
+
+
+def test_certainty_before_the_temperature_is_that_of_the_plain_logits():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, (7, 8))
+    calibrated = replace(answers(*MIXED), probabilities=softmax(logits / 2.5), temperature=2.5)
+    plain = replace(calibrated, probabilities=softmax(logits), temperature=1.0)
+    np.testing.assert_allclose(calibrated.uncalibrated, softmax(logits), atol=1e-9)
+    found, expected = measure(calibrated).calibration, measure(plain).calibration
+    assert found.temperature == 2.5 and found.before != found.after
+    assert expected.before.nll == pytest.approx(expected.after.nll)  # at temperature 1 there is nothing to undo
+    for name in ("nll", "brier", "ece", "aurc"):
+        assert getattr(found.before, name) == pytest.approx(getattr(expected.after, name), abs=1e-3)
+
+
+def test_a_certainty_of_zero_is_as_little_as_its_decimals_can_tell():
+    """A tree is sure and wrong; one such clip must not decide the NLL of all, nor depend on how far zero is written."""
+    found = measure(answers(("savee", "DC", "sad", "angry"), confidence=1.0)).calibration
+    assert found.after.nll == pytest.approx(-np.log(5e-6)) and np.isfinite(found.before.nll)
 
 
 def test_a_model_that_never_answers():
@@ -96,19 +127,102 @@ def test_a_model_that_never_answers():
 
 
 def test_metrics_are_json_with_four_places():
-    written = json.loads(json.dumps(measure(answers(*MIXED)).to_dict()))
+    written = json.loads(json.dumps(measure(answers(*MIXED)).to_dict(), allow_nan=False))
     assert written["corpora"]["savee"]["accuracy"] == 0.6667
     assert set(written) == {
-        *("corpora", "pooled", "common_pooled", "common_accuracy_mean", "nll", "ece"),
-        *("coverage", "accuracy_when_answered", "confusion"),
+        *("pooled_corpora", "corpora", "pooled", "common_pooled", "common_accuracy_mean", "calibration", "votes"),
+        *("coverage", "accuracy_when_answered", "per_class", "confusion"),
     }
-    assert set(written["pooled"]) >= {"uar", "uar_ci", "macro_f1", "macro_f1_ci", "accuracy", "accuracy_ci"}
+    assert set(written["pooled"]) >= {"uar", "uar_ci", "uar_ci_clips", "macro_f1", "accuracy", "weighted_f1"}
 
 
-@pytest.mark.parametrize("rows", [(), MIXED[-1:]], ids=["nothing", "song alone"])
-def test_without_speech_there_is_nothing_to_measure(rows):
-    with pytest.raises(ValueError, match="No clip of a speech corpus"):
-        measure(answers(*rows))
+def test_the_temperature_is_kept_exactly():
+    assert measure(replace(answers(*MIXED), temperature=0.79753)).to_dict()["calibration"]["temperature"] == 0.79753
+
+
+def test_figures_are_those_of_the_decimals_that_are_kept():
+    given = answers(*MIXED, confidence=0.7234567)
+    assert measure(given) == measure(given.rounded()) and given.rounded().probabilities.max() == 0.72346
+
+
+# --- which corpora are pooled ----------------------------------------------------------------------------------------
+
+SUNG = (("ravdess", "01", "angry", "angry"), ("ravdess", "02", "sad", "angry"), ("ravdess_song", "01", "calm", "calm"))
+
+
+def test_on_ravdess_alone_speech_and_song_are_pooled_as_published():
+    found = measure(answers(*SUNG))
+    assert found.pooled_corpora == ("ravdess", "ravdess_song")
+    assert (found.pooled.n_clips, found.pooled.accuracy) == (3, pytest.approx(2 / 3))
+    assert measure(answers(*MIXED)).pooled_corpora == ("ravdess", "savee")
+
+
+def test_a_corpus_without_common_emotions_makes_no_mean():
+    found = measure(answers(*SUNG))
+    assert found.common_accuracy_mean is None and found.common_pooled.n_clips == 2
+    alone = measure(answers(*SUNG[-1:]))
+    assert alone.common_pooled is None and alone.common_accuracy_mean is None
+    json.dumps(alone.to_dict(), allow_nan=False)
+
+
+def test_without_clips_there_is_nothing_to_measure():
+    with pytest.raises(ValueError, match="No clip"):
+        measure(answers())
+
+
+def test_a_corpus_that_is_not_known_is_not_left_out_silently():
+    with pytest.raises(ValueError, match="emodb"):
+        measure(answers(*MIXED, ("emodb", "03", "sad", "sad")))
+
+
+# --- the votes of listeners ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def voted(tmp_path) -> Path:
+    path = tmp_path / "crema_d" / "voice_votes.csv"
+    path.parent.mkdir()
+    path.write_text("utterance,angry,disgust,fear,happy,neutral,sad\nA,3,0,0,0,1,0\nB,0,0,0,0,2,0\nC,0,0,0,0,0,0\n")
+    return tmp_path
+
+
+def test_votes_are_shares_in_the_order_of_the_labels(voted):
+    found = read_votes(voted, EMOTIONS)
+    assert set(found) == {"crema_d/A", "crema_d/B"}  # nobody voted for C
+    np.testing.assert_allclose(found["crema_d/A"], [0.25, 0, 0, 0, 0.75, 0, 0, 0])
+
+
+def test_the_answers_against_the_votes(voted):
+    given = answers(("crema_d", "1001", "angry", "angry"), ("crema_d", "1001", "sad", "neutral"), *MIXED)
+    named = tuple(replace(u, id=f"crema_d/{'AB'[i]}") for i, u in enumerate(given.utterances[:2]))
+    found = measure(replace(given, utterances=named + given.utterances[2:]), read_votes(voted, EMOTIONS)).votes
+    assert found.n_clips == 2
+    first = -(0.75 * np.log(0.72) + 0.25 * np.log(0.04))
+    assert found.nll == pytest.approx((first - np.log(0.72)) / 2)
+    assert found.entropy_floor == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)) / 2)
+
+
+def test_without_votes_there_is_no_figure_against_them(voted, tmp_path):
+    assert read_votes(tmp_path / "elsewhere", EMOTIONS) is None
+    assert (
+        measure(answers(*MIXED)).votes is None and measure(answers(*MIXED), read_votes(voted, EMOTIONS)).votes is None
+    )
+
+
+@pytest.mark.parametrize("content", ["utterance,wrath\nA,1\n", "utterance,angry\nA,many\n", "utterance,angry\nA\n"])
+def test_a_damaged_file_of_votes_is_refused(voted, content):
+    (voted / "crema_d" / "voice_votes.csv").write_text(content)
+    with pytest.raises(CorpusError, match="voice_votes"):
+        read_votes(voted, EMOTIONS)
+
+
+@pytest.mark.corpora
+def test_the_entropy_floor_of_all_votes_is_the_published_one():
+    found = read_votes(corpora_root(), EMOTIONS)
+    assert len(found) == 7442 and entropy(np.stack(list(found.values()))) == pytest.approx(0.829, abs=5e-4)
+
+
+# --- order -----------------------------------------------------------------------------------------------------------
 
 
 def test_the_order_of_the_answers_changes_nothing():
@@ -132,6 +246,16 @@ def test_every_utterance_is_asked_through_predict(crema_d, checkpoints):
         expected = predict(model, load_audio(u.path))
         assert dict(zip(EMOTIONS, row, strict=True)) == expected.probabilities and doubt == expected.abstain
     assert evaluate(model, utterances) == measure(found)
+
+
+def test_several_models_answer_as_each_does_alone(crema_d, checkpoints):
+    utterances, done = read_corpora(crema_d).utterances[:3], []
+    models = [load_model(name, "cpu") for name in ("small", "other")]
+    for model, found in zip(models, answer_all(models, utterances, done.append), strict=True):
+        alone = answer(model, utterances)
+        np.testing.assert_array_equal(found.probabilities, alone.probabilities)
+        assert found.temperature == model.calibration.temperature == alone.temperature
+    assert done == [1, 2, 3] and models[0].calibration != models[1].calibration
 
 
 def test_an_unreadable_recording_stops_the_evaluation(crema_d, checkpoints, tmp_path):
@@ -208,8 +332,8 @@ def test_the_recorded_counts_are_those_of_the_protocol():
     counts = {c: sum(i.startswith(f"{c}/") for i in tested) for c in recorded["corpora"]}
     assert {c: s["n_clips"] for c, s in recorded["corpora"].items()} == counts
     assert sum(counts.values()) == len(tested)
-    for corpus, confusion in recorded["confusion"].items():
-        scores, matrix = recorded["corpora"][corpus], np.array(confusion)
+    for corpus, scores in recorded["corpora"].items():
+        matrix = np.array(recorded["confusion"][corpus])
         assert matrix.sum() == counts[corpus]
         assert np.trace(matrix) / matrix.sum() == pytest.approx(scores["accuracy"], abs=5e-5)
         occurring = matrix.sum(1) > 0

@@ -6,14 +6,26 @@ from sklearn import metrics as sklearn
 
 from ser_core.metrics import (
     accuracy,
+    brier,
+    class_scores,
     confusion_matrix,
+    cross_entropy,
+    entropy,
     expected_calibration_error,
     fit_temperature,
+    holm,
     macro_f1,
+    macro_precision,
+    mcnemar,
     nll,
+    precision_recall_curves,
+    reliability,
+    risk_coverage,
+    roc_curves,
     score,
     softmax,
     uar,
+    weighted_f1,
 )
 
 N_CLASSES = 8
@@ -47,12 +59,16 @@ def test_scores_equal_scikit_learn(answers):
         sklearn.f1_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
     )
     assert accuracy(confusion) == pytest.approx(sklearn.accuracy_score(y_true, y_pred))
+    assert weighted_f1(confusion) == pytest.approx(sklearn.f1_score(y_true, y_pred, average="weighted"))
+    assert macro_precision(confusion) == pytest.approx(
+        sklearn.precision_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
+    )
 
 
 def test_scores_of_a_stack_are_the_scores_of_each(answers):
     one = confusion_matrix(*answers, N_CLASSES)
     stack = np.stack([one, one.T, np.eye(N_CLASSES, dtype=int)])
-    for measure in (uar, macro_f1, accuracy):
+    for measure in (uar, macro_f1, accuracy, weighted_f1, macro_precision):
         np.testing.assert_allclose(measure(stack), [measure(matrix) for matrix in stack])
         assert measure(stack)[2] == 1
 
@@ -75,6 +91,10 @@ def test_score_holds_the_plain_values_and_counts(answers):
     for name in ("uar", "macro_f1", "accuracy"):
         low, high = getattr(found, f"{name}_ci")
         assert 0 <= low < getattr(found, name) < high <= 1
+        low, high = getattr(found, f"{name}_ci_clips")
+        assert 0 <= low < getattr(found, name) < high <= 1
+    assert (found.weighted_f1, found.macro_precision) == (weighted_f1(confusion), macro_precision(confusion))
+    assert found.macro_recall == found.uar
     assert found == score(*answers, speakers, N_CLASSES)
 
 
@@ -105,7 +125,7 @@ def test_the_interval_of_accuracy_is_that_of_a_plain_bootstrap():
 
 def test_a_single_speaker_gives_no_interval(answers):
     found = score(*answers, np.zeros(300), N_CLASSES)
-    assert found.uar_ci is None
+    assert found.uar_ci is None and found.uar_ci_clips[0] < found.uar < found.uar_ci_clips[1]
 
 
 def test_the_order_of_clips_changes_nothing(answers):
@@ -113,6 +133,86 @@ def test_the_order_of_clips_changes_nothing(answers):
     speakers = np.arange(300) % 12
     order = np.random.default_rng(1).permutation(300)
     assert score(y_true[order], y_pred[order], speakers[order], N_CLASSES) == score(*answers, speakers, N_CLASSES)
+
+
+@pytest.mark.parametrize("measure", [uar, macro_f1, accuracy], ids=lambda m: m.__name__)
+def test_the_interval_over_clips_is_that_of_a_plain_bootstrap(answers, measure):
+    y_true, y_pred = answers
+    found = getattr(score(y_true, y_pred, np.arange(300) % 3, N_CLASSES), f"{measure.__name__}_ci_clips")
+    rng = np.random.default_rng(7)
+    drawn = (rng.integers(300, size=300) for _ in range(2000))
+    values = [measure(confusion_matrix(y_true[i], y_pred[i], N_CLASSES)) for i in drawn]
+    np.testing.assert_allclose(found, np.percentile(values, (2.5, 97.5)), atol=0.012)
+
+
+# --- classes ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def likely(answers) -> tuple[np.ndarray, np.ndarray]:
+    """(probabilities, y_true), better than chance, with many equal values."""
+    y_true, _ = answers
+    logits = np.random.default_rng(3).normal(0, 1, (300, N_CLASSES)) + 1.5 * np.eye(N_CLASSES)[y_true]
+    return softmax(logits).round(2), y_true
+
+
+def test_class_scores_equal_scikit_learn(likely):
+    probabilities, y_true = likely
+    found, occurring = class_scores(probabilities, y_true), np.unique(y_true)
+    table = sklearn.precision_recall_fscore_support(y_true, probabilities.argmax(1), labels=occurring, zero_division=0)
+    assert list(found) == occurring.tolist()
+    for k, expected in zip(occurring, np.transpose(table), strict=True):
+        c = found[k]
+        np.testing.assert_allclose((c.precision, c.recall, c.f1, c.support), expected)
+        assert c.roc_auc == pytest.approx(sklearn.roc_auc_score(y_true == k, probabilities[:, k]))
+        assert c.average_precision == pytest.approx(sklearn.average_precision_score(y_true == k, probabilities[:, k]))
+
+
+def test_curves_of_three_clips():
+    probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]])
+    roc, pr = (
+        roc_curves(probabilities, np.array([0, 0, 1])),
+        precision_recall_curves(probabilities, np.array([0, 0, 1])),
+    )
+    assert roc[0].area == roc[1].area == 0.5 and (roc[0].x[[0, -1]] == [0, 1]).all()
+    assert pr[0].area == pytest.approx((1 + 2 / 3) / 2) and (pr[0].x[[0, -1]] == [1, 0]).all()
+
+
+def test_a_class_without_another_has_no_roc():
+    probabilities = np.tile([0.6, 0.4], (3, 1))
+    found = class_scores(probabilities, np.zeros(3, int))
+    assert set(found) == {0} and found[0].roc_auc is None and found[0].average_precision == 1
+
+
+# --- pairs -----------------------------------------------------------------------------------------------------------
+
+
+def test_mcnemar_counts_what_only_one_got_right():
+    right_a, right_b = (
+        np.repeat([True, True, False, False], (40, 9, 1, 50)),
+        np.repeat([True, False, True, False], (40, 9, 1, 50)),
+    )
+    found = mcnemar(right_a, right_b)
+    assert (found.n_only_a, found.n_only_b) == (9, 1)
+    assert found.p_value == pytest.approx(2 * (1 + 10) / 2**10)  # two-sided binomial, 9 or more of 10
+    assert mcnemar(right_b, right_a).p_value == found.p_value
+
+
+def test_models_that_never_differ_do_not_differ():
+    right = np.array([True, False])
+    assert mcnemar(right, right).p_value == 1
+
+
+def test_answers_to_other_clips_are_no_pair():
+    with pytest.raises(ValueError, match="same clips"):
+        mcnemar(np.ones(3, bool), np.ones(1, bool))
+
+
+def test_holm():
+    """The worked example of Holm's procedure: 0.01 x 4, 0.03 x 2 and 0.04 raised to its predecessor."""
+    np.testing.assert_allclose(holm([0.01, 0.04, 0.03, 0.005]), [0.03, 0.06, 0.06, 0.02])
+    np.testing.assert_allclose(holm([0.6, 0.9]), [1, 1])
+    assert len(holm([])) == 0
 
 
 # --- probabilities ---------------------------------------------------------------------------------------------------
@@ -131,6 +231,49 @@ def test_nll_equals_scikit_learn():
     expected = sklearn.log_loss(y_true, probabilities, labels=range(N_CLASSES))
     assert nll(probabilities, y_true) == pytest.approx(expected)
     assert np.isfinite(nll(np.array([[1.0, 0.0]]), np.array([1])))
+
+
+def test_cross_entropy_with_one_hot_targets_is_the_nll():
+    rng = np.random.default_rng(0)
+    probabilities, y_true = softmax(rng.normal(0, 2, (200, N_CLASSES))), rng.integers(N_CLASSES, size=200)
+    assert cross_entropy(probabilities, np.eye(N_CLASSES)[y_true]) == pytest.approx(nll(probabilities, y_true))
+
+
+def test_nothing_goes_below_the_entropy():
+    votes = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]])
+    assert entropy(votes) == pytest.approx(np.log(2) / 2) == cross_entropy(votes, votes)
+    assert cross_entropy(np.array([[0.6, 0.4, 0.0], [0.9, 0.1, 0.0]]), votes) > entropy(votes)
+
+
+def test_brier_score_of_three_clips():
+    probabilities = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.5, 0.3, 0.2]])
+    assert brier(probabilities, np.zeros(3, int)) == pytest.approx((0 + 2 + 0.25 + 0.09 + 0.04) / 3)
+
+
+def test_reliability_of_four_clips():
+    probabilities = np.array([[0.95, 0.05], [0.05, 0.95], [1.0, 0.0], [0.55, 0.45]])
+    found = reliability(probabilities, np.array([0, 0, 0, 1]))
+    assert len(found.n_clips) == 15 and (found.n_clips[14], found.n_clips[8], sum(found.n_clips)) == (3, 1, 4)
+    assert found.confidence[14] == pytest.approx(2.9 / 3) and found.accuracy[14] == pytest.approx(2 / 3)
+    assert found.ece == pytest.approx((3 * (2.9 / 3 - 2 / 3) + 0.55) / 4)
+
+
+def test_risk_grows_with_coverage_when_certainty_is_earned():
+    probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4]])
+    found = risk_coverage(probabilities, np.array([0, 0, 1, 0]))
+    np.testing.assert_allclose(found.x, [0.25, 0.5, 0.75, 1])
+    np.testing.assert_allclose(found.y, [0, 0, 1 / 3, 1 / 4])
+    assert found.area == pytest.approx((0 + 0 + 1 / 3 + 1 / 4) / 4)
+
+
+def test_clips_of_one_certainty_share_their_risk(likely):
+    probabilities, y_true = likely
+    order = np.random.default_rng(0).permutation(300)
+    whole = risk_coverage(probabilities, y_true)
+    assert whole.area == pytest.approx(risk_coverage(probabilities[order], y_true[order]).area)
+    assert whole.y[-1] == pytest.approx((probabilities.argmax(1) != y_true).mean())
+    flat = risk_coverage(np.tile([0.6, 0.4], (4, 1)), np.array([0, 0, 0, 1]))
+    np.testing.assert_allclose(flat.y, 0.25)
 
 
 @pytest.mark.parametrize(("n_right", "expected"), [(8, 0.0), (10, 0.2), (3, 0.5)])
