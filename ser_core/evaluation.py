@@ -268,15 +268,13 @@ def read_votes(root: Path, labels: Sequence[str]) -> Votes | None:
     path = root / "crema_d" / "voice_votes.csv"
     if not path.is_file():
         return None
-    with path.open(newline="") as file:
-        header, *rows = csv.reader(file)
+    lines = path.read_text().splitlines()
     try:
-        columns = [labels.index(emotion) for emotion in header[1:]]
-        counts = np.array([row[1:] for row in rows], float)
+        header, *rows = csv.reader(lines)
+        votes = np.zeros((len(rows), len(labels)))
+        votes[:, [labels.index(emotion) for emotion in header[1:]]] = [row[1:] for row in rows]
     except ValueError as error:
         raise CorpusError(f"{path.name} is no table of votes, with columns of counts by emotion ({error}).") from None
-    votes = np.zeros((len(rows), len(labels)))
-    votes[:, columns] = counts
     voted = votes.sum(1) > 0
     names = [f"crema_d/{row[0]}" for row, used in zip(rows, voted, strict=True) if used]
     return dict(zip(names, votes[voted] / votes[voted].sum(1, keepdims=True), strict=True))
