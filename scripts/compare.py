@@ -51,6 +51,7 @@ body {{ font: 16px system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; 
 .js-plotly-plot text:not(.heatmap-label text) {{ fill: CanvasText !important }}
 .js-plotly-plot .bg {{ fill: Canvas !important; fill-opacity: 0 !important }}
 </style></head><body><h1>{title}</h1>
+<p>{about}</p>
 {body}
 </body></html>
 """
@@ -70,9 +71,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
 def show(comparison: Comparison) -> None:
     """All tables of one test part."""
     c = comparison
-    print(f"\n=== {c.split}: {c.n_clips} clips of {c.n_speakers} speakers, {', '.join(c.pooled_corpora)}")
-    if c.note:
-        print(f"This protocol {c.note} between training and test.")
+    print(f"\n=== {c.split}: {about_split(c)}")
     measures = ("uar", "macro_f1", "accuracy")
     header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
     rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
@@ -90,6 +89,12 @@ def show(comparison: Comparison) -> None:
     )
     for leak in c.leaks:
         show_leak(leak)
+
+
+def about_split(comparison: Comparison) -> str:
+    corpora = ", ".join(CORPUS_NAMES[name] for name in comparison.pooled_corpora)
+    shared = f" This protocol {comparison.note} between training and test." if comparison.note else ""
+    return f"{comparison.n_clips} clips of {comparison.n_speakers} speakers: {corpora}.{shared}"
 
 
 def _intervals(standing: Standing, measures: Sequence[str]) -> list[str]:
@@ -186,7 +191,8 @@ def write_page(comparison: Comparison, results: Sequence[Result], folder: Path) 
         parts.append(f"<h2>{html.escape(title)}</h2>\n{drawn}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.split}.html"
-    path.write_text(PAGE.format(title=html.escape(f"Models on {comparison.split}"), body="\n".join(parts)))
+    title, about = (html.escape(text) for text in (f"Models on {comparison.split}", about_split(comparison)))
+    path.write_text(PAGE.format(title=title, about=about, body="\n".join(parts)))
     return path
 
 

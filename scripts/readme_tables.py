@@ -6,20 +6,60 @@ python -m scripts.readme_tables            writes README.md; with --check, exit 
 import json
 import re
 import sys
+from collections import defaultdict
 from pathlib import Path
 
+from ser_core import results
 from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
+from ser_core.comparison import Comparison, LeakPart, Standing, compare, published_table
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.metrics import percent
+from ser_core.models import MODELS
 
 README = Path(__file__).parent.parent / "README.md"
-BENCHMARK = Path(__file__).parent.parent / "assets" / "results" / "benchmark.json"
+BENCHMARK = results.FOLDER / "benchmark.json"
+MISSING = "not trained yet"
+TABLE_R, TABLE_V, INDEPENDENT = "resonet", "ravdess-random", "speaker-independent"
+R_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
+V_MEASURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "weighted_f1": "weighted F1",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+}
+
+
+Compared = dict[str, Comparison]
+"""Test part -> comparison of all results there; without those that have none."""
+
+
+def compared() -> Compared:
+    found = defaultdict(list)
+    for path in results.list_results(folder=results.FOLDER):
+        found[path.parent.name].append(results.load_result(path))
+    ranked = {split: group for split, group in found.items() if not all(result.leak for result in group)}
+    return {split: compare(group, published_table(split)) for split, group in ranked.items()}
+
+
+def standings(comparison: Comparison | None) -> dict[str, Standing]:
+    """By model, the best one first."""
+    return {standing.model: standing for standing in comparison.ranking} if comparison else {}
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def scores() -> str:
-    """One table for each checkpoint that has figures."""
+    """One table for each checkpoint that was measured on speakers it has never heard."""
     blocks = []
     for path in sorted(FOLDER.glob(f"*/{METRICS}")):
         metrics = json.loads(path.read_text())
+        if metrics["protocol"] != INDEPENDENT:
+            continue
         title = f"`{path.parent.name}`, protocol `{metrics['protocol']}`, fold {metrics['fold']}:"
         common = (
             f"Six common emotions: {100 * metrics['common_pooled']['accuracy']:.1f} % accuracy pooled over the speech "
@@ -35,9 +75,145 @@ def benchmark() -> str:
     return "| measured | |\n|---|---|\n" + "\n".join(f"| {name} | {value:.2f} |" for name, value in figures.items())
 
 
+def table_r(found: Compared) -> str:
+    """Every published row of the split `resonet`, and every other model that was measured on it."""
+    table = published_table(TABLE_R)
+    corpora = " / ".join(CORPUS_NAMES[name] for name in R_CORPORA)
+    header = ["model", "accuracy % [clips] [speakers]", "macro-F1 % [clips] [speakers]", "UAR % [speakers]"]
+    header += [f"accuracy % {corpora}", "published: accuracy, macro-F1", "difference, points"]
+    return markdown(header, [_row_r(*row) for row in _rows(table, found.get(TABLE_R))])
+
+
+def _rows(table: dict, comparison: Comparison | None) -> list[tuple[str, dict, Standing | None]]:
+    """(name, published row, standing or None): the published order first, then what else was measured."""
+    found = standings(comparison)
+    names = [*table["rows"], *(name for name in found if name not in table["rows"])]
+    return [(_title(name, table["rows"]), table["rows"].get(name, {}), found.get(name)) for name in names]
+
+
+def _title(name: str, rows: dict) -> str:
+    return f"{rows[name]['title']}, `{name}`" if name in rows else f"`{name}`"
+
+
+def _row_r(title: str, row: dict, standing: Standing | None) -> list[str]:
+    told = ", ".join(percent(row[m], row.get(f"{m}_ci")) for m in ("accuracy", "macro_f1") if m in row)
+    if "corpora" in row:
+        told += f" ({' / '.join(_points(row['corpora'][name]) for name in R_CORPORA)})"
+    if standing is None:
+        return [title, MISSING, "", "", "", told or "-", ""]
+    pooled = standing.pooled
+    own = " / ".join(_of(standing.corpora.get(name), "accuracy") for name in R_CORPORA)
+    both = (_with_both_intervals(pooled, measure) for measure in ("accuracy", "macro_f1"))
+    return [title, *both, percent(pooled["uar"], pooled["uar_ci"]), own, told or "-", _distance(standing)]
+
+
+def _with_both_intervals(scores: dict, measure: str) -> str:
+    over_clips = percent(scores[measure], scores[f"{measure}_ci_clips"])
+    over_speakers = percent(scores[measure], scores[f"{measure}_ci"])
+    return f"{over_clips} {over_speakers.partition(' ')[2]}".strip()
+
+
+def _distance(standing: Standing) -> str:
+    difference = standing.difference or {}
+    return ", ".join(f"{100 * difference[m]:+.1f}" for m in ("accuracy", "macro_f1") if m in difference) or "-"
+
+
+def table_v(found: Compared) -> str:
+    """Every published row of the split `ravdess-random`: ours, then the published value and the difference."""
+    table = published_table(TABLE_V)
+    header = ["model", *(f"{title} %" for title in V_MEASURES.values())]
+    return markdown(
+        header, [[title, *_cells_v(row, standing)] for title, row, standing in _rows(table, found.get(TABLE_V))]
+    )
+
+
+def _cells_v(row: dict, standing: Standing | None) -> list[str]:
+    cells = []
+    for measure in V_MEASURES:
+        told = f"published {100 * row[measure]:.2f}" if measure in row else ""
+        if standing is None:
+            cells.append("; ".join(text for text in (MISSING, told) if text))
+            continue
+        interval = standing.pooled.get(f"{measure}_ci")
+        gain = f", {100 * standing.difference[measure]:+.1f}" if told else ""
+        cells.append(percent(standing.pooled[measure], interval) + (f" ({told}{gain})" if told else ""))
+    return cells
+
+
+def leak(found: Compared) -> str:
+    """What training on test clips gives; beside it the honest model and the published one."""
+    leaks = found[TABLE_R].leaks if TABLE_R in found else ()
+    blocks = [f"{_leak_table(leak.parts)}\n\n{_leak_macro_f1(leak.parts['pooled'])}" for leak in leaks]
+    return "\n\n".join([*(blocks or [f"The leaked model: {MISSING}."]), published_table(TABLE_R)["note"]])
+
+
+def _leak_table(parts: dict[str, LeakPart]) -> str:
+    header = ["test clips", "clips", "of these trained on, developed on", "accuracy %: honest", "leaked", "published"]
+    header += ["on clips it was trained on: leaked (honest)", "on clips it never met: leaked (honest)"]
+    rows = []
+    for name, part in parts.items():
+        trained, unheard = part.groups["trained"], part.groups["unheard"]
+        accuracies = (_of(source, "accuracy") for source in (part.honest, part.leaked, part.published))
+        groups = (
+            f"{_points(g.accuracy)} ({_points(g.honest_accuracy)})" if g.n_clips else "-" for g in (trained, unheard)
+        )
+        shares = ", ".join(f"{100 * part.groups[met].share:.0f} %" for met in ("trained", "development"))
+        rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), shares, *accuracies, *groups])
+    return markdown(header, rows)
+
+
+def _leak_macro_f1(pooled: LeakPart) -> str:
+    honest, leaked, published = (_of(s, "macro_f1") for s in (pooled.honest, pooled.leaked, pooled.published))
+    return f"Macro-F1 pooled: honest {honest}, leaked {leaked}, published {published} %."
+
+
+def _of(source: dict | None, measure: str) -> str:
+    return _points((source or {}).get(measure))
+
+
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def speaker_independent(found: Compared) -> str:
+    """One table for each fold that was tested; models without a result are named below it."""
+    folds = [_fold(comparison) for split, comparison in found.items() if split.startswith(INDEPENDENT)]
+    return "\n\n".join(folds) or f"No model: {MISSING}."
+
+
+def _fold(comparison: Comparison) -> str:
+    found = standings(comparison)
+    corpora = list(dict.fromkeys(name for standing in found.values() for name in standing.corpora))
+    header = ["model", "UAR %", "macro-F1 %", "accuracy %", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora)]
+    rows = []
+    for name, standing in found.items():
+        pooled = (percent(standing.pooled[m], standing.pooled[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
+        rows.append([f"`{name}`", *pooled, *(_of(standing.corpora.get(corpus), "uar") for corpus in corpora)])
+    missing = ", ".join(f"`{name}`" for name in MODELS if name not in found)
+    return f"`{comparison.split}`:\n\n{markdown(header, rows)}" + (
+        f"\n\n{MISSING.capitalize()}: {missing}." if missing else ""
+    )
+
+
+def mcnemar(found: Compared) -> str:
+    """Which pairs of models differ on the same clips, for each test part with two models or more."""
+    parts = [_pairs(comparison) for comparison in found.values() if comparison.pairs]
+    return "\n".join(parts) or f"No two models: {MISSING}."
+
+
+def _pairs(comparison: Comparison) -> str:
+    alike = [f"`{p.first}` and `{p.second}` (p = {p.p_holm:.2f})" for p in comparison.pairs if not p.significant]
+    n_pairs = len(comparison.pairs)
+    rest = f" Not told apart: {', '.join(alike)}." if alike else ""
+    return f"- `{comparison.split}`: {n_pairs - len(alike)} of {n_pairs} pairs differ.{rest}"
+
+
 def filled(text: str) -> str:
     """The README with each block replaced by what the result files say now."""
-    for name, block in (("scores", scores()), ("benchmark", benchmark())):
+    found = compared()
+    blocks = {"scores": scores(), "benchmark": benchmark()}
+    blocks |= {block.__name__: block(found) for block in (table_r, table_v, leak, speaker_independent, mcnemar)}
+    for name, block in blocks.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
         text = marks.sub(lambda m, b=block: f"{m[1]}{b}\n{m[2]}", text)
     return text

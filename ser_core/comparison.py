@@ -15,9 +15,9 @@ import numpy as np
 from ser_core.evaluation import Answers
 from ser_core.metrics import holm, mcnemar
 from ser_core.protocols import SHARES_SPEAKERS, split
-from ser_core.results import FOLDER, Result
+from ser_core.results import Result
 
-PUBLISHED = FOLDER.parent / "published.json"
+PUBLISHED = Path(__file__).parent.parent / "assets" / "published.json"
 LEAK_SUFFIX = "-leak"  # of the name of a model that was trained on test clips: its honest twin is named without
 SIGNIFICANT = 0.05
 SUMMARY = ("accuracy", "macro_f1", "weighted_f1", "macro_precision", "macro_recall")
@@ -173,18 +173,13 @@ def _on_the_same_clips(results: Sequence[Result]) -> list[Result]:
         if own != most:
             raise ComparisonError(
                 f"{result.split}/{result.model}.json holds answers to other clips than the rest: {len(most - own)} are "
-                f"missing, {len(own - most)} are too many. {_cure(result)}"
+                f"missing, {len(own - most)} are too many. Measure again: {result.provenance['command']}"
             )
         if result.answers.labels != results[0].answers.labels:
             raise ComparisonError(
                 f"{result.split}/{result.model}.json answers with other classes: {', '.join(result.answers.labels)}."
             )
     return [replace(result, answers=_sorted(result.answers)) for result in results]
-
-
-def _cure(result: Result) -> str:
-    fold = f" --fold {result.fold}" if result.fold is not None else ""
-    return f"Measure again: python -m scripts.evaluate {result.model} --protocol {result.protocol}{fold} --write"
 
 
 def _sorted(answers: Answers) -> Answers:
