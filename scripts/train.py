@@ -19,11 +19,12 @@ from tqdm import tqdm
 from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
+from ser_core.fitting import fit_classifier
 from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
+from ser_core.models.egemaps import EgemapsClassifier
 from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
-from ser_core.store import AudioStore
+from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
-
 
 RECIPES = {
     "wav2vec2": TrainConfig(
@@ -80,6 +81,26 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
+def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool) -> SERModel:
+    """training.fit with a progress bar."""
+    with tqdm(desc=folder.name, unit="step", dynamic_ncols=True) as bar:
+
+        def show(step: int, n_steps: int, loss: float) -> None:
+            if bar.total is None:  # steps of a resumed run took no time in this one
+                bar.total, bar.n, bar.initial = n_steps, step - 1, step - 1
+            bar.update(step - bar.n)
+            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+
+        return fit(model, train, dev, store, config, folder, resume, show)
+
+
+def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:
+    """Fits a classifier of scikit-learn in place; what opensmile computed stays in the cache for the next one."""
+    with tqdm(desc="opensmile", total=len(train) + len(dev), unit="clip") as bar:
+        path = cache_folder() / "egemaps.npz"
+        return fit_classifier(model, train, dev, store, path, seed, lambda n_done: bar.update(n_done - bar.n))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=MODELS)
@@ -103,18 +124,14 @@ def main(arguments: list[str] | None = None) -> int:
         train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
         torch.manual_seed(config.seed)
         model = new_model(options.model, options.mfcc, options.start).to(options.device)
-        with tqdm(desc=name, unit="step", dynamic_ncols=True) as bar:
-
-            def show(step: int, n_steps: int, loss: float) -> None:
-                if bar.total is None:  # steps of a resumed run took no time in this one
-                    bar.total, bar.n, bar.initial = n_steps, step - 1, step - 1
-                bar.update(step - bar.n)
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-
-            average = fit(model, train, dev, store, config, Path("runs") / name, options.resume, show)
-        training = {"protocol": options.protocol, "fold": options.fold, "recipe": asdict(config)}
+        folder = Path("runs") / name
+        if isinstance(model, EgemapsClassifier):
+            fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
+        else:
+            fitted, recipe = fit_network(model, train, dev, store, config, folder, options.resume), asdict(config)
+        training = {"protocol": options.protocol, "fold": options.fold, "recipe": recipe}
         training |= {"start": start_name(options.start)} if options.start else {}
-        ship(average, MODELS[options.model][0], Path("runs") / name / "checkpoint", dev, training)
+        ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
     except (CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2

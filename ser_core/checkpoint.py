@@ -120,6 +120,8 @@ def _load_weights(model: SERModel, path: Path) -> None:
         raise CheckpointError(f"{path.parent.name} has no {path.name}. {HOW_TO_TRAIN}")
     try:
         model.load_weights(path)
+    except ImportError as error:
+        raise CheckpointError(f"{path.parent.name} {error}") from None
     except (SafetensorError, OSError):
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged or cut off: get or train it again.") from None
     except (RuntimeError, ValueError) as error:

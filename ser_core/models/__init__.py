@@ -2,6 +2,7 @@
 
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.cnn import CNN, CNNConfig
+from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
 from ser_core.models.vgg import VGG, VGGConfig
@@ -13,6 +14,7 @@ FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "vgg": (VGG, VGGConfig),
     "resnet": (ResNet, ResNetConfig),
     "wav2vec2": (Wav2Vec2, Wav2Vec2Config),
+    "egemaps": (EgemapsClassifier, EgemapsConfig),
 }
 """Family -> its class and the class of its config: what a checkpoint names."""
 
@@ -27,8 +29,11 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "vgg19": ("vgg", VGGConfig(n_convolutions=(2, 2, 4, 4, 4))),
     "resnet101": ("resnet", ResNetConfig()),
     "wav2vec2": ("wav2vec2", Wav2Vec2Config()),
+    "svm-egemaps": ("egemaps", EgemapsConfig()),
+    "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
+    "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),
 }
-"""Name -> family and config: what can be trained."""
+"""Name -> family and config: what can be trained. The last three hear through opensmile, which they ask for when used."""
 
 
 def build_model(name: str, config: ModelConfig | None = None) -> SERModel:

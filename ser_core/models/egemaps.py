@@ -1,0 +1,230 @@
+"""Classifiers of scikit-learn over the eGeMAPS functionals of opensmile: SVM, random forest, decision tree.
+
+The functionals are those of Eyben et al., "The Geneva Minimalistic Acoustic Parameter Set (GeMAPS) for voice research
+and affective computing", 2016, in version v02: 88 statistics over a clip, of pitch, loudness, spectrum and voice
+quality.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, BadZipFile
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ser_core.models.base import ModelConfig, SERModel
+
+N_FUNCTIONALS = 88
+SHORTEST = 960  # samples (60 ms), the longest frame of eGeMAPS: below it opensmile gives no numbers
+LOUD_QUANTILE, LOUD_LEVEL = 0.99, 0.1
+LEAST_PROBABILITY = 1e-3  # of an emotion that the classifier rules out: logarithms stay finite
+NEEDED = {"opensmile": "opensmile==2.6.0", "sklearn": "scikit-learn==1.9.1", "skops": "skops==0.16.0"}
+TRUSTED_TYPES = frozenset({"sklearn.tree._tree.Tree"})  # beyond those of skops, which leaves to us what `_sound` checks
+
+
+@dataclass(frozen=True)
+class EgemapsConfig(ModelConfig):
+    """Which classifier, and the longest stretch whose statistics it hears: most utterances are shorter."""
+
+    window_s: float = 5.0
+    classifier: str = "svm"  # or "forest", "tree"
+
+    @property
+    def embedding_dim(self) -> int:
+        return N_FUNCTIONALS
+
+
+class EgemapsClassifier(SERModel):
+    """A scaler and a classifier behind the contract of the networks. It has no weights, and runs on the CPU."""
+
+    weights_file = "model.skops"
+
+    def __init__(self, config: EgemapsConfig):
+        nn.Module.__init__(self)  # no spectrogram
+        if config.classifier not in CLASSIFIERS:
+            raise ValueError(f"Unknown classifier {config.classifier!r}. There are: {', '.join(CLASSIFIERS)}.")
+        self.config = config
+        self.pipeline = None  # set by fit and load_weights
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu")
+
+    def fit(self, features: np.ndarray, emotions: np.ndarray, seed: int = 0, **settings) -> "EgemapsClassifier":
+        """Fits scaler and classifier.
+
+        Args:
+            features: functionals, shape = (n_clips, 88).
+            emotions: some of config.labels, shape = (n_clips,).
+            settings: of the classifier, by scikit-learn's names.
+        """
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import StandardScaler
+
+        classifier = CLASSIFIERS[self.config.classifier](random_state=seed, class_weight="balanced", **settings)
+        self.pipeline = make_pipeline(StandardScaler(), classifier).fit(features, emotions)
+        return self
+
+    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> functionals of each clip's own samples, shape = (B, 88).
+
+        Raises:
+            ImportError: opensmile is not installed.
+        """
+        lengths = [waveform.shape[1]] * len(waveform) if n_samples is None else n_samples.tolist()
+        clips = zip(waveform.numpy(), lengths, strict=True)
+        return torch.from_numpy(np.stack([functionals(clip[:length]) for clip, length in clips]))
+
+    def n_frames(self, n_samples: Tensor) -> Tensor:
+        """One each: statistics have no time axis, shape = (B,)."""
+        return torch.ones_like(n_samples)
+
+    def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
+        """Functionals (B, 88) -> the same in units of their spread over the training clips, shape = (B, 88)."""
+        return torch.from_numpy(self.pipeline[0].transform(features.numpy()))
+
+    def head(self, embedding: Tensor) -> Tensor:
+        """(B, 88) -> log probabilities before calibration, shape = (B, n_classes)."""
+        classifier = self.pipeline[-1]
+        known = _probabilities(classifier, embedding.numpy())
+        n_classes = len(self.config.labels)
+        probabilities = np.full((len(known), n_classes), LEAST_PROBABILITY, np.float32)
+        columns = [self.config.labels.index(label) for label in classifier.classes_]
+        probabilities[:, columns] += (1 - n_classes * LEAST_PROBABILITY) * known
+        return torch.from_numpy(np.log(probabilities))
+
+    def save_weights(self, path: Path) -> None:
+        """Writes the fitted scaler and classifier with skops: data, no code that loading would run."""
+        import skops.io
+
+        skops.io.dump(self.pipeline, path, compression=ZIP_DEFLATED, compresslevel=9)
+
+    def load_weights(self, path: Path) -> None:
+        """Reads what save_weights wrote.
+
+        Raises:
+            ImportError: opensmile, scikit-learn or skops is not installed.
+            OSError: the file is damaged.
+            ValueError: it holds something else, or a classifier of another kind, of other labels or features.
+        """
+        check_installed()
+        self.pipeline = self._checked(_read_skops(path))
+
+    def _checked(self, pipeline):
+        from sklearn.pipeline import Pipeline
+
+        if type(pipeline) is not Pipeline or type(pipeline[-1]) is not type(CLASSIFIERS[self.config.classifier]()):
+            raise ValueError(f"not a {self.config.classifier} of scikit-learn")
+        if pipeline.n_features_in_ != N_FUNCTIONALS:
+            raise ValueError(f"{pipeline.n_features_in_} features, not {N_FUNCTIONALS}")
+        if foreign := set(pipeline.classes_.tolist()) - set(self.config.labels):
+            raise ValueError(f"labels {', '.join(map(str, sorted(foreign)))} that config.json does not have")
+        if not all(_sound(tree.tree_) for tree in _trees(pipeline[-1])):
+            raise ValueError("a tree whose branches lead nowhere")
+        return pipeline
+
+
+def check_installed() -> None:
+    """Says what is missing, without the second that importing takes.
+
+    Raises:
+        ImportError: the message holds the command that installs it.
+    """
+    if missing := [package for package in NEEDED if find_spec(package) is None]:
+        raise ImportError(
+            f"needs {' and '.join(missing)}: pip install {' '.join(NEEDED[package] for package in missing)}"
+            " (opensmile has a research licence); the other models work without."
+        )
+
+
+def functionals(waveform: np.ndarray) -> np.ndarray:
+    """The 88 eGeMAPSv02 functionals of one clip, float32, shape = (88,), all finite.
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,); below 60 ms it is continued with silence.
+
+    Raises:
+        ImportError: opensmile is not installed.
+    """
+    waveform = np.pad(_levelled(waveform), (0, max(0, SHORTEST - len(waveform))))
+    return _smile()(waveform, 16_000).astype(np.float32).reshape(N_FUNCTIONALS)
+
+
+def _levelled(waveform: np.ndarray) -> np.ndarray:
+    """The waveform at one level, as loudness is among the functionals and must not tell the microphone from the voice.
+
+    Neither the peak, which a click sets, nor the RMS, which pauses lower and whose functional would become constant:
+    the level that one sample of a hundred exceeds. It leaves 20 dB of headroom; what is still louder is clipped, since
+    opensmile computes in 16 bits, where full scale plus one is the opposite extreme.
+    """
+    loud = np.quantile(np.abs(waveform), LOUD_QUANTILE)
+    return np.clip(waveform * (LOUD_LEVEL / max(loud, 1e-9)), -1, 1 - 2**-15).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _smile():
+    """One extractor for the process; it keeps no state between clips."""
+    check_installed()
+    import opensmile
+
+    return opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+
+
+def _svm(**settings):
+    from sklearn.svm import SVC
+
+    return SVC(**settings)
+
+
+def _forest(**settings):
+    from sklearn.ensemble import RandomForestClassifier
+
+    return RandomForestClassifier(**settings)
+
+
+def _tree(**settings):
+    from sklearn.tree import DecisionTreeClassifier
+
+    return DecisionTreeClassifier(**settings)
+
+
+CLASSIFIERS = {"svm": _svm, "forest": _forest, "tree": _tree}
+"""Name in the config -> function that makes it; scikit-learn is imported when one is asked for."""
+
+
+def _probabilities(classifier, embedding: np.ndarray) -> np.ndarray:
+    """Of classes_, shape = (B, n_known). The SVM has margins only: their softmax, which calibration then scales."""
+    if hasattr(classifier, "predict_proba"):
+        return classifier.predict_proba(embedding)
+    margins = classifier.decision_function(embedding)
+    shares = np.exp(margins - margins.max(1, keepdims=True))
+    return shares / shares.sum(1, keepdims=True)
+
+
+def _trees(classifier) -> list:
+    return getattr(classifier, "estimators_", [classifier] if hasattr(classifier, "tree_") else [])
+
+
+def _sound(tree) -> bool:
+    """Every branch leads to a later node and asks for a feature that exists: scikit-learn follows them unchecked."""
+    inner = tree.children_left != -1
+    children = np.stack([tree.children_left, tree.children_right])[:, inner]
+    forward = (children > np.flatnonzero(inner)) & (children < tree.node_count)
+    known = (tree.feature[inner] >= 0) & (tree.feature[inner] < N_FUNCTIONALS)
+    return bool(forward.all() and known.all())
+
+
+def _read_skops(path: Path):
+    """Only types that are known to be harmless are built at all."""
+    import skops.io
+
+    try:
+        unknown = set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES
+        if unknown:
+            raise ValueError(f"types that are not trusted: {', '.join(sorted(unknown))}")
+        return skops.io.load(path, trusted=sorted(TRUSTED_TYPES))
+    except (BadZipFile, KeyError, EOFError) as error:
+        raise OSError(f"{path.name} is damaged") from error
