@@ -208,7 +208,7 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
             "code_version": code_version(),
         },
         metrics=metrics.to_dict(),
-        cost=asdict(cost(done.model, done.folder)),
+        cost=measured_cost(done),
         answers=answers,
     )
     path = save_result(result)
@@ -218,6 +218,12 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
         (done.folder / METRICS).write_text(json.dumps(own, indent=1) + "\n")
         card = model_card(done.name, done.config, own, done.model.n_parameters())
         (done.folder / "README.md").write_text(card)
+
+
+def measured_cost(done: Task) -> dict:
+    """Parameters, multiply-accumulates, size and latency; fractions to 2 places."""
+    found = asdict(cost(done.model, done.folder))
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def own_metrics(result: Result) -> dict:

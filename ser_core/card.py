@@ -9,7 +9,8 @@ from ser_core.protocols import SHARES_SPEAKERS, Split, read_protocol, split
 
 TEMPLATE = """# {name}
 
-{what} hears one of eight emotions in a recording of speech: {labels}.
+{what} hears one of eight emotions in a recording of speech:
+{labels}.
 Input: the waveform, mono, 16 kHz; {features}.
 
 ## How well it hears {whom}
@@ -28,7 +29,8 @@ Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORP
 
 ## How it was made
 
-{made}; the recipe is in `config.json`: `python -m scripts.train {trainable}{flags}`.
+{made};
+the recipe is in `config.json`: `python -m scripts.train {trainable}{flags}`.
 
 Who was in which part, by the numbers and names of the corpora:
 
@@ -46,7 +48,8 @@ children, who are in none of the corpora, and not for listening to anybody witho
 
 ## Licence
 
-The weights inherit the terms of the recordings, which allow no commercial use: {licences}.
+The weights inherit the terms of the recordings, which allow no commercial use:
+{licences}.
 """
 
 LICENCES = {
