@@ -1,16 +1,18 @@
 """Measures speed on this machine, each figure beside what it is to be compared with.
 
 python -m scripts.benchmark [--model NAME] [--json FILE]
+
+Ends with a table of all models: what each one costs, measured now, and its UAR, read from assets/results.
 """
 
 import argparse
 import copy
 import io
 import json
-import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import librosa
@@ -19,25 +21,20 @@ import soundfile
 import torch
 
 from ser_core.audio import SAMPLE_RATE, read_audio
-from ser_core.checkpoint import CheckpointError, load_model
+from ser_core.checkpoint import CheckpointError, available_models, checkpoint_folder, load_model
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.cost import cost, median_ms, one_thread
 from ser_core.features import FrontendConfig, LogMel
 from ser_core.inference import analyse
 from ser_core.models import SERModel, build_model
 from ser_core.quality import quality, speech_segments
+from ser_core.results import ResultError, list_results, load_result
 from ser_core.training import Batch, State, TrainConfig, step
 
+YARDSTICK = "svm-egemaps"
+"""openSMILE features and an SVM: what every neural model is compared with."""
+
 SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
-
-
-def milliseconds(action: Callable[[], object], repeats: int) -> float:
-    """Median time of one call after a warm-up call."""
-    action()
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        action()
-        times.append(1000 * (time.perf_counter() - started))
-    return statistics.median(times)
 
 
 def speech(duration_s: float) -> np.ndarray:
@@ -49,18 +46,15 @@ def speech(duration_s: float) -> np.ndarray:
 @torch.inference_mode()
 def clip_of_three_seconds(model: SERModel) -> dict[str, float]:
     """One thread, as on the smallest machine."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     waveform = torch.from_numpy(speech(3.0))[None]
-    features = model.frontend(waveform)
-    result = {
-        "3-s clip, features [ms]": milliseconds(lambda: model.frontend(waveform), 30),
-        "3-s clip, model [ms]": milliseconds(lambda: model.head(model.encode(features)), 30),
-        "3-s clip, features + model [ms]": milliseconds(lambda: model(waveform), 30),
-        "3-s clip, speech detection [ms]": milliseconds(lambda: speech_segments(waveform[0].numpy()), 10),
-    }
-    torch.set_num_threads(n_threads)
-    return result
+    with one_thread():
+        features = model.frontend(waveform)
+        return {
+            "3-s clip, features [ms]": median_ms(lambda: model.frontend(waveform)),
+            "3-s clip, model [ms]": median_ms(lambda: model.head(model.encode(features))),
+            "3-s clip, features + model [ms]": median_ms(lambda: model(waveform)),
+            "3-s clip, speech detection [ms]": median_ms(lambda: speech_segments(waveform[0].numpy()), 10),
+        }
 
 
 def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
@@ -74,10 +68,10 @@ def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
         analyse(model, decoded)
 
     return {
-        "10-min file, decode [s]": milliseconds(lambda: read_audio(file), 1) / 1000,
-        "10-min file, speech detection [s]": milliseconds(lambda: speech_segments(waveform), 1) / 1000,
-        "10-min file, decode to answer and trajectory [s]": milliseconds(whole, 1) / 1000,
-        "10-min file, quality report [s]": milliseconds(lambda: quality(waveform), 1) / 1000,
+        "10-min file, decode [s]": median_ms(lambda: read_audio(file), 1) / 1000,
+        "10-min file, speech detection [s]": median_ms(lambda: speech_segments(waveform), 1) / 1000,
+        "10-min file, decode to answer and trajectory [s]": median_ms(whole, 1) / 1000,
+        "10-min file, quality report [s]": median_ms(lambda: quality(waveform), 1) / 1000,
     }
 
 
@@ -95,11 +89,9 @@ def features_against_librosa(model: SERModel) -> dict[str, float]:
         level_db = librosa.power_to_db(mel)
         np.stack([level_db, librosa.feature.delta(level_db), librosa.feature.delta(level_db, order=2)])
 
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    librosa_ms, same_ms = milliseconds(reference, 30), milliseconds(lambda: ours(clip), 30)
-    model_ms = milliseconds(lambda: model.frontend(clip), 30)
-    torch.set_num_threads(n_threads)
+    with one_thread():
+        librosa_ms, same_ms = median_ms(reference), median_ms(lambda: ours(clip))
+        model_ms = median_ms(lambda: model.frontend(clip))
     return {
         "features by librosa, mel + 2 deltas [ms]": librosa_ms,
         "features by LogMel, the same [ms]": same_ms,
@@ -116,7 +108,7 @@ def training() -> dict[str, float]:
         model, config = build_model("resonet").train(), TrainConfig(bf16=bf16)
         state = State(model, copy.deepcopy(model), torch.optim.AdamW(model.parameters()))
         batch = random_batch(model, config.batch_size, 2.5)
-        step_ms = milliseconds(lambda: step(state, batch, config, 1000), 5)  # noqa: B023 - called at once
+        step_ms = median_ms(lambda: step(state, batch, config, 1000), 5)  # noqa: B023 - called at once
         rates[name] = 1000 * config.batch_size / step_ms
     return {f"training, {name} [clips/s]": rate for name, rate in rates.items()} | {
         "bf16 / float32": rates["bf16"] / rates["float32"]
@@ -130,17 +122,144 @@ def random_batch(model: SERModel, batch_size: int, duration_s: float) -> Batch:
     return Batch(features, n_frames, targets, torch.ones(batch_size))
 
 
+# --- all models ------------------------------------------------------------------------------------------------------
+
+
+def costs() -> dict[str, dict]:
+    """Of every checkpoint, measured now: ser_core.cost.Cost, and the seconds it takes to load."""
+    found = {}
+    for name in available_models():
+        started = time.perf_counter()
+        try:
+            model = load_model(name, "cpu")
+        except CheckpointError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+            continue
+        load_s = time.perf_counter() - started
+        found[name] = asdict(cost(model, checkpoint_folder(name))) | {"load_s": load_s}
+    return found
+
+
+def model_table(measured: dict[str, dict]) -> dict[str, dict]:
+    """Every model with its cost and its recorded UAR, the fastest first.
+
+    Args:
+        measured: what costs() gave. A model without a checkpoint has the cost that its result file holds; its latency
+            was measured at another time, so it is compared with nothing.
+
+    Raises:
+        ResultError: a damaged result file.
+    """
+    table = {name: entry | {"results": {}} for name, entry in measured.items()}
+    for result in map(load_result, list_results()):
+        if not result.leak:
+            entry = table.setdefault(result.model, result.cost | {"load_s": None, "results": {}})
+            entry["results"][result.split] = {
+                "uar": result.metrics["pooled"]["uar"],
+                "corpora": {corpus: scores["uar"] for corpus, scores in result.metrics["corpora"].items()},
+            }
+    yardstick_ms = measured.get(YARDSTICK, {}).get("latency_ms")
+    for name, entry in table.items():
+        comparable = yardstick_ms and name in measured
+        entry["times_faster"] = yardstick_ms / entry["latency_ms"] if comparable else None
+    mark_pareto({name: table[name] for name in measured})
+    return dict(sorted(table.items(), key=lambda item: item[1]["latency_ms"]))
+
+
+def mark_pareto(models: dict[str, dict]) -> None:
+    """Adds to each result whether no other model of that test part is both faster and better."""
+    for entry in models.values():
+        for split, own in entry["results"].items():
+            others = [e for e in models.values() if e is not entry and split in e["results"]]
+            own["pareto"] = not any(
+                e["latency_ms"] < entry["latency_ms"] and e["results"][split]["uar"] >= own["uar"] for e in others
+            )
+
+
+def against_yardstick(models: dict[str, dict]) -> dict[str, dict]:
+    """For each test part, the fastest neural model that is better than the yardstick; if none is, the fastest."""
+    found = {}
+    for split, yardstick in models.get(YARDSTICK, {"results": {}})["results"].items():
+        rows = [
+            {"model": name, "times_faster": entry["times_faster"], "uar_difference": result["uar"] - yardstick["uar"]}
+            for name, entry in models.items()
+            if entry["n_parameters"] and entry["times_faster"] and (result := entry["results"].get(split))
+        ]
+        if rows:
+            found[split] = max(rows, key=lambda row: (row["uar_difference"] > 0, row["times_faster"]))
+    return found
+
+
+def sentences(yardstick: dict[str, dict]) -> Iterator[str]:
+    """What against_yardstick found, one sentence for each test part."""
+    for split, row in yardstick.items():
+        difference = 100 * row["uar_difference"]
+        kind = f"fastest neural model above {YARDSTICK}" if difference > 0 else "fastest neural model, none is better,"
+        yield f"{split}: {kind} is {row['model']}, {row['times_faster']:.1f} times faster, UAR {difference:+.1f} points"
+    if not yardstick:
+        yield f"{YARDSTICK} is missing here, or was evaluated with no neural model: nothing to compare with it."
+
+
+COLUMNS = (
+    *("model", "parameters", "MACs per 3 s [10^6]", "size [MB]", "load [s]", "3-s clip [ms]", "times faster than SVM"),
+    *("test part", "UAR [%]", *CORPUS_NAMES.values()),
+)
+NOTHING = "-"
+
+
+def rows(models: dict[str, dict]) -> Iterator[tuple[str, ...]]:
+    """The cells of COLUMNS, for each model and test part; a star marks those that no other one beats in both."""
+    for name, m in models.items():
+        macs = m["macs_per_3_s_clip"]
+        costs = (
+            *(name, _cell(m["n_parameters"], ",d"), _cell(macs and macs / 1e6, ",.0f"), _cell(m["size_mb"], ".1f")),
+            *(_cell(m["load_s"], ".2f"), _cell(m["latency_ms"], ".1f"), _cell(m["times_faster"], ".1f")),
+        )
+        for split, result in m["results"].items() or ((NOTHING, {}),):
+            star = " *" if result.get("pareto") else ""
+            uars = [result.get("uar"), *(result.get("corpora", {}).get(corpus) for corpus in CORPUS_NAMES)]
+            pooled, *corpora = (_cell(value and 100 * value, ".1f") for value in uars)
+            yield (*costs, split, pooled + star, *corpora)
+
+
+def _cell(value: float | None, form: str) -> str:
+    return NOTHING if value is None else format(value, form)
+
+
+def print_models(models: dict[str, dict]) -> None:
+    cells = [COLUMNS, *rows(models)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="resonet")
+    parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     try:
-        model = load_model(options.model, "cpu")
-    except CheckpointError as error:
+        figures = closely(load_model(options.model, "cpu"))
+        measured = costs()
+        models = model_table(measured)
+    except (CheckpointError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
-    figures: dict[str, float] = {}
+    if measured:
+        largest = max(measured.values(), key=lambda entry: entry["size_mb"])
+        figures["largest checkpoint, load [s]"] = largest["load_s"]
+    yardstick = against_yardstick(models)
+    print_models(models)
+    print("\n".join(sentences(yardstick)))
+    if options.json:
+        written = figures | {"models": models, "yardstick": yardstick}
+        options.json.write_text(json.dumps(_rounded(written), indent=1) + "\n")
+    return 0
+
+
+def closely(model: SERModel) -> dict[str, float]:
+    """Everything that is measured of one model; printed as it comes."""
+    figures = {}
     for part in (
         lambda: clip_of_three_seconds(model),
         lambda: file_of_ten_minutes(model),
@@ -148,11 +267,15 @@ def main(arguments: list[str] | None = None) -> int:
         training,
     ):
         for name, value in part().items():
-            figures[name] = round(value, 3)
+            figures[name] = value
             print(f"{name:<52}{value:>10.2f}", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
-    return 0
+    return figures
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {name: _rounded(item) for name, item in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -18,12 +18,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import evaluate, make_protocols, predict, prepare_corpora, train
+from scripts import benchmark, evaluate, explore, make_protocols, predict, prepare_corpora, train
 from ser_core import evaluation, protocols, results
 from ser_core.audio import load_audio
 from ser_core.card import model_card
-from ser_core.checkpoint import Calibration, load_model, save_model
-from ser_core.corpora import parse_name
+from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.corpora import CREMA_EMOTIONS, parse_name
 from ser_core.evaluation import Answers, measure
 from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
@@ -363,7 +363,7 @@ def test_evaluate_writes_a_model_card_with_measured_figures(workbench, checkpoin
     assert f"{100 * pooled['uar']:.1f} [{100 * pooled['uar_ci'][0]:.1f}, " in card
     assert f"{load_model('small').n_parameters():,} parameters" in card
     assert "| CREMA-D | 1: 1037 | 1: 1019 | 2: 1001-1002 |" in card
-    assert "Trained from scratch on CREMA-D; " in card and "CREMA-D ODbL 1.0." in card and "RAVDESS" not in card
+    assert "Trained from scratch on CREMA-D;" in card and "CREMA-D ODbL 1.0." in card and "RAVDESS" not in card
     assert "## Intended use" in card and "not" in card and "AI\nAct" in card
 
 
@@ -643,3 +643,165 @@ def test_sigterm_leaves_a_state_that_goes_on(workplace, monkeypatch):
     assert train.main([*arguments, "--resume"]) == 130
     assert steps == [step + 1]
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == epoch
+
+
+# --- benchmark -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def record(tmp_path, monkeypatch):
+    """A function that records a UAR of a model on a test part; results are looked for in a folder of this test."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    utterance = parse_name(Path("crema_d/1001_DFA_ANG_XX"))
+    answers = Answers(EMOTIONS, (utterance,), np.eye(8)[[4]], np.array([False]))
+    measured = json.loads(json.dumps(measure(answers).to_dict()))
+
+    def save(model: str, uar: float, protocol="speaker-independent", fold="0", latency_ms=7.0, leak=False) -> None:
+        pooled = measured["pooled"] | {"uar": uar}
+        results.save_result(
+            results.Result(
+                *(model, "resonet", protocol, fold, {"protocol": protocol, "fold": fold}, leak),
+                provenance={"protocol_sha256": results.protocol_sha256(protocol)},
+                metrics=measured | {"pooled": pooled, "corpora": {"crema_d": pooled}},
+                cost={"n_parameters": 5, "macs_per_3_s_clip": 6, "size_mb": 1.0, "latency_ms": latency_ms},
+                answers=answers,
+            )
+        )
+
+    return save
+
+
+def a_cost(latency_ms: float, n_parameters: int | None = 10) -> dict:
+    return {
+        "n_parameters": n_parameters,
+        "macs_per_3_s_clip": n_parameters and 2_000_000,
+        "size_mb": 3.0,
+        "latency_ms": latency_ms,
+        "load_s": 0.5,
+    }
+
+
+SVM = {"svm-egemaps": a_cost(120.0, None)}
+
+
+def test_the_fastest_better_network_is_compared_with_egemaps_on_the_same_test_part(record):
+    measured = SVM | {"slow": a_cost(60.0), "fast": a_cost(10.0), "poor": a_cost(1.0), "unmeasured": a_cost(0.1)}
+    for name, uar in (("svm-egemaps", 0.5), ("slow", 0.9), ("fast", 0.6), ("poor", 0.4)):
+        record(name, uar)
+    record("poor", 0.99, "resonet", None)
+    record("unmeasured", 1.0, leak=True)
+    models = benchmark.model_table(measured)
+    assert list(models) == ["unmeasured", "poor", "fast", "slow", "svm-egemaps"]
+    assert models["fast"]["times_faster"] == 12.0 and models["unmeasured"]["results"] == {}
+    found = benchmark.against_yardstick(models)
+    assert found == {
+        "speaker-independent-0": {"model": "fast", "times_faster": 12.0, "uar_difference": pytest.approx(0.1)}
+    }
+    (sentence,) = benchmark.sentences(found)
+    assert "fast, 12.0 times faster, UAR +10.0 points" in sentence and "none is better" not in sentence
+
+
+def test_when_no_network_is_better_the_fastest_one_is_named_as_worse(record):
+    for name, uar in (("svm-egemaps", 0.5), ("slow", 0.45), ("fast", 0.4)):
+        record(name, uar)
+    models = benchmark.model_table(SVM | {"slow": a_cost(60.0), "fast": a_cost(10.0)})
+    (sentence,) = benchmark.sentences(benchmark.against_yardstick(models))
+    assert "none is better, is fast" in sentence and "-10.0 points" in sentence
+
+
+def test_pareto_models_are_those_that_none_beats_in_both(record):
+    for name, uar in (("fast", 0.5), ("slow", 0.6), ("slower", 0.6), ("slowest", 0.3)):
+        record(name, uar)
+    measured = {"fast": a_cost(1.0), "slow": a_cost(2.0), "slower": a_cost(3.0), "slowest": a_cost(4.0)}
+    models = benchmark.model_table(measured)
+    assert [m["results"]["speaker-independent-0"]["pareto"] for m in models.values()] == [True, True, False, False]
+    stars = [row[benchmark.COLUMNS.index("UAR [%]")] for row in benchmark.rows(models)]
+    assert stars == ["50.0 *", "60.0 *", "60.0", "30.0"]
+
+
+def test_a_latency_of_another_time_is_compared_with_nothing(record):
+    record("svm-egemaps", 0.5)
+    record("only-a-result", 0.8, latency_ms=0.1)
+    models = benchmark.model_table(SVM)
+    found = models["only-a-result"]
+    assert (found["latency_ms"], found["load_s"], found["times_faster"]) == (0.1, None, None)
+    assert models["svm-egemaps"]["results"]["speaker-independent-0"]["pareto"]
+    assert benchmark.against_yardstick(models) == {}
+
+
+@pytest.fixture
+def nothing_else_is_measured(monkeypatch):
+    for part in ("clip_of_three_seconds", "file_of_ten_minutes", "features_against_librosa"):
+        monkeypatch.setattr(benchmark, part, lambda model, part=part: {f"{part} [ms]": 1.0})
+    monkeypatch.setattr(benchmark, "training", lambda: {"training [clips/s]": 2.0})
+
+
+def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
+    nothing_else_is_measured, checkpoints, record, capsys, monkeypatch, tmp_path
+):
+    def load(name, device):
+        if name == "other":
+            raise CheckpointError("other needs opensmile: pip install opensmile")
+        return load_model(name, device)
+
+    monkeypatch.setattr(benchmark, "load_model", load)
+    record("small", 0.375)
+    assert benchmark.main(["--model", "small", "--json", str(tmp_path / "benchmark.json")]) == 0
+    said = capsys.readouterr()
+    assert "other is left out: other needs opensmile" in said.err
+    assert "svm-egemaps is missing here" in said.out and re.search(r"small .*speaker-independent-0 +37\.5 \*", said.out)
+    written = json.loads((tmp_path / "benchmark.json").read_text())
+    models = written.pop("models")
+    assert written.pop("yardstick") == {} and list(models) == ["small"]
+    assert written["training [clips/s]"] == 2.0 and all(isinstance(value, float) for value in written.values())
+    assert written["largest checkpoint, load [s]"] == models["small"]["load_s"] > 0
+    assert models["small"]["n_parameters"] == load_model("small").n_parameters()
+    assert models["small"]["macs_per_3_s_clip"] > 0 and models["small"]["size_mb"] > 0
+
+
+def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoints, record, capsys, tmp_path):
+    record("small", 0.5)
+    (tmp_path / "results" / "speaker-independent-0" / "small.json").write_text("{")
+    assert benchmark.main(["--model", "small"]) == 2
+    assert "speaker-independent-0/small.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", ["clip_of_three_seconds", "features_against_librosa"])
+def test_benchmark_measures_one_model_closely(new_model, part):
+    assert all(value > 0 for value in getattr(benchmark, part)(new_model()).values())
+
+
+# --- explore ---------------------------------------------------------------------------------------------------------
+
+
+def test_explore_writes_what_a_page_can_plot(corpora, capsys, tmp_path):
+    prepare_corpora.main()
+    assert explore.main(["--json", str(tmp_path / "new" / "corpora.json")]) == 0
+    found = json.loads((tmp_path / "new" / "corpora.json").read_text(), parse_constant=pytest.fail)
+    assert found["clips"]["crema_d"] == {e: 2 for e in EMOTIONS if e not in ("calm", "surprise")}
+    pitch = {
+        group["emotion"]: group["median"]
+        for group in found["groups"]
+        if (group["measure"], group["sex"]) == ("pitch_hz", "all")
+    }
+    for k, emotion in enumerate(CREMA_EMOTIONS.values()):  # as write_crema_d made them
+        assert pitch[emotion] == pytest.approx(120 * 1.3**k, rel=0.06)
+    out = capsys.readouterr().out
+    assert "Not there, so not in the result: RAVDESS speech, RAVDESS song, TESS, SAVEE." in out
+    assert re.search(r"^crema_d +angry +2 +1\d\d", out, re.M)
+
+
+@pytest.mark.parametrize("lacking", ["folder", "cache", "one recording"])
+def test_explore_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path, lacking):
+    if lacking == "folder":
+        monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
+    elif lacking == "one recording":
+        prepare_corpora.main()
+        write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
+    assert explore.main(["--json", str(tmp_path / "corpora.json")]) == 2
+    said = {
+        "folder": "Set SER_CORPORA",
+        "cache": "prepare_corpora",
+        "one recording": "1 recordings are not in the cache",
+    }
+    assert said[lacking] in capsys.readouterr().err and not (tmp_path / "corpora.json").exists()
