@@ -32,7 +32,7 @@ from ser_core.results import ResultError, list_results, load_result
 from ser_core.training import Batch, State, TrainConfig, step
 
 YARDSTICK = "svm-egemaps"
-"""openSMILE features and an SVM: what every neural model is compared with."""
+"""The functionals of opensmile and an SVM: what every neural model is compared with."""
 
 SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 
@@ -200,15 +200,15 @@ def sentences(yardstick: dict[str, dict]) -> Iterator[str]:
         yield f"{YARDSTICK} is missing here, or was evaluated with no neural model: nothing to compare with it."
 
 
-COLUMNS = (
+MODEL_COLUMNS = (
     *("model", "parameters", "MACs per 3 s [10^6]", "size [MB]", "load [s]", "3-s clip [ms]", "times faster than SVM"),
     *("test part", "UAR [%]", *CORPUS_NAMES.values()),
 )
 NOTHING = "-"
 
 
-def rows(models: dict[str, dict]) -> Iterator[tuple[str, ...]]:
-    """The cells of COLUMNS, for each model and test part; a star marks those that no other one beats in both."""
+def model_rows(models: dict[str, dict]) -> Iterator[tuple[str, ...]]:
+    """The cells of MODEL_COLUMNS, for each model and test part; a star marks those that no other one beats in both."""
     for name, m in models.items():
         macs = m["macs_per_3_s_clip"]
         costs = (
@@ -227,7 +227,7 @@ def _cell(value: float | None, form: str) -> str:
 
 
 def print_models(models: dict[str, dict]) -> None:
-    cells = [COLUMNS, *rows(models)]
+    cells = [MODEL_COLUMNS, *model_rows(models)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))

@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+from scripts.benchmark import MODEL_COLUMNS, model_rows, sentences
 from ser_core import results
 from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
@@ -70,9 +71,15 @@ def scores() -> str:
 
 
 def benchmark() -> str:
-    """One row for each figure."""
+    """One row for each figure, then one for each model and test part."""
     figures = json.loads(BENCHMARK.read_text())
-    return "| measured | |\n|---|---|\n" + "\n".join(f"| {name} | {value:.2f} |" for name, value in figures.items())
+    models, yardstick = figures.pop("models", {}), figures.pop("yardstick", {})
+    table = "| measured | |\n|---|---|\n" + "\n".join(f"| {name} | {value:.2f} |" for name, value in figures.items())
+    if not models:
+        return table
+    said = "\n".join(f"- {sentence}" for sentence in sentences(yardstick))
+    starred = "A star marks the models that no other one of their test part beats in both speed and UAR."
+    return f"{table}\n\n{markdown([*MODEL_COLUMNS], [[*row] for row in model_rows(models)])}\n\n{starred}\n\n{said}"
 
 
 def table_r(found: Compared) -> str:

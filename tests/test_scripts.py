@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import benchmark, evaluate, explore, make_protocols, predict, prepare_corpora, train
+from scripts import benchmark, evaluate, explore, make_protocols, predict, prepare_corpora, readme_tables, train
 from ser_core import evaluation, protocols, results
 from ser_core.audio import load_audio
 from ser_core.card import model_card
@@ -715,7 +715,7 @@ def test_pareto_models_are_those_that_none_beats_in_both(record):
     measured = {"fast": a_cost(1.0), "slow": a_cost(2.0), "slower": a_cost(3.0), "slowest": a_cost(4.0)}
     models = benchmark.model_table(measured)
     assert [m["results"]["speaker-independent-0"]["pareto"] for m in models.values()] == [True, True, False, False]
-    stars = [row[benchmark.COLUMNS.index("UAR [%]")] for row in benchmark.rows(models)]
+    stars = [row[benchmark.MODEL_COLUMNS.index("UAR [%]")] for row in benchmark.model_rows(models)]
     assert stars == ["50.0 *", "60.0 *", "60.0", "30.0"]
 
 
@@ -757,6 +757,19 @@ def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
     assert written["largest checkpoint, load [s]"] == models["small"]["load_s"] > 0
     assert models["small"]["n_parameters"] == load_model("small").n_parameters()
     assert models["small"]["macs_per_3_s_clip"] > 0 and models["small"]["size_mb"] > 0
+
+
+def test_the_readme_shows_what_the_benchmark_wrote(record, monkeypatch, tmp_path):
+    for name, uar in (("svm-egemaps", 0.5), ("fast", 0.625)):
+        record(name, uar)
+    models = benchmark.model_table(SVM | {"fast": a_cost(10.0)})
+    written = {"a figure": 1.234, "models": models, "yardstick": benchmark.against_yardstick(models)}
+    monkeypatch.setattr(readme_tables, "BENCHMARK", tmp_path / "benchmark.json")
+    (tmp_path / "benchmark.json").write_text(json.dumps(written))
+    shown = readme_tables.benchmark()
+    assert "| a figure | 1.23 |" in shown and "12.0 times faster, UAR +12.5 points" in shown
+    assert "| fast | 10 | 2 | 3.0 | 0.50 | 10.0 | 12.0 | speaker-independent-0 | 62.5 * |" in shown
+    assert "| svm-egemaps | - | - | 3.0 | 0.50 | 120.0 | 1.0 | speaker-independent-0 | 50.0 |" in shown
 
 
 def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoints, record, capsys, tmp_path):
@@ -802,6 +815,6 @@ def test_explore_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path, la
     said = {
         "folder": "Set SER_CORPORA",
         "cache": "prepare_corpora",
-        "one recording": "1 recordings are not in the cache",
+        "one recording": "not in the cache: 1. Run: python -m scripts.prepare_corpora",
     }
     assert said[lacking] in capsys.readouterr().err and not (tmp_path / "corpora.json").exists()
