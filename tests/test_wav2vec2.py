@@ -111,7 +111,7 @@ def test_shapes(model, batch):
 
 
 def test_the_clips_get_different_answers(alone):
-    """Or the comparisons below would say nothing. The first sample of a clip is its mean: the first one is silent."""
+    """Or the comparisons below would say nothing."""
     assert (alone[:, None] - alone[None]).abs().amax(-1).add(torch.eye(6)).min() > 1e-3
 
 
@@ -173,7 +173,7 @@ def test_masks_are_drawn_by_the_generator_that_training_seeds(starts, batch):
 
 
 def test_cost_is_counted(starts):
-    """By hand: seven convolutions of 3 s, then everything over 149 frames; 374 of parameters are no matrices."""
+    """By hand: seven convolutions over 3 s, then everything over 149 frames."""
     model = started(starts["group"])
     n_steps, macs, n_in, n_samples = 149, 0, 1, 48_000
     for kernel, stride in zip((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2), strict=True):
