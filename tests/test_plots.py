@@ -1,14 +1,34 @@
 """What the figures show, and that their cost and size stay bounded."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ser_core.comparison import compare
 from ser_core.inference import Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.plots import PICTURE_COLUMNS, clock, envelope, probability_bars, spectrogram, trajectory_lines
+from ser_core.metrics import Curve
+from ser_core.plots import (
+    PICTURE_COLUMNS,
+    class_dots,
+    clock,
+    confusion_grid,
+    envelope,
+    pair_grid,
+    precision_recall_lines,
+    probability_bars,
+    radar,
+    ranking_intervals,
+    risk_coverage_lines,
+    roc_lines,
+    spectrogram,
+    trajectory_lines,
+    value_grid,
+)
+from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000
 
@@ -109,3 +129,96 @@ def test_the_clock():
 def test_a_trajectory_without_speech_can_be_drawn():
     figure = trajectory_lines(trajectory([[0.125] * 8], speech_s=[0]), 3.0)
     assert np.isnan(figure.data[0].y).all()
+
+
+# --- models side by side ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare(three_results(), {"rows": {"middle": {"uar": 0.5, "accuracy": 0.4}}})
+
+
+def named_traces(figure):
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
+    traces = named_traces(ranking_intervals(comparison.ranking, "accuracy"))
+    assert traces["here"].y == ("best", "middle", "worst") and traces["here"].x[0] == 1
+    low, high = comparison.ranking[1].pooled["accuracy_ci_clips"]
+    assert traces["95 % over clips"].x[3:6] == (low, high, None)
+    assert traces["95 % over speakers"].line.width > traces["95 % over clips"].line.width
+    assert (traces["published"].x, traces["published"].y) == ((0.4,), ("middle",))
+    assert "published" not in named_traces(ranking_intervals(comparison.ranking, "macro_f1"))
+
+
+def test_a_single_speaker_has_no_interval_to_draw(comparison):
+    best = comparison.ranking[0]
+    alone = [replace(best, pooled=best.pooled | {"uar_ci": None})]
+    assert named_traces(ranking_intervals(alone))["95 % over speakers"].x == (None,) * 3
+
+
+def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
+    figure = class_dots({"a": {"happy": 0.5, "sad": 0.2}, "b": {"happy": 0.7}})
+    happy, sad = figure.data
+    assert (happy.name, happy.x, happy.y) == (f"{LOOKS['happy'].symbol} happy", (0.5, 0.7), ("a", "b"))
+    assert (sad.marker.color, sad.marker.symbol, sad.y) == (LOOKS["sad"].colour, LOOKS["sad"].marker, ("a",))
+    assert figure.layout.yaxis.categoryarray == ("a", "b")
+
+
+def test_the_grid_leaves_cells_without_a_value_empty():
+    (heat,) = value_grid({"a": {"TESS": 0.5}, "b": {"TESS": 0.25, "SAVEE": 1.0}}).data
+    assert heat.x == ("TESS", "SAVEE") and list(heat.text) == [["50.0%", ""], ["25.0%", "100.0%"]]
+    assert heat.z[0][1] is None
+
+
+def test_pairs_show_the_gain_and_a_star_where_it_is_significant(comparison):
+    (heat,) = pair_grid(comparison).data
+    assert list(heat.text) == [["", "+41.7", "+66.7 *"], ["-41.7", "", "+25.0"], ["-66.7 *", "-25.0", ""]]
+    assert heat.zmin == -heat.zmax
+
+
+def test_a_grid_of_one_model_can_be_drawn(comparison):
+    (heat,) = pair_grid(replace(comparison, ranking=comparison.ranking[:1], pairs=())).data
+    assert list(heat.text) == [[""]]
+
+
+def test_confusion_is_in_shares_of_the_true_class():
+    counts = np.zeros((8, 8), int)
+    counts[2, 2], counts[2, 3], counts[4, 4] = 3, 1, 5
+    (heat,) = confusion_grid(counts, EMOTIONS).data
+    assert heat.y == (f"{LOOKS['happy'].symbol} happy", f"{LOOKS['angry'].symbol} angry") and len(heat.x) == 8
+    assert (heat.text[0][2], heat.text[0][3], heat.text[1][4], heat.text[1][0]) == ("75%", "25%", "100%", "")
+
+
+@pytest.mark.parametrize(
+    ("draw", "area", "n_more"), [(roc_lines, "AUC 0.75", 1), (precision_recall_lines, "AP 0.75", 0)]
+)
+def test_curves_of_emotions_have_colour_symbol_and_area(draw, area, n_more):
+    curves = {name: Curve(np.linspace(0, 1, 50), np.linspace(0, 1, 50) ** 2, 0.75) for name in ("sad", "fear")}
+    figure = draw(curves)
+    line, marks = figure.data[:2]
+    assert line.line.color == marks.marker.color == LOOKS["sad"].colour
+    assert marks.marker.symbol == LOOKS["sad"].marker and marks.name == f"{LOOKS['sad'].symbol} sad, {area}"
+    assert len(figure.data) == 4 + n_more
+    assert set(marks.x) <= set(line.x) and marks.x.min() > 0 and marks.x.max() < 1
+
+
+def test_a_curve_of_two_points_can_be_drawn():
+    assert roc_lines({"sad": Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.5)}).data
+
+
+def test_no_two_of_thirteen_models_look_alike():
+    curve = Curve(np.linspace(0, 1, 20), np.zeros(20), 0.0)
+    figure = risk_coverage_lines({f"m{i}": curve for i in range(13)})
+    lines, marks = figure.data[::2], figure.data[1::2]
+    looks = {(line.line.color, line.line.dash, mark.marker.symbol) for line, mark in zip(lines, marks, strict=True)}
+    assert len(looks) == 13
+    assert len({(colour, symbol) for colour, _, symbol in looks}) == 13
+
+
+def test_the_radar_is_closed_and_on_the_same_axes():
+    figure = radar({"a": {"happy": 0.1, "sad": 0.2, "fear": 0.3}, "b": {"fear": 0.6, "sad": 0.5, "happy": 0.4}})
+    assert [trace.r for trace in figure.data] == [(0.1, 0.2, 0.3, 0.1), (0.4, 0.5, 0.6, 0.4)]
+    assert figure.data[0].theta[0] == figure.data[0].theta[-1] == f"{LOOKS['happy'].symbol} happy"
