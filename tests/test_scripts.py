@@ -420,6 +420,15 @@ def test_a_leak_is_measured_on_purpose_only_and_never_shown_as_a_result(workbenc
     assert found.trained_on == training and not (checkpoints / "small" / "metrics.json").exists()
 
 
+def test_under_another_protocol_than_its_own_only_the_result_is_written(workbench, checkpoints, capsys, new_model):
+    save_model(
+        new_model(), checkpoints / "small", "resonet", Calibration(), {"protocol": "ravdess-random", "fold": None}
+    )
+    assert said(capsys, "small", "--protocol", "speaker-independent", "--fold", "0", "--write")[0] == 0
+    assert not results.load_result(workbench / "small.json").leak
+    assert {path.name for path in (checkpoints / "small").iterdir()} == {"config.json", "model.safetensors"}
+
+
 def test_the_flag_alone_makes_no_leak(workbench, capsys):
     assert "LEAK" not in said(capsys, "small", "--leak", "--write")[1]
     assert not results.load_result(workbench / "small.json").leak
