@@ -1,5 +1,6 @@
 """The scikit-learn models: the contract of the networks, on what the real opensmile computes."""
 
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -280,6 +281,11 @@ def test_predicting_and_training_say_what_to_install(svm, speech, tmp_path, monk
         window_logits(svm, [speech])
     with pytest.raises(TrainingError, match=r"svm on eGeMAPS needs opensmile: pip install opensmile==2\.6\.0"):
         fit_classifier(svm, clips(crema_d), [], AudioStore(cache), tmp_path / "functionals.npz")
+
+
+def test_the_start_of_the_app_imports_none_of_them():
+    code = "import sys, ser_core; sys.exit(bool({'opensmile', 'sklearn', 'skops'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 # --- fitting ---------------------------------------------------------------------------------------------------------
