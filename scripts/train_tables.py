@@ -1,4 +1,4 @@
-"""Trains every model of the published tables, each under its table's protocol and recipe, and what stands beside them.
+"""Trains every model of the published tables under its protocol and recipe, opensmile functionals included.
 
 python -m scripts.train_tables                 all, one after the other; interrupted, it goes on where it was
 python -m scripts.train_tables resonet vgg16   only these
