@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ser_core.checkpoint import Calibration, load_model, save_model
+from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
 from ser_core.fitting import fit_classifier
@@ -26,12 +26,18 @@ from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
+IMAGE_RECIPE = TrainConfig(
+    epochs=16, batch_size=16
+)  # two thousand clips: smaller batches, so that there are enough steps
 RECIPES = {
-    "wav2vec2": TrainConfig(
+    "vgg16": IMAGE_RECIPE,
+    "vgg19": IMAGE_RECIPE,
+    "resnet101": IMAGE_RECIPE,
+    "wav2vec2": TrainConfig(  # a higher rate would wash the published weights away
         epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
-    )
+    ),
 }
-"""Of models that start from published weights, which a higher rate would wash away; all others share one recipe."""
+"""Of the models that are not trained by the common recipe."""
 
 
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
@@ -132,7 +138,7 @@ def main(arguments: list[str] | None = None) -> int:
         training = {"protocol": options.protocol, "fold": options.fold, "recipe": recipe}
         training |= {"start": start_name(options.start)} if options.start else {}
         ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
-    except (CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
+    except (CheckpointError, CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -26,7 +26,6 @@ class FrontendConfig:
     deltas: int = 0  # 0, 1 or 2 delta channels after the first one
     normalise: bool = True  # zero mean and unit variance over the clip: no answer depends on the recording level
 
-
     @property
     def n_bands(self) -> int:
         """Rows of the features."""

@@ -22,6 +22,7 @@ from ser_core.inference import clip_logits, pad
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 from ser_core.store import AudioStore
+from ser_core.tensorboard import write_epoch
 
 PADDED_SAMPLES = 8192  # batches come in a few widths only: kernels are compiled once for each
 
@@ -92,7 +93,8 @@ def fit(
     Args:
         model: random weights; on the device where it is to be trained.
         train, dev: clips of the store; dev is only watched, nothing is chosen by it.
-        folder: gets config.json, metrics.jsonl (one line an epoch) and state.safetensors.
+        folder: gets config.json, metrics.jsonl (one line an epoch), state.safetensors, and TensorBoard's own file
+            where that is installed.
         resume: go on from the folder's state, if there is one.
         on_step: called with (step, all steps, loss).
 
@@ -131,6 +133,7 @@ def fit(
         record["dev_confusion"] = {corpus: matrix.tolist() for corpus, matrix in confusion.items()}
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
+        write_epoch(folder, record)
         _save_state(state, folder)  # after the log: a line too many is dropped on resume, a missing one would be lost
     return state.average.eval()
 
@@ -152,7 +155,10 @@ def dev_confusion(model: SERModel, clips: Sequence[Clip], store: AudioStore, bf1
 
 @dataclass
 class Batch:
-    """Features after augmentation, (B, C, n_bands, n_frames) or (B, n_samples), true lengths (B,), targets and weights (B, n_classes)."""
+    """Augmented features (B, C, n_bands, n_frames) or waveforms (B, n_samples), and what belongs to them.
+
+    True lengths n_frames, shape = (B,); targets, shape = (B, n_classes); weights of the clips, shape = (B,).
+    """
 
     features: Tensor
     n_frames: Tensor

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import asdict, replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from torch.nn import functional as F
 from ser_core import training
 from ser_core.augment import AugmentConfig
 from ser_core.inference import predict
-from ser_core.store import AudioStore
 from ser_core.metrics import uar
+from ser_core.store import AudioStore
 from ser_core.training import Batch, Clip, State, TrainConfig, TrainingError, dev_confusion, fit, step
 from tests.make_corpus import DEV_SPEAKERS, TRAIN_SPEAKERS, clips
 
@@ -108,7 +109,9 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
 
 def test_what_a_run_leaves_behind(whole):
     folder, model = whole
-    assert {path.name for path in folder.iterdir()} == {"config.json", "metrics.jsonl", "state.safetensors"}
+    curves = set(folder.glob("events.out.tfevents.*"))
+    assert {p.name for p in {*folder.iterdir()} - curves} == {"config.json", "metrics.jsonl", "state.safetensors"}
+    assert bool(curves) == (find_spec("tensorboard") is not None)
     assert json.loads((folder / "config.json").read_text())["train"] == json.loads(json.dumps(asdict(RECIPE)))
     assert [record["epoch"] for record in records(folder)] == [1, 2, 3]
     assert set(records(folder)[0]) == {"epoch", "loss", "learning_rate", "dev_uar_crema_d", "dev_confusion"}

@@ -33,7 +33,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
     "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),
 }
-"""Name -> family and config: what can be trained. The last three hear through opensmile, which they ask for when used."""
+"""Name -> family and config: what can be trained. The egemaps family asks for opensmile when it is used."""
 
 
 def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
