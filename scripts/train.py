@@ -10,6 +10,7 @@ To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 
 import argparse
 import sys
+from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
-from ser_core.corpora import SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
+from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
 from ser_core.fitting import fit_classifier
 from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
@@ -43,10 +44,25 @@ RECIPES = {
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
     """The clips of one part that are in the store."""
     known = {row["utterance"]: row for row in read_protocol(protocol)}
-    missing = sum(i not in store for i in ids)
-    if missing:
-        tqdm.write(f"{missing} of {len(ids)} recordings of this part are not in the cache.")
     return [Clip(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
+
+
+def holes(protocol: str, store: AudioStore) -> str:
+    """Which recordings of a protocol are not in the store: "CREMA-D (3 of 7435), SAVEE (480 of 480)"; "" when none."""
+    rows = read_protocol(protocol)
+    wanted = Counter(row["corpus"] for row in rows)
+    missing = Counter(row["corpus"] for row in rows if row["utterance"] not in store)
+    return ", ".join(f"{CORPUS_NAMES[corpus]} ({n} of {wanted[corpus]})" for corpus, n in missing.items())
+
+
+def refuse_holes(protocol: str, store: AudioStore) -> None:
+    """Raises TrainingError when recordings of the protocol are missing; it says what can be trained without them."""
+    if missing := holes(protocol, store):
+        whole = ", ".join(name for name in PROTOCOLS if not holes(name, store)) or "none"
+        raise TrainingError(
+            f"Recordings of protocol {protocol!r} are missing: {missing}. Add them to SER_CORPORA and run "
+            f"python -m scripts.prepare_corpora, or train on the rest with --partial. Complete here: {whole}."
+        )
 
 
 def config_of(name: str, mfcc: bool) -> ModelConfig:
@@ -116,6 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
+    parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--run", help="name of the folder under runs/")
@@ -127,6 +144,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         parts = split(options.protocol, options.fold)
         store = AudioStore()
+        if not options.partial:
+            refuse_holes(options.protocol, store)
         train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
         torch.manual_seed(config.seed)
         model = new_model(options.model, options.mfcc, options.start).to(options.device)
@@ -135,7 +154,7 @@ def main(arguments: list[str] | None = None) -> int:
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
             fitted, recipe = fit_network(model, train, dev, store, config, folder, options.resume), asdict(config)
-        training = {"protocol": options.protocol, "fold": options.fold, "recipe": recipe}
+        training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
         training |= {"start": start_name(options.start)} if options.start else {}
         ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
     except (CheckpointError, CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:

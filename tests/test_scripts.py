@@ -532,7 +532,7 @@ def small_networks(monkeypatch, new_model):
     monkeypatch.setattr(train, "build_model", lambda name, config: new_model().train())
 
 
-FOLD_0 = ["resonet", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x"]
+FOLD_0 = ["resonet", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x", "--partial"]
 
 
 def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, capsys):
@@ -541,11 +541,21 @@ def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, caps
     assert model.calibration != Calibration() and 0 < model.calibration.min_confidence < 1
     config = json.loads((workplace / "runs/x/checkpoint/config.json").read_text())
     assert config["family"] == "resonet"
-    assert config["training"] == {"protocol": "speaker-independent", "fold": "0"} | {
+    assert config["training"] == {"protocol": "speaker-independent", "fold": "0", "n_clips": 36} | {
         "recipe": json.loads(json.dumps(asdict(TrainConfig(epochs=2))))
     }
-    printed = capsys.readouterr()
-    assert "8940 of 8976 recordings of this part are not in the cache" in printed.out + printed.err
+
+
+def test_missing_recordings_are_named_and_what_can_be_trained_without_them(
+    workplace, small_networks, capsys, monkeypatch
+):
+    assert train.main(FOLD_0[:-1]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"CREMA-D \(\d+ of 7435\), .*SAVEE \(480 of 480\)", said) and "Complete here: none" in said
+    assert "--partial" in said and not (workplace / "runs").exists()
+    monkeypatch.setattr(train, "holes", lambda protocol, store: "" if "ravdess" in protocol else "SAVEE (480 of 480)")
+    assert train.main(FOLD_0[:-1]) == 2
+    assert "Complete here: ravdess-random" in capsys.readouterr().err
 
 
 def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(workplace, small_networks, capsys, monkeypatch):
@@ -582,7 +592,7 @@ def test_every_model_from_scratch_is_trained_by_the_same_recipe(workplace, monke
     monkeypatch.setattr(train, "build_model", lambda name, config: asked.append(name) or torch.nn.Identity())
     monkeypatch.setattr(train, "fit", lambda model, tr, dev, store, config, *rest: asked.append(config))
     monkeypatch.setattr(train, "ship", lambda *arguments: None)
-    assert train.main([name, "--fold", "0"]) == 0
+    assert train.main([name, "--fold", "0", "--partial"]) == 0
     assert asked == [name, TrainConfig()]
 
 
@@ -601,7 +611,7 @@ def test_train_trains_and_calibrates_on_the_parts_of_the_protocol(workplace, mon
         (["resonet", "--fold", "9"], "There are: 0, 1, 2, 3, 4"),
         (["resonet"], "There are: 0, 1, 2, 3, 4"),
         (["resonet", "--protocol", "resonet", "--fold", "0"], "takes no fold"),
-        (["resonet", "--protocol", "leave-one-corpus-out", "--fold", "crema_d"], "No clip to train on"),
+        (["resonet", "--protocol", "leave-one-corpus-out", "--fold", "crema_d", "--partial"], "No clip to train on"),
     ],
 )
 def test_train_says_what_is_wrong(workplace, small_networks, capsys, arguments, message):

@@ -386,7 +386,7 @@ def workplace(tmp_path, monkeypatch, crema_d, cache) -> Path:
     return tmp_path
 
 
-TRAIN = ["wav2vec2", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x"]
+TRAIN = ["wav2vec2", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x", "--partial"]
 
 
 def run_state(workplace: Path) -> dict[str, Tensor]:
