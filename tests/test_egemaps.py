@@ -18,7 +18,7 @@ from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_m
 from ser_core.fitting import cached_functionals, fit_classifier
 from ser_core.inference import clip_logits, predict, window_logits
 from ser_core.labels import EMOTIONS
-from ser_core.models import build_model
+from ser_core.models import build_model, egemaps
 from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functionals
 from ser_core.store import AudioStore
 from ser_core.training import TrainingError
@@ -383,3 +383,15 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
     assert train_script.main(["decision-tree", "--protocol", "speaker-independent", "--fold", "0", "--run", "T"]) == 0
     model = load_model(tmp_path / "runs" / "T" / "checkpoint")
     assert model.config.classifier == "tree" and model.calibration.temperature != 1.0
+
+
+def test_a_clip_is_extracted_once_however_many_classifiers_ask(monkeypatch):
+    clip, extracted = voice(180, seed=1), []
+    smile = egemaps._smile()
+    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: extracted.append(1) or smile(*arguments))
+    monkeypatch.setattr(egemaps, "_latest", None)
+    first, again = egemaps.functionals(clip), egemaps.functionals(clip)
+    assert np.array_equal(first, again) and len(extracted) == 1
+    again[:] = 0
+    assert np.array_equal(egemaps.functionals(clip), first)
+    assert not np.array_equal(egemaps.functionals(clip[: len(clip) // 2]), first) and len(extracted) == 2

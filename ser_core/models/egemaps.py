@@ -5,6 +5,8 @@ and affective computing", 2016, in version v02: 88 statistics over a clip, of pi
 quality.
 """
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -150,7 +152,18 @@ def functionals(waveform: np.ndarray) -> np.ndarray:
         ImportError: opensmile is not installed.
     """
     waveform = np.pad(_levelled(waveform), (0, max(0, SHORTEST - len(waveform))))
-    return _smile()(waveform, 16_000).astype(np.float32).reshape(N_FUNCTIONALS)
+    return _extracted(hashlib.sha256(waveform).digest(), lambda: _smile()(waveform, 16_000))
+
+
+_latest: tuple[bytes, np.ndarray] | None = None
+
+
+def _extracted(digest: bytes, extract: Callable[[], np.ndarray]) -> np.ndarray:
+    """Of the clip before, the functionals are still there: several classifiers are mostly asked about the same one."""
+    global _latest
+    if _latest is None or _latest[0] != digest:
+        _latest = digest, extract().astype(np.float32).reshape(N_FUNCTIONALS)
+    return _latest[1].copy()
 
 
 def _levelled(waveform: np.ndarray) -> np.ndarray:
