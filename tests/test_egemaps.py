@@ -380,7 +380,8 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
     monkeypatch.setenv("SER_CACHE", str(cache))
     monkeypatch.setattr(train_script, "cache_folder", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert train_script.main(["decision-tree", "--protocol", "speaker-independent", "--fold", "0", "--run", "T"]) == 0
+    command = ["decision-tree", "--protocol", "speaker-independent", "--fold", "0", "--run", "T", "--partial"]
+    assert train_script.main(command) == 0
     model = load_model(tmp_path / "runs" / "T" / "checkpoint")
     assert model.config.classifier == "tree" and model.calibration.temperature != 1.0
 
