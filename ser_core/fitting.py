@@ -21,7 +21,7 @@ CHUNK = 500  # clips; an interruption costs at most these
 
 GRIDS: dict[str, tuple[dict, ...]] = {
     "svm": tuple({"C": c, "gamma": gamma} for c in (3.0, 1.0, 10.0) for gamma in (0.01, 0.005, 0.02)),
-    "forest": tuple({"n_estimators": 200, "min_samples_leaf": leaf} for leaf in (3, 2, 5)),
+    "forest": tuple({"n_estimators": 200, "min_samples_leaf": leaf} for leaf in (2, 1, 4)),
     "tree": tuple({"max_depth": depth, "min_samples_leaf": leaf} for depth in (12, 8, 16) for leaf in (10, 5, 20)),
 }
 """Classifier -> settings that are tried; the first are taken where a protocol has no development speakers."""
