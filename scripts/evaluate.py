@@ -59,8 +59,8 @@ class Task:
         return shipped and same_part and not self.leak and self.name == self.folder.name
 
 
-def task(given: str, options: argparse.Namespace) -> Task:
-    """What to do with one of the models that were named.
+def task(given: str, name: str | None, options: argparse.Namespace) -> Task:
+    """What to do with one of the models that were given, and how its result is to be called.
 
     Raises:
         CheckpointError: unknown or broken, or without a name for its result.
@@ -73,17 +73,17 @@ def task(given: str, options: argparse.Namespace) -> Task:
         raise ProtocolError(f"{model.name} does not say what it was trained on: it cannot be tested on others.")
     protocol = options.protocol or trained_on["protocol"]
     fold = options.fold or (None if options.protocol else trained_on["fold"])
-    if options.write and not options.name and folder.parent != checkpoint.FOLDER:
+    if options.write and not name and folder.parent != checkpoint.FOLDER:
         raise CheckpointError(f"Give the result of {folder.name} a name: --name N. It is not one of checkpoints/.")
     return Task(
-        name=options.name or folder.name,
+        name=name or folder.name,
         folder=folder,
         model=model,
         config=config,
         protocol=protocol,
         fold=fold,
         leak=leaks(model.name, trained_on, protocol, fold, options.leak),
-        command=_command(given, protocol, fold, options),
+        command=_command(given, name, protocol, fold, options.leak),
     )
 
 
@@ -105,22 +105,23 @@ def leaks(name: str, trained_on: dict, protocol: str, fold: str | None, allowed:
     return bool(heard)
 
 
-def _command(given: str, protocol: str, fold: str | None, options: argparse.Namespace) -> str:
+def _command(given: str, name: str | None, protocol: str, fold: str | None, leak: bool) -> str:
     """The command that makes the result again, without the folders of this machine."""
     what = Path(given).name if Path(given).is_absolute() else given
-    flags = [f"--protocol {protocol}", fold is not None and f"--fold {fold}", options.leak and "--leak"]
-    flags += [options.name and f"--name {options.name}", "--write"]
+    flags = [f"--protocol {protocol}", fold is not None and f"--fold {fold}", leak and "--leak"]
+    flags += [name and f"--name {name}", "--write"]
     return " ".join(["python -m scripts.evaluate", what, *filter(None, flags)])
 
 
 def tasks(options: argparse.Namespace) -> list[Task]:
     """All tasks; of `all`, those that can be done: the reason of each other one is printed."""
     if options.models != ["all"]:
-        return [task(given, options) for given in options.models]
+        names = options.name or [None] * len(options.models)
+        return [task(given, name, options) for given, name in zip(options.models, names, strict=True)]
     found = []
     for name in available_models():
         try:
-            found.append(task(name, options))
+            found.append(task(name, None, options))
         except (CheckpointError, ProtocolError) as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
     if not found:
@@ -316,13 +317,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one each was trained under")
     parser.add_argument("--fold", help="default: the one each was not trained on")
     parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
-    parser.add_argument("--name", help="of the result file; default: that of the checkpoint")
+    parser.add_argument("--name", nargs="+", help="of the result file of each model; default: that of the checkpoint")
     parser.add_argument("--leak", action="store_true", help="allow test clips that the model was trained on")
     options = parser.parse_args(arguments)
     if options.name and (
-        options.models == ["all"] or len(options.models) > 1 or Path(options.name).name != options.name
+        options.models == ["all"]
+        or len(options.models) != len(options.name)
+        or any(Path(name).name != name for name in options.name)
     ):
-        parser.error("--name is one plain name for the result of one model")
+        parser.error("--name wants one plain name for each model")
     try:
         groups: dict[tuple[str, str | None], list[Task]] = {}
         for found in tasks(options):
