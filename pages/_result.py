@@ -9,10 +9,11 @@ from pages._analysis import Answer, Hearing
 from pages._components.player import Cell, player
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, forget
-from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError
+from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
+from ser_core.models import HOW_TO_START
 from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
 from ser_core.protocols import SHARES_SPEAKERS
 from ser_core.quality import Quality
@@ -111,6 +112,9 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
         column_config={"certain": st.column_config.NumberColumn(format="percent")},
         alt="What each model answers, how sure it is, and how good it is",
     )
+    if "wav2vec2" not in available_models():
+        with st.expander("wav2vec2 is not here"):
+            st.text(HOW_TO_START)
 
 
 def _agreement(predictions: list[Prediction]) -> str:

@@ -239,6 +239,7 @@ def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page,
     assert table.value["answer"].nunique() == 1  # the same weights
     assert "2 of 2 models say" in texts(page)
     assert "Unknown model" in page.warning[-1].value
+    assert "scripts.train wav2vec2 --start" in texts(page)
 
 
 def test_the_shipped_model_comes_first(page, monkeypatch, checkpoint):

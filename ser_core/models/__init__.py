@@ -6,7 +6,7 @@ from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
 from ser_core.models.vgg import VGG, VGGConfig
-from ser_core.models.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+from ser_core.models.wav2vec2 import HOW_TO_START, Wav2Vec2, Wav2Vec2Config
 
 FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
@@ -52,4 +52,4 @@ def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
     return FAMILIES[family][0](config or own_config)
 
 
-__all__ = ["FAMILIES", "MODELS", "ModelConfig", "SERModel", "build_model"]
+__all__ = ["FAMILIES", "HOW_TO_START", "MODELS", "ModelConfig", "SERModel", "build_model"]
