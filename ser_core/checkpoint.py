@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 
+from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES, SERModel
 
 FOLDER = Path(__file__).parent.parent / "checkpoints"
@@ -56,6 +57,11 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         calibration = Calibration(**config["calibration"])
     except Exception as error:  # what a foreign config breaks first depends on what it holds
         raise CheckpointError(f"{folder.name}/{CONFIG} is not a model of this program ({error!s:.80}).") from None
+    if model.config.labels != EMOTIONS:
+        raise CheckpointError(
+            f"{folder.name} answers with other emotions: {', '.join(map(str, model.config.labels)):.120}. This program's "
+            f"are {', '.join(EMOTIONS)}."
+        )
     _load_weights(model, folder / model.weights_file)
     model.name = folder.name
     model.calibration = calibration

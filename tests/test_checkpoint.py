@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from ser_core import checkpoint
 from ser_core.checkpoint import Calibration, CheckpointError, available_models, load_model, save_model
+from ser_core.models import FAMILIES, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 
@@ -198,3 +200,25 @@ def test_json_that_is_no_config_is_refused(checkpoints, content):
     (checkpoints / "small" / CONFIG).write_text(content)
     with pytest.raises(CheckpointError, match="is not a model of this program"):
         load_model("small")
+
+
+def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
+    config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
+    save_model(FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
+    with pytest.raises(
+        CheckpointError, match="two answers with other emotions: calm, bored. This program's are neutral"
+    ):
+        load_model(tmp_path / "two")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    torch.manual_seed(0)
+    save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(), {})
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* is untouched"):
+        save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(temperature=2), {})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
