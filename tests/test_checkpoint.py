@@ -206,7 +206,7 @@ def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
     config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
     save_model(FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
     with pytest.raises(
-        CheckpointError, match="two answers with other emotions: calm, bored. This program's are neutral"
+        CheckpointError, match=r"two answers with other emotions: calm, bored\. "
     ):
         load_model(tmp_path / "two")
 
