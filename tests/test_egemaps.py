@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from scripts import train as train_script
 from ser_core import fitting
 from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.cost import latency_ms
 from ser_core.fitting import cached_functionals, fit_classifier
 from ser_core.inference import clip_logits, predict, window_logits
 from ser_core.labels import EMOTIONS
@@ -396,3 +397,14 @@ def test_a_clip_is_extracted_once_however_many_classifiers_ask(monkeypatch):
     again[:] = 0
     assert np.array_equal(egemaps.functionals(clip), first)
     assert not np.array_equal(egemaps.functionals(clip[: len(clip) // 2]), first) and len(extracted) == 2
+
+
+def test_latency_is_that_of_extraction(svm, monkeypatch):
+    """Not of what is still there from the clip before."""
+    extracted, smile = [], egemaps._smile()
+    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: extracted.append(1) or smile(*arguments))
+    monkeypatch.setattr("ser_core.cost.LATENCY_BUDGET_S", 0.0)
+    asked = []
+    monkeypatch.setattr(svm, "encode", lambda *arguments: asked.append(1) or EgemapsClassifier.encode(svm, *arguments))
+    latency_ms(svm.eval())
+    assert len(extracted) == len(asked) >= 4  # one to warm up
