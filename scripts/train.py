@@ -27,9 +27,7 @@ from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
-IMAGE_RECIPE = TrainConfig(
-    epochs=16, batch_size=16
-)  # two thousand clips: smaller batches, so that there are enough steps
+IMAGE_RECIPE = TrainConfig(epochs=12, batch_size=16)  # two thousand clips only: small batches give enough steps
 RECIPES = {
     "vgg16": IMAGE_RECIPE,
     "vgg19": IMAGE_RECIPE,
