@@ -52,6 +52,8 @@ def fit_classifier(
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
+    if (n_emotions := len({clip.emotion for clip in train})) < 3:
+        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
     try:
         check_installed()
     except ImportError as error:

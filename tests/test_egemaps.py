@@ -182,6 +182,20 @@ def test_the_seed_decides(features):
     assert torch.equal(logits(3), logits(3)) and not torch.equal(logits(3), logits(4))
 
 
+def test_the_svm_answers_as_its_votes_do_but_says_how_sure_it_is():
+    """Overlapping clouds: nearly all answers are those that scikit-learn counts, and the certain ones are right."""
+    rng = np.random.default_rng(0)
+    emotions = rng.choice(np.array(EMOTIONS), 1600)
+    centres = {label: rng.standard_normal(88) for label in EMOTIONS}
+    clouds = np.stack([centres[emotion] for emotion in emotions]) + 4 * rng.standard_normal((1600, 88))
+    model = build_model("svm-egemaps").fit(clouds[:800].astype(np.float32), emotions[:800])
+    logits = model.head(model.encode(torch.from_numpy(clouds[800:].astype(np.float32)))).numpy()
+    answers = np.array(EMOTIONS)[logits.argmax(1)]
+    assert (answers == model.pipeline.predict(clouds[800:])).mean() > 0.9
+    right, certain = answers == emotions[800:], logits.max(1) >= np.median(logits.max(1))
+    assert right[certain].mean() > right[~certain].mean() + 0.15
+
+
 def test_an_unknown_classifier_lists_what_exists():
     with pytest.raises(ValueError, match=r"'boost'.*svm, forest, tree"):
         EgemapsClassifier(EgemapsConfig(classifier="boost"))
@@ -363,6 +377,12 @@ def test_without_development_speakers_the_first_settings_are_taken(known, crema_
 def test_nothing_to_fit_on_is_refused(known):
     with pytest.raises(TrainingError, match="No clip to train on"):
         fit_classifier(build_model("svm-egemaps"), [], [], known[1], known[0])
+
+
+def test_two_emotions_are_too_few(known, crema_d):
+    train = [clip for clip in clips(crema_d) if clip.emotion in ("sad", "angry")]
+    with pytest.raises(TrainingError, match="hold 2 emotions: at least three"):
+        fit_classifier(build_model("svm-egemaps"), train, [], known[1], known[0])
 
 
 def test_long_clips_are_cut_as_inference_cuts_them(known, crema_d, tmp_path):
