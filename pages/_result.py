@@ -133,7 +133,7 @@ def _compared(answer: Answer) -> dict:
     return {
         "model": prediction.model,
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
-        "certain": prediction.confidence,
+        "certain": round(prediction.confidence, 2),
         "took": f"{1000 * answer.took_s:.0f} ms",
         "measured": _record(answer.metrics),
     }

@@ -168,7 +168,8 @@ def side_by_side(predictions: Sequence["Prediction"]) -> go.Figure:
         )
     figure.update_layout(barmode="stack", bargap=0.25, margin={"l": 0, "r": 0, "t": 4, "b": 80})
     figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+    figure.update_layout(legend=legend)
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
     return figure

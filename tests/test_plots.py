@@ -17,6 +17,7 @@ from ser_core.plots import (
     clock,
     confusion_grid,
     envelope,
+    named,
     pair_grid,
     precision_recall_lines,
     probability_bars,
@@ -24,6 +25,7 @@ from ser_core.plots import (
     ranking_intervals,
     risk_coverage_lines,
     roc_lines,
+    side_by_side,
     spectrogram,
     trajectory_lines,
     value_grid,
@@ -100,6 +102,17 @@ def test_no_bar_stands_out_when_the_model_is_not_sure():
 def test_the_border_of_not_sure_is_drawn_where_it_lies():
     figure = probability_bars(prediction(angry=0.7), min_confidence=0.4)
     assert figure.layout.shapes[0].x0 == 0.4
+
+
+def test_side_by_side_every_row_is_whole_and_only_answers_stand_out():
+    sure = prediction(angry=0.7, sad=0.3)
+    figure = side_by_side([sure, replace(sure, model="unsure", abstain=True)])
+    assert [bar.name for bar in figure.data] == [named(emotion) for emotion in EMOTIONS]
+    assert np.allclose(np.sum([bar.x for bar in figure.data], axis=0), 1)
+    bright = {
+        (bar.name, row) for bar in figure.data for row, o in zip(bar.y, bar.marker.opacity, strict=True) if o == 1
+    }
+    assert bright == {(named("angry"), "m")}
 
 
 def test_the_trajectory_is_interrupted_where_nobody_speaks():
