@@ -59,8 +59,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         raise CheckpointError(f"{folder.name}/{CONFIG} is not a model of this program ({error!s:.80}).") from None
     if model.config.labels != EMOTIONS:
         raise CheckpointError(
-            f"{folder.name} answers with other emotions: {', '.join(map(str, model.config.labels)):.120}. This program's "
-            f"are {', '.join(EMOTIONS)}."
+            f"{folder.name} answers with other emotions: {', '.join(map(str, model.config.labels)):.120}. "
+            f"This program's are {', '.join(EMOTIONS)}."
         )
     _load_weights(model, folder / model.weights_file)
     model.name = folder.name
