@@ -1,16 +1,19 @@
 """Result files: what is written comes back, gives the same figures, and a bad file is refused with the cure."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from ser_core import checkpoint
+from ser_core.checkpoint import CONFIG, METRICS
 from ser_core.corpora import parse_name
 from ser_core.evaluation import Answers, measure
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import softmax
-from ser_core.protocols import read_protocol
+from ser_core.protocols import read_protocol, split
 from ser_core.results import (
     FOLDER,
     Result,
@@ -135,3 +138,25 @@ def test_the_committed_results(path):
     result = load_result(path)
     assert path == result_path(result.split, result.model)
     assert path.stat().st_size < 1_000_000 and str(FOLDER.parent) not in path.read_text()
+    test, known = (
+        split(result.protocol, result.fold).test,
+        split(result.trained_on["protocol"], result.trained_on["fold"]),
+    )
+    assert sorted(u.id for u in result.answers.utterances) == sorted(test)
+    assert result.leak == (not {*known.train, *known.dev}.isdisjoint(test))
+    again = json.loads(json.dumps(measure(result.answers).to_dict()))
+    assert again == result.metrics | {"votes": None}  # the votes are with the recordings
+
+
+OWN = sorted(checkpoint.FOLDER.glob(f"*/{METRICS}"))
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.parent.name)
+def test_a_shipped_model_shows_the_figures_of_its_own_weights(path):
+    own = json.loads(path.read_text())
+    result = load_result(result_path(split_name(own["protocol"], own["fold"]), path.parent.name))
+    assert own == {"protocol": result.protocol, "fold": result.fold} | result.metrics and not result.leak
+    (weights,) = path.parent.glob("model.*")
+    assert result.provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    config = json.loads((path.parent / CONFIG).read_text())
+    assert result.trained_on == {name: config["training"][name] for name in ("protocol", "fold")}
