@@ -16,6 +16,7 @@ from scripts import train as train_script
 from ser_core import fitting
 from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
 from ser_core.cost import latency_ms
+from ser_core.features import FrontendConfig
 from ser_core.fitting import cached_functionals, fit_classifier
 from ser_core.inference import clip_logits, predict, window_logits
 from ser_core.labels import EMOTIONS
@@ -199,6 +200,12 @@ def test_the_svm_answers_as_its_votes_do_but_says_how_sure_it_is():
 def test_an_unknown_classifier_lists_what_exists():
     with pytest.raises(ValueError, match=r"'boost'.*svm, forest, tree"):
         EgemapsClassifier(EgemapsConfig(classifier="boost"))
+
+
+def test_another_front_end_is_refused():
+    config = EgemapsConfig(frontend=FrontendConfig(n_mfcc=13, deltas=2))
+    with pytest.raises(ValueError, match="neither MFCC nor deltas"):
+        build_model("svm-egemaps", config)
 
 
 # --- checkpoints -----------------------------------------------------------------------------------------------------
@@ -417,6 +424,21 @@ def test_a_clip_is_extracted_once_however_many_classifiers_ask(monkeypatch):
     again[:] = 0
     assert np.array_equal(egemaps.functionals(clip), first)
     assert not np.array_equal(egemaps.functionals(clip[: len(clip) // 2]), first) and len(extracted) == 2
+
+
+def test_a_clip_never_gets_the_functionals_of_another_thread(monkeypatch):
+    """Another thread hears its clip between the look at what is kept and its use."""
+
+    class Racing:
+        def __init__(self, digest: bytes):
+            self.digest = digest
+
+        def __ne__(self, other) -> bool:
+            egemaps._latest = b"theirs", np.zeros(88, np.float32)
+            return self.digest != other
+
+    monkeypatch.setattr(egemaps, "_latest", (Racing(b"ours"), np.ones(88, np.float32)))
+    assert (egemaps._extracted(b"ours", lambda: pytest.fail("is there already")) == 1).all()
 
 
 def test_latency_is_that_of_extraction(svm, monkeypatch):

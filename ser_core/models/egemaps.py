@@ -49,6 +49,8 @@ class EgemapsClassifier(SERModel):
         nn.Module.__init__(self)  # no spectrogram
         if config.classifier not in CLASSIFIERS:
             raise ValueError(f"Unknown classifier {config.classifier!r}. There are: {', '.join(CLASSIFIERS)}.")
+        if config.frontend.n_mfcc or config.frontend.deltas:
+            raise ValueError("Its features are those of eGeMAPS: it takes neither MFCC nor deltas.")
         self.config = config
         self.pipeline = None  # set by fit and load_weights
 
@@ -162,9 +164,10 @@ _latest: tuple[bytes, np.ndarray] | None = None
 def _extracted(digest: bytes, extract: Callable[[], np.ndarray]) -> np.ndarray:
     """Of the clip before, the functionals are still there: several classifiers are mostly asked about the same one."""
     global _latest
-    if _latest is None or _latest[0] != digest:
-        _latest = digest, extract().astype(np.float32).reshape(N_FUNCTIONALS)
-    return _latest[1].copy()
+    latest = _latest  # read once: another thread may put its own clip there at any time
+    if latest is None or latest[0] != digest:
+        _latest = latest = digest, extract().astype(np.float32).reshape(N_FUNCTIONALS)
+    return latest[1].copy()
 
 
 def _levelled(waveform: np.ndarray) -> np.ndarray:
