@@ -12,7 +12,6 @@ from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
 from ser_core.quality import Quality, quality, reduce_noise
 
-DEFAULT_MODEL = "resonet"  # the one that is chosen when there are several
 NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
 
 
@@ -47,7 +46,7 @@ class Answer:
 
 def choose_settings(has_clip: bool) -> Settings:
     """Draw the choices that exist: the model when there are several, noise reduction when there is a clip."""
-    names = sorted(available_models(), key=lambda name: name != DEFAULT_MODEL)
+    names = available_models()
     chosen = names[0] if names else None
     several = False
     if len(names) > 1:
@@ -94,10 +93,9 @@ def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
 
 def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
     """The answer of every model to the clip, and why some have none."""
-    names = sorted(available_models(), key=lambda name: name != DEFAULT_MODEL)
     answers, problems = [], []
     with st.spinner("Asking every model"):
-        for name in names:
+        for name in available_models():
             try:
                 answers.append(answer(hearing, name))
             except CheckpointError as error:

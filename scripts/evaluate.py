@@ -24,7 +24,16 @@ from tqdm import tqdm
 from ser_core import checkpoint
 from ser_core.audio import AudioError
 from ser_core.card import model_card
-from ser_core.checkpoint import CONFIG, METRICS, CheckpointError, available_models, checkpoint_folder, load_model
+from ser_core.checkpoint import (
+    CONFIG,
+    METRICS,
+    CheckpointError,
+    available_models,
+    checkpoint_folder,
+    load_model,
+    save_record,
+)
+from ser_core.comparison import LEAK_SUFFIX
 from ser_core.corpora import CORPUS_NAMES, CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.cost import cost
 from ser_core.evaluation import BOOTSTRAP_SEED, Answers, Metrics, Votes, answer_all, measure, read_votes
@@ -65,14 +74,20 @@ def task(given: str, name: str | None, options: argparse.Namespace) -> Task:
     Raises:
         CheckpointError: unknown or broken, or without a name for its result.
         ProtocolError: unknown fold, or the model was made with a part of what it would be tested on.
+        ResultError: a leak under the name of an honest result.
     """
     folder = checkpoint_folder(given)
     model, config = load_model(folder), json.loads((folder / CONFIG).read_text())
-    trained_on = config["training"]
+    trained_on = config.get("training", {})
     if not {"protocol", "fold"} <= trained_on.keys():
         raise ProtocolError(f"{model.name} does not say what it was trained on: it cannot be tested on others.")
     protocol = options.protocol or trained_on["protocol"]
     fold = options.fold or (None if options.protocol else trained_on["fold"])
+    leak = leaks(model.name, trained_on, protocol, fold, options.leak)
+    if options.write and leak and not (name or folder.name).endswith(LEAK_SUFFIX):
+        raise ResultError(
+            f"The result of a leak must not take the place of an honest one: --name {folder.name}{LEAK_SUFFIX}"
+        )
     if options.write and not name and folder.parent != checkpoint.FOLDER:
         raise CheckpointError(f"Give the result of {folder.name} a name: --name N. It is not one of checkpoints/.")
     return Task(
@@ -82,7 +97,7 @@ def task(given: str, name: str | None, options: argparse.Namespace) -> Task:
         config=config,
         protocol=protocol,
         fold=fold,
-        leak=leaks(model.name, trained_on, protocol, fold, options.leak),
+        leak=leak,
         command=_command(given, name, protocol, fold, options.leak),
     )
 
@@ -122,7 +137,7 @@ def tasks(options: argparse.Namespace) -> list[Task]:
     for name in available_models():
         try:
             found.append(task(name, None, options))
-        except (CheckpointError, ProtocolError) as error:
+        except (CheckpointError, ProtocolError, ResultError) as error:
             print(f"{name} is left out: {error}", file=sys.stderr)
     if not found:
         raise CheckpointError("No checkpoint can be measured.")
@@ -216,9 +231,7 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
     print(f"written: {path.parent.name}/{path.name}")
     if done.own:
         own = own_metrics(result)
-        (done.folder / METRICS).write_text(json.dumps(own, indent=1) + "\n")
-        card = model_card(done.name, done.config, own, done.model.n_parameters())
-        (done.folder / "README.md").write_text(card)
+        save_record(done.folder, own, model_card(done.name, done.config, own, done.model.n_parameters()))
 
 
 def measured_cost(done: Task) -> dict:

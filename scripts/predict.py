@@ -16,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ser_core.audio import AudioError, read_audio
-from ser_core.checkpoint import CheckpointError, available_models, load_model
+from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, available_models, load_model
 from ser_core.inference import analyse
 from ser_core.labels import EMOTIONS
 from ser_core.models import SERModel
@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.simplefilter("ignore")  # what they say is in the records
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:
-        models = [load_model(name) for name in options.model or available_models()[:1] or ["resonet"]]
+        models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
     except CheckpointError as error:
         print(error, file=sys.stderr)
         return 2

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from ser_core.models import FAMILIES, SERModel
 
 FOLDER = Path(__file__).parent.parent / "checkpoints"
 
-CONFIG, METRICS = "config.json", "metrics.json"
+CONFIG, METRICS, CARD = "config.json", "metrics.json", "README.md"
+DEFAULT_MODEL = "resonet"  # the one that answers when nobody chose
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
@@ -35,8 +37,9 @@ class Calibration:
 
 
 def available_models(folder: Path = FOLDER) -> tuple[str, ...]:
-    """Names of the checkpoints that are there."""
-    return tuple(sorted(path.parent.name for path in folder.glob(f"*/{CONFIG}")))
+    """Names of the checkpoints that are there, the default one first."""
+    names = (path.parent.name for path in folder.glob(f"*/{CONFIG}"))
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
 def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
@@ -82,15 +85,33 @@ def save_model(model: SERModel, folder: Path, family: str, calibration: Calibrat
     own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
     files = model.stock_files()
     files[CONFIG] = files.get(CONFIG, {}) | own
+    texts = {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
+    _write(folder, {model.weights_file: model.save_weights} | {n: _writer(text) for n, text in texts.items()})
+
+
+def save_record(folder: Path, metrics: dict, card: str) -> None:
+    """Writes what a checkpoint shows of itself, metrics.json and the model card; safe as save_model is.
+
+    Raises:
+        CheckpointError: no room to store them.
+    """
+    _write(folder, {METRICS: _writer(json.dumps(metrics, indent=1) + "\n"), CARD: _writer(card)})
+
+
+def _writer(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
+
+
+def _write(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:
+    """All files of a checkpoint or none: name -> function that writes it to a path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        model.save_weights(_beside(folder / model.weights_file))
-        for name, content in files.items():
-            _beside(folder / name).write_text(json.dumps(content, indent=1) + "\n")
-        for name in (model.weights_file, *files):
+        for name, write in files.items():
+            write(_beside(folder / name))
+        for name in files:
             _beside(folder / name).replace(folder / name)
     except (ValueError, OSError, SafetensorError) as error:
-        for name in (model.weights_file, *files):
+        for name in files:
             _beside(folder / name).unlink(missing_ok=True)
         raise CheckpointError(f"{folder.name} cannot be saved: {error}. What was there before is untouched.") from error
 
@@ -130,6 +151,6 @@ def _load_weights(model: SERModel, path: Path) -> None:
         raise CheckpointError(f"{path.parent.name} {error}") from None
     except (SafetensorError, OSError):
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged or cut off: get or train it again.") from None
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AttributeError, TypeError) as error:  # skops files may lack or mistype a part
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(f"{path.parent.name}/{path.name} holds the weights of another model: {reason}") from None

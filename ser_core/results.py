@@ -67,12 +67,20 @@ def list_results(split: str | None = None, folder: Path | None = None) -> tuple[
 
 
 def save_result(result: Result, folder: Path | None = None) -> Path:
-    """Writes a result; one that is there already stays whole until all of it is written."""
-    path = result_path(result.split, result.model, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Writes a result; one that is there already stays whole until all of it is written.
+
+    Raises:
+        ResultError: no room to store it.
+    """
+    path, text = result_path(result.split, result.model, folder), _to_json(result)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(_to_json(result))
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise ResultError(f"{_short(path)} cannot be written: {error}. What was there before is untouched.") from error
     return path
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ser_core import checkpoint
-from ser_core.checkpoint import Calibration, CheckpointError, available_models, load_model, save_model
+from ser_core.checkpoint import Calibration, CheckpointError, available_models, load_model, save_model, save_record
 from ser_core.models import FAMILIES, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
@@ -205,9 +206,7 @@ def test_json_that_is_no_config_is_refused(checkpoints, content):
 def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
     config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
     save_model(FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
-    with pytest.raises(
-        CheckpointError, match=r"two answers with other emotions: calm, bored\. "
-    ):
+    with pytest.raises(CheckpointError, match=r"two answers with other emotions: calm, bored\. "):
         load_model(tmp_path / "two")
 
 
@@ -222,3 +221,24 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
     with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* is untouched"):
         save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(temperature=2), {})
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
+
+
+def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
+    """Half of metrics.json would make the model unusable."""
+    save_record(checkpoints / "small", {"pooled": 1}, "card")
+    before = {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()}
+    write_text = Path.write_text
+
+    def full(path, text):
+        write_text(path, text[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(CheckpointError, match=r"small cannot be saved: .*No space left"):
+        save_record(checkpoints / "small", {"pooled": 2}, "another card")
+    assert {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()} == before
+
+
+def test_the_default_model_comes_first(checkpoints):
+    (checkpoints / "small").rename(checkpoints / "resonet")
+    assert available_models() == ("resonet", "other")

@@ -11,6 +11,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 from scripts import train as train_script
 from ser_core import fitting
@@ -245,6 +246,12 @@ def test_a_classifier_of_another_kind_is_refused(svm, features, tmp_path):
         load_model(other(svm, features, forest, tmp_path / "mine"))
     with pytest.raises(CheckpointError, match="not a svm of scikit-learn"):
         load_model(other(svm, features, {"a": 1}, tmp_path / "mine"))
+
+
+def test_a_classifier_that_was_never_fitted_is_refused(svm, features, tmp_path):
+    unfitted = make_pipeline(StandardScaler(), SVC())
+    with pytest.raises(CheckpointError, match="weights of another model"):
+        load_model(other(svm, features, unfitted, tmp_path / "mine"))
 
 
 def test_another_number_of_features_is_refused(svm, features, tmp_path):

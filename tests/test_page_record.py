@@ -242,12 +242,6 @@ def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page,
     assert "scripts.train wav2vec2 --start" in texts(page)
 
 
-def test_the_shipped_model_comes_first(page, monkeypatch, checkpoint):
-    monkeypatch.setattr("pages._analysis.available_models", lambda: ("cnn-lstm", "resonet", "vgg16"))
-    page.run()
-    assert page.selectbox[0].options == ["resonet", "cnn-lstm", "vgg16"]
-
-
 def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):
     page.button(key="sample-empty_room.ogg").click().run()
     assert page.toggle[0].value is False

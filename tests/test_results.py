@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,20 @@ def test_an_interrupted_write_leaves_the_file_that_was_there(result, tmp_path):
     before = path.read_text()
     with pytest.raises(TypeError):
         save_result(replace(result, cost={"latency_ms": object()}), tmp_path)
+    assert path.read_text() == before and list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(result, tmp_path, monkeypatch):
+    path = save_result(result, tmp_path)
+    before, write_text = path.read_text(), Path.write_text
+
+    def full(path, text):
+        write_text(path, text[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(ResultError, match=r"small\.json cannot be written: .*No space left"):
+        save_result(result, tmp_path)
     assert path.read_text() == before and list(path.parent.iterdir()) == [path]
 
 

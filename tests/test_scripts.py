@@ -414,8 +414,10 @@ def test_a_leak_is_measured_on_purpose_only_and_never_shown_as_a_result(workbenc
     save_model(new_model(), checkpoints / "small", "resonet", Calibration(), training)
     arguments = ["small", "--protocol", "speaker-independent", "--fold", "0", "--write"]
     assert said(capsys, *arguments)[0] == 2 and not workbench.exists()
-    code, out, _ = said(capsys, *arguments, "--leak")
-    found = results.load_result(workbench / "small.json")
+    code, _, err = said(capsys, *arguments, "--leak")
+    assert code == 2 and "--name small-leak" in err and not workbench.exists()
+    code, out, _ = said(capsys, *arguments, "--leak", "--name", "small-leak")
+    found = results.load_result(workbench / "small-leak.json")
     assert code == 0 and "LEAK" in out and found.leak and "--leak" in found.provenance["command"]
     assert found.trained_on == training and not (checkpoints / "small" / "metrics.json").exists()
 
@@ -459,10 +461,13 @@ def test_evaluate_stops_at_an_unreadable_recording(workbench, corpora, checkpoin
     assert code == 2 and err and not (checkpoints / "small" / "metrics.json").exists() and not workbench.exists()
 
 
-@pytest.mark.parametrize("missing", ["how it was trained", "every test recording"])
+@pytest.mark.parametrize("missing", ["how it was trained", "a word about training", "every test recording"])
 def test_evaluate_says_what_is_missing(workbench, corpora, checkpoints, capsys, new_model, missing):
     if missing == "how it was trained":
         save_model(new_model(), checkpoints / "small", "resonet", Calibration(), {})
+    if missing == "a word about training":
+        path = checkpoints / "small" / "config.json"
+        path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "training"}))
     for path in corpora.rglob("*.wav") if missing == "every test recording" else ():
         path.rename(path.with_name(path.name.replace("100", "102")))  # a training speaker
     assert evaluate.main(["small"]) == 2
