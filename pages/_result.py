@@ -82,12 +82,13 @@ def show_answer(clip: Clip, answer: Answer) -> None:
         return
     with bars:
         st.plotly_chart(
-            probability_bars(prediction, answer.min_confidence),
+            probability_bars(prediction, answer.min_confidence or None),
             key="bars",
             config=PLAIN_CHART,
             alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
         )
-        st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
+        if answer.min_confidence:  # 0: no development speakers to find a threshold on
+            st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
     if len(answer.trajectory.start_s) > 1:
         _show_trajectory(clip, answer.trajectory)
 
@@ -263,8 +264,11 @@ def _record(metrics: dict) -> str:
     """How good the model is on its test part, by corpus: a pooled figure would hide the differences."""
     if not metrics:
         return "It was never measured."
-    corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
-    shared = SHARES_SPEAKERS.get(metrics["protocol"])
+    try:
+        corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
+        shared = SHARES_SPEAKERS.get(metrics["protocol"])
+    except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
+        return "What was measured of it cannot be read: python -m scripts.evaluate writes it anew."
     return f"UAR on {f'clips of a test part that {shared}' if shared else 'unseen speakers'}: {corpora}."
 
 

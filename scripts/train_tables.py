@@ -4,6 +4,7 @@ python -m scripts.train_tables                 all, one after the other; interru
 python -m scripts.train_tables resonet vgg16   only these
 python -m scripts.train_tables --list          what there is, and what is done
 
+A row that cannot be trained (a corpus or opensmile is missing) is told, and the next one follows; exit code 2 then.
 Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, made by `python -m scripts.train`.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from scripts import train
 
 RUNS = Path("runs")
+INTERRUPTED = 130  # exit code of scripts.train after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,17 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := set(options.models) - set(names):
         print(f"No row trains {', '.join(sorted(unknown))}. There are: {', '.join(names)}.", file=sys.stderr)
         return 2
+    failed = 0
     for row in ROWS:
         if options.models and row.model not in options.models:
             continue
         print(f"{'done' if row.is_done else 'to do'}: python -m scripts.train {' '.join(row.arguments())}", flush=True)
-        if not options.list and not row.is_done and (code := train.main(row.arguments())):
+        if options.list or row.is_done:
+            continue
+        if (code := train.main(row.arguments())) == INTERRUPTED:
             return code
-    return 0
+        failed = failed or code  # the others may have all they need: opensmile, a corpus
+    return failed
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -102,7 +102,7 @@ def fit(
         The model with the running average of the weights, in eval mode.
 
     Raises:
-        TrainingError: nothing to train on, or a resume under another config or with other clips.
+        TrainingError: nothing to train on, a resume under another config or with other clips, or a full disk.
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
@@ -131,10 +131,7 @@ def fit(
         confusion = dev_confusion(state.average, dev, store, config.bf16)
         record |= {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
         record["dev_confusion"] = {corpus: matrix.tolist() for corpus, matrix in confusion.items()}
-        with (folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(record) + "\n")
-        write_epoch(folder, record)
-        _save_state(state, folder)  # after the log: a line too many is dropped on resume, a missing one would be lost
+        _keep_epoch(state, record, folder)
     return state.average.eval()
 
 
@@ -292,6 +289,21 @@ def _tensors(state: State) -> dict[str, Tensor]:
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     return {name: value.contiguous().clone() for name, value in tensors.items()}
+
+
+def _keep_epoch(state: State, record: dict, folder: Path) -> None:
+    """The log before the state: a line too many is dropped on resume, a missing one would be lost."""
+    try:
+        with (folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        write_epoch(folder, record)
+        _save_state(state, folder)
+    except (OSError, SafetensorError) as error:
+        (folder / "state.tmp").unlink(missing_ok=True)
+        raise TrainingError(
+            f"Epoch {state.epoch} of {folder.name} cannot be saved: {error}. What was there before is whole: "
+            "make room and go on with --resume."
+        ) from error
 
 
 def _save_state(state: State, folder: Path) -> None:

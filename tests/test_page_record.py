@@ -306,6 +306,13 @@ def test_the_recorder_believes_nothing_the_browser_sends(sent):
     assert recorder.unpacked(sent) == (b"", ())
 
 
+@pytest.mark.parametrize(
+    "metrics", [[1], {"pooled": 1}, {"corpora": []}, {"corpora": {"moon": {"uar": 1.0}}}, {"corpora": {"tess": {}}}]
+)
+def test_figures_of_another_form_are_no_crash(metrics):
+    assert "cannot be read" in _result._record(metrics)
+
+
 def test_the_recorder_tells_what_the_browser_kept_on():
     content, (note,) = recorder.unpacked({"wav": "UklGRg==", "processed": ["autoGainControl"]})
     assert content == b"RIFF" and "gain control" in note

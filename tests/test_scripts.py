@@ -18,11 +18,21 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import benchmark, evaluate, explore, make_protocols, predict, prepare_corpora, readme_tables, train
+from scripts import (
+    benchmark,
+    evaluate,
+    explore,
+    make_protocols,
+    predict,
+    prepare_corpora,
+    readme_tables,
+    train,
+    train_tables,
+)
 from ser_core import evaluation, protocols, results
 from ser_core.audio import load_audio
 from ser_core.card import model_card
-from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.checkpoint import FOLDER, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CREMA_EMOTIONS, parse_name
 from ser_core.evaluation import Answers, measure
 from ser_core.inference import predict_windows
@@ -667,6 +677,59 @@ def test_sigterm_leaves_a_state_that_goes_on(workplace, monkeypatch):
     assert train.main([*arguments, "--resume"]) == 130
     assert steps == [step + 1]
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == epoch
+
+
+# --- train_tables ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def trained(workplace, monkeypatch):
+    """A function that runs train_tables: its exit code, and the models that were trained; `codes` by model."""
+    monkeypatch.setattr(train_tables, "RUNS", workplace / "runs")
+
+    def run(*arguments: str, **codes: int) -> tuple[int, list[str]]:
+        asked = []
+        fake = lambda given: asked.append(given[0]) or codes.get(given[0].replace("-", "_"), 0)  # noqa: E731
+        monkeypatch.setattr(train, "main", fake)
+        return train_tables.main(list(arguments)), asked
+
+    return run
+
+
+def test_a_row_that_cannot_be_trained_does_not_stop_the_others(trained):
+    code, asked = trained(svm_egemaps=2)
+    assert code == 2 and asked == [row.model for row in train_tables.ROWS]
+
+
+def test_ctrl_c_stops_all_rows(trained):
+    assert trained(simple_cnn=130) == (130, [row.model for row in train_tables.ROWS[:7]])
+
+
+def test_rows_that_are_done_are_not_trained_again(trained, workplace, capsys):
+    done = workplace / "runs" / "vgg16-ravdess-random" / "checkpoint"
+    done.mkdir(parents=True)
+    (done / "config.json").write_text("{}")
+    assert trained("vgg16", "vgg19") == (0, ["vgg19"])
+    assert trained("vgg16", "vgg19", "--list") == (0, [])
+    assert "done: python -m scripts.train vgg16 --protocol ravdess-random" in capsys.readouterr().out
+
+
+def test_an_unknown_row_lists_what_exists(trained, capsys):
+    assert trained("large") == (2, []) and "There are: resonet, " in capsys.readouterr().err
+
+
+def test_one_recipe_for_all_networks_of_a_table():
+    """The committed checkpoints say how they were made."""
+    recipes: dict[str, dict[str, dict]] = {}
+    for path in sorted(FOLDER.glob("*/config.json")):
+        config = json.loads(path.read_text())
+        if config["family"] not in ("egemaps", "wav2vec2"):
+            training = config["training"]
+            recipes.setdefault(training["protocol"], {})[path.parent.name] = training["recipe"]
+    assert recipes
+    for found in recipes.values():
+        (first, *rest) = found.values()
+        assert all(recipe == first for recipe in rest), list(found)
 
 
 # --- benchmark -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
@@ -177,6 +178,25 @@ def test_an_interrupted_write_leaves_the_last_state(run, tmp_path, whole):
     with pytest.raises(KeyboardInterrupt):
         run(folder, on_step=interrupt(7))
     (folder / "state.tmp").write_bytes(b"half a file")
+    assert_same_run(folder, run(folder, resume=True), whole)
+
+
+def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, whole, monkeypatch):
+    folder, save = tmp_path / "run", training.save_file
+
+    def full(tensors, path, metadata):
+        if metadata["epoch"] == "2":
+            path.write_bytes(b"half a file")
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        save(tensors, path, metadata)
+
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(TrainingError, match=r"Epoch 2 of run .*No space left.*--resume"),
+    ):
+        patch.setattr(training, "save_file", full)
+        run(folder)
+    assert not (folder / "state.tmp").exists()
     assert_same_run(folder, run(folder, resume=True), whole)
 
 
