@@ -26,6 +26,7 @@ from ser_core.corpora import CORPUS_NAMES
 from ser_core.cost import cost, median_ms, one_thread
 from ser_core.features import FrontendConfig, LogMel
 from ser_core.inference import analyse
+from ser_core.metrics import rounded
 from ser_core.models import SERModel, build_model
 from ser_core.quality import quality, speech_segments
 from ser_core.results import ResultError, list_results, load_result
@@ -253,7 +254,7 @@ def main(arguments: list[str] | None = None) -> int:
     print("\n".join(sentences(yardstick)))
     if options.json:
         written = figures | {"models": models, "yardstick": yardstick}
-        options.json.write_text(json.dumps(_rounded(written), indent=1) + "\n")
+        options.json.write_text(json.dumps(rounded(written), indent=1) + "\n")
     return 0
 
 
@@ -270,12 +271,6 @@ def closely(model: SERModel) -> dict[str, float]:
             figures[name] = value
             print(f"{name:<52}{value:>10.2f}", flush=True)
     return figures
-
-
-def _rounded(value):
-    if isinstance(value, dict):
-        return {name: _rounded(item) for name, item in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.evaluation import Answers
-from ser_core.metrics import holm, mcnemar
+from ser_core.metrics import holm, mcnemar, rounded
 from ser_core.protocols import SHARES_SPEAKERS, split
 from ser_core.results import Result
 
@@ -108,7 +108,7 @@ class Comparison:
 
     def to_dict(self) -> dict:
         """JSON-serialisable, floats with 4 significant digits."""
-        return _rounded(asdict(self))
+        return rounded(asdict(self), lambda number: float(f"{number:.4g}"))  # p-values are small
 
 
 def published_table(split_name: str, path: Path = PUBLISHED) -> dict | None:
@@ -282,13 +282,3 @@ def _group(rows: np.ndarray, corpus: np.ndarray, right: np.ndarray, twin_right: 
         accuracy=float(right[rows].mean()) if n_clips else None,
         honest_accuracy=float(twin_right[rows].mean()) if n_clips and twin_right is not None else None,
     )
-
-
-def _rounded(value):
-    if isinstance(value, float):
-        return float(f"{value:.4g}")
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return value

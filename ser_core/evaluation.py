@@ -25,6 +25,7 @@ from ser_core.metrics import (
     nll,
     reliability,
     risk_coverage,
+    rounded,
     score,
     softmax,
 )
@@ -151,7 +152,7 @@ class Metrics:
 
     def to_dict(self) -> dict:
         """JSON-serialisable, floats rounded to 4 places, but for the temperature."""
-        values = _rounded(asdict(self))
+        values = rounded(asdict(self))
         values["calibration"]["temperature"] = self.calibration.temperature
         return values
 
@@ -298,13 +299,3 @@ def calibrate(answers: Answers, coverage: float = DEV_COVERAGE) -> Calibration:
     temperature = fit_temperature(logits, answers.y_true)
     confidence = softmax(logits / temperature).max(1)
     return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - coverage)), 4))
-
-
-def _rounded(value):
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return value

@@ -1,6 +1,6 @@
 """Numbers from answers: scores, confidence intervals over speakers and over clips, calibration, tests of pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -251,6 +251,17 @@ def percent(value: float, interval: tuple[float, float] | None) -> str:
     return f"{100 * value:.1f} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
+def rounded(value, rule: Callable[[float], float] = lambda number: round(number, 4)):
+    """The same dicts and lists (tuples become lists) with every float rounded, by default to 4 places."""
+    if isinstance(value, float):
+        return rule(value)
+    if isinstance(value, dict):
+        return {key: rounded(item, rule) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item, rule) for item in value]
+    return value
+
+
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Along the last axis."""
     shifted = np.exp(logits - logits.max(-1, keepdims=True))
@@ -286,11 +297,6 @@ def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_E
     sums = (np.bincount(bins, values, n_bins) for values in (confidence, probabilities.argmax(1) == y_true))
     means = (tuple((values / np.maximum(n_clips, 1)).tolist()) for values in sums)
     return Reliability(tuple(n_clips.tolist()), *means)
-
-
-def expected_calibration_error(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> float:
-    """Mean gap between certainty and accuracy over equally wide bins (Guo et al. 2017)."""
-    return reliability(probabilities, y_true, n_bins).ece
 
 
 def risk_coverage(probabilities: np.ndarray, y_true: np.ndarray) -> Curve:

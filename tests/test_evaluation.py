@@ -13,7 +13,7 @@ from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.evaluation import Answers, answer, answer_all, calibrate, evaluate, measure, read_votes
 from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import entropy, expected_calibration_error, nll, softmax
+from ser_core.metrics import entropy, nll, reliability, softmax
 from ser_core.protocols import split
 from tests.make_corpus import write_wav
 
@@ -293,11 +293,7 @@ def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):
     warmed = softmax(np.log(overconfident.probabilities) / found.temperature)
     y_true = overconfident.y_true
     assert nll(warmed, y_true) < nll(overconfident.probabilities, y_true)
-    assert (
-        expected_calibration_error(warmed, y_true)
-        < 0.03
-        < expected_calibration_error(overconfident.probabilities, y_true)
-    )
+    assert reliability(warmed, y_true).ece < 0.03 < reliability(overconfident.probabilities, y_true).ece
 
 
 @pytest.mark.parametrize("coverage", [0.85, 0.5, 1.0])

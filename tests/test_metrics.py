@@ -11,7 +11,6 @@ from ser_core.metrics import (
     confusion_matrix,
     cross_entropy,
     entropy,
-    expected_calibration_error,
     fit_temperature,
     holm,
     macro_f1,
@@ -280,19 +279,19 @@ def test_clips_of_one_certainty_share_their_risk(likely):
 def test_calibration_error_of_ten_clips_at_eighty_percent(n_right, expected):
     probabilities = np.tile([0.8, 0.1, 0.1], (10, 1))
     y_true = np.where(np.arange(10) < n_right, 0, 1)
-    assert expected_calibration_error(probabilities, y_true) == pytest.approx(expected)
+    assert reliability(probabilities, y_true).ece == pytest.approx(expected)
 
 
 def test_calibration_error_weighs_its_bins_by_clips():
     sure, unsure = np.tile([1.0, 0.0], (30, 1)), np.tile([0.6, 0.4], (10, 1))
     y_true = np.concatenate([np.zeros(30, int), np.ones(10, int)])
-    found = expected_calibration_error(np.concatenate([sure, unsure]), y_true)
+    found = reliability(np.concatenate([sure, unsure]), y_true).ece
     assert found == pytest.approx(0.25 * 0.6)
 
 
 def test_errors_in_two_bins_do_not_cancel():
     probabilities = np.array([[0.95, 0.05], [0.55, 0.45]])
-    assert expected_calibration_error(probabilities, np.array([1, 0])) == pytest.approx((0.95 + 0.45) / 2)
+    assert reliability(probabilities, np.array([1, 0])).ece == pytest.approx((0.95 + 0.45) / 2)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
@@ -303,7 +302,7 @@ def test_the_temperature_that_was_put_in_is_found(temperature):
     y_true = (rng.random(len(honest))[:, None] > cumulated).sum(1).clip(max=N_CLASSES - 1)
     found = fit_temperature(temperature * honest, y_true)
     assert found == pytest.approx(temperature, rel=0.06)
-    assert expected_calibration_error(softmax(temperature * honest / found), y_true) < 0.025
+    assert reliability(softmax(temperature * honest / found), y_true).ece < 0.025
 
 
 def test_the_temperature_stays_in_its_range():
