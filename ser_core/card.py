@@ -30,7 +30,7 @@ Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORP
 ## How it was made
 
 {made};
-the recipe is in `config.json`: `python -m scripts.train {trainable}{flags}`.
+the recipe is in `config.json`: `python -m scripts.train {trainable} {flags}`.
 
 Who was in which part, by the numbers and names of the corpora:
 
@@ -92,7 +92,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None)
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
         made=_made(config, trained_on),
         trainable=name if name in MODELS else config["family"],
-        flags=f" --protocol {protocol}" + (f" --fold {fold}" if fold is not None else ""),
+        flags=_flags(config),
         speakers=speaker_table(protocol, parts),
         licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
     )
@@ -143,6 +143,18 @@ def _made(config: dict, trained_on: list[str]) -> str:
     corpora = f"{', '.join(most)} and {last}" if most else last
     start = config["training"].get("start")
     return f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
+
+
+def _flags(config: dict) -> str:
+    """What scripts.train has to be told to make this very model."""
+    training = config["training"]
+    recipe = training.get("recipe", {})
+    values = {name: training.get(name) for name in ("protocol", "fold", "start")}
+    values |= {"epochs": recipe.get("epochs"), "seed": recipe.get("seed") or None}
+    flags = [f"--{name} {value}" for name, value in values.items() if value is not None]
+    flags += ["--mfcc"] if config["model"]["frontend"].get("n_mfcc") else []
+    flags += ["--float32"] if recipe.get("bf16") is False else []
+    return " ".join(flags)
 
 
 def score_table(metrics: dict) -> str:

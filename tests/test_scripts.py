@@ -530,6 +530,19 @@ def test_the_card_says_what_kind_of_model_it_is():
     assert "Started from some/weights, then trained on" in card("resonet", None, "wav2vec2", start="some/weights")
 
 
+def test_the_command_in_the_card_makes_this_very_model():
+    def command(**training) -> str:
+        return re.search(r"`python -m scripts\.train (.*)`", card("resonet", None, **training))[1]
+
+    assert command() == "resonet --protocol resonet"
+    recipe = asdict(TrainConfig(epochs=15))
+    assert command(recipe=recipe) == "resonet --protocol resonet --epochs 15"
+    recipe |= {"seed": 3, "bf16": False}
+    assert (
+        command(recipe=recipe, start="a/b") == "resonet --protocol resonet --start a/b --epochs 15 --seed 3 --float32"
+    )
+
+
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
