@@ -44,6 +44,7 @@ from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, folds,
 from ser_core.results import Result, ResultError, load_result, protocol_sha256, result_path, save_result, split_name
 
 ROOT = Path(__file__).parent.parent
+WHAT_DECIDES = ("ser_core", "scripts", "assets/protocols")  # other files are no part of a result's code
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError)
 
 
@@ -246,12 +247,18 @@ def own_metrics(result: Result) -> dict:
 
 
 def code_version() -> str:
-    """The commit, or without git the version of the package."""
+    """The commit, marked when the code was changed since; without git the version of the package."""
     try:
-        git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-        return subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        commit = _git("describe", "--always")
+        return f"{commit}-dirty" if _git("status", "--porcelain", "--", *WHAT_DECIDES) else commit
     except (OSError, subprocess.CalledProcessError):
         return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 def compare(done: Task, answers: Answers, metrics: Metrics, known_votes: Votes | None) -> bool:

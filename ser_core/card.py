@@ -22,7 +22,7 @@ speaker has none, and says little about others.
 {table}
 
 {common}{calibration}
-Below a certainty of {min_confidence:.0%} it says "not sure": here it answered {coverage:.0f} % of the clips,
+{doubt}: here it answered {coverage:.0f} % of the clips,
 and {accuracy_when_answered:.0f} % of these answers were right.
 
 Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
@@ -87,7 +87,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None)
         table=score_table(metrics),
         common=_common(metrics),
         calibration=_calibration(metrics, parts),
-        min_confidence=config["calibration"]["min_confidence"],
+        doubt=_doubt(config["calibration"]["min_confidence"]),
         coverage=100 * metrics["coverage"],
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
         made=_made(config, trained_on),
@@ -136,6 +136,12 @@ def _calibration(metrics: dict, parts: Split) -> str:
         f"{after['ece']:.3f} (15 bins;\n{before['ece']:.3f} without it), NLL {after['nll']:.2f} nats "
         f"({before['nll']:.2f} without it)."
     )
+
+
+def _doubt(min_confidence: float) -> str:
+    if not min_confidence:
+        return 'It says "not sure" only where it hears no speech'
+    return f'Below a certainty of {min_confidence:.0%} it says "not sure"'
 
 
 def _made(config: dict, trained_on: list[str]) -> str:

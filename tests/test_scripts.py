@@ -315,6 +315,21 @@ def test_the_command_in_a_result_makes_it_again(workbench, checkpoints, monkeypa
     assert str(checkpoints.parent) not in (workbench / "theirs.json").read_text()
 
 
+def test_the_code_of_a_result_is_marked_when_it_was_changed_and_only_then(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "ROOT", tmp_path)
+    (tmp_path / "ser_core").mkdir()
+    (tmp_path / "ser_core" / "a.py").write_text("1")
+    (tmp_path / "README.md").write_text("1")
+    commit = ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "all"]
+    for command in (["init", "-q"], ["add", "."], commit):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    (tmp_path / "README.md").write_text("2")
+    version = evaluate.code_version()
+    assert re.fullmatch("[0-9a-f]{7,}", version)
+    (tmp_path / "ser_core" / "a.py").write_text("2")
+    assert evaluate.code_version() == f"{version}-dirty"
+
+
 @pytest.mark.parametrize("file", ["small.json", "metrics.json"])
 def test_evaluate_notices_a_figure_that_is_not_reproduced(workbench, checkpoints, capsys, file):
     evaluate.main(["small", "--write"])
@@ -487,7 +502,14 @@ def test_evaluate_says_what_is_missing(workbench, corpora, checkpoints, capsys, 
 # --- the model card --------------------------------------------------------------------------------------------------
 
 
-def card(protocol: str, fold: str | None, family: str = "resonet", n_parameters: int | None = 1000, **training) -> str:
+def card(
+    protocol: str,
+    fold: str | None,
+    family: str = "resonet",
+    n_parameters: int | None = 1000,
+    min_confidence: float = 0.3,
+    **training,
+) -> str:
     """Of a model that answers happy to every clip."""
     utterances = tuple(parse_name(Path(i)) for i in split(protocol, fold).test)
     probabilities = np.tile(np.eye(8)[2] * 0.3 + 0.0875, (len(utterances), 1))
@@ -495,7 +517,7 @@ def card(protocol: str, fold: str | None, family: str = "resonet", n_parameters:
     config = {
         "family": family,
         "model": {"labels": EMOTIONS, "frontend": {"n_mels": 64, "n_mfcc": 0}},
-        "calibration": {"temperature": 1.2, "min_confidence": 0.3},
+        "calibration": {"temperature": 1.2, "min_confidence": min_confidence},
         "training": {"protocol": protocol, "fold": fold} | training,
     }
     return model_card("it", config, {"protocol": protocol, "fold": fold} | measure(answers).to_dict(), n_parameters)
@@ -519,6 +541,8 @@ def test_the_card_of_a_model_of_one_corpus_speaks_of_no_other():
     text = card("ravdess-random", None)
     assert "TESS" not in text and "CREMA-D" not in text and "nan" not in text and "None" not in text
     assert "| speech and song pooled | 491 | 24 |" in text and "no development part" in text
+    assert 'Below a certainty of 30% it says "not sure": here' in text
+    assert 'It says "not sure" only where it hears no speech: here' in card("ravdess-random", None, min_confidence=0.0)
     assert "RAVDESS speech CC BY-NC-SA 4.0, RAVDESS song CC BY-NC-SA 4.0." in text
 
 
