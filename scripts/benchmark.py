@@ -28,6 +28,7 @@ from ser_core.features import FrontendConfig, LogMel
 from ser_core.inference import analyse
 from ser_core.metrics import rounded
 from ser_core.models import SERModel, build_model
+from ser_core.protocols import ProtocolError
 from ser_core.quality import quality, speech_segments
 from ser_core.results import ResultError, list_results, load_result
 from ser_core.training import Batch, State, TrainConfig, step
@@ -243,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
         figures = closely(load_model(options.model, "cpu"))
         measured = costs()
         models = model_table(measured)
-    except (CheckpointError, ResultError) as error:
+    except (CheckpointError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
     if measured:

@@ -13,10 +13,11 @@ from scripts.benchmark import MODEL_COLUMNS, model_rows, sentences
 from ser_core import results
 from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
-from ser_core.comparison import Comparison, LeakPart, Standing, compare, published_table
+from ser_core.comparison import Comparison, ComparisonError, LeakPart, Standing, compare, published_table
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.metrics import percent
 from ser_core.models import MODELS
+from ser_core.protocols import ProtocolError
 
 README = Path(__file__).parent.parent / "README.md"
 BENCHMARK = results.FOLDER / "benchmark.json"
@@ -228,9 +229,14 @@ def filled(text: str) -> str:
 
 def main() -> int:
     text = README.read_text()
+    try:
+        new = filled(text)
+    except (ComparisonError, ProtocolError, results.ResultError) as error:
+        print(error, file=sys.stderr)
+        return 2
     if "--check" in sys.argv:
-        return int(text != filled(text))
-    README.write_text(filled(text))
+        return int(text != new)
+    README.write_text(new)
     return 0
 
 

@@ -269,9 +269,8 @@ def read_votes(root: Path, labels: Sequence[str]) -> Votes | None:
     path = root / "crema_d" / "voice_votes.csv"
     if not path.is_file():
         return None
-    lines = path.read_text().splitlines()
     try:
-        header, *rows = csv.reader(lines)
+        header, *rows = csv.reader(path.read_text().splitlines())
         votes = np.zeros((len(rows), len(labels)))
         votes[:, [labels.index(emotion) for emotion in header[1:]]] = [row[1:] for row in rows]
     except ValueError as error:

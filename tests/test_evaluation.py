@@ -209,9 +209,11 @@ def test_without_votes_there_is_no_figure_against_them(voted, tmp_path):
     )
 
 
-@pytest.mark.parametrize("content", ["utterance,wrath\nA,1\n", "utterance,angry\nA,many\n", "utterance,angry\nA\n", ""])
+@pytest.mark.parametrize(
+    "content", [b"utterance,wrath\nA,1\n", b"utterance,angry\nA,many\n", b"utterance,angry\nA\n", b"", b"\xff\xfe"]
+)
 def test_a_damaged_file_of_votes_is_refused(voted, content):
-    (voted / "crema_d" / "voice_votes.csv").write_text(content)
+    (voted / "crema_d" / "voice_votes.csv").write_bytes(content)
     with pytest.raises(CorpusError, match="voice_votes"):
         read_votes(voted, EMOTIONS)
 

@@ -204,3 +204,10 @@ def test_check_notices_a_changed_figure(three, tmp_path, monkeypatch):
     assert readme_tables.main() == 0
     (tmp_path / "README.md").write_text(text.replace("1 of 3", "2 of 3"))
     assert readme_tables.main() == 1
+
+
+def test_a_damaged_result_is_named(three, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(readme_tables, "README", tmp_path / "README.md")
+    (tmp_path / "README.md").write_text("")
+    (three / "resonet" / "middle.json").write_text("{")
+    assert readme_tables.main() == 2 and "resonet/middle.json is damaged" in capsys.readouterr().err
