@@ -10,6 +10,7 @@ from pages._components.player import Track, track
 from pages._shared import Clip, model, remember
 from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
+from ser_core.models import functionals_kept
 from ser_core.quality import Quality, quality, reduce_noise
 
 NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
@@ -94,7 +95,7 @@ def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
 def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
     """The answer of every model to the clip, and why some have none."""
     answers, problems = [], []
-    with st.spinner("Asking every model"):
+    with st.spinner("Asking every model"), functionals_kept():
         for name in available_models():
             try:
                 answers.append(answer(hearing, name))

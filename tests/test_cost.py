@@ -115,7 +115,7 @@ def test_a_model_without_a_network_has_no_macs(new_model, monkeypatch):
 def test_latency_is_of_one_thread_and_leaves_the_threads_as_they_were(new_model, monkeypatch):
     model, seen, before = new_model(), [], torch.get_num_threads()
     torch.set_num_threads(2)
-    monkeypatch.setattr(cost_module, "_run", lambda model, pitch_hz: seen.append(torch.get_num_threads()))
+    monkeypatch.setattr(cost_module, "_run", lambda model: seen.append(torch.get_num_threads()))
     latency_ms(model)
     after = torch.get_num_threads()
     torch.set_num_threads(before)

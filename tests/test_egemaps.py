@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,16 +18,18 @@ from sklearn.svm import SVC
 from scripts import train as train_script
 from ser_core import fitting
 from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.corpora import parse_name
 from ser_core.cost import latency_ms
+from ser_core.evaluation import answer_all
 from ser_core.features import FrontendConfig
 from ser_core.fitting import cached_functionals, fit_classifier
 from ser_core.inference import clip_logits, predict, window_logits
 from ser_core.labels import EMOTIONS
 from ser_core.models import build_model, egemaps
-from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functionals
+from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functionals, functionals_kept
 from ser_core.store import AudioStore
 from ser_core.training import TrainingError
-from tests.make_corpus import DEV_SPEAKERS, clips, voice
+from tests.make_corpus import DEV_SPEAKERS, clips, voice, write_wav
 
 LENGTHS = torch.tensor([1, 959, 5000, 9000, 16_000])
 NAMES = {"svm": "svm-egemaps", "forest": "random-forest", "tree": "decision-tree"}
@@ -421,37 +425,56 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
     assert model.config.classifier == "tree" and model.calibration.temperature != 1.0
 
 
-def test_a_clip_is_extracted_once_however_many_classifiers_ask(monkeypatch):
-    clip, extracted = voice(180, seed=1), []
-    smile = egemaps._smile()
-    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: extracted.append(1) or smile(*arguments))
-    monkeypatch.setattr(egemaps, "_latest", None)
-    first, again = egemaps.functionals(clip), egemaps.functionals(clip)
-    assert np.array_equal(first, again) and len(extracted) == 1
-    again[:] = 0
-    assert np.array_equal(egemaps.functionals(clip), first)
-    assert not np.array_equal(egemaps.functionals(clip[: len(clip) // 2]), first) and len(extracted) == 2
+@pytest.fixture
+def extracted(monkeypatch) -> list[int]:
+    """One entry for each call of opensmile."""
+    calls, smile = [], egemaps._smile()
+    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: calls.append(1) or smile(*arguments))
+    return calls
 
 
-def test_a_clip_never_gets_the_functionals_of_another_thread(monkeypatch):
-    """Another thread hears its clip between the look at what is kept and its use."""
-
-    class Racing:
-        def __init__(self, digest: bytes):
-            self.digest = digest
-
-        def __ne__(self, other) -> bool:
-            egemaps._latest = b"theirs", np.zeros(88, np.float32)
-            return self.digest != other
-
-    monkeypatch.setattr(egemaps, "_latest", (Racing(b"ours"), np.ones(88, np.float32)))
-    assert (egemaps._extracted(b"ours", lambda: pytest.fail("is there already")) == 1).all()
+def test_a_clip_is_extracted_once_however_many_classifiers_ask(extracted):
+    clip = voice(180, seed=1)
+    with functionals_kept():
+        first, again = functionals(clip), functionals(clip)
+        assert np.array_equal(first, again) and len(extracted) == 1
+        again[:] = 0
+        assert np.array_equal(functionals(clip), first)
+        assert not np.array_equal(functionals(clip[: len(clip) // 2]), first) and len(extracted) == 2
+        assert np.array_equal(functionals(clip), first) and len(extracted) == 2  # as the next classifier asks
 
 
-def test_latency_is_that_of_extraction(svm, monkeypatch):
+def test_nothing_of_a_voice_is_left_behind(extracted):
+    clip = voice(180, seed=1)
+    with pytest.raises(KeyboardInterrupt), functionals_kept():
+        functionals(clip)
+        raise KeyboardInterrupt
+    assert egemaps._kept.get() is None
+    functionals(clip)
+    functionals(clip)
+    assert len(extracted) == 3
+
+
+def test_threads_keep_apart(extracted):
+    clip = voice(180, seed=1)
+    with functionals_kept():
+        functionals(clip)
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(functionals, clip).result()
+    assert len(extracted) == 2
+
+
+def test_the_evaluation_extracts_once_for_all(svm, extracted, tmp_path):
+    clips = [
+        replace(parse_name(Path("savee/DC_a01")), path=write_wav(tmp_path / f"{i}.wav", voice(150, i))) for i in (1, 2)
+    ]
+    svm.calibration = Calibration()
+    answer_all([svm, svm], clips)
+    assert len(extracted) == 2
+
+
+def test_latency_is_that_of_extraction(svm, extracted, monkeypatch):
     """Not of what is still there from the clip before."""
-    extracted, smile = [], egemaps._smile()
-    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: extracted.append(1) or smile(*arguments))
     monkeypatch.setattr("ser_core.cost.LATENCY_BUDGET_S", 0.0)
     asked = []
     monkeypatch.setattr(svm, "encode", lambda *arguments: asked.append(1) or EgemapsClassifier.encode(svm, *arguments))

@@ -6,7 +6,9 @@ quality.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -155,19 +157,30 @@ def functionals(waveform: np.ndarray) -> np.ndarray:
         ImportError: opensmile is not installed.
     """
     waveform = np.pad(_levelled(waveform), (0, max(0, SHORTEST - len(waveform))))
-    return _extracted(hashlib.sha256(waveform).digest(), lambda: _smile()(waveform, 16_000))
+    kept = _kept.get()
+    if kept is None:
+        return _extracted(waveform)
+    digest = hashlib.sha256(waveform).digest()
+    if digest not in kept:
+        kept[digest] = _extracted(waveform)
+    return kept[digest].copy()
 
 
-_latest: tuple[bytes, np.ndarray] | None = None
+_kept: ContextVar[dict[bytes, np.ndarray] | None] = ContextVar("functionals", default=None)
 
 
-def _extracted(digest: bytes, extract: Callable[[], np.ndarray]) -> np.ndarray:
-    """Of the clip before, the functionals are still there: several classifiers are mostly asked about the same one."""
-    global _latest
-    latest = _latest  # read once: another thread may put its own clip there at any time
-    if latest is None or latest[0] != digest:
-        _latest = latest = digest, extract().astype(np.float32).reshape(N_FUNCTIONALS)
-    return latest[1].copy()
+@contextmanager
+def functionals_kept() -> Iterator[None]:
+    """Inside, a clip is extracted once however many classifiers ask; afterwards nothing of anybody's voice is left."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def _extracted(waveform: np.ndarray) -> np.ndarray:
+    return _smile()(waveform, 16_000).astype(np.float32).reshape(N_FUNCTIONALS)
 
 
 def _levelled(waveform: np.ndarray) -> np.ndarray:
