@@ -24,8 +24,8 @@ with work:
         clip = current_clip()
         if clip:
             hearing = _analysis.hear(clip, settings)
-            answer = _analysis.answer(hearing, settings.model)
             others = _analysis.all_answers(hearing) if settings.all_models else None
+            answer = _analysis.answer(hearing, settings.model)
     except (AudioError, CheckpointError) as error:
         problem = error
 
@@ -34,6 +34,8 @@ with shown():
         _result.show_clip(clip, hearing, answer)
     if problem:
         _result.show_problem(problem, None if clip else chosen().name)
+        if others:
+            _result.show_side_by_side(*others)
     elif answer:
         _result.show_answer(clip, answer)
         if others:

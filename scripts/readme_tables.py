@@ -199,7 +199,7 @@ def _fold(comparison: Comparison) -> str:
         rows.append([f"`{name}`", *pooled, *(_of(standing.corpora.get(corpus), "uar") for corpus in corpora)])
     missing = ", ".join(f"`{name}`" for name in MODELS if name not in found)
     return f"`{comparison.split}`:\n\n{markdown(header, rows)}" + (
-        f"\n\n{MISSING.capitalize()}: {missing}." if missing else ""
+        f"\n\nNot measured here: {missing}." if missing else ""
     )
 
 

@@ -9,6 +9,7 @@ To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 """
 
 import argparse
+import shutil
 import sys
 from collections import Counter
 from dataclasses import asdict, replace
@@ -28,14 +29,12 @@ from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
 IMAGE_RECIPE = TrainConfig(epochs=12, batch_size=16)  # two thousand clips only: small batches give enough steps
-RECIPES = {
-    "vgg16": IMAGE_RECIPE,
-    "vgg19": IMAGE_RECIPE,
-    "resnet101": IMAGE_RECIPE,
-    "wav2vec2": TrainConfig(  # a higher rate would wash the published weights away
-        epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
-    ),
-}
+FINE_TUNING_RECIPE = TrainConfig(  # a higher rate would wash the published weights away
+    epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
+)
+RECIPES = dict.fromkeys(("vgg16", "vgg19", "resnet101"), IMAGE_RECIPE) | dict.fromkeys(
+    ("wav2vec2", "wav2vec2-dense"), FINE_TUNING_RECIPE
+)
 """Of the models that are not trained by the common recipe."""
 
 
@@ -90,14 +89,21 @@ def start_name(start: str) -> str:
 
 
 def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
-    """Saves the checkpoint, then calibrates what was saved on the development speakers, as the app will use it."""
-    save_model(model, folder, family, Calibration(), training)
+    """Saves the checkpoint, calibrated on the development speakers as the app will use it: in half precision.
+
+    What is not calibrated yet lies in a folder of its own: an interruption leaves no checkpoint that looks finished.
+    """
+    calibration = Calibration()
     if dev:
+        draft = folder.with_name("uncalibrated")
+        save_model(model, draft, family, calibration, training)
         wanted = {clip.id for clip in dev if clip.corpus in SPEECH_CORPORA}  # people speak to the app
         utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
         with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
-            answers = answer(load_model(folder, "cpu"), utterances, lambda n_done: bar.update(n_done - bar.n))
-        save_model(model, folder, family, calibrate(answers), training)
+            answers = answer(load_model(draft, "cpu"), utterances, lambda n_done: bar.update(n_done - bar.n))
+        calibration = calibrate(answers)
+        shutil.rmtree(draft)
+    save_model(model, folder, family, calibration, training)
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
@@ -121,12 +127,23 @@ def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], stor
         return fit_classifier(model, train, dev, store, path, seed, lambda n_done: bar.update(n_done - bar.n))
 
 
+def positive(text: str) -> int:
+    """A number of epochs.
+
+    Raises:
+        ValueError: none, or less.
+    """
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=MODELS)
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
+    parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
     parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
     parser.add_argument("--seed", type=int, default=TrainConfig.seed)
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
@@ -155,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
         training |= {"start": start_name(options.start)} if options.start else {}
         ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
-    except (CheckpointError, CorpusError, ProtocolError, TrainingError, FileNotFoundError) as error:
+    except (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -240,6 +240,9 @@ def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page,
     assert "2 of 2 models say" in texts(page)
     assert "Unknown model" in page.warning[-1].value
     assert "scripts.train wav2vec2 --start" in texts(page)
+    page.selectbox[0].select("unknown").run()
+    assert "Unknown model" in page.error[0].value
+    assert list(page.dataframe[-1].value["model"]) == [checkpoint.name, "again"]
 
 
 def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):

@@ -162,7 +162,7 @@ def test_speaker_independent_lists_what_is_missing(folder):
     save_result(make_result("vgg16", clips, np.arange(12) > 2, "speaker-independent", "0"), folder)
     block = readme_tables.speaker_independent(readme_tables.compared())
     assert row_of(block, "vgg16")[2].startswith("75.0 [")
-    missing = block.split("Not trained yet: ")[1]
+    missing = block.split("Not measured here: ")[1]
     assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name != "vgg16"]
 
 

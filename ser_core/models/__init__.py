@@ -6,7 +6,7 @@ from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functional
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
 from ser_core.models.vgg import VGG, VGGConfig
-from ser_core.models.wav2vec2 import HOW_TO_START, Wav2Vec2, Wav2Vec2Config
+from ser_core.models.wav2vec2 import HOW_TO_START, REFERENCE_HEAD, Wav2Vec2, Wav2Vec2Config
 
 FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
@@ -29,6 +29,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "vgg19": ("vgg", VGGConfig(n_convolutions=(2, 2, 4, 4, 4))),
     "resnet101": ("resnet", ResNetConfig()),
     "wav2vec2": ("wav2vec2", Wav2Vec2Config()),
+    "wav2vec2-dense": ("wav2vec2", Wav2Vec2Config(dense=REFERENCE_HEAD)),
     "svm-egemaps": ("egemaps", EgemapsConfig()),
     "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
     "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),

@@ -117,7 +117,7 @@ class EgemapsClassifier(SERModel):
             OSError: the file is damaged.
             ValueError: it holds something else, or a classifier of another kind, of other labels or features.
         """
-        check_installed()
+        _smile()
         self.pipeline = self._checked(_read_skops(path))
 
     def _checked(self, pipeline):
@@ -198,7 +198,10 @@ def _levelled(waveform: np.ndarray) -> np.ndarray:
 def _smile():
     """One extractor for the process; it keeps no state between clips."""
     check_installed()
-    import opensmile
+    try:
+        import opensmile
+    except OSError as error:  # its library is made for other machines
+        raise ImportError(f"needs opensmile, which does not run here ({error!s:.80}); the other models do.") from None
 
     return opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
 
