@@ -18,6 +18,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from ser_core.augment import AugmentConfig
 from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
@@ -28,7 +29,14 @@ from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
-IMAGE_RECIPE = TrainConfig(epochs=12, batch_size=16)  # two thousand clips only: small batches give enough steps
+IMAGE_RECIPE = TrainConfig(  # two thousand clips only, of voices that are known: small batches, a light hand
+    epochs=40,
+    batch_size=16,
+    learning_rate=3e-4,  # on a fifth of the training clips, held out, VGG16 learned little at 1e-3
+    mixup_alpha=0.05,
+    label_smoothing=0.05,
+    augment=AugmentConfig(speed=0.1, noise_chance=0.15, warp=0.05, tilt=0.2, n_masks=1),
+)
 FINE_TUNING_RECIPE = TrainConfig(  # a higher rate would wash the published weights away
     epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
 )
