@@ -1,6 +1,8 @@
 """What TensorBoard reads back."""
 
 import sys
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,7 +31,11 @@ def test_every_number_of_an_epoch_becomes_a_curve(tmp_path):
     assert found["loss"] == [(1, 2.0), (2, 1.5)]
 
 
-def test_an_epoch_trained_again_replaces_its_first_curve(tmp_path):
+def test_an_epoch_trained_again_replaces_its_first_curve(tmp_path, monkeypatch):
+    """TensorBoard reads the files of a run in the order of the seconds in their names; an epoch takes longer."""
+    writer, second = pytest.importorskip("tensorboard.summary.writer.event_file_writer"), count(1_000_000_000)
+    monkeypatch.setattr(writer, "time", SimpleNamespace(time=lambda: next(second)))
+    monkeypatch.setattr(writer, "_global_uid", writer.AtomicCounter(9))  # 10 sorts before 9
     for epoch, loss in ((1, 3.0), (2, 2.0), (2, 1.0)):
         write_epoch(tmp_path, RECORD | {"epoch": epoch, "loss": loss})
     assert curves(tmp_path)["loss"] == [(1, 3.0), (2, 1.0)]
