@@ -110,8 +110,9 @@ def leaks(name: str, trained_on: dict, protocol: str, fold: str | None, allowed:
         ProtocolError: unknown fold, or it was, and that is not allowed.
     """
     wanted = set(split(protocol, fold).test)
-    known = split(trained_on["protocol"], trained_on["fold"])
-    heard = wanted & {*known.train, *known.dev}
+    sources = [trained_on, *trained_on.get("start_trained_on", [])]
+    known = [split(source["protocol"], source["fold"]) for source in sources]
+    heard = wanted & {i for parts in known for i in (*parts.train, *parts.dev)}
     if heard and not allowed:
         raise ProtocolError(
             f"{len(heard)} of the {len(wanted)} test clips were in the training or development part of {name} "

@@ -4,11 +4,13 @@ python -m scripts.prepare_corpora                                              f
 python -m scripts.train resonet --protocol speaker-independent --fold 0
 python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
 python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet
+python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     by the recipe of that checkpoint
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
 
 import argparse
+import json
 import shutil
 import sys
 from collections import Counter
@@ -18,32 +20,17 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ser_core.augment import AugmentConfig
-from ser_core.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core import recipes
+from ser_core.checkpoint import CONFIG, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
 from ser_core.fitting import fit_classifier
 from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.models.egemaps import EgemapsClassifier
-from ser_core.protocols import PROTOCOLS, ProtocolError, read_protocol, split
+from ser_core.protocols import PROTOCOLS, ProtocolError, Split, read_protocol, split
+from ser_core.results import split_name
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
-
-IMAGE_RECIPE = TrainConfig(  # two thousand clips only, of voices that are known: small batches, a light hand
-    epochs=40,
-    batch_size=16,
-    learning_rate=3e-4,  # on a fifth of the training clips, held out, VGG16 learned little at 1e-3
-    mixup_alpha=0.05,
-    label_smoothing=0.05,
-    augment=AugmentConfig(speed=0.1, noise_chance=0.15, warp=0.05, tilt=0.2, n_masks=1),
-)
-FINE_TUNING_RECIPE = TrainConfig(  # a higher rate would wash the published weights away
-    epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
-)
-RECIPES = dict.fromkeys(("vgg16", "vgg19", "resnet101"), IMAGE_RECIPE) | dict.fromkeys(
-    ("wav2vec2", "wav2vec2-dense"), FINE_TUNING_RECIPE
-)
-"""Of the models that are not trained by the common recipe."""
 
 
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
@@ -96,6 +83,29 @@ def start_name(start: str) -> str:
     return Path(start).resolve().name if Path(start).exists() else start
 
 
+def start_trained_on(start: str | None) -> list[dict]:
+    """Protocol and fold of every training that start weights went through here; none for published ones."""
+    path = Path(start or "")
+    file = (path if path.is_dir() else path.parent) / CONFIG
+    if not start or not path.exists() or not file.is_file():
+        return []
+    training = json.loads(file.read_text()).get("training", {})
+    own = [{key: training[key] for key in ("protocol", "fold")}] if "protocol" in training else []
+    return own + training.get("start_trained_on", [])
+
+
+def refuse_leak(start: str | None, parts: Split) -> None:
+    """Raises TrainingError when start weights were made with clips that are to be tested."""
+    for source in start_trained_on(start):
+        known = split(source["protocol"], source["fold"])
+        if heard := {*known.train, *known.dev} & {*parts.test}:
+            raise TrainingError(
+                f"{start} was made with {len(heard)} of the {len(parts.test)} test clips, under "
+                f"{split_name(source['protocol'], source['fold'])}: every figure would be a leak. Start from weights "
+                "that were trained under the protocol and fold of this run, or from none."
+            )
+
+
 def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
     """Saves the checkpoint, calibrated on the development speakers as the app will use it: in half precision.
 
@@ -115,7 +125,7 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
-def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool) -> SERModel:
+def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, start: str) -> SERModel:
     """training.fit with a progress bar."""
     with tqdm(desc=folder.name, unit="step", dynamic_ncols=True) as bar:
 
@@ -125,7 +135,7 @@ def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, res
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(model, train, dev, store, config, folder, resume, show)
+        return fit(model, train, dev, store, config, folder, resume, show, start=start)
 
 
 def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:
@@ -146,6 +156,17 @@ def positive(text: str) -> int:
     return number
 
 
+def chosen_recipe(options: argparse.Namespace) -> TrainConfig:
+    """The model's own recipe, or that of a checkpoint, with what the flags change.
+
+    Raises:
+        TrainingError: the checkpoint has none.
+    """
+    config = recipes.recipe_of(options.recipe) if options.recipe else recipes.recipe(options.model)
+    given = {"epochs": options.epochs, "seed": options.seed, "bf16": False if options.float32 else None}
+    return replace(config, **{name: value for name, value in given.items() if value is not None})
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=MODELS)
@@ -153,7 +174,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
     parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
-    parser.add_argument("--seed", type=int, default=TrainConfig.seed)
+    parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
@@ -161,11 +183,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", help="name of the folder under runs/")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
-    config = replace(RECIPES.get(options.model, TrainConfig()), seed=options.seed, bf16=not options.float32)
-    config = config if options.epochs is None else replace(config, epochs=options.epochs)
-    name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, f"seed{options.seed}")))
+    name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold)))
+    start = start_name(options.start) if options.start else ""
     try:
+        config = chosen_recipe(options)
         parts = split(options.protocol, options.fold)
+        refuse_leak(options.start, parts)
         store = AudioStore()
         if not options.partial:
             refuse_holes(options.protocol, store)
@@ -176,9 +199,11 @@ def main(arguments: list[str] | None = None) -> int:
         if isinstance(model, EgemapsClassifier):
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
-            fitted, recipe = fit_network(model, train, dev, store, config, folder, options.resume), asdict(config)
+            recipe = asdict(config)
+            fitted = fit_network(model, train, dev, store, config, folder, options.resume, start)
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
-        training |= {"start": start_name(options.start)} if options.start else {}
+        if start:
+            training |= {"start": start, "start_trained_on": start_trained_on(options.start)}
         ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
     except (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError) as error:
         print(error, file=sys.stderr)

@@ -92,7 +92,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None)
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
         made=_made(config, trained_on),
         trainable=name if name in MODELS else config["family"],
-        flags=_flags(config),
+        flags=_flags(name, config),
         speakers=speaker_table(protocol, parts),
         licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
     )
@@ -151,16 +151,14 @@ def _made(config: dict, trained_on: list[str]) -> str:
     return f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
 
 
-def _flags(config: dict) -> str:
+def _flags(name: str, config: dict) -> str:
     """What scripts.train has to be told to make this very model."""
     training = config["training"]
-    recipe = training.get("recipe", {})
-    values = {name: training.get(name) for name in ("protocol", "fold", "start")}
-    values |= {"epochs": recipe.get("epochs"), "seed": recipe.get("seed") or None}
-    flags = [f"--{name} {value}" for name, value in values.items() if value is not None]
-    flags += ["--mfcc"] if config["model"]["frontend"].get("n_mfcc") else []
-    flags += ["--float32"] if recipe.get("bf16") is False else []
-    return " ".join(flags)
+    values = {key: training.get(key) for key in ("protocol", "fold", "start")}
+    if "epochs" in training.get("recipe", {}):
+        values["recipe"] = f"checkpoints/{name}"
+    flags = [f"--{flag} {value}" for flag, value in values.items() if value is not None]
+    return " ".join(flags + (["--mfcc"] if config["model"]["frontend"].get("n_mfcc") else []))
 
 
 def score_table(metrics: dict) -> str:

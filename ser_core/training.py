@@ -44,6 +44,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     mixup_alpha: float = 0.2
     class_balance: float = 0.5  # loss weight = class frequency ** -class_balance
+    draws: dict[str, float] = field(default_factory=dict)  # of each clip of a corpus in an epoch, on average; else 1
     ema_decay: float = 0.999
     bf16: bool = True
     seed: int = 0
@@ -85,6 +86,7 @@ def fit(
     folder: Path,
     resume: bool = False,
     on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None,
+    start: str = "",
 ) -> SERModel:
     """Trains a model; after each epoch the whole state is on disk.
 
@@ -97,6 +99,7 @@ def fit(
             where that is installed.
         resume: go on from the folder's state, if there is one.
         on_step: called with (step, all steps, loss).
+        start: name of the weights that the model brought along; a run is resumed with the same ones only.
 
     Returns:
         The model with the running average of the weights, in eval mode.
@@ -106,13 +109,14 @@ def fit(
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
-    _prepare_folder(folder, model, config, resume)
+    _prepare_folder(folder, model, config, start, resume)
     state = State(model, copy.deepcopy(model).eval(), _optimiser(model, config), _fingerprint(train))
     if resume:
         _load_state(state, folder)
         _drop_later_lines(folder / "metrics.jsonl", state.epoch)
-    n_steps = config.epochs * math.ceil(len(train) / config.batch_size)
-    weights = _class_weights(train, model.config.labels, config.class_balance).to(model.device)
+    n_drawn = sum(_n_draws(train, config).values())
+    n_steps = config.epochs * math.ceil(n_drawn / config.batch_size)
+    weights = _class_weights(train, model.config.labels, config).to(model.device)
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         losses = [
@@ -126,7 +130,7 @@ def fit(
             "loss": float(np.mean(losses)),
             "learning_rate": _learning_rate(state.step, n_steps, config),
             "seconds": round(seconds, 2),
-            "clips_per_s": round(len(train) / seconds, 1),
+            "clips_per_s": round(n_drawn / seconds, 1),
         }
         confusion = dev_confusion(state.average, dev, store, config.bf16)
         record |= {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
@@ -175,7 +179,7 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
     # Random batches: grouping clips by length would save padding, but length tells the corpora apart, so batch norm saw
     # another mixture in each batch and its running statistics fitted none. Measured after two epochs: 21 % of training
     # clips right with the running statistics, 35 % with those of the batch.
-    order = rng.permutation(len(train))
+    order = draw_epoch(train, config, rng)
     for chosen in np.array_split(order, math.ceil(len(order) / config.batch_size)):
         waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])
         y_true = torch.tensor([labels.index(train[i].emotion) for i in chosen], device=device)
@@ -188,6 +192,26 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
             features, targets, n_frames = _mix(features, targets, n_frames, config.mixup_alpha, rng)
         smooth = config.label_smoothing
         yield Batch(features, n_frames, targets * (1 - smooth) + smooth / len(labels), (targets * class_weights).sum(1))
+
+
+def draw_epoch(train: Sequence[Clip], config: TrainConfig, rng: np.random.Generator) -> np.ndarray:
+    """The clips of one epoch in random order, as indices: each as often as its corpus is drawn.
+
+    What is left of a number that is not whole goes to clips drawn without repetition: 2.5 is twice every clip and half
+    of them once more.
+    """
+    corpora, drawn = np.array([clip.corpus for clip in train]), []
+    for corpus, n_wanted in _n_draws(train, config).items():
+        (members,) = np.nonzero(corpora == corpus)
+        drawn += [members] * (n_wanted // len(members))
+        drawn.append(rng.permutation(members)[: n_wanted % len(members)])
+    return rng.permutation(np.concatenate(drawn))
+
+
+def _n_draws(train: Sequence[Clip], config: TrainConfig) -> dict[str, int]:
+    """Corpus -> how many of its clips an epoch meets."""
+    counts = Counter(clip.corpus for clip in train)
+    return {corpus: max(1, round(n * config.draws.get(corpus, 1))) for corpus, n in counts.items()}
 
 
 def _changed(features: Tensor, n_frames: Tensor, model: SERModel, augment: Augment) -> Tensor:
@@ -249,12 +273,14 @@ def _learning_rate(step: int, n_steps: int, config: TrainConfig) -> float:
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, n_steps - warmup)))
 
 
-def _class_weights(train: Sequence[Clip], labels: Sequence[str], balance: float) -> Tensor:
-    """Loss weight of each class, mean 1 over the training clips, shape = (n_classes,)."""
-    counts = Counter(clip.emotion for clip in train)
-    weights = torch.tensor([counts[label] ** -balance if counts[label] else 0.0 for label in labels])
-    mean = sum(counts[label] * w for label, w in zip(labels, weights.tolist(), strict=True)) / len(train)
-    return weights / mean
+def _class_weights(train: Sequence[Clip], labels: Sequence[str], config: TrainConfig) -> Tensor:
+    """Loss weight of each class, mean 1 over the labels that an epoch meets, shape = (n_classes,)."""
+    counts = Counter()
+    for clip in train:
+        counts[clip.emotion] += config.draws.get(clip.corpus, 1)
+    n = torch.tensor([counts[label] for label in labels], dtype=torch.float32)
+    weights = torch.where(n > 0, n**-config.class_balance, 0)
+    return weights * n.sum() / (weights * n).sum()
 
 
 def _optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
@@ -268,11 +294,14 @@ def _optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
 # --- what a run keeps on disk ----------------------------------------------------------------------------------------
 
 
-def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, resume: bool) -> None:
-    written = json.dumps({"train": asdict(config), "model": model.config.to_dict()}, indent=1)
+def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, start: str, resume: bool) -> None:
+    written = json.dumps({"train": asdict(config), "model": model.config.to_dict(), "start": start}, indent=1)
     path = folder / "config.json"
     if path.is_file() and resume and path.read_text() != written:
-        raise TrainingError(f"{folder.name} was started with another config. Give the same one, or start a new run.")
+        raise TrainingError(
+            f"{folder.name} was started with another config or other start weights. "
+            "Give the same ones, or start a new run."
+        )
     if path.is_file() and not resume:
         raise TrainingError(f"{folder.name} exists already. Continue it with --resume, or choose another --run.")
     folder.mkdir(parents=True, exist_ok=True)

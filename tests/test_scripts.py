@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +31,7 @@ from scripts import (
 )
 from ser_core import evaluation, protocols, results
 from ser_core.audio import load_audio
+from ser_core.augment import AugmentConfig
 from ser_core.card import model_card
 from ser_core.checkpoint import FOLDER, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CREMA_EMOTIONS, parse_name
@@ -39,7 +40,8 @@ from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import MODELS
 from ser_core.protocols import SHARES_SPEAKERS, split
-from ser_core.training import TrainConfig
+from ser_core.recipes import COMMON, EXCEPTIONS, recipe, recipe_of
+from ser_core.training import TrainConfig, TrainingError
 from tests.make_corpus import voice, write_crema_d, write_wav
 
 ROOT = Path(__file__).parent.parent
@@ -559,11 +561,10 @@ def test_the_command_in_the_card_makes_this_very_model():
         return re.search(r"`python -m scripts\.train (.*)`", card("resonet", None, **training))[1]
 
     assert command() == "resonet --protocol resonet"
-    recipe = asdict(TrainConfig(epochs=15))
-    assert command(recipe=recipe) == "resonet --protocol resonet --epochs 15"
-    recipe |= {"seed": 3, "bf16": False}
-    assert (
-        command(recipe=recipe, start="a/b") == "resonet --protocol resonet --start a/b --epochs 15 --seed 3 --float32"
+    recipe = asdict(TrainConfig(epochs=15, seed=3))
+    assert command(recipe=recipe) == "resonet --protocol resonet --recipe checkpoints/resonet"
+    assert command(recipe=recipe, start="a/b") == (
+        "resonet --protocol resonet --start a/b --recipe checkpoints/resonet"
     )
 
 
@@ -594,7 +595,7 @@ def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, caps
     config = json.loads((workplace / "runs/x/checkpoint/config.json").read_text())
     assert config["family"] == "resonet"
     assert config["training"] == {"protocol": "speaker-independent", "fold": "0", "n_clips": 36} | {
-        "recipe": json.loads(json.dumps(asdict(TrainConfig(epochs=2))))
+        "recipe": json.loads(json.dumps(asdict(replace(COMMON, epochs=2))))
     }
 
 
@@ -611,7 +612,7 @@ def test_missing_recordings_are_named_and_what_can_be_trained_without_them(
 
 
 def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(workplace, small_networks, capsys, monkeypatch):
-    def interrupted(*arguments):
+    def interrupted(*arguments, **named):
         *first, show = arguments
 
         def on_step(step, n_steps, loss):
@@ -619,7 +620,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_goes_on(workplace, small_networks, 
             if step == 3:
                 raise KeyboardInterrupt
 
-        return fit(*first, on_step)
+        return fit(*first, on_step, **named)
 
     fit = train.fit
     with monkeypatch.context() as patch:
@@ -638,19 +639,93 @@ def test_a_run_is_not_resumed_on_another_fold(workplace, small_networks, capsys)
     assert "other recordings" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if name not in train.RECIPES])
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in EXCEPTIONS])
 def test_every_model_from_scratch_is_trained_by_the_same_recipe(workplace, monkeypatch, name):
     asked = []
     monkeypatch.setattr(train, "build_model", lambda name, config: asked.append(name) or torch.nn.Identity())
-    monkeypatch.setattr(train, "fit", lambda model, tr, dev, store, config, *rest: asked.append(config))
+    monkeypatch.setattr(train, "fit", lambda model, tr, dev, store, config, *rest, **named: asked.append(config))
     monkeypatch.setattr(train, "ship", lambda *arguments: None)
     assert train.main([name, "--fold", "0", "--partial"]) == 0
-    assert asked == [name, TrainConfig()]
+    assert asked == [name, COMMON]
+
+
+@pytest.fixture
+def asked(workplace, monkeypatch):
+    """A function that runs train without training: the recipe that it asked for."""
+    seen = []
+    monkeypatch.setattr(train, "build_model", lambda name, config: torch.nn.Identity())
+    monkeypatch.setattr(train, "fit", lambda model, tr, dev, store, config, *rest, **named: seen.append(config))
+    monkeypatch.setattr(train, "ship", lambda *arguments: None)
+
+    def ask(*flags: str) -> TrainConfig:
+        assert train.main(["simple-cnn", "--fold", "0", "--partial", *flags]) == 0
+        return seen.pop()
+
+    return ask
+
+
+def test_a_model_is_trained_by_the_recipe_of_a_checkpoint(asked, tmp_path):
+    """Recipes change; what a shipped checkpoint was made by stays reproducible."""
+    made = replace(COMMON, epochs=7, seed=5, bf16=False, draws={"tess": 0.1}, augment=AugmentConfig(warp=0.01))
+    (tmp_path / "config.json").write_text(json.dumps({"training": {"recipe": asdict(made)}}))
+    assert asked("--recipe", str(tmp_path)) == made
+    assert asked("--recipe", str(tmp_path), "--seed", "2") == replace(made, seed=2)
+    assert asked("--float32", "--epochs", "3") == replace(COMMON, bf16=False, epochs=3)
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/config.json")), ids=lambda path: path.parent.name)
+def test_the_recipe_of_every_shipped_network_can_be_taken(path):
+    config = json.loads(path.read_text())
+    if config["family"] == "egemaps":
+        with pytest.raises(TrainingError, match="holds no recipe of a network"):
+            recipe_of(path.parent)
+    else:
+        assert json.loads(json.dumps(asdict(recipe_of(path.parent)))).items() >= config["training"]["recipe"].items()
+
+
+def test_a_checkpoint_without_a_recipe_is_refused(workplace, small_networks, capsys):
+    assert train.main([*FOLD_0, "--recipe", str(workplace / "nothing")]) == 2
+    assert "nothing holds no recipe of a network" in capsys.readouterr().err
+
+
+# --- start weights ---------------------------------------------------------------------------------------------------
+
+
+def test_start_weights_that_know_the_test_clips_are_refused(workplace, capsys, small_networks):
+    """Directly, or because they were started from such weights themselves."""
+    start = workplace / "start"
+    start.mkdir()
+    source = {"protocol": "speaker-independent", "fold": "1"}  # fold 0 is in its training part
+    for training in (source, {"protocol": "speaker-independent", "fold": "0", "start_trained_on": [source]}):
+        (start / "config.json").write_text(json.dumps({"training": training}))
+        assert train.main([*FOLD_0, "--start", str(start)]) == 2
+        said = capsys.readouterr().err
+        assert "test clips, under speaker-independent-1" in said and "leak" in said
+    assert not (workplace / "runs").exists()
+
+
+def test_where_start_weights_come_from_is_kept(tmp_path):
+    own = {"protocol": "speaker-independent", "fold": "0"}
+    before = {"protocol": "ravdess-random", "fold": None}
+    training = own | {"n_clips": 3, "start_trained_on": [before]}
+    (tmp_path / "config.json").write_text(json.dumps({"training": training}))
+    (tmp_path / "model.safetensors").touch()
+    assert train.start_trained_on(str(tmp_path)) == [own, before]
+    assert train.start_trained_on(str(tmp_path / "model.safetensors")) == [own, before]
+    assert train.start_trained_on("facebook/wav2vec2-base") == train.start_trained_on(None) == []
+
+
+def test_a_model_leaks_what_its_start_weights_have_heard():
+    own = {"protocol": "speaker-independent", "fold": "0"}
+    assert not evaluate.leaks("x", own, "speaker-independent", "0", allowed=True)
+    assert evaluate.leaks(
+        "x", own | {"start_trained_on": [own | {"fold": "1"}]}, "speaker-independent", "0", allowed=True
+    )
 
 
 def test_train_trains_and_calibrates_on_the_parts_of_the_protocol(workplace, monkeypatch):
     seen = {}
-    monkeypatch.setattr(train, "fit", lambda model, tr, dev, *rest: seen.update(train=tr, dev=dev))
+    monkeypatch.setattr(train, "fit", lambda model, tr, dev, *rest, **named: seen.update(train=tr, dev=dev))
     monkeypatch.setattr(train, "ship", lambda model, family, folder, dev, training: seen.update(calibrated=dev))
     assert train.main(FOLD_0) == 0
     speakers = {part: {clip.id.split("/")[1][:4] for clip in found} for part, found in seen.items()}
@@ -702,12 +777,12 @@ def test_sigterm_leaves_a_state_that_goes_on(workplace, monkeypatch):
     assert epoch >= 1
     steps = []
 
-    def first_step(*arguments):
+    def first_step(*arguments, **named):
         def on_step(step, n_steps, loss):
             steps.append(step)
             raise KeyboardInterrupt
 
-        return fit(*arguments[:-1], on_step)
+        return fit(*arguments[:-1], on_step, **named)
 
     fit = train.fit
     monkeypatch.setattr(train, "fit", first_step)
@@ -742,13 +817,23 @@ def test_ctrl_c_stops_all_rows(trained):
     assert trained(simple_cnn=130) == (130, [row.model for row in train_tables.ROWS[:7]])
 
 
+def finished(workplace: Path, run: str, made: TrainConfig) -> None:
+    """A checkpoint of a run that was trained by a recipe."""
+    folder = workplace / "runs" / run / "checkpoint"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"training": {"recipe": asdict(made)}}))
+
+
 def test_rows_that_are_done_are_not_trained_again(trained, workplace, capsys):
-    done = workplace / "runs" / "vgg16-ravdess-random" / "checkpoint"
-    done.mkdir(parents=True)
-    (done / "config.json").write_text("{}")
+    finished(workplace, "vgg16-ravdess-random", recipe("vgg16"))
     assert trained("vgg16", "vgg19") == (0, ["vgg19"])
     assert trained("vgg16", "vgg19", "--list") == (0, [])
     assert "done: python -m scripts.train vgg16 --protocol ravdess-random" in capsys.readouterr().out
+
+
+def test_a_row_that_was_trained_by_another_recipe_is_not_done(trained, workplace):
+    finished(workplace, "vgg16-ravdess-random", replace(recipe("vgg16"), epochs=2))
+    assert trained("vgg16") == (0, ["vgg16"])
 
 
 def test_an_unknown_row_lists_what_exists(trained, capsys):

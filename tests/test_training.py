@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another_one(run, tm
 
 
 def test_the_recipe_survives_json():
-    recipe = replace(RECIPE, augment=AugmentConfig(warp=0.3))
+    recipe = replace(RECIPE, augment=AugmentConfig(warp=0.3), draws={"savee": 3.0})
     assert TrainConfig.from_dict(json.loads(json.dumps(asdict(recipe)))) == recipe
 
 
@@ -227,6 +227,11 @@ def test_another_model_is_not_resumed(run, whole, new_model):
         run(whole[0], model=new_model(embedding_dim=16), resume=True)
 
 
+def test_other_start_weights_are_not_resumed(run, whole):
+    with pytest.raises(TrainingError, match="other start weights"):
+        run(whole[0], start="imagenet.safetensors", resume=True)
+
+
 def test_other_clips_are_not_resumed(run, whole, train, dev):
     """Another fold under the same name would train on speakers that are to be tested."""
     with pytest.raises(TrainingError, match="other recordings"):
@@ -263,6 +268,42 @@ def test_every_clip_is_heard_once_an_epoch(train, store, new_model):
     assert heard[:36] != heard[36:]
 
 
+def test_an_epoch_draws_each_corpus_as_often_as_the_recipe_says(train):
+    """36 clips: 20 as TESS, half of them an epoch; 10 as SAVEE, two and a half times; 6 of a corpus without a rule."""
+    corpora = ["tess"] * 20 + ["savee"] * 10 + ["crema_d"] * 6
+    told = [replace(clip, corpus=corpus) for clip, corpus in zip(train, corpora, strict=True)]
+    config = replace(RECIPE, draws={"tess": 0.5, "savee": 2.5, "ravdess": 9.0})
+    epochs = [training.draw_epoch(told, config, np.random.default_rng(seed)).tolist() for seed in range(200)]
+    times = [Counter(order) for order in epochs]
+    assert {len(order) for order in epochs} == {10 + 25 + 6}
+    assert {count[i] for count in times for i in range(20)} == {0, 1}
+    assert {count[i] for count in times for i in range(20, 30)} == {2, 3}
+    assert {count[i] for count in times for i in range(30, 36)} == {1}
+    mean = np.array([[count[i] for i in range(36)] for count in times]).mean(0)
+    assert np.allclose(mean[:20], 0.5, atol=0.15) and np.allclose(mean[20:30], 2.5, atol=0.15)
+    firsts = [order[0] for order in epochs]
+    assert min(firsts) < 20 and max(firsts) >= 30  # shuffled over the corpora
+    assert epochs[0] == training.draw_epoch(told, config, np.random.default_rng(0)).tolist()
+
+
+def test_the_steps_of_a_run_are_those_of_its_draws(run, tmp_path, train, new_model):
+    seen = []
+    config = replace(RECIPE, epochs=2, draws={"crema_d": 2.0})
+    run(tmp_path / "run", config, on_step=lambda step, n_steps, loss: seen.append((step, n_steps)))
+    assert seen == [(step, 18) for step in range(1, 19)]  # 72 draws in batches of 8, twice
+    assert records(tmp_path / "run")[-1]["learning_rate"] == pytest.approx(0, abs=1e-12)
+
+
+def test_classes_are_weighed_by_how_often_they_are_drawn(train):
+    angry, sad = ([clip for clip in train if clip.emotion == emotion] for emotion in ("angry", "sad"))
+    told = angry + [replace(clip, corpus="savee") for clip in sad]
+    labels = ("angry", "sad", "calm")
+    config = replace(RECIPE, class_balance=0.5, draws={"savee": 4.0})
+    weights = training._class_weights(told, labels, config)
+    assert weights[0] / weights[1] == pytest.approx(2.0) and weights[2] == 0
+    assert (weights[0] + 4 * weights[1]) / 5 == pytest.approx(1.0)
+
+
 @pytest.mark.parametrize("n_clips", [9, 17, 33])
 def test_no_batch_is_a_single_clip(train, store, new_model, n_clips):
     """Batch norm cannot learn from one."""
@@ -277,7 +318,7 @@ def test_no_batch_is_a_single_clip(train, store, new_model, n_clips):
 def batches(train, store, model, epoch=0, **changes) -> list[Batch]:
     """One epoch under RECIPE with some of its values replaced."""
     config = replace(RECIPE, **changes)
-    weights = training._class_weights(train, model.config.labels, config.class_balance)
+    weights = training._class_weights(train, model.config.labels, config)
     return list(training._batches(train, weights, store, model, config, epoch))
 
 

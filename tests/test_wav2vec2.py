@@ -22,6 +22,7 @@ from ser_core.features import FrontendConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models import build_model
 from ser_core.models.wav2vec2 import HOW_TO_START, REFERENCE_HEAD, Wav2Vec2, Wav2Vec2Config
+from ser_core.recipes import recipe
 
 LENGTHS = torch.tensor([1, 399, 700, 9000, 20_000, 48_000])
 TINY = {
@@ -407,7 +408,7 @@ def test_train_save_reload_predict(workplace, starts, speech):
     assert model.calibration != Calibration() and predict(model, speech).emotion in EMOTIONS
     training = json.loads((workplace / "runs/x/checkpoint/config.json").read_text())["training"]
     assert training["start"] == starts["group"].name
-    assert training["recipe"]["learning_rate"] == train.RECIPES["wav2vec2"].learning_rate < 1e-4
+    assert training["recipe"]["learning_rate"] == recipe("wav2vec2").learning_rate < 1e-4
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(workplace, starts, monkeypatch):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -38,7 +39,7 @@ class CNN(SERModel):
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the LSTM's state after each clip's own last frame, or the mean over its frames."""
         n_frames = full_length(features) if n_frames is None else n_frames
-        x = features
+        x = features.contiguous(memory_format=torch.channels_last)
         for convolution in self.convolutions:
             x = self.pool(F.relu(convolution(x, column_mask(x, n_frames))))
             n_frames = halved(n_frames)

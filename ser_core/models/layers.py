@@ -19,7 +19,8 @@ class MaskedConv(nn.Module):
         self.norm = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        return self.norm(self.conv(x)) * mask
+        x = self.norm(self.conv(x))
+        return x * mask.to(x.dtype)  # a float32 mask would turn all that follows it into float32
 
 
 def column_mask(x: Tensor, n_frames: Tensor, width: int | None = None) -> Tensor:
