@@ -183,7 +183,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--run", help="name of the folder under runs/")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
-    name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold)))
+    seed = f"seed{options.seed}" if options.seed is not None else None
+    name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, seed)))
     start = start_name(options.start) if options.start else ""
     try:
         config = chosen_recipe(options)

@@ -412,7 +412,7 @@ def test_train_save_reload_predict(workplace, starts, speech):
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(workplace, starts, monkeypatch):
-    def interrupted(*arguments):
+    def interrupted(*arguments, **named):
         *first, show = arguments
 
         def on_step(step, n_steps, loss):
@@ -420,7 +420,7 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(workplace, starts, mo
             if step > n_steps // 2:
                 raise KeyboardInterrupt
 
-        return fit(*first, on_step)
+        return fit(*first, on_step, **named)
 
     fit, command = train.fit, [*TRAIN, "--start", str(starts["layer"])]
     assert train.main([*command, "--run", "whole"]) == 0
