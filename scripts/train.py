@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ser_core import recipes
+from ser_core import experiments, recipes
 from ser_core.checkpoint import CONFIG, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
 from ser_core.evaluation import answer, calibrate
@@ -31,6 +31,9 @@ from ser_core.protocols import PROTOCOLS, ProtocolError, Split, read_protocol, s
 from ser_core.results import split_name
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
+
+MODEL_PREFIX = "model."
+SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
 
 
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
@@ -57,19 +60,37 @@ def refuse_holes(protocol: str, store: AudioStore) -> None:
         )
 
 
-def config_of(name: str, mfcc: bool) -> ModelConfig:
-    """The config that belongs to the name, with MFCC (13 and two deltas) as front end where wanted."""
-    config = MODELS[name][1]
-    return replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2)) if mfcc else config
+def given(text: str) -> tuple[str, object]:
+    """ "augment.warp=0.2" as name and value; the value is JSON.
+
+    Raises:
+        ValueError: no equals sign, or no JSON behind it.
+    """
+    name, value = text.split("=", 1)
+    return name, json.loads(value)
 
 
-def new_model(name: str, mfcc: bool, start: str | None) -> SERModel:
+def config_of(options: argparse.Namespace) -> ModelConfig:
+    """The config that belongs to the name, with what the flags change.
+
+    Raises:
+        TrainingError: a field that does not exist, or a value of another type.
+    """
+    config = MODELS[options.model][1]
+    if options.mfcc:
+        config = replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2))
+    for name, value in options.set:
+        if name.startswith(MODEL_PREFIX):
+            config = recipes.changed(config, name.removeprefix(MODEL_PREFIX), value)
+    return config
+
+
+def new_model(name: str, config: ModelConfig, start: str | None) -> SERModel:
     """Random weights, or those of `start`.
 
     Raises:
         TrainingError: start weights that are needed, refused or do not fit.
     """
-    config = config_of(name, mfcc)
     try:
         if start is None:
             return build_model(name, config)
@@ -160,11 +181,33 @@ def chosen_recipe(options: argparse.Namespace) -> TrainConfig:
     """The model's own recipe, or that of a checkpoint, with what the flags change.
 
     Raises:
-        TrainingError: the checkpoint has none.
+        TrainingError: the checkpoint has none, a field that does not exist, or a value of another type.
     """
     config = recipes.recipe_of(options.recipe) if options.recipe else recipes.recipe(options.model)
-    given = {"epochs": options.epochs, "seed": options.seed, "bf16": False if options.float32 else None}
-    return replace(config, **{name: value for name, value in given.items() if value is not None})
+    flags = {"epochs": options.epochs, "seed": options.seed, "bf16": False if options.float32 else None}
+    config = replace(config, **{name: value for name, value in flags.items() if value is not None})
+    for name, value in options.set:
+        if not name.startswith(MODEL_PREFIX):
+            config = recipes.changed(config, name, value)
+    return config
+
+
+def log_experiment(options: argparse.Namespace, recipe: TrainConfig, config: ModelConfig, folder: Path) -> None:
+    """Adds the run to the log of experiments and says whether it was worth it."""
+    base = replace(recipes.recipe(options.model), epochs=recipe.epochs, seed=recipe.seed)
+    model_changes = recipes.differences(config, MODELS[options.model][1])
+    dev_uar, seconds = experiments.last_epoch(folder / "metrics.jsonl")
+    kind = (options.model, options.protocol, options.fold, recipe.epochs)
+    experiment = experiments.Experiment(
+        *(options.log, *kind, recipe.seed),
+        changes=recipes.differences(recipe, base) | {MODEL_PREFIX + name: v for name, v in model_changes.items()},
+        dev_uar=dev_uar,
+        seconds=seconds,
+        kept=experiments.is_better(dev_uar, kind, experiments.read()),
+    )
+    experiments.append(experiment)
+    verdict = "the best of its kind so far" if experiment.kept else "not better than before"
+    print(f"logged: mean development UAR {100 * experiment.mean_uar:.1f} %, {verdict}")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -177,6 +220,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
+    parser.add_argument("--set", type=given, nargs="+", default=[], metavar="NAME=VALUE", help=SET_HELP)
+    parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
@@ -195,13 +240,16 @@ def main(arguments: list[str] | None = None) -> int:
             refuse_holes(options.protocol, store)
         train, dev = (clips(ids, options.protocol, store) for ids in (parts.train, parts.dev))
         torch.manual_seed(config.seed)
-        model = new_model(options.model, options.mfcc, options.start).to(options.device)
+        model_config = config_of(options)
+        model = new_model(options.model, model_config, options.start).to(options.device)
         folder = Path("runs") / name
         if isinstance(model, EgemapsClassifier):
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
             recipe = asdict(config)
             fitted = fit_network(model, train, dev, store, config, folder, options.resume, start)
+            if options.log:
+                log_experiment(options, config, model_config, folder)
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
         if start:
             training |= {"start": start, "start_trained_on": start_trained_on(options.start)}

@@ -37,6 +37,8 @@ ORDER = (
         "checkpoint",
         "inference",
         "training",
+        "recipes",
+        "experiments",
         "fitting",
         "evaluation",
         "results",
