@@ -1,11 +1,13 @@
 """The model card (README.md of a checkpoint), written from its files and its protocol: no figure is typed by hand."""
 
+import json
 from collections.abc import Iterable
 
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.metrics import percent
-from ser_core.models import MODELS
+from ser_core.models import FAMILIES, MODELS, ModelConfig
 from ser_core.protocols import SHARES_SPEAKERS, Split, read_protocol, split
+from ser_core.recipes import differences
 
 TEMPLATE = """# {name}
 
@@ -157,8 +159,13 @@ def _flags(name: str, config: dict) -> str:
     values = {key: training.get(key) for key in ("protocol", "fold", "start")}
     if "epochs" in training.get("recipe", {}):
         values["recipe"] = f"checkpoints/{name}"
-    flags = [f"--{flag} {value}" for flag, value in values.items() if value is not None]
-    return " ".join(flags + (["--mfcc"] if config["model"]["frontend"].get("n_mfcc") else []))
+    if name in MODELS and (changes := differences(_architecture(config), MODELS[name][1])):
+        values["set"] = " ".join(f"model.{field}={json.dumps(value)}" for field, value in changes.items())
+    return " ".join(f"--{flag} {value}" for flag, value in values.items() if value is not None)
+
+
+def _architecture(config: dict) -> ModelConfig:
+    return FAMILIES[config["family"]][1].from_dict(config["model"])
 
 
 def score_table(metrics: dict) -> str:

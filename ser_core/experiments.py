@@ -54,13 +54,14 @@ def is_better(dev_uar: dict[str, float], kind: tuple, earlier: Iterable[Experime
     return all(mean_uar(dev_uar) > other.mean_uar for other in earlier if other.kind == kind)
 
 
-def append(experiment: Experiment, log: Path = LOG) -> None:
+def append(experiment: Experiment, log: Path | None = None) -> None:
     """Adds a line to the log."""
-    with log.open("a") as file:
+    with (log or LOG).open("a") as file:
         file.write(json.dumps(asdict(experiment)) + "\n")
 
 
-def read(log: Path = LOG) -> Sequence[Experiment]:
+def read(log: Path | None = None) -> Sequence[Experiment]:
     """All experiments, the first one first; none when there is no log."""
+    log = log or LOG
     lines = log.read_text().splitlines() if log.is_file() else []
     return tuple(Experiment(**json.loads(line)) for line in lines)

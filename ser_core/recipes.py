@@ -1,7 +1,7 @@
 """How each model is trained: one recipe for all networks that learn from random weights, and the two exceptions."""
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -71,12 +71,9 @@ def changed(config: Any, name: str, value: Any) -> Any:
     known = {field.name: getattr(config, field.name) for field in fields(config)}
     if own not in known:
         raise TrainingError(f"There is no {own!r} to be set. There are: {', '.join(known)}.")
-    new = changed(known[own], rest, value) if rest and not _plain(known[own]) else _alike(name, value, known[own])
-    return replace(config, **{own: new})
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, bool | int | float | str | tuple)
+    if rest and not (isinstance(known[own], dict) or is_dataclass(known[own])):
+        raise TrainingError(f"{own} is {known[own]!r}: there is no {rest!r} in it.")
+    return replace(config, **{own: changed(known[own], rest, value) if rest else _alike(own, value, known[own])})
 
 
 def _alike(name: str, value: Any, before: Any) -> Any:

@@ -29,7 +29,7 @@ from scripts import (
     train,
     train_tables,
 )
-from ser_core import evaluation, protocols, results
+from ser_core import evaluation, experiments, protocols, results
 from ser_core.audio import load_audio
 from ser_core.augment import AugmentConfig
 from ser_core.card import model_card
@@ -40,7 +40,7 @@ from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import MODELS
 from ser_core.protocols import SHARES_SPEAKERS, split
-from ser_core.recipes import COMMON, EXCEPTIONS, recipe, recipe_of
+from ser_core.recipes import COMMON, EXCEPTIONS, changed, recipe, recipe_of
 from ser_core.training import TrainConfig, TrainingError
 from tests.make_corpus import voice, write_crema_d, write_wav
 
@@ -510,6 +510,8 @@ def card(
     family: str = "resonet",
     n_parameters: int | None = 1000,
     min_confidence: float = 0.3,
+    name: str = "it",
+    model: dict | None = None,
     **training,
 ) -> str:
     """Of a model that answers happy to every clip."""
@@ -518,11 +520,11 @@ def card(
     answers = Answers(EMOTIONS, utterances, probabilities, np.zeros(len(utterances), bool), 1.2)
     config = {
         "family": family,
-        "model": {"labels": EMOTIONS, "frontend": {"n_mels": 64, "n_mfcc": 0}},
+        "model": model or {"labels": EMOTIONS, "frontend": {"n_mels": 64, "n_mfcc": 0}},
         "calibration": {"temperature": 1.2, "min_confidence": min_confidence},
         "training": {"protocol": protocol, "fold": fold} | training,
     }
-    return model_card("it", config, {"protocol": protocol, "fold": fold} | measure(answers).to_dict(), n_parameters)
+    return model_card(name, config, {"protocol": protocol, "fold": fold} | measure(answers).to_dict(), n_parameters)
 
 
 def test_the_card_names_the_speakers_of_every_part():
@@ -562,10 +564,12 @@ def test_the_command_in_the_card_makes_this_very_model():
 
     assert command() == "resonet --protocol resonet"
     recipe = asdict(TrainConfig(epochs=15, seed=3))
-    assert command(recipe=recipe) == "resonet --protocol resonet --recipe checkpoints/resonet"
-    assert command(recipe=recipe, start="a/b") == (
-        "resonet --protocol resonet --start a/b --recipe checkpoints/resonet"
-    )
+    assert command(recipe=recipe) == "resonet --protocol resonet --recipe checkpoints/it"
+    assert command(recipe=recipe, start="a/b") == "resonet --protocol resonet --start a/b --recipe checkpoints/it"
+    assert command(recipe={"seed": 3, "tried": []}) == "resonet --protocol resonet"  # of scikit-learn
+    narrow = changed(changed(MODELS["resonet"][1], "channels", [8, 8, 8, 8]), "frontend.n_mfcc", 13)
+    flags = command(recipe=recipe, name="resonet", model=json.loads(json.dumps(narrow.to_dict())))
+    assert flags.endswith("--set model.frontend.n_mfcc=13 model.channels=[8, 8, 8, 8]")
 
 
 # --- train -----------------------------------------------------------------------------------------------------------
@@ -671,6 +675,47 @@ def test_a_model_is_trained_by_the_recipe_of_a_checkpoint(asked, tmp_path):
     assert asked("--recipe", str(tmp_path)) == made
     assert asked("--recipe", str(tmp_path), "--seed", "2") == replace(made, seed=2)
     assert asked("--float32", "--epochs", "3") == replace(COMMON, bf16=False, epochs=3)
+
+
+def test_single_values_of_the_recipe_are_set_by_name(asked, capsys):
+    assert asked("--set", "augment.warp=0.02", "learning_rate=1e-2") == changed(
+        replace(COMMON, learning_rate=1e-2), "augment.warp", 0.02
+    )
+    for wrong, message in (("warp=0.1", "There is no 'warp' to be set"), ("model.width=3", "There is no 'width'")):
+        assert train.main(["simple-cnn", "--fold", "0", "--partial", "--set", wrong]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_single_values_of_the_architecture_are_set_by_name(workplace, monkeypatch):
+    seen = []
+    monkeypatch.setattr(train, "build_model", lambda name, config: seen.append(config) or torch.nn.Identity())
+    monkeypatch.setattr(train, "fit", lambda *arguments, **named: None)
+    monkeypatch.setattr(train, "ship", lambda *arguments: None)
+    flags = ["--set", "model.channels=[8, 8, 8, 8]", "model.dropout=0.5"]
+    assert train.main(["resonet", "--fold", "0", "--partial", *flags]) == 0
+    assert seen == [replace(MODELS["resonet"][1], channels=(8, 8, 8, 8), dropout=0.5)]
+
+
+@pytest.mark.parametrize("wrong", ["warp", "augment.warp=much"])
+def test_a_value_that_is_none_is_refused(wrong, capsys):
+    with pytest.raises(SystemExit):
+        train.main(["resonet", "--set", wrong])
+    assert "argument --set: invalid given value" in capsys.readouterr().err
+
+
+def test_experiments_are_logged_with_what_was_changed(workplace, small_networks, monkeypatch, capsys):
+    monkeypatch.setattr(experiments, "LOG", workplace / "log.jsonl")
+    first = [*FOLD_0, "--log", "the start"]
+    assert train.main(first) == 0
+    again = [*FOLD_0[:-2], "y", "--partial", "--log", "less warp", "--set", "augment.warp=0.02", "model.dropout=0.2"]
+    assert train.main(again) == 0
+    one, other = experiments.read(workplace / "log.jsonl")
+    assert (one.said, one.changes, one.kept) == ("the start", {}, True)
+    assert one.kind == other.kind == ("resonet", "speaker-independent", "0", 2)
+    assert other.changes == {"augment.warp": 0.02, "model.dropout": 0.2}
+    assert other.kept == (other.mean_uar > one.mean_uar)
+    assert one.dev_uar.keys() == {"crema_d"} and one.seconds > 0
+    assert "logged: mean development UAR" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*/config.json")), ids=lambda path: path.parent.name)
