@@ -165,19 +165,23 @@ def answer(
 
 
 def answer_all(
-    models: Sequence[SERModel], utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
+    models: Sequence[SERModel],
+    utterances: Sequence[Utterance],
+    progress: Callable[[int], None] = lambda n_done: None,
+    change: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
 ) -> list[Answers]:
     """Asks every model about every utterance, through inference.predict; a recording is decoded once for all.
 
     Args:
         progress: gets the number of utterances done.
+        change: what is done to a recording before it is heard, as a worse microphone would.
 
     Raises:
         AudioError: a recording cannot be read; nothing is skipped.
     """
     predictions = []
     for utterance in utterances:
-        waveform = load_audio(utterance.path)
+        waveform = change(load_audio(utterance.path), utterance)
         speech = speech_segments(waveform)
         with functionals_kept():
             predictions.append([predict(model, waveform, speech) for model in models])

@@ -41,6 +41,7 @@ ORDER = (
         "experiments",
         "fitting",
         "evaluation",
+        "robustness",
         "results",
         "comparison",
         "plots",

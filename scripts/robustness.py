@@ -1,0 +1,98 @@
+"""How much of a model's skill is left under noise, codecs, rooms and other speeds, on speakers it has never heard.
+
+python -m scripts.robustness resonet                 needs SER_CORPORA; writes assets/results/robustness.json
+python -m scripts.robustness resonet --every 10      a tenth of the clips, quickly; writes nothing
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from tqdm import tqdm
+
+from scripts.evaluate import recordings
+from ser_core.audio import AudioError, load_audio
+from ser_core.checkpoint import CheckpointError, load_model
+from ser_core.corpora import SPEECH_CORPORA, CorpusError, Utterance
+from ser_core.evaluation import Answers
+from ser_core.metrics import rounded
+from ser_core.models import SERModel
+from ser_core.protocols import SHARES_SPEAKERS, ProtocolError
+from ser_core.results import FOLDER
+from ser_core.robustness import Robustness, answers_under, conditions, robustness
+
+RESULT = FOLDER / "robustness.json"
+AS_IT_IS = "as it is"
+N_VOICES = 200  # that babble is made of
+
+
+def test_part(model: SERModel, every: int) -> list[Utterance]:
+    """The speech that the model is tested on.
+
+    Raises:
+        ProtocolError: its speakers were heard in training, or recordings are missing.
+    """
+    metrics = model.metrics
+    if not metrics or metrics["protocol"] in SHARES_SPEAKERS:
+        raise ProtocolError(f"{model.name} was not measured on speakers it has never heard.")
+    found = recordings(metrics["protocol"], metrics["fold"], all_of_them=True)
+    return [u for u in found if u.corpus in SPEECH_CORPORA][::every]
+
+
+def measured(model: SERModel, utterances: Sequence[Utterance]) -> dict[str, Robustness]:
+    """By condition; the recordings as they are come first."""
+    voices = [load_audio(u.path) for u in utterances[:: max(1, len(utterances) // N_VOICES)]]
+    before = heard(AS_IT_IS, model, utterances, lambda waveform, rng: waveform)
+    found = {AS_IT_IS: robustness(before, before)}
+    for name, change in conditions(voices).items():
+        found[name] = robustness(before, heard(name, model, utterances, change))
+    return found
+
+
+def heard(name: str, model: SERModel, utterances: Sequence[Utterance], change) -> Answers:
+    with tqdm(desc=f"{name:<20}", total=len(utterances), unit="clip") as bar:
+        return answers_under([model], utterances, change, lambda n_done: bar.update(n_done - bar.n))[0]
+
+
+def print_table(model: SERModel, found: dict[str, Robustness]) -> None:
+    print(f"\n{model.name}, {found[AS_IT_IS].n_clips} clips of speakers it has never heard")
+    print(f"{'':<22}{'UAR %':>8}{'lost':>8}{'same answer %':>16}{'answered %':>13}")
+    for name, r in found.items():
+        cells = (r.uar, r.lost, r.unchanged, r.answered)
+        print(f"{name:<22}" + "".join(f"{100 * v:>{w}.1f}" for v, w in zip(cells, (8, 8, 16, 13), strict=True)))
+
+
+def write(model: SERModel, found: dict[str, Robustness]) -> None:
+    """Into the file of all models; the others stay."""
+    there = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+    there[model.name] = {
+        "protocol": model.metrics["protocol"],
+        "fold": model.metrics["fold"],
+        "command": f"python -m scripts.robustness {model.name}",
+        "conditions": {name: rounded(asdict(r)) for name, r in found.items()},
+    }
+    RESULT.write_text(json.dumps(there, indent=1) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="names of checkpoints that were measured on unseen speakers")
+    parser.add_argument("--every", type=int, default=1, help="take only every n-th clip, and write nothing")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.models:
+            model = load_model(name)
+            found = measured(model, test_part(model, options.every))
+            print_table(model, found)
+            if options.every == 1:
+                write(model, found)
+    except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
