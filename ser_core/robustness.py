@@ -122,9 +122,11 @@ def encoded(waveform: np.ndarray, codec: str, container: str, bit_rate: int) -> 
 def gain_control(waveform: np.ndarray) -> np.ndarray:
     """Brings speech to the same level, quickly, by 20 dB at most."""
     follow = np.exp(-1 / (GAIN_CONTROL_S * SAMPLE_RATE))
-    power = signal.lfilter([1 - follow], [1, -follow], np.square(waveform, dtype=np.float64))
+    at_first = [follow * GAIN_CONTROL_RMS**2]  # a gain of one
+    power, _ = signal.lfilter([1 - follow], [1, -follow], np.square(waveform, dtype=np.float64), zi=at_first)
     wanted = GAIN_CONTROL_RMS / np.sqrt(np.maximum(power, 1e-12))
-    return _fitted(waveform * np.clip(wanted, 1 / GAIN_CONTROL_MAX, GAIN_CONTROL_MAX))
+    found = waveform * np.clip(wanted, 1 / GAIN_CONTROL_MAX, GAIN_CONTROL_MAX)
+    return np.clip(found, -1, 1).astype(np.float32)
 
 
 def browser(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -91,9 +91,9 @@ def test_a_codec_keeps_the_voice_in_few_bits(codec, container):
 
 def test_gain_control_brings_every_level_to_the_same():
     for factor in (0.2, 0.5, 1.0):
-        assert level_db(r.gain_control(CLIP * np.float32(factor))[8000:]) == pytest.approx(-20, abs=1)
+        assert level_db(r.gain_control(CLIP * np.float32(factor))[24000:]) == pytest.approx(-20, abs=1)
     quiet = CLIP * np.float32(0.01)
-    assert level_db(r.gain_control(quiet)[8000:]) == pytest.approx(level_db(quiet[8000:]) + 20, abs=0.1)  # not more
+    assert level_db(r.gain_control(quiet)[24000:]) == pytest.approx(level_db(quiet[24000:]) + 20, abs=0.1)  # not more
 
 
 # --- what is lost ----------------------------------------------------------------------------------------------------
