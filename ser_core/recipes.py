@@ -16,12 +16,13 @@ COMMON = TrainConfig(
     augment=AugmentConfig(speed=0.1, noise_chance=0.15, tilt=0.2, n_masks=1),
 )
 IMAGE = TrainConfig(  # two thousand clips only, of voices that are known: small batches, a light hand
-    epochs=24,
-    batch_size=8,  # what counts is the number of steps
+    epochs=30,
+    batch_size=16,
     learning_rate=3e-4,
-    mixup_alpha=0.05,
     label_smoothing=0.05,
-    augment=AugmentConfig(speed=0.05, noise_chance=0.1, warp=0.05, tilt=0.1, n_masks=1),
+    mixup_alpha=0.01,
+    crop_s=2.4,
+    augment=AugmentConfig(speed=0.05, noise_chance=0.1, warp=0.03, tilt=0.1, n_masks=0),
 )
 FINE_TUNING = TrainConfig(  # a higher rate would wash the published weights away
     epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
@@ -80,7 +81,7 @@ def _alike(name: str, value: Any, before: Any) -> Any:
     """The value, as the type of what was there before."""
     value = tuple(value) if isinstance(value, list) else value
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if type(value) is not type(before) and not (whole and isinstance(before, float)):
+    if type(value) is not type(before) and not (whole and isinstance(before, float)) and before is not None:
         raise TrainingError(f"{name} is {before!r}: {value!r} is of another type.")
     return float(value) if isinstance(before, float) else value
 

@@ -24,7 +24,7 @@ from ser_core.models import SERModel
 from ser_core.store import AudioStore
 from ser_core.tensorboard import write_epoch
 
-PADDED_SAMPLES = 8192  # batches come in a few widths only: kernels are compiled once for each
+PADDED_SAMPLES = 4096  # batches come in a few widths only: kernels are compiled once for each
 
 
 class TrainingError(ValueError):
@@ -44,6 +44,7 @@ class TrainConfig:
     label_smoothing: float = 0.1
     mixup_alpha: float = 0.2
     class_balance: float = 0.5  # loss weight = class frequency ** -class_balance
+    crop_s: float | None = None  # longest stretch of a clip in a batch, drawn anew each time; None: the model's window
     draws: dict[str, float] = field(default_factory=dict)  # of each clip of a corpus in an epoch, on average; else 1
     ema_decay: float = 0.999
     bf16: bool = True
@@ -168,13 +169,13 @@ class Batch:
 
 
 def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int) -> Iterator[Batch]:
-    """One epoch: shuffled, cropped to the model's window, augmented."""
+    """One epoch: shuffled, cropped, augmented."""
     device, labels = model.device, model.config.labels
     seed = config.seed * 10_000 + epoch
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)  # dropout
     augment = Augment(config.augment, model.sample_rate, torch.Generator(device).manual_seed(seed))
-    window = round(model.config.window_s * model.sample_rate)
+    window = round((config.crop_s or model.config.window_s) * model.sample_rate)
     model.train()
     # Random batches: grouping clips by length would save padding, but length tells the corpora apart, so batch norm saw
     # another mixture in each batch and its running statistics fitted none. Measured after two epochs: 21 % of training

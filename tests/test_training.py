@@ -374,6 +374,8 @@ def test_clips_longer_than_the_window_are_cropped_at_random(train, store, new_mo
     model = new_model(window_s=0.2)
     found = [batches(train, store, model, epoch, augment=PLAIN) for epoch in range(2)]
     assert {n for batch in found[0] for n in batch.n_frames.tolist()} == {1 + 3200 // 256}
+    shorter = batches(train, store, new_model(window_s=0.4), augment=PLAIN, crop_s=0.2)
+    assert {n for batch in shorter for n in batch.n_frames.tolist()} == {1 + 3200 // 256}
     starts = {len(training._crop(np.arange(n), 3200, np.random.default_rng(0))) for n in (3200, 5000)}
     assert starts == {3200} and len(training._crop(np.arange(10), 3200, np.random.default_rng(0))) == 10
     ends = [training._crop(np.arange(5000), 3200, np.random.default_rng(seed))[-1] for seed in range(300)]

@@ -24,7 +24,7 @@ class ResNetConfig(ModelConfig):
     channels: tuple[int, ...] = (256, 512, 1024, 2048)
     stem_channels: int = 64
     dense: tuple[int, ...] = (512, 512, 256)
-    dropout: float = 0.3
+    dropout: float = 0.2
 
     @property
     def embedding_dim(self) -> int:

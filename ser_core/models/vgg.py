@@ -27,7 +27,7 @@ class VGGConfig(ModelConfig):
     n_convolutions: tuple[int, ...] = (2, 2, 3, 3, 3)
     channels: tuple[int, ...] = (64, 128, 256, 512, 512)
     dense: tuple[int, ...] = (512, 512, 256)
-    dropout: float = 0.3
+    dropout: float = 0.2
 
     @property
     def embedding_dim(self) -> int:
