@@ -4,10 +4,14 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages._frame import draw_frame
+
 ICON = Path(__file__).parent / "assets" / "icon.svg"  # an icon by name would be fetched from the internet
 
 st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout="wide")
 record_and_analyse = st.Page(
     "pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:", default=True
 )
-st.navigation({"Analyse": [record_and_analyse]}).run()
+draw_frame()
+evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
+st.navigation({"Analyse": [record_and_analyse], "Explore": [evaluation]}).run()

@@ -71,7 +71,7 @@ def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]
 def show(comparison: Comparison) -> None:
     """All tables of one test part."""
     c = comparison
-    print(f"\n=== {c.split}: {about_split(c)}")
+    print(f"\n=== {c.split}: {c.about}")
     measures = ("uar", "macro_f1", "accuracy")
     header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
     rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
@@ -89,12 +89,6 @@ def show(comparison: Comparison) -> None:
     )
     for leak in c.leaks:
         show_leak(leak)
-
-
-def about_split(comparison: Comparison) -> str:
-    corpora = ", ".join(CORPUS_NAMES[name] for name in comparison.pooled_corpora)
-    shared = f" This protocol {comparison.note} between training and test." if comparison.note else ""
-    return f"{comparison.n_clips} clips of {comparison.n_speakers} speakers: {corpora}.{shared}"
 
 
 def _intervals(standing: Standing, measures: Sequence[str]) -> list[str]:
@@ -191,7 +185,7 @@ def write_page(comparison: Comparison, results: Sequence[Result], folder: Path) 
         parts.append(f"<h2>{html.escape(title)}</h2>\n{drawn}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.split}.html"
-    title, about = (html.escape(text) for text in (f"Models on {comparison.split}", about_split(comparison)))
+    title, about = (html.escape(text) for text in (f"Models on {comparison.split}", comparison.about))
     path.write_text(PAGE.format(title=title, about=about, body="\n".join(parts)))
     return path
 

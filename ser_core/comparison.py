@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ser_core.corpora import CORPUS_NAMES
 from ser_core.evaluation import Answers
 from ser_core.metrics import holm, mcnemar, rounded
 from ser_core.protocols import SHARES_SPEAKERS, split
@@ -105,6 +106,13 @@ class Comparison:
     ranking: tuple[Standing, ...]  # by UAR, the best one first
     pairs: tuple[Pair, ...]
     leaks: tuple[Leak, ...]
+
+    @property
+    def about(self) -> str:
+        """One sentence on the clips, and another one where speakers are shared."""
+        corpora = ", ".join(CORPUS_NAMES[name] for name in self.pooled_corpora)
+        shared = f" This protocol {self.note} between training and test." if self.note else ""
+        return f"{self.n_clips} clips of {self.n_speakers} speakers: {corpora}.{shared}"
 
     def to_dict(self) -> dict:
         """JSON-serialisable, floats with 4 significant digits."""

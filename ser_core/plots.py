@@ -22,7 +22,7 @@ from ser_core.labels import LOOKS, Look
 if TYPE_CHECKING:
     from ser_core.comparison import Comparison, Standing
     from ser_core.inference import Prediction, Trajectory
-    from ser_core.metrics import Curve
+    from ser_core.metrics import Curve, Reliability
 
 PICTURE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged into as many
 FRAMES_PER_COLUMN = 8  # at most, so that an hour costs no more than a minute
@@ -285,18 +285,33 @@ def pair_grid(comparison: "Comparison") -> go.Figure:
     return _one_row_a_model(figure, names)
 
 
-def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> go.Figure:
+def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], counts: bool = False) -> go.Figure:
     """Share of each true class that was answered with each class; classes without clips have no row.
 
     Args:
         confusion: counts, shape = (n_classes, n_classes): row is the true class, column the answer.
+        counts: write how many clips lie in a cell, not their share; the colour stays that of the share. A cell can be
+            chosen by a click: its customdata are the true class and the answer.
     """
-    counts = np.asarray(confusion)
-    occur = counts.sum(1) > 0
-    shares = counts[occur] / counts[occur].sum(1, keepdims=True)
-    rows = [named(label) for label, there in zip(labels, occur, strict=True) if there]
-    text = [[f"{share:.0%}" if share else "" for share in row] for row in shares]
-    grid = _grid(shares, [named(label) for label in labels], rows, text, colorscale="Viridis", zmin=0, zmax=1)
+    found = np.asarray(confusion)
+    occur = np.flatnonzero(found.sum(1))
+    shares = found[occur] / found[occur].sum(1, keepdims=True)
+    columns, rows = [named(label) for label in labels], [named(labels[k]) for k in occur]
+    shown, form = (found[occur], "{:d}") if counts else (shares, "{:.0%}")
+    text = [[form.format(value) if value else "" for value in row] for row in shown]
+    grid = _grid(shares, columns, rows, text, colorscale="Viridis", zmin=0, zmax=1)
+    cells = [(labels[k], answer) for k in occur for answer in labels]
+    grid.add_scatter(  # a heat map takes no clicks
+        x=columns * len(rows),
+        y=[row for row in rows for _ in columns],
+        customdata=cells,
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        unselected={"marker": {"opacity": 0}},
+        selected={"marker": {"opacity": 0}},
+        hoverinfo="skip",
+        showlegend=False,
+    )
     grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})
     grid.update_xaxes(title="answered", tickangle=-45)
     grid.update_yaxes(title="true", autorange="reversed")
@@ -372,9 +387,64 @@ def _model_look(i: int) -> tuple[Look, str]:
 
 
 def _unit_square(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
-    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 4, "b": 0}, hovermode="closest")
+    n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
+    margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=legend, hovermode="closest")
     figure.update_xaxes(range=[0, 1], title=x_title, zeroline=False)
     figure.update_yaxes(range=[0, 1.02], title=y_title, zeroline=False)
+    return figure
+
+
+def reliability_lines(reliabilities: Mapping[str, "Reliability"]) -> go.Figure:
+    """Accuracy over certainty, one line for each set of probabilities; on the diagonal every percent can be believed.
+
+    Args:
+        reliabilities: e.g. before and after temperature. A bin is drawn where it holds clips, larger with more of them.
+    """
+    figure = go.Figure()
+    diagonal = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="as sure as right", hoverinfo="skip")
+    for i, (title, bins) in enumerate(reliabilities.items()):
+        look, dash = _model_look(i)
+        n = np.array(bins.n_clips)
+        full = n > 0
+        figure.add_scatter(
+            x=np.array(bins.confidence)[full],
+            y=np.array(bins.accuracy)[full],
+            customdata=n[full],
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2, "dash": dash},
+            marker={"symbol": look.marker, "size": 6 + 12 * np.sqrt(n[full] / n.max())},
+            name=f"{title}, ECE {bins.ece:.3f}",
+            hovertemplate=f"{title}: %{{x:.0%}} sure, %{{y:.0%}} right, %{{customdata}} clips<extra></extra>",
+        )
+    return _unit_square(figure, "certainty", "share of answers that are right")
+
+
+def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
+    """UAR over latency, the size of a dot that of the weights; those that no other one beats in both are named in bold.
+
+    Args:
+        models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
+    """
+    figure = go.Figure()
+    for i, (name, (latency_ms, uar, size_mb)) in enumerate(models.items()):
+        beaten = any(other[0] < latency_ms and other[1] >= uar for other in models.values())
+        look, _ = _model_look(i)
+        figure.add_scatter(
+            x=[latency_ms],
+            y=[uar],
+            mode="markers+text",
+            marker={"color": look.colour, "symbol": look.marker, "size": 9 + 2 * size_mb**0.5},
+            text=[name if beaten else f"<b>{name}</b>"],
+            textposition="top center",
+            name=name,
+            hovertemplate=f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>",
+        )
+    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False)
+    figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False)
+    figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
     return figure
 
 

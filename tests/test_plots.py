@@ -10,7 +10,7 @@ from PIL import Image
 from ser_core.comparison import compare
 from ser_core.inference import Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.metrics import Curve
+from ser_core.metrics import Curve, Reliability
 from ser_core.plots import (
     PICTURE_COLUMNS,
     class_dots,
@@ -19,10 +19,12 @@ from ser_core.plots import (
     envelope,
     named,
     pair_grid,
+    pareto_dots,
     precision_recall_lines,
     probability_bars,
     radar,
     ranking_intervals,
+    reliability_lines,
     risk_coverage_lines,
     roc_lines,
     side_by_side,
@@ -200,9 +202,26 @@ def test_a_grid_of_one_model_can_be_drawn(comparison):
 def test_confusion_is_in_shares_of_the_true_class():
     counts = np.zeros((8, 8), int)
     counts[2, 2], counts[2, 3], counts[4, 4] = 3, 1, 5
-    (heat,) = confusion_grid(counts, EMOTIONS).data
+    heat, cells = confusion_grid(counts, EMOTIONS).data
     assert heat.y == (f"{LOOKS['happy'].symbol} happy", f"{LOOKS['angry'].symbol} angry") and len(heat.x) == 8
     assert (heat.text[0][2], heat.text[0][3], heat.text[1][4], heat.text[1][0]) == ("75%", "25%", "100%", "")
+    assert len(cells.x) == 16 and [*cells.customdata[3]] == ["happy", "sad"] and cells.x[3].endswith("sad")
+    heat, _ = confusion_grid(counts, EMOTIONS, counts=True).data
+    assert (heat.text[0][2], heat.text[1][4], heat.text[1][0]) == ("3", "5", "") and heat.z[0][2] == 0.75
+
+
+def test_reliability_is_drawn_where_there_are_clips():
+    bins = Reliability((0, 30, 10), (0.0, 0.5, 0.9), (0.0, 0.4, 1.0))
+    diagonal, line = reliability_lines({"after": bins}).data
+    assert line.x.tolist() == [0.5, 0.9] and line.y.tolist() == [0.4, 1.0] and line.customdata.tolist() == [30, 10]
+    assert line.marker.size[0] > line.marker.size[1] and line.name == "after, ECE 0.100"
+    assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
+
+
+def test_models_that_none_beats_are_bold():
+    figure = pareto_dots({"fast": (1.0, 0.5, 4.0), "good": (2.0, 0.7, 16.0), "slow": (3.0, 0.7, 1.0)})
+    assert [dot.text[0] for dot in figure.data] == ["<b>fast</b>", "<b>good</b>", "slow"]
+    assert figure.data[1].marker.size > figure.data[0].marker.size and figure.layout.xaxis.type == "log"
 
 
 @pytest.mark.parametrize(

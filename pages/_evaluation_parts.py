@@ -1,0 +1,314 @@
+"""The parts of the page "Evaluation": each one draws a figure, its table and what has to be kept in mind."""
+
+import csv
+import io
+
+import streamlit as st
+
+from pages import _measured
+from pages._measured import Measured
+from ser_core.comparison import Leak, Standing
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.metrics import percent, precision_recall_curves, roc_curves
+from ser_core.plots import (
+    class_dots,
+    confusion_grid,
+    named,
+    pair_grid,
+    pareto_dots,
+    precision_recall_lines,
+    ranking_intervals,
+    reliability_lines,
+    risk_coverage_lines,
+    roc_lines,
+    value_grid,
+)
+
+PLAIN_CHART = {"displayModeBar": False}
+MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
+TITLES = {
+    "resonet": "ResoNet's split",
+    "ravdess-random": "RAVDESS, random clips",
+    "speaker-independent": "Unseen speakers, fold",
+    "leave-one-corpus-out": "Unseen corpus",
+}
+EVERYTHING = "all"
+MOST_CLIPS = 500
+
+
+def title_of(split: str) -> str:
+    """A test part as people call it."""
+    name = next((name for name in TITLES if split.startswith(name)), None)
+    return f"{TITLES[name]}{split.removeprefix(name).replace('-', ' ', 1)} ({split})" if name else split
+
+
+def show_empty() -> None:
+    st.info(
+        "With the recordings in `SER_CORPORA`: `python -m scripts.evaluate all --write`.",
+        title="No model has been measured yet",
+    )
+
+
+def show_ranking(found: Measured) -> None:
+    """All models, the best one on top."""
+    comparison = found.comparison
+    st.markdown(comparison.about)
+    if comparison.note:
+        st.warning(
+            "The models know some of these speakers. Their figures say little about people they have never heard: "
+            "compare models with them, nothing else."
+        )
+    measure = st.segmented_control(
+        "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
+    )
+    measure = measure or "uar"
+    st.plotly_chart(
+        ranking_intervals(comparison.ranking, measure),
+        key="ranking",
+        config=PLAIN_CHART,
+        alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
+    )
+    rows = [_row(standing) for standing in comparison.ranking]
+    st.dataframe(rows, hide_index=True, alt="Every model with its scores and 95 % intervals over speakers")
+    st.caption(
+        "In brackets 95 % intervals by resampling speakers; thin lines resample clips, which is too narrow because "
+        "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight compete everywhere."
+    )
+    _download("Download the ranking", rows, f"{comparison.split}_ranking.csv")
+    corpora = {
+        s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in comparison.ranking
+    }
+    st.subheader("By corpus and emotion", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.caption("UAR of each corpus")
+        st.plotly_chart(value_grid(corpora), key="corpora", config=PLAIN_CHART, alt="UAR by model and corpus")
+    with right:
+        st.caption("F1 of each emotion")
+        f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
+        st.plotly_chart(class_dots(f1), key="classes", config=PLAIN_CHART, alt="F1 by model and emotion")
+    with st.expander("Tables"):
+        for table in (corpora, f1):
+            st.dataframe([{"model": name, **_rounded(row)} for name, row in table.items()], hide_index=True)
+
+
+def _row(standing: Standing) -> dict:
+    pooled = standing.pooled
+    scores = {f"{title} %": percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
+    return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
+
+
+def _rounded(row: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 3) for name, value in row.items()}
+
+
+def show_model(found: Measured) -> None:
+    """What one model takes for what, and the clips behind each number."""
+    st.subheader("What is taken for what", anchor=False)
+    with st.container(horizontal=True):
+        model = st.selectbox("Model", list(found.answers), key="looked-at")
+        present = [EVERYTHING, *dict.fromkeys(found.answers[model].corpora.tolist())]
+        corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
+        counts = st.toggle("Counts", key="counts")
+    corpus = None if corpus == EVERYTHING else corpus
+    matrix = found.confusion(model, corpus)
+    labels = found.comparison.labels
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        event = st.plotly_chart(
+            confusion_grid(matrix, labels, counts),
+            key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
+            config=PLAIN_CHART,
+            on_select="rerun",
+            selection_mode="points",
+            alt="Confusion matrix; choose a cell, or the two emotions beside it, to see its clips.",
+        )
+    points = event.selection.points if event else []
+    with right:
+        st.caption("Click a cell, or choose here, to see its clips.")
+        chosen = tuple(points[0]["customdata"]) if points else (None, None)
+        true = _emotion("Meant", labels, chosen[0])
+        answered = _emotion("Answered", labels, chosen[1])
+        clips = found.clips(model, corpus, true, answered)
+        st.markdown(f"**{len(clips)}** clips, the surest answers first")
+    _show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
+
+
+def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
+    options = (EVERYTHING, *labels)
+    index = options.index(chosen) if chosen else 0
+    picked = st.selectbox(
+        title, options, index, format_func=lambda e: e if e == EVERYTHING else named(e), key=f"{title}-{chosen}"
+    )
+    return None if picked == EVERYTHING else picked
+
+
+def _show_clips(clips: list[dict], file_name: str) -> None:
+    """The clips with a player, where the recordings are there."""
+    event = st.dataframe(
+        clips[:MOST_CLIPS],
+        hide_index=True,
+        height=240,
+        key=f"clips-{file_name}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            name: st.column_config.NumberColumn(format="percent") for name in ("certain", "given to what was meant")
+        },
+        alt="The clips of the chosen cell",
+    )
+    if len(clips) > MOST_CLIPS:
+        st.caption(f"The first {MOST_CLIPS} of {len(clips)} are shown; the download has all.")
+    _download("Download these clips", clips, file_name)
+    there = _measured.recordings()
+    chosen = [clips[i]["clip"] for i in event.selection.rows if i < len(clips)]
+    if not there:
+        st.caption("Set `SER_CORPORA` and start again to hear them.")
+    elif chosen and chosen[0] in there:
+        st.audio(str(there[chosen[0]]), alt=f"The recording {chosen[0]}")
+    else:
+        st.caption("Choose a row to hear it.")
+
+
+def show_certainty(found: Measured) -> None:
+    """How far the percentages can be believed."""
+    st.subheader("How far its certainty can be believed", anchor=False)
+    model = st.session_state.get("looked-at", found.comparison.ranking[0].model)
+    answers = found.answers[model]
+    left, right = st.columns(2, gap="medium")
+    with left:
+        bins = found.reliabilities(model)
+        st.caption(f"{model}: on the dotted line, 70 % sure is right 7 times in 10")
+        st.plotly_chart(
+            reliability_lines(bins),
+            key="reliability",
+            config=PLAIN_CHART,
+            alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
+        )
+    with right:
+        st.caption("All models: what is wrong when only the surest share is answered")
+        curves = found.risk_curves()
+        st.plotly_chart(
+            risk_coverage_lines(curves),
+            key="risk",
+            config=PLAIN_CHART,
+            alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
+        )
+    with st.expander(f"{model}: each emotion against the rest"):
+        left, right = st.columns(2, gap="medium")
+        for column, curves, draw, title in (
+            (left, roc_curves, roc_lines, "ROC"),
+            (right, precision_recall_curves, precision_recall_lines, "Precision and recall"),
+        ):
+            with column:
+                st.caption(title)
+                by_class = curves(answers.probabilities, answers.y_true)
+                drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
+                areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
+                st.plotly_chart(draw(drawn), key=title, config=PLAIN_CHART, alt=f"{title}, areas: {areas}")
+
+
+def show_differences(found: Measured) -> None:
+    """Which models really differ."""
+    pairs = found.comparison.pairs
+    if not pairs:
+        return
+    st.subheader("Which models really differ", anchor=False)
+    st.caption(
+        "By how many accuracy points the row beats the column; * where McNemar's exact test, Holm-corrected, gives "
+        "p < 0.05. It takes clips for independent, which clips of one voice are not: small differences look too sure."
+    )
+    alike = sum(not pair.significant for pair in pairs)
+    st.plotly_chart(
+        pair_grid(found.comparison),
+        key="pairs",
+        config=PLAIN_CHART,
+        alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
+    )
+    rows = [
+        {
+            "better": pair.first,
+            "than": pair.second,
+            "only the first is right": pair.n_only_first,
+            "only the second is right": pair.n_only_second,
+            "p, corrected": float(f"{pair.p_holm:.2g}"),
+            "differ": pair.significant,
+        }
+        for pair in pairs
+    ]
+    with st.expander("Table"):
+        st.dataframe(rows, hide_index=True, alt="All pairs of models")
+        _download("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+
+
+def show_cost(found: Measured) -> None:
+    """Speed and size against skill."""
+    models = _measured.costs(found.comparison)
+    if len(models) < 2:
+        return
+    st.subheader("What an answer costs", anchor=False)
+    st.caption("Models in bold: no other one is both faster and better. The larger the mark, the larger the file.")
+    st.plotly_chart(
+        pareto_dots(models),
+        key="cost",
+        config=PLAIN_CHART,
+        alt="; ".join(f"{name}: {ms:.1f} ms, UAR {uar:.0%}, {mb:.1f} MB" for name, (ms, uar, mb) in models.items()),
+    )
+
+
+def show_published(found: Measured) -> None:
+    """What others published for this test part."""
+    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
+    if not rows:
+        return
+    st.subheader("Beside the published figures", anchor=False)
+    st.dataframe(rows, hide_index=True, alt="Accuracy and macro-F1 here, as published, and the difference in points")
+
+
+def _published(standing: Standing) -> dict:
+    row = {"model": standing.model}
+    for measure in ("accuracy", "macro_f1"):
+        if measure in standing.published:
+            title = MEASURES[measure]
+            row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
+            row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
+            row[f"{title}, points"] = round(100 * standing.difference[measure], 1)
+    return row
+
+
+def show_leaks(found: Measured) -> None:
+    """What it is worth to have been trained on test clips: no result, a warning."""
+    for leak in found.comparison.leaks:
+        st.subheader("What a leak is worth", anchor=False)
+        st.caption(
+            f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
+            "It stands in no ranking."
+        )
+        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+
+
+def _leak_rows(leak: Leak) -> list[dict]:
+    rows = []
+    for name, part in leak.parts.items():
+        trained = part.groups["trained"]
+        rows.append(
+            {
+                "test clips": CORPUS_NAMES.get(name, name),
+                "clips": part.n_clips,
+                "trained on %": round(100 * trained.share),
+                "accuracy %, honest": part.honest and round(100 * part.honest["accuracy"], 1),
+                "accuracy %, leaked": round(100 * part.leaked["accuracy"], 1),
+                "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
+            }
+        )
+    return rows
+
+
+def _download(label: str, rows: list[dict], name: str) -> None:
+    if not rows:
+        return
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    st.download_button(label, file.getvalue(), name, "text/csv", icon=":material/download:", on_click="ignore")

@@ -1,0 +1,28 @@
+"""What surrounds every page comes from app.py. Light to import: a page calls it before anything else."""
+
+import streamlit as st
+
+FRAMED = "framed"
+
+
+def draw_frame() -> None:
+    """Called by app.py before the page."""
+    st.session_state[FRAMED] = True
+
+
+def require_frame(page: str) -> None:
+    """Start again under app.py, where Streamlit did not.
+
+    Args:
+        page: the file of the page.
+
+    The very first request to a server, when it is for another page than the first one, is answered by that page alone:
+    Streamlit takes the folder pages/ for the list of pages until it has seen another one.
+    """
+    if FRAMED not in st.session_state:
+        st.navigation([st.Page(_nothing, default=True), st.Page(page)], position="hidden")
+        st.rerun()
+
+
+def _nothing() -> None:
+    pass

@@ -1,0 +1,103 @@
+"""What was measured of the models: the result files, read once and shared by all sessions. No voice is in them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from ser_core import results
+from ser_core.comparison import Comparison, compare, pooled_answers, published_table
+from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.evaluation import Answers
+from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
+
+BENCHMARK = results.FOLDER / "benchmark.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """All models on one test part."""
+
+    comparison: Comparison
+    answers: dict[str, Answers]  # by model, of the pooled corpora, the best model first
+
+    def reliabilities(self, model: str) -> dict[str, Reliability]:
+        """Before and after temperature."""
+        answers = self.answers[model]
+        return {
+            "before temperature": reliability(answers.uncalibrated, answers.y_true),
+            "after temperature": reliability(answers.probabilities, answers.y_true),
+        }
+
+    def risk_curves(self) -> dict[str, Curve]:
+        return {model: risk_coverage(a.probabilities, a.y_true) for model, a in self.answers.items()}
+
+    def clips(self, model: str, corpus: str | None, true: str | None, answered: str | None) -> list[dict]:
+        """One row for each clip in a cell of the confusion matrix, the surest answer first; None: all of them."""
+        answers = self.answers[model]
+        labels, rows = answers.labels, []
+        for u, probabilities, abstained in zip(
+            answers.utterances, answers.probabilities, answers.abstained, strict=True
+        ):
+            answer = labels[int(probabilities.argmax())]
+            if corpus in (None, u.corpus) and true in (None, u.emotion) and answered in (None, answer):
+                rows.append(
+                    {
+                        "clip": u.id,
+                        "speaker": u.speaker.split("-")[1],
+                        "sex": u.sex,
+                        "meant": u.emotion,
+                        "answered": answer,
+                        "certain": float(probabilities.max()),
+                        "given to what was meant": float(probabilities[labels.index(u.emotion)]),
+                        "not sure": bool(abstained),
+                    }
+                )
+        return sorted(rows, key=lambda row: -row["certain"])
+
+    def confusion(self, model: str, corpus: str | None) -> np.ndarray:
+        """Counts, shape = (n_classes, n_classes); None: pooled."""
+        return self.answers[model].where(lambda u: corpus in (None, u.corpus)).confusion()
+
+
+def splits() -> list[str]:
+    """Test parts on which at least one model was measured honestly, the unseen speakers first."""
+    found = list(dict.fromkeys(path.parent.name for path in results.list_results()))
+    return sorted(found, key=lambda name: (not name.startswith("speaker-independent"), name))
+
+
+def measured(split: str) -> Measured:
+    """All models on one test part; read again when a file has changed.
+
+    Raises:
+        ResultError, ComparisonError: a result file that is damaged, out of date or does not fit the others.
+    """
+    return _measured(split, tuple((path, path.stat().st_mtime_ns) for path in results.list_results(split)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the results")
+def _measured(split: str, files: tuple[tuple[Path, int], ...]) -> Measured:
+    found = {result.model: result for result in (results.load_result(path) for path, _ in files)}
+    comparison = compare(list(found.values()), published_table(split))
+    return Measured(comparison, {s.model: pooled_answers(found[s.model]) for s in comparison.ranking})
+
+
+def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
+    """Latency in ms, UAR and size in 1e6 bytes of the models that the benchmark measured in one run."""
+    models = json.loads(BENCHMARK.read_text()).get("models", {}) if BENCHMARK.is_file() else {}
+    return {
+        s.model: (models[s.model]["latency_ms"], s.pooled["uar"], models[s.model]["size_mb"])
+        for s in comparison.ranking
+        if s.model in models and models[s.model]["size_mb"]
+    }
+
+
+@st.cache_resource(show_spinner="Looking for the corpora")
+def recordings() -> dict[str, Path]:
+    """Utterance id -> file; none without corpora."""
+    try:
+        return {u.id: u.path for u in read_corpora(corpora_root()).utterances}
+    except CorpusError:
+        return {}

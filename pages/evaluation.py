@@ -1,0 +1,34 @@
+"""How good the models are, on recordings that they were not trained on: every figure down to the single clip."""
+
+import streamlit as st
+
+from pages._frame import require_frame
+
+require_frame(__file__)
+st.title("Evaluation", anchor=False)
+with st.spinner("Starting"):
+    from pages import _evaluation_parts as parts
+    from pages import _measured
+    from pages._result import show_problem
+    from ser_core.comparison import ComparisonError
+    from ser_core.protocols import ProtocolError
+    from ser_core.results import ResultError
+
+names = _measured.splits()
+if not names:
+    parts.show_empty()
+    st.stop()
+split = st.selectbox("Test part", names, format_func=parts.title_of, key="split", bind="query-params")
+try:
+    found = _measured.measured(split)
+except (ComparisonError, ProtocolError, ResultError) as error:
+    show_problem(error)
+    st.stop()
+
+parts.show_ranking(found)
+parts.show_model(found)
+parts.show_certainty(found)
+parts.show_differences(found)
+parts.show_cost(found)
+parts.show_published(found)
+parts.show_leaks(found)

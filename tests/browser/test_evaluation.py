@@ -1,0 +1,34 @@
+"""The page "Evaluation" in a browser: reached by its address, wide enough for no screen to scroll, clicked."""
+
+import pytest
+
+from tests.browser.conftest import ROOT, served
+
+
+def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium):
+    """Streamlit would show the files of the folder pages/ as the list of pages."""
+    with served(ROOT / "app.py") as url:
+        page = chromium.new_page()
+        page.goto(f"{url}/evaluation")
+        page.get_by_role("heading", name="What is taken for what").wait_for(timeout=90_000)
+        links = page.get_by_test_id("stSidebarNavLink")
+        assert links.count() == 2 and "Record & analyse" in links.first.inner_text()
+        page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen(app_url, new_page, width):
+    page = new_page(f"{app_url}/evaluation?split=resonet", viewport={"width": width, "height": 900})
+    page.get_by_role("heading", name="What a leak is worth").wait_for()
+    page.wait_for_timeout(1000)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
+    page = new_page(f"{app_url}/evaluation")
+    page.get_by_text("clips, the surest answers first").wait_for()
+    cells = page.locator(".st-key-" + "confusion-speaker-independent-0-resonet-None-False").first
+    drag = cells.locator(".nsewdrag").first
+    box = drag.bounding_box()
+    drag.click(position={"x": box["width"] / 16, "y": box["height"] / 16})  # neutral taken for neutral
+    page.get_by_role("combobox", name="Selected neutral").or_(page.get_by_text("● neutral").first).first.wait_for()

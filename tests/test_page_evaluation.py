@@ -1,0 +1,97 @@
+"""The page "Evaluation" without a browser: every shipped result is shown, and what is missing or damaged is said."""
+
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _measured
+from pages._frame import FRAMED
+from ser_core import results
+from ser_core.results import FOLDER, list_results
+
+SHIPPED = sorted({path.parent.name for path in list_results()})
+
+
+@pytest.fixture
+def page(monkeypatch) -> AppTest:
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _measured.recordings.clear()
+    page = AppTest.from_file("../pages/evaluation.py", default_timeout=120)
+    page.session_state[FRAMED] = True
+    return page
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
+    return "\n".join(element.value for kind in kinds for element in page.get(kind))
+
+
+@pytest.mark.parametrize("split", SHIPPED)
+def test_every_test_part_is_shown(page, split):
+    page.run().selectbox(key="split").set_value(split).run()
+    assert not page.exception and not page.error
+    found = _measured.measured(split)
+    assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
+    assert found.comparison.about in texts(page)
+    assert bool(page.warning) == bool(found.comparison.note)
+
+
+def test_unseen_speakers_come_first(page):
+    assert page.run().selectbox(key="split").value.startswith("speaker-independent")
+
+
+def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
+    page.run().selectbox(key="Meant-None").set_value("sad").run()
+    page.selectbox(key="Answered-None").set_value("neutral").run()
+    assert not page.exception
+    found = _measured.measured(page.selectbox(key="split").value)
+    model = page.selectbox(key="looked-at").value
+    labels = found.comparison.labels
+    expected = found.confusion(model, None)[labels.index("sad"), labels.index("neutral")]
+    assert f"**{expected}** clips" in texts(page) and expected > 0
+    clips = found.clips(model, None, "sad", "neutral")
+    assert len(clips) == expected and {(c["meant"], c["answered"]) for c in clips} == {("sad", "neutral")}
+    assert [c["certain"] for c in clips] == sorted((c["certain"] for c in clips), reverse=True)
+
+
+def test_the_cells_of_a_corpus_hold_all_its_clips():
+    found = _measured.measured(SHIPPED[-1])
+    model = found.comparison.ranking[0].model
+    for corpus, scores in found.comparison.ranking[0].corpora.items():
+        if corpus in found.comparison.pooled_corpora:
+            assert len(found.clips(model, corpus, None, None)) == scores["n_clips"]
+            assert found.confusion(model, corpus).sum() == scores["n_clips"]
+
+
+def test_without_recordings_the_page_says_how_to_hear_them(page):
+    assert "Set `SER_CORPORA` and start again to hear them." in texts(page.run())
+
+
+def test_without_results_the_page_says_what_to_run(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    page.run()
+    assert not page.exception
+    assert page.info and "scripts.evaluate" in page.info[0].value
+
+
+def test_a_damaged_result_is_named(page, monkeypatch, tmp_path):
+    folder = tmp_path / "speaker-independent-0"
+    folder.mkdir()
+    shutil.copy(FOLDER / "speaker-independent-0" / "resonet.json", folder)
+    (folder / "broken.json").write_text("{")
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    page.run()
+    assert not page.exception
+    assert "broken\\.json is damaged" in page.error[0].value
+
+
+def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
+    folder = tmp_path / "speaker-independent-0"
+    folder.mkdir()
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    source = FOLDER / "speaker-independent-0"
+    shutil.copy(source / "resonet.json", folder)
+    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 1
+    shutil.copy(source / "svm-egemaps.json", folder)
+    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 2
