@@ -248,7 +248,7 @@ def _pairs(ranked: Sequence[Result]) -> tuple[Pair, ...]:
 
 def _leak(leaked: Result, twins: dict[str, Result], rows: dict[str, dict]) -> Leak:
     name = leaked.model.removesuffix(LEAK_SUFFIX)
-    twin, row = twins.get(name), rows.get(name, {})
+    twin, row = twins.get(name), rows.get(name, rows.get(leaked.family, {}))
     corpora = leaked.metrics["corpora"]
     published = {c: {"accuracy": value} for c, value in row.get("corpora", {}).items()}
     published["pooled"] = {measure: row[measure] for measure in ("accuracy", "macro_f1") if measure in row}
