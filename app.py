@@ -12,6 +12,8 @@ st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout
 record_and_analyse = st.Page(
     "pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:", default=True
 )
-draw_frame()
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
-st.navigation({"Analyse": [record_and_analyse], "Explore": [evaluation]}).run()
+data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
+model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
+draw_frame()
+st.navigation({"Analyse": [record_and_analyse], "Explore": [evaluation, data_explorer], "About": [model_cards]}).run()

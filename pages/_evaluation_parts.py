@@ -9,11 +9,9 @@ from pages import _measured
 from pages._measured import Measured
 from ser_core.comparison import Leak, Standing
 from ser_core.corpora import CORPUS_NAMES
-from ser_core.metrics import percent, precision_recall_curves, roc_curves
-from ser_core.plots import (
+from ser_core.figures import (
     class_dots,
     confusion_grid,
-    named,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -23,6 +21,8 @@ from ser_core.plots import (
     roc_lines,
     value_grid,
 )
+from ser_core.metrics import percent, precision_recall_curves, roc_curves
+from ser_core.plots import named
 
 PLAIN_CHART = {"displayModeBar": False}
 MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}

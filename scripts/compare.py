@@ -25,9 +25,7 @@ from ser_core.comparison import (
     published_table,
 )
 from ser_core.corpora import CORPUS_NAMES
-from ser_core.labels import EMOTIONS
-from ser_core.metrics import percent, precision_recall_curves, risk_coverage, roc_curves
-from ser_core.plots import (
+from ser_core.figures import (
     class_dots,
     confusion_grid,
     pair_grid,
@@ -38,6 +36,8 @@ from ser_core.plots import (
     roc_lines,
     value_grid,
 )
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import percent, precision_recall_curves, risk_coverage, roc_curves
 from ser_core.protocols import ProtocolError
 from ser_core.results import FOLDER, Result, ResultError, list_results, load_result
 

@@ -45,6 +45,7 @@ ORDER = (
         "results",
         "comparison",
         "plots",
+        "figures",
         "card",
     ),
 )

@@ -23,7 +23,7 @@ def page(monkeypatch) -> AppTest:
 
 
 def texts(page: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "error", "warning", "info")
+    kinds = ("title", "header", "subheader", "markdown", "caption", "error", "warning", "info")
     return "\n".join(element.value for kind in kinds for element in page.get(kind))
 
 

@@ -8,29 +8,31 @@ import pytest
 from PIL import Image
 
 from ser_core.comparison import compare
-from ser_core.inference import Prediction, Trajectory
-from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.metrics import Curve, Reliability
-from ser_core.plots import (
-    PICTURE_COLUMNS,
+from ser_core.figures import (
     class_dots,
-    clock,
     confusion_grid,
-    envelope,
-    named,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
-    probability_bars,
     radar,
     ranking_intervals,
     reliability_lines,
     risk_coverage_lines,
     roc_lines,
+    value_grid,
+)
+from ser_core.inference import Prediction, Trajectory
+from ser_core.labels import EMOTIONS, LOOKS
+from ser_core.metrics import Curve, Reliability
+from ser_core.plots import (
+    PICTURE_COLUMNS,
+    clock,
+    envelope,
+    named,
+    probability_bars,
     side_by_side,
     spectrogram,
     trajectory_lines,
-    value_grid,
 )
 from tests.make_results import three_results
 

@@ -1,0 +1,43 @@
+"""A checkpoint as people read it: its card and its files."""
+
+import hashlib
+from pathlib import Path
+
+import streamlit as st
+
+from ser_core.checkpoint import CARD, checkpoint_folder
+
+
+def show_card(name: str) -> None:
+    """The card as it lies beside the weights, without its title."""
+    path = checkpoint_folder(name) / CARD
+    if not path.is_file():
+        st.warning(f"{name} has no card. python -m scripts.evaluate {name} --write measures it and writes one.")
+        return
+    title, _, text = path.read_text().partition("\n")
+    st.header(title.lstrip("# "), anchor=False)
+    st.markdown(text.replace("\n## ", "\n### "))
+    st.download_button(
+        "Download the card",
+        path.read_text(),
+        f"{name}.md",
+        "text/markdown",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+
+
+def show_files(name: str) -> None:
+    """Size and checksum, so that a copy can be told from the original."""
+    st.subheader("Files", anchor=False)
+    files = sorted(path for path in checkpoint_folder(name).iterdir() if path.is_file())
+    rows = [
+        {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path, path.stat().st_mtime_ns)}
+        for path in files
+    ]
+    st.dataframe(rows, hide_index=True, alt=f"The files of {name} with their sha256")
+
+
+@st.cache_data(max_entries=128)
+def _sha256(path: Path, modified_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

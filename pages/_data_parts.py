@@ -1,0 +1,200 @@
+"""The parts of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
+
+import json
+from collections import Counter, defaultdict
+
+import streamlit as st
+
+from pages import _measured
+from ser_core import results
+from ser_core.audio import AudioError, load_audio
+from ser_core.card import LICENCES
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.figures import count_grid, spread_boxes
+from ser_core.labels import EMOTIONS
+from ser_core.plots import named, spectrogram
+from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, folds, read_protocol, split
+from ser_core.results import split_name
+
+PLAIN_CHART = {"displayModeBar": False}
+WORDS = {
+    "ravdess": "24 actors from Toronto, two sentences, every emotion but neutral at two intensities.",
+    "ravdess_song": "The same actors, but one, sing the same two sentences. No disgust, no surprise.",
+    "crema_d": "91 actors of many origins, twelve sentences. Listeners said what they heard in each recording.",
+    "tess": "Two women from Toronto, 200 words after “Say the word”. Studio quality, very regular.",
+    "savee": "Four men from Surrey, fifteen sentences an emotion, thirty when neutral.",
+}
+
+
+def statistics() -> dict:
+    """What scripts.explore found; empty when it has not run."""
+    path = results.FOLDER / "corpora.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def show_corpora(found: dict) -> None:
+    """One row for each corpus, and how many clips of each emotion it has."""
+    st.markdown(
+        "Five corpora, all of them **acted**: people were asked to sound angry or sad. They read given words in quiet "
+        "rooms, in English. What a model learns from them is how acting sounds."
+    )
+    if not found:
+        st.info(
+            "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
+            "`python -m scripts.explore`.",
+            title="The corpora have not been measured here",
+        )
+        return
+    st.dataframe(
+        [_corpus_row(corpus, found) for corpus in found["clips"]],
+        hide_index=True,
+        alt="Size, speakers, licence of each corpus",
+    )
+    there = _measured.recordings()
+    if there:
+        counted = Counter(name.split("/")[0] for name in there)
+        st.caption("Found here: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
+    else:
+        st.caption("No recordings were found here: set `SER_CORPORA` to their folder and start again.")
+    st.subheader("How many clips of each emotion", anchor=False)
+    by_speaker = st.selectbox(
+        "Rows",
+        ["corpora", *found["clips"]],
+        format_func=lambda c: f"speakers of {CORPUS_NAMES.get(c)}" if c in CORPUS_NAMES else c,
+        key="rows",
+        bind="query-params",
+    )
+    if by_speaker == "corpora":
+        counts = {CORPUS_NAMES[corpus]: row for corpus, row in found["clips"].items()}
+    else:
+        counts = _speakers(by_speaker)
+    st.plotly_chart(count_grid(counts), key="counts", config=PLAIN_CHART, alt="Clips by row and emotion")
+    with st.expander("Table"):
+        st.dataframe([{"": name, **row} for name, row in counts.items()], hide_index=True)
+
+
+def _corpus_row(corpus: str, found: dict) -> dict:
+    durations = [g for g in found["groups"] if (g["measure"], g["corpus"], g["sex"]) == ("duration_s", corpus, "all")]
+    n_clips = sum(found["clips"][corpus].values())
+    return {
+        "corpus": CORPUS_NAMES[corpus],
+        "clips": n_clips,
+        "hours": round(sum(g["mean"] * g["n_clips"] for g in durations) / 3600, 2),
+        "emotions": len(found["clips"][corpus]),
+        **{f"{sex} speakers": found["speakers"][corpus].get(sex, 0) for sex in ("female", "male")},
+        "licence": LICENCES[corpus],
+        "what it is": WORDS[corpus],
+    }
+
+
+@st.cache_data
+def _speakers(corpus: str) -> dict[str, dict[str, int]]:
+    """Speaker -> emotion -> clips, from the names that the protocol file lists."""
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for row in read_protocol("speaker-independent"):
+        if row["corpus"] == corpus:
+            counts[row["speaker"].split("-")[1]][row["emotion"]] += 1
+    return {speaker: dict(counts[speaker]) for speaker in sorted(counts)}
+
+
+def show_measure(found: dict) -> None:
+    """How one property of the sound differs between emotions."""
+    st.subheader("How emotions sound", anchor=False)
+    measures = found["measures"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
+        )
+        sexes = {g["sex"] for g in found["groups"] if g["measure"] == name} - {"all"}
+        apart = st.toggle("Women and men apart", value=True, key="apart") if sexes else False
+    groups = [
+        g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
+        for g in found["groups"]
+        if g["measure"] == name and (g["sex"] != "all") == apart
+    ]
+    unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
+    st.plotly_chart(
+        spread_boxes(groups, unit),
+        key="spread",
+        config=PLAIN_CHART,
+        alt=f"{unit} by emotion and corpus; the table below has the numbers.",
+    )
+    st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: the middle half; ends: 5 % and 95 %.")
+    with st.expander("Table"):
+        columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
+        st.dataframe([{c: g[c] for c in columns} for g in groups], hide_index=True, alt=f"{unit} in numbers")
+
+
+def show_voices() -> None:
+    """One speaker, one clip of each emotion: the same mouth, side by side."""
+    st.subheader("One voice, every emotion", anchor=False)
+    there = _measured.recordings()
+    if not there:
+        st.caption("Set `SER_CORPORA` and start again to see and hear this.")
+        return
+    corpora = [corpus for corpus in CORPUS_NAMES if any(name.startswith(f"{corpus}/") for name in there)]
+    with st.container(horizontal=True):
+        corpus = st.selectbox("Corpus", corpora, format_func=CORPUS_NAMES.get, key="wall-corpus")
+        speaker = st.selectbox("Speaker", _speakers(corpus), key=f"wall-{corpus}")
+    columns = st.columns(4)
+    for i, (emotion, clip) in enumerate(_one_of_each(corpus, speaker).items()):
+        with columns[i % 4]:
+            _show_clip(emotion, clip, str(there[clip]) if clip in there else None)
+
+
+def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
+    """Emotion -> the first clip of this speaker, which in most corpora has the same words."""
+    found: dict[str, str] = {}
+    for row in read_protocol("speaker-independent"):
+        if row["speaker"] == f"{corpus.removesuffix('_song')}-{speaker}" and row["corpus"] == corpus:
+            found.setdefault(row["emotion"], row["utterance"])
+    return {emotion: found[emotion] for emotion in EMOTIONS if emotion in found}
+
+
+def _show_clip(emotion: str, clip: str, path: str | None) -> None:
+    st.markdown(f"**{named(emotion)}**")
+    if path is None:
+        st.caption(f"{clip} is not here.")
+        return
+    try:
+        st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
+        st.audio(path, alt=f"The recording {clip}")
+    except AudioError as error:
+        st.caption(str(error))
+
+
+@st.cache_data(max_entries=64)
+def _picture(path: str) -> bytes:
+    return spectrogram(load_audio(path)).png
+
+
+def show_protocols() -> None:
+    """Who is in training and in test, and who is in both."""
+    st.subheader("Who is in training and in test", anchor=False)
+    st.dataframe(_protocols(), hide_index=True, alt="Clips and speakers of each part, and the speakers in both")
+    st.caption(
+        "Counted from the split files in assets/protocols. Where speakers are shared, a model is tested on voices that "
+        "it knows; `resonet-redrawn` exists only to measure a leak."
+    )
+
+
+@st.cache_data
+def _protocols() -> list[dict]:
+    rows = []
+    for protocol in PROTOCOLS:
+        speaker = {row["utterance"]: row["speaker"] for row in read_protocol(protocol)}
+        for fold in folds(protocol) or (None,):
+            parts = split(protocol, fold)
+            train, test = ({speaker[i] for i in ids} for ids in ((*parts.train, *parts.dev), parts.test))
+            rows.append(
+                {
+                    "protocol": split_name(protocol, fold),
+                    "training clips": len(parts.train),
+                    "development clips": len(parts.dev),
+                    "test clips": len(parts.test),
+                    "test speakers": len(test),
+                    "of these known": len(test & train),
+                    "mind": SHARES_SPEAKERS.get(protocol, ""),
+                }
+            )
+    return rows

@@ -1,0 +1,23 @@
+"""What each model is, what it was trained on, how good it is, and what it must not be used for."""
+
+import streamlit as st
+
+from pages._frame import require_frame
+
+require_frame(__file__)
+st.title("Model cards", anchor=False)
+with st.spinner("Starting"):
+    from pages import _cards
+    from pages._result import show_problem
+    from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
+
+names = available_models()
+if not names:
+    st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+    st.stop()
+name = st.selectbox("Model", names, key="model", bind="query-params")
+try:
+    _cards.show_card(name)
+    _cards.show_files(name)
+except CheckpointError as error:  # deleted while the app runs
+    show_problem(error)

@@ -1,0 +1,112 @@
+"""The pages "Data explorer" and "Model cards" without a browser: with and without corpora, statistics and models."""
+
+import hashlib
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _data_parts, _measured
+from pages._frame import FRAMED
+from ser_core import results
+from ser_core.checkpoint import FOLDER, available_models
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.labels import EMOTIONS
+from tests.test_page_evaluation import texts
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    """A function that opens one page, without corpora unless they are set afterwards."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _measured.recordings.clear()
+
+    def run(name: str) -> AppTest:
+        page = AppTest.from_file(f"../pages/{name}.py", default_timeout=120)
+        page.session_state[FRAMED] = True
+        return page.run()
+
+    yield run
+    _measured.recordings.clear()
+
+
+# --- data explorer ---------------------------------------------------------------------------------------------------
+
+
+def test_every_corpus_is_described(open_page):
+    page = open_page("data_explorer")
+    assert not page.exception and not page.error
+    table = page.dataframe[0].value
+    assert table["corpus"].tolist() == list(CORPUS_NAMES.values()) and table["clips"].sum() == 13_167
+    assert table["hours"].sum() == pytest.approx(10.15, abs=0.05)
+    assert "set `SER_CORPORA`" in texts(page) and "acted" in texts(page)
+
+
+def test_every_measure_and_every_row_can_be_chosen(open_page):
+    page = open_page("data_explorer")
+    for box in ("measure", "rows"):
+        for option in page.selectbox(key=box).options:
+            value = next(v for v in _values(page, box) if page.selectbox(key=box).format_func(v) == option)
+            page.selectbox(key=box).set_value(value).run()
+            assert not page.exception, option
+
+
+def _values(page: AppTest, box: str) -> list[str]:
+    found = _data_parts.statistics()
+    return list(found["measures"]) if box == "measure" else ["corpora", *found["clips"]]
+
+
+def test_speakers_are_counted_from_the_names():
+    counts = _data_parts._speakers("ravdess")
+    assert len(counts) == 24 and counts["01"]["neutral"] == 4 and counts["01"]["calm"] == 8
+    assert len(_data_parts._speakers("ravdess_song")) == 23
+    assert {len(row) for row in _data_parts._speakers("savee").values()} == {7}
+
+
+def test_known_speakers_are_told_for_each_protocol():
+    rows = {row["protocol"]: row for row in _data_parts._protocols()}
+    assert all(rows[f"speaker-independent-{k}"]["of these known"] == 0 for k in range(5))
+    assert (rows["ravdess-random"]["of these known"], rows["ravdess-random"]["test speakers"]) == (24, 24)
+    assert rows["resonet"]["of these known"] == 6  # TESS's two and SAVEE's four
+    assert all(bool(row["mind"]) == (row["of these known"] > 0) for row in rows.values())
+
+
+def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    page = open_page("data_explorer")
+    assert not page.exception and "scripts.explore" in page.info[0].value
+
+
+def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatch, crema_d):
+    monkeypatch.setenv("SER_CORPORA", str(crema_d))
+    page = open_page("data_explorer")
+    page.selectbox(key="wall-crema_d").set_value("1037").run()
+    assert not page.exception
+    shown = [e for e in EMOTIONS if f"{_data_parts.named(e)}**" in texts(page)]
+    assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
+
+
+# --- model cards -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", available_models())
+def test_every_shipped_card_is_shown(open_page, name):
+    page = open_page("model_cards")
+    page.selectbox(key="model").set_value(name).run()
+    assert not page.exception and not page.error
+    assert "must not be used for" in texts(page)
+    files = page.dataframe[0].value.set_index("file")["sha256"].to_dict()
+    assert set(files) == {path.name for path in (FOLDER / name).iterdir()}
+    assert files["config.json"] == hashlib.sha256((FOLDER / name / "config.json").read_bytes()).hexdigest()
+
+
+def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
+    for folder in checkpoints.iterdir():
+        shutil.rmtree(folder)
+    page = open_page("model_cards")
+    assert not page.exception and page.info
+
+
+def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):
+    page = open_page("model_cards")
+    assert not page.exception and "--write" in page.warning[0].value
