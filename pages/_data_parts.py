@@ -50,6 +50,7 @@ def show_corpora(found: dict) -> None:
         hide_index=True,
         alt="Size, speakers, licence of each corpus",
     )
+    st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     there = _measured.recordings()
     if there:
         counted = Counter(name.split("/")[0] for name in there)
@@ -83,7 +84,6 @@ def _corpus_row(corpus: str, found: dict) -> dict:
         "emotions": len(found["clips"][corpus]),
         **{f"{sex} speakers": found["speakers"][corpus].get(sex, 0) for sex in ("female", "male")},
         "licence": LICENCES[corpus],
-        "what it is": WORDS[corpus],
     }
 
 

@@ -326,7 +326,7 @@ def spread_boxes(groups: Sequence[Mapping], title: str) -> go.Figure:
         )
     n_rows = len(dict.fromkeys(group["row"] for group in groups))
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
-    figure.update_layout(boxmode="group", height=150 * n_rows + 130, legend=legend)
+    figure.update_layout(boxmode="group", height=110 * n_rows + 130, legend=legend)
     figure.update_layout(margin={"l": 0, "r": 8, "t": 4, "b": 110})
     figure.update_xaxes(title=title, zeroline=False)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ")

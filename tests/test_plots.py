@@ -11,6 +11,7 @@ from ser_core.comparison import compare
 from ser_core.figures import (
     class_dots,
     confusion_grid,
+    count_grid,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -19,6 +20,7 @@ from ser_core.figures import (
     reliability_lines,
     risk_coverage_lines,
     roc_lines,
+    spread_boxes,
     value_grid,
 )
 from ser_core.inference import Prediction, Trajectory
@@ -256,3 +258,18 @@ def test_the_radar_is_closed_and_on_the_same_axes():
     figure = radar({"a": {"happy": 0.1, "sad": 0.2, "fear": 0.3}, "b": {"fear": 0.6, "sad": 0.5, "happy": 0.4}})
     assert [trace.r for trace in figure.data] == [(0.1, 0.2, 0.3, 0.1), (0.4, 0.5, 0.6, 0.4)]
     assert figure.data[0].theta[0] == figure.data[0].theta[-1] == f"{LOOKS['happy'].symbol} happy"
+
+
+def test_boxes_show_the_percentiles_that_were_measured():
+    spread = {"p5": 1.0, "q1": 2.0, "median": 3.0, "q3": 4.0, "p95": 5.0}
+    groups = [{"emotion": e, "row": row} | spread for row in ("TESS", "SAVEE") for e in ("sad", "fear")]
+    figure = spread_boxes(groups, "Pitch [Hz]")
+    assert [box.name for box in figure.data] == [named("sad"), named("fear")]
+    box = figure.data[0]
+    assert (box.lowerfence[0], box.q1[0], box.median[0], box.q3[0], box.upperfence[0]) == (1, 2, 3, 4, 5)
+    assert tuple(box.y) == ("TESS", "SAVEE") and figure.layout.xaxis.title.text == "Pitch [Hz]"
+
+
+def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
+    (heat,) = count_grid({"TESS": {"sad": 3}}).data
+    assert heat.text[0][list(LOOKS).index("sad")] == "3" and "".join(heat.text[0]) == "3"
