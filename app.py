@@ -15,5 +15,6 @@ record_and_analyse = st.Page(
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
+training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
 draw_frame()
 st.navigation({"Analyse": [record_and_analyse], "Explore": [evaluation, data_explorer], "About": [model_cards]}).run()

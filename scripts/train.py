@@ -11,6 +11,7 @@ To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 
 import argparse
 import json
+import shlex
 import shutil
 import sys
 from collections import Counter
@@ -146,7 +147,7 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
-def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, start: str) -> SERModel:
+def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, **about: str) -> SERModel:
     """training.fit with a progress bar."""
     with tqdm(desc=folder.name, unit="step", dynamic_ncols=True) as bar:
 
@@ -156,7 +157,7 @@ def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, res
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(model, train, dev, store, config, folder, resume, show, start=start)
+        return fit(model, train, dev, store, config, folder, resume, show, **about)
 
 
 def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:
@@ -175,6 +176,11 @@ def positive(text: str) -> int:
     if (number := int(text)) < 1:
         raise ValueError
     return number
+
+
+def command_of(arguments: list[str]) -> str:
+    """What makes a run again."""
+    return shlex.join(["python", "-m", "scripts.train", *(word for word in arguments if word != "--resume")])
 
 
 def chosen_recipe(options: argparse.Namespace) -> TrainConfig:
@@ -247,7 +253,8 @@ def main(arguments: list[str] | None = None) -> int:
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
             recipe = asdict(config)
-            fitted = fit_network(model, train, dev, store, config, folder, options.resume, start)
+            about = {"start": start, "command": command_of(sys.argv[1:] if arguments is None else arguments)}
+            fitted = fit_network(model, train, dev, store, config, folder, options.resume, **about)
             if options.log:
                 log_experiment(options, config, model_config, folder)
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}

@@ -331,3 +331,30 @@ def spread_boxes(groups: Sequence[Mapping], title: str) -> go.Figure:
     figure.update_xaxes(title=title, zeroline=False)
     figure.update_yaxes(autorange="reversed", ticksuffix=" ")
     return figure
+
+
+def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
+    """One line for each run over its epochs.
+
+    Args:
+        curves: run -> one value for each epoch.
+        title: of the vertical axis.
+    """
+    figure = go.Figure()
+    for i, (name, values) in enumerate(curves.items()):
+        look, dash = _model_look(i)
+        figure.add_scatter(
+            x=list(range(1, len(values) + 1)),
+            y=list(values),
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2, "dash": dash},
+            marker={"symbol": look.marker, "size": 7},
+            name=name,
+            hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+        )
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=360 + 20 * len(curves), margin={"l": 0, "r": 8, "t": 4, "b": 60 + 20 * len(curves)})
+    figure.update_layout(legend=legend, showlegend=True)
+    figure.update_xaxes(title="epoch", zeroline=False)
+    figure.update_yaxes(title=title, zeroline=False)
+    return figure

@@ -88,12 +88,13 @@ def _alike(name: str, value: Any, before: Any) -> Any:
 
 def differences(config: Any, base: Any) -> dict[str, Any]:
     """What `changed` has to be told to come from the base to the config."""
-    ours, theirs = (_flat(asdict(one)) for one in (config, base))
+    ours, theirs = (flat(asdict(one)) for one in (config, base))
     return {name: value for name, value in ours.items() if name not in theirs or theirs[name] != value}
 
 
-def _flat(values: dict, prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(values: dict, prefix: str = "") -> dict[str, Any]:
+    """{"a": {"b": 1}} as {"a.b": 1}."""
+    found: dict[str, Any] = {}
     for name, value in values.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found

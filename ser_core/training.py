@@ -88,6 +88,7 @@ def fit(
     resume: bool = False,
     on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None,
     start: str = "",
+    command: str = "",
 ) -> SERModel:
     """Trains a model; after each epoch the whole state is on disk.
 
@@ -101,6 +102,7 @@ def fit(
         resume: go on from the folder's state, if there is one.
         on_step: called with (step, all steps, loss).
         start: name of the weights that the model brought along; a run is resumed with the same ones only.
+        command: what makes this run again; kept for those who look at it.
 
     Returns:
         The model with the running average of the weights, in eval mode.
@@ -110,7 +112,7 @@ def fit(
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
-    _prepare_folder(folder, model, config, start, resume)
+    _prepare_folder(folder, model, config, start, command, resume)
     state = State(model, copy.deepcopy(model).eval(), _optimiser(model, config), _fingerprint(train))
     if resume:
         _load_state(state, folder)
@@ -295,18 +297,20 @@ def _optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
 # --- what a run keeps on disk ----------------------------------------------------------------------------------------
 
 
-def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, start: str, resume: bool) -> None:
-    written = json.dumps({"train": asdict(config), "model": model.config.to_dict(), "start": start}, indent=1)
+def _prepare_folder(folder: Path, model: SERModel, config: TrainConfig, start: str, command: str, resume: bool) -> None:
+    """Writes what the run is to config.json; a run that is there must be the same, or it is not gone on with."""
     path = folder / "config.json"
-    if path.is_file() and resume and path.read_text() != written:
+    what = {"train": asdict(config), "model": model.config.to_dict(), "start": start}
+    what = json.loads(json.dumps(what))  # lists for tuples, as a file gives them back
+    if path.is_file() and not resume:
+        raise TrainingError(f"{folder.name} exists already. Continue it with --resume, or choose another --run.")
+    if path.is_file() and {k: v for k, v in json.loads(path.read_text()).items() if k != "command"} != what:
         raise TrainingError(
             f"{folder.name} was started with another config or other start weights. "
             "Give the same ones, or start a new run."
         )
-    if path.is_file() and not resume:
-        raise TrainingError(f"{folder.name} exists already. Continue it with --resume, or choose another --run.")
     folder.mkdir(parents=True, exist_ok=True)
-    path.write_text(written)
+    path.write_text(json.dumps(what | {"command": command}, indent=1))
 
 
 def _fingerprint(clips: Sequence[Clip]) -> str:

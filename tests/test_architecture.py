@@ -38,6 +38,7 @@ ORDER = (
         "inference",
         "training",
         "recipes",
+        "runs",
         "experiments",
         "fitting",
         "evaluation",

@@ -12,6 +12,7 @@ from ser_core.figures import (
     class_dots,
     confusion_grid,
     count_grid,
+    curve_lines,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -273,3 +274,9 @@ def test_boxes_show_the_percentiles_that_were_measured():
 def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
     (heat,) = count_grid({"TESS": {"sad": 3}}).data
     assert heat.text[0][list(LOOKS).index("sad")] == "3" and "".join(heat.text[0]) == "3"
+
+
+def test_runs_of_different_length_share_an_axis():
+    one, other = curve_lines({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss").data
+    assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
+    assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol

@@ -603,6 +603,12 @@ def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, caps
     }
 
 
+def test_a_run_keeps_the_command_that_makes_it_again(workplace, small_networks):
+    assert train.main([*FOLD_0, "--resume"]) == 0
+    command = json.loads((workplace / "runs/x/config.json").read_text())["command"]
+    assert command == f"python -m scripts.train {' '.join(FOLD_0)}"
+
+
 def test_missing_recordings_are_named_and_what_can_be_trained_without_them(
     workplace, small_networks, capsys, monkeypatch
 ):

@@ -1,0 +1,127 @@
+"""The parts of the page "Training"."""
+
+import time
+
+import streamlit as st
+
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.figures import confusion_grid, curve_lines
+from ser_core.runs import Run, config_differences, list_runs
+
+PLAIN_CHART = {"displayModeBar": False}
+REFRESH_S = 5
+STALLED_S = 900  # a run that says nothing for longer than its epochs take has stopped
+TITLES = {
+    "loss": "loss",
+    "learning_rate": "learning rate",
+    "seconds": "seconds an epoch",
+    "clips_per_s": "clips per second",
+}
+
+
+def show_empty() -> None:
+    st.info(
+        "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
+        "`python -m scripts.train resonet --fold 0`. A run appears here after it has started.",
+        title="Nothing was trained here yet",
+    )
+
+
+@st.fragment(run_every=REFRESH_S)
+def show_runs() -> None:
+    """State, curves and confusion; looks again while something is being trained."""
+    runs = list_runs()
+    st.dataframe([_row(run) for run in runs], hide_index=True, alt="All runs, the latest first")
+    names = [run.name for run in runs if run.curve]
+    if not names:
+        st.caption("No epoch is finished yet.")
+        return
+    chosen = st.multiselect("Runs", names, names[:3], key="runs")
+    shown = [run for run in runs if run.name in chosen]
+    if not shown:
+        st.caption("Choose at least one run.")
+        return
+    measures = list(dict.fromkeys(measure for run in shown for measure in run.measures))
+    default = next((m for m in measures if m.startswith("dev_uar")), measures[0])
+    measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
+    lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
+    st.plotly_chart(
+        curve_lines(lines, _title(measure)),
+        key="curves",
+        config=PLAIN_CHART,
+        alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
+    )
+    with st.expander("Table"):
+        rows = max(map(len, lines.values()))
+        table = [{"epoch": i + 1, **{n: v[i] for n, v in lines.items() if i < len(v)}} for i in range(rows)]
+        st.dataframe(table, hide_index=True, alt=f"{_title(measure)} by epoch")
+    _show_confusion(shown)
+
+
+def _title(measure: str) -> str:
+    corpus = measure.removeprefix("dev_uar_")
+    return f"development UAR, {CORPUS_NAMES[corpus]}" if corpus in CORPUS_NAMES else TITLES.get(measure, measure)
+
+
+def _row(run: Run) -> dict:
+    last = run.curve[-1] if run.curve else {}
+    uars = {_title(name).split(", ")[1]: round(last[name], 3) for name in last if name.startswith("dev_uar_")}
+    return {
+        "run": run.name,
+        "epochs": f"{len(run.curve)} of {run.n_epochs}",
+        "state": _state(run),
+        "loss": round(last["loss"], 3) if "loss" in last else None,
+        **uars,
+        "minutes": round(sum(run.values("seconds")) / 60, 1),
+        "clips/s": last.get("clips_per_s"),
+    }
+
+
+def _state(run: Run) -> str:
+    if run.is_finished:
+        return "finished"
+    longest_s = max(run.values("seconds"), default=STALLED_S)
+    return "training" if time.time() - run.updated_s < max(STALLED_S, 3 * longest_s) else "stopped: --resume"
+
+
+def _show_confusion(runs: list[Run]) -> None:
+    """What the development speakers' emotions were taken for, after any epoch."""
+    known = [run for run in runs if run.curve and run.curve[-1].get("dev_confusion")]
+    if not known:
+        st.caption("These protocols have no development speakers, so there is no confusion to show.")
+        return
+    st.subheader("Confusion on development speakers", anchor=False)
+    with st.container(horizontal=True):
+        name = st.selectbox("Run", [run.name for run in known], key="confusion-run")
+        run = next(run for run in known if run.name == name)
+        corpora = list(run.curve[-1]["dev_confusion"])
+        corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
+    epoch = len(run.curve)
+    if epoch > 1:
+        epoch = st.slider("After epoch", 1, len(run.curve), len(run.curve), key=f"epoch-{name}")
+    matrix = run.curve[epoch - 1]["dev_confusion"][corpus]
+    st.plotly_chart(
+        confusion_grid(matrix, run.config["model"]["labels"]),
+        key="dev confusion",
+        config=PLAIN_CHART,
+        alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
+    )
+
+
+def show_difference(runs: tuple[Run, ...]) -> None:
+    """Two runs: what was asked for differently. And of one, how to make it again."""
+    st.subheader("What makes them differ", anchor=False)
+    names = [run.name for run in runs]
+    with st.container(horizontal=True):
+        one = st.selectbox("Run", names, key="one")
+        other = st.selectbox("against", names, min(1, len(names) - 1), key="other")
+    first, second = (next(run for run in runs if run.name == name) for name in (one, other))
+    found = config_differences(first, second)
+    if found:
+        rows = [{"value": name, one: str(a), f"{other} ": str(b)} for name, (a, b) in found.items()]
+        st.dataframe(rows, hide_index=True, alt="Values that differ")
+    else:
+        st.caption("Recipe, architecture and start weights are the same.")
+    if command := first.config.get("command"):
+        st.caption(f"{one} again:")
+        st.code(command, language="bash", wrap_lines=True)

@@ -1,0 +1,108 @@
+"""Training runs on disk and the page "Training": finished, under way, torn, and none at all."""
+
+import json
+import os
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages._frame import FRAMED
+from ser_core import runs
+from ser_core.models import MODELS
+from ser_core.recipes import COMMON
+from ser_core.runs import config_differences, list_runs
+from tests.test_page_evaluation import texts
+
+
+def write_run(folder: Path, n_done: int, n_epochs: int = 3, age_s: float = 0.0, dev: bool = True, **changes) -> None:
+    folder.mkdir(parents=True)
+    recipe = replace(COMMON, epochs=n_epochs, **changes)
+    config = {"train": asdict(recipe), "model": MODELS["resonet"][1].to_dict(), "start": ""}
+    command = f"python -m scripts.train resonet --run {folder.name}"
+    (folder / "config.json").write_text(json.dumps(config | {"command": command}))
+    matrix = [[int(i == j) for j in range(8)] for i in range(8)]
+    for epoch in range(1, n_done + 1):
+        record = {"epoch": epoch, "loss": 2 - 0.1 * epoch, "learning_rate": 1e-3, "seconds": 60.0, "clips_per_s": 50.0}
+        record |= {"dev_uar_tess": 0.3 * epoch} if dev else {}
+        record["dev_confusion"] = {"tess": matrix} if dev else {}
+        with (folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(record) + "\n")
+    if n_done:
+        os.utime(folder / "metrics.jsonl", (time.time() - age_s,) * 2)
+
+
+@pytest.fixture
+def three(tmp_path, monkeypatch) -> Path:
+    """A finished run, one under way and one that stopped a day ago; and a folder that is none."""
+    folder = tmp_path / "runs"
+    monkeypatch.setattr(runs, "FOLDER", folder)
+    write_run(folder / "whole", 3, age_s=600)
+    write_run(folder / "now", 2, age_s=5, learning_rate=0.5)
+    write_run(folder / "old", 1, age_s=86_400, dev=False)
+    (folder / "odd").mkdir()
+    (folder / "odd" / "config.json").write_text("{")
+    return folder
+
+
+@pytest.fixture
+def page() -> AppTest:
+    page = AppTest.from_file("../pages/training.py", default_timeout=120)
+    page.session_state[FRAMED] = True
+    return page
+
+
+def test_runs_are_listed_the_latest_first(three):
+    found = list_runs()
+    assert [run.name for run in found] == ["now", "whole", "old"]
+    assert [run.is_finished for run in found] == [False, True, False]
+    assert found[0].values("loss") == pytest.approx([1.9, 1.8]) and found[2].values("dev_uar_tess") == []
+    assert found[0].measures == ("loss", "learning_rate", "seconds", "clips_per_s", "dev_uar_tess")
+
+
+def test_a_half_written_line_is_not_read(three):
+    with (three / "now" / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 3, "lo')
+    assert len(list_runs()[0].curve) == 2
+
+
+def test_what_two_runs_differ_in(three):
+    now, whole, _ = list_runs()
+    assert config_differences(now, whole) == {"train.learning_rate": (0.5, COMMON.learning_rate)}
+    assert config_differences(whole, whole) == {}
+
+
+def test_the_page_shows_state_curves_and_confusion(three, page):
+    page.run()
+    assert not page.exception
+    table = page.dataframe[0].value.set_index("run")
+    assert table["state"].to_dict() == {"now": "training", "whole": "finished", "old": "stopped: --resume"}
+    assert table["epochs"]["now"] == "2 of 3"
+    for measure in list_runs()[0].measures:
+        page.selectbox(key="curve").set_value(measure).run()
+        assert not page.exception, measure
+    page.slider(key="epoch-now").set_value(1).run()
+    assert not page.exception
+    assert "python -m scripts.train resonet --run now" in page.code[0].value
+
+
+def test_the_page_compares_two_runs(three, page):
+    page.run()
+    assert page.dataframe[-1].value["value"].tolist() == ["train.learning_rate"]
+    page.selectbox(key="other").set_value("now").run()
+    assert "are the same" in texts(page)
+
+
+def test_without_runs_the_page_says_how_to_start_one(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "FOLDER", tmp_path / "none")
+    page.run()
+    assert not page.exception and "scripts.train" in page.info[0].value
+
+
+def test_a_run_before_its_first_epoch(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "FOLDER", tmp_path / "runs")
+    write_run(tmp_path / "runs" / "new", 0)
+    page.run()
+    assert not page.exception and "No epoch is finished yet." in texts(page)
