@@ -17,4 +17,11 @@ data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
 training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
 draw_frame()
-st.navigation({"Analyse": [record_and_analyse], "Explore": [evaluation, data_explorer], "About": [model_cards]}).run()
+st.navigation(
+    {
+        "Analyse": [record_and_analyse],
+        "Explore": [evaluation, data_explorer],
+        "Train": [training],
+        "About": [model_cards],
+    }
+).run()
