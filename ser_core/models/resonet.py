@@ -73,6 +73,7 @@ class ResoNet(SERModel):
         if config.attention:
             self.norm = nn.LayerNorm(width)
             self.attention = nn.MultiheadAttention(width, config.n_heads, batch_first=True)
+            nn.init.zeros_(self.attention.out_proj.weight)  # adds nothing at first; a random sum of frames held it back
         self.embedding = nn.Sequential(
             nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )
