@@ -12,6 +12,7 @@ st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout
 record_and_analyse = st.Page(
     "pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:", default=True
 )
+upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
@@ -19,7 +20,7 @@ training = st.Page("pages/training.py", title="Training", icon=":material/model_
 draw_frame()
 st.navigation(
     {
-        "Analyse": [record_and_analyse],
+        "Analyse": [record_and_analyse, upload_and_compare],
         "Explore": [evaluation, data_explorer],
         "Train": [training],
         "About": [model_cards],

@@ -26,7 +26,7 @@ def as_csv(clip: Clip, answer: Answer) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
     whole = {"part": "clip", **_row(answer.prediction.to_dict())}
     windows = [{"part": "window", **row} for row in table(answer.trajectory)]
-    rows = [{"file": _no_formula(clip.name), "model": answer.prediction.model, **row} for row in (whole, *windows)]
+    rows = [{"file": no_formula(clip.name), "model": answer.prediction.model, **row} for row in (whole, *windows)]
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]))
     writer.writeheader()
@@ -51,6 +51,6 @@ def _row(record: dict) -> dict:
     return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
 
 
-def _no_formula(text: str) -> str:
+def no_formula(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -31,7 +31,7 @@ from ser_core.models import SERModel, build_model
 from ser_core.protocols import ProtocolError
 from ser_core.quality import quality, speech_segments
 from ser_core.results import ResultError, list_results, load_result
-from ser_core.training import Batch, State, TrainConfig, step
+from ser_core.training import Batch, State, TrainConfig, make_optimiser, step
 
 YARDSTICK = "svm-egemaps"
 """The functionals of opensmile and an SVM: what every neural model is compared with."""
@@ -108,7 +108,7 @@ def training() -> dict[str, float]:
     for name, bf16 in (("float32", False), ("bf16", True)):
         torch.manual_seed(0)
         model, config = build_model("resonet").train(), TrainConfig(bf16=bf16)
-        state = State(model, copy.deepcopy(model), torch.optim.AdamW(model.parameters()))
+        state = State(model, copy.deepcopy(model), make_optimiser(model, config))
         batch = random_batch(model, config.batch_size, 2.5)
         step_ms = median_ms(lambda: step(state, batch, config, 1000), 5)  # noqa: B023 - called at once
         rates[name] = 1000 * config.batch_size / step_ms

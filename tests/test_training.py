@@ -393,7 +393,7 @@ def batch(new_model) -> Batch:
 
 def state(model) -> State:
     model.train().head[0].p = 0.0  # no dropout: the expected loss is computed in a pass of its own
-    return State(model, model, torch.optim.SGD(model.parameters()))
+    return State(model, model, torch.optim.SGD([{"params": model.parameters(), "share": 1.0}]))
 
 
 def test_the_loss_is_the_weighted_cross_entropy(new_model, batch):
@@ -461,13 +461,25 @@ def test_each_step_uses_the_rate_of_its_moment(new_model, batch, done):
     step(start, batch, RECIPE, 100)
     (group,) = start.optimiser.param_groups
     assert group["lr"] == training._learning_rate(done, 100, RECIPE) and start.step == done + 1
+    start = replace(start, step=done, optimiser=torch.optim.SGD([group | {"share": 0.5}]))
+    step(start, batch, RECIPE, 100)
+    assert start.optimiser.param_groups[0]["lr"] == 0.5 * training._learning_rate(done, 100, RECIPE)
 
 
 def test_norms_and_biases_do_not_decay(new_model):
-    decayed, free = training._optimiser(new_model(), RECIPE).param_groups
-    assert (decayed["weight_decay"], free["weight_decay"]) == (RECIPE.weight_decay, 0.0)
-    assert all(p.ndim > 1 for p in decayed["params"]) and all(p.ndim == 1 for p in free["params"])
-    assert len(decayed["params"]) + len(free["params"]) == len(list(new_model().parameters()))
+    groups = training.make_optimiser(new_model(), RECIPE).param_groups
+    decayed, free = ([p for g in groups if bool(g["weight_decay"]) == wanted for p in g["params"]] for wanted in (1, 0))
+    assert all(p.ndim > 1 for p in decayed) and all(p.ndim == 1 for p in free)
+    assert len(decayed) + len(free) == len(list(new_model().parameters()))
+    assert {g["weight_decay"] for g in groups} == {RECIPE.weight_decay, 0.0}
+
+
+def test_attention_learns_at_its_own_rate(new_model):
+    model, config = new_model(), replace(RECIPE, attention_rate=0.1)
+    shares = {p: g["share"] for g in training.make_optimiser(model, config).param_groups for p in g["params"]}
+    assert {shares[p] for p in model.attention.parameters()} == {0.1}
+    assert {share for p, share in shares.items() if share != 0.1} == {1.0}
+    assert sum(share == 0.1 for share in shares.values()) == len(list(model.attention.parameters()))
 
 
 # --- watching --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,152 @@
+"""Many files at once: what was heard in each is kept in this session, one file after the other, until it is deleted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
+
+import numpy as np
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from pages._shared import model
+from ser_core.audio import AudioError, read_audio
+from ser_core.checkpoint import CheckpointError
+from ser_core.corpora import Utterance, parse_name
+from ser_core.inference import MIN_SPEECH_S, Prediction, predict
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import confusion_matrix
+from ser_core.models import functionals_kept
+from ser_core.vad import speech_segments
+
+TOGETHER = "together"  # the mean of the models' calibrated probabilities
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One file and what the models say of it."""
+
+    name: str  # as the browser sent it: shown as plain text, never used as a path
+    duration_s: float = 0.0
+    speech_s: float = 0.0
+    notes: tuple[str, ...] = ()
+    meant: str | None = None  # the emotion in the name of a corpus recording
+    problem: str = ""  # why it could not be read
+    predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
+
+    def probabilities(self, models: Sequence[str]) -> dict[str, np.ndarray]:
+        """By model, and of all of them together; each of shape (n_emotions,)."""
+        found = {
+            name: np.array([self.predictions[name].probabilities[emotion] for emotion in EMOTIONS])
+            for name in models
+            if name in self.predictions
+        }
+        return found | {TOGETHER: np.mean(list(found.values()), axis=0)} if found else {}
+
+    def disagreement(self, models: Sequence[str]) -> float:
+        """How far the models are from their mean, in [0, 1]: total variation distance, averaged."""
+        found = self.probabilities(models)
+        each = [values for name, values in found.items() if name != TOGETHER]
+        return float(np.mean([np.abs(values - found[TOGETHER]).sum() / 2 for values in each])) if each else 0.0
+
+
+def results() -> dict[str, Heard]:
+    """File id -> what was heard, of this session."""
+    return st.session_state.setdefault("batch", {})
+
+
+def forget() -> None:
+    """Drop the results and the files: new widgets are empty."""
+    st.session_state.pop("batch", None)
+    st.session_state.batch_round = st.session_state.get("batch_round", 0) + 1
+
+
+def keep_only(files: Sequence[UploadedFile]) -> None:
+    """Drop the results of files that were taken away."""
+    there = {file.file_id for file in files}
+    for file_id in results().keys() - there:
+        del results()[file_id]
+
+
+def missing(files: Sequence[UploadedFile], models: Sequence[str]) -> list[UploadedFile]:
+    """Files that some of the models have not heard yet; those that cannot be read are done."""
+    known = results()
+    return [
+        file
+        for file in files
+        if not (heard := known.get(file.file_id)) or (not heard.problem and set(models) - heard.predictions.keys())
+    ]
+
+
+def hear(file: UploadedFile, models: Sequence[str]) -> None:
+    """Ask the models that have not been asked yet; a file that cannot be read is kept with the reason.
+
+    Raises:
+        CheckpointError: a model cannot be used.
+    """
+    heard = results().get(file.file_id) or Heard(file.name, meant=_meant(file.name))
+    try:
+        file.seek(0)
+        recording = read_audio(file)
+        speech = speech_segments(recording.waveform)
+        with functionals_kept():
+            new = {n: predict(model(n), recording.waveform, speech) for n in models if n not in heard.predictions}
+    except AudioError as error:
+        results()[file.file_id] = replace(heard, problem=str(error))
+        return
+    results()[file.file_id] = replace(
+        heard,
+        duration_s=recording.duration_s,
+        speech_s=sum(end_s - start_s for start_s, end_s in speech),
+        notes=recording.notes,
+        predictions=heard.predictions | new,
+    )
+
+
+def usable(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Models that can be loaded, and why the others cannot."""
+    found, problems = [], []
+    for name in names:
+        try:
+            model(name)
+            found.append(name)
+        except CheckpointError as error:
+            problems.append(str(error))
+    return found, problems
+
+
+def _meant(name: str) -> str | None:
+    utterance = parse_name(PurePath(name))
+    return utterance.emotion if isinstance(utterance, Utterance) else None
+
+
+def row(heard: Heard, models: Sequence[str]) -> dict:
+    """A line of the table and of the CSV."""
+    found = heard.probabilities(models)
+    line = {"file": heard.name, "seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
+    line["meant"] = heard.meant
+    for name in [*models, TOGETHER] if len(models) > 1 else models:
+        values = found.get(name)
+        line[name] = None if values is None else _answer(heard, name, values)
+        line[f"{name}, certain"] = None if values is None else round(float(values.max()), 3)
+    if len(models) > 1:
+        line["disagreement"] = round(heard.disagreement(models), 3)
+    return line
+
+
+def _answer(heard: Heard, name: str, values: np.ndarray) -> str:
+    if heard.speech_s < MIN_SPEECH_S:
+        return "no speech"
+    closest = EMOTIONS[int(values.argmax())]
+    unsure = name in heard.predictions and heard.predictions[name].abstain
+    return f"not sure ({closest})" if unsure else closest
+
+
+def confusion(heard: Sequence[Heard], models: Sequence[str], name: str) -> np.ndarray:
+    """Counts over the files whose emotion is known, shape = (n_emotions, n_emotions): row meant, column answered."""
+    pairs = [
+        (EMOTIONS.index(h.meant), int(found[name].argmax()))
+        for h in heard
+        if h.meant and name in (found := h.probabilities(models))
+    ]
+    y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
+    return confusion_matrix(y_true, y_pred, len(EMOTIONS))

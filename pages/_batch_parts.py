@@ -1,0 +1,180 @@
+"""The parts of the page "Upload & compare"."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from pages import _batch
+from pages._batch import TOGETHER, Heard
+from pages._export import no_formula
+from pages._input import FORMATS
+from pages._result import plain
+from ser_core.figures import confusion_grid
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import accuracy, uar
+from ser_core.plots import side_by_side
+
+PLAIN_CHART = {"displayModeBar": False}
+MOST_FILES = 1000
+
+
+def choose_files() -> list[UploadedFile]:
+    """Files one by one, or a whole folder."""
+    turn = st.session_state.get("batch_round", 0)
+    one_by_one, folder = st.tabs(["Files", "A folder"])
+    with one_by_one:
+        files = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
+    with folder:
+        files += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
+    if len(files) > MOST_FILES:
+        st.warning(
+            f"{len(files)} files are more than a page can show: only the first {MOST_FILES} are heard. For thousands "
+            "use `python -m scripts.predict FOLDER/*`."
+        )
+    return files[:MOST_FILES]
+
+
+def choose_models(names: Sequence[str]) -> list[str]:
+    """Those that can be loaded; the reason of each other one is shown."""
+    chosen = st.multiselect("Models", names, names[:1], key="batch-models") if len(names) > 1 else list(names)
+    found, problems = _batch.usable(chosen)
+    for problem in problems:
+        st.warning(plain(problem))
+    return found
+
+
+def show_empty() -> None:
+    st.markdown(
+        "Choose files, or a folder. Each model hears every file, and the table can be sorted by any column. Where a "
+        "name is that of a recording of RAVDESS, CREMA-D, TESS or SAVEE, its emotion is read from it, and you see what "
+        "was taken for what."
+    )
+    st.caption("Everything runs on your machine. Your files are kept in this session only.")
+
+
+def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
+    """Hear what is not heard yet, one file after the other; a click on Stop leaves what is done."""
+    todo = _batch.missing(files, models)
+    with st.container(horizontal=True):
+        if todo and not st.session_state.get("batch_going"):
+            label = f"Hear {len(todo)} files" if len(todo) > 1 else "Hear the file"
+            st.button(label, type="primary", on_click=_go, args=(True,), key="go")
+        elif todo:
+            st.button("Stop", on_click=_go, args=(False,), key="stop")
+        st.button("Delete all", icon=":material/delete:", on_click=_batch.forget, key="delete-batch")
+    if not todo or not st.session_state.get("batch_going"):
+        return
+    bar = st.progress(0.0, "Listening")
+    for done, file in enumerate(todo):
+        bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
+        _batch.hear(file, models)
+    _go(False)
+    st.rerun()
+
+
+def _go(going: bool) -> None:
+    st.session_state.batch_going = going
+
+
+def show_problems(heard: Sequence[Heard]) -> None:
+    """The files that could not be read, each with the reason."""
+    broken = [h for h in heard if h.problem]
+    if not broken:
+        return
+    title = f"{len(broken)} of {len(heard)} files could not be read"
+    with st.expander(title, icon=":material/warning:", expanded=True):
+        rows = [{"file": h.name, "why": h.problem} for h in broken]
+        st.dataframe(rows, hide_index=True, alt="Files that could not be read, and why")
+
+
+def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Sequence[str]) -> None:
+    """One row a file; the chosen one with player and bars."""
+    rows = [_batch.row(h, models) for h in read]
+    columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
+    event = st.dataframe(
+        rows,
+        hide_index=True,
+        key="batch-table",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=columns,
+        alt="Every file with the answer of each model",
+    )
+    st.caption("Click a column to sort by it. Disagreement: how far the models are from their mean, 0 to 1.")
+    with st.container(horizontal=True):
+        _download("CSV", _as_csv(rows), "text/csv")
+        _download("JSON", _as_json(read), "application/json")
+    chosen = [read[i] for i in event.selection.rows if i < len(read)]
+    if not chosen:
+        st.caption("Choose a row to hear the file and to see all probabilities.")
+        return
+    heard = chosen[0]
+    st.text(heard.name)
+    st.audio(next(file for file in files if _batch.results().get(file.file_id) is heard), alt="The chosen file")
+    for note in heard.notes:
+        st.warning(plain(note))
+    predictions = [heard.predictions[name] for name in models]
+    alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in predictions)
+    st.plotly_chart(side_by_side(predictions), key="batch-bars", config=PLAIN_CHART, alt=alt)
+
+
+def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
+    """Where the names say what was meant: how many were right, and what was taken for what."""
+    known = [h for h in read if h.meant]
+    if not known:
+        return
+    st.subheader("Against the names of the files", anchor=False)
+    judged = [*models, TOGETHER] if len(models) > 1 else list(models)
+    matrices = {name: _batch.confusion(known, models, name) for name in judged}
+    rows = [
+        {"model": name, "UAR %": _percent(uar(m)), "accuracy %": _percent(accuracy(m)), "files": int(m.sum())}
+        for name, m in matrices.items()
+    ]
+    st.dataframe(rows, hide_index=True, alt="UAR and accuracy of each model on these files")
+    st.caption(
+        f"{len(known)} files have a name of a known corpus. The models were trained on such recordings: figures on "
+        "files that were part of the training say nothing. The page Evaluation has those on unseen speakers."
+    )
+    name = st.selectbox("Model", judged, key="batch-confusion") if len(judged) > 1 else judged[0]
+    st.plotly_chart(
+        confusion_grid(matrices[name], EMOTIONS, counts=True),
+        key="batch-matrix",
+        config=PLAIN_CHART,
+        alt=f"Confusion matrix of {name} on {len(known)} files",
+    )
+
+
+def _percent(value: np.ndarray) -> float:
+    return round(100 * float(value), 1)
+
+
+def _as_csv(rows: Sequence[dict]) -> str:
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(row | {"file": no_formula(row["file"])} for row in rows)
+    return file.getvalue()
+
+
+def _as_json(read: Sequence[Heard]) -> str:
+    content = [
+        {
+            "file": h.name,
+            "meant": h.meant,
+            "notes": h.notes,
+            "predictions": [prediction.to_dict() for prediction in h.predictions.values()],
+        }
+        for h in read
+    ]
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _download(kind: str, content: str, mime: str) -> None:
+    st.download_button(
+        f"Download {kind}", content, f"emotions.{kind.lower()}", mime, icon=":material/download:", on_click="ignore"
+    )

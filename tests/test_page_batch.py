@@ -1,0 +1,165 @@
+"""The page "Upload & compare" without a browser: many files, broken ones too, several models, stop and delete."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages import _batch, _batch_parts
+from pages._batch import TOGETHER, Heard
+from pages._frame import FRAMED
+from ser_core.inference import Prediction
+from ser_core.labels import EMOTIONS
+from tests.test_page_evaluation import texts
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+
+
+@pytest.fixture
+def page(checkpoints) -> AppTest:
+    """With two small models that were never trained."""
+    page = AppTest.from_file("../pages/upload_and_compare.py", default_timeout=120)
+    page.session_state[FRAMED] = True
+    return page.run()
+
+
+def choose(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    page.file_uploader[0].set_value([(name, content, "audio/ogg") for name, content in files]).run()
+    assert not page.exception
+    return page
+
+
+def hear(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    choose(page, *files).button(key="go").click().run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_page_says_what_it_does_and_where_files_go(page):
+    assert not page.exception and "kept in this session only" in texts(page)
+
+
+def test_broken_files_are_named_and_the_rest_is_done(page):
+    good = [(f"{i}.ogg", SPEECH) for i in range(3)]
+    hear(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
+    assert "2 of 6 files could not be read" in page.expander[0].label
+    broken, table = page.dataframe[0].value, page.dataframe[1].value
+    assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["why"].str.len() > 10)
+    assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
+    assert table.set_index("file")["meant"].dropna().to_dict() == {"1001_DFA_ANG_XX.ogg": "angry"}
+    assert "Against the names of the files" in texts(page)
+
+
+def test_several_models_stand_side_by_side_and_together(page):
+    page.multiselect(key="batch-models").set_value(["small", "other"])
+    hear(page, ("a.ogg", SPEECH))
+    (line,) = page.dataframe[0].value.to_dict("records")
+    assert {"small", "other", TOGETHER, "disagreement"} <= line.keys()
+    assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{TOGETHER}, certain"] <= 1
+
+
+def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
+    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    before = dict(page.session_state["batch"])
+    page.multiselect(key="batch-models").set_value(["small", "other"]).run()
+    page.button(key="go").click().run()
+    after = page.session_state["batch"]
+    assert all(after[i].predictions["other"] is before[i].predictions["other"] for i in before)
+    assert all(after[i].predictions.keys() == {"small", "other"} for i in after)
+
+
+def test_stop_keeps_what_is_done(page, monkeypatch):
+    hear_one, done = _batch.hear, []
+
+    def stopped_after_two(file, models):
+        if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
+            _batch_parts._go(False)
+            st.rerun()
+        hear_one(file, models)
+        done.append(file.name)
+
+    choose(page, *((f"{i}.ogg", SPEECH) for i in range(4)))
+    with monkeypatch.context() as patch:
+        patch.setattr(_batch, "hear", stopped_after_two)
+        page.button(key="go").click().run()
+    assert not page.exception and len(page.session_state["batch"]) == 2
+    assert page.button(key="go").label == "Hear 2 files"
+    page.button(key="go").click().run()
+    assert len(page.session_state["batch"]) == 4
+
+
+def test_deleting_leaves_nothing(page):
+    hear(page, ("mine.ogg", SPEECH))
+    page.button(key="delete-batch").click().run()
+    assert not page.session_state["batch"] and "mine.ogg" not in texts(page)
+    assert not page.file_uploader[0].value
+
+
+def test_a_file_that_is_taken_away_is_forgotten(page):
+    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    page.file_uploader[0].set_value([("b.ogg", SPEECH, "audio/ogg")]).run()
+    assert {heard.name for heard in page.session_state["batch"].values()} <= {"b.ogg"}
+
+
+def test_without_a_model_the_page_says_what_to_do(checkpoints):
+    for path in checkpoints.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    for path in checkpoints.iterdir():
+        path.rmdir()
+    page = AppTest.from_file("../pages/upload_and_compare.py", default_timeout=60)
+    page.session_state[FRAMED] = True
+    page.run()
+    assert not page.exception and page.info
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def heard(name: str, speech_s: float = 2.0, **chosen: str) -> Heard:
+    """Models that give 0.79 to one emotion and 0.03 to each other one."""
+    predictions = {}
+    for model, emotion in chosen.items():
+        values = {e: 0.79 if e == emotion else 0.03 for e in EMOTIONS}
+        predictions[model] = Prediction(model, emotion, 0.79, values, (), False, "", 2.0, speech_s, 0.0, 2.0)
+    return Heard(name, 2.0, speech_s, meant=_batch._meant(name), predictions=predictions)
+
+
+def test_disagreement_is_the_distance_from_the_mean():
+    assert heard("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
+    assert heard("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
+    together = heard("a.wav", x="sad", y="angry").probabilities(["x", "y"])[TOGETHER]
+    assert together[EMOTIONS.index("sad")] == pytest.approx(0.41) and together.sum() == pytest.approx(1)
+
+
+def test_the_truth_is_read_from_names_only():
+    files = [
+        heard("1001_DFA_ANG_XX.wav", x="angry"),
+        heard("1001_DFA_SAD_XX.wav", x="fear"),
+        heard("song.wav", x="sad"),
+    ]
+    found = _batch.confusion(files, ["x"], "x")
+    assert found.sum() == 2 and found[EMOTIONS.index("angry"), EMOTIONS.index("angry")] == 1
+    assert found[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
+    assert np.all(_batch.confusion([heard("song.wav", x="sad")], ["x"], "x") == 0)
+
+
+def test_nothing_is_claimed_where_nobody_speaks():
+    assert _batch.row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])["x"] == "no speech"
+
+
+def test_exports_hold_every_file_and_no_formula():
+    read = [heard("=1+1.wav", x="sad"), heard("b.wav", x="fear")]
+    rows = [_batch.row(h, ["x"]) for h in read]
+    lines = list(csv.DictReader(io.StringIO(_batch_parts._as_csv(rows))))
+    assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [
+        "sad",
+        "fear",
+    ]
+    content = json.loads(_batch_parts._as_json(read))
+    assert [c["predictions"][0]["emotion"] for c in content] == ["sad", "fear"]
