@@ -1,7 +1,5 @@
 """The parts of the page "Upload & compare"."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 
@@ -11,7 +9,8 @@ from streamlit.typing import UploadedFile
 
 from pages import _batch
 from pages._batch import TOGETHER, Heard
-from pages._export import no_formula
+from pages._chart import chart
+from pages._export import rows_as_csv
 from pages._input import FORMATS
 from pages._result import plain
 from ser_core.figures import confusion_grid
@@ -19,7 +18,6 @@ from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
 from ser_core.plots import side_by_side
 
-PLAIN_CHART = {"displayModeBar": False}
 MOST_FILES = 1000
 
 
@@ -107,7 +105,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     )
     st.caption("Click a column to sort by it. Disagreement: how far the models are from their mean, 0 to 1.")
     with st.container(horizontal=True):
-        _download("CSV", _as_csv(rows), "text/csv")
+        _download("CSV", rows_as_csv(rows), "text/csv")
         _download("JSON", _as_json(read), "application/json")
     chosen = [read[i] for i in event.selection.rows if i < len(read)]
     if not chosen:
@@ -120,7 +118,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
         st.warning(plain(note))
     predictions = [heard.predictions[name] for name in models]
     alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in predictions)
-    st.plotly_chart(side_by_side(predictions), key="batch-bars", config=PLAIN_CHART, alt=alt)
+    chart(side_by_side(predictions), key="batch-bars", alt=alt)
 
 
 def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
@@ -141,24 +139,15 @@ def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
         "files that were part of the training say nothing. The page Evaluation has those on unseen speakers."
     )
     name = st.selectbox("Model", judged, key="batch-confusion") if len(judged) > 1 else judged[0]
-    st.plotly_chart(
+    chart(
         confusion_grid(matrices[name], EMOTIONS, counts=True),
         key="batch-matrix",
-        config=PLAIN_CHART,
         alt=f"Confusion matrix of {name} on {len(known)} files",
     )
 
 
 def _percent(value: np.ndarray) -> float:
     return round(100 * float(value), 1)
-
-
-def _as_csv(rows: Sequence[dict]) -> str:
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(row | {"file": no_formula(row["file"])} for row in rows)
-    return file.getvalue()
 
 
 def _as_json(read: Sequence[Heard]) -> str:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 import streamlit as st
 
 from pages import _measured
+from pages._chart import chart
 from ser_core import results
 from ser_core.audio import AudioError, load_audio
 from ser_core.card import LICENCES
@@ -16,7 +17,6 @@ from ser_core.plots import named, spectrogram
 from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, folds, read_protocol, split
 from ser_core.results import split_name
 
-PLAIN_CHART = {"displayModeBar": False}
 WORDS = {
     "ravdess": "24 actors from Toronto, two sentences, every emotion but neutral at two intensities.",
     "ravdess_song": "The same actors, but one, sing the same two sentences. No disgust, no surprise.",
@@ -69,7 +69,7 @@ def show_corpora(found: dict) -> None:
         counts = {CORPUS_NAMES[corpus]: row for corpus, row in found["clips"].items()}
     else:
         counts = _speakers(by_speaker)
-    st.plotly_chart(count_grid(counts), key="counts", config=PLAIN_CHART, alt="Clips by row and emotion")
+    chart(count_grid(counts), key="counts", alt="Clips by row and emotion")
     with st.expander("Table"):
         st.dataframe([{"": name, **row} for name, row in counts.items()], hide_index=True)
 
@@ -113,10 +113,9 @@ def show_measure(found: dict) -> None:
         if g["measure"] == name and (g["sex"] != "all") == apart
     ]
     unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
-    st.plotly_chart(
+    chart(
         spread_boxes(groups, unit),
         key="spread",
-        config=PLAIN_CHART,
         alt=f"{unit} by emotion and corpus; the table below has the numbers.",
     )
     st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: the middle half; ends: 5 % and 95 %.")

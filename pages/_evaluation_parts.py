@@ -1,11 +1,10 @@
 """The parts of the page "Evaluation": each one draws a figure, its table and what has to be kept in mind."""
 
-import csv
-import io
-
 import streamlit as st
 
 from pages import _measured
+from pages._chart import chart
+from pages._export import rows_as_csv
 from pages._measured import Measured
 from ser_core.comparison import Leak, Standing
 from ser_core.corpora import CORPUS_NAMES
@@ -24,7 +23,6 @@ from ser_core.figures import (
 from ser_core.metrics import percent, precision_recall_curves, roc_curves
 from ser_core.plots import named
 
-PLAIN_CHART = {"displayModeBar": False}
 MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 TITLES = {
     "resonet": "ResoNet's split",
@@ -62,10 +60,9 @@ def show_ranking(found: Measured) -> None:
         "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
     )
     measure = measure or "uar"
-    st.plotly_chart(
+    chart(
         ranking_intervals(comparison.ranking, measure),
         key="ranking",
-        config=PLAIN_CHART,
         alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
     )
     rows = [_row(standing) for standing in comparison.ranking]
@@ -82,11 +79,11 @@ def show_ranking(found: Measured) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.caption("UAR of each corpus")
-        st.plotly_chart(value_grid(corpora), key="corpora", config=PLAIN_CHART, alt="UAR by model and corpus")
+        chart(value_grid(corpora), key="corpora", alt="UAR by model and corpus")
     with right:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
-        st.plotly_chart(class_dots(f1), key="classes", config=PLAIN_CHART, alt="F1 by model and emotion")
+        chart(class_dots(f1), key="classes", alt="F1 by model and emotion")
     with st.expander("Tables"):
         for table in (corpora, f1):
             st.dataframe([{"model": name, **_rounded(row)} for name, row in table.items()], hide_index=True)
@@ -115,10 +112,9 @@ def show_model(found: Measured) -> None:
     labels = found.comparison.labels
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        event = st.plotly_chart(
+        event = chart(
             confusion_grid(matrix, labels, counts),
             key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
-            config=PLAIN_CHART,
             on_select="rerun",
             selection_mode="points",
             alt="Confusion matrix; choose a cell, or the two emotions beside it, to see its clips.",
@@ -179,19 +175,17 @@ def show_certainty(found: Measured) -> None:
     with left:
         bins = found.reliabilities(model)
         st.caption(f"{model}: on the dotted line, 70 % sure is right 7 times in 10")
-        st.plotly_chart(
+        chart(
             reliability_lines(bins),
             key="reliability",
-            config=PLAIN_CHART,
             alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
         )
     with right:
         st.caption("All models: what is wrong when only the surest share is answered")
         curves = found.risk_curves()
-        st.plotly_chart(
+        chart(
             risk_coverage_lines(curves),
             key="risk",
-            config=PLAIN_CHART,
             alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
         )
     with st.expander(f"{model}: each emotion against the rest"):
@@ -205,7 +199,7 @@ def show_certainty(found: Measured) -> None:
                 by_class = curves(answers.probabilities, answers.y_true)
                 drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
                 areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
-                st.plotly_chart(draw(drawn), key=title, config=PLAIN_CHART, alt=f"{title}, areas: {areas}")
+                chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
 
 
 def show_differences(found: Measured) -> None:
@@ -219,10 +213,9 @@ def show_differences(found: Measured) -> None:
         "p < 0.05. It takes clips for independent, which clips of one voice are not: small differences look too sure."
     )
     alike = sum(not pair.significant for pair in pairs)
-    st.plotly_chart(
+    chart(
         pair_grid(found.comparison),
         key="pairs",
-        config=PLAIN_CHART,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
     )
     rows = [
@@ -248,10 +241,9 @@ def show_cost(found: Measured) -> None:
         return
     st.subheader("What an answer costs", anchor=False)
     st.caption("Models in bold: no other one is both faster and better. The larger the mark, the larger the file.")
-    st.plotly_chart(
+    chart(
         pareto_dots(models),
         key="cost",
-        config=PLAIN_CHART,
         alt="; ".join(f"{name}: {ms:.1f} ms, UAR {uar:.0%}, {mb:.1f} MB" for name, (ms, uar, mb) in models.items()),
     )
 
@@ -305,10 +297,5 @@ def _leak_rows(leak: Leak) -> list[dict]:
 
 
 def _download(label: str, rows: list[dict], name: str) -> None:
-    if not rows:
-        return
-    file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    st.download_button(label, file.getvalue(), name, "text/csv", icon=":material/download:", on_click="ignore")
+    if rows:
+        st.download_button(label, rows_as_csv(rows), name, "text/csv", icon=":material/download:", on_click="ignore")

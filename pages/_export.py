@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import PurePath
 
@@ -26,11 +27,17 @@ def as_csv(clip: Clip, answer: Answer) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
     whole = {"part": "clip", **_row(answer.prediction.to_dict())}
     windows = [{"part": "window", **row} for row in table(answer.trajectory)]
-    rows = [{"file": no_formula(clip.name), "model": answer.prediction.model, **row} for row in (whole, *windows)]
+    return rows_as_csv([{"file": clip.name, "model": answer.prediction.model, **row} for row in (whole, *windows)])
+
+
+def rows_as_csv(rows: Sequence[dict]) -> str:
+    """A table with the columns of the first row; a text in it is never a formula."""
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(
+        {name: _no_formula(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+    )
     return file.getvalue()
 
 
@@ -51,6 +58,6 @@ def _row(record: dict) -> dict:
     return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
 
 
-def no_formula(text: str) -> str:
+def _no_formula(text: str) -> str:
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages import _export
 from pages._analysis import Answer, Hearing
+from pages._chart import chart
 from pages._components.player import Cell, player
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, forget
@@ -22,7 +23,6 @@ UAR_HELP = (
     "UAR, unweighted average recall: of each emotion's clips the share that was recognised, "
     "averaged over the emotions. Guessing gives 12 % with eight emotions and 17 % with six."
 )
-PLAIN_CHART = {"displayModeBar": False}
 
 
 def show_empty() -> None:
@@ -81,10 +81,9 @@ def show_answer(clip: Clip, answer: Answer) -> None:
     if prediction.speech_s < MIN_SPEECH_S:
         return
     with bars:
-        st.plotly_chart(
+        chart(
             probability_bars(prediction, answer.min_confidence or None),
             key="bars",
-            config=PLAIN_CHART,
             alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
         )
         if answer.min_confidence:  # 0: no development speakers to find a threshold on
@@ -100,10 +99,9 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
     spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_S]
     if not spoken:
         return
-    st.plotly_chart(
+    chart(
         side_by_side([answer.prediction for answer in spoken]),
         key="side by side",
-        config=PLAIN_CHART,
         alt=f"Probabilities of {len(spoken)} models; the table below has the numbers.",
     )
     st.caption(_agreement([answer.prediction for answer in spoken]))
@@ -166,10 +164,9 @@ def _reveal(clip_id: str) -> None:
 def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     """The answer over time, as a chart and as a table."""
     st.subheader("Over time", anchor=False)
-    st.plotly_chart(
+    chart(
         trajectory_lines(trajectory, clip.recording.duration_s),
         key=_chart_key(clip),
-        config=PLAIN_CHART,
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",

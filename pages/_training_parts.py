@@ -4,11 +4,11 @@ import time
 
 import streamlit as st
 
+from pages._chart import chart
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.figures import confusion_grid, curve_lines
 from ser_core.runs import Run, config_differences, list_runs
 
-PLAIN_CHART = {"displayModeBar": False}
 REFRESH_S = 5
 STALLED_S = 900  # a run that says nothing for longer than its epochs take has stopped
 TITLES = {
@@ -45,10 +45,9 @@ def show_runs() -> None:
     default = next((m for m in measures if m.startswith("dev_uar")), measures[0])
     measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
     lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
-    st.plotly_chart(
+    chart(
         curve_lines(lines, _title(measure)),
         key="curves",
-        config=PLAIN_CHART,
         alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
     )
     with st.expander("Table"):
@@ -100,10 +99,9 @@ def _show_confusion(runs: list[Run]) -> None:
     if epoch > 1:
         epoch = st.slider("After epoch", 1, len(run.curve), len(run.curve), key=f"epoch-{name}")
     matrix = run.curve[epoch - 1]["dev_confusion"][corpus]
-    st.plotly_chart(
+    chart(
         confusion_grid(matrix, run.config["model"]["labels"]),
         key="dev confusion",
-        config=PLAIN_CHART,
         alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
     )
 

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _batch, _batch_parts
 from pages._batch import TOGETHER, Heard
+from pages._export import rows_as_csv
 from pages._frame import FRAMED
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
@@ -156,7 +157,7 @@ def test_nothing_is_claimed_where_nobody_speaks():
 def test_exports_hold_every_file_and_no_formula():
     read = [heard("=1+1.wav", x="sad"), heard("b.wav", x="fear")]
     rows = [_batch.row(h, ["x"]) for h in read]
-    lines = list(csv.DictReader(io.StringIO(_batch_parts._as_csv(rows))))
+    lines = list(csv.DictReader(io.StringIO(rows_as_csv(rows))))
     assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [
         "sad",
         "fear",
