@@ -9,7 +9,7 @@ import streamlit as st
 
 from ser_core import results
 from ser_core.comparison import Comparison, compare, pooled_answers, published_table
-from ser_core.corpora import CorpusError, corpora_root, read_corpora
+from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.evaluation import Answers
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
 
@@ -95,9 +95,14 @@ def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
 
 
 @st.cache_resource(show_spinner="Looking for the corpora")
+def utterances() -> tuple[Utterance, ...]:
+    """All recordings in the corpora folder; none without one."""
+    try:
+        return read_corpora(corpora_root()).utterances
+    except CorpusError:
+        return ()
+
+
 def recordings() -> dict[str, Path]:
     """Utterance id -> file; none without corpora."""
-    try:
-        return {u.id: u.path for u in read_corpora(corpora_root()).utterances}
-    except CorpusError:
-        return {}
+    return {u.id: u.path for u in utterances()}

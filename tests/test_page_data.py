@@ -19,7 +19,7 @@ from tests.test_page_evaluation import texts
 def open_page(monkeypatch):
     """A function that opens one page, without corpora unless they are set afterwards."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.recordings.clear()
+    _measured.utterances.clear()
 
     def run(name: str) -> AppTest:
         page = AppTest.from_file(f"../pages/{name}.py", default_timeout=120)
@@ -27,7 +27,7 @@ def open_page(monkeypatch):
         return page.run()
 
     yield run
-    _measured.recordings.clear()
+    _measured.utterances.clear()
 
 
 # --- data explorer ---------------------------------------------------------------------------------------------------

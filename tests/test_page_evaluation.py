@@ -16,7 +16,7 @@ SHIPPED = sorted({path.parent.name for path in list_results()})
 @pytest.fixture
 def page(monkeypatch) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.recordings.clear()
+    _measured.utterances.clear()
     page = AppTest.from_file("../pages/evaluation.py", default_timeout=120)
     page.session_state[FRAMED] = True
     return page

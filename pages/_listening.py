@@ -1,0 +1,123 @@
+"""The listening test: which clips may be asked, what was guessed, and how the person stands against the models."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+
+from pages._measured import utterances
+from pages._shared import model
+from ser_core.audio import AudioError, load_audio
+from ser_core.checkpoint import CheckpointError
+from ser_core.corpora import SPEECH_CORPORA, Utterance
+from ser_core.inference import predict
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import accuracy, confusion_matrix, uar
+from ser_core.models import functionals_kept
+from ser_core.protocols import split
+from ser_core.vad import speech_segments
+
+PERSON = "you"
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One clip, what the actor meant, and what everybody heard."""
+
+    clip: str  # utterance id
+    meant: str
+    heard: dict[str, str]  # by PERSON and each model: an emotion
+
+
+@dataclass
+class Session:
+    """What this session has asked so far."""
+
+    clip: Utterance | None = None
+    guesses: list[Guess] = field(default_factory=list)
+    problem: str = ""  # why the latest clip could not be used
+
+    @property
+    def is_guessed(self) -> bool:
+        return bool(self.guesses) and self.clip is not None and self.guesses[-1].clip == self.clip.id
+
+
+def session() -> Session:
+    return st.session_state.setdefault("listening", Session())
+
+
+def restart() -> None:
+    st.session_state.pop("listening", None)
+
+
+def askable(models: Sequence[str]) -> list[Utterance]:
+    """Recordings of speech that none of the models was trained or tuned on.
+
+    Raises:
+        CheckpointError: a model cannot be used.
+    """
+    allowed: set[str] | None = None
+    for name in models:
+        metrics = model(name).metrics
+        test = set(split(metrics["protocol"], metrics["fold"]).test) if metrics else set()
+        allowed = test if allowed is None else allowed & test
+    return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in (allowed or set())]
+
+
+def draw(models: Sequence[str]) -> None:
+    """The next clip, of a corpus and an emotion drawn first: TESS would fill half of the test otherwise."""
+    now = session()
+    asked = {guess.clip for guess in now.guesses}
+    left = [u for u in askable(models) if u.id not in asked]
+    now.clip = None
+    if left:
+        corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in left}))
+        now.clip = random.choice([u for u in left if (u.corpus, u.emotion) == (corpus, emotion)])
+
+
+def guess(emotion: str, models: Sequence[str]) -> None:
+    """Take the person's guess; the models are asked only now. A clip that cannot be used is left out and named."""
+    now = session()
+    try:
+        waveform = load_audio(now.clip.path)
+        speech = speech_segments(waveform)
+        with functionals_kept():
+            heard = {name: predict(model(name), waveform, speech).emotion for name in models}
+    except (AudioError, CheckpointError) as error:
+        now.clip, now.problem = None, f"{now.clip.id}: {error}"
+        return
+    now.problem = ""
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: emotion} | heard))
+
+
+def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
+    """Counts, shape = (n_emotions, n_emotions): row meant, column heard; only of clips that `who` heard."""
+    pairs = [(EMOTIONS.index(g.meant), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
+    y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
+    return confusion_matrix(y_true, y_pred, len(EMOTIONS))
+
+
+def standings(guesses: Sequence[Guess]) -> list[dict]:
+    """The person first, then the models, each over the clips that it heard."""
+    names = list(dict.fromkeys(name for g in guesses for name in g.heard))
+    rows = []
+    for name in names:
+        counts = matrix(guesses, name)
+        right = int(np.trace(counts))
+        rows.append(
+            {
+                "who": name,
+                "right": f"{right} of {int(counts.sum())}",
+                "accuracy %": round(100 * float(accuracy(counts)), 1),
+                "UAR %": round(100 * float(uar(counts)), 1),
+            }
+        )
+    return rows
+
+
+def table(guesses: Sequence[Guess]) -> list[dict]:
+    """One row a clip, a column for everybody who heard one; empty where somebody did not."""
+    names = list(dict.fromkeys(name for g in guesses for name in g.heard))
+    return [{"clip": g.clip, "meant": g.meant} | {name: g.heard.get(name, "") for name in names} for g in guesses]

@@ -1,0 +1,103 @@
+"""The parts of the page "Listening test"."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages import _listening
+from pages._chart import chart
+from pages._export import rows_as_csv
+from pages._listening import PERSON
+from pages._measured import utterances
+from pages._result import plain
+from ser_core.corpora import CORPUS_NAMES
+from ser_core.figures import confusion_grid
+from ser_core.labels import EMOTIONS
+from ser_core.plots import named
+
+
+def choose_models(names: Sequence[str]) -> list[str]:
+    """Whom the person wants to be measured against."""
+    st.markdown(
+        "You hear recordings that the models were never trained on. Say which emotion the actor meant; only then you "
+        "see what it was, and what the models heard."
+    )
+    return st.multiselect("Against", names, names[:1], key="rivals") if len(names) > 1 else list(names)
+
+
+def show_nothing(models: Sequence[str]) -> None:
+    if not models:
+        st.info("Choose at least one model.")
+    elif not utterances():
+        st.info(
+            "Set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again. The synthetic "
+            "samples have no emotion to find, so they are no test.",
+            title="This test needs real recordings",
+        )
+    else:
+        st.info(
+            "There is no recording here that none of the chosen models was trained on. Choose fewer models, or some "
+            "that were trained under the same protocol.",
+            title="No clip is new to all of them",
+        )
+
+
+def show_clip(models: Sequence[str]) -> None:
+    """The question, or the answer to it."""
+    now = _listening.session()
+    if now.problem:
+        st.warning(plain(now.problem))
+    if now.clip is None:
+        label = "Start" if not now.guesses else "Go on"
+        st.button(label, type="primary", on_click=_listening.draw, args=(models,), key="start")
+        return
+    st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
+    st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
+    if now.is_guessed:
+        _show_answer(models)
+        return
+    with st.container(horizontal=True, gap="small"):
+        for emotion in EMOTIONS:
+            key = f"guess-{emotion}"
+            st.button(named(emotion), on_click=_listening.guess, args=(emotion, models), key=key)
+
+
+def _show_answer(models: Sequence[str]) -> None:
+    now = _listening.session()
+    latest = now.guesses[-1]
+    right = latest.heard[PERSON] == latest.meant
+    st.markdown(
+        f"The actor meant **{named(latest.meant)}**. You said {named(latest.heard[PERSON])}: "
+        f"**{'right' if right else 'not what was meant'}**."
+    )
+    rivals = ", ".join(f"{name}: {named(latest.heard[name])}" for name in models if name in latest.heard)
+    st.markdown(f"What the models heard: {rivals}.")
+    st.caption(f"{CORPUS_NAMES[now.clip.corpus]}, {now.clip.sex} actor {now.clip.speaker.split('-')[1]}")
+    st.button("Next clip", type="primary", on_click=_listening.draw, args=(models,), key="next")
+
+
+def show_score() -> None:
+    """How the person stands, and what was taken for what."""
+    guesses = _listening.session().guesses
+    if not guesses:
+        return
+    st.subheader("The score", anchor=False)
+    rows = _listening.standings(guesses)
+    st.dataframe(rows, hide_index=True, alt="Right answers of the person and of each model")
+    st.caption(
+        "UAR is the mean of the recalls of the emotions that came up. Few clips say little: the ranking is chance "
+        "until there are dozens."
+    )
+    names = [row["who"] for row in rows]
+    for place, column in enumerate(st.columns(2, gap="medium")):
+        with column:
+            who = st.selectbox("Taken for what by", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
+            chart(
+                confusion_grid(_listening.matrix(guesses, who), EMOTIONS, counts=True),
+                key=f"listening-{place}",
+                alt=f"What {who} took for what, in clips",
+            )
+    with st.container(horizontal=True):
+        text = rows_as_csv(_listening.table(guesses))
+        st.download_button("Download CSV", text, "listening_test.csv", "text/csv", on_click="ignore")
+        st.button("Start again", on_click=_listening.restart, key="again")
