@@ -123,19 +123,18 @@ def row(heard: Heard, models: Sequence[str]) -> dict:
     """A line of the table and of the CSV."""
     found = heard.probabilities(models)
     line = {"file": heard.name, "seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
-    line["meant"] = heard.meant
+    line["meant"] = heard.meant or ""
     for name in [*models, TOGETHER] if len(models) > 1 else models:
         values = found.get(name)
-        line[name] = None if values is None else _answer(heard, name, values)
-        line[f"{name}, certain"] = None if values is None else round(float(values.max()), 3)
+        spoken = values is not None and heard.speech_s >= MIN_SPEECH_S
+        line[name] = _answer(heard, name, values) if spoken else "no speech" if values is not None else None
+        line[f"{name}, certain"] = round(float(values.max()), 3) if spoken else None
     if len(models) > 1:
         line["disagreement"] = round(heard.disagreement(models), 3)
     return line
 
 
 def _answer(heard: Heard, name: str, values: np.ndarray) -> str:
-    if heard.speech_s < MIN_SPEECH_S:
-        return "no speech"
     closest = EMOTIONS[int(values.argmax())]
     unsure = name in heard.predictions and heard.predictions[name].abstain
     return f"not sure ({closest})" if unsure else closest

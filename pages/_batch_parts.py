@@ -103,7 +103,8 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
         column_config=columns,
         alt="Every file with the answer of each model",
     )
-    st.caption("Click a column to sort by it. Disagreement: how far the models are from their mean, 0 to 1.")
+    several = " Disagreement: how far the models are from their mean, 0 to 1." if len(models) > 1 else ""
+    st.caption(f"Click a column to sort by it.{several}")
     with st.container(horizontal=True):
         _download("CSV", rows_as_csv(rows), "text/csv")
         _download("JSON", _as_json(read), "application/json")
