@@ -37,7 +37,7 @@ MOST_CLIPS = 500
 def title_of(split: str) -> str:
     """A test part as people call it."""
     name = next((name for name in TITLES if split.startswith(name)), None)
-    return f"{TITLES[name]}{split.removeprefix(name).replace('-', ' ', 1)} ({split})" if name else split
+    return TITLES[name] + split.removeprefix(name).replace("-", " ", 1) if name else split
 
 
 def show_empty() -> None:
@@ -50,7 +50,7 @@ def show_empty() -> None:
 def show_ranking(found: Measured) -> None:
     """All models, the best one on top."""
     comparison = found.comparison
-    st.markdown(comparison.about)
+    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
     if comparison.note:
         st.warning(
             "The models know some of these speakers. Their figures say little about people they have never heard: "

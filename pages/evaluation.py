@@ -18,7 +18,7 @@ names = _measured.splits()
 if not names:
     parts.show_empty()
     st.stop()
-split = st.selectbox("Test part", names, format_func=parts.title_of, key="split", bind="query-params")
+split = st.selectbox("Test part", names, key="split", bind="query-params")
 try:
     found = _measured.measured(split)
 except (ComparisonError, ProtocolError, ResultError) as error:
