@@ -121,7 +121,8 @@ def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], co
         marker={"symbol": "square", "size": 24, "opacity": 0},
         unselected={"marker": {"opacity": 0}},
         selected={"marker": {"opacity": 0}},
-        hoverinfo="skip",
+        text=[cell for row in text for cell in row],
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         showlegend=False,
     )
     grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})

@@ -18,6 +18,7 @@ from ser_core.models.cnn import CNNConfig
 from ser_core.models.resnet import ResNetConfig
 from ser_core.models.resonet import ResoNetConfig
 from ser_core.models.vgg import VGGConfig
+from tests.conftest import awake_attention
 
 RESONET = ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8, frontend=FrontendConfig(deltas=1))
 MFCC = FrontendConfig(n_mfcc=13, deltas=2)
@@ -45,7 +46,8 @@ def build(case: str) -> SERModel:
 def used(case: str) -> SERModel:
     """A small model in eval mode whose every weight and running statistic has left its starting value."""
     torch.manual_seed(0)
-    model = build(case)
+    with awake_attention():
+        model = build(case)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -270,3 +272,12 @@ def test_start_weights_that_do_not_fit_are_refused(tmp_path):
 def test_a_family_without_start_weights_says_so():
     with pytest.raises(ValueError, match="ResoNet is trained from scratch"):
         FAMILIES["resonet"][0].started_from(RESONET, "weights.safetensors")
+
+
+def test_attention_adds_nothing_before_it_has_learned():
+    whole = build_model("resonet", RESONET).eval()
+    alone = build_model("resonet", replace(RESONET, attention=False)).eval()
+    alone.load_state_dict({n: v for n, v in whole.state_dict().items() if not n.startswith(("norm.", "attention."))})
+    clip = 0.1 * torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        close(whole(clip), alone(clip))
