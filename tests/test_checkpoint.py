@@ -242,3 +242,14 @@ def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
 def test_the_default_model_comes_first(checkpoints):
     (checkpoints / "small").rename(checkpoints / "resonet")
     assert available_models() == ("resonet", "other")
+
+
+# --- what ships ------------------------------------------------------------------------------------------------------
+
+
+def test_what_ships_fits_a_repository():
+    """Each file under 95 MB, all together under 220 MB: what a hosting site takes and a clone over a phone bears."""
+    sizes = {path.relative_to(checkpoint.FOLDER): path.stat().st_size / 1e6 for path in checkpoint.FOLDER.glob("*/*")}
+    assert sizes
+    assert {path: size for path, size in sizes.items() if size >= 95} == {}
+    assert sum(sizes.values()) < 220
