@@ -52,6 +52,7 @@ class Block(nn.Module):
         self.norm1, self.conv1 = nn.BatchNorm2d(n_in), nn.Conv2d(n_in, width, 1, bias=False)
         self.norm2, self.conv2 = nn.BatchNorm2d(width), nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.norm3, self.conv3 = nn.BatchNorm2d(width), nn.Conv2d(width, n_out, 1, bias=False)
+        nn.init.zeros_(self.conv3.weight)  # a hundred layers that start as if they were few learn sooner
         if stride > 1 or n_in != n_out:
             self.downsample = Shortcut(n_in, n_out, stride)
 
