@@ -12,6 +12,7 @@ st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout
 record_and_analyse = st.Page(
     "pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:", default=True
 )
+compare_models = st.Page("pages/compare_models.py", title="Compare models", icon=":material/compare_arrows:")
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
@@ -21,7 +22,7 @@ training = st.Page("pages/training.py", title="Training", icon=":material/model_
 draw_frame()
 st.navigation(
     {
-        "Analyse": [record_and_analyse, upload_and_compare, listening_test],
+        "Analyse": [record_and_analyse, compare_models, upload_and_compare, listening_test],
         "Explore": [evaluation, data_explorer],
         "Train": [training],
         "About": [model_cards],

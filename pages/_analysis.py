@@ -1,5 +1,6 @@
 """From the clip of this session to what the page shows, each step computed once per clip."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -7,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages._components.player import Track, track
+from pages._models import choose_model
 from pages._shared import Clip, model, remember
 from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
@@ -48,10 +50,9 @@ class Answer:
 def choose_settings(has_clip: bool) -> Settings:
     """Draw the choices that exist: the model when there are several, noise reduction when there is a clip."""
     names = available_models()
-    chosen = names[0] if names else None
+    chosen = choose_model(names) if names else None
     several = False
     if len(names) > 1:
-        chosen = st.selectbox("Model", names)
         several = has_clip and st.toggle(f"Ask all {len(names)} models", help="Their answers stand side by side.")
     reduce = has_clip and st.toggle(
         "Reduce steady noise",
@@ -93,10 +94,15 @@ def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
 
 
 def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
-    """The answer of every model to the clip, and why some have none."""
+    """As answers_of, of every model there is."""
+    return answers_of(hearing, available_models())
+
+
+def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], list[str]]:
+    """The answers of several models to the clip, and why some have none."""
     answers, problems = [], []
-    with st.spinner("Asking every model"), functionals_kept():
-        for name in available_models():
+    with st.spinner("Asking the models"), functionals_kept():
+        for name in names:
             try:
                 answers.append(answer(hearing, name))
             except CheckpointError as error:

@@ -9,16 +9,14 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages._shared import model
+from ser_core.agreement import TOGETHER, disagreement
 from ser_core.audio import AudioError, read_audio
-from ser_core.checkpoint import CheckpointError
 from ser_core.corpora import Utterance, parse_name
 from ser_core.inference import MIN_SPEECH_S, Prediction, predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 from ser_core.models import functionals_kept
 from ser_core.vad import speech_segments
-
-TOGETHER = "together"  # the mean of the models' calibrated probabilities
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,10 @@ class Heard:
         return found | {TOGETHER: np.mean(list(found.values()), axis=0)} if found else {}
 
     def disagreement(self, models: Sequence[str]) -> float:
-        """How far the models are from their mean, in [0, 1]: total variation distance, averaged."""
+        """How far the models are from their mean, in [0, 1]."""
         found = self.probabilities(models)
         each = [values for name, values in found.items() if name != TOGETHER]
-        return float(np.mean([np.abs(values - found[TOGETHER]).sum() / 2 for values in each])) if each else 0.0
+        return disagreement(np.array(each)) if each else 0.0
 
 
 def results() -> dict[str, Heard]:
@@ -100,18 +98,6 @@ def hear(file: UploadedFile, models: Sequence[str]) -> None:
         notes=recording.notes,
         predictions=heard.predictions | new,
     )
-
-
-def usable(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Models that can be loaded, and why the others cannot."""
-    found, problems = [], []
-    for name in names:
-        try:
-            model(name)
-            found.append(name)
-        except CheckpointError as error:
-            problems.append(str(error))
-    return found, problems
 
 
 def _meant(name: str) -> str | None:

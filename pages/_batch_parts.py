@@ -12,7 +12,7 @@ from pages._batch import TOGETHER, Heard
 from pages._chart import chart
 from pages._export import rows_as_csv
 from pages._input import FORMATS
-from pages._result import plain
+from pages._words import plain
 from ser_core.figures import confusion_grid
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
@@ -35,15 +35,6 @@ def choose_files() -> list[UploadedFile]:
             "use `python -m scripts.predict FOLDER/*`."
         )
     return files[:MOST_FILES]
-
-
-def choose_models(names: Sequence[str]) -> list[str]:
-    """Those that can be loaded; the reason of each other one is shown."""
-    chosen = st.multiselect("Models", names, names[:1], key="batch-models") if len(names) > 1 else list(names)
-    found, problems = _batch.usable(chosen)
-    for problem in problems:
-        st.warning(plain(problem))
-    return found
 
 
 def show_empty() -> None:

@@ -3,11 +3,25 @@
 import streamlit as st
 
 FRAMED = "framed"
+CARD = "card"  # its place in the sidebar, in this run
 
 
 def draw_frame() -> None:
     """Called by app.py before the page."""
     st.session_state[FRAMED] = True
+    st.session_state[CARD] = st.sidebar.empty()
+    if "source" not in st.session_state:
+        draw_card()
+
+
+def draw_card() -> None:
+    """The clip of this session in the sidebar; once in a run, when the clip is known."""
+    clip, place = st.session_state.get("clip"), st.session_state.get(CARD)
+    if clip and place:
+        from pages._clip_card import show_clip_card  # not light
+
+        with place.container():
+            show_clip_card(clip)
 
 
 def require_frame(page: str) -> None:

@@ -33,6 +33,7 @@ def _record() -> None:
     if arrived:
         wav, notes = arrived
         take(Source("raw", "Your recording", wav, notes))
+        st.rerun()  # what was drawn before this line belongs to the clip before
     st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
     with st.expander("The browser's own recorder"):
         st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")

@@ -9,7 +9,7 @@ from pages._chart import chart
 from pages._export import rows_as_csv
 from pages._listening import PERSON
 from pages._measured import utterances
-from pages._result import plain
+from pages._words import plain
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.figures import confusion_grid
 from ser_core.labels import EMOTIONS

@@ -10,13 +10,12 @@ from pages._chart import chart
 from pages._components.player import Cell, player
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, forget
+from pages._words import plain, record
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
-from ser_core.corpora import CORPUS_NAMES
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import HOW_TO_START
 from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
-from ser_core.protocols import SHARES_SPEAKERS
 from ser_core.quality import Quality
 
 UAR_HELP = (
@@ -134,7 +133,7 @@ def _compared(answer: Answer) -> dict:
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
         "certain": round(prediction.confidence, 2),
         "took": f"{1000 * answer.took_s:.0f} ms",
-        "measured": _record(answer.metrics),
+        "measured": record(answer.metrics),
     }
 
 
@@ -253,20 +252,8 @@ def _facts(answer: Answer) -> str:
     return (
         f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
         f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. "
-        + _record(answer.metrics)
+        + record(answer.metrics)
     )
-
-
-def _record(metrics: dict) -> str:
-    """How good the model is on its test part, by corpus: a pooled figure would hide the differences."""
-    if not metrics:
-        return "It was never measured."
-    try:
-        corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
-        shared = SHARES_SPEAKERS.get(metrics["protocol"])
-    except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
-        return "What was measured of it cannot be read: python -m scripts.evaluate writes it anew."
-    return f"UAR on {f'clips of a test part that {shared}' if shared else 'unseen speakers'}: {corpora}."
 
 
 def _ranking(pairs) -> str:
@@ -276,11 +263,6 @@ def _ranking(pairs) -> str:
 def _coloured(emotion: str) -> str:
     look = LOOKS[emotion]
     return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
-
-
-def plain(text: str) -> str:
-    """Markdown that shows this text as it is."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)
 
 
 def _duration(duration_s: float) -> str:

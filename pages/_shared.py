@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
+from pages._frame import draw_card
 from ser_core.audio import Recording, read_audio
 from ser_core.checkpoint import load_model
 from ser_core.corpora import Utterance
@@ -89,6 +90,7 @@ def current_clip() -> Clip | None:
         with st.spinner("Reading the file"):
             st.session_state.clip = _decoded(st.session_state.source)
         del st.session_state.source
+        draw_card()
     return st.session_state.get("clip")
 
 

@@ -9,6 +9,7 @@ st.title("Upload & compare", anchor=False)
 with st.spinner("Starting"):
     from pages import _batch
     from pages import _batch_parts as parts
+    from pages._models import choose_models
     from pages._result import show_no_model
     from ser_core.checkpoint import available_models
 
@@ -17,7 +18,7 @@ if not names:
     show_no_model()
     st.stop()
 files = parts.choose_files()
-models = parts.choose_models(names)
+models = choose_models(names)
 _batch.keep_only(files)
 if not files:
     parts.show_empty()

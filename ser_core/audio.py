@@ -7,6 +7,7 @@ duration ends. A file that cannot be used raises `AudioError`; what was left out
 
 import io
 import warnings
+import wave
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -44,6 +45,21 @@ class Recording:
     source_channels: int
     codec: str  # container and codec, e.g. "WAV PCM_24" or "matroska opus"
     notes: tuple[str, ...]  # one sentence for each thing that was left out or repaired
+
+
+def as_wav(waveform: np.ndarray) -> bytes:
+    """A WAV file, 16 bit, mono, 16 kHz, at the level it has.
+
+    Args:
+        waveform: 16 kHz in [-1, 1]; what is beyond is clipped. shape = (n_samples,).
+    """
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(np.round(np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
+    return file.getvalue()
 
 
 def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:

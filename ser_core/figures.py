@@ -69,15 +69,16 @@ def class_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     return _one_row_a_model(figure, list(values))
 
 
-def value_grid(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+def value_grid(values: Mapping[str, Mapping[str, float]], n_decimals: int = 1) -> go.Figure:
     """One row for each model, one column for each corpus (or class); cells without a value stay empty.
 
     Args:
         values: row -> column -> value in [0, 1].
+        n_decimals: of the percents that are written.
     """
     columns = list(dict.fromkeys(column for row in values.values() for column in row))
     cells = [[row.get(column) for column in columns] for row in values.values()]
-    text = [["" if cell is None else f"{cell:.1%}" for cell in row] for row in cells]
+    text = [["" if cell is None else f"{cell:.{n_decimals}%}" for cell in row] for row in cells]
     return _one_row_a_model(_grid(cells, columns, list(values), text, colorscale="Viridis", zmin=0, zmax=1), values)
 
 

@@ -248,6 +248,23 @@ def window_logits(
     return logits
 
 
+@torch.inference_mode()
+def features_of(model: SERModel, waveform: np.ndarray) -> np.ndarray:
+    """What the model's front end makes of one window, before any layer.
+
+    Args:
+        waveform: shape = (n_samples,), no longer than the model's window.
+
+    Returns:
+        shape = (n_bands, n_frames) of a spectrogram, without its deltas; (88,) of functionals, in units of their spread
+        over the training clips; (n_samples,) of a model that hears the waveform itself.
+    """
+    with _lock:
+        features = model.frontend(torch.from_numpy(waveform.copy())[None].to(model.device))
+        features = model.encode(features) if model.n_parameters() == 0 else features
+    return (features[0, 0] if features.ndim == 4 else features[0]).cpu().numpy()
+
+
 def pad(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Zero-pads to one batch: shape = (B, longest), and the true lengths, shape = (B,)."""
     n_samples = [len(w) for w in waveforms]

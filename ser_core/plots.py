@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from plotly import graph_objects as go
 from plotly.colors import sample_colorscale, unlabel_rgb
+from plotly.subplots import make_subplots
 from torch.nn import functional as F
 
 from ser_core.features import FrontendConfig, LogMel
@@ -138,6 +139,44 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
     return figure
+
+
+def aligned_bars(predictions: Sequence["Prediction"]) -> go.Figure:
+    """One row for each model, one column for each emotion, so that an emotion's bars stand under each other.
+
+    A model's answer is in full colour; one that is not sure has none.
+    """
+    emotions, names = list(predictions[0].probabilities), [prediction.model for prediction in predictions]
+    titles = [LOOKS[emotion].symbol for emotion in emotions]
+    figure = make_subplots(1, len(emotions), shared_yaxes=True, horizontal_spacing=0.012, column_titles=titles)
+    for column, emotion in enumerate(emotions, 1):
+        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        bar = go.Bar(
+            x=[prediction.probabilities[emotion] for prediction in predictions],
+            y=names,
+            orientation="h",
+            name=named(emotion),
+            marker={"color": LOOKS[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
+        )
+        figure.add_trace(bar, 1, column)
+    figure.update_layout(bargap=0.25, margin={"l": 0, "r": 4, "t": 28, "b": 72})
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemclick": False}
+    figure.update_layout(legend=legend | {"itemdoubleclick": False})
+    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], showticklabels=False, fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
+def picture(bands: np.ndarray) -> bytes:
+    """Features as a model takes them, drawn as a PNG: low bands at the bottom, the brightest 1 % and darkest 1 % cut.
+
+    Args:
+        bands: shape = (n_bands, n_frames).
+    """
+    low, high = np.quantile(bands, [0.01, 0.99])
+    return _png((bands[::-1] - low) / max(float(high - low), 1e-6))
 
 
 def side_by_side(predictions: Sequence["Prediction"]) -> go.Figure:

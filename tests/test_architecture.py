@@ -36,6 +36,7 @@ ORDER = (
         "metrics",
         "checkpoint",
         "inference",
+        "agreement",
         "training",
         "recipes",
         "runs",

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ser_core import audio, decoding
-from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, read_audio, trim_silence, window_starts
+from ser_core.audio import SAMPLE_RATE, AudioError, as_wav, load_audio, read_audio, trim_silence, window_starts
 from tests.make_audio import FORMATS, TONE_HZ, noise, tone, with_ffmpeg, with_soundfile
 
 AAC_PADDING_S = 0.05  # AAC files end with a whole packet, raw ones also begin with the encoder's delay
@@ -402,3 +402,10 @@ def test_the_last_samples_count_too():
     waveform = np.zeros(10_000, np.float32)
     waveform[-1] = 0.5
     assert trim_silence(waveform, margin_s=0)[1] == 10_000
+
+
+def test_a_waveform_becomes_a_file_of_its_own_level(speech):
+    again = read_audio(as_wav(speech))
+    assert again.sample_rate == SAMPLE_RATE and again.codec == "WAV PCM_16"
+    assert np.abs(again.waveform - speech).max() <= 1 / 32767
+    assert not read_audio(as_wav(np.zeros(1600, np.float32))).waveform.any()

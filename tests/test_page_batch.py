@@ -59,7 +59,7 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
 
 
 def test_several_models_stand_side_by_side_and_together(page):
-    page.multiselect(key="batch-models").set_value(["small", "other"])
+    page.multiselect(key="models").set_value(["small", "other"])
     hear(page, ("a.ogg", SPEECH))
     (line,) = page.dataframe[0].value.to_dict("records")
     assert {"small", "other", TOGETHER, "disagreement"} <= line.keys()
@@ -69,7 +69,7 @@ def test_several_models_stand_side_by_side_and_together(page):
 def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     before = dict(page.session_state["batch"])
-    page.multiselect(key="batch-models").set_value(["small", "other"]).run()
+    page.multiselect(key="models").set_value(["small", "other"]).run()
     page.button(key="go").click().run()
     after = page.session_state["batch"]
     assert all(after[i].predictions["other"] is before[i].predictions["other"] for i in before)

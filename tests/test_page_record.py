@@ -13,7 +13,7 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages import _export, _input, _result
+from pages import _export, _input, _result, _words
 from pages._components import recorder
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.inference import Trajectory
@@ -313,7 +313,7 @@ def test_the_recorder_believes_nothing_the_browser_sends(sent):
     "metrics", [[1], {"pooled": 1}, {"corpora": []}, {"corpora": {"moon": {"uar": 1.0}}}, {"corpora": {"tess": {}}}]
 )
 def test_figures_of_another_form_are_no_crash(metrics):
-    assert "cannot be read" in _result._record(metrics)
+    assert "cannot be read" in _words.record(metrics)
 
 
 def test_the_recorder_tells_what_the_browser_kept_on():

@@ -2,7 +2,7 @@
 
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.cnn import CNN, CNNConfig
-from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functionals_kept
+from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functional_names, functionals_kept
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
 from ser_core.models.vgg import VGG, VGGConfig
@@ -53,4 +53,13 @@ def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
     return FAMILIES[family][0](config or own_config)
 
 
-__all__ = ["FAMILIES", "HOW_TO_START", "MODELS", "ModelConfig", "SERModel", "build_model", "functionals_kept"]
+__all__ = [
+    "FAMILIES",
+    "HOW_TO_START",
+    "MODELS",
+    "ModelConfig",
+    "SERModel",
+    "build_model",
+    "functional_names",
+    "functionals_kept",
+]

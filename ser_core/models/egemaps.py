@@ -166,6 +166,15 @@ def functionals(waveform: np.ndarray) -> np.ndarray:
     return kept[digest].copy()
 
 
+def functional_names() -> list[str]:
+    """Their names by opensmile, in order.
+
+    Raises:
+        ImportError: opensmile is not installed.
+    """
+    return _smile().feature_names
+
+
 _kept: ContextVar[dict[bytes, np.ndarray] | None] = ContextVar("functionals", default=None)
 
 

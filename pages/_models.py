@@ -1,0 +1,47 @@
+"""Which models are asked: chosen once, kept over page changes by the address, and told in the sidebar."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages._shared import model
+from pages._words import plain, record
+from ser_core.checkpoint import CheckpointError
+
+MOST_TOLD = 3  # in the sidebar
+
+
+def choose_model(names: Sequence[str]) -> str:
+    """One of them."""
+    chosen = st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
+    _tell([chosen])
+    return chosen
+
+
+def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1) -> list[str]:
+    """Some of them, by default the first ones; those that cannot be loaded are left out, with the reason."""
+    chosen = list(names)
+    if len(names) > 1:
+        chosen = st.multiselect(label, names, list(names[:n_first]), key="models", bind="query-params")
+    usable = []
+    for name in chosen:
+        try:
+            model(name)
+            usable.append(name)
+        except CheckpointError as error:
+            st.warning(plain(str(error)))
+    _tell(usable)
+    return usable
+
+
+def _tell(names: Sequence[str]) -> None:
+    """What is known of them."""
+    for name in names[:MOST_TOLD]:
+        try:
+            metrics, n_emotions = model(name).metrics, len(model(name).config.labels)
+        except CheckpointError:
+            continue  # the page says why
+        st.sidebar.markdown(f"**{plain(name)}**")
+        st.sidebar.caption(f"Tells {n_emotions} emotions apart. {record(metrics)}")
+    if len(names) > MOST_TOLD:
+        st.sidebar.caption(f"and {len(names) - MOST_TOLD} more models")
