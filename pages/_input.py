@@ -15,6 +15,13 @@ SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
 FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
 MAX_RECORDING_S = 60
 TEST_FOLD = "0"
+SENTENCES = (
+    "The parcel is still on the table in the hall.",
+    "They will be here in about ten minutes.",
+    "I have never seen that colour on a house.",
+    "You left the window open last night.",
+    "It is the third door on the left.",
+)
 
 
 def choose_clip() -> None:
@@ -35,6 +42,9 @@ def _record() -> None:
         take(Source("raw", "Your recording", wav, notes))
         st.rerun()  # what was drawn before this line belongs to the clip before
     st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
+    with st.expander("Sentences to read"):
+        st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
+        st.caption("Their words tell no emotion: say each as if you were angry, sad, afraid or glad.")
     with st.expander("The browser's own recorder"):
         st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")
         key = input_key("browser")

@@ -4,7 +4,7 @@ import streamlit as st
 
 st.title("Record & analyse", anchor=False)
 with st.spinner("Starting"):  # torch takes seconds to import, once per server
-    from pages import _analysis, _result
+    from pages import _analysis, _feedback, _result
     from pages._input import choose_clip
     from pages._shared import chosen, current_clip, slot
     from ser_core import AudioError, CheckpointError
@@ -38,6 +38,7 @@ with shown():
             _result.show_side_by_side(*others)
     elif answer:
         _result.show_answer(clip, answer)
+        _feedback.show_feedback(clip, answer)
         if others:
             _result.show_side_by_side(*others)
         _result.show_export(clip, hearing, answer)

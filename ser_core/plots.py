@@ -234,7 +234,7 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
         )
     top = max(0.5, peaks.max()) + 0.12  # room for the label over the highest grid line
-    figure.update_layout(height=260, margin={"l": 0, "r": 0, "t": 4, "b": 64}, hovermode="closest")
+    figure.update_layout(height=288, margin={"l": 0, "r": 0, "t": 4, "b": 92}, hovermode="closest")
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
     ticks_s = _ticks_s(duration_s)
     figure.update_xaxes(range=[0, duration_s], tickvals=ticks_s, ticktext=[clock(time_s) for time_s in ticks_s])

@@ -18,6 +18,7 @@ ORDER = (
     *(
         "threads",
         "labels",
+        "feedback",
         "decoding",
         "audio",
         "vad",

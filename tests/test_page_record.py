@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages import _export, _input, _result, _words
 from pages._components import recorder
 from ser_core.checkpoint import Calibration, save_model
+from ser_core.feedback import kept
 from ser_core.inference import Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import build_model
@@ -319,3 +320,24 @@ def test_figures_of_another_form_are_no_crash(metrics):
 def test_the_recorder_tells_what_the_browser_kept_on():
     content, (note,) = recorder.unpacked({"wav": "UklGRg==", "processed": ["autoGainControl"]})
     assert content == b"RIFF" and "gain control" in note
+
+
+def test_what_was_meant_is_forgotten_unless_a_folder_was_chosen(page, monkeypatch, tmp_path):
+    monkeypatch.delenv("SER_FEEDBACK", raising=False)
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.get("button_group")[-1].set_value("sad").run()
+    assert not page.exception and "forgotten with this session" in texts(page)
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    page.run().button(key="keep").click().run()
+    assert not page.exception and "1 kept" in page.get("text")[-1].value
+    (said,) = kept(tmp_path)
+    assert said.meant == "sad" and said.clip == page.session_state["clip"].id
+    page.button(key="delete-feedback").click().run()
+    assert kept(tmp_path) == []
+
+
+def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
+    (tmp_path / "feedback.sqlite3").write_bytes(b"no database" * 100)
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.exception and any("cannot be used" in warning.value for warning in page.warning)
