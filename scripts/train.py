@@ -24,12 +24,14 @@ from tqdm import tqdm
 from ser_core import experiments, recipes
 from ser_core.checkpoint import CONFIG, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
-from ser_core.evaluation import answer, calibrate
-from ser_core.fitting import fit_classifier
+from ser_core.evaluation import answer, calibrate, read_votes
+from ser_core.fitting import fit_classifier, functionals_task
+from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.models.egemaps import EgemapsClassifier
 from ser_core.protocols import PROTOCOLS, ProtocolError, Split, read_protocol, split
 from ser_core.results import split_name
+from ser_core.side_tasks import SideTask
 from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
@@ -147,8 +149,34 @@ def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: 
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
+def side_tasks(config: TrainConfig, train: list[Clip], store: AudioStore) -> list[SideTask]:
+    """What the recipe asks besides the emotion.
+
+    Raises:
+        TrainingError: a task that does not exist, or one whose values cannot be had.
+    """
+    makers = {"functionals": _functionals_task, "votes": _votes_task}
+    if unknown := config.side_tasks.keys() - makers.keys():
+        raise TrainingError(f"Unknown side task {', '.join(sorted(unknown))}. There are: {', '.join(makers)}.")
+    return [makers[name](train, store) for name in config.side_tasks]
+
+
+def _functionals_task(train: list[Clip], store: AudioStore) -> SideTask:
+    with tqdm(desc="opensmile", total=len(train), unit="clip") as bar:
+        path = cache_folder() / "egemaps.npz"
+        return functionals_task(train, store, path, lambda n_done: bar.update(n_done - bar.n))
+
+
+def _votes_task(train: list[Clip], store: AudioStore) -> SideTask:
+    votes = read_votes(corpora_root(), EMOTIONS)
+    if votes is None:
+        raise TrainingError("The side task of votes needs crema_d/voice_votes.csv in the corpora folder.")
+    return SideTask("votes", {clip.id: votes[clip.id] for clip in train if clip.id in votes}, distribution=True)
+
+
 def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, **about: str) -> SERModel:
     """training.fit with a progress bar."""
+    tasks = side_tasks(config, train, store)
     with tqdm(desc=folder.name, unit="step", dynamic_ncols=True) as bar:
 
         def show(step: int, n_steps: int, loss: float) -> None:
@@ -157,7 +185,7 @@ def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, res
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(model, train, dev, store, config, folder, resume, show, **about)
+        return fit(model, train, dev, store, config, folder, resume, show, side_tasks=tasks, **about)
 
 
 def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:

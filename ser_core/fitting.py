@@ -9,15 +9,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ser_core.audio import window_starts
+from ser_core.audio import SAMPLE_RATE, window_starts
 from ser_core.corpora import SPEECH_CORPORA
 from ser_core.inference import WINDOW_OVERLAP
 from ser_core.metrics import confusion_matrix, uar
-from ser_core.models.egemaps import LOUD_LEVEL, LOUD_QUANTILE, EgemapsClassifier, check_installed, functionals
+from ser_core.models.egemaps import (
+    LOUD_LEVEL,
+    LOUD_QUANTILE,
+    EgemapsClassifier,
+    EgemapsConfig,
+    check_installed,
+    functionals,
+)
+from ser_core.side_tasks import SideTask
 from ser_core.store import AudioStore
 from ser_core.training import Clip, TrainingError
 
 CHUNK = 500  # clips; an interruption costs at most these
+FARTHEST = 3.0  # standard deviations: some functionals have long tails
 
 GRIDS: dict[str, tuple[dict, ...]] = {
     "svm": tuple({"C": c, "gamma": gamma} for c in (3.0, 1.0, 10.0) for gamma in (0.01, 0.005, 0.02)),
@@ -110,6 +119,31 @@ def cached_functionals(
         _write(path, settings, known)
         progress(len(ids) - len(missing) + first + len(chunk))
     return {i: known[i] for i in ids}
+
+
+def functionals_task(
+    train: Sequence[Clip], store: AudioStore, path: Path, progress: Callable[[int], None] = lambda n_done: None
+) -> SideTask:
+    """What openSMILE measures of each training clip, as a side task of a network: pitch, loudness, voice quality.
+
+    Args:
+        path, progress: see cached_functionals.
+
+    Returns:
+        (88,) a clip, in units of the spread over the training clips; extremes are cut at FARTHEST.
+
+    Raises:
+        TrainingError: opensmile is not installed.
+    """
+    try:
+        check_installed()
+    except ImportError as error:
+        raise TrainingError(f"The side task of functionals {error}") from None
+    window = round(EgemapsConfig().window_s * SAMPLE_RATE)
+    known = cached_functionals([clip.id for clip in train], window, store, path, progress)
+    means = np.stack([known[clip.id].mean(0) for clip in train])
+    units = (means - means.mean(0)) / np.maximum(means.std(0), 1e-6)
+    return SideTask("functionals", dict(zip((c.id for c in train), units.clip(-FARTHEST, FARTHEST), strict=True)))
 
 
 def _windows(waveform: np.ndarray, window: int) -> np.ndarray:

@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.augment import Augment, AugmentConfig, mix_up
 from ser_core.inference import clip_logits, pad
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
+from ser_core.side_tasks import SideTargets, SideTask, side_layers, side_loss, targets_of
 from ser_core.store import AudioStore
 from ser_core.tensorboard import write_epoch
 
@@ -47,6 +48,7 @@ class TrainConfig:
     class_balance: float = 0.5  # loss weight = class frequency ** -class_balance
     crop_s: float | None = None  # longest stretch of a clip in a batch, drawn anew each time; None: the model's window
     draws: dict[str, float] = field(default_factory=dict)  # of each clip of a corpus in an epoch, on average; else 1
+    side_tasks: dict[str, float] = field(default_factory=dict)  # what else is asked -> its weight in the loss
     ema_decay: float = 0.999
     bf16: bool = True
     seed: int = 0
@@ -77,6 +79,7 @@ class State:
     clips: str = ""  # fingerprint of what it learns from
     epoch: int = 0
     step: int = 0
+    sides: nn.ModuleDict = field(default_factory=nn.ModuleDict)  # one layer a side task, on the embedding
 
 
 def fit(
@@ -90,6 +93,7 @@ def fit(
     on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None,
     start: str = "",
     command: str = "",
+    side_tasks: Sequence[SideTask] = (),
 ) -> SERModel:
     """Trains a model; after each epoch the whole state is on disk.
 
@@ -104,6 +108,7 @@ def fit(
         on_step: called with (step, all steps, loss).
         start: name of the weights that the model brought along; a run is resumed with the same ones only.
         command: what makes this run again; kept for those who look at it.
+        side_tasks: those that the config gives a weight.
 
     Returns:
         The model with the running average of the weights, in eval mode.
@@ -113,8 +118,12 @@ def fit(
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
+    if {task.name for task in side_tasks} != config.side_tasks.keys():
+        raise TrainingError(f"The recipe asks for the side tasks {sorted(config.side_tasks)}: give their values.")
     _prepare_folder(folder, model, config, start, command, resume)
-    state = State(model, copy.deepcopy(model).eval(), make_optimiser(model, config), _fingerprint(train))
+    sides = side_layers(side_tasks, model.config.embedding_dim).to(model.device)
+    optimiser = make_optimiser(model, config, sides)
+    state = State(model, copy.deepcopy(model).eval(), optimiser, _fingerprint(train), sides=sides)
     if resume:
         _load_state(state, folder)
         _drop_later_lines(folder / "metrics.jsonl", state.epoch)
@@ -125,7 +134,7 @@ def fit(
         started = time.perf_counter()
         losses = [
             step(state, batch, config, n_steps, on_step)
-            for batch in _batches(train, weights, store, model, config, epoch)
+            for batch in _batches(train, weights, store, model, config, epoch, side_tasks)
         ]
         seconds = time.perf_counter() - started
         state.epoch = epoch + 1
@@ -169,9 +178,12 @@ class Batch:
     n_frames: Tensor
     targets: Tensor
     weights: Tensor
+    sides: list[tuple[SideTask, SideTargets]] = field(default_factory=list)
 
 
-def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int) -> Iterator[Batch]:
+def _batches(
+    train, class_weights, store, model, config: TrainConfig, epoch: int, side_tasks: Sequence[SideTask] = ()
+) -> Iterator[Batch]:
     """One epoch: shuffled, cropped, augmented."""
     device, labels = model.device, model.config.labels
     seed = config.seed * 10_000 + epoch
@@ -183,8 +195,8 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
     # Random batches: grouping clips by length would save padding, but length tells the corpora apart, so batch norm saw
     # another mixture in each batch and its running statistics fitted none. Measured after two epochs: 21 % of training
     # clips right with the running statistics, 35 % with those of the batch.
-    order = draw_epoch(train, config, rng)
-    for chosen in np.array_split(order, math.ceil(len(order) / config.batch_size)):
+    drawn = draw_epoch(train, config, rng)
+    for chosen in np.array_split(drawn, math.ceil(len(drawn) / config.batch_size)):
         waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])
         y_true = torch.tensor([labels.index(train[i].emotion) for i in chosen], device=device)
         with torch.no_grad():
@@ -193,9 +205,13 @@ def _batches(train, class_weights, store, model, config: TrainConfig, epoch: int
             n_frames = model.n_frames(n_samples)
             features = _changed(model.frontend(waveform, n_samples), n_frames, model, augment)
             targets = F.one_hot(y_true, len(labels)).float()
-            features, targets, n_frames = _mix(features, targets, n_frames, config.mixup_alpha, rng)
+            share, order = _draw_mix(len(features), config.mixup_alpha, rng, device)
+            features, targets, n_frames = _mix(features, targets, n_frames, share, order)
+        ids = [train[i].id for i in chosen]
+        sides = [(task, targets_of(task, ids, device).mixed(order, share)) for task in side_tasks]
         smooth = config.label_smoothing
-        yield Batch(features, n_frames, targets * (1 - smooth) + smooth / len(labels), (targets * class_weights).sum(1))
+        smoothed = targets * (1 - smooth) + smooth / len(labels)
+        yield Batch(features, n_frames, smoothed, (targets * class_weights).sum(1), sides)
 
 
 def draw_epoch(train: Sequence[Clip], config: TrainConfig, rng: np.random.Generator) -> np.ndarray:
@@ -225,11 +241,15 @@ def _changed(features: Tensor, n_frames: Tensor, model: SERModel, augment: Augme
     return augment.features(features, n_frames, spectrum=not model.config.frontend.n_mfcc)
 
 
-def _mix(features: Tensor, targets: Tensor, n_frames: Tensor, alpha: float, rng: np.random.Generator):
-    share = torch.from_numpy(rng.beta(alpha, alpha, len(features))).float().to(features.device)
-    order = torch.from_numpy(rng.permutation(len(features))).to(features.device)
+def _mix(features: Tensor, targets: Tensor, n_frames: Tensor, share: Tensor, order: Tensor):
     features, targets = mix_up(features, targets, order, share)
     return features, targets, torch.maximum(n_frames, n_frames[order])
+
+
+def _draw_mix(n: int, alpha: float, rng: np.random.Generator, device: torch.device) -> tuple[Tensor, Tensor]:
+    """How much is kept of each of n clips, and which one the rest comes from; each of shape (n,)."""
+    share = torch.from_numpy(rng.beta(alpha, alpha, n)).float().to(device)
+    return share, torch.from_numpy(rng.permutation(n)).to(device)
 
 
 def _crop(waveform: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:
@@ -248,10 +268,14 @@ def step(
     for group in state.optimiser.param_groups:
         group["lr"] = group["share"] * _learning_rate(state.step, n_steps, config)
     with torch.autocast(batch.features.device.type, torch.bfloat16, enabled=config.bf16):
-        logits = state.model.head(state.model.encode(batch.features, batch.n_frames))
+        embedding = state.model.encode(batch.features, batch.n_frames)
+        logits = state.model.head(embedding)
+        answers = [state.sides[task.name](embedding) for task, _ in batch.sides]
     loss = (F.cross_entropy(logits.float(), batch.targets, reduction="none") * batch.weights).mean()
+    for (task, targets), output in zip(batch.sides, answers, strict=True):
+        loss = loss + config.side_tasks[task.name] * side_loss(task, output, targets)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
+    nn.utils.clip_grad_norm_(state.model.parameters(), config.clip_norm)
     state.optimiser.step()
     state.optimiser.zero_grad()
     state.step += 1
@@ -287,15 +311,16 @@ def _class_weights(train: Sequence[Clip], labels: Sequence[str], config: TrainCo
     return weights * n.sum() / (weights * n).sum()
 
 
-def make_optimiser(model: SERModel, config: TrainConfig) -> torch.optim.AdamW:
+def make_optimiser(model: SERModel, config: TrainConfig, sides: nn.Module | None = None) -> torch.optim.AdamW:
     """AdamW without decay on norms and biases, and at another rate for attention layers.
 
     Fused, which takes a fifth of the time of the loop over tensors. Each group's "share" is what it takes of the rate.
     """
-    attention = {p for m in model.modules() if isinstance(m, torch.nn.MultiheadAttention) for p in m.parameters()}
+    attention = {p for m in model.modules() if isinstance(m, nn.MultiheadAttention) for p in m.parameters()}
     groups = []
     for share, inside in ((1.0, False), (config.attention_rate, True)):
         parameters = [p for p in model.parameters() if (p in attention) == inside]
+        parameters += list(sides.parameters()) if sides and not inside else []
         for decay, wanted in ((config.weight_decay, True), (0.0, False)):
             chosen = [p for p in parameters if (p.ndim > 1) == wanted]
             groups += [{"params": chosen, "weight_decay": decay, "share": share}] if chosen else []
@@ -328,6 +353,7 @@ def _fingerprint(clips: Sequence[Clip]) -> str:
 def _tensors(state: State) -> dict[str, Tensor]:
     tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    tensors |= {f"sides.{name}": value for name, value in state.sides.state_dict().items()}
     for index, moments in state.optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
     return {name: value.contiguous().clone() for name, value in tensors.items()}
@@ -361,7 +387,7 @@ def _load_state(state: State, folder: Path) -> None:
     if not path.is_file():
         return
     moments: dict[int, dict[str, Tensor]] = {}
-    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}}
+    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "sides": {}}
     with safe_open(path, "pt", device=str(state.model.device)) as file:
         metadata = file.metadata()
         if metadata.get("clips", state.clips) != state.clips:
@@ -379,6 +405,7 @@ def _load_state(state: State, folder: Path) -> None:
                 weights[kind][name] = file.get_tensor(key)
     state.model.load_state_dict(weights["model"])
     state.average.load_state_dict(weights["average"])
+    state.sides.load_state_dict(weights["sides"])
     state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
 
 

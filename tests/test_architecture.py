@@ -38,6 +38,7 @@ ORDER = (
         "checkpoint",
         "inference",
         "agreement",
+        "side_tasks",
         "training",
         "recipes",
         "runs",

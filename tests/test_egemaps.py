@@ -22,7 +22,7 @@ from ser_core.corpora import parse_name
 from ser_core.cost import latency_ms
 from ser_core.evaluation import answer_all
 from ser_core.features import FrontendConfig
-from ser_core.fitting import cached_functionals, fit_classifier
+from ser_core.fitting import cached_functionals, fit_classifier, functionals_task
 from ser_core.inference import clip_logits, predict, window_logits
 from ser_core.labels import EMOTIONS
 from ser_core.models import build_model, egemaps
@@ -480,3 +480,15 @@ def test_latency_is_that_of_extraction(svm, extracted, monkeypatch):
     monkeypatch.setattr(svm, "encode", lambda *arguments: asked.append(1) or EgemapsClassifier.encode(svm, *arguments))
     latency_ms(svm.eval())
     assert len(extracted) == len(asked) >= 4  # one to warm up
+
+
+def test_functionals_as_a_side_task_are_in_units_of_their_spread(known, crema_d):
+    path, store = known
+    train = clips(crema_d)
+    task = functionals_task(train, store, path)
+    values = np.stack([task.values[clip.id] for clip in train])
+    assert values.shape == (len(train), 88) and np.abs(values).max() <= 3
+    assert np.abs(np.median(values, axis=0)).max() < 1 and (values.std(0) > 0.5).mean() > 0.9
+    first = cached_functionals([clip.id for clip in train], 80_000, store, path)
+    pitch = np.array([first[clip.id].mean(0)[0] for clip in train])
+    np.testing.assert_array_equal(np.argsort(pitch, kind="stable"), np.argsort(values[:, 0], kind="stable"))

@@ -702,6 +702,28 @@ def test_single_values_of_the_architecture_are_set_by_name(workplace, monkeypatc
     assert seen == [replace(MODELS["resonet"][1], channels=(8, 8, 8, 8), dropout=0.5)]
 
 
+def test_several_flags_with_values_add_up(asked):
+    assert asked("--set", "epochs=5", "--set", "learning_rate=1e-2") == replace(COMMON, epochs=5, learning_rate=1e-2)
+
+
+def test_side_tasks_are_set_by_name(workplace, small_networks, crema_d, capsys):
+    (crema_d / "crema_d").mkdir(exist_ok=True)
+    votes = crema_d / "crema_d" / "voice_votes.csv"
+    asked = [*FOLD_0, "--set", "side_tasks.votes=0.3"]
+    assert train.main([*FOLD_0, "--set", "side_tasks.vote=0.3"]) == 2
+    assert "Unknown side task vote. There are: functionals, votes." in capsys.readouterr().err
+    assert train.main(asked) == 2
+    assert "needs crema_d/voice_votes.csv" in capsys.readouterr().err
+    try:
+        names = [path.stem for path in crema_d.rglob("*.wav")]
+        votes.write_text("clip,angry,sad\n" + "".join(f"{name},3,1\n" for name in names))
+        assert train.main([*asked[:-4], "voted", "--partial", *asked[-2:]]) == 0
+    finally:
+        votes.unlink()  # the other tests have none
+    recipe = json.loads((workplace / "runs/voted/checkpoint/config.json").read_text())["training"]["recipe"]
+    assert recipe["side_tasks"] == {"votes": 0.3}
+
+
 @pytest.mark.parametrize("wrong", ["warp", "augment.warp=much"])
 def test_a_value_that_is_none_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):

@@ -337,7 +337,8 @@ def test_targets_are_probabilities(train, store, new_model, smoothing, alpha):
 def test_mixup_mixes_sound_target_and_length_alike():
     features, n_frames = torch.randn(8, 1, 4, 20), torch.arange(8) + 10
     rng = np.random.default_rng(0)
-    mixed, targets, lengths = training._mix(features, torch.eye(8), n_frames, 0.4, rng)
+    drawn = training._draw_mix(8, 0.4, rng, torch.device("cpu"))
+    mixed, targets, lengths = training._mix(features, torch.eye(8), n_frames, *drawn)
     torch.testing.assert_close(mixed, torch.einsum("ij,jchw->ichw", targets, features))
     torch.testing.assert_close(targets.sum(1), torch.ones(8))
     partners = (targets > 0).float() * n_frames
@@ -347,7 +348,7 @@ def test_mixup_mixes_sound_target_and_length_alike():
 
 def test_training_hears_what_prediction_hears(train, store, new_model, monkeypatch):
     """Without augmentation the features of a clip are the same to the last digit: no levelling here and none there."""
-    monkeypatch.setattr(training, "_mix", lambda features, targets, n_frames, alpha, rng: (features, targets, n_frames))
+    monkeypatch.setattr(training, "_mix", lambda features, targets, n_frames, *_: (features, targets, n_frames))
     model = new_model()
     heard = []
     for batch in batches(train, store, model, augment=PLAIN):
