@@ -226,7 +226,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
-    parser.add_argument("--set", type=given, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=SET_HELP)
+    parser.add_argument(
+        "--set", type=given, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=SET_HELP
+    )
     parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
