@@ -23,24 +23,22 @@ PROTOCOL = st.column_config.TextColumn(width=152)
 
 
 def show_models() -> None:
-    """Every model that there could be: trained under what and how good, or missing."""
+    """The models that are there: trained under what, and how good. Then those that are missing."""
     found = available_models()
-    missing = [name for name in MODELS if name not in found]
     if not found:
         st.info(HOW_TO_TRAIN, title="There is no trained model yet")
         return
-    rows = [_row(name) for name in found] + [{"model": name, "trained under": "missing"} for name in missing]
     st.dataframe(
-        rows,
+        [_row(name) for name in found],
         hide_index=True,
         row_height=ROW_HEIGHT,
         height="content",
         placeholder="",
         column_config={"trained under": PROTOCOL, "UAR %": UAR},
-        alt=f"{len(found)} models are here, {len(missing)} are missing",
+        alt=f"{len(found)} models are here",
     )
-    if missing:
-        st.caption("Missing? `python -m scripts.train NAME --protocol resonet`")
+    if missing := [name for name in MODELS if name not in found]:
+        st.caption(f"Missing: {', '.join(missing)}. See the README, or `python -m scripts.train --help`.")
 
 
 def _row(name: str) -> dict:

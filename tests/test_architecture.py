@@ -48,6 +48,8 @@ ORDER = (
         "plots",
         "figures",
         "card",
+        "lessons",
+        "lesson_figures",
     ),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
