@@ -17,6 +17,7 @@ SOURCES = {
 ORDER = (
     *(
         "threads",
+        "machine",
         "labels",
         "decoding",
         "audio",
