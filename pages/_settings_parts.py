@@ -11,7 +11,6 @@ from pages._result import plain
 from pages._shared import chosen, forget, loaded, model
 from ser_core import machine
 from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
-from ser_core.corpora import CORPUS_NAMES
 from ser_core.store import cache_folder
 
 ROW_HEIGHT = 26  # pixels
@@ -59,7 +58,14 @@ def show_models() -> None:
         st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
         return
     rows = [{"model": name, "parameters": n or None} for name, n in loaded().items()]
-    st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, placeholder="", alt="Models in memory and their size")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        placeholder="",
+        column_config={"parameters": st.column_config.NumberColumn(format="localized")},
+        alt="Models in memory and their size",
+    )
     st.button("Unload all", on_click=model.clear, key="unload", help="The next question to a model loads it again.")
 
 
@@ -67,7 +73,7 @@ def show_folders() -> None:
     """Where models, recordings and decoded recordings are looked for."""
     st.subheader("Folders", anchor=False)
     there = recordings()
-    corpora = f"{len(there):,} recordings of {len(CORPUS_NAMES)} corpora" if there else "none: set it and start again"
+    corpora = f"{len(there):,} recordings" if there else "none: set it and start again"
     size = machine.folder_bytes(cache_folder())
     decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
     rows = [

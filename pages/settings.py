@@ -12,8 +12,8 @@ with st.spinner("Starting"):
 left, right = st.columns(2, gap="large")
 with left:
     parts.show_session()
-    parts.show_models()
-    parts.show_folders()
 with right:
-    parts.show_code()
+    parts.show_models()
+parts.show_code()
+parts.show_folders()
 parts.show_machine()
