@@ -34,7 +34,7 @@ def show_models() -> None:
         row_height=ROW_HEIGHT,
         height="content",
         placeholder="",
-        column_config={"trained under": PROTOCOL, "UAR %": UAR},
+        column_config={"protocol": PROTOCOL, "UAR %": UAR},
         alt=f"{len(found)} models are here",
     )
     if missing := [name for name in MODELS if name not in found]:
@@ -46,11 +46,11 @@ def _row(name: str) -> dict:
     try:
         metrics = read_metrics(name)
         if not metrics:
-            return {"model": name, "trained under": "found, not measured"}
+            return {"model": name, "protocol": "found, not measured"}
         protocol = split_name(metrics["protocol"], metrics["fold"])
-        return {"model": name, "trained under": protocol, "UAR %": round(100 * metrics["pooled"]["uar"], 1)}
+        return {"model": name, "protocol": protocol, "UAR %": round(100 * metrics["pooled"]["uar"], 1)}
     except (CheckpointError, KeyError, TypeError):
-        return {"model": name, "trained under": "found, its figures are damaged"}
+        return {"model": name, "protocol": "found, its figures are damaged"}
 
 
 def show_corpora() -> None:

@@ -29,7 +29,7 @@ def page(monkeypatch, checkpoints) -> AppTest:
 
 def states(page: AppTest) -> dict[str, str]:
     table = page.dataframe[0].value
-    return dict(zip(table["model"], table["trained under"], strict=True))
+    return dict(zip(table["model"], table["protocol"], strict=True))
 
 
 def test_it_is_the_first_page_and_says_what_is_here(page):
