@@ -1,17 +1,16 @@
 """The three ways in: record, upload, samples. The latest choice wins and empties the others."""
 
-import json
 import random
-from pathlib import Path
 
 import streamlit as st
 
 from pages._components.recorder import recorder
+from pages._samples import SAMPLES, sample_list
 from pages._shared import Source, chosen, forget, input_key, take
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.protocols import speaker_independent_fold
 
-SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
+WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
 FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
 MAX_RECORDING_S = 60
 TEST_FOLD = "0"
@@ -26,7 +25,8 @@ SENTENCES = (
 
 def choose_clip() -> None:
     """Draw the inputs; what the person chooses goes to _shared.take."""
-    record, upload, samples = st.tabs(["Record", "Upload", "Samples"])
+    asked = st.query_params.get("from")
+    record, upload, samples = st.tabs(WAYS, default=asked if asked in WAYS else None)
     with record:
         _record()
     with upload:
@@ -97,11 +97,6 @@ def _take_utterance(utterances: list[Utterance]) -> None:
     utterance = random.choice(utterances)
     name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
     take(Source("corpus", name, str(utterance.path), utterance=utterance))
-
-
-@st.cache_data
-def sample_list() -> list[dict]:
-    return json.loads((SAMPLES / "samples.json").read_text())
 
 
 @st.cache_data(show_spinner="Looking for the corpora")

@@ -8,7 +8,8 @@ from pages import _export
 from pages._analysis import Answer, Hearing
 from pages._chart import chart
 from pages._components.player import Cell, player
-from pages._input import sample_list, take_sample
+from pages._input import take_sample
+from pages._samples import sample_list
 from pages._shared import Clip, forget
 from pages._words import plain, record
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models

@@ -123,11 +123,23 @@ def remember(make: Callable[[], Any], *key) -> Any:
     return memory[key]
 
 
-@st.cache_resource(max_entries=16, show_spinner="Loading the model")
+@st.cache_resource
+def loaded() -> dict[str, int]:
+    """Name -> number of parameters of every model that is in memory, shared by all sessions."""
+    return {}
+
+
+def _released(released: SERModel) -> None:
+    loaded().pop(released.name, None)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Loading the model", on_release=_released)
 def model(name: str) -> SERModel:
     """A trained model in eval mode, shared by all sessions.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
     """
-    return load_model(name)
+    found = load_model(name)
+    loaded()[found.name] = found.n_parameters()
+    return found

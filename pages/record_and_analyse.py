@@ -2,6 +2,9 @@
 
 import streamlit as st
 
+from pages._frame import require_frame
+
+require_frame(__file__)
 st.title("Record & analyse", anchor=False)
 with st.spinner("Starting"):  # torch takes seconds to import, once per server
     from pages import _analysis, _feedback, _result

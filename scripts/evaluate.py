@@ -11,9 +11,7 @@ checkpoint under its own protocol its metrics.json and model card. Without --wri
 import argparse
 import hashlib
 import json
-import subprocess
 import sys
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -38,13 +36,12 @@ from ser_core.corpora import CORPUS_NAMES, CorpusError, Utterance, corpora_root,
 from ser_core.cost import cost
 from ser_core.evaluation import BOOTSTRAP_SEED, Answers, Metrics, Votes, answer_all, measure, read_votes
 from ser_core.labels import EMOTIONS
+from ser_core.machine import code_version
 from ser_core.metrics import percent
 from ser_core.models import SERModel
 from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, folds, split
 from ser_core.results import Result, ResultError, load_result, protocol_sha256, result_path, save_result, split_name
 
-ROOT = Path(__file__).parent.parent
-WHAT_DECIDES = ("ser_core", "scripts", "assets/protocols")  # other files are no part of a result's code
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError)
 
 
@@ -245,21 +242,6 @@ def measured_cost(done: Task) -> dict:
 def own_metrics(result: Result) -> dict:
     """The content of a checkpoint's metrics.json."""
     return {"protocol": result.protocol, "fold": result.fold} | result.metrics
-
-
-def code_version() -> str:
-    """The commit, marked when the code was changed since; without git the version of the package."""
-    try:
-        commit = _git("describe", "--always")
-        return f"{commit}-dirty" if _git("status", "--porcelain", "--", *WHAT_DECIDES) else commit
-    except (OSError, subprocess.CalledProcessError):
-        return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True
-    ).stdout.strip()
 
 
 def compare(done: Task, answers: Answers, metrics: Metrics, known_votes: Votes | None) -> bool:

@@ -9,6 +9,16 @@ from ser_core.models import FAMILIES, MODELS, ModelConfig
 from ser_core.protocols import SHARES_SPEAKERS, Split, read_protocol, split
 from ser_core.recipes import differences
 
+INTENDED_USE = """\
+For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
+prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. What it reports is how a
+recording resembles such acting, not what a person feels.
+
+Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
+Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
+children, who are in none of the corpora, and not for listening to anybody without their consent."""
+"""Of every model, in Markdown."""
+
 TEMPLATE = """# {name}
 
 {what} hears one of eight emotions in a recording of speech:
@@ -40,13 +50,7 @@ Who was in which part, by the numbers and names of the corpora:
 
 ## Intended use, and what it must not be used for
 
-For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
-prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. What it reports is how a
-recording resembles such acting, not what a person feels.
-
-Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
-Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
-children, who are in none of the corpora, and not for listening to anybody without their consent.
+{intended_use}
 
 ## Licence
 
@@ -96,6 +100,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None)
         trainable=name if name in MODELS else config["family"],
         flags=_flags(name, config),
         speakers=speaker_table(protocol, parts),
+        intended_use=INTENDED_USE,
         licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
     )
 

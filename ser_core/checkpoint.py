@@ -68,9 +68,19 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     _load_weights(model, folder / model.weights_file)
     model.name = folder.name
     model.calibration = calibration
-    model.metrics = _read_json(folder / METRICS) if (folder / METRICS).is_file() else {}
+    model.metrics = read_metrics(folder)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return model.to(device).eval()
+
+
+def read_metrics(name_or_folder: str | Path) -> dict:
+    """What was measured of a checkpoint, without loading it; empty when nothing was.
+
+    Raises:
+        CheckpointError: unknown name, or a damaged file.
+    """
+    path = checkpoint_folder(name_or_folder) / METRICS
+    return _read_json(path) if path.is_file() else {}
 
 
 def save_model(model: SERModel, folder: Path, family: str, calibration: Calibration, training: dict) -> None:

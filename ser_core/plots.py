@@ -63,10 +63,10 @@ def spectrogram(waveform: np.ndarray) -> Spectrogram:
     above_floor = 1 + (level_db - ceiling_db) / config.top_db
     nyquist = librosa.hz_to_mel(config.fmax)
     marks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in HERTZ_MARKS)
-    return Spectrogram(_png(above_floor[::-1]), marks)
+    return Spectrogram(magma_png(above_floor[::-1]), marks)
 
 
-def _png(values: np.ndarray) -> bytes:
+def magma_png(values: np.ndarray) -> bytes:
     """Values in 0..1, shape = (height, width), as a PNG in the colours of magma."""
     image = Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
     image.putpalette(_magma())

@@ -17,6 +17,7 @@ SOURCES = {
 ORDER = (
     *(
         "threads",
+        "machine",
         "labels",
         "feedback",
         "decoding",
@@ -51,6 +52,8 @@ ORDER = (
         "plots",
         "figures",
         "card",
+        "lessons",
+        "lesson_figures",
     ),
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _export, _input, _result, _words
 from pages._components import recorder
+from pages._frame import FRAMED
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.feedback import kept
 from ser_core.inference import Trajectory
@@ -40,7 +41,13 @@ def page(monkeypatch, checkpoint) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint),))
     _input._unseen.clear()
-    return AppTest.from_file("../app.py", default_timeout=60).run()
+    return open_page()
+
+
+def open_page() -> AppTest:
+    page = AppTest.from_file("../pages/record_and_analyse.py", default_timeout=60)
+    page.session_state[FRAMED] = True
+    return page.run()
 
 
 def upload(page: AppTest, name: str, content: bytes) -> AppTest:
@@ -123,7 +130,7 @@ def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
 
 
 def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
-    other = AppTest.from_file("../app.py", default_timeout=60).run()
+    other = open_page()
     upload(page, "mine.wav", SPEECH.read_bytes())
     other.run()
     assert "mine.wav" not in texts(other) and "Nothing to analyse yet" in texts(other)

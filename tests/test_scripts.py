@@ -317,21 +317,6 @@ def test_the_command_in_a_result_makes_it_again(workbench, checkpoints, monkeypa
     assert str(checkpoints.parent) not in (workbench / "theirs.json").read_text()
 
 
-def test_the_code_of_a_result_is_marked_when_it_was_changed_and_only_then(tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, "ROOT", tmp_path)
-    (tmp_path / "ser_core").mkdir()
-    (tmp_path / "ser_core" / "a.py").write_text("1")
-    (tmp_path / "README.md").write_text("1")
-    commit = ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "all"]
-    for command in (["init", "-q"], ["add", "."], commit):
-        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
-    (tmp_path / "README.md").write_text("2")
-    version = evaluate.code_version()
-    assert re.fullmatch("[0-9a-f]{7,}", version)
-    (tmp_path / "ser_core" / "a.py").write_text("2")
-    assert evaluate.code_version() == f"{version}-dirty"
-
-
 @pytest.mark.parametrize("file", ["small.json", "metrics.json"])
 def test_evaluate_notices_a_figure_that_is_not_reproduced(workbench, checkpoints, capsys, file):
     evaluate.main(["small", "--write"])

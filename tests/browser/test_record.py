@@ -56,8 +56,13 @@ def downloaded(page):
 
 
 @pytest.fixture
-def page(new_page, app_url):
-    return new_page(app_url)
+def analyse_url(app_url):
+    return f"{app_url}/record_and_analyse"
+
+
+@pytest.fixture
+def page(new_page, analyse_url):
+    return new_page(analyse_url)
 
 
 def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
@@ -100,16 +105,16 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, app_url, fault):
+def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, analyse_url, fault):
     refuse = f"navigator.mediaDevices.getUserMedia = async () => {{ throw new DOMException('', '{fault}'); }};"
-    page = new_page(app_url, before=refuse)
+    page = new_page(analyse_url, before=refuse)
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text(FAULTS[fault])).to_be_visible()
     open_sample(page, "Low and slow")
 
 
-def test_a_page_without_a_secure_address_says_so(new_page, app_url):
-    page = new_page(app_url, before="Object.defineProperty(window, 'isSecureContext', { value: false });")
+def test_a_page_without_a_secure_address_says_so(new_page, analyse_url):
+    page = new_page(analyse_url, before="Object.defineProperty(window, 'isSecureContext', { value: false });")
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text("http://localhost")).to_be_visible()
 
@@ -153,18 +158,18 @@ def test_a_broken_file_gets_a_sentence_and_the_page_goes_on(page, tmp_path):
     expect(alert).to_have_count(0)
 
 
-def test_two_people_at_once_do_not_see_each_others_clip(new_page, app_url, tmp_path):
+def test_two_people_at_once_do_not_see_each_others_clip(new_page, analyse_url, tmp_path):
     speech = (SAMPLES / "even.ogg").read_bytes()
     pages = {}
     for name in ("anna.ogg", "ben.ogg"):
         (tmp_path / name).write_bytes(speech)
-        pages[name] = new_page(app_url)
+        pages[name] = new_page(analyse_url)
         upload(pages[name], tmp_path / name)
     for name, page in pages.items():
         answered(page)
         other = "ben.ogg" if name == "anna.ogg" else "anna.ogg"
         assert name in page.content() and other not in page.content()
-    third = new_page(app_url)
+    third = new_page(analyse_url)
     expect(third.get_by_text("Nothing to analyse yet")).to_be_visible()
 
 
@@ -241,8 +246,8 @@ def _tab_to(page, name, most=60):
     raise AssertionError(f"{name!r} cannot be reached with the keyboard")
 
 
-def test_nothing_scrolls_sideways_on_a_phone(new_page, app_url):
-    page = new_page(app_url, viewport={"width": 390, "height": 844})
+def test_nothing_scrolls_sideways_on_a_phone(new_page, analyse_url):
+    page = new_page(analyse_url, viewport={"width": 390, "height": 844})
     expect(page.get_by_text("Nothing to analyse yet")).to_be_visible()
     assert _overflow(page) == []
     open_sample(page, "Changing voice")
@@ -261,8 +266,8 @@ def _overflow(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_follows_the_theme_of_the_system(new_page, app_url, scheme):
-    page = new_page(app_url, color_scheme=scheme)
+def test_the_page_follows_the_theme_of_the_system(new_page, analyse_url, scheme):
+    page = new_page(analyse_url, color_scheme=scheme)
     open_sample(page, "Low and slow")
     colours = page.evaluate(
         """() => [getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor,
@@ -272,8 +277,8 @@ def test_the_page_follows_the_theme_of_the_system(new_page, app_url, scheme):
     assert (background < text) == (scheme == "dark")
 
 
-def test_nothing_is_fetched_from_other_machines(new_page, app_url):
-    page = new_page(app_url)
+def test_nothing_is_fetched_from_other_machines(new_page, app_url, analyse_url):
+    page = new_page(analyse_url)
     asked = []
     page.on("request", lambda request: asked.append(request.url))
     page.reload()

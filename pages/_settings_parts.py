@@ -1,0 +1,131 @@
+"""The parts of the page "Settings & API"."""
+
+import re
+from pathlib import Path
+
+import streamlit as st
+
+from pages import _batch, _listening
+from pages._measured import recordings
+from pages._result import plain
+from pages._shared import chosen, forget, loaded, model
+from ser_core import machine
+from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
+from ser_core.store import cache_folder
+
+ROW_HEIGHT = 26  # pixels
+COMMANDS = """\
+python -m scripts.predict assets/samples/story.ogg --format text
+python -m scripts.predict assets/samples/story.ogg --windows --format csv
+"""
+
+
+def show_session() -> None:
+    """What of this person is in memory, and a button that ends it."""
+    st.subheader("What this session keeps", anchor=False)
+    kept = _kept()
+    if not kept:
+        st.caption("Nothing: no recording, no result.")
+        return
+    st.markdown("\n".join(f"- {plain(line)}" for line in kept))
+    st.button("Delete all of it", icon=":material/delete:", on_click=_delete, key="delete-all")
+    st.caption("It is forgotten anyway when the session ends, and nothing of it is written to disk.")
+
+
+def _kept() -> list[str]:
+    """One line for each kind of thing; the name of a file is its owner's."""
+    clip, lines = chosen(), []
+    if clip:
+        n_results = len(st.session_state.get("memory", {}))
+        lines.append(f"the clip {clip.name}; things computed from it: {n_results}")
+    if _batch.results():
+        lines.append(f"files of Upload & compare, with their results: {len(_batch.results())}")
+    if _listening.session().guesses:
+        lines.append(f"answers in the listening test: {len(_listening.session().guesses)}")
+    return lines
+
+
+def _delete() -> None:
+    forget()
+    _batch.forget()
+    _listening.restart()
+
+
+def show_models() -> None:
+    """Models in memory: shared by all sessions, and loaded again when asked for."""
+    st.subheader("Models in memory", anchor=False)
+    if not loaded():
+        st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
+        return
+    rows = [{"model": name, "parameters": n or None} for name, n in loaded().items()]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        placeholder="",
+        column_config={"parameters": st.column_config.NumberColumn(format="localized")},
+        alt="Models in memory and their size",
+    )
+    st.button("Unload all", on_click=model.clear, key="unload", help="The next question to a model loads it again.")
+
+
+def show_folders() -> None:
+    """Where models, recordings and decoded recordings are looked for."""
+    st.subheader("Folders", anchor=False)
+    there = recordings()
+    corpora = f"{len(there):,} recordings" if there else "none: set it and start again"
+    size = machine.folder_bytes(cache_folder())
+    decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
+    rows = [
+        {"what": "models", "where": _short(FOLDER), "there": f"{len(available_models())} models"},
+        {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
+        {"what": "decoded recordings", "where": _short(cache_folder()), "there": decoded},
+    ]
+    st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Folders and what is in them")
+
+
+def _short(folder: Path) -> str:
+    """Relative to the program where it lies there."""
+    return str(folder.relative_to(machine.ROOT) if folder.is_relative_to(machine.ROOT) else folder)
+
+
+def show_code() -> None:
+    """How to ask a model without this app: the functions that the pages call."""
+    st.subheader("From Python", anchor=False)
+    if not available_models():
+        st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+    st.code(python_example(), language="python", wrap_lines=True)
+    st.subheader("From the command line", anchor=False)
+    st.code(COMMANDS, language="bash", wrap_lines=True)
+    st.caption(
+        "To be run in the folder of the program, by `.venv/bin/python` or after `source .venv/bin/activate`. "
+        "`python -m scripts.predict --help` lists everything; a file that cannot be read gets a line with the reason."
+    )
+
+
+@st.cache_data
+def python_example() -> str:
+    """The example of the README."""
+    return re.search(r"```python\n(.*?)```", (machine.ROOT / "README.md").read_text(), re.DOTALL)[1]
+
+
+def show_machine() -> None:
+    """Versions, device, threads, memory."""
+    st.subheader("Program and machine", anchor=False)
+    with st.container(horizontal=True, gap="medium"):
+        for title, value in _system().items():
+            st.metric(title, value, width="content")
+        size = machine.resident_bytes()
+        st.metric("memory of the program", f"{size / 1e6:,.0f} MB" if size else "unknown", width="content")
+    rows = [
+        {"package": name, "installed": installed, "required": required if installed != required else ""}
+        for name, installed, required in machine.packages()
+    ]
+    with st.expander("Packages"):
+        st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
+        st.caption("A required version is shown where another one is installed.")
+
+
+@st.cache_data
+def _system() -> dict[str, str]:
+    return machine.system()

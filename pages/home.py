@@ -1,0 +1,23 @@
+"""What the program does in one screen: ways to start, what each page is for, what is there, and its limits."""
+
+import streamlit as st
+
+from pages import _home_parts as parts
+from pages._frame import require_frame
+
+require_frame(__file__)
+st.title("Speech emotion workbench", anchor=False)
+parts.show_purpose()
+left, right = st.columns([1.2, 1], gap="large")
+with left:
+    parts.show_ways_in()
+    parts.show_pages()
+    use = st.container()
+with right, st.spinner("Looking at what is here"):  # after the rest is drawn: torch takes seconds to import
+    from pages import _home_state as state
+
+    state.show_models()
+    state.show_corpora()
+    state.show_limits()
+with use:
+    state.show_use()

@@ -1,0 +1,56 @@
+"""The pages "Home", "Learn" and "Settings & API" in a browser: soon there, on one screen, and no wider than it."""
+
+import time
+
+import pytest
+
+from tests.browser.conftest import ROOT, served
+
+PATIENCE_S = 8  # twice what the first page may take on a quiet machine
+TITLES = {
+    "home": "Speech emotion workbench",
+    "record_and_analyse": "Record & analyse",
+    "learn": "Learn",
+    "settings": "Settings & API",
+}
+
+
+def test_the_first_page_of_a_new_server_does_not_wait_for_torch(chromium):
+    with served(ROOT / "app.py") as url:
+        page, started = chromium.new_page(), time.monotonic()
+        page.goto(url)
+        page.get_by_role("button", name="Record your voice").wait_for(timeout=60_000)
+        assert time.monotonic() - started < PATIENCE_S
+        page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=90_000)
+        page.close()
+
+
+@pytest.mark.parametrize("path", ["home", "record_and_analyse", "learn"])
+def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium, path):
+    with served(ROOT / "app.py") as url:
+        page = chromium.new_page()
+        page.goto(f"{url}/{path}")
+        page.get_by_test_id("stSidebarNavLink").nth(10).wait_for(timeout=90_000)
+        page.get_by_role("heading", name=TITLES[path], exact=True).wait_for(timeout=90_000)
+        page.wait_for_timeout(2000)
+        assert page.get_by_text("encountered an error").count() == 0
+        page.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("path", ["home", "learn", "settings"])
+def test_nothing_is_wider_than_the_screen(app_url, new_page, path, width):
+    page = new_page(f"{app_url}/{path}", viewport={"width": width, "height": 800})
+    page.get_by_role("heading", name=TITLES[path], exact=True).wait_for()
+    page.wait_for_timeout(3000)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_from_home_to_the_answer_of_a_sample_and_on_to_its_lesson(app_url, new_page):
+    page = new_page(app_url)
+    page.get_by_text("Low and slow", exact=True).click()
+    page.get_by_role("button", name="Analyse this sample").click()
+    page.get_by_role("button", name="Download JSON").wait_for()
+    assert page.get_by_role("tab", name="Samples").get_attribute("aria-selected") == "true"
+    page.get_by_role("link", name="Learn").click()
+    page.get_by_text("Low and slow (synthetic, espeak-ng), its loudest stretch").wait_for()

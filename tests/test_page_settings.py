@@ -1,0 +1,120 @@
+"""The page "Settings & API" without a browser: what is kept and deleted, and that the code it shows runs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _measured, _settings_parts, _shared
+from pages._frame import FRAMED
+from pages._listening import Guess, Session
+from pages._shared import Source
+from ser_core import machine
+from ser_core.checkpoint import available_models
+from tests.test_page_evaluation import texts
+
+ROOT = Path(__file__).parent.parent
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
+    """With two small models, no corpora, and nothing decoded."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    _measured.utterances.clear()
+    _shared.model.clear()
+    page = AppTest.from_file("../pages/settings.py", default_timeout=120)
+    page.session_state[FRAMED] = True
+    yield page
+    _measured.utterances.clear()
+
+
+def folders(page: AppTest) -> dict[str, str]:
+    table = next(frame.value for frame in page.dataframe if "there" in frame.value)
+    return dict(zip(table["what"], table["there"], strict=True))
+
+
+def test_an_empty_session_keeps_nothing(page):
+    page.run()
+    assert not page.exception and not page.error
+    assert "Nothing: no recording" in texts(page) and "None. A model is loaded" in texts(page)
+    assert folders(page)["recordings"].startswith("none") and "prepare_corpora" in folders(page)["decoded recordings"]
+
+
+def test_all_that_is_kept_is_named_and_deleted(page):
+    page.session_state["source"] = Source("upload", "*mine*.ogg", SPEECH)
+    page.session_state["listening"] = Session(guesses=[Guess("a", "sad", {"you": "sad"})])
+    page.session_state["batch"] = {"1": object(), "2": object()}
+    page.run()
+    assert not page.exception
+    assert (
+        r"the clip \*mine\*\.ogg" in texts(page)
+        and r"results\: 2" in texts(page)
+        and r"listening test\: 1" in texts(page)
+    )
+    page.button(key="delete-all").click().run()
+    assert not page.exception and "Nothing: no recording" in texts(page)
+    assert all(name not in page.session_state for name in ("source", "clip", "memory")) and not page.session_state.batch
+
+
+def test_models_in_memory_are_listed_and_unloaded(page):
+    small = _shared.model("small")
+    assert _shared.model("small") is small
+    table = page.run().dataframe[0].value
+    assert table.to_dict("records") == [{"model": "small", "parameters": small.n_parameters()}]
+    page.button(key="unload").click().run()
+    assert not page.exception and "None. A model is loaded" in texts(page)
+    assert _shared.model("small") is not small
+
+
+def test_the_decoded_recordings_are_weighed(page, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "audio.i16").write_bytes(bytes(3_000_000))
+    assert folders(page.run())["decoded recordings"] == "3 MB"
+
+
+def test_recordings_and_models_are_counted(page, monkeypatch, crema_d):
+    monkeypatch.setenv("SER_CORPORA", str(crema_d))
+    found = folders(page.run())
+    assert (
+        found["recordings"].startswith(f"{len(list(crema_d.rglob('*.wav')))} recordings")
+        and found["models"] == "2 models"
+    )
+
+
+def test_without_a_model_the_page_says_how_to_train(page, checkpoints):
+    for folder in checkpoints.iterdir():
+        shutil.rmtree(folder)
+    assert "scripts.train" in page.run().info[0].value and not page.exception
+
+
+def test_versions_and_memory_are_shown(page):
+    shown = {metric.label: metric.value for metric in page.run().metric}
+    assert shown["program"] == machine.code_version() and shown["memory of the program"].endswith(" MB")
+    packages = page.dataframe[-1].value.set_index("package")
+    assert packages.loc["streamlit", "installed"] == machine.version("streamlit")
+
+
+@pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")
+def test_the_python_example_runs(page):
+    shown = page.run().code[0].value
+    assert shown == _settings_parts.python_example().rstrip() and "from ser_core import" in shown
+    found = subprocess.run([sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert len(found.stdout.splitlines()) == 4
+
+
+@pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")
+def test_the_commands_run(page):
+    shown = page.run().code[1].value.splitlines()
+    assert len(shown) == 2
+    for command in shown:
+        words = command.split()
+        assert words[:2] == ["python", "-m"]
+        found = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        assert "story.ogg" in found.stdout
