@@ -176,7 +176,7 @@ def picture(bands: np.ndarray) -> bytes:
         bands: shape = (n_bands, n_frames).
     """
     low, high = np.quantile(bands, [0.01, 0.99])
-    return _png((bands[::-1] - low) / max(float(high - low), 1e-6))
+    return magma_png((bands[::-1] - low) / max(float(high - low), 1e-6))
 
 
 def side_by_side(predictions: Sequence["Prediction"]) -> go.Figure:
