@@ -15,6 +15,7 @@ record_and_analyse = st.Page(
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
+why = st.Page("pages/why.py", title="Why?", icon=":material/search_insights:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
 training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
@@ -22,7 +23,7 @@ draw_frame()
 st.navigation(
     {
         "Analyse": [record_and_analyse, upload_and_compare, listening_test],
-        "Explore": [evaluation, data_explorer],
+        "Explore": [why, evaluation, data_explorer],
         "Train": [training],
         "About": [model_cards],
     }
