@@ -12,11 +12,12 @@ from pages._analysis import Answer, Hearing
 from pages._components.player import Track, track
 from pages._shared import model, remember
 from ser_core.audio import SAMPLE_RATE
-from ser_core.explain import Explanation, Question, explain, sanity_check
+from ser_core.explain import Explanation, Question, explain
 from ser_core.features import FrontendConfig
 from ser_core.masking import Faithfulness, answers_to, faithfulness, split_sound
 from ser_core.plots import Spectrogram, spectrogram
 from ser_core.probe import PROBES, answers_over, changed
+from ser_core.sanity import sanity_check
 
 WHOLE, DECIDED, ELSE = "Everything", "Only what decided", "Everything else"
 
@@ -80,11 +81,11 @@ def sounds(heard: Window, found: Explanation, question: Question, share: float) 
     """The window, its most relevant parts, and the rest; each of shape (n_samples,)."""
     key = (heard.id, "sounds", heard.model, found.method, question, share)
     kept, removed = remember(lambda: split_sound(heard.waveform, found, heard.frontend, share), *key)
-    return {ELSE: removed, WHOLE: heard.waveform, DECIDED: kept}
+    return {WHOLE: heard.waveform, ELSE: removed, DECIDED: kept}
 
 
 def tracks(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> list[Track]:
-    """For the player."""
+    """For the player, which begins with the last one."""
     name = " ".join(map(str, key))
     return [
         remember(lambda part=part, waveform=waveform: track(part, waveform, f"{heard.id} {name}"), heard.id, part, name)

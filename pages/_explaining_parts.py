@@ -1,18 +1,14 @@
 """The parts of the page "Why?"."""
 
-import math
-from collections.abc import Sequence
-
-import numpy as np
 import streamlit as st
 
 from pages import _explaining
 from pages._analysis import Answer, Hearing
 from pages._chart import chart
-from pages._components.player import player, track
+from pages._components.player import player
 from pages._explaining import Window
 from pages._input import sample_list, take_sample
-from pages._shared import Clip, model, remember
+from pages._shared import Clip, forget, model
 from ser_core.explain import (
     ATTENTION,
     GRAD_CAM,
@@ -24,15 +20,12 @@ from ser_core.explain import (
     SILENCE_S,
     Explanation,
     Question,
-    can_be_shuffled,
     methods,
 )
-from ser_core.explain_figures import AGAINST, FOR, faithfulness_lines, probe_lines, relevance_map, where
+from ser_core.explain_figures import AGAINST, FOR, relevance_map, where
 from ser_core.inference import MIN_SPEECH_S
 from ser_core.labels import EMOTIONS
-from ser_core.masking import Faithfulness
 from ser_core.plots import clock, named
-from ser_core.probe import PROBES
 
 ABOUT = {
     GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
@@ -46,7 +39,6 @@ ABOUT = {
     SILENCE: f"What the score loses when {SILENCE_S:g} s of the sound fall silent. It works with every model and knows "
     "no frequencies.",
 }
-SHOWS_THE_SOUND, PARTLY = 0.5, 0.25  # rank correlation with the maps of models that have learned nothing
 
 
 def show_empty() -> None:
@@ -69,7 +61,9 @@ def show_no_speech(answer: Answer) -> None:
 
 def choose_window(clip: Clip, hearing: Hearing, answer: Answer) -> Window:
     """The clip's only window, or one of several."""
-    st.text(clip.name)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.text(clip.name, width="stretch")
+        st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     trajectory, place = answer.trajectory, 0
     if len(trajectory.start_s) > 1:
         place = st.selectbox(
@@ -133,26 +127,33 @@ def _asked(question: Question) -> str:
 @st.fragment
 def show_map(heard: Window, found: Explanation) -> None:
     """The map over the spectrogram, its profiles, and what it says in words."""
-    words = where(found, heard.frontend, heard.start_s)
+    words = where(found, heard.frontend)
     spot = st.container()
     opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity")
     with spot:
         chart(
-            relevance_map(found, _explaining.picture(heard), heard.frontend, heard.start_s, opacity / 100),
+            relevance_map(found, _explaining.picture(heard), heard.frontend, opacity / 100),
             key="why-map",
-            alt=f"{found.method} over the spectrogram. {_summary(words)}",
+            alt=f"{found.method} over the spectrogram. {_summary(found, words)}",
         )
-        signs = "" if found.method == ATTENTION else f', :color[■]{{foreground="{AGAINST}"}} speaks against it'
-        st.caption(
-            f':color[■]{{foreground="{FOR}"}} speaks for it{signs}. Above: summed over the frequencies, at the right: '
-            "over time."
-        )
-    st.markdown(_summary(words))
+        st.caption(_colours(found))
+    st.markdown(_summary(found, words))
     st.caption(ABOUT[found.method] + _completeness(found) + _limits(heard))
 
 
-def _summary(words: str) -> str:
-    return f"Half of what speaks for it lies {words}." if words else "Nothing here speaks for it."
+def _colours(found: Explanation) -> str:
+    light_blue, light_green = (f':color[■]{{foreground="{colour}"}}' for colour in (FOR, AGAINST))
+    if found.method == ATTENTION:
+        return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
+    return (
+        f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
+        "together; at the right: all moments. Time counts from the beginning of the window."
+    )
+
+
+def _summary(found: Explanation, words: str) -> str:
+    subject = "the attention" if found.method == ATTENTION else "what speaks for it"
+    return f"Half of {subject} lies {words}." if words else "Nothing here speaks for it."
 
 
 def _completeness(found: Explanation) -> str:
@@ -188,97 +189,10 @@ def show_sounds(heard: Window, found: Explanation, question: Question) -> None:
     player(_explaining.tracks(heard, parts, heard.model, *key), heard.speech, key="why-player")
     answers = _explaining.answers(heard, parts, *key)
     with st.container(horizontal=True, gap="large"):
-        for name in (_explaining.WHOLE, _explaining.DECIDED, _explaining.ELSE):
-            values = answers[name]
+        for name, values in answers.items():
             st.metric(f"{name}: {named(question.emotion)}", f"{values[question.emotion]:.0%}", width="content")
     likeliest = (f"{name.lower()}: {named(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in answers.items())
     st.caption(
         f"The likeliest emotion of {'; '.join(likeliest)}. Sounds with holes are unlike all that the model has learned "
         "from: its answers to them are a test of the map, no finding about the voice."
     )
-
-
-def show_trust(heard: Window, found: Explanation, question: Question) -> None:
-    """Two tests of the map: against random parts of the sound, and against models that have learned nothing."""
-    st.subheader("Can the map be trusted?", anchor=False)
-    by_map, by_weights = st.columns(2, gap="large")
-    with by_map:
-        curves = _explaining.faithful(heard, found, question)
-        verdict = _faithful_words(curves, question)
-        chart(faithfulness_lines(curves, question.emotion), key="why-faithful", alt=verdict)
-        st.caption(verdict)
-    with by_weights:
-        _show_sanity(heard, found, question)
-
-
-def _faithful_words(curves: Faithfulness, question: Question) -> str:
-    kept, kept_random = curves.kept.mean(), curves.kept_at_random.mean()
-    removed, removed_random = curves.removed.mean(), curves.removed_at_random.mean()
-    better = int(kept > kept_random) + int(removed < removed_random)
-    words = ("It finds what decides no better than chance.", "One of the two tests speaks for it.", "It passes both.")
-    return (
-        f"{words[better]} Mean probability of {named(question.emotion)} with parts kept: {kept:.0%} by the map, "
-        f"{kept_random:.0%} at random (more is better); with parts removed: {removed:.0%} and {removed_random:.0%} "
-        "(less is better)."
-    )
-
-
-def _show_sanity(heard: Window, found: Explanation, question: Question) -> None:
-    """On demand: it takes as long as several explanations."""
-    if not can_be_shuffled(model(heard.model)):
-        st.caption(f"{heard.model} is no network: it has no weights that could be shuffled.")
-        return
-    st.markdown("The same map for models whose weights are shuffled, and which therefore know nothing.")
-    asked = st.button("Shuffle the weights", key="sanity")
-    if not asked and not _explaining.is_known(*_explaining.sanity_key(heard, found, question)):
-        return
-    correlations = _explaining.sanity(heard, found, question)
-    with st.container(horizontal=True, gap="large"):
-        for i, value in enumerate(correlations):
-            st.metric(f"Shuffle {i + 1}", "flat" if math.isnan(value) else f"{value:+.2f}", width="content")
-    st.markdown(_sanity_words(correlations))
-    st.caption(
-        "Rank correlation (Spearman) of the two maps, after Adebayo et al. 2018. 0: they have nothing in common; "
-        "1: they are the same. Flat: the shuffled model's map is the same everywhere."
-    )
-
-
-def _sanity_words(correlations: Sequence[float]) -> str:
-    known = [abs(value) for value in correlations if not math.isnan(value)]
-    strongest = max(known, default=0.0)
-    if strongest >= SHOWS_THE_SOUND:
-        return "**The map shows the sound more than the model**: one that knows nothing gives nearly the same."
-    if strongest >= PARTLY:
-        return "**The map depends on what was learned, in part**: some of it follows from the sound alone."
-    return "**The map depends on what was learned**: models that know nothing give another one."
-
-
-@st.fragment
-def show_probe(heard: Window) -> None:
-    """How the answer changes when the recording gets worse."""
-    st.subheader("Would it say the same of a worse recording?", anchor=False)
-    kind = st.segmented_control("Change the window", list(PROBES), key="probe")
-    if kind is None:
-        st.caption("Choose what happens to the sound. The model hears it again at each step.")
-        return
-    probe, probabilities = PROBES[kind], _explaining.probed(heard, kind)
-    labels = list(heard.probabilities)
-    chart(
-        probe_lines(probe, probabilities, labels),
-        key=f"probe-{kind}",
-        alt=f"Probability of each emotion over {probe.title}. {_stays(probabilities, labels, heard)}",
-    )
-    st.caption(f"{probe.about} {_stays(probabilities, labels, heard)}")
-    first = probe.values[0] if probe.harmless is None else probe.harmless
-    value = st.select_slider(f"Hear it at this {probe.title}", probe.values, first, key=f"value-{kind}")
-    waveform = _explaining.worse(heard, kind, value)
-    drawn = remember(lambda: track(f"{kind} {value:g}", waveform, heard.id), heard.id, "worse track", kind, value)
-    player([drawn], (), key="probe-player")
-    row = probabilities[probe.values.index(value)]
-    ranked = ", ".join(f"{named(labels[i])} {row[i]:.0%}" for i in np.argsort(-row)[:3])
-    st.markdown(f"{heard.model} at this value: {ranked}.")
-
-
-def _stays(probabilities: np.ndarray, labels: Sequence[str], heard: Window) -> str:
-    same = sum(labels[i] == heard.emotion for i in probabilities.argmax(1))
-    return f"At {same} of {len(probabilities)} values the answer is {named(heard.emotion)}, as without a change."

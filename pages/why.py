@@ -8,6 +8,7 @@ require_frame(__file__)
 st.title("Why?", anchor=False)
 with st.spinner("Starting"):
     from pages import _analysis, _explaining
+    from pages import _explaining_checks as checks
     from pages import _explaining_parts as parts
     from pages._input import choose_clip
     from pages._result import show_no_model, show_problem
@@ -50,5 +51,5 @@ with shown():
         found = _explaining.explanation(heard, method, question)
         parts.show_map(heard, found)
         parts.show_sounds(heard, found, question)
-        parts.show_trust(heard, found, question)
-        parts.show_probe(heard)
+        checks.show_trust(heard, found, question)
+        checks.show_probe(heard)

@@ -1,4 +1,4 @@
-"""Which part of the sound decided: a map of relevance over one window, and whether it depends on what was learned.
+"""Which part of the sound decided: a map of relevance over one window.
 
 A map shows what moved a model, not whether it was right to be moved. Relevance is in units of the score that is
 explained; where a method knows signs, what is above zero spoke for the emotion and what is below it against.
@@ -6,24 +6,22 @@ explained; where a method knows signs, what is above zero spoke for the emotion 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from captum.attr import IntegratedGradients, Occlusion
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, window_starts
 from ser_core.inference import BATCH_SIZE, inference_lock, pad, window_logits
 from ser_core.models import SERModel
+from ser_core.models.base import full_length
 
 PATCH_S, PATCH_BANDS = 0.25, 16  # what occlusion hides at once; the next patch begins half a patch further
 SILENCE_S, SILENCE_FADE_S = 0.2, 0.01  # the same over time alone
 N_STEPS = 128  # of the integral, from silence to the sound
-N_SHUFFLES = 3
 
 Progress = Callable[[float], None]
 
@@ -183,7 +181,7 @@ def _attention(model: SERModel, waveform: np.ndarray, question: Question, progre
     """
     with inference_lock, torch.no_grad():
         features = _features(model, waveform)
-        steps, _ = model.steps(features, torch.tensor([features.shape[-1]]))
+        steps, _ = model.steps(features, full_length(features))
         normed = model.norm(steps)
         weights = model.attention(normed, normed, normed)[1]
     looked_at = weights.mean(1, keepdim=True) * weights.shape[-1]
@@ -219,50 +217,6 @@ METHODS = {
     ATTENTION: _attention,
     SILENCE: _silence,
 }
-
-
-def can_be_shuffled(model: SERModel) -> bool:
-    """Networks have weights; the classifiers of scikit-learn have none that could be shuffled."""
-    return any(True for _ in model.parameters())
-
-
-def shuffled(model: SERModel, seed: int) -> SERModel:
-    """A copy that has learned nothing: the values of each weight tensor change their places among each other."""
-    with inference_lock:  # while another thread explains, the model has hooks that must not be copied
-        copy = deepcopy(model)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for weight in copy.parameters():
-            order = torch.randperm(weight.numel(), generator=generator).to(weight.device)
-            weight.copy_(weight.flatten()[order].view_as(weight))
-    return copy
-
-
-def sanity_check(
-    model: SERModel,
-    waveform: np.ndarray,
-    explanation: Explanation,
-    question: Question,
-    progress: Progress = lambda share: None,
-) -> tuple[float, ...]:
-    """Rank correlations (Spearman) of the map with those of shuffled models (Adebayo et al. 2018).
-
-    Near 1 or -1 the map shows the sound, whatever the model has learned. NaN where a shuffled model's map is the same
-    everywhere.
-    """
-    found = []
-    for seed in range(N_SHUFFLES):
-        other = explain(
-            shuffled(model, seed),
-            waveform,
-            explanation.method,
-            question,
-            lambda share, seed=seed: progress((seed + share) / N_SHUFFLES),
-        )
-        flat = np.ptp(other.relevance) == 0 or np.ptp(explanation.relevance) == 0
-        found.append(np.nan if flat else spearmanr(explanation.relevance, other.relevance, axis=None).statistic)
-        progress((seed + 1) / N_SHUFFLES)
-    return tuple(map(float, found))
 
 
 def _features(model: SERModel, waveform: np.ndarray) -> Tensor:

@@ -15,31 +15,28 @@ from plotly.subplots import make_subplots
 from ser_core.features import FrontendConfig
 from ser_core.labels import LOOKS
 from ser_core.masking import Faithfulness, band_centres_hz
-from ser_core.plots import GREY, WORTH_DRAWING, Spectrogram, clock, named
+from ser_core.plots import GREY, WORTH_DRAWING, Spectrogram, named
 from ser_core.probe import Probe
 
 if TYPE_CHECKING:
     from ser_core.explain import Explanation
 
 FOR, AGAINST = "#3FE0E8", "#B6F24A"  # both apart from every colour of magma
-STRONGEST = 0.995  # quantile of the relevance that is drawn in full colour: single cells would leave the rest pale
+STRONGEST = 0.97  # quantile of the relevance that is drawn in full colour: a few cells would leave the rest pale
 MAP_HEIGHT = 380  # pixels
 
 
-def where(explanation: "Explanation", frontend: FrontendConfig, start_s: float) -> str:
-    """Where the strongest half of what speaks for the answer lies, in words; empty when nothing does.
-
-    Args:
-        start_s: where the window begins in the recording, in seconds.
-    """
+def where(explanation: "Explanation", frontend: FrontendConfig) -> str:
+    """Where half of what speaks for the answer lies, in words; empty when nothing does."""
     speaks_for = np.maximum(explanation.relevance, 0)
     if not speaks_for.any():
         return ""
-    from_s, to_s = (clock(start_s + i * explanation.hop_s) for i in shortest_half(speaks_for.sum(0)))
+    first, last = shortest_half(speaks_for.sum(0))
+    times = f"from {first * explanation.hop_s:.1f} to {(last + 1) * explanation.hop_s:.1f} s"
     if len(speaks_for) == 1:
-        return f"from {from_s} to {to_s}"
+        return times
     low_hz, high_hz = band_centres_hz(frontend)[list(shortest_half(speaks_for.sum(1)))]
-    return f"from {from_s} to {to_s}, and half between {low_hz:.0f} and {high_hz:.0f} Hz"
+    return f"{times}, and half between {low_hz:.0f} and {high_hz:.0f} Hz"
 
 
 def shortest_half(profile: np.ndarray) -> tuple[int, int]:
@@ -56,19 +53,18 @@ def shortest_half(profile: np.ndarray) -> tuple[int, int]:
 
 
 def relevance_map(
-    explanation: "Explanation", picture: Spectrogram, frontend: FrontendConfig, start_s: float, opacity: float
+    explanation: "Explanation", picture: Spectrogram, frontend: FrontendConfig, opacity: float
 ) -> go.Figure:
     """The map over the spectrogram of its window, with its profiles over time and over frequency beside it.
 
     Args:
         picture: of the window alone.
-        start_s: where the window begins in the recording, in seconds.
         opacity: of the map, in [0, 1].
     """
     n_bands, n_frames = explanation.relevance.shape
     shares = {"column_widths": [0.84, 0.16], "row_heights": [0.2, 0.8]}
     figure = make_subplots(2, 2, shared_xaxes=True, shared_yaxes=True, **shares, **_gaps())
-    time_s = start_s + explanation.hop_s * np.arange(n_frames)
+    time_s = explanation.hop_s * np.arange(n_frames)
     height = np.array([0.5]) if n_bands == 1 else _height(band_centres_hz(frontend), frontend)
     _add_picture(figure, picture, time_s)
     figure.add_heatmap(
@@ -157,7 +153,7 @@ def faithfulness_lines(found: Faithfulness, emotion: str) -> go.Figure:
             marker={"symbol": look.marker, "size": 8 if dash == "solid" else 6},
             hovertemplate=f"{name}: %{{x:.0%}} of the picture, {emotion} %{{y:.0%}}<extra></extra>",
         )
-    figure.update_xaxes(tickformat=".0%", title="share of the picture, the most relevant first", zeroline=False)
+    figure.update_xaxes(tickformat=".0%", title="share of the picture", zeroline=False)
     return _probability_axis(figure, named(emotion))
 
 

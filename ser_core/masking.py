@@ -1,7 +1,7 @@
 """Only what decided, or everything else: sounds made from a map of relevance, and what a model says to them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import librosa
 import numpy as np
@@ -19,7 +19,7 @@ N_FFT, HOP_LENGTH = 512, 128
 SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard one would ring
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 RANDOM_CELLS = (8, 12)  # bands and frames of the random map before it is smoothed
-SEED = 0
+N_RANDOM_MAPS = 3  # averaged
 
 
 def keep_mask(relevance: np.ndarray, share: float) -> np.ndarray:
@@ -116,15 +116,20 @@ def faithfulness(
 ) -> Faithfulness:
     """What the model says to more and more of the sound, in the order of the map and in a random one."""
     frontend = model.config.frontend
-    at_random = Explanation("", random_map(explanation.relevance.shape), explanation.hop_s)
-    pairs = [split_sound(waveform, one, frontend, share) for one in (explanation, at_random) for share in SHARES]
-    sounds = [sound for pair in pairs for sound in pair]
-    found = answers_to(model, sounds, progress)[:, model.config.labels.index(emotion)].reshape(2, len(SHARES), 2)
-    return Faithfulness(SHARES, found[0, :, 0], found[0, :, 1], found[1, :, 0], found[1, :, 1])
+    maps = [explanation.relevance, *(random_map(explanation.relevance.shape, seed) for seed in range(N_RANDOM_MAPS))]
+    sounds = [
+        sound
+        for relevance in maps
+        for share in SHARES
+        for sound in split_sound(waveform, replace(explanation, relevance=relevance), frontend, share)
+    ]
+    found = answers_to(model, sounds, progress)[:, model.config.labels.index(emotion)]
+    by_map, *at_random = found.reshape(len(maps), len(SHARES), 2)
+    return Faithfulness(SHARES, *by_map.T, *np.mean(at_random, axis=0).T)
 
 
-def random_map(shape: tuple[int, int]) -> np.ndarray:
-    """Smooth hills at random places, always the same ones."""
+def random_map(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Smooth hills at random places."""
     coarse = [min(size, cells) for size, cells in zip(shape, RANDOM_CELLS, strict=True)]
-    hills = np.random.default_rng(SEED).standard_normal(coarse)
+    hills = np.random.default_rng(seed).standard_normal(coarse)
     return zoom(hills, [size / cells for size, cells in zip(shape, coarse, strict=True)], order=1)

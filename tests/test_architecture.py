@@ -37,6 +37,7 @@ ORDER = (
         "checkpoint",
         "inference",
         "explain",
+        "sanity",
         "masking",
         "training",
         "recipes",
