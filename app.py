@@ -15,6 +15,7 @@ compare_models = st.Page("pages/compare_models.py", title="Compare models", icon
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
+why = st.Page("pages/why.py", title="Why?", icon=":material/search_insights:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
 training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
@@ -25,7 +26,7 @@ st.navigation(
     {
         "": [home],
         "Analyse": [record_and_analyse, compare_models, upload_and_compare, listening_test],
-        "Explore": [evaluation, data_explorer],
+        "Explore": [why, evaluation, data_explorer],
         "Train": [training],
         "About": [learn, model_cards, settings],
     }

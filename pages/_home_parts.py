@@ -10,6 +10,7 @@ PURPOSES = {
     "compare_models": "one clip, all models, who agrees",
     "upload_and_compare": "many files, several models, one table",
     "listening_test": "you against the models, on real actors",
+    "why": "which part of the sound decided, to see and to hear",
     "evaluation": "how good the models are, down to the clip",
     "data_explorer": "the recordings they learned from, in numbers",
     "training": "the training runs of this machine",

@@ -18,7 +18,8 @@ WINDOW_OVERLAP = 0.5
 BATCH_SIZE = 16
 MIN_SPEECH_S = 0.2  # less is no utterance: a click, a breath, a syllable cut off
 
-_lock = threading.Lock()  # one forward pass at a time, whoever asks: two at once only slow each other down
+inference_lock = threading.Lock()
+"""Held by whoever runs a model: two forward passes at once only slow each other down."""
 
 Segments = Sequence[tuple[float, float]]
 
@@ -131,7 +132,7 @@ def analyse(
     speech = speech_segments(waveform) if speech is None else speech
     logits, trajectory = _hear(model, waveform, None, None, speech, progress)
     weight = trajectory.speech_s if trajectory.speech_s.any() else np.ones(len(logits))
-    probabilities = _calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
+    probabilities = calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
     labels = model.config.labels
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
@@ -182,7 +183,7 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
         labels=model.config.labels,
         start_s=start_s,
         end_s=end_s,
-        probabilities=_calibrated(model, logits),
+        probabilities=calibrated(model, logits),
         speech_s=_speech_between(speech, start_s, end_s),
         window_s=window_s,
         hop_s=hop_s,
@@ -200,7 +201,8 @@ def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
     return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
 
 
-def _calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
+def calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
+    """Probabilities that can be believed, shape = (..., n_classes) as the logits."""
     return softmax(logits.astype(np.float64) / model.calibration.temperature)
 
 
@@ -242,7 +244,7 @@ def window_logits(
     for first in range(0, len(order), BATCH_SIZE):
         chosen = order[first : first + BATCH_SIZE]
         waveform, n_samples = pad([windows[i] for i in chosen])
-        with _lock:
+        with inference_lock:
             logits[chosen] = model(waveform.to(model.device), n_samples.to(model.device)).float().cpu().numpy()
         progress((first + len(chosen)) / len(order))
     return logits

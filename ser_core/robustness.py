@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import av
 import numpy as np
 import soxr
+from librosa.effects import pitch_shift
 from scipy import signal
 
 from ser_core.audio import SAMPLE_RATE, load_audio
@@ -78,15 +79,24 @@ def room(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _fitted(heard * _rms(waveform) / max(_rms(heard), 1e-9))
 
 
-def phone(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The band of a telephone line."""
-    band = signal.butter(8, PHONE_BAND_HZ, "bandpass", fs=SAMPLE_RATE, output="sos")
-    return _fitted(signal.sosfilt(band, waveform))
+def band(lowest_hz: float, highest_hz: float) -> Change:
+    """Nothing below the lowest and above the highest frequency."""
+    edges = signal.butter(8, (lowest_hz, highest_hz), "bandpass", fs=SAMPLE_RATE, output="sos")
+    return lambda waveform, rng: _fitted(signal.sosfilt(edges, waveform))
+
+
+phone = band(*PHONE_BAND_HZ)
+"""The band of a telephone line."""
 
 
 def speed(rate: float) -> Change:
     """Played faster or slower, as a tape: pitch and tempo together."""
     return lambda waveform, rng: _fitted(soxr.resample(waveform, SAMPLE_RATE * rate, SAMPLE_RATE))
+
+
+def pitch(semitones: float) -> Change:
+    """Higher or lower at the same tempo, by a phase vocoder; the formants move along."""
+    return lambda waveform, rng: _fitted(pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones))
 
 
 def coded(codec: str, container: str, bit_rate: int) -> Change:

@@ -79,6 +79,14 @@ def test_a_faster_tape_is_shorter_and_higher():
         assert peak == pytest.approx(200 * rate, abs=1)
 
 
+@pytest.mark.parametrize("semitones", [-4, 3])
+def test_another_pitch_has_the_same_length(semitones):
+    tone = np.sin(2 * np.pi * 400 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32) / 2
+    found = r.pitch(semitones)(tone, rng())
+    peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
+    assert len(found) == len(tone) and peak == pytest.approx(400 * 2 ** (semitones / 12), rel=0.01)
+
+
 @pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("libopus", "ogg")])
 def test_a_codec_keeps_the_voice_in_few_bits(codec, container):
     clip = np.concatenate([CLIP] * 5)

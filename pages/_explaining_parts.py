@@ -1,0 +1,198 @@
+"""The parts of the page "Why?"."""
+
+import streamlit as st
+
+from pages import _explaining
+from pages._analysis import Answer, Hearing
+from pages._chart import chart
+from pages._components.player import player
+from pages._explaining import Window
+from pages._input import sample_list, take_sample
+from pages._shared import Clip, forget, model
+from ser_core.explain import (
+    ATTENTION,
+    GRAD_CAM,
+    INTEGRATED_GRADIENTS,
+    OCCLUSION,
+    PATCH_BANDS,
+    PATCH_S,
+    SILENCE,
+    SILENCE_S,
+    Explanation,
+    Question,
+    methods,
+)
+from ser_core.explain_figures import AGAINST, FOR, relevance_map, where
+from ser_core.inference import MIN_SPEECH_S
+from ser_core.labels import EMOTIONS
+from ser_core.plots import clock, named
+
+ABOUT = {
+    GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
+    "coarse, as that map has few cells.",
+    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): what the score loses when a patch of {PATCH_BANDS} bands and "
+    f"{PATCH_S:g} s takes the mean level of its bands.",
+    INTEGRATED_GRADIENTS: "Integrated gradients (Sundararajan et al. 2017): what each cell adds on the way from "
+    "silence to this sound. Fine, and grainy.",
+    ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, 1 is the average. "
+    "It is the same for every emotion: it says where the model looked, not what for.",
+    SILENCE: f"What the score loses when {SILENCE_S:g} s of the sound fall silent. It works with every model and knows "
+    "no frequencies.",
+}
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to explain yet", anchor=False)
+    st.markdown(
+        "Record a few seconds of speech, upload a file or open a sample. You see which parts of the sound moved the "
+        "model, hear only these parts or everything else, ask why it was not another emotion, and find out how far to "
+        "trust the explanation and how the answer changes when the recording gets worse."
+    )
+    st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
+
+
+def show_no_speech(answer: Answer) -> None:
+    st.info(
+        f"{answer.prediction.speech_s:.1f} s of speech were found, and {MIN_SPEECH_S:g} s are needed. "
+        "Record or choose another clip.",
+        title="There is no answer to explain",
+    )
+
+
+def choose_window(clip: Clip, hearing: Hearing, answer: Answer) -> Window:
+    """The clip's only window, or one of several."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.text(clip.name, width="stretch")
+        st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
+    trajectory, place = answer.trajectory, 0
+    if len(trajectory.start_s) > 1:
+        place = st.selectbox(
+            "Window",
+            range(len(trajectory.start_s)),
+            _explaining.telling(answer),
+            format_func=lambda i: _window_name(answer, i),
+            key=f"why-window {hearing.id} {trajectory.model}",
+            help="What the model hears at once. A longer clip is heard in several windows.",
+        )
+    return _explaining.window(hearing, answer, place)
+
+
+def _window_name(answer: Answer, i: int) -> str:
+    trajectory = answer.trajectory
+    times = f"{clock(trajectory.start_s[i])} to {clock(trajectory.end_s[i])}"
+    if trajectory.speech_s[i] <= 0:
+        return f"{times}, no speech"
+    return f"{times}, {named(trajectory.emotions[i])} {trajectory.confidence[i]:.0%}"
+
+
+def choose_question(heard: Window) -> tuple[Question, str]:
+    """Which emotion, instead of which other one, and by which method."""
+    why, why_not, how = st.columns(3)
+    key = f"{heard.id} {heard.model}"
+    with why:
+        likeliest = EMOTIONS.index(heard.emotion)
+        emotion = st.selectbox("Why", EMOTIONS, likeliest, format_func=named, key=f"why {key}")
+    with why_not:
+        others = [other for other in EMOTIONS if other != emotion]
+        instead_of = st.selectbox(
+            "Why not",
+            others,
+            None,
+            format_func=named,
+            placeholder="any other",
+            key=f"why-not {key} {emotion}",
+            help="Explains how far the score of one emotion is above that of the other. Leave it empty to explain the "
+            "score itself.",
+        )
+    with how:
+        method = st.selectbox("Method", methods(model(heard.model)), key=f"method {heard.model}")
+    return Question(emotion, instead_of), method
+
+
+def show_question(answer: Answer, heard: Window, question: Question) -> None:
+    """What is asked, and what the model said."""
+    st.subheader(f"Why {_asked(question)}?", anchor=False)
+    chosen = [question.emotion, *([question.instead_of] if question.instead_of else [])]
+    values = ", ".join(f"{named(emotion)} {heard.probabilities[emotion]:.0%}" for emotion in chosen)
+    others = "" if heard.emotion in chosen else f" Its answer is {named(heard.emotion)}."
+    unsure = " Of the whole clip it is not sure." if answer.prediction.abstain else ""
+    st.markdown(f"{heard.model}, {clock(heard.start_s)} to {clock(heard.end_s)}: {values}.{others}{unsure}")
+
+
+def _asked(question: Question) -> str:
+    instead_of = f" and not {named(question.instead_of)}" if question.instead_of else ""
+    return f"{named(question.emotion)}{instead_of}"
+
+
+@st.fragment
+def show_map(heard: Window, found: Explanation) -> None:
+    """The map over the spectrogram, its profiles, and what it says in words."""
+    words = where(found, heard.frontend)
+    spot = st.container()
+    opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity")
+    with spot:
+        chart(
+            relevance_map(found, _explaining.picture(heard), heard.frontend, opacity / 100),
+            key="why-map",
+            alt=f"{found.method} over the spectrogram. {_summary(found, words)}",
+        )
+        st.caption(_colours(found))
+    st.markdown(_summary(found, words))
+    st.caption(ABOUT[found.method] + _completeness(found) + _limits(heard))
+
+
+def _colours(found: Explanation) -> str:
+    light_blue, light_green = (f':color[■]{{foreground="{colour}"}}' for colour in (FOR, AGAINST))
+    if found.method == ATTENTION:
+        return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
+    return (
+        f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
+        "together; at the right: all moments. Time counts from the beginning of the window."
+    )
+
+
+def _summary(found: Explanation, words: str) -> str:
+    subject = "the attention" if found.method == ATTENTION else "what speaks for it"
+    return f"Half of {subject} lies {words}." if words else "Nothing here speaks for it."
+
+
+def _completeness(found: Explanation) -> str:
+    if found.gained is None:
+        return ""
+    return (
+        f" The map sums to {found.relevance.sum():.2f}; from silence to this sound the score changed by "
+        f"{found.gained:.2f}: {found.completeness_error:.1%} off."
+    )
+
+
+def _limits(heard: Window) -> str:
+    if GRAD_CAM in methods(model(heard.model)):
+        return ""
+    return f" {heard.model} hears no spectrogram with bands to look at: this is the only method that it allows."
+
+
+@st.fragment
+def show_sounds(heard: Window, found: Explanation, question: Question) -> None:
+    """Only what decided, or everything else, to hear; and what the model says to each."""
+    st.subheader("Hear what decided", anchor=False)
+    percent = st.slider(
+        "Share of the spectrogram to keep, the most relevant parts first",
+        5,
+        95,
+        20,
+        5,
+        format="%d %%",
+        key="share",
+    )
+    key = (found.method, question, percent)
+    parts = _explaining.sounds(heard, found, question, percent / 100)
+    player(_explaining.tracks(heard, parts, heard.model, *key), heard.speech, key="why-player")
+    answers = _explaining.answers(heard, parts, *key)
+    with st.container(horizontal=True, gap="large"):
+        for name, values in answers.items():
+            st.metric(f"{name}: {named(question.emotion)}", f"{values[question.emotion]:.0%}", width="content")
+    likeliest = (f"{name.lower()}: {named(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in answers.items())
+    st.caption(
+        f"The likeliest emotion of {'; '.join(likeliest)}. Sounds with holes are unlike all that the model has learned "
+        "from: its answers to them are a test of the map, no finding about the voice."
+    )

@@ -1,0 +1,183 @@
+"""The page "Why?" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from streamlit.testing.v1 import AppTest
+
+from pages import _input, _shared
+from pages._frame import FRAMED
+from ser_core.checkpoint import Calibration, save_model
+from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
+from ser_core.inference import inference_lock, predict_windows
+from ser_core.labels import EMOTIONS
+from ser_core.masking import answers_to
+from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.plots import named
+from ser_core.probe import PROBES
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, ATTENTION, SILENCE]
+
+
+def wav(samples: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, 16_000, format="WAV")
+    return file.getvalue()
+
+
+def texts(page: AppTest) -> str:
+    kinds = ("title", "subheader", "markdown", "caption", "text", "error", "warning", "info")
+    return "\n".join(element.value for kind in kinds for element in page.get(kind))
+
+
+def box(page: AppTest, label: str):
+    (found,) = [found for found in page.selectbox if found.label == label]
+    return found
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch) -> AppTest:
+    """With two small models that were never trained, and no corpora."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _input._unseen.clear()
+    page = AppTest.from_file("../pages/why.py", default_timeout=200)
+    page.session_state[FRAMED] = True
+    return page.run()
+
+
+@pytest.fixture
+def opened(page) -> AppTest:
+    box(page, "Model").set_value("small").run()
+    return upload(page, "mine.ogg", SPEECH)
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    page.file_uploader[0].upload(name, content).run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
+    assert not page.exception and "Nothing to explain yet" in texts(page)
+    assert "kept in this session only" in texts(page) and "SER_CORPORA" in texts(page)
+
+
+def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, speech):
+    options = box(opened, "Window").options
+    windows = predict_windows(new_model(), speech)
+    assert len(options) == len(windows.start_s) > 2
+    assert box(opened, "Method").options == METHODS and box(opened, "Method").value == GRAD_CAM
+    emotion = box(opened, "Why").value
+    assert emotion in EMOTIONS and f"Why {named(emotion)}?" in texts(opened)
+    assert f"{named(emotion)} " in options[box(opened, "Window").value]
+    assert len(opened.get("plotly_chart")) == 2 and "Half of what speaks for it lies from" in texts(opened)
+    assert [metric.label for metric in opened.metric] == [
+        f"{part}: {named(emotion)}" for part in ("Everything", "Everything else", "Only what decided")
+    ]
+    assert not inference_lock.locked()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_explained(opened, method):
+    box(opened, "Method").set_value(method).run()
+    assert not opened.exception and not opened.error
+    words = {INTEGRATED_GRADIENTS: "The map sums to", ATTENTION: "Half of the attention lies", SILENCE: "fall silent"}
+    assert words.get(method, method) in texts(opened)
+
+
+def test_why_not_another_emotion(opened):
+    emotion = box(opened, "Why").value
+    other = "sad" if emotion != "sad" else "fear"
+    before = [metric.value for metric in opened.metric]
+    box(opened, "Why not").set_value(other).run()
+    assert not opened.exception and f"Why {named(emotion)} and not {named(other)}?" in texts(opened)
+    assert emotion not in box(opened, "Why not").options and opened.metric[0].value == before[0]
+
+
+def test_the_model_hears_what_the_slider_keeps(opened):
+    opened.slider(key="share").set_value(95).run()
+    assert not opened.exception
+    memory = opened.session_state["memory"]
+    parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
+    assert parts.keys() == {0.2, 0.95}
+    kept, removed = parts[0.95]
+    expected = answers_to(_shared.model("small"), [removed, kept])[:, EMOTIONS.index(box(opened, "Why").value)]
+    assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]
+
+
+def test_shuffled_weights_on_demand(opened):
+    assert "Adebayo" not in texts(opened)
+    opened.button(key="sanity").click().run()
+    assert not opened.exception and "Adebayo" in texts(opened)
+    found = [metric for metric in opened.metric if metric.label.startswith("Shuffle")]
+    assert len(found) == 3 and all(m.value == "flat" or -1 <= float(m.value) <= 1 for m in found)
+    opened.slider(key="share").set_value(50).run()
+    assert "Adebayo" in texts(opened)  # what is known stays
+
+
+@pytest.mark.parametrize("kind", PROBES)
+def test_worse_sound_on_demand(opened, kind):
+    assert len(opened.get("plotly_chart")) == 2
+    opened.segmented_control(key="probe").set_value(kind).run()
+    assert not opened.exception and len(opened.get("plotly_chart")) == 3
+    assert PROBES[kind].about in texts(opened) and "at this value: " in texts(opened)
+    opened.select_slider(key=f"value-{kind}").set_value(PROBES[kind].values[-1]).run()
+    assert not opened.exception
+    assert any(key[1:] == ("worse", kind, PROBES[kind].values[-1]) for key in opened.session_state["memory"])
+
+
+def test_a_short_clip_has_no_windows_to_choose_from(page, speech):
+    upload(page, "short.wav", wav(speech[20_000:36_000]))
+    assert "Window" not in [found.label for found in page.selectbox] and "Why" in texts(page)
+
+
+@pytest.mark.parametrize("content", [np.zeros(16_000), 1e-4 * np.random.default_rng(0).standard_normal(16_000)])
+def test_without_speech_there_is_nothing_to_explain(page, content):
+    upload(page, "silence.wav", wav(content))
+    assert page.info and "0.0 s of speech were found" in page.info[0].value and not page.get("plotly_chart")
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all"])
+def test_a_bad_file_is_a_sentence_and_the_page_goes_on(page, content):
+    upload(page, "bad.wav", content)
+    assert page.error and "bad.wav" in texts(page)
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.error and page.get("plotly_chart")
+
+
+def test_deleting_leaves_nothing(opened):
+    opened.button(key="delete").click().run()
+    assert not opened.exception and "mine.ogg" not in texts(opened) and "Nothing to explain yet" in texts(opened)
+    assert "clip" not in opened.session_state and "memory" not in opened.session_state
+
+
+def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, page, speech):
+    classifier = EgemapsClassifier(EgemapsConfig(classifier="tree"))
+    rng = np.random.default_rng(0)
+    classifier.fit(rng.standard_normal((32, 88)), np.array(EMOTIONS * 4))
+    save_model(classifier, checkpoints / "a-tree", "egemaps", Calibration(), {})
+    box(page.run(), "Model").set_value("a-tree").run()
+    upload(page, "mine.ogg", SPEECH)
+    assert box(page, "Method").options == [SILENCE] and "this is the only method that it allows" in texts(page)
+    assert "no weights that could be shuffled" in texts(page)
+
+
+def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
+    _shared.model.clear()  # kept from another test
+    (checkpoints / "other" / "model.safetensors").write_bytes(b"damaged")
+    box(page, "Model").set_value("other").run()
+    upload(page, "mine.ogg", SPEECH)
+    assert page.error and "damaged" in page.error[0].value
+
+
+def test_without_a_model_the_page_says_what_to_do(checkpoints):
+    shutil.rmtree(checkpoints)
+    page = AppTest.from_file("../pages/why.py", default_timeout=60)
+    page.session_state[FRAMED] = True
+    page.run()
+    assert not page.exception and "python -m scripts.train" in page.info[0].value
