@@ -261,7 +261,7 @@ def features_of(model: SERModel, waveform: np.ndarray) -> np.ndarray:
         shape = (n_bands, n_frames) of a spectrogram, without its deltas; (88,) of functionals, in units of their spread
         over the training clips; (n_samples,) of a model that hears the waveform itself.
     """
-    with _lock:
+    with inference_lock:
         features = model.frontend(torch.from_numpy(waveform.copy())[None].to(model.device))
         features = model.encode(features) if model.n_parameters() == 0 else features
     return (features[0, 0] if features.ndim == 4 else features[0]).cpu().numpy()
