@@ -148,7 +148,8 @@ def _answer() -> dict[str, float] | None:
     judge, heard = first_model(with_stages=False), sound()
     if judge is None:
         return None
-    prediction = remember(lambda: predict(judge, heard.waveform), heard.id, "lesson", judge.name)
+    with st.spinner("Listening"):
+        prediction = remember(lambda: predict(judge, heard.waveform), heard.id, "lesson", judge.name)
     st.text(heard.name)
     if prediction.speech_s < MIN_SPEECH_S:
         st.caption("No speech was found in it, so there is no answer to place.")
