@@ -8,6 +8,7 @@ from pages._chart import chart
 from pages._components.player import player
 from pages._explaining import Window
 from pages._input import sample_list, take_sample
+from pages._result import plain
 from pages._shared import Clip, forget, model
 from ser_core.explain import (
     ATTENTION,
@@ -64,6 +65,8 @@ def choose_window(clip: Clip, hearing: Hearing, answer: Answer) -> Window:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.text(clip.name, width="stretch")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
+    for note in clip.notes:
+        st.warning(plain(note))
     trajectory, place = answer.trajectory, 0
     if len(trajectory.start_s) > 1:
         place = st.selectbox(
@@ -161,7 +164,7 @@ def _completeness(found: Explanation) -> str:
         return ""
     return (
         f" The map sums to {found.relevance.sum():.2f}; from silence to this sound the score changed by "
-        f"{found.gained:.2f}: {found.completeness_error:.1%} off."
+        f"{found.gained:.2f}; {found.completeness_error:.2f} are not explained."
     )
 
 

@@ -67,8 +67,8 @@ class Explanation:
 
     @property
     def completeness_error(self) -> float | None:
-        """How far the sum of the map is from what it has to explain, as a share of it."""
-        return None if self.gained is None else abs(float(self.relevance.sum()) / self.gained - 1)
+        """How far the sum of the map is from `gained`, which it has to explain; in units of the score."""
+        return None if self.gained is None else abs(float(self.relevance.sum()) - self.gained)
 
 
 def methods(model: SERModel) -> tuple[str, ...]:

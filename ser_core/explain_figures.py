@@ -70,7 +70,7 @@ def relevance_map(
     figure.add_heatmap(
         x=time_s,
         y=height,
-        z=explanation.relevance.round(5),
+        z=explanation.relevance.astype(np.float32),
         zmin=-_limit(explanation.relevance),
         zmax=_limit(explanation.relevance),
         colorscale=[[0.0, AGAINST], [0.5, "rgba(0,0,0,0)"], [1.0, FOR]],

@@ -150,6 +150,11 @@ def test_a_bad_file_is_a_sentence_and_the_page_goes_on(page, content):
     assert not page.error and page.get("plotly_chart")
 
 
+def test_what_was_repaired_in_a_file_is_said(page, speech):
+    upload(page, "torn.wav", wav(speech)[:-60_000])
+    assert len(page.warning) == 1 and page.get("plotly_chart")
+
+
 def test_deleting_leaves_nothing(opened):
     opened.button(key="delete").click().run()
     assert not opened.exception and "mine.ogg" not in texts(opened) and "Nothing to explain yet" in texts(opened)
