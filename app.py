@@ -14,6 +14,7 @@ record_and_analyse = st.Page(
 )
 compare_models = st.Page("pages/compare_models.py", title="Compare models", icon=":material/compare_arrows:")
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
+trajectory = st.Page("pages/trajectory.py", title="Trajectory", icon=":material/timeline:")
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
@@ -22,7 +23,7 @@ training = st.Page("pages/training.py", title="Training", icon=":material/model_
 draw_frame()
 st.navigation(
     {
-        "Analyse": [record_and_analyse, compare_models, upload_and_compare, listening_test],
+        "Analyse": [record_and_analyse, trajectory, compare_models, upload_and_compare, listening_test],
         "Explore": [evaluation, data_explorer],
         "Train": [training],
         "About": [model_cards],

@@ -131,7 +131,7 @@ def analyse(
     speech = speech_segments(waveform) if speech is None else speech
     logits, trajectory = _hear(model, waveform, None, None, speech, progress)
     weight = trajectory.speech_s if trajectory.speech_s.any() else np.ones(len(logits))
-    probabilities = _calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
+    probabilities = calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
     labels = model.config.labels
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
@@ -172,7 +172,7 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
-    first, last = _stretch(waveform, speech)
+    first, last = analysed_stretch(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
     ends = np.minimum(starts + window, last)
     logits = window_logits(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
@@ -182,14 +182,14 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
         labels=model.config.labels,
         start_s=start_s,
         end_s=end_s,
-        probabilities=_calibrated(model, logits),
-        speech_s=_speech_between(speech, start_s, end_s),
+        probabilities=calibrated(model, logits),
+        speech_s=speech_between(speech, start_s, end_s),
         window_s=window_s,
         hop_s=hop_s,
     )
 
 
-def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
+def analysed_stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
     """(start, end) in samples of what is analysed: the recording without silence at its ends, all speech included.
 
     Level alone is not enough: after a knock on the table, a voice is as quiet as silence.
@@ -200,7 +200,8 @@ def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
     return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
 
 
-def _calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
+def calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits, both of shape (..., n_classes)."""
     return softmax(logits.astype(np.float64) / model.calibration.temperature)
 
 
@@ -216,7 +217,7 @@ def _doubt(model: SERModel, confidence: float, speech_s: float) -> str:
     return ""
 
 
-def _speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+def speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
     """Seconds of speech in each window, shape = (n_windows,)."""
     total = np.zeros(len(start_s))
     for speech_start_s, speech_end_s in speech:

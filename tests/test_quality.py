@@ -90,7 +90,7 @@ def test_real_speech_is_found_where_the_package_finds_it(silero):
 @settings(max_examples=100, deadline=None)
 def test_segments_follow_the_probabilities_as_in_the_package(silero, probabilities):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vad, "speech_probabilities", lambda _: probabilities)
+        patch.setattr(vad, "speech_probabilities", lambda *_: probabilities)
         found = speech_segments(np.zeros(len(probabilities) * vad.CHUNK, np.float32))
     expected = silero.get_speech_timestamps_from_probs(probabilities.tolist())
     assert found == tuple((segment["start"] / SAMPLE_RATE, segment["end"] / SAMPLE_RATE) for segment in expected)
