@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages._components.player import Track, track
 from pages._shared import Clip, model, remember
-from ser_core.inference import Trajectory
+from ser_core.inference import Trajectory, analysed_stretch
 from ser_core.models import functionals_kept
 from ser_core.smoothing import Segment, Smoothing, answers, segments, smoothed
 from ser_core.trajectory import Heard, listen_on, pooled, unheard
@@ -31,10 +31,10 @@ class View:
 class Course:
     """The sound, and by model how far it was heard."""
 
-    clip_id: str
     waveform: np.ndarray  # shape = (n_samples,)
     duration_s: float
     speech: tuple[tuple[float, float], ...]
+    stretch: tuple[int, int]  # in samples: all but the silence at both ends
     heard: dict[str, Heard] = field(default_factory=dict)
     stopped: bool = False
 
@@ -70,7 +70,7 @@ def _new(clip: Clip) -> Course:
     waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
     speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
     bar.empty()
-    return Course(clip.id, waveform, clip.recording.duration_s, speech)
+    return Course(waveform, clip.recording.duration_s, speech, analysed_stretch(waveform, speech))
 
 
 def original_track(clip: Clip) -> Track:
@@ -84,7 +84,7 @@ def listen(found: Course, models: Sequence[str], step_s: float, progress: Callab
     with functionals_kept():
         while behind := found.missing(models):
             for name in behind:
-                heard = found.heard.get(name) or unheard(model(name), found.waveform, found.speech)
+                heard = found.heard.get(name) or unheard(model(name), found.stretch, found.speech)
                 found.heard[name] = listen_on(model(name), found.waveform, heard)
             progress()
             if perf_counter() > until:

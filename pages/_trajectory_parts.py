@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages import _course, _trajectory_export
 from pages._chart import chart
-from pages._components.player import Cell, player
+from pages._components.player import Cell, player, sound_url
 from pages._course import Course, Line, View
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, model
@@ -143,7 +143,8 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     )
     st.caption(
         f"{plain(name)}: windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around their "
-        "middles. Click anywhere to go there in the player. Dotted line: below it the answer is “not sure”."
+        "middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player. Below the "
+        "dotted line the answer is “not sure”."
     )
 
 
@@ -160,26 +161,35 @@ def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
 
 def _show_segments(clip: Clip, name: str, line: Line) -> None:
     st.subheader("Segments", anchor=False)
+    sound = sound_url(_course.original_track(clip), "segments")
     st.dataframe(
-        [_row(segment) for segment in line.segments],
+        [_row(segment, sound) for segment in line.segments],
         hide_index=True,
         key=_table_key(clip, line),
         on_select="rerun",
         selection_mode="single-row",
-        column_config={"certain": st.column_config.NumberColumn(format="percent")},
+        column_config={
+            "certain": st.column_config.NumberColumn(format="percent"),
+            "hear": st.column_config.AudioColumn(help="Double-click, then play: this stretch alone."),
+        },
         alt=f"The segments of {name} from the beginning to the end",
     )
-    st.caption("Choose a row to loop it in the player. Certain: the mean over its windows.")
+    st.caption(
+        "Choose a row to loop it in the player above, or double-click under “hear” to hear it alone. Certain: the mean "
+        "over its windows."
+    )
 
 
-def _row(segment: Segment) -> dict:
+def _row(segment: Segment, sound: str) -> dict:
+    """A line of the table. One file serves all rows: its address names the stretch to play."""
     return {
         "from": clock(segment.start_s),
         "to": clock(segment.end_s),
-        "seconds": round(segment.end_s - segment.start_s, 1),
         "answer": _answer(segment),
         "certain": None if segment.confidence is None else round(segment.confidence, 3),
+        "seconds": round(segment.end_s - segment.start_s, 1),
         "speech s": round(segment.speech_s, 1),
+        "hear": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",
     }
 
 

@@ -33,7 +33,8 @@ with work:
         if clip:
             found = _course.course(clip)
             if not any(name in found.heard for name in models):
-                _course.listen(found, models, step_s=0)
+                with st.spinner("Listening"):
+                    _course.listen(found, models, step_s=0)
     except AudioError as error:
         problem = error
 

@@ -11,7 +11,7 @@ from ser_core.plots import GREY, clock, named, time_marks
 from ser_core.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment, edges_s, spoken
 
 SPEECH_COLOUR = "#3D78AD"
-HEIGHT, LEGEND_HEIGHT, TICKS_HEIGHT = 300, 72, 24  # pixels
+HEIGHT, LEGEND_HEIGHT, TICKS_HEIGHT = 300, 60, 24  # pixels
 LANE_HEIGHT = 30
 AREAS, RIBBON, SPEECH = (0.34, 1.0), (0.1, 0.27), (0.0, 0.05)  # where they lie, from the bottom
 SYMBOL_SHARE = 0.012  # of the duration: a narrower block has no room for its symbol
@@ -109,24 +109,22 @@ def _words(trajectory: Trajectory, lead: np.ndarray, edge_s: np.ndarray) -> list
 
 
 def _arranged(figure: go.Figure, duration_s: float) -> go.Figure:
-    figure.update_layout(
-        height=HEIGHT + LEGEND_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": TICKS_HEIGHT + LEGEND_HEIGHT}
-    )
+    below = TICKS_HEIGHT + LEGEND_HEIGHT
+    figure.update_layout(height=HEIGHT + below, margin={"l": 0, "r": 0, "t": 4, "b": below})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
     figure.update_layout(hovermode="closest", barmode="overlay", bargap=0)
-    quiet = {"range": [0, 1], "fixedrange": True, "zeroline": False, "showgrid": False, "showticklabels": False}
+    bare = {"range": [0, 1], "fixedrange": True, "zeroline": False, "showgrid": False, "showticklabels": False}
     figure.update_layout(
-        yaxis={**quiet, "domain": AREAS, "tickvals": [0.5, 1], "tickformat": ".0%", "showticklabels": True},
-        yaxis2={**quiet, "domain": RIBBON},
-        yaxis3={**quiet, "domain": SPEECH},
-        yaxis4={**quiet, "domain": (0, 1), "overlaying": "y"},
+        yaxis={**bare, "domain": AREAS},
+        yaxis2={**bare, "domain": RIBBON},
+        yaxis3={**bare, "domain": SPEECH},
+        yaxis4={**bare, "domain": (0, 1), "overlaying": "y"},
     )
-    figure.update_yaxes(ticklabelposition="inside top", selector={"showticklabels": True})
     for text, (_, top) in (("certainty", RIBBON), ("speech", SPEECH)):
-        figure.add_annotation(
-            text=text, x=0, y=top, xref="paper", yref="paper", xanchor="left", yanchor="bottom", showarrow=False
-        )
+        place = {"x": 0, "y": top, "xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom"}
+        figure.add_annotation(text=text, showarrow=False, **place)
     _share_time(figure, duration_s)
+    figure.update_xaxes(anchor="y3")
     return figure
 
 
@@ -134,6 +132,7 @@ def _share_time(figure: go.Figure, duration_s: float) -> None:
     times_s = time_marks(duration_s)
     figure.update_xaxes(range=[0, duration_s], tickvals=times_s, ticktext=[clock(time_s) for time_s in times_s])
     figure.update_xaxes(zeroline=False, automargin=False, fixedrange=True, showgrid=False)
+    figure.update_yaxes(automargin=False)
 
 
 def lanes(by_model: Mapping[str, Sequence[Segment]], duration_s: float) -> go.Figure:
@@ -171,6 +170,7 @@ def _add_blocks(figure: go.Figure, answer: str, rows: Sequence[tuple[str, Segmen
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
+        insidetextfont={"color": "#FFFFFF" if look else GREY},
         hovertext=[_told(segment) for _, segment in rows],
         hovertemplate="%{y}: %{hovertext}<extra></extra>",
     )

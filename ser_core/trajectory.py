@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, window_starts
-from ser_core.inference import BATCH_SIZE, Trajectory, analysed_stretch, speech_between, window_logits
+from ser_core.inference import BATCH_SIZE, Trajectory, speech_between, window_logits
 from ser_core.metrics import softmax
 from ser_core.models import SERModel
 
@@ -46,16 +46,19 @@ class Heard:
 
 
 def unheard(
-    model: SERModel, waveform: np.ndarray, speech: Sequence[tuple[float, float]], hop_s: float = FINEST_HOP_S
+    model: SERModel,
+    stretch: tuple[int, int],
+    speech: Sequence[tuple[float, float]],
+    hop_s: float = FINEST_HOP_S,
 ) -> Heard:
     """The grid of a recording before the model has heard anything.
 
     Args:
-        waveform: mono at 16 kHz, shape = (n_samples,).
-        speech: (start_s, end_s) of the speech in it.
-        hop_s: of the grid; the last window ends with the recording, so that only the last hop may be shorter.
+        stretch: (start, end) in samples of what is analysed: analysed_stretch(waveform, speech).
+        speech: (start_s, end_s) of the speech in the recording.
+        hop_s: of the grid; the last window ends with the stretch, so that only the last hop may be shorter.
     """
-    first, last = analysed_stretch(waveform, speech)
+    first, last = stretch
     window = round(model.config.window_s * SAMPLE_RATE)
     starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
     ends = np.minimum(starts + window, last)

@@ -101,12 +101,16 @@ def player(
     )
 
 
+def sound_url(track: Track, place: str) -> str:
+    """Where the browser finds the sound of a track; a place is one on a page, and keeps what it showed last."""
+    return _served(track.wav, "audio/wav", f"{place}-sound", track.id)
+
+
 def _track_data(track: Track, place: str) -> dict:
-    sound = _served(track.wav, "audio/wav", f"{place}-sound", track.id)
     picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
     return {
         "name": track.name,
-        "sound": sound,
+        "sound": sound_url(track, place),
         "picture": picture,
         "envelope": track.envelope,
         "peak": f"±{track.peak:.0%}",
