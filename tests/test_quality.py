@@ -67,7 +67,9 @@ def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
     assert len(expected) >= 3
     for n_chunks in (4_096, 100):  # at once, and in pieces
         monkeypatch.setattr(vad, "CHUNKS_AT_ONCE", n_chunks)
-        np.testing.assert_allclose(speech_segments(waveform), expected, atol=1e-3)
+        shares = []
+        np.testing.assert_allclose(speech_segments(waveform, shares.append), expected, atol=1e-3)
+        assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 1) == (n_chunks == 4_096)
 
 
 @pytest.mark.corpora
