@@ -79,7 +79,7 @@ def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) ->
     """All there is so far; then, unless stopped, the models go on and the page starts again."""
     going = bool(found.missing(models)) and not found.stopped
     st.text(clip.name)
-    for note in clip.recording.notes:
+    for note in clip.notes:
         st.warning(plain(note))
     bar = _show_state(found, models, going)
     lines = {name: _course.line(found, name, view) for name in models if name in found.heard}
@@ -143,8 +143,8 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     )
     st.caption(
         f"{plain(name)}: windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around their "
-        "middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player. Below the "
-        "dotted line the answer is “not sure”."
+        "middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
+        + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")
     )
 
 
