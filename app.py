@@ -13,6 +13,7 @@ home = st.Page("pages/home.py", title="Home", icon=":material/home:", default=Tr
 record_and_analyse = st.Page("pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:")
 compare_models = st.Page("pages/compare_models.py", title="Compare models", icon=":material/compare_arrows:")
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
+trajectory = st.Page("pages/trajectory.py", title="Trajectory", icon=":material/timeline:")
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
 why = st.Page("pages/why.py", title="Why?", icon=":material/search_insights:")
@@ -25,7 +26,7 @@ draw_frame()
 st.navigation(
     {
         "": [home],
-        "Analyse": [record_and_analyse, compare_models, upload_and_compare, listening_test],
+        "Analyse": [record_and_analyse, trajectory, compare_models, upload_and_compare, listening_test],
         "Explore": [why, evaluation, data_explorer],
         "Train": [training],
         "About": [learn, model_cards, settings],

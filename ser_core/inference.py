@@ -173,7 +173,7 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
-    first, last = _stretch(waveform, speech)
+    first, last = analysed_stretch(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
     ends = np.minimum(starts + window, last)
     logits = window_logits(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
@@ -184,13 +184,13 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
         start_s=start_s,
         end_s=end_s,
         probabilities=calibrated(model, logits),
-        speech_s=_speech_between(speech, start_s, end_s),
+        speech_s=speech_between(speech, start_s, end_s),
         window_s=window_s,
         hop_s=hop_s,
     )
 
 
-def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
+def analysed_stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
     """(start, end) in samples of what is analysed: the recording without silence at its ends, all speech included.
 
     Level alone is not enough: after a knock on the table, a voice is as quiet as silence.
@@ -202,7 +202,7 @@ def _stretch(waveform: np.ndarray, speech: Segments) -> tuple[int, int]:
 
 
 def calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
-    """Probabilities that can be believed, shape = (..., n_classes) as the logits."""
+    """Probabilities from logits, both of shape (..., n_classes)."""
     return softmax(logits.astype(np.float64) / model.calibration.temperature)
 
 
@@ -218,7 +218,7 @@ def _doubt(model: SERModel, confidence: float, speech_s: float) -> str:
     return ""
 
 
-def _speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+def speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
     """Seconds of speech in each window, shape = (n_windows,)."""
     total = np.zeros(len(start_s))
     for speech_start_s, speech_end_s in speech:

@@ -99,7 +99,8 @@ def clock(time_s: float) -> str:
     return f"{minutes}:{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
 
 
-def _ticks_s(duration_s: float) -> list[float]:
+def time_marks(duration_s: float) -> list[float]:
+    """Where a time axis is labelled."""
     step_s = next((step for step in TICK_STEPS_S if duration_s / step <= MOST_TICKS), TICK_STEPS_S[-1])
     return [k * step_s for k in range(1, int(duration_s / step_s) + 1)]
 
@@ -236,7 +237,7 @@ def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
     top = max(0.5, peaks.max()) + 0.12  # room for the label over the highest grid line
     figure.update_layout(height=288, margin={"l": 0, "r": 0, "t": 4, "b": 92}, hovermode="closest")
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    ticks_s = _ticks_s(duration_s)
+    ticks_s = time_marks(duration_s)
     figure.update_xaxes(range=[0, duration_s], tickvals=ticks_s, ticktext=[clock(time_s) for time_s in ticks_s])
     figure.update_xaxes(zeroline=False, automargin=False)
     figure.update_yaxes(range=[0, top], tickformat=".0%", dtick=0.25, tick0=0, fixedrange=True, zeroline=False)

@@ -5,6 +5,7 @@ calls; here the convolutions see many chunks at once and the recurrent state is 
 several sessions may ask together.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,11 +29,14 @@ LOUDEST_CHUNK_RMS = 0.1  # -20 dBFS, the level Silero is used to: 40 dB lower it
 HIGHEST_GAIN = 100.0  # 40 dB; below that lies the noise of the converter
 
 
-def speech_segments(waveform: np.ndarray) -> tuple[tuple[float, float], ...]:
+def speech_segments(
+    waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None
+) -> tuple[tuple[float, float], ...]:
     """Find speech with Silero VAD.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,); 10 minutes take well under a second.
+        progress: called with the share that is done, in (0, 1].
 
     Returns:
         (start_s, end_s) of each stretch of speech, in seconds, in order and apart; a stretch is longer than 0.25 s.
@@ -41,7 +45,7 @@ def speech_segments(waveform: np.ndarray) -> tuple[tuple[float, float], ...]:
         return ()
     pad = round(SPEECH_PAD_S * SAMPLE_RATE)
     segments = []
-    for first, end in _speech_runs(speech_probabilities(_levelled(waveform))):
+    for first, end in _speech_runs(speech_probabilities(_levelled(waveform), progress)):
         start, stop = first * CHUNK, min(end * CHUNK, len(waveform))
         if stop - start > MIN_SPEECH_S * SAMPLE_RATE:
             segments.append((max(start - pad, 0) / SAMPLE_RATE, min(stop + pad, len(waveform)) / SAMPLE_RATE))
@@ -56,11 +60,12 @@ def _levelled(waveform: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
+def speech_probabilities(waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
     """Silero VAD's probability of speech for each chunk of 512 samples (32 ms).
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
+        progress: called with the share that is done, in (0, 1].
 
     Returns:
         float32 in [0, 1], shape = (ceil(n_samples / 512),).
@@ -68,9 +73,13 @@ def speech_probabilities(waveform: np.ndarray) -> np.ndarray:
     weights = _silero_weights()
     padded = np.pad(np.asarray(waveform, np.float32), (CONTEXT, -len(waveform) % CHUNK))
     chunks = torch.from_numpy(padded).unfold(0, CONTEXT + CHUNK, CHUNK)
-    gate_inputs = torch.cat([_silero_encoder(some, weights) for some in chunks.split(CHUNKS_AT_ONCE)])
-    hidden = torch.from_numpy(_silero_lstm(gate_inputs.numpy(), weights["decoder.rnn.weight_hh"].numpy()))
-    logits = hidden.relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
+    of_hidden = weights["decoder.rnn.weight_hh"].numpy()
+    state, parts = np.zeros((2, of_hidden.shape[1]), np.float32), []
+    for first, some in zip(range(0, len(chunks), CHUNKS_AT_ONCE), chunks.split(CHUNKS_AT_ONCE), strict=True):
+        hidden, state = _silero_lstm(_silero_encoder(some, weights).numpy(), of_hidden, state)
+        parts.append(torch.from_numpy(hidden))
+        progress((first + len(some)) / len(chunks))
+    logits = torch.cat(parts).relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
     return logits.sigmoid().numpy()
 
 
@@ -87,20 +96,22 @@ def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> t
     return F.linear(features[:, :, 0], weights["decoder.rnn.weight_ih"], bias)
 
 
-def _silero_lstm(gate_inputs: np.ndarray, of_hidden: np.ndarray) -> np.ndarray:
-    """Inputs of the gates (n_chunks, 512), recurrent weights (512, 128) -> hidden states (n_chunks, 128).
+def _silero_lstm(gate_inputs: np.ndarray, of_hidden: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs of the gates (n_chunks, 512), recurrent weights (512, 128), hidden and cell state before (2, 128) ->
+    hidden states (n_chunks, 128), both states afterwards.
 
     In numpy, on one thread: torch shares each of these thousands of tiny steps among all cores, and on a busy machine
     waits for the slowest core every time (measured: a thousand times slower).
     """
     n_units = of_hidden.shape[1]
-    hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), np.zeros(n_units, np.float32)
+    hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), state[1]
+    hidden[0] = state[0]
     for step, gate_input in enumerate(gate_inputs):
         gates = gate_input + np.vecdot(of_hidden, hidden[step])  # vecdot uses one thread, matmul may use all
         input_gate, forget_gate, _, output_gate = _sigmoid(gates).reshape(4, n_units)
         cell = forget_gate * cell + input_gate * np.tanh(gates[2 * n_units : 3 * n_units])
         hidden[step + 1] = output_gate * np.tanh(cell)
-    return hidden[1:]
+    return hidden[1:], np.stack([hidden[-1], cell])
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

@@ -67,7 +67,9 @@ def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
     assert len(expected) >= 3
     for n_chunks in (4_096, 100):  # at once, and in pieces
         monkeypatch.setattr(vad, "CHUNKS_AT_ONCE", n_chunks)
-        np.testing.assert_allclose(speech_segments(waveform), expected, atol=1e-3)
+        shares = []
+        np.testing.assert_allclose(speech_segments(waveform, shares.append), expected, atol=1e-3)
+        assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 1) == (n_chunks == 4_096)
 
 
 @pytest.mark.corpora
@@ -90,7 +92,7 @@ def test_real_speech_is_found_where_the_package_finds_it(silero):
 @settings(max_examples=100, deadline=None)
 def test_segments_follow_the_probabilities_as_in_the_package(silero, probabilities):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vad, "speech_probabilities", lambda _: probabilities)
+        patch.setattr(vad, "speech_probabilities", lambda *_: probabilities)
         found = speech_segments(np.zeros(len(probabilities) * vad.CHUNK, np.float32))
     expected = silero.get_speech_timestamps_from_probs(probabilities.tolist())
     assert found == tuple((segment["start"] / SAMPLE_RATE, segment["end"] / SAMPLE_RATE) for segment in expected)

@@ -1,4 +1,5 @@
 // The linked player: waveform, speech, spectrogram and the emotions heard, over one time axis with one cursor.
+// player_loop.js follows in the same module.
 
 const players = new WeakMap();
 const TICK_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
@@ -16,6 +17,12 @@ export default function ({ data, parentElement }) {
     player.seekId = data.seek.id;
     seek(player, data.seek.time_s);
   }
+  if (!data.loop) player.loopId = null;
+  else if (player.loopId !== data.loop.id) {
+    player.loopId = data.loop.id;
+    setLoop(player, data.loop.start_s, data.loop.end_s);
+    seek(player, data.loop.start_s);
+  }
   return () => {
     player.audio.pause();
     player.resize.disconnect();
@@ -25,30 +32,24 @@ export default function ({ data, parentElement }) {
 
 function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
-  const player = { id: null, cellsId: null, seekId: null, duration: 0, cells: [], runs: [], wanted_s: 0, audio: new Audio() };
+  const player = { id: null, cellsId: null, seekId: null, loopId: null, duration: 0, cells: [], runs: [], wanted_s: 0,
+    loop: null, looping: false, audio: new Audio() };
   for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
-    "ticks", "cursor", "ghost", "problem"]) player[name] = find(name);
+    "ticks", "cursor", "ghost", "problem", "stretch", "looped", "repeat", "clear", "speed"]) player[name] = find(name);
 
   const { audio, stage } = player;
-  audio.onplay = audio.onpause = audio.onended = () => { showPlaying(player); follow(player); };
-  audio.ontimeupdate = audio.onseeked = () => showTime(player);
-  audio.onloadedmetadata = () => { audio.currentTime = player.wanted_s; }; // some browsers cannot seek earlier
+  audio.onplay = audio.onpause = () => { showPlaying(player); follow(player); };
+  audio.onended = () => { if (!repeat(player)) { showPlaying(player); follow(player); } };
+  audio.ontimeupdate = audio.onseeked = () => { repeat(player); showTime(player); };
+  audio.onloadedmetadata = () => {
+    audio.currentTime = player.wanted_s; // some browsers cannot seek earlier
+    setSpeed(player);
+  };
   audio.onerror = () => { player.problem.hidden = false; };
   player.play.onclick = () => toggle(player);
   stage.onkeydown = (event) => onKey(player, event);
-  stage.onpointerdown = (event) => {
-    if (event.button !== 0) return;
-    stage.setPointerCapture(event.pointerId);
-    seek(player, timeAt(player, event));
-  };
-  stage.onpointermove = (event) => {
-    const time_s = timeAt(player, event);
-    player.ghost.hidden = false;
-    player.ghost.style.left = `${(time_s / player.duration) * 100}%`;
-    player.ghost.dataset.time = clock(time_s, player.duration < 60 ? 0.1 : 1);
-    if (stage.hasPointerCapture(event.pointerId)) seek(player, time_s);
-  };
-  stage.onpointerleave = () => { player.ghost.hidden = true; };
+  listenToPointer(player);
+  listenToLoop(player);
   player.resize = new ResizeObserver(() => { drawTicks(player); drawNames(player); });
   player.resize.observe(stage);
   return player;
@@ -58,6 +59,7 @@ function load(player, data) {
   player.id = data.id;
   player.duration = data.duration_s;
   player.audio.pause();
+  clearLoop(player);
   player.audio.preload = data.duration_s <= FETCH_AT_ONCE_UP_TO_S ? "auto" : "metadata";
   player.stage.setAttribute("aria-valuemax", data.duration_s.toFixed(1));
   player.stage.setAttribute("aria-description", data.description);
@@ -194,11 +196,12 @@ function onKey(player, event) {
     PageDown: now - 10 * step, PageUp: now + 10 * step, Home: 0, End: player.duration };
   if (event.key in moves) seek(player, moves[event.key]);
   else if (event.key === " " || event.key === "Enter") toggle(player);
-  else return;
+  else if (!onLoopKey(player, event.key)) return;
   event.preventDefault();
 }
 
 function follow(player) {
+  repeat(player);
   showTime(player);
   if (!player.audio.paused) requestAnimationFrame(() => follow(player));
 }

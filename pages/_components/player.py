@@ -1,9 +1,7 @@
-"""The linked player: one time axis for waveform, speech, spectrogram and the emotions heard; a click seeks."""
+"""The linked player: one time axis for waveform, speech, spectrogram and emotions; a click seeks, a drag loops."""
 
 import hashlib
-import io
 import json
-import wave
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime import get_instance
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, as_wav
 from ser_core.plots import Spectrogram, envelope, spectrogram
 
 LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
@@ -21,7 +19,7 @@ _mount = st.components.v2.component(
     "linked_player",
     html=(FOLDER / "player.html").read_text(),
     css=(FOLDER / "player.css").read_text(),
-    js=(FOLDER / "player.js").read_text(),
+    js="\n".join((FOLDER / name).read_text() for name in ("player.js", "player_loop.js")),
 )
 
 
@@ -57,7 +55,7 @@ def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
     percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
     duration_s = len(waveform) / SAMPLE_RATE
-    return Track(f"{clip_id}-{name}", name, duration_s, _wav(waveform), spectrogram(waveform), percent, peak)
+    return Track(f"{clip_id}-{name}", name, duration_s, as_wav(waveform), spectrogram(waveform), percent, peak)
 
 
 def _percent(values: np.ndarray) -> list[int]:
@@ -69,6 +67,7 @@ def player(
     speech: Sequence[tuple[float, float]],
     cells: Sequence[Cell] = (),
     seek: tuple[str, float] | None = None,
+    loop: tuple[str, float, float] | None = None,
     *,
     key: str,
 ) -> None:
@@ -79,6 +78,7 @@ def player(
         speech: (start_s, end_s) of the speech.
         cells: what was heard when; without gaps.
         seek: (id, time_s): jump there once for each new id.
+        loop: (id, start_s, end_s): repeat this stretch, once for each new id.
     """
     hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.hertz]
     cells = [asdict(cell) for cell in cells]
@@ -88,23 +88,29 @@ def player(
             "id": " ".join(track.id for track in tracks),
             "duration_s": tracks[0].duration_s,
             "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
-            "Arrow keys move, page keys move far, space plays.",
+            "Arrow keys move, page keys move far, space plays. The keys [ and ] set begin and end of a loop, L "
+            "switches it on and off, Escape clears it.",
             "tracks": [_track_data(track, f"{key}-{i}") for i, track in enumerate(tracks)],
             "hertz": hertz,
             "speech": speech,
             "cells": cells,
             "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
             "seek": {"id": seek[0], "time_s": seek[1]} if seek else None,
+            "loop": {"id": loop[0], "start_s": loop[1], "end_s": loop[2]} if loop else None,
         },
     )
 
 
+def sound_url(track: Track, place: str) -> str:
+    """Where the browser finds the sound of a track; a place is one on a page, and keeps what it showed last."""
+    return _served(track.wav, "audio/wav", f"{place}-sound", track.id)
+
+
 def _track_data(track: Track, place: str) -> dict:
-    sound = _served(track.wav, "audio/wav", f"{place}-sound", track.id)
     picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
     return {
         "name": track.name,
-        "sound": sound,
+        "sound": sound_url(track, place),
         "picture": picture,
         "envelope": track.envelope,
         "peak": f"±{track.peak:.0%}",
@@ -118,16 +124,6 @@ def _served(content: bytes, mime: str, place: str, name: str) -> str:
     """
     base = st.get_option("server.baseUrlPath").strip("/")
     return f"/{base}".rstrip("/") + get_instance().media_file_mgr.add(content, mime, place, file_name=name)
-
-
-def _wav(waveform: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as wav:
-        wav.setnchannels(1)
-        wav.setsampwidth(2)
-        wav.setframerate(SAMPLE_RATE)
-        wav.writeframes(np.round(np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
-    return file.getvalue()
 
 
 def _hertz(hertz: int) -> str:

@@ -1,0 +1,109 @@
+"""What the models have heard of the clip so far. It grows piece by piece, and settings never ask a model again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+import streamlit as st
+
+from pages._components.player import Track, track
+from pages._shared import Clip, model, remember
+from ser_core.inference import Trajectory, analysed_stretch
+from ser_core.models import functionals_kept
+from ser_core.smoothing import Segment, Smoothing, answers, segments, smoothed
+from ser_core.trajectory import Heard, listen_on, pooled, unheard
+from ser_core.vad import speech_segments
+
+STEP_S = 2.0  # from one look at the growing result to the next
+
+
+@dataclass(frozen=True)
+class View:
+    """How the same answers are looked at."""
+
+    n_model_windows: int  # how long a window is, in windows of the model's own length
+    hop_s: float
+    smoothing: Smoothing
+
+
+@dataclass(eq=False)
+class Course:
+    """The sound, and by model how far it was heard."""
+
+    waveform: np.ndarray  # shape = (n_samples,)
+    duration_s: float
+    speech: tuple[tuple[float, float], ...]
+    stretch: tuple[int, int]  # in samples: all but the silence at both ends
+    heard: dict[str, Heard] = field(default_factory=dict)
+    stopped: bool = False
+
+    def missing(self, models: Sequence[str]) -> list[str]:
+        """Models that have not heard everything."""
+        return [name for name in models if name not in self.heard or self.heard[name].share < 1]
+
+    def share(self, models: Sequence[str]) -> float:
+        """How much is done, in [0, 1]."""
+        return sum(self.heard[name].share if name in self.heard else 0.0 for name in models) / len(models)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One model's trajectory as the settings want it."""
+
+    trajectory: Trajectory
+    smoothing: Smoothing
+    lead: np.ndarray  # which label leads in each window, shape = (n_windows,)
+    answers: np.ndarray  # of each window: an emotion, "not sure" or "no speech"
+    segments: tuple[Segment, ...]
+    min_confidence: float
+    until_s: float  # what comes later is not analysed yet
+    complete: bool
+
+
+def course(clip: Clip) -> Course:
+    """The clip with its speech, before any model."""
+    return remember(lambda: _new(clip), clip.id, "course")
+
+
+def _new(clip: Clip) -> Course:
+    waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
+    speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
+    bar.empty()
+    return Course(waveform, clip.recording.duration_s, speech, analysed_stretch(waveform, speech))
+
+
+def original_track(clip: Clip) -> Track:
+    """The sound for the player, the same that other pages show."""
+    return remember(lambda: track("Original", clip.recording.waveform, clip.id), clip.id, "Original", "track")
+
+
+def listen(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
+    """Let the models that are behind hear on, piece by piece, for step_s; at least one piece each."""
+    until = perf_counter() + step_s
+    with functionals_kept():
+        while behind := found.missing(models):
+            for name in behind:
+                heard = found.heard.get(name) or unheard(model(name), found.stretch, found.speech)
+                found.heard[name] = listen_on(model(name), found.waveform, heard)
+            progress()
+            if perf_counter() > until:
+                return
+
+
+def line(found: Course, name: str, view: View) -> Line:
+    """What one model has heard so far, as the settings want it; no model is asked."""
+    heard = found.heard[name]
+    trajectory = pooled(heard, found.speech, view.n_model_windows, view.hop_s)
+    trajectory, lead = smoothed(trajectory, view.smoothing)
+    complete = heard.share == 1
+    return Line(
+        trajectory,
+        view.smoothing,
+        lead,
+        answers(trajectory, lead, heard.min_confidence),
+        segments(trajectory, lead, found.speech, found.duration_s, heard.min_confidence, complete),
+        heard.min_confidence,
+        heard.until_s,
+        complete,
+    )

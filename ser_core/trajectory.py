@@ -1,0 +1,129 @@
+"""A long recording heard once, on a fine grid, from which every longer window and every wider hop is made.
+
+A longer window is the mean of the logits of the model's own windows inside it, each weighted by its seconds of speech:
+the way a whole recording gets its answer. As the windows on the grid overlap, its middle counts a little more than its
+ends. The model's own window is the shortest there is, because the model learned from nothing shorter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ser_core.audio import SAMPLE_RATE, window_starts
+from ser_core.inference import BATCH_SIZE, Trajectory, speech_between, window_logits
+from ser_core.metrics import softmax
+from ser_core.models import SERModel
+
+FINEST_HOP_S = 0.5
+NEXT_TO_NOTHING_S = 1e-6  # weight of a window without speech: decides only where all are without
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """Logits of a model's own windows over a recording, as far as they are known."""
+
+    model: str
+    labels: tuple[str, ...]
+    temperature: float  # of the calibration
+    min_confidence: float  # below it the model is not sure
+    window_s: float
+    hop_s: float
+    starts: np.ndarray  # of all windows there will be, in samples, (n_windows,)
+    ends: np.ndarray  # in samples, (n_windows,)
+    speech_s: np.ndarray  # (n_windows,)
+    logits: np.ndarray  # of the first windows, (n_heard, n_classes)
+
+    @property
+    def share(self) -> float:
+        """How much is done, in [0, 1]."""
+        return len(self.logits) / len(self.starts)
+
+    @property
+    def until_s(self) -> float:
+        """Where the last known window ends; what is analysed begins later than 0 when the recording begins silent."""
+        return float(self.ends[len(self.logits) - 1]) / SAMPLE_RATE if len(self.logits) else 0.0
+
+
+def unheard(
+    model: SERModel,
+    stretch: tuple[int, int],
+    speech: Sequence[tuple[float, float]],
+    hop_s: float = FINEST_HOP_S,
+) -> Heard:
+    """The grid of a recording before the model has heard anything.
+
+    Args:
+        stretch: (start, end) in samples of what is analysed: analysed_stretch(waveform, speech).
+        speech: (start_s, end_s) of the speech in the recording.
+        hop_s: of the grid; the last window ends with the stretch, so that only the last hop may be shorter.
+    """
+    first, last = stretch
+    window = round(model.config.window_s * SAMPLE_RATE)
+    starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
+    ends = np.minimum(starts + window, last)
+    return Heard(
+        model=model.name,
+        labels=model.config.labels,
+        temperature=model.calibration.temperature,
+        min_confidence=model.calibration.min_confidence,
+        window_s=model.config.window_s,
+        hop_s=hop_s,
+        starts=starts,
+        ends=ends,
+        speech_s=speech_between(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE),
+        logits=np.empty((0, len(model.config.labels)), np.float32),
+    )
+
+
+def listen_on(model: SERModel, waveform: np.ndarray, heard: Heard, n_windows: int = BATCH_SIZE) -> Heard:
+    """The same with the next n_windows heard."""
+    piece = slice(len(heard.logits), len(heard.logits) + n_windows)
+    windows = [waveform[a:b] for a, b in zip(heard.starts[piece], heard.ends[piece], strict=True)]
+    return replace(heard, logits=np.concatenate([heard.logits, window_logits(model, windows)]))
+
+
+def pooled(
+    heard: Heard, speech: Sequence[tuple[float, float]], n_model_windows: int = 1, hop_s: float | None = None
+) -> Trajectory:
+    """What was heard so far, in windows n_model_windows times as long as the model's own.
+
+    Args:
+        heard: with at least one window.
+        speech: (start_s, end_s) of the speech in the recording.
+        hop_s: a multiple of the grid's, at most a window; by default that of the grid.
+
+    Raises:
+        ValueError: a hop that is no multiple, or that would leave samples out.
+    """
+    hop_s = heard.hop_s if hop_s is None else hop_s
+    if not np.isclose(hop_s / heard.hop_s, round(hop_s / heard.hop_s)):
+        raise ValueError(f"hop_s = {hop_s} must be a multiple of {heard.hop_s}, the hop of the grid")
+    n_heard = len(heard.logits)
+    first, until = heard.starts[0], heard.ends[n_heard - 1]
+    window = n_model_windows * round(heard.window_s * SAMPLE_RATE)
+    starts = first + window_starts(until - first, window, round(hop_s * SAMPLE_RATE))
+    ends = np.minimum(starts + window, until)
+    start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
+    return Trajectory(
+        model=heard.model,
+        labels=heard.labels,
+        start_s=start_s,
+        end_s=end_s,
+        probabilities=softmax(_mean_logits(heard, starts, ends) / heard.temperature),
+        speech_s=speech_between(speech, start_s, end_s),
+        window_s=n_model_windows * heard.window_s,
+        hop_s=hop_s,
+    )
+
+
+def _mean_logits(heard: Heard, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Of the windows of the grid inside each stretch, weighted by speech; shape = (n_stretches, n_classes)."""
+    n_heard = len(heard.logits)
+    weight = heard.speech_s[:n_heard, None] + NEXT_TO_NOTHING_S
+    total = np.cumsum(np.hstack([weight * heard.logits.astype(np.float64), weight]), axis=0)
+    total = np.vstack([np.zeros(total.shape[1]), total])  # before each window
+    inside = slice(None, n_heard)
+    low, high = np.searchsorted(heard.starts[inside], starts), np.searchsorted(heard.ends[inside], ends, "right")
+    sums = total[high] - total[low]
+    return sums[:, :-1] / sums[:, -1:]

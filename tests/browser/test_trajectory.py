@@ -1,0 +1,82 @@
+"""The page "Trajectory" in a browser: twenty minutes, seek, loop by mouse and keyboard, TextGrid."""
+
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+from tests.browser.conftest import SAMPLES
+from tests.browser.test_record import _overflow, position_s, slider, upload
+from tests.test_annotations import tiers
+
+DURATION_S = 1200
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory):
+    speech, rate = soundfile.read(SAMPLES / "story.ogg", dtype=np.float32)
+    path = tmp_path_factory.mktemp("long") / "talk.wav"
+    soundfile.write(path, np.resize(speech, DURATION_S * rate), rate)
+    return path
+
+
+def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long):
+    page = new_page(f"{app_url}/trajectory?smoothing=median")
+    expect(page.get_by_text("Nothing to follow yet")).to_be_visible()
+    upload(page, long)
+    stop = page.locator(".st-key-stop button")
+    stop.wait_for()
+    page.wait_for_timeout(2000)
+    stop.click()
+    page.locator(".st-key-go-on button").wait_for()
+
+    areas = page.locator('[class*="st-key-areas-"] .js-plotly-plot')
+    box = areas.bounding_box()
+    areas.click(position={"x": 3, "y": 60})
+    expect(slider(page)).not_to_have_attribute("aria-valuenow", "0.0")
+    assert 0 < position_s(page) < 3 * DURATION_S * 3 / box["width"]
+
+    stage = slider(page).bounding_box()
+    _drag(page, stage, 0.25, 0.5)
+    loop = page.get_by_role("button", name=re.compile("^Loop 5:0.* to 10:0"))
+    expect(loop).to_have_attribute("aria-pressed", "true")
+    assert position_s(page) == pytest.approx(DURATION_S / 4, abs=5)
+    for key in ("l", "Escape"):
+        slider(page).press(key)
+        if key == "l":
+            expect(loop).to_have_attribute("aria-pressed", "false")
+    expect(loop).to_have_count(0)
+
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download TextGrid").click()
+    assert waiting.value.suggested_filename == "talk_emotion.TextGrid"
+    found = tiers(waiting.value.path().read_text())
+    assert list(found) == ["speech", "emotion", "certainty"] and found["emotion"][-1][1] == DURATION_S
+
+
+def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_url):
+    page = new_page(f"{app_url}/trajectory", viewport={"width": 390, "height": 844})
+    page.get_by_role("button", name="Open a sample").click()
+    page.get_by_role("button", name="Download SRT").wait_for()
+    assert _overflow(page) == []
+    stage = slider(page)
+    for key in ("Home", "[", "ArrowRight", "ArrowRight", "ArrowRight", "]", "Space"):
+        stage.press(key)
+    page.wait_for_timeout(2500)
+    assert position_s(page) < 1.2  # the loop is 0.9 s long
+    box = stage.bounding_box()
+    stage.click(position={"x": box["width"] / 2, "y": 80})
+    expect(page.get_by_role("button", name=re.compile("^Loop "))).to_have_count(0)
+    page.get_by_label("Speed").select_option("0.5")
+    assert position_s(page) > 10
+
+
+def _drag(page, box, start, end):
+    """From one share of the player's width to another."""
+    y = box["y"] + 90
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()
