@@ -19,7 +19,7 @@ def figure():
 
 
 def test_areas_add_up_to_one_and_to_nothing_in_silence(figure):
-    areas = [trace for trace in figure.data if trace.stackgroup == "emotions"]
+    areas = [trace for trace in figure.data if trace.type == "scatter" and trace.name]
     assert [area.name for area in areas] == [named(emotion) for emotion in EMOTIONS]
     assert [area.fillcolor for area in areas] == [LOOKS[emotion].colour for emotion in EMOTIONS]
     np.testing.assert_allclose(sum(np.array(area.y) for area in areas), [1, 1, 0, 1, 1], atol=1e-6)
@@ -27,7 +27,7 @@ def test_areas_add_up_to_one_and_to_nothing_in_silence(figure):
 
 
 def test_the_ribbon_is_the_certainty_of_the_answer_and_speech_has_its_lane(figure):
-    (ribbon,) = (trace for trace in figure.data if trace.stackgroup == "certainty")
+    (ribbon,) = (trace for trace in figure.data if trace.type == "scatter" and not trace.name)
     np.testing.assert_allclose(ribbon.y, [0.6, 0.6, 0, 0.6, 0.6], atol=1e-6)
     (speech,) = (trace for trace in figure.data if trace.yaxis == "y3")
     assert (speech.base, speech.x) == ((0.5, 2.0), (0.5, 2.0))
