@@ -78,7 +78,7 @@ def test_a_sample_is_taken_along(page):
     page.button(key="try").click().run()
     assert not page.exception and not page.error
     assert page.title[0].value == "Record & analyse"
-    assert [text.value for text in page.text] == ["Low and slow (synthetic, espeak-ng)"] and page.metric
+    assert [text.value for text in page.main.text] == ["Low and slow (synthetic, espeak-ng)"] and page.metric
 
 
 @pytest.mark.parametrize("way", ["record", "upload"])
