@@ -30,5 +30,6 @@ st.navigation(
         "Explore": [why, evaluation, data_explorer],
         "Train": [training],
         "About": [learn, model_cards, settings],
-    }
+    },
+    expanded=True,
 ).run()

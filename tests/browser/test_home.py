@@ -5,7 +5,7 @@ import pytest
 from tests.browser.conftest import ROOT, served
 
 TITLES = {
-    "home": "Speech emotion workbench",
+    "": "Speech emotion workbench",
     "record_and_analyse": "Record & analyse",
     "learn": "Learn",
     "settings": "Settings & API",
@@ -21,7 +21,7 @@ def test_the_first_page_of_a_new_server_is_whole(chromium):
         page.close()
 
 
-@pytest.mark.parametrize("path", ["home", "record_and_analyse", "learn"])
+@pytest.mark.parametrize("path", ["record_and_analyse", "learn"])
 def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium, path):
     with served(ROOT / "app.py") as url:
         page = chromium.new_page()
@@ -34,7 +34,7 @@ def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium, path):
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("path", ["home", "learn", "settings"])
+@pytest.mark.parametrize("path", ["", "learn", "settings"])
 def test_nothing_is_wider_than_the_screen(app_url, new_page, path, width):
     page = new_page(f"{app_url}/{path}", viewport={"width": width, "height": 800})
     page.get_by_role("heading", name=TITLES[path], exact=True).wait_for()
