@@ -23,7 +23,7 @@ def long(tmp_path_factory):
 
 
 def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long):
-    page = new_page(f"{app_url}/trajectory?smoothing=median")
+    page = new_page(f"{app_url}/trajectory?smoothing=median&models=resonet&models=random-forest")  # the second one is slow
     expect(page.get_by_text("Nothing to follow yet")).to_be_visible()
     upload(page, long)
     stop = page.locator(".st-key-stop button")
