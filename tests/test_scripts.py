@@ -900,12 +900,11 @@ def test_an_unknown_row_lists_what_exists(trained, capsys):
 
 def test_one_recipe_for_all_networks_of_a_table():
     """The committed checkpoints say how they were made."""
-    recipes: dict[str, dict[str, dict]] = {}
+    recipes: dict[str, dict[str, TrainConfig]] = {}
     for path in sorted(FOLDER.glob("*/config.json")):
         config = json.loads(path.read_text())
         if config["family"] not in ("egemaps", "wav2vec2"):
-            training = config["training"]
-            recipes.setdefault(training["protocol"], {})[path.parent.name] = training["recipe"]
+            recipes.setdefault(config["training"]["protocol"], {})[path.parent.name] = recipe_of(path.parent)
     assert recipes
     for found in recipes.values():
         (first, *rest) = found.values()
