@@ -1,4 +1,4 @@
-"""What a person takes along: the answer as JSON and as CSV."""
+"""What a person takes along: the answer as JSON, CSV and TextGrid."""
 
 import csv
 import io
@@ -10,8 +10,10 @@ from pathlib import PurePath
 
 from pages._analysis import Answer
 from pages._shared import Clip
+from ser_core import annotations
 from ser_core.inference import Trajectory
 from ser_core.quality import Quality
+from ser_core.smoothing import Smoothing, segments, smoothed
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -28,6 +30,14 @@ def as_csv(clip: Clip, answer: Answer) -> str:
     whole = {"part": "clip", **_row(answer.prediction.to_dict())}
     windows = [{"part": "window", **row} for row in table(answer.trajectory)]
     return rows_as_csv([{"file": clip.name, "model": answer.prediction.model, **row} for row in (whole, *windows)])
+
+
+def as_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
+    """For Praat: the speech, and the answer over time with its certainty."""
+    trajectory, lead = smoothed(answer.trajectory, Smoothing())
+    speech, duration_s = quality.speech_segments, clip.recording.duration_s
+    found = segments(trajectory, lead, speech, duration_s, answer.min_confidence)
+    return annotations.as_textgrid(speech, {answer.prediction.model: found}, duration_s)
 
 
 def rows_as_csv(rows: Sequence[dict]) -> str:

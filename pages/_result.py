@@ -218,10 +218,11 @@ def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
     with st.container(horizontal=True):
         _download("JSON", _export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
         _download("CSV", _export.as_csv(clip, answer), "text/csv", clip.name)
+        _download("TextGrid", _export.as_textgrid(clip, hearing.quality, answer), "text/plain", clip.name)
 
 
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
-    name = _export.file_name(clip_name, kind.lower())
+    name = _export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
     label = f"Download {kind}"
     st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
 

@@ -21,6 +21,7 @@ from ser_core.feedback import kept
 from ser_core.inference import Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import build_model
+from tests.test_annotations import tiers
 
 SAMPLE_RATE = 16_000
 SPEECH = Path("assets/samples/low_slow.ogg")
@@ -310,6 +311,9 @@ def test_the_export_holds_the_answer_and_every_window(page):
     assert content["file"] == "=1+1.ogg" and content["quality"]["duration_s"] == pytest.approx(30.5, abs=0.1)
     assert len(content["windows"]) == len(answer.trajectory.start_s)
     assert list(content["probabilities"]) == list(EMOTIONS)
+    found = tiers(_export.as_textgrid(clip, quality, answer))
+    assert list(found) == ["speech", "emotion", "certainty"]
+    assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
 
 
 @pytest.mark.parametrize("sent", [{}, 3, [], {"wav": 3, "processed": []}, {"wav": "no base64 é", "processed": []}])
