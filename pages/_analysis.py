@@ -10,6 +10,7 @@ import streamlit as st
 from pages._components.player import Track, track
 from pages._models import choose_model
 from pages._shared import Clip, model, remember
+from pages._words import plain
 from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
 from ser_core.models import functionals_kept
@@ -111,10 +112,11 @@ def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], li
 
 
 def _ask(hearing: Hearing, model_name: str) -> Answer:
-    judge, bar = model(model_name), st.progress(0.0, "Listening")
+    words = f"Listening: {plain(model_name)}"
+    judge, bar = model(model_name), st.progress(0.0, words)
     started = perf_counter()
     prediction, trajectory = analyse(
-        judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, "Listening")
+        judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, words)
     )
     took_s = perf_counter() - started
     bar.empty()

@@ -85,7 +85,9 @@ def _take_file(kind: str, key: str) -> None:
     if file is not None:
         take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
     elif chosen() and chosen().kind == kind:
-        forget()
+        forget(
+            keep=kind
+        )  # empty already; when one file replaces another, the next one may be on its way to this widget
 
 
 def take_sample(sample: dict) -> None:

@@ -22,7 +22,7 @@ def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1)
     """Some of them, by default the first ones; those that cannot be loaded are left out, with the reason."""
     chosen = list(names)
     if len(names) > 1:
-        chosen = st.multiselect(label, names, list(names[:n_first]), key="models", bind="query-params")
+        chosen = st.multiselect(label, names, list(names[:n_first]), key="models", bind="query-params", wrap=True)
     usable = []
     for name in chosen:
         try:

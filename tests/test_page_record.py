@@ -113,6 +113,16 @@ def test_the_latest_choice_wins_and_empties_the_others(page):
     assert "half a minute" not in texts(page) and "second.wav" in texts(page)
 
 
+def test_a_file_that_replaces_another_finds_the_same_uploader(page):
+    """The browser may take the old file away in one step and send the new one, to the same widget, in the next."""
+    upload(page, "first.wav", SPEECH.read_bytes())
+    key = page.file_uploader[0].key
+    page.file_uploader[0].clear().run()
+    assert "Nothing to analyse yet" in texts(page) and page.file_uploader[0].key == key
+    upload(page, "second.wav", SPEECH.read_bytes())
+    assert "second.wav" in texts(page)
+
+
 def test_deleting_leaves_nothing_of_the_audio(page):
     upload(page, "mine.wav", SPEECH.read_bytes())
     page.button(key="delete").click().run()
