@@ -254,7 +254,17 @@ def _facts(answer: Answer) -> str:
     return (
         f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
         f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. "
+        + _how_unlike(prediction)
         + record(answer.metrics)
+    )
+
+
+def _how_unlike(prediction: Prediction) -> str:
+    if prediction.novelty is None:
+        return ""
+    return (
+        f"It is less like what the model learned from than {prediction.novelty:.0f} % of the speech of people "
+        "it has never heard. "
     )
 
 

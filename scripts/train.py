@@ -24,11 +24,13 @@ from tqdm import tqdm
 from ser_core import experiments, recipes
 from ser_core.checkpoint import CONFIG, Calibration, CheckpointError, load_model, save_model
 from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
-from ser_core.evaluation import answer, calibrate, read_votes
+from ser_core.evaluation import Answers, answer, calibrate, read_votes
 from ser_core.fitting import fit_classifier, functionals_task
+from ser_core.inference import clip_windows, window_embeddings
 from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.models.egemaps import EgemapsClassifier
+from ser_core.novelty import Novelty, fit_novelty
 from ser_core.protocols import PROTOCOLS, ProtocolError, Split, read_protocol, split
 from ser_core.results import split_name
 from ser_core.side_tasks import SideTask
@@ -36,6 +38,7 @@ from ser_core.store import AudioStore, cache_folder
 from ser_core.training import Clip, TrainConfig, TrainingError, fit
 
 MODEL_PREFIX = "model."
+WITHOUT_NOVELTY = ("egemaps", "wav2vec2")  # no embedding of its own; one of a size that would not pay
 SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
 
 
@@ -130,22 +133,41 @@ def refuse_leak(start: str | None, parts: Split) -> None:
             )
 
 
-def ship(model: SERModel, family: str, folder: Path, dev: list[Clip], training: dict) -> None:
+def heard(model: SERModel, clips: list[Clip]) -> Answers:
+    """What the model says of the recordings of these clips."""
+    wanted = {clip.id for clip in clips}
+    utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
+    with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
+        return answer(model, utterances, lambda n_done: bar.update(n_done - bar.n))
+
+
+def known_ground(model: SERModel, train: list[Clip], unseen: list[Clip], store: AudioStore) -> Novelty:
+    """Where the training clips lie in the embedding, and how far from them the speech of others does."""
+    parts = []
+    for name, clips in (("learned from", train), ("unseen", unseen)):
+        windows = [window for clip in clips for window in clip_windows(model, store.trimmed(clip.id))]
+        with tqdm(desc=name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
+            parts.append(window_embeddings(model, windows, lambda share, bar=bar: bar.update(share - bar.n)))
+    return fit_novelty(*parts)
+
+
+def ship(
+    model: SERModel, family: str, folder: Path, train: list[Clip], dev: list[Clip], store: AudioStore, training: dict
+) -> None:
     """Saves the checkpoint, calibrated on the development speakers as the app will use it: in half precision.
 
     What is not calibrated yet lies in a folder of its own: an interruption leaves no checkpoint that looks finished.
     """
-    calibration = Calibration()
+    calibration, novelty = Calibration(), None
     if dev:
         draft = folder.with_name("uncalibrated")
         save_model(model, draft, family, calibration, training)
-        wanted = {clip.id for clip in dev if clip.corpus in SPEECH_CORPORA}  # people speak to the app
-        utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
-        with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
-            answers = answer(load_model(draft, "cpu"), utterances, lambda n_done: bar.update(n_done - bar.n))
-        calibration = calibrate(answers)
+        half = load_model(draft, "cpu")
+        speech = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]  # people speak to the app
+        calibration = calibrate(heard(half, speech))
+        novelty = known_ground(half, train, speech, store) if family not in WITHOUT_NOVELTY else None
         shutil.rmtree(draft)
-    save_model(model, folder, family, calibration, training)
+    save_model(model, folder, family, calibration, training, novelty)
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
@@ -290,7 +312,7 @@ def main(arguments: list[str] | None = None) -> int:
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
         if start:
             training |= {"start": start, "start_trained_on": start_trained_on(options.start)}
-        ship(fitted, MODELS[options.model][0], folder / "checkpoint", dev, training)
+        ship(fitted, MODELS[options.model][0], folder / "checkpoint", train, dev, store, training)
     except (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -78,11 +78,15 @@ def warp_frequency(features: Tensor, factor: Tensor) -> Tensor:
     return take(left) * (1 - fraction) + take(right) * fraction
 
 
-def tilt_spectrum(features: Tensor, tilt: Tensor) -> Tensor:
-    """Adds a straight line over the mel axis from -tilt to +tilt: another microphone or room. tilt has shape (B,)."""
+def tilt_spectrum(features: Tensor, tilt: Tensor, n_deltas: int = 0) -> Tensor:
+    """Adds a straight line over the mel axis from -tilt to +tilt: another microphone or room. tilt has shape (B,).
+
+    n_deltas: the last channels are derivatives; what does not change over time does not change them.
+    """
     line = torch.linspace(-1, 1, features.shape[2], device=features.device)
     added = tilt[:, None, None, None] * line[None, None, :, None]
-    return torch.cat([features[:, :1] + added, features[:, 1:]], dim=1)
+    first = features.shape[1] - n_deltas
+    return torch.cat([features[:, :first] + added, features[:, first:]], dim=1)
 
 
 def mask_spectrum(features: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
@@ -139,15 +143,17 @@ class Augment:
             waveform[noisy] = add_noise(waveform[noisy], n_samples[noisy], snr_db, noise)
         return apply_gain(waveform, self._uniform(n, -c.gain_db, c.gain_db)), n_samples
 
-    def features(self, features: Tensor, n_frames: Tensor, spectrum: bool = True) -> Tensor:
+    def features(self, features: Tensor, n_frames: Tensor, spectrum: bool = True, n_deltas: int = 0) -> Tensor:
         """Frequency warp, tilt, stripes. shape = (B, C, n_bands, n_frames) in and out.
 
-        spectrum: the rows are bands, not cepstral coefficients, which have no neighbours to be warped into.
+        Args:
+            spectrum: the rows are bands, not cepstral coefficients, which have no neighbours to be warped into.
+            n_deltas: how many of the channels are derivatives, the last ones.
         """
         c, n = self.config, len(features)
         if spectrum:
             features = warp_frequency(features, self._uniform(n, 1 - c.warp, 1 + c.warp))
-            features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt))
+            features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt), n_deltas)
         for _ in range(c.n_masks):
             width = self._uniform(n, 0, min(c.max_mask_mels, features.shape[2] // 4) + 1).long()
             start = (self._uniform(n, 0, 1) * (features.shape[2] - width)).long()

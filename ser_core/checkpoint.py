@@ -1,4 +1,7 @@
-"""A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md)."""
+"""A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md).
+
+Some have novelty.safetensors too: what they need to tell unknown sounds.
+"""
 
 import json
 import math
@@ -12,10 +15,11 @@ from safetensors import SafetensorError
 
 from ser_core.labels import EMOTIONS
 from ser_core.models import FAMILIES, SERModel
+from ser_core.novelty import Novelty
 
 FOLDER = Path(__file__).parent.parent / "checkpoints"
 
-CONFIG, METRICS, CARD = "config.json", "metrics.json", "README.md"
+CONFIG, METRICS, CARD, NOVELTY = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 DEFAULT_MODEL = "resonet"  # the one that answers when nobody chose
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
@@ -69,6 +73,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.name = folder.name
     model.calibration = calibration
     model.metrics = read_metrics(folder)
+    model.novelty = _read_novelty(folder / NOVELTY)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return model.to(device).eval()
 
@@ -83,11 +88,19 @@ def read_metrics(name_or_folder: str | Path) -> dict:
     return _read_json(path) if path.is_file() else {}
 
 
-def save_model(model: SERModel, folder: Path, family: str, calibration: Calibration, training: dict) -> None:
+def save_model(
+    model: SERModel,
+    folder: Path,
+    family: str,
+    calibration: Calibration,
+    training: dict,
+    novelty: Novelty | None = None,
+) -> None:
     """Writes weights and config; a checkpoint that is there already stays whole until all of it is written.
 
     Args:
         training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
+        novelty: where the training clips lie in the embedding, if that is known.
 
     Raises:
         CheckpointError: weights that cannot be stored, or no room to store them.
@@ -96,7 +109,8 @@ def save_model(model: SERModel, folder: Path, family: str, calibration: Calibrat
     files = model.stock_files()
     files[CONFIG] = files.get(CONFIG, {}) | own
     texts = {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
-    _write(folder, {model.weights_file: model.save_weights} | {n: _writer(text) for n, text in texts.items()})
+    binary = {model.weights_file: model.save_weights} | ({NOVELTY: novelty.save} if novelty else {})
+    _write(folder, binary | {name: _writer(text) for name, text in texts.items()})
 
 
 def save_record(folder: Path, metrics: dict, card: str) -> None:
@@ -150,6 +164,13 @@ def _read_json(path: Path) -> dict:
         raise CheckpointError(f"{path.parent.name} has no {path.name}: it is not a whole checkpoint.") from None
     except ValueError:
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None
+
+
+def _read_novelty(path: Path) -> Novelty | None:
+    try:
+        return Novelty.load(path) if path.is_file() else None
+    except ValueError as error:
+        raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
 
 
 def _load_weights(model: SERModel, path: Path) -> None:

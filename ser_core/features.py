@@ -24,7 +24,13 @@ class FrontendConfig:
     top_db: float = 80.0  # nothing is quieter than the clip's loudest cell minus this
     n_mfcc: int = 0  # cepstral coefficients in place of the bands; 0: the bands themselves
     deltas: int = 0  # 0, 1 or 2 delta channels after the first one
+    more_windows: tuple[int, ...] = ()  # lengths of further windows, a channel each: long ones part the harmonics
     normalise: bool = True  # zero mean and unit variance over the clip: no answer depends on the recording level
+
+    @property
+    def n_channels(self) -> int:
+        """Of the features."""
+        return 1 + len(self.more_windows) + self.deltas
 
     @property
     def n_bands(self) -> int:
@@ -41,13 +47,13 @@ class LogMel(nn.Module):
     def __init__(self, config: FrontendConfig):
         super().__init__()
         self.config = config
-        mel = librosa.filters.mel(
-            sr=config.sample_rate, n_fft=config.n_fft, n_mels=config.n_mels, fmin=config.fmin, fmax=config.fmax
-        )
         # Derived from the config, so not part of a checkpoint.
-        self.register_buffer("mel", torch.from_numpy(mel), persistent=False)
+        self.register_buffer("mel", _filters(config, config.n_fft), persistent=False)
         self.register_buffer("cosines", _cosines(config.n_mfcc, config.n_mels), persistent=False)
         self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
+        for length in config.more_windows:
+            self.register_buffer(f"mel_{length}", _filters(config, length), persistent=False)
+            self.register_buffer(f"window_{length}", torch.hann_window(length), persistent=False)
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
         """Frames of clips with these many samples, shape = (B,)."""
@@ -64,12 +70,14 @@ class LogMel(nn.Module):
         Returns:
             shape = (B, n_mels, n_frames); the floor is top_db under each clip's maximum.
         """
-        c = self.config
-        window = self.window.float()
+        return self._decibels(waveform, n_frames, self.window, self.mel)
+
+    def _decibels(self, waveform: Tensor, n_frames: Tensor | None, window: Tensor, mel: Tensor) -> Tensor:
+        c, n_fft = self.config, 2 * (mel.shape[1] - 1)
         spectrum = torch.stft(
-            waveform.float(), c.n_fft, c.hop_length, c.win_length, window, True, "constant", return_complex=True
+            waveform.float(), n_fft, c.hop_length, len(window), window.float(), True, "constant", return_complex=True
         )
-        power = self.mel.float() @ (spectrum.real.square() + spectrum.imag.square())
+        power = mel.float() @ (spectrum.real.square() + spectrum.imag.square())
         if n_frames is not None:
             power = power * frame_mask(n_frames, power.shape[2])[:, None]
         level_db = 10 * torch.log10(power.clamp_min(1e-10))
@@ -83,14 +91,18 @@ class LogMel(nn.Module):
             n_samples: true length of each clip, shape = (B,); None when none is padded.
 
         Returns:
-            shape = (B, 1 + deltas, n_bands, n_frames); zero behind the end of shorter clips.
+            shape = (B, n_channels, n_bands, n_frames); zero behind the end of shorter clips.
         """
         if n_samples is None:
             n_samples = waveform.new_full((len(waveform),), waveform.shape[1], dtype=torch.long)
         n_frames = self.n_frames(n_samples)
         bands = self.decibels(waveform, n_frames)
         bands = self.cosines.float() @ bands if self.config.n_mfcc else bands
-        channels = [bands] + [self._delta(bands, n_frames, order + 1) for order in range(self.config.deltas)]
+        channels = [bands] + [
+            self._decibels(waveform, n_frames, getattr(self, f"window_{length}"), getattr(self, f"mel_{length}"))
+            for length in self.config.more_windows
+        ]
+        channels += [self._delta(bands, n_frames, order + 1) for order in range(self.config.deltas)]
         features = torch.stack(channels, dim=1)
         mask = frame_mask(n_frames, features.shape[-1])[:, None, None, :]
         if self.config.normalise:
@@ -114,6 +126,14 @@ class LogMel(nn.Module):
         window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]
         return slope.gather(2, window[:, None].expand(-1, bands.shape[1], -1)) * complete
+
+
+def _filters(config: FrontendConfig, n_fft: int) -> Tensor:
+    """Triangles on the mel scale, shape = (n_mels, 1 + n_fft // 2)."""
+    c = config
+    return torch.from_numpy(
+        librosa.filters.mel(sr=c.sample_rate, n_fft=n_fft, n_mels=c.n_mels, fmin=c.fmin, fmax=c.fmax)
+    )
 
 
 def _cosines(n_mfcc: int, n_mels: int) -> Tensor:

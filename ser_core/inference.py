@@ -16,6 +16,7 @@ from ser_core.quality import speech_segments
 
 WINDOW_OVERLAP = 0.5
 BATCH_SIZE = 16
+FARTHEST = 100.0  # percent: novelty of what lies beyond all known speech
 MIN_SPEECH_S = 0.2  # less is no utterance: a click, a breath, a syllable cut off
 
 inference_lock = threading.Lock()
@@ -39,6 +40,7 @@ class Prediction:
     speech_s: float  # seconds of speech in it
     start_s: float  # the stretch that was analysed: all of it but the silence at both ends
     end_s: float
+    novelty: float | None = None  # percent of unseen speakers' speech that is nearer to what the model learned from
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
@@ -118,7 +120,7 @@ def predict_windows(
     """
     _check(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    return _hear(model, waveform, window_s, hop_s, speech, progress)[1]
+    return _hear(model, waveform, window_s, hop_s, speech, progress)[2]
 
 
 def analyse(
@@ -130,13 +132,14 @@ def analyse(
     """predict and predict_windows (with its default windows) in one pass. Arguments and errors as there."""
     _check(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    logits, trajectory = _hear(model, waveform, None, None, speech, progress)
+    logits, distance, trajectory = _hear(model, waveform, None, None, speech, progress)
     weight = trajectory.speech_s if trajectory.speech_s.any() else np.ones(len(logits))
     probabilities = calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
+    novelty = None if distance is None else model.novelty.percentile((distance * weight).sum() / weight.sum())
     labels = model.config.labels
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
-    reason = _doubt(model, ranked[0][1], speech_s)
+    reason = _doubt(model, ranked[0][1], speech_s, novelty)
     prediction = Prediction(
         model=model.name,
         emotion=ranked[0][0],
@@ -149,6 +152,7 @@ def analyse(
         speech_s=speech_s,
         start_s=float(trajectory.start_s[0]),
         end_s=float(trajectory.end_s[-1]),
+        novelty=novelty,
     )
     return prediction, trajectory
 
@@ -168,25 +172,29 @@ def _check(waveform: np.ndarray) -> None:
         raise AudioError("A waveform must be mono, hold at least one sample, and hold only numbers. Record it again.")
 
 
-def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarray, Trajectory]:
-    """Logits of each window, shape = (n_windows, n_classes), and the trajectory they make."""
+def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarray, np.ndarray | None, Trajectory]:
+    """Logits and distances as from window_answers, and the trajectory they make."""
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     first, last = analysed_stretch(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
     ends = np.minimum(starts + window, last)
-    logits = window_logits(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
+    logits, distance = window_answers(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
     start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
-    return logits, Trajectory(
-        model=model.name,
-        labels=model.config.labels,
-        start_s=start_s,
-        end_s=end_s,
-        probabilities=calibrated(model, logits),
-        speech_s=speech_between(speech, start_s, end_s),
-        window_s=window_s,
-        hop_s=hop_s,
+    return (
+        logits,
+        distance,
+        Trajectory(
+            model=model.name,
+            labels=model.config.labels,
+            start_s=start_s,
+            end_s=end_s,
+            probabilities=calibrated(model, logits),
+            speech_s=speech_between(speech, start_s, end_s),
+            window_s=window_s,
+            hop_s=hop_s,
+        ),
     )
 
 
@@ -206,10 +214,15 @@ def calibrated(model: SERModel, logits: np.ndarray) -> np.ndarray:
     return softmax(logits.astype(np.float64) / model.calibration.temperature)
 
 
-def _doubt(model: SERModel, confidence: float, speech_s: float) -> str:
+def _doubt(model: SERModel, confidence: float, speech_s: float, novelty: float | None) -> str:
     """Why the answer should not be relied on; empty when nothing speaks against it."""
     if speech_s < MIN_SPEECH_S:
         return f"No speech was found ({speech_s:.1f} s)."
+    if novelty == FARTHEST:
+        return (
+            "This is no speech as the model knows it: it lies further from what it learned from than any of "
+            f"{len(model.novelty.unseen)} stretches of speech by people it has never heard."
+        )
     if confidence < model.calibration.min_confidence:
         return (
             f"The most likely emotion reaches {confidence:.0%}, and answers below "
@@ -226,10 +239,16 @@ def speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> 
     return total
 
 
-@torch.inference_mode()
 def window_logits(
     model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
 ) -> np.ndarray:
+    """The first of window_answers."""
+    return window_answers(model, windows, progress)[0]
+
+
+def window_answers(
+    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> tuple[np.ndarray, np.ndarray | None]:
     """Logits of waveforms of any lengths, in batches of similar length.
 
     Args:
@@ -237,17 +256,36 @@ def window_logits(
         progress: called with the share that is done.
 
     Returns:
-        shape = (n_windows, n_classes), in the order of `windows`.
+        (logits, distances), in the order of `windows`: shape = (n_windows, n_classes), and how far each lies from what
+        the model learned from, shape = (n_windows,); None where the checkpoint does not know.
     """
+    embeddings, logits = _window_outputs(model, windows, progress)
+    return logits, model.novelty.distance(embeddings) if model.novelty else None
+
+
+def window_embeddings(
+    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
+    """Embeddings of waveforms, shape = (n_windows, embedding_dim). Arguments as for window_answers."""
+    return _window_outputs(model, windows, progress)[0]
+
+
+@torch.inference_mode()
+def _window_outputs(model, windows, progress) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and logits."""
     order = np.argsort([len(w) for w in windows], kind="stable")
-    logits = np.empty((len(windows), len(model.config.labels)), np.float32)
+    found: list[tuple[np.ndarray, np.ndarray]] = [()] * len(order)
     for first in range(0, len(order), BATCH_SIZE):
         chosen = order[first : first + BATCH_SIZE]
         waveform, n_samples = pad([windows[i] for i in chosen])
         with inference_lock:
-            logits[chosen] = model(waveform.to(model.device), n_samples.to(model.device)).float().cpu().numpy()
+            embedding = model.embed(waveform.to(model.device), n_samples.to(model.device))
+            logits = model.head(embedding)
+        for i, *row in zip(chosen, embedding.float().cpu().numpy(), logits.float().cpu().numpy(), strict=True):
+            found[i] = tuple(row)
         progress((first + len(chosen)) / len(order))
-    return logits
+    embeddings, logits = zip(*found, strict=True)
+    return np.stack(embeddings), np.stack(logits)
 
 
 @torch.inference_mode()
@@ -276,11 +314,16 @@ def pad(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(batch), torch.tensor(n_samples)
 
 
+def clip_windows(model: SERModel, waveform: np.ndarray) -> list[np.ndarray]:
+    """A trimmed clip, cut as the model hears it."""
+    window = round(model.config.window_s * model.sample_rate)
+    starts = window_starts(len(waveform), window, round(window * (1 - WINDOW_OVERLAP)))
+    return [waveform[start : start + window] for start in starts]
+
+
 def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
     """Logits of many trimmed clips at once: the plain mean over each one's windows, shape = (n_clips, n_classes)."""
-    window = round(model.config.window_s * model.sample_rate)
-    hop = round(window * (1 - WINDOW_OVERLAP))
-    cut = [[w[start : start + window] for start in window_starts(len(w), window, hop)] for w in waveforms]
+    cut = [clip_windows(model, waveform) for waveform in waveforms]
     logits = window_logits(model, [window for windows in cut for window in windows])
     ends = np.cumsum([len(windows) for windows in cut])
     return np.stack([part.mean(0) for part in np.split(logits, ends[:-1])])

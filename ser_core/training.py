@@ -21,6 +21,7 @@ from ser_core.augment import Augment, AugmentConfig, mix_up
 from ser_core.inference import clip_logits, pad
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
+from ser_core.muon import Muon
 from ser_core.side_tasks import SideTargets, SideTask, side_layers, side_loss, targets_of
 from ser_core.store import AudioStore
 from ser_core.tensorboard import write_epoch
@@ -41,6 +42,7 @@ class TrainConfig:
     learning_rate: float = 1e-3  # peak
     attention_rate: float = 1.0  # of the rate, for attention layers: no batch norm evens out what a high one does there
     weight_decay: float = 0.03
+    orthogonal: bool = False  # Muon's steps for the weights of hidden layers
     warmup_share: float = 0.06  # of all steps; then a cosine to zero
     clip_norm: float = 2.0
     label_smoothing: float = 0.1
@@ -238,7 +240,8 @@ def _changed(features: Tensor, n_frames: Tensor, model: SERModel, augment: Augme
     """What augmentation does to features; a model whose front end is the waveform has none."""
     if features.ndim == 2:
         return features
-    return augment.features(features, n_frames, spectrum=not model.config.frontend.n_mfcc)
+    frontend = model.config.frontend
+    return augment.features(features, n_frames, spectrum=not frontend.n_mfcc, n_deltas=frontend.deltas)
 
 
 def _mix(features: Tensor, targets: Tensor, n_frames: Tensor, share: Tensor, order: Tensor):
@@ -312,19 +315,30 @@ def _class_weights(train: Sequence[Clip], labels: Sequence[str], config: TrainCo
 
 
 def make_optimiser(model: SERModel, config: TrainConfig, sides: nn.Module | None = None) -> torch.optim.AdamW:
-    """AdamW without decay on norms and biases, and at another rate for attention layers.
+    """AdamW without decay on norms and biases, and at another rate for attention layers; Muon where the recipe says so.
 
     Fused, which takes a fifth of the time of the loop over tensors. Each group's "share" is what it takes of the rate.
     """
     attention = {p for m in model.modules() if isinstance(m, nn.MultiheadAttention) for p in m.parameters()}
-    groups = []
-    for share, inside in ((1.0, False), (config.attention_rate, True)):
-        parameters = [p for p in model.parameters() if (p in attention) == inside]
-        parameters += list(sides.parameters()) if sides and not inside else []
-        for decay, wanted in ((config.weight_decay, True), (0.0, False)):
-            chosen = [p for p in parameters if (p.ndim > 1) == wanted]
-            groups += [{"params": chosen, "weight_decay": decay, "share": share}] if chosen else []
-    return torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+    last = {*model.head.parameters(), *(sides.parameters() if sides else ())}
+    groups: dict[tuple, list[nn.Parameter]] = {}
+    for p in (*model.parameters(), *(sides.parameters() if sides else ())):
+        matrix = p.ndim > 1
+        orthogonal = config.orthogonal and matrix and p not in last
+        groups.setdefault((p in attention, matrix, orthogonal), []).append(p)
+    return (Muon if config.orthogonal else torch.optim.AdamW)(
+        [
+            {
+                "params": chosen,
+                "share": config.attention_rate if slow else 1.0,
+                "weight_decay": config.weight_decay if matrix else 0.0,
+                "orthogonal": orthogonal,
+            }
+            for (slow, matrix, orthogonal), chosen in groups.items()
+        ],
+        lr=config.learning_rate,
+        fused=True,
+    )
 
 
 # --- what a run keeps on disk ----------------------------------------------------------------------------------------

@@ -177,11 +177,13 @@ def test_warp_moves_a_band_by_its_factor(factor):
 
 
 def test_tilt_turns_the_spectrum_around_its_middle(features):
-    added = tilt_spectrum(features, torch.tensor([0.3, -0.2])) - features
+    added = tilt_spectrum(features, torch.tensor([0.3, -0.2]), n_deltas=features.shape[1] - 1) - features
     assert added[0, 0, 0, 0].item() == pytest.approx(-0.3, abs=1e-5)
     assert added[0, 0, -1, 0].item() == pytest.approx(0.3, abs=1e-5)
     assert added[1, 0, -1, 5].item() == pytest.approx(-0.2, abs=1e-5)
     assert not added[:, 1:].any()  # a constant offset has no slope in time
+    every = tilt_spectrum(features, torch.tensor([0.3, -0.2])) - features
+    torch.testing.assert_close(every[:, 1], added[:, 0], atol=1e-5, rtol=0)  # the same line on each window length
 
 
 @pytest.mark.parametrize("dim", [2, 3])

@@ -72,6 +72,15 @@ def test_decibels_of_speech_equal_librosa(speech, name):
     np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("length", [256, 1024, 2048])
+def test_each_further_window_is_a_channel_that_equals_librosa(speech, length):
+    found = features(speech, replace(PLAIN, more_windows=(length,), deltas=1))
+    assert found.shape[0] == replace(PLAIN, more_windows=(length,), deltas=1).n_channels == 3
+    np.testing.assert_allclose(found[0], librosa_db(speech, PLAIN), atol=1e-3)
+    np.testing.assert_allclose(found[1], librosa_db(speech, replace(PLAIN, n_fft=length, win_length=length)), atol=1e-3)
+    np.testing.assert_array_equal(found[2], features(speech, replace(PLAIN, deltas=1))[1])
+
+
 @pytest.mark.parametrize("n_samples", [9 * 256, 10_000, 48_001])
 def test_deltas_equal_librosa(n_samples):
     waveform = noise(n_samples)

@@ -302,8 +302,8 @@ def test_only_one_forward_pass_runs_at_a_time(model, long, monkeypatch):
         running.append(1)
         most.append(len(running))
 
-    model.register_forward_pre_hook(busy)
-    model.register_forward_hook(lambda module, arguments, output: running.pop() and None)
+    model.logmel.register_forward_pre_hook(busy)
+    model.head.register_forward_hook(lambda module, arguments, output: running.pop() and None)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: predict(model, long, everywhere(long)), range(12)))
     assert max(most) == 1 and len(most) == 12

@@ -22,9 +22,11 @@ from tests.conftest import awake_attention
 
 RESONET = ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8, frontend=FrontendConfig(deltas=1))
 MFCC = FrontendConfig(n_mfcc=13, deltas=2)
+FINE = FrontendConfig(n_mels=128, more_windows=(1024,))
 SMALL = {
     "resonet": ("resonet", RESONET),
     "resonet-mfcc": ("resonet", replace(RESONET, frontend=MFCC)),
+    "resonet-fine": ("resonet", replace(RESONET, frontend=FINE, bands_in_one=4)),
     "resonet-no-attention": ("resonet", replace(RESONET, attention=False)),
     "resonet-no-gru": ("resonet", replace(RESONET, recurrent=False)),
     "resonet-no-residual": ("resonet", replace(RESONET, residual_blocks=False)),
@@ -93,7 +95,7 @@ def close(found: Tensor, expected: Tensor) -> None:
 def test_shapes(model, batch):
     features = model.frontend(batch, LENGTHS)
     frontend = model.config.frontend
-    assert features.shape == (5, 1 + frontend.deltas, frontend.n_bands, 1 + 48_000 // frontend.hop_length)
+    assert features.shape == (5, frontend.n_channels, frontend.n_bands, 1 + 48_000 // frontend.hop_length)
     embedding = model.embed(batch, LENGTHS)
     assert embedding.shape == (5, model.config.embedding_dim)
     assert model(batch, LENGTHS).shape == (5, len(EMOTIONS)) and model.config.labels == EMOTIONS

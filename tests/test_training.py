@@ -207,6 +207,14 @@ def test_a_finished_run_only_returns_its_model(run, whole, new_model):
     assert_same_run(whole[0], run(whole[0], model=new_model(seed=9), resume=True, on_step=never), whole)
 
 
+def test_a_run_with_orthogonal_steps_is_resumed_too(run, tmp_path):
+    config = replace(RECIPE, orthogonal=True)
+    whole = tmp_path / "whole", run(tmp_path / "whole", config)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", config, on_step=interrupt(at_step=3))
+    assert_same_run(tmp_path / "run", run(tmp_path / "run", config, resume=True), whole)
+
+
 def test_resume_without_a_state_starts_at_the_beginning(run, tmp_path, whole):
     assert_same_run(tmp_path / "run", run(tmp_path / "run", resume=True), whole)
 
@@ -354,7 +362,7 @@ def test_training_hears_what_prediction_hears(train, store, new_model, monkeypat
     for batch in batches(train, store, model, augment=PLAIN):
         for row, n in zip(batch.features, batch.n_frames.tolist(), strict=True):
             heard.append(row[..., :n])
-    model.eval().register_forward_pre_hook(lambda module, args: predicted.append(model.frontend(*args)))
+    model.eval().logmel.register_forward_hook(lambda module, args, features: predicted.append(features))
     for clip in train[:5]:
         predicted = []
         predict(model, store.waveform(clip.id), speech=())
@@ -473,6 +481,14 @@ def test_norms_and_biases_do_not_decay(new_model):
     assert all(p.ndim > 1 for p in decayed) and all(p.ndim == 1 for p in free)
     assert len(decayed) + len(free) == len(list(new_model().parameters()))
     assert {g["weight_decay"] for g in groups} == {RECIPE.weight_decay, 0.0}
+
+
+def test_orthogonal_steps_are_for_the_weights_of_hidden_layers(new_model):
+    model = new_model()
+    groups = training.make_optimiser(model, replace(RECIPE, orthogonal=True)).param_groups
+    stepped = {p for g in groups if g["orthogonal"] for p in g["params"]}
+    assert stepped == {p for p in model.parameters() if p.ndim > 1} - set(model.head.parameters())
+    assert not any(g["orthogonal"] for g in training.make_optimiser(model, RECIPE).param_groups)
 
 
 def test_attention_learns_at_its_own_rate(new_model):

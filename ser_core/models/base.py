@@ -29,8 +29,12 @@ class ModelConfig:
         Raises:
             TypeError: a name that this family does not know.
         """
-        tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**tuples | {"frontend": FrontendConfig(**values["frontend"])})
+        return cls(**_tuples(values) | {"frontend": FrontendConfig(**_tuples(values["frontend"]))})
+
+
+def _tuples(values: dict) -> dict:
+    """Lists, as JSON gives them back, are tuples in a config."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
 class SERModel(nn.Module):
@@ -40,8 +44,9 @@ class SERModel(nn.Module):
     """
 
     weights_file = "model.safetensors"
-    name = ""  # these three are set by load_model
+    name = ""  # these four are set by load_model
     calibration = None
+    novelty = None
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
 
     def __init__(self, config: ModelConfig):

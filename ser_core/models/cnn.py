@@ -26,7 +26,7 @@ class CNN(SERModel):
 
     def __init__(self, config: CNNConfig):
         super().__init__(config)
-        sizes = (1 + config.frontend.deltas, *config.channels)
+        sizes = (config.frontend.n_channels, *config.channels)
         self.convolutions = nn.ModuleList(
             MaskedConv(n_in, n_out) for n_in, n_out in zip(sizes[:-1], config.channels, strict=True)
         )

@@ -13,9 +13,9 @@ from ser_core.features import frame_mask
 class MaskedConv(nn.Module):
     """Convolution and batch norm that leave the padding at zero, as if every clip stood alone."""
 
-    def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1)):
+    def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1), height: int = 3):
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, 3, stride, padding=1, bias=False)
+        self.conv = nn.Conv2d(n_in, n_out, (height, 3), stride, padding=(height // 2, 1), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:

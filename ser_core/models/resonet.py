@@ -28,6 +28,7 @@ class ResoNetConfig(ModelConfig):
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
     halve_time: tuple[bool, ...] = (True, True, True, False)
+    bands_in_one: int = 2  # at the entrance of the first stage
     n_heads: int = 4
     embedding_dim: int = 256
     dropout: float = 0.3  # before the last layer
@@ -37,13 +38,16 @@ class ResoNetConfig(ModelConfig):
 
 
 class Stage(nn.Module):
-    """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both."""
+    """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both.
 
-    def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool):
+    bands_in_one: how many bands become one; the first kernel is high enough to look at all of them.
+    """
+
+    def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool, bands_in_one: int = 2):
         super().__init__()
         self.time_step = 2 if halve_time else 1
         self.residual = residual
-        self.enter = MaskedConv(n_in, n_out, (2, self.time_step))
+        self.enter = MaskedConv(n_in, n_out, (bands_in_one, self.time_step), height=2 * bands_in_one - 1)
         if residual:
             self.first = MaskedConv(n_out, n_out)
             self.second = MaskedConv(n_out, n_out)
@@ -62,10 +66,12 @@ class ResoNet(SERModel):
 
     def __init__(self, config: ResoNetConfig):
         super().__init__(config)
-        sizes = (1 + config.frontend.deltas, *config.channels)
+        sizes = (config.frontend.n_channels, *config.channels)
         self.stages = nn.ModuleList(
-            Stage(n_in, n_out, halve_time, config.residual_blocks)
-            for n_in, n_out, halve_time in zip(sizes[:-1], config.channels, config.halve_time, strict=True)
+            Stage(n_in, n_out, halve_time, config.residual_blocks, 2 if index else config.bands_in_one)
+            for index, (n_in, n_out, halve_time) in enumerate(
+                zip(sizes[:-1], config.channels, config.halve_time, strict=True)
+            )
         )
         width = config.channels[-1]
         if config.recurrent:
