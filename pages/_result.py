@@ -10,7 +10,7 @@ from pages._chart import chart
 from pages._components.player import Cell, player
 from pages._input import take_sample
 from pages._samples import sample_list
-from pages._shared import Clip, forget
+from pages._shared import Clip, forget, trim, untrim
 from pages._words import plain, record
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
@@ -57,11 +57,14 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
                 f"{_channels(recording.source_channels)}, analysed as 16 kHz mono",
                 help=f"Words: {clip.words}" if clip.words else None,
             )
+        if whole := st.session_state.get("whole"):
+            label = f"Use all {_duration(whole.recording.duration_s)}"
+            st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     _warn(clip.notes + hearing.notes)
     over_time = answer is not None and len(answer.trajectory.start_s) > 1
     strip = cells(answer.trajectory, recording.duration_s, answer.min_confidence) if over_time else ()
-    player(hearing.tracks, hearing.quality.speech_segments, strip, _chosen_time(clip), key="player")
+    player(hearing.tracks, hearing.quality.speech_segments, strip, _chosen_time(clip), key="player", on_trim=trim)
     _show_quality(hearing.quality)
 
 

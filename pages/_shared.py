@@ -6,7 +6,7 @@ else: the file as it came in (`source`), the decoded `clip`, and what was comput
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import streamlit as st
@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from pages._frame import draw_card
-from ser_core.audio import Recording, read_audio
+from ser_core.audio import SAMPLE_RATE, Recording, read_audio
 from ser_core.checkpoint import load_model
 from ser_core.corpora import Utterance
 from ser_core.models import SERModel
@@ -54,12 +54,29 @@ def take(source: Source) -> None:
 
 def forget(keep: str | None = None) -> None:
     """Drop the clip, all that was computed from it, and the content of every input but the one to keep."""
-    for name in ("source", "clip", "memory", "revealed", "shown"):
+    for name in ("source", "clip", "whole", "memory", "revealed", "shown"):
         st.session_state.pop(name, None)
     rounds = st.session_state.setdefault("rounds", {})
     for kind in rounds.keys() - {keep}:
         _erase(st.session_state.get(input_key(kind)))
         rounds[kind] += 1
+
+
+def trim(start_s: float, end_s: float) -> None:
+    """Make a stretch of the clip the clip of this session; `untrim` takes it back."""
+    clip = st.session_state.clip
+    waveform = clip.recording.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    if not len(waveform):
+        return
+    recording = replace(clip.recording, waveform=waveform, duration_s=len(waveform) / SAMPLE_RATE)
+    digest = hashlib.sha256(waveform.tobytes()).hexdigest()
+    st.session_state.setdefault("whole", clip)
+    st.session_state.clip = replace(clip, id=digest, recording=recording, words="")
+
+
+def untrim() -> None:
+    """Back to all of the recording."""
+    st.session_state.clip = st.session_state.pop("whole")
 
 
 def _erase(file: object) -> None:

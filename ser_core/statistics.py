@@ -10,13 +10,16 @@ import numpy as np
 from ser_core.audio import SAMPLE_RATE
 from ser_core.corpora import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS
-
-FRAME, HOP = 1024, 256  # samples: 64 ms hold four periods of the deepest voice
-ACTIVE_DB = 35.0  # as in audio.trim_silence
-PITCH_HZ = (65.0, 600.0)
-VOICED_CORRELATION = 0.7
-OCTAVE_JUMP = 11.0  # semitones from the clip's median: a pitch that far away is half or twice the true one
-FLOOR_DBFS = -120.0  # digital silence, so that every value is a number
+from ser_core.prosody import (
+    ACTIVE_DB,
+    FRAME,
+    OCTAVE_JUMP,
+    PITCH_HZ,
+    VOICED_CORRELATION,
+    decibels,
+    frames,
+    prosody,
+)
 
 
 @dataclass(frozen=True)
@@ -76,28 +79,18 @@ def describe(waveform: np.ndarray) -> dict[str, float]:
     Args:
         waveform: 16 kHz in [-1, 1], shape = (n_samples,), n_samples >= 1.
     """
-    frames = _frames(waveform)
-    level_db = _decibels(np.mean(np.square(frames), axis=1))
-    active = level_db >= level_db.max() - ACTIVE_DB
-    semitones = 12 * np.log2(_pitch_hz(waveform, frames, active))
+    found = prosody(waveform)
+    active = frames(waveform)[found.active]
+    semitones = 12 * np.log2(found.voiced_hz)
     return {
         "pitch_hz": float(2 ** (semitones.mean() / 12)) if len(semitones) else np.nan,
         "pitch_sd_semitones": float(semitones.std()) if len(semitones) else np.nan,
-        "energy_db": float(level_db[active].mean()),
-        "level_dbfs": float(_decibels(np.mean(np.square(waveform, dtype=np.float64)))),
-        "zero_crossing_rate": float(np.mean(np.diff(np.signbit(frames[active]), axis=1))),
-        **_spectral(frames[active]),
+        "energy_db": float(found.level_dbfs[found.active].mean()),
+        "level_dbfs": float(decibels(np.mean(np.square(waveform, dtype=np.float64)))),
+        "zero_crossing_rate": float(np.mean(np.diff(np.signbit(active), axis=1))),
+        **_spectral(active),
         "duration_s": len(waveform) / SAMPLE_RATE,
     }
-
-
-def _frames(waveform: np.ndarray) -> np.ndarray:
-    """Centred frames, where librosa puts them too, shape = (1 + n_samples // HOP, FRAME)."""
-    return np.lib.stride_tricks.sliding_window_view(np.pad(waveform, FRAME // 2), FRAME)[::HOP]
-
-
-def _decibels(power: np.ndarray) -> np.ndarray:
-    return 10 * np.log10(np.maximum(power, 10 ** (FLOOR_DBFS / 10)))
 
 
 def _spectral(frames: np.ndarray) -> dict[str, float]:
@@ -111,25 +104,6 @@ def _spectral(frames: np.ndarray) -> dict[str, float]:
         ),
         "flatness": float(librosa.feature.spectral_flatness(S=magnitude).mean()),
     }
-
-
-def _pitch_hz(waveform: np.ndarray, frames: np.ndarray, active: np.ndarray) -> np.ndarray:
-    """Pitch of the voiced frames, shape = (n_voiced,), by YIN (de Cheveigne and Kawahara 2002).
-
-    YIN gives every frame a pitch, also noise. So a frame counts as voiced only where the normalised cross-correlation
-    with itself one period later is high (as in RAPT, Talkin 1995). Against librosa.pyin, which takes 25 times as long,
-    the mean of a clip is off by 0.4 semitones and so is its spread (49 clips of all corpora).
-    """
-    low, high = PITCH_HZ
-    pitch_hz = librosa.yin(waveform, fmin=low, fmax=high, sr=SAMPLE_RATE, frame_length=FRAME, hop_length=HOP)
-    period = np.rint(SAMPLE_RATE / pitch_hz).astype(int)[active, None]
-    width = FRAME // 2  # room for the longest period behind it
-    now, later = frames[active, :width], np.take_along_axis(frames[active], np.arange(width) + period, axis=1)
-    power = np.sqrt(np.square(now).sum(1) * np.square(later).sum(1))
-    correlation = (now * later).sum(1) / np.maximum(power, 1e-12)
-    voiced = pitch_hz[active][correlation >= VOICED_CORRELATION]
-    middle = np.median(voiced) if len(voiced) else 1.0
-    return voiced[np.abs(12 * np.log2(voiced / middle)) <= OCTAVE_JUMP]
 
 
 def summarise(utterances: Sequence[Utterance], described: Sequence[dict[str, float]]) -> dict:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ser_core.corpora import Utterance
-from ser_core.statistics import BY_SEX, FRAME, HOP, MEASURES, describe, summarise
+from ser_core.prosody import FRAME, HOP
+from ser_core.statistics import BY_SEX, MEASURES, describe, summarise
 from tests.make_corpus import voice
 
 TIME_S = np.arange(32_000) / 16_000

@@ -10,7 +10,7 @@ from scripts import compare, readme_tables
 from ser_core import results
 from ser_core.comparison import published_table
 from ser_core.models import MODELS
-from ser_core.protocols import split
+from ser_core.protocols import folds, split
 from ser_core.results import save_result
 from tests.make_results import make_result, some_clips, three_results
 
@@ -134,6 +134,19 @@ def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
     assert missing == ["not trained yet", "", "", "", "40.9, 40.3 (39.8 / 28.3 / 23.6 / 53.3)", ""]
     assert row_of(block, "extra")[4:] == ["-", "-"]
     assert row_of(block, "decision-tree") == ["not trained yet", "", "", "", "-", ""]
+
+
+def test_all_folds_stand_beside_what_others_published(folder):
+    assert readme_tables.all_folds({}).startswith("On all folds: not trained yet.")
+    for fold in folds("speaker-independent"):
+        clips = [i for i in split("speaker-independent", fold).test if not i.startswith("tess")][::7]
+        right = np.arange(len(clips)) % 4 > 0
+        save_result(make_result("flag", clips, right, "speaker-independent", fold), folder)
+    block = readme_tables.all_folds({})
+    found = cells(block)
+    assert re.fullmatch(r"7\d\.\d \[\d\d\.\d, \d\d\.\d\]", found["RAVDESS speech"][1]) and found["SAVEE"][0] == "4"
+    assert "ResLSTM, 47 k parameters, from scratch 62.3" in found["RAVDESS speech"][3]
+    assert found["RAVDESS song"][3] == "-" and "Expected calibration error 0.1" in block
 
 
 def test_table_v_shows_ours_published_and_difference(folder):

@@ -8,9 +8,11 @@ const LETTER_PIXELS = 7;
 const FETCH_AT_ONCE_UP_TO_S = 120;
 const SVG = "http://www.w3.org/2000/svg";
 
-export default function ({ data, parentElement }) {
+export default function ({ data, parentElement, setTriggerValue }) {
   if (!players.has(parentElement)) players.set(parentElement, build(parentElement));
   const player = players.get(parentElement);
+  player.send = (stretch) => setTriggerValue("trim", stretch);
+  player.trim.hidden = !data.trims;
   if (player.id !== data.id) load(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
   if (data.seek && player.seekId !== data.seek.id) {
@@ -35,7 +37,7 @@ function build(parentElement) {
   const player = { id: null, cellsId: null, seekId: null, loopId: null, duration: 0, cells: [], runs: [], wanted_s: 0,
     loop: null, looping: false, audio: new Audio() };
   for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
-    "ticks", "cursor", "ghost", "problem", "stretch", "looped", "repeat", "clear", "speed"]) player[name] = find(name);
+    "drawn", "curved", "curves", "pitches", "ticks", "cursor", "ghost", "problem", "stretch", "looped", "repeat", "clear", "trim", "speed"]) player[name] = find(name);
 
   const { audio, stage } = player;
   audio.onplay = audio.onpause = () => { showPlaying(player); follow(player); };
@@ -47,6 +49,7 @@ function build(parentElement) {
   };
   audio.onerror = () => { player.problem.hidden = false; };
   player.play.onclick = () => toggle(player);
+  player.curved.onchange = () => showCurves(player);
   stage.onkeydown = (event) => onKey(player, event);
   listenToPointer(player);
   listenToLoop(player);
@@ -63,7 +66,7 @@ function load(player, data) {
   player.audio.preload = data.duration_s <= FETCH_AT_ONCE_UP_TO_S ? "auto" : "metadata";
   player.stage.setAttribute("aria-valuemax", data.duration_s.toFixed(1));
   player.stage.setAttribute("aria-description", data.description);
-  drawHertz(player, data.hertz);
+  drawMarks(player.hertz, data.hertz);
   drawSpeech(player, data.speech);
   drawTicks(player);
   drawVersions(player, data.tracks);
@@ -77,6 +80,7 @@ function choose(player, tracks, index, time_s) {
   seek(player, time_s);
   player.mel.src = track.picture;
   drawWave(player, track);
+  drawCurves(player, track.curves);
   player.versions.querySelectorAll("input").forEach((input, i) => { input.checked = i === index; });
   if (playing) player.audio.play();
 }
@@ -100,6 +104,19 @@ function drawWave(player, { envelope: { low, high }, peak }) {
   player.wave.firstElementChild.setAttribute("points", forth.concat(back).join(" "));
 }
 
+function drawCurves(player, curves) {
+  player.drawn.hidden = !curves;
+  for (const name of ["pitch", "level"]) player.curves.querySelector(`.${name}`).setAttribute("d", curves?.[name] ?? "");
+  drawMarks(player.pitches, curves?.marks.map(([text, height]) => ({ text, height })) ?? []);
+  showCurves(player);
+}
+
+function showCurves(player) {
+  const shown = player.curved.checked && !player.drawn.hidden;
+  player.curves.toggleAttribute("hidden", !shown);
+  player.pitches.hidden = !shown;
+}
+
 function drawSpeech(player, segments) {
   player.speech.replaceChildren(...segments.map(([start_s, end_s]) => {
     const bar = document.createElement("i");
@@ -109,8 +126,8 @@ function drawSpeech(player, segments) {
   }));
 }
 
-function drawHertz(player, marks) {
-  player.hertz.replaceChildren(...marks.map(({ text, height }) => {
+function drawMarks(axis, marks) {
+  axis.replaceChildren(...marks.map(({ text, height }) => {
     const mark = document.createElement("span");
     mark.textContent = text;
     mark.style.bottom = `${height * 100}%`;

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 from streamlit.runtime import get_instance
 
+from pages._components.curves import Curves, curves
 from ser_core.audio import SAMPLE_RATE, as_wav
 from ser_core.plots import Spectrogram, envelope, spectrogram
 
@@ -34,6 +35,7 @@ class Track:
     picture: Spectrogram
     envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of the peak
     peak: float  # of full scale
+    curves: Curves | None  # pitch and level; None for a long one
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
     percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
     duration_s = len(waveform) / SAMPLE_RATE
-    return Track(f"{clip_id}-{name}", name, duration_s, as_wav(waveform), spectrogram(waveform), percent, peak)
+    picture, lines = spectrogram(waveform), curves(waveform)
+    return Track(f"{clip_id}-{name}", name, duration_s, as_wav(waveform), picture, percent, peak, lines)
 
 
 def _percent(values: np.ndarray) -> list[int]:
@@ -70,6 +73,7 @@ def player(
     loop: tuple[str, float, float] | None = None,
     *,
     key: str,
+    on_trim: Callable[[float, float], None] | None = None,
 ) -> None:
     """Show versions of one recording.
 
@@ -79,15 +83,18 @@ def player(
         cells: what was heard when; without gaps.
         seek: (id, time_s): jump there once for each new id.
         loop: (id, start_s, end_s): repeat this stretch, once for each new id.
+        on_trim: called with (start_s, end_s) when the person wants to keep nothing but the stretch that was chosen.
     """
     hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.hertz]
     cells = [asdict(cell) for cell in cells]
     _mount(
         key=key,
+        on_trim_change=lambda: _trimmed(key, on_trim),
         data={
             "id": " ".join(track.id for track in tracks),
             "duration_s": tracks[0].duration_s,
             "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
+            f"{tracks[0].curves.words if tracks[0].curves else ''} "
             "Arrow keys move, page keys move far, space plays. The keys [ and ] set begin and end of a loop, L "
             "switches it on and off, Escape clears it.",
             "tracks": [_track_data(track, f"{key}-{i}") for i, track in enumerate(tracks)],
@@ -95,10 +102,22 @@ def player(
             "speech": speech,
             "cells": cells,
             "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
+            "trims": on_trim is not None,
             "seek": {"id": seek[0], "time_s": seek[1]} if seek else None,
             "loop": {"id": loop[0], "start_s": loop[1], "end_s": loop[2]} if loop else None,
         },
     )
+
+
+def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:
+    """What the browser sent may be anything."""
+    sent = st.session_state[key].get("trim")
+    try:
+        start_s, end_s = float(sent["start_s"]), float(sent["end_s"])
+    except (KeyError, TypeError, ValueError):
+        return
+    if on_trim and 0 <= start_s < end_s < float("inf"):
+        on_trim(start_s, end_s)
 
 
 def sound_url(track: Track, place: str) -> str:
@@ -114,6 +133,7 @@ def _track_data(track: Track, place: str) -> dict:
         "picture": picture,
         "envelope": track.envelope,
         "peak": f"±{track.peak:.0%}",
+        "curves": asdict(track.curves) if track.curves else None,
     }
 
 

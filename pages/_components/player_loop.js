@@ -2,6 +2,7 @@
 
 const DRAG_PIXELS = 5;
 const SHORTEST_LOOP_S = 0.05;
+const EDGE_PIXELS = 6;
 
 function listenToPointer(player) {
   const { stage, ghost } = player;
@@ -9,13 +10,15 @@ function listenToPointer(player) {
   stage.onpointerdown = (event) => {
     if (event.button !== 0) return;
     stage.setPointerCapture(event.pointerId);
-    from = { x: event.clientX, time_s: timeAt(player, event), dragged: false };
+    const other_s = otherEdge(player, event);
+    from = { x: event.clientX, time_s: other_s ?? timeAt(player, event), dragged: other_s !== null };
   };
   stage.onpointermove = (event) => {
     const time_s = timeAt(player, event);
     ghost.hidden = false;
     ghost.style.left = `${(time_s / player.duration) * 100}%`;
     ghost.dataset.time = clock(time_s, player.duration < 60 ? 0.1 : 1);
+    if (!from) stage.style.cursor = otherEdge(player, event) === null ? "" : "ew-resize";
     if (!from) return;
     from.dragged ||= Math.abs(event.clientX - from.x) > DRAG_PIXELS;
     if (from.dragged) setLoop(player, from.time_s, time_s);
@@ -31,6 +34,14 @@ function listenToPointer(player) {
   stage.onpointerleave = () => { ghost.hidden = true; };
 }
 
+function otherEdge({ loop, stage, duration }, event) { // of the edge under the pointer: it stays where it is
+  if (!loop) return null;
+  const box = stage.getBoundingClientRect(), x = event.clientX - box.left;
+  const far = (time_s) => Math.abs((time_s / duration) * box.width - x);
+  const [near_s, other_s] = far(loop.start_s) < far(loop.end_s) ? [loop.start_s, loop.end_s] : [loop.end_s, loop.start_s];
+  return far(near_s) <= EDGE_PIXELS ? other_s : null;
+}
+
 function click(player, time_s) {
   if (player.loop && (time_s < player.loop.start_s || time_s >= player.loop.end_s)) clearLoop(player);
   seek(player, time_s);
@@ -40,6 +51,7 @@ function listenToLoop(player) {
   player.repeat.onclick = () => setLooping(player, !player.looping);
   player.clear.onclick = () => { clearLoop(player); player.stage.focus(); };
   player.speed.onchange = () => setSpeed(player);
+  player.trim.onclick = () => player.send(player.loop);
 }
 
 function setSpeed(player) {

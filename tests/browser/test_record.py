@@ -286,3 +286,40 @@ def test_nothing_is_fetched_from_other_machines(new_page, app_url, analyse_url):
     open_sample(page, "Low and slow")
     page.wait_for_timeout(500)
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+def test_a_stretch_is_chosen_by_its_edges_and_kept_alone(page):
+    open_sample(page, "Low and slow")
+    whole = slider(page).get_attribute("aria-valuemax")
+    box = slider(page).bounding_box()
+    drag(page, box, 0.2, 0.6)
+    drag(page, box, 0.6, 0.5)  # its end, by the handle
+    page.get_by_role("button", name="Keep only this").click()
+    expect(page.get_by_role("button", name=re.compile(r"^Use all \d"))).to_be_visible()
+    expect(slider(page)).to_have_attribute("aria-valuemax", f"{0.3 * float(whole):.1f}")
+    answered(page)
+    page.get_by_role("button", name=re.compile(r"^Use all \d")).click()
+    expect(slider(page)).to_have_attribute("aria-valuemax", whole)
+
+
+def drag(page, box, start, end):
+    """From one share of the player's width to another."""
+    y = box["y"] + 90
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()
+
+
+def test_pitch_and_level_can_be_laid_over_the_spectrogram(page):
+    open_sample(page, "Low and slow")
+    curves = page.locator(".st-key-player svg.curves")
+    expect(curves).to_be_hidden()
+    page.get_by_role("checkbox", name="pitch level").check()
+    expect(curves).to_be_visible()
+    drawn = curves.locator("path.pitch").bounding_box()
+    picture = page.locator(".st-key-player img.mel").bounding_box()
+    assert drawn["width"] > 0.5 * picture["width"]
+    middle = drawn["y"] + drawn["height"] / 2
+    assert picture["y"] < middle < picture["y"] + picture["height"] and drawn["height"] > 20
+    assert re.search(r"Pitch \d+ Hz, mostly between", slider(page).get_attribute("aria-description"))
