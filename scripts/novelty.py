@@ -1,6 +1,6 @@
 """Whether a model tells sounds that are no speech from speech of people it has never heard.
 
-python -m scripts.novelty resonet      needs SER_CORPORA and scripts.prepare_corpora; writes assets/results/novelty.json
+python -m scripts.novelty resonet      after scripts.prepare_corpora; writes assets/results/novelty.json
 
 Three figures for each kind of sound: how well the distance of the embedding alone parts it from speech (area under the
 ROC curve), how much of it is answered with "not sure" in the program, and for which reason.
@@ -21,7 +21,7 @@ from ser_core.checkpoint import CheckpointError, load_model
 from ser_core.corpora import SPEECH_CORPORA
 from ser_core.inference import FARTHEST, clip_windows, predict, window_answers
 from ser_core.models import SERModel
-from ser_core.protocols import SHARES_SPEAKERS, ProtocolError, split
+from ser_core.protocols import ProtocolError, split, unseen_part
 from ser_core.results import FOLDER
 from ser_core.sounds import SOUNDS, draw
 from ser_core.store import AudioStore
@@ -43,10 +43,7 @@ def test_speech(model: SERModel) -> list[np.ndarray]:
     Raises:
         ProtocolError: its speakers were heard in training, or no recording is there.
     """
-    metrics = model.metrics
-    if not metrics or metrics["protocol"] in SHARES_SPEAKERS:
-        raise ProtocolError(f"{model.name} was not measured on speakers it has never heard.")
-    store, ids = AudioStore(), split(metrics["protocol"], metrics["fold"]).test
+    store, ids = AudioStore(), split(*unseen_part(model.name, model.metrics)).test
     found = [store.trimmed(i) for i in ids if i in store and i.split("/")[0] in SPEECH_CORPORA]
     if not found:
         raise ProtocolError("None of the test recordings is in the cache: python -m scripts.prepare_corpora")

@@ -19,7 +19,7 @@ from ser_core.corpora import SPEECH_CORPORA, CorpusError, Utterance
 from ser_core.evaluation import Answers
 from ser_core.metrics import rounded
 from ser_core.models import SERModel
-from ser_core.protocols import SHARES_SPEAKERS, ProtocolError
+from ser_core.protocols import ProtocolError, unseen_part
 from ser_core.results import FOLDER
 from ser_core.robustness import Robustness, answers_under, conditions, robustness
 
@@ -34,10 +34,7 @@ def test_part(model: SERModel, every: int) -> list[Utterance]:
     Raises:
         ProtocolError: its speakers were heard in training, or recordings are missing.
     """
-    metrics = model.metrics
-    if not metrics or metrics["protocol"] in SHARES_SPEAKERS:
-        raise ProtocolError(f"{model.name} was not measured on speakers it has never heard.")
-    found = recordings(metrics["protocol"], metrics["fold"], all_of_them=True)
+    found = recordings(*unseen_part(model.name, model.metrics), all_of_them=True)
     return [u for u in found if u.corpus in SPEECH_CORPORA][::every]
 
 

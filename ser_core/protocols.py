@@ -209,3 +209,17 @@ def _dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:
         speakers = sorted({r["speaker"] for r in rows if r["corpus"] == corpus and r["fold"] == following})
         chosen.update(speakers[:n])
     return chosen
+
+
+def unseen_part(model_name: str, metrics: dict) -> tuple[str, str | None]:
+    """Protocol and fold on whose speakers, none of them heard in training, a model was measured.
+
+    Args:
+        metrics: content of the checkpoint's metrics.json.
+
+    Raises:
+        ProtocolError: it was measured on speakers it knows, or not at all.
+    """
+    if not metrics or metrics["protocol"] in SHARES_SPEAKERS:
+        raise ProtocolError(f"{model_name} was not measured on speakers it has never heard.")
+    return metrics["protocol"], metrics["fold"]

@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 
 from ser_core.audio import SAMPLE_RATE
 from ser_core.prosody import PITCH_HZ, Prosody, prosody
 
 MAX_S = 60  # a longer one has no room for a curve, and takes more than a second to measure
 PITCH_MARKS_HZ = (100, 200, 400)
+SMOOTHED_FRAMES = 13  # 0.2 s, a syllable: single periods and plosives would make a fence of the level
 QUIETEST_DB = 60.0  # under the loudest frame: the bottom of the picture
 WIDTH, HEIGHT = 1000, 100  # of the drawing
 
@@ -33,7 +35,8 @@ def curves(waveform: np.ndarray) -> Curves | None:
         return None
     found = prosody(waveform)
     x = WIDTH * found.time_s * SAMPLE_RATE / len(waveform)
-    level = np.clip(1 + (found.level_dbfs - found.level_dbfs.max()) / QUIETEST_DB, 0, 1)
+    smooth = uniform_filter1d(found.level_dbfs, SMOOTHED_FRAMES, mode="nearest")
+    level = np.clip(1 + (smooth - smooth.max()) / QUIETEST_DB, 0, 1)
     marks = tuple((f"{hertz} Hz", float(_height(hertz))) for hertz in PITCH_MARKS_HZ)
     return Curves(_path(x, _height(found.pitch_hz)), _path(x, level), marks, _words(found))
 
