@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from ser_core.features import frame_mask
+from ser_core.features import frame_mask, standardise
+
+N_VOICES = 4  # that babble in the background
 
 
 def change_speed(waveform: Tensor, n_samples: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,6 +47,50 @@ def coloured_noise(shape: tuple[int, int], exponent: Tensor, generator: torch.Ge
     spectrum = torch.fft.rfft(torch.randn((shape[0], n_fft), generator=generator, device=generator.device))
     frequency = torch.arange(spectrum.shape[1], device=generator.device).clamp_min(1)
     return torch.fft.irfft(spectrum * frequency ** (-exponent[:, None] / 2))[:, : shape[1]]
+
+
+def babble(waveform: Tensor, order: Tensor) -> Tensor:
+    """Other clips of the batch that talk at once, each as loud as the others.
+
+    Args:
+        waveform: shape = (B, n_samples), zero behind the end of shorter clips.
+        order: which clips talk in the background of each, shape = (n_voices, n).
+
+    Returns:
+        shape = (n, n_samples).
+    """
+    loudness = waveform.square().mean(1, keepdim=True).sqrt().clamp_min(1e-6)
+    return (waveform / loudness)[order].sum(0)
+
+
+def limit_band(waveform: Tensor, low_hz: Tensor, high_hz: Tensor, sample_rate: int) -> Tensor:
+    """Takes away what lies below and above two frequencies, by 24 dB an octave: a phone, a cheap microphone.
+
+    Args:
+        waveform: shape = (B, n_samples).
+        low_hz, high_hz: shape = (B,).
+    """
+    n_fft = 2 ** math.ceil(math.log2(waveform.shape[1]))
+    frequency = torch.fft.rfftfreq(n_fft, 1 / sample_rate, device=waveform.device)[None, :].clamp_min(1)
+    response = 1 / ((1 + (low_hz[:, None] / frequency) ** 8) * (1 + (frequency / high_hz[:, None]) ** 8)).sqrt()
+    return torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * response, n_fft)[:, : waveform.shape[1]]
+
+
+def reverberate(waveform: Tensor, n_samples: Tensor, decay: Tensor, reflected: Tensor, noise: Tensor) -> Tensor:
+    """A room: the direct sound, then noise that dies away exponentially; what rings on after the clip is cut.
+
+    Args:
+        waveform: shape = (B, n_samples).
+        decay: samples in which it falls by 60 dB, shape = (B,).
+        reflected: power of the reflections in units of the direct sound, shape = (B,).
+        noise: what the reflections are made of, shape = (B, n_response).
+    """
+    time = torch.arange(noise.shape[1], device=noise.device)[None, :]
+    tail = noise * 10 ** (-3 * time / decay[:, None])
+    tail = tail * (reflected[:, None] / tail.square().sum(1, keepdim=True).clamp_min(1e-12)).sqrt()
+    n_fft = 2 ** math.ceil(math.log2(waveform.shape[1] + noise.shape[1]))
+    heard = torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * torch.fft.rfft(tail, n_fft), n_fft)
+    return (waveform + heard[:, : waveform.shape[1]]) * frame_mask(n_samples, waveform.shape[1])
 
 
 def apply_gain(waveform: Tensor, gain_db: Tensor) -> Tensor:
@@ -89,6 +136,33 @@ def tilt_spectrum(features: Tensor, tilt: Tensor, n_deltas: int = 0) -> Tensor:
     return torch.cat([features[:, :first] + added, features[:, first:]], dim=1)
 
 
+def level_out(features: Tensor, n_frames: Tensor, share: Tensor, width: int = 19) -> Tensor:
+    """Takes a share of the slow changes of the level away, as automatic gain control does.
+
+    Args:
+        features: in decibels, shape = (B, C, n_mels, n_frames).
+        n_frames: true lengths, shape = (B,).
+        share: 0 changes nothing, 1 makes all stretches of `width` frames equally loud; shape = (B,).
+    """
+    inside = frame_mask(n_frames, features.shape[3]).float()[:, None]
+    level = features[:, :1].amax(2) * inside  # a band that is loud makes a frame loud
+    summed, count = (F.avg_pool1d(x, width, 1, width // 2, count_include_pad=False) for x in (level, inside))
+    slow = summed / count.clamp_min(1e-3)
+    mean = level.sum(2, keepdim=True) / inside.sum(2, keepdim=True)
+    return features - (share[:, None, None] * (slow - mean))[:, :, None] * inside[:, :, None]
+
+
+def gate(features: Tensor, threshold: Tensor, depth: Tensor) -> Tensor:
+    """Pushes down what is quiet, as noise suppression does.
+
+    Args:
+        features: normalised decibels, shape = (B, C, n_mels, n_frames).
+        threshold, depth: below which value, and by how much of the distance to it; shape = (B,).
+    """
+    under = (threshold[:, None, None, None] - features).clamp_min(0)
+    return features - depth[:, None, None, None] * under
+
+
 def mask_spectrum(features: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
     """Sets a stripe to zero, the clip's mean (SpecAugment, Park et al. 2019).
 
@@ -111,6 +185,12 @@ class AugmentConfig:
     noise_chance: float = 0.25
     min_snr_db: float = 10.0
     max_snr_db: float = 35.0
+    babble_chance: float = 0.0  # other voices of the batch, at the same ratios
+    room_chance: float = 0.0
+    max_decay_s: float = 0.6
+    band_chance: float = 0.0  # a phone or a small microphone
+    level_out_chance: float = 0.0  # gain control
+    gate_chance: float = 0.0  # noise suppression
     shift_s: float = 0.1
     warp: float = 0.1
     tilt: float = 0.3  # in units of the normalised features
@@ -129,22 +209,67 @@ class Augment:
         return low + (high - low) * torch.rand(n, generator=self.generator, device=self.generator.device)
 
     def waveform(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
-        """Speed, time shift, noise, gain. Shapes as in change_speed."""
+        """Speed, time shift, room, noise, band, gain. Shapes as in change_speed."""
         c, n = self.config, len(waveform)
         limit = torch.tensor(1 + c.speed).log().item()
         waveform, n_samples = change_speed(waveform, n_samples, self._uniform(n, -limit, limit).exp())
         shift = self._uniform(n, 0, c.shift_s * self.sample_rate).long()
         waveform, n_samples = shift_time(waveform, n_samples, shift)
-        (noisy,) = torch.nonzero(self._uniform(n, 0, 1) < c.noise_chance, as_tuple=True)
-        if len(noisy):
-            snr_db = self._uniform(len(noisy), c.min_snr_db, c.max_snr_db)
-            exponent = self._uniform(len(noisy), 0, 2)
-            noise = coloured_noise((len(noisy), waveform.shape[1]), exponent, self.generator)
-            waveform[noisy] = add_noise(waveform[noisy], n_samples[noisy], snr_db, noise)
+        dry = waveform.clone()
+        for chance, change in (
+            (c.room_chance, self._room),
+            (c.babble_chance, lambda part, lengths: self._talk(part, lengths, dry)),
+            (c.noise_chance, self._noise),
+            (c.band_chance, self._band),
+        ):
+            chosen = self._chosen(n, chance)
+            if len(chosen):
+                waveform[chosen] = change(waveform[chosen], n_samples[chosen])
         return apply_gain(waveform, self._uniform(n, -c.gain_db, c.gain_db)), n_samples
 
+    def _chosen(self, n: int, chance: float) -> Tensor:
+        """Indices; nothing is drawn where there is no chance."""
+        return torch.nonzero(self._uniform(n, 0, 1) < chance)[:, 0] if chance else torch.arange(0)
+
+    def _snr_db(self, n: int) -> Tensor:
+        return self._uniform(n, self.config.min_snr_db, self.config.max_snr_db)
+
+    def _noise(self, waveform: Tensor, n_samples: Tensor) -> Tensor:
+        snr_db, exponent = self._snr_db(len(waveform)), self._uniform(len(waveform), 0, 2)
+        return add_noise(waveform, n_samples, snr_db, coloured_noise(tuple(waveform.shape), exponent, self.generator))
+
+    def _talk(self, waveform: Tensor, n_samples: Tensor, others: Tensor) -> Tensor:
+        order = torch.randint(len(others), (N_VOICES, len(waveform)), generator=self.generator, device=waveform.device)
+        return add_noise(waveform, n_samples, self._snr_db(len(waveform)), babble(others, order))
+
+    def _room(self, waveform: Tensor, n_samples: Tensor) -> Tensor:
+        n, longest = len(waveform), round(self.config.max_decay_s * self.sample_rate)
+        noise = torch.randn((n, longest), generator=self.generator, device=waveform.device)
+        decay, reflected = self._uniform(n, 0.15 * longest, longest), self._uniform(n, 0.1, 1.5)
+        return reverberate(waveform, n_samples, decay, reflected, noise)
+
+    def _band(self, waveform: Tensor, n_samples: Tensor) -> Tensor:
+        n = len(waveform)
+        low_hz, high_hz = self._uniform(n, 30, 400), self._uniform(n, 3000, 8000)
+        return limit_band(waveform, low_hz, high_hz, self.sample_rate) * frame_mask(n_samples, waveform.shape[1])
+
+    def _processed(self, features: Tensor, n_frames: Tensor) -> Tensor:
+        """By gain control or noise suppression, and normalised again."""
+        c = self.config
+        levelled, gated = (self._chosen(len(features), chance) for chance in (c.level_out_chance, c.gate_chance))
+        if len(levelled):
+            share = self._uniform(len(levelled), 0.3, 1)
+            features[levelled] = level_out(features[levelled], n_frames[levelled], share)
+        if len(gated):
+            threshold, depth = self._uniform(len(gated), -1, 0.5), self._uniform(len(gated), 0, 1.5)
+            features[gated] = gate(features[gated], threshold, depth)
+        if len(chosen := torch.cat([levelled, gated]).unique()):
+            mask = frame_mask(n_frames[chosen], features.shape[3])[:, None, None, :]
+            features[chosen] = standardise(features[chosen], mask) * mask
+        return features
+
     def features(self, features: Tensor, n_frames: Tensor, spectrum: bool = True, n_deltas: int = 0) -> Tensor:
-        """Frequency warp, tilt, stripes. shape = (B, C, n_bands, n_frames) in and out.
+        """Gain control, noise suppression, frequency warp, tilt, stripes. shape = (B, C, n_bands, n_frames) in and out.
 
         Args:
             spectrum: the rows are bands, not cepstral coefficients, which have no neighbours to be warped into.
@@ -152,6 +277,7 @@ class Augment:
         """
         c, n = self.config, len(features)
         if spectrum:
+            features = self._processed(features, n_frames)
             features = warp_frequency(features, self._uniform(n, 1 - c.warp, 1 + c.warp))
             features = tilt_spectrum(features, self._uniform(n, -c.tilt, c.tilt), n_deltas)
         for _ in range(c.n_masks):

@@ -106,7 +106,7 @@ class LogMel(nn.Module):
         features = torch.stack(channels, dim=1)
         mask = frame_mask(n_frames, features.shape[-1])[:, None, None, :]
         if self.config.normalise:
-            features = _standardise(features, mask, each_row=self.config.n_mfcc > 0)
+            features = standardise(features, mask, each_row=self.config.n_mfcc > 0)
         return features * mask
 
     def _delta(self, bands: Tensor, n_frames: Tensor, order: int) -> Tensor:
@@ -149,9 +149,10 @@ def frame_mask(n_frames: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=n_frames.device)[None, :] < n_frames[:, None]
 
 
-def _standardise(features: Tensor, mask: Tensor, each_row: bool) -> Tensor:
+def standardise(features: Tensor, mask: Tensor, each_row: bool = False) -> Tensor:
     """Zero mean, unit variance over each clip and channel, shape = (B, C, n_bands, n_frames).
 
+    mask: where a frame belongs to its clip, shape = (B, 1, 1, n_frames).
     each_row: over each row apart, as cepstral coefficients have scales of their own.
     """
     dims = (3,) if each_row else (2, 3)

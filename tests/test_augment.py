@@ -12,10 +12,15 @@ from ser_core.augment import (
     AugmentConfig,
     add_noise,
     apply_gain,
+    babble,
     change_speed,
     coloured_noise,
+    gate,
+    level_out,
+    limit_band,
     mask_spectrum,
     mix_up,
+    reverberate,
     shift_time,
     tilt_spectrum,
     warp_frequency,
@@ -24,6 +29,7 @@ from ser_core.features import FrontendConfig, LogMel
 
 RATE = 16_000
 N_SAMPLES = torch.tensor([16_000, 9000])
+N_FRAMES = torch.tensor([63, 36])
 NEUTRAL = AugmentConfig(speed=0, gain_db=0, noise_chance=0, shift_s=0, warp=0, tilt=0, n_masks=0)
 
 
@@ -56,11 +62,17 @@ ON_WAVEFORMS = {
         n,
     ),
     "gain": lambda x, n, amount: (apply_gain(x, both(6.0 * amount)), n),
+    "room": lambda x, n, amount: (
+        reverberate(x, n, both(4000.0), both(1.0 * amount), torch.randn((2, 6000), generator=generator())),
+        n,
+    ),
     "shift": lambda x, n, amount: shift_time(x, n, torch.tensor([3200, 1600]) * amount),
 }
 ON_FEATURES = {
     "warp": lambda f, amount: warp_frequency(f, both(1 + 0.1 * amount)),
     "tilt": lambda f, amount: tilt_spectrum(f, both(0.3 * amount)),
+    "gain control": lambda f, amount: level_out(f, N_FRAMES, both(0.8 * amount)),
+    "noise suppression": lambda f, amount: gate(f, both(0.0), both(0.7 * amount)),
     "frequency mask": lambda f, amount: mask_spectrum(f, torch.tensor([10, 20]), torch.tensor([5, 8]) * amount, dim=2),
     "time mask": lambda f, amount: mask_spectrum(f, torch.tensor([3, 9]), torch.tensor([6, 4]) * amount, dim=3),
 }
@@ -196,6 +208,50 @@ def test_a_mask_is_the_stripe_asked_for_and_nothing_else(dim):
         assert row.sum() == row.numel() - size * row[0].numel()
 
 
+def power_db(waveform: Tensor, low_hz: float, high_hz: float) -> float:
+    frequency = torch.fft.rfftfreq(waveform.shape[-1], 1 / RATE)
+    inside = (frequency >= low_hz) & (frequency < high_hz)
+    return 10 * torch.log10(torch.fft.rfft(waveform).abs().square()[inside].mean()).item()
+
+
+def test_a_band_keeps_what_is_inside_and_takes_what_is_outside():
+    noise = torch.randn((1, 16_384), generator=generator())
+    kept = limit_band(noise, torch.tensor([300.0]), torch.tensor([3400.0]), RATE)
+    for low_hz, high_hz, change_db, tolerance in ((600, 2500, 0, 0.5), (140, 160, -24, 3), (6700, 6900, -24, 3)):
+        change = power_db(kept[0], low_hz, high_hz) - power_db(noise[0], low_hz, high_hz)
+        assert change == pytest.approx(change_db, abs=tolerance)
+
+
+def test_babble_is_the_sum_of_the_clips_that_were_asked_for_at_equal_loudness(waveform):
+    found = babble(waveform, torch.tensor([[0, 1], [1, 1]]))
+    loud = waveform / waveform.square().mean(1, keepdim=True).sqrt()
+    torch.testing.assert_close(found, torch.stack([loud[0] + loud[1], 2 * loud[1]]))
+
+
+def test_a_room_dies_away_at_its_pace_and_reflects_its_share():
+    click = torch.zeros(1, 16_000)
+    click[0, 100] = 1.0
+    noise = torch.randn((1, 8000), generator=generator())
+    heard = reverberate(click, torch.tensor([16_000]), torch.tensor([8000.0]), torch.tensor([0.5]), noise)[0]
+    assert not heard[:100].abs().gt(1e-6).any() and heard[100:].square().sum().item() == pytest.approx(1.5, rel=0.15)
+    early, late = (heard[start : start + 800].square().sum() for start in (200, 4200))
+    assert 10 * torch.log10(early / late).item() == pytest.approx(30, abs=2)  # half of the 60 dB
+
+
+def test_gain_control_makes_loud_and_quiet_stretches_alike():
+    features = torch.zeros(1, 1, 4, 200)
+    features[..., 100:] = 10.0
+    levelled = level_out(features, torch.tensor([200]), torch.tensor([1.0]))
+    assert (levelled[..., 20:80].mean() - levelled[..., 120:180].mean()).abs() < 0.01
+    assert levelled.mean().item() == pytest.approx(features.mean().item(), abs=0.1)
+
+
+def test_noise_suppression_leaves_the_loud_cells():
+    features = torch.tensor([-2.0, -0.5, 0.5, 2.0]).view(1, 1, 4, 1)
+    found = gate(features, torch.tensor([0.0]), torch.tensor([0.5])).flatten()
+    assert found.tolist() == [-3.0, -0.75, 0.5, 2.0]
+
+
 # --- mixup -----------------------------------------------------------------------------------------------------------
 
 
@@ -242,6 +298,11 @@ def test_neutral_parameters_change_nothing(waveform, features):
     [
         {"speed": 0.15},
         {"noise_chance": 1.0},
+        {"babble_chance": 1.0},
+        {"room_chance": 1.0},
+        {"band_chance": 1.0},
+        {"level_out_chance": 1.0},
+        {"gate_chance": 1.0},
         {"shift_s": 0.2},
         {"warp": 0.1},
         {"tilt": 0.3},
@@ -263,8 +324,10 @@ def test_gain_is_drawn_within_its_range(waveform):
 
 
 def test_padding_stays_empty_after_all_of_it(waveform):
+    chances = ("noise", "babble", "room", "band", "level_out", "gate")
     for seed in range(5):
-        found, n_frames = augmented(replace(AugmentConfig(), noise_chance=1.0), waveform, seed)
+        everything = replace(AugmentConfig(), **{f"{name}_chance": 1.0 for name in chances})
+        found, n_frames = augmented(everything, waveform, seed)
         for row, n in zip(found, n_frames, strict=True):
             assert row[..., : int(n)].any() and not row[..., int(n) :].any()
 
