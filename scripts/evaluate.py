@@ -35,6 +35,7 @@ from ser_core.comparison import LEAK_SUFFIX
 from ser_core.corpora import CORPUS_NAMES, CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.cost import cost
 from ser_core.evaluation import BOOTSTRAP_SEED, Answers, Metrics, Votes, answer_all, measure, read_votes
+from ser_core.evidence import evidence
 from ser_core.labels import EMOTIONS
 from ser_core.machine import code_version
 from ser_core.metrics import percent
@@ -230,7 +231,8 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
     print(f"written: {path.parent.name}/{path.name}")
     if done.own:
         own = own_metrics(result)
-        save_record(done.folder, own, model_card(done.name, done.config, own, done.model.n_parameters()))
+        more = evidence(done.name)
+        save_record(done.folder, own, model_card(done.name, done.config, own, done.model.n_parameters(), more))
 
 
 def measured_cost(done: Task) -> dict:

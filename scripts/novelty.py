@@ -30,7 +30,7 @@ RESULT = FOLDER / "novelty.json"
 N_SOUNDS = 200  # of each kind
 
 
-def distances(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+def far_out(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
     """How far each trimmed clip lies from what the model learned from: mean over its windows, shape = (n_clips,)."""
     cut = [clip_windows(model, waveform) for waveform in waveforms]
     distance = window_answers(model, [window for windows in cut for window in windows])[1]
@@ -52,27 +52,27 @@ def test_speech(model: SERModel) -> list[np.ndarray]:
 
 def measured(model: SERModel) -> dict:
     """The content of the result for one model."""
-    speech = distances(model, test_speech(model))
-    kinds = {}
+    speech = far_out(model, test_speech(model))
+    far, said = {}, {}
     for kind in SOUNDS:
         rng = np.random.default_rng(0)
         sounds = [draw(kind, rng) for _ in tqdm(range(N_SOUNDS), desc=kind)]
         stretches = (trim_silence(sound) for sound in sounds)
-        far = distances(model, [sound[a:b] for sound, (a, b) in zip(sounds, stretches, strict=True)])
-        answers = Counter(refusal(model, sound) for sound in sounds)
-        kinds[kind] = {"auroc": area(speech, far), "answers": {why: answers[why] for why in sorted(answers)}}
-        kinds[kind]["distances"] = far
-    everything = area(speech, np.concatenate([kinds[kind].pop("distances") for kind in kinds]))
-    beyond = float((speech >= model.novelty.unseen[-1]).mean())
+        far[kind] = far_out(model, [sound[a:b] for sound, (a, b) in zip(sounds, stretches, strict=True)])
+        said[kind] = [refusal(model, sound) for sound in sounds]
+    alone = np.concatenate([*far.values()])
+    unheard = np.concatenate([*said.values()]) == "no speech"
     return {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],
         "command": f"python -m scripts.novelty {model.name}",
         "n_speech": len(speech),
         "n_sounds": N_SOUNDS,
-        "auroc": everything,
-        "speech_called_unknown": round(beyond, 4),
-        "kinds": kinds,
+        "auroc": area(speech, alone),
+        "auroc_with_vad": area(speech, np.where(unheard, np.finfo(np.float32).max, alone)),
+        "fpr95": round(float((speech >= np.quantile(alone, 0.05)).mean()), 4),
+        "speech_called_unknown": round(float((speech > model.novelty.unseen[-1]).mean()), 4),
+        "kinds": {kind: {"auroc": area(speech, far[kind]), "answers": dict(Counter(said[kind]))} for kind in SOUNDS},
     }
 
 

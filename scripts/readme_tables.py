@@ -15,7 +15,8 @@ from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
 from ser_core.comparison import Comparison, ComparisonError, LeakPart, Standing, compare, published_table
 from ser_core.corpora import CORPUS_NAMES
-from ser_core.folds import AllFolds, read_all_folds
+from ser_core.evidence import fold_table, markdown
+from ser_core.folds import read_all_folds
 from ser_core.metrics import percent
 from ser_core.models import MODELS
 from ser_core.protocols import ProtocolError
@@ -49,11 +50,6 @@ def compared() -> Compared:
 def standings(comparison: Comparison | None) -> dict[str, Standing]:
     """By model, the best one first."""
     return {standing.model: standing for standing in comparison.ranking} if comparison else {}
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def scores() -> str:
@@ -208,25 +204,8 @@ def all_folds(found: Compared) -> str:
     """One table for each model that was measured on every fold; beside it what others published."""
     measured = read_all_folds(INDEPENDENT, results.FOLDER)
     whole = [model for model in measured.values() if model.is_whole]
-    blocks = [_all_folds(model) for model in whole] or [f"On all folds: {MISSING}."]
+    blocks = [f"`{model.model}`:\n\n{fold_table(model)}" for model in whole] or [f"On all folds: {MISSING}."]
     return "\n\n".join([*blocks, published_table(INDEPENDENT)["note"]])
-
-
-def _all_folds(model: AllFolds) -> str:
-    others = published_table(INDEPENDENT)["rows"].values()
-    header = ["corpus", "folds", "UAR %, mean over folds [lowest, highest]", "UAR % of all speakers together"]
-    rows = []
-    for corpus, spreads in model.corpora.items():
-        uar, every = spreads["uar"], model.every_speaker[corpus]
-        over_folds = percent(uar.mean, (uar.lowest, uar.highest))
-        told = "; ".join(f"{row['title']} {_points(row['uar'][corpus])}" for row in others if corpus in row["uar"])
-        rows.append([CORPUS_NAMES[corpus], str(uar.n_folds), over_folds, percent(every.uar, every.uar_ci), told or "-"])
-    said = (
-        f"Six common emotions: {100 * model.common_accuracy_mean:.1f} % accuracy averaged over the corpora. Expected "
-        f"calibration error {model.ece:.3f}. It answered {100 * model.coverage:.0f} % of the clips, of these "
-        f"{100 * model.accuracy_when_answered:.0f} % right."
-    )
-    return f"`{model.model}`:\n\n{markdown([*header, 'published'], rows)}\n\n{said}"
 
 
 def mcnemar(found: Compared) -> str:

@@ -38,7 +38,7 @@ speaker has none, and says little about others.
 and {accuracy_when_answered:.0f} % of these answers were right.
 
 Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
-
+{evidence}
 ## How it was made
 
 {made};
@@ -67,11 +67,12 @@ LICENCES = {
 }
 
 
-def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None) -> str:
+def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None, evidence: str = "") -> str:
     """Markdown from the contents of config.json and metrics.json, and the protocol that both name.
 
     Args:
         n_parameters: None or 0 for a model that is no neural network.
+        evidence: what else was measured, see ser_core.evidence.
 
     Raises:
         ProtocolError: a protocol that does not exist.
@@ -95,6 +96,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None)
         calibration=_calibration(metrics, parts),
         doubt=_doubt(config["calibration"]["min_confidence"]),
         coverage=100 * metrics["coverage"],
+        evidence=evidence,
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
         made=_made(config, trained_on),
         trainable=name if name in MODELS else config["family"],

@@ -1,5 +1,6 @@
 """The models by name. A new one is one file and its lines here; an ablation is another config of the same class."""
 
+from ser_core.features import FrontendConfig
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.cnn import CNN, CNNConfig
 from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functional_names, functionals_kept
@@ -18,7 +19,12 @@ FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
 }
 """Family -> its class and the class of its config: what a checkpoint names."""
 
+PROSONET = ResoNetConfig(
+    frontend=FrontendConfig(n_mels=128, more_windows=(1024,)),  # so that the harmonics of low voices lie apart
+    bands_in_one=4,
+)
 MODELS: dict[str, tuple[str, ModelConfig]] = {
+    "prosonet": ("resonet", PROSONET),
     "resonet": ("resonet", ResoNetConfig()),
     "resonet-no-attention": ("resonet", ResoNetConfig(attention=False)),
     "resonet-no-gru": ("resonet", ResoNetConfig(recurrent=False)),
