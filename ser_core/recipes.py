@@ -21,7 +21,6 @@ PROSONET = replace(
     epochs=16,
     orthogonal=True,  # as far after 3 epochs as AdamW after 6
     crop_s=2.0,
-    side_tasks={"functionals": 0.3},
     augment=AugmentConfig(
         speed=0.1,
         noise_chance=0.2,
