@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> int:
                 "uar_enrolled": scores(model, clips, adapted),
             }
             print(json.dumps(there[name], indent=1))
-    except (CheckpointError, ProtocolError) as error:
+    except (CheckpointError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
     RESULT.write_text(json.dumps(there, indent=1) + "\n")

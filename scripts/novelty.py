@@ -43,7 +43,8 @@ def test_speech(model: SERModel) -> list[np.ndarray]:
     Raises:
         ProtocolError: its speakers were heard in training, or no recording is there.
     """
-    store, ids = AudioStore(), split(*unseen_part(model.name, model.metrics)).test
+    ids = split(*unseen_part(model.name, model.metrics)).test
+    store = AudioStore()
     found = [store.trimmed(i) for i in ids if i in store and i.split("/")[0] in SPEECH_CORPORA]
     if not found:
         raise ProtocolError("None of the test recordings is in the cache: python -m scripts.prepare_corpora")
@@ -105,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(found, indent=1))
             there = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
             RESULT.write_text(json.dumps(there | {name: found}, indent=1) + "\n")
-    except (CheckpointError, ProtocolError) as error:
+    except (CheckpointError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -51,7 +51,10 @@ def as_text(record: dict) -> str:
     return "\n".join(lines)
 
 
-COLUMNS = ("file", "error", "model", "start_s", "end_s", "speech_s", "emotion", "confidence", "abstain", "reason")
+COLUMNS = (
+    *("file", "error", "model", "start_s", "end_s", "speech_s"),
+    *("emotion", "confidence", "abstain", "reason", "novelty"),
+)
 
 
 def as_rows(record: dict) -> list[dict]:

@@ -62,7 +62,7 @@ def bad(tmp_path) -> str:
 
 FIELDS = {
     *("file", "model", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
-    *("abstain", "reason", "start_s", "end_s", "notes"),
+    *("abstain", "reason", "start_s", "end_s", "novelty", "notes"),
 }
 
 
