@@ -18,3 +18,14 @@ def chart(figure: Figure, key: str, alt: str, **options: Any) -> Any:
         What st.plotly_chart does.
     """
     return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **options)
+
+
+def time_key(clip_id: str) -> str:
+    """Widget key of the chart over time: what is chosen in the chart of one clip says nothing about another."""
+    return f"trajectory-{clip_id}"
+
+
+def chosen_time(clip_id: str) -> tuple[str, float] | None:
+    """The point chosen in the chart over time: (id, time_s)."""
+    points = st.session_state.get(time_key(clip_id), {}).get("selection", {}).get("points", [])
+    return (str(points[0]["x"]), float(points[0]["x"])) if points else None

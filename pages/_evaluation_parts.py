@@ -20,6 +20,7 @@ from ser_core.figures import (
     roc_lines,
     value_grid,
 )
+from ser_core.folds import AllFolds
 from ser_core.metrics import percent, precision_recall_curves, roc_curves
 from ser_core.plots import named
 
@@ -97,6 +98,29 @@ def _row(standing: Standing) -> dict:
 
 def _rounded(row: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in row.items()}
+
+
+def show_all_folds(split: str) -> None:
+    """Models that were trained once for each fold, so that every speaker is tested by one that has never heard them."""
+    models = _measured.all_folds(split)
+    if not models:
+        return
+    st.subheader("All folds", anchor=False)
+    st.caption(
+        "UAR in percent, mean over the folds that test a corpus; in brackets the lowest and the highest of them. "
+        "Each fold has a model of its own, made by the same recipe from the speakers of the other folds."
+    )
+    rows = [_folds_row(model) for model in models.values()]
+    st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
+    _download("Download all folds", rows, f"{split}_all_folds.csv")
+
+
+def _folds_row(model: AllFolds) -> dict:
+    row = {"model": model.model, "folds": len(model.measured)}
+    for corpus, spreads in model.corpora.items():
+        uar = spreads["uar"]
+        row[CORPUS_NAMES[corpus]] = percent(uar.mean, (uar.lowest, uar.highest))
+    return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
 
 
 def show_model(found: Measured) -> None:

@@ -8,8 +8,8 @@ from pages._chart import chart
 from pages._components.player import player
 from pages._explaining import Window
 from pages._input import sample_list, take_sample
-from pages._result import plain
 from pages._shared import Clip, forget, model
+from pages._words import plain
 from ser_core.explain import (
     ATTENTION,
     GRAD_CAM,

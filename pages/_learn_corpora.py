@@ -5,7 +5,8 @@ import streamlit as st
 from pages._chart import chart
 from pages._data_parts import statistics
 from pages._measured import measured
-from pages._result import UAR_HELP, plain
+from pages._result import UAR_HELP
+from pages._words import plain
 from ser_core import results
 from ser_core.comparison import ComparisonError, Leak
 from ser_core.corpora import CORPUS_NAMES

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from pages._result import plain, show_problem
+from pages._result import show_problem
 from pages._samples import SAMPLES, sample_list
 from pages._shared import chosen, current_clip, model
+from pages._words import plain
 from ser_core.audio import SAMPLE_RATE, AudioError, load_audio
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.lessons import has_stages, loudest

@@ -11,7 +11,10 @@ from ser_core import results
 from ser_core.comparison import Comparison, compare, pooled_answers, published_table
 from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.evaluation import Answers
+from ser_core.folds import AllFolds, read_all_folds
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
+from ser_core.protocols import PROTOCOLS, folds
+from ser_core.results import split_name
 
 BENCHMARK = results.FOLDER / "benchmark.json"
 
@@ -82,6 +85,25 @@ def _measured(split: str, files: tuple[tuple[Path, int], ...]) -> Measured:
     found = {result.model: result for result in (results.load_result(path) for path, _ in files)}
     comparison = compare(list(found.values()), published_table(split))
     return Measured(comparison, {s.model: pooled_answers(found[s.model]) for s in comparison.ranking})
+
+
+def all_folds(split: str) -> dict[str, AllFolds]:
+    """The models that were measured under several folds of the protocol of a test part, the best one first.
+
+    Raises:
+        ResultError: as measured.
+    """
+    protocol = next((name for name in PROTOCOLS if folds(name) and split.startswith(f"{name}-")), None)
+    if protocol is None:
+        return {}
+    paths = [path for fold in folds(protocol) for path in results.list_results(split_name(protocol, fold))]
+    return _all_folds(protocol, tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
+def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, AllFolds]:
+    found = read_all_folds(protocol)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured), -item[1].pooled.uar)))
 
 
 def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:

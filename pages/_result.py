@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages import _export
 from pages._analysis import Answer, Hearing
-from pages._chart import chart
+from pages._chart import chart, chosen_time, time_key
 from pages._components.player import Cell, player
 from pages._input import take_sample
 from pages._samples import sample_list
@@ -64,7 +64,7 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
     _warn(clip.notes + hearing.notes)
     over_time = answer is not None and len(answer.trajectory.start_s) > 1
     strip = cells(answer.trajectory, recording.duration_s, answer.min_confidence) if over_time else ()
-    player(hearing.tracks, hearing.quality.speech_segments, strip, _chosen_time(clip), key="player", on_trim=trim)
+    player(hearing.tracks, hearing.quality.speech_segments, strip, chosen_time(clip.id), key="player", on_trim=trim)
     _show_quality(hearing.quality)
 
 
@@ -169,7 +169,7 @@ def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     st.subheader("Over time", anchor=False)
     chart(
         trajectory_lines(trajectory, clip.recording.duration_s),
-        key=_chart_key(clip),
+        key=time_key(clip.id),
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",
@@ -180,16 +180,6 @@ def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     )
     with st.expander("Table"):
         st.dataframe(_export.table(trajectory), hide_index=True, alt="The windows and their probabilities")
-
-
-def _chart_key(clip: Clip) -> str:
-    return f"trajectory-{clip.id}"  # what is chosen in the chart of one clip says nothing about another
-
-
-def _chosen_time(clip: Clip) -> tuple[str, float] | None:
-    """The point chosen in the trajectory: (id, time_s)."""
-    points = st.session_state.get(_chart_key(clip), {}).get("selection", {}).get("points", [])
-    return (str(points[0]["x"]), float(points[0]["x"])) if points else None
 
 
 def _show_quality(quality: Quality) -> None:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from pages import _batch, _listening
 from pages._measured import recordings
-from pages._result import plain
 from pages._shared import chosen, forget, loaded, model
+from pages._words import plain
 from ser_core import machine
 from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
 from ser_core.store import cache_folder

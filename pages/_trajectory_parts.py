@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages import _course, _trajectory_export
-from pages._chart import chart
+from pages._chart import chart, chosen_time, time_key
 from pages._components.player import Cell, player, sound_url
 from pages._course import Course, Line, View
 from pages._input import sample_list, take_sample
@@ -121,7 +121,7 @@ def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:
         [_course.original_track(clip)],
         found.speech,
         [_cell(segment) for segment in first.segments],
-        _chosen_time(clip),
+        chosen_time(clip.id),
         chosen and (f"{chosen.start_s} {chosen.end_s}", chosen.start_s, chosen.end_s),
         key="player",
     )
@@ -136,7 +136,7 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     trajectory = line.trajectory
     chart(
         stacked_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
-        key=_chart_key(clip),
+        key=time_key(clip.id),
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
@@ -209,20 +209,10 @@ def _cell(segment: Segment) -> Cell:
     return Cell(segment.start_s, segment.end_s, segment.answer, "?" if unsure else "", GREY, 0.3 * unsure, words)
 
 
-def _chart_key(clip: Clip) -> str:
-    return f"areas-{clip.id}"  # what is chosen of one clip says nothing about another
-
-
 def _table_key(clip: Clip, line: Line) -> str:
     """Another one for other settings: their rows are other segments."""
     trajectory = line.trajectory
     return f"segments-{clip.id}-{trajectory.model}-{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
-
-
-def _chosen_time(clip: Clip) -> tuple[str, float] | None:
-    """The window chosen in the chart: (id, time_s)."""
-    points = st.session_state.get(_chart_key(clip), {}).get("selection", {}).get("points", [])
-    return (str(points[0]["x"]), float(points[0]["x"])) if points else None
 
 
 def _chosen_segment(clip: Clip, line: Line) -> Segment | None:

@@ -26,6 +26,7 @@ except (ComparisonError, ProtocolError, ResultError) as error:
     st.stop()
 
 parts.show_ranking(found)
+parts.show_all_folds(split)
 parts.show_model(found)
 parts.show_certainty(found)
 parts.show_differences(found)

@@ -13,9 +13,9 @@ from streamlit.testing.v1 import AppTest
 from pages import _batch, _batch_parts
 from pages._batch import TOGETHER, Heard
 from pages._export import rows_as_csv
-from pages._frame import FRAMED
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
+from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -24,8 +24,7 @@ SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
-    page = AppTest.from_file("../pages/upload_and_compare.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("upload_and_compare")
     return page.run()
 
 
@@ -115,8 +114,7 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
             path.unlink()
     for path in checkpoints.iterdir():
         path.rmdir()
-    page = AppTest.from_file("../pages/upload_and_compare.py", default_timeout=60)
-    page.session_state[FRAMED] = True
+    page = open_page("upload_and_compare", timeout_s=60)
     page.run()
     assert not page.exception and page.info
 

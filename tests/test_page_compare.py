@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages import _shared
-from pages._frame import FRAMED
 from ser_core.agreement import TOGETHER
 from ser_core.labels import EMOTIONS
+from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
 
@@ -20,8 +20,7 @@ from tests.test_page_evaluation import texts
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
     _shared.model.clear()
-    page = AppTest.from_file("../pages/compare_models.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("compare_models")
     return page.run()
 
 

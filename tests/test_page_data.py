@@ -7,12 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _data_parts, _measured
-from pages._frame import FRAMED
 from ser_core import results
 from ser_core.checkpoint import FOLDER, available_models
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.labels import EMOTIONS
-from tests.test_page_evaluation import texts
+from tests import make_page
+from tests.make_page import texts
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def open_page(monkeypatch):
     _measured.utterances.clear()
 
     def run(name: str) -> AppTest:
-        page = AppTest.from_file(f"../pages/{name}.py", default_timeout=120)
-        page.session_state[FRAMED] = True
-        return page.run()
+        return make_page.open_page(name).run()
 
     yield run
     _measured.utterances.clear()

@@ -6,9 +6,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _measured
-from pages._frame import FRAMED
 from ser_core import results
-from ser_core.results import FOLDER, list_results
+from ser_core.protocols import split
+from ser_core.results import FOLDER, list_results, save_result
+from tests.make_page import open_page, texts
+from tests.make_results import make_result
 
 SHIPPED = sorted({path.parent.name for path in list_results()})
 
@@ -17,14 +19,8 @@ SHIPPED = sorted({path.parent.name for path in list_results()})
 def page(monkeypatch) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _measured.utterances.clear()
-    page = AppTest.from_file("../pages/evaluation.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("evaluation")
     return page
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("title", "header", "subheader", "markdown", "caption", "error", "warning", "info")
-    return "\n".join(element.value for kind in kinds for element in page.get(kind))
 
 
 @pytest.mark.parametrize("split", SHIPPED)
@@ -35,6 +31,18 @@ def test_every_test_part_is_shown(page, split):
     assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
     assert found.comparison.about in texts(page)
     assert bool(page.warning) == bool(found.comparison.note)
+
+
+def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    for fold in ("0", "1"):
+        clips = split("speaker-independent", fold).test[::9]
+        right = [i % 4 > 0 for i in range(len(clips))]
+        save_result(make_result("m", clips, right, "speaker-independent", fold), tmp_path)
+    page.run()
+    (row,) = page.dataframe[1].value.to_dict("records")
+    assert row["model"] == "m" and row["folds"] == 2 and row["TESS"].startswith("7")
+    assert not page.exception and "All folds" in texts(page)
 
 
 def test_unseen_speakers_come_first(page):

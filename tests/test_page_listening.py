@@ -6,12 +6,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _listening, _measured
-from pages._frame import FRAMED
 from pages._listening import PERSON, Guess
 from pages._shared import model
 from ser_core.labels import EMOTIONS
 from ser_core.protocols import split
 from tests.make_corpus import write_crema_d
+from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
 UNSEEN, SEEN = "1001", "1037"  # in the test part and in the training part of speaker-independent fold 0
@@ -26,8 +26,7 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
     _measured.utterances.clear()
     model.clear()
-    page = AppTest.from_file("../pages/listening_test.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("listening_test")
     page.run().multiselect(key="rivals").set_value(["small"]).run()
     yield page
     _measured.utterances.clear()
@@ -103,7 +102,6 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
 def test_without_recordings_the_page_says_what_it_needs(checkpoints, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _measured.utterances.clear()
-    page = AppTest.from_file("../pages/listening_test.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("listening_test")
     page.run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value

@@ -15,12 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _export, _input, _result, _words
 from pages._components import recorder
-from pages._frame import FRAMED
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.feedback import kept
 from ser_core.inference import Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import build_model
+from tests.make_page import open_page, texts, upload, wav
 from tests.test_annotations import tiers
 
 SAMPLE_RATE = 16_000
@@ -42,30 +42,7 @@ def page(monkeypatch, checkpoint) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint),))
     _input._unseen.clear()
-    return open_page()
-
-
-def open_page() -> AppTest:
-    page = AppTest.from_file("../pages/record_and_analyse.py", default_timeout=60)
-    page.session_state[FRAMED] = True
-    return page.run()
-
-
-def upload(page: AppTest, name: str, content: bytes) -> AppTest:
-    page.file_uploader[0].upload(name, content).run()
-    return page
-
-
-def texts(page: AppTest) -> str:
-    """Everything the page says."""
-    kinds = ("title", "header", "subheader", "markdown", "caption", "text", "error", "warning", "info")
-    return "\n".join(element.value for kind in kinds for element in page.get(kind))
-
-
-def wav(samples: np.ndarray, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
-    return file.getvalue()
+    return open_page("record_and_analyse").run()
 
 
 def tone(duration_s: float, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -141,7 +118,7 @@ def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
 
 
 def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
-    other = open_page()
+    other = open_page("record_and_analyse").run()
     upload(page, "mine.wav", SPEECH.read_bytes())
     other.run()
     assert "mine.wav" not in texts(other) and "Nothing to analyse yet" in texts(other)

@@ -9,11 +9,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _measured, _settings_parts, _shared
-from pages._frame import FRAMED
 from pages._listening import Guess, Session
 from pages._shared import Source
 from ser_core import machine
 from ser_core.checkpoint import available_models
+from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
 ROOT = Path(__file__).parent.parent
@@ -27,8 +27,7 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     _measured.utterances.clear()
     _shared.model.clear()
-    page = AppTest.from_file("../pages/settings.py", default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = open_page("settings")
     yield page
     _measured.utterances.clear()
 

@@ -13,9 +13,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages import _course, _shared
-from pages._frame import FRAMED
 from ser_core.labels import EMOTIONS
 from ser_core.smoothing import NOT_ANALYSED
+from tests.make_page import open_page, upload, wav
 from tests.test_annotations import tiers
 from tests.test_page_evaluation import texts
 
@@ -23,19 +23,12 @@ SPEECH = Path("assets/samples/low_slow.ogg")
 RATE = 16_000
 
 
-def wav(waveform: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, waveform, RATE, format="WAV")
-    return file.getvalue()
-
-
 @pytest.fixture
 def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _shared.model.clear()
-    page = AppTest.from_file("../pages/trajectory.py", default_timeout=600)
-    page.session_state[FRAMED] = True
+    page = open_page("trajectory", timeout_s=600)
     return page.run()
 
 
@@ -49,12 +42,6 @@ def files(monkeypatch) -> dict[str, str]:
 
 def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
     page.button(key=key).click().run()
-    assert not page.exception
-    return page
-
-
-def upload(page: AppTest, name: str, content: bytes) -> AppTest:
-    page.file_uploader[0].upload(name, content).run()
     assert not page.exception
     return page
 
@@ -162,8 +149,7 @@ def test_an_unusable_file_gets_a_sentence(page):
 def test_without_a_model_the_page_says_what_to_do(checkpoints):
     shutil.rmtree(checkpoints)
     checkpoints.mkdir()
-    page = AppTest.from_file("../pages/trajectory.py", default_timeout=60)
-    page.session_state[FRAMED] = True
+    page = open_page("trajectory", timeout_s=60)
     open_sample(page.run())
     assert "python -m scripts.train" in page.info[0].value
 

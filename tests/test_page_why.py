@@ -1,16 +1,13 @@
 """The page "Why?" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
 
-import io
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from streamlit.testing.v1 import AppTest
 
 from pages import _input, _shared
-from pages._frame import FRAMED
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
 from ser_core.inference import inference_lock, predict_windows
@@ -19,20 +16,10 @@ from ser_core.masking import answers_to
 from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.plots import named
 from ser_core.probe import PROBES
+from tests.make_page import open_page, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, ATTENTION, SILENCE]
-
-
-def wav(samples: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    soundfile.write(file, samples, 16_000, format="WAV")
-    return file.getvalue()
-
-
-def texts(page: AppTest) -> str:
-    kinds = ("title", "subheader", "markdown", "caption", "text", "error", "warning", "info")
-    return "\n".join(element.value for kind in kinds for element in page.get(kind))
 
 
 def box(page: AppTest, label: str):
@@ -45,8 +32,7 @@ def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and no corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _input._unseen.clear()
-    page = AppTest.from_file("../pages/why.py", default_timeout=200)
-    page.session_state[FRAMED] = True
+    page = open_page("why", timeout_s=200)
     return page.run()
 
 
@@ -54,12 +40,6 @@ def page(checkpoints, monkeypatch) -> AppTest:
 def opened(page) -> AppTest:
     box(page, "Model").set_value("small").run()
     return upload(page, "mine.ogg", SPEECH)
-
-
-def upload(page: AppTest, name: str, content: bytes) -> AppTest:
-    page.file_uploader[0].upload(name, content).run()
-    assert not page.exception
-    return page
 
 
 def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
@@ -182,7 +162,6 @@ def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
 
 def test_without_a_model_the_page_says_what_to_do(checkpoints):
     shutil.rmtree(checkpoints)
-    page = AppTest.from_file("../pages/why.py", default_timeout=60)
-    page.session_state[FRAMED] = True
+    page = open_page("why", timeout_s=60)
     page.run()
     assert not page.exception and "python -m scripts.train" in page.info[0].value

@@ -35,7 +35,7 @@ def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long)
     stop.click()
     page.locator(".st-key-go-on button").wait_for()
 
-    areas = page.locator('[class*="st-key-areas-"] .js-plotly-plot').first  # a second one is for print
+    areas = page.locator('[class*="st-key-trajectory-"] .js-plotly-plot').first  # a second one is for print
     box = areas.bounding_box()
     areas.click(position={"x": 3, "y": 60})
     expect(slider(page)).not_to_have_attribute("aria-valuenow", "0.0")

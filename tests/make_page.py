@@ -1,0 +1,38 @@
+"""A page without a browser: opened, given a file, and read."""
+
+import io
+
+import numpy as np
+import soundfile
+from streamlit.testing.v1 import AppTest
+
+from pages._frame import FRAMED
+from ser_core.audio import SAMPLE_RATE
+
+KINDS = ("title", "header", "subheader", "markdown", "caption", "text", "error", "warning", "info")
+
+
+def open_page(name: str, timeout_s: float = 120) -> AppTest:
+    """A page by the name of its file, not yet run, as the app would open it."""
+    page = AppTest.from_file(f"../pages/{name}.py", default_timeout=timeout_s)
+    page.session_state[FRAMED] = True
+    return page
+
+
+def texts(page: AppTest) -> str:
+    """Everything the page says."""
+    return "\n".join(element.value for kind in KINDS for element in page.get(kind))
+
+
+def upload(page: AppTest, name: str, content: bytes) -> AppTest:
+    """The page with a file in its first uploader."""
+    page.file_uploader[0].upload(name, content).run()
+    assert not page.exception
+    return page
+
+
+def wav(samples: np.ndarray, rate: int = SAMPLE_RATE, subtype: str = "PCM_16") -> bytes:
+    """A WAV file."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, format="WAV", subtype=subtype)
+    return file.getvalue()
