@@ -67,6 +67,7 @@ def _row(answer: Answer, joint: Prediction) -> dict:
     n_parameters = model(prediction.model).n_parameters()
     return {
         "model": prediction.model,
+        "version": prediction.version,
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
         "certain": round(prediction.confidence, 3),
         "differs": prediction.emotion != joint.emotion,
@@ -144,7 +145,10 @@ def _functionals(values: np.ndarray) -> list[dict]:
 
 
 def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict]) -> None:
-    lines = [{"file": clip.name, "model": row.model, "not sure": row.abstain} | row.probabilities for row in rows]
+    lines = [
+        {"file": clip.name, "model": row.model, "version": row.version, "not sure": row.abstain} | row.probabilities
+        for row in rows
+    ]
     content = {
         "file": clip.name,
         "predictions": [row.to_dict() for row in rows],

@@ -38,10 +38,12 @@ def _tell(names: Sequence[str]) -> None:
     """What is known of them."""
     for name in names[:MOST_TOLD]:
         try:
-            metrics, n_emotions = model(name).metrics, len(model(name).config.labels)
+            found = model(name)
         except CheckpointError:
             continue  # the page says why
         st.sidebar.markdown(f"**{plain(name)}**")
-        st.sidebar.caption(f"Tells {n_emotions} emotions apart. {record(metrics)}")
+        st.sidebar.caption(
+            f"Version {found.version}. Tells {len(found.config.labels)} emotions apart. {record(found.metrics)}"
+        )
     if len(names) > MOST_TOLD:
         st.sidebar.caption(f"and {len(names) - MOST_TOLD} more models")

@@ -246,10 +246,14 @@ def _facts(answer: Answer) -> str:
     prediction = answer.prediction
     return (
         f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
-        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {prediction.model}. "
+        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
         + _how_unlike(prediction)
         + record(answer.metrics)
     )
+
+
+def _versioned(prediction: Prediction) -> str:
+    return f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
 
 
 def _how_unlike(prediction: Prediction) -> str:

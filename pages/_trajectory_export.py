@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages._course import Course, Line
 from pages._export import file_name, rows_as_csv
-from pages._shared import Clip
+from pages._shared import Clip, model
 from pages._words import plain
 from ser_core.annotations import as_srt, as_textgrid
 
@@ -54,6 +54,7 @@ def as_json(clip: Clip, found: Course, lines: Mapping[str, Line]) -> str:
 def _content(name: str, line: Line) -> dict:
     return {
         "model": name,
+        "version": model(name).version,
         "complete": line.complete,
         "analysed_until_s": line.until_s,
         "window_s": line.trajectory.window_s,

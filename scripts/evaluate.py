@@ -9,7 +9,6 @@ checkpoint under its own protocol its metrics.json and model card. Without --wri
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections import Counter
@@ -30,6 +29,7 @@ from ser_core.checkpoint import (
     checkpoint_folder,
     load_model,
     save_record,
+    weights_sha256,
 )
 from ser_core.comparison import LEAK_SUFFIX
 from ser_core.corpora import CORPUS_NAMES, CorpusError, Utterance, corpora_root, read_corpora
@@ -220,7 +220,7 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
             "training_seed": done.config["training"].get("recipe", {}).get("seed"),
             "bootstrap_seed": BOOTSTRAP_SEED,
             "protocol_sha256": protocol_sha256(done.protocol),
-            "weights_sha256": hashlib.sha256((done.folder / done.model.weights_file).read_bytes()).hexdigest(),
+            "weights_sha256": weights_sha256(done.folder, done.model),
             "code_version": code_version(),
         },
         metrics=metrics.to_dict(),

@@ -52,7 +52,7 @@ def as_text(record: dict) -> str:
 
 
 COLUMNS = (
-    *("file", "error", "model", "start_s", "end_s", "speech_s"),
+    *("file", "error", "model", "version", "start_s", "end_s", "speech_s"),
     *("emotion", "confidence", "abstain", "reason", "novelty"),
 )
 
@@ -61,7 +61,7 @@ def as_rows(record: dict) -> list[dict]:
     """One row for the recording, or for each of its windows where they were asked for."""
     if "error" in record:
         return [record]
-    whole = {name: record[name] for name in ("file", "model")}
+    whole = {name: record[name] for name in ("file", "model", "version")}
     parts = record.get("windows") or [record]
     return [
         {name: value for name, value in (whole | part | part["probabilities"]).items() if name in COLUMNS + EMOTIONS}

@@ -34,6 +34,7 @@ def together(predictions: Sequence[Prediction]) -> Prediction:
         reason=reason,
         start_s=min(prediction.start_s for prediction in predictions),
         end_s=max(prediction.end_s for prediction in predictions),
+        version="",
         novelty=None,  # each has embeddings of its own
     )
 

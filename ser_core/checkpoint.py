@@ -3,6 +3,7 @@
 Some have novelty.safetensors too: what they need to tell unknown sounds.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -20,6 +21,7 @@ from ser_core.novelty import Novelty
 FOLDER = Path(__file__).parent.parent / "checkpoints"
 
 CONFIG, METRICS, CARD, NOVELTY = "config.json", "metrics.json", "README.md", "novelty.safetensors"
+N_VERSION = 8  # hexadecimal digits of the hash of the weights that name a version
 DEFAULT_MODEL = "resonet"  # the one that answers when nobody chose
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
@@ -70,12 +72,18 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
             f"This program's are {', '.join(EMOTIONS)}."
         )
     _load_weights(model, folder / model.weights_file)
-    model.name = folder.name
+    model.name, model.version = folder.name, weights_sha256(folder, model)[:N_VERSION]
     model.calibration = calibration
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return model.to(device).eval()
+
+
+def weights_sha256(folder: Path, model: SERModel) -> str:
+    """Of the file that holds the weights of a checkpoint."""
+    with (folder / model.weights_file).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_metrics(name_or_folder: str | Path) -> dict:

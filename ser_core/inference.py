@@ -40,6 +40,7 @@ class Prediction:
     speech_s: float  # seconds of speech in it
     start_s: float  # the stretch that was analysed: all of it but the silence at both ends
     end_s: float
+    version: str = ""  # of the model: its weights' hash begins with it
     novelty: float | None = None  # percent of unseen speakers' speech that is nearer to what the model learned from
 
     def to_dict(self) -> dict:
@@ -152,6 +153,7 @@ def analyse(
         speech_s=speech_s,
         start_s=float(trajectory.start_s[0]),
         end_s=float(trajectory.end_s[-1]),
+        version=model.version,
         novelty=novelty,
     )
     return prediction, trajectory

@@ -61,7 +61,7 @@ def bad(tmp_path) -> str:
 # --- predict ---------------------------------------------------------------------------------------------------------
 
 FIELDS = {
-    *("file", "model", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
+    *("file", "model", "version", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
     *("abstain", "reason", "start_s", "end_s", "novelty", "notes"),
 }
 

@@ -44,7 +44,8 @@ class SERModel(nn.Module):
     """
 
     weights_file = "model.safetensors"
-    name = ""  # these four are set by load_model
+    name = ""  # these five are set by load_model
+    version = ""
     calibration = None
     novelty = None
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
