@@ -1,5 +1,7 @@
 """The parts of the page "Why?"."""
 
+import json
+
 import streamlit as st
 
 from pages import _explaining
@@ -7,6 +9,7 @@ from pages._analysis import Answer, Hearing
 from pages._chart import chart
 from pages._components.player import player
 from pages._explaining import Window
+from pages._export import file_name, rows_as_csv
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, forget, model
 from pages._words import plain
@@ -26,6 +29,7 @@ from ser_core.explain import (
 from ser_core.explain_figures import AGAINST, FOR, relevance_map, where
 from ser_core.inference import MIN_SPEECH_S
 from ser_core.labels import EMOTIONS
+from ser_core.masking import band_centres_hz
 from ser_core.plots import clock, named
 
 ABOUT = {
@@ -189,7 +193,8 @@ def show_sounds(heard: Window, found: Explanation, question: Question) -> None:
     )
     key = (found.method, question, percent)
     parts = _explaining.sounds(heard, found, question, percent / 100)
-    player(_explaining.tracks(heard, parts, heard.model, *key), heard.speech, key="why-player")
+    tracks = _explaining.tracks(heard, parts, heard.model, *key)
+    player(tracks, heard.speech, key="why-player")
     answers = _explaining.answers(heard, parts, *key)
     with st.container(horizontal=True, gap="large"):
         for name, values in answers.items():
@@ -199,3 +204,42 @@ def show_sounds(heard: Window, found: Explanation, question: Question) -> None:
         f"The likeliest emotion of {'; '.join(likeliest)}. Sounds with holes are unlike all that the model has learned "
         "from: its answers to them are a test of the map, no finding about the voice."
     )
+    with st.container(horizontal=True):
+        for sound in tracks[1:]:
+            name = file_name(f"{heard.model} {sound.name}", "wav")
+            label = f"Download WAV: {sound.name.lower()}"
+            st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:", on_click="ignore")
+
+
+def show_export(clip: Clip, heard: Window, found: Explanation, question: Question) -> None:
+    """The map as numbers."""
+    rows = _map_rows(heard, found)
+    content = {
+        "file": clip.name,
+        "model": heard.model,
+        "version": model(heard.model).version,
+        "method": found.method,
+        "emotion": question.emotion,
+        "instead_of": question.instead_of,
+        "start_s": heard.start_s,
+        "end_s": heard.end_s,
+        "probabilities": heard.probabilities,
+        "relevance": rows,
+    }
+    for kind, text, mime in (
+        ("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json"),
+        ("CSV", rows_as_csv(rows), "text/csv"),
+    ):
+        name = file_name(clip.name, kind.lower())
+        st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:", on_click="ignore")
+
+
+def _map_rows(heard: Window, found: Explanation) -> list[dict]:
+    """One row for each frame: when it is in the recording, and the relevance of each band."""
+    n_bands, n_frames = found.relevance.shape
+    bands = [f"{hertz:.0f} Hz" for hertz in band_centres_hz(heard.frontend)] if n_bands > 1 else ["all bands"]
+    return [
+        {"time_s": round(heard.start_s + i * found.hop_s, 4)}
+        | dict(zip(bands, (float(f"{value:.5g}") for value in found.relevance[:, i]), strict=True))
+        for i in range(n_frames)
+    ]

@@ -29,7 +29,8 @@ def as_csv(clip: Clip, answer: Answer) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
     whole = {"part": "clip", **_row(answer.prediction.to_dict())}
     windows = [{"part": "window", **row} for row in table(answer.trajectory)]
-    return rows_as_csv([{"file": clip.name, "model": answer.prediction.model, **row} for row in (whole, *windows)])
+    head = {"file": clip.name, "model": answer.prediction.model, "version": answer.prediction.version}
+    return rows_as_csv([head | row for row in (whole, *windows)])
 
 
 def as_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:

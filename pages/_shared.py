@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -44,6 +45,7 @@ class Clip:
     notes: tuple[str, ...]
     words: str
     utterance: Utterance | None
+    offset_s: float = 0.0  # where it begins in the recording, when it is a part of it
 
 
 def take(source: Source) -> None:
@@ -68,10 +70,13 @@ def trim(start_s: float, end_s: float) -> None:
     waveform = clip.recording.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
     if not len(waveform):
         return
+    whole = st.session_state.setdefault("whole", clip)
     recording = replace(clip.recording, waveform=waveform, duration_s=len(waveform) / SAMPLE_RATE)
-    digest = hashlib.sha256(waveform.tobytes()).hexdigest()
-    st.session_state.setdefault("whole", clip)
-    st.session_state.clip = replace(clip, id=digest, recording=recording, words="")
+    offset_s = clip.offset_s + start_s
+    note = f"Only {offset_s:.2f} s to {offset_s + recording.duration_s:.2f} s is analysed; times count from there."
+    st.session_state.clip = replace(
+        clip, id=_digest(waveform), recording=recording, notes=(*whole.notes, note), words="", offset_s=offset_s
+    )
 
 
 def untrim() -> None:
@@ -113,9 +118,12 @@ def current_clip() -> Clip | None:
 
 def _decoded(source: Source) -> Clip:
     recording = read_audio(source.file)
-    digest = hashlib.sha256(recording.waveform.tobytes()).hexdigest()
     notes = source.notes + recording.notes
-    return Clip(digest, source.kind, source.name, recording, notes, source.words, source.utterance)
+    return Clip(_digest(recording.waveform), source.kind, source.name, recording, notes, source.words, source.utterance)
+
+
+def _digest(waveform: np.ndarray) -> str:
+    return hashlib.sha256(waveform.tobytes()).hexdigest()
 
 
 def slot(shown) -> Callable[[], DeltaGenerator]:

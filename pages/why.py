@@ -50,6 +50,8 @@ with shown():
         parts.show_question(answer, heard, question)
         found = _explaining.explanation(heard, method, question)
         parts.show_map(heard, found)
+        with st.container(horizontal=True):
+            parts.show_export(clip, heard, found, question)
         parts.show_sounds(heard, found, question)
         checks.show_trust(heard, found, question)
         checks.show_probe(heard)

@@ -10,7 +10,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from scripts.benchmark import MODEL_COLUMNS, model_rows, sentences
-from ser_core import results
+from ser_core import experiments, results
 from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
 from ser_core.comparison import Comparison, ComparisonError, LeakPart, Standing, compare, published_table
@@ -208,6 +208,29 @@ def all_folds(found: Compared) -> str:
     return "\n\n".join([*blocks, published_table(INDEPENDENT)["note"]])
 
 
+def tried() -> str:
+    """The log of experiments, one table for each kind that can be compared."""
+    kinds = defaultdict(list)
+    for experiment in experiments.read():
+        kinds[experiment.kind].append(experiment)
+    return "\n\n".join(_tried(*kind, found) for kind, found in kinds.items())
+
+
+def _tried(model: str, protocol: str, fold: str | None, epochs: int, found: list[experiments.Experiment]) -> str:
+    corpora = list(found[0].dev_uar)
+    header = ["what was tried", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora), "mean of speech", "minutes"]
+    rows = [
+        [
+            f"**{e.said}**" if e.kept else e.said,
+            *(_points(e.dev_uar.get(name)) for name in corpora),
+            _points(e.mean_uar),
+            f"{e.seconds / 60:.0f}",
+        ]
+        for e in found
+    ]
+    return f"`{model}`, {results.split_name(protocol, fold)}, {epochs} epochs:\n\n{markdown(header, rows)}"
+
+
 def mcnemar(found: Compared) -> str:
     """Which pairs of models differ on the same clips, for each test part with two models or more."""
     parts = [_pairs(comparison) for comparison in found.values() if comparison.pairs]
@@ -224,7 +247,7 @@ def _pairs(comparison: Comparison) -> str:
 def filled(text: str) -> str:
     """The README with each block replaced by what the result files say now."""
     found = compared()
-    blocks = {"scores": scores(), "benchmark": benchmark()}
+    blocks = {"scores": scores(), "benchmark": benchmark(), "tried": tried()}
     blocks |= {
         block.__name__: block(found) for block in (table_r, table_v, leak, speaker_independent, all_folds, mcnemar)
     }

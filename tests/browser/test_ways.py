@@ -1,0 +1,62 @@
+"""Ways through the program, from one page to the next: a clip that is compared and explained, and a folder of files."""
+
+import csv
+import json
+
+import numpy as np
+import soundfile
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS, SAMPLES
+from tests.make_corpus import voice
+
+expect.set_options(timeout=PATIENCE_MS)
+N_FILES, N_BROKEN = 30, 3
+
+
+def test_record_then_compare_then_explain_then_take_along(new_page, app_url):
+    page = new_page(f"{app_url}/record_and_analyse")
+    page.get_by_role("button", name="Record", exact=True).click()
+    page.wait_for_timeout(3000)
+    page.get_by_role("button", name="Stop").click()
+    answer = json.loads(downloaded(page, "Download JSON"))
+
+    page.get_by_role("link", name="Compare models").click()
+    compared = json.loads(downloaded(page, "Download JSON"))
+    by_model = {row["model"]: row for row in compared["predictions"]}
+    assert len(by_model) > 2 and by_model[answer["model"]]["probabilities"] == answer["probabilities"]
+    assert by_model[answer["model"]]["version"] == answer["version"] != ""
+
+    page.get_by_role("link", name="Why?").click()
+    page.get_by_role("heading", name="Hear what decided").wait_for()
+    explained = json.loads(downloaded(page, "Download JSON"))
+    assert (explained["file"], explained["model"]) == (answer["file"], answer["model"])
+    assert len(explained["relevance"]) > 50 and explained["emotion"] in answer["probabilities"]
+    page.get_by_role("button", name="Download WAV: only what decided").wait_for()
+
+
+def test_thirty_files_and_three_broken_ones_become_a_table(new_page, app_url, tmp_path):
+    page = new_page(f"{app_url}/upload_and_compare")
+    names = [f"{1001 + i}_DFA_{code}_XX.wav" for i in range(6) for code in ("ANG", "DIS", "FEA", "HAP", "SAD")]
+    for i, name in enumerate(names):
+        soundfile.write(tmp_path / name, np.tile(voice(110 + 8 * i, i), 2), 16_000)
+    broken = ["empty.wav", "text.wav", "half.ogg"]
+    (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "half.ogg").write_bytes((SAMPLES / "even.ogg").read_bytes()[:200])
+    page.locator("input[type=file]").first.set_input_files([tmp_path / name for name in (*names, *broken)])
+    page.get_by_role("button", name=f"Hear {N_FILES + N_BROKEN} files").click()
+    rows = list(csv.DictReader(downloaded(page, "Download CSV").splitlines()))
+    assert len(names) == N_FILES and {row["file"] for row in rows} == set(names)
+    expect(page.get_by_text(f"{N_BROKEN} of {N_FILES + N_BROKEN} files could not be read")).to_be_visible()
+    expect(page.get_by_role("heading", name="Against the names of the files")).to_be_visible()
+
+
+def downloaded(page, label: str) -> str:
+    """What a click on a download brings."""
+    page.get_by_role("button", name=label, exact=True).wait_for()
+    page.wait_for_timeout(500)  # the previous page's button is still there for a moment
+    page.get_by_role("button", name=label, exact=True).wait_for()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=label, exact=True).click()
+    return waiting.value.path().read_text()
