@@ -1,0 +1,119 @@
+"""What a model has learned, as a space: embeddings of clips, who lies beside whom, and how far a map can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.manifold import trustworthiness
+from sklearn.neighbors import NearestNeighbors
+
+from ser_core.audio import window_starts
+from ser_core.inference import WINDOW_OVERLAP, analysed_stretch, clip_windows, window_embeddings
+from ser_core.models import SERModel
+from ser_core.quality import speech_segments
+
+QUALITY_NEIGHBOURS = 15
+QUALITY_POINTS = 2000  # at most: the measures take the square of it
+
+
+def embed_utterances(
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
+    """The embedding of each clip: the mean over its windows.
+
+    Args:
+        waveforms: trimmed, 16 kHz, each of shape (n_samples,).
+        progress: called with the share that is done.
+
+    Returns:
+        shape = (n_clips, embedding_dim).
+    """
+    cut = [clip_windows(model, waveform) for waveform in waveforms]
+    found = window_embeddings(model, [window for windows in cut for window in windows], progress)
+    ends = np.cumsum([len(windows) for windows in cut])
+    return np.stack([part.mean(0) for part in np.split(found, ends[:-1])])
+
+
+def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A recording as it comes: where its windows begin, in seconds, and their embeddings.
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,).
+
+    Returns:
+        (start_s, embeddings), of shapes (n_windows,) and (n_windows, embedding_dim).
+    """
+    first, last = analysed_stretch(waveform, speech_segments(waveform))
+    window = round(model.config.window_s * model.sample_rate)
+    starts = first + window_starts(last - first, window, round(window * (1 - WINDOW_OVERLAP)))
+    cut = [waveform[start : min(start + window, last)] for start in starts]
+    return starts / model.sample_rate, window_embeddings(model, cut)
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest clips to each of some points, the nearest first; each of shape (n_points, k)."""
+
+    index: np.ndarray
+    distance: np.ndarray  # Euclidean, in the space of the embedding
+
+
+def neighbours(embeddings: np.ndarray, points: np.ndarray, k: int) -> Neighbours:
+    """In the embedding itself, not on a map.
+
+    Args:
+        embeddings: of the known clips, shape = (n, embedding_dim).
+        points: shape = (n_points, embedding_dim).
+
+    Raises:
+        ValueError: more neighbours than clips.
+    """
+    if k > len(embeddings):
+        raise ValueError(f"{k} neighbours of {len(embeddings)} clips: {len(embeddings)} at most.")
+    distance, index = NearestNeighbors(n_neighbors=k).fit(embeddings).kneighbors(points)
+    return Neighbours(index, distance)
+
+
+@dataclass(frozen=True)
+class MapQuality:
+    """How far a map can be trusted, in [0, 1]; with QUALITY_NEIGHBOURS neighbours, over `n_points` drawn points."""
+
+    n_points: int
+    trustworthiness: float  # neighbours on the map are neighbours in the embedding (Venna & Kaski 2001)
+    continuity: float  # neighbours in the embedding are neighbours on the map
+    purity_embedding: float  # share of a point's neighbours with its label, in the embedding
+    purity_map: float  # the same on the map
+
+
+def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequence[str], seed: int = 0) -> MapQuality:
+    """Measures a map.
+
+    Args:
+        embeddings: shape = (n, embedding_dim).
+        coordinates: shape = (n, n_dims).
+        labels: of each point, for the purity.
+
+    Raises:
+        ValueError: too few points.
+    """
+    if len(embeddings) < 2 * QUALITY_NEIGHBOURS + 2:
+        raise ValueError(
+            f"{len(embeddings)} points are too few to measure a map: {2 * QUALITY_NEIGHBOURS + 2} at least."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(embeddings))[:QUALITY_POINTS]
+    high, low = embeddings[chosen], coordinates[chosen]
+    return MapQuality(
+        n_points=len(chosen),
+        trustworthiness=float(trustworthiness(high, low, n_neighbors=QUALITY_NEIGHBOURS)),
+        continuity=float(trustworthiness(low, high, n_neighbors=QUALITY_NEIGHBOURS)),
+        purity_embedding=purity(embeddings, labels, chosen),
+        purity_map=purity(coordinates, labels, chosen),
+    )
+
+
+def purity(points: np.ndarray, labels: Sequence[str], chosen: np.ndarray) -> float:
+    """Share of the nearest neighbours, of all points, that have the label of the chosen one."""
+    labels = np.asarray(labels)
+    found = neighbours(points, points[chosen], QUALITY_NEIGHBOURS + 1).index
+    others = [row[row != i][:QUALITY_NEIGHBOURS] for row, i in zip(found, chosen, strict=True)]
+    return float(np.mean([labels[row] == labels[i] for row, i in zip(others, chosen, strict=True)]))

@@ -1,0 +1,155 @@
+"""Maps of embeddings, in two or three dimensions, that new points can be placed into.
+
+PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE, which places a point as if no other were new; UMAP (McInnes et
+al. 2018). All see the first principal components only: distances hardly change, and the maps are made in a third of the
+time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+N_COMPONENTS = 50
+LEAST_POINTS = 5
+KINDS = ("umap", "tsne", "pca")
+EXAGGERATED_STEPS, STEPS = 250, 500  # of t-SNE, as openTSNE has them
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How a map is made; the same embeddings and config give the same map."""
+
+    kind: str = "umap"
+    n_dims: int = 2  # or 3
+    perplexity: float = 30.0  # t-SNE: how many neighbours count
+    n_neighbours: int = 30  # UMAP
+    min_dist: float = 0.1  # UMAP: how close points may lie, in units of the map
+    seed: int = 0
+
+    def check(self, n_points: int) -> None:
+        """Raises ValueError where so many points cannot be mapped like this; the message says what can."""
+        if self.kind not in KINDS:
+            raise ValueError(f"Unknown kind of map {self.kind!r}. There are: {', '.join(KINDS)}.")
+        if n_points < LEAST_POINTS:
+            raise ValueError(f"{n_points} points make no map: at least {LEAST_POINTS} are needed.")
+        if self.kind == "tsne" and self.perplexity > (most := (n_points - 1) / 3):
+            raise ValueError(
+                f"A perplexity of {self.perplexity:g} is too large for {n_points} points: {most:.0f} at most."
+            )
+        if self.kind == "umap" and self.n_neighbours >= n_points:
+            raise ValueError(f"{self.n_neighbours} neighbours of {n_points} points: {n_points - 1} at most.")
+
+
+class Projection:
+    """A map, and what is needed to place new points into it."""
+
+    def __init__(self, config: ProjectionConfig, embeddings: np.ndarray, coordinates: np.ndarray):
+        """A map that was made before: the same embeddings, and where they lie.
+
+        Args:
+            embeddings: shape = (n, embedding_dim).
+            coordinates: shape = (n, n_dims).
+        """
+        self.config, self.coordinates = config, np.asarray(coordinates, np.float64)
+        self.components = Components(embeddings)
+        self._points = self.components.of(embeddings)
+
+    @classmethod
+    def fit(
+        cls, config: ProjectionConfig, embeddings: np.ndarray, progress: Progress = lambda share: None
+    ) -> "Projection":
+        """Makes a map.
+
+        Args:
+            embeddings: shape = (n, embedding_dim).
+            progress: called with the share that is done; what it raises ends the work.
+
+        Raises:
+            ValueError: see ProjectionConfig.check.
+        """
+        config.check(len(embeddings))
+        made = cls(config, embeddings, np.zeros((len(embeddings), config.n_dims)))
+        made.coordinates = {"pca": made._fit_pca, "tsne": made._fit_tsne, "umap": made._fit_umap}[config.kind](progress)
+        progress(1.0)
+        return made
+
+    def place(self, embeddings: np.ndarray) -> np.ndarray:
+        """Where new points lie, each as if it were the only one; shape = (n_new, n_dims)."""
+        points = self.components.of(embeddings)
+        if self.config.kind == "pca":
+            return points[:, : self.config.n_dims]
+        if self.config.kind == "tsne":
+            placed = self._tsne.prepare_partial(points, perplexity=min(5.0, self.config.perplexity))
+            return np.array(placed.optimize(n_iter=100, learning_rate=0.1, exaggeration=1.5, momentum=0.8))
+        return np.concatenate([self._umap.transform(point[None]) for point in points])
+
+    def _fit_pca(self, progress: Progress) -> np.ndarray:
+        return self._points[:, : self.config.n_dims]
+
+    def _fit_tsne(self, progress: Progress) -> np.ndarray:
+        """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
+        start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
+        made = self._new_tsne(start, "fft" if self.config.n_dims == 2 else "bh")  # the quick one knows two dimensions
+        done = 0
+        for n_steps, exaggeration, momentum in ((EXAGGERATED_STEPS, 12, 0.5), (STEPS, 1, 0.8)):
+
+            def told(step: int, *_, done: int = done) -> None:
+                progress((done + step) / (EXAGGERATED_STEPS + STEPS))
+
+            watch = {"callbacks": told, "callbacks_every_iters": 25}
+            made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
+            done += n_steps
+        return np.array(made)
+
+    def _fit_umap(self, progress: Progress) -> np.ndarray:
+        return self._new_umap().fit_transform(self._points)
+
+    def _new_umap(self, **changes):
+        from umap import UMAP
+
+        options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
+        options |= {"min_dist": self.config.min_dist, "random_state": self.config.seed, "n_jobs": 1}
+        return UMAP(**options | changes)
+
+    @cached_property
+    def _affinities(self):
+        from openTSNE.affinity import PerplexityBasedNN
+
+        return PerplexityBasedNN(self._points, self.config.perplexity, random_state=self.config.seed, n_jobs=1)
+
+    @cached_property
+    def _tsne(self):
+        return self._new_tsne(self.coordinates, "bh")  # exact for each point; the other depends on all new ones
+
+    def _new_tsne(self, coordinates: np.ndarray, method: str):
+        from openTSNE import TSNEEmbedding
+
+        options = {"random_state": self.config.seed, "negative_gradient_method": method, "n_jobs": 1}
+        return TSNEEmbedding(coordinates, self._affinities, **options)
+
+    @cached_property
+    def _umap(self):
+        """Fitted without a step: its graph of neighbours, and the map as it is."""
+        found = self._new_umap(init=self.coordinates, n_epochs=0).fit(self._points)
+        found.embedding_ = self.coordinates.astype(np.float32)
+        found.n_epochs = None  # so many as it takes by itself, to place a point
+        return found
+
+
+class Components:
+    """The first principal components, in the order of their variance; the sign makes the largest weight positive."""
+
+    def __init__(self, embeddings: np.ndarray):
+        self.mean = embeddings.mean(0, dtype=np.float64)
+        centred = embeddings - self.mean
+        _, axes = np.linalg.eigh(centred.T @ centred)
+        axes = axes[:, ::-1][:, :N_COMPONENTS]
+        self.axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
+
+    def of(self, embeddings: np.ndarray) -> np.ndarray:
+        """Shape = (n, at most N_COMPONENTS)."""
+        return (embeddings - self.mean) @ self.axes
