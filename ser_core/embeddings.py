@@ -8,7 +8,7 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from ser_core.audio import window_starts
-from ser_core.inference import WINDOW_OVERLAP, analysed_stretch, clip_windows, window_embeddings
+from ser_core.inference import WINDOW_OVERLAP, analysed_stretch, clip_windows, window_embeddings, window_outputs
 from ser_core.models import SERModel
 from ser_core.quality import speech_segments
 
@@ -18,20 +18,21 @@ QUALITY_POINTS = 2000  # at most: the measures take the square of it
 
 def embed_utterances(
     model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
-) -> np.ndarray:
-    """The embedding of each clip: the mean over its windows.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embedding and logits of each clip: the means over its windows.
 
     Args:
         waveforms: trimmed, 16 kHz, each of shape (n_samples,).
         progress: called with the share that is done.
 
     Returns:
-        shape = (n_clips, embedding_dim).
+        (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
     """
     cut = [clip_windows(model, waveform) for waveform in waveforms]
-    found = window_embeddings(model, [window for windows in cut for window in windows], progress)
-    ends = np.cumsum([len(windows) for windows in cut])
-    return np.stack([part.mean(0) for part in np.split(found, ends[:-1])])
+    found = window_outputs(model, [window for windows in cut for window in windows], progress)
+    ends = np.cumsum([len(windows) for windows in cut])[:-1]
+    embeddings, logits = (np.stack([part.mean(0) for part in np.split(rows, ends)]) for rows in found)
+    return embeddings, logits
 
 
 def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

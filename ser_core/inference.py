@@ -261,7 +261,7 @@ def window_answers(
         (logits, distances), in the order of `windows`: shape = (n_windows, n_classes), and how far each lies from what
         the model learned from, shape = (n_windows,); None where the checkpoint does not know.
     """
-    embeddings, logits = _window_outputs(model, windows, progress)
+    embeddings, logits = window_outputs(model, windows, progress)
     return logits, model.novelty.distance(embeddings) if model.novelty else None
 
 
@@ -269,12 +269,14 @@ def window_embeddings(
     model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
 ) -> np.ndarray:
     """Embeddings of waveforms, shape = (n_windows, embedding_dim). Arguments as for window_answers."""
-    return _window_outputs(model, windows, progress)[0]
+    return window_outputs(model, windows, progress)[0]
 
 
 @torch.inference_mode()
-def _window_outputs(model, windows, progress) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and logits."""
+def window_outputs(
+    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> tuple[np.ndarray, np.ndarray]:
+    """(embeddings, logits), of shapes (n_windows, embedding_dim) and (n_windows, n_classes). As window_answers."""
     order = np.argsort([len(w) for w in windows], kind="stable")
     found: list[tuple[np.ndarray, np.ndarray]] = [()] * len(order)
     for first in range(0, len(order), BATCH_SIZE):

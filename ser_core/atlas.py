@@ -1,0 +1,141 @@
+"""What one model made of all recordings: embeddings, answers and maps in one file, so that no recording is needed.
+
+`assets/embeddings/<model>.npz`, in half precision and without any sound; who speaks, and what was meant, is read from
+the names of the recordings.
+"""
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ser_core.corpora import Utterance, parse_name
+from ser_core.labels import EMOTIONS
+from ser_core.novelty import Novelty, fit_novelty
+from ser_core.projection import Projection, ProjectionConfig
+
+FOLDER = Path(__file__).parent.parent / "assets" / "embeddings"
+HOW_TO_MAKE = "Make it: python -m scripts.export_embeddings"
+TRAINED, DEVELOPED, UNSEEN = "training", "development", "unseen"
+PARTS = (TRAINED, DEVELOPED, UNSEEN)
+UNKNOWN = -1  # in place of an answer: raw features have none
+
+
+class AtlasError(ValueError):
+    """A file of embeddings that is missing, damaged or of another model; the message names the command for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """One row for each clip."""
+
+    model: str
+    version: str  # of the model; "" for raw features
+    ids: np.ndarray  # utterance ids, (n,)
+    embeddings: np.ndarray  # float32, (n, embedding_dim)
+    answered: np.ndarray  # index into EMOTIONS, or UNKNOWN; (n,)
+    certainty: np.ndarray  # calibrated, NaN where there is no answer; (n,)
+    part: np.ndarray  # index into PARTS: what the clip was to the model; (n,)
+    maps: dict[ProjectionConfig, np.ndarray] = field(default_factory=dict)  # config -> coordinates, (n, n_dims)
+
+    @cached_property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """What the names of the recordings say."""
+        return tuple(parse_name(Path(i)) for i in self.ids.tolist())
+
+    def column(self, name: str) -> np.ndarray:
+        """One value a clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
+        if name == "answered":
+            return np.array(["" if k == UNKNOWN else EMOTIONS[k] for k in self.answered])
+        if name == "right":
+            meant = self.column("emotion")
+            return np.where(self.answered == UNKNOWN, "", np.where(self.column("answered") == meant, "right", "wrong"))
+        if name == "part":
+            return np.array(PARTS)[self.part]
+        return np.array([str(getattr(u, name) or "unknown") for u in self.utterances])
+
+    @cached_property
+    def novelty(self) -> Novelty:
+        """Where the clips it learned from lie, and how far from them those of people it has never heard do.
+
+        Raises:
+            ValueError: it learned from none, or heard all.
+        """
+        return fit_novelty(self.embeddings[self.part == 0], self.embeddings[self.part == 2])
+
+    def projection(self, config: ProjectionConfig) -> Projection:
+        """A map that the file holds.
+
+        Raises:
+            KeyError: it holds none of this kind.
+        """
+        return Projection(config, self.embeddings, self.maps[config])
+
+    def with_map(self, config: ProjectionConfig, coordinates: np.ndarray) -> "Atlas":
+        return replace(self, maps=self.maps | {config: coordinates})
+
+    def save(self, path: Path) -> None:
+        """Written beside and renamed: an interruption leaves what was there."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.stem}.tmp.npz")
+        np.savez_compressed(
+            temporary,
+            about=json.dumps({"model": self.model, "version": self.version, "maps": [asdict(c) for c in self.maps]}),
+            ids=self.ids,
+            embeddings=self.embeddings.astype(np.float16),
+            answered=self.answered.astype(np.int8),
+            certainty=self.certainty.astype(np.float16),
+            part=self.part.astype(np.int8),
+            **{f"map_{i}": coordinates.astype(np.float32) for i, coordinates in enumerate(self.maps.values())},
+        )
+        temporary.replace(path)
+
+
+def available(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the models whose embeddings are there."""
+    return tuple(sorted(path.stem for path in (folder or FOLDER).glob("*.npz") if not path.stem.endswith(".tmp")))
+
+
+def load_atlas(name: str, version: str | None = None, folder: Path | None = None) -> Atlas:
+    """Reads what Atlas.save wrote.
+
+    Args:
+        name: of a model.
+        version: the model's now; embeddings of another one are refused.
+
+    Raises:
+        AtlasError: no such file, a damaged one, or one of another version.
+    """
+    path = (folder or FOLDER) / f"{name}.npz"
+    if not path.is_file():
+        raise AtlasError(f"There are no embeddings of {name}. {HOW_TO_MAKE} {name}")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = _atlas(file)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise AtlasError(f"{path.name} is damaged ({error!s:.60}). {HOW_TO_MAKE} {name}") from None
+    if version is not None and found.version != version:
+        raise AtlasError(f"{path.name} is of version {found.version}, {name} now is {version}. {HOW_TO_MAKE} {name}")
+    return found
+
+
+def _atlas(file) -> Atlas:
+    about = json.loads(str(file["about"]))
+    configs = [ProjectionConfig(**values) for values in about["maps"]]
+    found = Atlas(
+        model=about["model"],
+        version=about["version"],
+        ids=file["ids"],
+        embeddings=file["embeddings"].astype(np.float32),
+        answered=file["answered"].astype(int),
+        certainty=file["certainty"].astype(np.float32),
+        part=file["part"].astype(int),
+        maps={config: file[f"map_{i}"] for i, config in enumerate(configs)},
+    )
+    rows = [found.ids, found.embeddings, found.answered, found.certainty, found.part, *found.maps.values()]
+    if len({len(values) for values in rows}) > 1 or any(u is None for u in found.utterances):
+        raise ValueError("rows that do not belong together")
+    return found

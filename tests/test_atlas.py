@@ -1,0 +1,150 @@
+"""Files of embeddings: written, read, refused; and the command that makes them."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from scripts import export_embeddings as script
+from ser_core import atlas
+from ser_core.atlas import PARTS, UNKNOWN, Atlas, AtlasError, available, load_atlas
+from ser_core.checkpoint import METRICS, load_model
+from ser_core.embeddings import embed_recording, embed_utterances
+from ser_core.inference import clip_logits, clip_windows, window_embeddings
+from ser_core.labels import EMOTIONS
+from ser_core.projection import Projection, ProjectionConfig
+from ser_core.protocols import read_protocol, split
+from ser_core.store import AudioStore
+
+IDS = [*split("speaker-independent", "0").train[:30], *split("speaker-independent", "0").test[:30]]
+PCA = ProjectionConfig("pca")
+
+
+@pytest.fixture
+def small() -> Atlas:
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(60, 8)).astype(np.float16).astype(np.float32)
+    answered, part = rng.integers(0, 8, 60), np.repeat([0, 2], 30)
+    return Atlas("m", "abc", np.array(IDS), embeddings, answered, np.full(60, 0.5, np.float32), part)
+
+
+def test_what_is_read_is_what_was_written(tmp_path, small):
+    made = small.with_map(PCA, Projection.fit(PCA, small.embeddings).coordinates)
+    made.save(tmp_path / "m.npz")
+    found = load_atlas("m", "abc", tmp_path)
+    for name in ("ids", "embeddings", "answered", "certainty", "part"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(small, name))
+    assert (found.model, found.version, list(found.maps)) == ("m", "abc", [PCA])
+    np.testing.assert_allclose(found.maps[PCA], made.maps[PCA], rtol=1e-5)
+    np.testing.assert_allclose(found.projection(PCA).place(small.embeddings[:3]), made.maps[PCA][:3], atol=1e-5)
+    assert available(tmp_path) == ("m",)
+
+
+def test_columns_say_what_the_names_say(small):
+    assert small.column("emotion").tolist() == [u.emotion for u in small.utterances]
+    right = small.column("right") == "right"
+    assert right.tolist() == [EMOTIONS[k] == u.emotion for k, u in zip(small.answered, small.utterances, strict=True)]
+    assert small.column("part").tolist() == ["training"] * 30 + ["unseen"] * 30
+    assert set(small.column("intensity")) <= {"low", "medium", "high", "normal", "unknown"}
+    raw = replace(small, answered=np.full(60, UNKNOWN))
+    assert set(raw.column("answered")) == set(raw.column("right")) == {""}
+
+
+def test_novelty_comes_from_what_it_learned_from_and_never_heard(small):
+    far = small.embeddings.mean(0) + 30
+    assert small.novelty.percentile(float(small.novelty.distance(far[None])[0])) == 100
+    with pytest.raises(ValueError, match="two training clips"):
+        _ = replace(small, part=np.full(60, 2)).novelty
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "text", "rows", "another version", "names"])
+def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
+    path = tmp_path / "m.npz"
+    changed = {"rows": {"part": small.part[:5]}, "names": {"ids": np.array(["nobody"] * 60)}}
+    replace(small, **changed.get(damage, {})).save(path)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "torn":
+        path.write_bytes(path.read_bytes()[:500])
+    elif damage == "text":
+        path.write_text("no archive")
+    with pytest.raises(AtlasError, match=re.escape("python -m scripts.export_embeddings m")):
+        load_atlas("m", "other" if damage == "another version" else "abc", tmp_path)
+
+
+# --- embeddings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_clip_is_the_mean_of_its_windows(new_model, speech):
+    model = new_model()
+    embeddings, logits = embed_utterances(model, [speech[:5000], speech])
+    np.testing.assert_allclose(embeddings[1], window_embeddings(model, clip_windows(model, speech)).mean(0), atol=1e-5)
+    np.testing.assert_allclose(logits, clip_logits(model, [speech[:5000], speech]), atol=1e-5)
+
+
+def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
+    model = new_model()
+    start_s, embeddings = embed_recording(model, speech)
+    assert len(start_s) == len(embeddings) > 2 and start_s[0] > 0  # it begins with silence
+    first = speech[round(start_s[1] * 16_000) :][: round(model.config.window_s * 16_000)]
+    np.testing.assert_allclose(embeddings[1], window_embeddings(model, [first])[0], atol=1e-4)
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(tmp_path, monkeypatch, cache, checkpoints):
+    """24 synthetic clips of training speakers and of one for development, and `small`, which was measured on others."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for file in cache.iterdir():
+        (tmp_path / "cache" / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(atlas, "FOLDER", tmp_path / "embeddings")
+    monkeypatch.setattr(script, "MAPS", (PCA,))
+    monkeypatch.setattr(script, "CHUNK", 10)
+    (checkpoints / "small" / METRICS).write_text(json.dumps({"protocol": "speaker-independent", "fold": "0"}))
+    return tmp_path / "embeddings"
+
+
+def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
+    assert script.main(["small", "raw-features"]) == 0
+    assert "s per 1,000 clips" in capsys.readouterr().out
+    model, store = load_model("small"), AudioStore()
+    found = load_atlas("small", model.version)
+    known = {row["utterance"] for row in read_protocol("speaker-independent")}
+    assert found.ids.tolist() == sorted(i for i in known if i in store) and list(found.maps) == [PCA]
+    assert set(found.column("part")) == {"training", "development"}
+    embeddings, logits = embed_utterances(model, [store.trimmed(i) for i in found.ids])
+    np.testing.assert_allclose(found.embeddings, embeddings, atol=2e-3)
+    assert found.answered.tolist() == logits.argmax(1).tolist()
+    raw = load_atlas("raw-features", "")
+    assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {PARTS[2]}
+    assert np.isnan(raw.certainty).all()
+
+
+def test_an_interrupted_export_goes_on(ready, monkeypatch):
+    whole = script.export("small", AudioStore())
+    (ready.parent / "cache" / f"embeddings-small-{whole.version}.npz").unlink()
+    calls = []
+
+    def interrupted(model, clips):
+        calls.append(len(clips))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return embed_utterances(model, clips)
+
+    monkeypatch.setattr(script, "embed_utterances", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.export("small", AudioStore())
+    again = script.export("small", AudioStore())
+    assert sum(calls[3:]) == len(whole.ids) - 20
+    np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+
+
+def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
+    assert script.main(["nothing"]) == 2 and "Unknown model" in capsys.readouterr().err
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
+    assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err
