@@ -17,6 +17,7 @@ trajectory = st.Page("pages/trajectory.py", title="Trajectory", icon=":material/
 listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
 evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
 why = st.Page("pages/why.py", title="Why?", icon=":material/search_insights:")
+embedding_map = st.Page("pages/embedding_map.py", title="Embedding map", icon=":material/scatter_plot:")
 data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
 model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
 training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
@@ -27,7 +28,7 @@ st.navigation(
     {
         "": [home],
         "Analyse": [record_and_analyse, trajectory, compare_models, upload_and_compare, listening_test],
-        "Explore": [why, evaluation, data_explorer],
+        "Explore": [why, embedding_map, evaluation, data_explorer],
         "Train": [training],
         "About": [learn, model_cards, settings],
     },

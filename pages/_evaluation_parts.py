@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages import _measured
 from pages._chart import chart
-from pages._export import rows_as_csv
+from pages._clip_table import download_rows, show_clips
 from pages._measured import Measured
 from ser_core.comparison import Leak, Standing
 from ser_core.corpora import CORPUS_NAMES
@@ -32,7 +32,6 @@ TITLES = {
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"
-MOST_CLIPS = 500
 
 
 def title_of(split: str) -> str:
@@ -72,7 +71,7 @@ def show_ranking(found: Measured) -> None:
         "In brackets 95 % intervals by resampling speakers; thin lines resample clips, which is too narrow because "
         "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight compete everywhere."
     )
-    _download("Download the ranking", rows, f"{comparison.split}_ranking.csv")
+    download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
     corpora = {
         s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in comparison.ranking
     }
@@ -112,7 +111,7 @@ def show_all_folds(split: str) -> None:
     )
     rows = [_folds_row(model) for model in models.values()]
     st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
-    _download("Download all folds", rows, f"{split}_all_folds.csv")
+    download_rows("Download all folds", rows, f"{split}_all_folds.csv")
 
 
 def _folds_row(model: AllFolds) -> dict:
@@ -151,7 +150,7 @@ def show_model(found: Measured) -> None:
         answered = _emotion("Answered", labels, chosen[1])
         clips = found.clips(model, corpus, true, answered)
         st.markdown(f"**{len(clips)}** clips, the surest answers first")
-    _show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
+    show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
 
 
 def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
@@ -161,33 +160,6 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
         title, options, index, format_func=lambda e: e if e == EVERYTHING else named(e), key=f"{title}-{chosen}"
     )
     return None if picked == EVERYTHING else picked
-
-
-def _show_clips(clips: list[dict], file_name: str) -> None:
-    """The clips with a player, where the recordings are there."""
-    event = st.dataframe(
-        clips[:MOST_CLIPS],
-        hide_index=True,
-        height=240,
-        key=f"clips-{file_name}",
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config={
-            name: st.column_config.NumberColumn(format="percent") for name in ("certain", "given to what was meant")
-        },
-        alt="The clips of the chosen cell",
-    )
-    if len(clips) > MOST_CLIPS:
-        st.caption(f"The first {MOST_CLIPS} of {len(clips)} are shown; the download has all.")
-    _download("Download these clips", clips, file_name)
-    there = _measured.recordings()
-    chosen = [clips[i]["clip"] for i in event.selection.rows if i < len(clips)]
-    if not there:
-        st.caption("Set `SER_CORPORA` and start again to hear them.")
-    elif chosen and chosen[0] in there:
-        st.audio(str(there[chosen[0]]), alt=f"The recording {chosen[0]}")
-    else:
-        st.caption("Choose a row to hear it.")
 
 
 def show_certainty(found: Measured) -> None:
@@ -255,7 +227,7 @@ def show_differences(found: Measured) -> None:
     ]
     with st.expander("Table"):
         st.dataframe(rows, hide_index=True, alt="All pairs of models")
-        _download("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+        download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
 def show_cost(found: Measured) -> None:
@@ -318,8 +290,3 @@ def _leak_rows(leak: Leak) -> list[dict]:
             }
         )
     return rows
-
-
-def _download(label: str, rows: list[dict], name: str) -> None:
-    if rows:
-        st.download_button(label, rows_as_csv(rows), name, "text/csv", icon=":material/download:", on_click="ignore")

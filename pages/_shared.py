@@ -58,6 +58,8 @@ def forget(keep: str | None = None) -> None:
     """Drop the clip, all that was computed from it, and the content of every input but the one to keep."""
     for name in ("source", "clip", "whole", "memory", "revealed", "shown"):
         st.session_state.pop(name, None)
+    if keep is None:
+        st.session_state.pop("takes", None)  # on the embedding map
     rounds = st.session_state.setdefault("rounds", {})
     for kind in rounds.keys() - {keep}:
         _erase(st.session_state.get(input_key(kind)))

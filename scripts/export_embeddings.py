@@ -14,21 +14,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from ser_core import atlas
 from ser_core.atlas import DEVELOPED, PARTS, TRAINED, UNKNOWN, UNSEEN, Atlas
 from ser_core.checkpoint import CheckpointError, load_model
-from ser_core.embeddings import embed_utterances
-from ser_core.features import FrontendConfig, LogMel
+from ser_core.embeddings import RAW, embed_utterances, raw_features
 from ser_core.inference import calibrated
 from ser_core.models import SERModel
 from ser_core.projection import Projection, ProjectionConfig
 from ser_core.protocols import ProtocolError, Split, read_protocol, split, unseen_part
 from ser_core.store import AudioStore, cache_folder
 
-RAW = "raw-features"
 ALL_CLIPS = "speaker-independent"  # the protocol that tests every clip once
 CHUNK = 1000  # clips; an interruption costs at most these
 MAPS = tuple(ProjectionConfig(kind, n_dims) for kind in ("umap", "tsne", "pca") for n_dims in (2, 3))
@@ -47,13 +44,9 @@ def of_model(model: SERModel) -> Embed:
     return embed
 
 
-@torch.inference_mode()
-def raw_features(clips: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation over time of each log-mel band, normalised as for the models."""
-    logmel = LogMel(FrontendConfig())
-    features = [logmel(torch.from_numpy(np.asarray(clip))[None])[0, 0] for clip in clips]
-    rows = [torch.cat([one.mean(1), one.std(1, correction=0)]).numpy() for one in features]
-    return np.stack(rows), np.zeros((len(rows), 0))
+def of_sound(clips: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The features before any learning."""
+    return raw_features(clips), np.zeros((len(clips), 0))
 
 
 def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +96,7 @@ def export(name: str, store: AudioStore) -> Atlas:
     """
     ids = sorted(row["utterance"] for row in read_protocol(ALL_CLIPS) if row["utterance"] in store)
     if name == RAW:
-        version, embed, parts = "", raw_features, Split((), (), ())
+        version, embed, parts = "", of_sound, Split((), (), ())
     else:
         model = load_model(name)
         version, embed = model.version, of_model(model)

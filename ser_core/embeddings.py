@@ -4,14 +4,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from ser_core.audio import window_starts
+from ser_core.features import FrontendConfig, LogMel
 from ser_core.inference import WINDOW_OVERLAP, analysed_stretch, clip_windows, window_embeddings, window_outputs
 from ser_core.models import SERModel
 from ser_core.quality import speech_segments
 
+RAW = "raw-features"  # in place of a model's name
 QUALITY_NEIGHBOURS = 15
 QUALITY_POINTS = 2000  # at most: the measures take the square of it
 
@@ -49,6 +52,21 @@ def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, 
     starts = first + window_starts(last - first, window, round(window * (1 - WINDOW_OVERLAP)))
     cut = [waveform[start : min(start + window, last)] for start in starts]
     return starts / model.sample_rate, window_embeddings(model, cut)
+
+
+@torch.inference_mode()
+def raw_features(waveforms: Sequence[np.ndarray]) -> np.ndarray:
+    """The space before any learning: mean and standard deviation over time of each log-mel band, of normalised clips.
+
+    Args:
+        waveforms: trimmed, 16 kHz, each of shape (n_samples,).
+
+    Returns:
+        shape = (n_clips, 2 * n_mels).
+    """
+    logmel = LogMel(FrontendConfig())
+    features = [logmel(torch.from_numpy(np.array(waveform))[None])[0, 0] for waveform in waveforms]
+    return np.stack([torch.cat([one.mean(1), one.std(1, correction=0)]).numpy() for one in features])
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium, path):
     with served(ROOT / "app.py") as url:
         page = chromium.new_page()
         page.goto(f"{url}/{path}")
-        page.get_by_test_id("stSidebarNavLink").nth(12).wait_for(timeout=90_000)
+        page.get_by_test_id("stSidebarNavLink").nth(13).wait_for(timeout=90_000)
         page.get_by_role("heading", name=TITLES[path], exact=True).wait_for(timeout=90_000)
         page.wait_for_timeout(2000)
         assert page.get_by_text("encountered an error").count() == 0

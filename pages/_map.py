@@ -1,0 +1,134 @@
+"""From the files of embeddings and the clip of this session to what the page "Embedding map" shows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages._shared import Clip, model, remember
+from ser_core import atlas
+from ser_core.atlas import Atlas, load_atlas
+from ser_core.audio import trim_silence
+from ser_core.checkpoint import CheckpointError, available_models
+from ser_core.embeddings import RAW, MapQuality, embed_recording, map_quality, neighbours, raw_features
+from ser_core.map_figures import OwnClip
+from ser_core.projection import Projection, ProjectionConfig
+
+N_NEIGHBOURS = 8
+MOST_WINDOWS = 60  # of a trail; a longer recording is thinned out
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A clip of the person in the space of a model."""
+
+    name: str
+    embedding: np.ndarray  # (embedding_dim,)
+    windows: np.ndarray  # (n_windows, embedding_dim)
+    start_s: np.ndarray  # (n_windows,)
+
+
+def names() -> list[str]:
+    """The spaces that can be shown: models in the order of the other pages, the raw features last."""
+    there = atlas.available()
+    known = [name for name in available_models() if name in there]
+    return [*known, *(name for name in there if name not in known and name != RAW), *([RAW] if RAW in there else [])]
+
+
+def read(name: str) -> Atlas:
+    """The embeddings of a model.
+
+    Raises:
+        AtlasError: the file is missing, damaged, or of another version of the model.
+    """
+    path = atlas.FOLDER / f"{name}.npz"
+    return _read(name, _version(name), path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the embeddings")
+def _read(name: str, version: str | None, modified_ns: int) -> Atlas:
+    return load_atlas(name, version)
+
+
+def _version(name: str) -> str | None:
+    """None where the model itself is not here: its embeddings can be looked at all the same."""
+    try:
+        return "" if name == RAW else model(name).version
+    except CheckpointError:
+        return None
+
+
+def projection(found: Atlas, config: ProjectionConfig) -> Projection:
+    """A map that the file holds, or one that is made now, with progress."""
+    return _projection(f"{found.model} {found.version} {len(found.ids)}", config, found)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _projection(key: str, config: ProjectionConfig, _found: Atlas) -> Projection:
+    if config in _found.maps:
+        return _found.projection(config)
+    bar = st.progress(0.0, "Making the map")
+    made = Projection.fit(config, _found.embeddings, lambda share: bar.progress(min(share, 1.0), "Making the map"))
+    bar.empty()
+    return made
+
+
+@st.cache_data(max_entries=16, show_spinner="Measuring the map")
+def quality(key: str, config: ProjectionConfig, _found: Atlas, _made: Projection) -> MapQuality:
+    """How far the map can be trusted; the key names the embeddings."""
+    return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"))
+
+
+def embed(clip: Clip, name: str) -> Placed:
+    """The clip of this session in the space of a model, computed once.
+
+    Raises:
+        CheckpointError: the model cannot be used.
+    """
+    return remember(lambda: _embed(clip, name), clip.id, "embedding", name)
+
+
+def _embed(clip: Clip, name: str) -> Placed:
+    waveform = clip.recording.waveform
+    if name == RAW:
+        first, last = trim_silence(waveform)
+        windows, start_s = raw_features([waveform[first:last]]), np.array([first / clip.recording.sample_rate])
+    else:
+        start_s, windows = embed_recording(model(name), waveform)
+    kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
+    return Placed(clip.name, windows.mean(0), windows[kept], start_s[kept])
+
+
+def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
+    """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
+    places = remember(
+        lambda: made.place(np.concatenate([own.embedding[None], own.windows])), own.name, "placed", key, made.config
+    )
+    return OwnClip(own.name, places[0], places[1:], made.coordinates[nearest(found, own)[0]])
+
+
+def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
+    """The clips beside a person's clip in the embedding itself: rows of the atlas and distances, the nearest first."""
+    beside = neighbours(found.embeddings, own.embedding[None], N_NEIGHBOURS)
+    return beside.index[0], beside.distance[0]
+
+
+def how_far_out(found: Atlas, own: Placed) -> float | None:
+    """Percent of the clips of unseen speakers that lie nearer to what the model learned from; None for raw features."""
+    try:
+        return found.novelty.percentile(float(found.novelty.distance(own.embedding[None])[0]))
+    except ValueError:
+        return None
+
+
+def takes(name: str) -> list[Placed]:
+    """The clips that the person keeps on the map, in the space of one model."""
+    return st.session_state.setdefault("takes", {}).setdefault(name, [])
+
+
+def keep(own: Placed, name: str) -> None:
+    takes(name).append(own)
+
+
+def drop_takes() -> None:
+    st.session_state.pop("takes", None)

@@ -1,0 +1,44 @@
+"""What the models have learned, as a map of every recording: to look around in, with one's own voice in it."""
+
+import streamlit as st
+
+from pages._frame import require_frame
+
+require_frame(__file__)
+st.title("Embedding map", anchor=False)
+with st.spinner("Starting"):
+    from pages import _map
+    from pages import _map_parts as parts
+    from pages._input import choose_clip
+    from pages._result import show_problem
+    from pages._shared import chosen, current_clip
+    from ser_core import AudioError, CheckpointError
+    from ser_core.atlas import AtlasError
+
+spaces = _map.names()
+if not spaces:
+    parts.show_empty()
+    st.stop()
+inputs, results = st.columns([1, 2.8], gap="large")
+with inputs:
+    view = parts.choose_view(spaces)
+    with st.expander("Your clip", expanded=chosen() is not None):
+        choose_clip()
+    st.caption("Everything runs on your machine. Your audio is kept in this session only.")
+
+with results:
+    clip = None
+    try:
+        clip = current_clip()
+    except AudioError as error:
+        show_problem(error, chosen().name)
+    shown_spaces = [view.space, *([view.beside] if view.beside else [])]
+    columns, selected, drawn = st.columns(len(shown_spaces)), {}, {}
+    for name, column in zip(shown_spaces, columns, strict=True):
+        with column:
+            try:
+                drawn[name] = parts.draw(name, view, clip, selected)
+            except (AtlasError, CheckpointError, ValueError) as error:
+                show_problem(error)
+    if view.space in drawn:
+        parts.show_details(*drawn[view.space], view, selected)
