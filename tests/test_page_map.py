@@ -1,0 +1,189 @@
+"""The page "Embedding map" without a browser, and its figures: filters, the person's clip, what is missing."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pages import _map
+from ser_core import atlas
+from ser_core.atlas import Atlas, load_atlas
+from ser_core.checkpoint import load_model
+from ser_core.embeddings import RAW
+from ser_core.map_figures import OwnClip, scatter, shaded, with_cores
+from ser_core.projection import ProjectionConfig
+from ser_core.protocols import split
+from tests.make_page import open_page, texts, upload
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+PARTS = split("speaker-independent", "0")
+IDS = sorted([*PARTS.train[::100], *PARTS.test[::60]])
+RNG = np.random.default_rng(0)
+MAPS = (ProjectionConfig("umap"), ProjectionConfig("tsne"), ProjectionConfig("pca"), ProjectionConfig("umap", 3))
+
+
+def made_up(model: str, version: str, dim: int) -> Atlas:
+    """An atlas of real names and made-up embeddings, with a map of each kind that is the default."""
+    n = len(IDS)
+    embeddings = RNG.normal(size=(n, dim)).astype(np.float32)
+    answered = np.full(n, -1) if model == RAW else RNG.integers(0, 8, n)
+    part = np.array([0 if i in set(PARTS.train) else 2 for i in IDS])
+    certainty = np.full(n, np.nan if model == RAW else 0.5, np.float32)
+    found = Atlas(model, version, np.array(IDS), embeddings, answered, certainty, part)
+    for config in (
+        ProjectionConfig("umap"),
+        ProjectionConfig("tsne"),
+        ProjectionConfig("pca"),
+        ProjectionConfig("umap", 3),
+    ):
+        found = found.with_map(config, RNG.normal(size=(n, config.n_dims)))
+    return found
+
+
+@pytest.fixture
+def folder(checkpoints, tmp_path, monkeypatch):
+    """Embeddings of `small` and of the raw features."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    monkeypatch.setattr(atlas, "FOLDER", tmp_path / "embeddings")
+    _map._read.clear()
+    _map._projection.clear()
+    _map.quality.clear()
+    made_up("small", load_model("small").version, 8).save(tmp_path / "embeddings" / "small.npz")
+    made_up(RAW, "", 128).save(tmp_path / "embeddings" / f"{RAW}.npz")
+    return tmp_path / "embeddings"
+
+
+@pytest.fixture
+def page(folder):
+    page = open_page("embedding_map").run()
+    assert not page.exception and not page.error
+    return page
+
+
+def points(page, chart: int = 0) -> int:
+    """How many clips a chart shows in colour."""
+    spec = json.loads(page.get("plotly_chart")[chart].proto.spec)
+    return len([trace for trace in spec["data"] if "customdata" in trace][-1]["text"])
+
+
+def test_every_clip_is_a_point(page):
+    assert points(page) == len(IDS)
+    assert [metric.label for metric in page.metric][:2] == ["Trustworthiness", "Continuity"]
+    assert page.selectbox(key="space").options == ["small", RAW]
+
+
+@pytest.mark.parametrize("colour", ["answered", "right", "certainty", "corpus", "part", "sex", "intensity", "speaker"])
+def test_each_colour_can_be_chosen(page, colour):
+    page.selectbox(key="colour").set_value(colour).run()
+    assert not page.exception and not page.error and points(page) == len(IDS)
+
+
+def test_what_does_not_fit_turns_grey(page):
+    page.multiselect(key="map-emotions").set_value(["sad"]).run()
+    found = load_atlas("small")
+    assert points(page) == (found.column("emotion") == "sad").sum()
+    page.multiselect(key="map-corpora").set_value(["crema_d"]).run()
+    both = (found.column("emotion") == "sad") & (found.column("corpus") == "crema_d")
+    assert points(page) == both.sum()
+    page.text_input(key="map-find").set_value(found.ids[both][0].split("/")[1]).run()
+    assert points(page) == 1 and not page.exception
+
+
+def test_raw_features_have_no_answers_to_colour(page):
+    page.selectbox(key="space").set_value(RAW).run()
+    assert not page.exception and points(page) == len(IDS)
+    assert page.selectbox(key="colour").options == ["emotion meant", "corpus", "sex", "intensity", "speaker"]
+
+
+def test_two_spaces_side_by_side(page):
+    page.selectbox(key="beside").set_value(RAW).run()
+    assert not page.exception and points(page, 0) == points(page, 1) == len(IDS)
+    assert "**small**" in texts(page) and "raw" in texts(page)
+
+
+def test_in_three_dimensions(page):
+    page.toggle(key="map-3d").set_value(True).run()
+    assert not page.exception and points(page) == len(IDS)
+
+
+def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "mine.ogg", SPEECH)
+    assert "Your clip" in texts(page) and "people it has never heard" in texts(page)
+    (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
+    assert len(table) == _map.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
+    page.button(key="keep-take").click().run()
+    assert not page.exception and page.button(key="drop-takes").label == "Remove 1 takes"
+    page.button(key="drop-takes").click().run()
+    assert not page.exception and "drop-takes" not in [button.key for button in page.button]
+
+
+def test_a_bad_file_is_a_sentence_and_the_map_stays(page):
+    upload(page, "bad.wav", b"no sound")
+    assert page.error and points(page) == len(IDS)
+
+
+def test_too_large_a_perplexity_is_a_sentence(page):
+    page.segmented_control(key="map").set_value("tsne").run()
+    page.slider(key="perplexity").set_value(100).run()
+    assert not page.exception and "too large" in page.error[0].value
+
+
+def test_without_embeddings_the_page_names_the_command(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    page = open_page("embedding_map").run()
+    assert not page.exception and "scripts.export_embeddings" in page.info[0].value
+
+
+def test_embeddings_of_another_version_are_refused(folder):
+    made_up("small", "old", 8).save(folder / "small.npz")
+    page = open_page("embedding_map").run()
+    assert not page.exception and "of version old" in page.error[0].value
+
+
+def test_embeddings_without_their_model_can_be_looked_at(folder, checkpoints):
+    (checkpoints / "small" / "config.json").unlink()
+    page = open_page("embedding_map").run()
+    assert not page.exception and not page.error and points(page) == len(IDS)
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_groups_keep_their_look_and_the_rest_is_grey():
+    coordinates, shown = RNG.normal(size=(6, 2)), np.array([True] * 4 + [False] * 2)
+    figure = scatter(coordinates, ["sad", "happy"] * 3, shown, [f"t{i}" for i in range(6)])
+    grey, points = figure.data[:2]
+    assert grey.customdata.tolist() == [4, 5] and points.customdata.tolist() == [0, 1, 2, 3]
+    assert points.marker.symbol == ("triangle-down", "triangle-up") * 2
+    assert [trace.name for trace in figure.data[2:]] == ["▲ happy", "▼ sad"]
+
+
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
+    coordinates = RNG.normal(size=(6, n_dims))
+    own = OwnClip("mine", coordinates[0] + 1, coordinates[:3], coordinates[3:])
+    for figure in (
+        scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6, [own]),
+        shaded(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6, [own]),
+    ):
+        lines, trail, star = figure.data[-3:]
+        assert len(lines.x) == 9 and len(trail.x) == 3 and star.name == "mine" and len(star.x) == 1
+        assert lines.customdata is None and star.customdata is None
+
+
+def test_a_contour_holds_the_core_of_an_emotion():
+    coordinates = np.concatenate([RNG.normal(0, 1, (300, 2)), RNG.normal(12, 1, (300, 2))])
+    emotions = np.repeat(["sad", "angry"], 300)
+    figure = with_cores(
+        scatter(coordinates, emotions, np.ones(600, bool), ["t"] * 600), coordinates, emotions, np.ones(600, bool)
+    )
+    middles = {a.text: (a.x, a.y) for a in figure.layout.annotations}
+    assert set(middles) == {"<b>▼ sad</b>", "<b>✚ angry</b>"}
+    np.testing.assert_allclose(middles["<b>✚ angry</b>"], (12, 12), atol=0.3)
+    sad = next(trace for trace in figure.data if trace.type == "contour" and trace.line.width)
+    z = np.array(sad.z) >= sad.contours.start
+    share = np.array(sad.z)[z].sum() / np.array(sad.z).sum()
+    assert share == pytest.approx(0.5, abs=0.1)
