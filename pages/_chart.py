@@ -5,19 +5,22 @@ from typing import Any
 import streamlit as st
 from plotly.graph_objects import Figure
 
+TOOLS = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "map"}, "scrollZoom": True}
 
-def chart(figure: Figure, key: str, alt: str, **options: Any) -> Any:
+
+def chart(figure: Figure, key: str, alt: str, tools: bool = False, **options: Any) -> Any:
     """Draws a figure as wide as its column.
 
     Args:
         key: of the widget.
         alt: what the figure shows, for those who do not see it.
+        tools: lasso, box, zoom and "save as SVG" above it.
         options: further arguments of st.plotly_chart.
 
     Returns:
         What st.plotly_chart does.
     """
-    return st.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt, **options)
+    return st.plotly_chart(figure, key=key, config=TOOLS if tools else {"displayModeBar": False}, alt=alt, **options)
 
 
 def time_key(clip_id: str) -> str:

@@ -1,5 +1,6 @@
 """The parts of the page "Embedding map"."""
 
+import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,6 +142,7 @@ def show_map(
     event = chart(
         figure,
         key=f"map-{place}",
+        tools=True,
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
@@ -231,7 +233,24 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
         line | dict(zip(names, made.coordinates[i].round(4).tolist(), strict=True))
         for line, i in zip(clip_rows(found, rows), rows, strict=True)
     ]
-    download_rows("Download the map", lines, f"map_{found.model}_{made.config.kind}.csv")
+    name = f"map_{found.model}_{made.config.kind}"
+    with st.container(horizontal=True):
+        download_rows("Download the map as CSV", lines, f"{name}.csv")
+        if lines:
+            label, mime = "Download the map as parquet", "application/vnd.apache.parquet"
+            st.download_button(
+                label, lambda: as_parquet(lines), f"{name}.parquet", mime, icon=":material/download:", on_click="ignore"
+            )
+
+
+def as_parquet(rows: list[dict]) -> bytes:
+    """A table that viewers of embeddings open."""
+    import pyarrow
+    from pyarrow import parquet
+
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    return file.getvalue()
 
 
 def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]) -> tuple[Atlas, Projection]:

@@ -1,12 +1,15 @@
 """The page "Embedding map" without a browser, and its figures: filters, the person's clip, what is missing."""
 
+import io
 import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 
 from pages import _map
+from pages._map_parts import as_parquet
 from ser_core import atlas
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
@@ -147,6 +150,11 @@ def test_embeddings_without_their_model_can_be_looked_at(folder, checkpoints):
     (checkpoints / "small" / "config.json").unlink()
     page = open_page("embedding_map").run()
     assert not page.exception and not page.error and points(page) == len(IDS)
+
+
+def test_the_map_as_parquet():
+    rows = [{"clip": "a", "x": 0.5}, {"clip": "b", "x": 1.5}]
+    assert pyarrow.parquet.read_table(io.BytesIO(as_parquet(rows))).to_pylist() == rows
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
