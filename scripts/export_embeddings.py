@@ -74,7 +74,7 @@ def _kept(path: Path, ids: Sequence[str]) -> tuple[list[tuple[np.ndarray, np.nda
     """What is there of the same clips, and of how many."""
     if not path.is_file():
         return [], 0
-    with np.load(path, allow_pickle=False) as file:
+    with np.load(path) as file:
         known = file["ids"].tolist()
         if known != list(ids[: len(known)]):
             return [], 0

@@ -113,7 +113,7 @@ def load_atlas(name: str, version: str | None = None, folder: Path | None = None
     if not path.is_file():
         raise AtlasError(f"There are no embeddings of {name}. {HOW_TO_MAKE} {name}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path) as file:
             found = _atlas(file)
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise AtlasError(f"{path.name} is damaged ({error!s:.60}). {HOW_TO_MAKE} {name}") from None
