@@ -46,6 +46,7 @@ ORDER = (
         "agreement",
         "embeddings",
         "atlas",
+        "my_voice",
         "side_tasks",
         "explain",
         "sanity",

@@ -1,0 +1,112 @@
+"""A person's adapter: better on that person, near the model with few clips, told honestly, refused where it must be."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ser_core.inference import predict
+from ser_core.labels import EMOTIONS
+from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.my_voice import LEAST_CLIPS, MOST_CLIPS, Adapter, AdapterError, adapted, fit_adapter, last_layer
+
+CHOSEN = ("happy", "sad", "angry")
+
+
+@pytest.fixture(scope="module")
+def model(new_model):
+    model = new_model(seed=3)
+    model.name, model.version = "small", "abc"
+    return model
+
+
+def clips(n_each: int, seed: int = 0, spread: float = 0.3) -> tuple[np.ndarray, list[str]]:
+    """A person whose three emotions lie apart, elsewhere than the model expects them."""
+    rng = np.random.default_rng(seed)
+    centres = 2 * np.random.default_rng(7).normal(size=(3, 8))
+    x = np.repeat(centres, n_each, 0) + spread * rng.normal(size=(3 * n_each, 8))
+    return x.astype(np.float32), [emotion for emotion in CHOSEN for _ in range(n_each)]
+
+
+def answers(model, x: np.ndarray) -> list[str]:
+    with torch.inference_mode():
+        return [EMOTIONS[k] for k in model.head(torch.from_numpy(x)).argmax(1)]
+
+
+def test_it_learns_a_person_and_says_by_how_much(model):
+    x, emotions = clips(5)
+    adapter = fit_adapter(model, x, emotions)
+    assert adapter.accuracy_before == np.mean([a == e for a, e in zip(answers(model, x), emotions, strict=True)])
+    assert adapter.accuracy > 0.9 > adapter.accuracy_before and adapter.n_clips == 15
+    new, meant = clips(20, seed=1)
+    assert np.mean([a == e for a, e in zip(answers(adapted(model, adapter), new), meant, strict=True)]) > 0.9
+
+
+def test_labels_without_sense_are_not_told_as_a_success(model):
+    rng = np.random.default_rng(0)
+    found = [fit_adapter(model, rng.normal(size=(12, 8)), [*rng.permutation(CHOSEN * 4)]).accuracy for _ in range(8)]
+    assert np.mean(found) < 0.65  # the best of five penalties is chosen by it: a little above one third
+
+
+def test_the_model_itself_stays_as_it_was(model, speech):
+    before = predict(model, speech)
+    adapter = fit_adapter(model, *clips(4))
+    other = adapted(model, adapter)
+    assert predict(model, speech) == before and last_layer(model) is not last_layer(other)
+    torch.testing.assert_close(last_layer(other).weight, last_layer(model).weight + torch.from_numpy(adapter.weight))
+    assert predict(other, speech).probabilities != before.probabilities
+    assert other.stages is model.stages  # nothing else is copied
+
+
+def test_more_penalty_stays_nearer_to_the_model(model, monkeypatch):
+    sizes = []
+    for penalty in (0.03, 3.0):
+        monkeypatch.setattr("ser_core.my_voice.PENALTIES", (penalty,))
+        sizes.append(np.abs(fit_adapter(model, *clips(3)).weight).sum())
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_what_is_saved_comes_back(model, tmp_path):
+    adapter = fit_adapter(model, *clips(3))
+    adapter.save(tmp_path / "a.safetensors")
+    found = Adapter.load(tmp_path / "a.safetensors")
+    np.testing.assert_array_equal(found.weight, adapter.weight)
+    assert replace(found, weight=None, bias=None).__dict__ == replace(adapter, weight=None, bias=None).__dict__
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", "numbers"])
+def test_a_file_of_something_else_is_refused(model, tmp_path, content):
+    path = tmp_path / "a.safetensors"
+    if content == "numbers":
+        replace(fit_adapter(model, *clips(3)), bias=np.zeros(3, np.float32)).save(path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(AdapterError):
+        Adapter.load(path)
+
+
+@pytest.mark.parametrize(
+    "n_clips, emotions, message",
+    [
+        (LEAST_CLIPS - 1, ["sad", "angry"], f"from {LEAST_CLIPS} to"),
+        (MOST_CLIPS + 1, ["sad", "angry"], f"to {MOST_CLIPS} are wanted"),
+        (4, ["sad"], "All clips are sad"),
+    ],
+)
+def test_clips_that_cannot_teach_are_refused(model, n_clips, emotions, message):
+    with pytest.raises(AdapterError, match=message):
+        fit_adapter(model, np.zeros((n_clips, 8)), (emotions * n_clips)[:n_clips])
+
+
+def test_another_model_or_version_is_refused(model, new_model):
+    adapter = fit_adapter(model, *clips(3))
+    other = new_model(seed=3)
+    other.name, other.version = "small", "def"
+    with pytest.raises(AdapterError, match="version abc; small here is def"):
+        adapted(other, adapter)
+
+
+def test_a_model_without_a_last_layer_says_so():
+    with pytest.raises(AdapterError, match="no last layer"):
+        last_layer(EgemapsClassifier(EgemapsConfig()))
