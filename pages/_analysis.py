@@ -14,6 +14,7 @@ from pages._words import plain
 from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.inference import Prediction, Trajectory, analyse
 from ser_core.models import functionals_kept
+from ser_core.my_voice import Adapter, adapted
 from ser_core.quality import Quality, quality, reduce_noise
 
 NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
@@ -24,6 +25,7 @@ class Settings:
     model: str | None  # None when there is no checkpoint
     reduce_noise: bool = False
     all_models: bool = False  # ask the others too
+    my_voice: bool = False  # with what the model learned of the person in this session
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,12 @@ def choose_settings(has_clip: bool) -> Settings:
         help="Spectral gating. Hear the recording before and after in the player, and see whether the answer changes. "
         "The models were trained without it.",
     )
-    return Settings(chosen, reduce, several)
+    mine = (
+        has_clip
+        and chosen in st.session_state.get("adapters", {})
+        and st.toggle("Use my voice", help="What the model learned of your clips on the page Embedding map.")
+    )
+    return Settings(chosen, reduce, several, mine)
 
 
 def hear(clip: Clip, settings: Settings) -> Hearing:
@@ -83,15 +90,21 @@ def _hearing(clip_id: str, name: str, waveform: np.ndarray) -> Hearing:
     return Hearing(f"{clip_id} {name}", waveform, (drawn,), measured)
 
 
-def answer(hearing: Hearing, model_name: str | None) -> Answer | None:
+def answer(hearing: Hearing, model_name: str | None, my_voice: bool = False) -> Answer | None:
     """Ask the model; None when there is none.
+
+    Args:
+        my_voice: with the adapter of this session.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
+        AdapterError: the adapter is of another version.
     """
     if model_name is None:
         return None
-    return remember(lambda: _ask(hearing, model_name), hearing.id, "answer", model_name)
+    learned = st.session_state["adapters"][model_name] if my_voice else None
+    key = ("answer", model_name, id(learned) if learned else "")
+    return remember(lambda: _ask(hearing, model_name, learned), hearing.id, *key)
 
 
 def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
@@ -111,9 +124,10 @@ def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], li
     return answers, problems
 
 
-def _ask(hearing: Hearing, model_name: str) -> Answer:
+def _ask(hearing: Hearing, model_name: str, learned: Adapter | None = None) -> Answer:
     words = f"Listening: {plain(model_name)}"
-    judge, bar = model(model_name), st.progress(0.0, words)
+    judge = adapted(model(model_name), learned) if learned else model(model_name)
+    bar = st.progress(0.0, words)
     started = perf_counter()
     prediction, trajectory = analyse(
         judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, words)

@@ -11,6 +11,7 @@ from pages._chart import chart
 from pages._clip_table import download_rows, show_clips
 from pages._map import Placed
 from pages._shared import Clip
+from pages._voice import show_voice
 from pages._words import plain
 from ser_core.atlas import Atlas
 from ser_core.corpora import CORPUS_NAMES
@@ -281,5 +282,7 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
     show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids))))
     clip = st.session_state.get("clip")
     if clip:
-        show_own(found, _map.embed(clip, found.model))
+        own = _map.embed(clip, found.model)
+        show_own(found, own)
+        show_voice(found.model, clip.id, own)
     show_export(found, made, visible(found, view))

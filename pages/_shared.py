@@ -58,8 +58,8 @@ def forget(keep: str | None = None) -> None:
     """Drop the clip, all that was computed from it, and the content of every input but the one to keep."""
     for name in ("source", "clip", "whole", "memory", "revealed", "shown"):
         st.session_state.pop(name, None)
-    if keep is None:
-        st.session_state.pop("takes", None)  # on the embedding map
+    for name in ("takes", "voice", "adapters") if keep is None else ():  # of the embedding map
+        st.session_state.pop(name, None)
     rounds = st.session_state.setdefault("rounds", {})
     for kind in rounds.keys() - {keep}:
         _erase(st.session_state.get(input_key(kind)))

@@ -11,6 +11,7 @@ with st.spinner("Starting"):  # torch takes seconds to import, once per server
     from pages._input import choose_clip
     from pages._shared import chosen, current_clip, slot
     from ser_core import AudioError, CheckpointError
+    from ser_core.my_voice import AdapterError
 
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
@@ -28,8 +29,8 @@ with work:
         if clip:
             hearing = _analysis.hear(clip, settings)
             others = _analysis.all_answers(hearing) if settings.all_models else None
-            answer = _analysis.answer(hearing, settings.model)
-    except (AudioError, CheckpointError) as error:
+            answer = _analysis.answer(hearing, settings.model, settings.my_voice)
+    except (AudioError, CheckpointError, AdapterError) as error:
         problem = error
 
 with shown():

@@ -152,6 +152,7 @@ def adapted(model: SERModel, adapter: Adapter) -> SERModel:
             "Train it again from your clips."
         )
     changed = copy.copy(model)
+    changed.name = f"{model.name} + my voice"
     changed._modules = dict(model._modules)
     changed.head = copy.deepcopy(model.head)
     layer = last_layer(changed)

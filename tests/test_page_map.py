@@ -17,7 +17,7 @@ from ser_core.embeddings import RAW
 from ser_core.map_figures import OwnClip, scatter, shaded, with_cores
 from ser_core.projection import ProjectionConfig
 from ser_core.protocols import split
-from tests.make_page import open_page, texts, upload
+from tests.make_page import open_page, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 PARTS = split("speaker-independent", "0")
@@ -120,6 +120,32 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert not page.exception and page.button(key="drop-takes").label == "Remove 1 takes"
     page.button(key="drop-takes").click().run()
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
+
+
+def test_a_voice_is_learned_used_and_forgotten(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    for i, emotion in enumerate(("sad", "angry", "sad")):
+        upload(page, f"take{i}.wav", wav(speech[20_000 + 9000 * i :][:30_000]))
+        (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
+        meant.set_value(emotion).run()
+        page.button(key="add-voice").click().run()
+    assert not page.exception and "meant" in page.dataframe[-1].value
+    page.button(key="learn-voice").click().run()
+    assert not page.exception and "Of 3 clips, each left out once" in page.success[0].value
+    adapter = page.session_state["adapters"]["small"]
+    assert (adapter.model, adapter.n_clips) == ("small", 3)
+    page.button(key="forget-voice").click().run()
+    assert not page.exception and not page.success and "small" not in page.session_state["adapters"]
+
+
+def test_one_emotion_teaches_nothing(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "take.wav", wav(speech))
+    (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
+    meant.set_value("sad").run()
+    page.button(key="add-voice").click().run()
+    page.button(key="learn-voice").click().run()
+    assert not page.exception and "from 3 to" in page.error[0].value
 
 
 def test_a_bad_file_is_a_sentence_and_the_map_stays(page):

@@ -15,11 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _export, _input, _result, _words
 from pages._components import recorder
-from ser_core.checkpoint import Calibration, save_model
+from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.feedback import kept
 from ser_core.inference import Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import build_model
+from ser_core.my_voice import Adapter
 from tests.make_page import open_page, texts, upload, wav
 from tests.test_annotations import tiers
 
@@ -339,3 +340,18 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     page.button(key="sample-low_slow.ogg").click().run()
     assert not page.exception and any("cannot be used" in warning.value for warning in page.warning)
+
+
+def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert "Use my voice" not in [toggle.label for toggle in page.toggle]
+    found = load_model(checkpoint)
+    weight = np.zeros((len(EMOTIONS), found.config.embedding_dim), np.float32)
+    bias = np.where(np.array(EMOTIONS) == "surprise", 50, 0).astype(np.float32)
+    learned = Adapter(found.name, found.version, weight, bias, 1.0, 3, 1.0, 0.5)
+    page.session_state["adapters"] = {str(checkpoint): learned}
+    page.run()
+    (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Use my voice"]
+    toggle.set_value(True).run()
+    assert not page.exception and not page.error
+    assert "surprise" in [header.value for header in page.header][-1] and "my voice" in texts(page)
