@@ -1,0 +1,42 @@
+"""The ablations: each changes something that exists, and what is done is not done again."""
+
+import pytest
+
+from scripts import ablate, train
+from ser_core import experiments, recipes
+from ser_core.models import MODELS
+
+RECIPE, CONFIG = recipes.recipe("prosonet"), MODELS["prosonet"][1]
+
+
+@pytest.mark.parametrize("said", ablate.ABLATIONS)
+def test_each_leaves_out_what_is_there(said):
+    for text in ablate.ABLATIONS[said]:
+        name, value = train.given(text)
+        before = CONFIG if name.startswith(train.MODEL_PREFIX) else RECIPE
+        assert recipes.changed(before, name.removeprefix(train.MODEL_PREFIX), value) != before
+
+
+def test_each_is_trained_once_and_logged(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(experiments, "LOG", tmp_path / "log.jsonl")
+    experiments.append(
+        experiments.Experiment("without attention", "prosonet", "p", "0", 6, 0, {}, {"crema_d": 0.5}, 1.0, True)
+    )
+    calls = []
+    monkeypatch.setattr(train, "main", lambda arguments: calls.append(arguments) or 0)
+    assert ablate.main(["--list"]) == 0 and not calls
+    assert capsys.readouterr().out.count("to do: ") == len(ablate.ABLATIONS) - 1
+    assert ablate.main([]) == 0
+    assert len(calls) == len(ablate.ABLATIONS) - 1 and len({call[call.index("--run") + 1] for call in calls}) == len(
+        calls
+    )
+    assert all(call[:5] == ["prosonet", "--fold", "0", "--epochs", "6"] and call[-2] == "--log" for call in calls)
+
+
+def test_a_failure_is_told_and_the_next_one_follows(monkeypatch, tmp_path):
+    monkeypatch.setattr(experiments, "LOG", tmp_path / "log.jsonl")
+    codes = iter([2] + [0] * (len(ablate.ABLATIONS) - 1))
+    monkeypatch.setattr(train, "main", lambda arguments: next(codes))
+    assert ablate.main([]) == 2 and next(codes, None) is None
+    monkeypatch.setattr(train, "main", lambda arguments: 130)
+    assert ablate.main([]) == 130
