@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent.parent / "checkpoints"
 
 CONFIG, METRICS, CARD, NOVELTY = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 N_VERSION = 8  # hexadecimal digits of the hash of the weights that name a version
-DEFAULT_MODEL = "resonet"  # the one that answers when nobody chose
+DEFAULT_MODEL = "prosonet"  # the one that answers when nobody chose
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
