@@ -201,10 +201,9 @@ def _fold(comparison: Comparison) -> str:
 
 
 def all_folds(found: Compared) -> str:
-    """One table for each model that was measured on every fold; beside it what others published."""
+    """One table for each model that was measured on several folds; beside it what others published."""
     measured = read_all_folds(INDEPENDENT, results.FOLDER)
-    whole = [model for model in measured.values() if model.is_whole]
-    blocks = [f"`{model.model}`:\n\n{fold_table(model)}" for model in whole] or [f"On all folds: {MISSING}."]
+    blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
     return "\n\n".join([*blocks, published_table(INDEPENDENT)["note"]])
 
 

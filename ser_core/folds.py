@@ -40,10 +40,6 @@ class AllFolds:
     coverage: float  # share of speech clips that were answered
     accuracy_when_answered: float
 
-    @property
-    def is_whole(self) -> bool:
-        return not self.missing
-
 
 def all_folds(results: Sequence[Result]) -> AllFolds:
     """Joins the results of one model.

@@ -11,7 +11,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ser_core import checkpoint
-from ser_core.checkpoint import Calibration, CheckpointError, available_models, load_model, save_model, save_record
+from ser_core.checkpoint import (
+    DEFAULT_MODEL,
+    Calibration,
+    CheckpointError,
+    available_models,
+    load_model,
+    save_model,
+    save_record,
+)
 from ser_core.models import FAMILIES, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
@@ -240,8 +248,8 @@ def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
 
 
 def test_the_default_model_comes_first(checkpoints):
-    (checkpoints / "small").rename(checkpoints / "resonet")
-    assert available_models() == ("resonet", "other")
+    (checkpoints / "small").rename(checkpoints / DEFAULT_MODEL)
+    assert available_models() == (DEFAULT_MODEL, "other")
 
 
 # --- what ships ------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def test_means_and_ranges_are_those_of_the_folds(five):
     assert {c: m["uar"].n_folds for c, m in found.corpora.items()} == {
         "ravdess": 5, "crema_d": 5, "tess": 2, "savee": 4, "ravdess_song": 5
     }  # fmt: skip
-    assert found.is_whole and found.measured == tuple("01234")
+    assert found.missing == () and found.measured == tuple("01234")
     common = [r.metrics["common_accuracy_mean"] for r in five]
     assert found.common_accuracy_mean == pytest.approx(np.mean(common))
 
@@ -63,7 +63,7 @@ def test_joined_answers_keep_their_order(five):
 
 def test_folds_that_are_missing_are_named(five):
     found = all_folds(five[1:3])
-    assert found.missing == ("0", "3", "4") and not found.is_whole
+    assert found.missing == ("0", "3", "4")
 
 
 @pytest.mark.parametrize("wrong", [[], ["twice", "twice"], ["a", "b"]])

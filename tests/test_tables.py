@@ -137,7 +137,7 @@ def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
 
 
 def test_all_folds_stand_beside_what_others_published(folder):
-    assert readme_tables.all_folds({}).startswith("On all folds: not trained yet.")
+    assert readme_tables.all_folds({}).startswith("All folds: not trained yet.")
     for fold in folds("speaker-independent"):
         clips = [i for i in split("speaker-independent", fold).test if not i.startswith("tess")][::7]
         right = np.arange(len(clips)) % 4 > 0
