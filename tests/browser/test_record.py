@@ -232,7 +232,7 @@ def test_the_keyboard_alone_reaches_a_sample_and_the_player(page):
     assert position_s(page) > 0.3
 
 
-def _tab_to(page, name, most=60):
+def _tab_to(page, name, most=90):
     """Press Tab until the element of that name has the focus."""
     for _ in range(most):
         page.keyboard.press("Tab")
