@@ -34,6 +34,7 @@ def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long)
     page.wait_for_timeout(2000)
     stop.click()
     page.locator(".st-key-go-on button").wait_for()
+    page.wait_for_timeout(2000)  # the chart is drawn anew when the listening stops: a click before that is lost
 
     areas = page.locator('[class*="st-key-trajectory-"] .js-plotly-plot').first  # a second one is for print
     box = areas.bounding_box()
@@ -51,6 +52,7 @@ def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long)
         if key == "l":
             expect(loop).to_have_attribute("aria-pressed", "false")
     expect(loop).to_have_count(0)
+    page.wait_for_timeout(1000)
 
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download TextGrid").click()
