@@ -103,8 +103,7 @@ def answer(hearing: Hearing, model_name: str | None, my_voice: bool = False) -> 
     if model_name is None:
         return None
     learned = st.session_state["adapters"][model_name] if my_voice else None
-    key = ("answer", model_name, id(learned) if learned else "")
-    return remember(lambda: _ask(hearing, model_name, learned), hearing.id, *key)
+    return remember(lambda: _ask(hearing, model_name, learned), hearing.id, "answer", model_name, learned)
 
 
 def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:

@@ -132,9 +132,11 @@ def _front_end(name: str) -> str:
     config = model(name).config.frontend
     kind = f"{config.n_mfcc} cepstral coefficients" if config.n_mfcc else f"{config.n_mels} mel bands"
     hop_ms, window_ms = (1000 * n / config.sample_rate for n in (config.hop_length, config.win_length))
+    more = " and ".join(f"{1000 * n / config.sample_rate:.0f} ms" for n in config.more_windows)
+    others = f" It hears the same from windows of {more} too." if more else ""
     return (
-        f"{kind}, the low ones at the bottom, every {hop_ms:.0f} ms from windows of {window_ms:.0f} ms. The level is "
-        "taken out: loud and soft look alike."
+        f"{kind}, the low ones at the bottom, every {hop_ms:.0f} ms from windows of {window_ms:.0f} ms.{others} "
+        "The level is taken out: loud and soft look alike."
     )
 
 

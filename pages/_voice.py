@@ -15,7 +15,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.my_voice import LEAST_CLIPS, Adapter, AdapterError, adapted, fit_adapter
 from ser_core.plots import named
 
-MOST_BYTES = 1_000_000  # of an adapter that is taken in
+MOST_MEGABYTES = 1  # of an adapter that is taken in
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,12 +102,13 @@ def _show_adapter(name: str) -> None:
 
 def _take_in(name: str) -> None:
     """An adapter that was downloaded before."""
-    file = st.file_uploader("Or take in what you downloaded before", ["safetensors"], key="adapter-file")
+    label = "Or take in what you downloaded before"
+    file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
     if file is None or st.session_state.get("adapter-taken") == file.file_id:
         return
     st.session_state["adapter-taken"] = file.file_id
     try:
-        if file.size > MOST_BYTES:
+        if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is no adapter.")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "adapter.safetensors"

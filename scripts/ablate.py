@@ -1,6 +1,6 @@
 """Leaves out each ingredient of the flagship's recipe once, on a short schedule; the log of experiments tells the rest.
 
-python -m scripts.ablate            all that is not done yet: two hours and a half on two cores
+python -m scripts.ablate            all that is not done yet: hours on two cores
 python -m scripts.ablate --list     what there is, and what is done
 
 Each is a run of `python -m scripts.train prosonet --fold 0 --epochs 6`, judged on development speakers.

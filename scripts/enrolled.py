@@ -17,7 +17,7 @@ import torch
 
 from ser_core.checkpoint import CheckpointError, load_model
 from ser_core.corpora import SPEECH_CORPORA
-from ser_core.inference import clip_windows, window_embeddings
+from ser_core.embeddings import embed_utterances
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 from ser_core.protocols import ProtocolError, read_protocol, split, unseen_part
@@ -53,11 +53,9 @@ def embedded(model: SERModel) -> Embedded:
         raise ProtocolError(
             f"{missing} of the {len(rows)} test recordings are not in the cache: scripts.prepare_corpora"
         )
-    cut = [clip_windows(model, store.trimmed(row["utterance"])) for row in rows]
-    found = window_embeddings(model, [window for windows in cut for window in windows])
-    ends = np.cumsum([len(windows) for windows in cut])[:-1]
+    embeddings, _ = embed_utterances(model, [store.trimmed(row["utterance"]) for row in rows])
     return Embedded(
-        embeddings=np.stack([part.mean(0) for part in np.split(found, ends)]),
+        embeddings=embeddings,
         y_true=np.array([model.config.labels.index(row["emotion"]) for row in rows]),
         speakers=np.array([row["speaker"] for row in rows]),
         corpora=np.array([row["corpus"] for row in rows]),

@@ -43,10 +43,15 @@ def add_noise(waveform: Tensor, n_samples: Tensor, snr_db: Tensor, noise: Tensor
 
 def coloured_noise(shape: tuple[int, int], exponent: Tensor, generator: torch.Generator) -> Tensor:
     """Noise whose power falls as frequency ** -exponent (0 white, 1 pink, 2 brown); exponent has shape (B,)."""
-    n_fft = 2 ** math.ceil(math.log2(shape[1]))  # powers of two are quick
+    n_fft = _quick_length(shape[1])
     spectrum = torch.fft.rfft(torch.randn((shape[0], n_fft), generator=generator, device=generator.device))
     frequency = torch.arange(spectrum.shape[1], device=generator.device).clamp_min(1)
     return torch.fft.irfft(spectrum * frequency ** (-exponent[:, None] / 2))[:, : shape[1]]
+
+
+def _quick_length(n_samples: int) -> int:
+    """The next power of two, for Fourier transforms."""
+    return 2 ** math.ceil(math.log2(n_samples))
 
 
 def babble(waveform: Tensor, order: Tensor) -> Tensor:
@@ -70,7 +75,7 @@ def limit_band(waveform: Tensor, low_hz: Tensor, high_hz: Tensor, sample_rate: i
         waveform: shape = (B, n_samples).
         low_hz, high_hz: shape = (B,).
     """
-    n_fft = 2 ** math.ceil(math.log2(waveform.shape[1]))
+    n_fft = _quick_length(waveform.shape[1])
     frequency = torch.fft.rfftfreq(n_fft, 1 / sample_rate, device=waveform.device)[None, :].clamp_min(1)
     response = 1 / ((1 + (low_hz[:, None] / frequency) ** 8) * (1 + (frequency / high_hz[:, None]) ** 8)).sqrt()
     return torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * response, n_fft)[:, : waveform.shape[1]]
@@ -88,7 +93,7 @@ def reverberate(waveform: Tensor, n_samples: Tensor, decay: Tensor, reflected: T
     time = torch.arange(noise.shape[1], device=noise.device)[None, :]
     tail = noise * 10 ** (-3 * time / decay[:, None])
     tail = tail * (reflected[:, None] / tail.square().sum(1, keepdim=True).clamp_min(1e-12)).sqrt()
-    n_fft = 2 ** math.ceil(math.log2(waveform.shape[1] + noise.shape[1]))
+    n_fft = _quick_length(waveform.shape[1] + noise.shape[1])
     heard = torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * torch.fft.rfft(tail, n_fft), n_fft)
     return (waveform + heard[:, : waveform.shape[1]]) * frame_mask(n_samples, waveform.shape[1])
 

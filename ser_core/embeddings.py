@@ -8,9 +8,8 @@ import torch
 from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
-from ser_core.audio import window_starts
 from ser_core.features import FrontendConfig, LogMel
-from ser_core.inference import WINDOW_OVERLAP, analysed_stretch, clip_windows, window_embeddings, window_outputs
+from ser_core.inference import analysed_stretch, clip_outputs, clip_starts, clip_windows, window_embeddings
 from ser_core.models import SERModel
 from ser_core.quality import speech_segments
 
@@ -31,11 +30,7 @@ def embed_utterances(
     Returns:
         (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
     """
-    cut = [clip_windows(model, waveform) for waveform in waveforms]
-    found = window_outputs(model, [window for windows in cut for window in windows], progress)
-    ends = np.cumsum([len(windows) for windows in cut])[:-1]
-    embeddings, logits = (np.stack([part.mean(0) for part in np.split(rows, ends)]) for rows in found)
-    return embeddings, logits
+    return clip_outputs(model, waveforms, progress)
 
 
 def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +43,9 @@ def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, 
         (start_s, embeddings), of shapes (n_windows,) and (n_windows, embedding_dim).
     """
     first, last = analysed_stretch(waveform, speech_segments(waveform))
-    window = round(model.config.window_s * model.sample_rate)
-    starts = first + window_starts(last - first, window, round(window * (1 - WINDOW_OVERLAP)))
-    cut = [waveform[start : min(start + window, last)] for start in starts]
-    return starts / model.sample_rate, window_embeddings(model, cut)
+    starts, _ = clip_starts(model, last - first)
+    embeddings = window_embeddings(model, clip_windows(model, waveform[first:last]))
+    return (first + starts) / model.sample_rate, embeddings
 
 
 @torch.inference_mode()

@@ -318,16 +318,37 @@ def pad(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(batch), torch.tensor(n_samples)
 
 
+def clip_starts(model: SERModel, n_samples: int) -> tuple[np.ndarray, int]:
+    """Where the windows of a trimmed clip begin, and how long each is, in samples."""
+    window = round(model.config.window_s * model.sample_rate)
+    return window_starts(n_samples, window, round(window * (1 - WINDOW_OVERLAP))), window
+
+
 def clip_windows(model: SERModel, waveform: np.ndarray) -> list[np.ndarray]:
     """A trimmed clip, cut as the model hears it."""
-    window = round(model.config.window_s * model.sample_rate)
-    starts = window_starts(len(waveform), window, round(window * (1 - WINDOW_OVERLAP)))
+    starts, window = clip_starts(model, len(waveform))
     return [waveform[start : start + window] for start in starts]
 
 
-def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-    """Logits of many trimmed clips at once: the plain mean over each one's windows, shape = (n_clips, n_classes)."""
+def clip_outputs(
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embeddings and logits of many trimmed clips at once: the plain means over each one's windows.
+
+    Args:
+        waveforms: each of shape (n_samples,).
+        progress: called with the share that is done.
+
+    Returns:
+        (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
+    """
     cut = [clip_windows(model, waveform) for waveform in waveforms]
-    logits = window_logits(model, [window for windows in cut for window in windows])
-    ends = np.cumsum([len(windows) for windows in cut])
-    return np.stack([part.mean(0) for part in np.split(logits, ends[:-1])])
+    outputs = window_outputs(model, [window for windows in cut for window in windows], progress)
+    ends = np.cumsum([len(windows) for windows in cut])[:-1]
+    embeddings, logits = (np.stack([part.mean(0) for part in np.split(rows, ends)]) for rows in outputs)
+    return embeddings, logits
+
+
+def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
+    """The second of clip_outputs."""
+    return clip_outputs(model, waveforms)[1]

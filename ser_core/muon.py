@@ -9,7 +9,7 @@ import math
 import torch
 from torch import Tensor
 
-COEFFICIENTS = (3.4445, -4.775, 2.0315)  # of Newton-Schulz: steep at zero, all singular values land in 0.7 to 1.2
+COEFFICIENTS = (3.4445, -4.775, 2.0315)  # of Newton-Schulz: steep at zero, so that small singular values grow quickly
 MOMENTUM = 0.95
 
 

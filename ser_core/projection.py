@@ -1,8 +1,7 @@
 """Maps of embeddings, in two or three dimensions, that new points can be placed into.
 
 PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE, which places a point as if no other were new; UMAP (McInnes et
-al. 2018). All see the first principal components only: distances hardly change, and the maps are made in a third of the
-time.
+al. 2018). All see the first principal components only.
 """
 
 from collections.abc import Callable

@@ -122,6 +122,16 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
 
 
+def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "take.wav", wav(speech[:50_000]))
+    page.button(key="keep-take").click().run()
+    upload(page, "take.wav", wav(speech[60_000:]))
+    spec = json.loads(page.get("plotly_chart")[0].proto.spec)
+    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("name") == "take.wav"]
+    assert not page.exception and len(stars) == 2 and stars[0] != stars[1]
+
+
 def test_a_voice_is_learned_used_and_forgotten(page, speech):
     page.segmented_control(key="map").set_value("pca").run()
     for i, emotion in enumerate(("sad", "angry", "sad")):
