@@ -144,6 +144,15 @@ def test_an_interrupted_export_goes_on(ready, monkeypatch):
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
 
 
+def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
+    whole = script.export("small", AudioStore())
+    path = ready.parent / "cache" / f"embeddings-small-{whole.version}.npz"
+    with np.load(path) as file:
+        kept = dict(file)
+    np.savez(path, **kept | {"ids": kept["ids"][::-1], "embeddings": kept["embeddings"] + 1})
+    np.testing.assert_array_equal(script.export("small", AudioStore()).embeddings, whole.embeddings)
+
+
 def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
     assert script.main(["nothing"]) == 2 and "Unknown model" in capsys.readouterr().err
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))

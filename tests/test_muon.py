@@ -53,6 +53,19 @@ def test_a_kernel_is_stepped_as_a_matrix_and_the_rest_by_adamw():
     assert values.max() / values.min() < 3
 
 
+def test_the_second_step_looks_ahead_of_the_momentum():
+    generator = torch.Generator().manual_seed(0)
+    kernel, bias = nn.Parameter(torch.zeros(6, 6)), nn.Parameter(torch.zeros(6))
+    optimiser = Muon(groups(kernel, bias), lr=0.1)
+    first, second = torch.randn((2, 6, 6), generator=generator)
+    for gradient in (first, second):
+        before, kernel.grad = kernel.detach().clone(), gradient.clone()
+        optimiser.step()
+    momentum = 0.95 * 0.05 * first + 0.05 * second
+    expected = orthogonal(0.05 * second + 0.95 * momentum).float()
+    torch.testing.assert_close(before - kernel.detach(), 0.1 * 0.2 * 6**0.5 * expected, rtol=0.02, atol=2e-3)
+
+
 def test_decay_pulls_towards_zero():
     kernel, bias = nn.Parameter(torch.ones(4, 4)), nn.Parameter(torch.ones(4))
     optimiser = Muon(groups(kernel, bias, decay=0.5), lr=0.1)

@@ -342,6 +342,17 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
     assert not page.exception and any("cannot be used" in warning.value for warning in page.warning)
 
 
+def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
+    kept = dict.fromkeys(("takes", "voice", "adapters"), {"small": "mine"})
+    for name, value in kept.items():
+        page.session_state[name] = value
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.button(key="sample-story.ogg").click().run()
+    assert {name: page.session_state[name] for name in kept} == kept
+    page.button(key="delete").click().run()
+    assert not [name for name in kept if name in page.session_state]
+
+
 def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     page.button(key="sample-low_slow.ogg").click().run()
     assert "Use my voice" not in [toggle.label for toggle in page.toggle]

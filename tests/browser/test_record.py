@@ -298,6 +298,7 @@ def test_a_stretch_is_chosen_by_its_edges_and_kept_alone(page):
     expect(page.get_by_role("button", name=re.compile(r"^Use all \d"))).to_be_visible()
     expect(slider(page)).to_have_attribute("aria-valuemax", f"{0.3 * float(whole):.1f}")
     answered(page)
+    expect(page.get_by_text("is analysed; times count from there")).to_be_visible()
     page.get_by_role("button", name=re.compile(r"^Use all \d")).click()
     expect(slider(page)).to_have_attribute("aria-valuemax", whole)
 
