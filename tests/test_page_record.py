@@ -343,7 +343,7 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
 
 
 def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
-    kept = dict.fromkeys(("takes", "voice", "adapters"), {"small": "mine"})
+    kept = {name: {"small": "mine"} for name in ("takes", "voice", "adapters")}
     for name, value in kept.items():
         page.session_state[name] = value
     page.button(key="sample-low_slow.ogg").click().run()
