@@ -16,7 +16,7 @@ from ser_core.plots import named
 
 def show_feedback(clip: Clip, answer: Answer) -> None:
     """Eight names to choose from, and what becomes of the choice."""
-    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip.id}")
+    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
     if meant:
         right = meant == answer.prediction.emotion and not answer.prediction.abstain

@@ -47,7 +47,7 @@ def show_voice(name: str, clip_id: str, own: Placed) -> None:
         f"Say what you meant with some of your clips, {LEAST_CLIPS} or more of at least two emotions: the last layer "
         "of the model then learns your voice. It stays in this session, unless you download it."
     )
-    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip_id}")
+    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
         clip = meant and Labelled(clip_id, own.name, meant, own.embedding)
         st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not meant, key="add-voice")

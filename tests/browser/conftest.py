@@ -104,3 +104,12 @@ def new_page(chromium):
     yield open_page
     for context in contexts:
         context.close()
+
+
+def drag(page, box, start, end):
+    """From one share of the player's width to another."""
+    y = box["y"] + 90
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, SAMPLES, served
+from tests.browser.conftest import PATIENCE_MS, SAMPLES, drag, served
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -301,15 +301,6 @@ def test_a_stretch_is_chosen_by_its_edges_and_kept_alone(page):
     expect(page.get_by_text("is analysed; times count from there")).to_be_visible()
     page.get_by_role("button", name=re.compile(r"^Use all \d")).click()
     expect(slider(page)).to_have_attribute("aria-valuemax", whole)
-
-
-def drag(page, box, start, end):
-    """From one share of the player's width to another."""
-    y = box["y"] + 90
-    page.mouse.move(box["x"] + start * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
-    page.mouse.up()
 
 
 def test_pitch_and_level_can_be_laid_over_the_spectrogram(page):

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.conftest import SAMPLES
+from tests.browser.conftest import SAMPLES, drag
 from tests.browser.test_record import _overflow, position_s, slider, upload
 from tests.test_annotations import tiers
 
@@ -43,7 +43,7 @@ def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long)
     assert 0 < position_s(page) < 3 * DURATION_S * 3 / box["width"]
 
     stage = slider(page).bounding_box()
-    _drag(page, stage, 0.25, 0.5)
+    drag(page, stage, 0.25, 0.5)
     loop = page.get_by_role("button", name=re.compile("^Loop 5:0.* to 10:0"))
     expect(loop).to_have_attribute("aria-pressed", "true")
     assert position_s(page) == pytest.approx(DURATION_S / 4, abs=5)
@@ -77,12 +77,3 @@ def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_ur
     expect(page.get_by_role("button", name=re.compile("^Loop "))).to_have_count(0)
     page.get_by_label("Speed").select_option("0.5")
     assert position_s(page) > 10
-
-
-def _drag(page, box, start, end):
-    """From one share of the player's width to another."""
-    y = box["y"] + 90
-    page.mouse.move(box["x"] + start * box["width"], y)
-    page.mouse.down()
-    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
-    page.mouse.up()
