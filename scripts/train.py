@@ -5,6 +5,7 @@ python -m scripts.train resonet --protocol speaker-independent --fold 0
 python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
 python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet
 python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     by the recipe of that checkpoint
+python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
@@ -106,8 +107,11 @@ def new_model(name: str, config: ModelConfig, start: str | None) -> SERModel:
 
 
 def start_name(start: str) -> str:
-    """What a checkpoint may say of its start: the name on a hub, or the last part of a path."""
-    return Path(start).resolve().name if Path(start).exists() else start
+    """What a checkpoint may say of its start: the name on a hub, or the last part of a path, or the name of a run."""
+    path = Path(start)
+    if not path.exists():
+        return start
+    return path.resolve().parent.name if path.name == "checkpoint" else path.resolve().name
 
 
 def start_trained_on(start: str | None) -> list[dict]:
@@ -122,7 +126,7 @@ def start_trained_on(start: str | None) -> list[dict]:
 
 
 def refuse_leak(start: str | None, parts: Split) -> None:
-    """Raises TrainingError when start weights were made with clips that are to be tested."""
+    """Raises TrainingError when start weights, or a teacher, were made with clips that are to be tested."""
     for source in start_trained_on(start):
         known = split(source["protocol"], source["fold"])
         if heard := {*known.train, *known.dev} & {*parts.test}:
@@ -196,7 +200,7 @@ def _votes_task(train: list[Clip], store: AudioStore) -> SideTask:
     return SideTask("votes", {clip.id: votes[clip.id] for clip in train if clip.id in votes}, distribution=True)
 
 
-def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, **about: str) -> SERModel:
+def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, **more) -> SERModel:
     """training.fit with a progress bar."""
     tasks = side_tasks(config, train, store)
     with tqdm(desc=folder.name, unit="step", dynamic_ncols=True) as bar:
@@ -207,7 +211,7 @@ def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, res
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(model, train, dev, store, config, folder, resume, show, side_tasks=tasks, **about)
+        return fit(model, train, dev, store, config, folder, resume, show, side_tasks=tasks, **more)
 
 
 def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:
@@ -260,6 +264,7 @@ def log_experiment(options: argparse.Namespace, recipe: TrainConfig, config: Mod
         dev_uar=dev_uar,
         seconds=seconds,
         kept=experiments.is_better(dev_uar, kind, experiments.read()),
+        device=torch.cuda.get_device_name() if options.device.startswith("cuda") else options.device,
     )
     experiments.append(experiment)
     verdict = "the best of its kind so far" if experiment.kept else "not better than before"
@@ -273,6 +278,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fold", help="the fold that is tested, so never trained on")
     parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
     parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
+    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to learn from as well")
     parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
@@ -292,7 +298,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = chosen_recipe(options)
         parts = split(options.protocol, options.fold)
-        refuse_leak(options.start, parts)
+        for source in (options.start, *options.teachers):
+            refuse_leak(source, parts)
         store = AudioStore()
         if not options.partial:
             refuse_holes(options.protocol, store)
@@ -305,13 +312,17 @@ def main(arguments: list[str] | None = None) -> int:
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
             recipe = asdict(config)
-            about = {"start": start, "command": command_of(sys.argv[1:] if arguments is None else arguments)}
-            fitted = fit_network(model, train, dev, store, config, folder, options.resume, **about)
+            teachers = [load_model(teacher, options.device) for teacher in options.teachers]
+            command = command_of(sys.argv[1:] if arguments is None else arguments)
+            more = {"start": start, "command": command, "teachers": teachers}
+            fitted = fit_network(model, train, dev, store, config, folder, options.resume, **more)
             if options.log:
                 log_experiment(options, config, model_config, folder)
         training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(train), "recipe": recipe}
         if start:
             training |= {"start": start, "start_trained_on": start_trained_on(options.start)}
+        if options.teachers:
+            training["teachers"] = [start_name(teacher) for teacher in options.teachers]
         ship(fitted, MODELS[options.model][0], folder / "checkpoint", train, dev, store, training)
     except (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError) as error:
         print(error, file=sys.stderr)

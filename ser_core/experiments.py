@@ -24,6 +24,7 @@ class Experiment:
     dev_uar: dict[str, float]  # by corpus
     seconds: float  # of training
     kept: bool  # better than every earlier one of the same kind
+    device: str = "cpu"  # "cpu", or the name of the GPU
 
     @property
     def mean_uar(self) -> float:

@@ -15,7 +15,8 @@ from ser_core.models import SERModel
 from ser_core.quality import speech_segments
 
 WINDOW_OVERLAP = 0.5
-BATCH_SIZE = 16
+BATCH_SIZE = 16  # stays in a core's cache
+GPU_BATCH_SIZE = 256
 FARTHEST = 100.0  # percent: novelty of what lies beyond all known speech
 MIN_SPEECH_S = 0.2  # less is no utterance: a click, a breath, a syllable cut off
 
@@ -279,8 +280,9 @@ def window_outputs(
     """(embeddings, logits), of shapes (n_windows, embedding_dim) and (n_windows, n_classes). As window_answers."""
     order = np.argsort([len(w) for w in windows], kind="stable")
     found: list[tuple[np.ndarray, np.ndarray]] = [()] * len(order)
-    for first in range(0, len(order), BATCH_SIZE):
-        chosen = order[first : first + BATCH_SIZE]
+    batch_size = BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
+    for first in range(0, len(order), batch_size):
+        chosen = order[first : first + batch_size]
         waveform, n_samples = pad([windows[i] for i in chosen])
         with inference_lock:
             embedding = model.embed(waveform.to(model.device), n_samples.to(model.device))

@@ -5,6 +5,7 @@ After Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networ
 """
 
 import math
+from collections import defaultdict
 
 import torch
 from torch import Tensor
@@ -27,31 +28,38 @@ class Muon(torch.optim.AdamW):
         super().step()  # passes over what has no gradient any more
 
     def _step_orthogonal(self, group: dict) -> None:
+        alike = defaultdict(list)  # matrices of one shape are made orthogonal at once
         for weight in group["params"]:
-            if weight.grad is None:
-                continue
-            if not (state := self.state[weight]):
-                state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}  # AdamW looks for a step
-            state["step"] += 1
-            momentum = state["momentum"]
-            momentum.lerp_(weight.grad, 1 - MOMENTUM)
-            ahead = weight.grad.lerp(momentum, MOMENTUM)  # Nesterov's
-            update = orthogonal(ahead.flatten(1)).view_as(weight).to(weight.dtype)
-            weight.mul_(1 - group["lr"] * group["weight_decay"])
-            weight.add_(update, alpha=-group["lr"] * 0.2 * math.sqrt(max(len(weight), weight[0].numel())))
-            weight.grad = None
+            if weight.grad is not None:
+                alike[len(weight), weight[0].numel()].append(weight)
+        for (n_rows, n_columns), weights in alike.items():
+            ahead = torch.stack([self._ahead(weight).flatten(1) for weight in weights])
+            for weight, update in zip(weights, orthogonal(ahead), strict=True):
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                size = -group["lr"] * 0.2 * math.sqrt(max(n_rows, n_columns))
+                weight.add_(update.view_as(weight).to(weight.dtype), alpha=size)
+                weight.grad = None
+
+    def _ahead(self, weight: Tensor) -> Tensor:
+        """The gradient with Nesterov's momentum."""
+        if not (state := self.state[weight]):
+            state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}  # AdamW looks for a step
+        state["step"] += 1
+        momentum = state["momentum"].lerp_(weight.grad, 1 - MOMENTUM)
+        return weight.grad.lerp(momentum, MOMENTUM)
 
 
-def orthogonal(matrix: Tensor, n_steps: int = 5) -> Tensor:
-    """The matrix with all its singular values brought near one, shape = (n_rows, n_columns), in bf16.
+def orthogonal(matrices: Tensor, n_steps: int = 5) -> Tensor:
+    """Matrices with all their singular values brought near one, shape = (n, n_rows, n_columns), in bf16.
 
     By Newton-Schulz iterations: matrix products only.
     """
-    x = matrix.bfloat16()
-    x = x.T if len(matrix) > matrix.shape[1] else x
-    x = x / (x.norm() + 1e-7)
+    high = matrices.shape[1] > matrices.shape[2]
+    x = matrices.bfloat16()
+    x = x.mT if high else x
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(n_steps):
-        square = x @ x.T
-        x = a * x + (b * square + c * square @ square) @ x
-    return x.T if len(matrix) > matrix.shape[1] else x
+        square = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return x.mT if high else x

@@ -2,12 +2,14 @@
 
 import csv
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ser_core.audio import AudioError, load_audio, trim_silence
 from ser_core.corpora import Utterance
@@ -34,7 +36,8 @@ class AudioStore:
             raise FileNotFoundError(f"No decoded recordings in {folder}. Run: python -m scripts.prepare_corpora")
         self._rows = _read_index(folder)
         n_samples = _end(self._rows)
-        self._samples = np.memmap(folder / SAMPLES, "<i2", "r", shape=n_samples) if n_samples else np.empty(0, "<i2")
+        # "c": torch wants an array that could be written to; no write would reach the file.
+        self._samples = np.memmap(folder / SAMPLES, "<i2", "c", shape=n_samples) if n_samples else np.empty(0, "<i2")
 
     def __contains__(self, utterance_id: str) -> bool:
         return utterance_id in self._rows
@@ -54,6 +57,36 @@ class AudioStore:
 
     def duration_s(self, utterance_id: str) -> float:
         return self._rows[utterance_id][1] / 16_000
+
+
+class TrimmedClips:
+    """Clips of a store without the silence at their ends, on the device where they are cut and learned from.
+
+    A GPU gets all samples of the store once; on the CPU they stay in the file, mapped into memory.
+    """
+
+    def __init__(self, store: AudioStore, ids: Sequence[str], device: torch.device):
+        rows = np.array([store._rows[i] for i in ids])
+        self._starts, self._lengths = rows[:, 0] + rows[:, 2], rows[:, 3] - rows[:, 2]
+        self._samples = torch.from_numpy(store._samples).to(device)
+
+    def cut(self, chosen: np.ndarray, longest: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A stretch of each chosen clip, drawn anew where the clip is longer than that.
+
+        Args:
+            chosen: indices into the ids, shape = (B,).
+            longest: samples of a stretch.
+
+        Returns:
+            float32 in [-1, 1], shape = (B, n_samples), zero behind the end of shorter ones; true lengths, shape = (B,).
+        """
+        spare = np.maximum(self._lengths[chosen] - longest, 0)
+        starts = self._starts[chosen] + [rng.integers(n + 1) for n in spare]
+        n_samples = torch.from_numpy(self._lengths[chosen] - spare).to(self._samples.device)
+        position = torch.arange(int(n_samples.max()), device=n_samples.device)
+        index = torch.from_numpy(starts).to(n_samples.device)[:, None] + position
+        inside = position < n_samples[:, None]
+        return self._samples[index.clamp_max(len(self._samples) - 1)].float() / 32768 * inside, n_samples
 
 
 def decode_all(

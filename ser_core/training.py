@@ -16,14 +16,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ser_core.augment import Augment, AugmentConfig, mix_up
-from ser_core.inference import clip_logits, pad
+from ser_core.inference import clip_logits
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 from ser_core.muon import Muon
 from ser_core.side_tasks import SideTargets, SideTask, side_layers, side_loss, targets_of
-from ser_core.store import AudioStore
+from ser_core.store import AudioStore, TrimmedClips
 from ser_core.tensorboard import write_epoch
 
 PADDED_SAMPLES = 4096  # batches come in a few widths only: kernels are compiled once for each
@@ -51,6 +52,7 @@ class TrainConfig:
     crop_s: float | None = None  # longest stretch of a clip in a batch, drawn anew each time; None: the model's window
     draws: dict[str, float] = field(default_factory=dict)  # of each clip of a corpus in an epoch, on average; else 1
     side_tasks: dict[str, float] = field(default_factory=dict)  # what else is asked -> its weight in the loss
+    distillation: float = 0.0  # share of what a clip is to be answered that its teachers say, not its label
     ema_decay: float = 0.999
     bf16: bool = True
     seed: int = 0
@@ -96,6 +98,7 @@ def fit(
     start: str = "",
     command: str = "",
     side_tasks: Sequence[SideTask] = (),
+    teachers: Sequence[SERModel] = (),
 ) -> SERModel:
     """Trains a model; after each epoch the whole state is on disk.
 
@@ -111,6 +114,7 @@ def fit(
         start: name of the weights that the model brought along; a run is resumed with the same ones only.
         command: what makes this run again; kept for those who look at it.
         side_tasks: those that the config gives a weight.
+        teachers: models of the same front end and labels, on the same device, whose answers the config gives a share.
 
     Returns:
         The model with the running average of the weights, in eval mode.
@@ -122,6 +126,7 @@ def fit(
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
     if {task.name for task in side_tasks} != config.side_tasks.keys():
         raise TrainingError(f"The recipe asks for the side tasks {sorted(config.side_tasks)}: give their values.")
+    _check_teachers(model, teachers, config)
     _prepare_folder(folder, model, config, start, command, resume)
     sides = side_layers(side_tasks, model.config.embedding_dim).to(model.device)
     optimiser = make_optimiser(model, config, sides)
@@ -132,11 +137,12 @@ def fit(
     n_drawn = sum(_n_draws(train, config).values())
     n_steps = config.epochs * math.ceil(n_drawn / config.batch_size)
     weights = _class_weights(train, model.config.labels, config).to(model.device)
+    sounds = TrimmedClips(store, [clip.id for clip in train], model.device)
     for epoch in range(state.epoch, config.epochs):
         started = time.perf_counter()
         losses = [
             step(state, batch, config, n_steps, on_step)
-            for batch in _batches(train, weights, store, model, config, epoch, side_tasks)
+            for batch in _batches(train, weights, sounds, model, config, epoch, side_tasks, teachers)
         ]
         seconds = time.perf_counter() - started
         state.epoch = epoch + 1
@@ -184,7 +190,14 @@ class Batch:
 
 
 def _batches(
-    train, class_weights, store, model, config: TrainConfig, epoch: int, side_tasks: Sequence[SideTask] = ()
+    train: Sequence[Clip],
+    class_weights: Tensor,
+    sounds: TrimmedClips,
+    model: SERModel,
+    config: TrainConfig,
+    epoch: int,
+    side_tasks: Sequence[SideTask] = (),
+    teachers: Sequence[SERModel] = (),
 ) -> Iterator[Batch]:
     """One epoch: shuffled, cropped, augmented."""
     device, labels = model.device, model.config.labels
@@ -199,10 +212,10 @@ def _batches(
     # clips right with the running statistics, 35 % with those of the batch.
     drawn = draw_epoch(train, config, rng)
     for chosen in np.array_split(drawn, math.ceil(len(drawn) / config.batch_size)):
-        waveform, n_samples = pad([_crop(store.trimmed(train[i].id), window, rng) for i in chosen])
+        waveform, n_samples = sounds.cut(chosen, window, rng)
         y_true = torch.tensor([labels.index(train[i].emotion) for i in chosen], device=device)
         with torch.no_grad():
-            waveform, n_samples = augment.waveform(waveform.to(device), n_samples.to(device))
+            waveform, n_samples = augment.waveform(waveform, n_samples)
             waveform = F.pad(waveform, (0, -waveform.shape[1] % PADDED_SAMPLES))
             n_frames = model.n_frames(n_samples)
             features = _changed(model.frontend(waveform, n_samples), n_frames, model, augment)
@@ -212,8 +225,30 @@ def _batches(
         ids = [train[i].id for i in chosen]
         sides = [(task, targets_of(task, ids, device).mixed(order, share)) for task in side_tasks]
         smooth = config.label_smoothing
-        smoothed = targets * (1 - smooth) + smooth / len(labels)
-        yield Batch(features, n_frames, smoothed, (targets * class_weights).sum(1), sides)
+        wanted = targets * (1 - smooth) + smooth / len(labels)
+        if teachers:
+            wanted = wanted.lerp(_answers(teachers, features, n_frames, config.bf16), config.distillation)
+        yield Batch(features, n_frames, wanted, (targets * class_weights).sum(1), sides)
+
+
+@torch.no_grad()
+def _answers(teachers: Sequence[SERModel], features: Tensor, n_frames: Tensor, bf16: bool) -> Tensor:
+    """Mean of the teachers' probabilities for what the pupil hears itself, shape = (B, n_classes).
+
+    They answer each changed and mixed clip anew, as in Beyer et al. 2022, "Knowledge distillation: A good teacher is
+    patient and consistent": of the clips as they were recorded they know the labels by heart.
+    """
+    with torch.autocast(features.device.type, torch.bfloat16, enabled=bf16):
+        logits = [teacher.head(teacher.encode(features, n_frames)) for teacher in teachers]
+    return torch.stack(logits).float().softmax(2).mean(0)
+
+
+def _check_teachers(model: SERModel, teachers: Sequence[SERModel], config: TrainConfig) -> None:
+    if bool(teachers) != bool(config.distillation):
+        raise TrainingError("Teachers and a recipe whose distillation is above zero need each other: give both.")
+    for teacher in teachers:
+        if (teacher.config.frontend, teacher.config.labels) != (model.config.frontend, model.config.labels):
+            raise TrainingError(f"{teacher.name} hears other features than the model that is to learn from it.")
 
 
 def draw_epoch(train: Sequence[Clip], config: TrainConfig, rng: np.random.Generator) -> np.ndarray:
@@ -255,11 +290,6 @@ def _draw_mix(n: int, alpha: float, rng: np.random.Generator, device: torch.devi
     return share, torch.from_numpy(rng.permutation(n)).to(device)
 
 
-def _crop(waveform: np.ndarray, window: int, rng: np.random.Generator) -> np.ndarray:
-    start = rng.integers(max(len(waveform) - window, 0) + 1)
-    return waveform[start : start + window]
-
-
 def step(
     state: State,
     batch: Batch,
@@ -283,18 +313,19 @@ def step(
     state.optimiser.zero_grad()
     state.step += 1
     _update_average(state, config.ema_decay)
-    on_step(state.step, n_steps, loss.item())
-    return loss.item()
+    value = loss.item()
+    on_step(state.step, n_steps, value)
+    return value
 
 
 @torch.no_grad()
 def _update_average(state: State, decay: float) -> None:
     decay = min(decay, (1 + state.step) / (10 + state.step))  # the first weights are noise: forget them quickly
-    for kept, new in zip(state.average.state_dict().values(), state.model.state_dict().values(), strict=True):
-        if kept.dtype.is_floating_point:
-            kept.lerp_(new, 1 - decay)
-        else:
-            kept.copy_(new)
+    pairs = list(zip(state.average.state_dict().values(), state.model.state_dict().values(), strict=True))
+    kept, new = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+    get_ema_multi_avg_fn(decay)(kept, new, None)
+    for counted, now in (pair for pair in pairs if not pair[0].is_floating_point()):
+        counted.copy_(now)
 
 
 def _learning_rate(step: int, n_steps: int, config: TrainConfig) -> float:

@@ -5,7 +5,12 @@ import pytest
 import torch
 from torch import nn
 
-from ser_core.muon import Muon, orthogonal
+from ser_core import muon
+from ser_core.muon import Muon
+
+
+def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
+    return muon.orthogonal(matrix[None])[0]
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (16, 200), (200, 16), (1, 30)])
@@ -27,6 +32,12 @@ def test_the_size_of_the_gradient_does_not_matter():
     matrix = torch.randn((6, 40), generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(orthogonal(matrix), orthogonal(1e-3 * matrix), rtol=0.1, atol=0.02)
     assert torch.equal(orthogonal(torch.zeros(3, 5)), torch.zeros(3, 5).bfloat16())
+
+
+def test_matrices_do_not_change_each_other():
+    matrices = torch.randn((3, 6, 40), generator=torch.Generator().manual_seed(0))
+    for matrix, together in zip(matrices, muon.orthogonal(matrices), strict=True):
+        torch.testing.assert_close(orthogonal(matrix), together, rtol=0.05, atol=0.01)
 
 
 def groups(kernel: nn.Parameter, bias: nn.Parameter, decay: float = 0.0) -> list[dict]:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ser_core import store
 from ser_core.audio import load_audio, trim_silence
 from ser_core.corpora import read_corpora
-from ser_core.store import AudioStore, cache_folder, decode_all
+from ser_core.store import AudioStore, TrimmedClips, cache_folder, decode_all
 from tests.make_corpus import voice, write_crema_d, write_wav
 
 INDEX, SAMPLES = "index.csv", "audio.i16"
@@ -67,6 +68,30 @@ def test_trimmed_leaves_out_the_silence_at_the_ends(tmp_path):
     kept = AudioStore(tmp_path / "cache")
     assert kept.duration_s(utterance.id) == pytest.approx(1.6)
     assert len(kept.trimmed(utterance.id)) == pytest.approx(0.8 * 16_000, rel=0.05)
+
+
+def test_stretches_of_trimmed_clips(utterances, whole):
+    kept = AudioStore(whole)
+    ids = [utterance.id for utterance in utterances]
+    clips = TrimmedClips(kept, ids, torch.device("cpu"))
+    chosen = np.array([3, 0, 5])
+    waveform, n_samples = clips.cut(chosen, 10**6, np.random.default_rng(0))
+    assert waveform.dtype == torch.float32 and waveform.shape == (3, n_samples.max())
+    for row, n, i in zip(waveform.numpy(), n_samples.tolist(), chosen, strict=True):
+        np.testing.assert_array_equal(row[:n], kept.trimmed(ids[i]))
+        assert not row[n:].any()
+
+
+def test_stretches_are_drawn_from_the_very_start_to_the_very_end(utterances, whole):
+    clips = TrimmedClips(AudioStore(whole), [utterances[0].id], torch.device("cpu"))
+    everything = AudioStore(whole).trimmed(utterances[0].id)
+    longest = len(everything) - 20
+    rng, starts = np.random.default_rng(0), set()
+    for _ in range(300):
+        (stretch,), n_samples = clips.cut(np.array([0]), longest, rng)
+        assert n_samples.tolist() == [longest]
+        starts.add(next(i for i in range(21) if np.array_equal(stretch, everything[i : i + longest])))
+    assert starts == set(range(21))
 
 
 def test_a_second_run_decodes_nothing(utterances, damaged, whole):

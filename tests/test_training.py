@@ -1,5 +1,6 @@
 """The training loop: it learns, it loses at most an epoch, and it does with the clips what the recipe says."""
 
+import copy
 import json
 from collections import Counter
 from dataclasses import asdict, replace
@@ -16,7 +17,7 @@ from ser_core import training
 from ser_core.augment import AugmentConfig
 from ser_core.inference import predict
 from ser_core.metrics import uar
-from ser_core.store import AudioStore
+from ser_core.store import AudioStore, TrimmedClips
 from ser_core.training import Batch, Clip, State, TrainConfig, TrainingError, dev_confusion, fit, step
 from tests.make_corpus import DEV_SPEAKERS, TRAIN_SPEAKERS, clips
 
@@ -262,17 +263,18 @@ def test_the_development_part_is_never_trained_on(run, tmp_path, whole, dev):
     assert "dev_uar_crema_d" not in records(tmp_path / "none")[0]
 
 
-def test_every_clip_is_heard_once_an_epoch(train, store, new_model):
+def test_every_clip_is_heard_once_an_epoch(train, store, new_model, monkeypatch):
     heard = []
 
-    class Spy:
-        def trimmed(self, clip_id):
-            heard.append(clip_id)
-            return store.trimmed(clip_id)
+    class Spy(TrimmedClips):
+        def cut(self, chosen, longest, rng):
+            heard.extend(chosen.tolist())
+            return super().cut(chosen, longest, rng)
 
+    monkeypatch.setattr("tests.test_training.TrimmedClips", Spy)
     for epoch in range(2):
-        batches(train, Spy(), new_model(), epoch=epoch)
-    assert Counter(heard) == {clip.id: 2 for clip in train}
+        batches(train, store, new_model(), epoch=epoch)
+    assert Counter(heard) == dict.fromkeys(range(len(train)), 2)
     assert heard[:36] != heard[36:]
 
 
@@ -323,11 +325,12 @@ def test_no_batch_is_a_single_clip(train, store, new_model, n_clips):
 # --- what a batch holds ----------------------------------------------------------------------------------------------
 
 
-def batches(train, store, model, epoch=0, **changes) -> list[Batch]:
+def batches(train, store, model, epoch=0, teachers=(), **changes) -> list[Batch]:
     """One epoch under RECIPE with some of its values replaced."""
     config = replace(RECIPE, **changes)
     weights = training._class_weights(train, model.config.labels, config)
-    return list(training._batches(train, weights, store, model, config, epoch))
+    sounds = TrimmedClips(store, [clip.id for clip in train], model.device)
+    return list(training._batches(train, weights, sounds, model, config, epoch, teachers=teachers))
 
 
 @pytest.mark.parametrize(("smoothing", "alpha"), [(0.0, 0.001), (0.1, 0.001), (0.1, 0.4), (0.3, 1.0)])
@@ -385,10 +388,48 @@ def test_clips_longer_than_the_window_are_cropped_at_random(train, store, new_mo
     assert {n for batch in found[0] for n in batch.n_frames.tolist()} == {1 + 3200 // 256}
     shorter = batches(train, store, new_model(window_s=0.4), augment=PLAIN, crop_s=0.2)
     assert {n for batch in shorter for n in batch.n_frames.tolist()} == {1 + 3200 // 256}
-    starts = {len(training._crop(np.arange(n), 3200, np.random.default_rng(0))) for n in (3200, 5000)}
-    assert starts == {3200} and len(training._crop(np.arange(10), 3200, np.random.default_rng(0))) == 10
-    ends = [training._crop(np.arange(5000), 3200, np.random.default_rng(seed))[-1] for seed in range(300)]
-    assert min(ends) < 3250 and max(ends) > 4950  # from the very start to the very end
+
+
+# --- teachers ---------------------------------------------------------------------------------------------------------
+
+
+def test_teachers_answer_what_the_pupil_hears(train, store, new_model):
+    """Their mean is the given share of the targets; they keep their weights and their statistics."""
+    pupil, teachers = new_model(), [new_model(seed=seed).eval() for seed in (1, 2)]
+    before = copy.deepcopy(teachers)
+    plain, taught = (
+        batches(train, store, pupil, teachers=given, distillation=share)
+        for given, share in (((), 0.0), (teachers, 0.3))
+    )
+    for own, other in zip(plain, taught, strict=True):
+        assert torch.equal(own.features, other.features) and torch.equal(own.weights, other.weights)
+        with torch.no_grad():
+            said = [model.head(model.encode(own.features, own.n_frames)).softmax(1) for model in teachers]
+        torch.testing.assert_close(other.targets, 0.7 * own.targets + 0.3 * (said[0] + said[1]) / 2)
+    for model, kept in zip(teachers, before, strict=True):
+        assert_same(model, kept)
+
+
+def test_a_pupil_comes_to_answer_as_its_teacher(run, tmp_path, train, store, new_model):
+    """With nothing but the teacher's word: labels that say the opposite teach nothing."""
+    plain = replace(RECIPE, epochs=12, learning_rate=1e-2, augment=PLAIN, mixup_alpha=0.01)
+    teacher = run(tmp_path / "teacher", plain)
+    wrong = [replace(clip, emotion="disgust") for clip in train]
+    pupil = run(tmp_path / "pupil", replace(plain, distillation=1.0), train=wrong, teachers=[teacher])
+    assert dev_uar(pupil, train, store)["crema_d"] > 0.5
+
+
+@pytest.mark.parametrize(("share", "n_teachers"), [(0.5, 0), (0.0, 1)])
+def test_teachers_and_their_share_need_each_other(run, tmp_path, new_model, share, n_teachers):
+    with pytest.raises(TrainingError, match="give both"):
+        run(tmp_path / "run", replace(RECIPE, distillation=share), teachers=[new_model()] * n_teachers)
+
+
+def test_a_teacher_of_another_front_end_is_refused(run, tmp_path, new_model):
+    other = new_model()
+    other.config = replace(other.config, frontend=replace(other.config.frontend, n_mels=80))
+    with pytest.raises(TrainingError, match="hears other features"):
+        run(tmp_path / "run", replace(RECIPE, distillation=0.5), teachers=[other])
 
 
 # --- the loss --------------------------------------------------------------------------------------------------------
