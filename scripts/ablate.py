@@ -1,9 +1,9 @@
 """Leaves out each ingredient of the flagship's recipe once, on a short schedule; the log of experiments tells the rest.
 
-python -m scripts.ablate            all that is not done yet: hours on two cores
+python -m scripts.ablate            all that is not done yet: a quarter of an hour on a GPU, a day on two cores
 python -m scripts.ablate --list     what there is, and what is done
 
-Each is a run of `python -m scripts.train prosonet --fold 0 --epochs 6`, judged on development speakers.
+Each is a run of `python -m scripts.train prosonet --fold 0 --epochs 12`, judged on development speakers.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from scripts import train
 from scripts.train_tables import INTERRUPTED
 from ser_core import experiments
 
-EPOCHS = 6
+EPOCHS = 12
 NO_CHANNELS = ("babble_chance", "room_chance", "band_chance", "level_out_chance", "gate_chance")
 ABLATIONS: dict[str, tuple[str, ...]] = {
     "the whole recipe": (),

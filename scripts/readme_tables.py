@@ -9,6 +9,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
+
 from scripts.benchmark import MODEL_COLUMNS, model_rows, sentences
 from ser_core import experiments, results
 from ser_core.card import score_table
@@ -208,26 +210,35 @@ def all_folds(found: Compared) -> str:
 
 
 def tried() -> str:
-    """The log of experiments, one table for each kind that can be compared."""
+    """The log of experiments, one table for each schedule of a model."""
     kinds = defaultdict(list)
     for experiment in experiments.read():
-        kinds[experiment.kind].append(experiment)
+        kinds[experiment.model, experiment.protocol, experiment.epochs].append(experiment)
     return "\n\n".join(_tried(*kind, found) for kind, found in kinds.items())
 
 
-def _tried(model: str, protocol: str, fold: str | None, epochs: int, found: list[experiments.Experiment]) -> str:
+def _tried(model: str, protocol: str, epochs: int, found: list[experiments.Experiment]) -> str:
+    """One row for what was tried, the mean over the folds on which everything was."""
+    by_said = defaultdict(dict)
+    for experiment in found:
+        by_said[experiment.said][experiment.fold] = experiment
+    folds = sorted(set.intersection(*(set(runs) for runs in by_said.values())))
     corpora = list(found[0].dev_uar)
+    rows = {said: [runs[fold] for fold in folds] for said, runs in by_said.items()}
+    means = {said: float(np.mean([run.mean_uar for run in runs])) for said, runs in rows.items()}
     header = ["what was tried", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora), "mean of speech", "minutes"]
-    rows = [
+    table = [
         [
-            f"**{e.said}**" if e.kept else e.said,
-            *(_points(e.dev_uar.get(name)) for name in corpora),
-            _points(e.mean_uar),
-            f"{e.seconds / 60:.0f}",
+            f"**{said}**" if means[said] == max(means.values()) else said,
+            *(_points(float(np.mean([run.dev_uar[name] for run in runs]))) for name in corpora),
+            _points(means[said]),
+            f"{np.mean([run.seconds for run in runs]) / 60:.0f}",
         ]
-        for e in found
+        for said, runs in rows.items()
     ]
-    return f"`{model}`, {results.split_name(protocol, fold)}, {epochs} epochs:\n\n{markdown(header, rows)}"
+    device = ", ".join(sorted({run.device for run in found}))
+    where = f"fold {folds[0]}" if len(folds) == 1 else f"mean of folds {', '.join(folds)}"
+    return f"`{model}`, {protocol}, {where}, {epochs} epochs ({device}):\n\n{markdown(header, table)}"
 
 
 def mcnemar(found: Compared) -> str:

@@ -6,6 +6,7 @@ python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
 python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet
 python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     by the recipe of that checkpoint
 python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
+python -m scripts.teach --fold 0                                            prosonet as it ships, its teachers included
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
@@ -126,7 +127,7 @@ def start_trained_on(start: str | None) -> list[dict]:
 
 
 def refuse_leak(start: str | None, parts: Split) -> None:
-    """Raises TrainingError when start weights, or a teacher, were made with clips that are to be tested."""
+    """Raises TrainingError when start weights were made with clips that are to be tested."""
     for source in start_trained_on(start):
         known = split(source["protocol"], source["fold"])
         if heard := {*known.train, *known.dev} & {*parts.test}:
@@ -135,6 +136,15 @@ def refuse_leak(start: str | None, parts: Split) -> None:
                 f"{split_name(source['protocol'], source['fold'])}: every figure would be a leak. Start from weights "
                 "that were trained under the protocol and fold of this run, or from none."
             )
+
+
+def refuse_stranger(teacher: str, protocol: str, fold: str | None) -> None:
+    """Raises TrainingError when a teacher learned from another part of the clips: it may know those to be tested."""
+    if {"protocol": protocol, "fold": fold} not in start_trained_on(teacher)[:1]:
+        raise TrainingError(
+            f"{teacher} was not trained under {split_name(protocol, fold)}: what it says could hold test clips. "
+            "Give teachers that were trained under the protocol and fold of this run."
+        )
 
 
 def heard(model: SERModel, clips: list[Clip]) -> Answers:
@@ -298,8 +308,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         config = chosen_recipe(options)
         parts = split(options.protocol, options.fold)
-        for source in (options.start, *options.teachers):
-            refuse_leak(source, parts)
+        refuse_leak(options.start, parts)
+        for teacher in options.teachers:
+            refuse_stranger(teacher, options.protocol, options.fold)
         store = AudioStore()
         if not options.partial:
             refuse_holes(options.protocol, store)

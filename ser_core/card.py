@@ -42,7 +42,7 @@ Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORP
 ## How it was made
 
 {made};
-the recipe is in `config.json`: `python -m scripts.train {trainable} {flags}`.
+the recipe is in `config.json`: `{command}`.
 
 Who was in which part, by the numbers and names of the corpora:
 
@@ -99,8 +99,7 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None,
         evidence=evidence,
         accuracy_when_answered=100 * metrics["accuracy_when_answered"],
         made=_made(config, trained_on),
-        trainable=name if name in MODELS else config["family"],
-        flags=_flags(name, config),
+        command=_command(name, config),
         speakers=speaker_table(protocol, parts),
         intended_use=INTENDED_USE,
         licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
@@ -156,18 +155,27 @@ def _doubt(min_confidence: float) -> str:
 def _made(config: dict, trained_on: list[str]) -> str:
     *most, last = (CORPUS_NAMES[c] for c in trained_on)
     corpora = f"{', '.join(most)} and {last}" if most else last
-    start = config["training"].get("start")
-    return f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
+    start, teachers = config["training"].get("start"), config["training"].get("teachers", [])
+    made = f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
+    taught = f", by the labels and by the answers of {len(teachers)} networks that learned from the same clips"
+    return made + taught if teachers else made
 
 
-def _flags(name: str, config: dict) -> str:
-    """What scripts.train has to be told to make this very model."""
+def _command(name: str, config: dict) -> str:
+    """What makes this very model."""
     training = config["training"]
+    if training.get("teachers"):
+        values = {key: training.get(key) for key in ("protocol", "fold")}
+        return f"python -m scripts.teach {_flags(values)}"
     values = {key: training.get(key) for key in ("protocol", "fold", "start")}
     if "epochs" in training.get("recipe", {}):
         values["recipe"] = f"checkpoints/{name}"
     if name in MODELS and (changes := differences(_architecture(config), MODELS[name][1])):
         values["set"] = " ".join(f"model.{field}={json.dumps(value)}" for field, value in changes.items())
+    return f"python -m scripts.train {name if name in MODELS else config['family']} {_flags(values)}"
+
+
+def _flags(values: dict) -> str:
     return " ".join(f"--{flag} {value}" for flag, value in values.items() if value is not None)
 
 

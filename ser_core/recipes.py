@@ -18,9 +18,12 @@ COMMON = TrainConfig(
 )
 PROSONET = replace(
     COMMON,
-    epochs=16,
+    epochs=32,
+    batch_size=128,
+    learning_rate=4e-3,
     orthogonal=True,  # 9 points on CREMA-D after six epochs, see assets/experiments.jsonl
-    crop_s=2.0,
+    mixup_alpha=0.2,
+    crop_s=2.5,
     augment=AugmentConfig(
         speed=0.1,
         noise_chance=0.2,

@@ -20,17 +20,19 @@ def test_each_leaves_out_what_is_there(said):
 def test_each_is_trained_once_and_logged(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(experiments, "LOG", tmp_path / "log.jsonl")
     experiments.append(
-        experiments.Experiment("without attention", "prosonet", "p", "0", 6, 0, {}, {"crema_d": 0.5}, 1.0, True)
+        experiments.Experiment(
+            "without attention", "prosonet", "p", "0", ablate.EPOCHS, 0, {}, {"crema_d": 0.5}, 1.0, True
+        )
     )
     calls = []
     monkeypatch.setattr(train, "main", lambda arguments: calls.append(arguments) or 0)
     assert ablate.main(["--list"]) == 0 and not calls
     assert capsys.readouterr().out.count("to do: ") == len(ablate.ABLATIONS) - 1
     assert ablate.main([]) == 0
-    assert len(calls) == len(ablate.ABLATIONS) - 1 and len({call[call.index("--run") + 1] for call in calls}) == len(
-        calls
-    )
-    assert all(call[:5] == ["prosonet", "--fold", "0", "--epochs", "6"] and call[-2] == "--log" for call in calls)
+    runs = {call[call.index("--run") + 1] for call in calls}
+    assert len(calls) == len(runs) == len(ablate.ABLATIONS) - 1
+    first = ["prosonet", "--fold", "0", "--epochs", str(ablate.EPOCHS)]
+    assert all(call[:5] == first and call[-2] == "--log" for call in calls)
 
 
 def test_a_failure_is_told_and_the_next_one_follows(monkeypatch, tmp_path):

@@ -557,6 +557,12 @@ def test_the_command_in_the_card_makes_this_very_model():
     assert flags.endswith("--set model.frontend.n_mfcc=13 model.channels=[8, 8, 8, 8]")
 
 
+def test_the_card_of_a_taught_model_names_its_teachers_and_the_command_for_all():
+    text = card("speaker-independent", "0", recipe=asdict(COMMON), teachers=["a", "b"])
+    assert "by the answers of 2 networks that learned from the same clips" in text
+    assert "`python -m scripts.teach --protocol speaker-independent --fold 0`" in text
+
+
 # --- train -----------------------------------------------------------------------------------------------------------
 
 
@@ -745,6 +751,28 @@ def test_the_recipe_of_every_shipped_network_can_be_taken(path):
 def test_a_checkpoint_without_a_recipe_is_refused(workplace, small_networks, capsys):
     assert train.main([*FOLD_0, "--recipe", str(workplace / "nothing")]) == 2
     assert "nothing holds no recipe of a network" in capsys.readouterr().err
+
+
+# --- teachers --------------------------------------------------------------------------------------------------------
+
+
+def test_a_pupil_learns_from_a_finished_run(workplace, small_networks, capsys):
+    assert train.main(FOLD_0) == 0
+    teacher = "runs/x/checkpoint"
+    pupil = [*FOLD_0[:-2], "pupil", "--partial", "--teachers", teacher]
+    assert train.main(pupil) == 2 and "give both" in capsys.readouterr().err
+    assert train.main([*pupil, "--set", "distillation=0.9"]) == 0
+    training = json.loads((workplace / "runs/pupil/checkpoint/config.json").read_text())["training"]
+    assert training["teachers"] == ["x"] and training["recipe"]["distillation"] == 0.9
+
+
+@pytest.mark.parametrize("fold", ["1", None])
+def test_a_teacher_that_learned_from_other_clips_is_refused(workplace, small_networks, capsys, fold):
+    """It may know those that are to be tested."""
+    training = {"protocol": "speaker-independent", "fold": fold} if fold else {}
+    (workplace / "config.json").write_text(json.dumps({"training": training}))
+    assert train.main([*FOLD_0, "--teachers", str(workplace), "--set", "distillation=0.5"]) == 2
+    assert "was not trained under speaker-independent-0" in capsys.readouterr().err and not Path("runs").exists()
 
 
 # --- start weights ---------------------------------------------------------------------------------------------------
