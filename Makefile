@@ -19,7 +19,7 @@ lint: .venv/test.txt
 
 train: .venv/app.txt
 	$(BIN)/python -m scripts.prepare_corpora
-	$(BIN)/python -m scripts.train prosonet --protocol speaker-independent --fold 0 --resume
+	$(BIN)/python -m scripts.teach --fold 0
 
 # The two stamps hold what was installed: the second call does nothing until a requirement changes.
 .venv/app.txt: requirements.txt constraints.txt
