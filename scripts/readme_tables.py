@@ -16,9 +16,9 @@ from ser_core import experiments, results
 from ser_core.card import score_table
 from ser_core.checkpoint import FOLDER, METRICS
 from ser_core.comparison import Comparison, ComparisonError, LeakPart, Standing, compare, published_table
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.evidence import fold_table, markdown
-from ser_core.folds import read_all_folds
+from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.evidence import CORPUS_LEFT_OUT, INDEPENDENT, fold_table, markdown
+from ser_core.folds import AllFolds, read_all_folds
 from ser_core.metrics import percent
 from ser_core.models import MODELS
 from ser_core.protocols import ProtocolError
@@ -26,7 +26,7 @@ from ser_core.protocols import ProtocolError
 README = Path(__file__).parent.parent / "README.md"
 BENCHMARK = results.FOLDER / "benchmark.json"
 MISSING = "not trained yet"
-TABLE_R, TABLE_V, INDEPENDENT = "resonet", "ravdess-random", "speaker-independent"
+TABLE_R, TABLE_V = "resonet", "ravdess-random"
 R_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
 V_MEASURES = {
     "accuracy": "accuracy",
@@ -183,8 +183,9 @@ def _points(value: float | None) -> str:
 
 
 def speaker_independent(found: Compared) -> str:
-    """One table for each fold that was tested; models without a result are named below it."""
-    folds = [_fold(comparison) for split, comparison in found.items() if split.startswith(INDEPENDENT)]
+    """One table for each fold on which models can be compared; those without a result are named below it."""
+    several = [c for split, c in found.items() if split.startswith(INDEPENDENT) and len(standings(c)) > 1]
+    folds = [_fold(comparison) for comparison in several]
     return "\n\n".join(folds) or f"No model: {MISSING}."
 
 
@@ -207,6 +208,33 @@ def all_folds(found: Compared) -> str:
     measured = read_all_folds(INDEPENDENT, results.FOLDER)
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
     return "\n\n".join([*blocks, published_table(INDEPENDENT)["note"]])
+
+
+def left_out(found: Compared) -> str:
+    """Each corpus, heard by a model that was trained on the others."""
+    measured = read_all_folds(CORPUS_LEFT_OUT, results.FOLDER)
+    blocks = [f"`{name}`:\n\n{fold_table(model)}\n\n{_mean_uar(model)}" for name, model in measured.items()]
+    return "\n\n".join(blocks) or f"No model: {MISSING}."
+
+
+def _mean_uar(model: AllFolds) -> str:
+    uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if corpus in SPEECH_CORPORA]
+    return f"UAR averaged over {len(uars)} speech corpora: {_points(float(np.mean(uars)))} %."
+
+
+def worse_recordings() -> str:
+    """UAR of each model that was tried on worse recordings, and what each condition costs it."""
+    measured = json.loads((results.FOLDER / "robustness.json").read_text())
+    header = ["recording", *(f"`{name}`: UAR % (lost), same answer %" for name in measured)]
+    conditions = dict.fromkeys(name for found in measured.values() for name in found["conditions"])
+    rows = [[name, *(_under(found["conditions"].get(name)) for found in measured.values())] for name in conditions]
+    return markdown(header, rows)
+
+
+def _under(values: dict | None) -> str:
+    if values is None:
+        return "-"
+    return f"{_points(values['uar'])} ({100 * values['lost']:+.1f}), {100 * values['unchanged']:.0f}"
 
 
 def tried() -> str:
@@ -257,10 +285,9 @@ def _pairs(comparison: Comparison) -> str:
 def filled(text: str) -> str:
     """The README with each block replaced by what the result files say now."""
     found = compared()
-    blocks = {"scores": scores(), "benchmark": benchmark(), "tried": tried()}
-    blocks |= {
-        block.__name__: block(found) for block in (table_r, table_v, leak, speaker_independent, all_folds, mcnemar)
-    }
+    blocks = {block.__name__: block() for block in (scores, benchmark, tried, worse_recordings)}
+    compared_blocks = (table_r, table_v, leak, speaker_independent, all_folds, left_out, mcnemar)
+    blocks |= {block.__name__: block(found) for block in compared_blocks}
     for name, block in blocks.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.S)
         text = marks.sub(lambda m, b=block: f"{m[1]}{b}\n{m[2]}", text)

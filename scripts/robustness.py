@@ -1,7 +1,7 @@
 """How much of a model's skill is left under noise, codecs, rooms and other speeds, on speakers it has never heard.
 
-python -m scripts.robustness resonet                 needs SER_CORPORA; writes assets/results/robustness.json
-python -m scripts.robustness resonet --every 10      a tenth of the clips, quickly; writes nothing
+python -m scripts.robustness prosonet resonet              needs SER_CORPORA; writes assets/results/robustness.json
+python -m scripts.robustness prosonet resonet --every 3    a third of the clips: half an hour on two cores
 """
 
 import argparse
@@ -28,29 +28,34 @@ AS_IT_IS = "as it is"
 N_VOICES = 200  # that babble is made of
 
 
-def test_part(model: SERModel, every: int) -> list[Utterance]:
-    """The speech that the model is tested on.
+def test_part(models: Sequence[SERModel], every: int) -> list[Utterance]:
+    """The speech that the models are tested on.
 
     Raises:
-        ProtocolError: its speakers were heard in training, or recordings are missing.
+        ProtocolError: speakers that were heard in training, recordings that are missing, or models of several parts.
     """
-    found = recordings(*unseen_part(model.name, model.metrics), all_of_them=True)
+    parts = {unseen_part(model.name, model.metrics) for model in models}
+    if len(parts) > 1:
+        raise ProtocolError("These models are tested on different speakers: measure them one after the other.")
+    found = recordings(*parts.pop(), all_of_them=True)
     return [u for u in found if u.corpus in SPEECH_CORPORA][::every]
 
 
-def measured(model: SERModel, utterances: Sequence[Utterance]) -> dict[str, Robustness]:
-    """By condition; the recordings as they are come first."""
+def measured(models: Sequence[SERModel], utterances: Sequence[Utterance]) -> list[dict[str, Robustness]]:
+    """Of each model by condition; the recordings as they are come first."""
     voices = [load_audio(u.path) for u in utterances[:: max(1, len(utterances) // N_VOICES)]]
-    before = heard(AS_IT_IS, model, utterances, lambda waveform, rng: waveform)
-    found = {AS_IT_IS: robustness(before, before)}
+    before = heard(AS_IT_IS, models, utterances, lambda waveform, rng: waveform)
+    found = [{AS_IT_IS: robustness(answers, answers)} for answers in before]
     for name, change in conditions(voices).items():
-        found[name] = robustness(before, heard(name, model, utterances, change))
+        after = heard(name, models, utterances, change)
+        for own, *pair in zip(found, before, after, strict=True):
+            own[name] = robustness(*pair)
     return found
 
 
-def heard(name: str, model: SERModel, utterances: Sequence[Utterance], change) -> Answers:
+def heard(name: str, models: Sequence[SERModel], utterances: Sequence[Utterance], change) -> list[Answers]:
     with tqdm(desc=f"{name:<20}", total=len(utterances), unit="clip") as bar:
-        return answers_under([model], utterances, change, lambda n_done: bar.update(n_done - bar.n))[0]
+        return answers_under(models, utterances, change, lambda n_done: bar.update(n_done - bar.n))
 
 
 def print_table(model: SERModel, found: dict[str, Robustness]) -> None:
@@ -61,13 +66,13 @@ def print_table(model: SERModel, found: dict[str, Robustness]) -> None:
         print(f"{name:<22}" + "".join(f"{100 * v:>{w}.1f}" for v, w in zip(cells, (8, 8, 16, 13), strict=True)))
 
 
-def write(model: SERModel, found: dict[str, Robustness]) -> None:
+def write(model: SERModel, found: dict[str, Robustness], command: str) -> None:
     """Into the file of all models; the others stay."""
     there = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     there[model.name] = {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],
-        "command": f"python -m scripts.robustness {model.name}",
+        "command": command,
         "conditions": {name: rounded(asdict(r)) for name, r in found.items()},
     }
     RESULT.write_text(json.dumps(there, indent=1) + "\n")
@@ -76,18 +81,18 @@ def write(model: SERModel, found: dict[str, Robustness]) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were measured on unseen speakers")
-    parser.add_argument("--every", type=int, default=1, help="take only every n-th clip, and write nothing")
+    parser.add_argument("--every", type=int, default=1, help="take only every n-th clip")
     options = parser.parse_args(arguments)
     try:
-        for name in options.models:
-            model = load_model(name)
-            found = measured(model, test_part(model, options.every))
-            print_table(model, found)
-            if options.every == 1:
-                write(model, found)
+        models = [load_model(name) for name in options.models]
+        found = measured(models, test_part(models, options.every))
     except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
+    every = f" --every {options.every}" if options.every > 1 else ""
+    for model, own in zip(models, found, strict=True):
+        print_table(model, own)
+        write(model, own, f"python -m scripts.robustness {' '.join(options.models)}{every}")
     return 0
 
 

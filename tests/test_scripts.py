@@ -26,6 +26,7 @@ from scripts import (
     predict,
     prepare_corpora,
     readme_tables,
+    robustness,
     train,
     train_tables,
 )
@@ -41,6 +42,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models import MODELS
 from ser_core.protocols import SHARES_SPEAKERS, split
 from ser_core.recipes import COMMON, EXCEPTIONS, changed, flat, recipe, recipe_of
+from ser_core.robustness import gain, noise
 from ser_core.training import TrainConfig, TrainingError
 from tests.make_corpus import voice, write_crema_d, write_wav
 
@@ -446,6 +448,19 @@ def test_under_another_protocol_than_its_own_only_the_result_is_written(workbenc
 def test_the_flag_alone_makes_no_leak(workbench, capsys):
     assert "LEAK" not in said(capsys, "small", "--leak", "--write")[1]
     assert not results.load_result(workbench / "small.json").leak
+
+
+def test_models_are_heard_under_worse_conditions_together(workbench, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(robustness, "RESULT", tmp_path / "robustness.json")
+    monkeypatch.setattr(robustness, "conditions", lambda voices: {"louder": gain(6), "5 dB": noise(5)})
+    assert said(capsys, "small", "--write")[0] == said(capsys, "other", "--write")[0] == 0
+    assert robustness.main(["small", "other", "--every", "2"]) == 0
+    found = json.loads((tmp_path / "robustness.json").read_text())
+    assert list(found) == ["small", "other"] and "other, 6 clips of speakers" in capsys.readouterr().out
+    for model in found.values():
+        assert model["command"] == "python -m scripts.robustness small other --every 2"
+        assert list(model["conditions"]) == ["as it is", "louder", "5 dB"]
+        assert model["conditions"]["louder"]["unchanged"] == 1 and model["conditions"]["as it is"]["lost"] == 0
 
 
 def test_figures_against_the_votes_where_the_file_is_there(workbench, corpora, capsys):
