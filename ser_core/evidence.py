@@ -48,11 +48,13 @@ def fold_table(model: AllFolds) -> str:
     """UAR of each corpus over the folds, and what others published."""
     published = published_table(model.protocol)
     others = published["rows"].values() if published else ()
-    header = ["corpus", "folds", "UAR %, mean over folds [lowest, highest]", "UAR % of all speakers together"]
+    several = any(spreads["uar"].n_folds > 1 for spreads in model.corpora.values())
+    over = "UAR %, mean over folds [lowest, highest]" if several else "UAR %"
+    header = ["corpus", "folds", over, "UAR % of all speakers together"]
     rows = []
     for corpus, spreads in model.corpora.items():
         uar, every = spreads["uar"], model.every_speaker[corpus]
-        over_folds = percent(uar.mean, (uar.lowest, uar.highest))
+        over_folds = percent(uar.mean, (uar.lowest, uar.highest) if uar.n_folds > 1 else None)
         told = "; ".join(f"{row['title']} {100 * row['uar'][corpus]:.1f}" for row in others if corpus in row["uar"])
         rows.append([CORPUS_NAMES[corpus], str(uar.n_folds), over_folds, percent(every.uar, every.uar_ci), told or "-"])
     missing = f" Folds that were not measured: {', '.join(model.missing)}." if model.missing else ""
