@@ -54,8 +54,8 @@ def peak_bytes(process_id: int) -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
 
 
-def ask(connection: HTTPConnection, sound: bytes, path: str = "/predict") -> tuple[int, float, bytes]:
+def ask(connection: HTTPConnection, sound: bytes, path: str = API + "/predict") -> tuple[int, float, bytes]:
     """(status, seconds to wait before the next try, body) of one request."""
-    connection.request("POST", API + path, sound, {"Content-Type": "application/octet-stream"})
+    connection.request("POST", path, sound, {"Content-Type": "application/octet-stream"})
     response = connection.getresponse()
     return response.status, float(response.headers.get("Retry-After", 0)), response.read()
