@@ -208,19 +208,19 @@ class _Resampler:
     """To 16 kHz, chunk by chunk without a seam; a change of the sample rate begins anew."""
 
     def __init__(self):
-        self._rate, self._stream = 0, None
+        self._rate, self._stream = float(SAMPLE_RATE), None
 
-    def __call__(self, mono: np.ndarray, sample_rate: int) -> np.ndarray:
-        if sample_rate == SAMPLE_RATE and self._stream is None:
-            return mono
+    def __call__(self, mono: np.ndarray, sample_rate: float) -> np.ndarray:
         rest = np.empty(0, np.float32)
         if sample_rate != self._rate:
+            stream = _stream(sample_rate)
             rest = self._stream.resample_chunk(rest, last=True) if self._stream else rest
-            self._rate, self._stream = sample_rate, _stream(sample_rate)
+            self._rate, self._stream = sample_rate, stream
         return np.concatenate([rest, self._stream.resample_chunk(mono) if self._stream else mono])
 
 
-def _stream(sample_rate: int) -> soxr.ResampleStream | None:
+def _stream(sample_rate: float) -> soxr.ResampleStream | None:
+    """None where there is nothing to do."""
     if not LOWEST_SOURCE_RATE <= sample_rate <= HIGHEST_SOURCE_RATE:
         raise AudioError(
             f"The microphone claims a sample rate of {sample_rate} Hz, outside {LOWEST_SOURCE_RATE}-"

@@ -45,15 +45,17 @@ def test_every_answer_is_that_of_predict_for_the_same_seconds(model, speech):
             assert answer.confidence == pytest.approx(expected.confidence)
 
 
-@pytest.mark.parametrize("chunk", [1, 333, 1600, HOP])
+@pytest.mark.parametrize("chunk", [37, 1600, HOP])
 def test_the_size_of_the_chunks_changes_no_answer(model, speech, chunk):
     speech = speech[SAMPLE_RATE : 3 * SAMPLE_RATE]
     found, expected = (answers_to(LiveSession(model), speech, chunk=n) for n in (chunk, 2000))
     assert [replace(a, latency_s=0) for a in found] == [replace(a, latency_s=0) for a in expected]
 
 
-@pytest.mark.parametrize("sample_rate", [8000, 16_000, 44_100, 48_000])
-@pytest.mark.parametrize("dtype", ["int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize(
+    ("sample_rate", "dtype"),
+    [(8000, "float32"), (16_000, "int16"), (44_100, "float32"), (48_000, "int16"), (48_000, "int32")],
+)
 def test_any_microphone_gives_the_same_sound(model, speech, sample_rate, dtype):
     import soxr
 
@@ -108,9 +110,7 @@ def test_speaking_is_now_and_the_answer_is_about_the_window(model, speech):
 @pytest.mark.parametrize("smoothing", [AS_IT_IS, Smoothing(EMA, 1.5), Smoothing(MEDIAN, 5), Smoothing(HYSTERESIS, 1)])
 def test_smoothing_is_that_of_recordings(model, speech, smoothing):
     session = LiveSession(model, smoothing)
-    for answer in answers_to(session, np.tile(speech, 2)):
-        if not answer.emotion:
-            continue
+    answer = answers_to(session, np.tile(speech, 2))[-1]
     trajectory, lead = smoothed(session.trajectory(), smoothing)
     assert answer.emotion == EMOTIONS[lead[-1]]
     assert list(answer.probabilities.values()) == pytest.approx(trajectory.probabilities[-1].tolist())
