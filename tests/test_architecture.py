@@ -27,6 +27,8 @@ ORDER = (
         "features",
         "augment",
         "corpora",
+        "fetching",
+        "sources",
         "protocols",
         "store",
         "prosody",
