@@ -1,14 +1,16 @@
 """Who does the work of an archive: processes of this machine, or a Dask cluster of several."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 
 LOCAL = "local"
+DASK = "python -m dask"  # with -m the workers find this program in the folder where they are started
 TIMEOUT_S = 10.0  # for a scheduler to answer, and for it to have a worker
 HOW_TO_INSTALL = "Dask is not installed. Install it with: pip install -r requirements-archive.txt"
 
@@ -60,24 +62,40 @@ def dask(scheduler: str, n_workers: int, timeout_s: float = TIMEOUT_S) -> Iterat
     """
     try:
         from distributed import Client, LocalCluster
+        from distributed.client import FutureCancelledError
+        from distributed.scheduler import KilledWorker
     except ImportError:
         raise ClusterError(HOW_TO_INSTALL) from None
-    if scheduler == LOCAL:
-        with (
-            LocalCluster(n_workers, threads_per_worker=1, dashboard_address=None) as cluster,
-            Client(cluster) as client,
-        ):
-            yield client.get_executor(pure=False), n_workers
-        return
+    with ExitStack() as stack:
+        if scheduler == LOCAL:
+            cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+            scheduler = stack.enter_context(cluster).scheduler_address
+        _greet(scheduler, timeout_s)
+        client = stack.enter_context(Client(scheduler, timeout=timeout_s, set_as_default=False))
+        n_tasks = _n_threads(client, scheduler, timeout_s)
+        try:
+            yield client.get_executor(pure=False), n_tasks
+        except (KilledWorker, FutureCancelledError, CancelledError) as error:
+            raise ClusterError(
+                f"The work was lost with the cluster ({error!s:.120}). What was heard before is kept: "
+                "see to the cluster, then start the same command again."
+            ) from None
+
+
+def _greet(scheduler: str, timeout_s: float) -> None:
+    """Makes sure that somebody answers; a Client would wait for ever for one who only picks up the receiver."""
+    from distributed.comm import connect
+
+    async def greet():
+        (await asyncio.wait_for(connect(scheduler, timeout=timeout_s), 2 * timeout_s)).abort()
+
     try:
-        client = Client(scheduler, timeout=timeout_s, set_as_default=False)
+        asyncio.run(greet())
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"No Dask scheduler answers at {scheduler} ({error!s:.120}). "
-            "Start one there with `dask scheduler`, or check the address."
+            f"No Dask scheduler answers at {scheduler} ({str(error) or 'no answer'!s:.120}). "
+            f"Start one with `{DASK} scheduler`, or check the address."
         ) from None
-    with client:
-        yield client.get_executor(pure=False), _n_threads(client, scheduler, timeout_s)
 
 
 def _n_threads(client, scheduler: str, timeout_s: float) -> int:
@@ -85,7 +103,7 @@ def _n_threads(client, scheduler: str, timeout_s: float) -> int:
         client.wait_for_workers(1, timeout=timeout_s)
     except TimeoutError:
         raise ClusterError(
-            f"The scheduler at {scheduler} has no workers. Start some with `dask worker {scheduler}`, in the folder of "
-            "this program and with its Python."
+            f"The scheduler at {scheduler} has no workers. Start some with `{DASK} worker {scheduler} --nthreads 1`, "
+            "in the folder of this program."
         ) from None
     return sum(client.nthreads().values())

@@ -29,7 +29,7 @@ def test_a_lost_worker_loses_nothing(recordings, model, tmp_path):  # noqa: F811
     expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     out = tmp_path / "r.parquet"
     job = archive.begin(recordings, model, load_model(model).version, out, 2)
-    cluster = LocalCluster(2, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
     with cluster, Client(cluster, set_as_default=False) as client:
         pids = client.run(os.getpid)
         with dask(cluster.scheduler_address, 2) as (executor, n_workers):
@@ -77,7 +77,7 @@ def test_a_scheduler_without_workers_is_told():
     from distributed import LocalCluster
 
     with (
-        LocalCluster(0, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
         pytest.raises(ClusterError, match="no workers"),
         dask(cluster.scheduler_address, 1, timeout_s=0.5),
     ):
