@@ -34,16 +34,19 @@ def workers(scheduler: str | None, n_workers: int):
 
 
 def hear(job: Job, out: Path, scheduler: str | None, n_workers: int) -> None:
-    began, audio_s, n_bad = time.monotonic(), 0.0, 0
-    with tqdm(total=job.n_files, unit="file", smoothing=0.1) as bar, workers(scheduler, n_workers) as (executor, n):
+    """All batches that are missing, with what is known of the end."""
+    began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
+    with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
         for progress in archive.hear(job, out, executor, n):
-            audio_s, n_bad = audio_s + progress.audio_s, n_bad + progress.n_bad
-            bar.set_postfix_str(f"{audio_s / 3600:.2f} h of sound, {n_bad} bad", refresh=False)
+            total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
+            if progress.earlier:
+                bar.initial += progress.n_files  # says nothing of the speed
+            else:
+                now_s += progress.audio_s
+            bar.set_postfix_str(f"{total_s / 3600:.2f} h of sound, {n_bad} bad", refresh=False)
             bar.update(progress.n_files)
     elapsed_s = time.monotonic() - began
-    print(
-        f"{job.n_files} files, {audio_s:.0f} s of sound in {elapsed_s:.1f} s: {audio_s / elapsed_s:.0f} times real time"
-    )
+    print(f"{now_s:.0f} s of sound in {elapsed_s:.1f} s: {now_s / elapsed_s:.0f} times real time")
 
 
 def main(arguments: list[str] | None = None) -> int:

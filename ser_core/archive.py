@@ -53,6 +53,7 @@ class Progress:
     n_files: int
     n_bad: int
     audio_s: float
+    earlier: bool  # in a run before this one
 
 
 def parts_folder(out: Path) -> Path:
@@ -140,7 +141,7 @@ def hear(job: Job, out: Path, executor: Executor, n_workers: int) -> Iterator[Pr
     running: dict[Future, int] = {}
     for number, files in _batches(job, parts):
         if (path := _part(parts, number)).is_file():
-            yield _progress(pq.read_table(path))
+            yield _progress(pq.read_table(path, columns=["error", "duration_s"]), earlier=True)
             continue
         running[executor.submit(hear_files, job.folder, files, job.model, job.version)] = number
         if len(running) >= 2 * n_workers:
@@ -167,11 +168,12 @@ def _finished(running: dict[Future, int], parts: Path) -> Iterator[Progress]:
                 "What was heard is kept: start the same command again, with fewer --workers."
             ) from None
         _whole(_part(parts, number), lambda path, rows=rows: pq.write_table(rows, path))
-        yield _progress(rows)
+        yield _progress(rows, earlier=False)
 
 
-def _progress(rows: pa.Table) -> Progress:
-    return Progress(len(rows), len(rows) - rows["error"].null_count, pc.sum(rows["duration_s"]).as_py() or 0.0)
+def _progress(rows: pa.Table, earlier: bool) -> Progress:
+    n_bad = len(rows) - rows["error"].null_count
+    return Progress(len(rows), n_bad, pc.sum(rows["duration_s"]).as_py() or 0.0, earlier)
 
 
 def finish(job: Job, out: Path) -> int:

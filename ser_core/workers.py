@@ -1,6 +1,7 @@
 """Who does the work of an archive: processes of this machine, or a Dask cluster of several."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -71,13 +72,14 @@ def dask(scheduler: str, n_workers: int, timeout_s: float = TIMEOUT_S) -> Iterat
             cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
             scheduler = stack.enter_context(cluster).scheduler_address
         _greet(scheduler, timeout_s)
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells comes as ClusterError
         client = stack.enter_context(Client(scheduler, timeout=timeout_s, set_as_default=False))
         n_tasks = _n_threads(client, scheduler, timeout_s)
         try:
             yield client.get_executor(pure=False), n_tasks
         except (KilledWorker, FutureCancelledError, CancelledError) as error:
             raise ClusterError(
-                f"The work was lost with the cluster ({error!s:.120}). What was heard before is kept: "
+                f"The work was lost with the cluster ({_why(error)}). What was heard before is kept: "
                 "see to the cluster, then start the same command again."
             ) from None
 
@@ -93,7 +95,7 @@ def _greet(scheduler: str, timeout_s: float) -> None:
         asyncio.run(greet())
     except (OSError, ValueError) as error:
         raise ClusterError(
-            f"No Dask scheduler answers at {scheduler} ({str(error) or 'no answer'!s:.120}). "
+            f"No Dask scheduler answers at {scheduler} ({_why(error)}). "
             f"Start one with `{DASK} scheduler`, or check the address."
         ) from None
 
@@ -107,3 +109,7 @@ def _n_threads(client, scheduler: str, timeout_s: float) -> int:
             "in the folder of this program."
         ) from None
     return sum(client.nthreads().values())
+
+
+def _why(error: Exception) -> str:
+    return f"{error!s:.120}" or type(error).__name__

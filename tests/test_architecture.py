@@ -84,11 +84,12 @@ ORDER = (
 )
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features", "models"}}
 BANNED = {
-    "ser_core": {"streamlit", "gradio", "fastapi", "argparse", "scripts", "pages"},
+    "ser_core": {"streamlit", "gradio", "fastapi", "sounddevice", "argparse", "scripts", "pages"},
     "scripts": {"streamlit", "pages"},
     "pages": {"torch", "librosa", "soundfile", "scripts"},
     "app": {"torch", "librosa", "soundfile", "scripts"},
 }
+OPTIONAL = {"dask", "distributed", "sounddevice"}  # the program starts without them: imported where they are used
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
@@ -119,6 +120,11 @@ def import_faults(name: str, tree: ast.AST):
                 yield f"{own} must not know {other}"
 
 
+def top_faults(tree: ast.Module):
+    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    return (f"imports {name} at the top" for name in imports(top) if name.split(".")[0] in OPTIONAL)
+
+
 def call_faults(name: str, tree: ast.AST):
     for function, call in called(tree):
         if function in ("torch.load", "torch.save", "eval", "exec") or (function == "print" and "ser_core" in name):
@@ -139,7 +145,7 @@ def late_layers(tree: ast.AST):
 
 
 def violations(name: str, tree: ast.AST) -> list[str]:
-    return [*import_faults(name, tree), *call_faults(name, tree), *late_layers(tree)]
+    return [*import_faults(name, tree), *top_faults(tree), *call_faults(name, tree), *late_layers(tree)]
 
 
 def test_every_module_has_its_place():
@@ -165,6 +171,9 @@ def test_house_rules(name):
         ("ser_core.checkpoint", "model.load_state_dict(weights, strict=False)"),
         ("ser_core.checkpoint", "torch.load(path)"),
         ("scripts.train", "import joblib"),
+        ("scripts.live", "import sounddevice"),
+        ("ser_core.workers", "from distributed import Client"),
+        ("ser_core.live", "def f():\n    import sounddevice"),
         ("pages.compare", "st.markdown(name, unsafe_allow_html=True)"),
         ("ser_core.models.base", "class A:\n    def forward(self, x):\n        return nn.Linear(2, 2)(x)"),
     ],

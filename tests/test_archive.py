@@ -127,7 +127,8 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_p
     write_wav(recordings / "later.wav", voice(200, seed=99))  # comes too late for this job
     assert archive.begin(recordings, model, version, out, 1) == job
     with ThreadPoolExecutor(1) as executor:
-        assert sum(p.n_files for p in archive.hear(job, out, executor, 1)) == job.n_files
+        done = list(archive.hear(job, out, executor, 1))
+    assert sum(p.n_files for p in done) == job.n_files and sum(p.earlier for p in done) == len(kept)
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     archive.finish(job, out)
     assert pq.read_table(out).to_pylist() == expected and bad_rows(out).keys() == BAD.keys()
