@@ -71,7 +71,10 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
         n_samples = round(CHUNK_S * rate)
         with sounddevice.InputStream(rate, n_samples, device, channels=1, dtype="int16", callback=keep):
             while True:
-                yield chunks.get(timeout=SILENT_DEVICE_S), rate
+                waiting = [chunks.get(timeout=SILENT_DEVICE_S)]
+                while not chunks.empty():  # all of it at once, so that a slow machine skips answers and catches up
+                    waiting.append(chunks.get_nowait())
+                yield np.concatenate(waiting), rate
     except queue.Empty:
         raise MicrophoneError("The microphone sends nothing any more. Connect it again, then start anew.") from None
     except (sounddevice.PortAudioError, ValueError) as error:

@@ -162,7 +162,7 @@ def _finished(running: dict[Future, int], parts: Path) -> Iterator[Progress]:
         number = running.pop(future)
         try:
             rows = future.result()
-        except BrokenExecutor:
+        except (BrokenExecutor, MemoryError):
             raise ArchiveError(
                 "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
                 "What was heard is kept: start the same command again, with fewer --workers."

@@ -62,8 +62,9 @@ def dask(scheduler: str, n_workers: int, timeout_s: float = TIMEOUT_S) -> Iterat
         ClusterError: Dask is not installed, no scheduler answers at the address, or it has no worker.
     """
     try:
-        from distributed import Client, LocalCluster
+        from distributed import LocalCluster
         from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise ClusterError(HOW_TO_INSTALL) from None
@@ -71,29 +72,29 @@ def dask(scheduler: str, n_workers: int, timeout_s: float = TIMEOUT_S) -> Iterat
         if scheduler == LOCAL:
             cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
             scheduler = stack.enter_context(cluster).scheduler_address
-        _greet(scheduler, timeout_s)
-        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells comes as ClusterError
-        client = stack.enter_context(Client(scheduler, timeout=timeout_s, set_as_default=False))
+        client = stack.enter_context(_client(scheduler, timeout_s))
         n_tasks = _n_threads(client, scheduler, timeout_s)
         try:
             yield client.get_executor(pure=False), n_tasks
-        except (KilledWorker, FutureCancelledError, CancelledError) as error:
+        except (KilledWorker, CommClosedError, FutureCancelledError, CancelledError) as error:
             raise ClusterError(
                 f"The work was lost with the cluster ({_why(error)}). What was heard before is kept: "
                 "see to the cluster, then start the same command again."
             ) from None
 
 
-def _greet(scheduler: str, timeout_s: float) -> None:
-    """Makes sure that somebody answers; a Client would wait for ever for one who only picks up the receiver."""
+def _client(scheduler: str, timeout_s: float):
+    from distributed import Client
     from distributed.comm import connect
 
-    async def greet():
+    async def greet():  # a Client would wait for ever for one who only picks up the receiver
         (await asyncio.wait_for(connect(scheduler, timeout=timeout_s), 2 * timeout_s)).abort()
 
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells comes as ClusterError
     try:
         asyncio.run(greet())
-    except (OSError, ValueError) as error:
+        return Client(scheduler, timeout=timeout_s, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:  # the last: its versions do not fit ours
         raise ClusterError(
             f"No Dask scheduler answers at {scheduler} ({_why(error)}). "
             f"Start one with `{DASK} scheduler`, or check the address."

@@ -1,6 +1,8 @@
 """The microphone on the command line, with a device that plays a file."""
 
 import sys
+import threading
+import time
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,13 +28,17 @@ class Microphone:
         self.callback, self.blocksize = callback, blocksize
 
     def __enter__(self):
+        self.thread = threading.Thread(target=self.play)
+        self.thread.start()
+
+    def play(self):
         for start in range(0, len(self.sound), self.blocksize):
             chunk = self.sound[start : start + self.blocksize, None]
             self.callback(chunk, len(chunk), None, None)
-        return self
+            time.sleep(0.01)
 
     def __exit__(self, *_):
-        pass
+        self.thread.join()
 
 
 DEVICES = [
@@ -54,7 +60,7 @@ def microphone(monkeypatch, speech):
     module = SimpleNamespace(query_devices=query_devices, InputStream=Microphone, PortAudioError=PortAudioError)
     monkeypatch.setitem(sys.modules, "sounddevice", module)
     monkeypatch.setattr(Microphone, "sound", np.round(speech * 32_767).astype(np.int16))
-    monkeypatch.setattr(live, "SILENT_DEVICE_S", 0.01)
+    monkeypatch.setattr(live, "SILENT_DEVICE_S", 2.0)
 
 
 @pytest.fixture
@@ -76,10 +82,10 @@ def until_ctrl_c(microphone, monkeypatch):
 def test_answers_follow_each_other_and_a_summary_ends_them(until_ctrl_c, checkpoints, capsys, speech):
     assert live.main(["--model", "small"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    n_answers = len(speech) // (SAMPLE_RATE // 2)
-    assert "no speech" in lines[0] and all("dBFS" in line and " ms " in line for line in lines[:n_answers])
-    assert any("%" in line for line in lines[:n_answers])
-    assert f"{n_answers} answers" in lines[n_answers] and lines[-1].startswith("latency")
+    answers = [line for line in lines if "dBFS" in line]
+    assert len(answers) > 1 and all(" ms " in line for line in answers) and any("%" in line for line in answers)
+    assert answers == lines[: len(answers)] and f", {len(answers)} answers" in lines[len(answers)]
+    assert lines[len(answers)].startswith(f"{len(speech) / SAMPLE_RATE:.1f} s, ") and lines[-1].startswith("latency")
 
 
 def test_in_a_terminal_one_line_is_written_again(until_ctrl_c, checkpoints, capsys, monkeypatch):
@@ -87,7 +93,7 @@ def test_in_a_terminal_one_line_is_written_again(until_ctrl_c, checkpoints, caps
     monkeypatch.setenv("COLUMNS", "40")
     assert live.main(["--model", "small"]) == 0
     shown = capsys.readouterr().out.split("\r\x1b[K")
-    assert len(shown) > 5 and all(len(line) <= 39 and "\n" not in line for line in shown[1:-1])
+    assert len(shown) > 2 and all(len(line) <= 39 and "\n" not in line for line in shown[1:-1])
 
 
 def test_the_session_is_kept_only_when_asked(until_ctrl_c, checkpoints, tmp_path, monkeypatch, speech):
