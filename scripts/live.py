@@ -63,9 +63,12 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
     chunks: queue.Queue[np.ndarray] = queue.Queue(MOST_WAITING)
 
     def keep(samples, n_frames, time, status) -> None:
-        if not chunks.full():
+        try:
             chunks.put_nowait(samples.copy())
+        except queue.Full:
+            lost.append(n_frames)
 
+    rate, lost = 0, []
     try:
         rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
         n_samples = round(CHUNK_S * rate)
@@ -81,6 +84,9 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
         raise MicrophoneError(
             f"The microphone cannot be used ({error!s:.120}). --list-devices shows those there are."
         ) from None
+    finally:
+        if lost:
+            print(f"{sum(lost) / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
 
 
 def as_line(answer: LiveAnswer) -> str:

@@ -121,6 +121,13 @@ def test_what_was_said_is_not_lost_with_the_microphone(microphone, checkpoints, 
     assert len(load_audio(tmp_path / "a.wav")) == len(speech)
 
 
+def test_sound_that_is_lost_is_told(until_ctrl_c, checkpoints, monkeypatch, capsys):
+    monkeypatch.setattr(live, "MOST_WAITING", 1)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # the microphone is faster than anybody can listen
+    assert live.main(["--model", "small"]) == 0
+    assert "of sound were lost" in capsys.readouterr().err
+
+
 def test_devices_are_listed(microphone, capsys):
     assert live.main(["--list-devices"]) == 0
     assert capsys.readouterr().out == "  1  Headset, 16000 Hz\n"
