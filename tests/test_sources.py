@@ -13,7 +13,7 @@ from ser_core.corpora import CorpusError, read_corpora
 from ser_core.fetching import DownloadError
 from ser_core.sources import SOURCES, download
 from tests.make_corpus import voice, write_wav
-from tests.test_fetching import Server, server, zipped  # noqa: F401 - a fixture
+from tests.make_server import Server, zipped
 
 REPOSITORY = "/CheyneyComputerScience/CREMA-D"
 CREMA_D = ("1001_DFA_ANG_XX.wav", "1001_IEO_HAP_HI.wav", "1002_ITH_SAD_XX.wav")
@@ -25,7 +25,7 @@ def recording(tmp_path: Path, seed: int) -> bytes:
 
 
 @pytest.fixture
-def homes(server, tmp_path) -> Server:  # noqa: F811
+def homes(server, tmp_path) -> Server:
     """Zenodo, GitHub and a Dataverse in one."""
     speech = {f"Actor_01/03-01-0{k}-01-01-01-01.wav": recording(tmp_path, k) for k in range(1, 5)}
     song = {"Actor_02/03-02-01-01-01-01-02.wav": recording(tmp_path, 9), "__MACOSX/Actor_02/._x.wav": b"x"}
@@ -62,7 +62,7 @@ def homes(server, tmp_path) -> Server:  # noqa: F811
     return server
 
 
-def addresses(server: Server, name: str) -> dict[str, str]:  # noqa: F811
+def addresses(server: Server, name: str) -> dict[str, str]:
     here = server.address
     return {
         "ravdess": {"zenodo": here},
@@ -71,7 +71,7 @@ def addresses(server: Server, name: str) -> dict[str, str]:  # noqa: F811
     }[name]
 
 
-def got(server: Server, name: str, root: Path) -> list[tuple[int, int]]:  # noqa: F811
+def got(server: Server, name: str, root: Path) -> list[tuple[int, int]]:
     root.mkdir(exist_ok=True)
     progress = []
     download(name, root, lambda *numbers: progress.append(numbers), **addresses(server, name))

@@ -11,7 +11,7 @@ import pytest
 from ser_core import archive, workers
 from ser_core.checkpoint import load_model
 from ser_core.workers import ClusterError, dask, n_cores, processes
-from tests.test_archive import hear_all, model, recordings  # noqa: F401 - fixtures
+from tests.make_archive import hear_all, write_recordings
 
 
 def test_there_is_a_core():
@@ -23,9 +23,10 @@ def test_processes_do_the_work():
         assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
 
 
-def test_a_lost_worker_loses_nothing(recordings, model, tmp_path):  # noqa: F811
+def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
     from distributed import Client, LocalCluster
 
+    recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
     expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     out = tmp_path / "r.parquet"
     job = archive.begin(recordings, model, load_model(model).version, out, 2)
