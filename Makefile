@@ -28,6 +28,6 @@ train: .venv/app.txt
 	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
 	cp requirements.txt $@
 
-.venv/test.txt: .venv/app.txt requirements-dev.txt
+.venv/test.txt: .venv/app.txt requirements-dev.txt requirements-archive.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
 	cp requirements-dev.txt $@

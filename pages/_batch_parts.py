@@ -32,7 +32,7 @@ def choose_files() -> list[UploadedFile]:
     if len(files) > MOST_FILES:
         st.warning(
             f"{len(files)} files are more than a page can show: only the first {MOST_FILES} are heard. For thousands "
-            "use `python -m scripts.predict FOLDER/*`."
+            "use `python -m scripts.predict_archive FOLDER`."
         )
     return files[:MOST_FILES]
 

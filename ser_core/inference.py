@@ -132,6 +132,44 @@ def analyse(
     _check(waveform)
     speech = speech_segments(waveform) if speech is None else speech
     logits, distance, trajectory = _hear(model, waveform, None, None, speech, progress)
+    return _whole(model, len(waveform) / SAMPLE_RATE, speech, logits, distance, trajectory), trajectory
+
+
+def predict_many(model: SERModel, waveforms: Sequence[np.ndarray], speech: Sequence[Segments]) -> list[Prediction]:
+    """predict of many recordings, with the windows of all of them in common batches: the fast way for short ones.
+
+    Args:
+        waveforms: each mono at 16 kHz in [-1, 1], shape = (n_samples,).
+        speech: speech_segments of each.
+
+    Raises:
+        AudioError: a waveform without samples, or with samples that are not numbers.
+    """
+    for waveform in waveforms:
+        _check(waveform)
+    window_s = model.config.window_s
+    hop_s = window_s * (1 - WINDOW_OVERLAP)
+    bounds = [_bounds(w, window_s, hop_s, s) for w, s in zip(waveforms, speech, strict=True)]
+    windows = [w[a:b] for w, pair in zip(waveforms, bounds, strict=True) for a, b in zip(*pair, strict=True)]
+    logits, distance = window_answers(model, windows) if windows else (np.empty((0, 0)), None)
+    found, first = [], 0
+    for waveform, stretches, (starts, ends) in zip(waveforms, speech, bounds, strict=True):
+        own = slice(first, first := first + len(starts))
+        trajectory = _trajectory(model, starts, ends, window_s, hop_s, stretches, logits[own])
+        far = None if distance is None else distance[own]
+        found.append(_whole(model, len(waveform) / SAMPLE_RATE, stretches, logits[own], far, trajectory))
+    return found
+
+
+def _whole(
+    model: SERModel,
+    duration_s: float,
+    speech: Segments,
+    logits: np.ndarray,
+    distance: np.ndarray | None,
+    trajectory: Trajectory,
+) -> Prediction:
+    """The answer for a recording from those for its windows: logits (n_windows, n_classes), distance (n_windows,)."""
     weight = trajectory.speech_s if trajectory.speech_s.any() else np.ones(len(logits))
     probabilities = calibrated(model, (logits * weight[:, None]).sum(0) / weight.sum())
     novelty = None if distance is None else model.novelty.percentile((distance * weight).sum() / weight.sum())
@@ -139,7 +177,7 @@ def analyse(
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
     reason = _doubt(model, ranked[0][1], speech_s, novelty)
-    prediction = Prediction(
+    return Prediction(
         model=model.name,
         emotion=ranked[0][0],
         confidence=ranked[0][1],
@@ -147,14 +185,13 @@ def analyse(
         top3=tuple(ranked[:3]),
         abstain=bool(reason),
         reason=reason,
-        duration_s=len(waveform) / SAMPLE_RATE,
+        duration_s=duration_s,
         speech_s=speech_s,
         start_s=float(trajectory.start_s[0]),
         end_s=float(trajectory.end_s[-1]),
         version=model.version,
         novelty=novelty,
     )
-    return prediction, trajectory
 
 
 def predict_emotion(checkpoint: str | Path, file) -> tuple[str, float, tuple[tuple[str, float], ...]]:
@@ -176,25 +213,30 @@ def _hear(model, waveform, window_s, hop_s, speech, progress) -> tuple[np.ndarra
     """Logits and distances as from window_answers, and the trajectory they make."""
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
+    starts, ends = _bounds(waveform, window_s, hop_s, speech)
+    logits, distance = window_answers(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
+    return logits, distance, _trajectory(model, starts, ends, window_s, hop_s, speech, logits)
+
+
+def _bounds(waveform: np.ndarray, window_s: float, hop_s: float, speech: Segments) -> tuple[np.ndarray, np.ndarray]:
+    """Where the windows of a recording begin and end, in samples, each of shape (n_windows,)."""
     window, hop = round(window_s * SAMPLE_RATE), round(hop_s * SAMPLE_RATE)
     first, last = analysed_stretch(waveform, speech)
     starts = first + window_starts(last - first, window, hop)
-    ends = np.minimum(starts + window, last)
-    logits, distance = window_answers(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress)
+    return starts, np.minimum(starts + window, last)
+
+
+def _trajectory(model, starts, ends, window_s, hop_s, speech, logits) -> Trajectory:
     start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
-    return (
-        logits,
-        distance,
-        Trajectory(
-            model=model.name,
-            labels=model.config.labels,
-            start_s=start_s,
-            end_s=end_s,
-            probabilities=calibrated(model, logits),
-            speech_s=speech_between(speech, start_s, end_s),
-            window_s=window_s,
-            hop_s=hop_s,
-        ),
+    return Trajectory(
+        model=model.name,
+        labels=model.config.labels,
+        start_s=start_s,
+        end_s=end_s,
+        probabilities=calibrated(model, logits),
+        speech_s=speech_between(speech, start_s, end_s),
+        window_s=window_s,
+        hop_s=hop_s,
     )
 
 

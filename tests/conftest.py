@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core import checkpoint
+from ser_core import checkpoint, fetching
 from ser_core.audio import load_audio
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.models import SERModel, build_model
 from ser_core.models.resonet import ResoNetConfig
 from tests.make_corpus import decoded, write_crema_d
+from tests.make_server import Server
 
 ROOT = Path(__file__).parent.parent
 
@@ -80,3 +81,12 @@ def speech() -> np.ndarray:
     waveform = load_audio(ROOT / "assets" / "samples" / "low_slow.ogg")
     waveform.setflags(write=False)
     return waveform
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A local web server; what is asked of it again is asked without a pause."""
+    monkeypatch.setattr(fetching, "FIRST_PAUSE_S", 0.0)
+    server = Server()
+    yield server
+    server.stop()

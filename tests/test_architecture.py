@@ -27,6 +27,8 @@ ORDER = (
         "features",
         "augment",
         "corpora",
+        "fetching",
+        "sources",
         "protocols",
         "store",
         "prosody",
@@ -45,6 +47,9 @@ ORDER = (
         "checkpoint",
         "loaded",
         "inference",
+        "rows",
+        "archive",
+        "workers",
         "agreement",
         "embeddings",
         "records",
@@ -56,6 +61,7 @@ ORDER = (
         "masking",
         "trajectory",
         "smoothing",
+        "live",
         "annotations",
         "training",
         "recipes",
@@ -83,12 +89,13 @@ ORDER = (
 KNOWS_ONLY = {"labels": set(), "audio": {"decoding"}, "models": {"labels", "features"}}
 SERVERS = {"gradio", "fastapi", "starlette"}
 BANNED = {
-    "ser_core": {"streamlit", "argparse", "scripts", "pages", *SERVERS},
+    "ser_core": {"streamlit", "argparse", "sounddevice", "scripts", "pages", *SERVERS},
     "scripts": {"streamlit", "pages"},
     "pages": {"torch", "librosa", "soundfile", "scripts"},
     "app": {"torch", "librosa", "soundfile", "scripts"},
 }
 ALLOWED = {"ser_core.serving": SERVERS, "scripts.serve": {"streamlit"}}  # of what is banned around them
+OPTIONAL = {"dask", "distributed", "sounddevice"}  # the program starts without them: imported where they are used
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
@@ -120,6 +127,11 @@ def import_faults(name: str, tree: ast.AST):
                 yield f"{own} must not know {other}"
 
 
+def top_faults(tree: ast.Module):
+    top = ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
+    return (f"imports {name} at the top" for name in imports(top) if name.split(".")[0] in OPTIONAL)
+
+
 def call_faults(name: str, tree: ast.AST):
     for function, call in called(tree):
         if function in ("torch.load", "torch.save", "eval", "exec") or (function == "print" and "ser_core" in name):
@@ -140,7 +152,7 @@ def late_layers(tree: ast.AST):
 
 
 def violations(name: str, tree: ast.AST) -> list[str]:
-    return [*import_faults(name, tree), *call_faults(name, tree), *late_layers(tree)]
+    return [*import_faults(name, tree), *top_faults(tree), *call_faults(name, tree), *late_layers(tree)]
 
 
 def test_every_module_has_its_place():
@@ -169,6 +181,9 @@ def test_house_rules(name):
         ("ser_core.checkpoint", "model.load_state_dict(weights, strict=False)"),
         ("ser_core.checkpoint", "torch.load(path)"),
         ("scripts.train", "import joblib"),
+        ("scripts.live", "import sounddevice"),
+        ("ser_core.workers", "from distributed import Client"),
+        ("ser_core.live", "def f():\n    import sounddevice"),
         ("pages.compare", "st.markdown(name, unsafe_allow_html=True)"),
         ("ser_core.models.base", "class A:\n    def forward(self, x):\n        return nn.Linear(2, 2)(x)"),
     ],

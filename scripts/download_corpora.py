@@ -1,0 +1,90 @@
+"""Downloads the corpora from their official homes, into the folder that all other commands read.
+
+python -m scripts.download_corpora ravdess crema_d tess [--to FOLDER] [--accept-licence]
+
+The folder is SER_CORPORA, or datasets/. What has come is kept: the same command goes on after an interruption. Every
+file is checked against the checksum that its home states. Exit code 0: all is there; 2: something is missing.
+"""
+
+import argparse
+import os
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ser_core.corpora import CORPUS_NAMES, CorpusError, read_corpora
+from ser_core.fetching import DownloadError
+from ser_core.sources import SAVEE, SOURCES, download
+
+
+def accepted(name: str, without_asking: bool) -> bool:
+    """Shows the licence, and asks."""
+    source = SOURCES[name]
+    print(f"{source.title}\n  from {source.home}\n  licence: {source.licence}\n           {source.licence_url}")
+    if without_asking:
+        return True
+    try:
+        return input('Type "yes" to accept this licence: ').strip().lower() == "yes"
+    except EOFError:
+        return False
+
+
+def get(name: str, root: Path) -> None:
+    lock = threading.Lock()
+    with tqdm(desc=name, unit="B", unit_scale=True, unit_divisor=1000, total=0) as bar:
+
+        def advance(n_came: int, n_to_come: int) -> None:
+            with lock:
+                bar.total += n_to_come
+                bar.update(n_came)
+
+        download(name, root, advance)
+
+
+def print_what_is_there(root: Path) -> None:
+    try:
+        counts = Counter(utterance.corpus for utterance in read_corpora(root).utterances)
+    except CorpusError as error:
+        print(error, file=sys.stderr)
+        return
+    print(
+        "\n".join(f"{CORPUS_NAMES[corpus]}: {counts[corpus]} recordings" for corpus in CORPUS_NAMES if counts[corpus])
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpora", nargs="+", choices=[*SOURCES, "savee"], metavar="CORPUS", help=", ".join(SOURCES))
+    parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
+    parser.add_argument("--accept-licence", action="store_true", help="without being asked")
+    options = parser.parse_args(arguments)
+    missing = False
+    try:
+        options.to.mkdir(parents=True, exist_ok=True)
+        for name in dict.fromkeys(options.corpora):
+            if name == "savee":
+                print(SAVEE)
+                missing = True
+            elif accepted(name, options.accept_licence):
+                get(name, options.to)
+            else:
+                print(f"{name} was not downloaded: its licence was not accepted.", file=sys.stderr)
+                missing = True
+    except DownloadError as error:
+        print(error, file=sys.stderr)
+        missing = True
+    except OSError as error:
+        print(f"{options.to} cannot be written: {error.strerror}. Choose another folder with --to.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    print_what_is_there(options.to)
+    return 2 if missing else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

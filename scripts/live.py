@@ -1,0 +1,169 @@
+"""What a model hears at the microphone of this machine, every half second, in the terminal.
+
+python -m scripts.live [--model NAME] [--device 3] [--save session.wav]
+python -m scripts.live --list-devices
+
+Ctrl-C ends the session with a summary. No sound is kept unless --save asks for it, and then at most its first hour.
+"""
+
+import argparse
+import queue
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from ser_core.audio import AudioError, as_wav
+from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, load_model
+from ser_core.live import LiveAnswer, LiveSession, LiveSummary
+
+CHUNK_S = 0.1
+SILENT_DEVICE_S = 5.0  # without a chunk: unplugged
+MOST_WAITING = 100  # chunks; a machine that cannot follow loses sound instead of memory
+HOW_TO_INSTALL = (
+    "The microphone needs the Python package sounddevice (pip install sounddevice) and the PortAudio library "
+    "(Debian, Ubuntu: sudo apt install libportaudio2; macOS and Windows: it comes with the package)."
+)
+
+
+class MicrophoneError(Exception):
+    """No sound can be recorded here; the message says what to do."""
+
+
+def microphones():
+    """The sounddevice module, which looks for PortAudio when it is imported.
+
+    Raises:
+        MicrophoneError: it or PortAudio is not installed.
+    """
+    try:
+        import sounddevice
+    except (ImportError, OSError):
+        raise MicrophoneError(HOW_TO_INSTALL) from None
+    return sounddevice
+
+
+def list_devices() -> str:
+    """One line for each device that records."""
+    devices = [d for d in microphones().query_devices() if d["max_input_channels"]]
+    if not devices:
+        raise MicrophoneError("This machine has no microphone that PortAudio knows. Connect one, or start its driver.")
+    return "\n".join(f"{d['index']:>3}  {d['name']}, {d['default_samplerate']:.0f} Hz" for d in devices)
+
+
+def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
+    """(int16 samples of shape (n_samples, 1), sample rate in Hz) of the microphone, without end.
+
+    Raises:
+        MicrophoneError: there is none, or it has stopped.
+    """
+    sounddevice = microphones()
+    chunks: queue.Queue[np.ndarray] = queue.Queue(MOST_WAITING)
+
+    def keep(samples, n_frames, time, status) -> None:
+        try:
+            chunks.put_nowait(samples.copy())
+        except queue.Full:
+            lost.append(n_frames)
+
+    rate, lost = 0, []
+    try:
+        rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
+        n_samples = round(CHUNK_S * rate)
+        with sounddevice.InputStream(rate, n_samples, device, channels=1, dtype="int16", callback=keep):
+            while True:
+                waiting = [chunks.get(timeout=SILENT_DEVICE_S)]
+                while not chunks.empty():  # all of it at once, so that a slow machine skips answers and catches up
+                    waiting.append(chunks.get_nowait())
+                yield np.concatenate(waiting), rate
+    except queue.Empty:
+        raise MicrophoneError("The microphone sends nothing any more. Connect it again, then start anew.") from None
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise MicrophoneError(
+            f"The microphone cannot be used ({error!s:.120}). --list-devices shows those there are."
+        ) from None
+    finally:
+        if lost:
+            print(f"{sum(lost) / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
+
+
+def as_line(answer: LiveAnswer) -> str:
+    """The state of now, for one line of a terminal."""
+    probabilities = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:3]
+    ranked = "  ".join(f"{emotion} {p:.0%}" for emotion, p in probabilities)
+    clock = f"{int(answer.at_s) // 60}:{int(answer.at_s) % 60:02d}"
+    measured = f"{answer.level_dbfs:4.0f} dBFS  {1000 * answer.latency_s:4.0f} ms"
+    return f"{clock} {'*' if answer.speaking else ' '} {answer.answer:<9}  {measured}  {ranked}"
+
+
+def as_text(summary: LiveSummary) -> str:
+    """The session in a few lines."""
+    lines = [f"{summary.duration_s:.1f} s, {summary.speech_s:.1f} s of speech, {summary.n_answers} answers"]
+    lines += [f"  {answer:<10}{seconds:7.1f} s" for answer, seconds in summary.answers_s.items()]
+    if summary.n_answers:
+        lines.append(f"latency {1000 * summary.mean_latency_s:.0f} ms, at most {1000 * summary.max_latency_s:.0f} ms")
+    return "\n".join(lines)
+
+
+def follow(session: LiveSession, chunks: Iterator[tuple[np.ndarray, int]]) -> None:
+    """Shows every answer until Ctrl-C: one line rewritten in a terminal, a line each elsewhere."""
+    before, after = ("\r\x1b[K", "") if sys.stdout.isatty() else ("", "\n")
+    width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
+    try:
+        for samples, sample_rate in chunks:
+            if answer := session.feed(samples, sample_rate):
+                print(before + as_line(answer)[:width], end=after, flush=True)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        if before:
+            print()
+
+
+def listen(model: str, device: int | str | None, save: Path | None) -> int:
+    """A session from its first sound to its summary, which also comes when the microphone is lost."""
+    microphones()  # before the model is loaded
+    session = LiveSession(load_model(model), keep_recording=save is not None)
+    print("Listening. Ctrl-C ends.", file=sys.stderr)
+    code = 0
+    try:
+        follow(session, sound(device))
+    except (AudioError, MicrophoneError) as error:
+        print(error, file=sys.stderr)
+        code = 2
+    if session.duration_s:
+        print(as_text(session.summary()))
+    if save and session.duration_s:
+        save.write_bytes(as_wav(session.recording() / np.float32(32_767)))
+    return code
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"name or folder; by default {DEFAULT_MODEL}")
+    parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
+    parser.add_argument("--device", help="number or part of the name; by default that of the system")
+    parser.add_argument("--save", type=Path, metavar="FILE", help="keep the session as a WAV file, 16 kHz mono")
+    options = parser.parse_args(arguments)
+    device = int(options.device) if (options.device or "").isdecimal() else options.device
+    if options.save and (options.save.exists() or not options.save.absolute().parent.is_dir()):
+        parser.error(f"{options.save} is there already, or its folder is not. Choose another file.")
+    try:
+        if options.list_devices:
+            print(list_devices())
+            return 0
+        return listen(options.model, device, options.save)
+    except (CheckpointError, MicrophoneError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.save} cannot be written: {error.strerror}. Choose another file.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""Answers for all sound files below a folder, thousands of them, in one table.
+
+python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
+python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
+
+It can be interrupted at any time: the same command goes on. Files that cannot be heard are listed in
+results.bad_files.csv with the reason. Exit code 0: all were heard; 2: some were not, or nothing could be done;
+130: interrupted.
+"""
+
+import argparse
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ser_core import archive
+from ser_core.archive import ArchiveError, Job
+from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, available_models, load_model
+from ser_core.workers import ClusterError, dask, n_cores, processes
+
+
+@contextmanager
+def workers(scheduler: str | None, n_workers: int):
+    """(executor, how many batches it runs at once)."""
+    if scheduler:
+        with dask(scheduler, n_workers) as found:
+            yield found
+    else:
+        with processes(n_workers) as executor:
+            yield executor, n_workers
+
+
+def hear(job: Job, out: Path, scheduler: str | None, n_workers: int) -> None:
+    """All batches that are missing, with what is known of the end."""
+    began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
+    with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
+        for progress in archive.hear(job, out, executor, n):
+            total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
+            if progress.earlier:
+                bar.initial += progress.n_files  # says nothing of the speed
+            else:
+                now_s += progress.audio_s
+            bar.set_postfix_str(f"{total_s / 3600:.2f} h of sound, {n_bad} bad", refresh=False)
+            bar.update(progress.n_files)
+    elapsed_s = time.monotonic() - began
+    print(f"{now_s:.0f} s of sound in {elapsed_s:.1f} s: {now_s / elapsed_s:.0f} times real time")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"name or folder; by default {DEFAULT_MODEL}")
+    parser.add_argument("--out", type=Path, default=Path("results.parquet"))
+    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; by default one a core")
+    parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
+    options = parser.parse_args(arguments)
+    if options.workers < 1:
+        parser.error("--workers must be 1 or more")
+    try:
+        version = load_model(options.model, "cpu").version
+        model = options.model if options.model in available_models() else str(Path(options.model).resolve())
+        job = archive.begin(options.folder, model, version, options.out, options.workers)
+        hear(job, options.out, options.scheduler, options.workers)
+        n_bad = archive.finish(job, options.out)
+    except (ArchiveError, CheckpointError, ClusterError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.out} cannot be written: {error.strerror}. What was heard is kept.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
+        return 130
+    print(f"{job.n_files - n_bad} rows in {options.out}")
+    if n_bad:
+        print(f"{n_bad} files could not be heard: see {archive.bad_files(options.out)}", file=sys.stderr)
+    return 2 if n_bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,232 @@
+"""Thousands of recordings in one go, with a state on the disk that any interruption leaves usable.
+
+RESULTS.parts/ holds plan.jsonl (the names of all files, fixed at the start), job.json (what is asked of them, and how
+many names make a batch) and one NUMBER.parquet for each batch that is done. A file appears there under its name only
+when it is whole, so whatever is missing has to be done and nothing is done twice. At the end the parts become RESULTS
+in the order of the plan: the table that a run without interruptions writes, row for row.
+"""
+
+import csv
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ser_core.rows import ANSWERS, ROWS, hear_files
+
+MOST_IN_BATCH = 64  # files: what an interruption costs each process
+BATCHES_PER_WORKER = 4  # at least, where there are so many files, so that all are busy until the end
+PLAN, JOB = "plan.jsonl", "job.json"
+
+
+class ArchiveError(ValueError):
+    """The work cannot begin or go on; the message names the cause and the cure."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is asked of which files."""
+
+    folder: str
+    model: str  # name or folder of the checkpoint
+    version: str
+    n_files: int
+    batch_size: int
+
+    @property
+    def n_batches(self) -> int:
+        return -(-self.n_files // self.batch_size)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a batch has brought."""
+
+    n_files: int
+    n_bad: int
+    audio_s: float
+    earlier: bool  # in a run before this one
+
+
+def parts_folder(out: Path) -> Path:
+    """Where the state of an unfinished job is kept."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def bad_files(out: Path) -> Path:
+    """Where the files that could not be heard are listed, with the reason."""
+    return out.with_suffix(".bad_files.csv")
+
+
+def begin(folder: Path, model: str, version: str, out: Path, n_workers: int) -> Job:
+    """Fixes which files are heard, or finds the job that was begun before.
+
+    Args:
+        folder: all files below it are heard, whatever their names, but for those that begin with a dot.
+        model: name or folder of the checkpoint.
+        version: of the checkpoint.
+        out: the table that will be written.
+        n_workers: how many batches may run at once.
+
+    Raises:
+        ArchiveError: no such folder or no file in it, results that are there already, or the parts of another job.
+    """
+    if not folder.is_dir():
+        raise ArchiveError(f"There is no folder {str(folder)!r}. Check the path.")
+    parts = parts_folder(out)
+    if (parts / JOB).is_file():
+        return _begun(parts, str(folder.resolve()), version)
+    if out.exists():
+        raise ArchiveError(f"{out} is there already. Delete it, or name another file with --out.")
+    parts.mkdir(parents=True, exist_ok=True)
+    n_files = _write_plan(folder, parts, out)
+    if not n_files:
+        raise ArchiveError(f"There are no files in {folder}.")
+    batch_size = max(1, min(MOST_IN_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
+    job = Job(str(folder.resolve()), model, version, n_files, batch_size)
+    _whole(parts / JOB, lambda path: path.write_text(json.dumps(asdict(job), indent=1) + "\n"))
+    return job
+
+
+def _begun(parts: Path, folder: str, version: str) -> Job:
+    try:
+        job = Job(**json.loads((parts / JOB).read_text()))
+    except (ValueError, TypeError):
+        raise ArchiveError(f"{parts / JOB} is damaged. Delete the folder {parts} and begin anew.") from None
+    if (job.folder, job.version) != (folder, version):
+        raise ArchiveError(
+            f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}. "
+            "Finish that one, delete the folder, or name another file with --out."
+        )
+    return job
+
+
+def _write_plan(folder: Path, parts: Path, out: Path) -> int:
+    """Names of all files, one JSON string a line; returns how many. Never more than a folder's names in memory."""
+    own = {path.resolve() for path in (parts, out, bad_files(out))}
+    n_files = 0
+    with (parts / PLAN).open("w") as plan:
+        for where, folders, files in os.walk(folder):
+            folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(where, f).resolve() not in own)
+            for name in sorted(f for f in files if not f.startswith(".")):
+                path = Path(where, name)
+                if path.resolve() not in own:
+                    plan.write(json.dumps(path.relative_to(folder).as_posix()) + "\n")
+                    n_files += 1
+    return n_files
+
+
+def hear(job: Job, out: Path, executor: Executor, n_workers: int) -> Iterator[Progress]:
+    """Hears what has not been heard yet; only whoever asks for the next batch keeps it going.
+
+    Args:
+        executor: runs hear_files, at most 2 * n_workers batches at once.
+
+    Yields:
+        What each batch has brought, first those of an earlier run, in any order.
+
+    Raises:
+        ArchiveError: a process has ended unexpectedly.
+        CheckpointError: a worker cannot use the checkpoint.
+    """
+    parts = parts_folder(out)
+    running: dict[Future, int] = {}
+    for number, files in _batches(job, parts):
+        if (path := _part(parts, number)).is_file():
+            yield _progress(pq.read_table(path, columns=["error", "duration_s"]), earlier=True)
+            continue
+        running[executor.submit(hear_files, job.folder, files, job.model, job.version)] = number
+        if len(running) >= 2 * n_workers:
+            yield from _finished(running, parts)
+    while running:
+        yield from _finished(running, parts)
+
+
+def _batches(job: Job, parts: Path) -> Iterator[tuple[int, list[str]]]:
+    with (parts / PLAN).open() as plan:
+        for number in range(job.n_batches):
+            yield number, [json.loads(line) for line in islice(plan, job.batch_size)]
+
+
+def _finished(running: dict[Future, int], parts: Path) -> Iterator[Progress]:
+    """Waits for a batch or more, and keeps them."""
+    for future in wait(running, return_when=FIRST_COMPLETED).done:
+        number = running.pop(future)
+        try:
+            rows = future.result()
+        except (BrokenExecutor, MemoryError):
+            raise ArchiveError(
+                "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
+                "What was heard is kept: start the same command again, with fewer --workers."
+            ) from None
+        _whole(_part(parts, number), lambda path, rows=rows: pq.write_table(rows, path))
+        yield _progress(rows, earlier=False)
+
+
+def _progress(rows: pa.Table, earlier: bool) -> Progress:
+    n_bad = len(rows) - rows["error"].null_count
+    return Progress(len(rows), n_bad, pc.sum(rows["duration_s"]).as_py() or 0.0, earlier)
+
+
+def finish(job: Job, out: Path) -> int:
+    """Makes the results of all parts, and takes the parts away.
+
+    Returns:
+        How many files could not be heard; they are in bad_files(out).
+
+    Raises:
+        ArchiveError: a part is missing.
+    """
+    parts = parts_folder(out)
+    missing = [n for n in range(job.n_batches) if not _part(parts, n).is_file()]
+    if missing:
+        raise ArchiveError(f"{len(missing)} of {job.n_batches} batches are missing: start the same command again.")
+    n_bad = _whole(bad_files(out), lambda path: _join_bad(job, parts, path))
+    _whole(out, lambda path: _join_answers(job, parts, path))
+    (parts / JOB).unlink()  # from here on the job is done, even if the rest of the folder stays
+    shutil.rmtree(parts, ignore_errors=True)
+    return n_bad
+
+
+def _join_bad(job: Job, parts: Path, path: Path) -> int:
+    n_bad = 0
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["file", "reason"])
+        for rows in _parts(job, parts):
+            bad = rows.filter(pc.is_valid(rows["error"]))
+            table.writerows(zip(bad["file"].to_pylist(), bad["error"].to_pylist(), strict=True))
+            n_bad += len(bad)
+    return n_bad
+
+
+def _join_answers(job: Job, parts: Path, path: Path) -> None:
+    with pq.ParquetWriter(path, ANSWERS) as table:
+        for rows in _parts(job, parts):
+            table.write_table(rows.filter(pc.is_null(rows["error"])).select(ANSWERS.names))
+
+
+def _parts(job: Job, parts: Path) -> Iterator[pa.Table]:
+    return (pq.read_table(_part(parts, number), schema=ROWS) for number in range(job.n_batches))
+
+
+def _part(parts: Path, number: int) -> Path:
+    return parts / f"{number:06d}.parquet"
+
+
+def _whole(path: Path, write: Callable[[Path], object]):
+    """Writes a file that is there completely or not at all, also after a power cut."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    result = write(temporary)
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return result

@@ -1,0 +1,91 @@
+"""Work on a Dask cluster: one that is there, one whose worker dies, and none at all."""
+
+import os
+import signal
+import socket
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from ser_core import archive, workers
+from ser_core.checkpoint import load_model
+from ser_core.workers import ClusterError, dask, n_cores, processes
+from tests.make_archive import hear_all, write_recordings
+
+
+def test_there_is_a_core():
+    assert 1 <= n_cores() <= os.cpu_count()
+
+
+def test_processes_do_the_work():
+    with processes(2) as executor:
+        assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
+
+
+def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
+    from distributed import Client, LocalCluster
+
+    recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
+    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    out = tmp_path / "r.parquet"
+    job = archive.begin(recordings, model, load_model(model).version, out, 2)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+        with dask(cluster.scheduler_address, 2) as (executor, n_workers):
+            assert n_workers == 2
+            work = archive.hear(job, out, executor, n_workers)
+            done = [next(work)]
+            os.kill(next(iter(pids.values())), signal.SIGKILL)
+            done += work
+    assert sum(progress.n_files for progress in done) == job.n_files
+    archive.finish(job, out)
+    found = pq.read_table(out).to_pylist()
+    assert [row["file"] for row in found] == [row["file"] for row in expected]
+    assert found == expected
+
+
+def test_a_cluster_of_this_machine_is_started():
+    with dask(workers.LOCAL, 1) as (executor, n_workers):
+        assert n_workers == 1 and executor.submit(abs, -1).result() == 1
+
+
+@pytest.fixture
+def silent():
+    """The address of somebody who listens and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_scheduler_that_does_not_answer_is_told(silent):
+    with (
+        pytest.raises(ClusterError, match=r"No Dask scheduler answers.*dask scheduler"),
+        dask(silent, 1, timeout_s=0.5),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"])
+def test_a_wrong_address_is_told(address):
+    with pytest.raises(ClusterError, match="No Dask scheduler answers"), dask(address, 1, timeout_s=0.5):
+        pass
+
+
+def test_a_scheduler_without_workers_is_told():
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        pytest.raises(ClusterError, match="no workers"),
+        dask(cluster.scheduler_address, 1, timeout_s=0.5),
+    ):
+        pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"requirements-archive\.txt"), dask(workers.LOCAL, 1):
+        pass
