@@ -53,6 +53,7 @@ ORDER = (
         "masking",
         "trajectory",
         "smoothing",
+        "live",
         "annotations",
         "training",
         "recipes",
