@@ -7,10 +7,11 @@ import streamlit as st
 
 from pages import _batch, _listening
 from pages._measured import recordings
-from pages._shared import chosen, forget, loaded, model
+from pages._shared import chosen, forget
 from pages._words import plain
 from ser_core import machine
 from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
+from ser_core.loaded import loaded, unload
 from ser_core.store import cache_folder
 
 ROW_HEIGHT = 26  # pixels
@@ -57,7 +58,7 @@ def show_models() -> None:
     if not loaded():
         st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
         return
-    rows = [{"model": name, "parameters": n or None} for name, n in loaded().items()]
+    rows = [{"model": name, "parameters": model.n_parameters() or None} for name, model in loaded().items()]
     st.dataframe(
         rows,
         hide_index=True,
@@ -66,7 +67,7 @@ def show_models() -> None:
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
         alt="Models in memory and their size",
     )
-    st.button("Unload all", on_click=model.clear, key="unload", help="The next question to a model loads it again.")
+    st.button("Unload all", on_click=unload, key="unload", help="The next question to a model loads it again.")
 
 
 def show_folders() -> None:

@@ -17,8 +17,8 @@ from streamlit.typing import UploadedFile
 
 from pages._frame import draw_card
 from ser_core.audio import SAMPLE_RATE, Recording, read_audio
-from ser_core.checkpoint import load_model
 from ser_core.corpora import Utterance
+from ser_core.loaded import loaded, shared_model
 from ser_core.models import SERModel
 
 
@@ -150,23 +150,13 @@ def remember(make: Callable[[], Any], *key) -> Any:
     return memory[key]
 
 
-@st.cache_resource
-def loaded() -> dict[str, int]:
-    """Name -> number of parameters of every model that is in memory, shared by all sessions."""
-    return {}
-
-
-def _released(released: SERModel) -> None:
-    loaded().pop(released.name, None)
-
-
-@st.cache_resource(max_entries=16, show_spinner="Loading the model", on_release=_released)
 def model(name: str) -> SERModel:
-    """A trained model in eval mode, shared by all sessions.
+    """A trained model in eval mode, shared by all sessions and by the requests of other programs.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
     """
-    found = load_model(name)
-    loaded()[found.name] = found.n_parameters()
-    return found
+    if name in loaded():
+        return shared_model(name)
+    with st.spinner("Loading the model"):
+        return shared_model(name)

@@ -12,15 +12,14 @@ import json
 import sys
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 
 from ser_core.audio import AudioError, read_audio
 from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, available_models, load_model
-from ser_core.inference import analyse
 from ser_core.labels import EMOTIONS
 from ser_core.models import SERModel
 from ser_core.quality import speech_segments
+from ser_core.records import answer_record
 
 
 def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
@@ -32,9 +31,7 @@ def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
         return
     speech = speech_segments(recording.waveform)
     for model in models:
-        prediction, trajectory = analyse(model, recording.waveform, speech)
-        record = {"file": file} | asdict(prediction) | {"notes": recording.notes}
-        yield record | ({"windows": trajectory.to_records()} if windows else {})
+        yield answer_record(recording, model, file, windows, speech)
 
 
 def as_text(record: dict) -> str:

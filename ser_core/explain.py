@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, window_starts
-from ser_core.inference import BATCH_SIZE, inference_lock, pad, window_logits
+from ser_core.inference import BATCH_SIZE, pad, window_logits
 from ser_core.models import SERModel
 from ser_core.models.base import full_length
+from ser_core.queue import inference_queue
 
 PATCH_S, PATCH_BANDS = 0.25, 16  # what occlusion hides at once; the next patch begins half a patch further
 SILENCE_S, SILENCE_FADE_S = 0.2, 0.01  # the same over time alone
@@ -126,7 +127,7 @@ def _integrated_gradients(
     model: SERModel, waveform: np.ndarray, question: Question, progress: Progress
 ) -> tuple[np.ndarray, float]:
     """Sundararajan et al. 2017, from the features of silence, which are those of a sound without any contrast."""
-    with inference_lock:
+    with inference_queue.turn():
         features, silence = (_features(model, sound) for sound in (waveform, np.zeros_like(waveform)))
         with torch.no_grad():
             gained = float(_score(model, question, features) - _score(model, question, silence))
@@ -148,7 +149,7 @@ def _integrated_gradients(
 
 def _occlusion(model: SERModel, waveform: np.ndarray, question: Question, progress: Progress) -> np.ndarray:
     """Zeiler & Fergus 2014: what the score loses when a patch takes the mean level of its bands over the window."""
-    with inference_lock, torch.no_grad():
+    with inference_queue.turn(), torch.no_grad():
         features = _features(model, waveform)
     n_channels, n_bands, n_frames = features.shape[1:]
     patch = min(PATCH_BANDS, n_bands), min(round(PATCH_S * SAMPLE_RATE / model.config.frontend.hop_length), n_frames)
@@ -158,7 +159,7 @@ def _occlusion(model: SERModel, waveform: np.ndarray, question: Question, progre
 
     def score(batch: Tensor) -> Tensor:
         nonlocal n_done
-        with inference_lock, torch.no_grad():
+        with inference_queue.turn(), torch.no_grad():
             found = _score(model, question, batch)
         n_done += len(batch)
         progress(max(0.0, n_done / n_patches))
@@ -179,7 +180,7 @@ def _attention(model: SERModel, waveform: np.ndarray, question: Question, progre
 
     The mean over heads and queries. The weights are the same for each question.
     """
-    with inference_lock, torch.no_grad():
+    with inference_queue.turn(), torch.no_grad():
         features = _features(model, waveform)
         steps, _ = model.steps(features, full_length(features))
         normed = model.norm(steps)
@@ -232,8 +233,8 @@ def _score(model: SERModel, question: Question, features: Tensor) -> Tensor:
 
 @contextmanager
 def _differentiable() -> Iterator[None]:
-    """The one lock, and recurrent layers that can be differentiated: those of cuDNN cannot while not training."""
-    with inference_lock, torch.backends.cudnn.flags(enabled=False):
+    """One's turn, and recurrent layers that can be differentiated: those of cuDNN cannot while not training."""
+    with inference_queue.turn(), torch.backends.cudnn.flags(enabled=False):
         yield
 
 

@@ -1,6 +1,5 @@
 """Waveform to answer: one path for the app, the command line and the evaluation."""
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,15 +12,13 @@ from ser_core.checkpoint import load_model
 from ser_core.metrics import softmax
 from ser_core.models import SERModel
 from ser_core.quality import speech_segments
+from ser_core.queue import inference_queue
 
 WINDOW_OVERLAP = 0.5
 BATCH_SIZE = 16  # stays in a core's cache
 GPU_BATCH_SIZE = 256
 FARTHEST = 100.0  # percent: novelty of what lies beyond all known speech
 MIN_SPEECH_S = 0.2  # less is no utterance: a click, a breath, a syllable cut off
-
-inference_lock = threading.Lock()
-"""Held by whoever runs a model: two forward passes at once only slow each other down."""
 
 Segments = Sequence[tuple[float, float]]
 
@@ -284,7 +281,7 @@ def window_outputs(
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
         waveform, n_samples = pad([windows[i] for i in chosen])
-        with inference_lock:
+        with inference_queue.turn():
             embedding = model.embed(waveform.to(model.device), n_samples.to(model.device))
             logits = model.head(embedding)
         for i, *row in zip(chosen, embedding.float().cpu().numpy(), logits.float().cpu().numpy(), strict=True):
@@ -305,7 +302,7 @@ def features_of(model: SERModel, waveform: np.ndarray) -> np.ndarray:
         shape = (n_bands, n_frames) of a spectrogram, without its deltas; (88,) of functionals, in units of their spread
         over the training clips; (n_samples,) of a model that hears the waveform itself.
     """
-    with inference_lock:
+    with inference_queue.turn():
         features = model.frontend(torch.from_numpy(waveform.copy())[None].to(model.device))
         features = model.encode(features) if model.n_parameters() == 0 else features
     return (features[0, 0] if features.ndim == 4 else features[0]).cpu().numpy()

@@ -7,8 +7,8 @@ import torch
 from scipy.stats import spearmanr
 
 from ser_core.explain import Explanation, Progress, Question, explain
-from ser_core.inference import inference_lock
 from ser_core.models import SERModel
+from ser_core.queue import inference_queue
 
 N_SHUFFLES = 3
 
@@ -20,7 +20,7 @@ def can_be_shuffled(model: SERModel) -> bool:
 
 def shuffled(model: SERModel, seed: int) -> SERModel:
     """A copy that has learned nothing: the values of each weight tensor change their places among each other."""
-    with inference_lock:  # while another thread explains, the model has hooks that must not be copied
+    with inference_queue.turn():  # while another thread explains, the model has hooks that must not be copied
         copy = deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

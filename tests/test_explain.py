@@ -25,11 +25,12 @@ from ser_core.explain import (
     methods,
 )
 from ser_core.features import FrontendConfig
-from ser_core.inference import inference_lock, window_logits
+from ser_core.inference import window_logits
 from ser_core.labels import EMOTIONS
 from ser_core.models import SERModel, build_model
 from ser_core.models.base import ModelConfig
 from ser_core.models.egemaps import EgemapsConfig
+from ser_core.queue import inference_queue
 from ser_core.sanity import can_be_shuffled, sanity_check, shuffled
 
 ALL = (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, ATTENTION, SILENCE)
@@ -202,7 +203,7 @@ def test_no_method_leaves_anything_on_the_model(model, window, method):
 
 
 @pytest.mark.parametrize("method", ALL)
-def test_every_method_waits_for_the_one_lock_and_gives_it_back(model, window, method):
+def test_every_method_waits_for_its_turn_and_gives_it_back(model, window, method):
     started = threading.Event()
 
     def run():
@@ -210,13 +211,13 @@ def test_every_method_waits_for_the_one_lock_and_gives_it_back(model, window, me
         return explain(model, window, method, HAPPY)
 
     with ThreadPoolExecutor(1) as pool:
-        with inference_lock:
+        with inference_queue.turn():
             waiting = pool.submit(run)
             started.wait(5)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.5)
         assert waiting.result(timeout=60).relevance.any()
-    assert not inference_lock.locked()
+    assert len(inference_queue) == 0
 
 
 @pytest.mark.parametrize("method", [OCCLUSION, INTEGRATED_GRADIENTS, SILENCE])

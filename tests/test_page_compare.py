@@ -9,9 +9,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages import _shared
 from ser_core.agreement import TOGETHER
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import unload
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
@@ -19,7 +19,7 @@ from tests.test_page_evaluation import texts
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
-    _shared.model.clear()
+    unload()
     page = open_page("compare_models")
     return page.run()
 
@@ -78,7 +78,7 @@ def test_without_any_model_it_says_how_to_train_one(page, checkpoints):
 
 def test_a_damaged_model_is_named_and_the_other_one_answers(page, checkpoints):
     (checkpoints / "other" / "model.safetensors").write_bytes(b"torn")
-    _shared.model.clear()
+    unload()
     open_sample(page)
     assert any("other" in warning.value for warning in page.warning)
     assert list(page.dataframe[0].value["model"]) == ["small"]

@@ -7,8 +7,8 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _listening, _measured
 from pages._listening import PERSON, Guess
-from pages._shared import model
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import unload
 from ser_core.protocols import split
 from tests.make_corpus import write_crema_d
 from tests.make_page import open_page
@@ -25,12 +25,12 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
         (checkpoints / name / "metrics.json").write_text(json.dumps(metrics))
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
     _measured.utterances.clear()
-    model.clear()
+    unload()
     page = open_page("listening_test")
     page.run().multiselect(key="rivals").set_value(["small"]).run()
     yield page
     _measured.utterances.clear()
-    model.clear()
+    unload()
 
 
 def test_only_clips_that_no_rival_knows_are_asked(page):

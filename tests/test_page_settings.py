@@ -13,6 +13,7 @@ from pages._listening import Guess, Session
 from pages._shared import Source
 from ser_core import machine
 from ser_core.checkpoint import available_models
+from ser_core.loaded import unload
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
@@ -26,7 +27,7 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     _measured.utterances.clear()
-    _shared.model.clear()
+    unload()
     page = open_page("settings")
     yield page
     _measured.utterances.clear()

@@ -12,8 +12,9 @@ import soundfile
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages import _course, _shared
+from pages import _course
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import unload
 from ser_core.smoothing import NOT_ANALYSED
 from tests.make_page import open_page, upload, wav
 from tests.test_annotations import tiers
@@ -27,7 +28,7 @@ RATE = 16_000
 def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _shared.model.clear()
+    unload()
     page = open_page("trajectory", timeout_s=600)
     return page.run()
 

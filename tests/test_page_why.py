@@ -10,12 +10,14 @@ from streamlit.testing.v1 import AppTest
 from pages import _input, _shared
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
-from ser_core.inference import inference_lock, predict_windows
+from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import unload
 from ser_core.masking import answers_to
 from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.plots import named
 from ser_core.probe import PROBES
+from ser_core.queue import inference_queue
 from tests.make_page import open_page, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -59,7 +61,7 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     assert [metric.label for metric in opened.metric] == [
         f"{part}: {named(emotion)}" for part in ("Everything", "Everything else", "Only what decided")
     ]
-    assert not inference_lock.locked()
+    assert len(inference_queue) == 0
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -153,7 +155,7 @@ def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, pa
 
 
 def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
-    _shared.model.clear()  # kept from another test
+    unload()  # kept from another test
     (checkpoints / "other" / "model.safetensors").write_bytes(b"damaged")
     box(page, "Model").set_value("other").run()
     upload(page, "mine.ogg", SPEECH)

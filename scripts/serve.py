@@ -1,0 +1,80 @@
+"""The whole program in one process on one port: the pages at /, REST at /api/v1, the live microphone at /api/live.
+
+python -m scripts.serve [--port 8501] [--host 127.0.0.1] [--headless]
+
+Only this machine can reach it unless --host names another address: 0.0.0.0 is everybody in the network, who then hear
+no more than answers to their own recordings, but without a password and unencrypted.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import gradio as gr
+import streamlit as st
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import RedirectResponse
+from starlette.routing import Mount, Route
+
+from ser_core.serving import API, LIVE, is_serving
+from ser_core.serving.limits import Limits
+from ser_core.serving.live import build_live
+from ser_core.serving.rest import build_rest
+
+PAGES = Path(__file__).parent.parent / "app.py"
+FONTS = {"font": "system-ui", "font_mono": "monospace"}  # those of Gradio's own themes come from the internet
+
+
+def build(limits: Limits) -> st.App:
+    """The application for a web server."""
+    live = FastAPI(openapi_url=None)
+    gr.mount_gradio_app(
+        live,
+        build_live(),
+        path="/",
+        server_name="127.0.0.1",
+        theme=gr.themes.Base(**FONTS),
+        max_file_size=limits.body_bytes,
+        run_history=False,  # it would keep recordings in the browser
+        ssr_mode=False,
+        mcp_server=False,
+        footer_links=["api"],
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: st.App) -> AsyncIterator[None]:
+        async with live.router.lifespan_context(live):  # starts Gradio's queue
+            is_serving.set()
+            yield
+            is_serving.clear()
+
+    faces = [Mount(API, build_rest(limits)), Mount(LIVE, live)]
+    doors = [Route(API, partial(_redirect, f"{API}/docs")), Route(LIVE, partial(_redirect, f"{LIVE}/"))]
+    return st.App(PAGES, routes=doors + faces, lifespan=lifespan)
+
+
+async def _redirect(to: str, request: Request) -> RedirectResponse:
+    return RedirectResponse(to)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to be reached at")
+    parser.add_argument("--headless", action="store_true", help="open no browser")
+    parser.add_argument("--rate", type=float, default=Limits.requests_per_s, help="requests a second of one address")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("ser_core").setLevel(logging.INFO)
+    server = {"address": options.host, "port": options.port, "headless": options.headless}
+    build(Limits(requests_per_s=options.rate)).run(config={f"server.{name}": value for name, value in server.items()})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

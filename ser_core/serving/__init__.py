@@ -1,0 +1,12 @@
+"""Other programs and the live microphone: thin adapters over the library, for a web server that runs both.
+
+The only folder in ser_core that knows FastAPI and Gradio; nothing of either is imported here.
+"""
+
+import threading
+
+API = "/api/v1"  # REST
+LIVE = "/api/live"  # Gradio
+
+is_serving = threading.Event()
+"""Set while this process answers under these paths."""

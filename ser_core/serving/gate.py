@@ -1,0 +1,98 @@
+"""Around every request: an id, its rate, a line in the log, and JSON whatever goes wrong.
+
+The log holds no audio, no file name and no address.
+"""
+
+import logging
+import math
+import re
+import time
+import uuid
+from dataclasses import asdict, dataclass
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ser_core.queue import Left
+from ser_core.serving.limits import RateLimit
+
+ID = "X-Request-ID"
+VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what cannot forge a line of the log
+CLIENT_LEFT = 499  # as web servers log it; nobody is there to read it
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is answered when something goes wrong."""
+
+    error: str  # cause and cure
+
+
+def fault(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
+    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
+    return JSONResponse(asdict(Fault(message)), status, headers)
+
+
+class Gate:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp, rate: RateLimit):
+        self._app, self._rate = app, rate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        visit = _Visit(scope, receive, send)
+        try:
+            await self._answer(visit)
+        finally:
+            visit.log()
+
+    async def _answer(self, visit: "_Visit") -> None:
+        scope = visit.scope
+        address = scope["client"][0] if scope["client"] else ""
+        wait_s = self._rate.wait_s(address) if scope["method"] == "POST" else 0.0
+        if wait_s:
+            message = f"Too many requests from this address. Try again in {math.ceil(wait_s)} s."
+            return await fault(429, message, wait_s)(scope, visit.receive, visit.send)
+        try:
+            await self._app(scope, visit.receive, visit.send)
+        except (Left, ClientDisconnect):
+            visit.status = CLIENT_LEFT
+        except Exception:
+            log.exception("request_id=%s failed", visit.id)
+            if not visit.status:
+                message = f"The server failed at this request. Its log says more about {visit.id}."
+                await fault(500, message)(scope, visit.receive, visit.send)
+
+
+class _Visit:
+    """What is known of one request, and the way in and out."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send):
+        given = Headers(scope=scope).get(ID, "")
+        self.id = given if VALID_ID.fullmatch(given) else uuid.uuid4().hex
+        self.scope, self._receive, self._send = scope, receive, send
+        self.status, self.n_bytes, self.started = 0, 0, time.perf_counter()
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.n_bytes += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[ID] = self.id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Cache-Control"] = "no-store"  # what a voice said is nobody else's
+        await self._send(message)
+
+    def log(self) -> None:
+        seconds = time.perf_counter() - self.started
+        log.info("request_id=%s status=%d seconds=%.3f bytes=%d", self.id, self.status, seconds, self.n_bytes)
