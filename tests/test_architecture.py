@@ -37,6 +37,7 @@ ORDER = (
         "projection",
         "tensorboard",
         "queue",
+        "handover",
     ),
     *(
         "models",
