@@ -8,6 +8,7 @@ from ser_core.live import HOP_S, LiveAnswer, LiveSummary
 from ser_core.plots import named
 from ser_core.smoothing import NO_SPEECH, NOT_SURE
 
+NO_BREAK = "\u00a0"
 N_CLOSEST = 2  # emotions named when the model is not sure
 
 
@@ -49,7 +50,8 @@ def _unlike(answer: LiveAnswer) -> str:
 
 
 def _ranking(pairs: list[tuple[str, float]]) -> str:
-    return ", ".join(f"{named(emotion)} {probability:.0%}" for emotion, probability in pairs)
+    """A symbol stays on the line of its name."""
+    return ", ".join(f"{named(emotion)} {probability:.0%}".replace(" ", NO_BREAK) for emotion, probability in pairs)
 
 
 class Tally:

@@ -27,7 +27,7 @@ from ser_core.smoothing import NOT_SURE
 TITLE = "Live microphone"
 FOLDER = Path(__file__).parent
 ICON = FOLDER.parent.parent / "assets" / "icon.svg"
-SHARED_JS = FOLDER.parent / "data" / "microphone.js"
+SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FOLDER / "live.js")  # in this order
 LEAD_S = 0.05  # the first chunk is longer by it, because the resampler holds back up to 0.04 s
 DELETE_CACHE = (30, 60)  # every 30 s, files of `predict` that are older than a minute
 STALE = "This page is older than the server. Reload it."
@@ -69,7 +69,7 @@ def mount_live(app: FastAPI, path: str, max_bytes: int = MAX_BYTES) -> FastAPI:
         head=f'<link rel="icon" href="data:image/svg+xml;base64,{icon}">',
         server_name="127.0.0.1",
         max_file_size=max_bytes,
-        footer_links=["api"],
+        footer_links=[],
         run_history=False,  # it would keep recordings in the browser
         ssr_mode=False,
         mcp_server=False,
@@ -89,7 +89,6 @@ def theme() -> gr.themes.Base:
         background_fill_secondary_dark="#1B242D",
         border_color_primary="#D5DCE4",
         border_color_primary_dark="#35414D",
-        color_accent="#2B5C8A",
     )
 
 
@@ -98,7 +97,7 @@ def _page(microphones: Microphones) -> dict:
     return {
         "html_template": _template(),
         "css_template": (FOLDER / "live.css").read_text(),
-        "js_on_load": SHARED_JS.read_text() + (FOLDER / "live.js").read_text(),
+        "js_on_load": "\n".join(script.read_text() for script in SCRIPTS),
         "apply_default_css": False,
         "server_functions": [_callable(getattr(microphones, name)) for name in ("start", "hear", "stop", "hand_over")],
         "page": "",  # its name, when it is open
@@ -116,7 +115,7 @@ def _page(microphones: Microphones) -> dict:
 
 
 def _template() -> str:
-    now = "".join(_row(emotion, LOOKS[emotion].colour, named(emotion), "<u></u>") for emotion in EMOTIONS)
+    now = "".join(_row(emotion, LOOKS[emotion].colour, named(emotion), "<u hidden></u>") for emotion in EMOTIONS)
     shares = "".join(_row(emotion, LOOKS[emotion].colour, named(emotion)) for emotion in EMOTIONS)
     shares += _row(NOT_SURE, GREY, f"? {NOT_SURE}")
     page = (FOLDER / "live.html").read_text().replace("TITLE", TITLE)
