@@ -6,7 +6,7 @@ BIN := .venv/bin
 .PHONY: app test setup lint train
 
 app: .venv/app.txt
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/python -m scripts.serve --port $(PORT)
 
 test: .venv/test.txt
 	$(BIN)/pytest

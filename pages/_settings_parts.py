@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -12,9 +13,11 @@ from pages._words import plain
 from ser_core import machine
 from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
 from ser_core.loaded import loaded, unload
+from ser_core.serving import API, LIVE, is_serving
 from ser_core.store import cache_folder
 
 ROW_HEIGHT = 26  # pixels
+README_ADDRESS = "http://localhost:8501"
 COMMANDS = """\
 python -m scripts.predict assets/samples/story.ogg --format text
 python -m scripts.predict assets/samples/story.ogg --windows --format csv
@@ -104,10 +107,37 @@ def show_code() -> None:
     )
 
 
+def show_api() -> None:
+    """How to ask this very server, where it answers other programs."""
+    st.subheader("From other programs", anchor=False)
+    if not is_serving.is_set():
+        st.caption("This server answers nobody but its pages. `make app` starts one that answers other programs too.")
+        return
+    address = _address()
+    for example in api_examples():
+        st.code(example.replace(README_ADDRESS, address), language="python", wrap_lines=True)
+    st.markdown(f"[All of it]({address}{API}/docs), [the live page]({address}{LIVE}/)")
+
+
+def _address() -> str:
+    """Of this server, as the browser calls it."""
+    parts = urlsplit(st.context.url or README_ADDRESS)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 @st.cache_data
+def _readme_examples() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (machine.ROOT / "README.md").read_text(), re.DOTALL)
+
+
 def python_example() -> str:
-    """The example of the README."""
-    return re.search(r"```python\n(.*?)```", (machine.ROOT / "README.md").read_text(), re.DOTALL)[1]
+    """The example of the README that needs no server."""
+    return _readme_examples()[0]
+
+
+def api_examples() -> list[str]:
+    """Those that ask a server at README_ADDRESS: by REST, and by gradio_client."""
+    return [example for example in _readme_examples() if README_ADDRESS in example]
 
 
 def show_machine() -> None:

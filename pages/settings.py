@@ -15,5 +15,6 @@ with left:
 with right:
     parts.show_models()
 parts.show_code()
+parts.show_api()
 parts.show_folders()
 parts.show_machine()

@@ -14,6 +14,7 @@ from pages._shared import Source
 from ser_core import machine
 from ser_core.checkpoint import available_models
 from ser_core.loaded import unload
+from ser_core.serving import API, LIVE, is_serving
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
@@ -106,6 +107,20 @@ def test_the_python_example_runs(page):
     found = subprocess.run([sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert len(found.stdout.splitlines()) == 4
+
+
+def test_a_server_of_pages_alone_says_how_to_get_the_others(page):
+    assert not is_serving.is_set()
+    assert "make app" in texts(page.run()) and len(page.code) == 2
+
+
+def test_a_server_that_answers_other_programs_shows_how_to_ask_it(page, monkeypatch):
+    monkeypatch.setattr(is_serving, "is_set", lambda: True)
+    monkeypatch.setattr(_settings_parts, "_address", lambda: "http://here:9000")
+    examples = [code.value for code in page.run().code[2:]]
+    assert len(examples) == 2 and not page.exception
+    assert f"http://here:9000{API}/predict" in examples[0] and f"http://here:9000{LIVE}" in examples[1]
+    assert _settings_parts.README_ADDRESS not in "".join(examples)
 
 
 @pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")

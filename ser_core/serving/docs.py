@@ -10,8 +10,9 @@ from fastapi.responses import HTMLResponse
 SAMPLE = "assets/samples/story.ogg"
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body {{font: 16px system-ui; max-width: 52em; margin: 2em auto; padding: 0 1em; color-scheme: light dark}}
-pre {{overflow: auto; padding: .6em; border: 1px solid #8884}}</style>
+pre {{white-space: pre-wrap; padding: .6em; border: 1px solid #8884}}</style>
 <h1>{title}</h1><p>{description}</p>{parts}
+<p>An error is <code>{{"error": "cause and cure"}}</code>; 429 and 503 say when to come again (Retry-After).</p>
 <p>The whole of it for programs: <a href="openapi.json">openapi.json</a></p></html>
 """
 

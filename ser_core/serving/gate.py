@@ -3,11 +3,13 @@
 The log holds no audio, no file name and no address.
 """
 
+import asyncio
 import logging
 import math
 import re
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,6 +22,7 @@ from ser_core.serving.limits import RateLimit
 
 ID = "X-Request-ID"
 VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what cannot forge a line of the log
+HEAR_OUT_S, PAUSE_S = 5.0, 0.5
 CLIENT_LEFT = 499  # as web servers log it; nobody is there to read it
 
 log = logging.getLogger(__name__)
@@ -78,15 +81,26 @@ class _Visit:
         self.id = given if VALID_ID.fullmatch(given) else uuid.uuid4().hex
         self.scope, self._receive, self._send = scope, receive, send
         self.status, self.n_bytes, self.started = 0, 0, time.perf_counter()
+        self._more = True  # of the body is to come
 
     async def receive(self) -> Message:
         message = await self._receive()
         self.n_bytes += len(message.get("body", b""))
+        self._more = message.get("more_body", False)
         return message
+
+    async def _hear_out(self) -> None:
+        """Drop what a refused client goes on to send: many programs look for an answer only when they are through."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEAR_OUT_S):
+                while self._more:
+                    await asyncio.wait_for(self.receive(), PAUSE_S)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.status >= 400:
+                await self._hear_out()
             headers = MutableHeaders(scope=message)
             headers[ID] = self.id
             headers["X-Content-Type-Options"] = "nosniff"

@@ -1,0 +1,61 @@
+"""A server of its own for a script or a test, and one request to it."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from ser_core.serving import API
+
+ROOT = Path(__file__).parent.parent
+START_S, PATIENCE_S = 120.0, 60.0
+
+
+@contextmanager
+def running_server(*options: str) -> Iterator[tuple[str, int]]:
+    """The address and the process id of a server of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "scripts.serve", "--port", str(port), "--headless", *options]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address + API + "/health", process)
+        yield address, process.pid
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_S)
+
+
+def _wait_for(address: str, process: subprocess.Popen) -> None:
+    until = time.monotonic() + START_S
+    while True:
+        try:
+            return urlopen(address, timeout=PATIENCE_S).close()
+        except URLError:
+            if process.poll() is not None or time.monotonic() > until:
+                raise
+            time.sleep(0.2)
+
+
+def peak_bytes(process_id: int) -> int:
+    """The most main memory that a process has taken; 0 where the system does not say."""
+    try:
+        lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+
+
+def ask(connection: HTTPConnection, sound: bytes, path: str = API + "/predict") -> tuple[int, float, bytes]:
+    """(status, seconds to wait before the next try, body) of one request."""
+    connection.request("POST", path, sound, {"Content-Type": "application/octet-stream"})
+    response = connection.getresponse()
+    return response.status, float(response.headers.get("Retry-After", 0)), response.read()
