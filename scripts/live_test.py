@@ -32,11 +32,12 @@ PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024 if hasattr(os, "sysconf") else 4
 
 
 class Person:
-    """Speaks for a while, and notes how long each answer took after its newest sound, in seconds."""
+    """Speaks for a while, and notes how late each answer is, in seconds."""
 
     def __init__(self, microphones: Microphones, name: str, samples: np.ndarray):
         self._microphones, self._name, self._samples = microphones, name, samples
-        self.delays_s: list[float] = []
+        self.delays_s: list[float] = []  # after the newest sound
+        self.speech_delays_s: list[float] = []  # after the oldest sound that is new in the answer
         self.n_chunks = 0
 
     def speak(self, started: float, seconds: float) -> None:
@@ -47,13 +48,14 @@ class Person:
             time.sleep(max(0.0, started + first_full / RATE - time.perf_counter()))
             here = int((time.perf_counter() - started) * RATE) - LEAD
             until = LEAD + here // HOP * HOP  # all the chunks that are full by now
-            chunk = np.take(self._samples, range(at, until), mode="wrap")
+            chunk = np.take(self._samples, np.arange(at, until), mode="wrap")
             encoded = base64.b64encode(chunk.tobytes()).decode()
             answer = json.loads(json.dumps(self._microphones.hear(self._name, at, encoded)))
             self.n_chunks += (until - at) // HOP
             at = until
             if answer:
                 self.delays_s.append(time.perf_counter() - started - until / RATE)
+                self.speech_delays_s.append(self.delays_s[-1] + answer["lag_s"])
 
 
 def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> dict:
@@ -68,21 +70,26 @@ def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> d
         thread.start()
     for thread in talking:
         thread.join()
-    delays_ms = 1000 * np.array([delay_s for person in people for delay_s in person.delays_s])
-    quarters = [np.array_split(np.array(person.delays_s), 4) for person in people]
+    delays_s = [person.delays_s for person in people]
     return {
         "people": n_people,
         "seconds": seconds,
-        "answers": len(delays_ms),
         "chunks": sum(person.n_chunks for person in people),
-        "chunk_to_answer_ms": {f"p{p}": round(float(np.percentile(delays_ms, p)), 1) for p in (50, 95, 100)},
-        "speech_to_answer_ms": {f"p{p}": round(float(np.percentile(delays_ms, p)) + 1000 * HOP_S, 1) for p in (50, 95)},
-        "first_quarter_ms": round(1000 * float(np.median(np.concatenate([parts[0] for parts in quarters]))), 1),
-        "last_quarter_ms": round(1000 * float(np.median(np.concatenate([parts[-1] for parts in quarters]))), 1),
+        "answers": sum(map(len, delays_s)),
+        "chunk_to_answer_ms": percentiles_ms(delays_s),
+        "speech_to_answer_ms": percentiles_ms([person.speech_delays_s for person in people]),
+        "first_quarter_ms": percentiles_ms([part[: len(part) // 4] for part in delays_s]),
+        "last_quarter_ms": percentiles_ms([part[-(len(part) // 4) :] for part in delays_s]),
         "memory_mb": {"before": before_mb, "after": memory_mb()},
         "recordings_mb": round(n_people * seconds * 32_000 / 1e6, 1),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def percentiles_ms(delays_s: list[list[float]]) -> dict[str, float]:
+    """Of all of them."""
+    values_ms = 1000 * np.concatenate(delays_s)
+    return {f"p{share}": round(float(np.percentile(values_ms, share)), 1) for share in (50, 95)}
 
 
 def memory_mb() -> float:

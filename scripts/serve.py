@@ -10,7 +10,7 @@ import argparse
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -59,7 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
     server = {"address": options.host, "port": options.port, "headless": options.headless}
-    build(Limits(requests_per_s=options.rate)).run(config={f"server.{name}": value for name, value in server.items()})
+    with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
+        build(Limits(requests_per_s=options.rate)).run(
+            config={f"server.{name}": value for name, value in server.items()}
+        )
     return 0
 
 

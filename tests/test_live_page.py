@@ -1,7 +1,9 @@
 """The live page without a browser: what it is made of, what its calls say to nonsense, and `predict`."""
 
+import asyncio
 import json
 import re
+import signal
 import socket
 import threading
 import time
@@ -99,3 +101,21 @@ def test_without_a_model_the_page_says_how_to_train(checkpoints):
         (folder / "config.json").unlink()
     page = live._page(Microphones())
     assert page["models"] == () and "python -m scripts.train" in page["no_model"]
+
+
+def test_a_signal_ends_the_open_pages_and_the_server():
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
+
+    async def told() -> None:
+        event = asyncio.Event()
+        live._also_set(event, signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(event.wait(), 30)
+        order.append("pages")
+
+    try:
+        asyncio.run(told())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sorted(order) == ["pages", "server"]

@@ -56,7 +56,7 @@ def test_without_the_server_it_says_what_to_do(links, monkeypatch):
 def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, speech):
     token = handover.put(wav(speech))
     page = trajectory(token)
-    assert [text.value for text in page.main.text][0] == "Live recording" and page.dataframe
+    assert page.main.text[0].value == "Live recording" and page.dataframe
     assert "recording" not in page.query_params and len(handover) == 0
     page.run()
     assert not page.warning and page.session_state.clip.kind == "live"

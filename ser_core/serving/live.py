@@ -4,9 +4,14 @@ The browser sends the sound itself, in memory: Gradio's own microphone would put
 the page there is `predict`, for `gradio_client`.
 """
 
+import asyncio
 import base64
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 import gradio as gr
 from fastapi import FastAPI
@@ -61,7 +66,7 @@ def mount_live(app: FastAPI, path: str, max_bytes: int = MAX_BYTES) -> FastAPI:
         max_bytes: of a file for `predict`.
     """
     icon = base64.b64encode(ICON.read_bytes()).decode()
-    return gr.mount_gradio_app(
+    gr.mount_gradio_app(
         app,
         build_live(),
         path,
@@ -74,6 +79,35 @@ def mount_live(app: FastAPI, path: str, max_bytes: int = MAX_BYTES) -> FastAPI:
         ssr_mode=False,
         mcp_server=False,
     )
+    _end_with_the_server(app, app.routes[-1].app)
+    return app
+
+
+def _end_with_the_server(app: FastAPI, live: gr.routes.App) -> None:
+    """A server that is told to end waits for its connections, and each open page keeps one: those end at once."""
+    begin = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if threading.current_thread() is threading.main_thread():  # only there are signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                _also_set(live.stop_event, number)
+        async with begin(app) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
+
+
+def _also_set(event: asyncio.Event, number: signal.Signals) -> None:
+    """When the signal comes; what was done then before is done after it."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(number)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(event.set)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(number, end)
 
 
 def theme() -> gr.themes.Base:
