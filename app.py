@@ -11,6 +11,7 @@ ICON = Path(__file__).parent / "assets" / "icon.svg"  # an icon by name would be
 st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout="wide")
 home = st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)
 record_and_analyse = st.Page("pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:")
+live = st.Page("pages/live.py", title="Live", icon=":material/graphic_eq:")
 compare_models = st.Page("pages/compare_models.py", title="Compare models", icon=":material/compare_arrows:")
 upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
 trajectory = st.Page("pages/trajectory.py", title="Trajectory", icon=":material/timeline:")
@@ -27,7 +28,7 @@ draw_frame()
 st.navigation(
     {
         "": [home],
-        "Analyse": [record_and_analyse, trajectory, compare_models, upload_and_compare, listening_test],
+        "Analyse": [record_and_analyse, live, trajectory, compare_models, upload_and_compare, listening_test],
         "Explore": [why, embedding_map, evaluation, data_explorer],
         "Train": [training],
         "About": [learn, model_cards, settings],

@@ -7,6 +7,7 @@ from pages._samples import SAMPLES, sample_list
 ANALYSE = "pages/record_and_analyse.py"
 PURPOSES = {
     "record_and_analyse": "one clip: what is heard in it, and when",
+    "live": "what is heard while you speak, every half second",
     "trajectory": "emotion over time, up to an hour",
     "compare_models": "one clip, all models, who agrees",
     "upload_and_compare": "many files, several models, one table",

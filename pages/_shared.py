@@ -18,8 +18,11 @@ from streamlit.typing import UploadedFile
 from pages._frame import draw_card
 from ser_core.audio import SAMPLE_RATE, Recording, read_audio
 from ser_core.corpora import Utterance
+from ser_core.handover import handover
 from ser_core.loaded import loaded, shared_model
 from ser_core.models import SERModel
+
+HANDED_OVER = "recording"  # in an address
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,19 @@ def take(source: Source) -> None:
     """Make a new choice the clip of this session: everything of the one before is dropped."""
     forget(keep=source.kind)
     st.session_state.source = source
+
+
+def receive() -> str:
+    """Make a recording from the live page, named in the address, the clip of this session; returns what hinders it."""
+    token = st.query_params.get(HANDED_OVER)
+    if token is None:
+        return ""
+    del st.query_params[HANDED_OVER]  # good once: an address that is kept or sent on opens nothing
+    content = handover.take(token)
+    if content is None:
+        return "The recording is no longer here: such a link works once, for a few minutes, where the live page runs."
+    take(Source("live", "Live recording", content))
+    return ""
 
 
 def forget(keep: str | None = None) -> None:

@@ -12,9 +12,10 @@ with st.spinner("Starting"):
     from pages._input import choose_clip
     from pages._models import choose_models
     from pages._result import show_no_model, show_problem
-    from pages._shared import chosen, current_clip, slot
+    from pages._shared import chosen, current_clip, receive, slot
     from ser_core import AudioError, available_models
 
+hindered = receive()
 names = available_models()
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
@@ -24,6 +25,8 @@ with inputs:
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
+    if hindered:
+        st.warning(f"{hindered} Download it there and upload it here.")
     shown, work = slot("trajectory"), st.container()
 
 with work:

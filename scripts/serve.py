@@ -10,11 +10,10 @@ import argparse
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-import gradio as gr
 import streamlit as st
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -23,28 +22,16 @@ from starlette.routing import Mount, Route
 
 from ser_core.serving import API, LIVE, is_serving
 from ser_core.serving.limits import Limits
-from ser_core.serving.live import build_live
+from ser_core.serving.live import mount_live
 from ser_core.serving.rest import build_rest
 
 PAGES = Path(__file__).parent.parent / "app.py"
-FONTS = {"font": "system-ui", "font_mono": "monospace"}  # those of Gradio's own themes come from the internet
 
 
 def build(limits: Limits) -> st.App:
     """The application for a web server."""
     live = FastAPI(openapi_url=None)
-    gr.mount_gradio_app(
-        live,
-        build_live(),
-        path="/",
-        server_name="127.0.0.1",
-        theme=gr.themes.Base(**FONTS),
-        max_file_size=limits.body_bytes,
-        run_history=False,  # it would keep recordings in the browser
-        ssr_mode=False,
-        mcp_server=False,
-        footer_links=["api"],
-    )
+    mount_live(live, "/", limits.body_bytes)
 
     @asynccontextmanager
     async def lifespan(app: st.App) -> AsyncIterator[None]:
@@ -72,7 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
     server = {"address": options.host, "port": options.port, "headless": options.headless}
-    build(Limits(requests_per_s=options.rate)).run(config={f"server.{name}": value for name, value in server.items()})
+    with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
+        build(Limits(requests_per_s=options.rate)).run(
+            config={f"server.{name}": value for name, value in server.items()}
+        )
     return 0
 
 

@@ -51,14 +51,16 @@ def as_wav(waveform: np.ndarray) -> bytes:
     """A WAV file, 16 bit, mono, 16 kHz, at the level it has.
 
     Args:
-        waveform: 16 kHz in [-1, 1]; what is beyond is clipped. shape = (n_samples,).
+        waveform: 16 kHz in [-1, 1], where what is beyond is clipped, or 16-bit integers. shape = (n_samples,).
     """
+    if waveform.dtype != np.int16:
+        waveform = np.round(np.clip(waveform, -1, 1) * 32767)
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
         wav.setframerate(SAMPLE_RATE)
-        wav.writeframes(np.round(np.clip(waveform, -1, 1) * 32767).astype("<i2").tobytes())
+        wav.writeframes(waveform.astype("<i2").tobytes())
     return file.getvalue()
 
 

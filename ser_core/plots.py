@@ -69,15 +69,16 @@ def spectrogram(waveform: np.ndarray) -> Spectrogram:
 def magma_png(values: np.ndarray) -> bytes:
     """Values in 0..1, shape = (height, width), as a PNG in the colours of magma."""
     image = Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
-    image.putpalette(_magma())
+    image.putpalette([channel for colour in magma() for channel in colour])
     file = io.BytesIO()
     image.save(file, "PNG", optimize=True)
     return file.getvalue()
 
 
-def _magma() -> list[int]:
+def magma() -> list[tuple[int, int, int]]:
+    """The 256 colours of magma, (red, green, blue) in 0..255, from dark to bright."""
     colours = sample_colorscale("Magma", np.linspace(0, 1, 256).tolist())
-    return [round(channel) for colour in colours for channel in unlabel_rgb(colour)]
+    return [tuple(round(channel) for channel in unlabel_rgb(colour)) for colour in colours]
 
 
 def envelope(waveform: np.ndarray, n_columns: int = PICTURE_COLUMNS) -> tuple[np.ndarray, np.ndarray]:

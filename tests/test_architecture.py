@@ -39,6 +39,7 @@ ORDER = (
         "projection",
         "tensorboard",
         "queue",
+        "handover",
     ),
     *(
         "models",

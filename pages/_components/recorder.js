@@ -1,23 +1,12 @@
 // Records the microphone as it is: echo cancellation, noise suppression and gain control off, 16-bit mono WAV out.
 
 const recorders = new WeakMap();
-const FLOOR_DBFS = -60;
-const QUIET_DBFS = -40;
-const LOUD_DBFS = -1;
-const RAW = { echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: 1 };
 const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
   process([channels]) {
     if (channels[0]) this.port.postMessage(channels[0].slice());
     return true;
   }
 });`;
-const FAULTS = {
-  NotAllowedError: "The browser blocked the microphone. Allow it in the site settings beside the address, then record again.",
-  NotFoundError: "No microphone was found. Plug one in and record again, or upload a file, or take a sample.",
-  NotReadableError: "Another program holds the microphone. Close that program, then record again.",
-};
-const INSECURE = "Browsers give the microphone only to pages opened through https or as http://localhost. "
-  + "Open this page that way, or upload a file.";
 
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!recorders.has(parentElement)) recorders.set(parentElement, build(parentElement));
@@ -48,7 +37,7 @@ async function start(recorder) {
     recorder.session = await open(recorder);
     showRecording(recorder);
   } catch (fault) {
-    say(recorder, FAULTS[fault.name] ?? `The microphone could not be opened (${fault.name}). Upload a file instead.`);
+    say(recorder, whyNot(fault));
   }
   recorder.record.disabled = false;
 }
@@ -57,18 +46,14 @@ async function open(recorder) {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
   const [track] = stream.getAudioTracks();
   const context = new AudioContext();
-  const module = URL.createObjectURL(new Blob([TAP], { type: "text/javascript" }));
   const blocks = [];
   let n_samples = 0;
   const close = () => { track.stop(); context.close(); recorder.session = null; };
   try {
-    await context.audioWorklet.addModule(module);
-    await context.resume();
+    await withWorklet(context, TAP);
   } catch (fault) {
     close();
     throw fault;
-  } finally {
-    URL.revokeObjectURL(module);
   }
   const stop = () => {
     if (!recorder.session) return;
@@ -93,32 +78,18 @@ function finish(recorder, blocks, n_samples, sample_rate, settings) {
   showIdle(recorder);
   if (!n_samples) return say(recorder, "The microphone sent nothing. Check that it is switched on, then record again.");
   say(recorder, `${length_s.toFixed(1)} s recorded.`);
-  const processed = Object.keys(RAW).filter((name) => name !== "channelCount" && settings[name]);
-  recorder.send({ wav: base64(wav(blocks, n_samples, sample_rate)), processed });
+  recorder.send({ wav: base64(wav(blocks, n_samples, sample_rate)), processed: keptOn(settings) });
 }
 
 function wav(blocks, n_samples, sample_rate) {
-  const file = new DataView(new ArrayBuffer(44 + 2 * n_samples));
-  const text = (at, word) => [...word].forEach((letter, i) => file.setUint8(at + i, letter.charCodeAt(0)));
-  text(0, "RIFF"); file.setUint32(4, 36 + 2 * n_samples, true); text(8, "WAVEfmt ");
-  file.setUint32(16, 16, true); file.setUint16(20, 1, true); file.setUint16(22, 1, true);
-  file.setUint32(24, sample_rate, true); file.setUint32(28, 2 * sample_rate, true);
-  file.setUint16(32, 2, true); file.setUint16(34, 16, true);
-  text(36, "data"); file.setUint32(40, 2 * n_samples, true);
-  let at = 44;
+  const file = new Uint8Array(44 + 2 * n_samples);
+  file.set(wavHeader(n_samples, sample_rate));
+  const samples = new DataView(file.buffer, 44);
+  let at = 0;
   for (const block of blocks) {
-    for (const value of block) {
-      file.setInt16(at, Math.round(Math.max(-1, Math.min(1, value)) * 32767), true);
-      at += 2;
-    }
+    for (const value of block) samples.setInt16(2 * at++, sixteenBit(value), true);
   }
-  return new Uint8Array(file.buffer);
-}
-
-function base64(bytes) {
-  let text = "";
-  for (let k = 0; k < bytes.length; k += 32768) text += String.fromCharCode(...bytes.subarray(k, k + 32768));
-  return btoa(text);
+  return file;
 }
 
 function showLevel(recorder, block, now_s) {
@@ -133,18 +104,7 @@ function showLevel(recorder, block, now_s) {
   recorder.meter.setAttribute("aria-valuenow", level.toFixed(0));
   recorder.meter.classList.toggle("over", level >= LOUD_DBFS);
   recorder.clock.textContent = `${Math.max(0, recorder.max_s - now_s).toFixed(0)} s left`;
-  say(recorder, advice(recorder.session.loudest, now_s));
-}
-
-function decibel(amplitude) {
-  return 20 * Math.log10(Math.max(amplitude, 1e-3));
-}
-
-function advice(loudest, now_s) {
-  if (loudest >= LOUD_DBFS) return "Too loud: the sound is clipped. Move back or turn the microphone down.";
-  if (now_s > 2 && loudest <= FLOOR_DBFS) return "Nothing is heard. Is the microphone muted?";
-  if (now_s > 2 && loudest < QUIET_DBFS) return "Very quiet. Come closer to the microphone.";
-  return "Recording.";
+  say(recorder, advice(recorder.session.loudest, now_s) || "Recording.");
 }
 
 function showRecording(recorder) {

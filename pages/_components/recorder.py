@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 FOLDER = Path(__file__).parent
+SHARED = FOLDER.parent.parent / "ser_core" / "data" / "microphone.js"  # the live page listens the same way
 PROCESSING = {
     "echoCancellation": "echo cancellation",
     "noiseSuppression": "noise suppression",
@@ -15,7 +16,7 @@ _mount = st.components.v2.component(
     "raw_recorder",
     html=(FOLDER / "recorder.html").read_text(),
     css=(FOLDER / "recorder.css").read_text(),
-    js=(FOLDER / "recorder.js").read_text(),
+    js=SHARED.read_text() + (FOLDER / "recorder.js").read_text(),
 )
 
 

@@ -1,33 +1,207 @@
-"""The live face of the program, made with Gradio, which gives it an API for `gradio_client` as well."""
+"""The live microphone: a page, made with Gradio, that says every half second what is heard.
 
+The browser sends the sound itself, in memory: Gradio's own microphone would put each half second into a file. Beside
+the page there is `predict`, for `gradio_client`.
+"""
+
+import asyncio
+import base64
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 import gradio as gr
+from fastapi import FastAPI
 
-from ser_core.audio import AudioError, read_audio
-from ser_core.checkpoint import CheckpointError, available_models
+from ser_core.audio import MAX_BYTES, AudioError, read_audio
+from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
+from ser_core.handover import LIFETIME_S, HandoverError
+from ser_core.labels import EMOTIONS, LOOKS
+from ser_core.live import CALM, HOP_S, LONGEST_RECORDING_S
 from ser_core.loaded import shared_model
+from ser_core.plots import GREY, magma, named
 from ser_core.queue import QueueFull, inference_queue
 from ser_core.records import answer_record
+from ser_core.serving import is_serving
+from ser_core.serving.microphones import LiveError, Microphones
+from ser_core.smoothing import NOT_SURE
+
+TITLE = "Live microphone"
+FOLDER = Path(__file__).parent
+ICON = FOLDER.parent.parent / "assets" / "icon.svg"
+SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FOLDER / "live.js")  # in this order
+LEAD_S = 0.05  # the first chunk is longer by it, because the resampler holds back up to 0.04 s
+DELETE_CACHE = (30, 60)  # every 30 s, files of `predict` that are older than a minute
+STALE = "This page is older than the server. Reload it."
+FONT = ("system-ui", "sans-serif")  # nothing comes from elsewhere
+FAULTS = (AudioError, CheckpointError, HandoverError, LiveError)
 
 
-def build_live() -> gr.Blocks:
-    """The page, to be mounted at `ser_core.serving.LIVE`."""
-    with gr.Blocks(title="Speech emotion workbench", analytics_enabled=False, delete_cache=(60, 60)) as live:
-        recording = gr.Audio(sources=["upload", "microphone"], type="filepath", label="Recording")
-        answer = gr.JSON(label="Answer")
-        gr.Button("Analyse").click(predict, recording, answer, api_name="predict")
+def build_live(microphones: Microphones | None = None) -> gr.Blocks:
+    """The page, without its theme: `mount_live` adds that.
+
+    Args:
+        microphones: where the sessions are, by default a place of its own.
+    """
+    microphones = microphones or Microphones()
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as live:
+        page = gr.HTML(**_page(microphones))
+        live.load(_open_page, None, page, api_visibility="private", queue=False, show_progress="hidden")
+
+        @live.unload
+        def _close_page(request: gr.Request) -> None:
+            microphones.forget(request.session_hash)
+
+        _add_predict()
     return live
 
 
-def predict(file: str | None) -> dict:
-    """What `python -m scripts.predict` prints of this recording; the copy that Gradio made of it is deleted."""
-    if file is None:
-        raise gr.Error("There is no recording. Record or choose one.", print_exception=False)
+def mount_live(app: FastAPI, path: str, max_bytes: int = MAX_BYTES) -> FastAPI:
+    """The page under a path of an application, as it should look: system fonts, the colours of the other pages.
+
+    Args:
+        max_bytes: of a file for `predict`.
+    """
+    icon = base64.b64encode(ICON.read_bytes()).decode()
+    gr.mount_gradio_app(
+        app,
+        build_live(),
+        path,
+        theme=theme(),
+        head=f'<link rel="icon" href="data:image/svg+xml;base64,{icon}">',
+        server_name="127.0.0.1",
+        max_file_size=max_bytes,
+        footer_links=[],
+        run_history=False,  # it would keep recordings in the browser
+        ssr_mode=False,
+        mcp_server=False,
+    )
+    _end_with_the_server(app, app.routes[-1].app)
+    return app
+
+
+def _end_with_the_server(app: FastAPI, live: gr.routes.App) -> None:
+    """A server that is told to end waits for its connections, and each open page keeps one: those end at once."""
+    begin = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if threading.current_thread() is threading.main_thread():  # only there are signals
+            for number in (signal.SIGINT, signal.SIGTERM):
+                _also_set(live.stop_event, number)
+        async with begin(app) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
+
+
+def _also_set(event: asyncio.Event, number: signal.Signals) -> None:
+    """When the signal comes; what was done then before is done after it."""
+    loop, before = asyncio.get_running_loop(), signal.getsignal(number)
+
+    def end(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(event.set)
+        if callable(before):
+            before(number, frame)
+
+    signal.signal(number, end)
+
+
+def theme() -> gr.themes.Base:
+    """Light and dark, as in the other pages."""
+    return gr.themes.Base(font=FONT, font_mono=("ui-monospace", "monospace")).set(
+        body_background_fill="#FFFFFF",
+        body_background_fill_dark="#11171D",
+        body_text_color="#1B2530",
+        body_text_color_dark="#DEE5EC",
+        body_text_color_subdued="#55626F",
+        body_text_color_subdued_dark="#A5B1BD",
+        background_fill_secondary="#F2F5F8",
+        background_fill_secondary_dark="#1B242D",
+        border_color_primary="#D5DCE4",
+        border_color_primary_dark="#35414D",
+    )
+
+
+def _page(microphones: Microphones) -> dict:
+    """Arguments of gr.HTML: what is drawn, what may be called, and what the page knows."""
+    return {
+        "html_template": _template(),
+        "css_template": (FOLDER / "live.css").read_text(),
+        "js_on_load": "\n".join(script.read_text() for script in SCRIPTS),
+        "apply_default_css": False,
+        "server_functions": [_callable(getattr(microphones, name)) for name in ("start", "hear", "stop", "hand_over")],
+        "page": "",  # its name, when it is open
+        "models": available_models(),
+        "no_model": f"There is no trained model yet. {HOW_TO_TRAIN}",
+        "looks": {emotion: {"symbol": look.symbol, "colour": look.colour} for emotion, look in LOOKS.items()},
+        "magma": magma(),
+        "hop_s": HOP_S,
+        "lead_s": LEAD_S,
+        "calm_s": CALM.amount,
+        "longest_s": LONGEST_RECORDING_S,
+        "lifetime_min": round(LIFETIME_S / 60),
+        "opens": False,
+    }
+
+
+def _template() -> str:
+    now = "".join(_row(emotion, LOOKS[emotion].colour, named(emotion), "<u hidden></u>") for emotion in EMOTIONS)
+    shares = "".join(_row(emotion, LOOKS[emotion].colour, named(emotion)) for emotion in EMOTIONS)
+    shares += _row(NOT_SURE, GREY, f"? {NOT_SURE}")
+    page = (FOLDER / "live.html").read_text().replace("TITLE", TITLE)
+    return page.replace("NOW", now).replace("SHARES", shares)
+
+
+def _row(answer: str, colour: str, name: str, mark: str = "") -> str:
+    return (
+        f'<li data-answer="{answer}"><span class="name">{name}</span>'
+        f'<span class="track"><i style="background: {colour}"></i>{mark}</span><span class="value">–</span></li>'
+    )
+
+
+def _callable(answer: Callable[..., dict]) -> Callable[[dict], dict]:
+    """For the page: one dict in, and {"problem": a sentence} out where there is one."""
+
+    def tell(question: dict) -> dict:
+        try:
+            return answer(**question)
+        except FAULTS as error:
+            return {"problem": str(error)}
+        except (TypeError, ValueError):
+            return {"problem": STALE}
+
+    tell.__name__ = answer.__name__
+    return tell
+
+
+def _open_page(request: gr.Request) -> gr.HTML:
+    return gr.HTML(page=request.session_hash, opens=is_serving.is_set())
+
+
+def _add_predict() -> None:
+    """The endpoint; its widgets are not seen."""
+    file, model = gr.File(visible=False, type="filepath"), gr.Textbox(visible=False)
+    answer = gr.JSON(visible=False)
+    gr.Button(visible=False).click(predict, [file, model], answer, api_name="predict")
+
+
+def predict(file: str | None, model: str | None = None) -> dict:
+    """What `python -m scripts.predict` prints of a sound file.
+
+    Args:
+        file: the file.
+        model: the name of a model, by default the one that answers first.
+    """
+    names = available_models()
+    if file is None or not names or (model and model not in names):
+        cause = f"Unknown model {model[:80]!r}." if model else "A sound file is needed."
+        raise gr.Error(f"{cause} There are: {', '.join(names) or HOW_TO_TRAIN}.", print_exception=False)
     try:
-        content = Path(file).read_bytes()
-        Path(file).unlink(missing_ok=True)
         with inference_queue.place().turn():
-            return answer_record(read_audio(content), shared_model(available_models()[0]))
+            return answer_record(read_audio(Path(file)), shared_model(model or names[0]), Path(file).name)
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

@@ -29,14 +29,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-@contextmanager
 def served(script: Path):
     """The address of a server that runs a Streamlit script."""
+    return running("streamlit", "run", script, "--server.headless=true", "--server.port")
+
+
+@contextmanager
+def running(*module):
+    """The address of a server: a module with its arguments, of which the last one wants a port."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     environment = {name: value for name, value in os.environ.items() if name != "SER_CORPORA"}
-    command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"]
+    command = [sys.executable, "-m", *module, str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health")

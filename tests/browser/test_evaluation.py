@@ -12,7 +12,7 @@ def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium):
         page.goto(f"{url}/evaluation")
         page.get_by_role("heading", name="What is taken for what").wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 14 and "Home" in links.first.inner_text()
+        assert links.count() == 15 and "Home" in links.first.inner_text()
         page.close()
 
 

@@ -1,0 +1,133 @@
+"""The live page in a browser: speech, silence, faults, keyboard, small screens, and the way to Trajectory."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+import soundfile
+from playwright.sync_api import Page, expect
+
+from ser_core.serving import LIVE
+from tests.browser.conftest import running
+
+SILENT = """navigator.mediaDevices.getUserMedia =
+  async () => new AudioContext().createMediaStreamDestination().stream;"""
+DENIED = """navigator.mediaDevices.getUserMedia =
+  async () => { throw new DOMException("no", "NotAllowedError"); };"""
+GONE = """{
+  const send = window.fetch;
+  window.fetch = (to, how) => (window.gone && String(to).includes("component_server")
+    ? Promise.reject(new TypeError("gone")) : send(to, how));
+}"""
+
+
+@pytest.fixture(scope="module")
+def everything_url(chromium):
+    """The whole program in one process."""
+    with running("scripts.serve", "--headless", "--port") as url:
+        yield url
+
+
+@pytest.fixture
+def live_url(everything_url) -> str:
+    return f"{everything_url}{LIVE}/"
+
+
+def begin(page: Page) -> None:
+    page.get_by_role("button", name="Start").click()
+    page.get_by_role("button", name="Stop").wait_for()
+
+
+def end(page: Page) -> None:
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("heading", name="This session").wait_for()
+
+
+def percents(bars) -> list[int]:
+    return [int(text.removesuffix("%")) for text in bars.locator(".value").all_inner_texts()]
+
+
+def test_speech_is_heard_and_summed_up_downloaded_and_handed_over(new_page, live_url, tmp_path):
+    page = new_page(live_url)
+    assert page.locator("select option").first.inner_text() == "prosonet"
+    begin(page)
+    now = page.locator(".bars.now")
+    expect(now.locator(".value").first).to_have_text(re.compile(r"\d+%"))
+    expect(page.locator(".lane i")).not_to_have_count(0)
+    assert sum(percents(now)) == pytest.approx(100, abs=4)  # each is rounded
+    assert float(page.get_by_role("meter").get_attribute("aria-valuenow")) > -60
+    expect(page.locator(".state")).to_contain_text("gain control are off")
+    expect(page.locator(".delay b")).to_have_text(re.compile(r"\d\.\d\d s"))
+    page.wait_for_function("document.querySelector('.clock').textContent >= '0:04'")
+    end(page)
+    assert re.search(r"heard, [1-9]\d*\.\d s of it speech. Mean certainty", page.locator(".summary .text").inner_text())
+    assert sum(percents(page.locator(".bars.shares"))) == pytest.approx(100, abs=5)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download WAV").click()
+    download.value.save_as(tmp_path / "live.wav")
+    sound, rate = soundfile.read(tmp_path / "live.wav")
+    assert len(sound) / rate >= 4 and abs(sound).max() > 0.01
+    with page.context.expect_page() as opened:
+        page.get_by_role("button", name="Open in Trajectory").click()
+    trajectory = opened.value
+    trajectory.get_by_text("Live recording").first.wait_for(timeout=60_000)
+    expect(trajectory).to_have_url(re.compile(r"/trajectory$"))  # the token has gone
+
+
+def test_silence_is_no_speech(new_page, live_url):
+    page = new_page(live_url, before=SILENT)
+    begin(page)
+    expect(page.get_by_role("heading", name="No speech")).to_be_visible()
+    expect(page.locator(".bars.now .value").first).to_have_text("–")
+    expect(page.locator(".state")).to_have_text("Nothing is heard. Is the microphone muted?")
+    end(page)
+    expect(page.locator(".summary .text")).to_contain_text("0.0 s of it speech")
+    expect(page.locator(".bars.shares")).to_be_hidden()
+
+
+def test_while_the_server_is_gone_nothing_is_lost(new_page, live_url):
+    page = new_page(live_url, before=GONE)
+    begin(page)
+    expect(page.locator(".lane i")).not_to_have_count(0)
+    page.evaluate("window.gone = true")
+    expect(page.locator(".state")).to_contain_text("kept here")
+    page.wait_for_timeout(2000)
+    page.evaluate("window.gone = false")
+    expect(page.locator(".state")).to_contain_text("Listening")
+    end(page)
+    recorded = page.locator(".state").inner_text().removesuffix(" recorded.").split(":")
+    heard_s = float(page.locator(".summary .text").inner_text().split(" s heard")[0])
+    assert heard_s == pytest.approx(60 * int(recorded[0]) + int(recorded[1]), abs=1) and heard_s > 2
+
+
+def test_a_blocked_microphone_is_explained(new_page, live_url):
+    page = new_page(live_url, before=DENIED)
+    page.get_by_role("button", name="Start").click()
+    expect(page.locator(".state")).to_contain_text("blocked the microphone")
+    expect(page.get_by_role("button", name="Start")).to_be_enabled()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, scheme):
+    page = new_page("about:blank", viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    hosts = set()
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+    page.goto(live_url)
+    button = page.get_by_role("button", name="Start")
+    expect(button).to_be_enabled()
+    button.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Stop").wait_for()
+    expect(page.locator(".lane i")).not_to_have_count(0)
+    page.keyboard.press("Space")
+    expect(page.get_by_role("heading", name="This session")).to_be_focused()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390 and hosts == {"127.0.0.1"}
+    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 23, 29)"
+    assert dark == (scheme == "dark")
+
+
+def test_the_pages_lead_there(new_page, everything_url, app_url):
+    page = new_page(f"{everything_url}/live")
+    expect(page.get_by_role("link", name="Open the live microphone")).to_have_attribute("href", f"{LIVE}/")
+    alone = new_page(f"{app_url}/live")
+    expect(alone.get_by_text("make app").first).to_be_visible()

@@ -1,0 +1,73 @@
+"""Recordings between pages: once, not for long, not too many, and only with the token."""
+
+import pytest
+
+from ser_core import handover as module
+from ser_core.handover import Handover, HandoverError
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def timers(monkeypatch) -> list:
+    """(seconds, what is called then) of every timer, none of which runs."""
+    started = []
+
+    class Timer:
+        def __init__(self, seconds, function):
+            started.append((seconds, function))
+
+        def start(self):
+            assert self.daemon, "a recording that waits must not keep the program from ending"
+
+    monkeypatch.setattr(module.threading, "Timer", Timer)
+    return started
+
+
+def test_a_recording_is_taken_once(timers):
+    place = Handover()
+    token = place.put(b"sound")
+    assert place.take(token) == b"sound" and place.take(token) is None and len(place) == 0
+
+
+def test_only_the_token_opens_it(timers):
+    place = Handover()
+    tokens = {place.put(b"sound") for _ in range(3)}
+    assert len(tokens) == 3 and all(len(token) >= 43 for token in tokens)  # 256 bits
+    assert place.take("") is None and place.take(next(iter(tokens))[:-1]) is None and len(place) == 3
+
+
+def test_what_nobody_takes_is_dropped(timers):
+    clock = Clock()
+    place = Handover(lifetime_s=60, clock=clock)
+    token = place.put(b"sound")
+    clock.now_s = 59.9
+    assert len(place) == 1
+    clock.now_s = 60.0
+    assert place.take(token) is None and len(place) == 0
+
+
+def test_it_is_dropped_also_when_nobody_comes_any_more(timers):
+    clock = Clock()
+    place = Handover(lifetime_s=60, clock=clock)
+    place.put(b"sound")
+    ((seconds, drop),) = timers
+    clock.now_s = seconds
+    drop()
+    assert seconds == 60 and not place._waiting
+
+
+def test_the_size_is_limited_for_one_and_for_all(timers):
+    place = Handover(max_bytes=10, max_waiting_bytes=15)
+    with pytest.raises(HandoverError, match="larger than"):
+        place.put(bytes(11))
+    token = place.put(bytes(10))
+    with pytest.raises(HandoverError, match="Too many"):
+        place.put(bytes(6))
+    place.take(token)
+    assert len(place.take(place.put(bytes(6)))) == 6

@@ -1,0 +1,121 @@
+"""The live page without a browser: what it is made of, what its calls say to nonsense, and `predict`."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from contextlib import closing
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+from scripts import predict
+from ser_core.labels import EMOTIONS, LOOKS
+from ser_core.loaded import unload
+from ser_core.serving import live
+from ser_core.serving.microphones import Microphones
+from tests.make_page import wav
+
+
+@pytest.fixture
+def client(checkpoints, monkeypatch, tmp_path):
+    """Of a running server with two small models."""
+    unload()
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = live.mount_live(FastAPI(), "/live")
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    client = Client(f"http://127.0.0.1:{port}/live/", verbose=False)
+    yield client
+    client.close()
+    server.should_exit = True
+    thread.join()
+    unload()
+
+
+@pytest.mark.parametrize("model", ["other", "small"])
+def test_predict_answers_what_the_script_prints(client, speech, tmp_path, capsys, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    answer = client.predict(handle_file("speech.wav"), model, api_name="/predict")
+    assert predict.main(["speech.wav", "--model", model]) == 0
+    assert answer == json.loads(capsys.readouterr().out) and answer["model"] == model
+
+
+def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, speech, tmp_path):
+    sound, text = tmp_path / "speech.wav", tmp_path / "diary.txt"
+    sound.write_bytes(wav(speech))
+    text.write_text("Dear diary, this is no sound. " * 50)
+    assert client.predict(handle_file(sound), api_name="/predict")["model"] == "other"
+    for arguments, cause in (
+        ((handle_file(text),), "text"),
+        ((handle_file(sound), "../small"), "Unknown model '../small'. There are: other, small."),
+        ((None,), "A sound file is needed."),
+    ):
+        with pytest.raises(AppError, match=re.escape(cause)):
+            client.predict(*arguments, api_name="/predict")
+
+
+def test_only_predict_is_offered_to_programs(client):
+    assert list(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == ["/predict"]
+
+
+def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
+    template = live._page(Microphones())["html_template"]
+    for emotion in EMOTIONS:
+        rows = re.findall(rf'<li data-answer="{emotion}">.*?</li>', template)
+        assert len(rows) == 2, "now, and over the session"
+        assert all(LOOKS[emotion].colour in row and f"{LOOKS[emotion].symbol} {emotion}" in row for row in rows)
+    assert template.count('data-answer="not sure"') == 1 and not re.search(r"NOW|SHARES|TITLE|\$\{|{{|`", template)
+
+
+def test_nothing_comes_from_elsewhere(checkpoints):
+    page = live._page(Microphones())
+    texts = [page[name] for name in ("html_template", "css_template", "js_on_load")]
+    assert not any(re.search(r"(https?:)?//[a-z]|@import|url\(", re.sub(r"//.*", "", text)) for text in texts)
+    assert not re.search(r"@import|url\(['\"]?(https?:)?//", live.theme()._get_theme_css())
+    assert not live.theme()._stylesheets
+
+
+@pytest.mark.parametrize("question", [{}, {"page": 1}, {"page": "a", "at": "x", "samples": 1}, [], "", None])
+@pytest.mark.parametrize("name", ["start", "hear", "stop", "hand_over"])
+def test_nonsense_gets_a_sentence(checkpoints, name, question):
+    calls = {call.__name__: call for call in live._page(Microphones())["server_functions"]}
+    assert calls[name](question)["problem"].endswith((".", "0"))
+
+
+def test_without_a_model_the_page_says_how_to_train(checkpoints):
+    for folder in checkpoints.iterdir():
+        (folder / "config.json").unlink()
+    page = live._page(Microphones())
+    assert page["models"] == () and "python -m scripts.train" in page["no_model"]
+
+
+def test_a_signal_ends_the_open_pages_and_the_server():
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
+
+    async def told() -> None:
+        event = asyncio.Event()
+        live._also_set(event, signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(event.wait(), 30)
+        order.append("pages")
+
+    try:
+        asyncio.run(told())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sorted(order) == ["pages", "server"]
