@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import librosa
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 DELTA_WIDTH = 9  # frames, librosa's default
 
@@ -73,15 +74,20 @@ class LogMel(nn.Module):
         return self._decibels(waveform, n_frames, self.window, self.mel)
 
     def _decibels(self, waveform: Tensor, n_frames: Tensor | None, window: Tensor, mel: Tensor) -> Tensor:
-        c, n_fft = self.config, 2 * (mel.shape[1] - 1)
-        spectrum = torch.stft(
-            waveform.float(), n_fft, c.hop_length, len(window), window.float(), True, "constant", return_complex=True
-        )
-        power = mel.float() @ (spectrum.real.square() + spectrum.imag.square())
+        c = self.config
+        power = mel.float() @ self._power(waveform.float(), window, 2 * (mel.shape[1] - 1))
         if n_frames is not None:
             power = power * frame_mask(n_frames, power.shape[2])[:, None]
         level_db = 10 * torch.log10(power.clamp_min(1e-10))
         return torch.maximum(level_db, level_db.amax(dim=(1, 2), keepdim=True) - c.top_db)
+
+    def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
+        """Of each frequency and frame, shape = (B, 1 + n_fft // 2, n_frames)."""
+        hop_length = self.config.hop_length
+        spectrum = torch.stft(
+            waveform, n_fft, hop_length, len(window), window.float(), True, "constant", return_complex=True
+        )
+        return spectrum.real.square() + spectrum.imag.square()
 
     def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """Features of a padded batch.
@@ -126,6 +132,25 @@ class LogMel(nn.Module):
         window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]
         return slope.gather(2, window[:, None].expand(-1, bands.shape[1], -1)) * complete
+
+
+class ConvolvedLogMel(LogMel):
+    """The same, with the Fourier transform written as a convolution: for runtimes that know no complex numbers."""
+
+    def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
+        margin = n_fft // 2
+        padded = F.pad(waveform[:, None], (margin, margin))
+        waves = F.conv1d(padded, _waves(window, n_fft), stride=self.config.hop_length)
+        return sum(part.square() for part in waves.chunk(2, dim=1))
+
+
+def _waves(window: Tensor, n_fft: int) -> Tensor:
+    """Windowed cosines, then sines, of each frequency, shape = (2 + 2 * (n_fft // 2), 1, n_fft)."""
+    missing = n_fft - len(window)
+    windowed = F.pad(window.double(), (missing // 2, missing - missing // 2))
+    steps = torch.arange(1 + n_fft // 2)[:, None] * torch.arange(n_fft) % n_fft  # exact: angles would lose digits
+    angle = steps.double() * (2 * math.pi / n_fft)
+    return (torch.cat([angle.cos(), angle.sin()]) * windowed).float()[:, None]
 
 
 def _filters(config: FrontendConfig, n_fft: int) -> Tensor:

@@ -43,6 +43,8 @@ ORDER = (
         "metrics",
         "checkpoint",
         "inference",
+        "export",
+        "hub",
         "agreement",
         "embeddings",
         "atlas",
