@@ -66,9 +66,9 @@ FOREIGN = """# {name}
 16 kHz. {labels}
 
 **It was never measured here, and its certainty is not calibrated.** What its makers report was measured on their
-recordings, often with speakers it had heard. `python -m scripts.evaluate {name}` measures it on this program's
-(needs them in SER_CORPORA); whether it has heard those speakers before, only its makers know. Below a certainty of
-50 % it says "not sure": by its own word, it is then more often wrong than right.
+recordings, often with speakers it had heard. `python -m scripts.evaluate` refuses it: whether it has heard the test
+speakers, only its makers know. Below a certainty of 50 % it
+says "not sure": by its own word, it is then more often wrong than right.
 
 ## What it must not be used for
 

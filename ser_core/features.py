@@ -123,11 +123,9 @@ class LogMel(nn.Module):
         from scipy.signal import savgol_coeffs  # slow to import, and no model that ships has deltas
 
         width = bands.shape[2]
-        if width < DELTA_WIDTH:
-            return torch.zeros_like(bands)
-        n_windows = width - DELTA_WIDTH + 1
+        padded = F.pad(bands, (0, DELTA_WIDTH - 1))  # a window for each frame; no complete one reaches into it
         kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
-        slope = sum(weight * bands[..., i : i + n_windows] for i, weight in enumerate(kernel.tolist()))
+        slope = sum(weight * padded[..., i : i + width] for i, weight in enumerate(kernel.tolist()))
         window = torch.arange(width, device=bands.device) - DELTA_WIDTH // 2
         window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]

@@ -80,7 +80,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=LIBRARY):
             how = {name: options[name] for name in wanted if name in options}
             folder = Path(snapshot_download(model_id, allow_patterns=list(FILES), **how))
         training = json.loads((folder / CONFIG).read_text()).get("training", {}) if (folder / CONFIG).is_file() else {}
-        return cls(load_model(folder, options.get("map_location", "cpu")), training)
+        return cls(load_model(folder, options.get("map_location", "cpu")), training).eval()
 
 
 def export_hub(name_or_folder: str | Path, folder: Path) -> None:
@@ -108,7 +108,7 @@ def front_matter(model: SERModel) -> str:
     return ModelCardData(
         language="en",
         license="other",
-        license_name="non-commercial-terms-of-the-recordings",
+        license_name="as-published" if model.note else "non-commercial-terms-of-the-recordings",
         license_link="README.md#licence",
         library_name=LIBRARY,
         pipeline_tag=STOCK_TASK,
