@@ -126,7 +126,7 @@ def test_what_is_copied_goes_in_and_nothing_else():
 @pytest.mark.parametrize(
     "path",
     [
-        *(".git/config", ".env", ".venv/bin/python", "tests/conftest.py", "cache/x", "runs/x", "README.md", "id_rsa"),
+        *(".git/config", ".env", ".venv/bin/python", "tests/conftest.py", "cache/x", "runs/x", "Makefile", "id_rsa"),
         *(".streamlit/secrets.toml", "ser_core/__pycache__/audio.pyc", "assets/screenshots/a.png", "Dockerfile"),
         "checkpoints/folds/prosonet-1/model.safetensors",
     ],
@@ -137,6 +137,7 @@ def test_what_the_program_does_not_need_stays_out(path):
 
 # --- it runs where nothing can be written ----------------------------------------------------------------------------
 
+PAGES = ("app.py", "pages/record_and_analyse.py", "pages/evaluation.py", "pages/settings.py")
 LIKE_OTHERS = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
 """Takes from root the right to write where nobody may."""
 
@@ -154,27 +155,30 @@ from ser_core import analyse, available_models, load_audio, load_model
 waveform = load_audio("assets/samples/low_slow.ogg")
 for name in available_models()[:1]:
     analyse(load_model(name, "cpu"), waveform)
-for path in sorted(__import__("pathlib").Path("pages").glob("[a-z]*.py")):
-    page = AppTest.from_file(str(path.resolve()), default_timeout=200)
-    page.session_state[FRAMED] = True
+for path in sys.argv[1:]:
+    page = AppTest.from_file(os.path.abspath(path), default_timeout=200)
+    if path != "app.py":
+        page.session_state[FRAMED] = True
     page.run()
-    assert not page.exception, (path.name, page.exception[0].value)
-    print(path.stem)
+    assert not page.exception, (path, page.exception[0].value)
 """
 
 
 @pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
-def test_models_samples_and_every_page_work_without_writing(image):
+def test_models_samples_and_pages_work_without_writing(image):
     """As a user without a home, in a tree that is read-only."""
     before = sorted(image.rglob("*"))
     environment = {name: os.environ[name] for name in ("PATH", "LANG", "OMP_NUM_THREADS") if name in os.environ}
     values = dict(pair.split("=", 1) for given in arguments("ENV") for pair in shlex.split(given))
     image.parent.chmod(0o755)
     done = subprocess.run(
-        [*LIKE_OTHERS, sys.executable, "-c", VISIT], cwd=image, env=environment | values, capture_output=True, text=True
+        [*LIKE_OTHERS, sys.executable, "-c", VISIT, *PAGES],
+        cwd=image,
+        env=environment | values,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert len(done.stdout.split()) == len(list((ROOT / "pages").glob("[a-z]*.py")))
     assert sorted(image.rglob("*")) == before
 
 
