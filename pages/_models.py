@@ -43,7 +43,8 @@ def _tell(names: Sequence[str]) -> None:
             continue  # the page says why
         st.sidebar.markdown(f"**{plain(name)}**")
         st.sidebar.caption(
-            f"Version {found.version}. Tells {len(found.config.labels)} emotions apart. {record(found.metrics)}"
+            f"Version {found.version}. Tells {len(found.config.labels)} emotions apart. {record(found.metrics)} "
+            + plain(found.note)
         )
     if len(names) > MOST_TOLD:
         st.sidebar.caption(f"and {len(names) - MOST_TOLD} more models")

@@ -9,14 +9,16 @@ from ser_core.models import FAMILIES, MODELS, ModelConfig
 from ser_core.protocols import SHARES_SPEAKERS, Split, read_protocol, split
 from ser_core.recipes import differences
 
-INTENDED_USE = """\
+FORBIDDEN_USE = """\
+Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
+Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
+children, who are in none of the corpora, and not for listening to anybody without their consent."""
+INTENDED_USE = f"""\
 For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
 prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. What it reports is how a
 recording resembles such acting, not what a person feels.
 
-Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
-Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
-children, who are in none of the corpora, and not for listening to anybody without their consent."""
+{FORBIDDEN_USE}"""
 """Of every model, in Markdown."""
 
 TEMPLATE = """# {name}
@@ -56,6 +58,25 @@ Who was in which part, by the numbers and names of the corpora:
 
 The weights inherit the terms of the recordings, which allow no commercial use:
 {licences}.
+"""
+
+FOREIGN = """# {name}
+
+`{name}`, made elsewhere and published as `{source}`, with {n_parameters:,} parameters. Input: the waveform, mono,
+16 kHz. {labels}
+
+**It was never measured here, and its certainty is not calibrated.** What its makers report was measured on their
+recordings, often with speakers it had heard. `python -m scripts.evaluate` refuses it: whether it has heard the test
+speakers, only its makers know. Below a certainty of 50 % it
+says "not sure": by its own word, it is then more often wrong than right.
+
+## What it must not be used for
+
+{forbidden_use}
+
+## Licence
+
+That of `{source}`: read it where the model was published.
 """
 
 LICENCES = {
@@ -103,6 +124,18 @@ def model_card(name: str, config: dict, metrics: dict, n_parameters: int | None,
         speakers=speaker_table(protocol, parts),
         intended_use=INTENDED_USE,
         licences=", ".join(f"{CORPUS_NAMES[c]} {LICENCES[c]}" for c in trained_on),
+    )
+
+
+def foreign_card(name: str, source: str, n_parameters: int, labels: str) -> str:
+    """Markdown for a model that was made elsewhere.
+
+    Args:
+        source: the name it was published under.
+        labels: which of its labels is which emotion, in words.
+    """
+    return FOREIGN.format(
+        name=name, source=source, n_parameters=n_parameters, labels=labels, forbidden_use=FORBIDDEN_USE
     )
 
 

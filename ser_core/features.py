@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import librosa
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 DELTA_WIDTH = 9  # frames, librosa's default
 
@@ -73,15 +74,20 @@ class LogMel(nn.Module):
         return self._decibels(waveform, n_frames, self.window, self.mel)
 
     def _decibels(self, waveform: Tensor, n_frames: Tensor | None, window: Tensor, mel: Tensor) -> Tensor:
-        c, n_fft = self.config, 2 * (mel.shape[1] - 1)
-        spectrum = torch.stft(
-            waveform.float(), n_fft, c.hop_length, len(window), window.float(), True, "constant", return_complex=True
-        )
-        power = mel.float() @ (spectrum.real.square() + spectrum.imag.square())
+        c = self.config
+        power = mel.float() @ self._power(waveform.float(), window, 2 * (mel.shape[1] - 1))
         if n_frames is not None:
             power = power * frame_mask(n_frames, power.shape[2])[:, None]
         level_db = 10 * torch.log10(power.clamp_min(1e-10))
         return torch.maximum(level_db, level_db.amax(dim=(1, 2), keepdim=True) - c.top_db)
+
+    def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
+        """Of each frequency and frame, shape = (B, 1 + n_fft // 2, n_frames)."""
+        hop_length = self.config.hop_length
+        spectrum = torch.stft(
+            waveform, n_fft, hop_length, len(window), window.float(), True, "constant", return_complex=True
+        )
+        return spectrum.real.square() + spectrum.imag.square()
 
     def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """Features of a padded batch.
@@ -117,15 +123,32 @@ class LogMel(nn.Module):
         from scipy.signal import savgol_coeffs  # slow to import, and no model that ships has deltas
 
         width = bands.shape[2]
-        if width < DELTA_WIDTH:
-            return torch.zeros_like(bands)
-        n_windows = width - DELTA_WIDTH + 1
+        padded = F.pad(bands, (0, DELTA_WIDTH - 1))  # a window for each frame; no complete one reaches into it
         kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
-        slope = sum(weight * bands[..., i : i + n_windows] for i, weight in enumerate(kernel.tolist()))
+        slope = sum(weight * padded[..., i : i + width] for i, weight in enumerate(kernel.tolist()))
         window = torch.arange(width, device=bands.device) - DELTA_WIDTH // 2
         window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]
         return slope.gather(2, window[:, None].expand(-1, bands.shape[1], -1)) * complete
+
+
+class ConvolvedLogMel(LogMel):
+    """The same, with the Fourier transform written as a convolution: for runtimes that know no complex numbers."""
+
+    def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
+        margin = n_fft // 2
+        padded = F.pad(waveform[:, None], (margin, margin))
+        waves = F.conv1d(padded, _waves(window, n_fft), stride=self.config.hop_length)
+        return sum(part.square() for part in waves.chunk(2, dim=1))
+
+
+def _waves(window: Tensor, n_fft: int) -> Tensor:
+    """Windowed cosines, then sines, of each frequency, shape = (2 + 2 * (n_fft // 2), 1, n_fft)."""
+    missing = n_fft - len(window)
+    windowed = F.pad(window.double(), (missing // 2, missing - missing // 2))
+    steps = torch.arange(1 + n_fft // 2)[:, None] * torch.arange(n_fft) % n_fft  # exact: angles would lose digits
+    angle = steps.double() * (2 * math.pi / n_fft)
+    return (torch.cat([angle.cos(), angle.sin()]) * windowed).float()[:, None]
 
 
 def _filters(config: FrontendConfig, n_fft: int) -> Tensor:

@@ -51,6 +51,8 @@ ORDER = (
         "rows",
         "archive",
         "workers",
+        "export",
+        "hub",
         "agreement",
         "embeddings",
         "records",

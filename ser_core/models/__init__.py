@@ -6,6 +6,7 @@ from ser_core.models.cnn import CNN, CNNConfig
 from ser_core.models.egemaps import EgemapsClassifier, EgemapsConfig, functional_names, functionals_kept
 from ser_core.models.resnet import ResNet, ResNetConfig
 from ser_core.models.resonet import ResoNet, ResoNetConfig
+from ser_core.models.stock import Stock, StockConfig
 from ser_core.models.vgg import VGG, VGGConfig
 from ser_core.models.wav2vec2 import HOW_TO_START, REFERENCE_HEAD, Wav2Vec2, Wav2Vec2Config
 
@@ -16,6 +17,7 @@ FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resnet": (ResNet, ResNetConfig),
     "wav2vec2": (Wav2Vec2, Wav2Vec2Config),
     "egemaps": (EgemapsClassifier, EgemapsConfig),
+    "stock": (Stock, StockConfig),
 }
 """Family -> its class and the class of its config: what a checkpoint names."""
 

@@ -44,6 +44,7 @@ class SERModel(nn.Module):
     """
 
     weights_file = "model.safetensors"
+    note = ""  # what people must know of it before they rely on its answers
     name = ""  # these five are set by load_model
     version = ""
     calibration = None

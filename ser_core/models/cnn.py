@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.models.base import ModelConfig, SERModel, full_length
 from ser_core.models.layers import MaskedConv, column_mask, dense, halved, mean_over_clip
@@ -47,4 +47,6 @@ class CNN(SERModel):
             return self.embedding(mean_over_clip(x, n_frames))
         steps = x.mean(2).transpose(1, 2)
         packed = pack_padded_sequence(steps, n_frames.cpu(), batch_first=True, enforce_sorted=False)
-        return self.embedding(self.lstm(packed)[1][0][-1])
+        heard, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
+        last = (n_frames - 1)[:, None, None].expand(-1, 1, heard.shape[2])
+        return self.embedding(heard.gather(1, last)[:, 0])

@@ -53,8 +53,8 @@ class Stage(nn.Module):
             self.second = MaskedConv(n_out, n_out)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        n_frames = (n_frames + self.time_step - 1) // self.time_step
-        mask = column_mask(x, n_frames, -(-x.shape[-1] // self.time_step))
+        n_frames, width = ((n + self.time_step - 1) // self.time_step for n in (n_frames, x.shape[-1]))
+        mask = column_mask(x, n_frames, width)
         x = F.relu(self.enter(x, mask))
         if not self.residual:
             return x, n_frames

@@ -1,0 +1,68 @@
+"""Adds a published audio classifier of transformers to the models of this program.
+
+python -m scripts.add_model FOLDER_OR_NAME --as NAME [--labels map.json] [--download]
+
+FOLDER_OR_NAME holds config.json, preprocessor_config.json and model.safetensors of a Wav2Vec2-, Hubert- or
+WavLMForSequenceClassification: a folder, or a name on the hub that is in the local cache (--download fetches it).
+map.json: {"their label": "our emotion"}; null for a label that is none.
+"""
+
+import argparse
+import json
+import re
+import sys
+from pathlib import Path
+
+from ser_core import checkpoint
+from ser_core.card import foreign_card
+from ser_core.checkpoint import CARD, Calibration, CheckpointError, load_model, save_model
+from ser_core.models.stock import read_stock, told
+
+MIN_CONFIDENCE = 0.5  # by the model's own word, an answer below it is more often wrong than right
+
+
+def label_map(path: Path | None) -> dict:
+    """Raises ValueError for a file that is no JSON object."""
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} cannot be read as JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f'{path} must hold one object, as {{"their label": "our emotion"}}.')
+    return found
+
+
+def add(source: str, name: str, given: dict, download: bool) -> str:
+    """Writes the checkpoint, and gives the words for it."""
+    folder = checkpoint.FOLDER / name
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", name):
+        raise ValueError(f"{name!r} is no name for a model: letters, digits, '.', '_' and '-', 60 at most.")
+    if folder.exists():
+        raise ValueError(f"There is a model {name} already. Choose another name, or delete {folder}.")
+    model = read_stock(source, given, download)
+    called = Path(source).name if Path(source).is_dir() else source
+    save_model(model, folder, "stock", Calibration(min_confidence=MIN_CONFIDENCE), {"start": called})
+    load_model(folder, "cpu")
+    (folder / CARD).write_text(foreign_card(name, called, model.n_parameters(), told(model.config.answers)))
+    return f"{name}: {told(model.config.answers)}\nIt was never measured, and is not calibrated. Written to {folder}."
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="FOLDER_OR_NAME")
+    parser.add_argument("--as", dest="name", required=True, metavar="NAME")
+    parser.add_argument("--labels", type=Path, metavar="FILE")
+    parser.add_argument("--download", action="store_true", help="fetch a name that is not in the local cache")
+    options = parser.parse_args(arguments)
+    try:
+        print(add(options.source, options.name, label_map(options.labels), options.download))
+    except (CheckpointError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

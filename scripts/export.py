@@ -1,0 +1,75 @@
+"""Writes a model for other programs: a folder for the Hugging Face hub, or an ONNX file. Nothing is sent anywhere.
+
+python -m scripts.export NAME --format hub|onnx --out FOLDER
+
+onnx: measures the file against the model first, and tells the speed of both on one thread.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch: the exporter warns of what is measured below
+
+import torch
+
+from ser_core.checkpoint import CheckpointError, load_model
+from ser_core.cost import median_ms, one_thread
+from ser_core.export import INPUTS, ONNX_FILE, ExportError, export_onnx, open_onnx, write_notes
+from ser_core.hub import export_hub
+from ser_core.models import SERModel
+
+
+def write_onnx(name: str, folder: Path) -> None:
+    model = load_model(name, "cpu")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / ONNX_FILE
+    difference = export_onnx(model, path)
+    write_notes(model, folder)
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from PyTorch by at most {difference:.1e}")
+    torch_ms, onnx_ms = latencies(model, path)
+    print(
+        f"One window of {model.config.window_s:g} s on one thread: PyTorch {torch_ms:.0f} ms, ONNX Runtime "
+        f"{onnx_ms:.0f} ms: {torch_ms / onnx_ms:.2f} times as fast"
+    )
+
+
+@torch.inference_mode()
+def latencies(model: SERModel, path: Path) -> tuple[float, float]:
+    """Medians in ms of PyTorch and of ONNX Runtime, one after the other."""
+    session = open_onnx(path)
+    waveform = 0.1 * torch.randn(1, round(model.config.window_s * model.sample_rate))
+    n_samples = torch.tensor([waveform.shape[1]])
+    inputs = dict(zip(INPUTS, (waveform.numpy(), n_samples.numpy()), strict=True))
+    with one_thread():
+        return median_ms(lambda: model(waveform, n_samples)), median_ms(lambda: session.run(None, inputs))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", help="a model's name or folder")
+    parser.add_argument("--format", choices=("hub", "onnx"), required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    if options.out.is_dir() and any(options.out.iterdir()):
+        print(f"{options.out} is not empty. Name a new folder.", file=sys.stderr)
+        return 2
+    try:
+        if options.format == "hub":
+            export_hub(options.name, options.out)
+            print(f"{options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
+            print(f"To publish it: hf upload USER/NAME {options.out}")
+        else:
+            write_onnx(options.name, options.out)
+    except (CheckpointError, ExportError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{options.out} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""A network as one ONNX file: waveform in, logits and embedding out, features included.
+
+Made by PyTorch's exporter that traces the network: its newer one fixes the number of steps of a recurrent layer.
+"""
+
+import copy
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ser_core.features import ConvolvedLogMel
+from ser_core.inference import WINDOW_OVERLAP, pad
+from ser_core.models import SERModel
+
+OPSET = 17
+TOLERANCE = 1e-4  # of logits and embedding
+ONNX_FILE, ABOUT = "model.onnx", "speech-emotion"
+PACKAGES = "pip install onnx==1.23.2 onnxruntime==1.32.0"
+INPUTS, OUTPUTS = ("waveform", "n_samples"), ("logits", "embedding")
+DYNAMIC = {"waveform": {0: "batch", 1: "longest"}} | {name: {0: "batch"} for name in ("n_samples", *OUTPUTS)}
+
+
+NOTES = """# {name} for ONNX Runtime
+
+`model.onnx`: mono waveforms at {sample_rate} Hz in, logits and embedding out; the features are inside. Inputs:
+`waveform`, float32, shape = (batch, longest), zero behind the end of shorter clips, and `n_samples`, int64, the true
+lengths, shape = (batch,). What turns logits into an answer lies in the file: labels in order, temperature, window and
+hop in seconds. Below a certainty of {min_confidence:g} the program says "not sure".
+
+    pip install onnxruntime soundfile
+
+```python
+{code}```
+
+The program itself leaves out silence at both ends first, and weights each window by its seconds of speech. The licence
+is that of the checkpoint: the recordings it learned from allow no commercial use.
+"""
+
+CODE = """\
+import json
+import numpy as np
+import onnxruntime
+import soundfile
+
+session = onnxruntime.InferenceSession("model.onnx")
+about = json.loads(session.get_modelmeta().custom_metadata_map["speech-emotion"])
+waveform, rate = soundfile.read("speech.wav", dtype="float32")
+assert waveform.ndim == 1 and rate == about["sample_rate"], "mono, at the model's rate"
+window, hop = (round(about[name] * rate) for name in ("window_s", "hop_s"))
+last = max(len(waveform) - window, 0)
+windows = np.stack([waveform[start : start + window] for start in (*range(0, last, hop), last)])
+lengths = np.full(len(windows), windows.shape[1])
+logits, embedding = session.run(None, {"waveform": windows, "n_samples": lengths})
+scores = np.exp((logits.mean(0) - logits.mean(0).max()) / about["temperature"])
+print(json.dumps(dict(zip(about["labels"], (scores / scores.sum()).round(4).tolist()))))
+"""
+"""What a stranger runs; run by the tests as it stands."""
+
+
+class ExportError(ValueError):
+    """A model that cannot be exported, or not here; the message names the cause and the cure."""
+
+
+class _Exported(nn.Module):
+    """(B, longest) and (B,) -> (B, n_classes) and (B, embedding_dim)."""
+
+    def __init__(self, model: SERModel):
+        super().__init__()
+        self.model = copy.deepcopy(model)
+        self.model.logmel = ConvolvedLogMel(model.config.frontend)
+
+    def forward(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.model.embed(waveform, n_samples)
+        return self.model.head(embedding), embedding
+
+
+def about(model: SERModel) -> dict:
+    """What another program needs to answer as this one does; JSON-serialisable."""
+    return {
+        "name": model.name,
+        "version": model.version,
+        "labels": list(model.config.labels),  # in the order of the logits
+        "sample_rate": model.sample_rate,  # in Hz
+        "window_s": model.config.window_s,
+        "hop_s": model.config.window_s * (1 - WINDOW_OVERLAP),
+        **asdict(model.calibration),  # logits / temperature -> softmax; below min_confidence: not sure
+    }
+
+
+def export_onnx(model: SERModel, path: Path) -> float:
+    """Writes the file, and measures it against the model.
+
+    Inputs: waveform, float32, shape = (B, longest), and n_samples, int64, the true lengths, shape = (B,).
+
+    Args:
+        model: from load_model, on the CPU.
+
+    Returns:
+        the largest difference of a logit or a value of the embedding.
+
+    Raises:
+        ExportError: no network with features of this program, packages that are missing, or an export that answers
+            otherwise, which is not kept.
+    """
+    check_exportable(model)
+    onnx, _ = packages()
+    waveform, n_samples = pad([_noise(n) for n in (40_000, 30_001)])
+    with _written_out_attention(), warnings.catch_warnings(action="ignore"), torch.no_grad():
+        torch.onnx.export(
+            _Exported(model).eval(),
+            (waveform, n_samples),
+            path,
+            input_names=INPUTS,
+            output_names=OUTPUTS,
+            dynamic_axes=DYNAMIC,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    described = onnx.load(path)
+    onnx.helper.set_model_props(described, {ABOUT: json.dumps(about(model))})
+    onnx.save(described, path)
+    return _measured(model, path)
+
+
+def _measured(model: SERModel, path: Path) -> float:
+    """The largest difference; what answers otherwise is deleted."""
+    try:
+        difference = largest_difference(model, open_onnx(path))
+    except Exception as error:  # onnxruntime's own kinds have no common base
+        path.unlink()
+        raise ExportError(f"{model.name} has a layer that this exporter cannot write: {error!s:.120}") from None
+    if not difference < TOLERANCE:
+        path.unlink()
+        raise ExportError(f"The export of {model.name} differs by {difference:.2g}, more than {TOLERANCE:g}: not kept.")
+    return difference
+
+
+def write_notes(model: SERModel, folder: Path) -> None:
+    """README.md beside the file: what goes in, what comes out, and code that runs."""
+    (folder / "README.md").write_text(NOTES.format(code=CODE, **about(model)))
+
+
+def check_exportable(model: SERModel) -> None:
+    """Raises ExportError for a model that cannot become an ONNX file."""
+    if not model.n_parameters():
+        raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
+    if type(model).frontend is not SERModel.frontend:
+        raise ExportError(
+            f"{model.name} is a network of transformers, whose own exporter knows it best. Export it with --format "
+            "hub, then: optimum-cli export onnx --model FOLDER --task audio-classification OUT"
+        )
+
+
+def packages() -> tuple:
+    """onnx and onnxruntime, which only an export needs.
+
+    Raises:
+        ExportError: one of them is missing.
+    """
+    try:
+        import onnx
+        import onnxruntime
+    except ModuleNotFoundError as error:
+        raise ExportError(f"An ONNX export needs {error.name}: {PACKAGES}") from None
+    return onnx, onnxruntime
+
+
+def open_onnx(path: Path):
+    """An onnxruntime session on one thread."""
+    _, onnxruntime = packages()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+@torch.inference_mode()
+def largest_difference(model: SERModel, session) -> float:
+    """Between the model's and the session's answers to a clip alone and to a padded batch, at several lengths."""
+    differences = []
+    for lengths in ((4_800,), (16_000,), (40_000,), (1,), (40_000, 4_801, 16_000)):
+        waveform, n_samples = pad([_noise(n) for n in lengths])
+        embedding = model.embed(waveform, n_samples)
+        expected = (model.head(embedding).numpy(), embedding.numpy())
+        found = session.run(OUTPUTS, dict(zip(INPUTS, (waveform.numpy(), n_samples.numpy()), strict=True)))
+        differences += [np.abs(a - b).max() for a, b in zip(expected, found, strict=True)]
+    return float(np.max(differences))
+
+
+def _noise(n_samples: int) -> np.ndarray:
+    """Loud, then quiet, so that every level occurs; shape = (n_samples,)."""
+    level = np.geomspace(0.3, 1e-4, n_samples)
+    return (level * np.random.default_rng(n_samples).standard_normal(n_samples)).clip(-1, 1).astype(np.float32)
+
+
+@contextmanager
+def _written_out_attention() -> Iterator[None]:
+    """Step by step, as ONNX has it, in place of PyTorch's single operator."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
