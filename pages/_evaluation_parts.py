@@ -63,6 +63,7 @@ def show_ranking(found: Measured) -> None:
     chart(
         ranking_intervals(comparison.ranking, measure),
         key="ranking",
+        numbers=False,
         alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
     )
     rows = [_row(standing) for standing in comparison.ranking]
@@ -212,6 +213,7 @@ def show_differences(found: Measured) -> None:
     chart(
         pair_grid(found.comparison),
         key="pairs",
+        numbers=False,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
     )
     rows = [

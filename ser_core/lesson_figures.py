@@ -133,6 +133,7 @@ def circle(weights: Mapping[str, float] | None = None, answer: tuple[float, floa
             x=[valence],
             y=[arousal],
             mode="markers+text",
+            name=emotion,
             text=[emotion],
             textposition="bottom center" if arousal < 0 else "top center",
             marker={
@@ -146,7 +147,7 @@ def circle(weights: Mapping[str, float] | None = None, answer: tuple[float, floa
         look = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}
         text = {"mode": "markers+text", "text": ["the answer"], "textposition": "bottom center"}
         hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>the answer</extra>"
-        figure.add_scatter(x=answer[:1], y=answer[1:], marker=look, hovertemplate=hover, **text)
+        figure.add_scatter(x=answer[:1], y=answer[1:], name="the answer", marker=look, hovertemplate=hover, **text)
     figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[-1.35, 1.35], title="unpleasant ← valence → pleasant", **plain)

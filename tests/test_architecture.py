@@ -66,6 +66,7 @@ ORDER = (
         "folds",
         "comparison",
         "evidence",
+        "figure_rows",
         "plots",
         "timeline",
         "figures",
