@@ -122,8 +122,7 @@ def _meant(name: str) -> str | None:
 def row(heard: Heard, models: Sequence[str]) -> dict:
     """A line of the table and of the CSV."""
     found = heard.probabilities(models)
-    line = {"file": heard.name, "seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
-    line["meant"] = heard.meant or ""
+    line: dict = {"file": heard.name, "meant": heard.meant or ""}
     if len(models) > 1:
         line["disagreement"] = round(heard.disagreement(models), 3)
     for name in [TOGETHER, *models] if len(models) > 1 else models:
@@ -131,7 +130,7 @@ def row(heard: Heard, models: Sequence[str]) -> dict:
         spoken = values is not None and heard.speech_s >= MIN_SPEECH_S
         line[name] = _answer(heard, name, values) if spoken else "no speech" if values is not None else None
         line[f"{name}, certain"] = round(float(values.max()), 3) if spoken else None
-    return line
+    return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
 
 def _answer(heard: Heard, name: str, values: np.ndarray) -> str:

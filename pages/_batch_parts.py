@@ -96,6 +96,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     event = st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         key="batch-table",
         on_select="rerun",
         selection_mode="single-row",

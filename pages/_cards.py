@@ -33,8 +33,9 @@ def _show_block(block: str) -> None:
     if not block.startswith("|"):
         st.markdown(block)
         return
-    head, _, *rows = ([cell.strip() for cell in line.strip("| ").split("|")] for line in block.splitlines())
-    st.table([dict(zip(head, row, strict=True)) for row in rows], width="content", hide_index=True)
+    head, _, *rows = ([cell.strip() for cell in line.strip()[1:-1].split("|")] for line in block.splitlines())
+    table = [{name: r"\-" if cell == "-" else cell for name, cell in zip(head, row, strict=False)} for row in rows]
+    st.table(table, width="content", hide_index=True)
 
 
 def show_files(name: str) -> None:

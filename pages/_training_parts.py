@@ -34,8 +34,10 @@ def show_empty() -> None:
 def show_runs() -> None:
     """State, curves and confusion; looks again while something is being trained."""
     runs = list_runs()
-    st.dataframe([_row(run) for run in runs], hide_index=True, alt="All runs, the latest first")
-    st.caption("UAR on development speakers after the last epoch; best: of the mean over the corpora of speech.")
+    st.dataframe([_row(run) for run in runs], hide_index=True, placeholder="", alt="All runs, the latest first")
+    st.caption(
+        "%: UAR on development speakers after the last epoch; best: the highest mean over the corpora of speech."
+    )
     names = [run.name for run in runs if run.curve]
     if not names:
         st.caption("No epoch is finished yet.")
@@ -68,7 +70,7 @@ def _corpus(measure: str) -> str:
 
 def _row(run: Run) -> dict:
     last = run.curve[-1] if run.curve else {}
-    uars = {f"UAR %, {_corpus(name)}": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
+    uars = {f"{_corpus(name)} %": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
     best, epoch = _best(run)
     return {
         "run": run.name,
@@ -76,7 +78,7 @@ def _row(run: Run) -> dict:
         "state": _state(run),
         "loss": round(last["loss"], 3) if "loss" in last else None,
         **uars,
-        "best mean %": best,
+        "best %": best,
         "at epoch": epoch,
         "minutes": round(sum(run.values("seconds")) / 60, 1),
         "clips/s": last.get("clips_per_s"),

@@ -167,6 +167,7 @@ def _show_segments(clip: Clip, name: str, line: Line) -> None:
     st.dataframe(
         [_row(segment, sound) for segment in line.segments],
         hide_index=True,
+        placeholder="",
         key=_table_key(clip, line),
         on_select="rerun",
         selection_mode="single-row",

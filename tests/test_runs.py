@@ -81,8 +81,8 @@ def test_the_page_shows_state_curves_and_confusion(three, page):
     table = page.dataframe[0].value.set_index("run")
     assert table["state"].to_dict() == {"now": "training", "whole": "finished", "old": "stopped: --resume"}
     assert table["epochs"]["now"] == "2 of 3"
-    assert table["UAR %, TESS"]["now"] == pytest.approx(60) and table["best mean %"]["now"] == pytest.approx(60)
-    assert table["at epoch"]["whole"] == 3 and math.isnan(table["best mean %"]["old"])
+    assert table["TESS %"]["now"] == pytest.approx(60) and table["best %"]["now"] == pytest.approx(60)
+    assert table["at epoch"]["whole"] == 3 and math.isnan(table["best %"]["old"])
     for measure in list_runs()[0].measures:
         page.selectbox(key="curve").set_value(measure).run()
         assert not page.exception, measure

@@ -30,12 +30,12 @@ def pytest_collection_modifyitems(items):
 
 
 @contextmanager
-def served(script: Path):
-    """The address of a server that runs a Streamlit script."""
+def served(script: Path, **variables: str):
+    """The address of a server that runs a Streamlit script, with no recordings unless the variables name some."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if name != "SER_CORPORA"}
+    environment = {name: value for name, value in os.environ.items() if name != "SER_CORPORA"} | variables
     command = [sys.executable, "-m", "streamlit", "run", script, "--server.headless=true", f"--server.port={port}"]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
