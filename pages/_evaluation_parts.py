@@ -85,19 +85,12 @@ def show_ranking(found: Measured) -> None:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
         chart(class_dots(f1), key="classes", alt="F1 by model and emotion")
-    with st.expander("Tables"):
-        for table in (corpora, f1):
-            st.dataframe([{"model": name, **_rounded(row)} for name, row in table.items()], hide_index=True)
 
 
 def _row(standing: Standing) -> dict:
     pooled = standing.pooled
     scores = {f"{title} %": percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
     return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
-
-
-def _rounded(row: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in row.items()}
 
 
 def show_all_folds(split: str) -> None:

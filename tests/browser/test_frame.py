@@ -53,7 +53,7 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
 def test_settings_live_in_the_address(new_page, app_url):
     page = new_page(f"{app_url}/evaluation")
     page.get_by_role("radio", name="macro-F1").click()
-    page.wait_for_url(re.compile("measure=macro_f1"))
+    page.wait_for_url(re.compile("measure=macro"))
     page.reload()
     expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
 
@@ -96,9 +96,15 @@ def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
         page.goto(f"{url}/listening_test")
         page.get_by_role("button", name="Start").click()
         page.get_by_role("heading", name="Clip 1").wait_for()
-        page.wait_for_timeout(500)
+        _settle(page)
         page.keyboard.press("3")
         page.get_by_text("You said ▲ happy").wait_for()
+        _settle(page)
         page.keyboard.press("n")
         page.get_by_role("heading", name="Clip 2").wait_for()
         page.close()
+
+
+def _settle(page):
+    """Until the server has drawn all: a key that is pressed before that is lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
