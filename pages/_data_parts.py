@@ -176,7 +176,12 @@ def _picture(path: str) -> bytes:
 def show_protocols() -> None:
     """Who is in training and in test, and who is in both."""
     st.subheader("Who is in training and in test", anchor=False)
-    st.dataframe(_protocols(), hide_index=True, alt="Clips and speakers of each part, and the speakers in both")
+    st.dataframe(
+        _protocols(),
+        hide_index=True,
+        column_config={"mind": st.column_config.TextColumn(width="medium")},
+        alt="Clips and speakers of each part, and the speakers in both",
+    )
     st.caption(
         "Clips for training, development and test, counted from the split files in assets/protocols. Known speakers: "
         "those of the test part that are in training too: a model is tested on voices that it knows. "

@@ -11,6 +11,7 @@ from ser_core.corpora import CORPUS_NAMES
 from ser_core.figures import (
     class_dots,
     confusion_grid,
+    grouped_bars,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -32,6 +33,7 @@ TITLES = {
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"
+UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
 
 
 def title_of(split: str) -> str:
@@ -267,7 +269,23 @@ def show_leaks(found: Measured) -> None:
             f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
             "It stands in no ranking."
         )
+        values = _under_each_protocol(leak, found.comparison.split)
+        alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
+        shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
+        st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
+        chart(grouped_bars(values), key=f"protocols-{leak.model}", alt=alt)
         st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+
+
+def _under_each_protocol(leak: Leak, split: str) -> dict[str, dict[str, float]]:
+    """Corpus -> what the network was trained on -> accuracy."""
+    ranking = _measured.measured(UNSEEN).comparison.ranking if UNSEEN in _measured.splits() else ()
+    unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
+    bars: dict[str, dict[str, float]] = {}
+    for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest, LEAKED: leak.parts[corpus].leaked}
+        bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
+    return bars
 
 
 def _leak_rows(leak: Leak) -> list[dict]:

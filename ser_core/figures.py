@@ -335,6 +335,31 @@ def spread_boxes(groups: Sequence[Mapping], title: str) -> go.Figure:
     return figure
 
 
+def grouped_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """A group of bars for each row, a bar for each column; where a row lacks a column, so does its group.
+
+    Args:
+        values: row -> column -> value in [0, 1].
+    """
+    figure = go.Figure()
+    columns = list(dict.fromkeys(column for row in values.values() for column in row))
+    for i, column in enumerate(columns):
+        having = {name: row[column] for name, row in values.items() if column in row}
+        figure.add_bar(
+            x=list(having.values()),
+            y=list(having),
+            orientation="h",
+            name=column,
+            marker={"color": _model_look(i)[0].colour},
+            text=[f"{value:.0%}" for value in having.values()],
+            hovertemplate=f"%{{y}}, {column}: %{{x:.1%}}<extra></extra>",
+        )
+    figure = _one_row_a_model(figure, list(values))
+    figure.update_layout(height=20 * len(values) * (len(columns) + 1) + 110, legend={"traceorder": "normal"})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    return figure
+
+
 def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
     """One line for each run over its epochs.
 

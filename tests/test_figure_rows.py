@@ -5,7 +5,7 @@ import pytest
 from plotly import graph_objects as go
 
 from ser_core.figure_rows import rows_of
-from ser_core.figures import class_dots, confusion_grid, curve_lines, pareto_dots, value_grid
+from ser_core.figures import class_dots, confusion_grid, curve_lines, grouped_bars, pareto_dots, value_grid
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.plots import aligned_bars, named, probability_bars, side_by_side
@@ -61,6 +61,13 @@ def test_dots_that_share_nothing_are_rows_of_their_own():
         {"": "m", named("sad"): 0.5, named("fear"): 0.25},
         {"": "n", named("sad"): 0.75, named("fear"): None},
     ]
+
+
+def test_groups_of_bars_keep_their_gaps():
+    values = {"a": {"x": 0.5, "y": 0.75}, "b": {"x": 0.25}}
+    figure = grouped_bars(values)
+    assert rows_of(figure) == [{"": "a", "x": 0.5, "y": 0.75}, {"": "b", "x": 0.25, "y": None}]
+    assert len({trace.marker.color for trace in figure.data}) == 2 and list(figure.data[1].y) == ["a"]
 
 
 def test_a_line_that_comes_back_to_a_place_loses_no_point():
