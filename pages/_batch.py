@@ -52,17 +52,31 @@ def results() -> dict[str, Heard]:
     return st.session_state.setdefault("batch", {})
 
 
+def files() -> dict[str, UploadedFile]:
+    """File id -> file, of this session. They outlive their widgets, which are empty after a visit to another page."""
+    return st.session_state.setdefault("batch_files", {})
+
+
 def forget() -> None:
     """Drop the results and the files: new widgets are empty."""
-    st.session_state.pop("batch", None)
+    for name in ("batch", "batch_files", "batch_in_widgets"):
+        st.session_state.pop(name, None)
     st.session_state.batch_round = st.session_state.get("batch_round", 0) + 1
 
 
-def keep_only(files: Sequence[UploadedFile]) -> None:
-    """Drop the results of files that were taken away."""
-    there = {file.file_id for file in files}
-    for file_id in results().keys() - there:
-        del results()[file_id]
+def keep(uploaded: Sequence[UploadedFile], is_back: bool) -> None:
+    """Take over what is new in the widgets; drop what was taken out of them, with its results.
+
+    Args:
+        is_back: from another page. The widgets are empty then, though nobody took anything out of them.
+    """
+    now = {file.file_id: file for file in uploaded}
+    before = set() if is_back else st.session_state.get("batch_in_widgets", set())
+    for file_id in before - now.keys():
+        files().pop(file_id, None)
+        results().pop(file_id, None)
+    files().update(now)
+    st.session_state.batch_in_widgets = set(now)
 
 
 def missing(files: Sequence[UploadedFile], models: Sequence[str]) -> list[UploadedFile]:
@@ -108,16 +122,15 @@ def _meant(name: str) -> str | None:
 def row(heard: Heard, models: Sequence[str]) -> dict:
     """A line of the table and of the CSV."""
     found = heard.probabilities(models)
-    line = {"file": heard.name, "seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
-    line["meant"] = heard.meant or ""
-    for name in [*models, TOGETHER] if len(models) > 1 else models:
+    line: dict = {"file": heard.name, "meant": heard.meant or ""}
+    if len(models) > 1:
+        line["disagreement"] = round(heard.disagreement(models), 3)
+    for name in [TOGETHER, *models] if len(models) > 1 else models:
         values = found.get(name)
         spoken = values is not None and heard.speech_s >= MIN_SPEECH_S
         line[name] = _answer(heard, name, values) if spoken else "no speech" if values is not None else None
         line[f"{name}, certain"] = round(float(values.max()), 3) if spoken else None
-    if len(models) > 1:
-        line["disagreement"] = round(heard.disagreement(models), 3)
-    return line
+    return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
 
 def _answer(heard: Heard, name: str, values: np.ndarray) -> str:

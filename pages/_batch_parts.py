@@ -22,13 +22,20 @@ MOST_FILES = 1000
 
 
 def choose_files() -> list[UploadedFile]:
-    """Files one by one, or a whole folder."""
+    """Files one by one, or a whole folder; with those from before a visit to another page."""
     turn = st.session_state.get("batch_round", 0)
+    is_back = f"files-{turn}" not in st.session_state
     one_by_one, folder = st.tabs(["Files", "A folder"])
     with one_by_one:
-        files = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
+        uploaded = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
     with folder:
-        files += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
+        uploaded += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
+    _batch.keep(uploaded, is_back)
+    if is_back:
+        _go(False)
+    files = list(_batch.files().values())
+    if n_kept := len(files) - len(uploaded):
+        st.caption(f"{n_kept} of {len(files)} files are from before you left this page. “Delete all” drops them.")
     if len(files) > MOST_FILES:
         st.warning(
             f"{len(files)} files are more than a page can show: only the first {MOST_FILES} are heard. For thousands "
@@ -48,15 +55,16 @@ def show_empty() -> None:
 
 def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     """Hear what is not heard yet, one file after the other; a click on Stop leaves what is done."""
-    todo = _batch.missing(files, models)
+    todo, going = _batch.missing(files, models), st.session_state.get("batch_going", False)
     with st.container(horizontal=True):
-        if todo and not st.session_state.get("batch_going"):
+        place = st.empty()  # otherwise the button of before stands beside the other one until all is done
+        if todo and not going:
             label = f"Hear {len(todo)} files" if len(todo) > 1 else "Hear the file"
-            st.button(label, type="primary", on_click=_go, args=(True,), key="go")
+            place.button(label, type="primary", on_click=_go, args=(True,), key="go")
         elif todo:
-            st.button("Stop", on_click=_go, args=(False,), key="stop")
+            place.button("Stop", on_click=_go, args=(False,), key="stop")
         st.button("Delete all", icon=":material/delete:", on_click=_batch.forget, key="delete-batch")
-    if not todo or not st.session_state.get("batch_going"):
+    if not todo or not going:
         return
     bar = st.progress(0.0, "Listening")
     for done, file in enumerate(todo):
@@ -88,6 +96,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     event = st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         key="batch-table",
         on_select="rerun",
         selection_mode="single-row",

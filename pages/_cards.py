@@ -16,7 +16,8 @@ def show_card(name: str) -> None:
         return
     title, _, text = path.read_text().partition("\n")
     st.header(title.lstrip("# "), anchor=False)
-    st.markdown(text.replace("\n## ", "\n### "))
+    for block in text.replace("\n## ", "\n### ").split("\n\n"):
+        _show_block(block.strip())
     st.download_button(
         "Download the card",
         path.read_text(),
@@ -25,6 +26,16 @@ def show_card(name: str) -> None:
         icon=":material/download:",
         on_click="ignore",
     )
+
+
+def _show_block(block: str) -> None:
+    """A paragraph as it is; a table in a frame of its own, which scrolls where the screen is narrow."""
+    if not block.startswith("|"):
+        st.markdown(block)
+        return
+    head, _, *rows = ([cell.strip() for cell in line.strip()[1:-1].split("|")] for line in block.splitlines())
+    table = [{name: r"\-" if cell == "-" else cell for name, cell in zip(head, row, strict=False)} for row in rows]
+    st.table(table, width="content", hide_index=True)
 
 
 def show_files(name: str) -> None:

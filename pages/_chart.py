@@ -1,26 +1,46 @@
-"""A plotly figure on a page: never without the words that stand for it."""
+"""A plotly figure on a page: never without the words and the numbers that stand for it."""
 
 from typing import Any
 
 import streamlit as st
 from plotly.graph_objects import Figure
 
-TOOLS = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "map"}, "scrollZoom": True}
+from pages._export import rows_as_csv
+from ser_core.figure_rows import rows_of
 
 
-def chart(figure: Figure, key: str, alt: str, tools: bool = False, **options: Any) -> Any:
-    """Draws a figure as wide as its column.
+def chart(figure: Figure, key: str, alt: str, numbers: bool = True, tools: bool = False, **options: Any) -> Any:
+    """Draws a figure as wide as its column; "save as SVG" shows above it where the pointer is.
 
     Args:
         key: of the widget.
         alt: what the figure shows, for those who do not see it.
-        tools: lasso, box, zoom and "save as SVG" above it.
+        numbers: with a button below it that opens its table; not for a picture, or where the page has a better table.
+        tools: lasso, box and zoom too.
         options: further arguments of st.plotly_chart.
 
     Returns:
         What st.plotly_chart does.
     """
-    return st.plotly_chart(figure, key=key, config=TOOLS if tools else {"displayModeBar": False}, alt=alt, **options)
+    config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": key.partition("-")[0]}}
+    config |= {"scrollZoom": True} if tools else {"modeBarButtons": [["toImage"]]}
+    drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
+    if numbers:
+        _offer_numbers(figure, key, alt)
+    return drawn
+
+
+def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
+    """The table is made when it is asked for."""
+    box = st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}", on_change="rerun")
+    if not box.open:
+        return
+    rows = rows_of(figure)
+    with box:
+        st.dataframe(rows, hide_index=True, alt=alt)
+        st.download_button(
+            "Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}", on_click="ignore"
+        )
 
 
 def time_key(clip_id: str) -> str:

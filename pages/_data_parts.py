@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages import _measured
 from pages._chart import chart
+from pages._clip_table import download_rows
 from ser_core import results
 from ser_core.audio import AudioError, load_audio
 from ser_core.card import LICENCES
@@ -24,6 +25,8 @@ WORDS = {
     "tess": "Two women from Toronto, 200 words after “Say the word”. Studio quality, very regular.",
     "savee": "Four men from Surrey, fifteen sentences an emotion, thirty when neutral.",
 }
+WALL_COLUMNS = 4
+TILE_COLUMNS = 320  # pixels: wider pictures are flat strips in a column of the page
 
 
 def statistics() -> dict:
@@ -70,8 +73,6 @@ def show_corpora(found: dict) -> None:
     else:
         counts = _speakers(by_speaker)
     chart(count_grid(counts), key="counts", alt="Clips by row and emotion")
-    with st.expander("Table"):
-        st.dataframe([{"": name, **row} for name, row in counts.items()], hide_index=True)
 
 
 def _corpus_row(corpus: str, found: dict) -> dict:
@@ -116,12 +117,15 @@ def show_measure(found: dict) -> None:
     chart(
         spread_boxes(groups, unit),
         key="spread",
+        numbers=False,
         alt=f"{unit} by emotion and corpus; the table below has the numbers.",
     )
     st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: the middle half; ends: 5 % and 95 %.")
     with st.expander("Table"):
         columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
-        st.dataframe([{c: g[c] for c in columns} for g in groups], hide_index=True, alt=f"{unit} in numbers")
+        rows = [{c: g[c] for c in columns} for g in groups]
+        st.dataframe(rows, hide_index=True, alt=f"{unit} in numbers")
+        download_rows("Download the numbers", rows, f"{name}.csv")
 
 
 def show_voices() -> None:
@@ -135,10 +139,12 @@ def show_voices() -> None:
     with st.container(horizontal=True):
         corpus = st.selectbox("Corpus", corpora, format_func=CORPUS_NAMES.get, key="wall-corpus")
         speaker = st.selectbox("Speaker", _speakers(corpus), key=f"wall-{corpus}")
-    columns = st.columns(4)
-    for i, (emotion, clip) in enumerate(_one_of_each(corpus, speaker).items()):
-        with columns[i % 4]:
-            _show_clip(emotion, clip, str(there[clip]) if clip in there else None)
+    clips = list(_one_of_each(corpus, speaker).items())
+    for first in range(0, len(clips), WALL_COLUMNS):  # row by row: on a phone the emotions keep their order
+        row = clips[first : first + WALL_COLUMNS]
+        for column, (emotion, clip) in zip(st.columns(WALL_COLUMNS), row, strict=False):
+            with column:
+                _show_clip(emotion, clip, str(there[clip]) if clip in there else None)
 
 
 def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
@@ -164,16 +170,22 @@ def _show_clip(emotion: str, clip: str, path: str | None) -> None:
 
 @st.cache_data(max_entries=64)
 def _picture(path: str) -> bytes:
-    return spectrogram(load_audio(path)).png
+    return spectrogram(load_audio(path), TILE_COLUMNS).png
 
 
 def show_protocols() -> None:
     """Who is in training and in test, and who is in both."""
     st.subheader("Who is in training and in test", anchor=False)
-    st.dataframe(_protocols(), hide_index=True, alt="Clips and speakers of each part, and the speakers in both")
+    st.dataframe(
+        _protocols(),
+        hide_index=True,
+        column_config={"mind": st.column_config.TextColumn(width="medium")},
+        alt="Clips and speakers of each part, and the speakers in both",
+    )
     st.caption(
-        "Counted from the split files in assets/protocols. Where speakers are shared, a model is tested on voices that "
-        "it knows; `resonet-redrawn` exists only to measure a leak."
+        "Clips for training, development and test, counted from the split files in assets/protocols. Known speakers: "
+        "those of the test part that are in training too: a model is tested on voices that it knows. "
+        "`resonet-redrawn` exists only to measure a leak."
     )
 
 
@@ -188,11 +200,11 @@ def _protocols() -> list[dict]:
             rows.append(
                 {
                     "protocol": split_name(protocol, fold),
-                    "training clips": len(parts.train),
-                    "development clips": len(parts.dev),
-                    "test clips": len(parts.test),
+                    "train": len(parts.train),
+                    "dev": len(parts.dev),
+                    "test": len(parts.test),
                     "test speakers": len(test),
-                    "of these known": len(test & train),
+                    "known speakers": len(test & train),
                     "mind": SHARES_SPEAKERS.get(protocol, ""),
                 }
             )

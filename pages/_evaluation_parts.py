@@ -11,6 +11,7 @@ from ser_core.corpora import CORPUS_NAMES
 from ser_core.figures import (
     class_dots,
     confusion_grid,
+    grouped_bars,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -32,6 +33,7 @@ TITLES = {
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"
+UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
 
 
 def title_of(split: str) -> str:
@@ -63,6 +65,7 @@ def show_ranking(found: Measured) -> None:
     chart(
         ranking_intervals(comparison.ranking, measure),
         key="ranking",
+        numbers=False,
         alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
     )
     rows = [_row(standing) for standing in comparison.ranking]
@@ -84,19 +87,12 @@ def show_ranking(found: Measured) -> None:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
         chart(class_dots(f1), key="classes", alt="F1 by model and emotion")
-    with st.expander("Tables"):
-        for table in (corpora, f1):
-            st.dataframe([{"model": name, **_rounded(row)} for name, row in table.items()], hide_index=True)
 
 
 def _row(standing: Standing) -> dict:
     pooled = standing.pooled
     scores = {f"{title} %": percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
     return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
-
-
-def _rounded(row: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 3) for name, value in row.items()}
 
 
 def show_all_folds(split: str) -> None:
@@ -212,6 +208,7 @@ def show_differences(found: Measured) -> None:
     chart(
         pair_grid(found.comparison),
         key="pairs",
+        numbers=False,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
     )
     rows = [
@@ -272,7 +269,23 @@ def show_leaks(found: Measured) -> None:
             f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
             "It stands in no ranking."
         )
+        values = _under_each_protocol(leak, found.comparison.split)
+        alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
+        shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
+        st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
+        chart(grouped_bars(values), key=f"protocols-{leak.model}", alt=alt)
         st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+
+
+def _under_each_protocol(leak: Leak, split: str) -> dict[str, dict[str, float]]:
+    """Corpus -> what the network was trained on -> accuracy."""
+    ranking = _measured.measured(UNSEEN).comparison.ranking if UNSEEN in _measured.splits() else ()
+    unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
+    bars: dict[str, dict[str, float]] = {}
+    for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest, LEAKED: leak.parts[corpus].leaked}
+        bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
+    return bars
 
 
 def _leak_rows(leak: Leak) -> list[dict]:

@@ -141,6 +141,7 @@ def show_map(heard: Window, found: Explanation) -> None:
         chart(
             relevance_map(found, _explaining.picture(heard), heard.frontend, opacity / 100),
             key="why-map",
+            numbers=False,
             alt=f"{found.method} over the spectrogram. {_summary(found, words)}",
         )
         st.caption(_colours(found))

@@ -31,13 +31,14 @@ def filterbank() -> None:
     edges_hz = lessons.band_edges_hz(n_mels, fmax)
     low_hz, high_hz = edges_hz[0, 2] - edges_hz[0, 0], edges_hz[-1, 2] - edges_hz[-1, 0]
     said = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
-    chart(figures.filter_triangles(n_mels, fmax), key="filters", alt=said)
+    chart(figures.filter_triangles(n_mels, fmax), key="filters", alt=said, numbers=False)
     st.caption(f"{said}. What lies above {fmax} Hz is not heard at all.")
     part = excerpt(EXCERPT_S)
     level_db = lessons.bands_db(part.waveform, n_mels, WINDOW_S, fmax)
     chart(
         figures.bands_image(level_db, fmax, part.start_s, part.duration_s),
         key="through",
+        numbers=False,
         alt=f"Spectrogram of the excerpt in {n_mels} bands up to {fmax} Hz",
     )
 
@@ -57,7 +58,7 @@ def window_length() -> None:
         f"Two sounds less than about {window_ms} ms apart melt into one, "
         f"and so do two tones less than about {lessons.resolution_hz(window_s):.0f} Hz apart."
     )
-    chart(figures.bands_image(level_db, 8000, part.start_s, part.duration_s), key="windowed", alt=said)
+    chart(figures.bands_image(level_db, 8000, part.start_s, part.duration_s), key="windowed", alt=said, numbers=False)
     st.caption(f"{said} ResoNet uses {1000 * WINDOW_S:.0f} ms.")
 
 
@@ -77,6 +78,7 @@ def cepstrum() -> None:
     chart(
         figures.bands_image(kept_db, 8000, part.start_s, part.duration_s),
         key="kept",
+        numbers=False,
         alt=f"Spectrogram from {n_kept} of {N_MELS} coefficients; they keep {share:.0%} of the differences of bands",
     )
     time_s = part.start_s + loudest * lessons.HOP / SAMPLE_RATE
@@ -112,7 +114,7 @@ def layers() -> None:
     shown += [(f"map {channel + 1}", maps[channel]) for channel in lessons.most_varied(maps, N_MAPS - 1)]
     n_maps, n_bands, n_columns = maps.shape
     said = f"The {len(shown) - 1} of {n_maps} maps that vary most, each {n_bands} bands high and {n_columns} steps long"
-    chart(figures.map_grid(shown), key="maps", alt=said)
+    chart(figures.map_grid(shown), key="maps", alt=said, numbers=False)
     st.caption(
         f"{judge.name}, stage {stage} of {n_stages}. {said}; the first picture is what goes in. Each has its own "
         "scale: brightness cannot be compared between maps."

@@ -57,9 +57,9 @@ def show_clip(models: Sequence[str]) -> None:
         _show_answer(models)
         return
     with st.container(horizontal=True, gap="small"):
-        for emotion in EMOTIONS:
+        for i, emotion in enumerate(EMOTIONS, 1):
             key = f"guess-{emotion}"
-            st.button(named(emotion), on_click=_listening.guess, args=(emotion, models), key=key)
+            st.button(named(emotion), on_click=_listening.guess, args=(emotion, models), key=key, shortcut=str(i))
 
 
 def _show_answer(models: Sequence[str]) -> None:
@@ -73,7 +73,7 @@ def _show_answer(models: Sequence[str]) -> None:
     rivals = ", ".join(f"{name}: {named(latest.heard[name])}" for name in models if name in latest.heard)
     st.markdown(f"What the models heard: {rivals}.")
     st.caption(f"{CORPUS_NAMES[now.clip.corpus]}, {now.clip.sex} actor {now.clip.speaker.split('-')[1]}")
-    st.button("Next clip", type="primary", on_click=_listening.draw, args=(models,), key="next")
+    st.button("Next clip", type="primary", on_click=_listening.draw, args=(models,), key="next", shortcut="N")
 
 
 def show_score() -> None:

@@ -143,6 +143,7 @@ def show_map(
     event = chart(
         figure,
         key=f"map-{place}",
+        numbers=False,
         tools=True,
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),

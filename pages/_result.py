@@ -105,7 +105,7 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
     chart(
         side_by_side([answer.prediction for answer in spoken]),
         key="side by side",
-        alt=f"Probabilities of {len(spoken)} models; the table below has the numbers.",
+        alt="; ".join(f"{a.prediction.model}: {a.prediction.emotion} {a.prediction.confidence:.0%}" for a in spoken),
     )
     st.caption(_agreement([answer.prediction for answer in spoken]))
     st.dataframe(
@@ -170,6 +170,7 @@ def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
     chart(
         trajectory_lines(trajectory, clip.recording.duration_s),
         key=time_key(clip.id),
+        numbers=False,
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",

@@ -42,8 +42,8 @@ def _kept() -> list[str]:
     if clip:
         n_results = len(st.session_state.get("memory", {}))
         lines.append(f"the clip {clip.name}; things computed from it: {n_results}")
-    if _batch.results():
-        lines.append(f"files of Upload & compare, with their results: {len(_batch.results())}")
+    if _batch.files():
+        lines.append(f"files of Upload & compare, with their results: {len(_batch.files())}")
     if _listening.session().guesses:
         lines.append(f"answers in the listening test: {len(_listening.session().guesses)}")
     return lines

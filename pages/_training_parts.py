@@ -5,11 +5,14 @@ import time
 import streamlit as st
 
 from pages._chart import chart
-from ser_core.corpora import CORPUS_NAMES
+from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.experiments import mean_uar
 from ser_core.figures import confusion_grid, curve_lines
+from ser_core.recipes import flat
 from ser_core.runs import Run, config_differences, list_runs
 
 REFRESH_S = 5
+DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
 STALLED_S = 900  # a run that says nothing for longer than its epochs take has stopped
 TITLES = {
     "loss": "loss",
@@ -31,7 +34,10 @@ def show_empty() -> None:
 def show_runs() -> None:
     """State, curves and confusion; looks again while something is being trained."""
     runs = list_runs()
-    st.dataframe([_row(run) for run in runs], hide_index=True, alt="All runs, the latest first")
+    st.dataframe([_row(run) for run in runs], hide_index=True, placeholder="", alt="All runs, the latest first")
+    st.caption(
+        "%: UAR on development speakers after the last epoch; best: the highest mean over the corpora of speech."
+    )
     names = [run.name for run in runs if run.curve]
     if not names:
         st.caption("No epoch is finished yet.")
@@ -42,7 +48,7 @@ def show_runs() -> None:
         st.caption("Choose at least one run.")
         return
     measures = list(dict.fromkeys(measure for run in shown for measure in run.measures))
-    default = next((m for m in measures if m.startswith("dev_uar")), measures[0])
+    default = next((m for m in measures if m.startswith(DEV_UAR)), measures[0])
     measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
     lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
     chart(
@@ -50,30 +56,44 @@ def show_runs() -> None:
         key="curves",
         alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
     )
-    with st.expander("Table"):
-        rows = max(map(len, lines.values()))
-        table = [{"epoch": i + 1, **{n: v[i] for n, v in lines.items() if i < len(v)}} for i in range(rows)]
-        st.dataframe(table, hide_index=True, alt=f"{_title(measure)} by epoch")
     _show_confusion(shown)
 
 
 def _title(measure: str) -> str:
-    corpus = measure.removeprefix("dev_uar_")
-    return f"development UAR, {CORPUS_NAMES[corpus]}" if corpus in CORPUS_NAMES else TITLES.get(measure, measure)
+    return f"development UAR, {_corpus(measure)}" if measure.startswith(DEV_UAR) else TITLES.get(measure, measure)
+
+
+def _corpus(measure: str) -> str:
+    corpus = measure.removeprefix(DEV_UAR)
+    return CORPUS_NAMES.get(corpus, corpus)
 
 
 def _row(run: Run) -> dict:
     last = run.curve[-1] if run.curve else {}
-    uars = {_title(name).split(", ")[1]: round(last[name], 3) for name in last if name.startswith("dev_uar_")}
+    uars = {f"{_corpus(name)} %": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
+    best, epoch = _best(run)
     return {
         "run": run.name,
         "epochs": f"{len(run.curve)} of {run.n_epochs}",
         "state": _state(run),
         "loss": round(last["loss"], 3) if "loss" in last else None,
         **uars,
+        "best %": best,
+        "at epoch": epoch,
         "minutes": round(sum(run.values("seconds")) / 60, 1),
         "clips/s": last.get("clips_per_s"),
     }
+
+
+def _best(run: Run) -> tuple[float | None, int | None]:
+    """The highest UAR in percent that a mean over the speech corpora reached, and after which epoch."""
+    means = [
+        (mean_uar(found), epoch)
+        for epoch, record in enumerate(run.curve, 1)
+        if (found := {corpus: record[DEV_UAR + corpus] for corpus in SPEECH_CORPORA if DEV_UAR + corpus in record})
+    ]
+    best, epoch = max(means, default=(None, None))
+    return best and round(100 * best, 1), epoch
 
 
 def _state(run: Run) -> str:
@@ -112,7 +132,7 @@ def show_difference(runs: tuple[Run, ...]) -> None:
     names = [run.name for run in runs]
     with st.container(horizontal=True):
         one = st.selectbox("Run", names, key="one")
-        other = st.selectbox("against", names, min(1, len(names) - 1), key="other")
+        other = st.selectbox("Against", names, min(1, len(names) - 1), key="other")
     first, second = (next(run for run in runs if run.name == name) for name in (one, other))
     found = config_differences(first, second)
     if found:
@@ -120,6 +140,9 @@ def show_difference(runs: tuple[Run, ...]) -> None:
         st.dataframe(rows, hide_index=True, alt="Values that differ")
     else:
         st.caption("Recipe, architecture and start weights are the same.")
+    with st.expander(f"All values of {one}"):
+        values = [{"value": name, "is": str(value)} for name, value in flat(first.config).items()]
+        st.dataframe(values, hide_index=True, alt=f"The whole config of {one}")
     if command := first.config.get("command"):
         st.caption(f"{one} again:")
         st.code(command, language="bash", wrap_lines=True)

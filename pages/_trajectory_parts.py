@@ -137,6 +137,7 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     chart(
         stacked_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
         key=time_key(clip.id),
+        numbers=False,
         on_select="rerun",
         selection_mode="points",
         alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
@@ -154,6 +155,7 @@ def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
     chart(
         lanes(by_model, found.duration_s),
         key="lanes",
+        numbers=False,
         alt=f"The answer over time of {len(lines)} models, one lane each; the CSV has the numbers.",
     )
     st.caption("Grey with ?: not sure. Empty: no speech. The first model is the one shown above.")
@@ -165,6 +167,7 @@ def _show_segments(clip: Clip, name: str, line: Line) -> None:
     st.dataframe(
         [_row(segment, sound) for segment in line.segments],
         hide_index=True,
+        placeholder="",
         key=_table_key(clip, line),
         on_select="rerun",
         selection_mode="single-row",

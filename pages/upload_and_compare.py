@@ -19,7 +19,6 @@ if not names:
     st.stop()
 files = parts.choose_files()
 models = choose_models(names)
-_batch.keep_only(files)
 if not files:
     parts.show_empty()
     st.stop()

@@ -112,7 +112,7 @@ def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], co
     columns, rows = [named(label) for label in labels], [named(labels[k]) for k in occur]
     shown, form = (found[occur], "{:d}") if counts else (shares, "{:.0%}")
     text = [[form.format(value) if value else "" for value in row] for row in shown]
-    grid = _grid(shares, columns, rows, text, colorscale="Viridis", zmin=0, zmax=1)
+    grid = _grid(shares, columns, rows, text, customdata=shown, colorscale="Viridis", zmin=0, zmax=1)
     cells = [(labels[k], answer) for k in occur for answer in labels]
     grid.add_scatter(  # a heat map takes no clicks
         x=columns * len(rows),
@@ -132,10 +132,10 @@ def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], co
     return grid
 
 
-def _grid(cells, columns: Sequence[str], rows: Sequence[str], text, **colours) -> go.Figure:
+def _grid(cells, columns: Sequence[str], rows: Sequence[str], text, **look) -> go.Figure:
     """A heat map with a number in each cell."""
     heat = go.Heatmap(z=cells, x=list(columns), y=list(rows), text=text, texttemplate="%{text}", showscale=False)
-    heat.update(xgap=1, ygap=1, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>", **colours)
+    heat.update(xgap=1, ygap=1, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>", **look)
     return go.Figure(heat)
 
 
@@ -335,6 +335,31 @@ def spread_boxes(groups: Sequence[Mapping], title: str) -> go.Figure:
     return figure
 
 
+def grouped_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """A group of bars for each row, a bar for each column; where a row lacks a column, so does its group.
+
+    Args:
+        values: row -> column -> value in [0, 1].
+    """
+    figure = go.Figure()
+    columns = list(dict.fromkeys(column for row in values.values() for column in row))
+    for i, column in enumerate(columns):
+        having = {name: row[column] for name, row in values.items() if column in row}
+        figure.add_bar(
+            x=list(having.values()),
+            y=list(having),
+            orientation="h",
+            name=column,
+            marker={"color": _model_look(i)[0].colour},
+            text=[f"{value:.0%}" for value in having.values()],
+            hovertemplate=f"%{{y}}, {column}: %{{x:.1%}}<extra></extra>",
+        )
+    figure = _one_row_a_model(figure, list(values))
+    figure.update_layout(height=20 * len(values) * (len(columns) + 1) + 110, legend={"traceorder": "normal"})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    return figure
+
+
 def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
     """One line for each run over its epochs.
 
@@ -355,7 +380,8 @@ def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
             hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
-    figure.update_layout(height=360 + 20 * len(curves), margin={"l": 0, "r": 8, "t": 4, "b": 60 + 20 * len(curves)})
+    n_lines = -(-len(curves) // 3)
+    figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend, showlegend=True)
     figure.update_xaxes(title="epoch", zeroline=False)
     figure.update_yaxes(title=title, zeroline=False)

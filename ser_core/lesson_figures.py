@@ -133,8 +133,9 @@ def circle(weights: Mapping[str, float] | None = None, answer: tuple[float, floa
             x=[valence],
             y=[arousal],
             mode="markers+text",
+            name=emotion,
             text=[emotion],
-            textposition="bottom center" if arousal < 0 else "top center",
+            textposition="bottom center" if arousal <= 0 else "top center",
             marker={
                 "color": LOOKS[emotion].colour,
                 "symbol": LOOKS[emotion].marker,
@@ -144,9 +145,9 @@ def circle(weights: Mapping[str, float] | None = None, answer: tuple[float, floa
         )
     if answer:
         look = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}
-        text = {"mode": "markers+text", "text": ["the answer"], "textposition": "bottom center"}
+        text = {"mode": "markers+text", "text": ["the answer"], "textposition": "top center"}
         hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>the answer</extra>"
-        figure.add_scatter(x=answer[:1], y=answer[1:], marker=look, hovertemplate=hover, **text)
+        figure.add_scatter(x=answer[:1], y=answer[1:], name="the answer", marker=look, hovertemplate=hover, **text)
     figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[-1.35, 1.35], title="unpleasant ← valence → pleasant", **plain)
@@ -176,6 +177,6 @@ def known_and_unseen(values: Mapping[str, tuple[float, float]]) -> go.Figure:
         )
     figure.update_layout(height=44 * len(rows) + 90, margin=NARROW | {"b": 64})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    figure.update_xaxes(range=[0, 1.02], tickformat=".0%", fixedrange=True, zeroline=False)
+    figure.update_xaxes(range=[0, 1.04], tickformat=".0%", fixedrange=True, zeroline=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
     return figure

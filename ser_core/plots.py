@@ -48,17 +48,18 @@ class Spectrogram:
     """Marks of the frequency axis: (frequency in Hz, height in 0..1 from the bottom)."""
 
 
-def spectrogram(waveform: np.ndarray) -> Spectrogram:
-    """Draw the mel spectrogram of a 16 kHz waveform in at most PICTURE_COLUMNS columns, in the colours of magma.
+def spectrogram(waveform: np.ndarray, n_columns: int = PICTURE_COLUMNS) -> Spectrogram:
+    """Draw the mel spectrogram of a 16 kHz waveform in the colours of magma.
 
     Args:
         waveform: shape = (n_samples,). Frames of a long one are spread evenly, so its cost is bounded.
+        n_columns: at most so many pixels wide.
     """
-    hop = max(SHORTEST_HOP, len(waveform) // (PICTURE_COLUMNS * FRAMES_PER_COLUMN))
+    hop = max(SHORTEST_HOP, len(waveform) // (n_columns * FRAMES_PER_COLUMN))
     config = replace(PICTURE, hop_length=hop)
     with torch.inference_mode():
         level_db = LogMel(config).decibels(torch.from_numpy(waveform)[None])
-        level_db = F.adaptive_avg_pool1d(level_db, min(PICTURE_COLUMNS, level_db.shape[-1]))[0].numpy()
+        level_db = F.adaptive_avg_pool1d(level_db, min(n_columns, level_db.shape[-1]))[0].numpy()
     ceiling_db = max(float(level_db.max()), QUIETEST_CEILING_DB)
     above_floor = 1 + (level_db - ceiling_db) / config.top_db
     nyquist = librosa.hz_to_mel(config.fmax)

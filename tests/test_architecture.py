@@ -78,6 +78,7 @@ ORDER = (
         "folds",
         "comparison",
         "evidence",
+        "figure_rows",
         "plots",
         "timeline",
         "figures",

@@ -63,10 +63,10 @@ def test_speakers_are_counted_from_the_names():
 
 def test_known_speakers_are_told_for_each_protocol():
     rows = {row["protocol"]: row for row in _data_parts._protocols()}
-    assert all(rows[f"speaker-independent-{k}"]["of these known"] == 0 for k in range(5))
-    assert (rows["ravdess-random"]["of these known"], rows["ravdess-random"]["test speakers"]) == (24, 24)
-    assert rows["resonet"]["of these known"] == 6  # TESS's two and SAVEE's four
-    assert all(bool(row["mind"]) == (row["of these known"] > 0) for row in rows.values())
+    assert all(rows[f"speaker-independent-{k}"]["known speakers"] == 0 for k in range(5))
+    assert (rows["ravdess-random"]["known speakers"], rows["ravdess-random"]["test speakers"]) == (24, 24)
+    assert rows["resonet"]["known speakers"] == 6  # TESS's two and SAVEE's four
+    assert all(bool(row["mind"]) == (row["known speakers"] > 0) for row in rows.values())
 
 
 def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tmp_path):

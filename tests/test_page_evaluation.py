@@ -5,8 +5,9 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _measured
+from pages import _evaluation_parts, _measured
 from ser_core import results
+from ser_core.corpora import CORPUS_NAMES
 from ser_core.protocols import split
 from ser_core.results import FOLDER, list_results, save_result
 from tests.make_page import open_page, texts
@@ -104,3 +105,14 @@ def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
     assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 1
     shutil.copy(source / "svm-egemaps.json", folder)
     assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 2
+
+
+def test_one_network_stands_under_three_protocols():
+    """The more the training knows of the test, the better it looks."""
+    found = _measured.measured("resonet")
+    (leak,) = found.comparison.leaks
+    bars = _evaluation_parts._under_each_protocol(leak, "resonet")
+    assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]
+    assert list(bars["TESS"]) == [_evaluation_parts.UNSEEN, "resonet", _evaluation_parts.LEAKED]
+    assert bars["TESS"][_evaluation_parts.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
+    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][_evaluation_parts.LEAKED]  # its clips are

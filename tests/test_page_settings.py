@@ -49,7 +49,7 @@ def test_an_empty_session_keeps_nothing(page):
 def test_all_that_is_kept_is_named_and_deleted(page):
     page.session_state["source"] = Source("upload", "*mine*.ogg", SPEECH)
     page.session_state["listening"] = Session(guesses=[Guess("a", "sad", {"you": "sad"})])
-    page.session_state["batch"] = {"1": object(), "2": object()}
+    page.session_state["batch_files"] = {"1": object(), "2": object()}
     page.run()
     assert not page.exception
     assert (
@@ -59,7 +59,10 @@ def test_all_that_is_kept_is_named_and_deleted(page):
     )
     page.button(key="delete-all").click().run()
     assert not page.exception and "Nothing: no recording" in texts(page)
-    assert all(name not in page.session_state for name in ("source", "clip", "memory")) and not page.session_state.batch
+    assert (
+        all(name not in page.session_state for name in ("source", "clip", "memory"))
+        and not page.session_state.batch_files
+    )
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):

@@ -1,6 +1,7 @@
 """Training runs on disk and the page "Training": finished, under way, torn, and none at all."""
 
 import json
+import math
 import os
 import time
 from dataclasses import asdict, replace
@@ -80,6 +81,8 @@ def test_the_page_shows_state_curves_and_confusion(three, page):
     table = page.dataframe[0].value.set_index("run")
     assert table["state"].to_dict() == {"now": "training", "whole": "finished", "old": "stopped: --resume"}
     assert table["epochs"]["now"] == "2 of 3"
+    assert table["TESS %"]["now"] == pytest.approx(60) and table["best %"]["now"] == pytest.approx(60)
+    assert table["at epoch"]["whole"] == 3 and math.isnan(table["best %"]["old"])
     for measure in list_runs()[0].measures:
         page.selectbox(key="curve").set_value(measure).run()
         assert not page.exception, measure
@@ -90,7 +93,9 @@ def test_the_page_shows_state_curves_and_confusion(three, page):
 
 def test_the_page_compares_two_runs(three, page):
     page.run()
-    assert page.dataframe[-1].value["value"].tolist() == ["train.learning_rate"]
+    differences, whole_config = page.dataframe[-2].value, page.dataframe[-1].value
+    assert differences["value"].tolist() == ["train.learning_rate"]
+    assert len(whole_config) > 30 and "model.dropout" in set(whole_config["value"])
     page.selectbox(key="other").set_value("now").run()
     assert "are the same" in texts(page)
 

@@ -1,0 +1,110 @@
+"""What every page promises, in a browser: no wider than a phone, numbers behind charts, settings in the address."""
+
+import csv
+import re
+
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS, ROOT, served
+from tests.browser.test_record import _overflow
+from tests.make_corpus import voice, write_crema_d
+
+expect.set_options(timeout=PATIENCE_MS)
+N_FILES = 200
+READY = {
+    "data_explorer": "Who is in training and in test",
+    "training": "Training",
+    "model_cards": "Files",
+    "upload_and_compare": "Upload & compare",
+    "compare_models": "Nothing to compare yet",
+    "trajectory": "Nothing to follow yet",
+}
+
+
+@pytest.mark.parametrize("path", READY)
+def test_nothing_is_wider_than_a_phone(new_page, app_url, path):
+    page = new_page(f"{app_url}/{path}", viewport={"width": 390, "height": 844})
+    page.get_by_role("heading", name=READY[path], exact=True).wait_for()
+    page.wait_for_timeout(1000)
+    assert [element for element in _overflow(page) if "Table" not in element] == []
+    main = page.get_by_test_id("stMain")
+    assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
+    page = new_page(f"{app_url}/evaluation?split=resonet")
+    numbers = page.locator(".st-key-numbers-cost button")
+    numbers.focus()
+    page.keyboard.press("Enter")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download the numbers").click()
+    rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
+    assert {"resonet", "svm-egemaps"} <= {row["name"] for row in rows} and 0 < float(rows[0]["UAR"]) < 1
+    page.keyboard.press("Escape")
+    page.locator(".st-key-cost").hover()
+    with page.expect_download() as waiting:
+        page.locator(".st-key-cost .modebar-btn").click()
+    assert waiting.value.suggested_filename == "cost.svg" and "<svg" in waiting.value.path().read_text()
+
+
+def test_settings_live_in_the_address(new_page, app_url):
+    page = new_page(f"{app_url}/evaluation")
+    page.get_by_role("radio", name="macro-F1").click()
+    page.wait_for_url(re.compile("measure=macro"))
+    page.reload()
+    expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
+
+
+def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_page, app_url, tmp_path):
+    page = new_page(f"{app_url}/upload_and_compare?models=simple-cnn")
+    paths = [tmp_path / f"{i:03d}.wav" for i in range(N_FILES)]
+    for i, path in enumerate(paths):
+        soundfile.write(path, voice(120 + i, i, duration_s=0.2), 16_000)
+    page.locator("input[type=file]").first.set_input_files(paths)
+    page.get_by_role("button", name=f"Hear {N_FILES} files").click()
+    page.get_by_role("button", name="Download CSV").wait_for()
+    page.get_by_role("link", name="Settings & API").click()
+    expect(page.get_by_text(f"with their results: {N_FILES}")).to_be_visible()
+    page.get_by_role("link", name="Upload & compare").click()
+    expect(page.get_by_text(f"{N_FILES} of {N_FILES} files are from before")).to_be_visible()
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download CSV").click()
+    assert len(waiting.value.path().read_text().splitlines()) == N_FILES + 1
+    page.reload()
+    page.get_by_text("Choose files, or a folder.").wait_for()
+    expect(page.get_by_role("button", name="Download CSV")).to_have_count(0)
+
+
+def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path):
+    page = new_page(f"{app_url}/trajectory?models=random-forest&from=Upload")
+    soundfile.write(tmp_path / "long.wav", np.tile(voice(150, 0), 1000), 16_000)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "long.wav")
+    page.locator(".st-key-stop button").wait_for()
+    page.reload()
+    page.get_by_text("Nothing to follow yet").wait_for()
+    page.get_by_role("button", name="Open a sample").click()
+    page.get_by_role("button", name="Download SRT").wait_for()
+    expect(page.get_by_text("encountered an error")).to_have_count(0)
+
+
+def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
+    with served(ROOT / "app.py", SER_CORPORA=str(write_crema_d(tmp_path, ("1001",), ("DFA",)))) as url:
+        page = chromium.new_page()
+        page.goto(f"{url}/listening_test")
+        page.get_by_role("button", name="Start").click()
+        page.get_by_role("heading", name="Clip 1").wait_for()
+        _settle(page)
+        page.keyboard.press("3")
+        page.get_by_text("You said ▲ happy").wait_for()
+        _settle(page)
+        page.keyboard.press("n")
+        page.get_by_role("heading", name="Clip 2").wait_for()
+        page.close()
+
+
+def _settle(page):
+    """Until the server has drawn all: a key that is pressed before that is lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
