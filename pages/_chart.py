@@ -5,22 +5,24 @@ from typing import Any
 import streamlit as st
 from plotly.graph_objects import Figure
 
-TOOLS = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": "map"}, "scrollZoom": True}
+TOOLS = {"displaylogo": False, "scrollZoom": True}
 
 
-def chart(figure: Figure, key: str, alt: str, tools: bool = False, **options: Any) -> Any:
+def chart(figure: Figure, key: str, alt: str, picture: str = "", **options: Any) -> Any:
     """Draws a figure as wide as its column.
 
     Args:
         key: of the widget.
         alt: what the figure shows, for those who do not see it.
-        tools: lasso, box, zoom and "save as SVG" above it.
+        picture: "svg" or "png": lasso, box, zoom, and a camera that saves such a file, above it.
         options: further arguments of st.plotly_chart.
 
     Returns:
         What st.plotly_chart does.
     """
-    return st.plotly_chart(figure, key=key, config=TOOLS if tools else {"displayModeBar": False}, alt=alt, **options)
+    camera = {"toImageButtonOptions": {"format": picture, "filename": "map", "scale": 2 if picture == "png" else 1}}
+    config = TOOLS | camera if picture else {"displayModeBar": False}
+    return st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
 
 
 def time_key(clip_id: str) -> str:

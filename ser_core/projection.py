@@ -105,7 +105,8 @@ class Projection:
         return np.array(made)
 
     def _fit_umap(self, progress: Progress) -> np.ndarray:
-        return self._new_umap().fit_transform(self._points)
+        watch = {"disable": False, "file": _Watch(progress), "bar_format": "{n_fmt}/{total_fmt}"}
+        return self._new_umap(tqdm_kwds=watch).fit_transform(self._points)
 
     def _new_umap(self, **changes):
         from umap import UMAP
@@ -137,6 +138,21 @@ class Projection:
         found.embedding_ = self.coordinates.astype(np.float32)
         found.n_epochs = None  # so many as it takes by itself, to place a point
         return found
+
+
+class _Watch:
+    """A file for tqdm, the one thing of UMAP's that tells its steps; what `progress` raises ends the work."""
+
+    def __init__(self, progress: Progress):
+        self.progress = progress
+
+    def write(self, text: str) -> None:
+        done, _, total = text.strip().partition("/")
+        if total:
+            self.progress(int(done) / int(total))
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
 
 
 class Components:
