@@ -136,7 +136,7 @@ def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
 def how_far_out(found: Atlas, own: Placed) -> float | None:
     """As ood_score; None for raw features."""
     try:
-        return ood_score(found.novelty, own.embedding, own.speech_s)
+        return ood_score(found.novelty, own.windows, own.speech_s)
     except ValueError:
         return None
 

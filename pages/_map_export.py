@@ -12,6 +12,7 @@ from ser_core.embeddings import neighbours
 from ser_core.projection import Projection
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
+PICTURE_HELP = "Choose it before you zoom or select: the map is drawn anew."
 N_NEIGHBOURS = 15  # of each clip, in a parquet file
 
 
@@ -65,7 +66,9 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
             icon=icon,
             on_click="ignore",
         )
-        st.segmented_control("The camera saves", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture")
+        st.segmented_control(
+            "The camera saves", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
+        )
     st.caption(
         f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label and "
         "neighbors, by which public viewers of embeddings open it. The camera above the map saves the view as it is."

@@ -143,7 +143,7 @@ def show_map(
         figure = with_cores(figure, made.coordinates, found.column("emotion"), shown)
     event = chart(
         figure,
-        key="-".join(map(str, ("map", place, *astuple(made.config)))),  # a choice is of one map
+        key="-".join(map(str, ("map", place, *astuple(made.config), picture()))),  # a choice is of one map
         picture=picture(),
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),

@@ -62,20 +62,22 @@ def embed_recording(
     return (first + starts) / model.sample_rate, embeddings
 
 
-def ood_score(novelty: Novelty, embedding: np.ndarray, speech_s: float) -> float:
+def ood_score(novelty: Novelty, windows: np.ndarray, speech_s: float) -> float:
     """How far out of what a model learned from a recording lies: percent of unseen speakers' clips that lie nearer.
 
     Without speech it is FARTHEST, wherever the embedding lies: a network was never told what noise is, and may well put
-    music among voices.
+    music among voices. The distances of the windows are averaged, not their embeddings: the mean of many lies near the
+    middle of everything. The clips it is compared with have one window to three, and those of two or three are taken by
+    their mean, so that longer recordings come out somewhat too far.
 
     Args:
         novelty: of the space.
-        embedding: of the recording, shape = (embedding_dim,).
+        windows: embeddings of the recording, shape = (n_windows, embedding_dim).
         speech_s: seconds of speech in it.
     """
     if speech_s < MIN_SPEECH_S:
         return FARTHEST
-    return novelty.percentile(float(novelty.distance(embedding[None])[0]))
+    return novelty.percentile(float(novelty.distance(windows).mean()))
 
 
 @torch.inference_mode()

