@@ -10,7 +10,7 @@ import pytest
 from scripts import export_embeddings as script
 from ser_core import atlas
 from ser_core.atlas import PARTS, UNKNOWN, Atlas, AtlasError, available, load_atlas
-from ser_core.checkpoint import METRICS, load_model
+from ser_core.checkpoint import METRICS, Calibration, load_model, save_model
 from ser_core.embeddings import RAW, embed_recording, embed_utterances, ood_score
 from ser_core.inference import FARTHEST, clip_logits, clip_windows, window_embeddings
 from ser_core.labels import EMOTIONS
@@ -169,6 +169,19 @@ def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
     raw = load_atlas("raw-features", "")
     assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {PARTS[2]}
     assert np.isnan(raw.certainty).all()
+
+
+def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    folders = [tmp_path / "runs" / "warm" / "epochs" / epoch for epoch in ("1", "8")]
+    for seed, folder in enumerate(folders):
+        save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
+    assert script.main([str(folder) for folder in folders]) == 0
+    assert available(ready) == ("warm-epoch-1", "warm-epoch-8")
+    first, last = (load_atlas(name) for name in available(ready))
+    assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
+    assert np.abs(first.embeddings - last.embeddings).max() > 0.01
+    assert script.space_name("runs/warm/checkpoint") == "warm" and script.space_name("resonet") == "resonet"
 
 
 def test_an_interrupted_export_goes_on(ready, monkeypatch):

@@ -52,6 +52,7 @@ def folder(checkpoints, tmp_path, monkeypatch):
     """Embeddings of `small` and of the raw features."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr(atlas, "FOLDER", tmp_path / "embeddings")
+    _map.model.clear()
     _map._read.clear()
     _map._projection.clear()
     _map.quality.clear()
