@@ -9,20 +9,24 @@ from pages._export import rows_as_csv
 from ser_core.figure_rows import rows_of
 
 
-def chart(figure: Figure, key: str, alt: str, numbers: bool = True, tools: bool = False, **options: Any) -> Any:
-    """Draws a figure as wide as its column; "save as SVG" shows above it where the pointer is.
+def chart(
+    figure: Figure, key: str, alt: str, numbers: bool = True, tools: bool = False, picture: str = "svg", **options: Any
+) -> Any:
+    """Draws a figure as wide as its column; a camera that saves it shows above it where the pointer is.
 
     Args:
         key: of the widget.
         alt: what the figure shows, for those who do not see it.
         numbers: with a button below it that opens its table; not for a picture, or where the page has a better table.
         tools: lasso, box and zoom too.
+        picture: "svg" or "png", what the camera saves.
         options: further arguments of st.plotly_chart.
 
     Returns:
         What st.plotly_chart does.
     """
-    config = {"displaylogo": False, "toImageButtonOptions": {"format": "svg", "filename": key.partition("-")[0]}}
+    camera = {"format": picture, "filename": key.partition("-")[0], "scale": 2 if picture == "png" else 1}
+    config = {"displaylogo": False, "toImageButtonOptions": camera}
     config |= {"scrollZoom": True} if tools else {"modeBarButtons": [["toImage"]]}
     drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
     if numbers:

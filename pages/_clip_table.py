@@ -4,6 +4,9 @@ import streamlit as st
 
 from pages import _measured
 from pages._export import rows_as_csv
+from pages._words import plain
+from ser_core.audio import AudioError, load_audio
+from ser_core.plots import spectrogram
 
 MOST_CLIPS = 500
 
@@ -32,12 +35,35 @@ def show_clips(clips: list[dict], file_name: str) -> None:
     download_rows("Download these clips", clips, file_name)
     there = _measured.recordings()
     chosen = [clips[i]["clip"] for i in event.selection.rows if i < len(clips)]
+    if len(clips) == 1:
+        chosen = [clips[0]["clip"]]
     if not there:
         st.caption("Set `SER_CORPORA` and start again to hear them.")
     elif chosen and chosen[0] in there:
-        st.audio(str(there[chosen[0]]), alt=f"The recording {chosen[0]}")
+        show_recording(chosen[0], str(there[chosen[0]]))
+    elif chosen:
+        st.caption(f"{plain(chosen[0])} is not here.")
     else:
-        st.caption("Choose a row to hear it.")
+        st.caption("Choose a row to see and hear it.")
+
+
+def show_recording(clip: str, path: str) -> None:
+    """Its spectrogram and a player.
+
+    Args:
+        clip: its utterance id.
+        path: of the file.
+    """
+    try:
+        st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
+        st.audio(path, alt=f"The recording {clip}")
+    except AudioError as error:
+        st.caption(plain(str(error)))
+
+
+@st.cache_data(max_entries=64)
+def _picture(path: str) -> bytes:
+    return spectrogram(load_audio(path)).png
 
 
 def download_rows(label: str, rows: list[dict], name: str) -> None:

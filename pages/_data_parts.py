@@ -7,14 +7,13 @@ import streamlit as st
 
 from pages import _measured
 from pages._chart import chart
-from pages._clip_table import download_rows
+from pages._clip_table import download_rows, show_recording
 from ser_core import results
-from ser_core.audio import AudioError, load_audio
 from ser_core.card import LICENCES
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.figures import count_grid, spread_boxes
 from ser_core.labels import EMOTIONS
-from ser_core.plots import named, spectrogram
+from ser_core.plots import named
 from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, folds, read_protocol, split
 from ser_core.results import split_name
 
@@ -26,7 +25,6 @@ WORDS = {
     "savee": "Four men from Surrey, fifteen sentences an emotion, thirty when neutral.",
 }
 WALL_COLUMNS = 4
-TILE_COLUMNS = 320  # pixels: wider pictures are flat strips in a column of the page
 
 
 def statistics() -> dict:
@@ -161,16 +159,7 @@ def _show_clip(emotion: str, clip: str, path: str | None) -> None:
     if path is None:
         st.caption(f"{clip} is not here.")
         return
-    try:
-        st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
-        st.audio(path, alt=f"The recording {clip}")
-    except AudioError as error:
-        st.caption(str(error))
-
-
-@st.cache_data(max_entries=64)
-def _picture(path: str) -> bytes:
-    return spectrogram(load_audio(path), TILE_COLUMNS).png
+    show_recording(clip, path)
 
 
 def show_protocols() -> None:

@@ -10,9 +10,10 @@ from ser_core import atlas
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.audio import trim_silence
 from ser_core.checkpoint import CheckpointError, available_models
-from ser_core.embeddings import RAW, MapQuality, embed_recording, map_quality, neighbours, raw_features
+from ser_core.embeddings import RAW, MapQuality, embed_recording, map_quality, neighbours, ood_score, raw_features
 from ser_core.map_figures import OwnClip
 from ser_core.projection import Projection, ProjectionConfig
+from ser_core.quality import speech_segments
 
 N_NEIGHBOURS = 8
 MOST_WINDOWS = 60  # of a trail; a longer recording is thinned out
@@ -26,6 +27,7 @@ class Placed:
     embedding: np.ndarray  # (embedding_dim,)
     windows: np.ndarray  # (n_windows, embedding_dim)
     start_s: np.ndarray  # (n_windows,)
+    speech_s: float  # seconds of speech in it
 
 
 def names() -> list[str]:
@@ -59,12 +61,26 @@ def _version(name: str) -> str | None:
 
 
 def projection(found: Atlas, config: ProjectionConfig) -> Projection:
-    """A map that the file holds, or one that is made now, with progress."""
-    return _projection(f"{found.model} {found.version} {len(found.ids)}", config, found)
+    """A map that the file holds, or one that is made now, with progress and a way out of it."""
+    key, cancel = (found.model, found.version, len(found.ids)), st.empty()
+    seen = st.session_state.setdefault("maps-made", set())
+    if config not in found.maps and (key, config) not in seen:
+        cancel.button("Cancel", on_click=_cancel, args=(found, config), key=f"cancel-{found.model}")
+    made = _projection(key, config, found)
+    seen.add((key, config))
+    cancel.empty()
+    return made
+
+
+def _cancel(found: Atlas, config: ProjectionConfig) -> None:
+    """Back to the map that the file holds, or else to the one that takes no time; the next step of the work ends it."""
+    if ProjectionConfig(config.kind, config.n_dims) not in found.maps:
+        st.session_state["map"] = "pca"
+    st.session_state.update({"map-seed": 0, "perplexity": 30, "n-neighbours": 30, "min-dist": 0.1})
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _projection(key: str, config: ProjectionConfig, _found: Atlas) -> Projection:
+def _projection(key: tuple, config: ProjectionConfig, _found: Atlas) -> Projection:
     if config in _found.maps:
         return _found.projection(config)
     bar = st.progress(0.0, "Making the map")
@@ -75,28 +91,32 @@ def _projection(key: str, config: ProjectionConfig, _found: Atlas) -> Projection
 
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
 def quality(key: str, config: ProjectionConfig, _found: Atlas, _made: Projection) -> MapQuality:
-    """How far the map can be trusted; the key names the embeddings."""
+    """How far the map can be trusted; the key names the embeddings.
+
+    Raises:
+        ValueError: too few points to say.
+    """
     return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"))
 
 
-def embed(clip: Clip, name: str) -> Placed:
-    """The clip of this session in the space of a model, computed once.
-
-    Raises:
-        CheckpointError: the model cannot be used.
-    """
-    return remember(lambda: _embed(clip, name), clip.id, "embedding", name)
+def embed(clip: Clip, name: str) -> Placed | None:
+    """The clip of this session in the space of a model, computed once; None where the model itself is not here."""
+    try:
+        return remember(lambda: _embed(clip, name), clip.id, "embedding", name)
+    except CheckpointError:
+        return None
 
 
 def _embed(clip: Clip, name: str) -> Placed:
     waveform = clip.recording.waveform
+    speech = speech_segments(waveform)
     if name == RAW:
         first, last = trim_silence(waveform)
         windows, start_s = raw_features([waveform[first:last]]), np.array([first / clip.recording.sample_rate])
     else:
-        start_s, windows = embed_recording(model(name), waveform)
+        start_s, windows = embed_recording(model(name), waveform, speech)
     kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
-    return Placed(clip.name, windows.mean(0), windows[kept], start_s[kept])
+    return Placed(clip.name, windows.mean(0), windows[kept], start_s[kept], sum(end - start for start, end in speech))
 
 
 def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
@@ -109,14 +129,14 @@ def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
 
 def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
     """The clips beside a person's clip in the embedding itself: rows of the atlas and distances, the nearest first."""
-    beside = neighbours(found.embeddings, own.embedding[None], N_NEIGHBOURS)
+    beside = neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
     return beside.index[0], beside.distance[0]
 
 
 def how_far_out(found: Atlas, own: Placed) -> float | None:
-    """Percent of the clips of unseen speakers that lie nearer to what the model learned from; None for raw features."""
+    """As ood_score; None for raw features."""
     try:
-        return found.novelty.percentile(float(found.novelty.distance(own.embedding[None])[0]))
+        return ood_score(found.novelty, own.windows, own.speech_s)
     except ValueError:
         return None
 

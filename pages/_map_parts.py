@@ -1,15 +1,14 @@
 """The parts of the page "Embedding map"."""
 
-import io
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import streamlit as st
 
 from pages import _map
 from pages._chart import chart
-from pages._clip_table import download_rows, show_clips
-from pages._map import Placed
+from pages._map_chosen import chosen_rows, show_chosen, show_own
+from pages._map_export import picture, show_export
 from pages._shared import Clip
 from pages._voice import show_voice
 from pages._words import plain
@@ -17,7 +16,7 @@ from ser_core.atlas import Atlas
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.embeddings import RAW
 from ser_core.labels import EMOTIONS
-from ser_core.map_figures import OwnClip, mix, scatter, shaded, with_cores
+from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores
 from ser_core.plots import named
 from ser_core.projection import Projection, ProjectionConfig
 
@@ -132,6 +131,8 @@ def show_map(
 
     Args:
         place: a name for this chart on the page.
+
+    Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any.
     """
     colour = view.colour if found.model != RAW or view.colour not in WITHOUT_ANSWERS else "emotion"
     if colour == "certainty":
@@ -142,28 +143,30 @@ def show_map(
         figure = with_cores(figure, made.coordinates, found.column("emotion"), shown)
     event = chart(
         figure,
-        key=f"map-{place}",
+        key="-".join(map(str, ("map", place, *astuple(made.config), picture()))),  # a choice is of one map
         numbers=False,
         tools=True,
+        picture=picture(),
         on_select="rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
         f"{COLOURS[colour]}. Choose clips with lasso or box, or find them by name; the table below lists them.",
     )
-    points = event.selection.points if event else []
-    return np.unique([_row(point) for point in points if _row(point) is not None]).astype(int)
-
-
-def _row(point: dict) -> int | None:
-    """The person's own points carry no row."""
-    row = point.get("customdata")
-    row = row[0] if isinstance(row, list) and row else row
-    return int(row) if isinstance(row, (int, float)) else None
+    if len(shown) > MOST_DRAWN:
+        st.caption(
+            f"{MOST_DRAWN:,} of {len(shown):,} clips are drawn, by lot and grey ones last: the map stays quick. "
+            "Lasso, box, contours, figures and downloads take all of them."
+        )
+    return chosen_rows(event.selection, made.coordinates, shown) if event else np.zeros(0, int)
 
 
 def show_quality(found: Atlas, made: Projection) -> None:
     """How far the picture can be trusted."""
-    measured = _map.quality(f"{found.model} {found.version}", made.config, found, made)
+    try:
+        measured = _map.quality(f"{found.model} {found.version} {len(found.ids)}", made.config, found, made)
+    except ValueError as error:
+        st.caption(plain(str(error)))
+        return
     with st.container(horizontal=True, gap="medium"):
         for label, value, words in (
             ("Trustworthiness", measured.trustworthiness, "Neighbours on the map are neighbours in the space."),
@@ -172,87 +175,6 @@ def show_quality(found: Atlas, made: Projection) -> None:
             ("Same emotion, space", measured.purity_embedding, "The same among the 15 nearest in the space itself."),
         ):
             st.metric(label, f"{value:.0%}", help=words, width="content")
-
-
-def show_chosen(found: Atlas, rows: np.ndarray) -> None:
-    """What is in the selection: how much of which emotion, what was taken for what, and every clip."""
-    if not len(rows):
-        st.caption("Draw a lasso or a box around points, or click one, to see what they are.")
-        return
-    st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
-    meant = found.column("emotion")[rows]
-    counts = {emotion: int((meant == emotion).sum()) for emotion in EMOTIONS if (meant == emotion).any()}
-    if len(rows) > 1:
-        chart(mix(counts), key="map-mix", alt="; ".join(f"{name}: {n}" for name, n in counts.items()))
-    right = found.column("right")[rows]
-    if (right != "").any():
-        st.caption(f"{(right == 'right').sum()} of {len(rows)} are answered right by {plain(found.model)}.")
-    show_clips(clip_rows(found, rows), f"map_{found.model}_clips.csv")
-
-
-def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
-    """One line for each clip."""
-    answered, part = found.column("answered"), found.column("part")
-    lines = []
-    for i in rows.tolist():
-        u = found.utterances[i]
-        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "meant": u.emotion}
-        if answered[i]:
-            line |= {"answered": str(answered[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
-        lines.append(line)
-    return lines
-
-
-def show_own(found: Atlas, own: Placed) -> None:
-    """The person's clip among the others: its true neighbours, and how far out it lies."""
-    st.subheader("Your clip", anchor=False)
-    far = _map.how_far_out(found, own)
-    if far is not None:
-        st.markdown(
-            f"**{plain(own.name)}** lies further from what the model learned from than **{far:.0f} %** of the clips of "
-            "people it has never heard."
-        )
-    index, distance = _map.nearest(found, own)
-    st.caption(
-        f"Its {len(index)} nearest clips in the space itself, which the lines lead to. A map bends distances: these "
-        "are the true ones."
-    )
-    lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
-    show_clips([line | {"distance": round(far_off, 2)} for line, far_off in lines], "neighbours.csv")
-    kept = _map.takes(found.model)
-    with st.container(horizontal=True):
-        if all(take is not own for take in kept):
-            st.button("Keep this take on the map", on_click=_map.keep, args=(own, found.model), key="keep-take")
-        if kept:
-            st.button(f"Remove {len(kept)} takes", on_click=_map.drop_takes, key="drop-takes")
-
-
-def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
-    """All clips that are not grey, with their places on the map."""
-    rows = np.flatnonzero(shown)
-    names = "xyz"[: made.config.n_dims]
-    lines = [
-        line | dict(zip(names, made.coordinates[i].round(4).tolist(), strict=True))
-        for line, i in zip(clip_rows(found, rows), rows, strict=True)
-    ]
-    name = f"map_{found.model}_{made.config.kind}"
-    with st.container(horizontal=True):
-        download_rows("Download the map as CSV", lines, f"{name}.csv")
-        if lines:
-            label, mime = "Download the map as parquet", "application/vnd.apache.parquet"
-            st.download_button(
-                label, lambda: as_parquet(lines), f"{name}.parquet", mime, icon=":material/download:", on_click="ignore"
-            )
-
-
-def as_parquet(rows: list[dict]) -> bytes:
-    """A table that viewers of embeddings open."""
-    import pyarrow
-    from pyarrow import parquet
-
-    file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows), file)
-    return file.getvalue()
 
 
 def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]) -> tuple[Atlas, Projection]:
@@ -264,7 +186,7 @@ def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]
     """
     found = _map.read(name)
     made = _map.projection(found, view.config)
-    own = [*_map.takes(name), *([_map.embed(clip, name)] if clip else [])]
+    own = [*_map.takes(name), *([one] if clip and (one := _map.embed(clip, name)) else [])]
     placed = [_map.place(made, found, one, f"{name} {found.version}") for one in own]
     shown = visible(found, view)
     if view.beside:
@@ -284,6 +206,9 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
     clip = st.session_state.get("clip")
     if clip:
         own = _map.embed(clip, found.model)
-        show_own(found, own)
-        show_voice(found.model, clip.id, own)
+        if own is None:
+            st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
+        else:
+            show_own(found, own)
+            show_voice(found.model, clip.id, own)
     show_export(found, made, visible(found, view))

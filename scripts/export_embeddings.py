@@ -2,12 +2,14 @@
 
 python -m scripts.export_embeddings prosonet resonet raw-features     after scripts.prepare_corpora
 python -m scripts.export_embeddings prosonet --no-maps                embeddings only; the page makes maps on demand
+python -m scripts.export_embeddings runs/a/epochs/1 runs/a/epochs/8   of a run with --keep-epochs: before and after
 
 `raw-features` is the space before any learning: mean and standard deviation of each log-mel band. An interrupted export
 goes on where it was.
 """
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from tqdm import tqdm
 
 from ser_core import atlas
 from ser_core.atlas import DEVELOPED, PARTS, TRAINED, UNKNOWN, UNSEEN, Atlas
-from ser_core.checkpoint import CheckpointError, load_model
+from ser_core.checkpoint import CONFIG, CheckpointError, checkpoint_folder, load_model
 from ser_core.embeddings import RAW, embed_utterances, raw_features
 from ser_core.inference import calibrated
 from ser_core.models import SERModel
@@ -87,6 +89,24 @@ def parts_of(ids: Sequence[str], parts: Split) -> np.ndarray:
     return np.array([PARTS.index(known.get(i, UNSEEN)) for i in ids])
 
 
+def space_name(name: str) -> str:
+    """What the file is called: that of a checkpoint by its name; that of runs/a/epochs/8 is a-epoch-8."""
+    path = Path(name)
+    if path.parent.name == "epochs":
+        return f"{path.parent.parent.name}-epoch-{path.name}"
+    return path.parent.name if path.name == "checkpoint" else path.name
+
+
+def tested_on(name: str, model: SERModel) -> Split:
+    """Who was heard in training and who was not, by what was measured, or by how a run was trained.
+
+    Raises:
+        ProtocolError: it knows the speakers of its test part.
+    """
+    trained = json.loads((checkpoint_folder(name) / CONFIG).read_text())["training"]
+    return split(*unseen_part(model.name, model.metrics or trained))
+
+
 def export(name: str, store: AudioStore) -> Atlas:
     """The embeddings of one model.
 
@@ -100,11 +120,11 @@ def export(name: str, store: AudioStore) -> Atlas:
     else:
         model = load_model(name)
         version, embed = model.version, of_model(model)
-        parts = split(*unseen_part(name, model.metrics))
-    embeddings, probabilities = embedded(f"{name}-{version}", embed, ids, store)
+        parts = tested_on(name, model)
+    embeddings, probabilities = embedded(f"{space_name(name)}-{version}", embed, ids, store)
     answers = probabilities.shape[1] > 0
     return Atlas(
-        model=name,
+        model=space_name(name),
         version=version,
         ids=np.array(ids),
         embeddings=embeddings.astype(np.float16).astype(np.float32),  # as it will be read: maps are made of that
@@ -125,13 +145,13 @@ def with_maps(found: Atlas) -> Atlas:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", help=f"of checkpoints, or {RAW}")
+    parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW}")
     parser.add_argument("--no-maps", action="store_true", help="the embeddings only")
     options = parser.parse_args(arguments)
     try:
         for name in options.names:
             found = export(name, AudioStore())
-            path = atlas.FOLDER / f"{name}.npz"
+            path = atlas.FOLDER / f"{found.model}.npz"
             (found if options.no_maps else with_maps(found)).save(path)
             print(f"{path.parent.name}/{path.name}: {len(found.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
     except (CheckpointError, FileNotFoundError, ProtocolError, ValueError) as error:

@@ -6,6 +6,7 @@ python -m scripts.train resonet --protocol speaker-independent --fold 0 --resume
 python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet
 python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     by the recipe of that checkpoint
 python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
+python -m scripts.train resonet --fold 0 --keep-epochs 1 8 26                       to see them on the embedding map
 python -m scripts.teach --fold 0                                            prosonet as it ships, its teachers included
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
@@ -299,6 +300,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="keep the model after these epochs too"
+    )
     parser.add_argument("--run", help="name of the folder under runs/")
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args(arguments)
@@ -319,13 +323,19 @@ def main(arguments: list[str] | None = None) -> int:
         model_config = config_of(options)
         model = new_model(options.model, model_config, options.start).to(options.device)
         folder = Path("runs") / name
+
+        def keep(epoch: int, average: SERModel) -> None:
+            if epoch in options.keep_epochs:
+                known = {"protocol": options.protocol, "fold": options.fold}
+                save_model(average, folder / "epochs" / str(epoch), MODELS[options.model][0], Calibration(), known)
+
         if isinstance(model, EgemapsClassifier):
             fitted, recipe = model, fit_on_functionals(model, train, dev, store, config.seed)
         else:
             recipe = asdict(config)
             teachers = [load_model(teacher, options.device) for teacher in options.teachers]
             command = command_of(sys.argv[1:] if arguments is None else arguments)
-            more = {"start": start, "command": command, "teachers": teachers}
+            more = {"start": start, "command": command, "teachers": teachers, "on_epoch": keep}
             fitted = fit_network(model, train, dev, store, config, folder, options.resume, **more)
             if options.log:
                 log_experiment(options, config, model_config, folder)

@@ -1,10 +1,11 @@
 """What one model made of all recordings: embeddings, answers and maps in one file, so that no recording is needed.
 
-`assets/embeddings/<model>.npz`, in half precision and without any sound; who speaks, and what was meant, is read from
-the names of the recordings.
+`assets/embeddings/<model>.npz`, or SER_EMBEDDINGS in place of that folder; in half precision and without any sound. Who
+speaks, and what was meant, is read from the names of the recordings.
 """
 
 import json
+import os
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -17,7 +18,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.novelty import Novelty, fit_novelty
 from ser_core.projection import Projection, ProjectionConfig
 
-FOLDER = Path(__file__).parent.parent / "assets" / "embeddings"
+FOLDER = Path(os.environ.get("SER_EMBEDDINGS", Path(__file__).parent.parent / "assets" / "embeddings"))
 HOW_TO_MAKE = "Make it: python -m scripts.export_embeddings"
 TRAINED, DEVELOPED, UNSEEN = "training", "development", "unseen"
 PARTS = (TRAINED, DEVELOPED, UNSEEN)

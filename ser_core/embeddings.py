@@ -9,8 +9,18 @@ from sklearn.manifold import trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from ser_core.features import FrontendConfig, LogMel
-from ser_core.inference import analysed_stretch, clip_outputs, clip_starts, clip_windows, window_embeddings
+from ser_core.inference import (
+    FARTHEST,
+    MIN_SPEECH_S,
+    Segments,
+    analysed_stretch,
+    clip_outputs,
+    clip_starts,
+    clip_windows,
+    window_embeddings,
+)
 from ser_core.models import SERModel
+from ser_core.novelty import Novelty
 from ser_core.quality import speech_segments
 
 RAW = "raw-features"  # in place of a model's name
@@ -33,19 +43,41 @@ def embed_utterances(
     return clip_outputs(model, waveforms, progress)
 
 
-def embed_recording(model: SERModel, waveform: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def embed_recording(
+    model: SERModel, waveform: np.ndarray, speech: Segments | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """A recording as it comes: where its windows begin, in seconds, and their embeddings.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
+        speech: speech_segments(waveform), where they are known already.
 
     Returns:
         (start_s, embeddings), of shapes (n_windows,) and (n_windows, embedding_dim).
     """
-    first, last = analysed_stretch(waveform, speech_segments(waveform))
+    speech = speech_segments(waveform) if speech is None else speech
+    first, last = analysed_stretch(waveform, speech)
     starts, _ = clip_starts(model, last - first)
     embeddings = window_embeddings(model, clip_windows(model, waveform[first:last]))
     return (first + starts) / model.sample_rate, embeddings
+
+
+def ood_score(novelty: Novelty, windows: np.ndarray, speech_s: float) -> float:
+    """How far out of what a model learned from a recording lies: percent of unseen speakers' clips that lie nearer.
+
+    Without speech it is FARTHEST, wherever the embedding lies: a network was never told what noise is, and may well put
+    music among voices. The distances of the windows are averaged, not their embeddings: the mean of many lies near the
+    middle of everything. The clips it is compared with have one window to three, and those of two or three are taken by
+    their mean, so that longer recordings come out somewhat too far.
+
+    Args:
+        novelty: of the space.
+        windows: embeddings of the recording, shape = (n_windows, embedding_dim).
+        speech_s: seconds of speech in it.
+    """
+    if speech_s < MIN_SPEECH_S:
+        return FARTHEST
+    return novelty.percentile(float(novelty.distance(windows).mean()))
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ MARKERS = [look.marker for look in LOOKS.values()]
 MOST_GROUPS = 12  # more of them get no legend: nobody tells thirty colours apart
 HEIGHT = 620  # pixels
 GRID = 80  # cells of a density along each axis
+MOST_DRAWN = 20_000  # points; more of them are thinned out, or a browser without a graphics card stands still
 CORE = 0.5  # a contour holds this share of an emotion's clips
 OWN = "#E0218A"  # of the person's clip: no emotion has this colour
 
@@ -30,6 +31,30 @@ class OwnClip:
     place: np.ndarray  # (n_dims,)
     trail: np.ndarray  # of its windows, (n_windows, n_dims)
     neighbours: np.ndarray  # places of the nearest clips, (k, n_dims)
+
+
+def thinned(shown: np.ndarray) -> np.ndarray:
+    """Which points are drawn, bool, (n,): all, or MOST_DRAWN by lot, the grey ones last."""
+    order = np.random.default_rng(0).permutation(len(shown))  # the same points every time
+    order = order[np.argsort(~shown[order], kind="stable")]
+    drawn = np.zeros(len(shown), bool)
+    drawn[order[:MOST_DRAWN]] = True
+    return drawn
+
+
+def inside(coordinates: np.ndarray, polygon: np.ndarray) -> np.ndarray:
+    """Which points lie in a polygon, by the even-odd rule; bool, shape = (n,).
+
+    Args:
+        coordinates: shape = (n, 2).
+        polygon: its corners, shape = (n_corners, 2).
+    """
+    x, y = coordinates.T
+    found = np.zeros(len(coordinates), bool)
+    for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
+        if y0 != y1:  # a level edge is crossed by no level ray
+            found ^= ((y0 > y) != (y1 > y)) & (x < x0 + (x1 - x0) * (y - y0) / (y1 - y0))
+    return found
 
 
 def scatter(
@@ -49,11 +74,12 @@ def scatter(
         own: drawn on top.
     """
     figure, groups, texts = go.Figure(), np.asarray(groups), np.asarray(texts)
+    drawn = thinned(shown)
     names = list(dict.fromkeys([name for name in LOOKS if name in groups] + sorted(set(groups.tolist()))))
     looks = {name: _look(name, i) for i, name in enumerate(names)}
     if not shown.all():
-        figure.add_trace(_points(coordinates, np.flatnonzero(~shown), texts, GREY, "circle", opacity=0.15))
-    rows = np.flatnonzero(shown)
+        figure.add_trace(_points(coordinates, np.flatnonzero(~shown & drawn), texts, GREY, "circle", opacity=0.15))
+    rows = np.flatnonzero(shown & drawn)
     # One trace for all groups: in one for each, the last one would hide the others where they mix.
     colours, markers = ([looks[name][k] for name in groups[rows].tolist()] for k in (1, 2))
     figure.add_trace(_points(coordinates, rows, texts, colours, markers))
@@ -68,10 +94,10 @@ def shaded(
     coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str], own: Sequence[OwnClip] = ()
 ) -> go.Figure:
     """As scatter, but each point as bright as its value in [0, 1]."""
-    figure, texts = go.Figure(), np.asarray(texts)
+    figure, texts, drawn = go.Figure(), np.asarray(texts), thinned(shown)
     if not shown.all():
-        figure.add_trace(_points(coordinates, np.flatnonzero(~shown), texts, GREY, "circle", opacity=0.15))
-    rows = np.flatnonzero(shown)
+        figure.add_trace(_points(coordinates, np.flatnonzero(~shown & drawn), texts, GREY, "circle", opacity=0.15))
+    rows = np.flatnonzero(shown & drawn)
     trace = _points(coordinates, rows, texts, GREY, "circle")
     bar = {"title": "certain", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)

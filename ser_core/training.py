@@ -99,6 +99,7 @@ def fit(
     command: str = "",
     side_tasks: Sequence[SideTask] = (),
     teachers: Sequence[SERModel] = (),
+    on_epoch: Callable[[int, SERModel], None] = lambda epoch, average: None,
 ) -> SERModel:
     """Trains a model; after each epoch the whole state is on disk.
 
@@ -115,6 +116,7 @@ def fit(
         command: what makes this run again; kept for those who look at it.
         side_tasks: those that the config gives a weight.
         teachers: models of the same front end and labels, on the same device, whose answers the config gives a share.
+        on_epoch: called after each epoch with its number, from 1, and the model with the running average.
 
     Returns:
         The model with the running average of the weights, in eval mode.
@@ -157,6 +159,7 @@ def fit(
         record |= {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
         record["dev_confusion"] = {corpus: matrix.tolist() for corpus, matrix in confusion.items()}
         _keep_epoch(state, record, folder)
+        on_epoch(state.epoch, state.average)
     return state.average.eval()
 
 

@@ -10,12 +10,15 @@ import pytest
 from scripts import export_embeddings as script
 from ser_core import atlas
 from ser_core.atlas import PARTS, UNKNOWN, Atlas, AtlasError, available, load_atlas
-from ser_core.checkpoint import METRICS, load_model
-from ser_core.embeddings import embed_recording, embed_utterances
-from ser_core.inference import clip_logits, clip_windows, window_embeddings
+from ser_core.checkpoint import METRICS, Calibration, load_model, save_model
+from ser_core.embeddings import RAW, embed_recording, embed_utterances, ood_score
+from ser_core.inference import FARTHEST, clip_logits, clip_windows, window_embeddings
 from ser_core.labels import EMOTIONS
+from ser_core.novelty import fit_novelty
 from ser_core.projection import Projection, ProjectionConfig
 from ser_core.protocols import read_protocol, split
+from ser_core.quality import speech_segments
+from ser_core.sounds import brown_noise, music, pink_noise, tone, white_noise
 from ser_core.store import AudioStore
 
 IDS = [*split("speaker-independent", "0").train[:30], *split("speaker-independent", "0").test[:30]]
@@ -92,6 +95,49 @@ def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
     np.testing.assert_allclose(embeddings[1], window_embeddings(model, [first])[0], atol=1e-4)
 
 
+# --- how far out, on what ships ------------------------------------------------------------------------------------
+
+
+def shipped() -> list[str]:
+    """The models whose embeddings are there and of their version."""
+    return [name for name in available() if name != RAW and load_model(name).version == load_atlas(name).version]
+
+
+def test_a_long_recording_is_not_near_because_its_mean_is():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(500, 8)).astype(np.float32)
+    novelty = fit_novelty(known, rng.normal(size=(500, 8)).astype(np.float32))
+    windows = 1.6 * rng.normal(size=(60, 8))
+    assert ood_score(novelty, windows, 60.0) > 90 > 5 > ood_score(novelty, windows.mean(0)[None], 60.0)
+    assert ood_score(novelty, known[:1], 0.1) == FARTHEST
+
+
+@pytest.mark.parametrize("make", [white_noise, pink_noise, brown_noise, tone, music])
+def test_what_is_no_speech_lies_beyond_the_99th_percentile(make):
+    for name in shipped():
+        model, novelty = load_model(name), load_atlas(name).novelty
+        for seed in range(5):
+            waveform = make(np.random.default_rng(seed), 3.0)
+            speech = speech_segments(waveform)
+            _, windows = embed_recording(model, waveform, speech)
+            assert ood_score(novelty, windows, sum(end - start for start, end in speech)) > 99
+
+
+@pytest.mark.parametrize("name", [name for name in available() if name != RAW])
+def test_clips_of_unseen_speakers_lie_in_every_fifth(name):
+    """Each half of the speakers against the other half: a speaker is never compared with himself."""
+    found = load_atlas(name)
+    speaker, unseen = found.column("speaker"), found.column("part") == "unseen"
+    names, percentiles = np.unique(speaker[unseen]), []
+    for half in (0, 1):
+        known = unseen & np.isin(speaker, names[half::2])
+        novelty = fit_novelty(found.embeddings[found.column("part") == "training"], found.embeddings[known])
+        far = novelty.distance(found.embeddings[unseen & ~known])
+        percentiles += [novelty.percentile(distance) for distance in far]
+    shares = np.histogram(percentiles, [0, 20, 40, 60, 80, 100.1])[0] / len(percentiles)
+    assert shares.min() > 0.05
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -123,6 +169,19 @@ def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
     raw = load_atlas("raw-features", "")
     assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {PARTS[2]}
     assert np.isnan(raw.certainty).all()
+
+
+def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    folders = [tmp_path / "runs" / "warm" / "epochs" / epoch for epoch in ("1", "8")]
+    for seed, folder in enumerate(folders):
+        save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
+    assert script.main([str(folder) for folder in folders]) == 0
+    assert available(ready) == ("warm-epoch-1", "warm-epoch-8")
+    first, last = (load_atlas(name) for name in available(ready))
+    assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
+    assert np.abs(first.embeddings - last.embeddings).max() > 0.01
+    assert script.space_name("runs/warm/checkpoint") == "warm" and script.space_name("resonet") == "resonet"
 
 
 def test_an_interrupted_export_goes_on(ready, monkeypatch):

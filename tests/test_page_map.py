@@ -1,5 +1,6 @@
 """The page "Embedding map" without a browser, and its figures: filters, the person's clip, what is missing."""
 
+import csv
 import io
 import json
 from pathlib import Path
@@ -9,12 +10,14 @@ import pyarrow.parquet
 import pytest
 
 from pages import _map
-from pages._map_parts import as_parquet
-from ser_core import atlas
+from pages._export import rows_as_csv
+from pages._map_chosen import chosen_rows
+from pages._map_export import as_parquet, map_rows
+from ser_core import atlas, map_figures
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
 from ser_core.embeddings import RAW
-from ser_core.map_figures import OwnClip, scatter, shaded, with_cores
+from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores
 from ser_core.projection import ProjectionConfig
 from ser_core.protocols import split
 from tests.make_page import open_page, texts, upload, wav
@@ -49,6 +52,7 @@ def folder(checkpoints, tmp_path, monkeypatch):
     """Embeddings of `small` and of the raw features."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr(atlas, "FOLDER", tmp_path / "embeddings")
+    _map.model.clear()
     _map._read.clear()
     _map._projection.clear()
     _map.quality.clear()
@@ -187,13 +191,93 @@ def test_embeddings_without_their_model_can_be_looked_at(folder, checkpoints):
     page = open_page("embedding_map").run()
     assert not page.exception and not page.error and points(page) == len(IDS)
 
+    upload(page, "mine.ogg", SPEECH)
+    assert not page.error and points(page) == len(IDS) and "cannot be placed in its space" in texts(page)
 
-def test_the_map_as_parquet():
-    rows = [{"clip": "a", "x": 0.5}, {"clip": "b", "x": 1.5}]
-    assert pyarrow.parquet.read_table(io.BytesIO(as_parquet(rows))).to_pylist() == rows
+
+@pytest.mark.parametrize("content", [wav(np.zeros(16_000)), wav(RNG.normal(0, 0.1, 40))])
+def test_silence_and_a_click_are_told_not_to_be_speech(page, content):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "nothing.wav", content)
+    said = [element.value for element in (*page.warning, *page.error)]
+    assert len(said) == 1 and points(page) == len(IDS)
+    assert any(words in said[0] for words in ("No speech was found", "too short", "silent"))
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
+    small = load_atlas("small")
+    rows = slice(0, n)
+    few = Atlas(
+        *("small", small.version, small.ids[rows], small.embeddings[rows], small.answered[rows]),
+        small.certainty[rows],
+        small.part[rows],
+    )
+    few.save(folder / "small.npz")
+    page = open_page("embedding_map")
+    page.session_state["map"] = "pca"
+    page.run()
+    assert not page.exception
+    if n < 5:
+        assert f"{n} points make no map" in page.error[0].value
+    else:
+        assert not page.error and points(page) == n and "too few to measure a map" in texts(page)
+        upload(page, "mine.ogg", SPEECH)
+        assert not page.exception and "Your clip" in texts(page)
+
+
+def test_the_files_hold_what_is_on_the_map(folder):
+    found = load_atlas("small")
+    made = found.projection(ProjectionConfig("umap"))
+    chosen = np.flatnonzero(found.column("emotion") == "sad")
+    read = list(csv.DictReader(io.StringIO(rows_as_csv(map_rows(found, made, chosen)))))
+    assert [row["clip"] for row in read] == found.ids[chosen].tolist()
+    np.testing.assert_allclose([[float(row[k]) for k in "xy"] for row in read], made.coordinates[chosen], atol=1e-4)
+    table = pyarrow.parquet.read_table(io.BytesIO(as_parquet(found, made, chosen)))
+    assert {"x", "y", "text", "label", "neighbors"} <= set(table.column_names)
+    assert table["text"].to_pylist() == found.ids[chosen].tolist() and set(table["label"].to_pylist()) == {"sad"}
+    np.testing.assert_allclose(np.transpose([table["x"], table["y"]]), made.coordinates[chosen], atol=1e-4)
+    beside = table["neighbors"].to_pylist()[0]
+    gaps = np.linalg.norm(found.embeddings[chosen] - found.embeddings[chosen[0]], axis=1)
+    assert beside["ids"] == np.argsort(gaps)[: len(beside["ids"])].tolist()
+    np.testing.assert_allclose(beside["distances"], np.sort(gaps)[: len(beside["ids"])], atol=1e-3)
+
+
+def test_lasso_and_box_hold_what_is_not_grey_and_a_click_holds_any():
+    places = np.array([[0, 0], [1, 1], [2, 2], [3, 3]], float)
+    shown = np.array([True, False, True, True])
+    lasso = {"x": [-1, 2.5, 2.5, -1], "y": [-1, -1, 2.5, 2.5]}
+    box = {"x": [2.9, 3.1], "y": [3.1, 2.9]}
+    click = {"customdata": [1]}
+    assert chosen_rows({"lasso": [lasso], "box": [box], "points": [click]}, places, shown).tolist() == [0, 2, 3]
+    assert chosen_rows({"lasso": [], "box": [], "points": [click, {"x": 1}]}, places, shown).tolist() == [1]
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_polygon_holds_what_winds_around_each_point():
+    polygon, points = RNG.normal(size=(9, 2)), RNG.normal(size=(400, 2))
+    to = polygon[None] - points[:, None]  # from each point to each corner
+    angle = np.arctan2(to[..., 1], to[..., 0])
+    turns = (np.diff(angle, axis=1, append=angle[:, :1]) + np.pi) % (2 * np.pi) - np.pi
+    odd = np.round(turns.sum(1) / (2 * np.pi)).astype(int) % 2 == 1
+    np.testing.assert_array_equal(inside(points, polygon), odd)
+    assert 20 < odd.sum() < 380
+
+
+def test_a_large_map_is_thinned_out_the_grey_points_first(monkeypatch):
+    monkeypatch.setattr(map_figures, "MOST_DRAWN", 10)
+    shown = np.arange(40) < 8
+    assert thinned(shown)[:8].all() and thinned(shown).sum() == 10
+    assert thinned(np.ones(40, bool)).sum() == 10 and thinned(shown[:9]).all()
+    coordinates = RNG.normal(size=(40, 2))
+    for figure in (
+        scatter(coordinates, ["sad"] * 40, shown, ["t"] * 40),
+        shaded(coordinates, np.linspace(0, 1, 40), shown, ["t"] * 40),
+    ):
+        grey, points = figure.data[:2]
+        assert points.customdata.tolist() == list(range(8)) and len(grey.customdata) == 2
 
 
 def test_groups_keep_their_look_and_the_rest_is_grey():

@@ -109,6 +109,15 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
     assert np.sum(last["dev_confusion"]["crema_d"]) == len(dev)
 
 
+def test_every_epoch_is_told_with_the_average_of_its_weights(run, tmp_path):
+    seen = []
+    last = run(tmp_path / "a", on_epoch=lambda epoch, average: seen.append((epoch, copy.deepcopy(average))))
+    assert [epoch for epoch, _ in seen] == list(range(1, len(seen) + 1)) and len(seen) > 1
+    for name, value in seen[-1][1].state_dict().items():
+        torch.testing.assert_close(value, last.state_dict()[name])
+    assert any((a != b).any() for a, b in zip(seen[0][1].parameters(), last.parameters(), strict=True))
+
+
 def test_what_a_run_leaves_behind(whole):
     folder, model = whole
     curves = set(folder.glob("events.out.tfevents.*"))

@@ -1,0 +1,97 @@
+"""What was chosen on the embedding map, and the person's own clip: counts, tables, players."""
+
+import numpy as np
+import streamlit as st
+
+from pages import _map
+from pages._chart import chart
+from pages._clip_table import show_clips
+from pages._map import Placed
+from pages._map_export import clip_rows
+from pages._words import plain
+from ser_core.atlas import Atlas
+from ser_core.embeddings import RAW
+from ser_core.figures import confusion_grid
+from ser_core.inference import FARTHEST, MIN_SPEECH_S
+from ser_core.labels import EMOTIONS
+from ser_core.map_figures import inside, mix
+from ser_core.metrics import confusion_matrix
+
+
+def chosen_rows(selection: dict, coordinates: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Rows of the atlas: those in the lassos and boxes, or those that were clicked."""
+    lassos = [np.transpose([shape["x"], shape["y"]]) for shape in selection["lasso"]]
+    boxes = [np.transpose([np.repeat(box["x"], 2), [*box["y"], *reversed(box["y"])]]) for box in selection["box"]]
+    shapes = [*lassos, *boxes]
+    if shapes:
+        return np.flatnonzero(np.any([inside(coordinates, shape) for shape in shapes], axis=0) & shown)
+    rows = [_row(point) for point in selection["points"]]
+    return np.unique([row for row in rows if row is not None]).astype(int)
+
+
+def _row(point: dict) -> int | None:
+    """The person's own points carry no row."""
+    row = point.get("customdata")
+    row = row[0] if isinstance(row, list) and row else row
+    return int(row) if isinstance(row, (int, float)) else None
+
+
+def show_chosen(found: Atlas, rows: np.ndarray) -> None:
+    """What is in the selection: how much of which emotion, what was taken for what, and every clip."""
+    if not len(rows):
+        st.caption("Draw a lasso or a box around points, or click one, to see what they are.")
+        return
+    st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
+    meant = found.column("emotion")[rows]
+    counts = {emotion: int((meant == emotion).sum()) for emotion in EMOTIONS if (meant == emotion).any()}
+    left, right = st.columns(2, gap="medium") if len(rows) > 1 else (None, None)
+    if left:
+        with left:
+            chart(mix(counts), key="map-mix", alt="; ".join(f"{name}: {n}" for name, n in counts.items()))
+    if right and found.model != RAW:
+        with right:
+            _show_confusion(found, rows)
+    show_clips(clip_rows(found, rows), f"map_{found.model}_clips.csv")
+
+
+def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
+    truth = np.array([EMOTIONS.index(found.utterances[i].emotion) for i in rows])
+    confusion = confusion_matrix(truth, found.answered[rows], len(EMOTIONS))
+    words = f"{confusion.trace()} of {len(rows)} are answered as meant by {plain(found.model)}."
+    chart(confusion_grid(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
+    st.caption(words)
+
+
+def show_own(found: Atlas, own: Placed) -> None:
+    """The person's clip among the others: its true neighbours, and how far out it lies."""
+    st.subheader("Your clip", anchor=False)
+    _show_distance(own, _map.how_far_out(found, own))
+    index, distance = _map.nearest(found, own)
+    st.caption(
+        f"Its {len(index)} nearest clips in the space itself, which the lines lead to. A map bends distances: these "
+        "are the true ones."
+    )
+    lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
+    show_clips([line | {"distance": round(far_off, 2)} for line, far_off in lines], "neighbours.csv")
+    kept = _map.takes(found.model)
+    with st.container(horizontal=True):
+        if all(take is not own for take in kept):
+            st.button("Keep this take on the map", on_click=_map.keep, args=(own, found.model), key="keep-take")
+        if kept:
+            st.button(f"Remove {len(kept)} takes", on_click=_map.drop_takes, key="drop-takes")
+
+
+def _show_distance(own: Placed, far: float | None) -> None:
+    """How far out it lies, in words; None: nothing was learned in this space."""
+    name = f"**{plain(own.name)}**"
+    if own.speech_s < MIN_SPEECH_S:
+        st.warning(
+            f"No speech was found in {name}: it is none of what the model learned from, wherever the map puts it."
+        )
+    elif far == FARTHEST:
+        st.warning(f"{name} lies further from what the model learned from than any clip of people it has never heard.")
+    elif far is not None:
+        st.markdown(
+            f"{name} lies further from what the model learned from than **{far:.0f} %** of the clips of people it has "
+            "never heard."
+        )
