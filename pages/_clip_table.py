@@ -9,6 +9,7 @@ from ser_core.audio import AudioError, load_audio
 from ser_core.plots import spectrogram
 
 MOST_CLIPS = 500
+TILE_COLUMNS = 320  # pixels: wider pictures are flat strips in a column of the page
 
 
 def show_clips(clips: list[dict], file_name: str) -> None:
@@ -63,7 +64,7 @@ def show_recording(clip: str, path: str) -> None:
 
 @st.cache_data(max_entries=64)
 def _picture(path: str) -> bytes:
-    return spectrogram(load_audio(path)).png
+    return spectrogram(load_audio(path), TILE_COLUMNS).png
 
 
 def download_rows(label: str, rows: list[dict], name: str) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._shared import Source, model
+from pages._shared import Source
+from ser_core.loaded import unload
 from tests.make_page import open_page, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -29,9 +30,9 @@ def opened(name: str, chosen: str | None = None) -> AppTest:
 
 @pytest.fixture(autouse=True)
 def nothing_in_memory(checkpoints):
-    model.clear()
+    unload()
     yield
-    model.clear()
+    unload()
 
 
 @pytest.mark.parametrize("lost", ["all of it", "its weights"])
@@ -42,7 +43,7 @@ def test_the_chosen_model_is_deleted(checkpoints, name, lost):
         shutil.rmtree(checkpoints / "other")
     else:
         (checkpoints / "other" / "model.safetensors").unlink()
-    model.clear()
+    unload()
     page.run()
     assert not page.exception and len(texts(page)) > 100
 
@@ -52,6 +53,6 @@ def test_every_model_is_deleted(checkpoints, name):
     page = opened(name)
     shutil.rmtree(checkpoints)
     checkpoints.mkdir()
-    model.clear()
+    unload()
     page.run()
     assert not page.exception and "python -m scripts.train" in texts(page)

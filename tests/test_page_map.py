@@ -17,6 +17,7 @@ from ser_core import atlas, map_figures
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
 from ser_core.embeddings import RAW
+from ser_core.loaded import unload
 from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores
 from ser_core.projection import ProjectionConfig
 from ser_core.protocols import split
@@ -52,7 +53,7 @@ def folder(checkpoints, tmp_path, monkeypatch):
     """Embeddings of `small` and of the raw features."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr(atlas, "FOLDER", tmp_path / "embeddings")
-    _map.model.clear()
+    unload()
     _map._read.clear()
     _map._projection.clear()
     _map.quality.clear()
