@@ -12,7 +12,7 @@ with st.spinner("Starting"):
     from pages import _explaining_parts as parts
     from pages._input import choose_clip
     from pages._result import show_no_model, show_problem
-    from pages._shared import chosen, current_clip, slot
+    from pages._shared import chosen, current_clip, model, slot
     from ser_core import AudioError, CheckpointError
     from ser_core.inference import MIN_SPEECH_S
 
@@ -32,6 +32,8 @@ with work:
         if clip:
             hearing = _analysis.hear(clip, settings)
             answer = _analysis.answer(hearing, settings.model)
+            if answer:
+                model(answer.prediction.model)  # which may have been deleted since it answered
     except (AudioError, CheckpointError) as error:
         problem = error
 
