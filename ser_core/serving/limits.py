@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Limits:
     """Of requests that bring a recording."""
 
-    body_bytes: int = 25_000_000  # of one body: ten minutes of 16-bit mono WAV at 16 kHz, an hour of mp3
+    body_bytes: int = 25_000_000  # of one body: ten minutes of 16-bit mono WAV at 16 kHz are 19 MB
     all_bodies_bytes: int = 500_000_000  # of those that are in memory at the same time
     duration_s: float = 600.0  # decoding stops here, and a note says so
     silence_s: float = 10.0  # a client that sends nothing for so long has gone

@@ -128,7 +128,7 @@ def _add_facts(rest: FastAPI) -> None:
 
     @rest.get("/models")
     async def models() -> dict:
-        """The models there are, the one that answers when none is named first, and the emotions they tell apart."""
+        """The models there are, first the one that answers when none is named, and the emotions they tell apart."""
         return {"models": available_models(), "emotions": EMOTIONS}
 
     @rest.get("/health")
