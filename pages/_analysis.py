@@ -48,6 +48,7 @@ class Answer:
     took_s: float
     min_confidence: float  # below it the model is not sure
     metrics: dict  # on speakers it never heard
+    note: str  # of a model that was made elsewhere
 
 
 def choose_settings(has_clip: bool) -> Settings:
@@ -133,4 +134,4 @@ def _ask(hearing: Hearing, model_name: str, learned: Adapter | None = None) -> A
     )
     took_s = perf_counter() - started
     bar.empty()
-    return Answer(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics)
+    return Answer(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics, judge.note)

@@ -10,7 +10,7 @@ from pages._chart import chart, chosen_time, time_key
 from pages._components.player import Cell, player
 from pages._input import take_sample
 from pages._samples import sample_list
-from pages._shared import Clip, forget, model, trim, untrim
+from pages._shared import Clip, forget, trim, untrim
 from pages._words import plain, record
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
@@ -248,7 +248,7 @@ def _facts(answer: Answer) -> str:
         f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
         f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
         + _how_unlike(prediction)
-        + f"{record(answer.metrics)} {plain(model(prediction.model).note)}"
+        + f"{record(answer.metrics)} {plain(answer.note)}"
     )
 
 
