@@ -48,7 +48,7 @@ class Answer:
     took_s: float
     min_confidence: float  # below it the model is not sure
     metrics: dict  # on speakers it never heard
-    note: str = ""  # what people must know before they rely on it
+    note: str  # what people must know before they rely on it
 
 
 def choose_settings(has_clip: bool) -> Settings:

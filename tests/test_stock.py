@@ -12,7 +12,7 @@ from scripts import add_model
 from ser_core import available_models, checkpoint, load_model, predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.stock import KINDS, emotions_of, read_stock
-from tests.make_page import open_page, texts
+from tests.make_page import open_page, texts, upload, wav
 
 LABELS = ("neu", "hap", "ang", "sad")
 SIZES = {
@@ -89,6 +89,11 @@ def test_the_app_lists_it_and_says_what_is_not_known_of_it(publish, checkpoints,
     page.query_params["model"] = "theirs"
     shown = " ".join(texts(page.run()).split())
     assert "never measured here, and its certainty is not calibrated" in shown and "hap is happy" in shown
+    page = open_page("record_and_analyse")
+    page.query_params["model"] = "theirs"
+    shown = texts(upload(page.run(), "x.wav", wav(speech))).replace("\\", "")
+    assert shown.count("Made elsewhere: not calibrated here. Its labels: neu is neutral") == 2  # sidebar and result
+    assert shown.count("It was never measured.") >= 2
 
 
 def test_labels_are_read_by_how_they_begin():
