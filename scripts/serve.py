@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
-    server = {"address": options.host, "port": options.port, "headless": options.headless}
+    server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(Limits(requests_per_s=options.rate)).run(
             config={f"server.{name}": value for name, value in server.items()}
