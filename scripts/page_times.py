@@ -56,7 +56,7 @@ def served() -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _answers(address: str) -> bool:

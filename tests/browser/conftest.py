@@ -48,7 +48,7 @@ def running(*module, **variables: str):
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)
 
 
 def _wait_for(address: str) -> None:
