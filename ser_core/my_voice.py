@@ -73,7 +73,11 @@ def last_layer(model: SERModel) -> nn.Linear:
     Raises:
         AdapterError: this model has none that could be corrected.
     """
-    layers = [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)] if model.n_parameters() else []
+    layers = (
+        [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)]
+        if isinstance(model.head, nn.Module)
+        else []
+    )
     if len(layers) != 1:
         raise AdapterError(f"{model.name} has no last layer that could learn a voice.")
     return layers[0]

@@ -12,6 +12,7 @@ from scripts import add_model
 from ser_core import available_models, checkpoint, load_model, predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.stock import KINDS, emotions_of, read_stock
+from ser_core.my_voice import AdapterError, last_layer
 from tests.make_page import open_page, texts, upload, wav
 
 LABELS = ("neu", "hap", "ang", "sad")
@@ -181,3 +182,10 @@ def test_nothing_is_fetched_unless_asked(checkpoints, capsys):
     assert add("nobody/nothing") == 2
     assert "not in the local Hugging Face cache (--download fetches it)" in capsys.readouterr().err
     assert checkpoint.available_models() == ("other", "small")
+
+
+def test_it_learns_no_voice_and_says_so(publish):
+    model = read_stock(str(publish()), {})
+    model.name = "theirs"
+    with pytest.raises(AdapterError, match="theirs has no last layer that could learn a voice"):
+        last_layer(model)
