@@ -60,9 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("ser_core").setLevel(logging.INFO)
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
-        build(Limits(requests_per_s=options.rate)).run(
-            config={f"server.{name}": value for name, value in server.items()}
-        )
+        build(Limits(requests_per_s=options.rate)).run(config=server)
     return 0
 
 

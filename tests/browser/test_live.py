@@ -8,7 +8,7 @@ import soundfile
 from playwright.sync_api import Page, expect
 
 from ser_core.serving import LIVE
-from tests.browser.conftest import running
+from tests.browser.conftest import PATIENCE_MS, running
 
 SILENT = """navigator.mediaDevices.getUserMedia =
   async () => new AudioContext().createMediaStreamDestination().stream;"""
@@ -128,6 +128,8 @@ def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, schem
 
 def test_the_pages_lead_there(new_page, everything_url, app_url):
     page = new_page(f"{everything_url}/live")
-    expect(page.get_by_role("link", name="Open the live microphone")).to_have_attribute("href", f"{LIVE}/")
+    expect(page.get_by_role("link", name="Open the live microphone")).to_have_attribute(
+        "href", f"{LIVE}/", timeout=PATIENCE_MS
+    )
     alone = new_page(f"{app_url}/live")
-    expect(alone.get_by_text("make app").first).to_be_visible()
+    expect(alone.get_by_text("make app").first).to_be_visible(timeout=PATIENCE_MS)
