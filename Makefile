@@ -9,7 +9,7 @@ app: .venv/app.txt
 	$(BIN)/python -m scripts.serve --port $(PORT)
 
 test: .venv/test.txt
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 setup: .venv/test.txt
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-import resource
+import os
 import subprocess
 import sys
 import tempfile
@@ -87,8 +87,8 @@ def through_rest(host: str, files: dict[str, bytes]) -> dict[str, tuple[str, flo
     return found
 
 
-def through_command_line(files: dict[str, bytes]) -> dict[str, tuple[str, float]]:
-    """The same, by `python -m scripts.predict`; the first one loads the model."""
+def through_command_line(files: dict[str, bytes]) -> tuple[dict[str, tuple[str, float]], int]:
+    """The same, by `python -m scripts.predict`, and the memory it took at most, in bytes; the first loads the model."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             (Path(folder) / name).write_bytes(content)
@@ -100,15 +100,15 @@ def through_command_line(files: dict[str, bytes]) -> dict[str, tuple[str, float]
             record = json.loads(line)
             found[Path(record["file"]).name] = "error" if "error" in record else "answer", now - latest
             latest = now
-        process.wait(PATIENCE_S)
+        usage = os.wait4(process.pid, 0)[2]
     del found[SAMPLE.name]
-    return {name: found.get(name, ("nothing", 0.0)) for name in files}
+    return {name: found.get(name, ("nothing", 0.0)) for name in files}, 1024 * usage.ru_maxrss
 
 
 def mutations(host: str, process_id: int | None, n: int) -> tuple[dict, bool]:
     """The figures, and whether all is well."""
     files = damaged_files(n)
-    rest, lines = through_rest(host, files), through_command_line(files)
+    rest, (lines, line_bytes) = through_rest(host, files), through_command_line(files)
     differ = [name for name in files if rest[name][0] != lines[name][0]]
     figures = {
         "files": n,
@@ -118,7 +118,7 @@ def mutations(host: str, process_id: int | None, n: int) -> tuple[dict, bool]:
         "longest_s": {"rest": max(s for _, s in rest.values()), "command_line": max(s for _, s in lines.values())},
         "peak_bytes": {
             "rest": peak_bytes(process_id) if process_id else 0,
-            "command_line": 1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
+            "command_line": line_bytes,
         },
     }
     outcomes = set(figures["rest"]) | set(figures["command_line"])

@@ -1,6 +1,7 @@
 """Fixtures that several files share: a small model, its checkpoint, a small corpus, and speech."""
 
 import os
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -18,12 +19,20 @@ from tests.make_corpus import decoded, write_crema_d
 from tests.make_server import Server
 
 ROOT = Path(__file__).parent.parent
+MAIN = sys.modules["__main__"]
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
         if "corpora" in item.keywords and not os.environ.get("SER_CORPORA"):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """A page that was tested stays behind as the main module; processes that are started then would run it again."""
+    yield
+    sys.modules["__main__"] = MAIN
 
 
 @contextmanager

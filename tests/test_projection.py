@@ -47,7 +47,7 @@ class TestEveryKind:
         shares = []
         Projection.fit(projection.config, POINTS[:80], shares.append)
         assert shares[-1] == 1 and shares == sorted(shares)
-        assert len(shares) > 3 or projection.config.kind == "pca"
+        assert len(shares) >= 3 or projection.config.kind == "pca"  # a quick machine tells few steps
 
         def stop(share: float) -> None:
             raise KeyboardInterrupt

@@ -105,9 +105,9 @@ def test_damaged_files_are_the_same_each_time_and_all_damaged():
 def test_what_dies_or_differs_is_told(monkeypatch, capsys):
     monkeypatch.setattr(_damaged, "through_rest", lambda host, files: dict.fromkeys(files, ("answer", 0.1)))
     for found in (("error", 0.1), ("nothing", 0.1), ("answer", 2 * _damaged.LONGEST_S)):
-        monkeypatch.setattr(_damaged, "through_command_line", lambda files, f=found: dict.fromkeys(files, f))
+        monkeypatch.setattr(_damaged, "through_command_line", lambda files, f=found: (dict.fromkeys(files, f), 0))
         assert not _damaged.mutations("", None, 4)[1]
-    monkeypatch.setattr(_damaged, "through_command_line", lambda files: dict.fromkeys(files, ("answer", 0.1)))
+    monkeypatch.setattr(_damaged, "through_command_line", lambda files: (dict.fromkeys(files, ("answer", 0.1)), 0))
     assert _damaged.mutations("", None, 4)[1]
 
 

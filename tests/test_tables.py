@@ -173,10 +173,15 @@ def test_speaker_independent_lists_what_is_missing(folder):
     test = split("speaker-independent", 0).test
     clips = [*[i for i in test if i.startswith("savee/")][:6], *[i for i in test if i.startswith("crema_d/")][:6]]
     save_result(make_result("vgg16", clips, np.arange(12) > 2, "speaker-independent", "0"), folder)
+    assert (
+        readme_tables.speaker_independent(readme_tables.compared()) == "No model: not trained yet."
+    )  # nothing to compare
+    save_result(make_result("vgg19", clips, np.arange(12) > 5, "speaker-independent", "0"), folder)
     block = readme_tables.speaker_independent(readme_tables.compared())
-    assert row_of(block, "vgg16")[2].startswith("75.0 [")
+    assert sum(cell.startswith("75.0 [") for cell in row_of(block, "vgg16")) == 1  # accuracy
+    assert block.index("`vgg16`") < block.index("`vgg19`")
     missing = block.split("Not measured here: ")[1]
-    assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name != "vgg16"]
+    assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name not in ("vgg16", "vgg19")]
 
 
 def test_mcnemar_names_the_pairs_that_are_not_told_apart(three):
@@ -203,7 +208,8 @@ def test_a_leak_alone_is_no_result(folder):
 
 def test_check_notices_a_changed_figure(three, tmp_path, monkeypatch):
     monkeypatch.setattr(readme_tables, "README", tmp_path / "README.md")
-    monkeypatch.setattr(readme_tables, "scores", lambda: "")
+    for block in ("scores", "worse_recordings"):
+        monkeypatch.setattr(readme_tables, block, lambda: "", raising=True)
     monkeypatch.setattr(readme_tables, "BENCHMARK", tmp_path / "benchmark.json")
     (tmp_path / "benchmark.json").write_text('{"speed": 1.5}')
     (tmp_path / "README.md").write_text(

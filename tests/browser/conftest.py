@@ -63,13 +63,13 @@ def _wait_for(address: str) -> None:
             time.sleep(0.2)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop must not outlive these tests
 def app_url(chromium):
     with served(ROOT / "app.py") as url:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop must not outlive these tests
 def microphone(tmp_path_factory) -> Path:
     """What the fake microphone hears: half a minute of speech, 48 kHz, 16 bit."""
     speech, rate = soundfile.read(SAMPLES / "story.ogg", dtype=np.float32)
@@ -78,7 +78,7 @@ def microphone(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its event loop must not outlive these tests
 def chromium(microphone):
     if CHROMIUM is None:
         pytest.skip("chromium is missing: install it to run the browser tests")

@@ -71,11 +71,10 @@ def saved(page, name: str):
 def photographed(page, form: str):
     """The file that the camera above the map brings."""
     page.locator(".st-key-map-picture").get_by_text(form).click()
-    camera = "form => document.querySelector('.js-plotly-plot')._context.toImageButtonOptions.format === form"
-    page.wait_for_function(camera, arg=form.lower())
-    expect(page.locator("[data-title^='Download plot']")).to_have_count(1)  # the other map is gone
+    ready = "form => document.querySelector('.js-plotly-plot')._context.toImageButtonOptions.format === form"
+    page.wait_for_function(ready, arg=form.lower())
     with page.expect_download() as waiting:
-        page.locator("[data-title^='Download plot']").first.click(force=True)
+        page.locator(".js-plotly-plot").first.locator("[data-title^='Download plot']").click(force=True)
     assert waiting.value.suggested_filename == f"map.{form.lower()}"
     return waiting.value.path()
 

@@ -260,7 +260,7 @@ def _overflow(page):
     return page.evaluate(
         """() => [...document.querySelectorAll("[data-testid=stMain] *")]
              .filter((e) => !(e instanceof SVGElement) && e.checkVisibility())
-             .filter((e) => !e.parentElement.closest("[data-testid=stDataFrameResizable]"))
+             .filter((e) => !e.parentElement.closest("[data-testid=stDataFrameResizable], [data-testid=stTable]"))
              .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
              .map((e) => `${e.tagName} ${e.className}`)"""
     )
