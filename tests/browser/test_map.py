@@ -130,7 +130,7 @@ def test_a_recorded_voice_is_placed_with_its_neighbours(new_page, app_url, space
     page = new_page(f"{app_url}/embedding_map?space={space}&map=PCA", viewport={"width": 390, "height": 900})
     page.locator("summary").filter(has_text="Your clip").click()
     page.get_by_role("button", name="Record", exact=True).click()
-    page.wait_for_timeout(3000)
+    page.get_by_text(re.compile(r"^5[0-7] s left$")).wait_for()  # three seconds, however late the microphone came
     page.get_by_role("button", name="Stop").click()
     page.get_by_role("heading", name="Your clip").wait_for()
     expect(page.get_by_text("of people it has never heard")).to_be_visible()
