@@ -1,5 +1,6 @@
 """A server of its own for a script or a test, and one request to it."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -18,13 +19,14 @@ START_S, PATIENCE_S = 120.0, 60.0
 
 
 @contextmanager
-def running_server(*options: str) -> Iterator[tuple[str, int]]:
-    """The address and the process id of a server of its own."""
+def running_server(*options: str, **variables: str) -> Iterator[tuple[str, int]]:
+    """The address and the process id of a server of its own, with these options and environment variables."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "scripts.serve", "--port", str(port), "--headless", *options]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, **quiet)
     try:
         address = f"http://127.0.0.1:{port}"
         _wait_for(address + API + "/health", process)
@@ -42,7 +44,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
         except URLError:
             if process.poll() is not None or time.monotonic() > until:
                 raise
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
 def peak_bytes(process_id: int) -> int:

@@ -8,27 +8,22 @@ Synthetic clips in eight clusters. A browser without a screen draws on the proce
 import argparse
 import itertools
 import json
-import os
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
+from scripts._client import running_server
 from ser_core.atlas import Atlas
 from ser_core.labels import EMOTIONS
 from ser_core.projection import ProjectionConfig
 
 ROOT = Path(__file__).parent.parent
 DIM = 32
-START_S, PATIENCE_MS = 120, 300_000
+PATIENCE_MS = 300_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 N_MOVES = 40  # of the mouse, while the map is dragged
 
@@ -58,34 +53,6 @@ def synthetic(n: int) -> Atlas:
         part=np.zeros(n, int),
     )
     return found.with_map(ProjectionConfig("umap"), places)
-
-
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The address of the program with the embeddings of a folder."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen(command, cwd=ROOT, env=os.environ | {"SER_EMBEDDINGS": str(folder)}, **quiet)
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-def _wait_for(address: str) -> None:
-    until = time.monotonic() + START_S
-    while time.monotonic() < until:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise RuntimeError(f"The program did not start within {START_S} s: try streamlit run app.py")
 
 
 def measured(browser, address: str, n: int) -> dict[str, float]:
@@ -145,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         for n in options.points:
             synthetic(n).save(Path(folder) / f"synthetic-{n}.npz")
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        with served(Path(folder)) as address:
+        with running_server(SER_EMBEDDINGS=folder) as (address, _):
             browser.new_page().goto(address)  # what is loaded once is not the map's
             for n in options.points:
                 print(json.dumps(measured(browser, address, n)), flush=True)

@@ -9,19 +9,16 @@ import argparse
 import json
 import os
 import shutil
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
 import soundfile
 
+from scripts._client import running_server
 from scripts.benchmark import SAMPLES, speech
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.checkpoint import available_models, checkpoint_folder
@@ -41,32 +38,6 @@ GOALS = {
 }
 
 
-@contextmanager
-def served() -> Iterator[str]:
-    """The address of a new server."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true", f"--server.port={port}"]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        while server.poll() is None and not _answers(f"{url}/_stcore/health"):
-            time.sleep(0.02)
-        yield url
-    finally:
-        server.terminate()
-        server.wait(60)
-
-
-def _answers(address: str) -> bool:
-    try:
-        urllib.request.urlopen(address, timeout=5).close()
-        return True
-    except OSError:
-        return False
-
-
 def settle(page) -> None:
     """Until the server has nothing more to draw."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
@@ -74,7 +45,7 @@ def settle(page) -> None:
 
 def first_page(browser) -> float:
     started = time.perf_counter()
-    with served() as url:
+    with running_server() as (url, _):
         page = browser.new_page()
         page.goto(url)
         page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=PATIENCE_MS)
@@ -152,7 +123,7 @@ def measure(minutes: float) -> Iterator[tuple[str, float]]:
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         first_page(browser)  # the system caches what it reads
         yield start, first_page(browser)
-        with served() as url:
+        with running_server() as (url, _):
             page = browser.new_page()
             page.set_default_timeout(PATIENCE_MS)
             changes = page_changes(page, url)

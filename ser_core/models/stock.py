@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import ModelConfig, SERModel
+from ser_core.models.wav2vec2 import transformers_package
 
 KINDS = {
     "wav2vec2": "Wav2Vec2ForSequenceClassification",
@@ -65,7 +66,7 @@ class Stock(SERModel):
         """
         nn.Module.__init__(self)  # no spectrogram
         self.config = config
-        network = getattr(_transformers(), _class_name(config.stock))(_stock_config(config.stock))
+        network = getattr(transformers_package(), _class_name(config.stock))(_stock_config(config.stock))
         if list(network.config.id2label.values()) != list(config.answers):
             raise ValueError("its labels are not those that were mapped")
         self.classifier, network.classifier = network.classifier, nn.Identity()
@@ -130,7 +131,7 @@ class Stock(SERModel):
 
     def stock_files(self) -> dict[str, dict]:
         """What `transformers.pipeline("audio-classification", model=folder)` reads: it answers with its own labels."""
-        extractor = _transformers().Wav2Vec2FeatureExtractor(
+        extractor = transformers_package().Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate, do_normalize=self.config.do_normalize, return_attention_mask=True
         )
         config = self.config.stock | {"architectures": [KINDS[self.config.stock["model_type"]]], "dtype": "float32"}
@@ -206,7 +207,7 @@ def read_stock(source: str, given: Mapping[str, str | None], download: bool = Fa
 
 def _described(source: str, download: bool) -> tuple:
     """Its config and its feature extractor, before anything large is read."""
-    transformers = _transformers()
+    transformers = transformers_package()
     try:
         values, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=not download)
     except Exception as error:  # what a foreign folder breaks first depends on what it holds
@@ -230,7 +231,7 @@ def _where(source: str, download: bool) -> str:
 def _whole(source: str, kind: str, download: bool) -> nn.Module:
     """The network with every weight in its place: transformers itself would only log what is missing."""
     try:
-        network, report = getattr(_transformers(), KINDS[kind]).from_pretrained(
+        network, report = getattr(transformers_package(), KINDS[kind]).from_pretrained(
             source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, local_files_only=not download
         )
     except Exception as error:
@@ -253,7 +254,7 @@ def _class_name(stock: Mapping) -> str:
 
 
 def _stock_config(values: dict):
-    return _transformers().AutoConfig.for_model(**values)
+    return transformers_package().AutoConfig.for_model(**values)
 
 
 def _spread(answers: Mapping[str, str | None]) -> Tensor:
@@ -263,15 +264,6 @@ def _spread(answers: Mapping[str, str | None]) -> Tensor:
         for answer in answers.values()
     ]
     return torch.tensor(rows)
-
-
-def _transformers():
-    """Imported when a model of this family is made: it takes seconds."""
-    try:
-        import transformers
-    except ModuleNotFoundError:
-        raise ValueError("A model of transformers needs it: pip install -r requirements.txt") from None
-    return transformers
 
 
 def _first_line(error: Exception) -> str:

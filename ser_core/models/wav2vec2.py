@@ -71,7 +71,7 @@ class Wav2Vec2(SERModel):
             raise ValueError("wav2vec2 hears the waveform itself: it takes neither MFCC nor deltas.")
         super().__init__(config)
         stock = self._stock_config()
-        self.wav2vec2 = _transformers().Wav2Vec2Model(stock)
+        self.wav2vec2 = transformers_package().Wav2Vec2Model(stock)
         self.wav2vec2.freeze_feature_encoder()
         self.projector = nn.Linear(stock.hidden_size, stock.classifier_proj_size)
         sizes = pairwise((stock.classifier_proj_size, *config.dense))
@@ -95,8 +95,8 @@ class Wav2Vec2(SERModel):
         """
         _check_kind(start)
         try:
-            extractor = _transformers().Wav2Vec2FeatureExtractor.from_pretrained(start)
-            backbone, report = _transformers().Wav2Vec2Model.from_pretrained(
+            extractor = transformers_package().Wav2Vec2FeatureExtractor.from_pretrained(start)
+            backbone, report = transformers_package().Wav2Vec2Model.from_pretrained(
                 start, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
         except Exception as error:  # what a foreign folder breaks first depends on what it holds
@@ -171,7 +171,7 @@ class Wav2Vec2(SERModel):
             return {}
         stock = self._stock_config()
         stock.architectures = ["Wav2Vec2ForSequenceClassification"]
-        extractor = _transformers().Wav2Vec2FeatureExtractor(
+        extractor = transformers_package().Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate, do_normalize=self.config.do_normalize, return_attention_mask=True
         )
         # Half precision is for the disk; the pipeline would also compute in it.
@@ -182,7 +182,7 @@ class Wav2Vec2(SERModel):
         """Of the whole network, as transformers has it."""
         id2label = dict(enumerate(self.config.labels))
         label2id = {label: i for i, label in id2label.items()}
-        return _transformers().Wav2Vec2Config(**self.config.backbone, id2label=id2label, label2id=label2id)
+        return transformers_package().Wav2Vec2Config(**self.config.backbone, id2label=id2label, label2id=label2id)
 
 
 def _layer(n_in: int, n_out: int) -> nn.Module:
@@ -197,19 +197,19 @@ def _random_spans(n_steps: Tensor, width: int, n_spans: int, length: int) -> Ten
     return ((distance >= 0) & (distance < lengths)).any(1)
 
 
-def _transformers():
+def transformers_package():
     """Imported when a model of this family is made: it takes seconds."""
     try:
         import transformers
     except ModuleNotFoundError:
-        raise ValueError("wav2vec2 needs transformers: pip install -r requirements.txt") from None
+        raise ValueError("This model needs transformers: pip install -r requirements.txt") from None
     return transformers
 
 
 def _check_kind(start: str) -> None:
     """Before anything large is fetched: is there a wav2vec2 model?"""
     try:
-        values, _ = _transformers().Wav2Vec2Config.get_config_dict(start)
+        values, _ = transformers_package().Wav2Vec2Config.get_config_dict(start)
     except OSError as error:
         where = f"The folder {start}" if os.path.isdir(start) else f"{start!r} is no folder here, and the hub's copy"
         raise ValueError(f"{where} cannot be read: {_first_line(error)}\n{HOW_TO_START}") from None
