@@ -1,5 +1,9 @@
 """What surrounds every page comes from app.py. Light to import: a page calls it before anything else."""
 
+import gc
+import sys
+from functools import lru_cache
+
 import streamlit as st
 
 FRAMED = "framed"
@@ -8,10 +12,19 @@ CARD = "card"  # its place in the sidebar, in this run
 
 def draw_frame() -> None:
     """Called by app.py before the page."""
+    _spare_modules(len(sys.modules))
     st.session_state[FRAMED] = True
     st.session_state[CARD] = st.sidebar.empty()
     if "source" not in st.session_state:
         draw_card()
+
+
+@lru_cache(maxsize=1)
+def _spare_modules(n_modules: int) -> None:
+    """What is imported is no garbage. Streamlit looks for some after every run: a quarter of a second among all that
+    torch and plotly bring along, in which no session gets an answer."""
+    gc.collect()
+    gc.freeze()
 
 
 def draw_card() -> None:
