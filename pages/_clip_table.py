@@ -1,5 +1,7 @@
 """A table of recordings of the corpora, with a player where they are there."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages import _measured
@@ -70,4 +72,5 @@ def _picture(path: str) -> bytes:
 def download_rows(label: str, rows: list[dict], name: str) -> None:
     """A button that brings the rows as CSV; none without rows."""
     if rows:
-        st.download_button(label, rows_as_csv(rows), name, "text/csv", icon=":material/download:", on_click="ignore")
+        make = partial(rows_as_csv, rows)  # when it is asked for
+        st.download_button(label, make, name, "text/csv", icon=":material/download:", on_click="ignore")

@@ -8,6 +8,7 @@ from pages._clip_table import download_rows, show_clips
 from pages._measured import Measured
 from ser_core.comparison import Leak, Standing
 from ser_core.corpora import CORPUS_NAMES
+from ser_core.evaluation import Answers
 from ser_core.figures import (
     class_dots,
     confusion_grid,
@@ -162,7 +163,6 @@ def show_certainty(found: Measured) -> None:
     """How far the percentages can be believed."""
     st.subheader("How far its certainty can be believed", anchor=False)
     model = st.session_state.get("looked-at", found.comparison.ranking[0].model)
-    answers = found.answers[model]
     left, right = st.columns(2, gap="medium")
     with left:
         bins = found.reliabilities(model)
@@ -180,18 +180,27 @@ def show_certainty(found: Measured) -> None:
             key="risk",
             alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
         )
-    with st.expander(f"{model}: each emotion against the rest"):
-        left, right = st.columns(2, gap="medium")
-        for column, curves, draw, title in (
-            (left, roc_curves, roc_lines, "ROC"),
-            (right, precision_recall_curves, precision_recall_lines, "Precision and recall"),
-        ):
-            with column:
-                st.caption(title)
-                by_class = curves(answers.probabilities, answers.y_true)
-                drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
-                areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
-                chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
+    _show_curves(model, found.answers[model])
+
+
+def _show_curves(model: str, answers: Answers) -> None:
+    """Drawn when they are asked for."""
+    box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
+    if not box.open:
+        return
+    for column, curves, draw, title in zip(
+        box.columns(2, gap="medium"),
+        (roc_curves, precision_recall_curves),
+        (roc_lines, precision_recall_lines),
+        ("ROC", "Precision and recall"),
+        strict=True,
+    ):
+        with column:
+            st.caption(title)
+            by_class = curves(answers.probabilities, answers.y_true)
+            drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
+            areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
+            chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
 
 
 def show_differences(found: Measured) -> None:

@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ser_core.corpora import SPEECH_CORPORA, Utterance
@@ -167,8 +168,14 @@ def read_protocol(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
     path = folder / f"{name}.csv"
     if not path.is_file():
         raise ProtocolError(f"{path.name} is missing. Make it with: python -m scripts.make_protocols")
+    return list(_rows(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=len(PROTOCOLS))
+def _rows(path: Path, changed_ns: int) -> tuple[dict[str, str], ...]:
+    """Read once: a page asks for the folds of every protocol each time it is drawn."""
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return tuple(csv.DictReader(file))
 
 
 def folds(name: str) -> tuple[str, ...]:
