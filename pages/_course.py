@@ -42,6 +42,10 @@ class Course:
         """Models that have not heard everything."""
         return [name for name in models if name not in self.heard or self.heard[name].share < 1]
 
+    def n_known(self, models: Sequence[str]) -> int:
+        """Windows that can be shown."""
+        return sum(len(self.heard[name].known) for name in models if name in self.heard)
+
     def share(self, models: Sequence[str]) -> float:
         """How much is done, in [0, 1]."""
         return sum(self.heard[name].share if name in self.heard else 0.0 for name in models) / len(models)
@@ -58,7 +62,7 @@ class Line:
     segments: tuple[Segment, ...]
     min_confidence: float
     until_s: float  # what comes later is not analysed yet
-    complete: bool
+    complete: bool  # nothing comes later; with more passes the hop may still become finer
 
 
 def course(clip: Clip) -> Course:
@@ -79,15 +83,15 @@ def original_track(clip: Clip) -> Track:
 
 
 def listen(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
-    """Let the models that are behind hear on, piece by piece, for step_s; at least one piece each."""
-    until = perf_counter() + step_s
+    """Let the models that are behind hear on, piece by piece, until there is more to show and step_s are over."""
+    until, before = perf_counter() + step_s, found.n_known(models)
     with functionals_kept():
         while behind := found.missing(models):
             for name in behind:
                 heard = found.heard.get(name) or unheard(model(name), found.stretch, found.speech)
                 found.heard[name] = listen_on(model(name), found.waveform, heard)
             progress()
-            if perf_counter() > until:
+            if perf_counter() > until and found.n_known(models) > before:
                 return
 
 
@@ -96,7 +100,7 @@ def line(found: Course, name: str, view: View) -> Line:
     heard = found.heard[name]
     trajectory = pooled(heard, found.speech, view.n_model_windows, view.hop_s)
     trajectory, lead = smoothed(trajectory, view.smoothing)
-    complete = heard.share == 1
+    complete = heard.n_passes > 0
     return Line(
         trajectory,
         view.smoothing,

@@ -105,8 +105,13 @@ def _show_state(found: Course, models: Sequence[str], going: bool):
 
 
 def _tell(place, found: Course, models: Sequence[str]) -> None:
-    known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
-    words = f"Partial: analysed to {clock(round(known_s))} of {clock(round(found.duration_s))}"
+    heard = [found.heard[name] for name in models if name in found.heard]
+    if len(heard) == len(models) and all(each.n_passes for each in heard):
+        hop_s = max(each.known_hop_s for each in heard)
+        words = f"All of it is analysed every {hop_s:g} s, not yet in between"
+    else:
+        known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
+        words = f"Partial: analysed to {clock(round(known_s))} of {clock(round(found.duration_s))}"
     place.progress(found.share(models), words)
 
 

@@ -284,8 +284,8 @@ def speech_between(speech: Segments, start_s: np.ndarray, end_s: np.ndarray) -> 
 def window_logits(
     model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
 ) -> np.ndarray:
-    """The first of window_answers."""
-    return window_answers(model, windows, progress)[0]
+    """Logits of waveforms, shape = (n_windows, n_classes). Arguments as for window_answers."""
+    return window_outputs(model, windows, progress)[1]
 
 
 def window_answers(

@@ -1,5 +1,8 @@
 """A long recording heard once, on a fine grid, from which every longer window and every wider hop is made.
 
+It is heard in passes, each with half the hop of the one before: the first one is soon over and knows the whole
+recording, the last one knows every window of the grid.
+
 A longer window is the mean of the logits of the model's own windows inside it, each weighted by its seconds of speech:
 the way a whole recording gets its answer. As the windows on the grid overlap, its middle counts a little more than its
 ends. The model's own window is the shortest there is, because the model learned from nothing shorter.
@@ -28,21 +31,38 @@ class Heard:
     temperature: float  # of the calibration
     min_confidence: float  # below it the model is not sure
     window_s: float
-    hop_s: float
+    hop_s: float  # of the grid
     starts: np.ndarray  # of all windows there will be, in samples, (n_windows,)
     ends: np.ndarray  # in samples, (n_windows,)
     speech_s: np.ndarray  # (n_windows,)
-    logits: np.ndarray  # of the first windows, (n_heard, n_classes)
+    passes: tuple[np.ndarray, ...]  # indices of the windows in the order they are heard
+    logits: np.ndarray  # (n_windows, n_classes), not a number where nothing is known
+    n_heard: int = 0
 
     @property
     def share(self) -> float:
         """How much is done, in [0, 1]."""
-        return len(self.logits) / len(self.starts)
+        return self.n_heard / len(self.starts)
+
+    @property
+    def n_passes(self) -> int:
+        """How many passes are over; after the first one the whole recording is known."""
+        return int(np.searchsorted(np.cumsum([len(windows) for windows in self.passes]), self.n_heard, "right"))
+
+    @property
+    def known(self) -> np.ndarray:
+        """Indices of the windows of the passes that are over, or of those there are of the first one; in order."""
+        return np.sort(np.concatenate(self.passes[: max(self.n_passes, 1)])[: self.n_heard])
+
+    @property
+    def known_hop_s(self) -> float:
+        """From one known window to the next."""
+        return self.hop_s * 2 ** (len(self.passes) - max(self.n_passes, 1))
 
     @property
     def until_s(self) -> float:
         """Where the last known window ends; what is analysed begins later than 0 when the recording begins silent."""
-        return float(self.ends[len(self.logits) - 1]) / SAMPLE_RATE if len(self.logits) else 0.0
+        return float(self.ends[self.known[-1]]) / SAMPLE_RATE if self.n_heard else 0.0
 
 
 def unheard(
@@ -62,6 +82,7 @@ def unheard(
     window = round(model.config.window_s * SAMPLE_RATE)
     starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
     ends = np.minimum(starts + window, last)
+    widest = 2 ** int(np.log2(max(model.config.window_s / hop_s, 1)))  # more would leave samples out
     return Heard(
         model=model.name,
         labels=model.config.labels,
@@ -72,15 +93,26 @@ def unheard(
         starts=starts,
         ends=ends,
         speech_s=speech_between(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE),
-        logits=np.empty((0, len(model.config.labels)), np.float32),
+        passes=_passes(len(starts), widest),
+        logits=np.full((len(starts), len(model.config.labels)), np.nan, np.float32),
     )
+
+
+def _passes(n_windows: int, stride: int) -> tuple[np.ndarray, ...]:
+    """Every stride-th window and the last one; those half-way between them; and so on until there are no more."""
+    passes = [np.append(np.arange(0, n_windows - 1, stride), n_windows - 1)]
+    while stride > 1:
+        passes.append(np.arange(stride // 2, n_windows - 1, stride))
+        stride //= 2
+    return tuple(passes)
 
 
 def listen_on(model: SERModel, waveform: np.ndarray, heard: Heard, n_windows: int = BATCH_SIZE) -> Heard:
     """The same with the next n_windows heard."""
-    piece = slice(len(heard.logits), len(heard.logits) + n_windows)
-    windows = [waveform[a:b] for a, b in zip(heard.starts[piece], heard.ends[piece], strict=True)]
-    return replace(heard, logits=np.concatenate([heard.logits, window_logits(model, windows)]))
+    piece = np.concatenate(heard.passes)[heard.n_heard : heard.n_heard + n_windows]
+    logits = heard.logits.copy()
+    logits[piece] = window_logits(model, [waveform[heard.starts[i] : heard.ends[i]] for i in piece])
+    return replace(heard, logits=logits, n_heard=heard.n_heard + len(piece))
 
 
 def pooled(
@@ -91,7 +123,8 @@ def pooled(
     Args:
         heard: with at least one window.
         speech: (start_s, end_s) of the speech in the recording.
-        hop_s: a multiple of the grid's, at most a window; by default that of the grid.
+        hop_s: a multiple of the grid's, at most a window; by default that of the grid. As long as too little is known,
+            the trajectory has another one, made of the hop that is known.
 
     Raises:
         ValueError: a hop that is no multiple, or that would leave samples out.
@@ -99,8 +132,9 @@ def pooled(
     hop_s = heard.hop_s if hop_s is None else hop_s
     if not np.isclose(hop_s / heard.hop_s, round(hop_s / heard.hop_s)):
         raise ValueError(f"hop_s = {hop_s} must be a multiple of {heard.hop_s}, the hop of the grid")
-    n_heard = len(heard.logits)
-    first, until = heard.starts[0], heard.ends[n_heard - 1]
+    hop_s = heard.known_hop_s * max(1, int(hop_s / heard.known_hop_s))
+    known = heard.known
+    first, until = heard.starts[0], heard.ends[known[-1]]
     window = n_model_windows * round(heard.window_s * SAMPLE_RATE)
     starts = first + window_starts(until - first, window, round(hop_s * SAMPLE_RATE))
     ends = np.minimum(starts + window, until)
@@ -110,20 +144,19 @@ def pooled(
         labels=heard.labels,
         start_s=start_s,
         end_s=end_s,
-        probabilities=softmax(_mean_logits(heard, starts, ends) / heard.temperature),
+        probabilities=softmax(_mean_logits(heard, known, starts, ends) / heard.temperature),
         speech_s=speech_between(speech, start_s, end_s),
         window_s=n_model_windows * heard.window_s,
         hop_s=hop_s,
     )
 
 
-def _mean_logits(heard: Heard, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Of the windows of the grid inside each stretch, weighted by speech; shape = (n_stretches, n_classes)."""
-    n_heard = len(heard.logits)
-    weight = heard.speech_s[:n_heard, None] + NEXT_TO_NOTHING_S
-    total = np.cumsum(np.hstack([weight * heard.logits.astype(np.float64), weight]), axis=0)
+def _mean_logits(heard: Heard, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Of the known windows inside each stretch, weighted by speech; shape = (n_stretches, n_classes)."""
+    weight = heard.speech_s[known, None] + NEXT_TO_NOTHING_S
+    total = np.cumsum(np.hstack([weight * heard.logits[known].astype(np.float64), weight]), axis=0)
     total = np.vstack([np.zeros(total.shape[1]), total])  # before each window
-    inside = slice(None, n_heard)
-    low, high = np.searchsorted(heard.starts[inside], starts), np.searchsorted(heard.ends[inside], ends, "right")
+    low = np.searchsorted(heard.starts[known], starts)
+    high = np.searchsorted(heard.ends[known], ends, "right")
     sums = total[high] - total[low]
     return sums[:, :-1] / sums[:, -1:]

@@ -8,7 +8,7 @@ import pytest
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import analysed_stretch, predict, predict_windows, speech_between
 from ser_core.quality import speech_segments
-from ser_core.trajectory import Heard, listen_on, pooled, unheard
+from ser_core.trajectory import Heard, _passes, listen_on, pooled, unheard
 
 
 def hear(model, waveform: np.ndarray, hop_s: float = 0.5, n_windows: int = 16) -> tuple[Heard, tuple]:
@@ -67,6 +67,36 @@ def test_piece_by_piece_is_the_same_and_every_piece_can_be_looked_at(new_model, 
         assert partial.end_s[-1] == heard.until_s and np.all(np.isfinite(partial.probabilities))
     assert shares[0] == 0 and shares[-1] == 1 and len(shares) > 3 and np.all(np.diff(shares) > 0)
     np.testing.assert_allclose(heard.logits, at_once.logits, atol=1e-5)
+
+
+def test_the_first_pass_knows_the_whole_recording_and_each_one_halves_the_hop(new_model, long):
+    model = new_model()
+    speech = speech_segments(long)
+    heard, hops_s = unheard(model, analysed_stretch(long, speech), speech), []
+    while heard.share < 1:
+        heard = listen_on(model, long, heard, 1)
+        if heard.n_passes > len(hops_s):
+            found = pooled(heard, speech, 1, 0.5)
+            expected = predict_windows(model, long, hop_s=heard.known_hop_s, speech=speech)
+            np.testing.assert_array_equal(found.start_s, expected.start_s)
+            np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+            hops_s.append(found.hop_s)
+    assert hops_s == [2.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize("n_windows", [1, 2, 5, 8, 9])
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_every_window_is_heard_once(n_windows, stride):
+    passes = _passes(n_windows, stride)
+    assert sorted(np.concatenate(passes)) == list(range(n_windows))
+    assert passes[0][-1] == n_windows - 1 and np.diff(passes[0]).max(initial=0) <= stride
+
+
+def test_a_hop_that_is_not_known_yet_is_made_of_the_one_that_is(new_model, long):
+    model = new_model()
+    speech = speech_segments(long)
+    heard = listen_on(model, long, unheard(model, analysed_stretch(long, speech), speech), 3)
+    assert pooled(heard, speech, 2, 5.0).hop_s == 4.0 and pooled(heard, speech, 1, 0.5).hop_s == 2.0
 
 
 def test_no_model_is_asked_by_another_look(new_model, long, monkeypatch):
