@@ -5,7 +5,7 @@ from collections import Counter
 import streamlit as st
 
 from pages import _measured
-from pages._result import UAR_HELP
+from pages._words import UAR_HELP
 from ser_core.card import INTENDED_USE
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
 from ser_core.corpora import CORPUS_NAMES

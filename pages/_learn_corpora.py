@@ -5,8 +5,7 @@ import streamlit as st
 from pages._chart import chart
 from pages._data_parts import statistics
 from pages._measured import measured
-from pages._result import UAR_HELP
-from pages._words import plain
+from pages._words import UAR_HELP, plain
 from ser_core import results
 from ser_core.comparison import ComparisonError, Leak
 from ser_core.corpora import CORPUS_NAMES

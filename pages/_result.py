@@ -11,18 +11,13 @@ from pages._components.player import Cell, player
 from pages._input import take_sample
 from pages._samples import sample_list
 from pages._shared import Clip, forget, trim, untrim
-from pages._words import plain, record
+from pages._words import UAR_HELP, plain, record
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import HOW_TO_START
 from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
 from ser_core.quality import Quality
-
-UAR_HELP = (
-    "UAR, unweighted average recall: of each emotion's clips the share that was recognised, "
-    "averaged over the emotions. Guessing gives 12 % with eight emotions and 17 % with six."
-)
 
 
 def show_empty() -> None:

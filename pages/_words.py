@@ -3,6 +3,11 @@
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.protocols import SHARES_SPEAKERS
 
+UAR_HELP = (
+    "UAR, unweighted average recall: of each emotion's clips the share that was recognised, "
+    "averaged over the emotions. Guessing gives 12 % with eight emotions and 17 % with six."
+)
+
 
 def record(metrics: dict) -> str:
     """How good the model is on its test part, by corpus: a pooled figure would hide the differences."""
