@@ -16,6 +16,7 @@ from ser_core.serving import API
 
 ROOT = Path(__file__).parent.parent
 START_S, PATIENCE_S = 120.0, 60.0
+LISTENS = "/_stcore/health"  # of Streamlit, before REST and the live page are built: requests to these wait
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def running_server(*options: str, **variables: str) -> Iterator[tuple[str, int]]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, **quiet)
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_for(address + API + "/health", process)
+        _wait_for(address + LISTENS, process)
         yield address, process.pid
     finally:
         process.terminate()

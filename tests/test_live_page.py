@@ -11,7 +11,6 @@ from contextlib import closing
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
@@ -31,13 +30,13 @@ def client(checkpoints, monkeypatch, tmp_path):
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = live.mount_live(FastAPI(), "/live")
+    app = live.build_live()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    client = Client(f"http://127.0.0.1:{port}/live/", verbose=False)
+    client = Client(f"http://127.0.0.1:{port}/", verbose=False)
     yield client
     client.close()
     server.should_exit = True

@@ -97,7 +97,7 @@ def test_embed_is_that_of_the_analysed_stretch(client, sound):
 
 def test_models_and_health(client, sound):
     assert client.get("/models").json()["models"] == ["other", "small"]
-    assert client.get("/health").json() == {"status": "ok", "in_line": 0, "models_in_memory": []}
+    assert client.get("/health").json() == {"status": "ok", "live": False, "in_line": 0, "models_in_memory": []}
     client.post("/predict", params={"model": "small"}, content=sound, headers=OGG)
     assert client.get("/health").json()["models_in_memory"] == ["small"]
 

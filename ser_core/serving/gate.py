@@ -10,14 +10,13 @@ import re
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.queue import Left
+from ser_core.serving.faults import fault
 from ser_core.serving.limits import RateLimit
 
 ID = "X-Request-ID"
@@ -26,18 +25,6 @@ HEAR_OUT_S, PAUSE_S = 5.0, 0.5
 CLIENT_LEFT = 499  # as web servers log it; nobody is there to read it
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is answered when something goes wrong."""
-
-    error: str  # cause and cure
-
-
-def fault(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
-    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
-    return JSONResponse(asdict(Fault(message)), status, headers)
 
 
 class Gate:

@@ -7,23 +7,22 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from http import HTTPStatus
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from ser_core.audio import AudioError, Recording, read_audio
-from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, CheckpointError, available_models
+from ser_core.audio import Recording, read_audio
+from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.loaded import loaded, shared_model
 from ser_core.models import SERModel
-from ser_core.queue import Left, Place, QueueFull, inference_queue
+from ser_core.queue import Left, Place, inference_queue
 from ser_core.records import Embedding, answer_record, embedding_record
-from ser_core.serving import API
+from ser_core.serving import live_is_up
 from ser_core.serving.docs import add_docs
-from ser_core.serving.gate import Fault, Gate, fault
+from ser_core.serving.faults import Fault, add_faults
+from ser_core.serving.gate import Gate
 from ser_core.serving.intake import BODY, Intake
 from ser_core.serving.limits import Limits, RateLimit
 
@@ -41,7 +40,7 @@ def build_rest(limits: Limits | None = None) -> FastAPI:
         openapi_url=None,  # see docs: the usual pages load their code from the internet
     )
     rest.add_middleware(Gate, rate=RateLimit(limits))
-    _add_faults(rest)
+    add_faults(rest)
     _add_questions(rest, Desk(limits))
     _add_facts(rest)
     add_docs(rest)
@@ -133,28 +132,10 @@ def _add_facts(rest: FastAPI) -> None:
 
     @rest.get("/health")
     async def health() -> dict:
-        """Whether it answers, how many requests and pages are in the line, and which models are in memory."""
-        return {"status": "ok", "in_line": len(inference_queue), "models_in_memory": list(loaded())}
-
-
-def _add_faults(rest: FastAPI) -> None:
-    """Every error is {"error": cause and cure}."""
-
-    @rest.exception_handler(StarletteHTTPException)
-    async def refused(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        unknown = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
-        if error.detail == HTTPStatus(error.status_code).phrase:
-            return fault(error.status_code, f"{unknown.get(error.status_code, error.detail)} See {API}/docs.")
-        return fault(error.status_code, str(error.detail))
-
-    @rest.exception_handler(AudioError)
-    async def unreadable(request: Request, error: AudioError) -> JSONResponse:
-        return fault(422, str(error))
-
-    @rest.exception_handler(CheckpointError)
-    async def unusable(request: Request, error: CheckpointError) -> JSONResponse:
-        return fault(500, str(error))
-
-    @rest.exception_handler(QueueFull)
-    async def full(request: Request, error: QueueFull) -> JSONResponse:
-        return fault(503, str(error), error.retry_after_s)
+        """REST answers; whether the live page is up, how many are in the line, and which models are in memory."""
+        return {
+            "status": "ok",
+            "live": live_is_up.is_set(),
+            "in_line": len(inference_queue),
+            "models_in_memory": list(loaded()),
+        }
