@@ -8,6 +8,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -362,6 +363,32 @@ def test_a_client_that_goes_away_frees_its_place(checkpoints, sound, caplog):
         raw(port, head(len(sound)), sound[:100]).close()  # in the middle of its body
         wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_LEFT}") == 4)
         assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
+
+
+@pytest.mark.parametrize("question", ["/predict", "/windows", "/embed"])
+def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, caplog):
+    minutes = wav(np.random.default_rng(0).uniform(-0.3, 0.3, 16_000 * 60))
+    shares, began = [], threading.Event()
+
+    def told(tell, share: float) -> None:
+        shares.append(share)
+        began.set()
+        until = time.monotonic() + 30
+        while time.monotonic() < until:  # for ever, if nobody notices
+            tell(share)
+            time.sleep(0.01)
+
+    for name in ("answer_record", "embedding_record"):
+        asked = getattr(rest, name)
+        monkeypatch.setattr(
+            rest, name, lambda *a, progress, ask=asked, **k: ask(*a, progress=partial(told, progress), **k)
+        )
+    with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
+        client = raw(port, head(len(minutes)).replace(b"/predict", question.encode()), minutes)
+        assert began.wait(60)
+        client.close()
+        wait_until(lambda: f"status={gate.CLIENT_LEFT}" in caplog.text)
+    assert len(shares) == 1 and shares[0] < 1
 
 
 def test_a_crowd_is_answered_or_told_to_come_again(checkpoints, sound):

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.routing import Route
 
 from ser_core.audio import AudioError, read_audio
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
@@ -27,6 +28,7 @@ from ser_core.plots import GREY, magma, named
 from ser_core.queue import MOST_WAITING, QueueFull, inference_queue
 from ser_core.records import answer_record
 from ser_core.serving import is_serving, live_is_up
+from ser_core.serving.faults import fault
 from ser_core.serving.limits import Limits
 from ser_core.serving.microphones import LiveError, Microphones
 from ser_core.serving.uploads import Uploads
@@ -46,7 +48,7 @@ def build_live(limits: Limits | None = None) -> FastAPI:
     """The application, to be mounted at `LIVE`."""
     limits = limits or Limits()
     app, uploads = FastAPI(openapi_url=None), Uploads(limits)
-    app.router.routes.append(uploads.route("/gradio_api/upload"))
+    app.router.routes += [uploads.route("/gradio_api/upload"), Route("/gradio_api/deep_link", _not_here)]
     icon = base64.b64encode(ICON.read_bytes()).decode()
     gr.mount_gradio_app(
         app,
@@ -63,6 +65,11 @@ def build_live(limits: Limits | None = None) -> FastAPI:
     )
     _live_with_the_server(app, app.routes[-1].app)
     return app
+
+
+def _not_here(request: Request) -> Response:
+    """Gradio would write the state of a session to disk."""
+    return fault(404, "There is nothing at this address.")
 
 
 def _blocks(limits: Limits, uploads: Uploads) -> gr.Blocks:

@@ -11,12 +11,11 @@ from functools import partial
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from ser_core.audio import Recording, read_audio
+from ser_core.audio import read_audio
 from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.loaded import loaded, shared_model
-from ser_core.models import SERModel
 from ser_core.queue import Left, Place, inference_queue
 from ser_core.records import Embedding, answer_record, embedding_record
 from ser_core.serving import live_is_up
@@ -26,7 +25,7 @@ from ser_core.serving.gate import Gate
 from ser_core.serving.intake import BODY, Intake
 from ser_core.serving.limits import Limits, RateLimit
 
-Ask = Callable[[Recording, SERModel, str, Place], dict]
+Ask = Callable[..., dict]  # of a recording, a model, the name of the file, and whom to tell the share that is done
 
 
 def build_rest(limits: Limits | None = None) -> FastAPI:
@@ -68,8 +67,12 @@ class Desk:
                 place.leave()
 
     def _work(self, content: bytes, name: str, model_name: str, ask: Ask, place: Place) -> dict:
+        def stop_when_left(share: float) -> None:
+            if place.left:
+                raise Left
+
         recording = read_audio(content, max_duration_s=self._limits.duration_s)
-        return ask(recording, shared_model(model_name), name, place)
+        return ask(recording, shared_model(model_name), name, progress=stop_when_left)
 
 
 async def _leave_with(request: Request, place: Place) -> None:
@@ -90,18 +93,6 @@ def _known(model: str | None) -> str:
     return model
 
 
-def _predict(windows: bool, recording: Recording, model: SERModel, name: str, place: Place) -> dict:
-    def stop_when_left(share: float) -> None:
-        if place.left:
-            raise Left
-
-    return answer_record(recording, model, name, windows, progress=stop_when_left)
-
-
-def _embed(recording: Recording, model: SERModel, name: str, place: Place) -> dict:
-    return embedding_record(recording, model, name)
-
-
 def _add_questions(rest: FastAPI, desk: Desk) -> None:
     """What is asked about a recording."""
     question = partial(rest.post, openapi_extra={"requestBody": BODY}, response_class=JSONResponse)
@@ -109,17 +100,17 @@ def _add_questions(rest: FastAPI, desk: Desk) -> None:
     @question("/predict", responses={200: {"model": Prediction, "description": "with `file` and `notes`"}})
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
         """The emotion of a whole recording: what `python -m scripts.predict` prints."""
-        return await desk.answer(request, model, partial(_predict, False))
+        return await desk.answer(request, model, answer_record)
 
     @question("/windows", responses={200: {"model": Prediction, "description": "with `file`, `notes` and `windows`"}})
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
         """The same, and the emotion of each window: what `python -m scripts.predict --windows` prints."""
-        return await desk.answer(request, model, partial(_predict, True))
+        return await desk.answer(request, model, partial(answer_record, windows=True))
 
     @question("/embed", responses={200: {"model": Embedding}})
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Where the recording lies in the space that the model has learned: the mean over its windows."""
-        return await desk.answer(request, model, _embed)
+        return await desk.answer(request, model, embedding_record)
 
 
 def _add_facts(rest: FastAPI) -> None:
