@@ -38,7 +38,6 @@ TITLE = "Live microphone"
 FOLDER = Path(__file__).parent
 ICON = FOLDER.parent.parent / "assets" / "icon.svg"
 SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FOLDER / "live.js")  # in this order
-LEAD_S = 0.05  # the first chunk is longer by it, because the resampler holds back up to 0.04 s
 STALE = "This page is older than the server. Reload it."
 FONT = ("system-ui", "sans-serif")  # nothing comes from elsewhere
 FAULTS = (AudioError, CheckpointError, HandoverError, LiveError)
@@ -146,7 +145,6 @@ def _page(microphones: Microphones) -> dict:
         "looks": {emotion: {"symbol": look.symbol, "colour": look.colour} for emotion, look in LOOKS.items()},
         "magma": magma(),
         "hop_s": HOP_S,
-        "lead_s": LEAD_S,
         "calm_s": CALM.amount,
         "longest_s": LONGEST_RECORDING_S,
         "lifetime_min": round(LIFETIME_S / 60),
