@@ -274,6 +274,19 @@ def test_who_asks_too_often_is_told_when_to_come_again(checkpoints):
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", (422, 422, 429)), ("192.0.2.9", (422, 429, 429))])
+def test_who_comes_through_a_known_proxy_is_counted_apart(checkpoints, monkeypatch, trusted, statuses):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    with served(Limits(requests_per_s=1e-3, burst=1)) as port:
+        found = []
+        for came in ("192.0.2.1", "192.0.2.1, 192.0.2.2", "192.0.2.3, 192.0.2.2"):  # only the proxy's word counts
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST", "/predict", b"1", OGG | {"X-Forwarded-For": came})
+            found.append(connection.getresponse().status)
+            connection.close()
+    assert tuple(found) == statuses
+
+
 def test_too_large_a_body_is_refused_while_it_comes(checkpoints):
     limits = Limits(body_bytes=1000)
     sent = 0

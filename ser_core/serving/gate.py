@@ -12,6 +12,7 @@ import uuid
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,6 +59,26 @@ class Gate:
             if not visit.status:
                 message = f"The server failed at this request. Its log says more about {visit.id}."
                 await fault(500, message)(scope, visit.receive, visit.send)
+
+
+class Bounded:
+    """ASGI middleware: of no request is more taken than so many bytes."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int):
+        self._app, self._most_bytes = app, most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        n_bytes = 0
+
+        async def bounded() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > self._most_bytes:
+                raise HTTPException(413, f"This request is larger than {self._most_bytes / 1e6:g} MB.")
+            return message
+
+        await self._app(scope, bounded, send)
 
 
 class _Visit:

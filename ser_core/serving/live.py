@@ -29,6 +29,7 @@ from ser_core.queue import MOST_WAITING, QueueFull, inference_queue
 from ser_core.records import answer_record
 from ser_core.serving import is_serving, live_is_up
 from ser_core.serving.faults import fault
+from ser_core.serving.gate import Bounded
 from ser_core.serving.limits import Limits
 from ser_core.serving.microphones import LiveError, Microphones
 from ser_core.serving.uploads import Uploads
@@ -38,6 +39,8 @@ TITLE = "Live microphone"
 FOLDER = Path(__file__).parent
 ICON = FOLDER.parent.parent / "assets" / "icon.svg"
 SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FOLDER / "live.js")  # in this order
+AROUND_BYTES = 1_000_000  # of what a request holds beside sound
+MOST_STATES = 200  # that Gradio keeps in memory, one for each name that a page gives itself; here they hold nothing
 STALE = "This page is older than the server. Reload it."
 FONT = ("system-ui", "sans-serif")  # nothing comes from elsewhere
 FAULTS = (AudioError, CheckpointError, HandoverError, LiveError)
@@ -62,6 +65,7 @@ def build_live(limits: Limits | None = None) -> FastAPI:
         ssr_mode=False,
         mcp_server=False,
     )
+    app.add_middleware(Bounded, most_bytes=limits.body_bytes + AROUND_BYTES)
     _live_with_the_server(app, app.routes[-1].app)
     return app
 
@@ -83,6 +87,7 @@ def _blocks(limits: Limits, uploads: Uploads) -> gr.Blocks:
             microphones.forget(request.session_hash)
 
         _add_predict(limits, uploads)
+    live.state_session_capacity = MOST_STATES
     return live.queue(max_size=MOST_WAITING, api_open=False)
 
 
