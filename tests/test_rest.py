@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
+import jsonschema
 import numpy as np
 import pytest
 import uvicorn
@@ -110,6 +111,25 @@ def test_the_description_is_whole_and_needs_nothing_from_elsewhere(client):
     assert "src=" not in page and page.count("http") == page.count("http://testserver")
     for path in described["paths"]:
         assert f"http://testserver{path}</pre>" in page
+
+
+@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/models", "/health"])
+def test_answers_are_as_described(client, sound, path):
+    described = client.get("/openapi.json").json()
+    ((method, operation),) = described["paths"][path].items()
+    answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
+    shape = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), shape | {"components": described["components"]})
+    named = described["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    assert set(answer.json()) == set(named["properties"]) and answer.headers["Content-Type"] == "application/json"
+
+
+def test_every_refusal_of_these_tests_is_described(client):
+    """All of them occur in this file."""
+    for path in ("/predict", "/windows", "/embed"):
+        responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+        assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
+        assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
 
 
 def test_only_ten_minutes_are_read(checkpoints, speech):

@@ -21,6 +21,25 @@ class Fault:
     error: str  # cause and cure
 
 
+_AWAY = {"headers": {"Retry-After": {"description": "seconds to stay away", "schema": {"type": "integer"}}}}
+_SAID = {
+    400: "a form without one recording",
+    404: "no such model",
+    408: "the recording came too slowly",
+    413: "it is larger than what is taken",
+    415: "it is sent as something else than sound",
+    422: "nothing can be heard in it: no sound, damaged, too short",
+    429: "too many requests from this address",
+    500: "the server failed, or the model cannot be used",
+    503: "too many wait already",
+}
+REFUSALS = {
+    status: {"model": Fault, "description": why} | (_AWAY if status in (429, 503) else {})
+    for status, why in _SAID.items()
+}
+"""In the terms of FastAPI: what may be answered instead of what was asked for."""
+
+
 def fault(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
     headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
     return JSONResponse(asdict(Fault(message)), status, headers)

@@ -13,14 +13,14 @@ from fastapi.responses import JSONResponse
 
 from ser_core.audio import read_audio
 from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
-from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.loaded import loaded, shared_model
 from ser_core.queue import Left, Place, inference_queue
 from ser_core.records import Embedding, answer_record, embedding_record
 from ser_core.serving import live_is_up
+from ser_core.serving.answers import Answer, Health, Models, WindowsAnswer
 from ser_core.serving.docs import add_docs
-from ser_core.serving.faults import Fault, add_faults
+from ser_core.serving.faults import REFUSALS, add_faults
 from ser_core.serving.gate import Gate
 from ser_core.serving.intake import BODY, Intake
 from ser_core.serving.limits import Limits, RateLimit
@@ -35,7 +35,6 @@ def build_rest(limits: Limits | None = None) -> FastAPI:
         title="Speech emotion workbench",
         description="Which emotion a trained model hears in a recording. Recordings stay in memory until the answer.",
         version="1",
-        responses={"default": {"model": Fault, "description": "Why there is no answer, and what to do"}},
         openapi_url=None,  # see docs: the usual pages load their code from the internet
     )
     rest.add_middleware(Gate, rate=RateLimit(limits))
@@ -97,17 +96,17 @@ def _add_questions(rest: FastAPI, desk: Desk) -> None:
     """What is asked about a recording."""
     question = partial(rest.post, openapi_extra={"requestBody": BODY}, response_class=JSONResponse)
 
-    @question("/predict", responses={200: {"model": Prediction, "description": "with `file` and `notes`"}})
+    @question("/predict", responses={200: {"model": Answer}} | REFUSALS)
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
         """The emotion of a whole recording: what `python -m scripts.predict` prints."""
         return await desk.answer(request, model, answer_record)
 
-    @question("/windows", responses={200: {"model": Prediction, "description": "with `file`, `notes` and `windows`"}})
+    @question("/windows", responses={200: {"model": WindowsAnswer}} | REFUSALS)
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
         """The same, and the emotion of each window: what `python -m scripts.predict --windows` prints."""
         return await desk.answer(request, model, partial(answer_record, windows=True))
 
-    @question("/embed", responses={200: {"model": Embedding}})
+    @question("/embed", responses={200: {"model": Embedding}} | REFUSALS)
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Where the recording lies in the space that the model has learned: the mean over its windows."""
         return await desk.answer(request, model, embedding_record)
@@ -117,16 +116,11 @@ def _add_facts(rest: FastAPI) -> None:
     """What is asked about the server."""
 
     @rest.get("/models")
-    async def models() -> dict:
+    async def models() -> Models:
         """The models there are, first the one that answers when none is named, and the emotions they tell apart."""
-        return {"models": available_models(), "emotions": EMOTIONS}
+        return Models(available_models(), EMOTIONS)
 
     @rest.get("/health")
-    async def health() -> dict:
+    async def health() -> Health:
         """REST answers; whether the live page is up, how many are in the line, and which models are in memory."""
-        return {
-            "status": "ok",
-            "live": live_is_up.is_set(),
-            "in_line": len(inference_queue),
-            "models_in_memory": list(loaded()),
-        }
+        return Health("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded()))
