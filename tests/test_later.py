@@ -19,19 +19,21 @@ NEVER_S = 1e6
 class Part:
     """An application that is built when it may be, and notes what happens to it."""
 
-    def __init__(self, error: Exception | None = None):
-        self.happened, self.may_be_built, self._error = [], threading.Event(), error
+    def __init__(self, fails: str = ""):
+        self.happened, self.may_be_built, self._fails = [], threading.Event(), fails
 
     def build(self) -> Starlette:
         assert self.may_be_built.wait(30) and threading.current_thread() is not threading.main_thread()
         self.happened.append("built")
-        if self._error:
-            raise self._error
+        if self._fails == "built":
+            raise RuntimeError("no gradio")
         return Starlette(routes=[Route("/", lambda request: PlainTextResponse("here"))], lifespan=self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette):
         self.happened.append("begun")
+        if self._fails == "begun":
+            raise RuntimeError("no gradio")
         yield
         self.happened.append("ended")
 
@@ -79,12 +81,13 @@ def test_it_is_built_unasked_when_the_process_is_quiet(monkeypatch):
     assert next(spent_s, None) is None
 
 
-def test_what_cannot_be_built_is_told_and_harms_nobody_else(caplog):
-    part = Part(RuntimeError("no gradio"))
+@pytest.mark.parametrize("fails", ["built", "begun"])
+def test_what_cannot_be_built_is_told_and_harms_nobody_else(caplog, fails):
+    part = Part(fails)
     part.may_be_built.set()
     with served(part) as client:
         assert [client.get("/").status_code for _ in range(2)] == [500, 500]
-    assert part.happened == ["built"] and "no gradio" in caplog.text
+    assert part.happened[-1] == fails and "no gradio" in caplog.text
 
 
 @pytest.mark.parametrize("n_parts", [3])

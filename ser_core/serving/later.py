@@ -51,13 +51,13 @@ class Later:
         await self._until_wanted_or_quiet(after_s)
         try:
             app = await asyncio.to_thread(self._built_alone)
+            async with app.router.lifespan_context(app):
+                self._built.set_result(app)
+                await self._end.wait()
         except Exception as error:  # the rest of the server goes on
-            log.exception("a part of the server could not be built")
-            self._built.set_exception(error)
-            return
-        async with app.router.lifespan_context(app):
-            self._built.set_result(app)
-            await self._end.wait()
+            log.exception("a part of the server does not run")
+            if not self._built.done():
+                self._built.set_exception(error)
 
     async def _until_wanted_or_quiet(self, after_s: float) -> None:
         await self._wanted_within(after_s)

@@ -23,7 +23,7 @@ class Uploads:
 
     def __init__(self, limits: Limits):
         self._limits, self._intake = limits, Intake(limits, FIELD, ANY_KIND)
-        self._waiting = Handover(limits.body_bytes, limits.all_bodies_bytes)
+        self._waiting = Handover(limits.all_bodies_bytes, limits.all_bodies_bytes)  # of one the intake knows the most
 
     def take(self, name: str) -> bytes | None:
         """The content, once; None when it was taken already, is too old or never was here."""
