@@ -1,6 +1,7 @@
 """A server of its own for a script or a test, and one request to it."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,7 +16,9 @@ from urllib.request import urlopen
 from ser_core.serving import API
 
 ROOT = Path(__file__).parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 START_S, PATIENCE_S = 120.0, 60.0
+LISTENS = "/_stcore/health"  # of Streamlit, before REST and the live page are built: requests to these wait
 
 
 @contextmanager
@@ -29,7 +32,7 @@ def running_server(*options: str, **variables: str) -> Iterator[tuple[str, int]]
     process = subprocess.Popen(command, cwd=ROOT, env=os.environ | variables, **quiet)
     try:
         address = f"http://127.0.0.1:{port}"
-        _wait_for(address + API + "/health", process)
+        _wait_for(address + LISTENS, process)
         yield address, process.pid
     finally:
         process.terminate()
@@ -49,11 +52,25 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 def peak_bytes(process_id: int) -> int:
     """The most main memory that a process has taken; 0 where the system does not say."""
+    return _status_bytes(process_id, "VmHWM:")
+
+
+def resident_bytes(process_id: int) -> int:
+    """The main memory that a process takes now; 0 where the system does not say."""
+    return _status_bytes(process_id, "VmRSS:")
+
+
+def _status_bytes(process_id: int, name: str) -> int:
     try:
         lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
+
+
+def chromium() -> str | None:
+    """The browser that is installed; None where there is none."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def ask(connection: HTTPConnection, sound: bytes, path: str = API + "/predict") -> tuple[int, float, bytes]:

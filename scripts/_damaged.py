@@ -16,7 +16,9 @@ import numpy as np
 import soundfile
 
 from scripts._client import PATIENCE_S, ROOT, ask, peak_bytes
+from scripts._damaged_page import through_page
 from ser_core.audio import SAMPLE_RATE, load_audio
+from ser_core.checkpoint import DEFAULT_MODEL
 from ser_core.metrics import rounded
 
 SAMPLE = ROOT / "assets" / "samples" / "low_slow.ogg"
@@ -72,8 +74,9 @@ def damaged_files(n: int, seed: int = 0) -> dict[str, bytes]:
 
 
 def through_rest(host: str, files: dict[str, bytes]) -> dict[str, tuple[str, float]]:
-    """What became of each file, and the seconds it took."""
+    """What became of each file, and the seconds it took; the first request, of a whole file, loads the model."""
     found = {}
+    ask(HTTPConnection(host, timeout=PATIENCE_S), SAMPLE.read_bytes())
     for name, content in files.items():
         started, connection = time.perf_counter(), HTTPConnection(host, timeout=PATIENCE_S)
         try:
@@ -105,24 +108,24 @@ def through_command_line(files: dict[str, bytes]) -> tuple[dict[str, tuple[str, 
     return {name: found.get(name, ("nothing", 0.0)) for name in files}, 1024 * usage.ru_maxrss
 
 
-def mutations(host: str, process_id: int | None, n: int) -> tuple[dict, bool]:
-    """The figures, and whether all is well."""
+def mutations(host: str, process_id: int | None, n: int, page: bool = False) -> tuple[dict, bool]:
+    """The figures, and whether all is well.
+
+    Args:
+        process_id: of the server, for its memory.
+        page: also through the page "Upload & compare".
+    """
     files = damaged_files(n)
-    rest, (lines, line_bytes) = through_rest(host, files), through_command_line(files)
-    differ = [name for name in files if rest[name][0] != lines[name][0]]
-    figures = {
-        "files": n,
-        "rest": dict(Counter(outcome for outcome, _ in rest.values())),
-        "command_line": dict(Counter(outcome for outcome, _ in lines.values())),
-        "differ": differ,
-        "longest_s": {"rest": max(s for _, s in rest.values()), "command_line": max(s for _, s in lines.values())},
-        "peak_bytes": {
-            "rest": peak_bytes(process_id) if process_id else 0,
-            "command_line": line_bytes,
-        },
-    }
-    outcomes = set(figures["rest"]) | set(figures["command_line"])
-    well = outcomes <= {"answer", "error"} and not differ
-    well &= max(figures["longest_s"].values()) < LONGEST_S and max(figures["peak_bytes"].values()) < MOST_MEMORY
+    lines, line_bytes = through_command_line(files)
+    ways = {"rest": through_rest(host, files), "command_line": lines}
+    if page:
+        ways["page"] = through_page(f"http://{host}", DEFAULT_MODEL, files)
+    differ = [name for name in files if len({found[name][0] for found in ways.values()}) > 1]
+    outcomes = {way: dict(Counter(outcome for outcome, _ in found.values())) for way, found in ways.items()}
+    longest_s = {way: max(seconds for _, seconds in found.values()) for way, found in ways.items()}
+    peak = {"server": peak_bytes(process_id) if process_id else 0, "command_line": line_bytes}
+    figures = {"files": n, **outcomes, "differ": differ, "longest_s": longest_s, "peak_bytes": peak}
+    well = not differ and {name for counted in outcomes.values() for name in counted} <= {"answer", "error"}
+    well &= max(longest_s.values()) < LONGEST_S and max(peak.values()) < MOST_MEMORY
     print(json.dumps(rounded(figures), indent=1))
     return figures, well

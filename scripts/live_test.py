@@ -21,13 +21,11 @@ from ser_core import threads  # noqa: F401 - before torch
 from ser_core.audio import load_audio
 from ser_core.checkpoint import CheckpointError, available_models
 from ser_core.live import HOP_S
-from ser_core.serving.live import LEAD_S
 from ser_core.serving.microphones import Microphones
 
 SPEECH = Path(__file__).parent.parent / "assets" / "samples" / "story.ogg"
 RATE = 48_000
 HOP = round(HOP_S * RATE)
-LEAD = round(LEAD_S * RATE)
 PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024 if hasattr(os, "sysconf") else 4
 
 
@@ -44,10 +42,9 @@ class Person:
         """From `started` (time.perf_counter) on."""
         at, n_samples = 0, round(seconds * RATE)
         while at + HOP <= n_samples:
-            first_full = at + HOP if at else HOP + LEAD
-            time.sleep(max(0.0, started + first_full / RATE - time.perf_counter()))
-            here = int((time.perf_counter() - started) * RATE) - LEAD
-            until = LEAD + here // HOP * HOP  # all the chunks that are full by now
+            time.sleep(max(0.0, started + (at + HOP) / RATE - time.perf_counter()))
+            here = int((time.perf_counter() - started) * RATE)
+            until = max(at + HOP, here // HOP * HOP)  # all the chunks that are full by now
             chunk = np.take(self._samples, np.arange(at, until), mode="wrap")
             encoded = base64.b64encode(chunk.tobytes()).decode()
             answer = json.loads(json.dumps(self._microphones.hear(self._name, at, encoded)))

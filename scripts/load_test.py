@@ -1,12 +1,12 @@
 """How the server bears many clients, and damaged files.
 
 python -m scripts.load_test [URL] [--requests 64] [--json FILE]
-python -m scripts.load_test [URL] --mutate 300 [--json FILE]
+python -m scripts.load_test [URL] --mutate 1000 [--page] [--json FILE]
 
 Without a URL, as http://localhost:8501, a server is started for it. Times are also given as multiples of the time of
-one request alone: those hold on other machines. --mutate sends damaged copies of a sample to the server, gives the same
-files to `python -m scripts.predict`, and ends with exit code 1 when one of both dies, hangs or takes too much memory,
-or when they disagree on what is readable.
+one request alone: those hold on other machines. --mutate sends damaged copies of a sample to REST, gives the same
+files to `python -m scripts.predict` and with --page to a browser with the page Upload & compare, and ends with exit
+code 1 when one of them dies, hangs or takes too much memory, or when they disagree on what is readable.
 """
 
 import argparse
@@ -86,6 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("url", nargs="?", help="of a server that runs")
     parser.add_argument("--requests", type=int, default=64, help="at least so many for each number of clients")
     parser.add_argument("--mutate", type=int, metavar="N", help="send N damaged files instead")
+    parser.add_argument("--page", action="store_true", help="these also in a browser; needs requirements-dev.txt")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
     if options.url:
@@ -97,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _measure(options: argparse.Namespace, address: str, process_id: int | None) -> int:
     host = address.removeprefix("http://").rstrip("/")
     if options.mutate:
-        figures, well = mutations(host, process_id, options.mutate)
+        figures, well = mutations(host, process_id, options.mutate, options.page)
     else:
         figures, well = {"clients": many_clients(host, options.requests)}, True
     if options.json:

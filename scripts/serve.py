@@ -10,39 +10,52 @@ import argparse
 import logging
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 import streamlit as st
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 
 from ser_core.serving import API, LIVE, is_serving
+from ser_core.serving.later import Later
 from ser_core.serving.limits import Limits
-from ser_core.serving.live import mount_live
-from ser_core.serving.rest import build_rest
 
 PAGES = Path(__file__).parent.parent / "app.py"
+FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 
 
 def build(limits: Limits) -> st.App:
     """The application for a web server."""
-    live = FastAPI(openapi_url=None)
-    mount_live(live, "/", limits.body_bytes)
+    rest, live = Later(partial(_rest, limits)), Later(partial(_live, limits))
 
     @asynccontextmanager
     async def lifespan(app: st.App) -> AsyncIterator[None]:
-        async with live.router.lifespan_context(live):  # starts Gradio's queue
+        async with AsyncExitStack() as faces:
+            for face in (rest, live):
+                await faces.enter_async_context(face.running(FIRST_PAGE_S))
             is_serving.set()
             yield
             is_serving.clear()
 
-    faces = [Mount(API, build_rest(limits)), Mount(LIVE, live)]
+    faces = [Mount(API, rest), Mount(LIVE, live)]
     doors = [Route(API, partial(_redirect, f"{API}/docs")), Route(LIVE, partial(_redirect, f"{LIVE}/"))]
     return st.App(PAGES, routes=doors + faces, lifespan=lifespan)
+
+
+def _rest(limits: Limits) -> Starlette:
+    from ser_core.serving.rest import build_rest
+
+    return build_rest(limits)
+
+
+def _live(limits: Limits) -> Starlette:
+    from ser_core.serving.live import build_live
+
+    return build_live(limits)
 
 
 async def _redirect(to: str, request: Request) -> RedirectResponse:

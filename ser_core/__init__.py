@@ -1,31 +1,23 @@
 """Speech emotion recognition: read a recording, ask a trained model, measure how far to trust it."""
 
-from ser_core import threads  # noqa: F401 - before torch
-from ser_core.audio import AudioError, load_audio, read_audio
-from ser_core.checkpoint import CheckpointError, available_models, load_model
-from ser_core.corpora import Utterance, corpora_root, read_corpora
-from ser_core.inference import Prediction, Trajectory, analyse, predict, predict_emotion, predict_windows
-from ser_core.labels import EMOTIONS
-from ser_core.quality import Quality, quality, speech_segments
+from importlib import import_module
 
-__all__ = [
-    "EMOTIONS",
-    "AudioError",
-    "CheckpointError",
-    "Prediction",
-    "Quality",
-    "Trajectory",
-    "Utterance",
-    "analyse",
-    "available_models",
-    "corpora_root",
-    "load_audio",
-    "load_model",
-    "predict",
-    "predict_emotion",
-    "predict_windows",
-    "quality",
-    "read_audio",
-    "read_corpora",
-    "speech_segments",
-]
+from ser_core import threads  # noqa: F401 - before torch
+
+_HOMES = {
+    "audio": ("AudioError", "load_audio", "read_audio"),
+    "checkpoint": ("CheckpointError", "available_models", "load_model"),
+    "corpora": ("Utterance", "corpora_root", "read_corpora"),
+    "inference": ("Prediction", "Trajectory", "analyse", "predict", "predict_emotion", "predict_windows"),
+    "labels": ("EMOTIONS",),
+    "quality": ("Quality", "speech_segments"),
+}
+__all__ = sorted(name for names in _HOMES.values() for name in names)
+
+
+def __getattr__(name: str):
+    """A public name, from where it lives, when it is first asked for: torch alone takes a second to import."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.manifold import trustworthiness
-from sklearn.neighbors import NearestNeighbors
 
 from ser_core.features import FrontendConfig, LogMel
 from ser_core.inference import (
@@ -113,6 +111,8 @@ def neighbours(embeddings: np.ndarray, points: np.ndarray, k: int) -> Neighbours
     Raises:
         ValueError: more neighbours than clips.
     """
+    from sklearn.neighbors import NearestNeighbors  # a second to import, and REST needs none of it
+
     if k > len(embeddings):
         raise ValueError(f"{k} neighbours of {len(embeddings)} clips: {len(embeddings)} at most.")
     distance, index = NearestNeighbors(n_neighbors=k).fit(embeddings).kneighbors(points)
@@ -141,6 +141,8 @@ def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequenc
     Raises:
         ValueError: too few points.
     """
+    from sklearn.manifold import trustworthiness
+
     if len(embeddings) < 2 * QUALITY_NEIGHBOURS + 2:
         raise ValueError(
             f"{len(embeddings)} points are too few to measure a map: {2 * QUALITY_NEIGHBOURS + 2} at least."

@@ -5,9 +5,8 @@ Made by PyTorch's exporter that traces the network: its newer one fixes the numb
 
 import copy
 import json
+import math
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -33,6 +32,8 @@ NOTES = """# {name} for ONNX Runtime
 `waveform`, float32, shape = (batch, longest), zero behind the end of shorter clips, and `n_samples`, int64, the true
 lengths, shape = (batch,). What turns logits into an answer lies in the file: labels in order, temperature, window and
 hop in seconds. Below a certainty of {min_confidence:g} the program says "not sure".
+
+{measured}
 
     pip install onnxruntime soundfile
 
@@ -75,10 +76,33 @@ class _Exported(nn.Module):
         super().__init__()
         self.model = copy.deepcopy(model)
         self.model.logmel = ConvolvedLogMel(model.config.frontend)
+        for parent in [*self.model.modules()]:
+            for name, layer in [*parent.named_children()]:
+                if isinstance(layer, nn.MultiheadAttention):
+                    setattr(parent, name, _WrittenOutAttention(layer))
 
     def forward(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
         embedding = self.model.embed(waveform, n_samples)
         return self.model.head(embedding), embedding
+
+
+class _WrittenOutAttention(nn.Module):
+    """Attention step by step, for which ONNX has words: of PyTorch's own layer the number of steps would be fixed."""
+
+    def __init__(self, layer: nn.MultiheadAttention):
+        super().__init__()
+        self.layer = layer
+
+    def forward(
+        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor, need_weights: bool
+    ) -> tuple[Tensor, None]:
+        """Of a sequence to itself: shape = (B, n_steps, width); key and value are the query."""
+        layer = self.layer
+        projected = nn.functional.linear(query, layer.in_proj_weight, layer.in_proj_bias)
+        q, k, v = projected.unflatten(-1, (3, layer.num_heads, layer.head_dim)).permute(2, 0, 3, 1, 4)
+        scores = q @ k.transpose(-1, -2) / math.sqrt(layer.head_dim)  # (B, n_heads, n_steps, n_steps)
+        weights = scores.masked_fill(key_padding_mask[:, None, None], -torch.inf).softmax(-1)
+        return layer.out_proj((weights @ v).transpose(1, 2).flatten(2)), None
 
 
 def about(model: SERModel) -> dict:
@@ -111,8 +135,27 @@ def export_onnx(model: SERModel, path: Path) -> float:
     """
     check_exportable(model)
     onnx, _ = packages()
+    try:
+        _write(model, path)
+        difference = largest_difference(model, open_onnx(path))
+    except Exception as error:  # those of the exporter and of onnxruntime have no common base
+        path.unlink(missing_ok=True)
+        raise ExportError(
+            f"{model.name} has a layer that this exporter cannot write ({_first_line(error)}). "
+            "--format hub takes it to other programs in PyTorch."
+        ) from None
+    if not difference < TOLERANCE:
+        path.unlink()
+        raise ExportError(f"The export of {model.name} differs by {difference:.2g}, more than {TOLERANCE:g}: not kept.")
+    described = onnx.load(path)
+    onnx.helper.set_model_props(described, {ABOUT: json.dumps(about(model))})
+    onnx.save(described, path)
+    return difference
+
+
+def _write(model: SERModel, path: Path) -> None:
     waveform, n_samples = pad([_noise(n) for n in (40_000, 30_001)])
-    with _written_out_attention(), warnings.catch_warnings(action="ignore"), torch.no_grad():
+    with warnings.catch_warnings(action="ignore"), torch.no_grad():
         torch.onnx.export(
             _Exported(model).eval(),
             (waveform, n_samples),
@@ -123,28 +166,15 @@ def export_onnx(model: SERModel, path: Path) -> float:
             opset_version=OPSET,
             dynamo=False,
         )
-    described = onnx.load(path)
-    onnx.helper.set_model_props(described, {ABOUT: json.dumps(about(model))})
-    onnx.save(described, path)
-    return _measured(model, path)
 
 
-def _measured(model: SERModel, path: Path) -> float:
-    """The largest difference; what answers otherwise is deleted."""
-    try:
-        difference = largest_difference(model, open_onnx(path))
-    except Exception as error:  # onnxruntime's own kinds have no common base
-        path.unlink()
-        raise ExportError(f"{model.name} has a layer that this exporter cannot write: {error!s:.120}") from None
-    if not difference < TOLERANCE:
-        path.unlink()
-        raise ExportError(f"The export of {model.name} differs by {difference:.2g}, more than {TOLERANCE:g}: not kept.")
-    return difference
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:120]
 
 
-def write_notes(model: SERModel, folder: Path) -> None:
-    """README.md beside the file: what goes in, what comes out, and code that runs."""
-    (folder / "README.md").write_text(NOTES.format(code=CODE, **about(model)))
+def write_notes(model: SERModel, folder: Path, measured: str) -> None:
+    """README.md beside the file: what goes in, what comes out, code that runs, and what was measured, in words."""
+    (folder / "README.md").write_text(NOTES.format(code=CODE, measured=measured, **about(model)))
 
 
 def check_exportable(model: SERModel) -> None:
@@ -198,14 +228,3 @@ def _noise(n_samples: int) -> np.ndarray:
     """Loud, then quiet, so that every level occurs; shape = (n_samples,)."""
     level = np.geomspace(0.3, 1e-4, n_samples)
     return (level * np.random.default_rng(n_samples).standard_normal(n_samples)).clip(-1, 1).astype(np.float32)
-
-
-@contextmanager
-def _written_out_attention() -> Iterator[None]:
-    """Step by step, as ONNX has it, in place of PyTorch's single operator."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)

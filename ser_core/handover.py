@@ -39,7 +39,7 @@ class Handover:
         self._max_bytes, self._max_waiting_bytes = max_bytes, max_waiting_bytes
         self._lifetime_s, self._clock = lifetime_s, clock
         self._waiting: dict[str, tuple[float, bytes]] = {}  # token -> when it ends, content of the file
-        self._lock = threading.Lock()
+        self._lock, self._timed = threading.Lock(), False
 
     def __len__(self) -> int:
         """How many wait."""
@@ -66,7 +66,9 @@ class Handover:
                     "this one and upload it."
                 )
             self._waiting[token] = self._clock() + self._lifetime_s, content
-        self._drop_later()
+            begin, self._timed = not self._timed, True
+        if begin:
+            self._look_after(self._lifetime_s)
         return token
 
     def take(self, token: str) -> bytes | None:
@@ -80,11 +82,19 @@ class Handover:
         with self._lock:
             self._waiting = {token: entry for token, entry in self._waiting.items() if entry[0] > now}
 
-    def _drop_later(self) -> None:
-        """Also when nobody comes any more."""
-        timer = threading.Timer(self._lifetime_s, self._drop_old)
+    def _look_after(self, seconds: float) -> None:
+        """What is old is dropped also when nobody comes any more; one timer for all of it."""
+        timer = threading.Timer(seconds, self._look)
         timer.daemon = True
         timer.start()
+
+    def _look(self) -> None:
+        self._drop_old()
+        with self._lock:
+            ends = [end for end, _ in self._waiting.values()]
+            self._timed = bool(ends)
+        if ends:
+            self._look_after(max(0.0, min(ends) - self._clock()))
 
 
 handover = Handover()

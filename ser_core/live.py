@@ -29,7 +29,7 @@ CALM = Smoothing(EMA, 1.5)
 class LiveAnswer:
     """What is heard now. Without speech in the window there is no emotion, no confidence and no probability."""
 
-    at_s: float  # seconds of sound since the session began; the window ends here
+    at_s: float  # seconds of sound since the session began; the window ends here, or what resampling holds back before
     answer: str  # an emotion, "not sure" or "no speech"
     emotion: str  # the likeliest after smoothing, also when not sure; "" without speech
     confidence: float | None  # its probability; None without speech
@@ -66,7 +66,8 @@ class LiveSession:
         self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(HOP_S * SAMPLE_RATE)
         self._resample = _Resampler()
         self._sound = np.empty(0, np.float32)  # the last of it: a window and what waits for the next answer
-        self._n_heard, self._answered = 0, 0  # in samples: how much has come, and where the last answer ended
+        self._n_heard, self._answered = 0, 0  # in samples: how much there is, and where the last answer ended
+        self._n_fed = 0.0  # the same with what the resampler holds back: up to 0.04 s, 0.12 s at 8 kHz
         self._past: deque[tuple[float, float, float, np.ndarray]] = deque(maxlen=round(HISTORY_S / HOP_S))
         self._speech_s, self._latencies = 0.0, (0, 0.0, 0.0)  # n, sum, highest
         self._answers_s: Counter[str] = Counter()
@@ -94,16 +95,18 @@ class LiveSession:
             AudioError: samples of another kind or shape, samples that are not numbers, an absurd sample rate.
         """
         began = time.perf_counter()
-        new = self._resample(as_mono(samples), sample_rate)
+        mono = as_mono(samples)
+        new = self._resample(mono, sample_rate)
         self._keep(new)
         self._n_heard += len(new)
+        self._n_fed += len(mono) * SAMPLE_RATE / sample_rate
         sound = np.concatenate([self._sound, new])
         self._sound = sound[-(self._window + self._hop) :].copy()
-        due = self._n_heard - self._n_heard % self._hop
+        due = round(self._n_fed) // self._hop * self._hop
         if due == self._answered:
             return None
-        waiting = self._n_heard - due
-        return self._answer(sound[: len(sound) - waiting][-self._window :], due, waiting, began)
+        too_new = max(0, self._n_heard - due)
+        return self._answer(sound[: len(sound) - too_new][-self._window :], due, began)
 
     def recording(self) -> np.ndarray:
         """What was heard, at most its first hour: int16 at 16 kHz, shape = (n_samples,); empty if it was not kept."""
@@ -141,8 +144,8 @@ class LiveSession:
         room = self._kept[self._n_heard : self._n_heard + len(new)]
         room[:] = np.round(np.clip(new[: len(room)], -1, 1) * 32767)
 
-    def _answer(self, window: np.ndarray, due: int, waiting: int, began: float) -> LiveAnswer:
-        """For the window that ends at sample `due`, after which `waiting` samples have come already."""
+    def _answer(self, window: np.ndarray, due: int, began: float) -> LiveAnswer:
+        """For the window that ends at sample `due`."""
         speech = speech_segments(window)
         prediction = predict(self.model, window, speech)
         elapsed_s, at_s = (due - self._answered) / SAMPLE_RATE, due / SAMPLE_RATE
@@ -153,7 +156,7 @@ class LiveSession:
             (at_s - elapsed_s, at_s, prediction.speech_s, np.array([prediction.probabilities[name] for name in labels]))
         )
         answer, emotion, probabilities = self._smoothed(prediction)
-        latency_s = waiting / SAMPLE_RATE + time.perf_counter() - began
+        latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
         self._count(answer, elapsed_s, new_speech_s, latency_s)
         new, self._answered = window[-(due - self._answered) :], due
         return LiveAnswer(

@@ -47,14 +47,16 @@ def answer_record(
     return record | ({"windows": trajectory.to_records()} if windows else {})
 
 
-def embedding_record(recording: Recording, model: SERModel, name: str = "") -> dict:
+def embedding_record(
+    recording: Recording, model: SERModel, name: str = "", progress: Callable[[float], None] = lambda share: None
+) -> dict:
     """The Embedding of the stretch that is analysed: the mean over its windows, as on the embedding map.
 
     JSON-serialisable. Arguments as for answer_record.
     """
     waveform = recording.waveform
     first, last = analysed_stretch(waveform, speech_segments(waveform))
-    embeddings, _ = embed_utterances(model, [waveform[first:last]])
+    embeddings, _ = embed_utterances(model, [waveform[first:last]], progress)
     found = Embedding(
         file=name,
         model=model.name,

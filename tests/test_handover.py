@@ -62,6 +62,22 @@ def test_it_is_dropped_also_when_nobody_comes_any_more(timers):
     assert seconds == 60 and not place._waiting
 
 
+def test_one_timer_looks_after_all(timers):
+    clock = Clock()
+    place = Handover(lifetime_s=60, clock=clock)
+    for clock.now_s in (0.0, 10.0, 20.0):
+        place.put(b"sound")
+    (first,) = timers
+    clock.now_s = 60.0
+    first[1]()
+    assert timers[1][0] == 10 and len(place._waiting) == 2
+    clock.now_s = 80.0
+    timers[1][1]()
+    assert len(timers) == 2 and not place._waiting
+    place.put(b"sound")
+    assert len(timers) == 3
+
+
 def test_the_size_is_limited_for_one_and_for_all(timers):
     place = Handover(max_bytes=10, max_waiting_bytes=15)
     with pytest.raises(HandoverError, match="larger than"):

@@ -83,6 +83,17 @@ def test_a_device_may_change_its_rate_on_the_way(model, speech):
     np.testing.assert_allclose(session.recording()[-2000:] / 32767, speech[-2000:], atol=1e-3)
 
 
+@pytest.mark.parametrize("sample_rate", [8000, 16_000, 44_100, 48_000])
+def test_the_answer_comes_with_the_half_second_whatever_the_rate(model, speech, sample_rate):
+    import soxr
+
+    session, samples = LiveSession(model, AS_IT_IS), soxr.resample(speech, SAMPLE_RATE, sample_rate)
+    found = [session.feed(part, sample_rate) for part in chunks(samples, round(HOP_S * sample_rate))]
+    assert [answer.at_s for answer in found if answer] == [HOP_S * (k + 1) for k in range(len(speech) // HOP)]
+    for answer, expected in zip(found, answers_to(LiveSession(model, AS_IT_IS), speech, chunk=HOP), strict=False):
+        assert answer.prediction.speech_s == pytest.approx(expected.prediction.speech_s, abs=0.3)
+
+
 def test_silence_has_no_emotion(model):
     found = answers_to(LiveSession(model), np.zeros(2 * SAMPLE_RATE, np.int16))
     assert {a.answer for a in found} == {NO_SPEECH}

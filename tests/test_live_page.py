@@ -8,41 +8,52 @@ import socket
 import threading
 import time
 from contextlib import closing
+from pathlib import Path
 
+import httpx
 import pytest
 import uvicorn
-from fastapi import FastAPI
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
+from starlette.testclient import TestClient
 
 from scripts import predict
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.loaded import unload
+from ser_core.queue import inference_queue
 from ser_core.serving import live
+from ser_core.serving.limits import Limits
 from ser_core.serving.microphones import Microphones
 from tests.make_page import wav
+from tests.test_queue import wait_until
 
 
 @pytest.fixture
-def client(checkpoints, monkeypatch, tmp_path):
-    """Of a running server with two small models."""
+def address(checkpoints, monkeypatch, tmp_path):
+    """A running server with two small models."""
     unload()
+    monkeypatch.setattr(live, "MOST_WAITING", 2)
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    app = live.mount_live(FastAPI(), "/live")
+    app = live.build_live()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     while not server.started:
         time.sleep(0.05)
-    client = Client(f"http://127.0.0.1:{port}/live/", verbose=False)
-    yield client
-    client.close()
+    yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join()
     unload()
+
+
+@pytest.fixture
+def client(address):
+    client = Client(address, verbose=False)
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize("model", ["other", "small"])
@@ -66,6 +77,49 @@ def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, s
     ):
         with pytest.raises(AppError, match=re.escape(cause)):
             client.predict(*arguments, api_name="/predict")
+
+
+def test_what_is_uploaded_is_never_on_disk_and_good_for_one_answer(address, client, speech, tmp_path):
+    files = {"files": ("../../diary of Jane.wav", wav(speech), "audio/wav")}
+    (path,) = httpx.post(f"{address}/gradio_api/upload", files=files).json()
+    assert "Jane" not in path and Path(path).parent == tmp_path / "uploads"
+    assert asked(address, path)["emotion"]
+    for other in (path, "/etc/hostname", "https://example.org/a.wav", str(tmp_path / "uploads" / "a.wav")):
+        assert asked(address, other) is None
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    client.predict(handle_file(tmp_path / "speech.wav"), api_name="/predict")
+    assert not (tmp_path / "uploads").exists()
+
+
+def asked(address: str, path: str) -> dict | None:
+    """The answer to an upload, None for a refusal; without gradio_client, which would upload the path again."""
+    data = [{"path": path, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}, None]
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    return json.loads(said.partition("event: complete\ndata: ")[2])[0] if "event: complete" in said else None
+
+
+def test_uploads_have_bounds(checkpoints):
+    client = TestClient(live.build_live(Limits(body_bytes=1000, all_bodies_bytes=25_000)))
+    path = "/gradio_api/upload"
+    found = [client.post(path, files={"files": ("a.wav", bytes(n))}) for n in (1000, 20_000)]
+    assert [answer.status_code for answer in found] == [200, 413] and "larger than" in found[1].json()["error"]
+    found = [client.post(path, files={"files": ("a.wav", bytes(1000))}) for _ in range(30)]
+    assert {answer.status_code for answer in found} == {200, 503} and found[-1].headers["Retry-After"]
+    call = {"session_hash": "a", "component_id": 1, "fn_name": "hear", "data": {"samples": "A" * 2_000_000}}
+    refused = client.post("/gradio_api/component_server", json=call)
+    assert refused.status_code in (400, 413)  # the first is FastAPI's word for it
+    assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
+
+
+def test_the_line_before_predict_has_an_end(address, client, speech, tmp_path):
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    with inference_queue.turn():
+        jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
+        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MOST_WAITING)  # one is at work
+        refused = [job for job in jobs if job.done()]
+    assert all("full" in str(job.exception()) for job in refused)
+    assert all(job.result(60)["emotion"] for job in jobs if job not in refused)
 
 
 def test_only_predict_is_offered_to_programs(client):

@@ -8,7 +8,9 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
+import jsonschema
 import numpy as np
 import pytest
 import uvicorn
@@ -97,7 +99,7 @@ def test_embed_is_that_of_the_analysed_stretch(client, sound):
 
 def test_models_and_health(client, sound):
     assert client.get("/models").json()["models"] == ["other", "small"]
-    assert client.get("/health").json() == {"status": "ok", "in_line": 0, "models_in_memory": []}
+    assert client.get("/health").json() == {"status": "ok", "live": False, "in_line": 0, "models_in_memory": []}
     client.post("/predict", params={"model": "small"}, content=sound, headers=OGG)
     assert client.get("/health").json()["models_in_memory"] == ["small"]
 
@@ -109,6 +111,25 @@ def test_the_description_is_whole_and_needs_nothing_from_elsewhere(client):
     assert "src=" not in page and page.count("http") == page.count("http://testserver")
     for path in described["paths"]:
         assert f"http://testserver{path}</pre>" in page
+
+
+@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/models", "/health"])
+def test_answers_are_as_described(client, sound, path):
+    described = client.get("/openapi.json").json()
+    ((method, operation),) = described["paths"][path].items()
+    answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
+    shape = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), shape | {"components": described["components"]})
+    named = described["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    assert set(answer.json()) == set(named["properties"]) and answer.headers["Content-Type"] == "application/json"
+
+
+def test_every_refusal_of_these_tests_is_described(client):
+    """All of them occur in this file."""
+    for path in ("/predict", "/windows", "/embed"):
+        responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+        assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
+        assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
 
 
 def test_only_ten_minutes_are_read(checkpoints, speech):
@@ -273,6 +294,19 @@ def test_who_asks_too_often_is_told_when_to_come_again(checkpoints):
     assert client.get("/health").status_code == 200
 
 
+@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", (422, 422, 429)), ("192.0.2.9", (422, 429, 429))])
+def test_who_comes_through_a_known_proxy_is_counted_apart(checkpoints, monkeypatch, trusted, statuses):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    with served(Limits(requests_per_s=1e-3, burst=1)) as port:
+        found = []
+        for came in ("192.0.2.1", "192.0.2.1, 192.0.2.2", "192.0.2.3, 192.0.2.2"):  # only the proxy's word counts
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST", "/predict", b"1", OGG | {"X-Forwarded-For": came})
+            found.append(connection.getresponse().status)
+            connection.close()
+    assert tuple(found) == statuses
+
+
 def test_too_large_a_body_is_refused_while_it_comes(checkpoints):
     limits = Limits(body_bytes=1000)
     sent = 0
@@ -362,6 +396,32 @@ def test_a_client_that_goes_away_frees_its_place(checkpoints, sound, caplog):
         raw(port, head(len(sound)), sound[:100]).close()  # in the middle of its body
         wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_LEFT}") == 4)
         assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
+
+
+@pytest.mark.parametrize("question", ["/predict", "/windows", "/embed"])
+def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, caplog):
+    minutes = wav(np.random.default_rng(0).uniform(-0.3, 0.3, 16_000 * 60))
+    shares, began = [], threading.Event()
+
+    def told(tell, share: float) -> None:
+        shares.append(share)
+        began.set()
+        until = time.monotonic() + 30
+        while time.monotonic() < until:  # for ever, if nobody notices
+            tell(share)
+            time.sleep(0.01)
+
+    for name in ("answer_record", "embedding_record"):
+        asked = getattr(rest, name)
+        monkeypatch.setattr(
+            rest, name, lambda *a, progress, ask=asked, **k: ask(*a, progress=partial(told, progress), **k)
+        )
+    with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
+        client = raw(port, head(len(minutes)).replace(b"/predict", question.encode()), minutes)
+        assert began.wait(60)
+        client.close()
+        wait_until(lambda: f"status={gate.CLIENT_LEFT}" in caplog.text)
+    assert len(shares) == 1 and shares[0] < 1
 
 
 def test_a_crowd_is_answered_or_told_to_come_again(checkpoints, sound):

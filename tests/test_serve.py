@@ -35,6 +35,11 @@ def run(*command: str) -> str:
     return found.stdout
 
 
+def test_nothing_that_takes_seconds_to_import_comes_before_the_first_page():
+    slow = {"torch", "gradio", "fastapi", "sklearn", "numba"}
+    assert not set(run(sys.executable, "-c", "import scripts.serve, sys; print(*sys.modules)").split()) & slow
+
+
 def test_rest_gives_what_the_command_line_gives(server):
     printed = json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
     host = server[0].removeprefix("http://")

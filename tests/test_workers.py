@@ -1,5 +1,6 @@
 """Work on a Dask cluster: one that is there, one whose worker dies, and none at all."""
 
+import logging
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ser_core import archive, workers
-from ser_core.checkpoint import load_model
+from ser_core.checkpoint import CheckpointError, load_model
 from ser_core.workers import ClusterError, dask, n_cores, processes
 from tests.make_archive import hear_all, write_recordings
 
@@ -44,6 +45,23 @@ def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
     found = pq.read_table(out).to_pylist()
     assert [row["file"] for row in found] == [row["file"] for row in expected]
     assert found == expected
+
+
+def test_no_log_of_a_worker_holds_the_name_of_a_file(checkpoints, tmp_path, speech, caplog):
+    from distributed import LocalCluster
+
+    recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
+    job = archive.begin(recordings, model, "00000000", tmp_path / "r.parquet", 1)
+    logging.getLogger("distributed.worker").addHandler(caplog.handler)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        dask(cluster.scheduler_address, 1) as (executor, n_workers),
+        pytest.raises(CheckpointError, match="has version"),
+    ):
+        list(archive.hear(job, tmp_path / "r.parquet", executor, n_workers))
+    logging.getLogger("distributed.worker").removeHandler(caplog.handler)
+    assert "hear_files" in caplog.text
+    assert not [path for path in recordings.rglob("*.*") if path.name in caplog.text]
 
 
 def test_a_cluster_of_this_machine_is_started():

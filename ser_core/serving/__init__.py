@@ -10,3 +10,6 @@ LIVE = "/api/live"  # Gradio
 
 is_serving = threading.Event()
 """Set while this process answers under these paths."""
+
+live_is_up = threading.Event()
+"""Set while the live page answers at once; before, who asks for it waits until it is built."""

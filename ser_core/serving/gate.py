@@ -10,14 +10,14 @@ import re
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import asdict, dataclass
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.queue import Left
+from ser_core.serving.faults import fault
 from ser_core.serving.limits import RateLimit
 
 ID = "X-Request-ID"
@@ -26,18 +26,6 @@ HEAR_OUT_S, PAUSE_S = 5.0, 0.5
 CLIENT_LEFT = 499  # as web servers log it; nobody is there to read it
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What is answered when something goes wrong."""
-
-    error: str  # cause and cure
-
-
-def fault(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
-    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
-    return JSONResponse(asdict(Fault(message)), status, headers)
 
 
 class Gate:
@@ -71,6 +59,26 @@ class Gate:
             if not visit.status:
                 message = f"The server failed at this request. Its log says more about {visit.id}."
                 await fault(500, message)(scope, visit.receive, visit.send)
+
+
+class Bounded:
+    """ASGI middleware: of no request is more taken than so many bytes."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int):
+        self._app, self._most_bytes = app, most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        n_bytes = 0
+
+        async def bounded() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > self._most_bytes:
+                raise HTTPException(413, f"This request is larger than {self._most_bytes / 1e6:g} MB.")
+            return message
+
+        await self._app(scope, bounded, send)
 
 
 class _Visit:

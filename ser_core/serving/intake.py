@@ -35,8 +35,13 @@ BODY = {  # in the terms of OpenAPI
 class Intake:
     """Takes in the bodies of requests. For one event loop."""
 
-    def __init__(self, limits: Limits):
-        self.limits = limits
+    def __init__(self, limits: Limits, field: str = FIELD, kinds: tuple[str, ...] = SOUND):
+        """
+        Args:
+            field: of a form, the one with the recording.
+            kinds: how the type of a recording may begin.
+        """
+        self.limits, self.field, self.kinds = limits, field, kinds
         self.held_bytes = 0  # of all bodies that are in memory
 
     @asynccontextmanager
@@ -71,7 +76,7 @@ class _Body:
         kind = self._request.headers.get("content-type", "").partition(";")[0].strip().lower()
         declared = self._request.headers.get("content-length", "")
         if kind != FORM:
-            _check_kind(kind)
+            self._check_kind(kind)
         self._check_size(int(declared) if declared.isdecimal() else 0)
         if kind == FORM:
             return await self._form()
@@ -82,11 +87,16 @@ class _Body:
             form = await _InMemory(self._request.headers, self._chunks()).parse()
         except MultiPartException as error:
             raise HTTPException(400, f"This form cannot be read: {error.message} {HOW_TO_SEND}") from None
-        file = form.get(FIELD)
+        file = form.get(self._intake.field)
         if not isinstance(file, UploadFile):
             raise HTTPException(400, f"This form holds no recording. {HOW_TO_SEND}")
-        _check_kind(file.content_type or "application/octet-stream")
+        self._check_kind(file.content_type or "application/octet-stream")
         return await file.read(), file.filename or ""
+
+    def _check_kind(self, kind: str) -> None:
+        if not kind.lower().startswith(self._intake.kinds):
+            named = f"{kind[:80]!r} is no type of sound" if kind else "The type of the recording is missing"
+            raise HTTPException(415, f"{named}. {HOW_TO_SEND}")
 
     async def _chunks(self) -> AsyncIterator[bytes]:
         stream = self._request.stream()
@@ -119,9 +129,3 @@ class _InMemory(MultiPartParser):
 
     def __init__(self, headers: Headers, stream: AsyncIterator[bytes]):
         super().__init__(headers, stream, max_files=1, max_fields=4, max_part_size=FORM_BYTES)
-
-
-def _check_kind(kind: str) -> None:
-    if not kind.lower().startswith(SOUND):
-        named = f"{kind[:80]!r} is no type of sound" if kind else "The type of the recording is missing"
-        raise HTTPException(415, f"{named}. {HOW_TO_SEND}")

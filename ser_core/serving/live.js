@@ -2,19 +2,19 @@
 // half a second at a time and says what it hears. One request at a time: what is recorded meanwhile goes with the next.
 
 const TAP = `registerProcessor("half-seconds", class extends AudioWorkletProcessor {
-  constructor({ processorOptions: { hop_s, lead_s } }) {
+  constructor({ processorOptions: { hop_s } }) {
     super();
     this.hop = Math.round(hop_s * sampleRate);
-    this.begin(this.hop + Math.round(lead_s * sampleRate));
+    this.begin();
     this.port.onmessage = () => this.send(true);
   }
-  begin(n_samples) {
-    this.chunk = new Int16Array(n_samples);
+  begin() {
+    this.chunk = new Int16Array(this.hop);
     this.n = 0;
   }
   send(last) {
     this.port.postMessage({ samples: this.chunk.slice(0, this.n), last });
-    this.begin(this.hop);
+    this.begin();
   }
   process([channels]) {
     for (const value of channels[0] ?? []) {
@@ -63,9 +63,8 @@ async function open() {
 }
 
 function listen(begun, stream, context, close) {
-  const options = { hop_s: props.hop_s, lead_s: props.lead_s };
   const tap = new AudioWorkletNode(context, "half-seconds", {
-    channelCount: 1, channelCountMode: "explicit", processorOptions: options,
+    channelCount: 1, channelCountMode: "explicit", processorOptions: { hop_s: props.hop_s },
   });
   const analyser = new AnalyserNode(context, { fftSize: 1024, smoothingTimeConstant: 0 });
   context.createMediaStreamSource(stream).connect(analyser).connect(tap);

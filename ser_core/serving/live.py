@@ -1,7 +1,7 @@
 """The live microphone: a page, made with Gradio, that says every half second what is heard.
 
 The browser sends the sound itself, in memory: Gradio's own microphone would put each half second into a file. Beside
-the page there is `predict`, for `gradio_client`.
+the page there is `predict`, for `gradio_client`; what it uploads stays in memory too.
 """
 
 import asyncio
@@ -10,44 +10,75 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.routing import Route
 
-from ser_core.audio import MAX_BYTES, AudioError, read_audio
+from ser_core.audio import AudioError, read_audio
 from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.handover import LIFETIME_S, HandoverError
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.live import CALM, HOP_S, LONGEST_RECORDING_S
 from ser_core.loaded import shared_model
 from ser_core.plots import GREY, magma, named
-from ser_core.queue import QueueFull, inference_queue
+from ser_core.queue import MOST_WAITING, QueueFull, inference_queue
 from ser_core.records import answer_record
-from ser_core.serving import is_serving
+from ser_core.serving import is_serving, live_is_up
+from ser_core.serving.faults import fault
+from ser_core.serving.gate import Bounded
+from ser_core.serving.limits import Limits
 from ser_core.serving.microphones import LiveError, Microphones
+from ser_core.serving.uploads import Uploads
 from ser_core.smoothing import NOT_SURE
 
 TITLE = "Live microphone"
 FOLDER = Path(__file__).parent
 ICON = FOLDER.parent.parent / "assets" / "icon.svg"
 SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FOLDER / "live.js")  # in this order
-LEAD_S = 0.05  # the first chunk is longer by it, because the resampler holds back up to 0.04 s
-DELETE_CACHE = (30, 60)  # every 30 s, files of `predict` that are older than a minute
+AROUND_BYTES = 1_000_000  # of what a request holds beside sound
+MOST_STATES = 200  # that Gradio keeps in memory, one for each name that a page gives itself; here they hold nothing
 STALE = "This page is older than the server. Reload it."
 FONT = ("system-ui", "sans-serif")  # nothing comes from elsewhere
 FAULTS = (AudioError, CheckpointError, HandoverError, LiveError)
 
 
-def build_live(microphones: Microphones | None = None) -> gr.Blocks:
-    """The page, without its theme: `mount_live` adds that.
+def build_live(limits: Limits | None = None) -> FastAPI:
+    """The application, to be mounted at `LIVE`."""
+    limits = limits or Limits()
+    app, uploads = FastAPI(openapi_url=None), Uploads(limits)
+    app.router.routes += [uploads.route("/gradio_api/upload"), Route("/gradio_api/deep_link", _not_here)]
+    icon = base64.b64encode(ICON.read_bytes()).decode()
+    gr.mount_gradio_app(
+        app,
+        _blocks(limits, uploads),
+        "/",
+        theme=theme(),
+        head=f'<link rel="icon" href="data:image/svg+xml;base64,{icon}">',
+        server_name="127.0.0.1",
+        max_file_size=limits.body_bytes,
+        footer_links=[],
+        run_history=False,  # it would keep recordings in the browser
+        ssr_mode=False,
+        mcp_server=False,
+    )
+    app.add_middleware(Bounded, most_bytes=limits.body_bytes + AROUND_BYTES)
+    _live_with_the_server(app, app.routes[-1].app)
+    return app
 
-    Args:
-        microphones: where the sessions are, by default a place of its own.
-    """
-    microphones = microphones or Microphones()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=DELETE_CACHE) as live:
+
+def _not_here(request: Request) -> Response:
+    """Gradio would write the state of a session to disk."""
+    return fault(404, "There is nothing at this address.")
+
+
+def _blocks(limits: Limits, uploads: Uploads) -> gr.Blocks:
+    """The page, without its theme, and `predict`."""
+    microphones = Microphones()
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as live:
         page = gr.HTML(**_page(microphones))
         live.load(_open_page, None, page, api_visibility="private", queue=False, show_progress="hidden")
 
@@ -55,35 +86,12 @@ def build_live(microphones: Microphones | None = None) -> gr.Blocks:
         def _close_page(request: gr.Request) -> None:
             microphones.forget(request.session_hash)
 
-        _add_predict()
-    return live
+        _add_predict(limits, uploads)
+    live.state_session_capacity = MOST_STATES
+    return live.queue(max_size=MOST_WAITING, api_open=False)
 
 
-def mount_live(app: FastAPI, path: str, max_bytes: int = MAX_BYTES) -> FastAPI:
-    """The page under a path of an application, as it should look: system fonts, the colours of the other pages.
-
-    Args:
-        max_bytes: of a file for `predict`.
-    """
-    icon = base64.b64encode(ICON.read_bytes()).decode()
-    gr.mount_gradio_app(
-        app,
-        build_live(),
-        path,
-        theme=theme(),
-        head=f'<link rel="icon" href="data:image/svg+xml;base64,{icon}">',
-        server_name="127.0.0.1",
-        max_file_size=max_bytes,
-        footer_links=[],
-        run_history=False,  # it would keep recordings in the browser
-        ssr_mode=False,
-        mcp_server=False,
-    )
-    _end_with_the_server(app, app.routes[-1].app)
-    return app
-
-
-def _end_with_the_server(app: FastAPI, live: gr.routes.App) -> None:
+def _live_with_the_server(app: FastAPI, live: gr.routes.App) -> None:
     """A server that is told to end waits for its connections, and each open page keeps one: those end at once."""
     begin = app.router.lifespan_context
 
@@ -93,7 +101,9 @@ def _end_with_the_server(app: FastAPI, live: gr.routes.App) -> None:
             for number in (signal.SIGINT, signal.SIGTERM):
                 _also_set(live.stop_event, number)
         async with begin(app) as state:
+            live_is_up.set()
             yield state
+            live_is_up.clear()
 
     app.router.lifespan_context = lifespan
 
@@ -140,7 +150,6 @@ def _page(microphones: Microphones) -> dict:
         "looks": {emotion: {"symbol": look.symbol, "colour": look.colour} for emotion, look in LOOKS.items()},
         "magma": magma(),
         "hop_s": HOP_S,
-        "lead_s": LEAD_S,
         "calm_s": CALM.amount,
         "longest_s": LONGEST_RECORDING_S,
         "lifetime_min": round(LIFETIME_S / 60),
@@ -182,26 +191,36 @@ def _open_page(request: gr.Request) -> gr.HTML:
     return gr.HTML(page=request.session_hash, opens=is_serving.is_set())
 
 
-def _add_predict() -> None:
+def _add_predict(limits: Limits, uploads: Uploads) -> None:
     """The endpoint; its widgets are not seen."""
-    file, model = gr.File(visible=False, type="filepath"), gr.Textbox(visible=False)
+    file, model = gr.File(visible=False), gr.Textbox(visible=False)
+    file.async_move_resource_to_block_cache = _stays
     answer = gr.JSON(visible=False)
-    gr.Button(visible=False).click(predict, [file, model], answer, api_name="predict")
+    ask = partial(predict, limits, uploads)
+    gr.Button(visible=False).click(
+        ask, [file, model], answer, api_name="predict", api_description=predict.__doc__, preprocess=False
+    )
 
 
-def predict(file: str | None, model: str | None = None) -> dict:
+async def _stays(name: str | None) -> str | None:
+    """An upload is no file, so that none is moved."""
+    return name
+
+
+def predict(limits: Limits, uploads: Uploads, file: dict | None, model: str | None = None) -> dict:
     """What `python -m scripts.predict` prints of a sound file.
 
     Args:
         file: the file.
         model: the name of a model, by default the one that answers first.
     """
-    names = available_models()
-    if file is None or not names or (model and model not in names):
-        cause = f"Unknown model {model[:80]!r}." if model else "A sound file is needed."
+    names, content = available_models(), uploads.take(file["path"]) if file else None
+    if content is None or not names or (model and model not in names):
+        cause = f"Unknown model {str(model)[:80]!r}." if model else "A sound file is needed."
         raise gr.Error(f"{cause} There are: {', '.join(names) or HOW_TO_TRAIN}.", print_exception=False)
     try:
         with inference_queue.place().turn():
-            return answer_record(read_audio(Path(file)), shared_model(model or names[0]), Path(file).name)
+            recording = read_audio(content, max_duration_s=limits.duration_s)
+            return answer_record(recording, shared_model(model or names[0]), file["orig_name"] or "")
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

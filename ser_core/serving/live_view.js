@@ -106,8 +106,8 @@ function addCell(answer) {
 function showDelay({ delays, window_s }, lag_s, way_s) {
   find(".delay b").textContent = seconds(delays.at(-1));
   find(".delay").hidden = find(".measured").hidden = false;
-  find(".measured p").textContent = `${seconds(props.hop_s)} until a half second is full, `
-    + `${seconds(lag_s - props.hop_s)} that resampling holds back, ${seconds(way_s)} to send it, hear it and draw the `
+  find(".measured p").textContent = `${seconds(lag_s)} until the half second is full, `
+    + `${seconds(way_s)} to send it, hear it and draw the `
     + `answer: for the oldest sound that is new in this answer; for the newest it is ${seconds(props.hop_s)} less. `
     + `Median ${seconds(median(delays))}, longest ${seconds(Math.max(...delays))}. Measured in this browser, `
     + "from when the sound reached the page to the frame with the answer. Not measured: what microphone, driver and screen "

@@ -7,27 +7,25 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from http import HTTPStatus
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from ser_core.audio import AudioError, Recording, read_audio
-from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, CheckpointError, available_models
-from ser_core.inference import Prediction
+from ser_core.audio import read_audio
+from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
 from ser_core.labels import EMOTIONS
 from ser_core.loaded import loaded, shared_model
-from ser_core.models import SERModel
-from ser_core.queue import Left, Place, QueueFull, inference_queue
+from ser_core.queue import Left, Place, inference_queue
 from ser_core.records import Embedding, answer_record, embedding_record
-from ser_core.serving import API
+from ser_core.serving import live_is_up
+from ser_core.serving.answers import Answer, Health, Models, WindowsAnswer
 from ser_core.serving.docs import add_docs
-from ser_core.serving.gate import Fault, Gate, fault
+from ser_core.serving.faults import REFUSALS, add_faults
+from ser_core.serving.gate import Gate
 from ser_core.serving.intake import BODY, Intake
 from ser_core.serving.limits import Limits, RateLimit
 
-Ask = Callable[[Recording, SERModel, str, Place], dict]
+Ask = Callable[..., dict]  # of a recording, a model, the name of the file, and whom to tell the share that is done
 
 
 def build_rest(limits: Limits | None = None) -> FastAPI:
@@ -37,11 +35,10 @@ def build_rest(limits: Limits | None = None) -> FastAPI:
         title="Speech emotion workbench",
         description="Which emotion a trained model hears in a recording. Recordings stay in memory until the answer.",
         version="1",
-        responses={"default": {"model": Fault, "description": "Why there is no answer, and what to do"}},
         openapi_url=None,  # see docs: the usual pages load their code from the internet
     )
     rest.add_middleware(Gate, rate=RateLimit(limits))
-    _add_faults(rest)
+    add_faults(rest)
     _add_questions(rest, Desk(limits))
     _add_facts(rest)
     add_docs(rest)
@@ -69,8 +66,12 @@ class Desk:
                 place.leave()
 
     def _work(self, content: bytes, name: str, model_name: str, ask: Ask, place: Place) -> dict:
+        def stop_when_left(share: float) -> None:
+            if place.left:
+                raise Left
+
         recording = read_audio(content, max_duration_s=self._limits.duration_s)
-        return ask(recording, shared_model(model_name), name, place)
+        return ask(recording, shared_model(model_name), name, progress=stop_when_left)
 
 
 async def _leave_with(request: Request, place: Place) -> None:
@@ -91,70 +92,35 @@ def _known(model: str | None) -> str:
     return model
 
 
-def _predict(windows: bool, recording: Recording, model: SERModel, name: str, place: Place) -> dict:
-    def stop_when_left(share: float) -> None:
-        if place.left:
-            raise Left
-
-    return answer_record(recording, model, name, windows, progress=stop_when_left)
-
-
-def _embed(recording: Recording, model: SERModel, name: str, place: Place) -> dict:
-    return embedding_record(recording, model, name)
-
-
 def _add_questions(rest: FastAPI, desk: Desk) -> None:
     """What is asked about a recording."""
     question = partial(rest.post, openapi_extra={"requestBody": BODY}, response_class=JSONResponse)
 
-    @question("/predict", responses={200: {"model": Prediction, "description": "with `file` and `notes`"}})
+    @question("/predict", responses={200: {"model": Answer}} | REFUSALS)
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
         """The emotion of a whole recording: what `python -m scripts.predict` prints."""
-        return await desk.answer(request, model, partial(_predict, False))
+        return await desk.answer(request, model, answer_record)
 
-    @question("/windows", responses={200: {"model": Prediction, "description": "with `file`, `notes` and `windows`"}})
+    @question("/windows", responses={200: {"model": WindowsAnswer}} | REFUSALS)
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
         """The same, and the emotion of each window: what `python -m scripts.predict --windows` prints."""
-        return await desk.answer(request, model, partial(_predict, True))
+        return await desk.answer(request, model, partial(answer_record, windows=True))
 
-    @question("/embed", responses={200: {"model": Embedding}})
+    @question("/embed", responses={200: {"model": Embedding}} | REFUSALS)
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Where the recording lies in the space that the model has learned: the mean over its windows."""
-        return await desk.answer(request, model, _embed)
+        return await desk.answer(request, model, embedding_record)
 
 
 def _add_facts(rest: FastAPI) -> None:
     """What is asked about the server."""
 
     @rest.get("/models")
-    async def models() -> dict:
+    async def models() -> Models:
         """The models there are, first the one that answers when none is named, and the emotions they tell apart."""
-        return {"models": available_models(), "emotions": EMOTIONS}
+        return Models(available_models(), EMOTIONS)
 
     @rest.get("/health")
-    async def health() -> dict:
-        """Whether it answers, how many requests and pages are in the line, and which models are in memory."""
-        return {"status": "ok", "in_line": len(inference_queue), "models_in_memory": list(loaded())}
-
-
-def _add_faults(rest: FastAPI) -> None:
-    """Every error is {"error": cause and cure}."""
-
-    @rest.exception_handler(StarletteHTTPException)
-    async def refused(request: Request, error: StarletteHTTPException) -> JSONResponse:
-        unknown = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
-        if error.detail == HTTPStatus(error.status_code).phrase:
-            return fault(error.status_code, f"{unknown.get(error.status_code, error.detail)} See {API}/docs.")
-        return fault(error.status_code, str(error.detail))
-
-    @rest.exception_handler(AudioError)
-    async def unreadable(request: Request, error: AudioError) -> JSONResponse:
-        return fault(422, str(error))
-
-    @rest.exception_handler(CheckpointError)
-    async def unusable(request: Request, error: CheckpointError) -> JSONResponse:
-        return fault(500, str(error))
-
-    @rest.exception_handler(QueueFull)
-    async def full(request: Request, error: QueueFull) -> JSONResponse:
-        return fault(503, str(error), error.retry_after_s)
+    async def health() -> Health:
+        """REST answers; whether the live page is up, how many are in the line, and which models are in memory."""
+        return Health("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded()))

@@ -1,0 +1,68 @@
+"""What is answered when something goes wrong: {"error": cause and cure}, and for how long to stay away."""
+
+import math
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ser_core.audio import AudioError
+from ser_core.checkpoint import CheckpointError
+from ser_core.queue import QueueFull
+from ser_core.serving import API
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is answered when something goes wrong."""
+
+    error: str  # cause and cure
+
+
+_AWAY = {"headers": {"Retry-After": {"description": "seconds to stay away", "schema": {"type": "integer"}}}}
+_SAID = {
+    400: "a form without one recording",
+    404: "no such model",
+    408: "the recording came too slowly",
+    413: "it is larger than what is taken",
+    415: "it is sent as something else than sound",
+    422: "nothing can be heard in it: no sound, damaged, too short",
+    429: "too many requests from this address",
+    500: "the server failed, or the model cannot be used",
+    503: "too many wait already",
+}
+REFUSALS = {
+    status: {"model": Fault, "description": why} | (_AWAY if status in (429, 503) else {})
+    for status, why in _SAID.items()
+}
+"""In the terms of FastAPI: what may be answered instead of what was asked for."""
+
+
+def fault(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
+    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
+    return JSONResponse(asdict(Fault(message)), status, headers)
+
+
+def add_faults(app: FastAPI) -> None:
+    """Every error of this application is a Fault."""
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> JSONResponse:
+        unknown = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
+        if error.detail == HTTPStatus(error.status_code).phrase:
+            return fault(error.status_code, f"{unknown.get(error.status_code, error.detail)} See {API}/docs.")
+        return fault(error.status_code, str(error.detail))
+
+    @app.exception_handler(AudioError)
+    async def unreadable(request: Request, error: AudioError) -> JSONResponse:
+        return fault(422, str(error))
+
+    @app.exception_handler(CheckpointError)
+    async def unusable(request: Request, error: CheckpointError) -> JSONResponse:
+        return fault(500, str(error))
+
+    @app.exception_handler(QueueFull)
+    async def full(request: Request, error: QueueFull) -> JSONResponse:
+        return fault(503, str(error), error.retry_after_s)
