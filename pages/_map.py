@@ -60,14 +60,19 @@ def _version(name: str) -> str | None:
         return None
 
 
+def key_of(found: Atlas, config: ProjectionConfig) -> tuple:
+    """What names a map of these embeddings among all others."""
+    return found.model, found.version, len(found.ids), config
+
+
 def projection(found: Atlas, config: ProjectionConfig) -> Projection:
     """A map that the file holds, or one that is made now, with progress and a way out of it."""
-    key, cancel = (found.model, found.version, len(found.ids)), st.empty()
+    key, cancel = key_of(found, config), st.empty()
     seen = st.session_state.setdefault("maps-made", set())
-    if config not in found.maps and (key, config) not in seen:
+    if config not in found.maps and key not in seen:
         cancel.button("Cancel", on_click=_cancel, args=(found, config), key=f"cancel-{found.model}")
     made = _projection(key, config, found)
-    seen.add((key, config))
+    seen.add(key)
     cancel.empty()
     return made
 
@@ -90,8 +95,8 @@ def _projection(key: tuple, config: ProjectionConfig, _found: Atlas) -> Projecti
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
-def quality(key: str, config: ProjectionConfig, _found: Atlas, _made: Projection) -> MapQuality:
-    """How far the map can be trusted; the key names the embeddings.
+def quality(key: tuple, _found: Atlas, _made: Projection) -> MapQuality:
+    """How far the map can be trusted; the key names it.
 
     Raises:
         ValueError: too few points to say.

@@ -4,6 +4,7 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from pages import _map
 from pages._chart import chart
@@ -16,7 +17,7 @@ from ser_core.atlas import Atlas
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.embeddings import RAW
 from ser_core.labels import EMOTIONS
-from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores
+from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores, with_own
 from ser_core.plots import named
 from ser_core.projection import Projection, ProjectionConfig
 
@@ -124,6 +125,22 @@ def texts(found: Atlas) -> np.ndarray:
     return np.array([f"{i}<br>meant {m}{h}" for i, m, h in zip(found.ids.tolist(), meant, heard, strict=True)])
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _made: Projection) -> Figure:
+    """The clips of the corpora on a map, the same for everybody: never changed, only added to.
+
+    Args:
+        key: names the map.
+        shown: a mask, as bytes.
+    """
+    places, mask = _made.coordinates, np.frombuffer(shown, bool)
+    if colour == "certainty":
+        figure = shaded(places, _found.certainty, mask, texts(_found))
+    else:
+        figure = scatter(places, _found.column(colour), mask, texts(_found))
+    return with_cores(figure, places, _found.column("emotion"), mask) if cores else figure
+
+
 def show_map(
     found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[OwnClip], place: str
 ) -> np.ndarray:
@@ -135,14 +152,9 @@ def show_map(
     Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any.
     """
     colour = view.colour if found.model != RAW or view.colour not in WITHOUT_ANSWERS else "emotion"
-    if colour == "certainty":
-        figure = shaded(made.coordinates, found.certainty, shown, texts(found), own)
-    else:
-        figure = scatter(made.coordinates, found.column(colour), shown, texts(found), own)
-    if view.cores and made.config.n_dims == 2:
-        figure = with_cores(figure, made.coordinates, found.column("emotion"), shown)
+    figure = _figure(_map.key_of(found, made.config), colour, view.cores, shown.tobytes(), found, made)
     event = chart(
-        figure,
+        with_own(figure, own) if own else figure,
         key="-".join(map(str, ("map", place, *astuple(made.config), picture()))),  # a choice is of one map
         numbers=False,
         tools=True,
@@ -163,7 +175,7 @@ def show_map(
 def show_quality(found: Atlas, made: Projection) -> None:
     """How far the picture can be trusted."""
     try:
-        measured = _map.quality(f"{found.model} {found.version} {len(found.ids)}", made.config, found, made)
+        measured = _map.quality(_map.key_of(found, made.config), found, made)
     except ValueError as error:
         st.caption(plain(str(error)))
         return
