@@ -126,10 +126,9 @@ def _embed(clip: Clip, name: str) -> Placed:
 
 def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
     """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
-    with st.spinner("Placing your clip: the first one on a map can take most of a minute"):
-        points = np.concatenate([own.embedding[None], own.windows])
-        places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
-    return OwnClip(own.name, places[0], places[1:], made.coordinates[nearest(found, own)[0]])
+    points = np.concatenate([own.embedding[None], own.windows])
+    places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
+    return OwnClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
 
 
 def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:

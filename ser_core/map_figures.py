@@ -31,6 +31,7 @@ class OwnClip:
     name: str
     place: np.ndarray  # (n_dims,)
     trail: np.ndarray  # of its windows, (n_windows, n_dims)
+    start_s: np.ndarray  # where in the recording each one begins, (n_windows,)
     neighbours: np.ndarray  # places of the nearest clips, (k, n_dims)
 
 
@@ -102,7 +103,7 @@ def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) ->
 
 def _look(name: str, i: int) -> tuple[str, str, str]:
     if name in LOOKS:
-        return named(name), LOOKS[name].colour, LOOKS[name].marker
+        return name, LOOKS[name].colour, LOOKS[name].marker
     return name, COLOURS[(3 * i + 3) % len(COLOURS)], "circle"  # neighbours in the list look unlike each other
 
 
@@ -136,16 +137,18 @@ def _add_own(figure: go.Figure, clip: OwnClip) -> None:
     ends = np.stack([np.repeat(clip.place[None], len(clip.neighbours), 0), clip.neighbours], axis=1)
     gaps = np.full((len(ends), 1, len(clip.place)), np.nan)
     lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.place))
-    for points, look in (
-        (lines, {"mode": "lines", "line": {"color": OWN, "width": 1}, "opacity": 0.6, "showlegend": False}),
-        (clip.trail, {"mode": "lines+markers", "line": {"color": OWN, "width": 2, "dash": "dot"}, "showlegend": False}),
-        (clip.place[None], {"mode": "markers", "name": clip.name}),
+    path = {"color": OWN, "width": 2, "dash": "dot"}
+    windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
+    for points, says, look in (
+        (lines, clip.name, {"mode": "lines", "line": {"color": OWN, "width": 1}, "opacity": 0.6, "showlegend": False}),
+        (clip.trail, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
+        (clip.place[None], clip.name, {"mode": "markers", "name": clip.name}),
     ):
         if len(points) > (look["mode"] == "lines+markers"):  # a trail of one window is the clip itself
             last = look["mode"] == "markers"
             size = {"size": (18 if flat else 9) if last else 4, "color": OWN, "symbol": "x" if not flat else "star"}
             axes = dict(zip("xyz", points.T, strict=False))
-            figure.add_trace(kind(**axes, **look, marker=size, text=clip.name, hovertemplate="%{text}<extra></extra>"))
+            figure.add_trace(kind(**axes, **look, marker=size, text=says, hovertemplate="%{text}<extra></extra>"))
 
 
 def with_cores(figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray) -> go.Figure:

@@ -110,6 +110,15 @@ def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
     np.testing.assert_allclose(embeddings[1], window_embeddings(model, [first])[0], atol=1e-4)
 
 
+def test_windows_of_a_pause_are_left_out(new_model):
+    model, sound = new_model(), np.random.default_rng(0).normal(0, 0.1, 20 * 16_000).astype(np.float32)
+    speech = [(0.0, 4.0), (14.0, 20.0)]
+    start_s, embeddings = embed_recording(model, sound, speech)
+    end_s = start_s + model.config.window_s
+    assert len(start_s) == len(embeddings) and all((start_s < 4) | (end_s > 14)) and start_s[0] == 0
+    assert len(embed_recording(model, sound, [])[0]) > len(start_s)  # no speech at all: every window
+
+
 # --- how far out, on what ships ------------------------------------------------------------------------------------
 
 SHIPPED = [name for name in available() if name != RAW]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+import streamlit as st
 
 from pages import _map, _map_parts
 from pages._export import rows_as_csv
@@ -105,6 +106,26 @@ def test_two_spaces_side_by_side(page):
     page.selectbox(key="beside").set_value(RAW).run()
     assert not page.exception and points(page, 0) == points(page, 1) == len(IDS)
     assert "**small**" in texts(page) and "raw" in texts(page)
+
+
+def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
+    page.selectbox(key="beside").set_value(RAW).run()
+    page.session_state[_map_parts.LINKED] = IDS[3:8]  # a lasso cannot be drawn without a browser
+    page.run()
+    assert not page.exception and points(page, 0) == points(page, 1) == 5
+    (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
+    assert table["clip"].tolist() == IDS[3:8]
+    page.button(key="unlink").click().run()
+    assert points(page, 0) == points(page, 1) == len(IDS)
+
+
+def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, monkeypatch):
+    found, shown = load_atlas("small"), np.arange(len(IDS)) % 2 == 0
+    places = found.maps[ProjectionConfig("pca")].astype(float)
+    box = {"x": [0, 9], "y": [-9, 9]}
+    monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
+    _map_parts._link("key", found, places, shown)
+    assert st.session_state[_map_parts.LINKED] == found.ids[(places[:, 0] > 0) & shown].tolist()
 
 
 def test_in_three_dimensions(page):
@@ -288,7 +309,7 @@ def test_groups_keep_their_look_and_the_rest_is_grey():
     looks = {int(row): (trace.marker.symbol, trace.text[0]) for trace in points for row in trace.customdata[:1]}
     looks |= {int(row): (trace.marker.symbol, trace.text[-1]) for trace in points for row in trace.customdata[-1:]}
     assert looks == {i: (("triangle-down", "triangle-up")[i % 2], f"t{i}") for i in range(4)}
-    assert [trace.name for trace in figure.data if trace.customdata is None] == ["▲ happy", "▼ sad"]
+    assert [trace.name for trace in figure.data if trace.customdata is None] == ["happy", "sad"]
 
 
 def test_where_groups_mix_none_lies_on_top_of_the_others():
@@ -300,7 +321,7 @@ def test_where_groups_mix_none_lies_on_top_of_the_others():
 @pytest.mark.parametrize("n_dims", [2, 3])
 def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
     coordinates = RNG.normal(size=(6, n_dims))
-    own = OwnClip("mine", coordinates[0] + 1, coordinates[:3], coordinates[3:])
+    own = OwnClip("mine", coordinates[0] + 1, coordinates[:3], np.array([0, 1.25, 2.5]), coordinates[3:])
     for figure in (
         scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6),
         shaded(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6),
@@ -309,7 +330,7 @@ def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
         lines, trail, star = with_own(figure, [own]).data[n_before:]
         assert len(figure.data) == n_before  # it is everybody's
         assert len(lines.x) == 9 and len(trail.x) == 3 and star.name == "mine" and len(star.x) == 1
-        assert lines.customdata is None and star.customdata is None
+        assert trail.text[1] == "mine, from 1.2 s" and lines.customdata is None and star.customdata is None
 
 
 def test_a_contour_holds_the_core_of_an_emotion():
