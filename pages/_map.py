@@ -1,6 +1,6 @@
 """From the files of embeddings and the clip of this session to what the page "Embedding map" shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -145,14 +145,35 @@ def how_far_out(found: Atlas, own: Placed) -> float | None:
         return None
 
 
-def takes(name: str) -> list[Placed]:
-    """The clips that the person keeps on the map, in the space of one model."""
-    return st.session_state.setdefault("takes", {}).setdefault(name, [])
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A clip that the person keeps on the map, in every space that was looked at since."""
+
+    clip: Clip
+    placed: dict[str, Placed]  # by the name of the space
 
 
-def keep(own: Placed, name: str) -> None:
-    takes(name).append(own)
+def takes() -> list[Take]:
+    """Of this session."""
+    return st.session_state.setdefault("takes", [])
+
+
+def keep(clip: Clip) -> None:
+    takes().append(Take(clip, {}))
 
 
 def drop_takes() -> None:
     st.session_state.pop("takes", None)
+
+
+def all_placed(clip: Clip | None, name: str) -> list[Placed]:
+    """What the person kept, and the clip of this session if it is another one, in the space of a model."""
+    kept = takes()
+    try:
+        for take in kept:
+            if name not in take.placed:
+                take.placed[name] = replace(_embed(take.clip, name), name=f"{kept.index(take) + 1}: {take.clip.name}")
+    except CheckpointError:
+        return []
+    one = embed(clip, name) if clip and all(take.clip.id != clip.id for take in kept) else None
+    return [*(take.placed[name] for take in kept), *([one] if one else [])]

@@ -219,8 +219,7 @@ def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]
     """
     found = _map.read(name)
     made = _map.projection(found, view.config)
-    own = [*_map.takes(name), *([one] if clip and (one := _map.embed(clip, name)) else [])]
-    placed = [_map.place(made, found, one, f"{name} {found.version}") for one in own]
+    placed = [_map.place(made, found, own, f"{name} {found.version}") for own in _map.all_placed(clip, name)]
     if view.beside:
         st.markdown(f"**{plain(name)}**")
     rows = show_map(found, made, view, visible(found, view), placed, name)
@@ -241,6 +240,6 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
         if own is None:
             st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
         else:
-            show_own(found, own)
+            show_own(found, clip, own)
             show_voice(found.model, clip.id, own)
     show_export(found, made, visible(found, view))
