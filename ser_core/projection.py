@@ -8,12 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
 from ser_core.placing import place_by_tsne, place_by_umap
 
 N_COMPONENTS = 50
 LEAST_POINTS = 5
 KINDS = ("umap", "tsne", "pca")
+N_THREADS = 2
 EXAGGERATED_STEPS, STEPS = 250, 500  # of t-SNE, as openTSNE has them
 
 Progress = Callable[[float], None]
@@ -94,12 +96,18 @@ class Projection:
         """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
         from openTSNE import TSNEEmbedding
         from openTSNE.affinity import PerplexityBasedNN
+        from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
+        index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
+        known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
+        affinities = PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
+        # The quick method knows two dimensions, and gives another map with each number of threads.
+        method, n_jobs = ("fft", 1) if self.config.n_dims == 2 else ("bh", N_THREADS)
         start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
-        common = {"random_state": self.config.seed, "n_jobs": 1}
-        affinities = PerplexityBasedNN(self._points, self.config.perplexity, **common)
-        method = "fft" if self.config.n_dims == 2 else "bh"  # the quick one knows two dimensions
-        made, done = TSNEEmbedding(start, affinities, negative_gradient_method=method, **common), 0
+        made = TSNEEmbedding(
+            start, affinities, negative_gradient_method=method, n_jobs=n_jobs, random_state=self.config.seed
+        )
+        done = 0
         for n_steps, exaggeration, momentum in ((EXAGGERATED_STEPS, 12, 0.5), (STEPS, 1, 0.8)):
 
             def told(step: int, *_, done: int = done) -> None:
@@ -114,9 +122,20 @@ class Projection:
         from umap import UMAP
 
         options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
+        options["precomputed_knn"] = self._neighbours(self.config.n_neighbours)
         options |= {"min_dist": self.config.min_dist, "random_state": self.config.seed, "n_jobs": 1}
         watch = {"disable": False, "file": _Watch(progress), "bar_format": "{n_fmt}/{total_fmt}"}
         return UMAP(**options, tqdm_kwds=watch).fit_transform(self._points)
+
+    def _neighbours(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest points to each, itself first: (index, distance), of shape (n, k).
+
+        Exact: to compare all with all takes a second, to compile the usual approximation half a minute.
+        """
+        others = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(self._points)
+        distance, index = others.kneighbors()  # without the point itself
+        own = np.arange(len(index))[:, None]
+        return np.hstack([own, index]).astype(np.int32), np.hstack([0 * own, distance]).astype(np.float32)
 
 
 class _Watch:
