@@ -1,6 +1,6 @@
 """From the files of embeddings and the clip of this session to what the page "Embedding map" shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -60,14 +60,19 @@ def _version(name: str) -> str | None:
         return None
 
 
+def key_of(found: Atlas, config: ProjectionConfig) -> tuple:
+    """What names a map of these embeddings among all others."""
+    return found.model, found.version, len(found.ids), config
+
+
 def projection(found: Atlas, config: ProjectionConfig) -> Projection:
     """A map that the file holds, or one that is made now, with progress and a way out of it."""
-    key, cancel = (found.model, found.version, len(found.ids)), st.empty()
+    key, cancel = key_of(found, config), st.empty()
     seen = st.session_state.setdefault("maps-made", set())
-    if config not in found.maps and (key, config) not in seen:
+    if config not in found.maps and key not in seen:
         cancel.button("Cancel", on_click=_cancel, args=(found, config), key=f"cancel-{found.model}")
     made = _projection(key, config, found)
-    seen.add((key, config))
+    seen.add(key)
     cancel.empty()
     return made
 
@@ -90,8 +95,8 @@ def _projection(key: tuple, config: ProjectionConfig, _found: Atlas) -> Projecti
 
 
 @st.cache_data(max_entries=16, show_spinner="Measuring the map")
-def quality(key: str, config: ProjectionConfig, _found: Atlas, _made: Projection) -> MapQuality:
-    """How far the map can be trusted; the key names the embeddings.
+def quality(key: tuple, _found: Atlas, _made: Projection) -> MapQuality:
+    """How far the map can be trusted; the key names it.
 
     Raises:
         ValueError: too few points to say.
@@ -121,10 +126,9 @@ def _embed(clip: Clip, name: str) -> Placed:
 
 def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
     """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
-    with st.spinner("Placing your clip: the first one on a map can take most of a minute"):
-        points = np.concatenate([own.embedding[None], own.windows])
-        places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
-    return OwnClip(own.name, places[0], places[1:], made.coordinates[nearest(found, own)[0]])
+    points = np.concatenate([own.embedding[None], own.windows])
+    places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
+    return OwnClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
 
 
 def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
@@ -141,14 +145,35 @@ def how_far_out(found: Atlas, own: Placed) -> float | None:
         return None
 
 
-def takes(name: str) -> list[Placed]:
-    """The clips that the person keeps on the map, in the space of one model."""
-    return st.session_state.setdefault("takes", {}).setdefault(name, [])
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A clip that the person keeps on the map, in every space that was looked at since."""
+
+    clip: Clip
+    placed: dict[str, Placed]  # by the name of the space
 
 
-def keep(own: Placed, name: str) -> None:
-    takes(name).append(own)
+def takes() -> list[Take]:
+    """Of this session."""
+    return st.session_state.setdefault("takes", [])
+
+
+def keep(clip: Clip) -> None:
+    takes().append(Take(clip, {}))
 
 
 def drop_takes() -> None:
     st.session_state.pop("takes", None)
+
+
+def all_placed(clip: Clip | None, name: str) -> list[Placed]:
+    """What the person kept, and the clip of this session if it is another one, in the space of a model."""
+    kept = takes()
+    try:
+        for take in kept:
+            if name not in take.placed:
+                take.placed[name] = replace(_embed(take.clip, name), name=f"{kept.index(take) + 1}: {take.clip.name}")
+    except CheckpointError:
+        return []
+    one = embed(clip, name) if clip and all(take.clip.id != clip.id for take in kept) else None
+    return [*(take.placed[name] for take in kept), *([one] if one else [])]

@@ -8,6 +8,7 @@ from pages._chart import chart
 from pages._clip_table import show_clips
 from pages._map import Placed
 from pages._map_export import clip_rows
+from pages._shared import Clip
 from pages._words import plain
 from ser_core.atlas import Atlas
 from ser_core.embeddings import RAW
@@ -62,7 +63,7 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     st.caption(words)
 
 
-def show_own(found: Atlas, own: Placed) -> None:
+def show_own(found: Atlas, clip: Clip, own: Placed) -> None:
     """The person's clip among the others: its true neighbours, and how far out it lies."""
     st.subheader("Your clip", anchor=False)
     _show_distance(own, _map.how_far_out(found, own))
@@ -73,12 +74,13 @@ def show_own(found: Atlas, own: Placed) -> None:
     )
     lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
     show_clips([line | {"distance": round(far_off, 2)} for line, far_off in lines], "neighbours.csv")
-    kept = _map.takes(found.model)
+    kept = _map.takes()
     with st.container(horizontal=True):
-        if all(take is not own for take in kept):
-            st.button("Keep this take on the map", on_click=_map.keep, args=(own, found.model), key="keep-take")
+        if all(take.clip.id != clip.id for take in kept):
+            st.button("Keep this take on the map", on_click=_map.keep, args=(clip,), key="keep-take")
         if kept:
-            st.button(f"Remove {len(kept)} takes", on_click=_map.drop_takes, key="drop-takes")
+            what = "the take" if len(kept) == 1 else f"all {len(kept)} takes"
+            st.button(f"Remove {what}", on_click=_map.drop_takes, key="drop-takes")
 
 
 def _show_distance(own: Placed, far: float | None) -> None:

@@ -1,9 +1,11 @@
 """The parts of the page "Embedding map"."""
 
 from dataclasses import astuple, dataclass
+from functools import partial
 
 import numpy as np
 import streamlit as st
+from plotly.graph_objects import Figure
 
 from pages import _map
 from pages._chart import chart
@@ -16,7 +18,7 @@ from ser_core.atlas import Atlas
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.embeddings import RAW
 from ser_core.labels import EMOTIONS
-from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores
+from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores, with_own
 from ser_core.plots import named
 from ser_core.projection import Projection, ProjectionConfig
 
@@ -34,6 +36,8 @@ COLOURS = {
 }
 WITHOUT_ANSWERS = ("answered", "right", "certainty", "part")  # cannot colour raw features
 NOTHING = "nothing"
+WIDTH = 172  # pixels of a control: two fit side by side on a telephone
+LINKED = "linked"  # in the session: ids of the clips that were chosen in one of two maps
 
 
 @dataclass(frozen=True)
@@ -51,23 +55,25 @@ class View:
 
 
 def choose_view(spaces: list[str]) -> View:
-    """The controls."""
-    space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP)
-    kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
-    n_dims = 3 if st.toggle("3-D", key="map-3d") else 2
+    """The controls, in a row."""
+    space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP, width=WIDTH)
     known = [name for name in COLOURS if space != RAW or name not in WITHOUT_ANSWERS]
-    colour = st.selectbox("Colour", known, format_func=COLOURS.get, key="colour", bind="query-params")
-    emotions = st.multiselect("Emotions", EMOTIONS, format_func=named, key="map-emotions", placeholder="all", wrap=True)
-    corpora = st.multiselect(
-        "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all", wrap=True
-    )
-    wanted = st.text_input("Find", key="map-find", placeholder="1001, OAF, Actor 03 ...", help=FIND_HELP)
-    cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help="Half of the clips of an emotion.")
-    others = [name for name in spaces if name != space]
-    beside = st.selectbox("Beside it", [NOTHING, *others], key="beside") if others else NOTHING
-    config = _choose_config(kind or "umap", n_dims)
+    colour = st.selectbox("Colour", known, format_func=COLOURS.get, key="colour", bind="query-params", width=WIDTH)
+    kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
+    with st.popover("More", icon=":material/tune:"):
+        others = [NOTHING, *(name for name in spaces if name != space)]
+        beside = st.selectbox("A second space beside it", others, key="beside") if len(others) > 1 else NOTHING
+        n_dims = 3 if st.toggle("3-D", key="map-3d") else 2
+        cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help=CORES_HELP)
+        config = _choose_config(kind or "umap", n_dims)
+    with st.popover("Filter", icon=":material/filter_alt:"):
+        emotions = st.multiselect("Emotions", EMOTIONS, format_func=named, key="map-emotions", placeholder="all")
+        corpora = st.multiselect(
+            "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
+        )
+        wanted = st.text_input("Find", key="map-find", placeholder="1001, OAF, Actor 03 ...", help=FIND_HELP)
     return View(
-        space, beside if beside != NOTHING else None, config, colour, tuple(emotions), tuple(corpora), wanted, cores
+        space, None if beside == NOTHING else beside, config, colour, tuple(emotions), tuple(corpora), wanted, cores
     )
 
 
@@ -78,19 +84,21 @@ SPACE_HELP = (
 FIND_HELP = "A part of the name of a clip or of a speaker. What does not fit turns grey."
 
 
+CORES_HELP = "The middle of each emotion, and where half of its clips lie densest."
+
+
 def _choose_config(kind: str, n_dims: int) -> ProjectionConfig:
     """How the map is made; the values that ship are stored, others are computed."""
     plain_config = ProjectionConfig(kind, n_dims)
     if kind == "pca":
         return plain_config
-    with st.expander("How the map is made"):
-        seed = st.number_input("Seed", 0, 999, 0, key="map-seed")
-        if kind == "tsne":
-            perplexity = st.slider("Perplexity", 5, 100, 30, 5, key="perplexity")
-            return ProjectionConfig(kind, n_dims, perplexity=float(perplexity), seed=seed)
-        n_neighbours = st.slider("Neighbours", 5, 100, 30, 5, key="n-neighbours")
-        min_dist = st.slider("Least distance", 0.0, 0.9, 0.1, 0.1, key="min-dist")
-        return ProjectionConfig(kind, n_dims, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed)
+    seed = st.number_input("Seed", 0, 999, 0, key="map-seed")
+    if kind == "tsne":
+        perplexity = st.slider("Perplexity", 5, 100, 30, 5, key="perplexity")
+        return ProjectionConfig(kind, n_dims, perplexity=float(perplexity), seed=seed)
+    n_neighbours = st.slider("Neighbours", 5, 100, 30, 5, key="n-neighbours")
+    min_dist = st.slider("Least distance", 0.0, 0.9, 0.1, 0.1, key="min-dist")
+    return ProjectionConfig(kind, n_dims, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed)
 
 
 def show_empty() -> None:
@@ -124,6 +132,22 @@ def texts(found: Atlas) -> np.ndarray:
     return np.array([f"{i}<br>meant {m}{h}" for i, m, h in zip(found.ids.tolist(), meant, heard, strict=True)])
 
 
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _made: Projection) -> Figure:
+    """The clips of the corpora on a map, the same for everybody: never changed, only added to.
+
+    Args:
+        key: names the map.
+        shown: a mask, as bytes.
+    """
+    places, mask = _made.coordinates, np.frombuffer(shown, bool)
+    if colour == "certainty":
+        figure = shaded(places, _found.certainty, mask, texts(_found))
+    else:
+        figure = scatter(places, _found.column(colour), mask, texts(_found))
+    return with_cores(figure, places, _found.column("emotion"), mask) if cores else figure
+
+
 def show_map(
     found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[OwnClip], place: str
 ) -> np.ndarray:
@@ -132,22 +156,21 @@ def show_map(
     Args:
         place: a name for this chart on the page.
 
-    Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any.
+    Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any. What is
+    chosen in one of two maps stands out in both.
     """
     colour = view.colour if found.model != RAW or view.colour not in WITHOUT_ANSWERS else "emotion"
-    if colour == "certainty":
-        figure = shaded(made.coordinates, found.certainty, shown, texts(found), own)
-    else:
-        figure = scatter(made.coordinates, found.column(colour), shown, texts(found), own)
-    if view.cores and made.config.n_dims == 2:
-        figure = with_cores(figure, made.coordinates, found.column("emotion"), shown)
+    linked = np.isin(found.ids, st.session_state.get(LINKED, [])) & bool(view.beside)
+    bright = shown & linked if linked.any() else shown
+    figure = _figure(_map.key_of(found, made.config), colour, view.cores, bright.tobytes(), found, made)
+    key = "-".join(map(str, ("map", place, *astuple(made.config), picture())))  # a choice is of one map
     event = chart(
-        figure,
-        key="-".join(map(str, ("map", place, *astuple(made.config), picture()))),  # a choice is of one map
+        with_own(figure, own) if own else figure,
+        key=key,
         numbers=False,
         tools=True,
         picture=picture(),
-        on_select="rerun",
+        on_select=partial(_link, key, found, made.coordinates, shown) if view.beside else "rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
         f"{COLOURS[colour]}. Choose clips with lasso or box, or find them by name; the table below lists them.",
@@ -157,13 +180,23 @@ def show_map(
             f"{MOST_DRAWN:,} of {len(shown):,} clips are drawn, by lot and grey ones last: the map stays quick. "
             "Lasso, box, contours, figures and downloads take all of them."
         )
-    return chosen_rows(event.selection, made.coordinates, shown) if event else np.zeros(0, int)
+    return np.flatnonzero(linked) if view.beside else chosen_rows(event.selection, made.coordinates, shown)
+
+
+def _link(key: str, found: Atlas, coordinates: np.ndarray, shown: np.ndarray) -> None:
+    """What was chosen last is what is chosen."""
+    rows = chosen_rows(st.session_state[key]["selection"], coordinates, shown)
+    st.session_state[LINKED] = found.ids[rows].tolist()
+
+
+def _unlink() -> None:
+    st.session_state.pop(LINKED, None)
 
 
 def show_quality(found: Atlas, made: Projection) -> None:
     """How far the picture can be trusted."""
     try:
-        measured = _map.quality(f"{found.model} {found.version} {len(found.ids)}", made.config, found, made)
+        measured = _map.quality(_map.key_of(found, made.config), found, made)
     except ValueError as error:
         st.caption(plain(str(error)))
         return
@@ -186,14 +219,10 @@ def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]
     """
     found = _map.read(name)
     made = _map.projection(found, view.config)
-    own = [*_map.takes(name), *([one] if clip and (one := _map.embed(clip, name)) else [])]
-    placed = [_map.place(made, found, one, f"{name} {found.version}") for one in own]
-    shown = visible(found, view)
+    placed = [_map.place(made, found, own, f"{name} {found.version}") for own in _map.all_placed(clip, name)]
     if view.beside:
         st.markdown(f"**{plain(name)}**")
-    for ids in selected.values():  # what was chosen in the first map stands out in the second
-        shown = shown & np.isin(found.ids, list(ids)) if ids else shown
-    rows = show_map(found, made, view, shown, placed, name)
+    rows = show_map(found, made, view, visible(found, view), placed, name)
     selected[name] = set(found.ids[rows].tolist())
     show_quality(found, made)
     return found, made
@@ -202,6 +231,8 @@ def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]
 def show_details(found: Atlas, made: Projection, view: View, selected: dict[str, set[str]]) -> None:
     """Below the maps: what was chosen, the person's clip, the export."""
     ids = set().union(*selected.values())
+    if view.beside and ids:
+        st.button("Choose none", on_click=_unlink, icon=":material/deselect:", key="unlink")
     show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids))))
     clip = st.session_state.get("clip")
     if clip:
@@ -209,6 +240,6 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
         if own is None:
             st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
         else:
-            show_own(found, own)
+            show_own(found, clip, own)
             show_voice(found.model, clip.id, own)
     show_export(found, made, visible(found, view))

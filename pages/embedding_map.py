@@ -19,26 +19,24 @@ spaces = _map.names()
 if not spaces:
     parts.show_empty()
     st.stop()
-inputs, results = st.columns([1, 2.8], gap="large")
-with inputs:
+with st.container(horizontal=True, vertical_alignment="bottom"):
     view = parts.choose_view(spaces)
-    with st.expander("Your clip", expanded=chosen() is not None):
+    with st.popover("Your clip", icon=":material/mic:"):
         choose_clip()
-    st.caption("Everything runs on your machine. Your audio is kept in this session only.")
+        st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
-with results:
-    clip = None
-    try:
-        clip = current_clip()
-    except AudioError as error:
-        show_problem(error, chosen().name)
-    shown_spaces = [view.space, *([view.beside] if view.beside else [])]
-    columns, selected, drawn = st.columns(len(shown_spaces)), {}, {}
-    for name, column in zip(shown_spaces, columns, strict=True):
-        with column:
-            try:
-                drawn[name] = parts.draw(name, view, clip, selected)
-            except (AtlasError, CheckpointError, ValueError) as error:
-                show_problem(error)
-    if view.space in drawn:
-        parts.show_details(*drawn[view.space], view, selected)
+clip = None
+try:
+    clip = current_clip()
+except AudioError as error:
+    show_problem(error, chosen().name)
+shown_spaces = [view.space, *([view.beside] if view.beside else [])]
+columns, selected, drawn = st.columns(len(shown_spaces)), {}, {}
+for name, column in zip(shown_spaces, columns, strict=True):
+    with column:
+        try:
+            drawn[name] = parts.draw(name, view, clip, selected)
+        except (AtlasError, CheckpointError, ValueError) as error:
+            show_problem(error)
+if view.space in drawn:
+    parts.show_details(*drawn[view.space], view, selected)

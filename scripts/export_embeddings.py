@@ -19,10 +19,10 @@ import numpy as np
 from tqdm import tqdm
 
 from ser_core import atlas
-from ser_core.atlas import DEVELOPED, PARTS, TRAINED, UNKNOWN, UNSEEN, Atlas
+from ser_core.atlas import DEVELOPED, PARTS, TRAINED, UNKNOWN, UNSEEN, Atlas, distances_from
 from ser_core.checkpoint import CONFIG, CheckpointError, checkpoint_folder, load_model
-from ser_core.embeddings import RAW, embed_utterances, raw_features
-from ser_core.inference import calibrated
+from ser_core.embeddings import RAW, raw_features
+from ser_core.inference import calibrated, clip_means, clip_window_outputs
 from ser_core.models import SERModel
 from ser_core.projection import Projection, ProjectionConfig
 from ser_core.protocols import ProtocolError, Split, read_protocol, split, unseen_part
@@ -32,47 +32,52 @@ ALL_CLIPS = "speaker-independent"  # the protocol that tests every clip once
 CHUNK = 1000  # clips; an interruption costs at most these
 MAPS = tuple(ProjectionConfig(kind, n_dims) for kind in ("umap", "tsne", "pca") for n_dims in (2, 3))
 
-Embed = Callable[[Sequence[np.ndarray]], tuple[np.ndarray, np.ndarray]]
-"""From trimmed clips to (embeddings, probabilities); the second has no columns where there is no answer."""
+Embedded = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Embeddings of the windows of clips, how many windows each clip has, and the probabilities of each clip; the last has
+no columns where there is no answer."""
+
+Embed = Callable[[Sequence[np.ndarray]], Embedded]
+"""From trimmed clips."""
 
 
 def of_model(model: SERModel) -> Embed:
     """What a model makes of clips."""
 
-    def embed(clips: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        embeddings, logits = embed_utterances(model, clips)
-        return embeddings, calibrated(model, logits)
+    def embed(clips: Sequence[np.ndarray]) -> Embedded:
+        windows, logits, n_windows = clip_window_outputs(model, clips)
+        return windows, n_windows, calibrated(model, clip_means(logits, n_windows))
 
     return embed
 
 
-def of_sound(clips: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The features before any learning."""
-    return raw_features(clips), np.zeros((len(clips), 0))
+def of_sound(clips: Sequence[np.ndarray]) -> Embedded:
+    """The features before any learning, of each clip as a whole."""
+    return raw_features(clips), np.ones(len(clips), int), np.zeros((len(clips), 0))
 
 
-def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> tuple[np.ndarray, np.ndarray]:
+def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> Embedded:
     """Of all clips; what an interrupted run has done is taken from the cache."""
-    path = cache_folder() / f"embeddings-{name}.npz"
+    path = cache_folder() / f"windows-{name}.npz"
     parts, n_before = _kept(path, ids)
     started = time.perf_counter()
     with tqdm(desc=name, total=len(ids), initial=n_before, unit="clip") as bar:
         for first in range(n_before, len(ids), CHUNK):
-            found = embed([store.trimmed(i) for i in ids[first : first + CHUNK]])
-            parts.append(found)
-            n_done = first + len(found[0])
-            np.savez(path, ids=ids[:n_done], embeddings=_joined(parts, 0), probabilities=_joined(parts, 1))
-            bar.update(len(found[0]))
+            chunk = ids[first : first + CHUNK]
+            parts.append(embed([store.trimmed(i) for i in chunk]))
+            windows, n_windows, probabilities = _joined(parts)
+            np.savez(path, ids=ids[: len(n_windows)], windows=windows, n_windows=n_windows, probabilities=probabilities)
+            bar.update(len(chunk))
     if n_new := len(ids) - n_before:
         print(f"{name}: {1000 * (time.perf_counter() - started) / n_new:.1f} s per 1,000 clips")
-    return _joined(parts, 0), _joined(parts, 1)
+    return _joined(parts)
 
 
-def _joined(parts: Sequence[tuple[np.ndarray, np.ndarray]], which: int) -> np.ndarray:
-    return np.concatenate([part[which] for part in parts])
+def _joined(parts: Sequence[Embedded]) -> Embedded:
+    windows, n_windows, probabilities = zip(*parts, strict=True)
+    return np.concatenate(windows), np.concatenate(n_windows), np.concatenate(probabilities)
 
 
-def _kept(path: Path, ids: Sequence[str]) -> tuple[list[tuple[np.ndarray, np.ndarray]], int]:
+def _kept(path: Path, ids: Sequence[str]) -> tuple[list[Embedded], int]:
     """What is there of the same clips, and of how many."""
     if not path.is_file():
         return [], 0
@@ -80,7 +85,7 @@ def _kept(path: Path, ids: Sequence[str]) -> tuple[list[tuple[np.ndarray, np.nda
         known = file["ids"].tolist()
         if known != list(ids[: len(known)]):
             return [], 0
-        return [(file["embeddings"], file["probabilities"])], len(known)
+        return [(file["windows"], file["n_windows"], file["probabilities"])], len(known)
 
 
 def parts_of(ids: Sequence[str], parts: Split) -> np.ndarray:
@@ -121,16 +126,18 @@ def export(name: str, store: AudioStore) -> Atlas:
         model = load_model(name)
         version, embed = model.version, of_model(model)
         parts = tested_on(name, model)
-    embeddings, probabilities = embedded(f"{space_name(name)}-{version}", embed, ids, store)
-    answers = probabilities.shape[1] > 0
+    windows, n_windows, probabilities = embedded(f"{space_name(name)}-{version}", embed, ids, store)
+    embeddings = clip_means(windows, n_windows).astype(np.float16).astype(np.float32)  # as it will be read
+    part, answers = parts_of(ids, parts), probabilities.shape[1] > 0
     return Atlas(
         model=space_name(name),
         version=version,
         ids=np.array(ids),
-        embeddings=embeddings.astype(np.float16).astype(np.float32),  # as it will be read: maps are made of that
+        embeddings=embeddings,
+        distances=distances_from(embeddings[part == PARTS.index(TRAINED)], windows, n_windows),
         answered=probabilities.argmax(1) if answers else np.full(len(ids), UNKNOWN),
         certainty=probabilities.max(1) if answers else np.full(len(ids), np.nan),
-        part=parts_of(ids, parts),
+        part=part,
     )
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ser_core.corpora import Utterance, parse_name
 from ser_core.labels import EMOTIONS
-from ser_core.novelty import Novelty, fit_novelty
+from ser_core.novelty import Novelty, fit_ground
 from ser_core.projection import Projection, ProjectionConfig
 
 FOLDER = Path(os.environ.get("SER_EMBEDDINGS", Path(__file__).parent.parent / "assets" / "embeddings"))
@@ -40,6 +40,7 @@ class Atlas:
     answered: np.ndarray  # index into EMOTIONS, or UNKNOWN; (n,)
     certainty: np.ndarray  # calibrated, NaN where there is no answer; (n,)
     part: np.ndarray  # index into PARTS: what the clip was to the model; (n,)
+    distances: np.ndarray  # as distances_from; (n,)
     maps: dict[ProjectionConfig, np.ndarray] = field(default_factory=dict)  # config -> coordinates, (n, n_dims)
 
     @cached_property
@@ -65,7 +66,8 @@ class Atlas:
         Raises:
             ValueError: it learned from none, or heard all.
         """
-        return fit_novelty(self.embeddings[self.part == 0], self.embeddings[self.part == 2])
+        learned_from, unheard = (self.part == PARTS.index(part) for part in (TRAINED, UNSEEN))
+        return fit_ground(self.embeddings[learned_from]).told_by(self.distances[unheard])
 
     def projection(self, config: ProjectionConfig) -> Projection:
         """A map that the file holds.
@@ -90,9 +92,27 @@ class Atlas:
             answered=self.answered.astype(np.int8),
             certainty=self.certainty.astype(np.float16),
             part=self.part.astype(np.int8),
+            distances=self.distances.astype(np.float32),
             **{f"map_{i}": coordinates.astype(np.float32) for i, coordinates in enumerate(self.maps.values())},
         )
         temporary.replace(path)
+
+
+def distances_from(learned_from: np.ndarray, windows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
+    """How far each clip lies from those the model learned from: the mean over its windows, as for a person's clip.
+
+    Args:
+        learned_from: embeddings of these clips, shape = (n_learned, embedding_dim).
+        windows: embeddings of the windows of all clips, shape = (n_all_windows, embedding_dim).
+        n_windows: of each clip, shape = (n,).
+
+    Returns:
+        shape = (n,); NaN where a model learned from no clip.
+    """
+    if not len(learned_from):
+        return np.full(len(n_windows), np.nan)
+    first = np.cumsum(n_windows) - n_windows
+    return np.add.reduceat(fit_ground(learned_from).distance(windows), first) / n_windows
 
 
 def available(folder: Path | None = None) -> tuple[str, ...]:
@@ -134,9 +154,18 @@ def _atlas(file) -> Atlas:
         answered=file["answered"].astype(int),
         certainty=file["certainty"].astype(np.float32),
         part=file["part"].astype(int),
+        distances=file["distances"],
         maps={config: file[f"map_{i}"] for i, config in enumerate(configs)},
     )
-    rows = [found.ids, found.embeddings, found.answered, found.certainty, found.part, *found.maps.values()]
+    rows = [
+        found.ids,
+        found.embeddings,
+        found.answered,
+        found.certainty,
+        found.part,
+        found.distances,
+        *found.maps.values(),
+    ]
     if len({len(values) for values in rows}) > 1 or any(u is None for u in found.utterances):
         raise ValueError("rows that do not belong together")
     return found

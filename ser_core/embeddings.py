@@ -15,6 +15,7 @@ from ser_core.inference import (
     clip_outputs,
     clip_starts,
     clip_windows,
+    speech_between,
     window_embeddings,
 )
 from ser_core.models import SERModel
@@ -46,6 +47,8 @@ def embed_recording(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A recording as it comes: where its windows begin, in seconds, and their embeddings.
 
+    A pause says nothing of a voice: windows without speech are left out, unless there is no other.
+
     Args:
         waveform: 16 kHz, shape = (n_samples,).
         speech: speech_segments(waveform), where they are known already.
@@ -55,9 +58,11 @@ def embed_recording(
     """
     speech = speech_segments(waveform) if speech is None else speech
     first, last = analysed_stretch(waveform, speech)
-    starts, _ = clip_starts(model, last - first)
-    embeddings = window_embeddings(model, clip_windows(model, waveform[first:last]))
-    return (first + starts) / model.sample_rate, embeddings
+    start_s = (first + clip_starts(model, last - first)[0]) / model.sample_rate
+    spoken = speech_between(speech, start_s, start_s + model.config.window_s) >= MIN_SPEECH_S
+    kept = np.flatnonzero(spoken | ~spoken.any())
+    windows = clip_windows(model, waveform[first:last])
+    return start_s[kept], window_embeddings(model, [windows[i] for i in kept])
 
 
 def ood_score(novelty: Novelty, windows: np.ndarray, speech_s: float) -> float:
@@ -65,8 +70,7 @@ def ood_score(novelty: Novelty, windows: np.ndarray, speech_s: float) -> float:
 
     Without speech it is FARTHEST, wherever the embedding lies: a network was never told what noise is, and may well put
     music among voices. The distances of the windows are averaged, not their embeddings: the mean of many lies near the
-    middle of everything. The clips it is compared with have one window to three, and those of two or three are taken by
-    their mean, so that longer recordings come out somewhat too far.
+    middle of everything. So were those of the clips it is compared with.
 
     Args:
         novelty: of the space.

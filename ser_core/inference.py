@@ -383,11 +383,23 @@ def clip_outputs(
     Returns:
         (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
     """
+    *outputs, n_windows = clip_window_outputs(model, waveforms, progress)
+    embeddings, logits = (clip_means(rows, n_windows) for rows in outputs)
+    return embeddings, logits
+
+
+def clip_window_outputs(
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(embeddings, logits) of the windows of many trimmed clips, as window_outputs, and how many each clip has."""
     cut = [clip_windows(model, waveform) for waveform in waveforms]
     outputs = window_outputs(model, [window for windows in cut for window in windows], progress)
-    ends = np.cumsum([len(windows) for windows in cut])[:-1]
-    embeddings, logits = (np.stack([part.mean(0) for part in np.split(rows, ends)]) for rows in outputs)
-    return embeddings, logits
+    return *outputs, np.array([len(windows) for windows in cut])
+
+
+def clip_means(rows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
+    """From what belongs to each window to the mean over the windows of each clip; shape = (n_clips, ...)."""
+    return np.stack([part.mean(0) for part in np.split(rows, np.cumsum(n_windows)[:-1])])
 
 
 def clip_logits(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:

@@ -19,6 +19,7 @@ MOST_GROUPS = 12  # more of them get no legend: nobody tells thirty colours apar
 HEIGHT = 620  # pixels
 GRID = 80  # cells of a density along each axis
 MOST_DRAWN = 20_000  # points; more of them are thinned out, or a browser without a graphics card stands still
+ROUNDS = 3  # in which the groups are drawn one after the other: none hides the others where they mix
 CORE = 0.5  # a contour holds this share of an emotion's clips
 OWN = "#E0218A"  # of the person's clip: no emotion has this colour
 
@@ -30,6 +31,7 @@ class OwnClip:
     name: str
     place: np.ndarray  # (n_dims,)
     trail: np.ndarray  # of its windows, (n_windows, n_dims)
+    start_s: np.ndarray  # where in the recording each one begins, (n_windows,)
     neighbours: np.ndarray  # places of the nearest clips, (k, n_dims)
 
 
@@ -57,13 +59,7 @@ def inside(coordinates: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     return found
 
 
-def scatter(
-    coordinates: np.ndarray,
-    groups: Sequence[str],
-    shown: np.ndarray,
-    texts: Sequence[str],
-    own: Sequence[OwnClip] = (),
-) -> go.Figure:
+def scatter(coordinates: np.ndarray, groups: Sequence[str], shown: np.ndarray, texts: Sequence[str]) -> go.Figure:
     """One point for each clip.
 
     Args:
@@ -71,54 +67,52 @@ def scatter(
         groups: what colours each point, (n,); an emotion has its own colour and symbol.
         shown: bool, (n,); the rest is grey.
         texts: what a point says when it is pointed at, (n,).
-        own: drawn on top.
     """
-    figure, groups, texts = go.Figure(), np.asarray(groups), np.asarray(texts)
-    drawn = thinned(shown)
+    groups, texts, drawn = np.asarray(groups), np.asarray(texts), thinned(shown)
     names = list(dict.fromkeys([name for name in LOOKS if name in groups] + sorted(set(groups.tolist()))))
     looks = {name: _look(name, i) for i, name in enumerate(names)}
-    if not shown.all():
-        figure.add_trace(_points(coordinates, np.flatnonzero(~shown & drawn), texts, GREY, "circle", opacity=0.15))
-    rows = np.flatnonzero(shown & drawn)
-    # One trace for all groups: in one for each, the last one would hide the others where they mix.
-    colours, markers = ([looks[name][k] for name in groups[rows].tolist()] for k in (1, 2))
-    figure.add_trace(_points(coordinates, rows, texts, colours, markers))
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(shown & drawn))
+    for part in np.array_split(rows, ROUNDS):
+        for colour, marker in dict.fromkeys(look[1:] for look in looks.values()):
+            alike = [name for name, look in looks.items() if look[1:] == (colour, marker)]
+            chosen = np.sort(part[np.isin(groups[part], alike)])
+            if len(chosen):
+                figure.add_trace(_points(coordinates, chosen, texts, colour, marker))
     for title, colour, marker in looks.values() if len(names) <= MOST_GROUPS else ():
         figure.add_trace(_legend_entry(title, colour, marker, flat=coordinates.shape[1] == 2))
-    for clip in own:
-        _add_own(figure, clip)
     return _laid_out(figure)
 
 
-def shaded(
-    coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str], own: Sequence[OwnClip] = ()
-) -> go.Figure:
+def shaded(coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str]) -> go.Figure:
     """As scatter, but each point as bright as its value in [0, 1]."""
-    figure, texts, drawn = go.Figure(), np.asarray(texts), thinned(shown)
-    if not shown.all():
-        figure.add_trace(_points(coordinates, np.flatnonzero(~shown & drawn), texts, GREY, "circle", opacity=0.15))
+    texts, drawn = np.asarray(texts), thinned(shown)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
     rows = np.flatnonzero(shown & drawn)
     trace = _points(coordinates, rows, texts, GREY, "circle")
     bar = {"title": "certain", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)
-    for clip in own:
-        _add_own(figure, clip)
     return _laid_out(figure)
+
+
+def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> go.Figure:
+    """A figure with the grey points."""
+    return go.Figure([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])
 
 
 def _look(name: str, i: int) -> tuple[str, str, str]:
     if name in LOOKS:
-        return named(name), LOOKS[name].colour, LOOKS[name].marker
+        return name, LOOKS[name].colour, LOOKS[name].marker
     return name, COLOURS[(3 * i + 3) % len(COLOURS)], "circle"  # neighbours in the list look unlike each other
 
 
-def _points(coordinates, rows, texts, colour, marker, opacity=0.7) -> go.Scattergl | go.Scatter3d:
+def _points(coordinates, rows, texts, colour: str, marker: str, opacity=0.7) -> go.Scattergl | go.Scatter3d:
     flat = coordinates.shape[1] == 2
     axes = dict(zip("xyz", coordinates[rows].astype(np.float32).T, strict=False))
     look = {"color": colour, "symbol": marker if flat else "circle", "size": 5 if flat else 3, "opacity": opacity}
     kind = go.Scattergl if flat else go.Scatter3d
-    common = {"mode": "markers", "marker": look, "showlegend": False, "customdata": rows}
+    common = {"mode": "markers", "marker": look, "showlegend": False, "customdata": rows.astype(np.int32)}
     return kind(**axes, **common, text=texts[rows], hovertemplate="%{text}<extra></extra>")
 
 
@@ -129,22 +123,32 @@ def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatte
     return (go.Scatter if flat else go.Scatter3d)(**nowhere, mode="markers", marker=look, name=title)
 
 
+def with_own(figure: go.Figure, own: Sequence[OwnClip]) -> go.Figure:
+    """Another figure, with the person's clips on top."""
+    figure = go.Figure(figure)
+    for clip in own:
+        _add_own(figure, clip)
+    return figure
+
+
 def _add_own(figure: go.Figure, clip: OwnClip) -> None:
     flat = len(clip.place) == 2
     kind = go.Scattergl if flat else go.Scatter3d
     ends = np.stack([np.repeat(clip.place[None], len(clip.neighbours), 0), clip.neighbours], axis=1)
     gaps = np.full((len(ends), 1, len(clip.place)), np.nan)
     lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.place))
-    for points, look in (
-        (lines, {"mode": "lines", "line": {"color": OWN, "width": 1}, "opacity": 0.6, "showlegend": False}),
-        (clip.trail, {"mode": "lines+markers", "line": {"color": OWN, "width": 2, "dash": "dot"}, "showlegend": False}),
-        (clip.place[None], {"mode": "markers", "name": clip.name}),
+    path = {"color": OWN, "width": 2, "dash": "dot"}
+    windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
+    for points, says, look in (
+        (lines, clip.name, {"mode": "lines", "line": {"color": OWN, "width": 1}, "opacity": 0.6, "showlegend": False}),
+        (clip.trail, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
+        (clip.place[None], clip.name, {"mode": "markers", "name": clip.name}),
     ):
         if len(points) > (look["mode"] == "lines+markers"):  # a trail of one window is the clip itself
             last = look["mode"] == "markers"
             size = {"size": (18 if flat else 9) if last else 4, "color": OWN, "symbol": "x" if not flat else "star"}
             axes = dict(zip("xyz", points.T, strict=False))
-            figure.add_trace(kind(**axes, **look, marker=size, text=clip.name, hovertemplate="%{text}<extra></extra>"))
+            figure.add_trace(kind(**axes, **look, marker=size, text=says, hovertemplate="%{text}<extra></extra>"))
 
 
 def with_cores(figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray) -> go.Figure:

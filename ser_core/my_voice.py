@@ -94,7 +94,7 @@ def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]
         AdapterError: too few or too many clips, or one emotion only.
     """
     if not LEAST_CLIPS <= len(embeddings) <= MOST_CLIPS:
-        raise AdapterError(f"{len(embeddings)} clips: from {LEAST_CLIPS} to {MOST_CLIPS} are wanted.")
+        raise AdapterError(f"Clips so far: {len(embeddings)}; from {LEAST_CLIPS} to {MOST_CLIPS} are wanted.")
     if len(set(emotions)) < 2:
         raise AdapterError(f"All clips are {emotions[0]}: clips of another emotion are needed too.")
     layer = last_layer(model)

@@ -5,7 +5,7 @@ framework for detecting out-of-distribution samples", with one Gaussian for all 
 by people the model has never heard.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,16 @@ class Novelty:
         """How many percent of the development speakers' speech lies nearer; 100: nothing of it lies as far out."""
         return 100 * float(np.searchsorted(self.unseen, distance)) / len(self.unseen)
 
+    def told_by(self, distances: np.ndarray) -> "Novelty":
+        """The same, with percentiles among these distances of speech that it has never heard, shape = (n,).
+
+        Raises:
+            ValueError: there are none.
+        """
+        if not len(distances):
+            raise ValueError("Novelty needs clips of speakers that the model has never heard.")
+        return replace(self, unseen=np.sort(distances).astype(np.float32))
+
     def save(self, path: Path) -> None:
         """Writes it as safetensors."""
         save_file({name: np.ascontiguousarray(value, np.float32) for name, value in vars(self).items()}, path)
@@ -64,10 +74,19 @@ def fit_novelty(training: np.ndarray, unseen: np.ndarray) -> Novelty:
     Raises:
         ValueError: fewer than two of training clips, or none of a development speaker.
     """
-    if len(training) < 2 or not len(unseen):
-        raise ValueError("Novelty needs two training clips or more, and clips of development speakers.")
+    found = fit_ground(training)
+    return found.told_by(found.distance(unseen))
+
+
+def fit_ground(training: np.ndarray) -> Novelty:
+    """Where training clips lie, shape = (n, embedding_dim): distances only, until it is told by those of others.
+
+    Raises:
+        ValueError: fewer than two clips.
+    """
+    if len(training) < 2:
+        raise ValueError("Novelty needs two training clips or more.")
     covariance = np.atleast_2d(np.cov(training, rowvar=False))
     covariance += max(SHRINKAGE * np.trace(covariance) / len(covariance), 1e-9) * np.eye(len(covariance))
     whitening = np.linalg.cholesky(np.linalg.inv(covariance)).astype(np.float32)
-    found = Novelty(training.mean(0, dtype=np.float64).astype(np.float32), whitening, np.zeros(0, np.float32))
-    return Novelty(found.mean, whitening, np.sort(found.distance(unseen)).astype(np.float32))
+    return Novelty(training.mean(0, dtype=np.float64).astype(np.float32), whitening, np.zeros(0, np.float32))

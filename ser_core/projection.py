@@ -1,20 +1,22 @@
 """Maps of embeddings, in two or three dimensions, that new points can be placed into.
 
-PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE, which places a point as if no other were new; UMAP (McInnes et
-al. 2018). All see the first principal components only.
+PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE; UMAP (McInnes et al. 2018). All see the first principal
+components only.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from ser_core.placing import place_by_tsne, place_by_umap
 
 N_COMPONENTS = 50
 LEAST_POINTS = 5
 KINDS = ("umap", "tsne", "pca")
+N_THREADS = 2
 EXAGGERATED_STEPS, STEPS = 250, 500  # of t-SNE, as openTSNE has them
-PLACING_STEPS = 50  # 0.01 % of the width of a map from where 200 lead, in a quarter of the time
 
 Progress = Callable[[float], None]
 
@@ -83,17 +85,28 @@ class Projection:
         if self.config.kind == "pca":
             return points[:, : self.config.n_dims]
         if self.config.kind == "tsne":
-            placed = self._tsne.prepare_partial(points, perplexity=min(5.0, self.config.perplexity))
-            return np.array(placed.optimize(n_iter=PLACING_STEPS, learning_rate=0.1, exaggeration=1.5, momentum=0.8))
-        return np.concatenate([self._umap.transform(point[None]) for point in points])
+            return place_by_tsne(points, self._points, self.coordinates, self.config.perplexity)
+        config = self.config
+        return place_by_umap(points, self._points, self.coordinates, config.n_neighbours, config.min_dist)
 
     def _fit_pca(self, progress: Progress) -> np.ndarray:
         return self._points[:, : self.config.n_dims]
 
     def _fit_tsne(self, progress: Progress) -> np.ndarray:
         """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
+        from openTSNE import TSNEEmbedding
+        from openTSNE.affinity import PerplexityBasedNN
+        from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+        index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
+        known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
+        affinities = PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
+        # The quick method knows two dimensions, and gives another map with each number of threads.
+        method, n_jobs = ("fft", 1) if self.config.n_dims == 2 else ("bh", N_THREADS)
         start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
-        made = self._new_tsne(start, "fft" if self.config.n_dims == 2 else "bh")  # the quick one knows two dimensions
+        made = TSNEEmbedding(
+            start, affinities, negative_gradient_method=method, n_jobs=n_jobs, random_state=self.config.seed
+        )
         done = 0
         for n_steps, exaggeration, momentum in ((EXAGGERATED_STEPS, 12, 0.5), (STEPS, 1, 0.8)):
 
@@ -106,39 +119,23 @@ class Projection:
         return np.array(made)
 
     def _fit_umap(self, progress: Progress) -> np.ndarray:
-        watch = {"disable": False, "file": _Watch(progress), "bar_format": "{n_fmt}/{total_fmt}"}
-        return self._new_umap(tqdm_kwds=watch).fit_transform(self._points)
-
-    def _new_umap(self, **changes):
         from umap import UMAP
 
         options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
+        options["precomputed_knn"] = self._neighbours(self.config.n_neighbours)
         options |= {"min_dist": self.config.min_dist, "random_state": self.config.seed, "n_jobs": 1}
-        return UMAP(**options | changes)
+        watch = {"disable": False, "file": _Watch(progress), "bar_format": "{n_fmt}/{total_fmt}"}
+        return UMAP(**options, tqdm_kwds=watch).fit_transform(self._points)
 
-    @cached_property
-    def _affinities(self):
-        from openTSNE.affinity import PerplexityBasedNN
+    def _neighbours(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest points to each, itself first: (index, distance), of shape (n, k).
 
-        return PerplexityBasedNN(self._points, self.config.perplexity, random_state=self.config.seed, n_jobs=1)
-
-    @cached_property
-    def _tsne(self):
-        return self._new_tsne(self.coordinates, "bh")  # exact for each point; the other depends on all new ones
-
-    def _new_tsne(self, coordinates: np.ndarray, method: str):
-        from openTSNE import TSNEEmbedding
-
-        options = {"random_state": self.config.seed, "negative_gradient_method": method, "n_jobs": 1}
-        return TSNEEmbedding(coordinates, self._affinities, **options)
-
-    @cached_property
-    def _umap(self):
-        """Fitted without a step: its graph of neighbours, and the map as it is."""
-        found = self._new_umap(init=self.coordinates, n_epochs=0).fit(self._points)
-        found.embedding_ = self.coordinates.astype(np.float32)
-        found.n_epochs = None  # so many as it takes by itself, to place a point
-        return found
+        Exact: to compare all with all takes a second, to compile the usual approximation half a minute.
+        """
+        others = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(self._points)
+        distance, index = others.kneighbors()  # without the point itself
+        own = np.arange(len(index))[:, None]
+        return np.hstack([own, index]).astype(np.int32), np.hstack([0 * own, distance]).astype(np.float32)
 
 
 class _Watch:

@@ -36,6 +36,7 @@ ORDER = (
         "sounds",
         "muon",
         "novelty",
+        "placing",
         "projection",
         "tensorboard",
         "queue",

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet
 import pytest
+import streamlit as st
 
-from pages import _map
+from pages import _map, _map_parts
 from pages._export import rows_as_csv
 from pages._map_chosen import chosen_rows
 from pages._map_export import as_parquet, map_rows
@@ -18,7 +19,7 @@ from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
 from ser_core.embeddings import RAW
 from ser_core.loaded import unload
-from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores
+from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores, with_own
 from ser_core.projection import ProjectionConfig
 from ser_core.protocols import split
 from tests.make_page import open_page, texts, upload, wav
@@ -37,13 +38,9 @@ def made_up(model: str, version: str, dim: int) -> Atlas:
     answered = np.full(n, -1) if model == RAW else RNG.integers(0, 8, n)
     part = np.array([0 if i in set(PARTS.train) else 2 for i in IDS])
     certainty = np.full(n, np.nan if model == RAW else 0.5, np.float32)
-    found = Atlas(model, version, np.array(IDS), embeddings, answered, certainty, part)
-    for config in (
-        ProjectionConfig("umap"),
-        ProjectionConfig("tsne"),
-        ProjectionConfig("pca"),
-        ProjectionConfig("umap", 3),
-    ):
+    distances = np.full(n, np.nan) if model == RAW else RNG.normal(1, 0.1, n)
+    found = Atlas(model, version, np.array(IDS), embeddings, answered, certainty, part, distances)
+    for config in MAPS:
         found = found.with_map(config, RNG.normal(size=(n, config.n_dims)))
     return found
 
@@ -57,6 +54,7 @@ def folder(checkpoints, tmp_path, monkeypatch):
     _map._read.clear()
     _map._projection.clear()
     _map.quality.clear()
+    _map_parts._figure.clear()
     made_up("small", load_model("small").version, 8).save(tmp_path / "embeddings" / "small.npz")
     made_up(RAW, "", 128).save(tmp_path / "embeddings" / f"{RAW}.npz")
     return tmp_path / "embeddings"
@@ -72,7 +70,13 @@ def page(folder):
 def points(page, chart: int = 0) -> int:
     """How many clips a chart shows in colour."""
     spec = json.loads(page.get("plotly_chart")[chart].proto.spec)
-    return len([trace for trace in spec["data"] if "customdata" in trace][-1]["text"])
+    return sum(len(trace["text"]) for trace in spec["data"] if trace["marker"].get("opacity") == 0.7)
+
+
+def names_of_own(page) -> list[str]:
+    """The person's clips on the first map."""
+    spec = json.loads(page.get("plotly_chart")[0].proto.spec)
+    return [trace["name"] for trace in spec["data"] if trace["mode"] == "markers" and trace["marker"]["size"] > 9]
 
 
 def test_every_clip_is_a_point(page):
@@ -110,6 +114,26 @@ def test_two_spaces_side_by_side(page):
     assert "**small**" in texts(page) and "raw" in texts(page)
 
 
+def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
+    page.selectbox(key="beside").set_value(RAW).run()
+    page.session_state[_map_parts.LINKED] = IDS[3:8]  # a lasso cannot be drawn without a browser
+    page.run()
+    assert not page.exception and points(page, 0) == points(page, 1) == 5
+    (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
+    assert table["clip"].tolist() == IDS[3:8]
+    page.button(key="unlink").click().run()
+    assert points(page, 0) == points(page, 1) == len(IDS)
+
+
+def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, monkeypatch):
+    found, shown = load_atlas("small"), np.arange(len(IDS)) % 2 == 0
+    places = found.maps[ProjectionConfig("pca")].astype(float)
+    box = {"x": [0, 9], "y": [-9, 9]}
+    monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
+    _map_parts._link("key", found, places, shown)
+    assert st.session_state[_map_parts.LINKED] == found.ids[(places[:, 0] > 0) & shown].tolist()
+
+
 def test_in_three_dimensions(page):
     page.toggle(key="map-3d").set_value(True).run()
     assert not page.exception and points(page) == len(IDS)
@@ -122,7 +146,10 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
     assert len(table) == _map.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
-    assert not page.exception and page.button(key="drop-takes").label == "Remove 1 takes"
+    assert not page.exception and page.button(key="drop-takes").label == "Remove the take"
+    assert names_of_own(page) == ["1: mine.ogg"]  # not twice
+    page.selectbox(key="space").set_value(RAW).run()
+    assert not page.exception and names_of_own(page) == ["1: mine.ogg"]  # a take stays when the space changes
     page.button(key="drop-takes").click().run()
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
 
@@ -133,7 +160,7 @@ def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
     page.button(key="keep-take").click().run()
     upload(page, "take.wav", wav(speech[60_000:]))
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
-    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("name") == "take.wav"]
+    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("name") in ("1: take.wav", "take.wav")]
     assert not page.exception and len(stars) == 2 and stars[0] != stars[1]
 
 
@@ -213,6 +240,7 @@ def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
         *("small", small.version, small.ids[rows], small.embeddings[rows], small.answered[rows]),
         small.certainty[rows],
         small.part[rows],
+        small.distances[rows],
     )
     few.save(folder / "small.npz")
     page = open_page("embedding_map")
@@ -277,30 +305,41 @@ def test_a_large_map_is_thinned_out_the_grey_points_first(monkeypatch):
         scatter(coordinates, ["sad"] * 40, shown, ["t"] * 40),
         shaded(coordinates, np.linspace(0, 1, 40), shown, ["t"] * 40),
     ):
-        grey, points = figure.data[:2]
-        assert points.customdata.tolist() == list(range(8)) and len(grey.customdata) == 2
+        grey, *points = (trace for trace in figure.data if trace.customdata is not None)
+        assert sorted(row for trace in points for row in trace.customdata) == list(range(8))
+        assert len(grey.customdata) == 2
 
 
 def test_groups_keep_their_look_and_the_rest_is_grey():
     coordinates, shown = RNG.normal(size=(6, 2)), np.array([True] * 4 + [False] * 2)
     figure = scatter(coordinates, ["sad", "happy"] * 3, shown, [f"t{i}" for i in range(6)])
-    grey, points = figure.data[:2]
-    assert grey.customdata.tolist() == [4, 5] and points.customdata.tolist() == [0, 1, 2, 3]
-    assert points.marker.symbol == ("triangle-down", "triangle-up") * 2
-    assert [trace.name for trace in figure.data[2:]] == ["▲ happy", "▼ sad"]
+    grey, *points = (trace for trace in figure.data if trace.customdata is not None)
+    assert grey.customdata.tolist() == [4, 5]
+    looks = {int(row): (trace.marker.symbol, trace.text[0]) for trace in points for row in trace.customdata[:1]}
+    looks |= {int(row): (trace.marker.symbol, trace.text[-1]) for trace in points for row in trace.customdata[-1:]}
+    assert looks == {i: (("triangle-down", "triangle-up")[i % 2], f"t{i}") for i in range(4)}
+    assert [trace.name for trace in figure.data if trace.customdata is None] == ["happy", "sad"]
+
+
+def test_where_groups_mix_none_lies_on_top_of_the_others():
+    figure = scatter(RNG.normal(size=(300, 2)), ["sad", "happy"] * 150, np.ones(300, bool), ["t"] * 300)
+    drawn = [trace.marker.symbol for trace in figure.data if trace.customdata is not None]
+    assert drawn == ["triangle-up", "triangle-down"] * map_figures.ROUNDS
 
 
 @pytest.mark.parametrize("n_dims", [2, 3])
 def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
     coordinates = RNG.normal(size=(6, n_dims))
-    own = OwnClip("mine", coordinates[0] + 1, coordinates[:3], coordinates[3:])
+    own = OwnClip("mine", coordinates[0] + 1, coordinates[:3], np.array([0, 1.25, 2.5]), coordinates[3:])
     for figure in (
-        scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6, [own]),
-        shaded(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6, [own]),
+        scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6),
+        shaded(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6),
     ):
-        lines, trail, star = figure.data[-3:]
+        n_before = len(figure.data)
+        lines, trail, star = with_own(figure, [own]).data[n_before:]
+        assert len(figure.data) == n_before  # it is everybody's
         assert len(lines.x) == 9 and len(trail.x) == 3 and star.name == "mine" and len(star.x) == 1
-        assert lines.customdata is None and star.customdata is None
+        assert trail.text[1] == "mine, from 1.2 s" and lines.customdata is None and star.customdata is None
 
 
 def test_a_contour_holds_the_core_of_an_emotion():

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from openTSNE import TSNEEmbedding
+from openTSNE.affinity import PerplexityBasedNN
+from umap import UMAP
 
 from ser_core.embeddings import QUALITY_NEIGHBOURS, map_quality, neighbours, purity
 from ser_core.projection import KINDS, LEAST_POINTS, Projection, ProjectionConfig
@@ -24,6 +27,23 @@ def projection(request) -> Projection:
     return Projection.fit(CONFIGS[request.param], POINTS)
 
 
+def by_opentsne(made: Projection) -> np.ndarray:
+    known, points = made.components.of(POINTS), made.components.of(NEW)
+    affinities = PerplexityBasedNN(known, made.config.perplexity, random_state=0)
+    embedding = TSNEEmbedding(made.coordinates, affinities, random_state=0, negative_gradient_method="bh")
+    partial = embedding.prepare_partial(points, perplexity=5)
+    return np.array(partial.optimize(n_iter=250, learning_rate=0.1, exaggeration=1.5, momentum=0.8))
+
+
+def by_umap(made: Projection) -> np.ndarray:
+    config = made.config
+    there = {"init": made.coordinates, "n_epochs": 0}  # its graph of neighbours, and the map as it is
+    fitted = UMAP(config.n_neighbours, config.n_dims, min_dist=config.min_dist, random_state=0, **there)
+    fitted.fit(made.components.of(POINTS))
+    fitted.embedding_, fitted.n_epochs = made.coordinates.astype(np.float32), None
+    return np.concatenate([fitted.transform(point[None]) for point in made.components.of(NEW)])
+
+
 @pytest.mark.filterwarnings("ignore")  # of umap, about threads and seeds
 class TestEveryKind:
     def test_a_map_has_its_dimensions_and_comes_out_the_same_again(self, projection):
@@ -38,6 +58,12 @@ class TestEveryKind:
         assert distance.argmin(1).tolist() == [0, 1, 2, 3]
         alone = np.concatenate([projection.place(point[None]) for point in NEW])
         np.testing.assert_allclose(alone, placed, atol=1e-6)
+
+    def test_new_points_lie_where_the_usual_programs_put_them(self, projection):
+        usual = {"pca": lambda made: made.components.of(NEW), "tsne": by_opentsne, "umap": by_umap}
+        expected = usual[projection.config.kind](projection)[:, : projection.config.n_dims]
+        gap = np.linalg.norm(projection.place(NEW) - expected, axis=1)
+        assert gap.max() < 0.05 * np.ptp(projection.coordinates)  # UMAP draws by lot which points pull and push
 
     def test_a_stored_map_places_as_the_one_that_was_fitted(self, projection):
         stored = Projection(projection.config, POINTS, projection.coordinates)
