@@ -15,6 +15,8 @@ from pages._batch import TOGETHER, Heard
 from pages._export import rows_as_csv
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import shared_model
+from ser_core.plots import named
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
@@ -52,8 +54,9 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["why"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
     assert {file: meant for file, meant in zip(table["file"], table["meant"], strict=True) if meant} == {
-        "1001_DFA_ANG_XX.ogg": "angry"
+        "1001_DFA_ANG_XX.ogg": named("angry")
     }
+    assert f"s of sound, heard by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
     assert "Against the names of the files" in texts(page)
 
 

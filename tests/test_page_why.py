@@ -56,6 +56,7 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     assert box(opened, "Method").options == METHODS and box(opened, "Method").value == GRAD_CAM
     emotion = box(opened, "Why").value
     assert emotion in EMOTIONS and f"Why {named(emotion)}?" in texts(opened)
+    assert "small, version " in texts(opened)
     assert f"{named(emotion)} " in options[box(opened, "Window").value]
     assert len(opened.get("plotly_chart")) == 2 and "Half of what speaks for it lies from" in texts(opened)
     assert [metric.label for metric in opened.metric] == [
