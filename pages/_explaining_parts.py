@@ -155,9 +155,10 @@ def _colours(found: Explanation) -> str:
     light_blue, light_green = (f':color[■]{{foreground="{colour}"}}' for colour in (FOR, AGAINST))
     if found.method == ATTENTION:
         return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
+    right = "; at the right: all moments" if len(found.relevance) > 1 else ""
     return (
         f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
-        "together; at the right: all moments. Time counts from the beginning of the window."
+        f"together{right}. Time counts from the beginning of the window."
     )
 
 

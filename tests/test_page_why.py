@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _input, _shared
+from pages._explaining_checks import _against_chance
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
 from ser_core.inference import predict_windows
@@ -93,6 +94,20 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]
 
 
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        ((0.2, 0.1), "clearly better than chance in both tests"),
+        ((0.2, 0.0), "clearly better than chance in one test, and not in the other"),
+        ((-0.2, 0.1), "clearly better than chance in one test, and clearly worse in the other"),
+        ((0.0, 0.0), "not clearly better than chance"),
+        ((-0.2, 0.0), "clearly worse than chance"),
+    ],
+)
+def test_a_map_that_is_worse_than_chance_is_called_so(gains, words):
+    assert f"The map is {words}." == _against_chance(*gains)
+
+
 def test_shuffled_weights_on_demand(opened):
     assert "Adebayo" not in texts(opened)
     opened.button(key="sanity").click().run()
@@ -152,7 +167,7 @@ def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, pa
     box(page.run(), "Model").set_value("a-tree").run()
     upload(page, "mine.ogg", SPEECH)
     assert box(page, "Method").options == [SILENCE] and "this is the only method that it allows" in texts(page)
-    assert "no weights that could be shuffled" in texts(page)
+    assert "no weights that could be shuffled" in texts(page) and "at the right: all moments" not in texts(page)
 
 
 def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
