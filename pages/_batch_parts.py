@@ -11,7 +11,7 @@ from pages import _batch
 from pages._batch import TOGETHER, Heard
 from pages._chart import chart
 from pages._export import rows_as_csv
-from pages._input import FORMATS
+from pages._input import FORMATS, show_lost
 from pages._models import versions
 from pages._shared import model
 from pages._words import plain
@@ -32,6 +32,7 @@ def choose_files() -> list[UploadedFile]:
         uploaded = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
     with folder:
         uploaded += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
+    show_lost(_batch.forget, f"files-{turn}", f"folder-{turn}")
     _batch.keep(uploaded, is_back)
     if is_back:
         _go(False)
