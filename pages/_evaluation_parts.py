@@ -201,9 +201,9 @@ def show_differences(found: Measured) -> None:
         return
     st.subheader("Which models really differ", anchor=False)
     st.caption(
-        "By how many accuracy points the row beats the column, which has the number of its row; * where McNemar's "
-        "exact test, Holm-corrected, gives p < 0.05. It takes clips for independent, which clips of one voice are not: "
-        "small differences look too sure."
+        "By how many accuracy points the row beats the column, which has the number of its row; written where "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05. It takes clips for independent, which clips of one "
+        "voice are not: small differences look too sure."
     )
     alike = sum(not pair.significant for pair in pairs)
     chart(
@@ -249,7 +249,12 @@ def show_published(found: Measured) -> None:
     if not rows:
         return
     st.subheader("Beside the published figures", anchor=False)
-    st.dataframe(rows, hide_index=True, alt="Accuracy and macro-F1 here, as published, and the difference in points")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        alt="Accuracy and macro-F1 here, as published, and the difference in points",
+    )
 
 
 def _published(standing: Standing) -> dict:

@@ -92,16 +92,15 @@ def agreement_grid(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
 
 
 def pair_grid(comparison: "Comparison") -> go.Figure:
-    """Every pair of models: by how many accuracy points the row beats the column; * where they differ significantly."""
+    """By how many accuracy points the row beats the column; written where the two models differ significantly."""
     names = [standing.model for standing in comparison.ranking]
     cells = [[None] * len(names) for _ in names]
     text = [[""] * len(names) for _ in names]
     for pair in comparison.pairs:
         gain = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
-        star = "*" if pair.significant else ""
         for row, column, value in ((pair.first, pair.second, gain), (pair.second, pair.first, -gain)):
             i, j = names.index(row), names.index(column)
-            cells[i][j], text[i][j] = value, f"{100 * value:+.0f}{star}"
+            cells[i][j], text[i][j] = value, f"{100 * value:+.0f}" if pair.significant else ""
     largest = max((abs(value) for row in cells for value in row if value is not None), default=1.0) or 1.0
     return _all_pairs(_grid(cells, names, names, text, colorscale=DIVERGING, zmin=-largest, zmax=largest), names)
 
