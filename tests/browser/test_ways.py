@@ -40,7 +40,6 @@ def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page
     names = [f"{1001 + i}_DFA_{code}_XX.wav" for i in range(6) for code in ("ANG", "DIS", "FEA", "HAP", "SAD")]
     for i, name in enumerate(names):
         soundfile.write(tmp_path / name, np.tile(voice(110 + 8 * i, i), 2), 16_000)
-    broken = ["empty.wav", "text.wav", "half.ogg"]
     (tmp_path / "empty.wav").write_bytes(b"")
     (tmp_path / "text.wav").write_text("this is no sound")
     (tmp_path / "half.ogg").write_bytes((SAMPLES / "even.ogg").read_bytes()[:200])
