@@ -144,8 +144,9 @@ def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
     ]
     st.dataframe(rows, hide_index=True, alt="UAR and accuracy of each model on these files")
     st.caption(
-        f"{len(known)} files have a name of a known corpus; “not sure” counts as the likeliest emotion. The models were trained on such recordings: figures on "
-        "files that were part of the training say nothing. The page Evaluation has those on unseen speakers."
+        f"{len(known)} files have a name of a known corpus; “not sure” counts as the likeliest emotion. The models "
+        "were trained on such recordings: figures on files that were part of the training say nothing. The page "
+        "Evaluation has those on unseen speakers."
     )
     name = st.selectbox("Model", judged, key="batch-confusion") if len(judged) > 1 else judged[0]
     chart(
