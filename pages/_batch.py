@@ -1,6 +1,6 @@
 """Many files at once: what was heard in each is kept in this session, one file after the other, until it is deleted."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
@@ -119,22 +119,26 @@ def _meant(name: str) -> str | None:
     return utterance.emotion if isinstance(utterance, Utterance) else None
 
 
-def row(heard: Heard, models: Sequence[str]) -> dict:
-    """A line of the table and of the CSV."""
+def row(heard: Heard, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
+    """A line of the table and of the CSV; `written` says how an emotion is."""
     found = heard.probabilities(models)
-    line: dict = {"file": heard.name, "meant": heard.meant or ""}
+    line: dict = {"file": heard.name, "meant": written(heard.meant) if heard.meant else ""}
     if len(models) > 1:
         line["disagreement"] = round(heard.disagreement(models), 3)
     for name in [TOGETHER, *models] if len(models) > 1 else models:
         values = found.get(name)
         spoken = values is not None and heard.speech_s >= MIN_SPEECH_S
-        line[name] = _answer(heard, name, values) if spoken else "no speech" if values is not None else None
+        unspoken = None if values is None else "no speech"
+        line[name] = _answer(heard, name, written(_likeliest(values))) if spoken else unspoken
         line[f"{name}, certain"] = round(float(values.max()), 3) if spoken else None
     return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
 
-def _answer(heard: Heard, name: str, values: np.ndarray) -> str:
-    closest = EMOTIONS[int(values.argmax())]
+def _likeliest(values: np.ndarray) -> str:
+    return EMOTIONS[int(values.argmax())]
+
+
+def _answer(heard: Heard, name: str, closest: str) -> str:
     unsure = name in heard.predictions and heard.predictions[name].abstain
     return f"not sure ({closest})" if unsure else closest
 

@@ -11,12 +11,14 @@ from pages import _batch
 from pages._batch import TOGETHER, Heard
 from pages._chart import chart
 from pages._export import rows_as_csv
-from pages._input import FORMATS
+from pages._input import FORMATS, show_lost
+from pages._models import versions
+from pages._shared import model
 from pages._words import plain
 from ser_core.figures import confusion_grid
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
-from ser_core.plots import side_by_side
+from ser_core.plots import named, side_by_side
 
 MOST_FILES = 1000
 
@@ -30,6 +32,7 @@ def choose_files() -> list[UploadedFile]:
         uploaded = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
     with folder:
         uploaded += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
+    show_lost(_batch.forget, f"files-{turn}", f"folder-{turn}")
     _batch.keep(uploaded, is_back)
     if is_back:
         _go(False)
@@ -94,7 +97,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     rows = [_batch.row(h, models) for h in read]
     columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
     event = st.dataframe(
-        rows,
+        [_batch.row(h, models, named) for h in read],
         hide_index=True,
         placeholder="",
         key="batch-table",
@@ -104,9 +107,11 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
         alt="Every file with the answer of each model",
     )
     several = " Disagreement: how far the models are from their mean, 0 to 1." if len(models) > 1 else ""
-    st.caption(f"Click a column to sort by it.{several}")
+    seconds = sum(h.duration_s for h in read)
+    st.caption(f"{seconds:.0f} s of sound, heard by {versions(models)}. Click a column to sort by it.{several}")
     with st.container(horizontal=True):
-        _download("CSV", rows_as_csv(rows), "text/csv")
+        by = {f"{name}, version": model(name).version for name in models}
+        _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
         _download("JSON", _as_json(read), "application/json")
     chosen = [read[i] for i in event.selection.rows if i < len(read)]
     if not chosen:
@@ -118,6 +123,9 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     for note in heard.notes:
         st.warning(plain(note))
     predictions = [heard.predictions[name] for name in models]
+    for prediction in predictions:
+        if prediction.abstain:
+            st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
     alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in predictions)
     chart(side_by_side(predictions), key="batch-bars", alt=alt)
 
@@ -136,8 +144,9 @@ def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
     ]
     st.dataframe(rows, hide_index=True, alt="UAR and accuracy of each model on these files")
     st.caption(
-        f"{len(known)} files have a name of a known corpus. The models were trained on such recordings: figures on "
-        "files that were part of the training say nothing. The page Evaluation has those on unseen speakers."
+        f"{len(known)} files have a name of a known corpus; “not sure” counts as the likeliest emotion. The models "
+        "were trained on such recordings: figures on files that were part of the training say nothing. The page "
+        "Evaluation has those on unseen speakers."
     )
     name = st.selectbox("Model", judged, key="batch-confusion") if len(judged) > 1 else judged[0]
     chart(

@@ -14,7 +14,7 @@ from pages._shared import Clip, model, remember
 from pages._words import plain, record
 from ser_core.agreement import agreement, disagreement, probabilities, together
 from ser_core.audio import SAMPLE_RATE
-from ser_core.figures import value_grid
+from ser_core.figures import agreement_grid
 from ser_core.inference import MIN_SPEECH_S, Prediction, features_of
 from ser_core.models import HOW_TO_START, functional_names
 from ser_core.plots import aligned_bars, clock, named, picture
@@ -41,7 +41,7 @@ def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], pro
         return
     predictions = [answer.prediction for answer in spoken]
     rows = [*predictions, together(predictions)] if len(predictions) > 1 else predictions
-    _show_bars(rows)
+    _show_bars(rows, spoken[0].prediction)
     table = [_row(answer, rows[-1]) for answer in spoken]
     st.dataframe(table, hide_index=True, column_config=_formats(), alt="What each model answers and what it costs")
     if len(predictions) > 1:
@@ -53,11 +53,14 @@ def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], pro
             st.text(HOW_TO_START)
 
 
-def _show_bars(rows: Sequence[Prediction]) -> None:
+def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
     st.subheader("Side by side", anchor=False)
     alt = "; ".join(f"{row.model}: {row.emotion} {row.confidence:.0%}" for row in rows)
     chart(aligned_bars(rows), key="aligned", alt=alt)
-    st.caption("Each bar goes from 0 to 100 %. In full colour: the answer; a model that is not sure has none.")
+    st.caption(
+        f"Analysed {clock(first.start_s)} to {clock(first.end_s)}, with {first.speech_s:.1f} s of speech. "
+        "Each bar goes from 0 to 100 %. In full colour: the answer; a model that is not sure has none."
+    )
 
 
 def _row(answer: Answer, joint: Prediction) -> dict:
@@ -73,6 +76,7 @@ def _row(answer: Answer, joint: Prediction) -> dict:
         "differs": prediction.emotion != joint.emotion,
         "took ms": round(1000 * answer.took_s),
         "parameters": n_parameters or None,
+        "why not sure": prediction.reason,
         "measured": record(answer.metrics),
     }
 
@@ -98,11 +102,11 @@ def _show_agreement(predictions: Sequence[Prediction]) -> None:
         f"{votes.count(common)} of {len(votes)} models find {named(common)} likeliest.{plain(others)} "
         f"Disagreement {disagreement(rows):.2f}, where 0 is one voice."
     )
-    cells = {
-        name: dict(zip(names, line, strict=True)) for name, line in zip(names, agreement(rows).tolist(), strict=True)
-    }
-    chart(value_grid(cells, n_decimals=0), key="agreement", alt="What every two models have in common")
-    st.caption("The share of their probabilities that two models have in common: 100 % for equal answers.")
+    chart(agreement_grid(agreement(rows), names), key="agreement", alt="What every two models have in common")
+    st.caption(
+        "The share of their probabilities that two models have in common, in percent: 100 for equal answers. "
+        "A column has the number of its row."
+    )
 
 
 def _show_features(hearing: Hearing, answers: Sequence[Answer]) -> None:

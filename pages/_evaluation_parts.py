@@ -210,8 +210,9 @@ def show_differences(found: Measured) -> None:
         return
     st.subheader("Which models really differ", anchor=False)
     st.caption(
-        "By how many accuracy points the row beats the column; * where McNemar's exact test, Holm-corrected, gives "
-        "p < 0.05. It takes clips for independent, which clips of one voice are not: small differences look too sure."
+        "By how many accuracy points the row beats the column, which has the number of its row; written where "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05. It takes clips for independent, which clips of one "
+        "voice are not: small differences look too sure."
     )
     alike = sum(not pair.significant for pair in pairs)
     chart(
@@ -224,6 +225,7 @@ def show_differences(found: Measured) -> None:
         {
             "better": pair.first,
             "than": pair.second,
+            "points": round(100 * (pair.n_only_first - pair.n_only_second) / found.comparison.n_clips, 1),
             "only the first is right": pair.n_only_first,
             "only the second is right": pair.n_only_second,
             "p, corrected": float(f"{pair.p_holm:.2g}"),
@@ -242,7 +244,7 @@ def show_cost(found: Measured) -> None:
     if len(models) < 2:
         return
     st.subheader("What an answer costs", anchor=False)
-    st.caption("Models in bold: no other one is both faster and better. The larger the mark, the larger the file.")
+    st.caption("Dotted: the models that none is both faster and better than. The larger the mark, the larger the file.")
     chart(
         pareto_dots(models),
         key="cost",
@@ -256,7 +258,12 @@ def show_published(found: Measured) -> None:
     if not rows:
         return
     st.subheader("Beside the published figures", anchor=False)
-    st.dataframe(rows, hide_index=True, alt="Accuracy and macro-F1 here, as published, and the difference in points")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        alt="Accuracy and macro-F1 here, as published, and the difference in points",
+    )
 
 
 def _published(standing: Standing) -> dict:

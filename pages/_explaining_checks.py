@@ -38,17 +38,22 @@ def show_trust(heard: Window, found: Explanation, question: Question) -> None:
 def _faithful_words(curves: Faithfulness, question: Question) -> str:
     kept, kept_random = curves.kept.mean(), curves.kept_at_random.mean()
     removed, removed_random = curves.removed.mean(), curves.removed_at_random.mean()
-    better = int(kept > kept_random + CLEARLY) + int(removed < removed_random - CLEARLY)
-    words = (
-        "The map is not clearly better than chance.",
-        "The map is clearly better than chance in one of two tests.",
-        "The map is clearly better than chance in both tests.",
-    )
     return (
-        f"{words[better]} Mean probability of {named(question.emotion)} with parts kept: {kept:.0%} by the map, "
-        f"{kept_random:.0%} at random (more is better); with parts removed: {removed:.0%} and {removed_random:.0%} "
-        "(less is better)."
+        f"{_against_chance(kept - kept_random, removed_random - removed)} Mean probability of "
+        f"{named(question.emotion)} with parts kept: {kept:.0%} by the map, {kept_random:.0%} at random (more is "
+        f"better); with parts removed: {removed:.0%} and {removed_random:.0%} (less is better)."
     )
+
+
+def _against_chance(*gains: float) -> str:
+    """How much better the map is than chance in each of the two tests, in words."""
+    better, worse = sum(gain > CLEARLY for gain in gains), sum(gain < -CLEARLY for gain in gains)
+    if better == 2:
+        return "The map is clearly better than chance in both tests."
+    if better:
+        other = ", and clearly worse in the other" if worse else ", and not in the other"
+        return f"The map is clearly better than chance in one test{other}."
+    return f"The map is {'clearly worse' if worse else 'not clearly better'} than chance."
 
 
 def _show_sanity(heard: Window, found: Explanation, question: Question) -> None:

@@ -11,6 +11,7 @@ from pages._components.player import player
 from pages._explaining import Window
 from pages._export import file_name, rows_as_csv
 from pages._input import sample_list, take_sample
+from pages._models import versions
 from pages._shared import Clip, forget, model
 from pages._words import plain
 from ser_core.explain import (
@@ -123,7 +124,8 @@ def show_question(answer: Answer, heard: Window, question: Question) -> None:
     values = ", ".join(f"{named(emotion)} {heard.probabilities[emotion]:.0%}" for emotion in chosen)
     others = "" if heard.emotion in chosen else f" Its answer is {named(heard.emotion)}."
     unsure = " Of the whole clip it is not sure." if answer.prediction.abstain else ""
-    st.markdown(f"{heard.model}, {clock(heard.start_s)} to {clock(heard.end_s)}: {values}.{others}{unsure}")
+    where_s = f"{clock(heard.start_s)} to {clock(heard.end_s)}"
+    st.markdown(f"{versions([heard.model])}, {where_s}: {values}.{others}{unsure}")
 
 
 def _asked(question: Question) -> str:
@@ -153,9 +155,10 @@ def _colours(found: Explanation) -> str:
     light_blue, light_green = (f':color[■]{{foreground="{colour}"}}' for colour in (FOR, AGAINST))
     if found.method == ATTENTION:
         return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
+    right = "; at the right: all moments" if len(found.relevance) > 1 else ""
     return (
         f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
-        "together; at the right: all moments. Time counts from the beginning of the window."
+        f"together{right}. Time counts from the beginning of the window."
     )
 
 

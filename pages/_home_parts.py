@@ -13,7 +13,7 @@ PURPOSES = {
     "upload_and_compare": "many files, several models, one table",
     "listening_test": "you against the models, on real actors",
     "why": "which part of the sound decided, to see and to hear",
-    "embedding_map": "what the models have learned, to walk through",
+    "embedding_map": "the space a model has learned",
     "evaluation": "how good the models are, down to the clip",
     "data_explorer": "the recordings they learned from, in numbers",
     "training": "the training runs of this machine",

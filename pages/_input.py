@@ -1,8 +1,11 @@
 """The three ways in: record, upload, samples. The latest choice wins and empties the others."""
 
 import random
+from collections.abc import Callable
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
+from streamlit.typing import UploadedFile
 
 from pages._components.recorder import recorder
 from pages._samples import SAMPLES, sample_list
@@ -55,11 +58,13 @@ def _record() -> None:
             on_change=_take_file,
             args=("browser", key),
         )
+        show_lost(forget, key)
 
 
 def _upload() -> None:
     key = input_key("upload")
     st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
+    show_lost(forget, key)
     st.caption(f"{', '.join(FORMATS)}, up to 200 MB. The first 60 minutes are read.")
 
 
@@ -82,12 +87,27 @@ def _samples() -> None:
 
 def _take_file(kind: str, key: str) -> None:
     file = st.session_state[key]
-    if file is not None:
+    if isinstance(file, UploadedFile):
         take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
     elif chosen() and chosen().kind == kind:
         forget(
             keep=kind
         )  # empty already; when one file replaces another, the next one may be on its way to this widget
+
+
+def show_lost(empty: Callable[[], None], *keys: str) -> None:
+    """Say so where the browser still shows files of a session that has ended: after a restart, or a night away.
+
+    Args:
+        empty: makes these inputs new ones.
+        keys: of inputs that are drawn.
+    """
+    values = [st.session_state[key] for key in keys]
+    files = [file for value in values for file in (value if isinstance(value, list) else [value])]
+    if not any(isinstance(file, DeletedFile) for file in files):
+        return
+    st.warning("The session that had this audio is over, and so nothing of it is left here. Choose it again.")
+    st.button("Empty the list", on_click=empty, key=f"empty-{keys[0]}")
 
 
 def take_sample(sample: dict) -> None:

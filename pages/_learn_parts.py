@@ -33,6 +33,10 @@ def filterbank() -> None:
     said = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
     chart(figures.filter_triangles(n_mels, fmax), key="filters", alt=said, numbers=False)
     st.caption(f"{said}. What lies above {fmax} Hz is not heard at all.")
+    with st.expander("Table"):
+        columns = ("from Hz", "highest at Hz", "to Hz")
+        rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
+        st.dataframe(rows, alt="Where each filter begins, is highest and ends")
     part = excerpt(EXCERPT_S)
     level_db = lessons.bands_db(part.waveform, n_mels, WINDOW_S, fmax)
     chart(

@@ -34,6 +34,11 @@ def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1)
     return usable
 
 
+def versions(names: Sequence[str]) -> str:
+    """Which models they are exactly; they can be loaded."""
+    return "; ".join(f"{plain(name)}, version {model(name).version}" for name in names)
+
+
 def _tell(names: Sequence[str]) -> None:
     """What is known of them."""
     for name in names[:MOST_TOLD]:

@@ -116,7 +116,7 @@ def show_api() -> None:
     address = _address()
     for example in api_examples():
         st.code(example.replace(README_ADDRESS, address), language="python", wrap_lines=True)
-    st.markdown(f"[All of it]({address}{API}/docs), [the live page]({address}{LIVE}/)")
+    st.markdown(f"[All that it answers, to try out]({address}{API}/docs) · [the live page]({address}{LIVE}/)")
 
 
 def _address() -> str:

@@ -22,7 +22,11 @@ TITLES = {
 }
 
 
+@st.fragment(run_every=REFRESH_S)
 def show_empty() -> None:
+    """Until the first run has started."""
+    if list_runs():
+        st.rerun()
     st.info(
         "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
         "`python -m scripts.train resonet --fold 0`. A run appears here after it has started.",

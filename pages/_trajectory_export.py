@@ -33,7 +33,7 @@ def as_csv(clip: Clip, lines: Mapping[str, Line]) -> str:
     """One row for each segment and, below, for each window, of every model; times in seconds."""
     rows = []
     for name, line in lines.items():
-        head = {"file": clip.name, "model": name}
+        head = {"file": clip.name, "model": name, "version": model(name).version}
         rows += [head | {"part": "segment", **row} for row in _segment_rows(line)]
         rows += [head | {"part": "window", **row} for row in _window_rows(line)]
     return rows_as_csv(rows)

@@ -9,6 +9,7 @@ from pages._chart import chart, chosen_time, time_key
 from pages._components.player import Cell, player, sound_url
 from pages._course import Course, Line, View
 from pages._input import sample_list, take_sample
+from pages._models import versions
 from pages._shared import Clip, model
 from pages._words import plain
 from ser_core.labels import LOOKS
@@ -147,9 +148,11 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
         selection_mode="points",
         alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
     )
+    spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
     st.caption(
-        f"{plain(name)}: windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around their "
-        "middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
+        f"Analysed {clock(trajectory.start_s[0])} to {clock(line.until_s)} by {versions([name])}; the clip has "
+        f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
+        "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
         + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")
     )
 

@@ -159,7 +159,7 @@ def figures(comparison: Comparison, results: Sequence[Result]) -> dict[str, obje
         f"F1 of each emotion, the best {len(c.ranking[:N_RADAR])}": radar(
             {s.model: f1[s.model] for s in c.ranking[:N_RADAR]}
         ),
-        "Accuracy points by which the row beats the column; * McNemar, Holm-corrected p < 0.05": pair_grid(c),
+        "Accuracy points by which the row beats the column; McNemar, Holm-corrected p < 0.05": pair_grid(c),
         "Risk and coverage": risk_coverage_lines(certain),
     }
     for s in c.ranking:

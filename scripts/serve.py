@@ -72,6 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
+    server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
+    print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(Limits(requests_per_s=options.rate)).run(config=server)
     return 0

@@ -69,33 +69,50 @@ def class_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     return _one_row_a_model(figure, list(values))
 
 
-def value_grid(values: Mapping[str, Mapping[str, float]], n_decimals: int = 1) -> go.Figure:
+def value_grid(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     """One row for each model, one column for each corpus (or class); cells without a value stay empty.
 
     Args:
         values: row -> column -> value in [0, 1].
-        n_decimals: of the percents that are written.
     """
     columns = list(dict.fromkeys(column for row in values.values() for column in row))
     cells = [[row.get(column) for column in columns] for row in values.values()]
-    text = [["" if cell is None else f"{cell:.{n_decimals}%}" for cell in row] for row in cells]
+    text = [["" if cell is None else f"{cell:.1%}" for cell in row] for row in cells]
     return _one_row_a_model(_grid(cells, columns, list(values), text, colorscale="Viridis", zmin=0, zmax=1), values)
 
 
+def agreement_grid(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
+    """What every two models have in common, in percent.
+
+    Args:
+        shares: in [0, 1], shape = (n_models, n_models).
+    """
+    text = [["" if i == j else f"{100 * share:.0f}" for j, share in enumerate(row)] for i, row in enumerate(shares)]
+    return _all_pairs(_grid(shares, names, names, text, colorscale="Viridis", zmin=0, zmax=1), names)
+
+
 def pair_grid(comparison: "Comparison") -> go.Figure:
-    """Every pair of models: by how many accuracy points the row beats the column; * where they differ significantly."""
+    """By how many accuracy points the row beats the column; written where the two models differ significantly."""
     names = [standing.model for standing in comparison.ranking]
     cells = [[None] * len(names) for _ in names]
     text = [[""] * len(names) for _ in names]
     for pair in comparison.pairs:
         gain = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
-        star = " *" if pair.significant else ""
         for row, column, value in ((pair.first, pair.second, gain), (pair.second, pair.first, -gain)):
             i, j = names.index(row), names.index(column)
-            cells[i][j], text[i][j] = value, f"{100 * value:+.1f}{star}"
+            cells[i][j], text[i][j] = value, f"{100 * value:+.0f}" if pair.significant else ""
     largest = max((abs(value) for row in cells for value in row if value is not None), default=1.0) or 1.0
-    figure = _grid(cells, names, names, text, colorscale=DIVERGING, zmin=-largest, zmax=largest)
-    return _one_row_a_model(figure, names)
+    return _all_pairs(_grid(cells, names, names, text, colorscale=DIVERGING, zmin=-largest, zmax=largest), names)
+
+
+def _all_pairs(grid: go.Figure, names: Sequence[str]) -> go.Figure:
+    """A column has the number of its row: a phone has no room for the names."""
+    grid.update_layout(height=ROW_HEIGHT * len(names) + 28, margin={"l": 0, "r": 0, "t": 24, "b": 4})
+    numbers = range(1, len(names) + 1)
+    grid.update_xaxes(tickvals=names, ticktext=[str(n) for n in numbers], tickangle=0, side="top")
+    rows = [f"{name} {n} " for name, n in zip(names, numbers, strict=True)]
+    grid.update_yaxes(tickvals=names, ticktext=rows, autorange="reversed")
+    return grid
 
 
 def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], counts: bool = False) -> go.Figure:
@@ -237,26 +254,34 @@ def reliability_lines(reliabilities: Mapping[str, "Reliability"]) -> go.Figure:
 
 
 def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
-    """UAR over latency, the size of a dot that of the weights; those that no other one beats in both are named in bold.
+    """UAR over latency, the size of a dot that of the weights; a line joins those that no other one beats in both.
 
     Args:
         models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
     """
     figure = go.Figure()
+    unbeaten = sorted(
+        (latency_ms, uar)
+        for latency_ms, uar, _ in models.values()
+        if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
+    )
+    x, y = zip(*unbeaten, strict=True)
+    line = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, name="none is faster and better", hoverinfo="skip")
     for i, (name, (latency_ms, uar, size_mb)) in enumerate(models.items()):
-        beaten = any(other[0] < latency_ms and other[1] >= uar for other in models.values())
         look, _ = _model_look(i)
         figure.add_scatter(
             x=[latency_ms],
             y=[uar],
-            mode="markers+text",
+            mode="markers",
             marker={"color": look.colour, "symbol": look.marker, "size": 9 + 2 * size_mb**0.5},
-            text=[name if beaten else f"<b>{name}</b>"],
-            textposition="top center",
             name=name,
             hovertemplate=f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>",
         )
-    figure.update_layout(height=420, margin={"l": 0, "r": 0, "t": 4, "b": 0}, showlegend=False)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemsizing": "constant"}
+    n_lines = -(-len(figure.data) // 2)
+    figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
+    figure.update_layout(legend=legend)
     figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False)
     figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
     return figure

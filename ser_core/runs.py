@@ -17,7 +17,7 @@ class Run:
     name: str
     config: dict  # "train": the recipe, "model": the architecture, "start", "command"
     curve: tuple[dict, ...]  # one record for each finished epoch: loss, learning_rate, seconds, dev_uar_<corpus>, ...
-    updated_s: float  # when the curve last grew, seconds since 1970; 0 before the first epoch
+    updated_s: float  # when the curve last grew, or else the run began; seconds since 1970
 
     @property
     def n_epochs(self) -> int:
@@ -53,7 +53,7 @@ def _read(folder: Path) -> Run | None:
         config = json.loads((folder / "config.json").read_text())
         config["train"]["epochs"]
         lines = path.read_text().splitlines() if path.is_file() else []
-        updated_s = path.stat().st_mtime if lines else 0.0
+        updated_s = (path if lines else folder / "config.json").stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):  # being written, or something else
         return None
     return Run(folder.name, config, tuple(_records(lines)), updated_s)

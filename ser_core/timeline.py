@@ -11,7 +11,7 @@ from ser_core.plots import GREY, clock, named, time_marks
 from ser_core.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment, edges_s, spoken
 
 SPEECH_COLOUR = "#3D78AD"
-HEIGHT, LEGEND_HEIGHT, TICKS_HEIGHT = 300, 60, 24  # pixels
+HEIGHT, LEGEND_HEIGHT, TICKS_HEIGHT = 300, 72, 24  # pixels
 LANE_HEIGHT = 30
 AREAS, RIBBON, SPEECH = (0.34, 1.0), (0.1, 0.27), (0.0, 0.05)  # where they lie, from the bottom
 SYMBOL_SHARE = 0.012  # of the duration: a narrower block has no room for its symbol

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 from pages import _batch, _batch_parts
@@ -15,6 +16,8 @@ from pages._batch import TOGETHER, Heard
 from pages._export import rows_as_csv
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
+from ser_core.loaded import shared_model
+from ser_core.plots import named
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
 
@@ -52,8 +55,9 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["why"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
     assert {file: meant for file, meant in zip(table["file"], table["meant"], strict=True) if meant} == {
-        "1001_DFA_ANG_XX.ogg": "angry"
+        "1001_DFA_ANG_XX.ogg": named("angry")
     }
+    assert f"s of sound, heard by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
     assert "Against the names of the files" in texts(page)
 
 
@@ -101,6 +105,16 @@ def test_deleting_leaves_nothing(page):
     left = [page.session_state[name] for name in ("batch", "batch_files") if name in page.session_state]
     assert not any(left) and "mine.ogg" not in texts(page)
     assert not page.file_uploader[0].value
+
+
+def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page, monkeypatch):
+    with monkeypatch.context() as restarted:
+        restarted.setattr(MemoryUploadedFileManager, "get_files", lambda *_, **__: [])
+        choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+        assert "The session that had this audio is over" in texts(page)
+        page.button(key="empty-files-0").click().run()
+        assert not page.exception and "is over" not in texts(page)
+    assert choose(page, ("a.ogg", SPEECH)).button(key="go").label == "Hear the file"
 
 
 def test_a_file_that_is_taken_away_is_forgotten(page):

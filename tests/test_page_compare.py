@@ -41,6 +41,7 @@ def test_every_model_and_all_of_them_together(page):
     assert list(table["model"]) == ["other", "small"] and all(table["took ms"] >= 0) and all(table["parameters"] > 0)
     assert "of 2 models find" in texts(page) and "Disagreement" in texts(page)
     assert "mel bands" in texts(page)
+    assert "Analysed 0:00" in texts(page) and "s of speech" in texts(page) and all(table["version"].str.len() == 8)
 
 
 def test_one_model_is_compared_with_nobody(page):

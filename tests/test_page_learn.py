@@ -56,6 +56,12 @@ def test_bands_and_window_change_what_is_said(page):
     assert "128 ms apart" in texts(page) and "16 Hz apart" in texts(page)
 
 
+def test_the_edges_of_the_filters_stand_in_a_table(page):
+    page.run()
+    table = page.dataframe[0].value
+    assert len(table) == page.select_slider(key="bands").value and table["to Hz"].iloc[-1] == 8000
+
+
 def test_one_coefficient_keeps_the_level_only(page):
     lesson(page, "MFCC").slider(key="coefficients").set_value(1).run()
     assert "1 of 64 coefficients know it; they keep 0%" in texts(page)

@@ -118,6 +118,17 @@ def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
     assert erased == [file.file_id]
 
 
+def test_a_file_of_a_session_that_is_over_is_told_and_the_page_begins_anew(page, monkeypatch):
+    with monkeypatch.context() as restarted:
+        restarted.setattr(MemoryUploadedFileManager, "get_files", lambda *_, **__: [])
+        upload(page, "mine.wav", SPEECH.read_bytes())
+        assert "The session that had this audio is over" in texts(page) and "Nothing to analyse yet" in texts(page)
+        page.button(key="empty-upload-0").click().run()
+        assert not page.exception and "is over" not in texts(page)
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    assert "mine.wav" in texts(page)
+
+
 def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
     other = open_page("record_and_analyse").run()
     upload(page, "mine.wav", SPEECH.read_bytes())

@@ -64,6 +64,7 @@ def test_a_clip_is_cut_into_segments_and_exported(page, files):
     rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
     assert sum(row["part"] == "segment" for row in rows) == len(table)
     windows = [row for row in rows if row["part"] == "window"]
+    assert f"by other, version {rows[0]['version']}; the clip has" in texts(page) and len(rows[0]["version"]) == 8
     assert sum(float(windows[0][emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     content = json.loads(files["Download JSON"])
     assert content["models"][0]["complete"] and len(content["models"][0]["windows"]) == len(windows)

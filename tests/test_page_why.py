@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _input, _shared
+from pages._explaining_checks import _against_chance
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
 from ser_core.inference import predict_windows
@@ -56,6 +57,7 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     assert box(opened, "Method").options == METHODS and box(opened, "Method").value == GRAD_CAM
     emotion = box(opened, "Why").value
     assert emotion in EMOTIONS and f"Why {named(emotion)}?" in texts(opened)
+    assert "small, version " in texts(opened)
     assert f"{named(emotion)} " in options[box(opened, "Window").value]
     assert len(opened.get("plotly_chart")) == 2 and "Half of what speaks for it lies from" in texts(opened)
     assert [metric.label for metric in opened.metric] == [
@@ -90,6 +92,20 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     kept, removed = parts[0.95]
     expected = answers_to(_shared.model("small"), [removed, kept])[:, EMOTIONS.index(box(opened, "Why").value)]
     assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        ((0.2, 0.1), "clearly better than chance in both tests"),
+        ((0.2, 0.0), "clearly better than chance in one test, and not in the other"),
+        ((-0.2, 0.1), "clearly better than chance in one test, and clearly worse in the other"),
+        ((0.0, 0.0), "not clearly better than chance"),
+        ((-0.2, 0.0), "clearly worse than chance"),
+    ],
+)
+def test_a_map_that_is_worse_than_chance_is_called_so(gains, words):
+    assert f"The map is {words}." == _against_chance(*gains)
 
 
 def test_shuffled_weights_on_demand(opened):
@@ -151,7 +167,7 @@ def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, pa
     box(page.run(), "Model").set_value("a-tree").run()
     upload(page, "mine.ogg", SPEECH)
     assert box(page, "Method").options == [SILENCE] and "this is the only method that it allows" in texts(page)
-    assert "no weights that could be shuffled" in texts(page)
+    assert "no weights that could be shuffled" in texts(page) and "at the right: all moments" not in texts(page)
 
 
 def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ser_core.comparison import compare
 from ser_core.figures import (
+    agreement_grid,
     class_dots,
     confusion_grid,
     count_grid,
@@ -193,10 +194,18 @@ def test_the_grid_leaves_cells_without_a_value_empty():
     assert heat.z[0][1] is None
 
 
-def test_pairs_show_the_gain_and_a_star_where_it_is_significant(comparison):
-    (heat,) = pair_grid(comparison).data
-    assert list(heat.text) == [["", "+41.7", "+66.7 *"], ["-41.7", "", "+25.0"], ["-66.7 *", "-25.0", ""]]
+def test_pairs_show_the_gain_where_it_is_significant(comparison):
+    figure = pair_grid(comparison)
+    (heat,) = figure.data
+    assert list(heat.text) == [["", "", "+67"], ["", "", ""], ["-67", "", ""]]
+    assert heat.z[0][1] == pytest.approx(5 / 12)
     assert heat.zmin == -heat.zmax
+    assert figure.layout.xaxis.ticktext == ("1", "2", "3") and figure.layout.yaxis.ticktext[1] == "middle 2 "
+
+
+def test_what_two_models_share_is_in_percent_and_the_own_cell_is_empty():
+    (heat,) = agreement_grid(np.array([[1.0, 0.25], [0.25, 1.0]]), ["a", "b"]).data
+    assert list(heat.text) == [["", "25"], ["25", ""]] and heat.x == heat.y == ("a", "b")
 
 
 def test_a_grid_of_one_model_can_be_drawn(comparison):
@@ -223,10 +232,11 @@ def test_reliability_is_drawn_where_there_are_clips():
     assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
 
 
-def test_models_that_none_beats_are_bold():
-    figure = pareto_dots({"fast": (1.0, 0.5, 4.0), "good": (2.0, 0.7, 16.0), "slow": (3.0, 0.7, 1.0)})
-    assert [dot.text[0] for dot in figure.data] == ["<b>fast</b>", "<b>good</b>", "slow"]
-    assert figure.data[1].marker.size > figure.data[0].marker.size and figure.layout.xaxis.type == "log"
+def test_models_that_none_beats_are_joined():
+    figure = pareto_dots({"slow": (3.0, 0.7, 1.0), "good": (2.0, 0.7, 16.0), "fast": (1.0, 0.5, 4.0)})
+    line, slow, good, fast = figure.data
+    assert (line.x, line.y) == ((1.0, 2.0), (0.5, 0.7)) and [slow.name, good.name] == ["slow", "good"]
+    assert good.marker.size > fast.marker.size and figure.layout.xaxis.type == "log"
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,13 @@ def test_the_page_shows_state_curves_and_confusion(three, page):
     assert "python -m scripts.train resonet --run now" in page.code[0].value
 
 
+def test_a_run_in_its_first_epoch_is_not_called_stopped(three, page):
+    write_run(three / "new", 0, age_s=0)
+    page.run()
+    assert page.dataframe[0].value.set_index("run")["state"]["new"] == "training"
+    assert list_runs()[0].name == "new"
+
+
 def test_the_page_compares_two_runs(three, page):
     page.run()
     differences, whole_config = page.dataframe[-2].value, page.dataframe[-1].value

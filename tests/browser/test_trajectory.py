@@ -62,11 +62,27 @@ def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long)
     assert list(found) == ["speech", *tiers_of] and found["emotion resonet"][-1][1] == DURATION_S
 
 
+def subtitles(srt: str) -> list[tuple[float, float]]:
+    """Where each one begins and ends; they are numbered, and nothing else is in the file."""
+    found, time = [], r"(\d\d):([0-5]\d):([0-5]\d),(\d{3})"
+    for number, block in enumerate(srt.removesuffix("\n\n").split("\n\n"), 1):
+        match = re.fullmatch(rf"{number}\n{time} --> {time}\n[^\n]+", block)
+        assert match, block
+        hours, minutes, seconds, thousandths = np.array(match.groups(), int).reshape(2, 4).T
+        found.append(tuple(3600 * hours + 60 * minutes + seconds + thousandths / 1000))
+    return found
+
+
 def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_url):
     page = new_page(f"{app_url}/trajectory", viewport={"width": 390, "height": 844})
     page.get_by_role("button", name="Open a sample").click()
     page.get_by_role("button", name="Download SRT").wait_for()
     assert _overflow(page) == []
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download SRT").click()
+    assert waiting.value.suggested_filename.endswith(".srt")
+    times_s = [time_s for subtitle in subtitles(waiting.value.path().read_text()) for time_s in subtitle]
+    assert len(times_s) > 10 and times_s == sorted(times_s) and times_s[0] >= 0 and times_s[-1] <= 30.6
     stage = slider(page)
     for key in ("Home", "[", "ArrowRight", "ArrowRight", "ArrowRight", "]", "Space"):
         stage.press(key)
