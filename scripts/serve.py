@@ -12,7 +12,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 
 import streamlit as st
 from starlette.applications import Starlette
@@ -25,6 +27,7 @@ from ser_core.serving.later import Later
 from ser_core.serving.limits import Limits
 
 PAGES = Path(__file__).parent.parent / "app.py"
+TAKES_LONGEST = "ser_core.checkpoint"  # with torch: on its way while the server starts and the browser opens
 FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 
 
@@ -74,6 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
+    Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(Limits(requests_per_s=options.rate)).run(config=server)
     return 0
