@@ -3,11 +3,13 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from pages._measured import utterances
+from pages._samples import SAMPLES, sample_list
 from pages._shared import model
 from ser_core.audio import AudioError, load_audio
 from ser_core.checkpoint import CheckpointError
@@ -23,19 +25,35 @@ PERSON = "you"
 
 
 @dataclass(frozen=True)
+class Sample:
+    """A synthetic recording. Nobody meant anything by it: it tells who hears alike, not who is right."""
+
+    id: str
+    path: Path
+    corpus: str  # its title
+    emotion: str = ""
+
+
+@dataclass(frozen=True)
 class Guess:
     """One clip, what the actor meant, and what everybody heard."""
 
     clip: str  # utterance id
-    meant: str
+    meant: str  # "": a sample
     heard: dict[str, str]  # by PERSON and each model: an emotion
+
+    @property
+    def measure(self) -> str:
+        """What the models' answers are held against."""
+        return self.meant or self.heard[PERSON]
 
 
 @dataclass
 class Session:
     """What this session has asked so far."""
 
-    clip: Utterance | None = None
+    clip: Utterance | Sample | None = None
+    said: str = ""  # what the person heard in it, the models not yet asked
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
 
@@ -52,12 +70,15 @@ def restart() -> None:
     st.session_state.pop("listening", None)
 
 
-def askable(models: Sequence[str]) -> list[Utterance]:
-    """Recordings of speech that none of the models was trained or tuned on.
+def askable(models: Sequence[str]) -> list[Utterance | Sample]:
+    """Recordings of speech that none of the models was trained or tuned on; samples where there are no recordings.
 
     Raises:
         CheckpointError: a model cannot be used.
     """
+    if not utterances():
+        spoken = [sample for sample in sample_list() if sample["text"]]
+        return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
     allowed: set[str] | None = None
     for name in models:
         metrics = model(name).metrics
@@ -77,9 +98,15 @@ def draw(models: Sequence[str]) -> None:
         now.clip = random.choice([u for u in left if (u.corpus, u.emotion) == (corpus, emotion)])
 
 
-def guess(emotion: str, models: Sequence[str]) -> None:
-    """Take the person's guess; the models are asked only now. A clip that cannot be used is left out and named."""
+def guess(emotion: str) -> None:
+    """Take what the person heard."""
+    session().said = emotion
+
+
+def ask(models: Sequence[str]) -> None:
+    """Ask the models, only now. A clip that cannot be used is left out and named."""
     now = session()
+    said, now.said = now.said, ""
     try:
         waveform = load_audio(now.clip.path)
         speech = speech_segments(waveform)
@@ -89,19 +116,19 @@ def guess(emotion: str, models: Sequence[str]) -> None:
         now.clip, now.problem = None, f"{now.clip.id}: {error}"
         return
     now.problem = ""
-    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: emotion} | heard))
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: said} | heard))
 
 
 def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
     """Counts, shape = (n_emotions, n_emotions): row meant, column heard; only of clips that `who` heard."""
-    pairs = [(EMOTIONS.index(g.meant), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
+    pairs = [(EMOTIONS.index(g.measure), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
     y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
     return confusion_matrix(y_true, y_pred, len(EMOTIONS))
 
 
 def standings(guesses: Sequence[Guess]) -> list[dict]:
-    """The person first, then the models, each over the clips that it heard."""
-    names = list(dict.fromkeys(name for g in guesses for name in g.heard))
+    """The person first, then the models, each over the clips that it heard; the models alone where nothing is right."""
+    names = list(dict.fromkeys(name for g in guesses for name in g.heard if name != PERSON or g.meant))
     rows = []
     for name in names:
         counts = matrix(guesses, name)

@@ -7,10 +7,10 @@ import streamlit as st
 from pages import _listening
 from pages._chart import chart
 from pages._export import rows_as_csv
-from pages._listening import PERSON
+from pages._listening import PERSON, Sample
 from pages._measured import utterances
 from pages._words import plain
-from ser_core.corpora import CORPUS_NAMES
+from ser_core.corpora import CORPUS_NAMES, Utterance
 from ser_core.figures import confusion_grid
 from ser_core.labels import EMOTIONS
 from ser_core.plots import named
@@ -18,22 +18,23 @@ from ser_core.plots import named
 
 def choose_models(names: Sequence[str]) -> list[str]:
     """Whom the person wants to be measured against."""
-    st.markdown(
-        "You hear recordings that the models were never trained on. Say which emotion the actor meant; only then you "
-        "see what it was, and what the models heard."
-    )
+    if utterances():
+        st.markdown(
+            "You hear recordings that the models were never trained on. Say which emotion the actor meant; only then "
+            "you see what it was, and what the models heard."
+        )
+    else:
+        st.markdown("Say which emotion you hear in a synthetic voice; only then you see what the models heard.")
+        st.info(
+            "Nobody meant anything by these samples, so nobody is right: you see who hears alike. For the real test "
+            "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again."
+        )
     return st.multiselect("Against", names, names[:1], key="rivals") if len(names) > 1 else list(names)
 
 
 def show_nothing(models: Sequence[str]) -> None:
     if not models:
         st.info("Choose at least one model.")
-    elif not utterances():
-        st.info(
-            "Set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again. The synthetic "
-            "samples have no emotion to find, so they are no test.",
-            title="This test needs real recordings",
-        )
     else:
         st.info(
             "There is no recording here that none of the chosen models was trained on. Choose fewer models, or some "
@@ -53,27 +54,39 @@ def show_clip(models: Sequence[str]) -> None:
         return
     st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
+    if now.said:
+        with st.spinner("Asking the models"):
+            _listening.ask(models)
+        st.rerun()
     if now.is_guessed:
         _show_answer(models)
         return
     with st.container(horizontal=True, gap="small"):
         for i, emotion in enumerate(EMOTIONS, 1):
             key = f"guess-{emotion}"
-            st.button(named(emotion), on_click=_listening.guess, args=(emotion, models), key=key, shortcut=str(i))
+            st.button(named(emotion), on_click=_listening.guess, args=(emotion,), key=key, shortcut=str(i))
 
 
 def _show_answer(models: Sequence[str]) -> None:
     now = _listening.session()
     latest = now.guesses[-1]
-    right = latest.heard[PERSON] == latest.meant
-    st.markdown(
-        f"The actor meant **{named(latest.meant)}**. You said {named(latest.heard[PERSON])}: "
-        f"**{'right' if right else 'not what was meant'}**."
-    )
+    said = named(latest.heard[PERSON])
+    if latest.meant:
+        right = "right" if latest.heard[PERSON] == latest.meant else "not what was meant"
+        st.markdown(f"The actor meant **{named(latest.meant)}**. You said {said}: **{right}**.")
+    else:
+        st.markdown(f"You said **{said}**.")
     rivals = ", ".join(f"{name}: {named(latest.heard[name])}" for name in models if name in latest.heard)
     st.markdown(f"What the models heard: {rivals}.")
-    st.caption(f"{CORPUS_NAMES[now.clip.corpus]}, {now.clip.sex} actor {now.clip.speaker.split('-')[1]}")
+    st.caption(_about(now.clip))
     st.button("Next clip", type="primary", on_click=_listening.draw, args=(models,), key="next", shortcut="N")
+
+
+def _about(clip: Utterance | Sample) -> str:
+    """Told after the guess."""
+    if isinstance(clip, Sample):
+        return f"Synthetic sample: {clip.corpus}"
+    return f"{CORPUS_NAMES[clip.corpus]}, {clip.sex} actor {clip.speaker.split('-')[1]}"
 
 
 def show_score() -> None:
@@ -84,6 +97,8 @@ def show_score() -> None:
     st.subheader("The score", anchor=False)
     rows = _listening.standings(guesses)
     st.dataframe(rows, hide_index=True, alt="Right answers of the person and of each model")
+    if not guesses[-1].meant:
+        st.caption("Right is here what you heard.")
     st.caption(
         "UAR is the mean of the recalls of the emotions that came up. Few clips say little: the ranking is chance "
         "until there are dozens."

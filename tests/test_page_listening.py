@@ -99,9 +99,20 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
     assert page.session_state["listening"].clip
 
 
-def test_without_recordings_the_page_says_what_it_needs(checkpoints, monkeypatch):
+def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _measured.utterances.clear()
     page = open_page("listening_test")
     page.run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
+    (rival,) = page.multiselect(key="rivals").value
+    for key in ("start", "next", "next", "next"):
+        page.button(key=key).click().run()
+        assert f"{rival}:" not in texts(page)
+        page.button(key="guess-sad").click().run()
+        assert not page.exception and f"{rival}:" in texts(page)
+        assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
+    guesses = page.session_state["listening"].guesses
+    alike = sum(guess.heard[rival] == "sad" for guess in guesses)
+    table = page.dataframe[0].value.set_index("who")
+    assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]
