@@ -11,6 +11,7 @@ code 1 when one of them dies, hangs or takes too much memory, or when they disag
 
 import argparse
 import json
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,7 @@ def many_clients(host: str, n_requests: int) -> list[dict]:
     """A row for each number of clients, printed as it comes."""
     client(host, SAMPLE.read_bytes(), 3)  # the model is loaded
     rows = []
+    print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     print("clients  requests/s  p50 s  p95 s  requests in the time of one  p50, p95 as multiples of it  refused")
     for n_clients in CLIENTS:
         row = load(host, n_clients, n_requests, rows[0]["p50_s"] if rows else None)

@@ -56,32 +56,31 @@ class Page:
         return answer
 
 
-def as_fast_as_possible(minutes: float, n_parts: int) -> Iterator[dict]:
+def as_fast_as_possible(address: str, process_id: int, minutes: float, n_parts: int) -> Iterator[dict]:
     """A row for each part."""
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype("<i2")
-    with running_server() as (address, process_id):
-        page = Page(address)
-        page.ask("start", model=available_models()[0], sample_rate=RATE)
-        at, n_answers = 0, 0
-        for part in range(1, n_parts + 1):
-            started = time.perf_counter()
-            while at < part * minutes * 60 * RATE / n_parts:
-                chunk = np.take(speech, np.arange(at, at + HOP), mode="wrap")
-                answer = page.ask("hear", at=at, samples=base64.b64encode(chunk.tobytes()).decode())
-                at, n_answers = at + HOP, n_answers + bool(answer)
-            yield {
-                "minutes": round(at / RATE / 60, 2),
-                "answers": n_answers,
-                "took_s": round(time.perf_counter() - started, 1),
-                "server_mb": _mb(resident_bytes(process_id) - 2 * at * SAMPLE_RATE // RATE),
-            }
+    page = Page(address)
+    page.ask("start", model=available_models()[0], sample_rate=RATE)
+    at, n_answers = 0, 0
+    for part in range(1, n_parts + 1):
+        started = time.perf_counter()
+        while at < part * minutes * 60 * RATE / n_parts:
+            chunk = np.take(speech, np.arange(at, at + HOP), mode="wrap")
+            answer = page.ask("hear", at=at, samples=base64.b64encode(chunk.tobytes()).decode())
+            at, n_answers = at + HOP, n_answers + bool(answer)
+        yield {
+            "minutes": round(at / RATE / 60, 2),
+            "answers": n_answers,
+            "took_s": round(time.perf_counter() - started, 1),
+            "server_mb": _mb(resident_bytes(process_id) - 2 * at * SAMPLE_RATE // RATE),
+        }
 
 
-def in_a_browser(minutes: float, n_parts: int) -> Iterator[dict]:
+def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) -> Iterator[dict]:
     """The same, in real time."""
     from playwright.sync_api import sync_playwright
 
-    with tempfile.TemporaryDirectory() as folder, running_server() as (address, process_id), sync_playwright() as p:
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
         sound = Path(folder) / "speech.wav"
         soundfile.write(sound, load_audio(SPEECH, RATE), RATE)
         fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
@@ -125,11 +124,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--parts", type=int, default=6)
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args(arguments)
-    rows = []
-    parts = in_a_browser(options.browser, options.parts) if options.browser else None
-    for row in parts or as_fast_as_possible(options.minutes, options.parts):
-        print(json.dumps(row), flush=True)
-        rows.append(row)
+    rows, way = [], in_a_browser if options.browser else as_fast_as_possible
+    with running_server() as server:
+        for row in way(*server, options.browser or options.minutes, options.parts):
+            print(json.dumps(row), flush=True)
+            rows.append(row)
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
     return 0 if grew_mb(rows) < MOST_MB else 1

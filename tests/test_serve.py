@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import pytest
 
 from pages._settings_parts import README_ADDRESS, api_examples
-from scripts import _damaged, load_test
+from scripts import _damaged, load_test, soak_test
 from scripts._client import ask, peak_bytes, running_server
 from ser_core.checkpoint import available_models
 from ser_core.serving import API, LIVE
@@ -86,7 +86,7 @@ def test_load_is_measured_in_multiples_of_one_request(server, tmp_path, monkeypa
     one, three = json.loads((tmp_path / "load.json").read_text())["clients"]
     assert (one["clients"], three["clients"], one["p50_ratio"]) == (1, 3, 1)
     assert three["p50_ratio"] == pytest.approx(three["p50_s"] / one["p50_s"], rel=0.01)
-    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert len(capsys.readouterr().out.splitlines()) == 4
 
 
 def test_damaged_files_end_nobody(server, tmp_path):
@@ -114,6 +114,17 @@ def test_what_dies_or_differs_is_told(monkeypatch, capsys):
         assert not _damaged.mutations("", None, 4)[1]
     monkeypatch.setattr(_damaged, "through_command_line", lambda files: (dict.fromkeys(files, ("answer", 0.1)), 0))
     assert _damaged.mutations("", None, 4)[1]
+
+
+def test_a_session_may_be_fed_faster_than_one_speaks(server):
+    rows = list(soak_test.as_fast_as_possible(*server, minutes=0.1, n_parts=2))
+    assert [(row["minutes"], row["answers"]) for row in rows] == [(0.05, 6), (0.1, 12)]
+    assert rows[0]["server_mb"] > 50 or sys.platform != "linux"
+
+
+def test_what_grows_is_told():
+    rows = [{"minutes": 1, "server_mb": 600.0, "page_mb": 5.0}, {"minutes": 2, "server_mb": 590.0, "page_mb": 7.0}]
+    assert soak_test.grew_mb(rows) == 2.0
 
 
 def test_the_memory_of_a_process_is_read(server):
