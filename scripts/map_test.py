@@ -51,6 +51,7 @@ def synthetic(n: int) -> Atlas:
         answered=cluster,
         certainty=rng.uniform(0.3, 1, n).astype(np.float32),
         part=np.zeros(n, int),
+        distances=np.ones(n),
     )
     return found.with_map(ProjectionConfig("umap"), places)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from scripts import export_embeddings as script
+from scripts.map_test import synthetic
 from ser_core import atlas
 from ser_core.atlas import PARTS, UNKNOWN, Atlas, AtlasError, available, distances_from, load_atlas
 from ser_core.audio import load_audio
@@ -90,6 +91,11 @@ def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
         path.write_text("no archive")
     with pytest.raises(AtlasError, match=re.escape("python -m scripts.export_embeddings m")):
         load_atlas("m", "other" if damage == "another version" else "abc", tmp_path)
+
+
+def test_the_map_that_is_measured_in_a_browser_can_be_read(tmp_path):
+    synthetic(100).save(tmp_path / "synthetic-100.npz")
+    assert len(load_atlas("synthetic-100", folder=tmp_path).ids) == 100
 
 
 # --- embeddings ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from scripts import (
     benchmark,
     evaluate,
     explore,
+    export_embeddings,
     make_protocols,
     predict,
     prepare_corpora,
@@ -30,7 +31,7 @@ from scripts import (
     train,
     train_tables,
 )
-from ser_core import evaluation, experiments, protocols, results
+from ser_core import atlas, evaluation, experiments, protocols, results
 from ser_core.audio import load_audio
 from ser_core.augment import AugmentConfig
 from ser_core.card import model_card
@@ -40,11 +41,13 @@ from ser_core.evaluation import Answers, measure
 from ser_core.inference import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import MODELS
+from ser_core.projection import ProjectionConfig
 from ser_core.protocols import SHARES_SPEAKERS, split
 from ser_core.recipes import COMMON, EXCEPTIONS, changed, flat, recipe, recipe_of
 from ser_core.robustness import gain, noise
 from ser_core.training import TrainConfig, TrainingError
 from tests.make_corpus import voice, write_crema_d, write_wav
+from tests.make_page import open_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -613,6 +616,20 @@ def test_a_run_keeps_the_command_that_makes_it_again(workplace, small_networks):
     assert train.main([*FOLD_0, "--resume"]) == 0
     command = json.loads((workplace / "runs/x/config.json").read_text())["command"]
     assert command == f"python -m scripts.train {' '.join(FOLD_0)}"
+
+
+def test_epochs_that_were_kept_lie_side_by_side_on_the_map(workplace, small_networks, monkeypatch):
+    monkeypatch.setattr(atlas, "FOLDER", workplace / "embeddings")
+    monkeypatch.setattr(export_embeddings, "MAPS", (ProjectionConfig("pca"),))
+    assert train.main([*FOLD_0, "--keep-epochs", "1", "2"]) == 0
+    assert export_embeddings.main(["runs/x/epochs/1", "runs/x/epochs/2"]) == 0
+    first, last = (atlas.load_atlas(name) for name in ("x-epoch-1", "x-epoch-2"))
+    assert set(first.column("part")) == {"training", "development"} and first.version != last.version
+    page = open_page("embedding_map")
+    page.session_state["map"], page.session_state["beside"] = "pca", "x-epoch-2"
+    page.run()
+    assert not page.exception and not page.error and page.selectbox(key="space").value == "x-epoch-1"
+    assert len(page.get("plotly_chart")) == 2
 
 
 def test_missing_recordings_are_named_and_what_can_be_trained_without_them(

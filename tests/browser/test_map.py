@@ -118,6 +118,24 @@ def test_a_lasso_holds_what_numpy_says_and_the_files_what_is_shown(new_page, app
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 50  # not an empty field
 
 
+def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
+    page, plot = opened(new_page, app_url, space)
+    page.get_by_role("button", name="More").click()
+    page.get_by_label("A second space beside it").click()
+    page.get_by_role("option", name=RAW).click()
+    page.keyboard.press("Escape")
+    second = page.locator(f"[class*=st-key-map-{RAW}] .js-plotly-plot")
+    second.locator("canvas").first.wait_for(state="attached")
+    places = load_atlas(RAW).maps[ProjectionConfig("pca")].astype(float)
+    second.locator("[data-val=select]").click(force=True)
+    pull(page, [second.evaluate(ON_SCREEN, c) for c in np.quantile(places, [0.4, 0.6], axis=0).tolist()])
+    page.get_by_role("button", name="Choose none").wait_for()
+    page.wait_for_timeout(1500)  # both are drawn anew
+    n_chosen = int(page.get_by_role("heading", name="chosen clips").inner_text().split()[0])
+    bright = "plot => plot._fullData.filter(t => t.customdata && t.marker.opacity > 0.5).flatMap(t => [...t.x]).length"
+    assert 10 < n_chosen < len(places) and plot.evaluate(bright) == second.evaluate(bright) == n_chosen
+
+
 def winds(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Whether a polygon winds an odd number of times around each point."""
     to = polygon[None] - points[:, None]
@@ -128,11 +146,12 @@ def winds(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 def test_a_recorded_voice_is_placed_with_its_neighbours(new_page, app_url, space):
     page = new_page(f"{app_url}/embedding_map?space={space}&map=PCA", viewport={"width": 390, "height": 900})
-    page.locator("summary").filter(has_text="Your clip").click()
+    page.get_by_role("button", name="Your clip").click()
     page.get_by_role("button", name="Record", exact=True).click()
     page.get_by_text(re.compile(r"^5[0-7] s left$")).wait_for()  # three seconds, however late the microphone came
     page.locator("button.record.on").click()  # Streamlit may have a Stop of its own
     page.get_by_role("heading", name="Your clip").wait_for()
+    page.keyboard.press("Escape")
     expect(page.get_by_text("of people it has never heard")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     with page.expect_download() as waiting:
