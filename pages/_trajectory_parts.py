@@ -122,20 +122,26 @@ def _set_stopped(found: Course, stopped: bool) -> None:
 
 def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:
     name, first = next(iter(lines.items()))
-    chosen = _chosen_segment(clip, first)
-    player(
-        [_course.original_track(clip)],
-        found.speech,
-        [_cell(segment) for segment in first.segments],
-        chosen_time(clip.id),
-        chosen and (f"{chosen.start_s} {chosen.end_s}", chosen.start_s, chosen.end_s),
-        key="player",
-    )
+    above = st.container()
     _show_areas(clip, found, name, first)
+    with above:  # but later: of a long clip the player takes a moment
+        _show_player(clip, found, first)
     if len(lines) > 1:
         _show_lanes(found, lines)
     _show_segments(clip, name, first)
     _trajectory_export.show_exports(clip, found, lines)
+
+
+def _show_player(clip: Clip, found: Course, line: Line) -> None:
+    chosen = _chosen_segment(clip, line)
+    player(
+        [_course.original_track(clip)],
+        found.speech,
+        [_cell(segment) for segment in line.segments],
+        chosen_time(clip.id),
+        chosen and (f"{chosen.start_s} {chosen.end_s}", chosen.start_s, chosen.end_s),
+        key="player",
+    )
 
 
 def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
