@@ -34,6 +34,7 @@ TITLES = {
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"
+RANKING, CONFUSION, CERTAINTY, COMPARISON = "Ranking", "Confusion", "Certainty", "Comparison"
 UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
 
 
@@ -48,6 +49,24 @@ def show_empty() -> None:
         "With the recordings in `SER_CORPORA`: `python -m scripts.evaluate all --write`.",
         title="No model has been measured yet",
     )
+
+
+def choose_part() -> str:
+    """One at a time: all of the figures together would keep a person waiting."""
+    return st.segmented_control(
+        "What to look at",
+        (RANKING, CONFUSION, CERTAINTY, COMPARISON),
+        default=RANKING,
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def _choose_model(found: Measured) -> str:
+    """Whose answers are looked at, the best one first."""
+    return st.selectbox("Model", list(found.answers), key="looked-at", bind="query-params")
 
 
 def show_ranking(found: Measured) -> None:
@@ -119,11 +138,36 @@ def _folds_row(model: AllFolds) -> dict:
     return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
 
 
+def show_published(found: Measured) -> None:
+    """What others published for this test part."""
+    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
+    if not rows:
+        return
+    st.subheader("Beside the published figures", anchor=False)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        alt="Accuracy and macro-F1 here, as published, and the difference in points",
+    )
+
+
+def _published(standing: Standing) -> dict:
+    row = {"model": standing.model}
+    for measure in ("accuracy", "macro_f1"):
+        if measure in standing.published:
+            title = MEASURES[measure]
+            row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
+            row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
+            row[f"{title}, points"] = round(100 * standing.difference[measure], 1)
+    return row
+
+
 def show_model(found: Measured) -> None:
     """What one model takes for what, and the clips behind each number."""
     st.subheader("What is taken for what", anchor=False)
     with st.container(horizontal=True):
-        model = st.selectbox("Model", list(found.answers), key="looked-at")
+        model = _choose_model(found)
         present = [EVERYTHING, *dict.fromkeys(found.answers[model].corpora.tolist())]
         corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
         counts = st.toggle("Counts", key="counts")
@@ -162,7 +206,7 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
 def show_certainty(found: Measured) -> None:
     """How far the percentages can be believed."""
     st.subheader("How far its certainty can be believed", anchor=False)
-    model = st.session_state.get("looked-at", found.comparison.ranking[0].model)
+    model = _choose_model(found)
     left, right = st.columns(2, gap="medium")
     with left:
         bins = found.reliabilities(model)
@@ -203,7 +247,16 @@ def _show_curves(model: str, answers: Answers) -> None:
             chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
 
 
-def show_differences(found: Measured) -> None:
+def show_against_each_other(found: Measured) -> None:
+    """Whether the models differ, what they cost, and what a leak would be worth."""
+    if len(found.answers) < 2:
+        st.info("One model alone was measured here: there is nothing to compare it with.")
+    _show_differences(found)
+    _show_cost(found)
+    _show_leaks(found)
+
+
+def _show_differences(found: Measured) -> None:
     """Which models really differ."""
     pairs = found.comparison.pairs
     if not pairs:
@@ -238,7 +291,7 @@ def show_differences(found: Measured) -> None:
         download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
-def show_cost(found: Measured) -> None:
+def _show_cost(found: Measured) -> None:
     """Speed and size against skill."""
     models = _measured.costs(found.comparison)
     if len(models) < 2:
@@ -252,32 +305,7 @@ def show_cost(found: Measured) -> None:
     )
 
 
-def show_published(found: Measured) -> None:
-    """What others published for this test part."""
-    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
-    if not rows:
-        return
-    st.subheader("Beside the published figures", anchor=False)
-    st.dataframe(
-        rows,
-        hide_index=True,
-        placeholder="",
-        alt="Accuracy and macro-F1 here, as published, and the difference in points",
-    )
-
-
-def _published(standing: Standing) -> dict:
-    row = {"model": standing.model}
-    for measure in ("accuracy", "macro_f1"):
-        if measure in standing.published:
-            title = MEASURES[measure]
-            row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
-            row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
-            row[f"{title}, points"] = round(100 * standing.difference[measure], 1)
-    return row
-
-
-def show_leaks(found: Measured) -> None:
+def _show_leaks(found: Measured) -> None:
     """What it is worth to have been trained on test clips: no result, a warning."""
     for leak in found.comparison.leaks:
         st.subheader("What a leak is worth", anchor=False)

@@ -84,7 +84,9 @@ def _show_leak() -> None:
     for leak in leaks:
         st.markdown(f"**A split that is drawn twice.** {_leaked(leak)}")
     if leaks:
-        st.page_link("pages/evaluation.py", label="All figures of the leak", query_params={"split": SHARED})
+        st.page_link(
+            "pages/evaluation.py", label="All figures of the leak", query_params={"split": SHARED, "show": "Comparison"}
+        )
     else:
         st.caption("What a leak is worth is not measured here; the README, “What a leak is worth”, has the commands.")
 

@@ -25,11 +25,14 @@ except (ComparisonError, ProtocolError, ResultError) as error:
     show_problem(error)
     st.stop()
 
-parts.show_ranking(found)
-parts.show_all_folds(split)
-parts.show_model(found)
-parts.show_certainty(found)
-parts.show_differences(found)
-parts.show_cost(found)
-parts.show_published(found)
-parts.show_leaks(found)
+show = parts.choose_part()
+if show == parts.RANKING:
+    parts.show_ranking(found)
+    parts.show_all_folds(split)
+    parts.show_published(found)
+elif show == parts.CONFUSION:
+    parts.show_model(found)
+elif show == parts.CERTAINTY:
+    parts.show_certainty(found)
+else:
+    parts.show_against_each_other(found)

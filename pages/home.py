@@ -17,7 +17,9 @@ with right, st.spinner("Looking at what is here"):  # after the rest is drawn: t
     from pages import _home_state as state
 
     state.show_models()
-    state.show_corpora()
+    recordings = st.container()
     state.show_limits()
 with use:
     state.show_use()
+with recordings:  # thousands of names to read
+    state.show_corpora()

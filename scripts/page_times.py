@@ -35,8 +35,11 @@ GOALS = {
     "page change, slowest [s]": 0.5,
     "small models on a 3-s clip, from the upload to all answers [s]": 1,
     "long file, first result [s]": 1,
-    "long file, all of it [s]": 8,
+    "long file, all of it with the hop that is shown [s]": 8,
+    "long file, all of it with the finest hop [s]": None,
 }
+OVER = "!document.querySelector('.st-key-stop')"
+EVERY_SECOND = r"/All of it is analysed every (1|0\.5) s/"  # so the page says while it goes on in between
 
 
 def settle(page) -> None:
@@ -50,6 +53,7 @@ def first_page(browser) -> float:
         page = browser.new_page()
         page.goto(url)
         page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=PATIENCE_MS)
+        settle(page)
         took_s = time.perf_counter() - started
         page.close()
     return took_s
@@ -98,8 +102,7 @@ def all_answers(page, url: str, folder: Path) -> float:
         settle(page)
         started = time.perf_counter()
         page.locator("input[type=file]").first.set_input_files(path)
-        page.get_by_test_id("stMain").get_by_text(path.name, exact=True).last.wait_for()
-        page.get_by_role("button", name="Download JSON").wait_for()
+        page.get_by_test_id("stMain").get_by_test_id("stText").get_by_text(path.name, exact=True).wait_for()
         settle(page)
     return time.perf_counter() - started
 
@@ -108,8 +111,8 @@ def _weights_bytes(name: str) -> int:
     return sum(path.stat().st_size for path in checkpoint_folder(name).glob("model.*"))
 
 
-def long_file(page, url: str, folder: Path, minutes: float) -> tuple[float, float]:
-    """Seconds from the upload to the first chart, and until all of the file is heard."""
+def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
+    """Seconds from the upload to the first chart, until all of the file is heard every second, and in between too."""
     path = folder / "long.wav"
     soundfile.write(path, speech(60 * minutes), SAMPLE_RATE)
     page.goto(f"{url}/trajectory?from=Upload")
@@ -118,18 +121,19 @@ def long_file(page, url: str, folder: Path, minutes: float) -> tuple[float, floa
     started = time.perf_counter()
     page.locator("input[type=file]").first.set_input_files(path)
     page.locator('[class*="st-key-trajectory-"] .js-plotly-plot').first.wait_for()
-    first_s = time.perf_counter() - started
-    page.get_by_role("button", name="Download SRT").wait_for()
-    page.wait_for_function("() => !document.querySelector('.st-key-stop')")
+    yield time.perf_counter() - started
+    page.wait_for_function(f"() => {OVER} || {EVERY_SECOND}.test(document.body.innerText)")
+    yield time.perf_counter() - started
+    page.wait_for_function(f"() => {OVER}")
     settle(page)
-    return first_s, time.perf_counter() - started
+    yield time.perf_counter() - started
 
 
 def measure(minutes: float) -> Iterator[tuple[str, float]]:
     """Each figure when it is there."""
     from playwright.sync_api import sync_playwright
 
-    start, median, slowest, small, first, whole = GOALS
+    start, median, slowest, small, *long = GOALS
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         executable = next(filter(None, map(shutil.which, BROWSERS)), None)
         browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
@@ -143,7 +147,7 @@ def measure(minutes: float) -> Iterator[tuple[str, float]]:
             yield median, statistics.median(changes.values())
             yield slowest, max(changes.values())
             yield small, all_answers(page, url, Path(folder))
-            yield from zip((first, whole), long_file(page, url, Path(folder), minutes), strict=True)
+            yield from zip(long, long_file(page, url, Path(folder), minutes), strict=True)
         browser.close()
 
 
@@ -155,7 +159,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     found = {}
     for name, value in measure(options.minutes):
-        goal = f"  (to be at most {GOALS[name]:g})" if name in GOALS else ""
+        goal = f"  (to be at most {GOALS[name]:g})" if GOALS.get(name) else ""
         print(f"{name:66} {value:6.2f}{goal}", flush=True)
         found[name.strip()] = round(value, 2)
     if options.json:

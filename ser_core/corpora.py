@@ -190,16 +190,11 @@ def read_corpora(root: Path) -> Reading:
     unknown: list[str] = []
     paths = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     for path in sorted(paths, key=lambda p: (p.suffix.lower() == ".mp3", p)):  # CREMA-D comes as wav and as mp3
-        relative = str(path.relative_to(root))
         utterance = parse_name(path)
         if utterance is None:
-            unknown.append(relative)
-        elif isinstance(utterance, str):
-            left_out[relative] = utterance
-        elif utterance.id in DEFECTS:
-            left_out[relative] = DEFECTS[utterance.id]
-        elif utterance.id in found:
-            left_out[relative] = f"a second copy of {found[utterance.id].path.relative_to(root)}"
+            unknown.append(str(path.relative_to(root)))
+        elif reason := _left_out(utterance, found, root):
+            left_out[str(path.relative_to(root))] = reason
         else:
             found[utterance.id] = utterance
     if not found:
@@ -208,6 +203,15 @@ def read_corpora(root: Path) -> Reading:
             f"Expected: {', '.join(CORPUS_NAMES.values())}."
         )
     return Reading(tuple(found[key] for key in sorted(found)), left_out, tuple(unknown))
+
+
+def _left_out(utterance: Utterance | str, found: dict[str, Utterance], root: Path) -> str:
+    """Why a recording is not used; empty when nothing speaks against it."""
+    if isinstance(utterance, str):
+        return utterance
+    if utterance.id in found:
+        return f"a second copy of {found[utterance.id].path.relative_to(root)}"
+    return DEFECTS.get(utterance.id, "")
 
 
 def corpora_root() -> Path:

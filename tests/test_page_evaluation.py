@@ -13,6 +13,11 @@ from ser_core.results import FOLDER, list_results, save_result
 from tests.make_page import open_page, texts
 from tests.make_results import make_result
 
+PARTS = {
+    "Confusion": "What is taken for what",
+    "Certainty": "How far its certainty can be believed",
+    "Comparison": "",
+}
 SHIPPED = sorted({path.parent.name for path in list_results()})
 
 
@@ -32,6 +37,11 @@ def test_every_test_part_is_shown(page, split):
     assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
     assert found.comparison.about in texts(page)
     assert bool(page.warning) == bool(found.comparison.note)
+    for part, heading in PARTS.items():
+        page.segmented_control(key="show").set_value(part).run()
+        assert not page.exception and heading in texts(page)
+    alone = "nothing to compare it with" in texts(page)
+    assert alone == (len(found.answers) == 1) and alone != ("Which models really differ" in texts(page))
 
 
 def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
@@ -52,7 +62,8 @@ def test_unseen_speakers_come_first(page):
 
 
 def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
-    page.run().selectbox(key="Meant-None").set_value("sad").run()
+    page.run().segmented_control(key="show").set_value("Confusion").run()
+    page.selectbox(key="Meant-None").set_value("sad").run()
     page.selectbox(key="Answered-None").set_value("neutral").run()
     assert not page.exception
     found = _measured.measured(page.selectbox(key="split").value)
@@ -75,6 +86,7 @@ def test_the_cells_of_a_corpus_hold_all_its_clips():
 
 
 def test_without_recordings_the_page_says_how_to_hear_them(page):
+    page.run().segmented_control(key="show").set_value("Confusion")
     assert "Set `SER_CORPORA` and start again to hear them." in texts(page.run())
 
 

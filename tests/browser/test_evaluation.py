@@ -10,22 +10,32 @@ def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium):
     with served(ROOT / "app.py") as url:
         page = chromium.new_page()
         page.goto(f"{url}/evaluation")
-        page.get_by_role("heading", name="What is taken for what").wait_for(timeout=90_000)
+        page.get_by_role("heading", name="By corpus and emotion").wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
         assert links.count() == 15 and "Home" in links.first.inner_text()
         page.close()
 
 
+LAST = {
+    "Ranking": "Beside the published figures",
+    "Confusion": "What is taken for what",
+    "Certainty": "How far its certainty can be believed",
+    "Comparison": "What a leak is worth",
+}
+
+
+@pytest.mark.parametrize("part", LAST)
 @pytest.mark.parametrize("width", [390, 1280])
-def test_nothing_is_wider_than_the_screen(app_url, new_page, width):
-    page = new_page(f"{app_url}/evaluation?split=resonet", viewport={"width": width, "height": 900})
-    page.get_by_role("heading", name="What a leak is worth").wait_for()
+def test_nothing_is_wider_than_the_screen(app_url, new_page, width, part):
+    page = new_page(f"{app_url}/evaluation?split=resonet&show={part}", viewport={"width": width, "height": 900})
+    page.get_by_role("heading", name=LAST[part]).wait_for()
     page.wait_for_timeout(1000)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
     page = new_page(f"{app_url}/evaluation")
+    page.get_by_role("radio", name="Confusion").click()
     page.get_by_text("clips, the surest answers first").wait_for()
     page.wait_for_timeout(1000)
     cells = page.locator('[class*="st-key-confusion-"] .nsewdrag').first

@@ -35,7 +35,7 @@ def test_nothing_is_wider_than_a_phone(new_page, app_url, path):
 
 
 def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
-    page = new_page(f"{app_url}/evaluation?split=resonet")
+    page = new_page(f"{app_url}/evaluation?split=resonet&show=Comparison")
     numbers = page.locator(".st-key-numbers-cost button")
     numbers.focus()
     page.keyboard.press("Enter")
