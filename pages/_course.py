@@ -8,7 +8,8 @@ import numpy as np
 import streamlit as st
 
 from pages._components.player import Track, track
-from pages._shared import Clip, model, remember
+from pages._shared import Clip, is_remembered, model, remember
+from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import Trajectory, analysed_stretch
 from ser_core.models import functionals_kept
 from ser_core.smoothing import Segment, Smoothing, answers, segments, smoothed
@@ -16,6 +17,7 @@ from ser_core.trajectory import Heard, listen_on, pooled, unheard
 from ser_core.vad import speech_segments
 
 STEP_S = 2.0  # from one look at the growing result to the next
+BEGINNING_S = 60.0  # of a longer clip its beginning is shown while the rest is still searched for speech
 
 
 @dataclass(frozen=True)
@@ -35,8 +37,17 @@ class Course:
     duration_s: float
     speech: tuple[tuple[float, float], ...]
     stretch: tuple[int, int]  # in samples: all but the silence at both ends
+    is_beginning: bool = False  # all that is known is of the first BEGINNING_S
     heard: dict[str, Heard] = field(default_factory=dict)
     stopped: bool = False
+
+    def is_done(self, models: Sequence[str]) -> bool:
+        """Nothing more will come."""
+        return not (self.is_beginning or self.missing(models))
+
+    def covers(self, name: str) -> bool:
+        """A model has heard from the beginning to the end."""
+        return not self.is_beginning and name in self.heard and self.heard[name].n_passes > 0
 
     def missing(self, models: Sequence[str]) -> list[str]:
         """Models that have not heard everything."""
@@ -48,6 +59,8 @@ class Course:
 
     def share(self, models: Sequence[str]) -> float:
         """How much is done, in [0, 1]."""
+        if self.is_beginning:
+            return 0.0
         return sum(self.heard[name].share if name in self.heard else 0.0 for name in models) / len(models)
 
 
@@ -66,15 +79,29 @@ class Line:
 
 
 def course(clip: Clip) -> Course:
-    """The clip with its speech, before any model."""
-    return remember(lambda: _new(clip), clip.id, "course")
+    """The clip with its speech, before any model; of a long one no more than its beginning until `whole` was called."""
+    if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
+        return whole(clip)
+    return remember(lambda: _of_the_beginning(clip), clip.id, "beginning")
 
 
-def _new(clip: Clip) -> Course:
+def whole(clip: Clip) -> Course:
+    """All of the clip with its speech."""
+    return remember(lambda: _of_all(clip), clip.id, "course")
+
+
+def _of_all(clip: Clip) -> Course:
     waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
     speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
     bar.empty()
     return Course(waveform, clip.recording.duration_s, speech, analysed_stretch(waveform, speech))
+
+
+def _of_the_beginning(clip: Clip) -> Course:
+    waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
+    speech = speech_segments(waveform)
+    stretch = analysed_stretch(waveform, speech)
+    return Course(waveform, clip.recording.duration_s, speech, stretch, is_beginning=True)
 
 
 def original_track(clip: Clip) -> Track:
@@ -100,7 +127,7 @@ def line(found: Course, name: str, view: View) -> Line:
     heard = found.heard[name]
     trajectory = pooled(heard, found.speech, view.n_model_windows, view.hop_s)
     trajectory, lead = smoothed(trajectory, view.smoothing)
-    complete = heard.n_passes > 0
+    complete = found.covers(name)
     return Line(
         trajectory,
         view.smoothing,

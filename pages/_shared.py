@@ -166,6 +166,11 @@ def remember(make: Callable[[], Any], *key) -> Any:
     return memory[key]
 
 
+def is_remembered(*key) -> bool:
+    """Whether `remember` would give a result at once."""
+    return key in st.session_state.get("memory", {})
+
+
 def model(name: str) -> SERModel:
     """A trained model in eval mode, shared by all sessions and by the requests of other programs.
 

@@ -78,7 +78,7 @@ def show_empty() -> None:
 
 def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) -> None:
     """All there is so far; then, unless stopped, the models go on and the page starts again."""
-    going = bool(found.missing(models)) and not found.stopped
+    going = not (found.stopped or found.is_done(models))
     st.text(clip.name)
     for note in clip.notes:
         st.warning(plain(note))
@@ -86,14 +86,18 @@ def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) ->
     lines = {name: _course.line(found, name, view) for name in models if name in found.heard}
     if lines:
         _show_lines(clip, found, lines)
-    if going:
+    if not going:
+        return
+    if found.is_beginning:
+        _course.whole(clip)
+    else:
         _course.listen(found, models, _course.STEP_S, lambda: _tell(bar, found, models))
-        st.rerun()
+    st.rerun()
 
 
 def _show_state(found: Course, models: Sequence[str], going: bool):
     """How far it is, with Stop or Go on; nothing when all is done."""
-    if not found.missing(models):
+    if found.is_done(models):
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
@@ -106,9 +110,8 @@ def _show_state(found: Course, models: Sequence[str], going: bool):
 
 
 def _tell(place, found: Course, models: Sequence[str]) -> None:
-    heard = [found.heard[name] for name in models if name in found.heard]
-    if len(heard) == len(models) and all(each.n_passes for each in heard):
-        hop_s = max(each.known_hop_s for each in heard)
+    if all(found.covers(name) for name in models):
+        hop_s = max(found.heard[name].known_hop_s for name in models)
         words = f"All of it is analysed every {hop_s:g} s, not yet in between"
     else:
         known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
