@@ -36,7 +36,7 @@ COLOURS = {
 }
 WITHOUT_ANSWERS = ("answered", "right", "certainty", "part")  # cannot colour raw features
 NOTHING = "nothing"
-WIDTH = 160  # pixels of a control: two fit side by side on a telephone
+WIDTH = 150  # pixels of a control: two fit side by side on a telephone
 LINKED = "linked"  # in the session: ids of the clips that were chosen in one of two maps
 
 

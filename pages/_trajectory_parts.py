@@ -158,8 +158,9 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
         alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
     )
     spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
+    where = f"the first {_course.BEGINNING_S:g} s have" if found.is_beginning else "the clip has"
     st.caption(
-        f"Analysed {clock(trajectory.start_s[0])} to {clock(line.until_s)} by {versions([name])}; the clip has "
+        f"Analysed {clock(trajectory.start_s[0])} to {clock(line.until_s)} by {versions([name])}; {where} "
         f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
         "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
         + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 DASHES = ("solid", "dash", "dot")  # tell models of one colour apart
 DIVERGING = [[0.0, LOOKS["sad"].colour], [0.5, GREY], [1.0, LOOKS["angry"].colour]]
+LATENCIES_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # marks of an axis
 
 
 def ranking_intervals(ranking: Sequence["Standing"], measure: str = "uar") -> go.Figure:
@@ -282,7 +283,7 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
     n_lines = -(-len(figure.data) // 2)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend)
-    figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False)
+    figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False, tickvals=LATENCIES_MS)
     figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
     return figure
 
