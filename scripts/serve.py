@@ -27,7 +27,7 @@ from ser_core.serving.later import Later
 from ser_core.serving.limits import Limits
 
 PAGES = Path(__file__).parent.parent / "app.py"
-TAKES_LONGEST = "ser_core.checkpoint"  # with torch: on its way while the server starts and the browser opens
+TAKES_LONGEST = "ser_core.card"  # with torch: on its way while the server starts and the browser opens
 FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 
 
