@@ -104,7 +104,7 @@ def show_score() -> None:
         "until there are dozens."
     )
     names = [row["who"] for row in rows]
-    for place, column in enumerate(st.columns(2, gap="medium")):
+    for place, column in enumerate(st.columns(2, gap="medium")[: len(names)]):
         with column:
             who = st.selectbox("Taken for what by", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
             chart(

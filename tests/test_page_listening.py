@@ -106,13 +106,16 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
     page.run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
     (rival,) = page.multiselect(key="rivals").value
-    for key in ("start", "next", "next", "next"):
+    said = ("angry", "happy", "sad", "surprise")
+    for key, emotion in zip(("start", "next", "next", "next"), said, strict=True):
         page.button(key=key).click().run()
         assert f"{rival}:" not in texts(page)
-        page.button(key="guess-sad").click().run()
+        page.button(key=f"guess-{emotion}").click().run()
         assert not page.exception and f"{rival}:" in texts(page)
         assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
     guesses = page.session_state["listening"].guesses
-    alike = sum(guess.heard[rival] == "sad" for guess in guesses)
+    alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
+    rows = _listening.matrix(guesses, rival).sum(1)
+    assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(said)
     table = page.dataframe[0].value.set_index("who")
     assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]

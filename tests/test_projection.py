@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from openTSNE import TSNEEmbedding
 from openTSNE.affinity import PerplexityBasedNN
+from scipy.optimize import minimize
 from umap import UMAP
 
 from ser_core.embeddings import QUALITY_NEIGHBOURS, map_quality, neighbours, purity
+from ser_core.placing import place_by_tsne
 from ser_core.projection import KINDS, LEAST_POINTS, Projection, ProjectionConfig
 
 N_CLUSTERS, N_POINTS, DIM = 4, 240, 20
@@ -42,6 +44,21 @@ def by_umap(made: Projection) -> np.ndarray:
     fitted.fit(made.components.of(POINTS))
     fitted.embedding_, fitted.n_epochs = made.coordinates.astype(np.float32), None
     return np.concatenate([fitted.transform(point[None]) for point in made.components.of(NEW)])
+
+
+def test_a_new_point_comes_to_rest_where_its_loss_is_least():
+    """That of t-SNE: its neighbours, here one alone, pull it with the exaggeration of 1.5, and all points push it."""
+    coordinates = np.random.default_rng(3).uniform(-3, 3, (60, 2))
+    known = 100 * np.eye(60)  # so that one neighbour counts and no other
+    (place,) = place_by_tsne(known[:1] * 0.99, known, coordinates, perplexity=1.0)
+
+    def loss(at: np.ndarray) -> float:
+        kernel = 1 / (1 + np.square(coordinates - at).sum(1))
+        return float(np.log(kernel.sum()) - 1.5 * np.log(kernel[0]))
+
+    least = minimize(loss, place)
+    assert loss(place) - least.fun < 1e-3 and np.linalg.norm(place - least.x) < 0.05
+    assert np.linalg.norm(least.x - coordinates[0]) > 0.05  # the push is felt
 
 
 @pytest.mark.filterwarnings("ignore")  # of umap, about threads and seeds
