@@ -51,7 +51,7 @@ def _wait_for(address: str, process: subprocess.Popen) -> None:
 
 
 def peak_bytes(process_id: int) -> int:
-    """The most main memory that a process has taken; 0 where the system does not say."""
+    """The most main memory that a process has taken; 0 once it has ended, or where the system does not say."""
     return _status_bytes(process_id, "VmHWM:")
 
 
@@ -65,7 +65,7 @@ def _status_bytes(process_id: int, name: str) -> int:
         lines = Path(f"/proc/{process_id}/status").read_text().splitlines()
     except OSError:
         return 0
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(name))
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith(name)), 0)
 
 
 def chromium() -> str | None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -97,15 +96,15 @@ def through_command_line(files: dict[str, bytes]) -> tuple[dict[str, tuple[str, 
             (Path(folder) / name).write_bytes(content)
         command = [sys.executable, "-m", "scripts.predict", str(SAMPLE), *(f"{folder}/{name}" for name in files)]
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-        found, latest = {}, time.perf_counter()
+        found, latest, peak = {}, time.perf_counter(), 0
         for line in process.stdout:
             now = time.perf_counter()
             record = json.loads(line)
             found[Path(record["file"]).name] = "error" if "error" in record else "answer", now - latest
-            latest = now
-        usage = os.wait4(process.pid, 0)[2]
+            latest, peak = now, max(peak, peak_bytes(process.pid))  # wait4 would count what the parent holds as well
+        process.wait()
     del found[SAMPLE.name]
-    return {name: found.get(name, ("nothing", 0.0)) for name in files}, 1024 * usage.ru_maxrss
+    return {name: found.get(name, ("nothing", 0.0)) for name in files}, peak
 
 
 def mutations(host: str, process_id: int | None, n: int, page: bool = False) -> tuple[dict, bool]:
