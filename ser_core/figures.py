@@ -180,7 +180,8 @@ def _in_ink(ink: str, text, inks: np.ndarray) -> list[list[str]]:
 def _one_row_a_model(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     figure.update_layout(height=ROW_HEIGHT * len(names) + 110, margin={"l": 0, "r": 12, "t": 4, "b": 0})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    figure.update_yaxes(categoryorder="array", categoryarray=list(names), autorange="reversed", ticksuffix=" ")
+    rows = {"type": "category", "categoryorder": "array", "categoryarray": list(names)}  # a speaker "1001" is no number
+    figure.update_yaxes(**rows, autorange="reversed", ticksuffix=" ")
     return figure
 
 

@@ -342,6 +342,7 @@ def test_boxes_show_the_percentiles_that_were_measured():
 
 def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
     heat, _ = count_grid({"TESS": {"sad": 3}}).data
+    assert count_grid({"1001": {"sad": 3}, "1004": {"sad": 3}}).layout.yaxis.type == "category"  # no years, no gaps
     assert heat.hovertext[0][list(LOOKS).index("sad")] == "3" and "".join(heat.hovertext[0]) == "3"
 
 
