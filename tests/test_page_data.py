@@ -75,6 +75,14 @@ def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tm
     assert not page.exception and "scripts.explore" in page.info[0].value
 
 
+@pytest.mark.parametrize("content", [b"", b'{"clips": {', b"\xff\xfe"], ids=str)
+def test_statistics_that_were_half_written_are_none(open_page, monkeypatch, tmp_path, content):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    (tmp_path / "corpora.json").write_bytes(content)
+    page = open_page("data_explorer")
+    assert not page.exception and "scripts.explore" in page.info[0].value
+
+
 def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatch, crema_d):
     monkeypatch.setenv("SER_CORPORA", str(crema_d))
     page = open_page("data_explorer")
@@ -103,6 +111,14 @@ def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
         shutil.rmtree(folder)
     page = open_page("model_cards")
     assert not page.exception and page.info
+
+
+@pytest.mark.parametrize("card", [b"", b"# odd\n\n| a |\n", b"# odd\n\n|", b"# odd \xff\xfe\n\nwords\n"], ids=str)
+def test_a_card_that_others_wrote_is_shown(open_page, checkpoints, card):
+    (checkpoints / "small" / "README.md").write_bytes(card)
+    page = open_page("model_cards")
+    page.selectbox(key="model").set_value("small").run()
+    assert not page.exception and "README.md" in page.dataframe[0].value["file"].tolist()
 
 
 def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):

@@ -55,6 +55,13 @@ def test_each_corpus_has_its_interval(page):
     assert table["SAVEE"][0] == f"{100 * standing.corpora['savee']['uar']:.1f}"
 
 
+def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(_measured, "BENCHMARK", tmp_path / "benchmark.json")
+    _measured.BENCHMARK.write_text('{"models": {')
+    page.run().segmented_control(key="show").set_value("Comparison").run()
+    assert not page.exception and "What an answer costs" not in texts(page)
+
+
 def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     for fold in ("0", "1"):
