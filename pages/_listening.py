@@ -111,6 +111,15 @@ def draw(clips: Sequence[Utterance | Sample]) -> None:
         now.asked.add(now.clip.id)
 
 
+def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
+    """Take back a clip whose file is gone, or which was drawn before a model was chosen that knows it."""
+    now = session()
+    if now.clip and not now.clip.path.is_file():
+        now.clip, now.problem = None, f"{now.clip.id} is no longer here."
+    elif not now.is_guessed and now.clip not in clips:
+        now.clip = None
+
+
 def guess(emotion: str) -> None:
     """Take what the person heard."""
     session().said = emotion

@@ -49,11 +49,10 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
     Args:
         clips: what may be asked of these models.
     """
+    _listening.drop_unfit(clips)
     now = _listening.session()
     if now.problem:
         st.warning(plain(now.problem))
-    if not now.is_guessed and now.clip not in clips:  # drawn before a model was chosen that knows it
-        now.clip = None
     if now.clip is None:
         if _listening.left(clips):
             label = "Start" if not now.guesses else "Go on"

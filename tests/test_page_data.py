@@ -12,6 +12,7 @@ from ser_core.checkpoint import FOLDER, available_models
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.labels import EMOTIONS
 from tests import make_page
+from tests.make_corpus import write_crema_d
 from tests.make_page import texts
 
 
@@ -90,6 +91,18 @@ def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatc
     assert not page.exception
     shown = [e for e in EMOTIONS if f"{_data_parts.named(e)}**" in texts(page)]
     assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
+
+
+def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path, ("1037",))))
+    page = open_page("data_explorer").selectbox(key="wall-crema_d").set_value("1037").run()
+    clips = _data_parts._one_of_each("crema_d", "1037")
+    there = _measured.recordings()
+    (gone,) = [there[clip] for emotion, clip in clips.items() if emotion == "sad"]
+    gone.unlink()
+    page.run()
+    assert not page.exception
+    assert sum("no longer here" in caption.value for caption in page.caption) == 1
 
 
 # --- model cards -----------------------------------------------------------------------------------------------------

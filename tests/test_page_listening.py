@@ -132,6 +132,19 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
     assert "every clip that there is" in page.info[0].value
 
 
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, guessed):
+    page.button(key="start").click().run()
+    if guessed:
+        page.button(key="guess-sad").click().run()
+    path = page.session_state["listening"].clip.path
+    path.unlink()
+    page.run()
+    assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
+    page.button(key="start").click().run()
+    assert not page.exception and page.button(key="guess-sad")
+
+
 def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _measured.utterances.clear()
