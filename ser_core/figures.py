@@ -433,6 +433,7 @@ def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
     n_lines = -(-len(curves) // 3)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend, showlegend=True)
-    figure.update_xaxes(title="epoch", zeroline=False)
+    longest = max(map(len, curves.values()), default=1)
+    figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # no half epochs
     figure.update_yaxes(title=title, zeroline=False)
     return figure

@@ -347,6 +347,8 @@ def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
 
 
 def test_runs_of_different_length_share_an_axis():
-    one, other = curve_lines({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss").data
+    figure = curve_lines({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss")
+    one, other = figure.data
+    assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (1, 1)
     assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
     assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol
