@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 from streamlit.typing import UploadedFile
 
-from pages._shared import model
+from pages._shared import erase, model
 from ser_core.agreement import TOGETHER, disagreement
 from ser_core.audio import AudioError, read_audio
 from ser_core.corpora import Utterance, parse_name
@@ -59,6 +59,8 @@ def files() -> dict[str, UploadedFile]:
 
 def forget() -> None:
     """Drop the results and the files: new widgets are empty."""
+    for file in files().values():
+        erase(file)
     for name in ("batch", "batch_files", "batch_in_widgets"):
         st.session_state.pop(name, None)
     st.session_state.batch_round = st.session_state.get("batch_round", 0) + 1

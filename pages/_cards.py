@@ -14,13 +14,14 @@ def show_card(name: str) -> None:
     if not path.is_file():
         st.warning(f"{name} has no card. python -m scripts.evaluate {name} --write measures it and writes one.")
         return
-    title, _, text = path.read_text().partition("\n")
+    card = path.read_text(errors="replace")
+    title, _, text = card.partition("\n")
     st.header(title.lstrip("# "), anchor=False)
     for block in text.replace("\n## ", "\n### ").split("\n\n"):
         _show_block(block.strip())
     st.download_button(
         "Download the card",
-        path.read_text(),
+        card,
         f"{name}.md",
         "text/markdown",
         icon=":material/download:",
@@ -30,7 +31,7 @@ def show_card(name: str) -> None:
 
 def _show_block(block: str) -> None:
     """A paragraph as it is; a table in a frame of its own, which scrolls where the screen is narrow."""
-    if not block.startswith("|"):
+    if not block.startswith("|") or "\n" not in block:
         st.markdown(block)
         return
     head, _, *rows = ([cell.strip() for cell in line.strip()[1:-1].split("|")] for line in block.splitlines())

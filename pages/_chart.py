@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pandas  # noqa: F401 plotly asks whether it is there, and fails on one that another thread is half done importing
 import streamlit as st
 from plotly.graph_objects import Figure
 

@@ -1,6 +1,7 @@
 """A table of recordings of the corpora, with a player where they are there."""
 
 from functools import partial
+from pathlib import Path
 
 import streamlit as st
 
@@ -57,6 +58,9 @@ def show_recording(clip: str, path: str) -> None:
         clip: its utterance id.
         path: of the file.
     """
+    if not Path(path).is_file():  # the picture may be known still
+        st.caption(f"{plain(clip)} is no longer here.")
+        return
     try:
         st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
         st.audio(path, alt=f"The recording {clip}")

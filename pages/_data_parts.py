@@ -1,6 +1,5 @@
 """The parts of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
 
-import json
 from collections import Counter, defaultdict
 
 import streamlit as st
@@ -29,8 +28,7 @@ WALL_COLUMNS = 4
 
 def statistics() -> dict:
     """What scripts.explore found; empty when it has not run."""
-    path = results.FOLDER / "corpora.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return _measured.written(results.FOLDER / "corpora.json")
 
 
 def show_corpora(found: dict) -> None:

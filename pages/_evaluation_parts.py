@@ -102,7 +102,11 @@ def show_ranking(found: Measured) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.caption("UAR of each corpus")
-        chart(value_grid(corpora), key="corpora", alt="UAR by model and corpus")
+        chart(value_grid(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
+        with st.expander("Table"):
+            rows = [_corpora_row(standing) for standing in comparison.ranking]
+            st.dataframe(rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers")
+            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
     with right:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
@@ -113,6 +117,12 @@ def _row(standing: Standing) -> dict:
     pooled = standing.pooled
     scores = {f"{title} %": percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
     return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
+
+
+def _corpora_row(standing: Standing) -> dict:
+    return {"model": standing.model} | {
+        CORPUS_NAMES[name]: percent(scores["uar"], scores["uar_ci"]) for name, scores in standing.corpora.items()
+    }
 
 
 def show_all_folds(split: str) -> None:

@@ -18,7 +18,7 @@ from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, confusion_matrix, uar
 from ser_core.models import functionals_kept
-from ser_core.protocols import split
+from ser_core.protocols import ProtocolError, split
 from ser_core.vad import speech_segments
 
 PERSON = "you"
@@ -53,6 +53,7 @@ class Session:
     """What this session has asked so far."""
 
     clip: Utterance | Sample | None = None
+    asked: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
     said: str = ""  # what the person heard in it, the models not yet asked
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
@@ -73,29 +74,50 @@ def restart() -> None:
 def askable(models: Sequence[str]) -> list[Utterance | Sample]:
     """Recordings of speech that none of the models was trained or tuned on; samples where there are no recordings.
 
+    Args:
+        models: at least one.
+
     Raises:
         CheckpointError: a model cannot be used.
     """
     if not utterances():
         spoken = [sample for sample in sample_list() if sample["text"]]
         return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
-    allowed: set[str] | None = None
-    for name in models:
-        metrics = model(name).metrics
-        test = set(split(metrics["protocol"], metrics["fold"]).test) if metrics else set()
-        allowed = test if allowed is None else allowed & test
-    return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in (allowed or set())]
+    allowed = set.intersection(*map(_never_heard, models))
+    return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in allowed]
 
 
-def draw(models: Sequence[str]) -> None:
+def _never_heard(name: str) -> set[str]:
+    """Ids of the clips that a model is known to be neither trained nor tuned on."""
+    metrics = model(name).metrics
+    try:
+        return set(split(metrics["protocol"], metrics["fold"]).test)
+    except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
+        return set()
+
+
+def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
+    """Those that were not asked yet."""
+    return [u for u in clips if u.id not in session().asked]
+
+
+def draw(clips: Sequence[Utterance | Sample]) -> None:
     """The next clip, of a corpus and an emotion drawn first: TESS would fill half of the test otherwise."""
-    now = session()
-    asked = {guess.clip for guess in now.guesses}
-    left = [u for u in askable(models) if u.id not in asked]
+    now, fresh = session(), left(clips)
     now.clip = None
-    if left:
-        corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in left}))
-        now.clip = random.choice([u for u in left if (u.corpus, u.emotion) == (corpus, emotion)])
+    if fresh:
+        corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in fresh}))
+        now.clip = random.choice([u for u in fresh if (u.corpus, u.emotion) == (corpus, emotion)])
+        now.asked.add(now.clip.id)
+
+
+def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
+    """Take back a clip whose file is gone, or which was drawn before a model was chosen that knows it."""
+    now = session()
+    if now.clip and not now.clip.path.is_file():
+        now.clip, now.problem = None, f"{now.clip.id} is no longer here."
+    elif not now.is_guessed and now.clip not in clips:
+        now.clip = None
 
 
 def guess(emotion: str) -> None:

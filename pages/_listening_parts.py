@@ -43,14 +43,22 @@ def show_nothing(models: Sequence[str]) -> None:
         )
 
 
-def show_clip(models: Sequence[str]) -> None:
-    """The question, or the answer to it."""
+def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
+    """The question, or the answer to it.
+
+    Args:
+        clips: what may be asked of these models.
+    """
+    _listening.drop_unfit(clips)
     now = _listening.session()
     if now.problem:
         st.warning(plain(now.problem))
     if now.clip is None:
-        label = "Start" if not now.guesses else "Go on"
-        st.button(label, type="primary", on_click=_listening.draw, args=(models,), key="start")
+        if _listening.left(clips):
+            label = "Start" if not now.guesses else "Go on"
+            st.button(label, type="primary", on_click=_listening.draw, args=(clips,), key="start")
+        else:
+            st.info("You have heard every clip that there is for these models.")
         return
     st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
@@ -59,7 +67,7 @@ def show_clip(models: Sequence[str]) -> None:
             _listening.ask(models)
         st.rerun()
     if now.is_guessed:
-        _show_answer(models)
+        _show_answer(models, clips)
         return
     with st.container(horizontal=True, gap="small"):
         for i, emotion in enumerate(EMOTIONS, 1):
@@ -67,7 +75,7 @@ def show_clip(models: Sequence[str]) -> None:
             st.button(named(emotion), on_click=_listening.guess, args=(emotion,), key=key, shortcut=str(i))
 
 
-def _show_answer(models: Sequence[str]) -> None:
+def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
     now = _listening.session()
     latest = now.guesses[-1]
     said = named(latest.heard[PERSON])
@@ -79,7 +87,7 @@ def _show_answer(models: Sequence[str]) -> None:
     rivals = ", ".join(f"{name}: {named(latest.heard[name])}" for name in models if name in latest.heard)
     st.markdown(f"What the models heard: {rivals}.")
     st.caption(_about(now.clip))
-    st.button("Next clip", type="primary", on_click=_listening.draw, args=(models,), key="next", shortcut="N")
+    st.button("Next clip", type="primary", on_click=_listening.draw, args=(clips,), key="next", shortcut="N")
 
 
 def _about(clip: Utterance | Sample) -> str:

@@ -106,9 +106,17 @@ def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, 
     return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured), -item[1].pooled.uar)))
 
 
+def written(path: Path) -> dict:
+    """What a script wrote; nothing where it has not run, or was interrupted as it wrote."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
 def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
     """Latency in ms, UAR and size in 1e6 bytes of the models that the benchmark measured in one run."""
-    models = json.loads(BENCHMARK.read_text()).get("models", {}) if BENCHMARK.is_file() else {}
+    models = written(BENCHMARK).get("models", {})
     return {
         s.model: (models[s.model]["latency_ms"], s.pooled["uar"], models[s.model]["size_mb"])
         for s in comparison.ranking

@@ -38,15 +38,16 @@ def show_session() -> None:
 
 def _kept() -> list[str]:
     """One line for each kind of thing; the name of a file is its owner's."""
-    clip, lines = chosen(), []
-    if clip:
-        n_results = len(st.session_state.get("memory", {}))
-        lines.append(f"the clip {clip.name}; things computed from it: {n_results}")
-    if _batch.files():
-        lines.append(f"files of Upload & compare, with their results: {len(_batch.files())}")
-    if _listening.session().guesses:
-        lines.append(f"answers in the listening test: {len(_listening.session().guesses)}")
-    return lines
+    clip, here = chosen(), st.session_state
+    counted = {
+        "files of Upload & compare, with their results": len(_batch.files()),
+        "answers in the listening test": len(_listening.session().guesses),
+        "recordings on the embedding map": len(here.get("takes", ())),
+        "clips of “My voice”": sum(map(len, here.get("voice", {}).values())),
+        "models that learned your voice": len(here.get("adapters", ())),
+    }
+    own = [f"the clip {clip.name}; things computed from it: {len(here.get('memory', ()))}"] if clip else []
+    return own + [f"{what}: {n}" for what, n in counted.items() if n]
 
 
 def _delete() -> None:

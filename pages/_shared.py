@@ -74,11 +74,13 @@ def forget(keep: str | None = None) -> None:
     """Drop the clip, all that was computed from it, and the content of every input but the one to keep."""
     for name in ("source", "clip", "whole", "memory", "revealed", "shown"):
         st.session_state.pop(name, None)
-    for name in ("takes", "voice", "adapters") if keep is None else ():  # of the embedding map
-        st.session_state.pop(name, None)
+    if keep is None:
+        for name in ("takes", "voice", "adapters"):  # of the embedding map
+            st.session_state.pop(name, None)
+        erase(st.session_state.get("adapter-taken"))
     rounds = st.session_state.setdefault("rounds", {})
     for kind in rounds.keys() - {keep}:
-        _erase(st.session_state.get(input_key(kind)))
+        erase(st.session_state.get(input_key(kind)))
         rounds[kind] += 1
 
 
@@ -102,8 +104,8 @@ def untrim() -> None:
     st.session_state.clip = st.session_state.pop("whole")
 
 
-def _erase(file: object) -> None:
-    """Streamlit keeps an uploaded file until the session ends, also when its widget is gone."""
+def erase(file: object) -> None:
+    """Drop an uploaded file: Streamlit keeps it until the session ends, also when its widget is gone."""
     context = get_script_run_ctx()
     if isinstance(file, UploadedFile) and context:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)

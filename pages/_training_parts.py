@@ -9,7 +9,7 @@ from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.experiments import mean_uar
 from ser_core.figures import confusion_grid, curve_lines
 from ser_core.recipes import flat
-from ser_core.runs import Run, config_differences, list_runs
+from ser_core.runs import CONFUSION, Run, config_differences, list_runs
 
 REFRESH_S = 5
 DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
@@ -109,7 +109,7 @@ def _state(run: Run) -> str:
 
 def _show_confusion(runs: list[Run]) -> None:
     """What the development speakers' emotions were taken for, after any epoch."""
-    known = [run for run in runs if run.curve and run.curve[-1].get("dev_confusion")]
+    known = [run for run in runs if run.curve and run.curve[-1].get(CONFUSION)]
     if not known:
         st.caption("These protocols have no development speakers, so there is no confusion to show.")
         return
@@ -117,12 +117,18 @@ def _show_confusion(runs: list[Run]) -> None:
     with st.container(horizontal=True):
         name = st.selectbox("Run", [run.name for run in known], key="confusion-run")
         run = next(run for run in known if run.name == name)
-        corpora = list(run.curve[-1]["dev_confusion"])
+        corpora = list(run.curve[-1][CONFUSION])
         corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
-    epoch = len(run.curve)
-    if epoch > 1:
-        epoch = st.slider("After epoch", 1, len(run.curve), len(run.curve), key=f"epoch-{name}")
-    matrix = run.curve[epoch - 1]["dev_confusion"][corpus]
+    wanted = run.n_epochs
+    if wanted > 1:  # up to the last epoch of all: a range that grows with the run would forget what was chosen
+        wanted = st.slider("After epoch", 1, wanted, wanted, key=f"epoch-{name}")
+    epoch = min(wanted, len(run.curve))
+    if epoch < wanted:
+        st.caption(f"Epoch {epoch} is the latest so far.")
+    matrix = run.curve[epoch - 1].get(CONFUSION, {}).get(corpus)
+    if matrix is None:
+        st.caption("Nothing was noted of this epoch.")
+        return
     chart(
         confusion_grid(matrix, run.config["model"]["labels"]),
         key="dev confusion",

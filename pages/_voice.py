@@ -104,9 +104,9 @@ def _take_in(name: str) -> None:
     """An adapter that was downloaded before."""
     label = "Or take in what you downloaded before"
     file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
-    if file is None or st.session_state.get("adapter-taken") == file.file_id:
+    if file is None or st.session_state.get("adapter-taken") == file:
         return
-    st.session_state["adapter-taken"] = file.file_id
+    st.session_state["adapter-taken"] = file
     try:
         if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is no adapter.")

@@ -22,7 +22,7 @@ try:
     if not clips:
         parts.show_nothing(models)
     else:
-        parts.show_clip(models)
+        parts.show_clip(models, clips)
 except CheckpointError as error:
     show_problem(error)
 parts.show_score()

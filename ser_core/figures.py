@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from plotly import graph_objects as go
+from plotly.colors import sample_colorscale
 
 from ser_core.labels import LOOKS, Look
-from ser_core.plots import GREY, ROW_HEIGHT, named
+from ser_core.plots import BLACK, GREY, ROW_HEIGHT, WHITE, named, readable_on
 
 if TYPE_CHECKING:
     from ser_core.comparison import Comparison, Standing
@@ -150,17 +151,37 @@ def confusion_grid(confusion: Sequence[Sequence[int]], labels: Sequence[str], co
     return grid
 
 
-def _grid(cells, columns: Sequence[str], rows: Sequence[str], text, **look) -> go.Figure:
-    """A heat map with a number in each cell."""
-    heat = go.Heatmap(z=cells, x=list(columns), y=list(rows), text=text, texttemplate="%{text}", showscale=False)
-    heat.update(xgap=1, ygap=1, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>", **look)
-    return go.Figure(heat)
+def _grid(cells, columns: Sequence[str], rows: Sequence[str], text, colorscale, zmin, zmax, **look) -> go.Figure:
+    """A heat map with a number in each cell, black or white: plotly's own grey has 3:1 on middle greens.
+
+    A heat map writes in one colour, so a second one, of which only the text is seen, writes the black numbers.
+    """
+    places = np.nan_to_num((np.array(cells, float) - zmin) / (zmax - zmin)).clip(0, 1)
+    inks = np.reshape([readable_on(c) for c in sample_colorscale(colorscale, places.ravel().tolist())], places.shape)
+    look |= {"z": cells, "x": list(columns), "y": list(rows), "colorscale": colorscale, "zmin": zmin, "zmax": zmax}
+    look |= {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}"}
+    figure = go.Figure()
+    for ink, opacity in ((WHITE, 1), (BLACK, 0)):
+        figure.add_heatmap(text=_in_ink(ink, text, inks), textfont={"color": ink}, opacity=opacity, **look)
+    white, black = figure.data
+    white.update(hovertext=text, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>")
+    black.update(hoverinfo="skip")
+    return figure
+
+
+def _in_ink(ink: str, text, inks: np.ndarray) -> list[list[str]]:
+    """The cells in one ink, the others as long but blank: plotly chooses the size of the letters by the longest."""
+    return [
+        [words if colour == ink else " " * len(words) for words, colour in zip(*row, strict=True)]
+        for row in zip(text, inks, strict=True)
+    ]
 
 
 def _one_row_a_model(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     figure.update_layout(height=ROW_HEIGHT * len(names) + 110, margin={"l": 0, "r": 12, "t": 4, "b": 0})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    figure.update_yaxes(categoryorder="array", categoryarray=list(names), autorange="reversed", ticksuffix=" ")
+    rows = {"type": "category", "categoryorder": "array", "categoryarray": list(names)}  # a speaker "1001" is no number
+    figure.update_yaxes(**rows, autorange="reversed", ticksuffix=" ")
     return figure
 
 
@@ -324,7 +345,9 @@ def count_grid(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     """
     cells = [[row.get(emotion) or None for emotion in LOOKS] for row in counts.values()]
     text = [["" if cell is None else str(cell) for cell in row] for row in cells]
-    figure = _grid(cells, [named(emotion) for emotion in LOOKS], list(counts), text, colorscale="Viridis", zmin=0)
+    largest = max((cell for row in cells for cell in row if cell), default=1)
+    columns = [named(emotion) for emotion in LOOKS]
+    figure = _grid(cells, columns, list(counts), text, colorscale="Viridis", zmin=0, zmax=largest)
     figure.update_xaxes(tickangle=-45)
     return _one_row_a_model(figure, list(counts))
 
@@ -378,6 +401,7 @@ def grouped_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
             name=column,
             marker={"color": _model_look(i)[0].colour},
             text=[f"{value:.0%}" for value in having.values()],
+            insidetextfont={"color": readable_on(_model_look(i)[0].colour)},
             hovertemplate=f"%{{y}}, {column}: %{{x:.1%}}<extra></extra>",
         )
     figure = _one_row_a_model(figure, list(values))
@@ -409,6 +433,7 @@ def curve_lines(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
     n_lines = -(-len(curves) // 3)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend, showlegend=True)
-    figure.update_xaxes(title="epoch", zeroline=False)
+    longest = max(map(len, curves.values()), default=1)
+    figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # no half epochs
     figure.update_yaxes(title=title, zeroline=False)
     return figure

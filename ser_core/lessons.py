@@ -94,7 +94,7 @@ def share_kept(level_db: np.ndarray, n_coefficients: int) -> float:
     around_mean = level_db - level_db.mean(axis=0)
     lost = level_db - with_coefficients(level_db, n_coefficients)
     total = float(np.square(around_mean).sum())
-    return 1 - float(np.square(lost).sum()) / total if total else 1.0
+    return max(0.0, 1 - float(np.square(lost).sum()) / total) if total else 1.0
 
 
 def has_stages(model: SERModel) -> bool:

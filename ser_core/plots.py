@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from PIL import Image
 from plotly import graph_objects as go
-from plotly.colors import sample_colorscale, unlabel_rgb
+from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
 from plotly.subplots import make_subplots
 from torch.nn import functional as F
 
@@ -35,6 +35,7 @@ WORTH_NAMING = 0.08  # a narrower piece of a bar has no room for its symbol
 MARKERS_UP_TO = 100  # windows; more markers would hide the lines and slow the browser down
 TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
 MOST_TICKS = 7
+BLACK, WHITE = "#000000", "#FFFFFF"
 GREY = "#8A8F98"  # readable on white and on black
 ROW_HEIGHT = 26  # pixels of one model
 
@@ -105,6 +106,14 @@ def time_marks(duration_s: float) -> list[float]:
     """Where a time axis is labelled."""
     step_s = next((step for step in TICK_STEPS_S if duration_s / step <= MOST_TICKS), TICK_STEPS_S[-1])
     return [k * step_s for k in range(1, int(duration_s / step_s) + 1)]
+
+
+def readable_on(colour: str) -> str:
+    """Black or white, whichever differs more from a colour, "#rrggbb" or "rgb(r, g, b)": always by 4.5:1 (WCAG 2.2)."""
+    channels = [value / 255 for value in (hex_to_rgb if colour.startswith("#") else unlabel_rgb)(colour)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return BLACK if (luminance + 0.05) ** 2 > 1.05 * 0.05 else WHITE
 
 
 def named(emotion: str) -> str:

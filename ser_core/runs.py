@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from ser_core.labels import EMOTIONS
 from ser_core.recipes import flat
 
 FOLDER = Path("runs")  # where scripts.train writes, in the working directory
+CONFUSION = "dev_confusion"  # in a record: by corpus, a matrix instead of a number
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +34,11 @@ class Run:
     @property
     def measures(self) -> tuple[str, ...]:
         """Names of the figures of an epoch."""
-        return tuple(name for name, value in (self.curve[-1] if self.curve else {}).items() if _is_figure(name, value))
+        return tuple(name for name in (self.curve[-1] if self.curve else {}) if name not in ("epoch", CONFUSION))
 
     def values(self, measure: str) -> list[float]:
         """One value for each finished epoch."""
         return [record[measure] for record in self.curve if measure in record]
-
-
-def _is_figure(name: str, value) -> bool:
-    return name != "epoch" and isinstance(value, int | float)
 
 
 def list_runs(folder: Path | None = None) -> tuple[Run, ...]:
@@ -51,21 +51,34 @@ def _read(folder: Path) -> Run | None:
     path = folder / "metrics.jsonl"
     try:
         config = json.loads((folder / "config.json").read_text())
-        config["train"]["epochs"]
+        n_epochs, labels = config["train"]["epochs"], config["model"]["labels"]
+        if not isinstance(n_epochs, int) or not set(labels) <= set(EMOTIONS):
+            return None
         lines = path.read_text().splitlines() if path.is_file() else []
         updated_s = (path if lines else folder / "config.json").stat().st_mtime
     except (OSError, ValueError, KeyError, TypeError):  # being written, or something else
         return None
-    return Run(folder.name, config, tuple(_records(lines)), updated_s)
+    return Run(folder.name, config, tuple(_records(lines, len(labels))), updated_s)
 
 
-def _records(lines: Sequence[str]):
-    """The last line may be half written."""
+def _records(lines: Sequence[str], n_classes: int):
+    """Up to the first line that is damaged; the last one may be half written."""
     for line in lines:
         try:
-            yield json.loads(line)
-        except ValueError:
+            record = json.loads(line)
+            whole = _is_whole(record, n_classes)
+        except (ValueError, AttributeError):  # no JSON, no dict, or a matrix with rows of several lengths
             return
+        if not whole:
+            return
+        yield record
+
+
+def _is_whole(record: dict, n_classes: int) -> bool:
+    """Numbers, and confusion matrices of as many classes as the model has."""
+    numbers = [value for name, value in record.items() if name != CONFUSION]
+    shapes = {np.shape(matrix) for matrix in record.get(CONFUSION, {}).values()}
+    return all(isinstance(value, int | float) for value in numbers) and shapes <= {(n_classes, n_classes)}
 
 
 def config_differences(one: Run, other: Run) -> dict[str, tuple]:

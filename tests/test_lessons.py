@@ -90,6 +90,8 @@ def test_more_coefficients_never_know_less(speech):
     assert all(np.diff(shares) >= -1e-9) and 0.6 < shares[12] < 0.99
     assert lessons.with_coefficients(level_db, 64) == pytest.approx(level_db, abs=1e-3)
     assert lessons.share_kept(np.full((64, 3), -80.0), 5) == 1
+    noise_db = np.random.default_rng(0).uniform(-70, 0, (20, 64, 50)).astype(np.float32)
+    assert {f"{lessons.share_kept(level_db, 1):.0%}" for level_db in noise_db} == {"0%"}  # never "-0%"
 
 
 # --- networks --------------------------------------------------------------------------------------------------------

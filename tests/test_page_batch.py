@@ -69,6 +69,15 @@ def test_several_models_stand_side_by_side_and_together(page):
     assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{TOGETHER}, certain"] <= 1
 
 
+def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
+    erased = []
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    files = set(page.session_state["batch_files"])
+    page.button(key="delete-batch").click().run()
+    assert not page.exception and len(files) == 2 and set(erased) == files
+
+
 def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     before = dict(page.session_state["batch"])

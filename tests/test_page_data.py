@@ -12,6 +12,7 @@ from ser_core.checkpoint import FOLDER, available_models
 from ser_core.corpora import CORPUS_NAMES
 from ser_core.labels import EMOTIONS
 from tests import make_page
+from tests.make_corpus import write_crema_d
 from tests.make_page import texts
 
 
@@ -75,6 +76,14 @@ def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tm
     assert not page.exception and "scripts.explore" in page.info[0].value
 
 
+@pytest.mark.parametrize("content", [b"", b'{"clips": {', b"\xff\xfe"], ids=str)
+def test_statistics_that_were_half_written_are_none(open_page, monkeypatch, tmp_path, content):
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    (tmp_path / "corpora.json").write_bytes(content)
+    page = open_page("data_explorer")
+    assert not page.exception and "scripts.explore" in page.info[0].value
+
+
 def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatch, crema_d):
     monkeypatch.setenv("SER_CORPORA", str(crema_d))
     page = open_page("data_explorer")
@@ -82,6 +91,18 @@ def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatc
     assert not page.exception
     shown = [e for e in EMOTIONS if f"{_data_parts.named(e)}**" in texts(page)]
     assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
+
+
+def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path, ("1037",))))
+    page = open_page("data_explorer").selectbox(key="wall-crema_d").set_value("1037").run()
+    clips = _data_parts._one_of_each("crema_d", "1037")
+    there = _measured.recordings()
+    (gone,) = [there[clip] for emotion, clip in clips.items() if emotion == "sad"]
+    gone.unlink()
+    page.run()
+    assert not page.exception
+    assert sum("no longer here" in caption.value for caption in page.caption) == 1
 
 
 # --- model cards -----------------------------------------------------------------------------------------------------
@@ -103,6 +124,14 @@ def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
         shutil.rmtree(folder)
     page = open_page("model_cards")
     assert not page.exception and page.info
+
+
+@pytest.mark.parametrize("card", [b"", b"# odd\n\n| a |\n", b"# odd\n\n|", b"# odd \xff\xfe\n\nwords\n"], ids=str)
+def test_a_card_that_others_wrote_is_shown(open_page, checkpoints, card):
+    (checkpoints / "small" / "README.md").write_bytes(card)
+    page = open_page("model_cards")
+    page.selectbox(key="model").set_value("small").run()
+    assert not page.exception and "README.md" in page.dataframe[0].value["file"].tolist()
 
 
 def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):

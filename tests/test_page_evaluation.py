@@ -44,6 +44,24 @@ def test_every_test_part_is_shown(page, split):
     assert alone == (len(found.answers) == 1) and alone != ("Which models really differ" in texts(page))
 
 
+def test_each_corpus_has_its_interval(page):
+    page.run()
+    (table,) = [table.value for table in page.dataframe if "CREMA-D" in table.value and "folds" not in table.value]
+    standing = _measured.measured(page.selectbox(key="split").value).comparison.ranking[0]
+    scores = standing.corpora["crema_d"]
+    low, high = scores["uar_ci"]
+    assert table["model"][0] == standing.model and standing.corpora["savee"]["uar_ci"] is None  # a single speaker
+    assert table["CREMA-D"][0] == f"{100 * scores['uar']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    assert table["SAVEE"][0] == f"{100 * standing.corpora['savee']['uar']:.1f}"
+
+
+def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(_measured, "BENCHMARK", tmp_path / "benchmark.json")
+    _measured.BENCHMARK.write_text('{"models": {')
+    page.run().segmented_control(key="show").set_value("Comparison").run()
+    assert not page.exception and "What an answer costs" not in texts(page)
+
+
 def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "FOLDER", tmp_path)
     for fold in ("0", "1"):

@@ -1,6 +1,7 @@
 """The page "Listening test" without a browser: only new clips, nothing told too early, and the right score."""
 
 import json
+from unittest.mock import patch
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -9,7 +10,7 @@ from pages import _listening, _measured
 from pages._listening import PERSON, Guess
 from ser_core.labels import EMOTIONS
 from ser_core.loaded import unload
-from ser_core.protocols import split
+from ser_core.protocols import Split, split
 from tests.make_corpus import write_crema_d
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
@@ -46,6 +47,34 @@ def test_only_clips_that_no_rival_knows_are_asked(page):
     assert len(set(asked)) == 6  # all that there are, each once
     page.button(key="next").click().run()
     assert page.session_state["listening"].clip is None
+    assert "every clip that there is" in page.info[0].value and not [b for b in page.button if b.key == "start"]
+
+
+def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, checkpoints):
+    """Both were measured on some of the clips, but only one of them on the clip that was drawn."""
+    metrics = {"protocol": "resonet", "fold": None, "corpora": {}}
+    (checkpoints / "other" / "metrics.json").write_text(json.dumps(metrics))
+    unload()
+    new = [u for u in _listening.utterances() if u.id in split("speaker-independent", "0").test]
+    page.session_state["listening"] = _listening.Session(clip=new[0])
+    assert page.run().button(key="guess-sad")
+    with patch.object(_listening, "split", lambda protocol, fold: Split((), (), (new[1].id,))):
+        page.multiselect(key="rivals").set_value(["small", "other"]).run()
+        assert page.session_state["listening"].clip is None
+        page.button(key="start").click().run()
+        assert page.session_state["listening"].clip == new[1]
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{"uar": 1}, {"protocol": "none", "fold": "0"}, {"protocol": "speaker-independent", "fold": "99"}, [1]],
+    ids=str,
+)
+def test_of_a_model_with_foreign_metrics_no_clip_is_known_to_be_new(page, checkpoints, metrics):
+    (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
+    unload()
+    page.run()
+    assert not page.exception and "No clip is new to all of them" in page.info[0].proto.title
 
 
 def test_rivals_of_different_folds_have_no_clip_in_common(page):
@@ -95,8 +124,25 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
     page.button(key="guess-sad").click().run()
     assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
     assert not page.session_state["listening"].guesses
+    for _ in range(5):  # the others; what could not be read is not asked again
+        page.button(key="start").click().run()
+        assert page.session_state["listening"].clip.path != path
+        page.session_state["listening"].clip = None
+        page.run()
+    assert "every clip that there is" in page.info[0].value
+
+
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, guessed):
     page.button(key="start").click().run()
-    assert page.session_state["listening"].clip
+    if guessed:
+        page.button(key="guess-sad").click().run()
+    path = page.session_state["listening"].clip.path
+    path.unlink()
+    page.run()
+    assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
+    page.button(key="start").click().run()
+    assert not page.exception and page.button(key="guess-sad")
 
 
 def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):

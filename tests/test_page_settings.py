@@ -50,17 +50,23 @@ def test_all_that_is_kept_is_named_and_deleted(page):
     page.session_state["source"] = Source("upload", "*mine*.ogg", SPEECH)
     page.session_state["listening"] = Session(guesses=[Guess("a", "sad", {"you": "sad"})])
     page.session_state["batch_files"] = {"1": object(), "2": object()}
+    page.session_state["takes"] = [object()] * 3
+    page.session_state["voice"] = {"small": {"a": object()}, "other": {"a": object(), "b": object(), "c": object()}}
+    page.session_state["adapters"] = {"small": object()}
     page.run()
     assert not page.exception
     assert (
         r"the clip \*mine\*\.ogg" in texts(page)
         and r"results\: 2" in texts(page)
         and r"listening test\: 1" in texts(page)
+        and r"embedding map\: 3" in texts(page)
+        and r"“My voice”\: 4" in texts(page)
+        and r"learned your voice\: 1" in texts(page)
     )
     page.button(key="delete-all").click().run()
     assert not page.exception and "Nothing: no recording" in texts(page)
     assert (
-        all(name not in page.session_state for name in ("source", "clip", "memory"))
+        all(name not in page.session_state for name in ("source", "clip", "memory", "takes", "voice", "adapters"))
         and not page.session_state.batch_files
     )
 

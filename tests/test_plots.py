@@ -1,19 +1,23 @@
 """What the figures show, and that their cost and size stay bounded."""
 
 import io
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
+from plotly.colors import sample_colorscale
 
 from ser_core.comparison import compare
 from ser_core.figures import (
+    DIVERGING,
     agreement_grid,
     class_dots,
     confusion_grid,
     count_grid,
     curve_lines,
+    grouped_bars,
     pair_grid,
     pareto_dots,
     precision_recall_lines,
@@ -34,6 +38,7 @@ from ser_core.plots import (
     envelope,
     named,
     probability_bars,
+    readable_on,
     side_by_side,
     spectrogram,
     trajectory_lines,
@@ -189,39 +194,93 @@ def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
 
 
 def test_the_grid_leaves_cells_without_a_value_empty():
-    (heat,) = value_grid({"a": {"TESS": 0.5}, "b": {"TESS": 0.25, "SAVEE": 1.0}}).data
-    assert heat.x == ("TESS", "SAVEE") and list(heat.text) == [["50.0%", ""], ["25.0%", "100.0%"]]
+    heat, _ = value_grid({"a": {"TESS": 0.5}, "b": {"TESS": 0.25, "SAVEE": 1.0}}).data
+    assert heat.x == ("TESS", "SAVEE") and list(heat.hovertext) == [["50.0%", ""], ["25.0%", "100.0%"]]
     assert heat.z[0][1] is None
 
 
 def test_pairs_show_the_gain_where_it_is_significant(comparison):
     figure = pair_grid(comparison)
-    (heat,) = figure.data
-    assert list(heat.text) == [["", "", "+67"], ["", "", ""], ["-67", "", ""]]
+    heat, _ = figure.data
+    assert list(heat.hovertext) == [["", "", "+67"], ["", "", ""], ["-67", "", ""]]
     assert heat.z[0][1] == pytest.approx(5 / 12)
     assert heat.zmin == -heat.zmax
     assert figure.layout.xaxis.ticktext == ("1", "2", "3") and figure.layout.yaxis.ticktext[1] == "middle 2 "
 
 
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, in [1, 21], as WCAG 2.2 defines it."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = map(float, re.findall(r"[\d.]+", colour)) if colour[0] == "r" else ImageColor.getrgb(colour)
+    steps = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (red / 255, green / 255, blue / 255)]
+    return 0.2126 * steps[0] + 0.7152 * steps[1] + 0.0722 * steps[2]
+
+
+def _inks(figure) -> list[tuple[str, float]]:
+    """Colour of the text and place on the colour scale of each cell that has a text."""
+    return [
+        (heat.textfont.color, (z - heat.zmin) / (heat.zmax - heat.zmin))
+        for heat in figure.data[:2]
+        for row in zip(heat.z, heat.text, strict=True)
+        for z, text in zip(*row, strict=True)
+        if text.strip()
+    ]
+
+
+def test_black_or_white_can_be_read_on_every_colour_of_the_scales():
+    for scale in ("Viridis", DIVERGING):
+        for colour in sample_colorscale(scale, np.linspace(0, 1, 1001).tolist()):
+            assert contrast(readable_on(colour), colour) >= 4.5
+    for look in LOOKS.values():
+        assert contrast(readable_on(look.colour), look.colour) >= 4.5
+
+
+def test_every_number_of_a_grid_can_be_read_on_its_cell(comparison):
+    shares = np.linspace(0, 1, 101)
+    for figure, n_numbers in (
+        (value_grid({"a": {str(share): share for share in shares}}), 101),
+        (agreement_grid(np.tile(shares, (101, 1)), [*map(str, shares)]), 101 * 100),
+        (count_grid({str(n): {"sad": n} for n in range(1, 101)}), 100),
+        (confusion_grid([[n, 100 - n, *[0] * 6] for n in range(8)], EMOTIONS), 15),
+        (pair_grid(comparison), 2),
+    ):
+        heat = figure.data[0]
+        inks, places = zip(*_inks(figure), strict=True)
+        assert len(inks) == n_numbers and figure.data[1].opacity == 0
+        for ink, colour in zip(inks, sample_colorscale([*map(list, heat.colorscale)], places), strict=True):
+            assert contrast(ink, colour) >= 4.5
+
+
+def test_every_number_in_a_bar_can_be_read_on_it():
+    figure = grouped_bars({"a": {str(i): 0.5 for i in range(8)}})
+    assert len(figure.data) == 8
+    for bar in figure.data:
+        assert contrast(bar.insidetextfont.color, bar.marker.color) >= 4.5
+
+
 def test_what_two_models_share_is_in_percent_and_the_own_cell_is_empty():
-    (heat,) = agreement_grid(np.array([[1.0, 0.25], [0.25, 1.0]]), ["a", "b"]).data
-    assert list(heat.text) == [["", "25"], ["25", ""]] and heat.x == heat.y == ("a", "b")
+    heat, _ = agreement_grid(np.array([[1.0, 0.25], [0.25, 1.0]]), ["a", "b"]).data
+    assert list(heat.hovertext) == [["", "25"], ["25", ""]] and heat.x == heat.y == ("a", "b")
 
 
 def test_a_grid_of_one_model_can_be_drawn(comparison):
-    (heat,) = pair_grid(replace(comparison, ranking=comparison.ranking[:1], pairs=())).data
-    assert list(heat.text) == [[""]]
+    heat, _ = pair_grid(replace(comparison, ranking=comparison.ranking[:1], pairs=())).data
+    assert list(heat.text) == list(heat.hovertext) == [[""]]
 
 
 def test_confusion_is_in_shares_of_the_true_class():
     counts = np.zeros((8, 8), int)
     counts[2, 2], counts[2, 3], counts[4, 4] = 3, 1, 5
-    heat, cells = confusion_grid(counts, EMOTIONS).data
+    heat, _, cells = confusion_grid(counts, EMOTIONS).data
     assert heat.y == (f"{LOOKS['happy'].symbol} happy", f"{LOOKS['angry'].symbol} angry") and len(heat.x) == 8
-    assert (heat.text[0][2], heat.text[0][3], heat.text[1][4], heat.text[1][0]) == ("75%", "25%", "100%", "")
+    assert (*heat.hovertext[0][2:4], heat.hovertext[1][4], heat.hovertext[1][0]) == ("75%", "25%", "100%", "")
     assert len(cells.x) == 16 and [*cells.customdata[3]] == ["happy", "sad"] and cells.x[3].endswith("sad")
-    heat, _ = confusion_grid(counts, EMOTIONS, counts=True).data
-    assert (heat.text[0][2], heat.text[1][4], heat.text[1][0]) == ("3", "5", "") and heat.z[0][2] == 0.75
+    heat, _, _ = confusion_grid(counts, EMOTIONS, counts=True).data
+    assert (heat.hovertext[0][2], heat.hovertext[1][4], heat.hovertext[1][0]) == ("3", "5", "") and heat.z[0][2] == 0.75
 
 
 def test_reliability_is_drawn_where_there_are_clips():
@@ -282,11 +341,14 @@ def test_boxes_show_the_percentiles_that_were_measured():
 
 
 def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
-    (heat,) = count_grid({"TESS": {"sad": 3}}).data
-    assert heat.text[0][list(LOOKS).index("sad")] == "3" and "".join(heat.text[0]) == "3"
+    heat, _ = count_grid({"TESS": {"sad": 3}}).data
+    assert count_grid({"1001": {"sad": 3}, "1004": {"sad": 3}}).layout.yaxis.type == "category"  # no years, no gaps
+    assert heat.hovertext[0][list(LOOKS).index("sad")] == "3" and "".join(heat.hovertext[0]) == "3"
 
 
 def test_runs_of_different_length_share_an_axis():
-    one, other = curve_lines({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss").data
+    figure = curve_lines({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss")
+    one, other = figure.data
+    assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (1, 1)
     assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
     assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol

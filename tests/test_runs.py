@@ -69,6 +69,68 @@ def test_a_half_written_line_is_not_read(three):
     assert len(list_runs()[0].curve) == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train": {"epochs": "3"}},
+        {"train": {"epochs": None}},
+        {"model": {"labels": ["boredom"]}},
+        {"model": {}},
+        {"model": [1]},
+    ],
+    ids=str,
+)
+def test_a_folder_with_a_damaged_config_is_no_run(three, page, change):
+    path = three / "now" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    page.run()
+    assert not page.exception and page.dataframe[0].value["run"].tolist() == ["whole", "old"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"loss": None},
+        {"seconds": "long"},
+        {"dev_uar_tess": None},
+        {"dev_confusion": [1]},
+        {"dev_confusion": {"tess": []}},
+        {"dev_confusion": {"tess": [[1, 0], [1]]}},
+        {"dev_confusion": {"tess": [[1, 0], [0, 1]]}},
+        3,
+        None,
+    ],
+    ids=str,
+)
+def test_a_run_ends_before_its_first_damaged_line(three, page, change):
+    path = three / "whole" / "metrics.jsonl"
+    first, second, third = path.read_text().splitlines()
+    second = json.dumps(json.loads(second) | change if isinstance(change, dict) else change)
+    path.write_text("\n".join((first, second, third)))
+    page.run()
+    assert not page.exception
+    assert page.dataframe[0].value.set_index("run")["epochs"]["whole"] == "1 of 3"
+
+
+def test_the_chosen_epoch_stays_when_the_run_goes_on(three, page):
+    page.run().multiselect(key="runs").set_value(["now"]).run()
+    slider = page.slider(key="epoch-now")
+    assert slider.value == 3 and "Epoch 2 is the latest so far." in texts(page)
+    slider.set_value(1).run()
+    path = three / "now" / "metrics.jsonl"
+    path.write_text(path.read_text() + path.read_text().splitlines()[-1] + "\n")
+    page.run()
+    assert not page.exception and page.slider(key="epoch-now").value == 1 and "latest so far" not in texts(page)
+
+
+def test_an_epoch_without_a_matrix_is_said_to_have_none(three, page):
+    path = three / "now" / "metrics.jsonl"
+    first, second = map(json.loads, path.read_text().splitlines())
+    path.write_text(json.dumps(first | {"dev_confusion": {}}) + "\n" + json.dumps(second) + "\n")
+    page.run().slider(key="epoch-now").set_value(1).run()
+    assert not page.exception and "Nothing was noted of this epoch." in texts(page)
+
+
 def test_what_two_runs_differ_in(three):
     now, whole, _ = list_runs()
     assert config_differences(now, whole) == {"train.learning_rate": (0.5, COMMON.learning_rate)}

@@ -41,6 +41,11 @@ def test_nothing_that_takes_seconds_to_import_comes_before_the_first_page():
     assert not set(run(sys.executable, "-c", "import scripts.serve, sys; print(*sys.modules)").split()) & slow
 
 
+def test_pandas_is_whole_before_a_figure_is_made():
+    """Gradio imports it in another thread, seconds after the start: a page that was drawn meanwhile broke off."""
+    assert "pandas" in run(sys.executable, "-c", "import pages._chart, sys; print(*sys.modules)").split()
+
+
 def test_rest_gives_what_the_command_line_gives(server):
     printed = json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
     host = server[0].removeprefix("http://")
