@@ -12,7 +12,7 @@ from ser_core.embeddings import neighbours
 from ser_core.projection import Projection
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
-PICTURE_HELP = "Choose it before you zoom or select: the map is drawn anew."
+PICTURE_HELP = "PNG has the sharper points. Choose it before you zoom or select: the map is drawn anew."
 N_NEIGHBOURS = 15  # of each clip, in a parquet file
 
 
@@ -27,7 +27,8 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
     lines = []
     for i in rows.tolist():
         u = found.utterances[i]
-        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "meant": u.emotion}
+        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "sex": u.sex}
+        line |= {"meant": u.emotion, "intensity": u.intensity or "unknown"}
         if answered[i]:
             line |= {"answered": str(answered[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
         lines.append(line)

@@ -102,6 +102,17 @@ def test_what_does_not_fit_turns_grey(page):
     assert points(page) == 1 and not page.exception
 
 
+def test_what_the_filter_leaves_is_a_table_where_nothing_can_be_clicked(page):
+    assert "Click a point" in texts(page) and not page.dataframe
+    page.toggle(key="map-3d").set_value(True).run()
+    page.multiselect(key="map-emotions").set_value(["sad"]).run()
+    found = load_atlas("small")
+    sad = found.column("emotion") == "sad"
+    assert page.dataframe[0].value["clip"].tolist() == found.ids[sad].tolist()
+    assert page.dataframe[0].value["sex"].tolist() == found.column("sex")[sad].tolist()
+    assert page.dataframe[0].value["intensity"].tolist() == found.column("intensity")[sad].tolist()
+
+
 def test_raw_features_have_no_answers_to_colour(page):
     page.selectbox(key="space").set_value(RAW).run()
     assert not page.exception and points(page) == len(IDS)
