@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -288,6 +289,24 @@ def test_an_interrupted_export_goes_on(ready, monkeypatch):
     again = script.export("small", AudioStore())
     assert sum(calls[3:]) == len(whole.ids) - 20
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+
+
+def test_an_interruption_while_it_writes_loses_one_part(ready, monkeypatch):
+    savez, calls = np.savez, []
+
+    def interrupted(path, **arrays):
+        calls.append(path)
+        if len(calls) == 2:
+            Path(path).write_bytes(b"half a file")
+            raise KeyboardInterrupt
+        savez(path, **arrays)
+
+    monkeypatch.setattr(script.np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.export("small", AudioStore())
+    assert (
+        len(script.export("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4
+    )  # the first of five parts was kept
 
 
 def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
