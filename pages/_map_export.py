@@ -71,14 +71,15 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
             "The camera saves", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )
     st.caption(
-        f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label and "
-        "neighbors, by which public viewers of embeddings open it. The camera above the map saves the view as it is."
+        f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label, "
+        "neighbors and vector, by which public viewers of embeddings open it. The camera above the map saves the view "
+        "as it is."
     )
 
 
 def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
     """A table as viewers of embeddings expect it: "text" and "label" beside the rows of the map, and in "neighbors"
-    the rows of the file that lie nearest in the space itself, with their distances."""
+    the rows of the file that lie nearest in the space itself, with their distances; in "vector" the embedding."""
     import pyarrow
     from pyarrow import parquet
 
@@ -90,6 +91,7 @@ def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
             map_rows(found, made, rows), beside.index.tolist(), beside.distance.tolist(), strict=True
         )
     ]
+    table = pyarrow.Table.from_pylist(lines).append_column("vector", pyarrow.array(list(points)))
     file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(lines), file)
+    parquet.write_table(table, file)
     return file.getvalue()

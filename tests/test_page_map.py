@@ -281,6 +281,7 @@ def test_the_files_hold_what_is_on_the_map(folder):
     gaps = np.linalg.norm(found.embeddings[chosen] - found.embeddings[chosen[0]], axis=1)
     assert beside["ids"] == np.argsort(gaps)[: len(beside["ids"])].tolist()
     np.testing.assert_allclose(beside["distances"], np.sort(gaps)[: len(beside["ids"])], atol=1e-3)
+    np.testing.assert_array_equal(table["vector"].to_pylist(), found.embeddings[chosen])
 
 
 def test_lasso_and_box_hold_what_is_not_grey_and_a_click_holds_any():
