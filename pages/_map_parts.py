@@ -71,7 +71,7 @@ def choose_view(spaces: list[str]) -> View:
         corpora = st.multiselect(
             "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
         )
-        wanted = st.text_input("Find", key="map-find", placeholder="1001, OAF, Actor 03 ...", help=FIND_HELP)
+        wanted = st.text_input("Find", key="map-find", placeholder="1001, ravdess-03, tess-OAF ...", help=FIND_HELP)
     return View(
         space, None if beside == NOTHING else beside, config, colour, tuple(emotions), tuple(corpora), wanted, cores
     )

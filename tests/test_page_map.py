@@ -17,6 +17,7 @@ from pages._map_export import as_parquet, map_rows
 from ser_core import atlas, map_figures
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
+from ser_core.corpora import parse_name
 from ser_core.embeddings import RAW
 from ser_core.loaded import unload
 from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores, with_own
@@ -111,6 +112,12 @@ def test_what_the_filter_leaves_is_a_table_where_nothing_can_be_clicked(page):
     assert page.dataframe[0].value["clip"].tolist() == found.ids[sad].tolist()
     assert page.dataframe[0].value["sex"].tolist() == found.column("sex")[sad].tolist()
     assert page.dataframe[0].value["intensity"].tolist() == found.column("intensity")[sad].tolist()
+
+
+def test_each_example_of_a_name_finds_clips(page):
+    names = [f"{i} {parse_name(Path(i)).speaker}".lower() for i in (*PARTS.train, *PARTS.dev, *PARTS.test)]
+    examples = page.text_input(key="map-find").placeholder.removesuffix(" ...").split(", ")
+    assert all(any(example.lower() in name for name in names) for example in examples)
 
 
 def test_raw_features_have_no_answers_to_colour(page):
