@@ -18,6 +18,11 @@ from ser_core.labels import EMOTIONS
 from ser_core.map_figures import inside, mix
 from ser_core.metrics import confusion_matrix
 
+HOW_TO_CHOOSE = (
+    "Click a point, or draw a lasso or a box with the tools above the map, to see what they are; in 3-D, and without a "
+    "mouse, the filter chooses."
+)
+
 
 def chosen_rows(selection: dict, coordinates: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """Rows of the atlas: those in the lassos and boxes, or those that were clicked."""
@@ -40,7 +45,7 @@ def _row(point: dict) -> int | None:
 def show_chosen(found: Atlas, rows: np.ndarray) -> None:
     """What is in the selection: how much of which emotion, what was taken for what, and every clip."""
     if not len(rows):
-        st.caption("Draw a lasso or a box around points, or click one, to see what they are.")
+        st.caption(HOW_TO_CHOOSE)
         return
     st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
     meant = found.column("emotion")[rows]

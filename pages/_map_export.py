@@ -12,7 +12,7 @@ from ser_core.embeddings import neighbours
 from ser_core.projection import Projection
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
-PICTURE_HELP = "Choose it before you zoom or select: the map is drawn anew."
+PICTURE_HELP = "PNG has the sharper points. Choose it before you zoom or select: the map is drawn anew."
 N_NEIGHBOURS = 15  # of each clip, in a parquet file
 
 
@@ -27,7 +27,8 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
     lines = []
     for i in rows.tolist():
         u = found.utterances[i]
-        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "meant": u.emotion}
+        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "sex": u.sex}
+        line |= {"meant": u.emotion, "intensity": u.intensity or "unknown"}
         if answered[i]:
             line |= {"answered": str(answered[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
         lines.append(line)
@@ -70,14 +71,15 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
             "The camera saves", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )
     st.caption(
-        f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label and "
-        "neighbors, by which public viewers of embeddings open it. The camera above the map saves the view as it is."
+        f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label, "
+        "neighbors and vector, by which public viewers of embeddings open it. The camera above the map saves the view "
+        "as it is."
     )
 
 
 def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
     """A table as viewers of embeddings expect it: "text" and "label" beside the rows of the map, and in "neighbors"
-    the rows of the file that lie nearest in the space itself, with their distances."""
+    the rows of the file that lie nearest in the space itself, with their distances; in "vector" the embedding."""
     import pyarrow
     from pyarrow import parquet
 
@@ -89,6 +91,7 @@ def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
             map_rows(found, made, rows), beside.index.tolist(), beside.distance.tolist(), strict=True
         )
     ]
+    table = pyarrow.Table.from_pylist(lines).append_column("vector", pyarrow.array(list(points)))
     file = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(lines), file)
+    parquet.write_table(table, file)
     return file.getvalue()

@@ -71,7 +71,7 @@ def choose_view(spaces: list[str]) -> View:
         corpora = st.multiselect(
             "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
         )
-        wanted = st.text_input("Find", key="map-find", placeholder="1001, OAF, Actor 03 ...", help=FIND_HELP)
+        wanted = st.text_input("Find", key="map-find", placeholder="1001, ravdess-03, tess-OAF ...", help=FIND_HELP)
     return View(
         space, None if beside == NOTHING else beside, config, colour, tuple(emotions), tuple(corpora), wanted, cores
     )
@@ -173,7 +173,7 @@ def show_map(
         on_select=partial(_link, key, found, made.coordinates, shown) if view.beside else "rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
-        f"{COLOURS[colour]}. Choose clips with lasso or box, or find them by name; the table below lists them.",
+        f"{COLOURS[colour]}. Choose clips with click, lasso or box, or by the filter; the table below lists them.",
     )
     if len(shown) > MOST_DRAWN:
         st.caption(
@@ -229,11 +229,11 @@ def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]
 
 
 def show_details(found: Atlas, made: Projection, view: View, selected: dict[str, set[str]]) -> None:
-    """Below the maps: what was chosen, the person's clip, the export."""
-    ids = set().union(*selected.values())
+    """Below the maps: what was chosen, on a map or else by the filters, the person's clip, the export."""
+    ids, shown = set().union(*selected.values()), visible(found, view)
     if view.beside and ids:
         st.button("Choose none", on_click=_unlink, icon=":material/deselect:", key="unlink")
-    show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids))))
+    show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids)) if ids else shown & ~shown.all()))
     clip = st.session_state.get("clip")
     if clip:
         own = _map.embed(clip, found.model)
@@ -242,4 +242,4 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
         else:
             show_own(found, clip, own)
             show_voice(found.model, clip.id, own)
-    show_export(found, made, visible(found, view))
+    show_export(found, made, shown)

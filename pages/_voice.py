@@ -89,8 +89,7 @@ def _show_adapter(name: str) -> None:
         return
     st.success(
         f"Of {found.n_clips} clips, each left out once, {found.accuracy:.0%} are answered as meant; without what was "
-        f"learned {found.accuracy_before:.0%}. The strength of the correction was chosen on the same clips, so the "
-        "first figure is a little kind. Switch it on at Record & analyse: “Use my voice”."
+        f"learned {found.accuracy_before:.0%}. Switch it on at Record & analyse: “Use my voice”."
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "adapter.safetensors"

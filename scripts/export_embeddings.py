@@ -64,12 +64,18 @@ def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> 
         for first in range(n_before, len(ids), CHUNK):
             chunk = ids[first : first + CHUNK]
             parts.append(embed([store.trimmed(i) for i in chunk]))
-            windows, n_windows, probabilities = _joined(parts)
-            np.savez(path, ids=ids[: len(n_windows)], windows=windows, n_windows=n_windows, probabilities=probabilities)
+            _keep(path, ids, *_joined(parts))
             bar.update(len(chunk))
     if n_new := len(ids) - n_before:
         print(f"{name}: {1000 * (time.perf_counter() - started) / n_new:.1f} s per 1,000 clips")
     return _joined(parts)
+
+
+def _keep(path: Path, ids: Sequence[str], windows, n_windows, probabilities) -> None:
+    """Written beside and renamed: an interruption leaves what was there."""
+    temporary = path.with_suffix(".tmp.npz")
+    np.savez(temporary, ids=ids[: len(n_windows)], windows=windows, n_windows=n_windows, probabilities=probabilities)
+    temporary.replace(path)
 
 
 def _joined(parts: Sequence[Embedded]) -> Embedded:

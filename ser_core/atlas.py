@@ -6,7 +6,6 @@ speaks, and what was meant, is read from the names of the recordings.
 
 import json
 import os
-import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -136,8 +135,10 @@ def load_atlas(name: str, version: str | None = None, folder: Path | None = None
     try:
         with np.load(path) as file:
             found = _atlas(file)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what a damaged archive breaks first, zlib or numpy's parser, depends on the place
         raise AtlasError(f"{path.name} is damaged ({error!s:.60}). {HOW_TO_MAKE} {name}") from None
+    if found.model != name:
+        raise AtlasError(f"{path.name} holds the embeddings of {found.model}. {HOW_TO_MAKE} {name}")
     if version is not None and found.version != version:
         raise AtlasError(f"{path.name} is of version {found.version}, {name} now is {version}. {HOW_TO_MAKE} {name}")
     return found
@@ -168,4 +169,16 @@ def _atlas(file) -> Atlas:
     ]
     if len({len(values) for values in rows}) > 1 or any(u is None for u in found.utterances):
         raise ValueError("rows that do not belong together")
+    _check_values(found)
     return found
+
+
+def _check_values(found: Atlas) -> None:
+    """Raises ValueError where something is no number, or names what does not exist."""
+    maps = [(coordinates, config.n_dims) for config, coordinates in found.maps.items()]
+    for points, n_dims in ((found.embeddings, found.embeddings.shape[-1]), *maps):
+        if points.shape != (len(found.ids), n_dims) or not np.isfinite(points).all():
+            raise ValueError("points that lie nowhere")
+    for index, names in ((found.answered - UNKNOWN, (UNKNOWN, *EMOTIONS)), (found.part, PARTS)):
+        if not ((index >= 0) & (index < len(names))).all():
+            raise ValueError("numbers that stand for nothing")

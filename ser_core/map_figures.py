@@ -188,7 +188,7 @@ def _laid_out(figure: go.Figure) -> go.Figure:
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        dragmode="lasso",
+        dragmode="pan",  # Streamlit takes no click on a point while a lasso or a box is to be drawn
         legend={"orientation": "h", "y": -0.02, "itemclick": False, "itemdoubleclick": False},
         uirevision="map",
     )
@@ -196,7 +196,7 @@ def _laid_out(figure: go.Figure) -> go.Figure:
     figure.update_xaxes(**bare)
     figure.update_yaxes(**bare, scaleanchor="x")
     empty = {"showticklabels": False, "title": "", "showbackground": False}
-    figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube")
+    figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
     return figure
 
 

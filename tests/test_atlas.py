@@ -1,8 +1,11 @@
 """Files of embeddings: written, read, refused; and the command that makes them."""
 
+import io
 import json
 import re
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,11 +81,22 @@ def test_the_distance_of_a_clip_is_the_mean_over_its_windows(small):
     assert np.isnan(distances_from(learned_from[:0], windows, n_windows)).all()
 
 
-@pytest.mark.parametrize("damage", ["missing", "torn", "text", "rows", "another version", "names"])
+DAMAGES = {
+    "rows": {"part": np.zeros(5, int)},
+    "names": {"ids": np.array(["nobody"] * 60)},
+    "no such emotion": {"answered": np.full(60, len(EMOTIONS))},
+    "no such part": {"part": np.full(60, -1)},
+    "no number": {"embeddings": np.full((60, 8), np.nan)},
+    "flat": {"embeddings": np.zeros(60)},
+    "a map of another size": {"maps": {PCA: np.zeros((60, 3))}},
+    "another model": {"model": "other"},
+}
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "text", "another version", *DAMAGES])
 def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
     path = tmp_path / "m.npz"
-    changed = {"rows": {"part": small.part[:5]}, "names": {"ids": np.array(["nobody"] * 60)}}
-    replace(small, **changed.get(damage, {})).save(path)
+    replace(small, **DAMAGES.get(damage, {})).save(path)
     if damage == "missing":
         path.unlink()
     elif damage == "torn":
@@ -91,6 +105,32 @@ def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
         path.write_text("no archive")
     with pytest.raises(AtlasError, match=re.escape("python -m scripts.export_embeddings m")):
         load_atlas("m", "other" if damage == "another version" else "abc", tmp_path)
+
+
+def test_a_bit_that_fell_over_is_damage_and_nothing_else(tmp_path, small):
+    path = tmp_path / "m.npz"
+    small.save(path)
+    content, refused = path.read_bytes(), 0
+    for at in range(0, len(content), 5):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 2]) + content[at + 1 :])
+        try:
+            load_atlas("m", "abc", tmp_path)
+        except AtlasError:
+            refused += 1
+    assert refused > len(content) / 5 / 2  # the others fell in what nobody reads
+
+
+def test_a_file_that_claims_more_than_there_is_is_refused(tmp_path, small):
+    small.save(tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as file, io.BytesIO() as claim:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (10**12, 300)}
+        np.lib.format.write_array_header_1_0(claim, header)
+        for name, content in (members | {"embeddings.npy": claim.getvalue() + bytes(100)}).items():
+            file.writestr(name, content)
+    with pytest.raises(AtlasError, match="is damaged"):
+        load_atlas("m", "abc", tmp_path)
 
 
 def test_the_map_that_is_measured_in_a_browser_can_be_read(tmp_path):
@@ -249,6 +289,24 @@ def test_an_interrupted_export_goes_on(ready, monkeypatch):
     again = script.export("small", AudioStore())
     assert sum(calls[3:]) == len(whole.ids) - 20
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+
+
+def test_an_interruption_while_it_writes_loses_one_part(ready, monkeypatch):
+    savez, calls = np.savez, []
+
+    def interrupted(path, **arrays):
+        calls.append(path)
+        if len(calls) == 2:
+            Path(path).write_bytes(b"half a file")
+            raise KeyboardInterrupt
+        savez(path, **arrays)
+
+    monkeypatch.setattr(script.np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.export("small", AudioStore())
+    assert (
+        len(script.export("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4
+    )  # the first of five parts was kept
 
 
 def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):

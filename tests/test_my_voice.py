@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
@@ -35,10 +36,10 @@ def answers(model, x: np.ndarray) -> list[str]:
 
 
 def test_it_learns_a_person_and_says_by_how_much(model):
-    x, emotions = clips(5)
+    x, emotions = clips(8)
     adapter = fit_adapter(model, x, emotions)
     assert adapter.accuracy_before == np.mean([a == e for a, e in zip(answers(model, x), emotions, strict=True)])
-    assert adapter.accuracy > 0.9 > adapter.accuracy_before and adapter.n_clips == 15
+    assert adapter.accuracy > 0.9 > adapter.accuracy_before and adapter.n_clips == 24
     new, meant = clips(20, seed=1)
     assert np.mean([a == e for a, e in zip(answers(adapted(model, adapter), new), meant, strict=True)]) > 0.9
 
@@ -46,7 +47,16 @@ def test_it_learns_a_person_and_says_by_how_much(model):
 def test_labels_without_sense_are_not_told_as_a_success(model):
     rng = np.random.default_rng(0)
     found = [fit_adapter(model, rng.normal(size=(12, 8)), [*rng.permutation(CHOSEN * 4)]).accuracy for _ in range(8)]
-    assert np.mean(found) < 0.65  # the best of five penalties is chosen by it: a little above one third
+    assert np.mean(found) < 0.4  # nothing was chosen by it: one third is chance
+
+
+def test_what_is_told_is_the_answer_to_each_clip_by_those_who_never_saw_it(model):
+    x, emotions = clips(3, spread=3.0)
+    told = [
+        answers(adapted(model, fit_adapter(model, np.delete(x, i, 0), emotions[:i] + emotions[i + 1 :])), x[[i]])
+        for i in range(len(x))
+    ]
+    assert fit_adapter(model, x, emotions).accuracy == np.mean([a == [e] for a, e in zip(told, emotions, strict=True)])
 
 
 def test_the_model_itself_stays_as_it_was(model, speech):
@@ -62,7 +72,7 @@ def test_the_model_itself_stays_as_it_was(model, speech):
 def test_more_penalty_stays_nearer_to_the_model(model, monkeypatch):
     sizes = []
     for penalty in (0.03, 3.0):
-        monkeypatch.setattr("ser_core.my_voice.PENALTIES", (penalty,))
+        monkeypatch.setattr("ser_core.my_voice.PENALTY", penalty)
         sizes.append(np.abs(fit_adapter(model, *clips(3)).weight).sum())
     assert sizes[1] < 0.5 * sizes[0]
 
@@ -75,15 +85,43 @@ def test_what_is_saved_comes_back(model, tmp_path):
     assert replace(found, weight=None, bias=None).__dict__ == replace(adapter, weight=None, bias=None).__dict__
 
 
-@pytest.mark.parametrize("content", [b"", b"no tensors", "numbers"])
-def test_a_file_of_something_else_is_refused(model, tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"no tensors"])
+def test_a_file_of_something_else_is_refused(tmp_path, content):
     path = tmp_path / "a.safetensors"
-    if content == "numbers":
-        replace(fit_adapter(model, *clips(3)), bias=np.zeros(3, np.float32)).save(path)
-    else:
-        path.write_bytes(content)
-    with pytest.raises(AdapterError):
+    path.write_bytes(content)
+    with pytest.raises(AdapterError, match="no adapter of this program"):
         Adapter.load(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"bias": np.zeros(3, np.float32)},
+        {"weight": np.full((8, 8), np.nan, np.float32)},
+        {"weight": np.full((8, 8), 1e300)},
+        {"accuracy": float("nan")},
+        {"accuracy_before": 7.0},
+        {"n_clips": -3},
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(model, tmp_path, damage):
+    replace(fit_adapter(model, *clips(3)), **damage).save(tmp_path / "a.safetensors")
+    with pytest.raises(AdapterError, match="is damaged"):
+        Adapter.load(tmp_path / "a.safetensors")
+
+
+def test_a_kind_of_number_that_numpy_does_not_know_is_refused(tmp_path):
+    tensors = {"weight": torch.zeros(8, 8).to(torch.float8_e4m3fn), "bias": torch.zeros(8)}
+    save_file(tensors, tmp_path / "a.safetensors", {})
+    with pytest.raises(AdapterError, match="no adapter of this program"):
+        Adapter.load(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(8, 3), (1, 8), (3, 8)])
+def test_a_layer_of_another_size_is_refused(model, shape):
+    weight, bias = np.zeros(shape, np.float32), np.zeros(shape[0], np.float32)
+    with pytest.raises(AdapterError, match="does not fit the last layer"):
+        adapted(model, replace(fit_adapter(model, *clips(3)), weight=weight, bias=bias))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pages._map_export import as_parquet, map_rows
 from ser_core import atlas, map_figures
 from ser_core.atlas import Atlas, load_atlas
 from ser_core.checkpoint import load_model
+from ser_core.corpora import parse_name
 from ser_core.embeddings import RAW
 from ser_core.loaded import unload
 from ser_core.map_figures import OwnClip, inside, scatter, shaded, thinned, with_cores, with_own
@@ -100,6 +101,23 @@ def test_what_does_not_fit_turns_grey(page):
     assert points(page) == both.sum()
     page.text_input(key="map-find").set_value(found.ids[both][0].split("/")[1]).run()
     assert points(page) == 1 and not page.exception
+
+
+def test_what_the_filter_leaves_is_a_table_where_nothing_can_be_clicked(page):
+    assert "Click a point" in texts(page) and not page.dataframe
+    page.toggle(key="map-3d").set_value(True).run()
+    page.multiselect(key="map-emotions").set_value(["sad"]).run()
+    found = load_atlas("small")
+    sad = found.column("emotion") == "sad"
+    assert page.dataframe[0].value["clip"].tolist() == found.ids[sad].tolist()
+    assert page.dataframe[0].value["sex"].tolist() == found.column("sex")[sad].tolist()
+    assert page.dataframe[0].value["intensity"].tolist() == found.column("intensity")[sad].tolist()
+
+
+def test_each_example_of_a_name_finds_clips(page):
+    names = [f"{i} {parse_name(Path(i)).speaker}".lower() for i in (*PARTS.train, *PARTS.dev, *PARTS.test)]
+    examples = page.text_input(key="map-find").placeholder.removesuffix(" ...").split(", ")
+    assert all(any(example.lower() in name for name in names) for example in examples)
 
 
 def test_raw_features_have_no_answers_to_colour(page):
@@ -270,6 +288,7 @@ def test_the_files_hold_what_is_on_the_map(folder):
     gaps = np.linalg.norm(found.embeddings[chosen] - found.embeddings[chosen[0]], axis=1)
     assert beside["ids"] == np.argsort(gaps)[: len(beside["ids"])].tolist()
     np.testing.assert_allclose(beside["distances"], np.sort(gaps)[: len(beside["ids"])], atol=1e-3)
+    np.testing.assert_array_equal(table["vector"].to_pylist(), found.embeddings[chosen])
 
 
 def test_lasso_and_box_hold_what_is_not_grey_and_a_click_holds_any():

@@ -73,10 +73,23 @@ def photographed(page, form: str):
     page.locator(".st-key-map-picture").get_by_text(form).click()
     ready = "form => document.querySelector('.js-plotly-plot')._context.toImageButtonOptions.format === form"
     page.wait_for_function(ready, arg=form.lower())
+    sharp = page.evaluate("document.querySelector('.js-plotly-plot')._context.plotGlPixelRatio")
+    assert sharp == {"SVG": 1, "PNG": 2}[form]
     with page.expect_download() as waiting:
         page.locator(".js-plotly-plot").first.locator("[data-title^='Download plot']").click(force=True)
     assert waiting.value.suggested_filename == f"map.{form.lower()}"
     return waiting.value.path()
+
+
+def test_a_click_pins_a_clip_as_the_page_opens(new_page, app_url, space):
+    page, plot = opened(new_page, app_url, space)
+    clip, *place = min(plot.evaluate(DRAWN), key=lambda point: point[1])  # the leftmost lies by itself
+    page.mouse.move(*plot.evaluate(ON_SCREEN, place))
+    page.locator(".hoverlayer").get_by_text(clip).wait_for()
+    page.mouse.click(*plot.evaluate(ON_SCREEN, place))
+    page.get_by_role("heading", name="The chosen clip").wait_for()
+    with saved(page, "Download these clips").open() as file:
+        assert [row["clip"] for row in csv.DictReader(file)] == [clip]
 
 
 def test_a_box_holds_the_clips_that_lie_in_it(new_page, app_url, space):
@@ -98,6 +111,7 @@ def test_a_lasso_holds_what_numpy_says_and_the_files_what_is_shown(new_page, app
     coordinates = found.maps[ProjectionConfig("pca")].astype(float)
     (x0, y0), (x1, y1) = np.quantile(coordinates, [0.2, 0.8], axis=0).tolist()
     corners = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x1, y1), (x0, y1), (x0, y0)]  # not convex
+    page.locator("[data-val=lasso]").first.click()
     pull(page, [plot.evaluate(ON_SCREEN, list(corner)) for corner in corners])
     page.get_by_role("heading", name="chosen clips").wait_for()
     path = plot.evaluate("plot => plot.layout.selections[0].path")
