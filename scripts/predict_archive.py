@@ -62,9 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         version = load_model(options.model, "cpu").version
         model = options.model if options.model in available_models() else str(Path(options.model).resolve())
-        job = archive.begin(options.folder, model, version, options.out, options.workers)
-        hear(job, options.out, options.scheduler, options.workers)
-        n_bad = archive.finish(job, options.out)
+        with archive.alone(options.out):
+            job = archive.begin(options.folder, model, version, options.out, options.workers)
+            hear(job, options.out, options.scheduler, options.workers)
+            n_bad = archive.finish(job, options.out)
     except (ArchiveError, CheckpointError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2

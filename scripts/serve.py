@@ -18,21 +18,24 @@ from threading import Thread
 
 import streamlit as st
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
 
 from ser_core.serving import API, LIVE, is_serving
 from ser_core.serving.later import Later
 from ser_core.serving.limits import Limits
+from ser_core.serving.origin import THIS_MACHINE, OwnPages
 
 PAGES = Path(__file__).parent.parent / "app.py"
 TAKES_LONGEST = "ser_core.card"  # with torch: on its way while the server starts and the browser opens
 FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 
 
-def build(limits: Limits) -> st.App:
-    """The application for a web server."""
+def build(limits: Limits, host: str) -> st.App:
+    """The application for a web server at an address."""
     rest, live = Later(partial(_rest, limits)), Later(partial(_live, limits))
 
     @asynccontextmanager
@@ -46,7 +49,13 @@ def build(limits: Limits) -> st.App:
 
     faces = [Mount(API, rest), Mount(LIVE, live)]
     doors = [Route(API, partial(_redirect, f"{API}/docs")), Route(LIVE, partial(_redirect, f"{LIVE}/"))]
-    return st.App(PAGES, routes=doors + faces, lifespan=lifespan)
+    return st.App(PAGES, routes=doors + faces, lifespan=lifespan, middleware=[Middleware(_own_pages, host=host)])
+
+
+def _own_pages(app: ASGIApp, host: str) -> OwnPages:
+    """Made when the server starts: only then Streamlit knows its options."""
+    names = THIS_MACHINE if host in THIS_MACHINE else ()
+    return OwnPages(app, names, st.get_option("browser.serverAddress"))
 
 
 def _rest(limits: Limits) -> Starlette:
@@ -79,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
     Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
-        build(Limits(requests_per_s=options.rate)).run(config=server)
+        build(Limits(requests_per_s=options.rate), options.host).run(config=server)
     return 0
 
 

@@ -7,11 +7,13 @@ in the order of the plan: the table that a run without interruptions writes, row
 """
 
 import csv
+import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,6 +68,35 @@ def bad_files(out: Path) -> Path:
     return out.with_suffix(".bad_files.csv")
 
 
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Nobody else works on these results meanwhile; however this process ends, the next one may.
+
+    Raises:
+        ArchiveError: somebody does.
+    """
+    parts = parts_folder(out)
+    parts.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as at_the_end:
+        handle = os.open(parts, os.O_RDONLY)
+        at_the_end.callback(os.close, handle)
+        _lock(handle, out)
+        at_the_end.callback(_remove_empty, parts)
+        yield
+
+
+def _lock(handle: int, out: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ArchiveError(f"{out} is being made by another process. Wait, or name another file with --out.") from None
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def begin(folder: Path, model: str, version: str, out: Path, n_workers: int) -> Job:
     """Fixes which files are heard, or finds the job that was begun before.
 
@@ -77,7 +108,8 @@ def begin(folder: Path, model: str, version: str, out: Path, n_workers: int) -> 
         n_workers: how many batches may run at once.
 
     Raises:
-        ArchiveError: no such folder or no file in it, results that are there already, or the parts of another job.
+        ArchiveError: no such folder, no file in it, a folder in it that cannot be listed, results that are there
+            already, or the parts of another job.
     """
     if not folder.is_dir():
         raise ArchiveError(f"There is no folder {str(folder)!r}. Check the path.")
@@ -87,6 +119,8 @@ def begin(folder: Path, model: str, version: str, out: Path, n_workers: int) -> 
     if out.exists():
         raise ArchiveError(f"{out} is there already. Delete it, or name another file with --out.")
     parts.mkdir(parents=True, exist_ok=True)
+    for part in parts.glob("*.parquet"):
+        part.unlink()  # of a job that ended before all of them were taken away
     n_files = _write_plan(folder, parts, out)
     if not n_files:
         raise ArchiveError(f"There are no files in {folder}.")
@@ -111,17 +145,24 @@ def _begun(parts: Path, folder: str, version: str) -> Job:
 
 def _write_plan(folder: Path, parts: Path, out: Path) -> int:
     """Names of all files, one JSON string a line; returns how many. Never more than a folder's names in memory."""
-    own = {path.resolve() for path in (parts, out, bad_files(out))}
+    own = {os.path.realpath(path) for path in (parts, out, bad_files(out))}
     n_files = 0
     with (parts / PLAN).open("w") as plan:
-        for where, folders, files in os.walk(folder):
-            folders[:] = sorted(f for f in folders if not f.startswith(".") and Path(where, f).resolve() not in own)
-            for name in sorted(f for f in files if not f.startswith(".")):
-                path = Path(where, name)
-                if path.resolve() not in own:
-                    plan.write(json.dumps(path.relative_to(folder).as_posix()) + "\n")
-                    n_files += 1
+        for where, folders, files in os.walk(folder, onerror=_unlisted):
+            folders[:] = sorted(f for f in folders if _is_heard(where, f, own))
+            for name in sorted(f for f in files if _is_heard(where, f, own)):
+                plan.write(json.dumps(Path(where, name).relative_to(folder).as_posix()) + "\n")
+                n_files += 1
     return n_files
+
+
+def _is_heard(where: str, name: str, own: set[str]) -> bool:
+    return not name.startswith(".") and os.path.realpath(os.path.join(where, name)) not in own
+
+
+def _unlisted(error: OSError) -> None:
+    """A folder that is left out would look as if it were empty."""
+    raise ArchiveError(f"{error.filename} cannot be listed: {error.strerror}. Make it readable, or move it away.")
 
 
 def hear(job: Job, out: Path, executor: Executor, n_workers: int) -> Iterator[Progress]:

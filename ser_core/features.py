@@ -178,8 +178,13 @@ def standardise(features: Tensor, mask: Tensor, each_row: bool = False) -> Tenso
     mask: where a frame belongs to its clip, shape = (B, 1, 1, n_frames).
     each_row: over each row apart, as cepstral coefficients have scales of their own.
     """
-    dims = (3,) if each_row else (2, 3)
     count = mask.sum(dim=(2, 3), keepdim=True) * (1 if each_row else features.shape[2])
-    mean = (features * mask).sum(dim=dims, keepdim=True) / count
-    variance = ((features - mean).square() * mask).sum(dim=dims, keepdim=True) / count
+    mean = _total(features * mask, each_row) / count
+    variance = _total((features - mean).square() * mask, each_row) / count
     return (features - mean) / (variance + 1e-2).sqrt()  # dB^2: a constant clip must not become noise
+
+
+def _total(x: Tensor, each_row: bool) -> Tensor:
+    """Over frames, then over bands: ONNX Runtime adds one by one, and loses four digits in a sum over both at once."""
+    rows = x.sum(dim=3, keepdim=True)
+    return rows if each_row else rows.sum(dim=2, keepdim=True)

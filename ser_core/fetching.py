@@ -23,6 +23,7 @@ CHUNK = 1 << 20  # bytes
 MOST_LISTING_BYTES = 50_000_000
 MOST_UNPACKED = 20  # times the size of the archive; sound compresses to a third at best
 ROOM_TO_SPARE = 100_000_000  # bytes that are left to the system
+ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
 TEMPORARY = (408, 429, 500, 502, 503, 504)  # HTTP statuses that are worth another attempt
 
 
@@ -37,8 +38,12 @@ class RemoteFile:
     name: str
     url: str
     n_bytes: int
-    algorithm: str  # of hashlib: "md5", "sha256"
+    algorithm: str  # one of ALGORITHMS
     digest: str  # hexadecimal
+
+    def __post_init__(self):
+        if self.algorithm not in ALGORITHMS:
+            raise ValueError(f"{self.name} has a checksum of the kind {self.algorithm!r}")
 
 
 def fetch(file: RemoteFile, path: Path, progress: Callable[[int], object] = lambda n_bytes: None) -> None:

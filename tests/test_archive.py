@@ -207,6 +207,47 @@ def test_a_folder_without_files_is_told(tmp_path, name, why):
         archive.begin(tmp_path / name, "m", "v", tmp_path / "r.parquet", 1)
 
 
+def test_links_in_a_circle_are_listed_and_end_nothing(recordings, model, tmp_path):
+    (recordings / "circle.wav").symlink_to("circle.wav")
+    (recordings / "up").symlink_to(recordings)
+    assert len(hear_all(recordings, model, tmp_path / "r.parquet")) == 16
+    assert bad_rows(tmp_path / "r.parquet").keys() == {*BAD, "circle.wav"}
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, model, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("speaker 1"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(archive.os, "scandir", refusing)
+    with pytest.raises(ArchiveError, match="speaker 1 cannot be listed: Permission denied"):
+        archive.begin(recordings, model, "v", tmp_path / "r.parquet", 1)
+
+
+def test_parts_that_an_ended_job_left_are_not_taken_for_the_next_one(recordings, model, tmp_path, monkeypatch):
+    out = tmp_path / "r.parquet"
+    with monkeypatch.context() as stuck:
+        stuck.setattr(archive.shutil, "rmtree", lambda *_, **__: None)
+        hear_all(recordings, model, out)
+    assert list(archive.parts_folder(out).glob("*.parquet"))
+    out.unlink()
+    (recordings / "deep" / "er" / "long, speech.wav").unlink()
+    found = [row["file"] for row in hear_all(recordings, model, out)]
+    assert len(found) == 15 and "deep/er/long, speech.wav" not in found
+
+
+def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, capsys):
+    out = tmp_path / "r.parquet"
+    arguments = [str(recordings), "--model", model, "--out", str(out), "--workers", "1"]
+    with archive.alone(out):
+        assert predict_archive.main(arguments) == 2
+    assert "by another process" in capsys.readouterr().err and not archive.parts_folder(out).exists()
+    assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be heard
+
+
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
@@ -270,9 +311,9 @@ def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how
 
 def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, capsys):
     out = tmp_path / "r.parquet"
-    for arguments in (["nowhere"], [str(recordings), "--model", "unheard-of"]):
+    for arguments in (["nowhere", "--model", model], [str(recordings), "--model", "unheard-of"]):
         assert predict_archive.main([*arguments, "--out", str(out)]) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1 and not archive.parts_folder(out).exists()
     assert predict_archive.main([str(recordings), "--model", model, "--out", "/proc/nowhere/r.parquet"]) == 2
     assert "cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):

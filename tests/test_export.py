@@ -44,7 +44,8 @@ def prosonet(tmp_path_factory):
 def test_the_file_answers_as_the_model_at_real_lengths(prosonet, speech):
     model, session = load_model("prosonet", "cpu"), open_onnx(prosonet / "model.onnx")
     clips = [speech[20_000 : 20_000 + round(s * SAMPLE_RATE)] for s in (0.3, 1.0, 2.5)]
-    for batch in ([clips[0]], [clips[1]], [clips[2]], clips):  # alone, then padded to one length
+    longer = load_audio(FOLDER.parent / "assets" / "samples" / "story.ogg")[: 10 * SAMPLE_RATE]
+    for batch in ([clips[0]], [clips[1]], [clips[2]], [longer], clips):  # alone, then padded to one length
         waveform, n_samples = pad(batch)
         embedding = model.embed(waveform, n_samples)
         found = session.run(["logits", "embedding"], {"waveform": waveform.numpy(), "n_samples": n_samples.numpy()})

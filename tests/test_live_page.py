@@ -91,6 +91,35 @@ def test_what_is_uploaded_is_never_on_disk_and_good_for_one_answer(address, clie
     assert not (tmp_path / "uploads").exists()
 
 
+@pytest.mark.parametrize("path", ["process_recording", "component_server"])
+def test_no_other_way_writes_a_file(address, tmp_path, speech, path):
+    files = {name: ("diary of Jane.wav", wav(speech), "audio/wav") for name in ("video", "files")}
+    assert httpx.post(f"{address}/gradio_api/{path}", files=files).status_code == 415
+    assert not (tmp_path / "uploads").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["diary of Jane.wav", None],
+        [{"path": "a", "orig_name": "diary of Jane.wav"}, None],
+        [{"path": "a", "orig_name": "diary of Jane.wav", "meta": {"_type": "gradio.FileData"}}],
+        [{"path": "a", "orig_name": "diary of Jane.wav", "meta": {"_type": "gradio.FileData"}}, {"diary of Jane": 1}],
+    ],
+)
+def test_what_is_asked_wrongly_is_told_and_not_logged(address, capfd, data):
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    assert "handle_file" in said or "There are: other, small." in said
+    assert "Jane" not in "".join(capfd.readouterr())
+
+
+def test_an_upload_that_is_gone_is_not_blamed_on_the_model(address):
+    data = [{"path": "a", "meta": {"_type": "gradio.FileData"}}, "small"]
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    assert "A sound file is needed" in httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+
+
 def asked(address: str, path: str) -> dict | None:
     """The answer to an upload, None for a refusal; without gradio_client, which would upload the path again."""
     data = [{"path": path, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}, None]

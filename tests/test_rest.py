@@ -146,7 +146,7 @@ def test_only_ten_minutes_are_read(checkpoints, speech):
 @pytest.mark.parametrize("name", ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000])
 def test_an_unknown_model_lists_what_exists(client, sound, name):
     message = told(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
-    assert "other, small" in message and len(message) < 300
+    assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
 
 
 def test_a_path_is_no_name_of_a_model(client, sound, checkpoints):

@@ -86,6 +86,21 @@ def test_nobody_but_this_machine_reaches_it(server):
             HTTPConnection(address, port, timeout=5).connect()
 
 
+@pytest.mark.parametrize("path", ["/_stcore/stream", f"{API}/health", f"{LIVE}/gradio_api/startup-events"])
+def test_no_page_of_another_site_is_answered(server, path):
+    def status(**headers: str) -> int:
+        connection = HTTPConnection(host, timeout=60)
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        connection.request("GET", path, headers=headers | (upgrade | key if path.endswith("stream") else {}))
+        return connection.getresponse().status
+
+    host, elsewhere = server[0].removeprefix("http://"), f"example.org:{server[0].rpartition(':')[2]}"
+    assert status() in (101, 200) and status(Origin=server[0]) in (101, 200)
+    assert status(Origin="http://example.org") == status(Origin="null") == 403
+    assert status(Host=elsewhere, Origin=f"http://{elsewhere}") == status(Host=elsewhere) == 403
+
+
 def test_load_is_measured_in_multiples_of_one_request(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(load_test, "CLIENTS", (1, 3))
     assert load_test.main([server[0], "--requests", "6", "--json", str(tmp_path / "load.json")]) == 0

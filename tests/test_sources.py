@@ -131,6 +131,16 @@ def test_a_service_that_has_changed_is_told(homes, tmp_path, name, answer):
         got(homes, name, tmp_path / "corpora")
 
 
+@pytest.mark.parametrize("name", ["ravdess", "tess"])
+def test_a_checksum_of_an_unknown_kind_is_told_before_the_download(homes, tmp_path, name):
+    for path, content in homes.contents.items():
+        if content.startswith(b"{"):
+            homes.contents[path] = content.replace(b"md5:", b"unf:").replace(b'"MD5"', b'"UNF"')
+    with pytest.raises(DownloadError, match="unknown way"):
+        got(homes, name, tmp_path / "corpora")
+    assert len(homes.requests) == 1
+
+
 def test_an_empty_folder_is_told(homes, tmp_path):
     homes.contents[f"/repos{REPOSITORY}/git/trees/5ha"] = b'{"tree": []}'
     with pytest.raises(DownloadError, match="no recordings"):

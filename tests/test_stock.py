@@ -160,6 +160,7 @@ def as_pickle(folder) -> None:
         (lambda f: edit(f / "preprocessor_config.json", sampling_rate=8000), "8000 Hz, this program 16000"),
         (lambda f: (f / "preprocessor_config.json").unlink(), "cannot be read"),
         (lambda f: (f / "config.json").write_text("{"), "cannot be read"),
+        (lambda f: (f / "config.json").write_text("[]"), "describes no model"),
     ],
 )
 def test_what_is_not_whole_is_refused(publish, checkpoints, capsys, spoil, cause):
@@ -168,6 +169,11 @@ def test_what_is_not_whole_is_refused(publish, checkpoints, capsys, spoil, cause
     assert add(folder) == 2 and "theirs" not in available_models()
     error = capsys.readouterr().err
     assert cause.replace("\\", "") in error and "Traceback" not in error
+
+
+def test_a_file_is_no_model(publish, checkpoints, capsys):
+    """transformers would open it as weights, pickled ones too."""
+    assert add(publish() / "config.json") == 2 and "Name the folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", "", ".x", "small", "x" * 99])

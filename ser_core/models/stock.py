@@ -208,10 +208,14 @@ def read_stock(source: str, given: Mapping[str, str | None], download: bool = Fa
 def _described(source: str, download: bool) -> tuple:
     """Its config and its feature extractor, before anything large is read."""
     transformers = transformers_package()
+    if Path(source).is_file():
+        raise ValueError(f"{source} is a file. Name the folder that it lies in.")
     try:
         values, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=not download)
     except Exception as error:  # what a foreign folder breaks first depends on what it holds
         raise ValueError(f"{_where(source, download)}: {_first_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{source}/config.json holds no object: it describes no model.")
     _class_name(values)
     if values.get("problem_type") in ("regression", "multi_label_classification"):
         raise ValueError(f"{source} is a {values['problem_type']} model; this program needs one emotion an answer.")

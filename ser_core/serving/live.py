@@ -16,10 +16,12 @@ from types import FrameType
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
+from starlette.datastructures import Headers
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ser_core.audio import AudioError, read_audio
-from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
+from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, CheckpointError, available_models
 from ser_core.handover import LIFETIME_S, HandoverError
 from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.live import CALM, HOP_S, LONGEST_RECORDING_S
@@ -42,6 +44,7 @@ SCRIPTS = (FOLDER.parent / "data" / "microphone.js", FOLDER / "live_view.js", FO
 AROUND_BYTES = 1_000_000  # of what a request holds beside sound
 MOST_STATES = 200  # that Gradio keeps in memory, one for each name that a page gives itself; here they hold nothing
 STALE = "This page is older than the server. Reload it."
+HOW_TO_ASK = "Ask with a sound file, as handle_file(...) of gradio_client sends it, and the name of a model or null."
 FONT = ("system-ui", "sans-serif")  # nothing comes from elsewhere
 FAULTS = (AudioError, CheckpointError, HandoverError, LiveError)
 
@@ -67,7 +70,18 @@ def build_live(limits: Limits | None = None) -> FastAPI:
     )
     app.add_middleware(Bounded, most_bytes=limits.body_bytes + AROUND_BYTES)
     _live_with_the_server(app, app.routes[-1].app)
+    app.routes[-1].app = _without_forms(app.routes[-1].app)
     return app
+
+
+def _without_forms(app: ASGIApp) -> ASGIApp:
+    """Files that come in forms Gradio would write to disk; those for `predict` come another way."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        is_form = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/")
+        await (fault(415, "Forms are not taken here.") if is_form else app)(scope, receive, send)
+
+    return answer
 
 
 def _not_here(request: Request) -> Response:
@@ -75,10 +89,20 @@ def _not_here(request: Request) -> Response:
     return fault(404, "There is nothing at this address.")
 
 
+class _Discreet(gr.Blocks):
+    """What cannot be understood, Gradio would write to the log with the names of files in it."""
+
+    async def preprocess_data(self, *asked, **how) -> list:
+        try:
+            return await super().preprocess_data(*asked, **how)
+        except Exception:  # whatever a client sends
+            raise gr.Error(HOW_TO_ASK, print_exception=False) from None
+
+
 def _blocks(limits: Limits, uploads: Uploads) -> gr.Blocks:
     """The page, without its theme, and `predict`."""
     microphones = Microphones()
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as live:
+    with _Discreet(title=TITLE, analytics_enabled=False) as live:
         page = gr.HTML(**_page(microphones))
         live.load(_open_page, None, page, api_visibility="private", queue=False, show_progress="hidden")
 
@@ -215,9 +239,13 @@ def predict(limits: Limits, uploads: Uploads, file: dict | None, model: str | No
         model: the name of a model, by default the one that answers first.
     """
     names, content = available_models(), uploads.take(file["path"]) if file else None
-    if content is None or not names or (model and model not in names):
-        cause = f"Unknown model {str(model)[:80]!r}." if model else "A sound file is needed."
-        raise gr.Error(f"{cause} There are: {', '.join(names) or HOW_TO_TRAIN}.", print_exception=False)
+    if not names or (model and model not in names):
+        listed = ", ".join(names) or f"none. {HOW_TO_TRAIN}"
+        raise gr.Error(
+            f"Unknown model {str(model or DEFAULT_MODEL)[:80]!r}. There are: {listed}.", print_exception=False
+        )
+    if content is None:
+        raise gr.Error(f"A sound file is needed. {HOW_TO_ASK}", print_exception=False)
     try:
         with inference_queue.place().turn():
             recording = read_audio(content, max_duration_s=limits.duration_s)

@@ -88,7 +88,8 @@ def _known(model: str | None) -> str:
         return names[0]
     if model not in names:
         listed = ", ".join(names) or f"none. {HOW_TO_TRAIN}"
-        raise HTTPException(404, f"Unknown model {(model or DEFAULT_MODEL)[:80]!r}. There are: {listed}.")
+        named = DEFAULT_MODEL if model is None else model
+        raise HTTPException(404, f"Unknown model {named[:80]!r}. There are: {listed}.")
     return model
 
 
