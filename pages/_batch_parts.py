@@ -179,6 +179,4 @@ def _as_json(read: Sequence[Heard], models: Sequence[str]) -> str:
 
 
 def _download(kind: str, content: str, mime: str) -> None:
-    st.download_button(
-        f"Download {kind}", content, f"emotions.{kind.lower()}", mime, icon=":material/download:", on_click="ignore"
-    )
+    st.download_button(f"Download {kind}", content, f"emotions.{kind.lower()}", mime, icon=":material/download:")

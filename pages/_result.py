@@ -215,7 +215,7 @@ def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
     name = _export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
     label = f"Download {kind}"
-    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
+    st.download_button(label, content, name, mime, icon=":material/download:")
 
 
 def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, ROOT, served
+from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
 from tests.browser.test_record import _overflow
 from tests.make_corpus import voice, write_crema_d
 
@@ -88,6 +88,21 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
     page.get_by_role("button", name="Open a sample").click()
     page.get_by_role("button", name="Download SRT").wait_for()
     expect(page.get_by_text("encountered an error")).to_have_count(0)
+
+
+def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
+    port = free_port()
+    with served(ROOT / "app.py", port=port) as url:
+        page = new_page(f"{url}/record_and_analyse")
+        page.get_by_role("button", name="Open a sample").click()
+        page.get_by_role("button", name="Download JSON").wait_for()
+        _settle(page)
+        expect(page.get_by_text("Your session is over")).to_have_count(0)
+    with served(ROOT / "app.py", port=port):
+        page.get_by_test_id("stConnectionStatus").wait_for(state="detached")
+        page.get_by_role("button", name="Download JSON").click()
+        expect(page.get_by_text("Your session is over")).to_be_visible()
+        expect(page.get_by_role("heading", name="Nothing to analyse yet")).to_be_visible()
 
 
 def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
