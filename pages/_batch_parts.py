@@ -15,6 +15,7 @@ from pages._input import FORMATS, show_lost
 from pages._models import versions
 from pages._shared import model
 from pages._words import plain
+from ser_core.checkpoint import CheckpointError
 from ser_core.figures import confusion_grid
 from ser_core.inference import MIN_SPEECH_S, Prediction
 from ser_core.labels import EMOTIONS
@@ -73,7 +74,10 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     bar = st.progress(0.0, "Listening")
     for done, file in enumerate(todo):
         bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
-        _batch.hear(file, models)
+        try:
+            _batch.hear(file, models)
+        except CheckpointError:  # deleted in the meantime: the page starts again without it
+            break
     _go(False)
     st.rerun()
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from pages._batch import TOGETHER, Heard
 from pages._export import rows_as_csv
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
-from ser_core.loaded import shared_model
+from ser_core.loaded import shared_model, unload
 from ser_core.plots import named
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
@@ -98,6 +99,22 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
     assert page.button(key="go").label == "Hear 2 files"
     page.button(key="go").click().run()
     assert len(page.session_state["batch"]) == 4
+
+
+def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
+    hear_one = _batch.hear
+
+    def hear_and_lose(file, models):
+        hear_one(file, models)
+        shutil.rmtree(checkpoints / "other", ignore_errors=True)
+        unload()
+
+    page.multiselect(key="models").set_value(["small", "other"])
+    monkeypatch.setattr(_batch, "hear", hear_and_lose)
+    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    page.button(key="go").click().run()
+    table = page.dataframe[0].value
+    assert not page.exception and "other" not in table and set(table["file"]) == {"a.ogg", "b.ogg"}
 
 
 def test_deleting_leaves_nothing(page):
