@@ -58,6 +58,15 @@ def test_settings_live_in_the_address(new_page, app_url):
     expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
 
 
+def test_a_model_that_the_address_names_is_asked_on_the_next_page_too(new_page, app_url):
+    page = new_page(f"{app_url}/record_and_analyse?model=simple-cnn")
+    chosen = page.get_by_role("combobox", name="Model")
+    expect(chosen).to_have_value("simple-cnn")
+    page.get_by_role("link", name="Why?").click()
+    page.get_by_role("heading", name="Nothing to explain yet").wait_for()
+    expect(chosen).to_have_value("simple-cnn")
+
+
 def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_page, app_url, tmp_path):
     page = new_page(f"{app_url}/upload_and_compare?models=simple-cnn")
     paths = [tmp_path / f"{i:03d}.wav" for i in range(N_FILES)]
