@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages._shared import erase, model
-from ser_core.agreement import TOGETHER, disagreement
+from ser_core.agreement import TOGETHER, disagreement, probabilities, together
 from ser_core.audio import AudioError, read_audio
 from ser_core.corpora import Utterance, parse_name
 from ser_core.inference import MIN_SPEECH_S, Prediction, predict
@@ -31,20 +31,17 @@ class Heard:
     problem: str = ""  # why it could not be read
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
 
-    def probabilities(self, models: Sequence[str]) -> dict[str, np.ndarray]:
-        """By model, and of all of them together; each of shape (n_emotions,)."""
-        found = {
-            name: np.array([self.predictions[name].probabilities[emotion] for emotion in EMOTIONS])
-            for name in models
-            if name in self.predictions
-        }
-        return found | {TOGETHER: np.mean(list(found.values()), axis=0)} if found else {}
+    def answers(self, models: Sequence[str]) -> dict[str, Prediction]:
+        """By model, those that were asked; of several, when all were, also what they say together."""
+        found = {name: self.predictions[name] for name in models if name in self.predictions}
+        complete = 1 < len(models) == len(found)
+        return found | {TOGETHER: together(list(found.values()))} if complete else found
 
-    def disagreement(self, models: Sequence[str]) -> float:
-        """How far the models are from their mean, in [0, 1]."""
-        found = self.probabilities(models)
-        each = [values for name, values in found.items() if name != TOGETHER]
-        return disagreement(np.array(each)) if each else 0.0
+    def disagreement(self, models: Sequence[str]) -> float | None:
+        """How far the models are from their mean, in [0, 1]; None until all were asked."""
+        if set(models) - self.predictions.keys():
+            return None
+        return round(disagreement(probabilities([self.predictions[name] for name in models])), 3)
 
 
 def results() -> dict[str, Heard]:
@@ -123,34 +120,36 @@ def _meant(name: str) -> str | None:
 
 def row(heard: Heard, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
     """A line of the table and of the CSV; `written` says how an emotion is."""
-    found = heard.probabilities(models)
+    found = heard.answers(models)
     line: dict = {"file": heard.name, "meant": written(heard.meant) if heard.meant else ""}
     if len(models) > 1:
-        line["disagreement"] = round(heard.disagreement(models), 3)
+        line["disagreement"] = heard.disagreement(models)
     for name in [TOGETHER, *models] if len(models) > 1 else models:
-        values = found.get(name)
-        spoken = values is not None and heard.speech_s >= MIN_SPEECH_S
-        unspoken = None if values is None else "no speech"
-        line[name] = _answer(heard, name, written(_likeliest(values))) if spoken else unspoken
-        line[f"{name}, certain"] = round(float(values.max()), 3) if spoken else None
+        line[name], line[f"{name}, certain"] = _answer(found.get(name), written)
     return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
 
-def _likeliest(values: np.ndarray) -> str:
-    return EMOTIONS[int(values.argmax())]
+def _answer(said: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
+    """What a model says, and how sure it is; neither of one that was not asked."""
+    if said is None:
+        return None, None
+    if said.speech_s < MIN_SPEECH_S:
+        return "no speech", None
+    closest = written(said.emotion)
+    return f"not sure ({closest})" if said.abstain else closest, round(said.confidence, 3)
 
 
-def _answer(heard: Heard, name: str, closest: str) -> str:
-    unsure = name in heard.predictions and heard.predictions[name].abstain
-    return f"not sure ({closest})" if unsure else closest
+def confusions(heard: Sequence[Heard], models: Sequence[str]) -> dict[str, np.ndarray]:
+    """By model that was asked, and of all together, over the files whose emotion is known.
 
-
-def confusion(heard: Sequence[Heard], models: Sequence[str], name: str) -> np.ndarray:
-    """Counts over the files whose emotion is known, shape = (n_emotions, n_emotions): row meant, column answered."""
-    pairs = [
-        (EMOTIONS.index(h.meant), int(found[name].argmax()))
-        for h in heard
-        if h.meant and name in (found := h.probabilities(models))
-    ]
-    y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
-    return confusion_matrix(y_true, y_pred, len(EMOTIONS))
+    Returns:
+        Counts, each of shape (n_emotions, n_emotions): row meant, column answered. None without such files.
+    """
+    known = [(h.meant, h.answers(models)) for h in heard if h.meant]
+    pairs = {
+        name: [(EMOTIONS.index(meant), EMOTIONS.index(found[name].emotion)) for meant, found in known if name in found]
+        for name in (*models, TOGETHER)
+    }
+    return {
+        name: confusion_matrix(*np.array(answered).T, len(EMOTIONS)) for name, answered in pairs.items() if answered
+    }

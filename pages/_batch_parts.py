@@ -8,14 +8,16 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages import _batch
-from pages._batch import TOGETHER, Heard
+from pages._batch import Heard
 from pages._chart import chart
 from pages._export import rows_as_csv
 from pages._input import FORMATS, show_lost
 from pages._models import versions
 from pages._shared import model
 from pages._words import plain
+from ser_core.checkpoint import CheckpointError
 from ser_core.figures import confusion_grid
+from ser_core.inference import MIN_SPEECH_S, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
 from ser_core.plots import named, side_by_side
@@ -72,7 +74,10 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     bar = st.progress(0.0, "Listening")
     for done, file in enumerate(todo):
         bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
-        _batch.hear(file, models)
+        try:
+            _batch.hear(file, models)
+        except CheckpointError:  # deleted in the meantime: the page starts again without it
+            break
     _go(False)
     st.rerun()
 
@@ -107,12 +112,12 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
         alt="Every file with the answer of each model",
     )
     several = " Disagreement: how far the models are from their mean, 0 to 1." if len(models) > 1 else ""
-    seconds = sum(h.duration_s for h in read)
-    st.caption(f"{seconds:.0f} s of sound, heard by {versions(models)}. Click a column to sort by it.{several}")
+    seconds, asked = sum(h.duration_s for h in read), [n for n in models if any(n in h.predictions for h in read)]
+    st.caption(f"{seconds:.0f} s of sound, heard by {versions(asked)}. Click a column to sort by it.{several}")
     with st.container(horizontal=True):
         by = {f"{name}, version": model(name).version for name in models}
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
-        _download("JSON", _as_json(read), "application/json")
+        _download("JSON", _as_json(read, models), "application/json")
     chosen = [read[i] for i in event.selection.rows if i < len(read)]
     if not chosen:
         st.caption("Choose a row to hear the file and to see all probabilities.")
@@ -122,37 +127,41 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     st.audio(next(file for file in files if _batch.results().get(file.file_id) is heard), alt="The chosen file")
     for note in heard.notes:
         st.warning(plain(note))
-    predictions = [heard.predictions[name] for name in models]
+    _show_answers(list(heard.answers(models).values()))
+
+
+def _show_answers(predictions: Sequence[Prediction]) -> None:
+    """Of the chosen file; none where nobody speaks or nobody was asked."""
     for prediction in predictions:
         if prediction.abstain:
             st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
-    alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in predictions)
-    chart(side_by_side(predictions), key="batch-bars", alt=alt)
+    spoken = [prediction for prediction in predictions if prediction.speech_s >= MIN_SPEECH_S]
+    if spoken:
+        alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
+        chart(side_by_side(spoken), key="batch-bars", alt=alt)
 
 
 def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
     """Where the names say what was meant: how many were right, and what was taken for what."""
-    known = [h for h in read if h.meant]
-    if not known:
+    matrices = _batch.confusions(read, models)
+    if not matrices:
         return
     st.subheader("Against the names of the files", anchor=False)
-    judged = [*models, TOGETHER] if len(models) > 1 else list(models)
-    matrices = {name: _batch.confusion(known, models, name) for name in judged}
     rows = [
         {"model": name, "UAR %": _percent(uar(m)), "accuracy %": _percent(accuracy(m)), "files": int(m.sum())}
         for name, m in matrices.items()
     ]
     st.dataframe(rows, hide_index=True, alt="UAR and accuracy of each model on these files")
     st.caption(
-        f"{len(known)} files have a name of a known corpus; “not sure” counts as the likeliest emotion. The models "
+        "Files whose name is that of a known corpus; “not sure” counts as the likeliest emotion. The models "
         "were trained on such recordings: figures on files that were part of the training say nothing. The page "
         "Evaluation has those on unseen speakers."
     )
-    name = st.selectbox("Model", judged, key="batch-confusion") if len(judged) > 1 else judged[0]
+    name = st.selectbox("Model", matrices, key="batch-confusion") if len(matrices) > 1 else next(iter(matrices))
     chart(
         confusion_grid(matrices[name], EMOTIONS, counts=True),
         key="batch-matrix",
-        alt=f"Confusion matrix of {name} on {len(known)} files",
+        alt=f"Confusion matrix of {name} on {int(matrices[name].sum())} files",
     )
 
 
@@ -160,13 +169,13 @@ def _percent(value: np.ndarray) -> float:
     return round(100 * float(value), 1)
 
 
-def _as_json(read: Sequence[Heard]) -> str:
+def _as_json(read: Sequence[Heard], models: Sequence[str]) -> str:
     content = [
         {
             "file": h.name,
             "meant": h.meant,
             "notes": h.notes,
-            "predictions": [prediction.to_dict() for prediction in h.predictions.values()],
+            "predictions": [prediction.to_dict() for prediction in h.answers(models).values()],
         }
         for h in read
     ]
@@ -174,6 +183,4 @@ def _as_json(read: Sequence[Heard]) -> str:
 
 
 def _download(kind: str, content: str, mime: str) -> None:
-    st.download_button(
-        f"Download {kind}", content, f"emotions.{kind.lower()}", mime, icon=":material/download:", on_click="ignore"
-    )
+    st.download_button(f"Download {kind}", content, f"emotions.{kind.lower()}", mime, icon=":material/download:")

@@ -45,9 +45,7 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
     rows = rows_of(figure)
     with box:
         st.dataframe(rows, hide_index=True, alt=alt)
-        st.download_button(
-            "Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}", on_click="ignore"
-        )
+        st.download_button("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")
 
 
 def time_key(clip_id: str) -> str:

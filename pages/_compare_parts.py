@@ -168,4 +168,4 @@ def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict])
 
 def _download(kind: str, content: str, mime: str, clip: Clip) -> None:
     name = file_name(clip.name, kind.lower())
-    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:", on_click="ignore")
+    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:")

@@ -212,7 +212,7 @@ def show_sounds(heard: Window, found: Explanation, question: Question) -> None:
         for sound in tracks[1:]:
             name = file_name(f"{heard.model} {sound.name}", "wav")
             label = f"Download WAV: {sound.name.lower()}"
-            st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:", on_click="ignore")
+            st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:")
 
 
 def show_export(clip: Clip, heard: Window, found: Explanation, question: Question) -> None:
@@ -235,7 +235,7 @@ def show_export(clip: Clip, heard: Window, found: Explanation, question: Questio
         ("CSV", rows_as_csv(rows), "text/csv"),
     ):
         name = file_name(clip.name, kind.lower())
-        st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:", on_click="ignore")
+        st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:")
 
 
 def _map_rows(heard: Window, found: Explanation) -> list[dict]:

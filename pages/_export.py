@@ -11,9 +11,9 @@ from pathlib import PurePath
 from pages._analysis import Answer
 from pages._shared import Clip
 from ser_core import annotations
-from ser_core.inference import Trajectory
+from ser_core.inference import MIN_SPEECH_S, Prediction
 from ser_core.quality import Quality
-from ser_core.smoothing import Smoothing, segments, smoothed
+from ser_core.smoothing import NO_SPEECH, NOT_SURE, Smoothing, answers, segments, smoothed
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -27,10 +27,17 @@ def as_json(clip: Clip, quality: Quality, answer: Answer) -> str:
 
 def as_csv(clip: Clip, answer: Answer) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
-    whole = {"part": "clip", **_row(answer.prediction.to_dict())}
-    windows = [{"part": "window", **row} for row in table(answer.trajectory)]
+    whole = {"part": "clip", **_row(answer.prediction.to_dict(), said(answer.prediction))}
+    windows = [{"part": "window", **row} for row in table(answer)]
     head = {"file": clip.name, "model": answer.prediction.model, "version": answer.prediction.version}
     return rows_as_csv([head | row for row in (whole, *windows)])
+
+
+def said(prediction: Prediction) -> str:
+    """The answer in words: an emotion, "not sure" or "no speech"."""
+    if prediction.speech_s < MIN_SPEECH_S:
+        return NO_SPEECH
+    return NOT_SURE if prediction.abstain else prediction.emotion
 
 
 def as_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
@@ -52,9 +59,11 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
     return file.getvalue()
 
 
-def table(trajectory: Trajectory) -> list[dict]:
+def table(answer: Answer) -> list[dict]:
     """One row for each window."""
-    return [_row(record) for record in trajectory.to_records()]
+    trajectory = answer.trajectory
+    words = answers(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
+    return [_row(record, word) for record, word in zip(trajectory.to_records(), words, strict=True)]
 
 
 def file_name(name: str, suffix: str) -> str:
@@ -63,9 +72,10 @@ def file_name(name: str, suffix: str) -> str:
     return f"{stem or 'clip'}_emotion.{suffix}"
 
 
-def _row(record: dict) -> dict:
+def _row(record: dict, answer: str) -> dict:
     probabilities = record["probabilities"]
-    columns = {name: record[name] for name in ("start_s", "end_s", "speech_s", "emotion")}
+    columns = {name: record[name] for name in ("start_s", "end_s", "speech_s")}
+    columns |= {"answer": answer, "emotion": record["emotion"]}
     return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
 
 

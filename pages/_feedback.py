@@ -53,7 +53,7 @@ def _show_kept(answers: list[Feedback], folder) -> None:
     right = sum(f.meant == f.answered and not f.abstained for f in answers)
     st.text(f"{len(answers)} kept, {right} heard as meant")
     content = rows_as_csv([asdict(f) for f in answers])
-    st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:", on_click="ignore")
+    st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
     st.button("Delete all", on_click=_try, args=(delete_all, folder), key="delete-feedback")
 
 

@@ -8,15 +8,26 @@ import streamlit as st
 
 FRAMED = "framed"
 CARD = "card"  # its place in the sidebar, in this run
+OVER = "Your session is over: your audio and its results are gone. Choose it again."
 
 
 def draw_frame() -> None:
     """Called by app.py before the page."""
     _spare_modules(len(sys.modules))
+    if FRAMED not in st.session_state and _was_here_before():
+        st.toast(OVER, icon=":material/info:", duration="infinite")
     st.session_state[FRAMED] = True
     st.session_state[CARD] = st.sidebar.empty()
     if "source" not in st.session_state:
         draw_card()
+
+
+def _was_here_before() -> bool:
+    """Whether the browser asked for a session that is over: Streamlit then gives it a new one and tells nobody.
+
+    It names that session after the protocol and a token when it connects again, never when a page is opened.
+    """
+    return len(st.context.headers.get("Sec-WebSocket-Protocol", "").split(",")) > 2
 
 
 @lru_cache(maxsize=1)

@@ -122,5 +122,5 @@ def show_score() -> None:
             )
     with st.container(horizontal=True):
         text = rows_as_csv(_listening.table(guesses))
-        st.download_button("Download CSV", text, "listening_test.csv", "text/csv", on_click="ignore")
+        st.download_button("Download CSV", text, "listening_test.csv", "text/csv")
         st.button("Start again", on_click=_listening.restart, key="again")

@@ -13,6 +13,8 @@ MOST_TOLD = 3  # in the sidebar
 
 def choose_model(names: Sequence[str]) -> str:
     """One of them."""
+    if st.session_state.get("model") in names:  # Streamlit takes only along what was clicked, not what an address named
+        st.session_state.model = st.session_state.model
     chosen = st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
     _tell([chosen])
     return chosen

@@ -18,6 +18,7 @@ from ser_core.labels import EMOTIONS, LOOKS
 from ser_core.models import HOW_TO_START
 from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
 from ser_core.quality import Quality
+from ser_core.smoothing import NO_SPEECH, NOT_SURE, answers
 
 
 def show_empty() -> None:
@@ -87,7 +88,7 @@ def show_answer(clip: Clip, answer: Answer) -> None:
         if answer.min_confidence:  # 0: no development speakers to find a threshold on
             st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
     if len(answer.trajectory.start_s) > 1:
-        _show_trajectory(clip, answer.trajectory)
+        _show_trajectory(clip, answer)
 
 
 def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
@@ -159,8 +160,9 @@ def _reveal(clip_id: str) -> None:
     st.session_state.revealed = clip_id
 
 
-def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
+def _show_trajectory(clip: Clip, answer: Answer) -> None:
     """The answer over time, as a chart and as a table."""
+    trajectory = answer.trajectory
     st.subheader("Over time", anchor=False)
     chart(
         trajectory_lines(trajectory, clip.recording.duration_s),
@@ -175,7 +177,7 @@ def _show_trajectory(clip: Clip, trajectory: Trajectory) -> None:
         "Click a name to hide or show its line, a point to go there in the player."
     )
     with st.expander("Table"):
-        st.dataframe(_export.table(trajectory), hide_index=True, alt="The windows and their probabilities")
+        st.dataframe(_export.table(answer), hide_index=True, alt="The windows and their probabilities")
 
 
 def _show_quality(quality: Quality) -> None:
@@ -213,27 +215,23 @@ def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
     name = _export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
     label = f"Download {kind}"
-    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
+    st.download_button(label, content, name, mime, icon=":material/download:")
 
 
 def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:
     """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
-    columns = zip(trajectory.emotions, trajectory.confidence.tolist(), trajectory.speech_s.tolist(), strict=True)
-    return tuple(
-        _cell(start_s, end_s, *row, min_confidence)
-        for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True)
-    )
+    words = answers(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
+    columns = zip(words, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
+    return tuple(_cell(start_s, end_s, *row) for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True))
 
 
-def _cell(
-    start_s: float, end_s: float, emotion: str, confidence: float, speech_s: float, min_confidence: float
-) -> Cell:
-    if speech_s <= 0:
-        return Cell(start_s, end_s, "no speech", "", GREY, 0.0, "no speech")
-    if confidence < min_confidence:
-        return Cell(start_s, end_s, "not sure", "?", GREY, 0.3, f"not sure ({emotion} {confidence:.0%})")
+def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: float) -> Cell:
+    if answer == NO_SPEECH:
+        return Cell(start_s, end_s, answer, "", GREY, 0.0, answer)
+    if answer == NOT_SURE:
+        return Cell(start_s, end_s, answer, "?", GREY, 0.3, f"{answer} ({emotion} {confidence:.0%})")
     text = f"{named(emotion)} {confidence:.0%}"
     return Cell(start_s, end_s, emotion, LOOKS[emotion].symbol, LOOKS[emotion].colour, 0.2 + 0.8 * confidence, text)
 

@@ -14,7 +14,7 @@ from ser_core.annotations import as_srt, as_textgrid
 
 
 def show_exports(clip: Clip, found: Course, lines: Mapping[str, Line]) -> None:
-    """A file is made when its button is clicked: an hour's takes a moment."""
+    """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again."""
     first = next(iter(lines))
     by_model = {name: line.segments for name, line in lines.items()}
     with st.container(horizontal=True):

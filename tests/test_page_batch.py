@@ -3,9 +3,11 @@
 import csv
 import io
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
@@ -16,7 +18,7 @@ from pages._batch import TOGETHER, Heard
 from pages._export import rows_as_csv
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
-from ser_core.loaded import shared_model
+from ser_core.loaded import shared_model, unload
 from ser_core.plots import named
 from tests.make_page import open_page
 from tests.test_page_evaluation import texts
@@ -108,6 +110,22 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
     assert len(page.session_state["batch"]) == 4
 
 
+def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
+    hear_one = _batch.hear
+
+    def hear_and_lose(file, models):
+        hear_one(file, models)
+        shutil.rmtree(checkpoints / "other", ignore_errors=True)
+        unload()
+
+    page.multiselect(key="models").set_value(["small", "other"])
+    monkeypatch.setattr(_batch, "hear", hear_and_lose)
+    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    page.button(key="go").click().run()
+    table = page.dataframe[0].value
+    assert not page.exception and "other" not in table and set(table["file"]) == {"a.ogg", "b.ogg"}
+
+
 def test_deleting_leaves_nothing(page):
     hear(page, ("mine.ogg", SPEECH))
     page.button(key="delete-batch").click().run()
@@ -158,8 +176,31 @@ def heard(name: str, speech_s: float = 2.0, **chosen: str) -> Heard:
 def test_disagreement_is_the_distance_from_the_mean():
     assert heard("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
     assert heard("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
-    together = heard("a.wav", x="sad", y="angry").probabilities(["x", "y"])[TOGETHER]
-    assert together[EMOTIONS.index("sad")] == pytest.approx(0.41) and together.sum() == pytest.approx(1)
+    together = heard("a.wav", x="sad", y="angry").answers(["x", "y"])[TOGETHER].probabilities
+    assert together["sad"] == pytest.approx(0.41) and sum(together.values()) == pytest.approx(1)
+
+
+def test_together_says_what_it_does_on_the_page_that_compares_models():
+    doubtful = heard("a.wav", x="sad", y="sad", z="sad")
+    for name in ("x", "y"):
+        doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
+    assert _batch.row(doubtful, ["x", "y", "z"])[TOGETHER] == "not sure (sad)"
+    assert "2 of 3" in doubtful.answers(["x", "y", "z"])[TOGETHER].reason
+
+
+def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
+    files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
+    line = _batch.row(files[0], ["x", "y"])
+    assert [line[name] for name in ("disagreement", TOGETHER, "y", "y, certain")] == [None] * 4 and line["x"] == "angry"
+    assert _batch.confusions(files, ["x", "y"]).keys() == {"x"}
+
+
+def test_a_chosen_file_is_shown_before_a_new_model_has_heard_it(page, monkeypatch):
+    hear(page, ("a.ogg", SPEECH))
+    page.multiselect(key="models").set_value(["small", "other"])
+    chosen = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
+    monkeypatch.setattr(st, "dataframe", lambda *_, **__: chosen)
+    assert not page.run().exception and page.get("plotly_chart")
 
 
 def test_the_truth_is_read_from_names_only():
@@ -168,10 +209,10 @@ def test_the_truth_is_read_from_names_only():
         heard("1001_DFA_SAD_XX.wav", x="fear"),
         heard("song.wav", x="sad"),
     ]
-    found = _batch.confusion(files, ["x"], "x")
+    (found,) = _batch.confusions(files, ["x"]).values()
     assert found.sum() == 2 and found[EMOTIONS.index("angry"), EMOTIONS.index("angry")] == 1
     assert found[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
-    assert np.all(_batch.confusion([heard("song.wav", x="sad")], ["x"], "x") == 0)
+    assert not _batch.confusions([heard("song.wav", x="sad")], ["x"])
 
 
 def test_nothing_is_claimed_where_nobody_speaks():
@@ -187,5 +228,5 @@ def test_exports_hold_every_file_and_no_formula():
         "sad",
         "fear",
     ]
-    content = json.loads(_batch_parts._as_json(read))
+    content = json.loads(_batch_parts._as_json(read, ["x"]))
     assert [c["predictions"][0]["emotion"] for c in content] == ["sad", "fear"]

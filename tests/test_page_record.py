@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -283,7 +284,7 @@ def test_the_strip_under_the_player_has_no_gaps_and_says_when_it_is_not_sure():
     probabilities = np.full((3, 8), 0.05)
     probabilities[:, EMOTIONS.index("sad")] = 0.65, 0.2, 0.65
     start_s = np.array([0.5, 2.0, 3.5])
-    trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 3, probabilities, np.array([3, 3, 0]), 3.0, 1.5)
+    trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 3, probabilities, np.array([3, 3, 0.1]), 3.0, 1.5)
     cells = _result.cells(trajectory, duration_s=7.0, min_confidence=0.4)
     assert [(cell.start_s, cell.end_s) for cell in cells] == [(0, 2.75), (2.75, 4.25), (4.25, 7)]
     assert [cell.name for cell in cells] == ["sad", "not sure", "no speech"]
@@ -304,6 +305,8 @@ def test_the_export_holds_the_answer_and_every_window(page):
     rows = list(csv.DictReader(io.StringIO(_export.as_csv(clip, answer))))
     assert rows[0]["file"] == "'=1+1.ogg" and rows[0]["part"] == "clip"
     assert rows[0]["emotion"] == answer.prediction.emotion
+    strip = _result.cells(answer.trajectory, clip.recording.duration_s, answer.min_confidence)
+    assert [row["answer"] for row in rows[1:]] == [cell.name for cell in strip]
     assert len(rows) == 1 + len(answer.trajectory.start_s)
     quality = next(value for key, value in page.session_state.memory.items() if "quality" in key)
     content = json.loads(_export.as_json(clip, quality, answer))
@@ -313,6 +316,18 @@ def test_the_export_holds_the_answer_and_every_window(page):
     found = tiers(_export.as_textgrid(clip, quality, answer))
     assert list(found) == ["speech", "emotion", "certainty"]
     assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
+
+
+def test_the_table_claims_no_emotion_where_the_page_claims_none(page):
+    upload(page, "story.ogg", STORY.read_bytes())
+    clip, answer = answer_of(page)
+    for said, changes in (
+        ("no speech", {"speech_s": 0.1, "abstain": True}),
+        ("not sure", {"abstain": True}),
+        (answer.prediction.emotion, {"abstain": False}),
+    ):
+        changed = replace(answer, prediction=replace(answer.prediction, **changes))
+        assert next(csv.DictReader(io.StringIO(_export.as_csv(clip, changed))))["answer"] == said
 
 
 @pytest.mark.parametrize("sent", [{}, 3, [], {"wav": 3, "processed": []}, {"wav": "no base64 é", "processed": []}])

@@ -29,17 +29,21 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
-def served(script: Path, **variables: str):
-    """The address of a server that runs a Streamlit script, with no recordings unless the variables name some."""
-    return running("streamlit", "run", script, "--server.headless=true", "--server.port", **variables)
+def served(script: Path, **options):
+    """The address of a server that runs a Streamlit script, with no recordings unless the options name some."""
+    return running("streamlit", "run", script, "--server.headless=true", "--server.port", **options)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 @contextmanager
-def running(*module, **variables: str):
+def running(*module, port: int | None = None, **variables: str):
     """The address of a server: a module with its arguments, of which the last one wants a port."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or free_port()
     environment = {name: value for name, value in os.environ.items() if name != "SER_CORPORA"} | variables
     command = [sys.executable, "-m", *module, str(port)]
     server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

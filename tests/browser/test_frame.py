@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from playwright.sync_api import expect
 
-from tests.browser.conftest import PATIENCE_MS, ROOT, served
+from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
 from tests.browser.test_record import _overflow
 from tests.make_corpus import voice, write_crema_d
 
@@ -58,6 +58,15 @@ def test_settings_live_in_the_address(new_page, app_url):
     expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
 
 
+def test_a_model_that_the_address_names_is_asked_on_the_next_page_too(new_page, app_url):
+    page = new_page(f"{app_url}/record_and_analyse?model=simple-cnn")
+    chosen = page.get_by_role("combobox", name="Model")
+    expect(chosen).to_have_value("simple-cnn")
+    page.get_by_role("link", name="Why?").click()
+    page.get_by_role("heading", name="Nothing to explain yet").wait_for()
+    expect(chosen).to_have_value("simple-cnn")
+
+
 def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_page, app_url, tmp_path):
     page = new_page(f"{app_url}/upload_and_compare?models=simple-cnn")
     paths = [tmp_path / f"{i:03d}.wav" for i in range(N_FILES)]
@@ -88,6 +97,21 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
     page.get_by_role("button", name="Open a sample").click()
     page.get_by_role("button", name="Download SRT").wait_for()
     expect(page.get_by_text("encountered an error")).to_have_count(0)
+
+
+def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
+    port = free_port()
+    with served(ROOT / "app.py", port=port) as url:
+        page = new_page(f"{url}/record_and_analyse")
+        page.get_by_role("button", name="Open a sample").click()
+        page.get_by_role("button", name="Download JSON").wait_for()
+        _settle(page)
+        expect(page.get_by_text("Your session is over")).to_have_count(0)
+    with served(ROOT / "app.py", port=port):
+        page.get_by_test_id("stConnectionStatus").wait_for(state="detached")
+        page.get_by_role("button", name="Download JSON").click()
+        expect(page.get_by_text("Your session is over")).to_be_visible()
+        expect(page.get_by_role("heading", name="Nothing to analyse yet")).to_be_visible()
 
 
 def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
