@@ -82,7 +82,7 @@ def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) ->
     st.text(clip.name)
     for note in clip.notes:
         st.warning(plain(note))
-    bar = _show_state(found, models, going)
+    bar = _show_state(clip, found, models, going)
     lines = {name: _course.line(found, name, view) for name in models if name in found.heard}
     if lines:
         _show_lines(clip, found, lines)
@@ -95,16 +95,16 @@ def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) ->
     st.rerun()
 
 
-def _show_state(found: Course, models: Sequence[str], going: bool):
+def _show_state(clip: Clip, found: Course, models: Sequence[str], going: bool):
     """How far it is, with Stop or Go on; nothing when all is done."""
     if found.is_done(models):
         return None
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
         if going:
-            st.button("Stop", on_click=_set_stopped, args=(found, True), key="stop")
+            st.button("Stop", on_click=_set_stopped, args=(clip, True), key="stop")
         else:
-            st.button("Go on", on_click=_set_stopped, args=(found, False), key="go-on", type="primary")
+            st.button("Go on", on_click=_set_stopped, args=(clip, False), key="go-on", type="primary")
     _tell(place, found, models)
     return place
 
@@ -119,8 +119,8 @@ def _tell(place, found: Course, models: Sequence[str]) -> None:
     place.progress(found.share(models), words)
 
 
-def _set_stopped(found: Course, stopped: bool) -> None:
-    found.stopped = stopped
+def _set_stopped(clip: Clip, stopped: bool) -> None:
+    _course.course(clip).stopped = stopped  # all of the clip may have been searched for speech since the click
 
 
 def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:

@@ -142,6 +142,18 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
     assert not page.exception and after["complete"] and after["analysed_until_s"] > 150
 
 
+def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
+    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
+    whole = _course.whole
+    monkeypatch.setattr(_course, "whole", lambda clip: setattr(_course.course(clip), "stopped", True))
+    upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
+    monkeypatch.setattr(_course, "whole", whole)
+    of_all = _course.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
+    page.session_state.memory[page.session_state.clip.id, "course"] = of_all
+    page.button(key="go-on").click().run()
+    assert not page.exception and not of_all.stopped and of_all.share(["other"]) == 1
+
+
 def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
     shares, show = [], _course.line
