@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
@@ -75,7 +76,7 @@ def _samples() -> None:
             key = f"sample-{sample['file']}"
             st.button(sample["title"], key=key, on_click=take_sample, args=(sample,))
     try:
-        unseen = _unseen()
+        unseen = _unseen(corpora_root())
     except CorpusError:
         st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again.")
         return
@@ -122,10 +123,10 @@ def _take_utterance(utterances: list[Utterance]) -> None:
 
 
 @st.cache_data(show_spinner="Looking for the corpora")
-def _unseen() -> dict[str, list[Utterance]]:
+def _unseen(root: Path) -> dict[str, list[Utterance]]:
     """Recordings of the speakers the models were tested on, by corpus."""
     unseen = {corpus: [] for corpus in SPEECH_CORPORA}
-    for utterance in read_corpora(corpora_root()).utterances:
+    for utterance in read_corpora(root).utterances:
         if utterance.corpus in unseen and speaker_independent_fold(utterance) == TEST_FOLD:
             unseen[utterance.corpus].append(utterance)
     return {corpus: utterances for corpus, utterances in unseen.items() if utterances}

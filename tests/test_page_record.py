@@ -14,7 +14,7 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages import _export, _input, _result, _words
+from pages import _export, _result, _words
 from pages._components import recorder
 from ser_core.checkpoint import Calibration, load_model, save_model
 from ser_core.feedback import kept
@@ -43,7 +43,6 @@ def checkpoint(tmp_path_factory) -> Path:
 def page(monkeypatch, checkpoint) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint),))
-    _input._unseen.clear()
     return open_page("record_and_analyse").run()
 
 
@@ -385,7 +384,7 @@ def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     found = load_model(checkpoint)
     weight = np.zeros((len(EMOTIONS), found.config.embedding_dim), np.float32)
     bias = np.where(np.array(EMOTIONS) == "surprise", 50, 0).astype(np.float32)
-    learned = Adapter(found.name, found.version, weight, bias, 1.0, 3, 1.0, 0.5)
+    learned = Adapter(found.name, found.version, weight, bias, 3, 1.0, 0.5)
     page.session_state["adapters"] = {str(checkpoint): learned}
     page.run()
     (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Use my voice"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _input, _shared
+from pages import _shared
 from pages._explaining_checks import _against_chance
 from ser_core.checkpoint import Calibration, save_model
 from ser_core.explain import ATTENTION, GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SILENCE
@@ -34,7 +34,6 @@ def box(page: AppTest, label: str):
 def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and no corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _input._unseen.clear()
     page = open_page("why", timeout_s=200)
     return page.run()
 
