@@ -3,10 +3,13 @@
 import gc
 import sys
 from functools import lru_cache
+from pathlib import Path
 
 import streamlit as st
 
 FRAMED = "framed"
+SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
+PAGE_DRAWN_MS = 500  # by then the first page is, mostly
 CARD = "card"  # its place in the sidebar, in this run
 OVER = "Your session is over: your audio and its results are gone. Choose it again."
 
@@ -20,6 +23,18 @@ def draw_frame() -> None:
     st.session_state[CARD] = st.sidebar.empty()
     if "source" not in st.session_state:
         draw_card()
+    if ahead := _charts_ahead():
+        st.sidebar.html(ahead, unsafe_allow_javascript=True)
+
+
+@lru_cache(maxsize=1)
+def _charts_ahead() -> str:
+    """Lets the browser read what draws charts while nobody waits: Streamlit does so, for half a second, only when the
+    first one is to be seen. Empty where its file has another name."""
+    names = [path.name for path in SCRIPTS.glob("PlotlyChart.*.js")]
+    own = "document.querySelector('script[type=module][src]').src"
+    read = f"{names}.forEach(name => import(new URL(name, {own})))"
+    return f"<script>setTimeout(() => {read}, {PAGE_DRAWN_MS})</script>" if names else ""
 
 
 def _was_here_before() -> bool:

@@ -34,6 +34,13 @@ def test_nothing_is_wider_than_a_phone(new_page, app_url, path):
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
+def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
+    page = new_page(f"{app_url}/trajectory")
+    page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /PlotlyChart/.test(e.name))")
+    expect(page.get_by_role("heading", name=READY["trajectory"], exact=True)).to_be_visible()
+    assert page.locator(".js-plotly-plot").count() == 0
+
+
 def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
     page = new_page(f"{app_url}/evaluation?split=resonet&show=Comparison")
     numbers = page.locator(".st-key-numbers-cost button")
