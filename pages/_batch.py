@@ -8,14 +8,16 @@ import numpy as np
 import streamlit as st
 from streamlit.typing import UploadedFile
 
+from pages._export import said
 from pages._shared import erase, model
 from ser_core.agreement import TOGETHER, disagreement, probabilities, together
 from ser_core.audio import AudioError, read_audio
 from ser_core.corpora import Utterance, parse_name
-from ser_core.inference import MIN_SPEECH_S, Prediction, predict
+from ser_core.inference import Prediction, predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 from ser_core.models import functionals_kept
+from ser_core.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.vad import speech_segments
 
 
@@ -129,14 +131,14 @@ def row(heard: Heard, models: Sequence[str], written: Callable[[str], str] = str
     return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
 
-def _answer(said: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
+def _answer(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
     """What a model says, and how sure it is; neither of one that was not asked."""
-    if said is None:
+    if prediction is None:
         return None, None
-    if said.speech_s < MIN_SPEECH_S:
-        return "no speech", None
-    closest = written(said.emotion)
-    return f"not sure ({closest})" if said.abstain else closest, round(said.confidence, 3)
+    answer, closest = said(prediction), written(prediction.emotion)
+    if answer == NO_SPEECH:
+        return answer, None
+    return f"{answer} ({closest})" if answer == NOT_SURE else closest, round(prediction.confidence, 3)
 
 
 def confusions(heard: Sequence[Heard], models: Sequence[str]) -> dict[str, np.ndarray]:

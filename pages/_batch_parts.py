@@ -10,17 +10,18 @@ from streamlit.typing import UploadedFile
 from pages import _batch
 from pages._batch import Heard
 from pages._chart import chart
-from pages._export import rows_as_csv
+from pages._export import rows_as_csv, said
 from pages._input import FORMATS, show_lost
 from pages._models import versions
 from pages._shared import model
 from pages._words import plain
 from ser_core.checkpoint import CheckpointError
 from ser_core.figures import confusion_grid
-from ser_core.inference import MIN_SPEECH_S, Prediction
+from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
 from ser_core.plots import named, side_by_side
+from ser_core.smoothing import NO_SPEECH
 
 MOST_FILES = 1000
 
@@ -135,7 +136,7 @@ def _show_answers(predictions: Sequence[Prediction]) -> None:
     for prediction in predictions:
         if prediction.abstain:
             st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
-    spoken = [prediction for prediction in predictions if prediction.speech_s >= MIN_SPEECH_S]
+    spoken = [prediction for prediction in predictions if said(prediction) != NO_SPEECH]
     if spoken:
         alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
         chart(side_by_side(spoken), key="batch-bars", alt=alt)
