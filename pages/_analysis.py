@@ -11,11 +11,9 @@ from pages._components.player import Track, track
 from pages._models import choose_model
 from pages._shared import Clip, model, remember
 from pages._words import plain
-from ser_core.checkpoint import CheckpointError, available_models
-from ser_core.inference import Prediction, Trajectory, analyse
-from ser_core.models import functionals_kept
-from ser_core.my_voice import Adapter, adapted
-from ser_core.quality import Quality, quality, reduce_noise
+from ser_core.audio import Quality, measure_quality, reduce_noise
+from ser_core.inference import Prediction, Trajectory, predict_with_windows
+from ser_core.models import Adapter, CheckpointError, apply_adapter, available_models, functionals_cache
 
 NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
 
@@ -86,7 +84,7 @@ def hear(clip: Clip, settings: Settings) -> Hearing:
 
 def _hearing(clip_id: str, name: str, waveform: np.ndarray) -> Hearing:
     with st.spinner("Looking for speech"):
-        measured = remember(lambda: quality(waveform), clip_id, name, "quality")
+        measured = remember(lambda: measure_quality(waveform), clip_id, name, "quality")
         drawn = remember(lambda: track(name, waveform, clip_id), clip_id, name, "track")
     return Hearing(f"{clip_id} {name}", waveform, (drawn,), measured)
 
@@ -115,7 +113,7 @@ def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
 def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], list[str]]:
     """The answers of several models to the clip, and why some have none."""
     answers, problems = [], []
-    with st.spinner("Asking the models"), functionals_kept():
+    with st.spinner("Asking the models"), functionals_cache():
         for name in names:
             try:
                 answers.append(answer(hearing, name))
@@ -126,10 +124,10 @@ def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], li
 
 def _ask(hearing: Hearing, model_name: str, learned: Adapter | None = None) -> Answer:
     words = f"Listening: {plain(model_name)}"
-    judge = adapted(model(model_name), learned) if learned else model(model_name)
+    judge = apply_adapter(model(model_name), learned) if learned else model(model_name)
     bar = st.progress(0.0, words)
     started = perf_counter()
-    prediction, trajectory = analyse(
+    prediction, trajectory = predict_with_windows(
         judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, words)
     )
     took_s = perf_counter() - started

@@ -10,15 +10,21 @@ from streamlit.typing import UploadedFile
 
 from pages._export import said
 from pages._shared import erase, model
-from ser_core.agreement import TOGETHER, disagreement, probabilities, together
-from ser_core.audio import AudioError, read_audio
-from ser_core.corpora import Utterance, parse_name
-from ser_core.inference import Prediction, predict
+from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.data import Utterance, parse_filename
+from ser_core.inference import (
+    ENSEMBLE_NAME,
+    NO_SPEECH,
+    NOT_SURE,
+    Prediction,
+    ensemble_disagreement,
+    ensemble_prediction,
+    predict,
+    stack_probabilities,
+)
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
-from ser_core.models import functionals_kept
-from ser_core.smoothing import NO_SPEECH, NOT_SURE
-from ser_core.vad import speech_segments
+from ser_core.models import functionals_cache
 
 
 @dataclass(frozen=True)
@@ -37,13 +43,13 @@ class Heard:
         """By model, those that were asked; of several, when all were, also what they say together."""
         found = {name: self.predictions[name] for name in models if name in self.predictions}
         complete = 1 < len(models) == len(found)
-        return found | {TOGETHER: together(list(found.values()))} if complete else found
+        return found | {ENSEMBLE_NAME: ensemble_prediction(list(found.values()))} if complete else found
 
     def disagreement(self, models: Sequence[str]) -> float | None:
         """How far the models are from their mean, in [0, 1]; None until all were asked."""
         if set(models) - self.predictions.keys():
             return None
-        return round(disagreement(probabilities([self.predictions[name] for name in models])), 3)
+        return round(ensemble_disagreement(stack_probabilities([self.predictions[name] for name in models])), 3)
 
 
 def results() -> dict[str, Heard]:
@@ -101,7 +107,7 @@ def hear(file: UploadedFile, models: Sequence[str]) -> None:
         file.seek(0)
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
-        with functionals_kept():
+        with functionals_cache():
             new = {n: predict(model(n), recording.waveform, speech) for n in models if n not in heard.predictions}
     except AudioError as error:
         results()[file.file_id] = replace(heard, problem=str(error))
@@ -116,7 +122,7 @@ def hear(file: UploadedFile, models: Sequence[str]) -> None:
 
 
 def _meant(name: str) -> str | None:
-    utterance = parse_name(PurePath(name))
+    utterance = parse_filename(PurePath(name))
     return utterance.emotion if isinstance(utterance, Utterance) else None
 
 
@@ -126,7 +132,7 @@ def row(heard: Heard, models: Sequence[str], written: Callable[[str], str] = str
     line: dict = {"file": heard.name, "meant": written(heard.meant) if heard.meant else ""}
     if len(models) > 1:
         line["disagreement"] = heard.disagreement(models)
-    for name in [TOGETHER, *models] if len(models) > 1 else models:
+    for name in [ENSEMBLE_NAME, *models] if len(models) > 1 else models:
         line[name], line[f"{name}, certain"] = _answer(found.get(name), written)
     return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
 
@@ -150,7 +156,7 @@ def confusions(heard: Sequence[Heard], models: Sequence[str]) -> dict[str, np.nd
     known = [(h.meant, h.answers(models)) for h in heard if h.meant]
     pairs = {
         name: [(EMOTIONS.index(meant), EMOTIONS.index(found[name].emotion)) for meant, found in known if name in found]
-        for name in (*models, TOGETHER)
+        for name in (*models, ENSEMBLE_NAME)
     }
     return {
         name: confusion_matrix(*np.array(answered).T, len(EMOTIONS)) for name, answered in pairs.items() if answered

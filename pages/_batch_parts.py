@@ -15,13 +15,11 @@ from pages._input import FORMATS, show_lost
 from pages._models import versions
 from pages._shared import model
 from pages._words import plain
-from ser_core.checkpoint import CheckpointError
-from ser_core.figures import confusion_grid
-from ser_core.inference import Prediction
+from ser_core.inference import NO_SPEECH, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
-from ser_core.plots import named, side_by_side
-from ser_core.smoothing import NO_SPEECH
+from ser_core.models import CheckpointError
+from ser_core.plots import confusion_heatmap, emotion_label, stacked_probability_bars
 
 MOST_FILES = 1000
 
@@ -76,7 +74,7 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     for done, file in enumerate(todo):
         bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
         try:
-            _batch.hear(file, models)
+            _batch.feed(file, models)
         except CheckpointError:  # deleted in the meantime: the page starts again without it
             break
     _go(False)
@@ -103,7 +101,7 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
     rows = [_batch.row(h, models) for h in read]
     columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
     event = st.dataframe(
-        [_batch.row(h, models, named) for h in read],
+        [_batch.row(h, models, emotion_label) for h in read],
         hide_index=True,
         placeholder="",
         key="batch-table",
@@ -139,7 +137,7 @@ def _show_answers(predictions: Sequence[Prediction]) -> None:
     spoken = [prediction for prediction in predictions if said(prediction) != NO_SPEECH]
     if spoken:
         alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
-        chart(side_by_side(spoken), key="batch-bars", alt=alt)
+        chart(stacked_probability_bars(spoken), key="batch-bars", alt=alt)
 
 
 def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
@@ -160,7 +158,7 @@ def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
     )
     name = st.selectbox("Model", matrices, key="batch-confusion") if len(matrices) > 1 else next(iter(matrices))
     chart(
-        confusion_grid(matrices[name], EMOTIONS, counts=True),
+        confusion_heatmap(matrices[name], EMOTIONS, counts=True),
         key="batch-matrix",
         alt=f"Confusion matrix of {name} on {int(matrices[name].sum())} files",
     )

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from ser_core.checkpoint import CARD, checkpoint_folder
+from ser_core.models import CARD_FILE, checkpoint_folder
 
 
 def show_card(name: str) -> None:
     """The card as it lies beside the weights, without its title."""
-    path = checkpoint_folder(name) / CARD
+    path = checkpoint_folder(name) / CARD_FILE
     if not path.is_file():
         st.warning(f"{name} has no card. python -m scripts.evaluate {name} --write measures it and writes one.")
         return

@@ -7,7 +7,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from pages._export import rows_as_csv
-from ser_core.figure_rows import rows_of
+from ser_core.plots import figure_to_rows
 
 
 def chart(
@@ -42,7 +42,7 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
     box = st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}", on_change="rerun")
     if not box.open:
         return
-    rows = rows_of(figure)
+    rows = figure_to_rows(figure)
     with box:
         st.dataframe(rows, hide_index=True, alt=alt)
         st.download_button("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")

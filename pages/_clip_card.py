@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages._shared import Clip, forget, remember
-from ser_core.audio import as_wav
+from ser_core.audio import encode_wav
 
 WIDTH, HEIGHT = 240, 40  # of the small waveform
 MAX_PLAYED_S = 60  # a longer one has its player on the pages about it
@@ -15,7 +15,7 @@ def show_clip_card(clip: Clip) -> None:
     st.text(clip.name)
     st.image(remember(lambda: _small_waveform(clip), clip.id, "small waveform"), alt="Waveform", width="stretch")
     if duration_s <= MAX_PLAYED_S:
-        st.audio(as_wav(clip.recording.waveform), alt="The current clip")
+        st.audio(encode_wav(clip.recording.waveform), alt="The current clip")
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.caption(f"{duration_s:.1f} s, kept in this session only")
         st.button("Clear", icon=":material/delete:", on_click=forget, key="clear-clip", type="tertiary")
@@ -23,9 +23,9 @@ def show_clip_card(clip: Clip) -> None:
 
 def _small_waveform(clip: Clip) -> str:
     """An SVG of the waveform, as high as it goes."""
-    from ser_core.plots import GREY, envelope
+    from ser_core.plots import GREY, waveform_envelope
 
-    low, high = envelope(clip.recording.waveform, WIDTH)
+    low, high = waveform_envelope(clip.recording.waveform, WIDTH)
     peak = max(float(high.max()), float(-low.min()), 1e-3)
     upper = [f"{x},{HEIGHT / 2 * (1 - y / peak):.1f}" for x, y in enumerate(high)]
     lower = [f"{x},{HEIGHT / 2 * (1 - y / peak) + 1:.1f}" for x, y in enumerate(low)]

@@ -12,12 +12,18 @@ from pages._export import file_name, rows_as_csv
 from pages._input import sample_list, take_sample
 from pages._shared import Clip, model, remember
 from pages._words import plain, record
-from ser_core.agreement import agreement, disagreement, probabilities, together
 from ser_core.audio import SAMPLE_RATE
-from ser_core.figures import agreement_grid
-from ser_core.inference import MIN_SPEECH_S, Prediction, features_of
-from ser_core.models import HOW_TO_START, functional_names
-from ser_core.plots import aligned_bars, clock, named, picture
+from ser_core.inference import (
+    MIN_SPEECH_TO_PREDICT_S,
+    Prediction,
+    ensemble_disagreement,
+    ensemble_prediction,
+    frontend_features,
+    pairwise_agreement,
+    stack_probabilities,
+)
+from ser_core.models import WAV2VEC2_WEIGHTS_HINT, functional_names
+from ser_core.plots import agreement_heatmap, aligned_probability_bars, emotion_label, features_png, format_time
 
 MOST_FUNCTIONALS = 12
 
@@ -35,12 +41,12 @@ def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], pro
     """Bars, words, table, agreement, features and export."""
     for problem in problems:
         st.warning(plain(problem))
-    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_S]
+    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
     if not spoken:
         st.info(plain(answers[0].prediction.reason) if answers else "Choose at least one model.")
         return
     predictions = [answer.prediction for answer in spoken]
-    rows = [*predictions, together(predictions)] if len(predictions) > 1 else predictions
+    rows = [*predictions, ensemble_prediction(predictions)] if len(predictions) > 1 else predictions
     _show_bars(rows, spoken[0].prediction)
     table = [_row(answer, rows[-1]) for answer in spoken]
     st.dataframe(table, hide_index=True, column_config=_formats(), alt="What each model answers and what it costs")
@@ -50,15 +56,15 @@ def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], pro
     _show_exports(clip, rows, table)
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
         with st.expander("wav2vec2 is not here"):
-            st.text(HOW_TO_START)
+            st.text(WAV2VEC2_WEIGHTS_HINT)
 
 
 def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
     st.subheader("Side by side", anchor=False)
     alt = "; ".join(f"{row.model}: {row.emotion} {row.confidence:.0%}" for row in rows)
-    chart(aligned_bars(rows), key="aligned", alt=alt)
+    chart(aligned_probability_bars(rows), key="aligned", alt=alt)
     st.caption(
-        f"Analysed {clock(first.start_s)} to {clock(first.end_s)}, with {first.speech_s:.1f} s of speech. "
+        f"Analysed {format_time(first.start_s)} to {format_time(first.end_s)}, with {first.speech_s:.1f} s of speech. "
         "Each bar goes from 0 to 100 %. In full colour: the answer; a model that is not sure has none."
     )
 
@@ -66,7 +72,7 @@ def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
 def _row(answer: Answer, joint: Prediction) -> dict:
     """A line of the table: the answer, whether it is that of all together, and what it costs."""
     prediction = answer.prediction
-    closest = named(prediction.emotion)
+    closest = emotion_label(prediction.emotion)
     n_parameters = model(prediction.model).n_parameters()
     return {
         "model": prediction.model,
@@ -93,16 +99,18 @@ def _formats() -> dict:
 def _show_agreement(predictions: Sequence[Prediction]) -> None:
     """What every two of them have in common."""
     st.subheader("Who agrees with whom", anchor=False)
-    rows, names = probabilities(predictions), [prediction.model for prediction in predictions]
+    rows, names = stack_probabilities(predictions), [prediction.model for prediction in predictions]
     votes = [prediction.emotion for prediction in predictions]
     common = max(dict.fromkeys(votes), key=votes.count)
     against = [name for name, vote in zip(names, votes, strict=True) if vote != common]
     others = f" Others hear something else: {', '.join(against)}." if against else ""
     st.markdown(
-        f"{votes.count(common)} of {len(votes)} models find {named(common)} likeliest.{plain(others)} "
-        f"Disagreement {disagreement(rows):.2f}, where 0 is one voice."
+        f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} likeliest.{plain(others)} "
+        f"Disagreement {ensemble_disagreement(rows):.2f}, where 0 is one voice."
     )
-    chart(agreement_grid(agreement(rows), names), key="agreement", alt="What every two models have in common")
+    chart(
+        agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="What every two models have in common"
+    )
     st.caption(
         "The share of their probabilities that two models have in common, in percent: 100 for equal answers. "
         "A column has the number of its row."
@@ -117,10 +125,10 @@ def _show_features(hearing: Hearing, answers: Sequence[Answer]) -> None:
     start_s = heard[name].start_s
     end_s = min(heard[name].end_s, start_s + model(name).config.window_s)
     window = hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    features = remember(lambda: features_of(model(name), window), hearing.id, "features", name)
-    where = f"From {clock(start_s)} to {clock(end_s)}, its first window"
+    features = remember(lambda: frontend_features(model(name), window), hearing.id, "features", name)
+    where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
     if features.ndim == 2:
-        st.image(picture(features), alt=f"The features that {name} gets", width="stretch")
+        st.image(features_png(features), alt=f"The features that {name} gets", width="stretch")
         st.caption(f"{where}. {_front_end(name)}")
     elif len(features) == len(window):
         st.caption(f"{where}. It hears the waveform itself.")
@@ -158,7 +166,7 @@ def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict])
     content = {
         "file": clip.name,
         "predictions": [row.to_dict() for row in rows],
-        "agreement": agreement(probabilities(rows)).round(4).tolist(),
+        "agreement": pairwise_agreement(stack_probabilities(rows)).round(4).tolist(),
         "models": table,
     }
     with st.container(horizontal=True):

@@ -9,12 +9,20 @@ import streamlit as st
 
 from pages._components.player import Track, track
 from pages._shared import Clip, is_remembered, model, remember
-from ser_core.audio import SAMPLE_RATE
-from ser_core.inference import Trajectory, analysed_stretch
-from ser_core.models import functionals_kept
-from ser_core.smoothing import Segment, Smoothing, answers, segments, smoothed
-from ser_core.trajectory import Heard, listen_on, pooled, unheard
-from ser_core.vad import speech_segments
+from ser_core.audio import SAMPLE_RATE, analysed_bounds, speech_segments
+from ser_core.inference import (
+    PartialTrajectory,
+    Segment,
+    Smoothing,
+    Trajectory,
+    extend_trajectory,
+    label_segments,
+    pool_trajectory,
+    smooth_trajectory,
+    start_trajectory,
+    window_labels,
+)
+from ser_core.models import functionals_cache
 
 STEP_S = 2.0  # from one look at the growing result to the next
 BEGINNING_S = 60.0  # of a longer clip its beginning is shown while the rest is still searched for speech
@@ -38,7 +46,7 @@ class Course:
     speech: tuple[tuple[float, float], ...]
     stretch: tuple[int, int]  # in samples: all but the silence at both ends
     is_beginning: bool = False  # all that is known is of the first BEGINNING_S
-    heard: dict[str, Heard] = field(default_factory=dict)
+    heard: dict[str, PartialTrajectory] = field(default_factory=dict)
     stopped: bool = False
 
     def is_done(self, models: Sequence[str]) -> bool:
@@ -94,13 +102,13 @@ def _of_all(clip: Clip) -> Course:
     waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
     speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
     bar.empty()
-    return Course(waveform, clip.recording.duration_s, speech, analysed_stretch(waveform, speech))
+    return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
 
 
 def _of_the_beginning(clip: Clip) -> Course:
     waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
     speech = speech_segments(waveform)
-    stretch = analysed_stretch(waveform, speech)
+    stretch = analysed_bounds(waveform, speech)
     return Course(waveform, clip.recording.duration_s, speech, stretch, is_beginning=True)
 
 
@@ -112,11 +120,11 @@ def original_track(clip: Clip) -> Track:
 def listen(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
     """Let the models that are behind hear on, piece by piece, until there is more to show and step_s are over."""
     until, before = perf_counter() + step_s, found.n_known(models)
-    with functionals_kept():
+    with functionals_cache():
         while behind := found.missing(models):
             for name in behind:
-                heard = found.heard.get(name) or unheard(model(name), found.stretch, found.speech)
-                found.heard[name] = listen_on(model(name), found.waveform, heard)
+                heard = found.heard.get(name) or start_trajectory(model(name), found.stretch, found.speech)
+                found.heard[name] = extend_trajectory(model(name), found.waveform, heard)
             progress()
             if perf_counter() > until and found.n_known(models) > before:
                 return
@@ -125,15 +133,15 @@ def listen(found: Course, models: Sequence[str], step_s: float, progress: Callab
 def line(found: Course, name: str, view: View) -> Line:
     """What one model has heard so far, as the settings want it; no model is asked."""
     heard = found.heard[name]
-    trajectory = pooled(heard, found.speech, view.n_model_windows, view.hop_s)
-    trajectory, lead = smoothed(trajectory, view.smoothing)
+    trajectory = pool_trajectory(heard, found.speech, view.n_model_windows, view.hop_s)
+    trajectory, lead = smooth_trajectory(trajectory, view.smoothing)
     complete = found.covers(name)
     return Line(
         trajectory,
         view.smoothing,
         lead,
-        answers(trajectory, lead, heard.min_confidence),
-        segments(trajectory, lead, found.speech, found.duration_s, heard.min_confidence, complete),
+        window_labels(trajectory, lead, heard.min_confidence),
+        label_segments(trajectory, lead, found.speech, found.duration_s, heard.min_confidence, complete),
         heard.min_confidence,
         heard.until_s,
         complete,

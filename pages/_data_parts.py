@@ -7,14 +7,11 @@ import streamlit as st
 from pages import _measured
 from pages._chart import chart
 from pages._clip_table import download_rows, show_recording
-from ser_core import results
-from ser_core.card import LICENCES
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.figures import count_grid, spread_boxes
+from ser_core import paths
+from ser_core.data import CORPUS_NAMES, PROTOCOLS, SPEAKER_OVERLAP, protocol_folds, protocol_split, read_protocol
+from ser_core.evaluation import CORPUS_LICENCES, split_name
 from ser_core.labels import EMOTIONS
-from ser_core.plots import named
-from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, folds, read_protocol, split
-from ser_core.results import split_name
+from ser_core.plots import count_heatmap, emotion_boxplots, emotion_label
 
 WORDS = {
     "ravdess": "24 actors from Toronto, two sentences, every emotion but neutral at two intensities.",
@@ -27,8 +24,8 @@ WALL_COLUMNS = 4
 
 
 def statistics() -> dict:
-    """What scripts.explore found; empty when it has not run."""
-    return _measured.written(results.FOLDER / "corpora.json")
+    """What scripts.corpus_statistics found; empty when it has not run."""
+    return _measured.written(paths.RESULTS / "corpora.json")
 
 
 def show_corpora(found: dict) -> None:
@@ -40,7 +37,7 @@ def show_corpora(found: dict) -> None:
     if not found:
         st.info(
             "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
-            "`python -m scripts.explore`.",
+            "`python -m scripts.corpus_statistics`.",
             title="The corpora have not been measured here",
         )
         return
@@ -68,7 +65,7 @@ def show_corpora(found: dict) -> None:
         counts = {CORPUS_NAMES[corpus]: row for corpus, row in found["clips"].items()}
     else:
         counts = _speakers(by_speaker)
-    chart(count_grid(counts), key="counts", alt="Clips by row and emotion")
+    chart(count_heatmap(counts), key="counts", alt="Clips by row and emotion")
 
 
 def _corpus_row(corpus: str, found: dict) -> dict:
@@ -80,7 +77,7 @@ def _corpus_row(corpus: str, found: dict) -> dict:
         "hours": round(sum(g["mean"] * g["n_clips"] for g in durations) / 3600, 2),
         "emotions": len(found["clips"][corpus]),
         **{f"{sex} speakers": found["speakers"][corpus].get(sex, 0) for sex in ("female", "male")},
-        "licence": LICENCES[corpus],
+        "licence": CORPUS_LICENCES[corpus],
     }
 
 
@@ -111,7 +108,7 @@ def show_measure(found: dict) -> None:
     ]
     unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
     chart(
-        spread_boxes(groups, unit),
+        emotion_boxplots(groups, unit),
         key="spread",
         numbers=False,
         alt=f"{unit} by emotion and corpus; the table below has the numbers.",
@@ -153,7 +150,7 @@ def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
 
 
 def _show_clip(emotion: str, clip: str, path: str | None) -> None:
-    st.markdown(f"**{named(emotion)}**")
+    st.markdown(f"**{emotion_label(emotion)}**")
     if path is None:
         st.caption(f"{clip} is not here.")
         return
@@ -181,8 +178,8 @@ def _protocols() -> list[dict]:
     rows = []
     for protocol in PROTOCOLS:
         speaker = {row["utterance"]: row["speaker"] for row in read_protocol(protocol)}
-        for fold in folds(protocol) or (None,):
-            parts = split(protocol, fold)
+        for fold in protocol_folds(protocol) or (None,):
+            parts = protocol_split(protocol, fold)
             train, test = ({speaker[i] for i in ids} for ids in ((*parts.train, *parts.dev), parts.test))
             rows.append(
                 {
@@ -192,7 +189,7 @@ def _protocols() -> list[dict]:
                     "test": len(parts.test),
                     "test speakers": len(test),
                     "known speakers": len(test & train),
-                    "mind": SHARES_SPEAKERS.get(protocol, ""),
+                    "mind": SPEAKER_OVERLAP.get(protocol, ""),
                 }
             )
     return rows

@@ -6,25 +6,23 @@ from pages import _measured
 from pages._chart import chart
 from pages._clip_table import download_rows, show_clips
 from pages._measured import Measured
-from ser_core.comparison import Leak, Standing
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.evaluation import Answers
-from ser_core.figures import (
-    class_dots,
-    confusion_grid,
-    grouped_bars,
-    pair_grid,
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import CrossValidationResult, LeakageReport, PredictionTable, RankedModel
+from ser_core.metrics import format_percent, precision_recall_curves, roc_curves
+from ser_core.plots import (
+    class_score_dots,
+    confusion_heatmap,
+    emotion_label,
     pareto_dots,
     precision_recall_lines,
-    ranking_intervals,
-    reliability_lines,
+    ranking_plot,
+    reliability_diagram,
     risk_coverage_lines,
     roc_lines,
-    value_grid,
+    score_bars,
+    score_heatmap,
+    significance_heatmap,
 )
-from ser_core.folds import AllFolds
-from ser_core.metrics import percent, precision_recall_curves, roc_curves
-from ser_core.plots import named
 
 MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 TITLES = {
@@ -83,7 +81,7 @@ def show_ranking(found: Measured) -> None:
     )
     measure = measure or "uar"
     chart(
-        ranking_intervals(comparison.ranking, measure),
+        ranking_plot(comparison.ranking, measure),
         key="ranking",
         numbers=False,
         alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
@@ -102,7 +100,7 @@ def show_ranking(found: Measured) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         st.caption("UAR of each corpus")
-        chart(value_grid(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
+        chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
         with st.expander("Table"):
             rows = [_corpora_row(standing) for standing in comparison.ranking]
             st.dataframe(rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers")
@@ -110,18 +108,18 @@ def show_ranking(found: Measured) -> None:
     with right:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
-        chart(class_dots(f1), key="classes", alt="F1 by model and emotion")
+        chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
 
 
-def _row(standing: Standing) -> dict:
+def _row(standing: RankedModel) -> dict:
     pooled = standing.pooled
-    scores = {f"{title} %": percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
+    scores = {f"{title} %": format_percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
     return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
 
 
-def _corpora_row(standing: Standing) -> dict:
+def _corpora_row(standing: RankedModel) -> dict:
     return {"model": standing.model} | {
-        CORPUS_NAMES[name]: percent(scores["uar"], scores["uar_ci"]) for name, scores in standing.corpora.items()
+        CORPUS_NAMES[name]: format_percent(scores["uar"], scores["uar_ci"]) for name, scores in standing.corpora.items()
     }
 
 
@@ -140,11 +138,11 @@ def show_all_folds(split: str) -> None:
     download_rows("Download all folds", rows, f"{split}_all_folds.csv")
 
 
-def _folds_row(model: AllFolds) -> dict:
-    row = {"model": model.model, "folds": len(model.measured)}
+def _folds_row(model: CrossValidationResult) -> dict:
+    row = {"model": model.model, "folds": len(model.measured_folds)}
     for corpus, spreads in model.corpora.items():
         uar = spreads["uar"]
-        row[CORPUS_NAMES[corpus]] = percent(uar.mean, (uar.lowest, uar.highest))
+        row[CORPUS_NAMES[corpus]] = format_percent(uar.mean, (uar.lowest, uar.highest))
     return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
 
 
@@ -162,7 +160,7 @@ def show_published(found: Measured) -> None:
     )
 
 
-def _published(standing: Standing) -> dict:
+def _published(standing: RankedModel) -> dict:
     row = {"model": standing.model}
     for measure in ("accuracy", "macro_f1"):
         if measure in standing.published:
@@ -187,7 +185,7 @@ def show_model(found: Measured) -> None:
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
         event = chart(
-            confusion_grid(matrix, labels, counts),
+            confusion_heatmap(matrix, labels, counts),
             key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
             on_select="rerun",
             selection_mode="points",
@@ -208,7 +206,7 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
     options = (EVERYTHING, *labels)
     index = options.index(chosen) if chosen else 0
     picked = st.selectbox(
-        title, options, index, format_func=lambda e: e if e == EVERYTHING else named(e), key=f"{title}-{chosen}"
+        title, options, index, format_func=lambda e: e if e == EVERYTHING else emotion_label(e), key=f"{title}-{chosen}"
     )
     return None if picked == EVERYTHING else picked
 
@@ -222,7 +220,7 @@ def show_certainty(found: Measured) -> None:
         bins = found.reliabilities(model)
         st.caption(f"{model}: on the dotted line, 70 % sure is right 7 times in 10")
         chart(
-            reliability_lines(bins),
+            reliability_diagram(bins),
             key="reliability",
             alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
         )
@@ -237,7 +235,7 @@ def show_certainty(found: Measured) -> None:
     _show_curves(model, found.answers[model])
 
 
-def _show_curves(model: str, answers: Answers) -> None:
+def _show_curves(model: str, answers: PredictionTable) -> None:
     """Drawn when they are asked for."""
     box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
     if not box.open:
@@ -279,7 +277,7 @@ def _show_differences(found: Measured) -> None:
     )
     alike = sum(not pair.significant for pair in pairs)
     chart(
-        pair_grid(found.comparison),
+        significance_heatmap(found.comparison),
         key="pairs",
         numbers=False,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
@@ -327,11 +325,11 @@ def _show_leaks(found: Measured) -> None:
         alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
         shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
         st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
-        chart(grouped_bars(values), key=f"protocols-{leak.model}", alt=alt)
+        chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
         st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
 
 
-def _under_each_protocol(leak: Leak, split: str) -> dict[str, dict[str, float]]:
+def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
     """Corpus -> what the network was trained on -> accuracy."""
     ranking = _measured.measured(UNSEEN).comparison.ranking if UNSEEN in _measured.splits() else ()
     unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
@@ -342,7 +340,7 @@ def _under_each_protocol(leak: Leak, split: str) -> dict[str, dict[str, float]]:
     return bars
 
 
-def _leak_rows(leak: Leak) -> list[dict]:
+def _leak_rows(leak: LeakageReport) -> list[dict]:
     rows = []
     for name, part in leak.parts.items():
         trained = part.groups["trained"]

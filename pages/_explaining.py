@@ -11,13 +11,21 @@ import streamlit as st
 from pages._analysis import Answer, Hearing
 from pages._components.player import Track, track
 from pages._shared import model, remember
-from ser_core.audio import SAMPLE_RATE
-from ser_core.explain import Explanation, Question, explain
-from ser_core.features import FrontendConfig
-from ser_core.masking import Faithfulness, answers_to, faithfulness, split_sound
+from ser_core.audio import SAMPLE_RATE, FrontendConfig
+from ser_core.interpret import (
+    PERTURBATION_PROBES,
+    AttributionTarget,
+    Explanation,
+    FaithfulnessCurves,
+    calibrated_window_probabilities,
+    explain,
+    measure_faithfulness,
+    parameter_randomisation_test,
+    perturb_waveform,
+    perturbation_probabilities,
+    split_by_relevance,
+)
 from ser_core.plots import Spectrogram, spectrogram
-from ser_core.probe import PROBES, answers_over, changed
-from ser_core.sanity import sanity_check
 
 WHOLE, DECIDED, ELSE = "Everything", "Only what decided", "Everything else"
 
@@ -71,16 +79,16 @@ def picture(heard: Window) -> Spectrogram:
     return remember(lambda: spectrogram(heard.waveform), heard.id, "picture")
 
 
-def explanation(heard: Window, method: str, question: Question) -> Explanation:
+def explanation(heard: Window, method: str, question: AttributionTarget) -> Explanation:
     """The map of one method."""
     make = partial(explain, model(heard.model), heard.waveform, method, question)
     return _with_progress(f"Explaining: {method}", make, heard.id, "explain", heard.model, method, question)
 
 
-def sounds(heard: Window, found: Explanation, question: Question, share: float) -> dict[str, np.ndarray]:
+def sounds(heard: Window, found: Explanation, question: AttributionTarget, share: float) -> dict[str, np.ndarray]:
     """The window, its most relevant parts, and the rest; each of shape (n_samples,)."""
     key = (heard.id, "sounds", heard.model, found.method, question, share)
-    kept, removed = remember(lambda: split_sound(heard.waveform, found, heard.frontend, share), *key)
+    kept, removed = remember(lambda: split_by_relevance(heard.waveform, found, heard.frontend, share), *key)
     return {WHOLE: heard.waveform, ELSE: removed, DECIDED: kept}
 
 
@@ -96,32 +104,34 @@ def tracks(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> list[Track
 def answers(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> dict[str, dict[str, float]]:
     """Name of the sound -> probability of each emotion."""
     judge = model(heard.model)
-    found = remember(lambda: answers_to(judge, list(parts.values())), heard.id, "answers", heard.model, *key)
+    found = remember(
+        lambda: calibrated_window_probabilities(judge, list(parts.values())), heard.id, "answers", heard.model, *key
+    )
     return {
         name: dict(zip(judge.config.labels, row.tolist(), strict=True)) for name, row in zip(parts, found, strict=True)
     }
 
 
-def faithful(heard: Window, found: Explanation, question: Question) -> Faithfulness:
+def faithful(heard: Window, found: Explanation, question: AttributionTarget) -> FaithfulnessCurves:
     """What is left when parts are kept or removed in the order of the map."""
-    make = partial(faithfulness, model(heard.model), heard.waveform, found, question.emotion)
+    make = partial(measure_faithfulness, model(heard.model), heard.waveform, found, question.emotion)
     key = (heard.id, "faithfulness", heard.model, found.method, question)
     return _with_progress("Removing and keeping parts", make, *key)
 
 
-def sanity(heard: Window, found: Explanation, question: Question) -> tuple[float, ...]:
+def sanity(heard: Window, found: Explanation, question: AttributionTarget) -> tuple[float, ...]:
     """Rank correlations with the maps of models whose weights are shuffled."""
-    make = partial(sanity_check, model(heard.model), heard.waveform, found, question)
+    make = partial(parameter_randomisation_test, model(heard.model), heard.waveform, found, question)
     return _with_progress("Explaining models with shuffled weights", make, *sanity_key(heard, found, question))
 
 
-def sanity_key(heard: Window, found: Explanation, question: Question) -> tuple:
+def sanity_key(heard: Window, found: Explanation, question: AttributionTarget) -> tuple:
     return heard.id, "sanity", heard.model, found.method, question
 
 
 def probed(heard: Window, kind: str) -> np.ndarray:
     """Probabilities at each value of a probe, shape = (n_values, n_classes)."""
-    make = partial(answers_over, model(heard.model), heard.waveform, PROBES[kind])
+    make = partial(perturbation_probabilities, model(heard.model), heard.waveform, PERTURBATION_PROBES[kind])
     return _with_progress(f"Listening again: {kind}", make, *probe_key(heard, kind))
 
 
@@ -131,7 +141,9 @@ def probe_key(heard: Window, kind: str) -> tuple:
 
 def worse(heard: Window, kind: str, value: float) -> np.ndarray:
     """The window with one value of a probe, shape = (n_samples,)."""
-    return remember(lambda: changed(PROBES[kind], heard.waveform, value), heard.id, "worse", kind, value)
+    return remember(
+        lambda: perturb_waveform(PERTURBATION_PROBES[kind], heard.waveform, value), heard.id, "worse", kind, value
+    )
 
 
 def is_known(*key: Any) -> bool:

@@ -11,18 +11,14 @@ from pages._chart import chart
 from pages._components.player import player, track
 from pages._explaining import Window
 from pages._shared import model, remember
-from ser_core.explain import Explanation, Question
-from ser_core.explain_figures import faithfulness_lines, probe_lines
-from ser_core.masking import Faithfulness
-from ser_core.plots import named
-from ser_core.probe import PROBES
-from ser_core.sanity import can_be_shuffled
+from ser_core.interpret import PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves, has_parameters
+from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
 CLEARLY = 0.05  # of mean probability
 SHOWS_THE_SOUND, PARTLY = 0.5, 0.25  # rank correlation with the maps of models that have learned nothing
 
 
-def show_trust(heard: Window, found: Explanation, question: Question) -> None:
+def show_trust(heard: Window, found: Explanation, question: AttributionTarget) -> None:
     """Two tests of the map: against random parts of the sound, and against models that have learned nothing."""
     st.subheader("Can the map be trusted?", anchor=False)
     by_map, by_weights = st.columns(2, gap="large")
@@ -35,12 +31,12 @@ def show_trust(heard: Window, found: Explanation, question: Question) -> None:
         _show_sanity(heard, found, question)
 
 
-def _faithful_words(curves: Faithfulness, question: Question) -> str:
+def _faithful_words(curves: FaithfulnessCurves, question: AttributionTarget) -> str:
     kept, kept_random = curves.kept.mean(), curves.kept_at_random.mean()
     removed, removed_random = curves.removed.mean(), curves.removed_at_random.mean()
     return (
         f"{_against_chance(kept - kept_random, removed_random - removed)} Mean probability of "
-        f"{named(question.emotion)} with parts kept: {kept:.0%} by the map, {kept_random:.0%} at random (more is "
+        f"{emotion_label(question.emotion)} with parts kept: {kept:.0%} by the map, {kept_random:.0%} at random (more is "
         f"better); with parts removed: {removed:.0%} and {removed_random:.0%} (less is better)."
     )
 
@@ -56,9 +52,9 @@ def _against_chance(*gains: float) -> str:
     return f"The map is {'clearly worse' if worse else 'not clearly better'} than chance."
 
 
-def _show_sanity(heard: Window, found: Explanation, question: Question) -> None:
+def _show_sanity(heard: Window, found: Explanation, question: AttributionTarget) -> None:
     """On demand: it takes as long as several explanations."""
-    if not can_be_shuffled(model(heard.model)):
+    if not has_parameters(model(heard.model)):
         st.caption(f"{heard.model} is no network: it has no weights that could be shuffled.")
         return
     st.markdown("The same map for models whose weights are shuffled, and which therefore know nothing.")
@@ -92,11 +88,11 @@ def _sanity_words(correlations: Sequence[float]) -> str:
 def show_probe(heard: Window) -> None:
     """How the answer changes when the recording gets worse."""
     st.subheader("Would it say the same of a worse recording?", anchor=False)
-    kind = st.segmented_control("Change the window", list(PROBES), key="probe")
+    kind = st.segmented_control("Change the window", list(PERTURBATION_PROBES), key="probe")
     if kind is None:
         st.caption("Choose what happens to the sound. The model hears it again at each step.")
         return
-    probe, probabilities = PROBES[kind], _explaining.probed(heard, kind)
+    probe, probabilities = PERTURBATION_PROBES[kind], _explaining.probed(heard, kind)
     labels = list(heard.probabilities)
     chart(
         probe_lines(probe, probabilities, labels),
@@ -104,16 +100,18 @@ def show_probe(heard: Window) -> None:
         alt=f"Probability of each emotion over {probe.title}. {_stays(probabilities, labels, heard)}",
     )
     st.caption(f"{probe.about} {_stays(probabilities, labels, heard)}")
-    first = probe.values[0] if probe.harmless is None else probe.harmless
+    first = probe.values[0] if probe.identity_value is None else probe.identity_value
     value = st.select_slider(f"Hear it at this {probe.title}", probe.values, first, key=f"value-{kind}")
     waveform = _explaining.worse(heard, kind, value)
     drawn = remember(lambda: track(f"{kind} {value:g}", waveform, heard.id), heard.id, "worse track", kind, value)
     player([drawn], (), key="probe-player")
     row = probabilities[probe.values.index(value)]
-    ranked = ", ".join(f"{named(labels[i])} {row[i]:.0%}" for i in np.argsort(-row)[:3])
+    ranked = ", ".join(f"{emotion_label(labels[i])} {row[i]:.0%}" for i in np.argsort(-row)[:3])
     st.markdown(f"{heard.model} at this value: {ranked}.")
 
 
 def _stays(probabilities: np.ndarray, labels: Sequence[str], heard: Window) -> str:
     same = sum(labels[i] == heard.emotion for i in probabilities.argmax(1))
-    return f"At {same} of {len(probabilities)} values the answer is {named(heard.emotion)}, as without a change."
+    return (
+        f"At {same} of {len(probabilities)} values the answer is {emotion_label(heard.emotion)}, as without a change."
+    )

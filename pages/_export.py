@@ -10,10 +10,18 @@ from pathlib import PurePath
 
 from pages._analysis import Answer
 from pages._shared import Clip
-from ser_core import annotations
-from ser_core.inference import MIN_SPEECH_S, Prediction
-from ser_core.quality import Quality
-from ser_core.smoothing import NO_SPEECH, NOT_SURE, Smoothing, answers, segments, smoothed
+from ser_core.audio import Quality
+from ser_core.inference import (
+    MIN_SPEECH_TO_PREDICT_S,
+    NO_SPEECH,
+    NOT_SURE,
+    Prediction,
+    Smoothing,
+    as_textgrid,
+    label_segments,
+    smooth_trajectory,
+    window_labels,
+)
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,17 +43,17 @@ def as_csv(clip: Clip, answer: Answer) -> str:
 
 def said(prediction: Prediction) -> str:
     """The answer in words: an emotion, "not sure" or "no speech"."""
-    if prediction.speech_s < MIN_SPEECH_S:
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return NO_SPEECH
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
-def as_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
+def clip_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
     """For Praat: the speech, and the answer over time with its certainty."""
-    trajectory, lead = smoothed(answer.trajectory, Smoothing())
+    trajectory, lead = smooth_trajectory(answer.trajectory, Smoothing())
     speech, duration_s = quality.speech_segments, clip.recording.duration_s
-    found = segments(trajectory, lead, speech, duration_s, answer.min_confidence)
-    return annotations.as_textgrid(speech, {answer.prediction.model: found}, duration_s)
+    found = label_segments(trajectory, lead, speech, duration_s, answer.min_confidence)
+    return as_textgrid(speech, {answer.prediction.model: found}, duration_s)
 
 
 def rows_as_csv(rows: Sequence[dict]) -> str:
@@ -62,7 +70,7 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
 def table(answer: Answer) -> list[dict]:
     """One row for each window."""
     trajectory = answer.trajectory
-    words = answers(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
+    words = window_labels(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
     return [_row(record, word) for record, word in zip(trajectory.to_records(), words, strict=True)]
 
 

@@ -9,28 +9,39 @@ from pages._analysis import Answer
 from pages._export import rows_as_csv
 from pages._shared import Clip
 from pages._words import plain
-from ser_core.feedback import FILE, HOW_TO_KEEP, Feedback, FeedbackError, delete_all, feedback_folder, keep, kept
+from ser_core.data import (
+    FEEDBACK_FILE,
+    FEEDBACK_FOLDER_HINT,
+    Feedback,
+    FeedbackError,
+    delete_feedback,
+    feedback_folder,
+    read_feedback,
+    save_feedback,
+)
 from ser_core.labels import EMOTIONS
-from ser_core.plots import named
+from ser_core.plots import emotion_label
 
 
 def show_feedback(clip: Clip, answer: Answer) -> None:
     """Eight names to choose from, and what becomes of the choice."""
-    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip.id}", wrap=True)
+    meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
     if meant:
         right = meant == answer.prediction.emotion and not answer.prediction.abstain
         st.caption(f"{'That is' if right else 'That is not'} what {plain(answer.prediction.model)} heard.")
     if folder is None:
         if meant:
-            st.caption(f"Your answer is forgotten with this session. {HOW_TO_KEEP}")
+            st.caption(f"Your answer is forgotten with this session. {FEEDBACK_FOLDER_HINT}")
         return
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
             said = Feedback(clip.id, *_judged(answer, meant or ""), clip.recording.duration_s, _now())
-            st.button("Keep my answer", disabled=not meant, on_click=_try, args=(keep, said, folder), key="keep")
-            _show_kept(kept(folder), folder)
-        st.caption(f"Kept in {FILE} of the folder you chose: your answer and the model's, never the sound.")
+            st.button(
+                "Keep my answer", disabled=not meant, on_click=_try, args=(save_feedback, said, folder), key="keep"
+            )
+            _show_kept(read_feedback(folder), folder)
+        st.caption(f"Kept in {FEEDBACK_FILE} of the folder you chose: your answer and the model's, never the sound.")
     except FeedbackError as error:
         st.warning(plain(str(error)))
     if problem := st.session_state.pop("feedback_problem", None):
@@ -54,7 +65,7 @@ def _show_kept(answers: list[Feedback], folder) -> None:
     st.text(f"{len(answers)} kept, {right} heard as meant")
     content = rows_as_csv([asdict(f) for f in answers])
     st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
-    st.button("Delete all", on_click=_try, args=(delete_all, folder), key="delete-feedback")
+    st.button("Delete all", on_click=_try, args=(delete_feedback, folder), key="delete-feedback")
 
 
 def _try(action, *args) -> None:

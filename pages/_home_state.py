@@ -6,11 +6,9 @@ import streamlit as st
 
 from pages import _measured
 from pages._words import UAR_HELP
-from ser_core.card import INTENDED_USE
-from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.models import MODELS
-from ser_core.results import split_name
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import INTENDED_USE, split_name
+from ser_core.models import HOW_TO_TRAIN, MODELS, CheckpointError, available_models, read_metrics
 
 ROW_HEIGHT = 24  # pixels: all models fit on one screen
 PARAGRAPH = "\n\n"

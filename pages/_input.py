@@ -11,8 +11,15 @@ from streamlit.typing import UploadedFile
 from pages._components.recorder import recorder
 from pages._samples import SAMPLES, sample_list
 from pages._shared import Source, chosen, forget, input_key, take
-from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, Utterance, corpora_root, read_corpora
-from ser_core.protocols import speaker_independent_fold
+from ser_core.data import (
+    CORPUS_NAMES,
+    SPEECH_CORPORA,
+    CorpusError,
+    Utterance,
+    corpora_root,
+    read_corpora,
+    speaker_independent_fold,
+)
 
 WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
 FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]

@@ -6,13 +6,18 @@ from pages._chart import chart
 from pages._data_parts import statistics
 from pages._measured import measured
 from pages._words import UAR_HELP, plain
-from ser_core import results
-from ser_core.comparison import ComparisonError, Leak
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.lesson_figures import known_and_unseen
-from ser_core.lessons import explained_by_emotion, share_of_known_voices
-from ser_core.protocols import ProtocolError
-from ser_core.results import Result, ResultError
+from ser_core.data import CORPUS_NAMES, ProtocolError
+from ser_core.evaluation import (
+    ComparisonError,
+    EvaluationResult,
+    LeakageReport,
+    ResultError,
+    list_results,
+    load_result,
+    result_path,
+)
+from ser_core.interpret import emotion_eta_squared, shared_speaker_fraction
+from ser_core.plots import seen_and_unseen_speakers
 
 UNSEEN, SHARED = "speaker-independent-0", "resonet"  # test parts
 MEASURE = "pitch_sd_semitones"
@@ -24,7 +29,7 @@ def show() -> None:
         "can learn the habits of these few people instead of emotion; if the same people are in training and in test, "
         "the test cannot tell. Feelings in daily life are mostly weaker, and mixed."
     )
-    names = [path.stem for path in results.list_results(UNSEEN) if results.result_path(SHARED, path.stem).is_file()]
+    names = [path.stem for path in list_results(UNSEEN) if result_path(SHARED, path.stem).is_file()]
     if names:
         start = names.index("resonet") if "resonet" in names else 0
         name = st.selectbox("Model", names, start, key="model", help=UAR_HELP)
@@ -41,19 +46,19 @@ def show() -> None:
     _show_regularity()
 
 
-def _result(name: str, split: str) -> Result:
-    path = results.result_path(split, name)
+def _result(name: str, split: str) -> EvaluationResult:
+    path = result_path(split, name)
     return _read(path, path.stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=16, show_spinner="Reading the results")
-def _read(path, modified_ns: int) -> Result:
-    return results.load_result(path)
+def _read(path, modified_ns: int) -> EvaluationResult:
+    return load_result(path)
 
 
-def _show_gap(unseen: Result, shared: Result) -> None:
+def _show_gap(unseen: EvaluationResult, shared: EvaluationResult) -> None:
     """The same model trained and tested twice: without and with voices that it knows."""
-    known = share_of_known_voices(shared.protocol, shared.fold)
+    known = shared_speaker_fraction(shared.protocol, shared.fold)
     pairs = {
         CORPUS_NAMES[c] + (", voices known" if known[c] else ""): (
             unseen.metrics["corpora"][c]["uar"],
@@ -63,7 +68,7 @@ def _show_gap(unseen: Result, shared: Result) -> None:
         if c in unseen.metrics["corpora"]
     }
     alt = "; ".join(f"{row}: UAR {one:.0%} unseen, {other:.0%} under {SHARED}" for row, (one, other) in pairs.items())
-    chart(known_and_unseen(pairs), key="gap", alt=alt)
+    chart(seen_and_unseen_speakers(pairs), key="gap", alt=alt)
     st.caption(
         f"UAR of {unseen.model}, trained once under `{UNSEEN}` and once under `{SHARED}`, where the test speakers of "
         f"{_listed([CORPUS_NAMES[c] for c in known if known[c]])} are in training too and the others are not."
@@ -77,7 +82,7 @@ def _listed(names: list[str]) -> str:
 def _show_leak() -> None:
     """Trained on test clips by accident: what the split without a seed is worth."""
     try:
-        leaks = measured(SHARED).comparison.leaks if results.list_results(SHARED) else ()
+        leaks = measured(SHARED).comparison.leaks if list_results(SHARED) else ()
     except (ResultError, ComparisonError, ProtocolError) as error:
         st.warning(plain(str(error)))
         return
@@ -91,7 +96,7 @@ def _show_leak() -> None:
         st.caption("What a leak is worth is not measured here; the README, “What a leak is worth”, has the commands.")
 
 
-def _leaked(leak: Leak) -> str:
+def _leaked(leak: LeakageReport) -> str:
     """In words: every corpus of whose test clips some were trained on."""
     parts = [
         f"of the test clips of {CORPUS_NAMES[c]} {part.groups['trained'].share:.0%} were trained on, and the accuracy "
@@ -108,14 +113,14 @@ def _show_regularity() -> None:
     """How much of a property of the sound is decided by the emotion alone: the more, the more regular the acting."""
     found = statistics()
     if not found:
-        st.caption("How regular the acting is has not been measured here: `python -m scripts.explore`.")
+        st.caption("How regular the acting is has not been measured here: `python -m scripts.corpus_statistics`.")
         return
     measure = found["measures"][MEASURE]
     rows = [
         {
             "corpus": CORPUS_NAMES[corpus],
             "speakers": sum(found["speakers"][corpus].values()),
-            f"{measure['title'].lower()} decided by emotion": round(explained_by_emotion(_groups(found, corpus)), 2),
+            f"{measure['title'].lower()} decided by emotion": round(emotion_eta_squared(_groups(found, corpus)), 2),
         }
         for corpus in found["clips"]
     ]

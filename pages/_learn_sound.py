@@ -10,10 +10,9 @@ from pages._samples import SAMPLES, sample_list
 from pages._shared import chosen, current_clip, model
 from pages._words import plain
 from ser_core.audio import SAMPLE_RATE, AudioError, load_audio
-from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
-from ser_core.lessons import has_stages, loudest
-from ser_core.models import SERModel
-from ser_core.plots import clock
+from ser_core.interpret import has_stage_outputs, loudest_excerpt
+from ser_core.models import HOW_TO_TRAIN, CheckpointError, SERModel, available_models
+from ser_core.plots import format_time
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,14 +54,14 @@ def _sample(file: str) -> np.ndarray:
 def excerpt(duration_s: float) -> Excerpt:
     """The loudest stretch of the sound; which one is said."""
     heard = sound()
-    start, end = loudest(heard.waveform, duration_s)
+    start, end = loudest_excerpt(heard.waveform, duration_s)
     part = Excerpt(heard.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
     name = plain(heard.name)
     if end - start == len(heard.waveform):
         st.caption(f"{name}, all of it")
     else:
         end_s = part.start_s + part.duration_s
-        st.caption(f"{name}, its loudest stretch: {clock(part.start_s)} to {clock(end_s)}")
+        st.caption(f"{name}, its loudest stretch: {format_time(part.start_s)} to {format_time(end_s)}")
     return part
 
 
@@ -74,7 +73,7 @@ def first_model(with_stages: bool) -> SERModel | None:
         except CheckpointError as error:
             st.warning(plain(str(error)))
             continue
-        if not with_stages or has_stages(found):
+        if not with_stages or has_stage_outputs(found):
             return found
     st.info(
         HOW_TO_TRAIN, title="This lesson needs a trained ResoNet" if with_stages else "There is no trained model yet"

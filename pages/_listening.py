@@ -11,15 +11,12 @@ import streamlit as st
 from pages._measured import utterances
 from pages._samples import SAMPLES, sample_list
 from pages._shared import model
-from ser_core.audio import AudioError, load_audio
-from ser_core.checkpoint import CheckpointError
-from ser_core.corpora import SPEECH_CORPORA, Utterance
+from ser_core.audio import AudioError, load_audio, speech_segments
+from ser_core.data import SPEECH_CORPORA, ProtocolError, Utterance, protocol_split
 from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, confusion_matrix, uar
-from ser_core.models import functionals_kept
-from ser_core.protocols import ProtocolError, split
-from ser_core.vad import speech_segments
+from ser_core.models import CheckpointError, functionals_cache
 
 PERSON = "you"
 
@@ -91,7 +88,7 @@ def _never_heard(name: str) -> set[str]:
     """Ids of the clips that a model is known to be neither trained nor tuned on."""
     metrics = model(name).metrics
     try:
-        return set(split(metrics["protocol"], metrics["fold"]).test)
+        return set(protocol_split(metrics["protocol"], metrics["fold"]).test)
     except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
         return set()
 
@@ -132,7 +129,7 @@ def ask(models: Sequence[str]) -> None:
     try:
         waveform = load_audio(now.clip.path)
         speech = speech_segments(waveform)
-        with functionals_kept():
+        with functionals_cache():
             heard = {name: predict(model(name), waveform, speech).emotion for name in models}
     except (AudioError, CheckpointError) as error:
         now.clip, now.problem = None, f"{now.clip.id}: {error}"

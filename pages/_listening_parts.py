@@ -10,10 +10,9 @@ from pages._export import rows_as_csv
 from pages._listening import PERSON, Sample
 from pages._measured import utterances
 from pages._words import plain
-from ser_core.corpora import CORPUS_NAMES, Utterance
-from ser_core.figures import confusion_grid
+from ser_core.data import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS
-from ser_core.plots import named
+from ser_core.plots import confusion_heatmap, emotion_label
 
 
 def choose_models(names: Sequence[str]) -> list[str]:
@@ -72,19 +71,19 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
     with st.container(horizontal=True, gap="small"):
         for i, emotion in enumerate(EMOTIONS, 1):
             key = f"guess-{emotion}"
-            st.button(named(emotion), on_click=_listening.guess, args=(emotion,), key=key, shortcut=str(i))
+            st.button(emotion_label(emotion), on_click=_listening.guess, args=(emotion,), key=key, shortcut=str(i))
 
 
 def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
     now = _listening.session()
     latest = now.guesses[-1]
-    said = named(latest.heard[PERSON])
+    said = emotion_label(latest.heard[PERSON])
     if latest.meant:
         right = "right" if latest.heard[PERSON] == latest.meant else "not what was meant"
-        st.markdown(f"The actor meant **{named(latest.meant)}**. You said {said}: **{right}**.")
+        st.markdown(f"The actor meant **{emotion_label(latest.meant)}**. You said {said}: **{right}**.")
     else:
         st.markdown(f"You said **{said}**.")
-    rivals = ", ".join(f"{name}: {named(latest.heard[name])}" for name in models if name in latest.heard)
+    rivals = ", ".join(f"{name}: {emotion_label(latest.heard[name])}" for name in models if name in latest.heard)
     st.markdown(f"What the models heard: {rivals}.")
     st.caption(_about(now.clip))
     st.button("Next clip", type="primary", on_click=_listening.draw, args=(clips,), key="next", shortcut="N")
@@ -116,7 +115,7 @@ def show_score() -> None:
         with column:
             who = st.selectbox("Taken for what by", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
             chart(
-                confusion_grid(_listening.matrix(guesses, who), EMOTIONS, counts=True),
+                confusion_heatmap(_listening.matrix(guesses, who), EMOTIONS, counts=True),
                 key=f"listening-{place}",
                 alt=f"What {who} took for what, in clips",
             )

@@ -6,14 +6,24 @@ import numpy as np
 import streamlit as st
 
 from pages._shared import Clip, model, remember
-from ser_core import atlas
-from ser_core.atlas import Atlas, load_atlas
-from ser_core.audio import trim_silence
-from ser_core.checkpoint import CheckpointError, available_models
-from ser_core.embeddings import RAW, MapQuality, embed_recording, map_quality, neighbours, ood_score, raw_features
-from ser_core.map_figures import OwnClip
-from ser_core.projection import Projection, ProjectionConfig
-from ser_core.quality import speech_segments
+from ser_core import paths
+from ser_core.audio import speech_segments, trim_silence
+from ser_core.interpret import (
+    RAW_FEATURES,
+    Atlas,
+    MapQuality,
+    Projection,
+    ProjectionConfig,
+    available_atlases,
+    embed_windows,
+    load_atlas,
+    map_quality,
+    nearest_neighbours,
+    ood_score,
+    raw_features,
+)
+from ser_core.models import CheckpointError, available_models
+from ser_core.plots import UserClip
 
 N_NEIGHBOURS = 8
 MOST_WINDOWS = 60  # of a trail; a longer recording is thinned out
@@ -32,9 +42,13 @@ class Placed:
 
 def names() -> list[str]:
     """The spaces that can be shown: models in the order of the other pages, the raw features last."""
-    there = atlas.available()
+    there = available_atlases()
     known = [name for name in available_models() if name in there]
-    return [*known, *(name for name in there if name not in known and name != RAW), *([RAW] if RAW in there else [])]
+    return [
+        *known,
+        *(name for name in there if name not in known and name != RAW_FEATURES),
+        *([RAW_FEATURES] if RAW_FEATURES in there else []),
+    ]
 
 
 def read(name: str) -> Atlas:
@@ -43,7 +57,7 @@ def read(name: str) -> Atlas:
     Raises:
         AtlasError: the file is missing, damaged, or of another version of the model.
     """
-    path = atlas.FOLDER / f"{name}.npz"
+    path = paths.EMBEDDINGS / f"{name}.npz"
     return _read(name, _version(name), path.stat().st_mtime_ns if path.is_file() else 0)
 
 
@@ -55,7 +69,7 @@ def _read(name: str, version: str | None, modified_ns: int) -> Atlas:
 def _version(name: str) -> str | None:
     """None where the model itself is not here: its embeddings can be looked at all the same."""
     try:
-        return "" if name == RAW else model(name).version
+        return "" if name == RAW_FEATURES else model(name).version
     except CheckpointError:
         return None
 
@@ -115,25 +129,25 @@ def embed(clip: Clip, name: str) -> Placed | None:
 def _embed(clip: Clip, name: str) -> Placed:
     waveform = clip.recording.waveform
     speech = speech_segments(waveform)
-    if name == RAW:
+    if name == RAW_FEATURES:
         first, last = trim_silence(waveform)
         windows, start_s = raw_features([waveform[first:last]]), np.array([first / clip.recording.sample_rate])
     else:
-        start_s, windows = embed_recording(model(name), waveform, speech)
+        start_s, windows = embed_windows(model(name), waveform, speech)
     kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
     return Placed(clip.name, windows.mean(0), windows[kept], start_s[kept], sum(end - start for start, end in speech))
 
 
-def place(made: Projection, found: Atlas, own: Placed, key: str) -> OwnClip:
+def place(made: Projection, found: Atlas, own: Placed, key: str) -> UserClip:
     """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
     points = np.concatenate([own.embedding[None], own.windows])
     places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
-    return OwnClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
+    return UserClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
 
 
 def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
     """The clips beside a person's clip in the embedding itself: rows of the atlas and distances, the nearest first."""
-    beside = neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
+    beside = nearest_neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
     return beside.index[0], beside.distance[0]
 
 

@@ -10,13 +10,11 @@ from pages._map import Placed
 from pages._map_export import clip_rows
 from pages._shared import Clip
 from pages._words import plain
-from ser_core.atlas import Atlas
-from ser_core.embeddings import RAW
-from ser_core.figures import confusion_grid
-from ser_core.inference import FARTHEST, MIN_SPEECH_S
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
+from ser_core.interpret import RAW_FEATURES, Atlas
 from ser_core.labels import EMOTIONS
-from ser_core.map_figures import inside, mix
 from ser_core.metrics import confusion_matrix
+from ser_core.plots import confusion_heatmap, group_count_bars, points_in_polygon
 
 HOW_TO_CHOOSE = (
     "Click a point, or draw a lasso or a box with the tools above the map, to see what they are; in 3-D, and without a "
@@ -30,7 +28,7 @@ def chosen_rows(selection: dict, coordinates: np.ndarray, shown: np.ndarray) -> 
     boxes = [np.transpose([np.repeat(box["x"], 2), [*box["y"], *reversed(box["y"])]]) for box in selection["box"]]
     shapes = [*lassos, *boxes]
     if shapes:
-        return np.flatnonzero(np.any([inside(coordinates, shape) for shape in shapes], axis=0) & shown)
+        return np.flatnonzero(np.any([points_in_polygon(coordinates, shape) for shape in shapes], axis=0) & shown)
     rows = [_row(point) for point in selection["points"]]
     return np.unique([row for row in rows if row is not None]).astype(int)
 
@@ -53,8 +51,8 @@ def show_chosen(found: Atlas, rows: np.ndarray) -> None:
     left, right = st.columns(2, gap="medium") if len(rows) > 1 else (None, None)
     if left:
         with left:
-            chart(mix(counts), key="map-mix", alt="; ".join(f"{name}: {n}" for name, n in counts.items()))
-    if right and found.model != RAW:
+            chart(group_count_bars(counts), key="map-mix", alt="; ".join(f"{name}: {n}" for name, n in counts.items()))
+    if right and found.model != RAW_FEATURES:
         with right:
             _show_confusion(found, rows)
     show_clips(clip_rows(found, rows), f"map_{found.model}_clips.csv")
@@ -64,7 +62,7 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     truth = np.array([EMOTIONS.index(found.utterances[i].emotion) for i in rows])
     confusion = confusion_matrix(truth, found.answered[rows], len(EMOTIONS))
     words = f"{confusion.trace()} of {len(rows)} are answered as meant by {plain(found.model)}."
-    chart(confusion_grid(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
+    chart(confusion_heatmap(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
     st.caption(words)
 
 
@@ -91,11 +89,11 @@ def show_own(found: Atlas, clip: Clip, own: Placed) -> None:
 def _show_distance(own: Placed, far: float | None) -> None:
     """How far out it lies, in words; None: nothing was learned in this space."""
     name = f"**{plain(own.name)}**"
-    if own.speech_s < MIN_SPEECH_S:
+    if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.warning(
             f"No speech was found in {name}: it is none of what the model learned from, wherever the map puts it."
         )
-    elif far == FARTHEST:
+    elif far == MAX_NOVELTY_PERCENTILE:
         st.warning(f"{name} lies further from what the model learned from than any clip of people it has never heard.")
     elif far is not None:
         st.markdown(

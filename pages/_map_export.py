@@ -6,10 +6,8 @@ import numpy as np
 import streamlit as st
 
 from pages._export import rows_as_csv
-from ser_core.atlas import Atlas
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.embeddings import neighbours
-from ser_core.projection import Projection
+from ser_core.data import CORPUS_NAMES
+from ser_core.interpret import Atlas, Projection, nearest_neighbours
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
 PICTURE_HELP = "PNG has the sharper points. Choose it before you zoom or select: the map is drawn anew."
@@ -84,7 +82,7 @@ def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
     from pyarrow import parquet
 
     points = found.embeddings[rows]
-    beside = neighbours(points, points, min(N_NEIGHBOURS + 1, len(rows)))
+    beside = nearest_neighbours(points, points, min(N_NEIGHBOURS + 1, len(rows)))
     lines = [
         line | {"text": line["clip"], "label": line["meant"], "neighbors": {"ids": ids, "distances": distances}}
         for line, ids, distances in zip(

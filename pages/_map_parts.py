@@ -14,13 +14,18 @@ from pages._map_export import picture, show_export
 from pages._shared import Clip
 from pages._voice import show_voice
 from pages._words import plain
-from ser_core.atlas import Atlas
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.embeddings import RAW
+from ser_core.data import CORPUS_NAMES
+from ser_core.interpret import RAW_FEATURES, Atlas, Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
-from ser_core.map_figures import MOST_DRAWN, OwnClip, scatter, shaded, with_cores, with_own
-from ser_core.plots import named
-from ser_core.projection import Projection, ProjectionConfig
+from ser_core.plots import (
+    MAX_DRAWN_POINTS,
+    UserClip,
+    add_density_contours,
+    add_user_clips,
+    embedding_scatter,
+    embedding_scatter_by_value,
+    emotion_label,
+)
 
 KINDS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 COLOURS = {
@@ -57,7 +62,7 @@ class View:
 def choose_view(spaces: list[str]) -> View:
     """The controls, in a row."""
     space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP, width=WIDTH)
-    known = [name for name in COLOURS if space != RAW or name not in WITHOUT_ANSWERS]
+    known = [name for name in COLOURS if space != RAW_FEATURES or name not in WITHOUT_ANSWERS]
     colour = st.selectbox("Colour", known, format_func=COLOURS.get, key="colour", bind="query-params", width=WIDTH)
     kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
     with st.popover("More", icon=":material/tune:"):
@@ -67,7 +72,9 @@ def choose_view(spaces: list[str]) -> View:
         cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help=CORES_HELP)
         config = _choose_config(kind or "umap", n_dims)
     with st.popover("Filter", icon=":material/filter_alt:"):
-        emotions = st.multiselect("Emotions", EMOTIONS, format_func=named, key="map-emotions", placeholder="all")
+        emotions = st.multiselect(
+            "Emotions", EMOTIONS, format_func=emotion_label, key="map-emotions", placeholder="all"
+        )
         corpora = st.multiselect(
             "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
         )
@@ -142,14 +149,14 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
     """
     places, mask = _made.coordinates, np.frombuffer(shown, bool)
     if colour == "certainty":
-        figure = shaded(places, _found.certainty, mask, texts(_found))
+        figure = embedding_scatter_by_value(places, _found.certainty, mask, texts(_found))
     else:
-        figure = scatter(places, _found.column(colour), mask, texts(_found))
-    return with_cores(figure, places, _found.column("emotion"), mask) if cores else figure
+        figure = embedding_scatter(places, _found.column(colour), mask, texts(_found))
+    return add_density_contours(figure, places, _found.column("emotion"), mask) if cores else figure
 
 
 def show_map(
-    found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[OwnClip], place: str
+    found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[UserClip], place: str
 ) -> np.ndarray:
     """Draws it; the rows of the atlas that were chosen with lasso, box or click.
 
@@ -159,13 +166,13 @@ def show_map(
     Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any. What is
     chosen in one of two maps stands out in both.
     """
-    colour = view.colour if found.model != RAW or view.colour not in WITHOUT_ANSWERS else "emotion"
+    colour = view.colour if found.model != RAW_FEATURES or view.colour not in WITHOUT_ANSWERS else "emotion"
     linked = np.isin(found.ids, st.session_state.get(LINKED, [])) & bool(view.beside)
     bright = shown & linked if linked.any() else shown
     figure = _figure(_map.key_of(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", place, *astuple(made.config), picture())))  # a choice is of one map
     event = chart(
-        with_own(figure, own) if own else figure,
+        add_user_clips(figure, own) if own else figure,
         key=key,
         numbers=False,
         tools=True,
@@ -175,9 +182,9 @@ def show_map(
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
         f"{COLOURS[colour]}. Choose clips with click, lasso or box, or by the filter; the table below lists them.",
     )
-    if len(shown) > MOST_DRAWN:
+    if len(shown) > MAX_DRAWN_POINTS:
         st.caption(
-            f"{MOST_DRAWN:,} of {len(shown):,} clips are drawn, by lot and grey ones last: the map stays quick. "
+            f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, by lot and grey ones last: the map stays quick. "
             "Lasso, box, contours, figures and downloads take all of them."
         )
     return np.flatnonzero(linked) if view.beside else chosen_rows(event.selection, made.coordinates, shown)

@@ -7,16 +7,23 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from ser_core import results
-from ser_core.comparison import Comparison, compare, pooled_answers, published_table
-from ser_core.corpora import CorpusError, Utterance, corpora_root, read_corpora
-from ser_core.evaluation import Answers
-from ser_core.folds import AllFolds, read_all_folds
+from ser_core import paths
+from ser_core.data import PROTOCOLS, CorpusError, Utterance, corpora_root, protocol_folds, read_corpora
+from ser_core.evaluation import (
+    Comparison,
+    CrossValidationResult,
+    PredictionTable,
+    compare_results,
+    list_results,
+    load_cross_validation,
+    load_result,
+    pooled_predictions,
+    published_table,
+    split_name,
+)
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
-from ser_core.protocols import PROTOCOLS, folds
-from ser_core.results import split_name
 
-BENCHMARK = results.FOLDER / "benchmark.json"
+BENCHMARK = paths.RESULTS / "benchmark.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +31,7 @@ class Measured:
     """All models on one test part."""
 
     comparison: Comparison
-    answers: dict[str, Answers]  # by model, of the pooled corpora, the best model first
+    answers: dict[str, PredictionTable]  # by model, of the pooled corpora, the best model first
 
     def reliabilities(self, model: str) -> dict[str, Reliability]:
         """Before and after temperature."""
@@ -62,12 +69,12 @@ class Measured:
 
     def confusion(self, model: str, corpus: str | None) -> np.ndarray:
         """Counts, shape = (n_classes, n_classes); None: pooled."""
-        return self.answers[model].where(lambda u: corpus in (None, u.corpus)).confusion()
+        return self.answers[model].select(lambda u: corpus in (None, u.corpus)).confusion()
 
 
 def splits() -> list[str]:
     """Test parts on which at least one model was measured honestly, the unseen speakers first."""
-    found = list(dict.fromkeys(path.parent.name for path in results.list_results()))
+    found = list(dict.fromkeys(path.parent.name for path in list_results()))
     return sorted(found, key=lambda name: (not name.startswith("speaker-independent"), name))
 
 
@@ -77,33 +84,33 @@ def measured(split: str) -> Measured:
     Raises:
         ResultError, ComparisonError: a result file that is damaged, out of date or does not fit the others.
     """
-    return _measured(split, tuple((path, path.stat().st_mtime_ns) for path in results.list_results(split)))
+    return _measured(split, tuple((path, path.stat().st_mtime_ns) for path in list_results(split)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the results")
 def _measured(split: str, files: tuple[tuple[Path, int], ...]) -> Measured:
-    found = {result.model: result for result in (results.load_result(path) for path, _ in files)}
-    comparison = compare(list(found.values()), published_table(split))
-    return Measured(comparison, {s.model: pooled_answers(found[s.model]) for s in comparison.ranking})
+    found = {result.model: result for result in (load_result(path) for path, _ in files)}
+    comparison = compare_results(list(found.values()), published_table(split))
+    return Measured(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
 
 
-def all_folds(split: str) -> dict[str, AllFolds]:
+def all_folds(split: str) -> dict[str, CrossValidationResult]:
     """The models that were measured under several folds of the protocol of a test part, the best one first.
 
     Raises:
         ResultError: as measured.
     """
-    protocol = next((name for name in PROTOCOLS if folds(name) and split.startswith(f"{name}-")), None)
+    protocol = next((name for name in PROTOCOLS if protocol_folds(name) and split.startswith(f"{name}-")), None)
     if protocol is None:
         return {}
-    paths = [path for fold in folds(protocol) for path in results.list_results(split_name(protocol, fold))]
+    paths = [path for fold in protocol_folds(protocol) for path in list_results(split_name(protocol, fold))]
     return _all_folds(protocol, tuple((path, path.stat().st_mtime_ns) for path in paths))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
-def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, AllFolds]:
-    found = read_all_folds(protocol)
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured), -item[1].pooled.uar)))
+def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, CrossValidationResult]:
+    found = load_cross_validation(protocol)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured_folds), -item[1].pooled.uar)))
 
 
 def written(path: Path) -> dict:

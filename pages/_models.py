@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages._shared import model
 from pages._words import plain, record
-from ser_core.checkpoint import CheckpointError
+from ser_core.models import CheckpointError
 
 MOST_TOLD = 3  # in the sidebar
 

@@ -12,13 +12,18 @@ from pages._input import take_sample
 from pages._samples import sample_list
 from pages._shared import Clip, forget, trim, untrim
 from pages._words import UAR_HELP, plain, record
-from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
-from ser_core.inference import MIN_SPEECH_S, Prediction, Trajectory
-from ser_core.labels import EMOTIONS, LOOKS
-from ser_core.models import HOW_TO_START
-from ser_core.plots import GREY, clock, named, probability_bars, side_by_side, trajectory_lines
-from ser_core.quality import Quality
-from ser_core.smoothing import NO_SPEECH, NOT_SURE, answers
+from ser_core.audio import Quality
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory, window_labels
+from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.models import HOW_TO_TRAIN, WAV2VEC2_WEIGHTS_HINT, CheckpointError, available_models
+from ser_core.plots import (
+    GREY,
+    emotion_label,
+    format_time,
+    probability_bars,
+    stacked_probability_bars,
+    trajectory_lines,
+)
 
 
 def show_empty() -> None:
@@ -77,7 +82,7 @@ def show_answer(clip: Clip, answer: Answer) -> None:
         st.caption(_facts(answer), help=UAR_HELP)
         if clip.utterance:
             _show_truth(clip)
-    if prediction.speech_s < MIN_SPEECH_S:
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return
     with bars:
         chart(
@@ -95,11 +100,11 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
     """Every model's answer to the same clip, as a chart and as a table."""
     st.subheader("Every model", anchor=False)
     _warn(tuple(problems))
-    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_S]
+    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
     if not spoken:
         return
     chart(
-        side_by_side([answer.prediction for answer in spoken]),
+        stacked_probability_bars([answer.prediction for answer in spoken]),
         key="side by side",
         alt="; ".join(f"{a.prediction.model}: {a.prediction.emotion} {a.prediction.confidence:.0%}" for a in spoken),
     )
@@ -112,7 +117,7 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
     )
     if "wav2vec2" not in available_models():
         with st.expander("wav2vec2 is not here"):
-            st.text(HOW_TO_START)
+            st.text(WAV2VEC2_WEIGHTS_HINT)
 
 
 def _agreement(predictions: list[Prediction]) -> str:
@@ -122,12 +127,12 @@ def _agreement(predictions: list[Prediction]) -> str:
         return "None of the models is sure."
     common = max(dict.fromkeys(sure), key=sure.count)
     unsure = f"; {len(predictions) - len(sure)} not sure" if len(sure) < len(predictions) else ""
-    return f"{sure.count(common)} of {len(predictions)} models say {named(common)}{unsure}. Full colour: the answer."
+    return f"{sure.count(common)} of {len(predictions)} models say {emotion_label(common)}{unsure}. Full colour: the answer."
 
 
 def _compared(answer: Answer) -> dict:
     prediction = answer.prediction
-    closest = named(prediction.emotion)
+    closest = emotion_label(prediction.emotion)
     return {
         "model": prediction.model,
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
@@ -141,7 +146,7 @@ def _show_verdict(prediction: Prediction) -> None:
     if prediction.abstain:
         st.header("Not sure", anchor=False)
         st.markdown(plain(prediction.reason))
-        if prediction.speech_s >= MIN_SPEECH_S:
+        if prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
             st.markdown("Closest: " + _ranking(prediction.top3))
         return
     st.header(_coloured(prediction.emotion), anchor=False)
@@ -209,7 +214,7 @@ def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
     with st.container(horizontal=True):
         _download("JSON", _export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
         _download("CSV", _export.as_csv(clip, answer), "text/csv", clip.name)
-        _download("TextGrid", _export.as_textgrid(clip, hearing.quality, answer), "text/plain", clip.name)
+        _download("TextGrid", _export.clip_textgrid(clip, hearing.quality, answer), "text/plain", clip.name)
 
 
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
@@ -222,7 +227,7 @@ def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> t
     """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
-    words = answers(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
+    words = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
     columns = zip(words, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
     return tuple(_cell(start_s, end_s, *row) for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True))
 
@@ -232,14 +237,22 @@ def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: f
         return Cell(start_s, end_s, answer, "", GREY, 0.0, answer)
     if answer == NOT_SURE:
         return Cell(start_s, end_s, answer, "?", GREY, 0.3, f"{answer} ({emotion} {confidence:.0%})")
-    text = f"{named(emotion)} {confidence:.0%}"
-    return Cell(start_s, end_s, emotion, LOOKS[emotion].symbol, LOOKS[emotion].colour, 0.2 + 0.8 * confidence, text)
+    text = f"{emotion_label(emotion)} {confidence:.0%}"
+    return Cell(
+        start_s,
+        end_s,
+        emotion,
+        EMOTION_STYLES[emotion].symbol,
+        EMOTION_STYLES[emotion].colour,
+        0.2 + 0.8 * confidence,
+        text,
+    )
 
 
 def _facts(answer: Answer) -> str:
     prediction = answer.prediction
     return (
-        f"Analysed {clock(prediction.start_s)} to {clock(prediction.end_s)}, "
+        f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
         f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
         + _how_unlike(prediction)
         + f"{record(answer.metrics)} {plain(answer.note)}"
@@ -264,7 +277,7 @@ def _ranking(pairs) -> str:
 
 
 def _coloured(emotion: str) -> str:
-    look = LOOKS[emotion]
+    look = EMOTION_STYLES[emotion]
     return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
 
 

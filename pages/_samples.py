@@ -1,11 +1,12 @@
 """The synthetic recordings that come with the program. Light to import: Home shows them before anything else."""
 
 import json
-from pathlib import Path
 
 import streamlit as st
 
-SAMPLES = Path(__file__).parent.parent / "assets" / "samples"
+from ser_core import paths
+
+SAMPLES = paths.SAMPLES
 
 
 @st.cache_data

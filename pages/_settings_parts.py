@@ -10,11 +10,12 @@ from pages import _batch, _listening
 from pages._measured import recordings
 from pages._shared import chosen, forget
 from pages._words import plain
-from ser_core import machine
-from ser_core.checkpoint import FOLDER, HOW_TO_TRAIN, available_models
-from ser_core.loaded import loaded, unload
-from ser_core.serving import API, LIVE, is_serving
-from ser_core.store import cache_folder
+from ser_core import paths
+from ser_core.data import audio_cache_folder
+from ser_core.evaluation import folder_bytes, required_packages, resident_bytes, system_info
+from ser_core.inference import loaded_models, unload_models
+from ser_core.models import HOW_TO_TRAIN, available_models
+from ser_core.serving import API_PATH, LIVE_PATH, is_serving
 
 ROW_HEIGHT = 26  # pixels
 README_ADDRESS = "http://localhost:8501"
@@ -59,10 +60,10 @@ def _delete() -> None:
 def show_models() -> None:
     """Models in memory: shared by all sessions, and loaded again when asked for."""
     st.subheader("Models in memory", anchor=False)
-    if not loaded():
+    if not loaded_models():
         st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
         return
-    rows = [{"model": name, "parameters": model.n_parameters() or None} for name, model in loaded().items()]
+    rows = [{"model": name, "parameters": model.n_parameters() or None} for name, model in loaded_models().items()]
     st.dataframe(
         rows,
         hide_index=True,
@@ -71,7 +72,7 @@ def show_models() -> None:
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
         alt="Models in memory and their size",
     )
-    st.button("Unload all", on_click=unload, key="unload", help="The next question to a model loads it again.")
+    st.button("Unload all", on_click=unload_models, key="unload", help="The next question to a model loads it again.")
 
 
 def show_folders() -> None:
@@ -79,19 +80,19 @@ def show_folders() -> None:
     st.subheader("Folders", anchor=False)
     there = recordings()
     corpora = f"{len(there):,} recordings" if there else "none: set it and start again"
-    size = machine.folder_bytes(cache_folder())
+    size = folder_bytes(audio_cache_folder())
     decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
     rows = [
-        {"what": "models", "where": _short(FOLDER), "there": f"{len(available_models())} models"},
+        {"what": "models", "where": _short(paths.CHECKPOINTS), "there": f"{len(available_models())} models"},
         {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
-        {"what": "decoded recordings", "where": _short(cache_folder()), "there": decoded},
+        {"what": "decoded recordings", "where": _short(audio_cache_folder()), "there": decoded},
     ]
     st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Folders and what is in them")
 
 
 def _short(folder: Path) -> str:
     """Relative to the program where it lies there."""
-    return str(folder.relative_to(machine.ROOT) if folder.is_relative_to(machine.ROOT) else folder)
+    return str(folder.relative_to(paths.ROOT) if folder.is_relative_to(paths.ROOT) else folder)
 
 
 def show_code() -> None:
@@ -117,7 +118,7 @@ def show_api() -> None:
     address = _address()
     for example in api_examples():
         st.code(example.replace(README_ADDRESS, address), language="python", wrap_lines=True)
-    st.markdown(f"[All that it answers, to try out]({address}{API}/docs) · [the live page]({address}{LIVE}/)")
+    st.markdown(f"[All that it answers, to try out]({address}{API_PATH}/docs) · [the live page]({address}{LIVE_PATH}/)")
 
 
 def _address() -> str:
@@ -128,7 +129,7 @@ def _address() -> str:
 
 @st.cache_data
 def _readme_examples() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", (machine.ROOT / "README.md").read_text(), re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", (paths.ROOT / "README.md").read_text(), re.DOTALL)
 
 
 def python_example() -> str:
@@ -147,11 +148,11 @@ def show_machine() -> None:
     with st.container(horizontal=True, gap="medium"):
         for title, value in _system().items():
             st.metric(title, value, width="content")
-        size = machine.resident_bytes()
+        size = resident_bytes()
         st.metric("memory of the program", f"{size / 1e6:,.0f} MB" if size else "unknown", width="content")
     rows = [
         {"package": name, "installed": installed, "required": required if installed != required else ""}
-        for name, installed, required in machine.packages()
+        for name, installed, required in required_packages()
     ]
     with st.expander("Packages"):
         st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
@@ -160,4 +161,4 @@ def show_machine() -> None:
 
 @st.cache_data
 def _system() -> dict[str, str]:
-    return machine.system()
+    return system_info()

@@ -17,10 +17,10 @@ from streamlit.typing import UploadedFile
 
 from pages._frame import draw_card
 from ser_core.audio import SAMPLE_RATE, Recording, read_audio
-from ser_core.corpora import Utterance
-from ser_core.handover import handover
-from ser_core.loaded import loaded, shared_model
+from ser_core.data import Utterance
+from ser_core.inference import loaded_models, shared_model
 from ser_core.models import SERModel
+from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
 
@@ -63,7 +63,7 @@ def receive() -> str:
     if token is None:
         return ""
     del st.query_params[HANDED_OVER]  # good once: an address that is kept or sent on opens nothing
-    content = handover.take(token)
+    content = recording_store.take(token)
     if content is None:
         return "The recording is no longer here: such a link works once, for a few minutes, where the live page runs."
     take(Source("live", "Live recording", content))
@@ -179,7 +179,7 @@ def model(name: str) -> SERModel:
     Raises:
         CheckpointError: the checkpoint cannot be used.
     """
-    if name in loaded():
+    if name in loaded_models():
         return shared_model(name)
     with st.spinner("Loading the model"):
         return shared_model(name)

@@ -5,11 +5,9 @@ import time
 import streamlit as st
 
 from pages._chart import chart
-from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
-from ser_core.experiments import mean_uar
-from ser_core.figures import confusion_grid, curve_lines
-from ser_core.recipes import flat
-from ser_core.runs import CONFUSION, Run, config_differences, list_runs
+from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.plots import confusion_heatmap, learning_curves
+from ser_core.training import DEV_CONFUSION_KEY, TrainingRun, config_differences, flatten_config, list_runs, mean_uar
 
 REFRESH_S = 5
 DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
@@ -51,12 +49,12 @@ def show_runs() -> None:
     if not shown:
         st.caption("Choose at least one run.")
         return
-    measures = list(dict.fromkeys(measure for run in shown for measure in run.measures))
+    measures = list(dict.fromkeys(measure for run in shown for measure in run.metric_names))
     default = next((m for m in measures if m.startswith(DEV_UAR)), measures[0])
     measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
     lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
     chart(
-        curve_lines(lines, _title(measure)),
+        learning_curves(lines, _title(measure)),
         key="curves",
         alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
     )
@@ -72,7 +70,7 @@ def _corpus(measure: str) -> str:
     return CORPUS_NAMES.get(corpus, corpus)
 
 
-def _row(run: Run) -> dict:
+def _row(run: TrainingRun) -> dict:
     last = run.curve[-1] if run.curve else {}
     uars = {f"{_corpus(name)} %": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
     best, epoch = _best(run)
@@ -89,7 +87,7 @@ def _row(run: Run) -> dict:
     }
 
 
-def _best(run: Run) -> tuple[float | None, int | None]:
+def _best(run: TrainingRun) -> tuple[float | None, int | None]:
     """The highest UAR in percent that a mean over the speech corpora reached, and after which epoch."""
     means = [
         (mean_uar(found), epoch)
@@ -100,16 +98,16 @@ def _best(run: Run) -> tuple[float | None, int | None]:
     return best and round(100 * best, 1), epoch
 
 
-def _state(run: Run) -> str:
+def _state(run: TrainingRun) -> str:
     if run.is_finished:
         return "finished"
     longest_s = max(run.values("seconds"), default=STALLED_S)
     return "training" if time.time() - run.updated_s < max(STALLED_S, 3 * longest_s) else "stopped: --resume"
 
 
-def _show_confusion(runs: list[Run]) -> None:
+def _show_confusion(runs: list[TrainingRun]) -> None:
     """What the development speakers' emotions were taken for, after any epoch."""
-    known = [run for run in runs if run.curve and run.curve[-1].get(CONFUSION)]
+    known = [run for run in runs if run.curve and run.curve[-1].get(DEV_CONFUSION_KEY)]
     if not known:
         st.caption("These protocols have no development speakers, so there is no confusion to show.")
         return
@@ -117,7 +115,7 @@ def _show_confusion(runs: list[Run]) -> None:
     with st.container(horizontal=True):
         name = st.selectbox("Run", [run.name for run in known], key="confusion-run")
         run = next(run for run in known if run.name == name)
-        corpora = list(run.curve[-1][CONFUSION])
+        corpora = list(run.curve[-1][DEV_CONFUSION_KEY])
         corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
     wanted = run.n_epochs
     if wanted > 1:  # up to the last epoch of all: a range that grows with the run would forget what was chosen
@@ -125,18 +123,18 @@ def _show_confusion(runs: list[Run]) -> None:
     epoch = min(wanted, len(run.curve))
     if epoch < wanted:
         st.caption(f"Epoch {epoch} is the latest so far.")
-    matrix = run.curve[epoch - 1].get(CONFUSION, {}).get(corpus)
+    matrix = run.curve[epoch - 1].get(DEV_CONFUSION_KEY, {}).get(corpus)
     if matrix is None:
         st.caption("Nothing was noted of this epoch.")
         return
     chart(
-        confusion_grid(matrix, run.config["model"]["labels"]),
+        confusion_heatmap(matrix, run.config["model"]["labels"]),
         key="dev confusion",
         alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
     )
 
 
-def show_difference(runs: tuple[Run, ...]) -> None:
+def show_difference(runs: tuple[TrainingRun, ...]) -> None:
     """Two runs: what was asked for differently. And of one, how to make it again."""
     st.subheader("What makes them differ", anchor=False)
     names = [run.name for run in runs]
@@ -151,7 +149,7 @@ def show_difference(runs: tuple[Run, ...]) -> None:
     else:
         st.caption("Recipe, architecture and start weights are the same.")
     with st.expander(f"All values of {one}"):
-        values = [{"value": name, "is": str(value)} for name, value in flat(first.config).items()]
+        values = [{"value": name, "is": str(value)} for name, value in flatten_config(first.config).items()]
         st.dataframe(values, hide_index=True, alt=f"The whole config of {one}")
     if command := first.config.get("command"):
         st.caption(f"{one} again:")

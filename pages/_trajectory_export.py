@@ -10,7 +10,7 @@ from pages._course import Course, Line
 from pages._export import file_name, rows_as_csv
 from pages._shared import Clip, model
 from pages._words import plain
-from ser_core.annotations import as_srt, as_textgrid
+from ser_core.inference import as_srt, as_textgrid
 
 
 def show_exports(clip: Clip, found: Course, lines: Mapping[str, Line]) -> None:

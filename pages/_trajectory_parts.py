@@ -12,18 +12,33 @@ from pages._input import sample_list, take_sample
 from pages._models import versions
 from pages._shared import Clip, model
 from pages._words import plain
-from ser_core.labels import LOOKS
-from ser_core.plots import GREY, clock, named
-from ser_core.smoothing import EMA, HYSTERESIS, MEDIAN, NONE, NOT_SURE, Segment, Smoothing
-from ser_core.timeline import lanes, stacked_areas
+from ser_core.inference import (
+    EMA_SMOOTHING,
+    HYSTERESIS_SMOOTHING,
+    MEDIAN_SMOOTHING,
+    NO_SMOOTHING,
+    NOT_SURE,
+    Segment,
+    Smoothing,
+)
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots import GREY, emotion_label, format_time, segment_rows, trajectory_areas
 
 WINDOWS = (1, 2, 4, 8)  # times the model's own
 HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the grid the models hear on
 SMOOTHINGS = {
-    NONE: ((), "", ""),
-    EMA: ((1, 2, 3, 5, 10, 20), "Time constant", "Exponential moving average: the past fades with this time constant."),
-    MEDIAN: ((3, 5, 9, 15, 31), "Windows", "Each probability becomes the median over so many windows around it."),
-    HYSTERESIS: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for so long on end."),
+    NO_SMOOTHING: ((), "", ""),
+    EMA_SMOOTHING: (
+        (1, 2, 3, 5, 10, 20),
+        "Time constant",
+        "Exponential moving average: the past fades with this time constant.",
+    ),
+    MEDIAN_SMOOTHING: (
+        (3, 5, 9, 15, 31),
+        "Windows",
+        "Each probability becomes the median over so many windows around it.",
+    ),
+    HYSTERESIS_SMOOTHING: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for so long on end."),
 }
 
 
@@ -59,7 +74,7 @@ def _choose_smoothing() -> Smoothing:
     amounts, label, words = SMOOTHINGS[kind]
     if not amounts:
         return Smoothing()
-    unit = "" if kind == MEDIAN else " s"
+    unit = "" if kind == MEDIAN_SMOOTHING else " s"
     amount = right.selectbox(
         label, amounts, index=2, format_func=lambda n: f"{n}{unit}", key=kind, bind="query-params", help=words
     )
@@ -111,11 +126,11 @@ def _show_state(clip: Clip, found: Course, models: Sequence[str], going: bool):
 
 def _tell(place, found: Course, models: Sequence[str]) -> None:
     if all(found.covers(name) for name in models):
-        hop_s = max(found.heard[name].known_hop_s for name in models)
+        hop_s = max(found.heard[name].predicted_hop_s for name in models)
         words = f"All of it is analysed every {hop_s:g} s, not yet in between"
     else:
         known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
-        words = f"Partial: analysed to {clock(round(known_s))} of {clock(round(found.duration_s))}"
+        words = f"Partial: analysed to {format_time(round(known_s))} of {format_time(round(found.duration_s))}"
     place.progress(found.share(models), words)
 
 
@@ -150,7 +165,7 @@ def _show_player(clip: Clip, found: Course, line: Line) -> None:
 def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     trajectory = line.trajectory
     chart(
-        stacked_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
+        trajectory_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
         key=time_key(clip.id),
         numbers=False,
         on_select="rerun",
@@ -160,7 +175,7 @@ def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
     spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
     where = f"the first {_course.BEGINNING_S:g} s have" if found.is_beginning else "the clip has"
     st.caption(
-        f"Analysed {clock(trajectory.start_s[0])} to {clock(line.until_s)} by {versions([name])}; {where} "
+        f"Analysed {format_time(trajectory.start_s[0])} to {format_time(line.until_s)} by {versions([name])}; {where} "
         f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
         "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
         + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")
@@ -171,7 +186,7 @@ def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
     st.subheader("Every model", anchor=False)
     by_model = {name: line.segments for name, line in lines.items()}
     chart(
-        lanes(by_model, found.duration_s),
+        segment_rows(by_model, found.duration_s),
         key="lanes",
         numbers=False,
         alt=f"The answer over time of {len(lines)} models, one lane each; the CSV has the numbers.",
@@ -204,8 +219,8 @@ def _show_segments(clip: Clip, name: str, line: Line) -> None:
 def _row(segment: Segment, sound: str) -> dict:
     """A line of the table. One file serves all rows: its address names the stretch to play."""
     return {
-        "from": clock(segment.start_s),
-        "to": clock(segment.end_s),
+        "from": format_time(segment.start_s),
+        "to": format_time(segment.end_s),
         "answer": _answer(segment),
         "certain": None if segment.confidence is None else round(segment.confidence, 3),
         "seconds": round(segment.end_s - segment.start_s, 1),
@@ -217,14 +232,18 @@ def _row(segment: Segment, sound: str) -> dict:
 def _answer(segment: Segment) -> str:
     if not segment.emotion:
         return segment.answer
-    return f"{NOT_SURE} ({named(segment.emotion)})" if segment.answer == NOT_SURE else named(segment.emotion)
+    return (
+        f"{NOT_SURE} ({emotion_label(segment.emotion)})"
+        if segment.answer == NOT_SURE
+        else emotion_label(segment.emotion)
+    )
 
 
 def _cell(segment: Segment) -> Cell:
     """A segment as the player draws it."""
     words = _answer(segment) if segment.confidence is None else f"{_answer(segment)} {segment.confidence:.0%}"
-    if segment.answer in LOOKS:
-        look, opacity = LOOKS[segment.answer], 0.2 + 0.8 * segment.confidence
+    if segment.answer in EMOTION_STYLES:
+        look, opacity = EMOTION_STYLES[segment.answer], 0.2 + 0.8 * segment.confidence
         return Cell(segment.start_s, segment.end_s, segment.answer, look.symbol, look.colour, opacity, words)
     unsure = segment.answer == NOT_SURE
     return Cell(segment.start_s, segment.end_s, segment.answer, "?" if unsure else "", GREY, 0.3 * unsure, words)

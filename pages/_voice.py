@@ -10,10 +10,10 @@ import streamlit as st
 from pages._map import Placed
 from pages._shared import model
 from pages._words import plain
-from ser_core.embeddings import RAW
+from ser_core.interpret import RAW_FEATURES
 from ser_core.labels import EMOTIONS
-from ser_core.my_voice import LEAST_CLIPS, Adapter, AdapterError, adapted, fit_adapter
-from ser_core.plots import named
+from ser_core.models import MIN_ADAPTATION_CLIPS, Adapter, AdapterError, apply_adapter, fit_adapter
+from ser_core.plots import emotion_label
 
 MOST_MEGABYTES = 1  # of an adapter that is taken in
 
@@ -40,14 +40,14 @@ def adapter(name: str) -> Adapter | None:
 
 def show_voice(name: str, clip_id: str, own: Placed) -> None:
     """Everything about it, for one model and the clip of this session."""
-    if name == RAW:
+    if name == RAW_FEATURES:
         return
     st.subheader("My voice", anchor=False)
     st.caption(
-        f"Say what you meant with some of your clips, {LEAST_CLIPS} or more of at least two emotions: the last layer "
+        f"Say what you meant with some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
         "of the model then learns your voice. It stays in this session, unless you download it."
     )
-    meant = st.pills("I meant", EMOTIONS, format_func=named, key=f"meant-{clip_id}", wrap=True)
+    meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
         clip = meant and Labelled(clip_id, own.name, meant, own.embedding)
         st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not meant, key="add-voice")
@@ -56,7 +56,7 @@ def show_voice(name: str, clip_id: str, own: Placed) -> None:
             st.button("Learn my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
             st.button("Start again", on_click=_start_again, args=(name,), key="forget-voice")
     if known:
-        rows = [{"clip": one.name, "meant": named(one.emotion)} for one in known.values()]
+        rows = [{"clip": one.name, "meant": emotion_label(one.emotion)} for one in known.values()]
         st.dataframe(rows, hide_index=True, alt="Your labelled clips")
     if problem := st.session_state.pop("voice-problem", ""):
         st.error(plain(problem))
@@ -113,7 +113,7 @@ def _take_in(name: str) -> None:
             path = Path(folder) / "adapter.safetensors"
             path.write_bytes(file.getvalue())
             found = Adapter.load(path)
-        adapted(model(name), found)
+        apply_adapter(model(name), found)
     except AdapterError as error:
         st.error(plain(str(error)))
         return

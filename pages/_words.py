@@ -1,7 +1,6 @@
 """Sentences that several pages say."""
 
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.protocols import SHARES_SPEAKERS
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
 
 UAR_HELP = (
     "UAR, unweighted average recall: of each emotion's clips the share that was recognised, "
@@ -15,7 +14,7 @@ def record(metrics: dict) -> str:
         return "It was never measured."
     try:
         corpora = ", ".join(f"{CORPUS_NAMES[name]} {values['uar']:.0%}" for name, values in metrics["corpora"].items())
-        shared = SHARES_SPEAKERS.get(metrics["protocol"])
+        shared = SPEAKER_OVERLAP.get(metrics["protocol"])
     except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
         return "What was measured of it cannot be read: python -m scripts.evaluate writes it anew."
     return f"UAR on {f'clips of a test part that {shared}' if shared else 'unseen speakers'}: {corpora}."

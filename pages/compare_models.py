@@ -7,12 +7,12 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Compare models", anchor=False)
 with st.spinner("Starting"):
-    from pages import _analysis, _result
-    from pages import _compare_parts as parts
+    from pages import _analysis, _compare_parts as parts, _result
     from pages._input import choose_clip
     from pages._models import choose_models
     from pages._shared import chosen, current_clip, slot
-    from ser_core import AudioError, available_models
+    from ser_core.audio import AudioError
+    from ser_core.models import available_models
 
 names = available_models()
 inputs, results = st.columns([1, 2.3], gap="large")
@@ -30,7 +30,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.hear(clip, _analysis.Settings(None))
+            hearing = _analysis.feed(clip, _analysis.Settings(None))
             answers, problems = _analysis.answers_of(hearing, models)
     except AudioError as error:
         problem = error

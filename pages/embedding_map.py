@@ -7,13 +7,13 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Embedding map", anchor=False)
 with st.spinner("Starting"):
-    from pages import _map
-    from pages import _map_parts as parts
+    from pages import _map, _map_parts as parts
     from pages._input import choose_clip
     from pages._result import show_problem
     from pages._shared import chosen, current_clip
-    from ser_core import AudioError, CheckpointError
-    from ser_core.atlas import AtlasError
+    from ser_core.audio import AudioError
+    from ser_core.interpret import AtlasError
+    from ser_core.models import CheckpointError
 
 spaces = _map.names()
 if not spaces:

@@ -7,12 +7,10 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Evaluation", anchor=False)
 with st.spinner("Starting"):
-    from pages import _evaluation_parts as parts
-    from pages import _measured
+    from pages import _evaluation_parts as parts, _measured
     from pages._result import show_problem
-    from ser_core.comparison import ComparisonError
-    from ser_core.protocols import ProtocolError
-    from ser_core.results import ResultError
+    from ser_core.data import ProtocolError
+    from ser_core.evaluation import ComparisonError, ResultError
 
 names = _measured.splits()
 if not names:

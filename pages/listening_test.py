@@ -7,10 +7,9 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Listening test", anchor=False)
 with st.spinner("Starting"):
-    from pages import _listening
-    from pages import _listening_parts as parts
+    from pages import _listening, _listening_parts as parts
     from pages._result import show_no_model, show_problem
-    from ser_core.checkpoint import CheckpointError, available_models
+    from ser_core.models import CheckpointError, available_models
 
 names = available_models()
 if not names:

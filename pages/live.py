@@ -7,7 +7,7 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Live", anchor=False)
 with st.spinner("Starting"):
-    from ser_core.serving import LIVE, is_serving
+    from ser_core.serving import LIVE_PATH, is_serving
 
 st.markdown(
     "Speak, and read every half second which emotion a model hears in the last seconds and how sure it is, beside the "
@@ -15,7 +15,7 @@ st.markdown(
     "the way to the page “Trajectory” with it."
 )
 if is_serving.is_set():
-    st.link_button("Open the live microphone", f"{LIVE}/", icon=":material/graphic_eq:", type="primary")
+    st.link_button("Open the live microphone", f"{LIVE_PATH}/", icon=":material/graphic_eq:", type="primary")
     st.caption("It opens in a new tab. Sound goes from there to this machine only, and stays in memory.")
 else:
     st.info(

@@ -9,7 +9,7 @@ st.title("Model cards", anchor=False)
 with st.spinner("Starting"):
     from pages import _cards
     from pages._result import show_problem
-    from ser_core.checkpoint import HOW_TO_TRAIN, CheckpointError, available_models
+    from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models
 
 names = available_models()
 if not names:

@@ -10,8 +10,8 @@ with st.spinner("Starting"):  # torch takes seconds to import, once per server
     from pages import _analysis, _feedback, _result
     from pages._input import choose_clip
     from pages._shared import chosen, current_clip, slot
-    from ser_core import AudioError, CheckpointError
-    from ser_core.my_voice import AdapterError
+    from ser_core.audio import AudioError
+    from ser_core.models import AdapterError, CheckpointError
 
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
@@ -27,7 +27,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.hear(clip, settings)
+            hearing = _analysis.feed(clip, settings)
             others = _analysis.all_answers(hearing) if settings.all_models else None
             answer = _analysis.answer(hearing, settings.model, settings.my_voice)
     except (AudioError, CheckpointError, AdapterError) as error:

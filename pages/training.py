@@ -8,7 +8,7 @@ require_frame(__file__)
 st.title("Training", anchor=False)
 with st.spinner("Starting"):
     from pages import _training_parts as parts
-    from ser_core.runs import list_runs
+    from ser_core.training import list_runs
 
 if not list_runs():
     parts.show_empty()

@@ -7,13 +7,13 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Trajectory", anchor=False)
 with st.spinner("Starting"):
-    from pages import _course
-    from pages import _trajectory_parts as parts
+    from pages import _course, _trajectory_parts as parts
     from pages._input import choose_clip
     from pages._models import choose_models
     from pages._result import show_no_model, show_problem
     from pages._shared import chosen, current_clip, receive, slot
-    from ser_core import AudioError, available_models
+    from ser_core.audio import AudioError
+    from ser_core.models import available_models
 
 hindered = receive()
 names = available_models()

@@ -7,11 +7,10 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Upload & compare", anchor=False)
 with st.spinner("Starting"):
-    from pages import _batch
-    from pages import _batch_parts as parts
+    from pages import _batch, _batch_parts as parts
     from pages._models import choose_models
     from pages._result import show_no_model
-    from ser_core.checkpoint import available_models
+    from ser_core.models import available_models
 
 names = available_models()
 if not names:

@@ -7,14 +7,13 @@ from pages._frame import require_frame
 require_frame(__file__)
 st.title("Why?", anchor=False)
 with st.spinner("Starting"):
-    from pages import _analysis, _explaining
-    from pages import _explaining_checks as checks
-    from pages import _explaining_parts as parts
+    from pages import _analysis, _explaining, _explaining_checks as checks, _explaining_parts as parts
     from pages._input import choose_clip
     from pages._result import show_no_model, show_problem
     from pages._shared import chosen, current_clip, model, slot
-    from ser_core import AudioError, CheckpointError
-    from ser_core.inference import MIN_SPEECH_S
+    from ser_core.audio import AudioError
+    from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
+    from ser_core.models import CheckpointError
 
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
@@ -30,7 +29,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.hear(clip, settings)
+            hearing = _analysis.feed(clip, settings)
             answer = _analysis.answer(hearing, settings.model)
             if answer:
                 model(answer.prediction.model)  # which may have been deleted since it answered
@@ -44,7 +43,7 @@ with shown():
         show_no_model()
     elif answer is None:
         parts.show_empty()
-    elif answer.prediction.speech_s < MIN_SPEECH_S:
+    elif answer.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         parts.show_no_speech(answer)
     else:
         heard = parts.choose_window(clip, hearing, answer)

@@ -11,7 +11,7 @@ import sys
 
 from scripts import train
 from scripts.train_tables import INTERRUPTED
-from ser_core import experiments
+from ser_core.training import read_experiments
 
 EPOCHS = 12
 NO_CHANNELS = ("babble_chance", "room_chance", "band_chance", "level_out_chance", "gate_chance")
@@ -43,7 +43,7 @@ def arguments(said: str, changes: tuple[str, ...]) -> list[str]:
 
 def done() -> set[str]:
     """What the log holds."""
-    return {e.said for e in experiments.read() if (e.model, e.epochs) == ("prosonet", EPOCHS)}
+    return {e.said for e in read_experiments() if (e.model, e.epochs) == ("prosonet", EPOCHS)}
 
 
 def main(given: list[str] | None = None) -> int:

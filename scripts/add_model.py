@@ -13,10 +13,17 @@ import re
 import sys
 from pathlib import Path
 
-from ser_core import checkpoint
-from ser_core.card import foreign_card
-from ser_core.checkpoint import CARD, Calibration, CheckpointError, load_model, save_model
-from ser_core.models.stock import read_stock, told
+from ser_core import paths
+from ser_core.evaluation import render_pretrained_card
+from ser_core.models import (
+    CARD_FILE,
+    Calibration,
+    CheckpointError,
+    describe_labels,
+    load_model,
+    load_pretrained_classifier,
+    save_model,
+)
 
 MIN_CONFIDENCE = 0.5  # by the model's own word, an answer below it is more often wrong than right
 
@@ -36,17 +43,19 @@ def label_map(path: Path | None) -> dict:
 
 def add(source: str, name: str, given: dict, download: bool) -> str:
     """Writes the checkpoint, and gives the words for it."""
-    folder = checkpoint.FOLDER / name
+    folder = paths.CHECKPOINTS / name
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}", name):
         raise ValueError(f"{name!r} is no name for a model: letters, digits, '.', '_' and '-', 60 at most.")
     if folder.exists():
         raise ValueError(f"There is a model {name} already. Choose another name, or delete {folder}.")
-    model = read_stock(source, given, download)
+    model = load_pretrained_classifier(source, given, download)
     called = Path(source).name if Path(source).is_dir() else source
     save_model(model, folder, "stock", Calibration(min_confidence=MIN_CONFIDENCE), {"start": called})
     load_model(folder, "cpu")
-    (folder / CARD).write_text(foreign_card(name, called, model.n_parameters(), told(model.config.answers)))
-    return f"{name}: {told(model.config.answers)}\nIt was never measured, and is not calibrated. Written to {folder}."
+    (folder / CARD_FILE).write_text(
+        render_pretrained_card(name, called, model.n_parameters(), describe_labels(model.config.answers))
+    )
+    return f"{name}: {describe_labels(model.config.answers)}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 
 def main(arguments: list[str] | None = None) -> int:

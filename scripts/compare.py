@@ -14,32 +14,35 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ser_core.comparison import (
+from ser_core import paths
+from ser_core.data import CORPUS_NAMES, ProtocolError
+from ser_core.evaluation import (
     Comparison,
     ComparisonError,
-    Leak,
-    Pair,
-    Standing,
-    compare,
-    pooled_answers,
+    EvaluationResult,
+    LeakageReport,
+    PairwiseTest,
+    RankedModel,
+    ResultError,
+    compare_results,
+    list_results,
+    load_result,
+    pooled_predictions,
     published_table,
 )
-from ser_core.corpora import CORPUS_NAMES
-from ser_core.figures import (
-    class_dots,
-    confusion_grid,
-    pair_grid,
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import format_percent, precision_recall_curves, risk_coverage, roc_curves
+from ser_core.plots import (
+    class_score_dots,
+    class_score_radar,
+    confusion_heatmap,
     precision_recall_lines,
-    radar,
-    ranking_intervals,
+    ranking_plot,
     risk_coverage_lines,
     roc_lines,
-    value_grid,
+    score_heatmap,
+    significance_heatmap,
 )
-from ser_core.labels import EMOTIONS
-from ser_core.metrics import percent, precision_recall_curves, risk_coverage, roc_curves
-from ser_core.protocols import ProtocolError
-from ser_core.results import FOLDER, Result, ResultError, list_results, load_result
 
 N_RADAR = 3
 LEAST_P = 0.0001  # smaller p-values are not told apart
@@ -91,16 +94,16 @@ def show(comparison: Comparison) -> None:
         show_leak(leak)
 
 
-def _intervals(standing: Standing, measures: Sequence[str]) -> list[str]:
+def _intervals(standing: RankedModel, measures: Sequence[str]) -> list[str]:
     cells = []
     for measure in measures:
         pooled = standing.pooled
         low, high = pooled[f"{measure}_ci_clips"]
-        cells += [percent(pooled[measure], pooled[f"{measure}_ci"]), f"[{100 * low:.1f}, {100 * high:.1f}]"]
+        cells += [format_percent(pooled[measure], pooled[f"{measure}_ci"]), f"[{100 * low:.1f}, {100 * high:.1f}]"]
     return cells
 
 
-def _distance(standing: Standing) -> str:
+def _distance(standing: RankedModel) -> str:
     """How far the published accuracy and macro-F1 were passed or missed, in points."""
     if standing.reached is None:
         return "-"
@@ -108,12 +111,12 @@ def _distance(standing: Standing) -> str:
     return f"{'reached' if standing.reached else 'missed'}: {', '.join(told)}".replace("macro_f1", "macro-F1")
 
 
-def _of_corpus(standing: Standing, corpus: str) -> str:
+def _of_corpus(standing: RankedModel, corpus: str) -> str:
     scores = standing.corpora.get(corpus)
     return f"{100 * scores['uar']:.1f} / {100 * scores['accuracy']:.1f}" if scores else "-"
 
 
-def _pair_row(pair: Pair) -> list[str]:
+def _pair_row(pair: PairwiseTest) -> list[str]:
     counts = (str(pair.n_only_first), str(pair.n_only_second))
     verdict = "differ" if pair.significant else ""
     return [pair.first, pair.second, *counts, p_text(pair.p_value), p_text(pair.p_holm), verdict]
@@ -123,7 +126,7 @@ def p_text(p_value: float) -> str:
     return f"{p_value:.4f}" if p_value >= LEAST_P else f"< {LEAST_P}"
 
 
-def show_leak(leak: Leak) -> None:
+def show_leak(leak: LeakageReport) -> None:
     """What the leaked model and its honest twin know of the clips it was trained on, and of those it never heard."""
     rows = []
     for name, part in leak.parts.items():
@@ -144,27 +147,27 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def figures(comparison: Comparison, results: Sequence[Result]) -> dict[str, object]:
+def figures(comparison: Comparison, results: Sequence[EvaluationResult]) -> dict[str, object]:
     """Title -> plotly figure, in the order of the page."""
-    c, answers = comparison, {result.model: pooled_answers(result) for result in results}
+    c, answers = comparison, {result.model: pooled_predictions(result) for result in results}
     f1 = {s.model: {e: s.per_class[e]["f1"] for e in EMOTIONS if e in s.per_class} for s in c.ranking}
     corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in c.ranking}
     certain = {s.model: risk_coverage(answers[s.model].probabilities, answers[s.model].y_true) for s in c.ranking}
     found = {
-        "UAR": ranking_intervals(c.ranking, "uar"),
-        "Accuracy": ranking_intervals(c.ranking, "accuracy"),
-        "Macro-F1": ranking_intervals(c.ranking, "macro_f1"),
-        "UAR of each corpus": value_grid(corpora),
-        "F1 of each emotion": class_dots(f1),
-        f"F1 of each emotion, the best {len(c.ranking[:N_RADAR])}": radar(
+        "UAR": ranking_plot(c.ranking, "uar"),
+        "Accuracy": ranking_plot(c.ranking, "accuracy"),
+        "Macro-F1": ranking_plot(c.ranking, "macro_f1"),
+        "UAR of each corpus": score_heatmap(corpora),
+        "F1 of each emotion": class_score_dots(f1),
+        f"F1 of each emotion, the best {len(c.ranking[:N_RADAR])}": class_score_radar(
             {s.model: f1[s.model] for s in c.ranking[:N_RADAR]}
         ),
-        "Accuracy points by which the row beats the column; McNemar, Holm-corrected p < 0.05": pair_grid(c),
+        "Accuracy points by which the row beats the column; McNemar, Holm-corrected p < 0.05": significance_heatmap(c),
         "Risk and coverage": risk_coverage_lines(certain),
     }
     for s in c.ranking:
         given = answers[s.model]
-        found[f"{s.model}: confusion"] = confusion_grid(s.confusion, c.labels)
+        found[f"{s.model}: confusion"] = confusion_heatmap(s.confusion, c.labels)
         for title, curves, draw in (
             ("ROC", roc_curves, roc_lines),
             ("precision and recall", precision_recall_curves, precision_recall_lines),
@@ -174,7 +177,7 @@ def figures(comparison: Comparison, results: Sequence[Result]) -> dict[str, obje
     return found
 
 
-def write_page(comparison: Comparison, results: Sequence[Result], folder: Path) -> Path:
+def write_page(comparison: Comparison, results: Sequence[EvaluationResult], folder: Path) -> Path:
     """One page with all figures, plotly.js in it."""
     parts = []
     for title, figure in figures(comparison, results).items():
@@ -214,11 +217,11 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json and not options.split:
         parser.error("--json names one file: say which comparison with --split")
-    folder = folder or FOLDER
+    folder = folder or paths.RESULTS
     try:
         for name in splits_to_compare(options.split, folder):
             results = [load_result(path) for path in list_results(name, folder)]
-            comparison = compare(results, published_table(name))
+            comparison = compare_results(results, published_table(name))
             show(comparison)
             path = options.json or folder / f"comparison-{name}.json"
             path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")

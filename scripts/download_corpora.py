@@ -15,14 +15,20 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ser_core.corpora import CORPUS_NAMES, CorpusError, read_corpora
-from ser_core.fetching import DownloadError
-from ser_core.sources import SAVEE, SOURCES, download
+from ser_core.data import (
+    CORPUS_NAMES,
+    CORPUS_SOURCES,
+    SAVEE_INSTRUCTIONS,
+    CorpusError,
+    DownloadError,
+    download_corpus,
+    read_corpora,
+)
 
 
 def accepted(name: str, without_asking: bool) -> bool:
     """Shows the licence, and asks."""
-    source = SOURCES[name]
+    source = CORPUS_SOURCES[name]
     print(f"{source.title}\n  from {source.home}\n  licence: {source.licence}\n           {source.licence_url}")
     if without_asking:
         return True
@@ -41,7 +47,7 @@ def get(name: str, root: Path) -> None:
                 bar.total += n_to_come
                 bar.update(n_came)
 
-        download(name, root, advance)
+        download_corpus(name, root, advance)
 
 
 def print_what_is_there(root: Path) -> None:
@@ -57,7 +63,9 @@ def print_what_is_there(root: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("corpora", nargs="+", choices=[*SOURCES, "savee"], metavar="CORPUS", help=", ".join(SOURCES))
+    parser.add_argument(
+        "corpora", nargs="+", choices=[*CORPUS_SOURCES, "savee"], metavar="CORPUS", help=", ".join(CORPUS_SOURCES)
+    )
     parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
     parser.add_argument("--accept-licence", action="store_true", help="without being asked")
     options = parser.parse_args(arguments)
@@ -66,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         options.to.mkdir(parents=True, exist_ok=True)
         for name in dict.fromkeys(options.corpora):
             if name == "savee":
-                print(SAVEE)
+                print(SAVEE_INSTRUCTIONS)
                 missing = True
             elif accepted(name, options.accept_licence):
                 get(name, options.to)

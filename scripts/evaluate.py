@@ -18,30 +18,54 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ser_core import checkpoint
+from ser_core import paths
 from ser_core.audio import AudioError
-from ser_core.card import model_card
-from ser_core.checkpoint import (
-    CONFIG,
-    METRICS,
+from ser_core.data import (
+    CORPUS_NAMES,
+    PROTOCOLS,
+    SPEAKER_OVERLAP,
+    CorpusError,
+    ProtocolError,
+    Utterance,
+    corpora_root,
+    protocol_folds,
+    protocol_split,
+    read_corpora,
+)
+from ser_core.evaluation import (
+    BOOTSTRAP_SEED,
+    LEAK_SUFFIX,
+    EvaluationResult,
+    ListenerVotes,
+    Metrics,
+    PredictionTable,
+    ResultError,
+    code_version,
+    compute_metrics,
+    evaluation_sections,
+    load_result,
+    measure_cost,
+    predict_utterances_per_model,
+    protocol_sha256,
+    read_listener_votes,
+    render_model_card,
+    result_path,
+    save_result,
+    split_name,
+)
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import format_percent
+from ser_core.models import (
+    CONFIG_FILE,
+    METRICS_FILE,
     CheckpointError,
+    SERModel,
     available_models,
     checkpoint_folder,
     load_model,
-    save_record,
+    save_metrics_and_card,
     weights_sha256,
 )
-from ser_core.comparison import LEAK_SUFFIX
-from ser_core.corpora import CORPUS_NAMES, CorpusError, Utterance, corpora_root, read_corpora
-from ser_core.cost import cost
-from ser_core.evaluation import BOOTSTRAP_SEED, Answers, Metrics, Votes, answer_all, measure, read_votes
-from ser_core.evidence import evidence
-from ser_core.labels import EMOTIONS
-from ser_core.machine import code_version
-from ser_core.metrics import percent
-from ser_core.models import SERModel
-from ser_core.protocols import PROTOCOLS, SHARES_SPEAKERS, ProtocolError, folds, split
-from ser_core.results import Result, ResultError, load_result, protocol_sha256, result_path, save_result, split_name
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError)
 
@@ -62,7 +86,7 @@ class Task:
     @property
     def own(self) -> bool:
         """Whether the figures are those that the checkpoint shows of itself."""
-        trained_on, shipped = self.config["training"], self.folder.parent == checkpoint.FOLDER
+        trained_on, shipped = self.config["training"], self.folder.parent == paths.CHECKPOINTS
         same_part = (self.protocol, self.fold) == (trained_on["protocol"], trained_on["fold"])
         return shipped and same_part and not self.leak and self.name == self.folder.name
 
@@ -76,7 +100,7 @@ def task(given: str, name: str | None, options: argparse.Namespace) -> Task:
         ResultError: a leak under the name of an honest result.
     """
     folder = checkpoint_folder(given)
-    model, config = load_model(folder), json.loads((folder / CONFIG).read_text())
+    model, config = load_model(folder), json.loads((folder / CONFIG_FILE).read_text())
     trained_on = config.get("training", {})
     if not {"protocol", "fold"} <= trained_on.keys():
         raise ProtocolError(f"{model.name} does not say what it was trained on: it cannot be tested on others.")
@@ -87,7 +111,7 @@ def task(given: str, name: str | None, options: argparse.Namespace) -> Task:
         raise ResultError(
             f"The result of a leak must not take the place of an honest one: --name {folder.name}{LEAK_SUFFIX}"
         )
-    if options.write and not name and folder.parent != checkpoint.FOLDER:
+    if options.write and not name and folder.parent != paths.CHECKPOINTS:
         raise CheckpointError(f"Give the result of {folder.name} a name: --name N. It is not one of checkpoints/.")
     return Task(
         name=name or folder.name,
@@ -107,9 +131,9 @@ def leaks(name: str, trained_on: dict, protocol: str, fold: str | None, allowed:
     Raises:
         ProtocolError: unknown fold, or it was, and that is not allowed.
     """
-    wanted = set(split(protocol, fold).test)
+    wanted = set(protocol_split(protocol, fold).test)
     sources = [trained_on, *trained_on.get("start_trained_on", [])]
-    known = [split(source["protocol"], source["fold"]) for source in sources]
+    known = [protocol_split(source["protocol"], source["fold"]) for source in sources]
     heard = wanted & {i for parts in known for i in (*parts.train, *parts.dev)}
     if heard and not allowed:
         raise ProtocolError(
@@ -151,7 +175,7 @@ def recordings(protocol: str, fold: str | None, all_of_them: bool) -> list[Utter
         ProtocolError: all of it is missing, or some when `all_of_them` are wanted.
     """
     there = read_corpora(corpora_root()).utterances
-    wanted = set(split(protocol, fold).test)
+    wanted = set(protocol_split(protocol, fold).test)
     found = [u for u in there if u.id in wanted]
     missing = wanted - {u.id for u in found}
     if missing:
@@ -170,15 +194,15 @@ def _counted(missing: set[str], wanted: set[str]) -> str:
 
 
 def _possible(there: set[str], n_found: int) -> str:
-    parts = [(protocol, fold) for protocol in PROTOCOLS for fold in folds(protocol) or (None,)]
-    whole = [split_name(*part) for part in parts if there.issuperset(split(*part).test)]
+    parts = [(protocol, fold) for protocol in PROTOCOLS for fold in protocol_folds(protocol) or (None,)]
+    whole = [split_name(*part) for part in parts if there.issuperset(protocol_split(*part).test)]
     partial = f" Without --write, the {n_found} that are there can be measured." if n_found else ""
     return f"Complete test parts: {', '.join(whole) or 'none'}.{partial}"
 
 
-def votes(utterances: Sequence[Utterance]) -> Votes | None:
+def votes(utterances: Sequence[Utterance]) -> ListenerVotes | None:
     """The listeners' votes; a missing file is told where there are clips that have some."""
-    found = read_votes(corpora_root(), EMOTIONS)
+    found = read_listener_votes(corpora_root(), EMOTIONS)
     if found is None and any(u.corpus == "crema_d" for u in utterances):
         print("crema_d/voice_votes.csv is not in the corpora folder: no figure against the listeners' votes.")
     return found
@@ -191,7 +215,7 @@ def print_table(metrics: Metrics) -> None:
     for name, s in rows:
         if s:
             scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
-            cells = (percent(value, interval).ljust(20) for value, interval in scores)
+            cells = (format_percent(value, interval).ljust(20) for value, interval in scores)
             print(f"{name:<14}{s.n_clips:>6}{s.n_speakers:>9}   {''.join(cells)}")
     print(f"pooled: {', '.join(CORPUS_NAMES[c] for c in metrics.pooled_corpora)}")
     if metrics.common_accuracy_mean is not None:
@@ -205,10 +229,10 @@ def print_table(metrics: Metrics) -> None:
     print(f"answered {answered:.1f} % of the clips, of these {right:.1f} % right")
 
 
-def write(done: Task, answers: Answers, metrics: Metrics) -> None:
+def write(done: Task, answers: PredictionTable, metrics: Metrics) -> None:
     """The result file; for a checkpoint under its own protocol also what it shows of itself."""
     trained_on = {key: done.config["training"][key] for key in ("protocol", "fold")}
-    result = Result(
+    result = EvaluationResult(
         model=done.name,
         family=done.config["family"],
         protocol=done.protocol,
@@ -231,39 +255,41 @@ def write(done: Task, answers: Answers, metrics: Metrics) -> None:
     print(f"written: {path.parent.name}/{path.name}")
     if done.own:
         own = own_metrics(result)
-        more = evidence(done.name)
-        save_record(done.folder, own, model_card(done.name, done.config, own, done.model.n_parameters(), more))
+        more = evaluation_sections(done.name)
+        save_metrics_and_card(
+            done.folder, own, render_model_card(done.name, done.config, own, done.model.n_parameters(), more)
+        )
 
 
 def measured_cost(done: Task) -> dict:
     """Parameters, multiply-accumulates, size and latency; fractions to 2 places."""
-    found = asdict(cost(done.model, done.folder))
+    found = asdict(measure_cost(done.model, done.folder))
     return {name: round(value, 2) if isinstance(value, float) else value for name, value in found.items()}
 
 
-def own_metrics(result: Result) -> dict:
+def own_metrics(result: EvaluationResult) -> dict:
     """The content of a checkpoint's metrics.json."""
     return {"protocol": result.protocol, "fold": result.fold} | result.metrics
 
 
-def compare(done: Task, answers: Answers, metrics: Metrics, known_votes: Votes | None) -> bool:
+def compare(done: Task, answers: PredictionTable, metrics: Metrics, known_votes: ListenerVotes | None) -> bool:
     """Says whether the recorded figures came out again, on the recordings that are there."""
     path = result_path(split_name(done.protocol, done.fold), done.name)
     title = f"{path.parent.name}/{path.name}"
     if not path.is_file():
         print(f"There is no result {title} to compare with.")
         return True
-    recorded, own_path = load_result(path), done.folder / METRICS
+    recorded, own_path = load_result(path), done.folder / METRICS_FILE
     expected, measured = recorded.metrics, _plain(metrics.to_dict())
     if len(recorded.answers.utterances) != len(answers.utterances):
         there = {u.id for u in answers.utterances}
-        expected = _plain(measure(recorded.answers.where(lambda u: u.id in there), known_votes).to_dict())
+        expected = _plain(compute_metrics(recorded.answers.select(lambda u: u.id in there), known_votes).to_dict())
     if known_votes is None:
         expected = expected | {"votes": None}
     equal = _told(title, expected, measured)
     if done.own:
         shown = json.loads(own_path.read_text()) if own_path.is_file() else {}
-        equal &= _told(f"{done.folder.name}/{METRICS}", shown, own_metrics(recorded))
+        equal &= _told(f"{done.folder.name}/{METRICS_FILE}", shown, own_metrics(recorded))
     return equal
 
 
@@ -300,15 +326,17 @@ def run(todo: list[Task], writing: bool) -> bool:
     known_votes, equal = votes(utterances), True
     title = split_name(first.protocol, first.fold)
     with tqdm(total=len(utterances), unit="clip", desc=title) as bar:
-        found = answer_all([t.model for t in todo], utterances, lambda n_done: bar.update(n_done - bar.n))
+        found = predict_utterances_per_model(
+            [t.model for t in todo], utterances, lambda n_done: bar.update(n_done - bar.n)
+        )
     for done, answers in zip(todo, found, strict=True):
-        metrics = measure(answers, known_votes)
+        metrics = compute_metrics(answers, known_votes)
         print(f"\n{done.name} on {title}")
         print_table(metrics)
         if done.leak:
             print("LEAK: a part of these recordings was trained on; this is no result.")
-        elif done.protocol in SHARES_SPEAKERS:
-            print(f"This protocol {SHARES_SPEAKERS[done.protocol]} between training and test.")
+        elif done.protocol in SPEAKER_OVERLAP:
+            print(f"This protocol {SPEAKER_OVERLAP[done.protocol]} between training and test.")
         if writing:
             write(done, answers, metrics)
         else:

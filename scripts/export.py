@@ -14,11 +14,19 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch: the expor
 
 import torch
 
-from ser_core.checkpoint import CheckpointError, load_model
-from ser_core.cost import median_ms, one_thread
-from ser_core.export import INPUTS, ONNX_FILE, ExportError, export_onnx, open_onnx, write_notes
-from ser_core.hub import export_hub
-from ser_core.models import SERModel
+from ser_core.evaluation import median_ms, single_torch_thread
+from ser_core.models import (
+    ONNX_FILE,
+    ONNX_INPUTS,
+    CheckpointError,
+    ExportError,
+    SERModel,
+    export_hub,
+    export_onnx,
+    load_model,
+    open_onnx,
+    write_onnx_readme,
+)
 
 
 def write_onnx(name: str, folder: Path) -> None:
@@ -32,7 +40,7 @@ def write_onnx(name: str, folder: Path) -> None:
         f"{model.config.window_s:g} s takes PyTorch {torch_ms:.0f} ms and ONNX Runtime {onnx_ms:.0f} ms, each on one "
         f"thread of the machine that wrote the file: {torch_ms / onnx_ms:.2f} times as fast."
     )
-    write_notes(model, folder, measured)
+    write_onnx_readme(model, folder, measured)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB. {measured}")
 
 
@@ -42,8 +50,8 @@ def latencies(model: SERModel, path: Path) -> tuple[float, float]:
     session = open_onnx(path)
     waveform = 0.1 * torch.randn(1, round(model.config.window_s * model.sample_rate))
     n_samples = torch.tensor([waveform.shape[1]])
-    inputs = dict(zip(INPUTS, (waveform.numpy(), n_samples.numpy()), strict=True))
-    with one_thread():
+    inputs = dict(zip(ONNX_INPUTS, (waveform.numpy(), n_samples.numpy()), strict=True))
+    with single_torch_thread():
         return median_ms(lambda: model(waveform, n_samples)), median_ms(lambda: session.run(None, inputs))
 
 

@@ -18,15 +18,31 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ser_core import atlas
-from ser_core.atlas import DEVELOPED, PARTS, TRAINED, UNKNOWN, UNSEEN, Atlas, distances_from
-from ser_core.checkpoint import CONFIG, CheckpointError, checkpoint_folder, load_model
-from ser_core.embeddings import RAW, raw_features
-from ser_core.inference import calibrated, clip_means, clip_window_outputs
-from ser_core.models import SERModel
-from ser_core.projection import Projection, ProjectionConfig
-from ser_core.protocols import ProtocolError, Split, read_protocol, split, unseen_part
-from ser_core.store import AudioStore, cache_folder
+from ser_core import paths
+from ser_core.data import (
+    AudioStore,
+    ProtocolError,
+    ProtocolSplit,
+    audio_cache_folder,
+    protocol_split,
+    read_protocol,
+    unseen_speaker_fold,
+)
+from ser_core.inference import calibrated_probabilities, clip_window_outputs, mean_over_windows
+from ser_core.interpret import (
+    ATLAS_PARTS,
+    DEVELOPMENT_PART,
+    NO_PREDICTION,
+    RAW_FEATURES,
+    TRAINING_PART,
+    UNSEEN_PART,
+    Atlas,
+    Projection,
+    ProjectionConfig,
+    raw_features,
+    training_distances,
+)
+from ser_core.models import CONFIG_FILE, CheckpointError, SERModel, checkpoint_folder, load_model
 
 ALL_CLIPS = "speaker-independent"  # the protocol that tests every clip once
 CHUNK = 1000  # clips; an interruption costs at most these
@@ -45,7 +61,7 @@ def of_model(model: SERModel) -> Embed:
 
     def embed(clips: Sequence[np.ndarray]) -> Embedded:
         windows, logits, n_windows = clip_window_outputs(model, clips)
-        return windows, n_windows, calibrated(model, clip_means(logits, n_windows))
+        return windows, n_windows, calibrated_probabilities(model, mean_over_windows(logits, n_windows))
 
     return embed
 
@@ -57,7 +73,7 @@ def of_sound(clips: Sequence[np.ndarray]) -> Embedded:
 
 def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> Embedded:
     """Of all clips; what an interrupted run has done is taken from the cache."""
-    path = cache_folder() / f"windows-{name}.npz"
+    path = audio_cache_folder() / f"windows-{name}.npz"
     parts, n_before = _kept(path, ids)
     started = time.perf_counter()
     with tqdm(desc=name, total=len(ids), initial=n_before, unit="clip") as bar:
@@ -72,10 +88,8 @@ def embedded(name: str, embed: Embed, ids: Sequence[str], store: AudioStore) -> 
 
 
 def _keep(path: Path, ids: Sequence[str], windows, n_windows, probabilities) -> None:
-    """Written beside and renamed: an interruption leaves what was there."""
-    temporary = path.with_suffix(".tmp.npz")
-    np.savez(temporary, ids=ids[: len(n_windows)], windows=windows, n_windows=n_windows, probabilities=probabilities)
-    temporary.replace(path)
+    with paths.atomic_path(path) as file:
+        np.savez(file, ids=ids[: len(n_windows)], windows=windows, n_windows=n_windows, probabilities=probabilities)
 
 
 def _joined(parts: Sequence[Embedded]) -> Embedded:
@@ -94,10 +108,10 @@ def _kept(path: Path, ids: Sequence[str]) -> tuple[list[Embedded], int]:
         return [(file["windows"], file["n_windows"], file["probabilities"])], len(known)
 
 
-def parts_of(ids: Sequence[str], parts: Split) -> np.ndarray:
+def parts_of(ids: Sequence[str], parts: ProtocolSplit) -> np.ndarray:
     """What each clip was to a model, as an index into atlas.PARTS."""
-    known = dict.fromkeys(parts.train, TRAINED) | dict.fromkeys(parts.dev, DEVELOPED)
-    return np.array([PARTS.index(known.get(i, UNSEEN)) for i in ids])
+    known = dict.fromkeys(parts.train, TRAINING_PART) | dict.fromkeys(parts.dev, DEVELOPMENT_PART)
+    return np.array([ATLAS_PARTS.index(known.get(i, UNSEEN_PART)) for i in ids])
 
 
 def space_name(name: str) -> str:
@@ -108,14 +122,14 @@ def space_name(name: str) -> str:
     return path.parent.name if path.name == "checkpoint" else path.name
 
 
-def tested_on(name: str, model: SERModel) -> Split:
+def tested_on(name: str, model: SERModel) -> ProtocolSplit:
     """Who was heard in training and who was not, by what was measured, or by how a run was trained.
 
     Raises:
         ProtocolError: it knows the speakers of its test part.
     """
-    trained = json.loads((checkpoint_folder(name) / CONFIG).read_text())["training"]
-    return split(*unseen_part(model.name, model.metrics or trained))
+    trained = json.loads((checkpoint_folder(name) / CONFIG_FILE).read_text())["training"]
+    return protocol_split(*unseen_speaker_fold(model.name, model.metrics or trained))
 
 
 def export(name: str, store: AudioStore) -> Atlas:
@@ -126,22 +140,22 @@ def export(name: str, store: AudioStore) -> Atlas:
         ProtocolError: it knows the speakers of its test part.
     """
     ids = sorted(row["utterance"] for row in read_protocol(ALL_CLIPS) if row["utterance"] in store)
-    if name == RAW:
-        version, embed, parts = "", of_sound, Split((), (), ())
+    if name == RAW_FEATURES:
+        version, embed, parts = "", of_sound, ProtocolSplit((), (), ())
     else:
         model = load_model(name)
         version, embed = model.version, of_model(model)
         parts = tested_on(name, model)
     windows, n_windows, probabilities = embedded(f"{space_name(name)}-{version}", embed, ids, store)
-    embeddings = clip_means(windows, n_windows).astype(np.float16).astype(np.float32)  # as it will be read
+    embeddings = mean_over_windows(windows, n_windows).astype(np.float16).astype(np.float32)  # as it will be read
     part, answers = parts_of(ids, parts), probabilities.shape[1] > 0
     return Atlas(
         model=space_name(name),
         version=version,
         ids=np.array(ids),
         embeddings=embeddings,
-        distances=distances_from(embeddings[part == PARTS.index(TRAINED)], windows, n_windows),
-        answered=probabilities.argmax(1) if answers else np.full(len(ids), UNKNOWN),
+        distances=training_distances(embeddings[part == ATLAS_PARTS.index(TRAINING_PART)], windows, n_windows),
+        answered=probabilities.argmax(1) if answers else np.full(len(ids), NO_PREDICTION),
         certainty=probabilities.max(1) if answers else np.full(len(ids), np.nan),
         part=part,
     )
@@ -158,13 +172,13 @@ def with_maps(found: Atlas) -> Atlas:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW}")
+    parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW_FEATURES}")
     parser.add_argument("--no-maps", action="store_true", help="the embeddings only")
     options = parser.parse_args(arguments)
     try:
         for name in options.names:
             found = export(name, AudioStore())
-            path = atlas.FOLDER / f"{found.model}.npz"
+            path = paths.EMBEDDINGS / f"{found.model}.npz"
             (found if options.no_maps else with_maps(found)).save(path)
             print(f"{path.parent.name}/{path.name}: {len(found.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
     except (CheckpointError, FileNotFoundError, ProtocolError, ValueError) as error:

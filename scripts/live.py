@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.audio import AudioError, as_wav
-from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, load_model
-from ser_core.live import LiveAnswer, LiveSession, LiveSummary
+from ser_core.audio import AudioError, encode_wav
+from ser_core.inference import LivePrediction, LiveSession, LiveSummary
+from ser_core.models import DEFAULT_MODEL, CheckpointError, load_model
 
 CHUNK_S = 0.1
 SILENT_DEVICE_S = 5.0  # without a chunk: unplugged
@@ -89,7 +89,7 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
             print(f"{sum(lost) / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
 
 
-def as_line(answer: LiveAnswer) -> str:
+def as_line(answer: LivePrediction) -> str:
     """The state of now, for one line of a terminal."""
     probabilities = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:3]
     ranked = "  ".join(f"{emotion} {p:.0%}" for emotion, p in probabilities)
@@ -100,9 +100,9 @@ def as_line(answer: LiveAnswer) -> str:
 
 def as_text(summary: LiveSummary) -> str:
     """The session in a few lines."""
-    lines = [f"{summary.duration_s:.1f} s, {summary.speech_s:.1f} s of speech, {summary.n_answers} answers"]
-    lines += [f"  {answer:<10}{seconds:7.1f} s" for answer, seconds in summary.answers_s.items()]
-    if summary.n_answers:
+    lines = [f"{summary.duration_s:.1f} s, {summary.speech_s:.1f} s of speech, {summary.n_predictions} answers"]
+    lines += [f"  {answer:<10}{seconds:7.1f} s" for answer, seconds in summary.label_durations_s.items()]
+    if summary.n_predictions:
         lines.append(f"latency {1000 * summary.mean_latency_s:.0f} ms, at most {1000 * summary.max_latency_s:.0f} ms")
     return "\n".join(lines)
 
@@ -136,7 +136,7 @@ def listen(model: str, device: int | str | None, save: Path | None) -> int:
     if session.duration_s:
         print(as_text(session.summary()))
     if save and session.duration_s:
-        save.write_bytes(as_wav(session.recording() / np.float32(32_767)))
+        save.write_bytes(encode_wav(session.recording() / np.float32(32_767)))
     return code
 
 

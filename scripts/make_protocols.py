@@ -6,8 +6,7 @@ python -m scripts.make_protocols            needs SER_CORPORA; writes assets/pro
 import sys
 from collections import Counter
 
-from ser_core.corpora import CorpusError, corpora_root, read_corpora
-from ser_core.protocols import PROTOCOLS, read_protocol, write_protocol
+from ser_core.data import PROTOCOLS, CorpusError, corpora_root, read_corpora, read_protocol, write_protocol
 
 
 def main() -> int:

@@ -9,15 +9,14 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
+from ser_core import paths
 from ser_core.audio import SAMPLE_RATE
 
-FOLDER = Path(__file__).parent.parent / "assets" / "samples"
 PAUSE_S = 0.6
 EDGE_S = 0.3
 ROOM_NOISE_DBFS = -60.0
@@ -68,9 +67,9 @@ SAMPLES = (
 def main() -> None:
     if not shutil.which("espeak-ng"):
         sys.exit("espeak-ng is missing. Install it with the system's package manager, e.g. apt install espeak-ng.")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    paths.SAMPLES.mkdir(parents=True, exist_ok=True)
     listing = [write(sample) for sample in SAMPLES]
-    (FOLDER / "samples.json").write_text(json.dumps(listing, indent=2) + "\n")
+    (paths.SAMPLES / "samples.json").write_text(json.dumps(listing, indent=2) + "\n")
 
 
 def write(sample: Sample) -> dict:
@@ -81,10 +80,12 @@ def write(sample: Sample) -> dict:
     edge = np.zeros(round(EDGE_S * SAMPLE_RATE))
     sound = np.concatenate([edge, *parts[: -1 if sample.passages else None], edge])
     sound = sound + room_noise(len(sound), sample.noise_dbfs)
-    with soundfile.SoundFile(FOLDER / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
+    with soundfile.SoundFile(paths.SAMPLES / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
         file.write(np.clip(sound, -1, 1))
     text = " ".join(voice.text for voice in sample.passages)
-    print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {(FOLDER / sample.file).stat().st_size / 1e3:6.1f} kB")
+    print(
+        f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {(paths.SAMPLES / sample.file).stat().st_size / 1e3:6.1f} kB"
+    )
     return {"file": sample.file, "title": sample.title, "text": text}
 
 

@@ -14,12 +14,10 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from ser_core.audio import AudioError, read_audio
-from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, available_models, load_model
+from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.inference import prediction_record
 from ser_core.labels import EMOTIONS
-from ser_core.models import SERModel
-from ser_core.quality import speech_segments
-from ser_core.records import answer_record
+from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
 def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
@@ -31,7 +29,7 @@ def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
         return
     speech = speech_segments(recording.waveform)
     for model in models:
-        yield answer_record(recording, model, file, windows, speech)
+        yield prediction_record(recording, model, file, windows, speech)
 
 
 def as_text(record: dict) -> str:

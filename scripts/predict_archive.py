@@ -16,30 +16,40 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ser_core import archive
-from ser_core.archive import ArchiveError, Job
-from ser_core.checkpoint import DEFAULT_MODEL, CheckpointError, available_models, load_model
-from ser_core.workers import ClusterError, dask, n_cores, processes
+from ser_core.inference import (
+    BatchError,
+    BatchJob,
+    ClusterError,
+    bad_files_path,
+    dask_executor,
+    exclusive_lock,
+    finish_job,
+    n_cores,
+    open_job,
+    process_executor,
+    run_job,
+)
+from ser_core.models import DEFAULT_MODEL, CheckpointError, available_models, load_model
 
 
 @contextmanager
 def workers(scheduler: str | None, n_workers: int):
     """(executor, how many batches it runs at once)."""
     if scheduler:
-        with dask(scheduler, n_workers) as found:
+        with dask_executor(scheduler, n_workers) as found:
             yield found
     else:
-        with processes(n_workers) as executor:
+        with process_executor(n_workers) as executor:
             yield executor, n_workers
 
 
-def hear(job: Job, out: Path, scheduler: str | None, n_workers: int) -> None:
+def hear(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> None:
     """All batches that are missing, with what is known of the end."""
     began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
     with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
-        for progress in archive.hear(job, out, executor, n):
+        for progress in run_job(job, out, executor, n):
             total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
-            if progress.earlier:
+            if progress.from_earlier_run:
                 bar.initial += progress.n_files  # says nothing of the speed
             else:
                 now_s += progress.audio_s
@@ -62,11 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         version = load_model(options.model, "cpu").version
         model = options.model if options.model in available_models() else str(Path(options.model).resolve())
-        with archive.alone(options.out):
-            job = archive.begin(options.folder, model, version, options.out, options.workers)
+        with exclusive_lock(options.out):
+            job = open_job(options.folder, model, version, options.out, options.workers)
             hear(job, options.out, options.scheduler, options.workers)
-            n_bad = archive.finish(job, options.out)
-    except (ArchiveError, CheckpointError, ClusterError) as error:
+            n_bad = finish_job(job, options.out)
+    except (BatchError, CheckpointError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
@@ -77,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     print(f"{job.n_files - n_bad} rows in {options.out}")
     if n_bad:
-        print(f"{n_bad} files could not be heard: see {archive.bad_files(options.out)}", file=sys.stderr)
+        print(f"{n_bad} files could not be heard: see {bad_files_path(options.out)}", file=sys.stderr)
     return 2 if n_bad else 0
 
 

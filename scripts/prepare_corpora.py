@@ -8,12 +8,20 @@ from collections import Counter, defaultdict
 
 from tqdm import tqdm
 
-from ser_core.corpora import CORPUS_NAMES, CorpusError, Reading, Utterance, corpora_root, read_corpora
+from ser_core.data import (
+    CORPUS_NAMES,
+    AudioStore,
+    CorporaListing,
+    CorpusError,
+    Utterance,
+    corpora_root,
+    decode_recordings,
+    read_corpora,
+)
 from ser_core.labels import EMOTIONS
-from ser_core.store import AudioStore, decode_all
 
 
-def print_table(reading: Reading, store: AudioStore) -> None:
+def print_table(reading: CorporaListing, store: AudioStore) -> None:
     """Files, speakers, hours and emotions of each corpus."""
     by_corpus = defaultdict(list)
     for utterance in reading.utterances:
@@ -28,7 +36,7 @@ def print_table(reading: Reading, store: AudioStore) -> None:
         print(f"{corpus:<13}{len(utterances):>7}{n_speakers:>10}{hours:>7.2f}  {cells}")
 
 
-def not_decoded(reading: Reading) -> list[Utterance]:
+def not_decoded(reading: CorporaListing) -> list[Utterance]:
     """What an earlier run has not decoded yet."""
     try:
         store = AudioStore()
@@ -44,17 +52,17 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     missing, failed = not_decoded(reading), {}
-    for utterance, reason in tqdm(decode_all(missing), total=len(missing), unit="file", desc="decode"):
+    for utterance, reason in tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode"):
         if reason:
             failed[utterance.path.name] = reason
     print_table(reading, AudioStore())
-    for title, entries in (("left out", reading.left_out), ("could not be read", failed)):
+    for title, entries in (("left out", reading.excluded), ("could not be read", failed)):
         if entries:
             print(f"\n{title}: {len(entries)}")
             print("\n".join(f"  {name}: {reason}" for name, reason in entries.items()))
-    if reading.unknown:
-        print(f"\nnames that fit no grammar: {len(reading.unknown)}")
-        print("\n".join(f"  {name}" for name in reading.unknown))
+    if reading.unrecognised:
+        print(f"\nnames that fit no grammar: {len(reading.unrecognised)}")
+        print("\n".join(f"  {name}" for name in reading.unrecognised))
     return 2 if failed else 0
 
 

@@ -7,24 +7,36 @@ import json
 import re
 import sys
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 
-from scripts.benchmark import MODEL_COLUMNS, model_rows, sentences
-from ser_core import experiments, results
-from ser_core.card import score_table
-from ser_core.checkpoint import FOLDER, METRICS
-from ser_core.comparison import Comparison, ComparisonError, LeakPart, Standing, compare, published_table
-from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA
-from ser_core.evidence import CORPUS_LEFT_OUT, INDEPENDENT, fold_table, markdown
-from ser_core.folds import AllFolds, read_all_folds
-from ser_core.metrics import percent
-from ser_core.models import MODELS
-from ser_core.protocols import ProtocolError
+from scripts.bench.benchmark import MODEL_COLUMNS, model_rows, sentences
+from ser_core import paths
+from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA, ProtocolError
+from ser_core.evaluation import (
+    LEAVE_ONE_CORPUS_OUT,
+    SPEAKER_INDEPENDENT,
+    Comparison,
+    ComparisonError,
+    CrossValidationResult,
+    LeakagePart,
+    RankedModel,
+    ResultError,
+    compare_results,
+    fold_table,
+    list_results,
+    load_cross_validation,
+    load_result,
+    markdown_table,
+    published_table,
+    score_table,
+)
+from ser_core.metrics import format_percent
+from ser_core.models import METRICS_FILE, MODELS
+from ser_core.training import Experiment, read_experiments
 
-README = Path(__file__).parent.parent / "README.md"
-BENCHMARK = results.FOLDER / "benchmark.json"
+README = paths.ROOT / "README.md"
+BENCHMARK = paths.RESULTS / "benchmark.json"
 MISSING = "not trained yet"
 TABLE_R, TABLE_V = "resonet", "ravdess-random"
 R_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
@@ -43,13 +55,13 @@ Compared = dict[str, Comparison]
 
 def compared() -> Compared:
     found = defaultdict(list)
-    for path in results.list_results(folder=results.FOLDER):
-        found[path.parent.name].append(results.load_result(path))
+    for path in list_results(folder=paths.RESULTS):
+        found[path.parent.name].append(load_result(path))
     ranked = {split: group for split, group in found.items() if not all(result.leak for result in group)}
-    return {split: compare(group, published_table(split)) for split, group in ranked.items()}
+    return {split: compare_results(group, published_table(split)) for split, group in ranked.items()}
 
 
-def standings(comparison: Comparison | None) -> dict[str, Standing]:
+def standings(comparison: Comparison | None) -> dict[str, RankedModel]:
     """By model, the best one first."""
     return {standing.model: standing for standing in comparison.ranking} if comparison else {}
 
@@ -57,9 +69,9 @@ def standings(comparison: Comparison | None) -> dict[str, Standing]:
 def scores() -> str:
     """One table for each checkpoint that was measured on speakers it has never heard."""
     blocks = []
-    for path in sorted(FOLDER.glob(f"*/{METRICS}")):
+    for path in sorted(paths.CHECKPOINTS.glob(f"*/{METRICS_FILE}")):
         metrics = json.loads(path.read_text())
-        if metrics["protocol"] != INDEPENDENT:
+        if metrics["protocol"] != SPEAKER_INDEPENDENT:
             continue
         title = f"`{path.parent.name}`, protocol `{metrics['protocol']}`, fold {metrics['fold']}:"
         common = (
@@ -79,7 +91,9 @@ def benchmark() -> str:
         return table
     said = "\n".join(f"- {sentence}" for sentence in sentences(yardstick))
     starred = "A star marks the models that no other one of their test part beats in both speed and UAR."
-    return f"{table}\n\n{markdown([*MODEL_COLUMNS], [[*row] for row in model_rows(models)])}\n\n{starred}\n\n{said}"
+    return (
+        f"{table}\n\n{markdown_table([*MODEL_COLUMNS], [[*row] for row in model_rows(models)])}\n\n{starred}\n\n{said}"
+    )
 
 
 def table_r(found: Compared) -> str:
@@ -88,10 +102,10 @@ def table_r(found: Compared) -> str:
     corpora = " / ".join(CORPUS_NAMES[name] for name in R_CORPORA)
     header = ["model", "accuracy % [clips] [speakers]", "macro-F1 % [clips] [speakers]", "UAR % [speakers]"]
     header += [f"accuracy % {corpora}", "published: accuracy, macro-F1", "difference, points"]
-    return markdown(header, [_row_r(*row) for row in _rows(table, found.get(TABLE_R))])
+    return markdown_table(header, [_row_r(*row) for row in _rows(table, found.get(TABLE_R))])
 
 
-def _rows(table: dict, comparison: Comparison | None) -> list[tuple[str, dict, Standing | None]]:
+def _rows(table: dict, comparison: Comparison | None) -> list[tuple[str, dict, RankedModel | None]]:
     """(name, published row, standing or None): the published order first, then what else was measured."""
     found = standings(comparison)
     names = [*table["rows"], *(name for name in found if name not in table["rows"])]
@@ -102,8 +116,8 @@ def _title(name: str, rows: dict) -> str:
     return f"{rows[name]['title']}, `{name}`" if name in rows else f"`{name}`"
 
 
-def _row_r(title: str, row: dict, standing: Standing | None) -> list[str]:
-    told = ", ".join(percent(row[m], row.get(f"{m}_ci")) for m in ("accuracy", "macro_f1") if m in row)
+def _row_r(title: str, row: dict, standing: RankedModel | None) -> list[str]:
+    told = ", ".join(format_percent(row[m], row.get(f"{m}_ci")) for m in ("accuracy", "macro_f1") if m in row)
     if "corpora" in row:
         told += f" ({' / '.join(_points(row['corpora'][name]) for name in R_CORPORA)})"
     if standing is None:
@@ -111,16 +125,16 @@ def _row_r(title: str, row: dict, standing: Standing | None) -> list[str]:
     pooled = standing.pooled
     own = " / ".join(_of(standing.corpora.get(name), "accuracy") for name in R_CORPORA)
     both = (_with_both_intervals(pooled, measure) for measure in ("accuracy", "macro_f1"))
-    return [title, *both, percent(pooled["uar"], pooled["uar_ci"]), own, told or "-", _distance(standing)]
+    return [title, *both, format_percent(pooled["uar"], pooled["uar_ci"]), own, told or "-", _distance(standing)]
 
 
 def _with_both_intervals(scores: dict, measure: str) -> str:
-    over_clips = percent(scores[measure], scores[f"{measure}_ci_clips"])
-    over_speakers = percent(scores[measure], scores[f"{measure}_ci"])
+    over_clips = format_percent(scores[measure], scores[f"{measure}_ci_clips"])
+    over_speakers = format_percent(scores[measure], scores[f"{measure}_ci"])
     return f"{over_clips} {over_speakers.partition(' ')[2]}".strip()
 
 
-def _distance(standing: Standing) -> str:
+def _distance(standing: RankedModel) -> str:
     difference = standing.difference or {}
     return ", ".join(f"{100 * difference[m]:+.1f}" for m in ("accuracy", "macro_f1") if m in difference) or "-"
 
@@ -129,12 +143,12 @@ def table_v(found: Compared) -> str:
     """Every published row of the split `ravdess-random`: ours, then the published value and the difference."""
     table = published_table(TABLE_V)
     header = ["model", *(f"{title} %" for title in V_MEASURES.values())]
-    return markdown(
+    return markdown_table(
         header, [[title, *_cells_v(row, standing)] for title, row, standing in _rows(table, found.get(TABLE_V))]
     )
 
 
-def _cells_v(row: dict, standing: Standing | None) -> list[str]:
+def _cells_v(row: dict, standing: RankedModel | None) -> list[str]:
     cells = []
     for measure in V_MEASURES:
         told = f"published {100 * row[measure]:.2f}" if measure in row else ""
@@ -143,7 +157,7 @@ def _cells_v(row: dict, standing: Standing | None) -> list[str]:
             continue
         interval = standing.pooled.get(f"{measure}_ci")
         gain = f", {100 * standing.difference[measure]:+.1f}" if told else ""
-        cells.append(percent(standing.pooled[measure], interval) + (f" ({told}{gain})" if told else ""))
+        cells.append(format_percent(standing.pooled[measure], interval) + (f" ({told}{gain})" if told else ""))
     return cells
 
 
@@ -154,7 +168,7 @@ def leak(found: Compared) -> str:
     return "\n\n".join([*(blocks or [f"The leaked model: {MISSING}."]), published_table(TABLE_R)["note"]])
 
 
-def _leak_table(parts: dict[str, LeakPart]) -> str:
+def _leak_table(parts: dict[str, LeakagePart]) -> str:
     header = ["test clips", "clips", "of these trained on, developed on", "accuracy %: honest", "leaked", "published"]
     header += ["on clips it was trained on: leaked (honest)", "on clips it never met: leaked (honest)"]
     rows = []
@@ -166,10 +180,10 @@ def _leak_table(parts: dict[str, LeakPart]) -> str:
         )
         shares = ", ".join(f"{100 * part.groups[met].share:.0f} %" for met in ("trained", "development"))
         rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), shares, *accuracies, *groups])
-    return markdown(header, rows)
+    return markdown_table(header, rows)
 
 
-def _leak_macro_f1(pooled: LeakPart) -> str:
+def _leak_macro_f1(pooled: LeakagePart) -> str:
     honest, leaked, published = (_of(s, "macro_f1") for s in (pooled.honest, pooled.leaked, pooled.published))
     return f"Macro-F1 pooled: honest {honest}, leaked {leaked}, published {published} %."
 
@@ -184,7 +198,7 @@ def _points(value: float | None) -> str:
 
 def speaker_independent(found: Compared) -> str:
     """One table for each fold on which models can be compared; those without a result are named below it."""
-    several = [c for split, c in found.items() if split.startswith(INDEPENDENT) and len(standings(c)) > 1]
+    several = [c for split, c in found.items() if split.startswith(SPEAKER_INDEPENDENT) and len(standings(c)) > 1]
     folds = [_fold(comparison) for comparison in several]
     return "\n\n".join(folds) or f"No model: {MISSING}."
 
@@ -196,46 +210,48 @@ def _fold(comparison: Comparison) -> str:
     header += [f"{measure} %, pooled" for measure in ("UAR", "macro-F1", "accuracy")]
     rows = []
     for name, standing in sorted(found.items(), key=lambda pair: -_mean_of_speech(pair[1])):
-        pooled = (percent(standing.pooled[m], standing.pooled[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
+        pooled = (
+            format_percent(standing.pooled[m], standing.pooled[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy")
+        )
         own = (_of(standing.corpora.get(corpus), "uar") for corpus in corpora)
         rows.append([f"`{name}`", *own, _points(_mean_of_speech(standing)), *pooled])
     missing = ", ".join(f"`{name}`" for name in MODELS if name not in found)
-    return f"`{comparison.split}`:\n\n{markdown(header, rows)}" + (
+    return f"`{comparison.split}`:\n\n{markdown_table(header, rows)}" + (
         f"\n\nNot measured here: {missing}." if missing else ""
     )
 
 
-def _mean_of_speech(standing: Standing) -> float:
+def _mean_of_speech(standing: RankedModel) -> float:
     """UAR; pooled, TESS would weigh more than the three other corpora together."""
     return float(np.mean([s["uar"] for corpus, s in standing.corpora.items() if corpus in SPEECH_CORPORA]))
 
 
 def all_folds(found: Compared) -> str:
     """One table for each model that was measured on several folds; beside it what others published."""
-    measured = read_all_folds(INDEPENDENT, results.FOLDER)
+    measured = load_cross_validation(SPEAKER_INDEPENDENT, paths.RESULTS)
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
-    return "\n\n".join([*blocks, published_table(INDEPENDENT)["note"]])
+    return "\n\n".join([*blocks, published_table(SPEAKER_INDEPENDENT)["note"]])
 
 
 def left_out(found: Compared) -> str:
     """Each corpus, heard by a model that was trained on the others."""
-    measured = read_all_folds(CORPUS_LEFT_OUT, results.FOLDER)
+    measured = load_cross_validation(LEAVE_ONE_CORPUS_OUT, paths.RESULTS)
     blocks = [f"`{name}`:\n\n{fold_table(model)}\n\n{_mean_uar(model)}" for name, model in measured.items()]
     return "\n\n".join(blocks) or f"No model: {MISSING}."
 
 
-def _mean_uar(model: AllFolds) -> str:
+def _mean_uar(model: CrossValidationResult) -> str:
     uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if corpus in SPEECH_CORPORA]
     return f"UAR averaged over {len(uars)} speech corpora: {_points(float(np.mean(uars)))} %."
 
 
 def worse_recordings() -> str:
     """UAR of each model that was tried on worse recordings, and what each condition costs it."""
-    measured = json.loads((results.FOLDER / "robustness.json").read_text())
+    measured = json.loads((paths.RESULTS / "robustness.json").read_text())
     header = ["recording", *(f"`{name}`: UAR % (lost), same answer %" for name in measured)]
     conditions = dict.fromkeys(name for found in measured.values() for name in found["conditions"])
     rows = [[name, *(_under(found["conditions"].get(name)) for found in measured.values())] for name in conditions]
-    return markdown(header, rows)
+    return markdown_table(header, rows)
 
 
 def _under(values: dict | None) -> str:
@@ -247,12 +263,12 @@ def _under(values: dict | None) -> str:
 def tried() -> str:
     """The log of experiments, one table for each schedule of a model."""
     kinds = defaultdict(list)
-    for experiment in experiments.read():
+    for experiment in read_experiments():
         kinds[experiment.model, experiment.protocol, experiment.epochs].append(experiment)
     return "\n\n".join(_tried(*kind, found) for kind, found in kinds.items())
 
 
-def _tried(model: str, protocol: str, epochs: int, found: list[experiments.Experiment]) -> str:
+def _tried(model: str, protocol: str, epochs: int, found: list[Experiment]) -> str:
     """One row for what was tried, the mean over the folds on which everything was."""
     by_said = defaultdict(dict)
     for experiment in found:
@@ -273,7 +289,7 @@ def _tried(model: str, protocol: str, epochs: int, found: list[experiments.Exper
     ]
     device = ", ".join(sorted({run.device for run in found}))
     where = f"fold {folds[0]}" if len(folds) == 1 else f"mean of folds {', '.join(folds)}"
-    return f"`{model}`, {protocol}, {where}, {epochs} epochs ({device}):\n\n{markdown(header, table)}"
+    return f"`{model}`, {protocol}, {where}, {epochs} epochs ({device}):\n\n{markdown_table(header, table)}"
 
 
 def mcnemar(found: Compared) -> str:
@@ -305,7 +321,7 @@ def main() -> int:
     text = README.read_text()
     try:
         new = filled(text)
-    except (ComparisonError, ProtocolError, results.ResultError) as error:
+    except (ComparisonError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
     if "--check" in sys.argv:

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 from threading import Thread
 
 import streamlit as st
@@ -24,48 +23,49 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from ser_core.serving import API, LIVE, is_serving
-from ser_core.serving.later import Later
-from ser_core.serving.limits import Limits
-from ser_core.serving.origin import THIS_MACHINE, OwnPages
+from ser_core import paths
+from ser_core.serving import API_PATH, LIVE_PATH, LOCALHOST_NAMES, LazyApp, OriginCheck, RequestLimits, is_serving
 
-PAGES = Path(__file__).parent.parent / "app.py"
-TAKES_LONGEST = "ser_core.card"  # with torch: on its way while the server starts and the browser opens
+PAGES = paths.ROOT / "app.py"
+TAKES_LONGEST = "ser_core.evaluation.model_card"  # with torch: on its way while the server starts and the browser opens
 FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 
 
-def build(limits: Limits, host: str) -> st.App:
+def build(limits: RequestLimits, host: str) -> st.App:
     """The application for a web server at an address."""
-    rest, live = Later(partial(_rest, limits)), Later(partial(_live, limits))
+    rest, live = LazyApp(partial(_rest, limits)), LazyApp(partial(_live, limits))
 
     @asynccontextmanager
     async def lifespan(app: st.App) -> AsyncIterator[None]:
         async with AsyncExitStack() as faces:
             for face in (rest, live):
-                await faces.enter_async_context(face.running(FIRST_PAGE_S))
+                await faces.enter_async_context(face.lifespan(FIRST_PAGE_S))
             is_serving.set()
             yield
             is_serving.clear()
 
-    faces = [Mount(API, rest), Mount(LIVE, live)]
-    doors = [Route(API, partial(_redirect, f"{API}/docs")), Route(LIVE, partial(_redirect, f"{LIVE}/"))]
+    faces = [Mount(API_PATH, rest), Mount(LIVE_PATH, live)]
+    doors = [
+        Route(API_PATH, partial(_redirect, f"{API_PATH}/docs")),
+        Route(LIVE_PATH, partial(_redirect, f"{LIVE_PATH}/")),
+    ]
     return st.App(PAGES, routes=doors + faces, lifespan=lifespan, middleware=[Middleware(_own_pages, host=host)])
 
 
-def _own_pages(app: ASGIApp, host: str) -> OwnPages:
+def _own_pages(app: ASGIApp, host: str) -> OriginCheck:
     """Made when the server starts: only then Streamlit knows its options."""
-    names = THIS_MACHINE if host in THIS_MACHINE else ()
-    return OwnPages(app, names, st.get_option("browser.serverAddress"))
+    names = LOCALHOST_NAMES if host in LOCALHOST_NAMES else ()
+    return OriginCheck(app, names, st.get_option("browser.serverAddress"))
 
 
-def _rest(limits: Limits) -> Starlette:
-    from ser_core.serving.rest import build_rest
+def _rest(limits: RequestLimits) -> Starlette:
+    from ser_core.serving import build_rest
 
     return build_rest(limits)
 
 
-def _live(limits: Limits) -> Starlette:
-    from ser_core.serving.live import build_live
+def _live(limits: RequestLimits) -> Starlette:
+    from ser_core.serving import build_live
 
     return build_live(limits)
 
@@ -79,7 +79,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8501)
     parser.add_argument("--host", default="127.0.0.1", help="the address to be reached at")
     parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.add_argument("--rate", type=float, default=Limits.requests_per_s, help="requests a second of one address")
+    parser.add_argument(
+        "--rate", type=float, default=RequestLimits.requests_per_s, help="requests a second of one address"
+    )
     options = parser.parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
@@ -88,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
     Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
-        build(Limits(requests_per_s=options.rate), options.host).run(config=server)
+        build(RequestLimits(requests_per_s=options.rate), options.host).run(config=server)
     return 0
 
 

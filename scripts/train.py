@@ -7,7 +7,7 @@ python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol reson
 python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     by the recipe of that checkpoint
 python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
 python -m scripts.train resonet --fold 0 --keep-epochs 1 8 26                       to see them on the embedding map
-python -m scripts.teach --fold 0                                            prosonet as it ships, its teachers included
+python -m scripts.distill --fold 0                                            prosonet as it ships, its teachers included
 
 To hand it in: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
 """
@@ -24,31 +24,66 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from ser_core import experiments, recipes
-from ser_core.checkpoint import CONFIG, Calibration, CheckpointError, load_model, save_model
-from ser_core.corpora import CORPUS_NAMES, SPEECH_CORPORA, CorpusError, corpora_root, read_corpora
-from ser_core.evaluation import Answers, answer, calibrate, read_votes
-from ser_core.fitting import fit_classifier, functionals_task
+from ser_core.data import (
+    CORPUS_NAMES,
+    PROTOCOLS,
+    SPEECH_CORPORA,
+    AudioStore,
+    CorpusError,
+    ProtocolError,
+    ProtocolSplit,
+    audio_cache_folder,
+    corpora_root,
+    protocol_split,
+    read_corpora,
+    read_protocol,
+)
+from ser_core.evaluation import PredictionTable, fit_calibration, predict_utterances, read_listener_votes, split_name
 from ser_core.inference import clip_windows, window_embeddings
 from ser_core.labels import EMOTIONS
-from ser_core.models import FAMILIES, MODELS, ModelConfig, SERModel, build_model
-from ser_core.models.egemaps import EgemapsClassifier
-from ser_core.novelty import Novelty, fit_novelty
-from ser_core.protocols import PROTOCOLS, ProtocolError, Split, read_protocol, split
-from ser_core.results import split_name
-from ser_core.side_tasks import SideTask
-from ser_core.store import AudioStore, cache_folder
-from ser_core.training import Clip, TrainConfig, TrainingError, fit
+from ser_core.models import (
+    CONFIG_FILE,
+    MODEL_FAMILIES,
+    MODELS,
+    Calibration,
+    CheckpointError,
+    EgemapsClassifier,
+    ModelConfig,
+    NoveltyDetector,
+    SERModel,
+    build_model,
+    fit_novelty_detector,
+    load_model,
+    save_model,
+)
+from ser_core.training import (
+    AuxiliaryTask,
+    Experiment,
+    TrainConfig,
+    TrainingError,
+    TrainingExample,
+    append_experiment,
+    checkpoint_recipe,
+    config_overrides,
+    fit,
+    fit_classifier,
+    functionals_task,
+    is_best_of_kind,
+    last_epoch_metrics,
+    override_config,
+    read_experiments,
+    recipe_for_model,
+)
 
 MODEL_PREFIX = "model."
 WITHOUT_NOVELTY = ("egemaps", "wav2vec2")  # no embedding of its own; one of a size that would not pay
 SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
 
 
-def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[Clip]:
+def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[TrainingExample]:
     """The clips of one part that are in the store."""
     known = {row["utterance"]: row for row in read_protocol(protocol)}
-    return [Clip(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
+    return [TrainingExample(i, known[i]["corpus"], known[i]["emotion"]) for i in ids if i in store]
 
 
 def holes(protocol: str, store: AudioStore) -> str:
@@ -90,7 +125,7 @@ def config_of(options: argparse.Namespace) -> ModelConfig:
         config = replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2))
     for name, value in options.set:
         if name.startswith(MODEL_PREFIX):
-            config = recipes.changed(config, name.removeprefix(MODEL_PREFIX), value)
+            config = override_config(config, name.removeprefix(MODEL_PREFIX), value)
     return config
 
 
@@ -103,7 +138,7 @@ def new_model(name: str, config: ModelConfig, start: str | None) -> SERModel:
     try:
         if start is None:
             return build_model(name, config)
-        return FAMILIES[MODELS[name][0]][0].started_from(config, start)
+        return MODEL_FAMILIES[MODELS[name][0]][0].from_pretrained_weights(config, start)
     except ValueError as error:
         raise TrainingError(str(error)) from None
 
@@ -119,7 +154,7 @@ def start_name(start: str) -> str:
 def start_trained_on(start: str | None) -> list[dict]:
     """Protocol and fold of every training that start weights went through here; none for published ones."""
     path = Path(start or "")
-    file = (path if path.is_dir() else path.parent) / CONFIG
+    file = (path if path.is_dir() else path.parent) / CONFIG_FILE
     if not start or not path.exists() or not file.is_file():
         return []
     training = json.loads(file.read_text()).get("training", {})
@@ -127,10 +162,10 @@ def start_trained_on(start: str | None) -> list[dict]:
     return own + training.get("start_trained_on", [])
 
 
-def refuse_leak(start: str | None, parts: Split) -> None:
+def refuse_leak(start: str | None, parts: ProtocolSplit) -> None:
     """Raises TrainingError when start weights were made with clips that are to be tested."""
     for source in start_trained_on(start):
-        known = split(source["protocol"], source["fold"])
+        known = protocol_split(source["protocol"], source["fold"])
         if heard := {*known.train, *known.dev} & {*parts.test}:
             raise TrainingError(
                 f"{start} was made with {len(heard)} of the {len(parts.test)} test clips, under "
@@ -148,26 +183,34 @@ def refuse_stranger(teacher: str, protocol: str, fold: str | None) -> None:
         )
 
 
-def heard(model: SERModel, clips: list[Clip]) -> Answers:
+def heard(model: SERModel, clips: list[TrainingExample]) -> PredictionTable:
     """What the model says of the recordings of these clips."""
     wanted = {clip.id for clip in clips}
     utterances = [u for u in read_corpora(corpora_root()).utterances if u.id in wanted]
     with tqdm(desc="calibrate", total=len(utterances), unit="clip") as bar:
-        return answer(model, utterances, lambda n_done: bar.update(n_done - bar.n))
+        return predict_utterances(model, utterances, lambda n_done: bar.update(n_done - bar.n))
 
 
-def known_ground(model: SERModel, train: list[Clip], unseen: list[Clip], store: AudioStore) -> Novelty:
+def known_ground(
+    model: SERModel, train: list[TrainingExample], unseen: list[TrainingExample], store: AudioStore
+) -> NoveltyDetector:
     """Where the training clips lie in the embedding, and how far from them the speech of others does."""
     parts = []
     for name, clips in (("learned from", train), ("unseen", unseen)):
         windows = [window for clip in clips for window in clip_windows(model, store.trimmed(clip.id))]
         with tqdm(desc=name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
             parts.append(window_embeddings(model, windows, lambda share, bar=bar: bar.update(share - bar.n)))
-    return fit_novelty(*parts)
+    return fit_novelty_detector(*parts)
 
 
 def ship(
-    model: SERModel, family: str, folder: Path, train: list[Clip], dev: list[Clip], store: AudioStore, training: dict
+    model: SERModel,
+    family: str,
+    folder: Path,
+    train: list[TrainingExample],
+    dev: list[TrainingExample],
+    store: AudioStore,
+    training: dict,
 ) -> None:
     """Saves the checkpoint, calibrated on the development speakers as the app will use it: in half precision.
 
@@ -179,14 +222,14 @@ def ship(
         save_model(model, draft, family, calibration, training)
         half = load_model(draft, "cpu")
         speech = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]  # people speak to the app
-        calibration = calibrate(heard(half, speech))
+        calibration = fit_calibration(heard(half, speech))
         novelty = known_ground(half, train, speech, store) if family not in WITHOUT_NOVELTY else None
         shutil.rmtree(draft)
     save_model(model, folder, family, calibration, training, novelty)
     print(f"{folder} is ready. Measure it: python -m scripts.evaluate {folder}")
 
 
-def side_tasks(config: TrainConfig, train: list[Clip], store: AudioStore) -> list[SideTask]:
+def side_tasks(config: TrainConfig, train: list[TrainingExample], store: AudioStore) -> list[AuxiliaryTask]:
     """What the recipe asks besides the emotion.
 
     Raises:
@@ -198,17 +241,17 @@ def side_tasks(config: TrainConfig, train: list[Clip], store: AudioStore) -> lis
     return [makers[name](train, store) for name in config.side_tasks]
 
 
-def _functionals_task(train: list[Clip], store: AudioStore) -> SideTask:
+def _functionals_task(train: list[TrainingExample], store: AudioStore) -> AuxiliaryTask:
     with tqdm(desc="opensmile", total=len(train), unit="clip") as bar:
-        path = cache_folder() / "egemaps.npz"
+        path = audio_cache_folder() / "egemaps.npz"
         return functionals_task(train, store, path, lambda n_done: bar.update(n_done - bar.n))
 
 
-def _votes_task(train: list[Clip], store: AudioStore) -> SideTask:
-    votes = read_votes(corpora_root(), EMOTIONS)
+def _votes_task(train: list[TrainingExample], store: AudioStore) -> AuxiliaryTask:
+    votes = read_listener_votes(corpora_root(), EMOTIONS)
     if votes is None:
         raise TrainingError("The side task of votes needs crema_d/voice_votes.csv in the corpora folder.")
-    return SideTask("votes", {clip.id: votes[clip.id] for clip in train if clip.id in votes}, distribution=True)
+    return AuxiliaryTask("votes", {clip.id: votes[clip.id] for clip in train if clip.id in votes}, distribution=True)
 
 
 def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, resume: bool, **more) -> SERModel:
@@ -222,13 +265,15 @@ def fit_network(model, train, dev, store, config: TrainConfig, folder: Path, res
             bar.update(step - bar.n)
             bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
 
-        return fit(model, train, dev, store, config, folder, resume, show, side_tasks=tasks, **more)
+        return fit(model, train, dev, store, config, folder, resume, show, auxiliary_tasks=tasks, **more)
 
 
-def fit_on_functionals(model: SERModel, train: list[Clip], dev: list[Clip], store: AudioStore, seed: int) -> dict:
+def fit_on_functionals(
+    model: SERModel, train: list[TrainingExample], dev: list[TrainingExample], store: AudioStore, seed: int
+) -> dict:
     """Fits a classifier of scikit-learn in place; what opensmile computed stays in the cache for the next one."""
     with tqdm(desc="opensmile", total=len(train) + len(dev), unit="clip") as bar:
-        path = cache_folder() / "egemaps.npz"
+        path = audio_cache_folder() / "egemaps.npz"
         return fit_classifier(model, train, dev, store, path, seed, lambda n_done: bar.update(n_done - bar.n))
 
 
@@ -254,30 +299,30 @@ def chosen_recipe(options: argparse.Namespace) -> TrainConfig:
     Raises:
         TrainingError: the checkpoint has none, a field that does not exist, or a value of another type.
     """
-    config = recipes.recipe_of(options.recipe) if options.recipe else recipes.recipe(options.model)
+    config = checkpoint_recipe(options.recipe) if options.recipe else recipe_for_model(options.model)
     flags = {"epochs": options.epochs, "seed": options.seed, "bf16": False if options.float32 else None}
     config = replace(config, **{name: value for name, value in flags.items() if value is not None})
     for name, value in options.set:
         if not name.startswith(MODEL_PREFIX):
-            config = recipes.changed(config, name, value)
+            config = override_config(config, name, value)
     return config
 
 
 def log_experiment(options: argparse.Namespace, recipe: TrainConfig, config: ModelConfig, folder: Path) -> None:
     """Adds the run to the log of experiments and says whether it was worth it."""
-    base = replace(recipes.recipe(options.model), epochs=recipe.epochs, seed=recipe.seed)
-    model_changes = recipes.differences(config, MODELS[options.model][1])
-    dev_uar, seconds = experiments.last_epoch(folder / "metrics.jsonl")
+    base = replace(recipe_for_model(options.model), epochs=recipe.epochs, seed=recipe.seed)
+    model_changes = config_overrides(config, MODELS[options.model][1])
+    dev_uar, seconds = last_epoch_metrics(folder / "metrics.jsonl")
     kind = (options.model, options.protocol, options.fold, recipe.epochs)
-    experiment = experiments.Experiment(
+    experiment = Experiment(
         *(options.log, *kind, recipe.seed),
-        changes=recipes.differences(recipe, base) | {MODEL_PREFIX + name: v for name, v in model_changes.items()},
+        changes=config_overrides(recipe, base) | {MODEL_PREFIX + name: v for name, v in model_changes.items()},
         dev_uar=dev_uar,
         seconds=seconds,
-        kept=experiments.is_better(dev_uar, kind, experiments.read()),
+        kept=is_best_of_kind(dev_uar, kind, read_experiments()),
         device=torch.cuda.get_device_name() if options.device.startswith("cuda") else options.device,
     )
-    experiments.append(experiment)
+    append_experiment(experiment)
     verdict = "the best of its kind so far" if experiment.kept else "not better than before"
     print(f"logged: mean development UAR {100 * experiment.mean_uar:.1f} %, {verdict}")
 
@@ -311,7 +356,7 @@ def main(arguments: list[str] | None = None) -> int:
     start = start_name(options.start) if options.start else ""
     try:
         config = chosen_recipe(options)
-        parts = split(options.protocol, options.fold)
+        parts = protocol_split(options.protocol, options.fold)
         refuse_leak(options.start, parts)
         for teacher in options.teachers:
             refuse_stranger(teacher, options.protocol, options.fold)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts import train
-from ser_core.checkpoint import CONFIG
-from ser_core.recipes import recipe, recipe_of
+from ser_core.models import CONFIG_FILE
+from ser_core.training import checkpoint_recipe, recipe_for_model
 
 RUNS = Path("runs")
 INTERRUPTED = 130  # exit code of scripts.train after Ctrl-C
@@ -37,10 +37,10 @@ class Row:
     @property
     def is_done(self) -> bool:
         """Whether there is a checkpoint, of a network by today's recipe."""
-        config = RUNS / self.run / "checkpoint" / CONFIG
+        config = RUNS / self.run / "checkpoint" / CONFIG_FILE
         if not config.is_file() or self.model in CLASSICAL:
             return config.is_file()
-        return recipe_of(config.parent) == recipe(self.model)
+        return checkpoint_recipe(config.parent) == recipe_for_model(self.model)
 
     def arguments(self) -> list[str]:
         """For scripts.train."""

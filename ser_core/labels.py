@@ -10,7 +10,7 @@ COMMON_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust")
 
 
 @dataclass(frozen=True)
-class Look:
+class EmotionStyle:
     """How one emotion is drawn: never by colour alone."""
 
     colour: str  # CSS hex; the eight stay apart under the common forms of colour blindness
@@ -18,13 +18,13 @@ class Look:
     marker: str  # plotly marker name of the same shape
 
 
-LOOKS = {
-    "neutral": Look("#8A8F98", "●", "circle"),
-    "calm": Look("#56B4E9", "○", "circle-open"),
-    "happy": Look("#E6A100", "▲", "triangle-up"),
-    "sad": Look("#0072B2", "▼", "triangle-down"),
-    "angry": Look("#D55E00", "✚", "cross"),
-    "fear": Look("#7B4FB5", "◆", "diamond"),
-    "disgust": Look("#009E73", "■", "square"),
-    "surprise": Look("#CC79A7", "★", "star"),
+EMOTION_STYLES = {
+    "neutral": EmotionStyle("#8A8F98", "●", "circle"),
+    "calm": EmotionStyle("#56B4E9", "○", "circle-open"),
+    "happy": EmotionStyle("#E6A100", "▲", "triangle-up"),
+    "sad": EmotionStyle("#0072B2", "▼", "triangle-down"),
+    "angry": EmotionStyle("#D55E00", "✚", "cross"),
+    "fear": EmotionStyle("#7B4FB5", "◆", "diamond"),
+    "disgust": EmotionStyle("#009E73", "■", "square"),
+    "surprise": EmotionStyle("#CC79A7", "★", "star"),
 }

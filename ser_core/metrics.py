@@ -8,7 +8,7 @@ import numpy as np
 N_BOOTSTRAP = 1000
 N_ECE_BINS = 15
 
-Interval = tuple[float, float]
+ConfidenceInterval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Scores:
     weighted_f1: float
     macro_precision: float
     macro_recall: float  # the UAR, under the name that published tables give it
-    uar_ci: Interval | None
-    macro_f1_ci: Interval | None
-    accuracy_ci: Interval | None
-    uar_ci_clips: Interval
-    macro_f1_ci_clips: Interval
-    accuracy_ci_clips: Interval
+    uar_ci: ConfidenceInterval | None
+    macro_f1_ci: ConfidenceInterval | None
+    accuracy_ci: ConfidenceInterval | None
+    uar_ci_clips: ConfidenceInterval
+    macro_f1_ci_clips: ConfidenceInterval
+    accuracy_ci_clips: ConfidenceInterval
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ def macro_precision(confusion: np.ndarray) -> np.ndarray:
     return _mean_where(_diagonal(confusion) / np.maximum(confusion.sum(-2), 1), confusion.sum(-1) > 0)
 
 
-def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classes: int, seed: int = 0) -> Scores:
+def compute_scores(
+    y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classes: int, seed: int = 0
+) -> Scores:
     """Scores with 95 % confidence intervals by bootstrap, over speakers and over clips.
 
     Args:
@@ -136,11 +138,11 @@ def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classe
         [confusion_matrix(y_true[speakers == name], y_pred[speakers == name], n_classes) for name in names]
     )
     confusion = per_speaker.sum(0)
-    by_speaker, by_clip = _resampled_speakers(per_speaker, seed), _resampled_clips(confusion, seed)
+    by_speaker, by_clip = _bootstrap_speakers(per_speaker, seed), _bootstrap_clips(confusion, seed)
     intervals: dict = {}
     for measure in (uar, macro_f1, accuracy):
-        intervals[f"{measure.__name__}_ci"] = _interval(measure(by_speaker)) if len(names) > 1 else None
-        intervals[f"{measure.__name__}_ci_clips"] = _interval(measure(by_clip))
+        intervals[f"{measure.__name__}_ci"] = _confidence_interval(measure(by_speaker)) if len(names) > 1 else None
+        intervals[f"{measure.__name__}_ci_clips"] = _confidence_interval(measure(by_clip))
     return Scores(
         n_clips=len(y_true),
         n_speakers=len(names),
@@ -154,20 +156,20 @@ def score(y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classe
     )
 
 
-def _resampled_speakers(per_speaker: np.ndarray, seed: int) -> np.ndarray:
+def _bootstrap_speakers(per_speaker: np.ndarray, seed: int) -> np.ndarray:
     """Confusion matrices of drawn speakers, shape = (N_BOOTSTRAP, n, n)."""
     drawn = np.random.default_rng(seed).integers(len(per_speaker), size=(N_BOOTSTRAP, len(per_speaker)))
     return per_speaker[drawn].sum(1)
 
 
-def _resampled_clips(confusion: np.ndarray, seed: int) -> np.ndarray:
+def _bootstrap_clips(confusion: np.ndarray, seed: int) -> np.ndarray:
     """Confusion matrices of drawn clips, shape = (N_BOOTSTRAP, n, n): to draw clips is to draw cells of the matrix."""
     n_clips = confusion.sum()
     drawn = np.random.default_rng(seed).multinomial(n_clips, confusion.ravel() / n_clips, size=N_BOOTSTRAP)
     return drawn.reshape(-1, *confusion.shape)
 
 
-def _interval(values: np.ndarray) -> Interval:
+def _confidence_interval(values: np.ndarray) -> ConfidenceInterval:
     low, high = np.percentile(values, (2.5, 97.5)).tolist()
     return low, high
 
@@ -217,7 +219,7 @@ def precision_recall_curves(probabilities: np.ndarray, y_true: np.ndarray) -> di
     return curves
 
 
-def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
+def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
     """McNemar's test, exact (binomial), of two models on the same clips.
 
     Args:
@@ -228,9 +230,9 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> McNemar:
     """
     from scipy.stats import binomtest  # here: as in roc_curves
 
-    if len(right_a) != len(right_b):
-        raise ValueError(f"{len(right_a)} and {len(right_b)} answers cannot be answers to the same clips.")
-    n_only_a, n_only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
+    if len(correct_a) != len(correct_b):
+        raise ValueError(f"{len(correct_a)} and {len(correct_b)} answers cannot be answers to the same clips.")
+    n_only_a, n_only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     n_differ = n_only_a + n_only_b
     return McNemar(n_only_a, n_only_b, float(binomtest(n_only_a, n_differ).pvalue) if n_differ else 1.0)
 
@@ -244,21 +246,21 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     return corrected
 
 
-def percent(value: float, interval: tuple[float, float] | None) -> str:
+def format_percent(value: float, interval: tuple[float, float] | None) -> str:
     """A score as "62.2 [56.7, 68.0]", in percent."""
     if interval is None:
         return f"{100 * value:.1f}"
     return f"{100 * value:.1f} [{100 * interval[0]:.1f}, {100 * interval[1]:.1f}]"
 
 
-def rounded(value, rule: Callable[[float], float] = lambda number: round(number, 4)):
+def round_floats(value, rule: Callable[[float], float] = lambda number: round(number, 4)):
     """The same dicts and lists (tuples become lists) with every float rounded, by default to 4 places."""
     if isinstance(value, float):
         return rule(value)
     if isinstance(value, dict):
-        return {key: rounded(item, rule) for key, item in value.items()}
+        return {key: round_floats(item, rule) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(item, rule) for item in value]
+        return [round_floats(item, rule) for item in value]
     return value
 
 

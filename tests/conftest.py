@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core import checkpoint, fetching
-from ser_core.audio import load_audio
-from ser_core.checkpoint import Calibration, save_model
-from ser_core.models import SERModel, build_model
-from ser_core.models.resonet import ResoNetConfig
+from ser_core import paths
+from ser_core.audio.io import load_audio
+from ser_core.data import downloads as fetching
+from ser_core.models.base import SERModel
+from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.models.registry import build_model
+from ser_core.models.zoo.resonet import ResoNetConfig
 from tests.make_corpus import decoded, write_crema_d
 from tests.make_server import Server
 
@@ -62,8 +64,7 @@ def new_model():
 def checkpoints(tmp_path, monkeypatch, new_model) -> Path:
     """The checkpoints folder of the program for one test: it holds `small` and `other`."""
     folder = tmp_path / "checkpoints"
-    monkeypatch.setattr(checkpoint, "FOLDER", folder)
-    monkeypatch.setattr(checkpoint.available_models, "__defaults__", (folder,))
+    monkeypatch.setattr(paths, "CHECKPOINTS", folder)
     training = {"protocol": "speaker-independent", "fold": "0"}
     save_model(new_model(seed=0), folder / "small", "resonet", Calibration(1.5, 0.1), training)
     save_model(new_model(seed=1), folder / "other", "resonet", Calibration(), training)
@@ -95,7 +96,7 @@ def speech() -> np.ndarray:
 @pytest.fixture
 def server(monkeypatch):
     """A local web server; what is asked of it again is asked without a pause."""
-    monkeypatch.setattr(fetching, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(fetching, "INITIAL_BACKOFF_S", 0.0)
     server = Server()
     yield server
     server.stop()

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from ser_core import archive
-from ser_core.checkpoint import load_model
+from ser_core.inference import batch as archive
+from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav
 
 BAD = {"empty.wav": "is empty", "deep/er/notes.txt": "holds text"}
@@ -27,8 +27,8 @@ def write_recordings(folder: Path, speech: np.ndarray) -> Path:
 
 def hear_all(folder: Path, model: str, out: Path, n_workers: int = 1) -> list[dict]:
     """The rows of a run in one go."""
-    job = archive.begin(folder, model, load_model(model).version, out, n_workers)
+    job = archive.open_job(folder, model, load_model(model).version, out, n_workers)
     with ThreadPoolExecutor(1) as executor:
-        done = list(archive.hear(job, out, executor, n_workers))
-    assert sum(p.n_files for p in done) == job.n_files and archive.finish(job, out) == sum(p.n_bad for p in done)
+        done = list(archive.run_job(job, out, executor, n_workers))
+    assert sum(p.n_files for p in done) == job.n_files and archive.finish_job(job, out) == sum(p.n_bad for p in done)
     return pq.read_table(out).to_pylist()

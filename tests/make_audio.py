@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ser_core.audio import load_audio
+from ser_core.audio.io import load_audio
 
 TONE_HZ = 440.0
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE
-from ser_core.corpora import CREMA_EMOTIONS, read_corpora
-from ser_core.store import AudioStore, decode_all
-from ser_core.training import Clip
+from ser_core.audio.io import SAMPLE_RATE
+from ser_core.data.audio_store import AudioStore, decode_recordings
+from ser_core.data.corpora import CREMA_EMOTIONS, read_corpora
+from ser_core.training.trainer import TrainingExample
 
 TRAIN_SPEAKERS = ("1037", "1038", "1039")  # in the training part of speaker-independent fold 0
 DEV_SPEAKERS = ("1019",)  # in its development part
@@ -44,11 +44,13 @@ def write_crema_d(folder: Path, speakers=(*TRAIN_SPEAKERS, *DEV_SPEAKERS), sente
 
 def decoded(corpora: Path, cache: Path) -> AudioStore:
     """The store of a corpora folder."""
-    assert not [reason for _, reason in decode_all(read_corpora(corpora).utterances, cache, n_workers=1) if reason]
+    assert not [
+        reason for _, reason in decode_recordings(read_corpora(corpora).utterances, cache, n_workers=1) if reason
+    ]
     return AudioStore(cache)
 
 
-def clips(corpora: Path, speakers=TRAIN_SPEAKERS) -> list[Clip]:
+def clips(corpora: Path, speakers=TRAIN_SPEAKERS) -> list[TrainingExample]:
     """The training examples of some speakers."""
     found = read_corpora(corpora).utterances
-    return [Clip(u.id, u.corpus, u.emotion) for u in found if u.speaker.split("-")[1] in speakers]
+    return [TrainingExample(u.id, u.corpus, u.emotion) for u in found if u.speaker.split("-")[1] in speakers]

@@ -7,7 +7,7 @@ import soundfile
 from streamlit.testing.v1 import AppTest
 
 from pages._frame import FRAMED
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio.io import SAMPLE_RATE
 
 KINDS = ("title", "header", "subheader", "markdown", "caption", "text", "error", "warning", "info")
 

@@ -5,31 +5,33 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.corpora import parse_name
-from ser_core.evaluation import Answers, measure
+from ser_core.data.corpora import parse_filename
+from ser_core.data.protocols import protocol_split
+from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
+from ser_core.evaluation.results import EvaluationResult, protocol_sha256
 from ser_core.labels import EMOTIONS
-from ser_core.protocols import split
-from ser_core.results import Result, protocol_sha256
 
 REDRAWN = "resonet-redrawn"
 
 
 def some_clips(n_each: int = 3, corpora: Sequence[str] = ("crema_d", "ravdess", "savee", "tess")) -> list[str]:
     """Test clips of `resonet`, spread over the speakers and emotions of each corpus."""
-    test = split("resonet").test
+    test = protocol_split("resonet").test
     by_corpus = ([i for i in test if i.startswith(f"{corpus}/")] for corpus in corpora)
     return [ids[k] for ids in by_corpus for k in np.linspace(0, len(ids) - 1, n_each).astype(int)]
 
 
-def make_result(model: str, clips: Sequence[str], right: Sequence[bool], protocol="resonet", fold=None) -> Result:
+def make_result(
+    model: str, clips: Sequence[str], right: Sequence[bool], protocol="resonet", fold=None
+) -> EvaluationResult:
     """Answers with certainty 0.93, each one right or the next emotion of the list; `-leak` ends the name of a leak."""
-    utterances = tuple(parse_name(Path(i)) for i in clips)
+    utterances = tuple(parse_filename(Path(i)) for i in clips)
     y_true = np.array([EMOTIONS.index(u.emotion) for u in utterances])
     chosen = (y_true + ~np.array(right, bool)) % len(EMOTIONS)
     probabilities = 0.01 + 0.92 * np.eye(len(EMOTIONS))[chosen]
-    answers = Answers(EMOTIONS, utterances, probabilities, np.zeros(len(clips), bool))
+    answers = PredictionTable(EMOTIONS, utterances, probabilities, np.zeros(len(clips), bool))
     leak = model.endswith("-leak")
-    return Result(
+    return EvaluationResult(
         model=model,
         family="resonet",
         protocol=protocol,
@@ -37,13 +39,13 @@ def make_result(model: str, clips: Sequence[str], right: Sequence[bool], protoco
         trained_on={"protocol": REDRAWN if leak else protocol, "fold": fold},
         leak=leak,
         provenance={"command": f"python -m scripts.evaluate {model}", "protocol_sha256": protocol_sha256(protocol)},
-        metrics=measure(answers).to_dict(),
+        metrics=compute_metrics(answers).to_dict(),
         cost={"n_parameters": 1, "macs_per_3_s_clip": 1, "size_mb": 1.0, "latency_ms": 1.0},
         answers=answers,
     )
 
 
-def three_results() -> list[Result]:
+def three_results() -> list[EvaluationResult]:
     """On 12 clips: `best` is right on all, `middle` on 7, `worst` on 4 of those 7."""
     clips = some_clips()
     return [make_result(name, clips, np.arange(12) < n) for name, n in (("worst", 4), ("best", 12), ("middle", 7))]

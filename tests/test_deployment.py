@@ -151,10 +151,10 @@ except PermissionError:
     pass
 from streamlit.testing.v1 import AppTest
 from pages._frame import FRAMED
-from ser_core import analyse, available_models, load_audio, load_model
+from ser_core import available_models, load_audio, load_model, predict
 waveform = load_audio("assets/samples/low_slow.ogg")
 for name in available_models()[:1]:
-    analyse(load_model(name, "cpu"), waveform)
+    predict(load_model(name, "cpu"), waveform)
 for path in sys.argv[1:]:
     page = AppTest.from_file(os.path.abspath(path), default_timeout=200)
     if path != "app.py":

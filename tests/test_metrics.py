@@ -8,6 +8,7 @@ from ser_core.metrics import (
     accuracy,
     brier,
     class_scores,
+    compute_scores,
     confusion_matrix,
     cross_entropy,
     entropy,
@@ -21,7 +22,6 @@ from ser_core.metrics import (
     reliability,
     risk_coverage,
     roc_curves,
-    score,
     softmax,
     uar,
     weighted_f1,
@@ -83,7 +83,7 @@ def test_always_the_same_answer_is_chance():
 
 def test_score_holds_the_plain_values_and_counts(answers):
     speakers = np.arange(300) % 12
-    found = score(*answers, speakers, N_CLASSES)
+    found = compute_scores(*answers, speakers, N_CLASSES)
     confusion = confusion_matrix(*answers, N_CLASSES)
     assert (found.n_clips, found.n_speakers) == (300, 12)
     assert (found.uar, found.macro_f1, found.accuracy) == (uar(confusion), macro_f1(confusion), accuracy(confusion))
@@ -94,7 +94,7 @@ def test_score_holds_the_plain_values_and_counts(answers):
         assert 0 <= low < getattr(found, name) < high <= 1
     assert (found.weighted_f1, found.macro_precision) == (weighted_f1(confusion), macro_precision(confusion))
     assert found.macro_recall == found.uar
-    assert found == score(*answers, speakers, N_CLASSES)
+    assert found == compute_scores(*answers, speakers, N_CLASSES)
 
 
 def test_intervals_are_over_speakers_not_clips():
@@ -104,11 +104,11 @@ def test_intervals_are_over_speakers_not_clips():
         speakers = np.repeat(np.arange(10), n_clips)
         y_true = np.tile([0, 1], 5 * n_clips)
         y_pred = np.where(speakers % 2, y_true, 1 - y_true)
-        low, high = score(y_true, y_pred, speakers, 2).accuracy_ci
+        low, high = compute_scores(y_true, y_pred, speakers, 2).accuracy_ci
         widths[n_clips] = high - low
     assert widths[10] == widths[100] > 0.4
     speakers = np.arange(1000)  # the same answers, each from a speaker of its own
-    low, high = score(y_true, y_pred, speakers, 2).accuracy_ci
+    low, high = compute_scores(y_true, y_pred, speakers, 2).accuracy_ci
     assert high - low < 0.08
 
 
@@ -116,14 +116,14 @@ def test_the_interval_of_accuracy_is_that_of_a_plain_bootstrap():
     rng = np.random.default_rng(0)
     speakers = np.repeat(np.arange(20), 30)
     right = rng.random(600) < rng.uniform(0.3, 0.9, 20)[speakers]
-    low, high = score(np.ones(600, int), right.astype(int), speakers, 2).accuracy_ci
+    low, high = compute_scores(np.ones(600, int), right.astype(int), speakers, 2).accuracy_ci
     share = right.reshape(20, 30).mean(1)
     expected = np.percentile([rng.choice(share, 20).mean() for _ in range(4000)], (2.5, 97.5))
     np.testing.assert_allclose((low, high), expected, atol=0.015)
 
 
 def test_a_single_speaker_gives_no_interval(answers):
-    found = score(*answers, np.zeros(300), N_CLASSES)
+    found = compute_scores(*answers, np.zeros(300), N_CLASSES)
     assert found.uar_ci is None and found.uar_ci_clips[0] < found.uar < found.uar_ci_clips[1]
 
 
@@ -131,13 +131,15 @@ def test_the_order_of_clips_changes_nothing(answers):
     y_true, y_pred = answers
     speakers = np.arange(300) % 12
     order = np.random.default_rng(1).permutation(300)
-    assert score(y_true[order], y_pred[order], speakers[order], N_CLASSES) == score(*answers, speakers, N_CLASSES)
+    assert compute_scores(y_true[order], y_pred[order], speakers[order], N_CLASSES) == compute_scores(
+        *answers, speakers, N_CLASSES
+    )
 
 
 @pytest.mark.parametrize("measure", [uar, macro_f1, accuracy], ids=lambda m: m.__name__)
 def test_the_interval_over_clips_is_that_of_a_plain_bootstrap(answers, measure):
     y_true, y_pred = answers
-    found = getattr(score(y_true, y_pred, np.arange(300) % 3, N_CLASSES), f"{measure.__name__}_ci_clips")
+    found = getattr(compute_scores(y_true, y_pred, np.arange(300) % 3, N_CLASSES), f"{measure.__name__}_ci_clips")
     rng = np.random.default_rng(7)
     drawn = (rng.integers(300, size=300) for _ in range(2000))
     values = [measure(confusion_matrix(y_true[i], y_pred[i], N_CLASSES)) for i in drawn]

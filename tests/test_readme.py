@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from scripts.readme_tables import BENCHMARK, filled
-from ser_core.checkpoint import available_models
+from ser_core.models.checkpoint import available_models
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from ser_core.audio import SAMPLE_RATE
-from ser_core.prosody import PITCH_HZ, Prosody, prosody
+from ser_core.audio import PITCH_RANGE_HZ, SAMPLE_RATE, Prosody, measure_prosody
 
 MAX_S = 60  # a longer one has no room for a curve, and takes more than a second to measure
 PITCH_MARKS_HZ = (100, 200, 400)
@@ -33,7 +32,7 @@ def curves(waveform: np.ndarray) -> Curves | None:
     """
     if len(waveform) > MAX_S * SAMPLE_RATE:
         return None
-    found = prosody(waveform)
+    found = measure_prosody(waveform)
     x = WIDTH * found.time_s * SAMPLE_RATE / len(waveform)
     smooth = uniform_filter1d(found.level_dbfs, SMOOTHED_FRAMES, mode="nearest")
     level = np.clip(1 + (smooth - smooth.max()) / QUIETEST_DB, 0, 1)
@@ -43,7 +42,7 @@ def curves(waveform: np.ndarray) -> Curves | None:
 
 def _height(pitch_hz: np.ndarray | float) -> np.ndarray:
     """In 0..1 on an axis of musical intervals."""
-    low, high = np.log(PITCH_HZ)
+    low, high = np.log(PITCH_RANGE_HZ)
     return (np.log(pitch_hz) - low) / (high - low)
 
 

@@ -11,8 +11,8 @@ import streamlit as st
 from streamlit.runtime import get_instance
 
 from pages._components.curves import Curves, curves
-from ser_core.audio import SAMPLE_RATE, as_wav
-from ser_core.plots import Spectrogram, envelope, spectrogram
+from ser_core.audio import SAMPLE_RATE, encode_wav
+from ser_core.plots import Spectrogram, spectrogram, waveform_envelope
 
 LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
 FOLDER = Path(__file__).parent
@@ -53,12 +53,12 @@ class Cell:
 
 def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     """Prepare a 16 kHz waveform, shape = (n_samples,), for the player."""
-    low, high = envelope(waveform)
+    low, high = waveform_envelope(waveform)
     peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
     percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
     duration_s = len(waveform) / SAMPLE_RATE
     picture, lines = spectrogram(waveform), curves(waveform)
-    return Track(f"{clip_id}-{name}", name, duration_s, as_wav(waveform), picture, percent, peak, lines)
+    return Track(f"{clip_id}-{name}", name, duration_s, encode_wav(waveform), picture, percent, peak, lines)
 
 
 def _percent(values: np.ndarray) -> list[int]:
@@ -85,7 +85,7 @@ def player(
         loop: (id, start_s, end_s): repeat this stretch, once for each new id.
         on_trim: called with (start_s, end_s) when the person wants to keep nothing but the stretch that was chosen.
     """
-    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.hertz]
+    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.frequency_ticks]
     cells = [asdict(cell) for cell in cells]
     _mount(
         key=key,

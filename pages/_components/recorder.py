@@ -5,8 +5,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ser_core import paths
+
 FOLDER = Path(__file__).parent
-SHARED = FOLDER.parent.parent / "ser_core" / "data" / "microphone.js"  # the live page listens the same way
+SHARED = paths.STATIC / "microphone.js"  # the live page listens the same way
 PROCESSING = {
     "echoCancellation": "echo cancellation",
     "noiseSuppression": "noise suppression",

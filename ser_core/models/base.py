@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ser_core.features import FrontendConfig, LogMel
+from ser_core.audio import FrontendConfig, LogMel
 from ser_core.labels import EMOTIONS
 
 
@@ -29,10 +29,10 @@ class ModelConfig:
         Raises:
             TypeError: a name that this family does not know.
         """
-        return cls(**_tuples(values) | {"frontend": FrontendConfig(**_tuples(values["frontend"]))})
+        return cls(**_lists_to_tuples(values) | {"frontend": FrontendConfig(**_lists_to_tuples(values["frontend"]))})
 
 
-def _tuples(values: dict) -> dict:
+def _lists_to_tuples(values: dict) -> dict:
     """Lists, as JSON gives them back, are tuples in a config."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
@@ -57,7 +57,7 @@ class SERModel(nn.Module):
         self.logmel = LogMel(config.frontend)
 
     @classmethod
-    def started_from(cls, config: ModelConfig, start: str) -> "SERModel":
+    def from_pretrained_weights(cls, config: ModelConfig, start: str) -> "SERModel":
         """A model whose weights come from elsewhere, where the family has that; its head is random.
 
         Args:
@@ -121,11 +121,11 @@ class SERModel(nn.Module):
         """
         self.load_state_dict(load_file(path), strict=True)
 
-    def stock_files(self) -> dict[str, dict]:
+    def transformers_files(self) -> dict[str, dict]:
         """JSON files that other programs want beside the weights: name -> content. Ours go into config.json too."""
         return {}
 
 
-def full_length(features: Tensor) -> Tensor:
+def unpadded_lengths(features: Tensor) -> Tensor:
     """Lengths of a batch without padding, shape = (B,), in frames."""
     return torch.full((len(features),), features.shape[-1], dtype=torch.long, device=features.device)

@@ -1,15 +1,5 @@
-"""Other programs and the live microphone: thin adapters over the library, for a web server that runs both.
+"""REST, the live page and their middleware, for one ASGI server."""
 
-The only folder in ser_core that knows FastAPI and Gradio; nothing of either is imported here.
-"""
+import lazy_loader
 
-import threading
-
-API = "/api/v1"  # REST
-LIVE = "/api/live"  # Gradio
-
-is_serving = threading.Event()
-"""Set while this process answers under these paths."""
-
-live_is_up = threading.Event()
-"""Set while the live page answers at once; before, who asks for it waits until it is built."""
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

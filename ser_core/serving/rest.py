@@ -12,76 +12,84 @@ from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from ser_core.audio import read_audio
-from ser_core.checkpoint import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
+from ser_core.inference import (
+    ClientGone,
+    Embedding,
+    Ticket,
+    embedding_record,
+    inference_queue,
+    loaded_models,
+    prediction_record,
+    shared_model,
+)
 from ser_core.labels import EMOTIONS
-from ser_core.loaded import loaded, shared_model
-from ser_core.queue import Left, Place, inference_queue
-from ser_core.records import Embedding, answer_record, embedding_record
-from ser_core.serving import live_is_up
-from ser_core.serving.answers import Answer, Health, Models, WindowsAnswer
-from ser_core.serving.docs import add_docs
-from ser_core.serving.faults import REFUSALS, add_faults
-from ser_core.serving.gate import Gate
-from ser_core.serving.intake import BODY, Intake
-from ser_core.serving.limits import Limits, RateLimit
+from ser_core.models import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
+from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
+from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
+from ser_core.serving.openapi import add_docs
+from ser_core.serving.request_body import REQUEST_BODY_SCHEMA, BodyReader
+from ser_core.serving.routes import live_is_up
+from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, WindowsResponse
 
-Ask = Callable[..., dict]  # of a recording, a model, the name of the file, and whom to tell the share that is done
+RecordFunction = Callable[
+    ..., dict
+]  # of a recording, a model, the name of the file, and whom to tell the share that is done
 
 
-def build_rest(limits: Limits | None = None) -> FastAPI:
-    """The application, to be mounted at `API`."""
-    limits = limits or Limits()
+def build_rest(limits: RequestLimits | None = None) -> FastAPI:
+    """The application, to be mounted at `API_PATH`."""
+    limits = limits or RequestLimits()
     rest = FastAPI(
         title="Speech emotion workbench",
         description="Which emotion a trained model hears in a recording. Recordings stay in memory until the answer.",
         version="1",
         openapi_url=None,  # see docs: the usual pages load their code from the internet
     )
-    rest.add_middleware(Gate, rate=RateLimit(limits))
-    add_faults(rest)
-    _add_questions(rest, Desk(limits))
-    _add_facts(rest)
+    rest.add_middleware(RequestMiddleware, rate=RateLimit(limits))
+    add_error_handlers(rest)
+    _add_prediction_routes(rest, InferenceService(limits))
+    _add_info_routes(rest)
     add_docs(rest)
     return rest
 
 
-class Desk:
+class InferenceService:
     """Takes in a recording, waits in the line, and gives the answer."""
 
-    def __init__(self, limits: Limits):
-        self._limits, self._intake = limits, Intake(limits)
+    def __init__(self, limits: RequestLimits):
+        self._limits, self._body_reader = limits, BodyReader(limits)
         self._worker = ThreadPoolExecutor(1, "rest")
 
-    async def answer(self, request: Request, model: str | None, ask: Ask) -> JSONResponse:
+    async def answer(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
         """Raises what the intake raises, AudioError, CheckpointError, QueueFull, and Left when the client went away."""
-        model_name = _known(model)
-        async with self._intake.recording(request) as (content, name):
+        model_name = _resolve_model_name(model)
+        async with self._body_reader.recording(request) as (content, name):
             place = inference_queue.place()
-            watch = asyncio.create_task(_leave_with(request, place))
+            watch = asyncio.create_task(_cancel_on_disconnect(request, place))
             try:
-                job = partial(self._work, content, name, model_name, ask, place)
+                job = partial(self._run, content, name, model_name, make_record, place)
                 return JSONResponse(await asyncio.get_running_loop().run_in_executor(self._worker, place.run, job))
             finally:
                 watch.cancel()
-                place.leave()
+                place.cancel()
 
-    def _work(self, content: bytes, name: str, model_name: str, ask: Ask, place: Place) -> dict:
+    def _run(self, content: bytes, name: str, model_name: str, ask: RecordFunction, place: Ticket) -> dict:
         def stop_when_left(share: float) -> None:
-            if place.left:
-                raise Left
+            if place.cancelled:
+                raise ClientGone
 
         recording = read_audio(content, max_duration_s=self._limits.duration_s)
         return ask(recording, shared_model(model_name), name, progress=stop_when_left)
 
 
-async def _leave_with(request: Request, place: Place) -> None:
+async def _cancel_on_disconnect(request: Request, place: Ticket) -> None:
     """Free the place as soon as the client has gone."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    place.leave()
+    place.cancel()
 
 
-def _known(model: str | None) -> str:
+def _resolve_model_name(model: str | None) -> str:
     """The name of a model; never a path."""
     names = available_models()
     if model is None and names:
@@ -93,35 +101,35 @@ def _known(model: str | None) -> str:
     return model
 
 
-def _add_questions(rest: FastAPI, desk: Desk) -> None:
+def _add_prediction_routes(rest: FastAPI, desk: InferenceService) -> None:
     """What is asked about a recording."""
-    question = partial(rest.post, openapi_extra={"requestBody": BODY}, response_class=JSONResponse)
+    question = partial(rest.post, openapi_extra={"requestBody": REQUEST_BODY_SCHEMA}, response_class=JSONResponse)
 
-    @question("/predict", responses={200: {"model": Answer}} | REFUSALS)
+    @question("/predict", responses={200: {"model": PredictResponse}} | ERROR_RESPONSES)
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
         """The emotion of a whole recording: what `python -m scripts.predict` prints."""
-        return await desk.answer(request, model, answer_record)
+        return await desk.answer(request, model, prediction_record)
 
-    @question("/windows", responses={200: {"model": WindowsAnswer}} | REFUSALS)
+    @question("/windows", responses={200: {"model": WindowsResponse}} | ERROR_RESPONSES)
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
         """The same, and the emotion of each window: what `python -m scripts.predict --windows` prints."""
-        return await desk.answer(request, model, partial(answer_record, windows=True))
+        return await desk.answer(request, model, partial(prediction_record, windows=True))
 
-    @question("/embed", responses={200: {"model": Embedding}} | REFUSALS)
+    @question("/embed", responses={200: {"model": Embedding}} | ERROR_RESPONSES)
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Where the recording lies in the space that the model has learned: the mean over its windows."""
         return await desk.answer(request, model, embedding_record)
 
 
-def _add_facts(rest: FastAPI) -> None:
+def _add_info_routes(rest: FastAPI) -> None:
     """What is asked about the server."""
 
     @rest.get("/models")
-    async def models() -> Models:
+    async def models() -> ModelsResponse:
         """The models there are, first the one that answers when none is named, and the emotions they tell apart."""
-        return Models(available_models(), EMOTIONS)
+        return ModelsResponse(available_models(), EMOTIONS)
 
     @rest.get("/health")
-    async def health() -> Health:
+    async def health() -> HealthResponse:
         """REST answers; whether the live page is up, how many are in the line, and which models are in memory."""
-        return Health("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded()))
+        return HealthResponse("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded_models()))

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
-from ser_core.serving import LIVE
+from ser_core.serving.routes import LIVE_PATH
 from tests.browser.conftest import PATIENCE_MS, running
 
 SILENT = """navigator.mediaDevices.getUserMedia =
@@ -30,7 +30,7 @@ def everything_url(chromium):
 
 @pytest.fixture
 def live_url(everything_url) -> str:
-    return f"{everything_url}{LIVE}/"
+    return f"{everything_url}{LIVE_PATH}/"
 
 
 def begin(page: Page) -> None:
@@ -129,7 +129,7 @@ def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, schem
 def test_the_pages_lead_there(new_page, everything_url, app_url):
     page = new_page(f"{everything_url}/live")
     expect(page.get_by_role("link", name="Open the live microphone")).to_have_attribute(
-        "href", f"{LIVE}/", timeout=PATIENCE_MS
+        "href", f"{LIVE_PATH}/", timeout=PATIENCE_MS
     )
     alone = new_page(f"{app_url}/live")
     expect(alone.get_by_text("make app").first).to_be_visible(timeout=PATIENCE_MS)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from ser_core.atlas import available, load_atlas
-from ser_core.checkpoint import CheckpointError, load_model
-from ser_core.embeddings import RAW
-from ser_core.projection import ProjectionConfig
+from ser_core.interpret.atlas import available_atlases, load_atlas
+from ser_core.interpret.embeddings import RAW_FEATURES
+from ser_core.interpret.projection import ProjectionConfig
+from ser_core.models.checkpoint import CheckpointError, load_model
 from tests.browser.conftest import PATIENCE_MS
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -31,14 +31,16 @@ DESK = {"width": 1400, "height": 1000}
 def fits(name: str) -> bool:
     """Whether the embeddings are of the model as it is now."""
     try:
-        return name == RAW or load_model(name).version == load_atlas(name).version
+        return name == RAW_FEATURES or load_model(name).version == load_atlas(name).version
     except CheckpointError:
         return False
 
 
 @pytest.fixture(scope="module")
 def space() -> str:
-    found = [name for name in ("prosonet", "resonet", *available()) if name in available() and fits(name)]
+    found = [
+        name for name in ("prosonet", "resonet", *available_atlases()) if name in available_atlases() and fits(name)
+    ]
     if not found:
         pytest.skip("no embeddings of the models here: python -m scripts.export_embeddings prosonet")
     return found[0]
@@ -136,11 +138,11 @@ def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
     page, plot = opened(new_page, app_url, space)
     page.get_by_role("button", name="More").click()
     page.get_by_label("A second space beside it").click()
-    page.get_by_role("option", name=RAW).click()
+    page.get_by_role("option", name=RAW_FEATURES).click()
     page.keyboard.press("Escape")
-    second = page.locator(f"[class*=st-key-map-{RAW}] .js-plotly-plot")
+    second = page.locator(f"[class*=st-key-map-{RAW_FEATURES}] .js-plotly-plot")
     second.locator("canvas").first.wait_for(state="attached")
-    places = load_atlas(RAW).maps[ProjectionConfig("pca")].astype(float)
+    places = load_atlas(RAW_FEATURES).maps[ProjectionConfig("pca")].astype(float)
     second.locator("[data-val=select]").click(force=True)
     pull(page, [second.evaluate(ON_SCREEN, c) for c in np.quantile(places, [0.4, 0.6], axis=0).tolist()])
     page.get_by_role("button", name="Choose none").wait_for()

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import SAMPLES, drag
 from tests.browser.test_record import _overflow, position_s, slider, upload
-from tests.test_annotations import tiers
+from tests.inference.test_writers import tiers
 
 DURATION_S = 1200
 MODELS = ("resonet", "random-forest")  # the second one is slow: there is something to stop

@@ -1,0 +1,274 @@
+"""Measures speed on this machine, each figure beside what it is to be compared with.
+
+python -m scripts.bench.benchmark [--model NAME] [--json FILE]
+
+Ends with a table of all models: what each one costs, measured now, and its UAR, read from assets/results.
+"""
+
+import argparse
+import copy
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import librosa
+import numpy as np
+import soundfile
+import torch
+
+from ser_core import paths
+from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, measure_quality, read_audio, speech_segments
+from ser_core.data import CORPUS_NAMES, ProtocolError
+from ser_core.evaluation import ResultError, list_results, load_result, measure_cost, median_ms, single_torch_thread
+from ser_core.inference import predict_with_windows
+from ser_core.metrics import round_floats
+from ser_core.models import CheckpointError, SERModel, available_models, build_model, checkpoint_folder, load_model
+from ser_core.training import TrainConfig, TrainingBatch, TrainingState, make_optimiser, training_step
+
+YARDSTICK = "svm-egemaps"
+"""The functionals of opensmile and an SVM: what every neural model is compared with."""
+
+SAMPLES = paths.SAMPLES
+
+
+def speech(duration_s: float) -> np.ndarray:
+    """The shipped synthetic voices again and again, shape = (n_samples,)."""
+    clips = [read_audio(path).waveform for path in sorted(SAMPLES.iterdir()) if path.suffix in (".flac", ".ogg")]
+    return np.resize(np.concatenate(clips), round(duration_s * SAMPLE_RATE))
+
+
+@torch.inference_mode()
+def clip_of_three_seconds(model: SERModel) -> dict[str, float]:
+    """One thread, as on the smallest machine."""
+    waveform = torch.from_numpy(speech(3.0))[None]
+    with single_torch_thread():
+        features = model.frontend(waveform)
+        return {
+            "3-s clip, features [ms]": median_ms(lambda: model.frontend(waveform)),
+            "3-s clip, model [ms]": median_ms(lambda: model.head(model.encode(features))),
+            "3-s clip, features + model [ms]": median_ms(lambda: model(waveform)),
+            "3-s clip, speech detection [ms]": median_ms(lambda: speech_segments(waveform[0].numpy()), 10),
+        }
+
+
+def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
+    """From the bytes of a wav file to answer and trajectory, all cores."""
+    file = io.BytesIO()
+    soundfile.write(file, speech(600.0), SAMPLE_RATE, format="WAV", subtype="PCM_16")
+    waveform = read_audio(file).waveform
+
+    def whole() -> None:
+        decoded = read_audio(file).waveform
+        predict_with_windows(model, decoded)
+
+    return {
+        "10-min file, decode [s]": median_ms(lambda: read_audio(file), 1) / 1000,
+        "10-min file, speech detection [s]": median_ms(lambda: speech_segments(waveform), 1) / 1000,
+        "10-min file, decode to answer and trajectory [s]": median_ms(whole, 1) / 1000,
+        "10-min file, quality report [s]": median_ms(lambda: measure_quality(waveform), 1) / 1000,
+    }
+
+
+@torch.inference_mode()
+def features_against_librosa(model: SERModel) -> dict[str, float]:
+    """The published path (librosa, 128 bands and two deltas, clip by clip) against LogMel: same settings, and ours."""
+    config = FrontendConfig(n_fft=1024, win_length=400, hop_length=160, n_mels=128, deltas=2, normalise=False)
+    ours, waveform = LogMel(config), speech(3.0)
+    clip = torch.from_numpy(waveform)[None]
+
+    def reference() -> None:
+        mel = librosa.feature.melspectrogram(
+            y=waveform, sr=SAMPLE_RATE, n_fft=1024, hop_length=160, win_length=400, n_mels=128
+        )
+        level_db = librosa.power_to_db(mel)
+        np.stack([level_db, librosa.feature.delta(level_db), librosa.feature.delta(level_db, order=2)])
+
+    with single_torch_thread():
+        librosa_ms, same_ms = median_ms(reference), median_ms(lambda: ours(clip))
+        model_ms = median_ms(lambda: model.frontend(clip))
+    return {
+        "features by librosa, mel + 2 deltas [ms]": librosa_ms,
+        "features by LogMel, the same [ms]": same_ms,
+        "librosa / LogMel, the same": librosa_ms / same_ms,
+        "librosa / the model's own features": librosa_ms / model_ms,
+    }
+
+
+def training() -> dict[str, float]:
+    """ResoNet, batches of 2.5-s clips through forward, backward and optimiser, in float32 and in bf16."""
+    rates = {}
+    for name, bf16 in (("float32", False), ("bf16", True)):
+        torch.manual_seed(0)
+        model, config = build_model("resonet").train(), TrainConfig(bf16=bf16)
+        state = TrainingState(model, copy.deepcopy(model), make_optimiser(model, config))
+        batch = random_batch(model, config.batch_size, 2.5)
+        step_ms = median_ms(lambda: training_step(state, batch, config, 1000), 5)  # noqa: B023 - called at once
+        rates[name] = 1000 * config.batch_size / step_ms
+    return {f"training, {name} [clips/s]": rate for name, rate in rates.items()} | {
+        "bf16 / float32": rates["bf16"] / rates["float32"]
+    }
+
+
+def random_batch(model: SERModel, batch_size: int, duration_s: float) -> TrainingBatch:
+    features = model.frontend(torch.randn(batch_size, round(duration_s * SAMPLE_RATE)))
+    n_frames = torch.full((batch_size,), features.shape[-1])
+    targets = torch.nn.functional.one_hot(torch.arange(batch_size) % len(model.config.labels)).float()
+    return TrainingBatch(features, n_frames, targets, torch.ones(batch_size))
+
+
+# --- all models ------------------------------------------------------------------------------------------------------
+
+
+def costs() -> dict[str, dict]:
+    """Of every checkpoint, measured now: ser_core.evaluation.cost.ModelCost, and the seconds it takes to load."""
+    found = {}
+    for name in available_models():
+        started = time.perf_counter()
+        try:
+            model = load_model(name, "cpu")
+        except CheckpointError as error:
+            print(f"{name} is left out: {error}", file=sys.stderr)
+            continue
+        load_s = time.perf_counter() - started
+        found[name] = asdict(measure_cost(model, checkpoint_folder(name))) | {"load_s": load_s}
+    return found
+
+
+def model_table(measured: dict[str, dict]) -> dict[str, dict]:
+    """Every model with its cost and its recorded UAR, the fastest first.
+
+    Args:
+        measured: what costs() gave. A model without a checkpoint has the cost that its result file holds; its latency
+            was measured at another time, so it is compared with nothing.
+
+    Raises:
+        ResultError: a damaged result file.
+    """
+    table = {name: entry | {"results": {}} for name, entry in measured.items()}
+    for result in map(load_result, list_results()):
+        if not result.leak:
+            entry = table.setdefault(result.model, result.cost | {"load_s": None, "results": {}})
+            entry["results"][result.split] = {
+                "uar": result.metrics["pooled"]["uar"],
+                "corpora": {corpus: scores["uar"] for corpus, scores in result.metrics["corpora"].items()},
+            }
+    yardstick_ms = measured.get(YARDSTICK, {}).get("latency_ms")
+    for name, entry in table.items():
+        comparable = yardstick_ms and name in measured
+        entry["times_faster"] = yardstick_ms / entry["latency_ms"] if comparable else None
+    mark_pareto({name: table[name] for name in measured})
+    return dict(sorted(table.items(), key=lambda item: item[1]["latency_ms"]))
+
+
+def mark_pareto(models: dict[str, dict]) -> None:
+    """Adds to each result whether no other model of that test part is both faster and better."""
+    for entry in models.values():
+        for split, own in entry["results"].items():
+            others = [e for e in models.values() if e is not entry and split in e["results"]]
+            own["pareto"] = not any(
+                e["latency_ms"] < entry["latency_ms"] and e["results"][split]["uar"] >= own["uar"] for e in others
+            )
+
+
+def against_yardstick(models: dict[str, dict]) -> dict[str, dict]:
+    """For each test part, the fastest neural model that is better than the yardstick; if none is, the fastest."""
+    found = {}
+    for split, yardstick in models.get(YARDSTICK, {"results": {}})["results"].items():
+        rows = [
+            {"model": name, "times_faster": entry["times_faster"], "uar_difference": result["uar"] - yardstick["uar"]}
+            for name, entry in models.items()
+            if entry["n_parameters"] and entry["times_faster"] and (result := entry["results"].get(split))
+        ]
+        if rows:
+            found[split] = max(rows, key=lambda row: (row["uar_difference"] > 0, row["times_faster"]))
+    return found
+
+
+def sentences(yardstick: dict[str, dict]) -> Iterator[str]:
+    """What against_yardstick found, one sentence for each test part."""
+    for split, row in yardstick.items():
+        difference = 100 * row["uar_difference"]
+        kind = f"fastest neural model above {YARDSTICK}" if difference > 0 else "fastest neural model, none is better,"
+        yield f"{split}: {kind} is {row['model']}, {row['times_faster']:.1f} times faster, UAR {difference:+.1f} points"
+    if not yardstick:
+        yield f"{YARDSTICK} is missing here, or was evaluated with no neural model: nothing to compare with it."
+
+
+MODEL_COLUMNS = (
+    *("model", "parameters", "MACs per 3 s [10^6]", "size [MB]", "load [s]", "3-s clip [ms]", "times faster than SVM"),
+    *("test part", "UAR [%]", *CORPUS_NAMES.values()),
+)
+NOTHING = "-"
+
+
+def model_rows(models: dict[str, dict]) -> Iterator[tuple[str, ...]]:
+    """The cells of MODEL_COLUMNS, for each model and test part; a star marks those that no other one beats in both."""
+    for name, m in models.items():
+        macs = m["macs_per_3_s_clip"]
+        costs = (
+            *(name, _cell(m["n_parameters"], ",d"), _cell(macs and macs / 1e6, ",.0f"), _cell(m["size_mb"], ".1f")),
+            *(_cell(m["load_s"], ".2f"), _cell(m["latency_ms"], ".1f"), _cell(m["times_faster"], ".1f")),
+        )
+        for split, result in m["results"].items() or ((NOTHING, {}),):
+            star = " *" if result.get("pareto") else ""
+            uars = [result.get("uar"), *(result.get("corpora", {}).get(corpus) for corpus in CORPUS_NAMES)]
+            pooled, *corpora = (_cell(value and 100 * value, ".1f") for value in uars)
+            yield (*costs, split, pooled + star, *corpora)
+
+
+def _cell(value: float | None, form: str) -> str:
+    return NOTHING if value is None else format(value, form)
+
+
+def print_models(models: dict[str, dict]) -> None:
+    cells = [MODEL_COLUMNS, *model_rows(models)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args(arguments)
+    try:
+        figures = closely(load_model(options.model, "cpu"))
+        measured = costs()
+        models = model_table(measured)
+    except (CheckpointError, ProtocolError, ResultError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if measured:
+        largest = max(measured.values(), key=lambda entry: entry["size_mb"])
+        figures["largest checkpoint, load [s]"] = largest["load_s"]
+    yardstick = against_yardstick(models)
+    print_models(models)
+    print("\n".join(sentences(yardstick)))
+    if options.json:
+        written = figures | {"models": models, "yardstick": yardstick}
+        options.json.write_text(json.dumps(round_floats(written), indent=1) + "\n")
+    return 0
+
+
+def closely(model: SERModel) -> dict[str, float]:
+    """Everything that is measured of one model; printed as it comes."""
+    figures = {}
+    for part in (
+        lambda: clip_of_three_seconds(model),
+        lambda: file_of_ten_minutes(model),
+        lambda: features_against_librosa(model),
+        training,
+    ):
+        for name, value in part().items():
+            figures[name] = value
+            print(f"{name:<52}{value:>10.2f}", flush=True)
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Measures how long a person waits for the pages, in a real browser on this machine.
+
+python -m scripts.bench.page_times [--json FILE] [--minutes 10]
+
+Needs requirements-dev.txt and chromium. Run it when the machine does nothing else: the load it found is printed too.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import soundfile
+
+from scripts.bench.benchmark import SAMPLES, speech
+from scripts.bench.server import running_server
+from ser_core.audio import SAMPLE_RATE, read_audio
+from ser_core.models import available_models, checkpoint_folder
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 180_000
+PAUSE_MS = 500
+SMALL_BYTES = 10e6  # of weights: the models that answer at once on two cores
+CLIP_S = 3.0
+GOALS = {
+    "start of the server to the first page, files cached [s]": 4,
+    "page change, median [s]": 0.5,
+    "page change, slowest [s]": 0.5,
+    "small models on a 3-s clip, from the upload to all answers [s]": 1,
+    "long file, first result [s]": 1,
+    "long file, all of it with the hop that is shown [s]": 8,
+    "long file, all of it with the finest hop [s]": None,
+}
+OVER = "!document.querySelector('.st-key-stop')"
+EVERY_SECOND = r"/All of it is analysed every (1|0\.5) s/"  # so the page says while it goes on in between
+
+
+def settle(page) -> None:
+    """Until the server has nothing more to draw."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
+
+
+def first_page(browser) -> float:
+    started = time.perf_counter()
+    with running_server() as (url, _):
+        page = browser.new_page()
+        page.goto(url)
+        page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=PATIENCE_MS)
+        settle(page)
+        took_s = time.perf_counter() - started
+        page.close()
+    return took_s
+
+
+CHANGE = """async ([link, before]) => {
+    const drawn = () => {
+        const title = document.querySelector('h1')?.innerText
+        const state = document.querySelector('[data-testid=stApp]').dataset.testScriptState
+        return title && title != before && state == 'notRunning'
+    }
+    const frame = () => new Promise(requestAnimationFrame)
+    const started = performance.now()
+    document.querySelectorAll('[data-testid=stSidebarNavLink]')[link].click()
+    do await frame(); while (!drawn())
+    await frame()
+    return performance.now() - started
+}"""
+"""In the page: clicks a link and waits for all of the new page; in milliseconds."""
+
+
+def page_changes(page, url: str) -> dict[str, float]:
+    """Seconds from the click to the whole page, by title, when each page was open before."""
+    page.goto(url)
+    titles = page.get_by_test_id("stSidebarNavLink")
+    titles.nth(1).wait_for()
+    settle(page)
+    found = {}
+    for _ in range(2):  # the first round imports and reads what the pages need
+        for i in (*range(1, titles.count()), 0):
+            title = titles.nth(i).inner_text().split("\n")[-1]  # an icon is text too
+            found[title] = page.evaluate(CHANGE, [i, page.locator("h1").first.inner_text()]) / 1000
+            page.wait_for_timeout(PAUSE_MS)  # a person looks at it
+    return found
+
+
+def all_answers(page, url: str, folder: Path) -> float:
+    """Seconds from the upload of a clip to the answers of all small models, when these are in memory."""
+    names = [name for name in available_models() if _weights_bytes(name) < SMALL_BYTES]
+    page.goto(f"{url}/compare_models?from=Upload&" + "&".join(f"models={name}" for name in names))
+    for sample in ("even", "low_slow"):  # the first clip loads the models
+        path = folder / f"{sample}.wav"
+        spoken = read_audio(SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
+        soundfile.write(path, spoken, SAMPLE_RATE)
+        page.locator("input[type=file]").first.wait_for(state="attached")
+        settle(page)
+        started = time.perf_counter()
+        page.locator("input[type=file]").first.set_input_files(path)
+        page.get_by_test_id("stMain").get_by_test_id("stText").get_by_text(path.name, exact=True).wait_for()
+        settle(page)
+    return time.perf_counter() - started
+
+
+def _weights_bytes(name: str) -> int:
+    return sum(path.stat().st_size for path in checkpoint_folder(name).glob("model.*"))
+
+
+def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
+    """Seconds from the upload to the first chart, until all of the file is heard every second, and in between too."""
+    path = folder / "long.wav"
+    soundfile.write(path, speech(60 * minutes), SAMPLE_RATE)
+    page.goto(f"{url}/trajectory?from=Upload")
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    settle(page)
+    started = time.perf_counter()
+    page.locator("input[type=file]").first.set_input_files(path)
+    page.locator('[class*="st-key-trajectory-"] .js-plotly-plot').first.wait_for()
+    yield time.perf_counter() - started
+    page.wait_for_function(f"() => {OVER} || {EVERY_SECOND}.test(document.body.innerText)")
+    yield time.perf_counter() - started
+    page.wait_for_function(f"() => {OVER}")
+    settle(page)
+    yield time.perf_counter() - started
+
+
+def measure(minutes: float) -> Iterator[tuple[str, float]]:
+    """Each figure when it is there."""
+    from playwright.sync_api import sync_playwright
+
+    start, median, slowest, small, *long = GOALS
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        first_page(browser)  # the system caches what it reads
+        yield start, first_page(browser)
+        with running_server() as (url, _):
+            page = browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
+            changes = page_changes(page, url)
+            yield from ((f"  to {title} [s]", took_s) for title, took_s in changes.items())
+            yield median, statistics.median(changes.values())
+            yield slowest, max(changes.values())
+            yield small, all_answers(page, url, Path(folder))
+            yield from zip(long, long_file(page, url, Path(folder), minutes), strict=True)
+        browser.close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the long file")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args(argv)
+    print(f"Load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    found = {}
+    for name, value in measure(options.minutes):
+        goal = f"  (to be at most {GOALS[name]:g})" if GOALS.get(name) else ""
+        print(f"{name:66} {value:6.2f}{goal}", flush=True)
+        found[name.strip()] = round(value, 2)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

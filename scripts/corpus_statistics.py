@@ -1,0 +1,65 @@
+"""Measures pitch, energy, spectrum and duration of every recording, and how they differ between the emotions.
+
+python -m scripts.prepare_corpora           first, once: needs SER_CORPORA
+python -m scripts.corpus_statistics [--json FILE]     writes assets/results/corpora.json; a few minutes on one core
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ser_core import paths
+from ser_core.data import (
+    CORPUS_NAMES,
+    AudioStore,
+    CorpusError,
+    corpora_root,
+    measure_recording,
+    read_corpora,
+    summarise_corpora,
+)
+
+RESULT = paths.RESULTS / "corpora.json"
+
+
+def print_table(summary: dict) -> None:
+    """The median of each measure, per corpus and emotion."""
+    rows: dict[tuple[str, str], dict[str, float]] = {}
+    for group in summary["groups"]:
+        if group["sex"] == "all":
+            rows.setdefault((group["corpus"], group["emotion"]), {})[group["measure"]] = group["median"]
+    print(f"{'medians':<23}{'clips':>7}" + "".join(f"{name:>20}" for name in summary["measures"]))
+    for (corpus, emotion), values in rows.items():
+        cells = "".join(f"{values[name]:>20.5g}" for name in summary["measures"])
+        print(f"{corpus:<14}{emotion:<9}{summary['clips'][corpus][emotion]:>7}{cells}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", type=Path, default=RESULT, help="where the result goes")
+    options = parser.parse_args(arguments)
+    try:
+        utterances, store = read_corpora(corpora_root()).utterances, AudioStore()
+    except (CorpusError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if missing := sum(u.id not in store for u in utterances):
+        print(
+            f"Recordings that are not in the cache: {missing}. Run: python -m scripts.prepare_corpora", file=sys.stderr
+        )
+        return 2
+    if absent := [name for corpus, name in CORPUS_NAMES.items() if corpus not in {u.corpus for u in utterances}]:
+        print(f"Not there, so not in the result: {', '.join(absent)}.")
+    described = [measure_recording(store.waveform(u.id)) for u in tqdm(utterances, unit="clip", desc="explore")]
+    summary = {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    print_table(summary)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

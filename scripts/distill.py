@@ -1,0 +1,65 @@
+"""Trains the flagship on one part of a protocol: three teachers first, then the network that learns from them too.
+
+python -m scripts.distill --fold 0                                  speaker-independent; interrupted, it goes on
+python -m scripts.distill --protocol leave-one-corpus-out --fold tess
+python -m scripts.distill --protocol resonet
+
+The teachers differ from the pupil in their width, their rate, or in how hard it is made for them; all four learn from
+the same clips. Each is a run of scripts.train under runs/; what is finished is not done again.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from scripts import train
+from ser_core.data import PROTOCOLS
+
+MODEL = "prosonet"
+TEACHERS: dict[str, tuple[str, ...]] = {
+    "wide": ("learning_rate=0.002", "model.channels=[48,96,192,384]"),
+    "plain": (),
+    "soft": ("learning_rate=0.002", "mixup_alpha=0.3", "model.dropout=0.5"),
+}
+"""Name -> what differs from the flagship's own recipe and architecture."""
+DISTILLATION = 0.9  # 0.5 was no different on the development speakers
+
+
+def run_name(protocol: str, fold: str | None) -> str:
+    """Of the flagship; those of its teachers begin with it."""
+    return "-".join(filter(None, (MODEL, protocol, fold)))
+
+
+def arguments(protocol: str, fold: str | None, teacher: str | None = None) -> list[str]:
+    """For scripts.train: of one teacher, or of the flagship itself."""
+    run = run_name(protocol, fold)
+    part = [MODEL, "--protocol", protocol, *(["--fold", fold] if fold else []), "--resume"]
+    if teacher:
+        changes = TEACHERS[teacher]
+        return [*part, "--run", f"{run}-{teacher}", *(["--set", *changes] if changes else [])]
+    folders = [str(checkpoint(f"{run}-{name}")) for name in TEACHERS]
+    return [*part, "--run", run, "--set", f"distillation={DISTILLATION}", "--teachers", *folders]
+
+
+def checkpoint(run: str) -> Path:
+    """Where a finished run has its checkpoint."""
+    return Path("runs") / run / "checkpoint"
+
+
+def main(given: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
+    parser.add_argument("--fold", help="the fold that is tested, so never trained on")
+    options = parser.parse_args(given)
+    part = options.protocol, options.fold
+    for teacher in (*TEACHERS, None):
+        run = "-".join(filter(None, (run_name(*part), teacher)))
+        if checkpoint(run).is_dir():
+            print(f"{run} is there already.")
+        elif code := train.main(arguments(*part, teacher)):
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+from .audio import (
+    AudioError as AudioError,
+    Recording as Recording,
+    load_audio as load_audio,
+    measure_quality as measure_quality,
+    read_audio as read_audio,
+    speech_segments as speech_segments,
+)
+from .data import Utterance as Utterance, corpora_root as corpora_root, read_corpora as read_corpora
+from .inference import (
+    Prediction as Prediction,
+    Trajectory as Trajectory,
+    predict as predict,
+    predict_batch as predict_batch,
+    predict_windows as predict_windows,
+)
+from .labels import EMOTIONS as EMOTIONS
+from .models import (
+    CheckpointError as CheckpointError,
+    available_models as available_models,
+    load_model as load_model,
+)

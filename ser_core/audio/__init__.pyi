@@ -1,0 +1,62 @@
+from .decoding import (
+    AudioError as AudioError,
+)
+from .degradations import (
+    PHONE_BAND_HZ as PHONE_BAND_HZ,
+    Degradation as Degradation,
+    add_babble as add_babble,
+    add_reverberation as add_reverberation,
+    add_white_noise as add_white_noise,
+    change_gain as change_gain,
+    change_speed as change_speed,
+    limit_band as limit_band,
+    limit_to_phone_band as limit_to_phone_band,
+    process_like_browser as process_like_browser,
+    shift_pitch as shift_pitch,
+    transcode as transcode,
+)
+from .features import (
+    ConvolvedLogMel as ConvolvedLogMel,
+    FrontendConfig as FrontendConfig,
+    LogMel as LogMel,
+    frame_mask as frame_mask,
+    standardise_features as standardise_features,
+)
+from .io import (
+    MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
+    MAX_SOURCE_RATE as MAX_SOURCE_RATE,
+    MIN_SOURCE_RATE as MIN_SOURCE_RATE,
+    SAMPLE_RATE as SAMPLE_RATE,
+    Recording as Recording,
+    encode_wav as encode_wav,
+    load_audio as load_audio,
+    read_audio as read_audio,
+)
+from .prosody import (
+    ACTIVE_FRAME_RANGE_DB as ACTIVE_FRAME_RANGE_DB,
+    OCTAVE_ERROR_SEMITONES as OCTAVE_ERROR_SEMITONES,
+    PITCH_RANGE_HZ as PITCH_RANGE_HZ,
+    PROSODY_FRAME as PROSODY_FRAME,
+    VOICED_CORRELATION as VOICED_CORRELATION,
+    Prosody as Prosody,
+    centred_frames as centred_frames,
+    measure_prosody as measure_prosody,
+    power_to_dbfs as power_to_dbfs,
+)
+from .quality import (
+    Quality as Quality,
+    measure_quality as measure_quality,
+    reduce_noise as reduce_noise,
+)
+from .vad import (
+    speech_segments as speech_segments,
+)
+from .windows import (
+    WINDOW_OVERLAP as WINDOW_OVERLAP,
+    SpeechSegments as SpeechSegments,
+    analysed_bounds as analysed_bounds,
+    pad_batch as pad_batch,
+    speech_overlap_s as speech_overlap_s,
+    trim_silence as trim_silence,
+    window_starts as window_starts,
+)

@@ -1,0 +1,268 @@
+"""Sound files of any kind to mono waveforms, and where the windows of a waveform lie.
+
+Every file goes the same way: decoded block by block, averaged to mono and resampled, until the file or the allowed
+duration ends. A file that cannot be used raises `AudioError`; what was left out of a readable one is told in
+`Recording.notes`.
+"""
+
+import io
+import warnings
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soxr
+
+from ser_core.audio.decoding import (
+    DECODER_ERRORS,
+    AudioError,
+    DecodedStream,
+    ffmpeg_blocks,
+    soundfile_blocks,
+    unreadable_message,
+)
+
+SAMPLE_RATE = 16_000
+"""Sample rate of every waveform in the program, in Hz."""
+
+AudioFile = str | Path | bytes | BinaryIO
+
+MAX_AUDIO_DURATION_S = 3600.0
+MAX_AUDIO_BYTES = 200_000_000
+MIN_SOURCE_RATE = 2_000  # in Hz; below it nothing is left of the speech band: such a rate comes from a damaged header
+MAX_SOURCE_RATE = 768_000  # in Hz; the fastest converters sold
+TRUNCATION_TOLERANCE_S = (
+    0.1  # codecs pad and cut up to a few thousand samples at the end; less than this is no lost sound
+)
+MAX_OVERSHOOT_PEAK = (
+    2.0  # lossy codecs overshoot full scale by less than 6 dB; more means that the samples have another unit
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A decoded sound file."""
+
+    waveform: np.ndarray  # mono float32 in [-1, 1], shape = (n_samples,)
+    sample_rate: int  # of the waveform, in Hz
+    duration_s: float
+    source_rate: int  # of the file, in Hz
+    source_channels: int
+    codec: str  # container and codec, e.g. "WAV PCM_24" or "matroska opus"
+    notes: tuple[str, ...]  # one sentence for each thing that was left out or repaired
+
+
+def encode_wav(waveform: np.ndarray) -> bytes:
+    """A WAV file, 16 bit, mono, 16 kHz, at the level it has.
+
+    Args:
+        waveform: 16 kHz in [-1, 1], where what is beyond is clipped, or 16-bit integers. shape = (n_samples,).
+    """
+    if waveform.dtype != np.int16:
+        waveform = np.round(np.clip(waveform, -1, 1) * 32767)
+    file = io.BytesIO()
+    with wave.open(file, "wb") as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE)
+        wav.writeframes(waveform.astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Read a sound file as a waveform. `read_audio` tells more about it and takes limits.
+
+    Args:
+        file: path, content, or open binary file.
+        sample_rate: of the result, in Hz.
+
+    Returns:
+        Mono float32 in [-1, 1], shape = (n_samples,). What was left out or repaired is told by `warnings.warn`.
+
+    Raises:
+        AudioError: the file cannot be used; the message says why and what to do.
+    """
+    recording = read_audio(file, sample_rate)
+    for note in recording.notes:
+        warnings.warn(note, stacklevel=2)
+    return recording.waveform
+
+
+def read_audio(
+    file: AudioFile,
+    sample_rate: int = SAMPLE_RATE,
+    max_duration_s: float = MAX_AUDIO_DURATION_S,
+    max_bytes: int = MAX_AUDIO_BYTES,
+) -> Recording:
+    """Read a sound file: wav, flac, mp3, ogg, opus, m4a, aac, webm, the sound of mp4, and what else FFmpeg reads.
+
+    The format is found from the content; names and endings are ignored.
+
+    Args:
+        file: path, content, or open binary file, which is read from its beginning where it can seek.
+        sample_rate: of the result, in Hz.
+        max_duration_s: decoding stops here, in seconds; a note says so.
+        max_bytes: a larger file is refused before it is read.
+
+    Raises:
+        AudioError: no such file, too large, empty, not sound, no sound track, damaged beyond reading, without samples,
+            with samples that are no numbers, at an absurd sample rate.
+    """
+    data = _read_bytes(file, max_bytes)
+    decoded = _decode(data, sample_rate, max_duration_s)
+    if decoded.n_not_finite:
+        raise AudioError(
+            f"{decoded.n_not_finite} of {decoded.n_read} samples of this file are no numbers (NaN or infinite). "
+            "Export the recording again, as 16-bit WAV."
+        )
+    if not len(decoded.waveform):
+        raise AudioError(
+            "This file has a header but no sound: it holds no samples or was cut off. Record or export it again."
+        )
+    waveform, level_notes = _limit_to_full_scale(decoded.waveform)
+    return Recording(
+        waveform=waveform,
+        sample_rate=sample_rate,
+        duration_s=len(waveform) / sample_rate,
+        source_rate=decoded.source.rate,
+        source_channels=decoded.source.channels,
+        codec=decoded.source.codec,
+        notes=_decoding_notes(decoded, max_duration_s) + level_notes,
+    )
+
+
+def _read_bytes(file: AudioFile, max_bytes: int) -> bytes:
+    """The bytes of a file, never more than `max_bytes` of them."""
+    if isinstance(file, bytes | bytearray | memoryview):
+        _check_size(len(file), max_bytes)
+        return bytes(file)
+    if isinstance(file, str | Path):
+        return _read_path(Path(file), max_bytes)
+    if file.seekable():
+        _check_size(file.seek(0, io.SEEK_END), max_bytes)
+        file.seek(0)
+    return _read_bytes(file.read(max_bytes + 1), max_bytes)
+
+
+def _read_path(path: Path, max_bytes: int) -> bytes:
+    name = path.name[:80]
+    try:
+        if not path.exists():
+            raise AudioError(f"There is no file {name!r}. Check the path.")
+        if not path.is_file():
+            raise AudioError(f"{name!r} is a folder or a device, not a file. Choose a sound file.")
+        with path.open("rb") as file:
+            return _read_bytes(file, max_bytes)
+    except OSError as error:
+        raise AudioError(f"{name!r} cannot be opened: {error.strerror}. Check the path and its permissions.") from None
+
+
+def _check_size(n_bytes: int, max_bytes: int) -> None:
+    if n_bytes == 0:
+        raise AudioError("This file is empty (0 bytes). Record or export it again.")
+    if n_bytes > max_bytes:
+        raise AudioError(
+            f"This file is larger than {max_bytes / 1e6:g} MB, the most that is read. "
+            "Cut it, or save it in a smaller format such as opus or mp3."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _DecodedAudio:
+    source: DecodedStream
+    waveform: np.ndarray  # at the sample rate asked for
+    n_read: int  # samples at the rate of the source
+    n_not_finite: int
+    capped: bool  # there was more sound than allowed
+
+    @property
+    def decoded_s(self) -> float:
+        return self.n_read / max(self.source.rate, 1)
+
+    @property
+    def is_truncated(self) -> bool:
+        missing_s = (self.source.header_duration_s or 0.0) - self.decoded_s
+        return not self.capped and (self.source.truncated or missing_s > TRUNCATION_TOLERANCE_S)
+
+
+def _decode(data: bytes, sample_rate: int, max_duration_s: float) -> _DecodedAudio:
+    """Decode with libsndfile; where it fails or ends early, with FFmpeg too, and keep the longer result."""
+    attempts = []
+    for decoder in (soundfile_blocks, ffmpeg_blocks):
+        source = DecodedStream(header_duration_s=attempts[0].source.header_duration_s if attempts else None)
+        try:
+            attempts.append(_resample_blocks(decoder(data, source), source, sample_rate, max_duration_s))
+        except DECODER_ERRORS:
+            continue
+        if attempts[-1].n_read and not attempts[-1].is_truncated:
+            break
+    if not attempts:
+        raise AudioError(unreadable_message(data))
+    return max(attempts, key=lambda attempt: attempt.n_read)
+
+
+def _resample_blocks(
+    blocks: Iterator[np.ndarray], source: DecodedStream, sample_rate: int, max_duration_s: float
+) -> _DecodedAudio:
+    """Resample mono blocks until they or the allowed duration end."""
+    chunks, n_read, n_not_finite, capped = [np.empty(0, np.float32)], 0, 0, False
+    with closing(blocks):
+        for block in blocks:
+            if n_read == 0:
+                resample = _resampler(source.rate, sample_rate)
+            room = round(max_duration_s * source.rate) - n_read
+            capped = len(block) > room
+            block = block[:room]
+            n_read += len(block)
+            n_not_finite += int(np.count_nonzero(~np.isfinite(block)))
+            chunks.append(resample(block, False))
+            if capped:
+                break
+    if n_read:
+        too_few_for_one = max(0, source.rate // sample_rate - n_read)  # a single sample at 48 kHz would vanish
+        chunks.append(resample(np.zeros(too_few_for_one, np.float32), True))
+    waveform = np.concatenate(chunks)
+    n_not_finite = n_not_finite or int(np.count_nonzero(~np.isfinite(waveform)))
+    return _DecodedAudio(source, waveform, n_read, n_not_finite, capped)
+
+
+def _resampler(source_rate: int, sample_rate: int) -> Callable[[np.ndarray, bool], np.ndarray]:
+    """A function (block, is_last) -> resampled block."""
+    if not MIN_SOURCE_RATE <= source_rate <= MAX_SOURCE_RATE:
+        raise AudioError(
+            f"This file claims a sample rate of {source_rate} Hz, outside {MIN_SOURCE_RATE}-{MAX_SOURCE_RATE} "
+            "Hz: its header is damaged. Export the recording again."
+        )
+    if source_rate == sample_rate:
+        return lambda block, is_last: block
+    return soxr.ResampleStream(source_rate, sample_rate, 1, dtype="float32", quality="HQ").resample_chunk
+
+
+def _limit_to_full_scale(waveform: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Cut the overshoots of codec and resampler; scale down samples in another unit, such as int16 values as floats."""
+    peak = float(np.abs(waveform).max())
+    if peak <= MAX_OVERSHOOT_PEAK:
+        return np.clip(waveform, -1, 1), ()
+    return waveform / peak, (f"The samples reached {peak:.3g} times full scale; the level was reduced to fit.",)
+
+
+def _decoding_notes(decoded: _DecodedAudio, max_duration_s: float) -> tuple[str, ...]:
+    source, notes = decoded.source, []
+    if decoded.capped:
+        whole = f" of {_format_duration(source.header_duration_s)}" if source.header_duration_s else ""
+        notes.append(f"Only the first {_format_duration(max_duration_s)}{whole} were read.")
+    if decoded.is_truncated:
+        promised = source.header_duration_s and source.header_duration_s - decoded.decoded_s > TRUNCATION_TOLERANCE_S
+        whole = f" of the {source.header_duration_s:.1f} s that its header promises" if promised else ""
+        notes.append(f"The file ends early: {decoded.decoded_s:.1f} s{whole} could be read.")
+    if source.damaged_packets:
+        notes.append(f"Damaged packets left out: {source.damaged_packets}.")
+    return tuple(notes)
+
+
+def _format_duration(duration_s: float) -> str:
+    return f"{duration_s / 60:.3g} min" if duration_s >= 60 else f"{duration_s:.3g} s"

@@ -1,0 +1,141 @@
+"""Where there is speech: Silero VAD over whole recordings at once.
+
+The weights are those of the silero-vad package. Its own model is called chunk by chunk and keeps its state between
+calls; here the convolutions see many chunks at once and the recurrent state is local, so that an hour takes seconds and
+several sessions may ask together.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from ser_core.audio.io import SAMPLE_RATE
+
+SILERO_CHUNK = 512  # samples; Silero's step at 16 kHz
+SILERO_CONTEXT = 64  # samples before the chunk that the network sees too
+SILERO_BATCH_CHUNKS = 4096  # bounds the memory of the convolutions
+SILERO_STRIDES = (1, 2, 2, 1)
+
+VAD_ONSET, VAD_OFFSET = 0.5, 0.35  # probabilities; Silero's recommendation, as are the durations
+VAD_MIN_SEGMENT_S = 0.25
+VAD_MIN_SILENCE_S = 0.1
+VAD_PAD_S = 0.03
+VAD_TARGET_RMS = 0.1  # -20 dBFS, the level Silero is used to: 40 dB lower it misses nine clips of ten
+VAD_MAX_GAIN = 100.0  # 40 dB; below that lies the noise of the converter
+
+
+def speech_segments(
+    waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None
+) -> tuple[tuple[float, float], ...]:
+    """Find speech with Silero VAD.
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,); 10 minutes take well under a second.
+        progress: called with the share that is done, in (0, 1].
+
+    Returns:
+        (start_s, end_s) of each stretch of speech, in seconds, in order and apart; a stretch is longer than 0.25 s.
+    """
+    if len(waveform) <= VAD_MIN_SEGMENT_S * SAMPLE_RATE:
+        return ()
+    pad = round(VAD_PAD_S * SAMPLE_RATE)
+    segments = []
+    for first, end in _speech_runs(speech_probabilities(_normalise_level(waveform), progress)):
+        start, stop = first * SILERO_CHUNK, min(end * SILERO_CHUNK, len(waveform))
+        if stop - start > VAD_MIN_SEGMENT_S * SAMPLE_RATE:
+            segments.append((max(start - pad, 0) / SAMPLE_RATE, min(stop + pad, len(waveform)) / SAMPLE_RATE))
+    return tuple(segments)
+
+
+def _normalise_level(waveform: np.ndarray) -> np.ndarray:
+    """The waveform with its loudest chunk at the level of speech: a low microphone level must not hide a voice."""
+    chunks = np.pad(waveform, (0, -len(waveform) % SILERO_CHUNK)).reshape(-1, SILERO_CHUNK)
+    loudest = float(np.sqrt(np.square(chunks).mean(1).max()))
+    return waveform * min(VAD_TARGET_RMS / max(loudest, 1e-9), VAD_MAX_GAIN)
+
+
+@torch.inference_mode()
+def speech_probabilities(waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
+    """Silero VAD's probability of speech for each chunk of 512 samples (32 ms).
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,).
+        progress: called with the share that is done, in (0, 1].
+
+    Returns:
+        float32 in [0, 1], shape = (ceil(n_samples / 512),).
+    """
+    weights = _silero_weights()
+    padded = np.pad(np.asarray(waveform, np.float32), (SILERO_CONTEXT, -len(waveform) % SILERO_CHUNK))
+    chunks = torch.from_numpy(padded).unfold(0, SILERO_CONTEXT + SILERO_CHUNK, SILERO_CHUNK)
+    of_hidden = weights["decoder.rnn.weight_hh"].numpy()
+    state, parts = np.zeros((2, of_hidden.shape[1]), np.float32), []
+    for first, some in zip(range(0, len(chunks), SILERO_BATCH_CHUNKS), chunks.split(SILERO_BATCH_CHUNKS), strict=True):
+        hidden, state = _silero_lstm(_silero_encoder(some, weights).numpy(), of_hidden, state)
+        parts.append(torch.from_numpy(hidden))
+        progress((first + len(some)) / len(chunks))
+    logits = torch.cat(parts).relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
+    return logits.sigmoid().numpy()
+
+
+def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(n_chunks, 576) -> inputs of the LSTM's gates (n_chunks, 512): spectra of four frames, convolved down to one."""
+    frames = F.pad(chunks[:, None], (0, 64), mode="reflect")
+    spectra = F.conv1d(frames, weights["stft.forward_basis_buffer"], stride=128)
+    real, imaginary = spectra.chunk(2, dim=1)
+    features = (real.square() + imaginary.square()).sqrt()
+    for layer, stride in enumerate(SILERO_STRIDES):
+        name = f"encoder.{layer}.reparam_conv"
+        features = F.conv1d(features, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding=1).relu()
+    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+    return F.linear(features[:, :, 0], weights["decoder.rnn.weight_ih"], bias)
+
+
+def _silero_lstm(
+    gate_inputs: np.ndarray, recurrent_weights: np.ndarray, state: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs of the gates (n_chunks, 512), recurrent weights (512, 128), hidden and cell state before (2, 128) ->
+    hidden states (n_chunks, 128), both states afterwards.
+
+    In numpy, on one thread: torch shares each of these thousands of tiny steps among all cores, and on a busy machine
+    waits for the slowest core every time (measured: a thousand times slower).
+    """
+    n_units = recurrent_weights.shape[1]
+    hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), state[1]
+    hidden[0] = state[0]
+    for step, gate_input in enumerate(gate_inputs):
+        gates = gate_input + np.vecdot(recurrent_weights, hidden[step])  # vecdot uses one thread, matmul may use all
+        input_gate, forget_gate, _, output_gate = _sigmoid(gates).reshape(4, n_units)
+        cell = forget_gate * cell + input_gate * np.tanh(gates[2 * n_units : 3 * n_units])
+        hidden[step + 1] = output_gate * np.tanh(cell)
+    return hidden[1:], np.stack([hidden[-1], cell])
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 + 0.5 * np.tanh(0.5 * x)
+
+
+@lru_cache(maxsize=1)
+def _silero_weights() -> dict[str, torch.Tensor]:
+    """Weights of the 16 kHz model. The package is not imported: that would set torch to one thread for everybody."""
+    (package,) = find_spec("silero_vad").submodule_search_locations
+    return torch.jit.load(Path(package) / "data" / "silero_vad.jit")._model.state_dict()
+
+
+def _speech_runs(probabilities: np.ndarray) -> list[tuple[int, int]]:
+    """(first, end) chunks of the runs that begin above SPEECH_ON and end where it stays below it from SPEECH_OFF on."""
+    runs, first, silent_from = [], None, None
+    for chunk, probability in enumerate(probabilities.tolist()):
+        if probability >= VAD_ONSET:
+            first, silent_from = chunk if first is None else first, None
+        elif probability < VAD_OFFSET and first is not None:
+            silent_from = chunk if silent_from is None else silent_from
+            if (chunk - silent_from) * SILERO_CHUNK >= VAD_MIN_SILENCE_S * SAMPLE_RATE:
+                runs.append((first, silent_from))
+                first, silent_from = None, None
+    return runs if first is None else [*runs, (first, len(probabilities))]

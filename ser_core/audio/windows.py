@@ -1,0 +1,87 @@
+"""Windows of a waveform: trimming, positions, padding to a batch, seconds of speech."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from ser_core.audio.io import SAMPLE_RATE
+
+
+def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0.1) -> tuple[int, int]:
+    """Find the part of a 16 kHz waveform that is left without the silence at its ends.
+
+    A frame (32 ms, hop 16 ms) is sound if its level is at most `top_db` dB below that of the loudest frame.
+
+    Args:
+        waveform: shape = (n_samples,).
+        top_db: in dB.
+        margin_s: kept before the first and after the last such frame, in seconds.
+
+    Returns:
+        (start, end) in samples; the whole range for silence.
+    """
+    frame, hop = SAMPLE_RATE * 32 // 1000, SAMPLE_RATE * 16 // 1000
+    starts = window_starts(len(waveform), frame, hop)
+    ends = np.minimum(starts + frame, len(waveform))
+    energy_until = np.append(0.0, np.cumsum(np.square(waveform, dtype=np.float64)))
+    energy = energy_until[ends] - energy_until[starts]
+    if not energy.max() > 0:
+        return 0, len(waveform)
+    (sound,) = np.nonzero(energy >= energy.max() * 10 ** (-top_db / 10))
+    margin = round(margin_s * SAMPLE_RATE)
+    return max(0, int(starts[sound[0]]) - margin), min(len(waveform), int(ends[sound[-1]]) + margin)
+
+
+def window_starts(n_samples: int, window: int, hop: int) -> np.ndarray:
+    """Where the windows over a waveform begin: every sample is covered and the last window ends with the waveform.
+
+    Args:
+        n_samples: length of the waveform.
+        window: length of a window, in samples.
+        hop: from one start to the next, in samples; only the last step may be shorter.
+
+    Returns:
+        Start samples, shape = (n_windows,); a single 0 for a waveform no longer than a window.
+
+    Raises:
+        ValueError: a hop that would leave samples out.
+    """
+    if not 0 < hop <= window:
+        raise ValueError(f"hop = {hop} must lie in 1..{window} (the window), or samples would be left out")
+    if n_samples <= window:
+        return np.zeros(1, dtype=np.int64)
+    return np.append(np.arange(0, n_samples - window, hop), n_samples - window)
+
+
+WINDOW_OVERLAP = 0.5
+
+SpeechSegments = Sequence[tuple[float, float]]
+
+
+def analysed_bounds(waveform: np.ndarray, speech: SpeechSegments) -> tuple[int, int]:
+    """(start, end) in samples of what is analysed: the recording without silence at its ends, all speech included.
+
+    Level alone is not enough: after a knock on the table, a voice is as quiet as silence.
+    """
+    first, last = trim_silence(waveform)
+    if not speech:
+        return first, last
+    return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
+
+
+def speech_overlap_s(speech: SpeechSegments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:
+    """Seconds of speech in each window, shape = (n_windows,)."""
+    total = np.zeros(len(start_s))
+    for speech_start_s, speech_end_s in speech:
+        total += np.maximum(0, np.minimum(end_s, speech_end_s) - np.maximum(start_s, speech_start_s))
+    return total
+
+
+def pad_batch(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Zero-pads to one batch: shape = (B, longest), and the true lengths, shape = (B,)."""
+    n_samples = [len(w) for w in waveforms]
+    batch = np.zeros((len(waveforms), max(n_samples)), np.float32)
+    for row, waveform in zip(batch, waveforms, strict=True):
+        row[: len(waveform)] = waveform  # by numpy: torch warns of arrays that are read-only, as from np.frombuffer
+    return torch.from_numpy(batch), torch.tensor(n_samples)

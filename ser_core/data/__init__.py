@@ -1,0 +1,5 @@
+"""Corpora and protocols: who said what, and who is in which part of a split."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,50 @@
+from .audio_store import (
+    AudioStore as AudioStore,
+    TrimmedClips as TrimmedClips,
+    audio_cache_folder as audio_cache_folder,
+    decode_recordings as decode_recordings,
+)
+from .corpora import (
+    CORPUS_NAMES as CORPUS_NAMES,
+    SPEECH_CORPORA as SPEECH_CORPORA,
+    CorporaListing as CorporaListing,
+    CorpusError as CorpusError,
+    Utterance as Utterance,
+    corpora_root as corpora_root,
+    parse_filename as parse_filename,
+    read_corpora as read_corpora,
+)
+from .downloads import (
+    DownloadError as DownloadError,
+)
+from .feedback import (
+    FEEDBACK_FILE as FEEDBACK_FILE,
+    FEEDBACK_FOLDER_HINT as FEEDBACK_FOLDER_HINT,
+    Feedback as Feedback,
+    FeedbackError as FeedbackError,
+    delete_feedback as delete_feedback,
+    feedback_folder as feedback_folder,
+    read_feedback as read_feedback,
+    save_feedback as save_feedback,
+)
+from .protocols import (
+    PROTOCOLS as PROTOCOLS,
+    SPEAKER_OVERLAP as SPEAKER_OVERLAP,
+    ProtocolError as ProtocolError,
+    ProtocolSplit as ProtocolSplit,
+    protocol_folds as protocol_folds,
+    protocol_split as protocol_split,
+    read_protocol as read_protocol,
+    speaker_independent_fold as speaker_independent_fold,
+    unseen_speaker_fold as unseen_speaker_fold,
+    write_protocol as write_protocol,
+)
+from .sources import (
+    CORPUS_SOURCES as CORPUS_SOURCES,
+    SAVEE_INSTRUCTIONS as SAVEE_INSTRUCTIONS,
+    download_corpus as download_corpus,
+)
+from .statistics import (
+    measure_recording as measure_recording,
+    summarise_corpora as summarise_corpora,
+)

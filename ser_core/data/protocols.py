@@ -1,0 +1,233 @@
+"""Who is in train, dev and test.
+
+Every split follows from the names alone: a draw sorts by a hash of seed and name, so it is the same on every machine,
+in every directory order and with every version of every library. The splits are committed as CSV files.
+"""
+
+import csv
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ser_core import paths
+from ser_core.data.corpora import SPEECH_CORPORA, Utterance
+from ser_core.labels import COMMON_EMOTIONS
+
+N_FOLDS = 5
+RAVDESS_FOLDS = (  # Luna-Jimenez et al., "A proposal for multimodal emotion recognition ...", Applied Sciences 2022
+    (2, 5, 14, 15, 16),
+    (3, 6, 7, 13, 18),
+    (10, 11, 12, 19, 20),
+    (8, 17, 21, 23, 24),
+    (1, 4, 9, 22),
+)
+CREMA_D_FOLDS = ((1001, 1018), (1019, 1036), (1037, 1054), (1055, 1072), (1073, 1091))  # EMO-SUPERB's blocks
+SAVEE_FOLDS = ("DC", "JE", "JK", "KL")
+TESS_FOLDS = ("OAF", "YAF")
+N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6}  # SAVEE and TESS have too few speakers to give one away
+
+SPLIT_SEED = 2024
+REDRAW_SEED = 2025  # of the draw that shows what a split script without a seed does when it runs twice
+
+
+class ProtocolError(ValueError):
+    """An unknown protocol or fold, or a split that cannot be made; the message lists what exists."""
+
+
+@dataclass(frozen=True)
+class ProtocolSplit:
+    """Utterance ids of one train/dev/test split."""
+
+    train: tuple[str, ...]
+    dev: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def speaker_independent_fold(utterance: Utterance) -> str:
+    """The one fold in which this utterance's speaker is tested."""
+    corpus, name = utterance.speaker.split("-")
+    if corpus == "ravdess":
+        fold = next(i for i, actors in enumerate(RAVDESS_FOLDS) if int(name) in actors)
+    elif corpus == "crema_d":
+        fold = next(i for i, (first, last) in enumerate(CREMA_D_FOLDS) if first <= int(name) <= last)
+    else:
+        fold = {"savee": SAVEE_FOLDS, "tess": TESS_FOLDS}[corpus].index(name)
+    return str(fold)
+
+
+def _hash_shuffled(names: Iterable[str], seed: int) -> list[str]:
+    """The names in a random order that depends on nothing but the names and the seed."""
+    return sorted(set(names), key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
+
+
+def _assign_parts(names: Iterable[str], n_dev: int, n_test: int, seed: int = SPLIT_SEED) -> dict[str, str]:
+    """Draws n_test and n_dev of the names; the rest is train."""
+    order = _hash_shuffled(names, seed)
+    parts = ["test"] * n_test + ["dev"] * n_dev + ["train"] * (len(order) - n_test - n_dev)
+    return dict(zip(order, parts, strict=True))
+
+
+def _group_ids(utterances: Iterable[Utterance], key) -> dict[str, list[str]]:
+    groups = defaultdict(list)
+    for utterance in utterances:
+        groups[key(utterance)].append(utterance.id)
+    return groups
+
+
+def _resonet(utterances: list[Utterance], actor_seed: int = SPLIT_SEED) -> dict[str, str]:
+    """RAVDESS 16/4/4 actors, CREMA-D 72/9/10 actors, TESS and SAVEE 70/15/15 % of clips inside each speaker."""
+    actors = {c: {u.speaker for u in utterances if u.corpus == c} for c in ("ravdess", "crema_d")}
+    part = _assign_parts(actors["ravdess"], 4, 4, actor_seed) | _assign_parts(actors["crema_d"], 9, 10, actor_seed)
+    within = [u for u in utterances if u.corpus in ("tess", "savee")]
+    for ids in _group_ids(within, lambda u: u.speaker).values():
+        n_held = round(0.15 * len(ids))
+        part |= _assign_parts(ids, n_held, n_held)
+    wanted = [u for u in utterances if u.corpus in SPEECH_CORPORA]
+    return {u.id: part[u.id] if u.id in part else part[u.speaker] for u in wanted}
+
+
+def _resonet_redrawn(utterances: list[Utterance]) -> dict[str, str]:
+    """The actors of _resonet drawn anew, as the published script does whenever it runs: test actors become known."""
+    return _resonet(utterances, REDRAW_SEED)
+
+
+def _ravdess_random(utterances: list[Utterance]) -> dict[str, str]:
+    """RAVDESS speech and song, 80/20 % of the clips of each emotion; speakers are shared."""
+    wanted = [u for u in utterances if u.corpus in ("ravdess", "ravdess_song")]
+    by_emotion = _group_ids(wanted, lambda u: u.emotion)
+    n_test = {emotion: len(ids) // 5 for emotion, ids in by_emotion.items()}
+    missing = math.ceil(len(wanted) / 5) - sum(n_test.values())  # goes to the largest remainders, as published
+    for emotion in sorted(n_test, key=lambda e: (-(len(by_emotion[e]) % 5), e))[:missing]:
+        n_test[emotion] += 1
+    part: dict[str, str] = {}
+    for emotion, ids in by_emotion.items():
+        part |= _assign_parts(ids, 0, n_test[emotion])
+    return part
+
+
+def _speaker_independent(utterances: list[Utterance]) -> dict[str, str]:
+    return {u.id: speaker_independent_fold(u) for u in utterances}
+
+
+def _leave_one_corpus_out(utterances: list[Utterance]) -> dict[str, str]:
+    return {u.id: u.speaker.split("-")[0] for u in utterances if u.emotion in COMMON_EMOTIONS}
+
+
+PROTOCOLS = {
+    "resonet": _resonet,
+    "resonet-redrawn": _resonet_redrawn,
+    "ravdess-random": _ravdess_random,
+    "speaker-independent": _speaker_independent,
+    "leave-one-corpus-out": _leave_one_corpus_out,
+}
+"""Name -> function from utterances to the part ("train", "dev", "test") or the fold of each."""
+
+SPEAKER_OVERLAP = {
+    "resonet": "shares speakers on SAVEE and TESS",
+    "resonet-redrawn": "shares speakers on SAVEE and TESS",
+    "ravdess-random": "shares speakers",
+}
+
+
+def write_protocol(name: str, utterances: Iterable[Utterance], folder: Path | None = None) -> Path:
+    """Writes `<folder>/<name>.csv` with the columns utterance, corpus, speaker, emotion and fold or part.
+
+    Raises:
+        ProtocolError: unknown name.
+    """
+    ordered = sorted(utterances, key=lambda u: u.id)
+    assigned = _protocol_function(name)(ordered)
+    column = "part" if "train" in assigned.values() else "fold"
+    path = (folder or paths.PROTOCOLS) / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["utterance", "corpus", "speaker", "emotion", column])
+        writer.writerows([u.id, u.corpus, u.speaker, u.emotion, assigned[u.id]] for u in ordered if u.id in assigned)
+    return path
+
+
+def _protocol_function(name: str):
+    if name not in PROTOCOLS:
+        raise ProtocolError(f"Unknown protocol {name!r}. There are: {', '.join(PROTOCOLS)}.")
+    return PROTOCOLS[name]
+
+
+def read_protocol(name: str, folder: Path | None = None) -> list[dict[str, str]]:
+    """The rows of a committed protocol file.
+
+    Raises:
+        ProtocolError: unknown name, or the file is missing.
+    """
+    _protocol_function(name)
+    path = (folder or paths.PROTOCOLS) / f"{name}.csv"
+    if not path.is_file():
+        raise ProtocolError(f"{path.name} is missing. Make it with: python -m scripts.make_protocols")
+    return list(_read_rows(path, path.stat().st_mtime_ns))
+
+
+@lru_cache(maxsize=len(PROTOCOLS))
+def _read_rows(path: Path, changed_ns: int) -> tuple[dict[str, str], ...]:
+    """Read once: a page asks for the folds of every protocol each time it is drawn."""
+    with path.open(newline="") as file:
+        return tuple(csv.DictReader(file))
+
+
+def protocol_folds(name: str) -> tuple[str, ...]:
+    """The folds of a protocol; the empty tuple for one with a single split."""
+    return tuple(sorted({row["fold"] for row in read_protocol(name) if "fold" in row}))
+
+
+def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
+    """One train/dev/test split of a protocol.
+
+    Args:
+        name: a key of PROTOCOLS.
+        fold: the fold that is tested; None for protocols with a single split.
+
+    Raises:
+        ProtocolError: unknown protocol or fold.
+    """
+    rows = read_protocol(name)
+    if "part" in rows[0]:
+        if fold is not None:
+            raise ProtocolError(f"Protocol {name!r} has a single split and takes no fold.")
+        return ProtocolSplit(
+            *(tuple(r["utterance"] for r in rows if r["part"] == part) for part in ("train", "dev", "test"))
+        )
+    if str(fold) not in protocol_folds(name):
+        raise ProtocolError(f"Protocol {name!r} has no fold {fold!r}. There are: {', '.join(protocol_folds(name))}.")
+    dev = _choose_dev_speakers(rows, int(fold)) if name == "speaker-independent" else set()
+    parts = {"train": [], "dev": [], "test": []}
+    for row in rows:
+        part = "test" if row["fold"] == str(fold) else "dev" if row["speaker"] in dev else "train"
+        parts[part].append(row["utterance"])
+    return ProtocolSplit(*(tuple(parts[part]) for part in ("train", "dev", "test")))
+
+
+def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:
+    """The first speakers of the fold after the tested one, as many as DEV_SPEAKERS says."""
+    following = str((fold + 1) % N_FOLDS)
+    chosen: set[str] = set()
+    for corpus, n in N_DEV_SPEAKERS.items():
+        speakers = sorted({r["speaker"] for r in rows if r["corpus"] == corpus and r["fold"] == following})
+        chosen.update(speakers[:n])
+    return chosen
+
+
+def unseen_speaker_fold(model_name: str, metrics: dict) -> tuple[str, str | None]:
+    """Protocol and fold on whose speakers, none of them heard in training, a model was measured.
+
+    Args:
+        metrics: content of the checkpoint's metrics.json.
+
+    Raises:
+        ProtocolError: it was measured on speakers it knows, or not at all.
+    """
+    if not metrics or metrics["protocol"] in SPEAKER_OVERLAP:
+        raise ProtocolError(f"{model_name} was not measured on speakers it has never heard.")
+    return metrics["protocol"], metrics["fold"]

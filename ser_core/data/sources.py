@@ -1,0 +1,215 @@
+"""Where the corpora come from: their official homes, what they consist of there, and under which licence."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import quote
+
+from ser_core.data.corpora import Utterance, parse_filename
+from ser_core.data.downloads import (
+    DownloadError,
+    RemoteFile,
+    check_free_space,
+    download_file,
+    read_json,
+    read_url,
+    unpack_zip,
+)
+
+ZENODO_URL, RAVDESS_RECORD_ID = "https://zenodo.org", 1188976
+RAVDESS_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip", "ravdess_song": "Audio_Song_Actors_01-24.zip"}
+GITHUB_API = "https://api.github.com"
+GITHUB_RAW = "https://raw.githubusercontent.com"
+GITHUB_MEDIA = "https://media.githubusercontent.com/media"  # what the pointers of Git LFS stand for
+CREMA_D_REPOSITORY, CREMA_D_BRANCH, CREMA_D_FOLDER = "CheyneyComputerScience/CREMA-D", "master", "AudioWAV"
+DATAVERSE_URL, TESS_DOI = "https://borealisdata.ca", "doi:10.5683/SP2/E8H2MF"
+N_PARALLEL_DOWNLOADS = 8  # downloads, for the corpora that are thousands of small files
+DISK_SPACE_FACTOR = 4  # room for an archive of recordings and what is in it, in times the archive
+LFS_POINTER = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize (\d+)\n")
+
+
+@dataclass(frozen=True)
+class CorpusSource:
+    """What a person has to know before a corpus is downloaded."""
+
+    title: str
+    home: str
+    licence: str
+    licence_url: str
+
+
+CORPUS_SOURCES = {
+    "ravdess": CorpusSource(
+        "RAVDESS, speech and song",
+        "https://zenodo.org/records/1188976",
+        "CC BY-NC-SA 4.0: not for commercial use, share alike, name the authors",
+        "https://creativecommons.org/licenses/by-nc-sa/4.0/",
+    ),
+    "crema_d": CorpusSource(
+        "CREMA-D",
+        "https://github.com/CheyneyComputerScience/CREMA-D",
+        "Open Database License 1.0: share alike, name the authors",
+        "https://opendatacommons.org/licenses/odbl/1-0/",
+    ),
+    "tess": CorpusSource(
+        "TESS",
+        "https://doi.org/10.5683/SP2/E8H2MF",
+        "CC BY-NC-ND 4.0: not for commercial use, no changed copies, name the authors",
+        "https://creativecommons.org/licenses/by-nc-nd/4.0/",
+    ),
+}
+"""The corpora that can be downloaded."""
+
+SAVEE_INSTRUCTIONS = (
+    "SAVEE is given to people who register: http://kahlan.eps.surrey.ac.uk/savee/Download.html\n"
+    "Unpack what you get there into the folder of the corpora; its layout does not matter."
+)
+
+DownloadProgress = Callable[[int, int], object]
+"""Called with the bytes that came, and with the bytes there are to come."""
+
+
+def download_corpus(name: str, root: Path, progress: DownloadProgress, **addresses: str) -> None:
+    """Downloads a corpus, or what is missing of it.
+
+    Args:
+        name: a key of SOURCES.
+        root: folder of the corpora, as read_corpora reads it; it exists.
+        progress: see Progress.
+        addresses: of other servers, for tests: see the function of each corpus.
+
+    Raises:
+        DownloadError: something cannot be had, is damaged, or has no room.
+    """
+    _DOWNLOADS[name](root, progress, **addresses)
+
+
+def download_ravdess(root: Path, progress: DownloadProgress, zenodo: str = ZENODO_URL) -> None:
+    """Two archives of the record at Zenodo, into ravdess/ and ravdess_song/. As download."""
+    missing = {folder: name for folder, name in RAVDESS_ARCHIVES.items() if not (root / folder).is_dir()}
+    if not missing:
+        return
+    record = f"{zenodo}/api/records/{RAVDESS_RECORD_ID}"
+    listed = {file.name: file for file in _read_listing(_zenodo_files, read_json(record), record)}
+    if absent := set(missing.values()) - listed.keys():
+        raise DownloadError(f"{record} does not list {', '.join(sorted(absent))}: the record has changed.")
+    check_free_space(root, DISK_SPACE_FACTOR * sum(listed[name].n_bytes for name in missing.values()))
+    for folder, name in missing.items():
+        _download_archive(listed[name], root, root / folder, progress)
+
+
+def _zenodo_files(record: dict, address: str) -> list[RemoteFile]:
+    files = []
+    for entry in record["files"]:
+        algorithm, _, digest = entry["checksum"].partition(":")
+        url = f"{address}/files/{quote(entry['key'], safe='')}/content"
+        files.append(RemoteFile(entry["key"], url, int(entry["size"]), algorithm, digest))
+    return files
+
+
+def _download_archive(file: RemoteFile, root: Path, folder: Path, progress: DownloadProgress) -> None:
+    archive = root / ".download" / f"{folder.name}.zip"
+    if not archive.is_file():
+        progress(0, file.n_bytes)
+        download_file(file, archive, lambda n_bytes: progress(n_bytes, 0))
+    unpack_zip(archive, folder, _is_recording)
+    archive.unlink()
+
+
+def download_crema_d(
+    root: Path, progress: DownloadProgress, api: str = GITHUB_API, raw: str = GITHUB_RAW, media: str = GITHUB_MEDIA
+) -> None:
+    """The wav files of the repository at GitHub, into crema_d/. As download.
+
+    They are kept by Git LFS: the repository holds pointers, with size and SHA-256 of each file.
+    """
+    trees = f"{api}/repos/{CREMA_D_REPOSITORY}/git/trees"
+    top = _read_listing(_git_tree_hashes, read_json(f"{trees}/{CREMA_D_BRANCH}"), trees)
+    if CREMA_D_FOLDER not in top:
+        raise DownloadError(
+            f"{CORPUS_SOURCES['crema_d'].home} has no folder {CREMA_D_FOLDER}: the repository has changed."
+        )
+    listed = _read_listing(_git_tree_hashes, read_json(f"{trees}/{top[CREMA_D_FOLDER]}"), trees)
+    missing = _missing_recordings(listed, root / "crema_d", CORPUS_SOURCES["crema_d"].home)
+    where = f"{CREMA_D_REPOSITORY}/{CREMA_D_BRANCH}/{CREMA_D_FOLDER}"
+    with ThreadPoolExecutor(N_PARALLEL_DOWNLOADS) as pool:
+        files = list(pool.map(lambda name: _resolve_lfs_pointer(name, f"{raw}/{where}", f"{media}/{where}"), missing))
+    _download_files(files, root, root / "crema_d", progress)
+
+
+def _git_tree_hashes(tree: dict, address: str) -> dict[str, str]:
+    """Name -> hash of what a folder of a repository holds."""
+    if tree.get("truncated"):
+        raise DownloadError(f"{address} does not list all files.")
+    return {str(entry["path"]): str(entry["sha"]) for entry in tree["tree"]}
+
+
+def _resolve_lfs_pointer(name: str, raw: str, media: str) -> RemoteFile:
+    found = LFS_POINTER.search(read_url(f"{raw}/{name}"))
+    if not found:
+        raise DownloadError(f"{raw}/{name} is no pointer of Git LFS: the repository has changed.")
+    return RemoteFile(name, f"{media}/{name}", int(found[2]), "sha256", found[1].decode())
+
+
+def download_tess(root: Path, progress: DownloadProgress, dataverse: str = DATAVERSE_URL) -> None:
+    """The recordings of the data set at Borealis, into tess/. As download."""
+    listing = f"{dataverse}/api/datasets/:persistentId/versions/:latest-published/files?persistentId={TESS_DOI}"
+    listed = _read_listing(_dataverse_files, read_json(listing), dataverse)
+    files = {file.name: file for file in listed}
+    missing = _missing_recordings(files, root / "tess", CORPUS_SOURCES["tess"].home)
+    _download_files([files[name] for name in missing], root, root / "tess", progress)
+
+
+def _dataverse_files(listing: dict, address: str) -> list[RemoteFile]:
+    files = []
+    for entry in listing["data"]:
+        file = entry["dataFile"]
+        checksum = file.get("checksum") or {"type": "MD5", "value": file["md5"]}
+        algorithm = checksum["type"].lower().replace("-", "")
+        url = f"{address}/api/access/datafile/{int(file['id'])}"
+        files.append(RemoteFile(str(entry["label"]), url, int(file["filesize"]), algorithm, checksum["value"]))
+    return files
+
+
+def _missing_recordings(listed: Iterable[str], folder: Path, home: str) -> list[str]:
+    """Names of the recordings that have not come yet."""
+    names = [name for name in listed if _is_safe_recording_name(name)]
+    if not names:
+        raise DownloadError(f"{home} lists no recordings: it has changed.")
+    return [name for name in names if not (folder / name).is_file()]
+
+
+def _download_files(files: Sequence[RemoteFile], root: Path, folder: Path, progress: DownloadProgress) -> None:
+    """Several at once; what has come is there the next time."""
+    n_bytes = sum(file.n_bytes for file in files)
+    check_free_space(root, n_bytes)
+    progress(0, n_bytes)
+    pool = ThreadPoolExecutor(N_PARALLEL_DOWNLOADS)
+    try:
+        list(pool.map(lambda file: download_file(file, folder / file.name, lambda n: progress(n, 0)), files))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_listing(read: Callable, answer: dict, address: str):
+    """What a service lists, read by `read`."""
+    try:
+        return read(answer, address)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, DownloadError):
+            raise
+        raise DownloadError(f"{address} lists its files in an unknown way: the service has changed.") from None
+
+
+def _is_recording(name: PurePosixPath) -> bool:
+    return name.suffix.lower() == ".wav" and isinstance(parse_filename(Path(name.name)), Utterance)
+
+
+def _is_safe_recording_name(name: str) -> bool:
+    """Whether a name from a server may become the name of a file here."""
+    return bool(re.fullmatch(r"\w+\.wav", name, re.ASCII)) and _is_recording(PurePosixPath(name))
+
+
+_DOWNLOADS = {"ravdess": download_ravdess, "crema_d": download_crema_d, "tess": download_tess}

@@ -1,0 +1,73 @@
+from .comparison import (
+    LEAK_SUFFIX as LEAK_SUFFIX,
+    Comparison as Comparison,
+    ComparisonError as ComparisonError,
+    LeakagePart as LeakagePart,
+    LeakageReport as LeakageReport,
+    PairwiseTest as PairwiseTest,
+    RankedModel as RankedModel,
+    compare_results as compare_results,
+    pooled_predictions as pooled_predictions,
+    published_table as published_table,
+)
+from .cost import (
+    measure_cost as measure_cost,
+    median_ms as median_ms,
+    single_torch_thread as single_torch_thread,
+)
+from .cross_validation import (
+    CrossValidationResult as CrossValidationResult,
+    load_cross_validation as load_cross_validation,
+)
+from .environment import (
+    code_version as code_version,
+    folder_bytes as folder_bytes,
+    required_packages as required_packages,
+    resident_bytes as resident_bytes,
+    system_info as system_info,
+)
+from .evaluator import (
+    BOOTSTRAP_SEED as BOOTSTRAP_SEED,
+    ListenerVotes as ListenerVotes,
+    Metrics as Metrics,
+    PredictionTable as PredictionTable,
+    compute_metrics as compute_metrics,
+    fit_calibration as fit_calibration,
+    predict_utterances as predict_utterances,
+    predict_utterances_per_model as predict_utterances_per_model,
+    read_listener_votes as read_listener_votes,
+)
+from .model_card import (
+    CORPUS_LICENCES as CORPUS_LICENCES,
+    INTENDED_USE as INTENDED_USE,
+    render_model_card as render_model_card,
+    render_pretrained_card as render_pretrained_card,
+    score_table as score_table,
+)
+from .model_card_tables import (
+    LEAVE_ONE_CORPUS_OUT as LEAVE_ONE_CORPUS_OUT,
+    SPEAKER_INDEPENDENT as SPEAKER_INDEPENDENT,
+    evaluation_sections as evaluation_sections,
+    fold_table as fold_table,
+    markdown_table as markdown_table,
+)
+from .non_speech import (
+    NON_SPEECH_SOUNDS as NON_SPEECH_SOUNDS,
+    draw_non_speech as draw_non_speech,
+)
+from .results import (
+    EvaluationResult as EvaluationResult,
+    ResultError as ResultError,
+    list_results as list_results,
+    load_result as load_result,
+    protocol_sha256 as protocol_sha256,
+    result_path as result_path,
+    save_result as save_result,
+    split_name as split_name,
+)
+from .robustness import (
+    RobustnessScores as RobustnessScores,
+    degradation_conditions as degradation_conditions,
+    measure_robustness as measure_robustness,
+    predict_degraded as predict_degraded,
+)

@@ -1,0 +1,157 @@
+"""What a model costs: parameters and multiply-accumulates counted from the model itself, size on disk, latency."""
+
+import inspect
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from ser_core.models import SERModel
+
+COST_CLIP_S = 3.0
+N_LATENCY_RUNS, LATENCY_BUDGET_S = 30, 3.0
+
+
+@dataclass(frozen=True)
+class ModelCost:
+    """What one answer of a model takes; None where a figure does not exist for it."""
+
+    n_parameters: int | None  # None: no neural network
+    macs_per_3_s_clip: int | None  # multiply-accumulates of its layers, without the features
+    size_mb: float | None  # weights on disk, in 1e6 bytes; None when no folder was given
+    latency_ms: float  # of a 3-s clip from waveform to logits, median, on one thread of the CPU
+
+
+def measure_cost(model: SERModel, folder: Path | None = None) -> ModelCost:
+    """Measures a model on this machine.
+
+    Args:
+        model: in eval mode; anything else would measure dropout and disturb batch norm.
+        folder: its checkpoint, for the size on disk.
+
+    Raises:
+        ValueError: the model is in training mode.
+        FileNotFoundError: no weights in the folder.
+    """
+    if model.training:
+        raise ValueError("The cost of a model is measured in eval mode: call model.eval() first.")
+    n_parameters = model.n_parameters() or None
+    return ModelCost(
+        n_parameters=n_parameters,
+        macs_per_3_s_clip=count_macs(model, lambda: _run_clip(model)) if n_parameters else None,
+        size_mb=None if folder is None else (folder / model.weights_file).stat().st_size / 1e6,
+        latency_ms=latency_ms(model),
+    )
+
+
+def latency_ms(model: SERModel) -> float:
+    """Median time of a 3-s clip from waveform to logits, on one thread of the CPU, in milliseconds."""
+    device = model.device
+    with single_torch_thread():
+        try:
+            model.cpu()
+            return median_ms(lambda: _run_clip(model))
+        finally:
+            model.to(device)
+
+
+def median_ms(action: Callable[[], object], n_runs: int = N_LATENCY_RUNS, budget_s: float = LATENCY_BUDGET_S) -> float:
+    """Median time of one call after a warm-up call, in milliseconds.
+
+    Args:
+        n_runs: calls that are timed, unless their budget is spent before; three at least.
+    """
+    action()
+    times_s: list[float] = []
+    while len(times_s) < min(n_runs, 3) or (len(times_s) < n_runs and sum(times_s) < budget_s):
+        started = time.perf_counter()
+        action()
+        times_s.append(time.perf_counter() - started)
+    return 1000 * statistics.median(times_s)
+
+
+@contextmanager
+def single_torch_thread() -> Iterator[None]:
+    """PyTorch on one thread, as on the smallest machine."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@torch.inference_mode()
+def _run_clip(model: SERModel) -> Tensor:
+    n_samples = round(COST_CLIP_S * model.sample_rate)
+    time_s = torch.arange(n_samples) / model.sample_rate
+    harmonics = (torch.sin(2 * torch.pi * 150 * k * time_s) / k for k in range(1, 8))  # pitch trackers hear a voice
+    return model((0.1 * sum(harmonics))[None].to(model.device))
+
+
+def count_macs(model: nn.Module, run: Callable[[], object]) -> int:
+    """Multiply-accumulates of the convolution, linear, recurrent and attention layers that `run` passes through.
+
+    Norms, activations and pooling are not counted, as is usual.
+
+    Args:
+        model: any network.
+        run: calls it once.
+    """
+    counts: list[int] = []
+
+    def add(module: nn.Module, args: tuple, kwargs: dict, output) -> None:
+        counts.append(_macs(module, args, kwargs, output))
+
+    hooks = [module.register_forward_hook(add, with_kwargs=True) for module in model.modules()]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return sum(counts)
+
+
+def _macs(module: nn.Module, args: tuple, kwargs: dict, output) -> int:
+    """Of one call of one layer; 0 for a container, whose layers are counted themselves."""
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        return output.numel() * module.weight[0].numel()
+    if isinstance(module, nn.Linear):
+        return output.numel() * module.in_features
+    if isinstance(module, nn.RNNBase):
+        return _n_sequence_steps(args[0], module.input_size) * sum(_matrix_sizes(module))
+    if isinstance(module, nn.MultiheadAttention):
+        return _attention_macs(module, *args, **kwargs)
+    if hasattr(module, "q_proj") and hasattr(module, "k_proj"):  # transformers': its projections are Linear layers
+        states = inspect.signature(module.forward).bind(*args, **kwargs).args[0]
+        return _attention_products(states, states, batch_first=True)
+    return 0
+
+
+def _n_sequence_steps(sequence: Tensor | PackedSequence, input_size: int) -> int:
+    """Steps over all clips of the batch; the padding of a packed sequence is never computed."""
+    return (sequence.data if isinstance(sequence, PackedSequence) else sequence).numel() // input_size
+
+
+def _matrix_sizes(rnn: nn.RNNBase) -> Iterator[int]:
+    """Weights used at each step: of all gates, layers and directions."""
+    return (p.numel() for name, p in rnn.named_parameters() if name.startswith("weight"))
+
+
+def _attention_macs(module: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, *_, **__) -> int:
+    """Projections and products. Its hook alone sees them: in_proj is no layer, and out_proj is never called as one."""
+    width = module.embed_dim
+    projected = 2 * query.numel() + key.numel() + value.numel()  # the query's second is the output projection
+    return projected * width + _attention_products(query, key, module.batch_first)
+
+
+def _attention_products(query: Tensor, key: Tensor, batch_first: bool) -> int:
+    """Query times key, then weights times value, over all heads: every query meets every key of its clip."""
+    n_keys = key.shape[1 if batch_first and key.ndim == 3 else 0]
+    return 2 * query.numel() * n_keys

@@ -1,0 +1,68 @@
+"""What the program runs on: its own version, its packages, the device, and what it takes of the machine."""
+
+import platform
+import subprocess
+import tomllib
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+from ser_core import paths
+
+VERSIONED_PATHS = ("ser_core", "scripts", "assets/protocols")  # other files are no part of a result's code
+REQUIREMENTS_FILE = paths.ROOT / "requirements.txt"
+PROCESS_STATUS_FILE = Path("/proc/self/status")  # of Linux; other systems have none
+
+
+def code_version() -> str:
+    """The commit, marked when the code was changed since; without git the version of the package."""
+    try:
+        commit = _run_git("describe", "--always")
+        return f"{commit}-dirty" if _run_git("status", "--porcelain", "--", *VERSIONED_PATHS) else commit
+    except (OSError, subprocess.CalledProcessError):
+        return tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+
+def _run_git(*arguments: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def required_packages() -> list[tuple[str, str, str]]:
+    """(name, installed version or "missing", required version) of each package in requirements.txt."""
+    lines = (line.partition("==") for line in REQUIREMENTS_FILE.read_text().splitlines() if "==" in line)
+    return [(name, _installed_version(name), required) for name, _, required in lines]
+
+
+def _installed_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
+
+
+def system_info() -> dict[str, str]:
+    """Title -> value: Python, the operating system, the device that models run on by default, and its threads."""
+    cuda = torch.cuda.is_available()
+    return {
+        "program": code_version(),
+        "Python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": torch.cuda.get_device_name() if cuda else "CPU",
+        "threads": str(torch.get_num_threads()),
+    }
+
+
+def resident_bytes() -> int | None:
+    """Main memory that this process takes; None where the system does not say."""
+    if not PROCESS_STATUS_FILE.is_file():
+        return None
+    line = next((line for line in PROCESS_STATUS_FILE.read_text().splitlines() if line.startswith("VmRSS:")), None)
+    return 1024 * int(line.split()[1]) if line else None
+
+
+def folder_bytes(folder: Path) -> int:
+    """Size of all files in a folder, 0 without one."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

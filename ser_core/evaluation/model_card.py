@@ -1,0 +1,260 @@
+"""The model card (README.md of a checkpoint), written from its files and its protocol: no figure is typed by hand."""
+
+import json
+from collections.abc import Iterable
+
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, SPEECH_CORPORA, ProtocolSplit, protocol_split, read_protocol
+from ser_core.metrics import format_percent
+from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig
+from ser_core.training import config_overrides
+
+PROHIBITED_USE = """\
+Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
+Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
+children, who are in none of the corpora, and not for listening to anybody without their consent."""
+INTENDED_USE = f"""\
+For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
+prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. What it reports is how a
+recording resembles such acting, not what a person feels.
+
+{PROHIBITED_USE}"""
+"""Of every model, in Markdown."""
+
+MODEL_CARD_TEMPLATE = """# {name}
+
+{what} hears one of eight emotions in a recording of speech:
+{labels}.
+Input: the waveform, mono, 16 kHz; {features}.
+
+## How well it hears {whom}
+
+Protocol `{protocol}`{fold}: {independence}.
+All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
+speaker has none, and says little about others.
+
+{table}
+
+{common}{calibration}
+{doubt}: here it answered {coverage:.0f} % of the clips,
+and {accuracy_when_answered:.0f} % of these answers were right.
+
+Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
+{evidence}
+## How it was made
+
+{made};
+the recipe is in `config.json`: `{command}`.
+
+Who was in which part, by the numbers and names of the corpora:
+
+{speakers}
+
+## Intended use, and what it must not be used for
+
+{intended_use}
+
+## Licence
+
+The weights inherit the terms of the recordings, which allow no commercial use:
+{licences}.
+"""
+
+PRETRAINED_CARD_TEMPLATE = """# {name}
+
+`{name}`, made elsewhere and published as `{source}`, with {n_parameters:,} parameters. Input: the waveform, mono,
+16 kHz. {labels}
+
+**It was never measured here, and its certainty is not calibrated.** What its makers report was measured on their
+recordings, often with speakers it had heard. `python -m scripts.evaluate` refuses it: whether it has heard the test
+speakers, only its makers know. Below a certainty of 50 % it
+says "not sure": by its own word, it is then more often wrong than right.
+
+## What it must not be used for
+
+{forbidden_use}
+
+## Licence
+
+That of `{source}`: read it where the model was published.
+"""
+
+CORPUS_LICENCES = {
+    "ravdess": "CC BY-NC-SA 4.0",
+    "ravdess_song": "CC BY-NC-SA 4.0",
+    "crema_d": "ODbL 1.0",
+    "tess": "CC BY-NC-ND 4.0",
+    "savee": "research only",
+}
+
+
+def render_model_card(
+    name: str, config: dict, metrics: dict, n_parameters: int | None, extra_sections: str = ""
+) -> str:
+    """Markdown from the contents of config.json and metrics.json, and the protocol that both name.
+
+    Args:
+        n_parameters: None or 0 for a model that is no neural network.
+        evidence: what else was measured, see ser_core.evaluation.model_card_tables.
+
+    Raises:
+        ProtocolError: a protocol that does not exist.
+    """
+    protocol, fold = metrics["protocol"], metrics["fold"]
+    parts = protocol_split(protocol, fold)
+    whom, independence = _describe_test_speakers(metrics)
+    size = f"a network of the family {config['family']} with {n_parameters:,} parameters" if n_parameters else ""
+    trained_on = [c for c in CORPUS_NAMES if any(i.startswith(f"{c}/") for i in parts.train)]
+    return MODEL_CARD_TEMPLATE.format(
+        name=name,
+        what=f"`{name}`, {size or 'a classifier of scikit-learn'},",
+        labels=", ".join(config["model"]["labels"]),
+        features=_describe_input(config),
+        whom=whom,
+        protocol=protocol,
+        fold=f", fold {fold}" if fold is not None else "",
+        independence=independence,
+        table=score_table(metrics),
+        common=_describe_common_emotions(metrics),
+        calibration=_describe_calibration(metrics, parts),
+        doubt=_describe_abstention(config["calibration"]["min_confidence"]),
+        coverage=100 * metrics["coverage"],
+        evidence=extra_sections,
+        accuracy_when_answered=100 * metrics["accuracy_when_answered"],
+        made=_describe_training(config, trained_on),
+        command=_training_command(name, config),
+        speakers=speaker_table(protocol, parts),
+        intended_use=INTENDED_USE,
+        licences=", ".join(f"{CORPUS_NAMES[c]} {CORPUS_LICENCES[c]}" for c in trained_on),
+    )
+
+
+def render_pretrained_card(name: str, source: str, n_parameters: int, labels: str) -> str:
+    """Markdown for a model that was made elsewhere.
+
+    Args:
+        source: the name it was published under.
+        labels: which of its labels is which emotion, in words.
+    """
+    return PRETRAINED_CARD_TEMPLATE.format(
+        name=name, source=source, n_parameters=n_parameters, labels=labels, forbidden_use=PROHIBITED_USE
+    )
+
+
+def _describe_test_speakers(metrics: dict) -> tuple[str, str]:
+    if shared := SPEAKER_OVERLAP.get(metrics["protocol"]):
+        return "the speakers of its test part", f"**{shared}** between training and test"
+    n_speakers = metrics["pooled"]["n_speakers"]
+    independence = f"none of the {n_speakers} speakers below was in the training or the development part"
+    return "people it has never heard", independence
+
+
+def _describe_input(config: dict) -> str:
+    if config["family"] == "egemaps":
+        return "the 88 eGeMAPSv02 functionals, computed by opensmile, are part of the model"
+    if config["family"] == "wav2vec2":
+        return "the network hears it without any other features"
+    frontend = config["model"]["frontend"]
+    bands = "mel-frequency cepstral coefficients" if frontend.get("n_mfcc") else "log-mel features"
+    return f"{bands} are part of the model"
+
+
+def _describe_common_emotions(metrics: dict) -> str:
+    n_speech = sum(corpus in SPEECH_CORPORA for corpus in metrics["pooled_corpora"])
+    if metrics["common_accuracy_mean"] is None or n_speech < 2:
+        return ""
+    pooled, mean = 100 * metrics["common_pooled"]["accuracy"], 100 * metrics["common_accuracy_mean"]
+    mind = "\nTESS weighs much in pooled figures and is easy; read the rows." if "tess" in metrics["corpora"] else ""
+    return (
+        f"Accuracy on the six emotions that all four speech corpora share: {pooled:.1f} % pooled,\n"
+        f"{mean:.1f} % averaged over these corpora.{mind}\n\n"
+    )
+
+
+def _describe_calibration(metrics: dict, parts: ProtocolSplit) -> str:
+    fitted = "fitted on the development part" if parts.dev else "the protocol has no development part to fit it on"
+    before, after = metrics["calibration"]["before"], metrics["calibration"]["after"]
+    return (
+        f"Calibration: temperature {metrics['calibration']['temperature']:.2f} ({fitted}). Expected calibration error "
+        f"{after['ece']:.3f} (15 bins;\n{before['ece']:.3f} without it), NLL {after['nll']:.2f} nats "
+        f"({before['nll']:.2f} without it)."
+    )
+
+
+def _describe_abstention(min_confidence: float) -> str:
+    if not min_confidence:
+        return 'It says "not sure" only where it hears no speech'
+    return f'Below a certainty of {min_confidence:.0%} it says "not sure"'
+
+
+def _describe_training(config: dict, trained_on: list[str]) -> str:
+    *most, last = (CORPUS_NAMES[c] for c in trained_on)
+    corpora = f"{', '.join(most)} and {last}" if most else last
+    start, teachers = config["training"].get("start"), config["training"].get("teachers", [])
+    made = f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
+    taught = f", by the labels and by the answers of {len(teachers)} networks that learned from the same clips"
+    return made + taught if teachers else made
+
+
+def _training_command(name: str, config: dict) -> str:
+    """What makes this very model."""
+    training = config["training"]
+    if training.get("teachers"):
+        values = {key: training.get(key) for key in ("protocol", "fold")}
+        return f"python -m scripts.distill {_command_flags(values)}"
+    values = {key: training.get(key) for key in ("protocol", "fold", "start")}
+    if "epochs" in training.get("recipe", {}):
+        values["recipe"] = f"checkpoints/{name}"
+    if name in MODELS and (changes := config_overrides(_model_config(config), MODELS[name][1])):
+        values["set"] = " ".join(f"model.{field}={json.dumps(value)}" for field, value in changes.items())
+    return f"python -m scripts.train {name if name in MODELS else config['family']} {_command_flags(values)}"
+
+
+def _command_flags(values: dict) -> str:
+    return " ".join(f"--{flag} {value}" for flag, value in values.items() if value is not None)
+
+
+def _model_config(config: dict) -> ModelConfig:
+    return MODEL_FAMILIES[config["family"]][1].from_dict(config["model"])
+
+
+def score_table(metrics: dict) -> str:
+    """A Markdown table of UAR, macro-F1 and accuracy in percent, per corpus and pooled."""
+    pooled = "speech and song pooled" if "ravdess_song" in metrics["pooled_corpora"] else "speech pooled"
+    rows = [(_corpus_title(metrics, corpus), scores) for corpus, scores in metrics["corpora"].items()]
+    header = "| corpus | clips | speakers | UAR % | macro-F1 % | accuracy % |\n|---|---|---|---|---|---|\n"
+    return header + "\n".join(_score_row(title, scores) for title, scores in [*rows, (pooled, metrics["pooled"])])
+
+
+def _corpus_title(metrics: dict, corpus: str) -> str:
+    return f"{CORPUS_NAMES[corpus]}, {len(metrics['per_class'][corpus])} emotions"
+
+
+def _score_row(title: str, scores: dict) -> str:
+    cells = (format_percent(scores[m], scores[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
+    return f"| {title} | {scores['n_clips']} | {scores['n_speakers']} | {' | '.join(cells)} |"
+
+
+def speaker_table(protocol: str, parts: ProtocolSplit) -> str:
+    """A Markdown table of the speakers of each corpus and part: how many, and which."""
+    rows = {row["utterance"]: row for row in read_protocol(protocol)}
+    lines = ["| corpus | training | development | test |", "|---|---|---|---|"]
+    for corpus, title in CORPUS_NAMES.items():
+        speakers = [
+            {rows[i]["speaker"].split("-")[1] for i in ids if rows[i]["corpus"] == corpus}
+            for ids in (parts.train, parts.dev, parts.test)
+        ]
+        if any(speakers):
+            lines.append(f"| {title} | {' | '.join(_format_speakers(names) for names in speakers)} |")
+    return "\n".join(lines)
+
+
+def _format_speakers(names: Iterable[str]) -> str:
+    """How many and which: "4: 01-03, 07"."""
+    runs: list[list[str]] = []
+    for name in sorted(names):
+        if runs and name.isdigit() and int(name) == int(runs[-1][-1]) + 1:
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    listed = ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return f"{sum(map(len, runs))}: {listed}" if runs else "none"

@@ -1,0 +1,98 @@
+from .batch import (
+    BatchError as BatchError,
+    BatchJob as BatchJob,
+    bad_files_path as bad_files_path,
+    exclusive_lock as exclusive_lock,
+    finish_job as finish_job,
+    open_job as open_job,
+    run_job as run_job,
+)
+from .clips import (
+    clip_logits as clip_logits,
+    clip_outputs as clip_outputs,
+    clip_window_outputs as clip_window_outputs,
+    clip_window_starts as clip_window_starts,
+    clip_windows as clip_windows,
+    mean_over_windows as mean_over_windows,
+)
+from .ensemble import (
+    ENSEMBLE_NAME as ENSEMBLE_NAME,
+    ensemble_disagreement as ensemble_disagreement,
+    ensemble_prediction as ensemble_prediction,
+    pairwise_agreement as pairwise_agreement,
+    stack_probabilities as stack_probabilities,
+)
+from .executors import (
+    ClusterError as ClusterError,
+    dask_executor as dask_executor,
+    n_cores as n_cores,
+    process_executor as process_executor,
+)
+from .model_cache import (
+    loaded_models as loaded_models,
+    shared_model as shared_model,
+    unload_models as unload_models,
+)
+from .prediction import (
+    CPU_BATCH_SIZE as CPU_BATCH_SIZE,
+    MAX_NOVELTY_PERCENTILE as MAX_NOVELTY_PERCENTILE,
+    MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
+    calibrated_probabilities as calibrated_probabilities,
+    frontend_features as frontend_features,
+    predict as predict,
+    predict_windows as predict_windows,
+    predict_with_windows as predict_with_windows,
+    window_embeddings as window_embeddings,
+    window_logits as window_logits,
+    window_logits_and_distances as window_logits_and_distances,
+)
+from .progressive import (
+    PartialTrajectory as PartialTrajectory,
+    extend_trajectory as extend_trajectory,
+    pool_trajectory as pool_trajectory,
+    start_trajectory as start_trajectory,
+)
+from .queue import (
+    MAX_WAITING_REQUESTS as MAX_WAITING_REQUESTS,
+    ClientGone as ClientGone,
+    QueueFull as QueueFull,
+    Ticket as Ticket,
+    inference_queue as inference_queue,
+)
+from .records import (
+    Embedding as Embedding,
+    embedding_record as embedding_record,
+    prediction_record as prediction_record,
+)
+from .results import (
+    Prediction as Prediction,
+    Trajectory as Trajectory,
+)
+from .smoothing import (
+    EMA_SMOOTHING as EMA_SMOOTHING,
+    HYSTERESIS_SMOOTHING as HYSTERESIS_SMOOTHING,
+    MEDIAN_SMOOTHING as MEDIAN_SMOOTHING,
+    NO_SMOOTHING as NO_SMOOTHING,
+    NO_SPEECH as NO_SPEECH,
+    NOT_ANALYSED as NOT_ANALYSED,
+    NOT_SURE as NOT_SURE,
+    Segment as Segment,
+    Smoothing as Smoothing,
+    label_segments as label_segments,
+    smooth_trajectory as smooth_trajectory,
+    speech_mask as speech_mask,
+    window_edges_s as window_edges_s,
+    window_labels as window_labels,
+)
+from .streaming import (
+    DEFAULT_LIVE_SMOOTHING as DEFAULT_LIVE_SMOOTHING,
+    LIVE_HOP_S as LIVE_HOP_S,
+    MAX_LIVE_RECORDING_S as MAX_LIVE_RECORDING_S,
+    LivePrediction as LivePrediction,
+    LiveSession as LiveSession,
+    LiveSummary as LiveSummary,
+)
+from .writers import (
+    as_srt as as_srt,
+    as_textgrid as as_textgrid,
+)

@@ -1,0 +1,118 @@
+"""Who does the work of an archive: processes of this machine, or a Dask cluster of several."""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+
+LOCAL_CLUSTER = "local"
+DASK_COMMAND = "python -m dask"  # with -m the workers find this program in the folder where they are started
+CLUSTER_TIMEOUT_S = 10.0  # for a scheduler to answer, and for it to have a worker
+DASK_INSTALL_HINT = "Dask is not installed. Install it with: pip install -r requirements-archive.txt"
+
+
+class ClusterError(ValueError):
+    """There is no cluster to work on; the message names the cause and the cure."""
+
+
+def n_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def process_executor(n_workers: int) -> Iterator[Executor]:
+    """Processes of this machine. What has not begun at the end is dropped."""
+    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
+    pool = ProcessPoolExecutor(n_workers, context, initializer=_init_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _init_worker() -> None:
+    """Ctrl-C is for the parent alone, and nobody works on for a parent that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+
+
+def _exit_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
+@contextmanager
+def dask_executor(
+    scheduler: str, n_workers: int, timeout_s: float = CLUSTER_TIMEOUT_S
+) -> Iterator[tuple[Executor, int]]:
+    """The workers of a Dask cluster; the work of one that is lost is done by the others.
+
+    Args:
+        scheduler: address such as tcp://host:8786; "local" starts a cluster of n_workers on this machine.
+        timeout_s: for the scheduler to answer, in seconds.
+
+    Yields:
+        The executor, and how many tasks it can run at once.
+
+    Raises:
+        ClusterError: Dask is not installed, no scheduler answers at the address, or it has no worker.
+    """
+    try:
+        from distributed import LocalCluster
+        from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        raise ClusterError(DASK_INSTALL_HINT) from None
+    with ExitStack() as stack:
+        if scheduler == LOCAL_CLUSTER:
+            cluster = LocalCluster(n_workers=n_workers, threads_per_worker=1, dashboard_address=None)
+            scheduler = stack.enter_context(cluster).scheduler_address
+        client = stack.enter_context(_connect_client(scheduler, timeout_s))
+        n_tasks = _count_threads(client, scheduler, timeout_s)
+        try:
+            yield client.get_executor(pure=False), n_tasks
+        except (KilledWorker, CommClosedError, FutureCancelledError, CancelledError) as error:
+            raise ClusterError(
+                f"The work was lost with the cluster ({_describe_error(error)}). What was heard before is kept: "
+                "see to the cluster, then start the same command again."
+            ) from None
+
+
+def _connect_client(scheduler: str, timeout_s: float):
+    from distributed import Client
+    from distributed.comm import connect
+
+    async def greet():  # a Client would wait for ever for one who only picks up the receiver
+        (await asyncio.wait_for(connect(scheduler, timeout=timeout_s), 2 * timeout_s)).abort()
+
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells comes as ClusterError
+    try:
+        asyncio.run(greet())
+        return Client(scheduler, timeout=timeout_s, set_as_default=False)
+    except (OSError, ValueError, ImportError) as error:  # the last: its versions do not fit ours
+        raise ClusterError(
+            f"No Dask scheduler answers at {scheduler} ({_describe_error(error)}). "
+            f"Start one with `{DASK_COMMAND} scheduler`, or check the address."
+        ) from None
+
+
+def _count_threads(client, scheduler: str, timeout_s: float) -> int:
+    try:
+        client.wait_for_workers(1, timeout=timeout_s)
+    except TimeoutError:
+        raise ClusterError(
+            f"The scheduler at {scheduler} has no workers. Start some with `{DASK_COMMAND} worker {scheduler} --nthreads 1`, "
+            "in the folder of this program."
+        ) from None
+    return sum(client.nthreads().values())
+
+
+def _describe_error(error: Exception) -> str:
+    return f"{error!s:.120}" or type(error).__name__

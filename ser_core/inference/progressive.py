@@ -1,0 +1,168 @@
+"""A long recording heard once, on a fine grid, from which every longer window and every wider hop is made.
+
+It is heard in passes, each with half the hop of the one before: the first one is soon over and knows the whole
+recording, the last one knows every window of the grid.
+
+A longer window is the mean of the logits of the model's own windows inside it, each weighted by its seconds of speech:
+the way a whole recording gets its answer. As the windows on the grid overlap, its middle counts a little more than its
+ends. The model's own window is the shortest there is, because the model learned from nothing shorter.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ser_core.audio import SAMPLE_RATE, speech_overlap_s, window_starts
+from ser_core.inference.prediction import CPU_BATCH_SIZE, window_logits
+from ser_core.inference.results import Trajectory
+from ser_core.metrics import softmax
+from ser_core.models import SERModel
+
+GRID_HOP_S = 0.5
+MIN_WINDOW_WEIGHT_S = 1e-6  # weight of a window without speech: decides only where all are without
+
+
+@dataclass(frozen=True, eq=False)
+class PartialTrajectory:
+    """Logits of a model's own windows over a recording, as far as they are known."""
+
+    model: str
+    labels: tuple[str, ...]
+    temperature: float  # of the calibration
+    min_confidence: float  # below it the model is not sure
+    window_s: float
+    hop_s: float  # of the grid
+    starts: np.ndarray  # of all windows there will be, in samples, (n_windows,)
+    ends: np.ndarray  # in samples, (n_windows,)
+    speech_s: np.ndarray  # (n_windows,)
+    passes: tuple[np.ndarray, ...]  # indices of the windows in the order they are heard
+    logits: np.ndarray  # (n_windows, n_classes), not a number where nothing is known
+    n_predicted: int = 0
+
+    @property
+    def share(self) -> float:
+        """How much is done, in [0, 1]."""
+        return self.n_predicted / len(self.starts)
+
+    @property
+    def n_passes(self) -> int:
+        """How many passes are over; after the first one the whole recording is known."""
+        return int(np.searchsorted(np.cumsum([len(windows) for windows in self.passes]), self.n_predicted, "right"))
+
+    @property
+    def known(self) -> np.ndarray:
+        """Indices of the windows of the passes that are over, or of those there are of the first one; in order."""
+        return np.sort(np.concatenate(self.passes[: max(self.n_passes, 1)])[: self.n_predicted])
+
+    @property
+    def predicted_hop_s(self) -> float:
+        """From one known window to the next."""
+        return self.hop_s * 2 ** (len(self.passes) - max(self.n_passes, 1))
+
+    @property
+    def until_s(self) -> float:
+        """Where the last known window ends; what is analysed begins later than 0 when the recording begins silent."""
+        return float(self.ends[self.known[-1]]) / SAMPLE_RATE if self.n_predicted else 0.0
+
+
+def start_trajectory(
+    model: SERModel,
+    bounds: tuple[int, int],
+    speech: Sequence[tuple[float, float]],
+    hop_s: float = GRID_HOP_S,
+) -> PartialTrajectory:
+    """The grid of a recording before the model has heard anything.
+
+    Args:
+        stretch: (start, end) in samples of what is analysed: analysed_stretch(waveform, speech).
+        speech: (start_s, end_s) of the speech in the recording.
+        hop_s: of the grid; the last window ends with the stretch, so that only the last hop may be shorter.
+    """
+    first, last = bounds
+    window = round(model.config.window_s * SAMPLE_RATE)
+    starts = first + window_starts(last - first, window, round(hop_s * SAMPLE_RATE))
+    ends = np.minimum(starts + window, last)
+    widest = 2 ** int(np.log2(max(model.config.window_s / hop_s, 1)))  # more would leave samples out
+    return PartialTrajectory(
+        model=model.name,
+        labels=model.config.labels,
+        temperature=model.calibration.temperature,
+        min_confidence=model.calibration.min_confidence,
+        window_s=model.config.window_s,
+        hop_s=hop_s,
+        starts=starts,
+        ends=ends,
+        speech_s=speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE),
+        passes=_passes(len(starts), widest),
+        logits=np.full((len(starts), len(model.config.labels)), np.nan, np.float32),
+    )
+
+
+def _passes(n_windows: int, stride: int) -> tuple[np.ndarray, ...]:
+    """Every stride-th window and the last one; those half-way between them; and so on until there are no more."""
+    passes = [np.append(np.arange(0, n_windows - 1, stride), n_windows - 1)]
+    while stride > 1:
+        passes.append(np.arange(stride // 2, n_windows - 1, stride))
+        stride //= 2
+    return tuple(passes)
+
+
+def extend_trajectory(
+    model: SERModel, waveform: np.ndarray, partial: PartialTrajectory, n_windows: int = CPU_BATCH_SIZE
+) -> PartialTrajectory:
+    """The same with the next n_windows heard."""
+    piece = np.concatenate(partial.passes)[partial.n_predicted : partial.n_predicted + n_windows]
+    logits = partial.logits.copy()
+    logits[piece] = window_logits(model, [waveform[partial.starts[i] : partial.ends[i]] for i in piece])
+    return replace(partial, logits=logits, n_predicted=partial.n_predicted + len(piece))
+
+
+def pool_trajectory(
+    partial: PartialTrajectory,
+    speech: Sequence[tuple[float, float]],
+    n_model_windows: int = 1,
+    hop_s: float | None = None,
+) -> Trajectory:
+    """What was heard so far, in windows n_model_windows times as long as the model's own.
+
+    Args:
+        heard: with at least one window.
+        speech: (start_s, end_s) of the speech in the recording.
+        hop_s: a multiple of the grid's, at most a window; by default that of the grid. As long as too little is known,
+            the trajectory has another one, made of the hop that is known.
+
+    Raises:
+        ValueError: a hop that is no multiple, or that would leave samples out.
+    """
+    hop_s = partial.hop_s if hop_s is None else hop_s
+    if not np.isclose(hop_s / partial.hop_s, round(hop_s / partial.hop_s)):
+        raise ValueError(f"hop_s = {hop_s} must be a multiple of {partial.hop_s}, the hop of the grid")
+    hop_s = partial.predicted_hop_s * max(1, int(hop_s / partial.predicted_hop_s))
+    known = partial.known
+    first, until = partial.starts[0], partial.ends[known[-1]]
+    window = n_model_windows * round(partial.window_s * SAMPLE_RATE)
+    starts = first + window_starts(until - first, window, round(hop_s * SAMPLE_RATE))
+    ends = np.minimum(starts + window, until)
+    start_s, end_s = starts / SAMPLE_RATE, ends / SAMPLE_RATE
+    return Trajectory(
+        model=partial.model,
+        labels=partial.labels,
+        start_s=start_s,
+        end_s=end_s,
+        probabilities=softmax(_pooled_logits(partial, known, starts, ends) / partial.temperature),
+        speech_s=speech_overlap_s(speech, start_s, end_s),
+        window_s=n_model_windows * partial.window_s,
+        hop_s=hop_s,
+    )
+
+
+def _pooled_logits(partial: PartialTrajectory, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Of the known windows inside each stretch, weighted by speech; shape = (n_stretches, n_classes)."""
+    weight = partial.speech_s[known, None] + MIN_WINDOW_WEIGHT_S
+    total = np.cumsum(np.hstack([weight * partial.logits[known].astype(np.float64), weight]), axis=0)
+    total = np.vstack([np.zeros(total.shape[1]), total])  # before each window
+    low = np.searchsorted(partial.starts[known], starts)
+    high = np.searchsorted(partial.ends[known], ends, "right")
+    sums = total[high] - total[low]
+    return sums[:, :-1] / sums[:, -1:]

@@ -1,0 +1,65 @@
+"""Result types of inference: Prediction of a recording, Trajectory over its windows."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What one model hears in one recording."""
+
+    model: str
+    emotion: str  # the most probable one, also when abstaining
+    confidence: float  # its calibrated probability
+    probabilities: dict[str, float]  # of every emotion; they sum to 1
+    top3: tuple[tuple[str, float], ...]
+    abstain: bool
+    reason: str  # why, or ""
+    duration_s: float  # of the recording
+    speech_s: float  # seconds of speech in it
+    start_s: float  # the stretch that was analysed: all of it but the silence at both ends
+    end_s: float
+    version: str = ""  # of the model: its weights' hash begins with it
+    novelty: float | None = None  # percent of unseen speakers' speech that is nearer to what the model learned from
+
+    def to_dict(self) -> dict:
+        """JSON-serialisable."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What one model hears in each window of a recording."""
+
+    model: str
+    labels: tuple[str, ...]
+    start_s: np.ndarray  # (n_windows,)
+    end_s: np.ndarray  # (n_windows,)
+    probabilities: np.ndarray  # calibrated, (n_windows, n_classes)
+    speech_s: np.ndarray  # seconds of speech in each window, (n_windows,)
+    window_s: float
+    hop_s: float
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The most probable emotion of each window."""
+        return tuple(self.labels[i] for i in self.probabilities.argmax(1))
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """Its probability, shape = (n_windows,)."""
+        return self.probabilities.max(1)
+
+    def to_records(self) -> list[dict]:
+        """One JSON-serialisable dict a window: start_s, end_s, speech_s, emotion, probabilities."""
+        return [
+            {
+                "start_s": round(float(self.start_s[i]), 3),
+                "end_s": round(float(self.end_s[i]), 3),
+                "speech_s": round(float(self.speech_s[i]), 3),
+                "emotion": emotion,
+                "probabilities": dict(zip(self.labels, self.probabilities[i].round(6).tolist(), strict=True)),
+            }
+            for i, emotion in enumerate(self.emotions)
+        ]

@@ -1,0 +1,245 @@
+"""A microphone as it runs: sound in chunks of any length and sample rate, and an answer every half second.
+
+Every answer is `predict` of the last seconds, as many as the model learned from: the way a recording of that length is
+heard, with the same trimming and the same speech detection. Only what is needed for the next answer is kept, and the
+sound itself only where it was asked for.
+"""
+
+import time
+from collections import Counter, deque
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+
+from ser_core.audio import (
+    MAX_SOURCE_RATE,
+    MIN_SOURCE_RATE,
+    SAMPLE_RATE,
+    AudioError,
+    power_to_dbfs,
+    speech_overlap_s,
+    speech_segments,
+)
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, predict
+from ser_core.inference.results import Prediction, Trajectory
+from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
+from ser_core.models import SERModel
+
+LIVE_HOP_S = 0.5  # from one answer to the next
+LIVE_HISTORY_S = 120.0  # how far smoothing looks back, and how much of the past can be drawn
+MAX_LIVE_RECORDING_S = 3600.0
+DEFAULT_LIVE_SMOOTHING = Smoothing(EMA_SMOOTHING, 1.5)
+
+
+@dataclass(frozen=True)
+class LivePrediction:
+    """What is heard now. Without speech in the window there is no emotion, no confidence and no probability."""
+
+    at_s: float  # seconds of sound since the session began; the window ends here, or what resampling holds back before
+    answer: str  # an emotion, "not sure" or "no speech"
+    emotion: str  # the likeliest after smoothing, also when not sure; "" without speech
+    confidence: float | None  # its probability; None without speech
+    probabilities: dict[str, float]  # of every emotion, calibrated and smoothed; empty without speech
+    speaking: bool  # somebody spoke since the last answer
+    level_dbfs: float  # RMS of the sound since the last answer; at least -120
+    latency_s: float  # from the arrival of the last sample of the window to this answer: sound in wait, and computing
+    prediction: Prediction  # of this window alone: speech_s, novelty, reason, version
+
+
+@dataclass(frozen=True)
+class LiveSummary:
+    """A session so far."""
+
+    duration_s: float  # of the sound
+    speech_s: float  # seconds of speech in it
+    label_durations_s: dict[str, float]  # seconds by answer, the longest first; they sum to the time of the last answer
+    n_predictions: int
+    mean_latency_s: float | None  # None without an answer
+    max_latency_s: float | None
+
+
+class LiveSession:
+    """One person at one microphone. Not to be fed by two threads at once."""
+
+    def __init__(self, model: SERModel, smoothing: Smoothing = DEFAULT_LIVE_SMOOTHING, keep_recording: bool = False):
+        """
+        Args:
+            model: from load_model; it may serve many sessions.
+            smoothing: how answers are made calmer over time.
+            keep_recording: whether `recording` will be asked for; otherwise only the last seconds are kept.
+        """
+        self.model, self.smoothing = model, smoothing
+        self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
+        self._resample = _Resampler()
+        self._buffer = np.empty(0, np.float32)  # the last of it: a window and what waits for the next answer
+        self._n_received, self._predicted_until = 0, 0  # in samples: how much there is, and where the last answer ended
+        self._n_fed = 0.0  # the same with what the resampler holds back: up to 0.04 s, 0.12 s at 8 kHz
+        self._history: deque[tuple[float, float, float, np.ndarray]] = deque(maxlen=round(LIVE_HISTORY_S / LIVE_HOP_S))
+        self._speech_s, self._latencies = 0.0, (0, 0.0, 0.0)  # n, sum, highest
+        self._label_durations_s: Counter[str] = Counter()
+        self._recording = np.zeros(round(MAX_LIVE_RECORDING_S * SAMPLE_RATE) if keep_recording else 0, np.int16)
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of sound that have come."""
+        return self._n_received / SAMPLE_RATE
+
+    def feed(self, samples: np.ndarray, sample_rate: int) -> LivePrediction | None:
+        """Hear the next sound.
+
+        Where more than one answer is due, because much sound came at once, only the newest is given: a machine that is
+        too slow skips answers instead of falling behind.
+
+        Args:
+            samples: int16, int32 or float in [-1, 1], shape = (n_samples,) or (n_samples, n_channels).
+            sample_rate: of the samples, in Hz; it may change on the way.
+
+        Returns:
+            The answer when half a second is full, else None.
+
+        Raises:
+            AudioError: samples of another kind or shape, samples that are not numbers, an absurd sample rate.
+        """
+        began = time.perf_counter()
+        mono = to_mono(samples)
+        new = self._resample(mono, sample_rate)
+        self._append_recording(new)
+        self._n_received += len(new)
+        self._n_fed += len(mono) * SAMPLE_RATE / sample_rate
+        sound = np.concatenate([self._buffer, new])
+        self._buffer = sound[-(self._window + self._hop) :].copy()
+        due = round(self._n_fed) // self._hop * self._hop
+        if due == self._predicted_until:
+            return None
+        too_new = max(0, self._n_received - due)
+        return self._predict_window(sound[: len(sound) - too_new][-self._window :], due, began)
+
+    def recording(self) -> np.ndarray:
+        """What was heard, at most its first hour: int16 at 16 kHz, shape = (n_samples,); empty if it was not kept."""
+        return self._recording[: self._n_received]
+
+    def trajectory(self) -> Trajectory | None:
+        """The answers of the last two minutes before smoothing, each over the time since the one before it."""
+        if not self._history:
+            return None
+        start_s, end_s, speech_s, probabilities = (np.array(column) for column in zip(*self._history, strict=True))
+        return Trajectory(
+            model=self.model.name,
+            labels=self.model.config.labels,
+            start_s=start_s,
+            end_s=end_s,
+            probabilities=probabilities,
+            speech_s=speech_s,
+            window_s=self.model.config.window_s,
+            hop_s=LIVE_HOP_S,
+        )
+
+    def summary(self) -> LiveSummary:
+        """What was heard since the session began."""
+        n_answers, total_s, highest_s = self._latencies
+        return LiveSummary(
+            duration_s=self.duration_s,
+            speech_s=self._speech_s,
+            label_durations_s=dict(self._label_durations_s.most_common()),
+            n_predictions=n_answers,
+            mean_latency_s=total_s / n_answers if n_answers else None,
+            max_latency_s=highest_s if n_answers else None,
+        )
+
+    def _append_recording(self, new: np.ndarray) -> None:
+        room = self._recording[self._n_received : self._n_received + len(new)]
+        room[:] = np.round(np.clip(new[: len(room)], -1, 1) * 32767)
+
+    def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
+        """For the window that ends at sample `due`."""
+        speech = speech_segments(window)
+        prediction = predict(self.model, window, speech)
+        elapsed_s, at_s = (due - self._predicted_until) / SAMPLE_RATE, due / SAMPLE_RATE
+        end_s = len(window) / SAMPLE_RATE
+        new_speech_s = float(speech_overlap_s(speech, np.array([end_s - elapsed_s]), np.array([end_s]))[0])
+        labels = self.model.config.labels
+        self._history.append(
+            (at_s - elapsed_s, at_s, prediction.speech_s, np.array([prediction.probabilities[name] for name in labels]))
+        )
+        answer, emotion, probabilities = self._smooth(prediction)
+        latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
+        self._update_totals(answer, elapsed_s, new_speech_s, latency_s)
+        new, self._predicted_until = window[-(due - self._predicted_until) :], due
+        return LivePrediction(
+            at_s=at_s,
+            answer=answer,
+            emotion=emotion,
+            confidence=probabilities[emotion] if emotion else None,
+            probabilities=probabilities,
+            speaking=new_speech_s > 0,
+            level_dbfs=float(power_to_dbfs(np.square(new, dtype=np.float64).mean())),
+            latency_s=latency_s,
+            prediction=prediction,
+        )
+
+    def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
+        """(answer, emotion, probabilities) now."""
+        if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+            return NO_SPEECH, "", {}
+        trajectory, lead = smooth_trajectory(self.trajectory(), self.smoothing)
+        answer = str(window_labels(trajectory, lead, self.model.calibration.min_confidence)[-1])
+        probabilities = dict(zip(trajectory.labels, trajectory.probabilities[-1].tolist(), strict=True))
+        return (
+            NOT_SURE if prediction.novelty == MAX_NOVELTY_PERCENTILE else answer,
+            trajectory.labels[lead[-1]],
+            probabilities,
+        )
+
+    def _update_totals(self, answer: str, elapsed_s: float, speech_s: float, latency_s: float) -> None:
+        self._label_durations_s[answer] += elapsed_s
+        self._speech_s += speech_s
+        n_answers, total_s, highest_s = self._latencies
+        self._latencies = n_answers + 1, total_s + latency_s, max(highest_s, latency_s)
+
+
+def to_mono(samples: np.ndarray) -> np.ndarray:
+    """The mean over the channels as float32 in [-1, 1], shape = (n_samples,).
+
+    Raises:
+        AudioError: samples of another kind or shape, or that are not numbers.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.dtype.kind not in "if" or samples.dtype.itemsize < 2:
+        raise AudioError(
+            f"Sound of the kind {samples.dtype} with shape {samples.shape} cannot be heard. "
+            "Send int16, int32 or float samples, as (n_samples,) or (n_samples, n_channels)."
+        )
+    full_scale = 1.0 if samples.dtype.kind == "f" else -float(np.iinfo(samples.dtype).min)
+    mono = samples.astype(np.float32) / np.float32(full_scale)
+    mono = mono.mean(axis=1) if mono.ndim == 2 and mono.shape[1] else mono.reshape(-1)
+    if not np.isfinite(mono).all():
+        raise AudioError("The microphone sends samples that are no numbers. Choose another device, or start it again.")
+    return np.clip(mono, -1, 1)
+
+
+class _Resampler:
+    """To 16 kHz, chunk by chunk without a seam; a change of the sample rate begins anew."""
+
+    def __init__(self):
+        self._rate, self._stream = float(SAMPLE_RATE), None
+
+    def __call__(self, mono: np.ndarray, sample_rate: float) -> np.ndarray:
+        rest = np.empty(0, np.float32)
+        if sample_rate != self._rate:
+            stream = _resample_stream(sample_rate)
+            rest = self._stream.resample_chunk(rest, last=True) if self._stream else rest
+            self._rate, self._stream = sample_rate, stream
+        return np.concatenate([rest, self._stream.resample_chunk(mono) if self._stream else mono])
+
+
+def _resample_stream(sample_rate: float) -> soxr.ResampleStream | None:
+    """None where there is nothing to do."""
+    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
+        raise AudioError(
+            f"The microphone claims a sample rate of {sample_rate} Hz, outside {MIN_SOURCE_RATE}-"
+            f"{MAX_SOURCE_RATE} Hz. Choose another device."
+        )
+    if sample_rate == SAMPLE_RATE:
+        return None
+    return soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")

@@ -1,0 +1,77 @@
+from .atlas import (
+    ATLAS_PARTS as ATLAS_PARTS,
+    DEVELOPMENT_PART as DEVELOPMENT_PART,
+    NO_PREDICTION as NO_PREDICTION,
+    TRAINING_PART as TRAINING_PART,
+    UNSEEN_PART as UNSEEN_PART,
+    Atlas as Atlas,
+    AtlasError as AtlasError,
+    available_atlases as available_atlases,
+    load_atlas as load_atlas,
+    training_distances as training_distances,
+)
+from .attribution import (
+    GRAD_CAM as GRAD_CAM,
+    INTEGRATED_GRADIENTS as INTEGRATED_GRADIENTS,
+    OCCLUSION as OCCLUSION,
+    OCCLUSION_PATCH_BANDS as OCCLUSION_PATCH_BANDS,
+    OCCLUSION_PATCH_S as OCCLUSION_PATCH_S,
+    SELF_ATTENTION as SELF_ATTENTION,
+    SILENCED_SPAN_S as SILENCED_SPAN_S,
+    SILENCING as SILENCING,
+    AttributionTarget as AttributionTarget,
+    Explanation as Explanation,
+    attribution_methods as attribution_methods,
+    explain as explain,
+)
+from .embeddings import (
+    RAW_FEATURES as RAW_FEATURES,
+    MapQuality as MapQuality,
+    embed as embed,
+    embed_windows as embed_windows,
+    map_quality as map_quality,
+    nearest_neighbours as nearest_neighbours,
+    ood_score as ood_score,
+    raw_features as raw_features,
+)
+from .faithfulness import (
+    FaithfulnessCurves as FaithfulnessCurves,
+    calibrated_window_probabilities as calibrated_window_probabilities,
+    measure_faithfulness as measure_faithfulness,
+    mel_band_centres_hz as mel_band_centres_hz,
+    split_by_relevance as split_by_relevance,
+)
+from .lessons import (
+    CIRCUMPLEX_COORDINATES as CIRCUMPLEX_COORDINATES,
+    LESSON_HOP_LENGTH as LESSON_HOP_LENGTH,
+    LESSON_TOP_DB as LESSON_TOP_DB,
+    LESSON_WINDOWS_MS as LESSON_WINDOWS_MS,
+    MODEL_FRONTEND as MODEL_FRONTEND,
+    MODEL_FRONTEND_WINDOW_S as MODEL_FRONTEND_WINDOW_S,
+    circumplex_position as circumplex_position,
+    emotion_eta_squared as emotion_eta_squared,
+    frequency_resolution_hz as frequency_resolution_hz,
+    has_stage_outputs as has_stage_outputs,
+    highest_variance_channels as highest_variance_channels,
+    logmel_db as logmel_db,
+    loudest_excerpt as loudest_excerpt,
+    mel_band_edges_hz as mel_band_edges_hz,
+    mfcc_explained_variance as mfcc_explained_variance,
+    mfcc_reconstruction as mfcc_reconstruction,
+    shared_speaker_fraction as shared_speaker_fraction,
+    stage_feature_maps as stage_feature_maps,
+)
+from .probes import (
+    PERTURBATION_PROBES as PERTURBATION_PROBES,
+    PerturbationProbe as PerturbationProbe,
+    perturb_waveform as perturb_waveform,
+    perturbation_probabilities as perturbation_probabilities,
+)
+from .projection import (
+    Projection as Projection,
+    ProjectionConfig as ProjectionConfig,
+)
+from .sanity_check import (
+    has_parameters as has_parameters,
+    parameter_randomisation_test as parameter_randomisation_test,
+)

@@ -1,0 +1,187 @@
+"""What one model made of all recordings: embeddings, answers and maps in one file, so that no recording is needed.
+
+`assets/embeddings/<model>.npz`, or SER_EMBEDDINGS in place of that folder; in half precision and without any sound. Who
+speaks, and what was meant, is read from the names of the recordings.
+"""
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ser_core import paths
+from ser_core.data import Utterance, parse_filename
+from ser_core.interpret.projection import Projection, ProjectionConfig
+from ser_core.labels import EMOTIONS
+from ser_core.models import NoveltyDetector, fit_distance_reference
+
+EXPORT_HINT = "Make it: python -m scripts.export_embeddings"
+TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART = "training", "development", "unseen"
+ATLAS_PARTS = (TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART)
+NO_PREDICTION = -1  # in place of an answer: raw features have none
+
+
+class AtlasError(ValueError):
+    """A file of embeddings that is missing, damaged or of another model; the message names the command for it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Atlas:
+    """One row for each clip."""
+
+    model: str
+    version: str  # of the model; "" for raw features
+    ids: np.ndarray  # utterance ids, (n,)
+    embeddings: np.ndarray  # float32, (n, embedding_dim)
+    answered: np.ndarray  # index into EMOTIONS, or UNKNOWN; (n,)
+    certainty: np.ndarray  # calibrated, NaN where there is no answer; (n,)
+    part: np.ndarray  # index into PARTS: what the clip was to the model; (n,)
+    distances: np.ndarray  # as distances_from; (n,)
+    maps: dict[ProjectionConfig, np.ndarray] = field(default_factory=dict)  # config -> coordinates, (n, n_dims)
+
+    @cached_property
+    def utterances(self) -> tuple[Utterance, ...]:
+        """What the names of the recordings say."""
+        return tuple(parse_filename(Path(i)) for i in self.ids.tolist())
+
+    def column(self, name: str) -> np.ndarray:
+        """One value a clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
+        if name == "answered":
+            return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.answered])
+        if name == "right":
+            meant = self.column("emotion")
+            return np.where(
+                self.answered == NO_PREDICTION, "", np.where(self.column("answered") == meant, "right", "wrong")
+            )
+        if name == "part":
+            return np.array(ATLAS_PARTS)[self.part]
+        return np.array([str(getattr(u, name) or "unknown") for u in self.utterances])
+
+    @cached_property
+    def novelty(self) -> NoveltyDetector:
+        """Where the clips it learned from lie, and how far from them those of people it has never heard do.
+
+        Raises:
+            ValueError: it learned from none, or heard all.
+        """
+        learned_from, unheard = (self.part == ATLAS_PARTS.index(part) for part in (TRAINING_PART, UNSEEN_PART))
+        return fit_distance_reference(self.embeddings[learned_from]).with_reference_distances(self.distances[unheard])
+
+    def projection(self, config: ProjectionConfig) -> Projection:
+        """A map that the file holds.
+
+        Raises:
+            KeyError: it holds none of this kind.
+        """
+        return Projection(config, self.embeddings, self.maps[config])
+
+    def with_map(self, config: ProjectionConfig, coordinates: np.ndarray) -> "Atlas":
+        return replace(self, maps=self.maps | {config: coordinates})
+
+    def save(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with paths.atomic_path(path) as temporary:
+            np.savez_compressed(
+                temporary,
+                about=json.dumps(
+                    {"model": self.model, "version": self.version, "maps": [asdict(c) for c in self.maps]}
+                ),
+                ids=self.ids,
+                embeddings=self.embeddings.astype(np.float16),
+                answered=self.answered.astype(np.int8),
+                certainty=self.certainty.astype(np.float16),
+                part=self.part.astype(np.int8),
+                distances=self.distances.astype(np.float32),
+                **{f"map_{i}": coordinates.astype(np.float32) for i, coordinates in enumerate(self.maps.values())},
+            )
+
+
+def training_distances(training_embeddings: np.ndarray, windows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
+    """How far each clip lies from those the model learned from: the mean over its windows, as for a person's clip.
+
+    Args:
+        learned_from: embeddings of these clips, shape = (n_learned, embedding_dim).
+        windows: embeddings of the windows of all clips, shape = (n_all_windows, embedding_dim).
+        n_windows: of each clip, shape = (n,).
+
+    Returns:
+        shape = (n,); NaN where a model learned from no clip.
+    """
+    if not len(training_embeddings):
+        return np.full(len(n_windows), np.nan)
+    first = np.cumsum(n_windows) - n_windows
+    return np.add.reduceat(fit_distance_reference(training_embeddings).distance(windows), first) / n_windows
+
+
+def available_atlases(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the models whose embeddings are there."""
+    return tuple(
+        sorted(path.stem for path in (folder or paths.EMBEDDINGS).glob("*.npz") if not path.stem.endswith(".tmp"))
+    )
+
+
+def load_atlas(name: str, version: str | None = None, folder: Path | None = None) -> Atlas:
+    """Reads what Atlas.save wrote.
+
+    Args:
+        name: of a model.
+        version: the model's now; embeddings of another one are refused.
+
+    Raises:
+        AtlasError: no such file, a damaged one, or one of another version.
+    """
+    path = (folder or paths.EMBEDDINGS) / f"{name}.npz"
+    if not path.is_file():
+        raise AtlasError(f"There are no embeddings of {name}. {EXPORT_HINT} {name}")
+    try:
+        with np.load(path) as file:
+            found = _parse_atlas(file)
+    except Exception as error:  # what a damaged archive breaks first, zlib or numpy's parser, depends on the place
+        raise AtlasError(f"{path.name} is damaged ({error!s:.60}). {EXPORT_HINT} {name}") from None
+    if found.model != name:
+        raise AtlasError(f"{path.name} holds the embeddings of {found.model}. {EXPORT_HINT} {name}")
+    if version is not None and found.version != version:
+        raise AtlasError(f"{path.name} is of version {found.version}, {name} now is {version}. {EXPORT_HINT} {name}")
+    return found
+
+
+def _parse_atlas(file) -> Atlas:
+    about = json.loads(str(file["about"]))
+    configs = [ProjectionConfig(**values) for values in about["maps"]]
+    found = Atlas(
+        model=about["model"],
+        version=about["version"],
+        ids=file["ids"],
+        embeddings=file["embeddings"].astype(np.float32),
+        answered=file["answered"].astype(int),
+        certainty=file["certainty"].astype(np.float32),
+        part=file["part"].astype(int),
+        distances=file["distances"],
+        maps={config: file[f"map_{i}"] for i, config in enumerate(configs)},
+    )
+    rows = [
+        found.ids,
+        found.embeddings,
+        found.answered,
+        found.certainty,
+        found.part,
+        found.distances,
+        *found.maps.values(),
+    ]
+    if len({len(values) for values in rows}) > 1 or any(u is None for u in found.utterances):
+        raise ValueError("rows that do not belong together")
+    _check_atlas(found)
+    return found
+
+
+def _check_atlas(found: Atlas) -> None:
+    """Raises ValueError where something is no number, or names what does not exist."""
+    maps = [(coordinates, config.n_dims) for config, coordinates in found.maps.items()]
+    for points, n_dims in ((found.embeddings, found.embeddings.shape[-1]), *maps):
+        if points.shape != (len(found.ids), n_dims) or not np.isfinite(points).all():
+            raise ValueError("points that lie nowhere")
+    for index, names in ((found.answered - NO_PREDICTION, (NO_PREDICTION, *EMOTIONS)), (found.part, ATLAS_PARTS)):
+        if not ((index >= 0) & (index < len(names))).all():
+            raise ValueError("numbers that stand for nothing")

@@ -1,0 +1,268 @@
+"""Which part of the sound decided: a map of relevance over one window.
+
+A map shows what moved a model, not whether it was right to be moved. Relevance is in units of the score that is
+explained; where a method knows signs, what is above zero spoke for the emotion and what is below it against.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from captum.attr import IntegratedGradients, Occlusion
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
+from ser_core.inference import CPU_BATCH_SIZE, inference_queue, window_logits
+from ser_core.models import SERModel, unpadded_lengths
+
+OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = (
+    0.25,
+    16,
+)  # what occlusion hides at once; the next patch begins half a patch further
+SILENCED_SPAN_S, SILENCED_SPAN_FADE_S = 0.2, 0.01  # the same over time alone
+N_INTEGRATION_STEPS = 128  # of the integral, from silence to the sound
+
+ProgressCallback = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class AttributionTarget:
+    """Why this emotion; with `instead_of`, why it and not that one."""
+
+    emotion: str
+    instead_of: str | None = None
+
+    def score(self, labels: Sequence[str], logits):
+        """What is explained: the logit of the emotion, or how far it is above the other one.
+
+        Args:
+            logits: shape = (B, n_classes), numpy or torch.
+
+        Returns:
+            shape = (B,).
+        """
+        score = logits[:, labels.index(self.emotion)]
+        return score if self.instead_of is None else score - logits[:, labels.index(self.instead_of)]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """A map over one window; its frames are those of the model's spectrogram."""
+
+    method: str  # a key of METHODS
+    relevance: np.ndarray  # (n_bands, n_frames), lowest band first; n_bands = 1 where a method knows time only
+    hop_s: float  # frame i is centred at i * hop_s
+    score_difference: float | None = None  # by integrated gradients: the score of the sound minus that of silence
+
+    @property
+    def over_time(self) -> np.ndarray:
+        """Sum over the bands, shape = (n_frames,)."""
+        return self.relevance.sum(0)
+
+    @property
+    def over_frequency(self) -> np.ndarray:
+        """Sum over the frames, shape = (n_bands,)."""
+        return self.relevance.sum(1)
+
+    @property
+    def completeness_error(self) -> float | None:
+        """How far the sum of the map is from `gained`, which it has to explain; in units of the score."""
+        return None if self.score_difference is None else abs(float(self.relevance.sum()) - self.score_difference)
+
+
+def attribution_methods(model: SERModel) -> tuple[str, ...]:
+    """Keys of METHODS that this model allows, the first one the quickest.
+
+    Only models with 2-D convolutions hear a spectrogram; rows of cepstral coefficients are no frequencies.
+    """
+    if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()) or model.config.frontend.n_mfcc:
+        return (SILENCING,)
+    own = (SELF_ATTENTION,) if getattr(model, "attention", None) else ()
+    return (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, *own, SILENCING)
+
+
+def explain(
+    model: SERModel,
+    waveform: np.ndarray,
+    method: str,
+    target: AttributionTarget,
+    progress: ProgressCallback = lambda share: None,
+) -> Explanation:
+    """The relevance of every part of one window.
+
+    Args:
+        waveform: no longer than the model's window, shape = (n_samples,).
+        method: one of methods(model).
+        progress: called with the share that is done, in (0, 1].
+
+    Raises:
+        ValueError: a method that this model does not allow; the message lists those that it does.
+    """
+    if method not in attribution_methods(model):
+        raise ValueError(f"{model.name} does not allow {method!r}. It allows: {', '.join(attribution_methods(model))}.")
+    found = ATTRIBUTION_METHODS[method](model, waveform, target, progress)
+    relevance, gained = found if isinstance(found, tuple) else (found, None)
+    hop_s = model.config.frontend.hop_length / SAMPLE_RATE
+    return Explanation(method, np.ascontiguousarray(relevance, np.float64), hop_s, gained)
+
+
+def _grad_cam(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+) -> np.ndarray:
+    """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient.
+
+    Without their last step, which cuts off what speaks against the emotion.
+    """
+    with _gradient_turn(), _record_feature_maps(model) as seen:
+        features = _window_features(model, waveform).requires_grad_()
+        score = _target_score(model, target, features).sum()
+        (slope,) = torch.autograd.grad(score, seen[-1])
+    weight = slope.mean((2, 3), keepdim=True)
+    active = seen[-1].detach().clamp_min(0)  # a map before its ReLU, as ResNet101's, is meant as it is after it
+    relevance = (weight * active).sum(1, keepdim=True)
+    return F.interpolate(relevance, features.shape[2:], mode="bilinear")[0, 0].cpu().numpy()
+
+
+def _integrated_gradients(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+) -> tuple[np.ndarray, float]:
+    """Sundararajan et al. 2017, from the features of silence, which are those of a sound without any contrast."""
+    with inference_queue.turn():
+        features, silence = (_window_features(model, sound) for sound in (waveform, np.zeros_like(waveform)))
+        with torch.no_grad():
+            gained = float(_target_score(model, target, features) - _target_score(model, target, silence))
+    method = IntegratedGradients(lambda batch: _target_score(model, target, batch))
+    slope, n_done = method.gradient_func, 0
+
+    def slope_in_turn(*arguments, **options) -> tuple[Tensor, ...]:
+        nonlocal n_done
+        with _gradient_turn():
+            found = slope(*arguments, **options)
+        n_done += CPU_BATCH_SIZE
+        progress(n_done / N_INTEGRATION_STEPS)
+        return found
+
+    method.gradient_func = slope_in_turn  # others get their turn between two batches
+    relevance = method.attribute(features, silence, n_steps=N_INTEGRATION_STEPS, internal_batch_size=CPU_BATCH_SIZE)
+    return relevance.detach().sum(1)[0].cpu().numpy(), gained
+
+
+def _occlusion(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+) -> np.ndarray:
+    """Zeiler & Fergus 2014: what the score loses when a patch takes the mean level of its bands over the window."""
+    with inference_queue.turn(), torch.no_grad():
+        features = _window_features(model, waveform)
+    n_channels, n_bands, n_frames = features.shape[1:]
+    patch = (
+        min(OCCLUSION_PATCH_BANDS, n_bands),
+        min(round(OCCLUSION_PATCH_S * SAMPLE_RATE / model.config.frontend.hop_length), n_frames),
+    )
+    step = tuple(max(1, size // 2) for size in patch)
+    n_patches = np.prod([1 + -(-(n - p) // s) for n, p, s in zip((n_bands, n_frames), patch, step, strict=True)])
+    n_done = -len(features)  # captum begins with the features as they are
+
+    def score(batch: Tensor) -> Tensor:
+        nonlocal n_done
+        with inference_queue.turn(), torch.no_grad():
+            found = _target_score(model, target, batch)
+        n_done += len(batch)
+        progress(max(0.0, n_done / n_patches))
+        return found
+
+    relevance = Occlusion(score).attribute(
+        features,
+        (n_channels, *patch),
+        (n_channels, *step),
+        baselines=features.mean(3, keepdim=True).expand_as(features),
+        perturbations_per_eval=CPU_BATCH_SIZE,
+    )
+    return relevance.sum(1)[0].cpu().numpy() / n_channels
+
+
+def _self_attention(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+) -> np.ndarray:
+    """How often a moment is looked at by ResoNet's self-attention, 1 = as often as the average; shape = (1, n_frames).
+
+    The mean over heads and queries. The weights are the same for each question.
+    """
+    with inference_queue.turn(), torch.no_grad():
+        features = _window_features(model, waveform)
+        steps, _ = model.encode_sequence(features, unpadded_lengths(features))
+        normed = model.norm(steps)
+        weights = model.attention(normed, normed, normed)[1]
+    looked_at = weights.mean(1, keepdim=True) * weights.shape[-1]
+    return F.interpolate(looked_at, features.shape[-1], mode="linear")[0].cpu().numpy()
+
+
+def _silencing(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+) -> np.ndarray:
+    """What the score loses when a stretch of the sound falls silent: for any model; shape = (1, n_frames)."""
+    length = round(SILENCED_SPAN_S * SAMPLE_RATE)
+    starts = window_starts(len(waveform), length, length // 2)
+    silenced = [waveform * _silencing_envelope(len(waveform), start, start + length) for start in starts]
+    logits = window_logits(model, [waveform, *silenced], progress)
+    whole, *without = target.score(model.config.labels, logits)
+    centres = np.arange(1 + len(waveform) // model.config.frontend.hop_length) * model.config.frontend.hop_length
+    centres = np.minimum(centres, len(waveform) - 1)
+    covers = (centres >= starts[:, None]) & (centres < starts[:, None] + length)
+    return ((whole - np.array(without)) @ covers / covers.sum(0))[None]
+
+
+def _silencing_envelope(n_samples: int, start: int, end: int) -> np.ndarray:
+    """1 outside of a stretch, 0 in it, with straight fades before and behind it; shape = (n_samples,)."""
+    fade = SILENCED_SPAN_FADE_S * SAMPLE_RATE
+    at = np.arange(n_samples)
+    return np.clip(np.maximum(start - at, at - (end - 1)) / fade, 0, 1).astype(np.float32)
+
+
+GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS = "Grad-CAM", "Occlusion", "Integrated gradients"
+SELF_ATTENTION, SILENCING = "Attention", "Silence"
+ATTRIBUTION_METHODS = {
+    GRAD_CAM: _grad_cam,
+    OCCLUSION: _occlusion,
+    INTEGRATED_GRADIENTS: _integrated_gradients,
+    SELF_ATTENTION: _self_attention,
+    SILENCING: _silencing,
+}
+
+
+def _window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
+    """Of one window, shape = (1, C, n_bands, n_frames)."""
+    batch, _ = pad_batch([waveform])
+    with torch.no_grad():
+        return model.frontend(batch.to(model.device))
+
+
+def _target_score(model: SERModel, target: AttributionTarget, features: Tensor) -> Tensor:
+    return target.score(model.config.labels, model.head(model.encode(features)))
+
+
+@contextmanager
+def _gradient_turn() -> Iterator[None]:
+    """One's turn, and recurrent layers that can be differentiated: those of cuDNN cannot while not training."""
+    with inference_queue.turn(), torch.backends.cudnn.flags(enabled=False):
+        yield
+
+
+@contextmanager
+def _record_feature_maps(model: SERModel) -> Iterator[list[Tensor]]:
+    """The 2-D maps that the layers give while the model runs, in their order; each of shape (1, C, height, width)."""
+    seen = []
+
+    def keep(layer: nn.Module, arguments: tuple, output: Tensor | tuple) -> None:
+        first = output[0] if isinstance(output, tuple) else output
+        if isinstance(first, Tensor) and first.ndim == 4:
+            seen.append(first)
+
+    handles = [layer.register_forward_hook(keep) for layer in model.modules()]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()

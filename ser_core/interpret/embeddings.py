@@ -1,0 +1,165 @@
+"""What a model has learned, as a space: embeddings of clips, who lies beside whom, and how far a map can be trusted."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ser_core.audio import FrontendConfig, LogMel, SpeechSegments, analysed_bounds, speech_overlap_s, speech_segments
+from ser_core.inference import (
+    MAX_NOVELTY_PERCENTILE,
+    MIN_SPEECH_TO_PREDICT_S,
+    clip_outputs,
+    clip_window_starts,
+    clip_windows,
+    window_embeddings,
+)
+from ser_core.models import NoveltyDetector, SERModel
+
+RAW_FEATURES = "raw-features"  # in place of a model's name
+MAP_QUALITY_NEIGHBOURS = 15
+MAX_MAP_QUALITY_POINTS = 2000  # at most: the measures take the square of it
+
+
+def embed(
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Embedding and logits of each clip: the means over its windows.
+
+    Args:
+        waveforms: trimmed, 16 kHz, each of shape (n_samples,).
+        progress: called with the share that is done.
+
+    Returns:
+        (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
+    """
+    return clip_outputs(model, waveforms, progress)
+
+
+def embed_windows(
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A recording as it comes: where its windows begin, in seconds, and their embeddings.
+
+    A pause says nothing of a voice: windows without speech are left out, unless there is no other.
+
+    Args:
+        waveform: 16 kHz, shape = (n_samples,).
+        speech: speech_segments(waveform), where they are known already.
+
+    Returns:
+        (start_s, embeddings), of shapes (n_windows,) and (n_windows, embedding_dim).
+    """
+    speech = speech_segments(waveform) if speech is None else speech
+    first, last = analysed_bounds(waveform, speech)
+    start_s = (first + clip_window_starts(model, last - first)[0]) / model.sample_rate
+    spoken = speech_overlap_s(speech, start_s, start_s + model.config.window_s) >= MIN_SPEECH_TO_PREDICT_S
+    kept = np.flatnonzero(spoken | ~spoken.any())
+    windows = clip_windows(model, waveform[first:last])
+    return start_s[kept], window_embeddings(model, [windows[i] for i in kept])
+
+
+def ood_score(novelty: NoveltyDetector, windows: np.ndarray, speech_s: float) -> float:
+    """How far out of what a model learned from a recording lies: percent of unseen speakers' clips that lie nearer.
+
+    Without speech it is FARTHEST, wherever the embedding lies: a network was never told what noise is, and may well put
+    music among voices. The distances of the windows are averaged, not their embeddings: the mean of many lies near the
+    middle of everything. So were those of the clips it is compared with.
+
+    Args:
+        novelty: of the space.
+        windows: embeddings of the recording, shape = (n_windows, embedding_dim).
+        speech_s: seconds of speech in it.
+    """
+    if speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return MAX_NOVELTY_PERCENTILE
+    return novelty.percentile(float(novelty.distance(windows).mean()))
+
+
+@torch.inference_mode()
+def raw_features(waveforms: Sequence[np.ndarray]) -> np.ndarray:
+    """The space before any learning: mean and standard deviation over time of each log-mel band, of normalised clips.
+
+    Args:
+        waveforms: trimmed, 16 kHz, each of shape (n_samples,).
+
+    Returns:
+        shape = (n_clips, 2 * n_mels).
+    """
+    logmel = LogMel(FrontendConfig())
+    features = [logmel(torch.from_numpy(np.array(waveform))[None])[0, 0] for waveform in waveforms]
+    return np.stack([torch.cat([one.mean(1), one.std(1, correction=0)]).numpy() for one in features])
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest clips to each of some points, the nearest first; each of shape (n_points, k)."""
+
+    index: np.ndarray
+    distance: np.ndarray  # Euclidean, in the space of the embedding
+
+
+def nearest_neighbours(embeddings: np.ndarray, points: np.ndarray, k: int) -> Neighbours:
+    """In the embedding itself, not on a map.
+
+    Args:
+        embeddings: of the known clips, shape = (n, embedding_dim).
+        points: shape = (n_points, embedding_dim).
+
+    Raises:
+        ValueError: more neighbours than clips.
+    """
+    from sklearn.neighbors import NearestNeighbors  # a second to import, and REST needs none of it
+
+    if k > len(embeddings):
+        raise ValueError(f"{k} neighbours of {len(embeddings)} clips: {len(embeddings)} at most.")
+    distance, index = NearestNeighbors(n_neighbors=k).fit(embeddings).kneighbors(points)
+    return Neighbours(index, distance)
+
+
+@dataclass(frozen=True)
+class MapQuality:
+    """How far a map can be trusted, in [0, 1]; with QUALITY_NEIGHBOURS neighbours, over `n_points` drawn points."""
+
+    n_points: int
+    trustworthiness: float  # neighbours on the map are neighbours in the embedding (Venna & Kaski 2001)
+    continuity: float  # neighbours in the embedding are neighbours on the map
+    purity_embedding: float  # share of a point's neighbours with its label, in the embedding
+    purity_map: float  # the same on the map
+
+
+def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequence[str], seed: int = 0) -> MapQuality:
+    """Measures a map.
+
+    Args:
+        embeddings: shape = (n, embedding_dim).
+        coordinates: shape = (n, n_dims).
+        labels: of each point, for the purity.
+
+    Raises:
+        ValueError: too few points.
+    """
+    from sklearn.manifold import trustworthiness
+
+    if len(embeddings) < 2 * MAP_QUALITY_NEIGHBOURS + 2:
+        raise ValueError(
+            f"{len(embeddings)} points are too few to measure a map: {2 * MAP_QUALITY_NEIGHBOURS + 2} at least."
+        )
+    chosen = np.random.default_rng(seed).permutation(len(embeddings))[:MAX_MAP_QUALITY_POINTS]
+    high, low = embeddings[chosen], coordinates[chosen]
+    return MapQuality(
+        n_points=len(chosen),
+        trustworthiness=float(trustworthiness(high, low, n_neighbors=MAP_QUALITY_NEIGHBOURS)),
+        continuity=float(trustworthiness(low, high, n_neighbors=MAP_QUALITY_NEIGHBOURS)),
+        purity_embedding=neighbour_purity(embeddings, labels, chosen),
+        purity_map=neighbour_purity(coordinates, labels, chosen),
+    )
+
+
+def neighbour_purity(points: np.ndarray, labels: Sequence[str], indices: np.ndarray) -> float:
+    """Share of the nearest neighbours, of all points, that have the label of the chosen one."""
+    labels = np.asarray(labels)
+    found = nearest_neighbours(points, points[indices], MAP_QUALITY_NEIGHBOURS + 1).index
+    others = [row[row != i][:MAP_QUALITY_NEIGHBOURS] for row, i in zip(found, indices, strict=True)]
+    return float(np.mean([labels[row] == labels[i] for row, i in zip(others, indices, strict=True)]))

@@ -1,0 +1,137 @@
+"""Only what decided, or everything else: sounds made from a map of relevance, and what a model says to them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import librosa
+import numpy as np
+import torch
+from scipy.ndimage import zoom
+from scipy.stats import rankdata
+
+from ser_core.audio import SAMPLE_RATE, FrontendConfig
+from ser_core.inference import calibrated_probabilities, window_logits
+from ser_core.interpret.attribution import Explanation
+from ser_core.models import SERModel
+
+MASKING_N_FFT, MASKING_HOP_LENGTH = 512, 128
+MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard one would ring
+KEPT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+RANDOM_MAP_CELLS = (8, 12)  # bands and frames of the random map before it is smoothed
+N_RANDOM_MAPS = 3  # averaged
+
+
+def relevance_mask(relevance: np.ndarray, share: float) -> np.ndarray:
+    """How much of each cell is kept, in [0, 1]; the shape of the map.
+
+    Args:
+        relevance: shape = (n_bands, n_frames).
+        share: of the cells, the most relevant ones first, in [0, 1]. Cells of equal relevance are kept together.
+    """
+    rank = (rankdata(relevance).reshape(relevance.shape) - 0.5) / relevance.size
+    half_width = MASK_SOFTNESS * 4 * share * (1 - share) + 1e-9  # all and nothing have no border
+    return np.clip(0.5 + (rank - (1 - share)) / (2 * half_width), 0, 1)
+
+
+def split_by_relevance(
+    waveform: np.ndarray, explanation: Explanation, frontend: FrontendConfig, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The part of a sound that lies in the most relevant cells, and the rest; together they are the sound.
+
+    The short-time spectrum is weighted and turned back into sound with the phase that it had.
+
+    Args:
+        waveform: the window that was explained, 16 kHz, shape = (n_samples,).
+        frontend: what the bands and frames of the map are.
+        share: see keep_mask.
+
+    Returns:
+        (kept, removed), float32, each of shape (n_samples,).
+    """
+    options = {"n_fft": MASKING_N_FFT, "hop_length": MASKING_HOP_LENGTH, "window": torch.hann_window(MASKING_N_FFT)}
+    sound = torch.from_numpy(np.array(waveform, np.float32))
+    spectrum = torch.stft(sound, **options, pad_mode="constant", return_complex=True)
+    mask = _mask_on_stft(relevance_mask(explanation.relevance, share), explanation.hop_s, frontend, spectrum.shape)
+    kept, removed = (
+        torch.istft(spectrum * torch.from_numpy(weight), **options, length=len(waveform)).numpy()
+        for weight in (mask, 1 - mask)
+    )
+    return kept, removed
+
+
+def _mask_on_stft(mask: np.ndarray, hop_s: float, frontend: FrontendConfig, shape: tuple[int, int]) -> np.ndarray:
+    """From mel bands and the model's frames to bins and frames of the short-time spectrum, float32."""
+    if len(mask) > 1:
+        bins = np.linspace(0, SAMPLE_RATE / 2, shape[0])
+        mask = _interpolate_rows(mask, mel_band_centres_hz(frontend), bins)
+    else:
+        mask = np.repeat(mask, shape[0], axis=0)
+    own_s, wanted_s = np.arange(mask.shape[1]) * hop_s, np.arange(shape[1]) * MASKING_HOP_LENGTH / SAMPLE_RATE
+    return _interpolate_rows(mask.T, own_s, wanted_s).T.astype(np.float32)
+
+
+def _interpolate_rows(rows: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Rows at other places, straight lines between them: (n_own, n) -> (n_wanted, n)."""
+    at = np.interp(wanted, own, np.arange(len(own)))
+    low = np.minimum(at.astype(int), max(len(own) - 2, 0))
+    high = np.minimum(low + 1, len(own) - 1)
+    part = (at - low)[:, None]
+    return rows[low] * (1 - part) + rows[high] * part
+
+
+def mel_band_centres_hz(frontend: FrontendConfig) -> np.ndarray:
+    """Centre frequencies of the mel bands, shape = (n_mels,)."""
+    return librosa.mel_frequencies(frontend.n_mels + 2, fmin=frontend.fmin, fmax=frontend.fmax)[1:-1]
+
+
+def calibrated_window_probabilities(
+    model: SERModel, windows: list[np.ndarray], progress: Callable[[float], None] = lambda share: None
+) -> np.ndarray:
+    """Calibrated probabilities, shape = (n_windows, n_classes)."""
+    return calibrated_probabilities(model, window_logits(model, windows, progress))
+
+
+@dataclass(frozen=True, eq=False)
+class FaithfulnessCurves:
+    """Probability of the emotion when only some cells are kept, and when they are removed; each (n_shares,).
+
+    After the deletion and insertion curves of Petsiuk et al. 2018. A map that found what decides lies above a random
+    one where cells are kept and below it where they are removed.
+    """
+
+    shares: tuple[float, ...]
+    kept: np.ndarray
+    removed: np.ndarray
+    kept_at_random: np.ndarray
+    removed_at_random: np.ndarray
+
+
+def measure_faithfulness(
+    model: SERModel,
+    waveform: np.ndarray,
+    explanation: Explanation,
+    emotion: str,
+    progress: Callable[[float], None] = lambda share: None,
+) -> FaithfulnessCurves:
+    """What the model says to more and more of the sound, in the order of the map and in a random one."""
+    frontend = model.config.frontend
+    maps = [
+        explanation.relevance,
+        *(random_relevance_map(explanation.relevance.shape, seed) for seed in range(N_RANDOM_MAPS)),
+    ]
+    sounds = [
+        sound
+        for relevance in maps
+        for share in KEPT_SHARES
+        for sound in split_by_relevance(waveform, replace(explanation, relevance=relevance), frontend, share)
+    ]
+    found = calibrated_window_probabilities(model, sounds, progress)[:, model.config.labels.index(emotion)]
+    by_map, *at_random = found.reshape(len(maps), len(KEPT_SHARES), 2)
+    return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(at_random, axis=0).T)
+
+
+def random_relevance_map(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Smooth hills at random places."""
+    coarse = [min(size, cells) for size, cells in zip(shape, RANDOM_MAP_CELLS, strict=True)]
+    hills = np.random.default_rng(seed).standard_normal(coarse)
+    return zoom(hills, [size / cells for size, cells in zip(shape, coarse, strict=True)], order=1)

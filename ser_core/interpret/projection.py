@@ -1,0 +1,168 @@
+"""Maps of embeddings, in two or three dimensions, that new points can be placed into.
+
+PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE; UMAP (McInnes et al. 2018). All see the first principal
+components only.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from ser_core.interpret.out_of_sample import transform_tsne, transform_umap
+
+N_PRINCIPAL_COMPONENTS = 50
+MIN_PROJECTION_POINTS = 5
+PROJECTION_KINDS = ("umap", "tsne", "pca")
+TSNE_N_THREADS = 2
+TSNE_THETA = 0.65  # of t-SNE in three dimensions: 40 % quicker than 0.5, 0.01 % of the width away after 20 steps
+TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # of t-SNE, as openTSNE has them
+
+ProgressCallback = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class ProjectionConfig:
+    """How a map is made; the same embeddings and config give the same map."""
+
+    kind: str = "umap"
+    n_dims: int = 2  # or 3
+    perplexity: float = 30.0  # t-SNE: how many neighbours count
+    n_neighbours: int = 30  # UMAP
+    min_dist: float = 0.1  # UMAP: how close points may lie, in units of the map
+    seed: int = 0
+
+    def check(self, n_points: int) -> None:
+        """Raises ValueError where so many points cannot be mapped like this; the message says what can."""
+        if self.kind not in PROJECTION_KINDS:
+            raise ValueError(f"Unknown kind of map {self.kind!r}. There are: {', '.join(PROJECTION_KINDS)}.")
+        if n_points < MIN_PROJECTION_POINTS:
+            raise ValueError(f"{n_points} points make no map: at least {MIN_PROJECTION_POINTS} are needed.")
+        if self.kind == "tsne" and self.perplexity > (most := (n_points - 1) / 3):
+            raise ValueError(
+                f"A perplexity of {self.perplexity:g} is too large for {n_points} points: {most:.0f} at most."
+            )
+        if self.kind == "umap" and self.n_neighbours >= n_points:
+            raise ValueError(f"{self.n_neighbours} neighbours of {n_points} points: {n_points - 1} at most.")
+
+
+class Projection:
+    """A map, and what is needed to place new points into it."""
+
+    def __init__(self, config: ProjectionConfig, embeddings: np.ndarray, coordinates: np.ndarray):
+        """A map that was made before: the same embeddings, and where they lie.
+
+        Args:
+            embeddings: shape = (n, embedding_dim).
+            coordinates: shape = (n, n_dims).
+        """
+        self.config, self.coordinates = config, np.asarray(coordinates, np.float64)
+        self.components = PrincipalComponents(embeddings)
+        self._points = self.components.transform(embeddings)
+
+    @classmethod
+    def fit(
+        cls, config: ProjectionConfig, embeddings: np.ndarray, progress: ProgressCallback = lambda share: None
+    ) -> "Projection":
+        """Makes a map.
+
+        Args:
+            embeddings: shape = (n, embedding_dim).
+            progress: called with the share that is done; what it raises ends the work.
+
+        Raises:
+            ValueError: see ProjectionConfig.check.
+        """
+        config.check(len(embeddings))
+        made = cls(config, embeddings, np.zeros((len(embeddings), config.n_dims)))
+        made.coordinates = {"pca": made._fit_pca, "tsne": made._fit_tsne, "umap": made._fit_umap}[config.kind](progress)
+        progress(1.0)
+        return made
+
+    def place(self, embeddings: np.ndarray) -> np.ndarray:
+        """Where new points lie, each as if it were the only one; shape = (n_new, n_dims)."""
+        points = self.components.transform(embeddings)
+        if self.config.kind == "pca":
+            return points[:, : self.config.n_dims]
+        if self.config.kind == "tsne":
+            return transform_tsne(points, self._points, self.coordinates, self.config.perplexity)
+        config = self.config
+        return transform_umap(points, self._points, self.coordinates, config.n_neighbours, config.min_dist)
+
+    def _fit_pca(self, progress: ProgressCallback) -> np.ndarray:
+        return self._points[:, : self.config.n_dims]
+
+    def _fit_tsne(self, progress: ProgressCallback) -> np.ndarray:
+        """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
+        from openTSNE import TSNEEmbedding
+        from openTSNE.affinity import PerplexityBasedNN
+        from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+        index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
+        known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
+        affinities = PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
+        # The quick method knows two dimensions, and gives another map with each number of threads.
+        method, n_jobs = ("fft", 1) if self.config.n_dims == 2 else ("bh", TSNE_N_THREADS)
+        start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
+        common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": self.config.seed}
+        made = TSNEEmbedding(start, affinities, negative_gradient_method=method, **common)
+        done = 0
+        for n_steps, exaggeration, momentum in ((TSNE_EXAGGERATION_STEPS, 12, 0.5), (TSNE_FIT_STEPS, 1, 0.8)):
+
+            def told(step: int, *_, done: int = done) -> None:
+                progress((done + step) / (TSNE_EXAGGERATION_STEPS + TSNE_FIT_STEPS))
+
+            watch = {"callbacks": told, "callbacks_every_iters": 25}
+            made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
+            done += n_steps
+        return np.array(made)
+
+    def _fit_umap(self, progress: ProgressCallback) -> np.ndarray:
+        from umap import UMAP
+
+        options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
+        options["precomputed_knn"] = self._neighbours(self.config.n_neighbours)
+        options |= {"min_dist": self.config.min_dist, "random_state": self.config.seed, "n_jobs": 1}
+        watch = {"disable": False, "file": _TqdmProgress(progress), "bar_format": "{n_fmt}/{total_fmt}"}
+        return UMAP(**options, tqdm_kwds=watch).fit_transform(self._points)
+
+    def _neighbours(self, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest points to each, itself first: (index, distance), of shape (n, k).
+
+        Exact: to compare all with all takes a second, to compile the usual approximation half a minute.
+        """
+        others = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(self._points)
+        distance, index = others.kneighbors()  # without the point itself
+        own = np.arange(len(index))[:, None]
+        return np.hstack([own, index]).astype(np.int32), np.hstack([0 * own, distance]).astype(np.float32)
+
+
+class _TqdmProgress:
+    """A file for tqdm, the one thing of UMAP's that tells its steps; what `progress` raises ends the work."""
+
+    def __init__(self, progress: ProgressCallback):
+        self.progress = progress
+
+    def write(self, text: str) -> None:
+        done, _, total = text.strip().partition("/")
+        if total:
+            self.progress(int(done) / int(total))
+
+    def flush(self) -> None:
+        """Nothing is kept back."""
+
+
+class PrincipalComponents:
+    """The first principal components, in the order of their variance; the sign makes the largest weight positive."""
+
+    def __init__(self, embeddings: np.ndarray):
+        self.mean = embeddings.mean(0, dtype=np.float64)
+        centred = embeddings - self.mean
+        _, axes = np.linalg.eigh(centred.T @ centred)
+        axes = axes[:, ::-1][:, :N_PRINCIPAL_COMPONENTS]
+        self.axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
+
+    def transform(self, embeddings: np.ndarray) -> np.ndarray:
+        """Shape = (n, at most N_COMPONENTS)."""
+        return (embeddings - self.mean) @ self.axes

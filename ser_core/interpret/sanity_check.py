@@ -1,0 +1,57 @@
+"""Whether a map of relevance depends on what the model has learned (Adebayo et al. 2018)."""
+
+from copy import deepcopy
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from ser_core.inference import inference_queue
+from ser_core.interpret.attribution import AttributionTarget, Explanation, ProgressCallback, explain
+from ser_core.models import SERModel
+
+N_RANDOMISED_MODELS = 3
+
+
+def has_parameters(model: SERModel) -> bool:
+    """Networks have weights; the classifiers of scikit-learn have none that could be shuffled."""
+    return next(model.parameters(), None) is not None
+
+
+def randomise_parameters(model: SERModel, seed: int) -> SERModel:
+    """A copy that has learned nothing: the values of each weight tensor change their places among each other."""
+    with inference_queue.turn():  # while another thread explains, the model has hooks that must not be copied
+        copy = deepcopy(model)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in copy.parameters():
+            order = torch.randperm(weight.numel(), generator=generator).to(weight.device)
+            weight.copy_(weight.flatten()[order].view_as(weight))
+    return copy
+
+
+def parameter_randomisation_test(
+    model: SERModel,
+    waveform: np.ndarray,
+    explanation: Explanation,
+    target: AttributionTarget,
+    progress: ProgressCallback = lambda share: None,
+) -> tuple[float, ...]:
+    """Rank correlations (Spearman) of the map with those of shuffled models (Adebayo et al. 2018).
+
+    Near 1 or -1 the map shows the sound, whatever the model has learned. NaN where a shuffled model's map is the same
+    everywhere.
+    """
+    found = []
+    for seed in range(N_RANDOMISED_MODELS):
+        other = explain(
+            randomise_parameters(model, seed),
+            waveform,
+            explanation.method,
+            target,
+            lambda share, seed=seed: progress((seed + share) / N_RANDOMISED_MODELS),
+        )
+        flat = np.ptp(other.relevance) == 0 or np.ptp(explanation.relevance) == 0
+        found.append(np.nan if flat else spearmanr(explanation.relevance, other.relevance, axis=None).statistic)
+        progress((seed + 1) / N_RANDOMISED_MODELS)
+    return tuple(map(float, found))

@@ -1,0 +1,69 @@
+from .adapter import (
+    MIN_ADAPTATION_CLIPS as MIN_ADAPTATION_CLIPS,
+    Adapter as Adapter,
+    AdapterError as AdapterError,
+    apply_adapter as apply_adapter,
+    fit_adapter as fit_adapter,
+)
+from .base import (
+    ModelConfig as ModelConfig,
+    SERModel as SERModel,
+    unpadded_lengths as unpadded_lengths,
+)
+from .checkpoint import (
+    CARD_FILE as CARD_FILE,
+    CONFIG_FILE as CONFIG_FILE,
+    DEFAULT_MODEL as DEFAULT_MODEL,
+    HOW_TO_TRAIN as HOW_TO_TRAIN,
+    METRICS_FILE as METRICS_FILE,
+    Calibration as Calibration,
+    CheckpointError as CheckpointError,
+    available_models as available_models,
+    checkpoint_folder as checkpoint_folder,
+    load_model as load_model,
+    read_metrics as read_metrics,
+    save_metrics_and_card as save_metrics_and_card,
+    save_model as save_model,
+    weights_sha256 as weights_sha256,
+)
+from .hub import (
+    export_hub as export_hub,
+)
+from .onnx import (
+    ONNX_FILE as ONNX_FILE,
+    ONNX_INPUTS as ONNX_INPUTS,
+    ExportError as ExportError,
+    export_onnx as export_onnx,
+    open_onnx as open_onnx,
+    write_onnx_readme as write_onnx_readme,
+)
+from .ood import (
+    NoveltyDetector as NoveltyDetector,
+    fit_distance_reference as fit_distance_reference,
+    fit_novelty_detector as fit_novelty_detector,
+)
+from .registry import (
+    MODEL_FAMILIES as MODEL_FAMILIES,
+    MODELS as MODELS,
+    build_model as build_model,
+)
+from .zoo.egemaps import (
+    EGEMAPS_LEVEL_QUANTILE as EGEMAPS_LEVEL_QUANTILE,
+    EGEMAPS_TARGET_LEVEL as EGEMAPS_TARGET_LEVEL,
+    EgemapsClassifier as EgemapsClassifier,
+    EgemapsConfig as EgemapsConfig,
+    check_egemaps_installed as check_egemaps_installed,
+    egemaps_functionals as egemaps_functionals,
+    functional_names as functional_names,
+    functionals_cache as functionals_cache,
+)
+from .zoo.pretrained import (
+    describe_labels as describe_labels,
+    load_pretrained_classifier as load_pretrained_classifier,
+)
+from .zoo.resonet import (
+    ResoNet as ResoNet,
+)
+from .zoo.wav2vec2 import (
+    WAV2VEC2_WEIGHTS_HINT as WAV2VEC2_WEIGHTS_HINT,
+)

@@ -1,0 +1,191 @@
+"""A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md).
+
+Some have novelty.safetensors too: what they need to tell unknown sounds.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+
+from ser_core import paths
+from ser_core.labels import EMOTIONS
+from ser_core.models.base import SERModel
+from ser_core.models.ood import NoveltyDetector
+from ser_core.models.registry import MODEL_FAMILIES
+
+CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
+N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
+DEFAULT_MODEL = "prosonet"  # the one that answers when nobody chose
+HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that does not exist or is not whole; the message names the cause and the cure."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns logits into honest certainty, fitted on development speakers."""
+
+    temperature: float = 1.0  # logits are divided by it
+    min_confidence: float = 0.0  # below it the answer is "not sure"
+
+    def __post_init__(self):
+        if not (0 < self.temperature < math.inf and 0 <= self.min_confidence <= 1):
+            raise ValueError(f"{self} needs a positive temperature and a confidence in 0..1")
+
+
+def available_models(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the checkpoints that are there, the default one first."""
+    names = (path.parent.name for path in (folder or paths.CHECKPOINTS).glob(f"*/{CONFIG_FILE}"))
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
+
+
+def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
+    """Loads a model in eval mode, with every weight in its place or not at all.
+
+    Args:
+        name_or_folder: one of available_models(), or a checkpoint folder.
+        device: "auto" (CUDA if there is one), "cpu", "cuda", ...
+
+    Raises:
+        CheckpointError: unknown name (the message lists what exists), a missing or damaged file, foreign weights.
+    """
+    folder = checkpoint_folder(name_or_folder)
+    config = _read_json(folder / CONFIG_FILE)
+    try:
+        model_class, config_class = MODEL_FAMILIES[config["family"]]
+        model = model_class(config_class.from_dict(config["model"]))
+        calibration = Calibration(**config["calibration"])
+    except Exception as error:  # what a foreign config breaks first depends on what it holds
+        raise CheckpointError(f"{folder.name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
+    if model.config.labels != EMOTIONS:
+        raise CheckpointError(
+            f"{folder.name} answers with other emotions: {', '.join(map(str, model.config.labels)):.120}. "
+            f"This program's are {', '.join(EMOTIONS)}."
+        )
+    _load_weights(model, folder / model.weights_file)
+    model.name, model.version = folder.name, weights_sha256(folder, model)[:N_VERSION_DIGITS]
+    model.calibration = calibration
+    model.metrics = read_metrics(folder)
+    model.novelty = _read_novelty(folder / NOVELTY_FILE)
+    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    return model.to(device).eval()
+
+
+def weights_sha256(folder: Path, model: SERModel) -> str:
+    """Of the file that holds the weights of a checkpoint."""
+    with (folder / model.weights_file).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_metrics(name_or_folder: str | Path) -> dict:
+    """What was measured of a checkpoint, without loading it; empty when nothing was.
+
+    Raises:
+        CheckpointError: unknown name, or a damaged file.
+    """
+    path = checkpoint_folder(name_or_folder) / METRICS_FILE
+    return _read_json(path) if path.is_file() else {}
+
+
+def save_model(
+    model: SERModel,
+    folder: Path,
+    family: str,
+    calibration: Calibration,
+    training: dict,
+    novelty: NoveltyDetector | None = None,
+) -> None:
+    """Writes weights and config; a checkpoint that is there already stays whole until all of it is written.
+
+    Args:
+        training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
+        novelty: where the training clips lie in the embedding, if that is known.
+
+    Raises:
+        CheckpointError: weights that cannot be stored, or no room to store them.
+    """
+    own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
+    files = model.transformers_files()
+    files[CONFIG_FILE] = files.get(CONFIG_FILE, {}) | own
+    texts = {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
+    binary = {model.weights_file: model.save_weights} | ({NOVELTY_FILE: novelty.save} if novelty else {})
+    _write_atomically(folder, binary | {name: _text_writer(text) for name, text in texts.items()})
+
+
+def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
+    """Writes what a checkpoint shows of itself, metrics.json and the model card; safe as save_model is.
+
+    Raises:
+        CheckpointError: no room to store them.
+    """
+    _write_atomically(
+        folder, {METRICS_FILE: _text_writer(json.dumps(metrics, indent=1) + "\n"), CARD_FILE: _text_writer(card)}
+    )
+
+
+def _text_writer(text: str) -> Callable[[Path], object]:
+    return lambda path: path.write_text(text)
+
+
+def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:
+    """All files of a checkpoint or none: name -> function that writes it to a path."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:  # on leaving it, when all are written, each gets its own name
+            for name, write in files.items():
+                write(stack.enter_context(paths.atomic_path(folder / name)))
+    except (ValueError, OSError, SafetensorError) as error:
+        raise CheckpointError(f"{folder.name} cannot be saved: {error}. What was there before is untouched.") from error
+
+
+def checkpoint_folder(name_or_folder: str | Path) -> Path:
+    """The folder of a checkpoint, by name or path.
+
+    Raises:
+        CheckpointError: unknown; the message lists what exists.
+    """
+    folder = paths.CHECKPOINTS / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
+    if not os.path.isdir(folder):  # Path.is_dir raises for names that are too long
+        listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
+        raise CheckpointError(f"Unknown model {str(name_or_folder)[:80]!r}. There are: {listed}.")
+    return folder
+
+
+def _read_json(path: Path) -> dict:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise CheckpointError(f"{path.parent.name} has no {path.name}: it is not a whole checkpoint.") from None
+    except ValueError:
+        raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None
+
+
+def _read_novelty(path: Path) -> NoveltyDetector | None:
+    try:
+        return NoveltyDetector.load(path) if path.is_file() else None
+    except ValueError as error:
+        raise CheckpointError(f"{path.parent.name}/{error}: get or train the model again.") from None
+
+
+def _load_weights(model: SERModel, path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path.parent.name} has no {path.name}. {HOW_TO_TRAIN}")
+    try:
+        model.load_weights(path)
+    except ImportError as error:
+        raise CheckpointError(f"{path.parent.name} {error}") from None
+    except (SafetensorError, OSError):
+        raise CheckpointError(f"{path.parent.name}/{path.name} is damaged or cut off: get or train it again.") from None
+    except (RuntimeError, ValueError, AttributeError, TypeError) as error:  # skops files may lack or mistype a part
+        reason = " ".join(str(error).split())[:160]
+        raise CheckpointError(f"{path.parent.name}/{path.name} holds the weights of another model: {reason}") from None

@@ -1,0 +1,170 @@
+"""A checkpoint as the Hugging Face hub wants it: weights, config, and a card whose header holds the measured figures.
+
+The folder stays a checkpoint of this program, so `load_model` and the app read it too.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from huggingface_hub import EvalResult, ModelCardData, PyTorchModelHubMixin, snapshot_download
+from torch import Tensor, nn
+
+from ser_core.data import CORPUS_NAMES
+from ser_core.models.base import SERModel
+from ser_core.models.checkpoint import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    NOVELTY_FILE,
+    checkpoint_folder,
+    load_model,
+    save_model,
+)
+from ser_core.models.onnx import ExportError
+from ser_core.models.registry import MODEL_FAMILIES
+
+HUB_LIBRARY_NAME = "speech-emotion-workbench"
+HUB_FILES = (CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, "preprocessor_config.json", "model.safetensors")
+HUB_PIPELINE_TAG = "audio-classification"
+
+LOADING_SECTION = """
+## How to load it
+
+With the code of the Speech emotion workbench, which also reads this folder as a checkpoint of its app:
+
+```python
+from ser_core import load_audio, predict
+from ser_core.hub import HubModel
+
+model = HubModel.from_pretrained("FOLDER")  # a local folder, or USER/NAME on the hub
+print(predict(model.network, load_audio("speech.wav")))
+```
+
+Logits become probabilities by `softmax(logits / {temperature:g})`; an answer below {min_confidence:g} counts as "not
+sure". Recordings are heard in windows of {window_s:g} s, half overlapping, whose logits are averaged.
+{stock}"""
+
+TRANSFORMERS_SECTION = """
+With transformers alone (`pip install transformers torch`); its scores are those before calibration:
+
+```python
+from transformers import pipeline
+
+print(pipeline("audio-classification", model="FOLDER")("speech.wav"))
+```
+"""
+
+
+class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
+    """A checkpoint that `from_pretrained`, `save_pretrained` and `push_to_hub` know: waveform in, logits out.
+
+    network: the model itself, in eval mode, with calibration, novelty and metrics.
+    """
+
+    def __init__(self, network: SERModel, training: dict):
+        super().__init__()
+        self.network = network
+        self.training_record = training  # how the weights were made; nn.Module's own `training` is something else
+
+    def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> logits, shape = (B, n_classes)."""
+        return self.network(waveform, n_samples)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        network = self.network
+        family = next(name for name, (kind, _) in MODEL_FAMILIES.items() if type(network) is kind)
+        save_model(network, save_directory, family, network.calibration, self.training_record, network.novelty)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options) -> "HubModel":
+        """Every weight in its place and no pickle: the mixin's own loading is neither strict nor free of pickles.
+
+        Raises:
+            CheckpointError: see load_model.
+        """
+        wanted = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+        folder = Path(model_id)
+        if not folder.is_dir():
+            how = {name: options[name] for name in wanted if name in options}
+            folder = Path(snapshot_download(model_id, allow_patterns=list(HUB_FILES), **how))
+        training = (
+            json.loads((folder / CONFIG_FILE).read_text()).get("training", {})
+            if (folder / CONFIG_FILE).is_file()
+            else {}
+        )
+        return cls(load_model(folder, options.get("map_location", "cpu")), training).eval()
+
+
+def export_hub(name_or_folder: str | Path, folder: Path) -> None:
+    """Writes the folder; nothing is sent anywhere.
+
+    Raises:
+        CheckpointError: see load_model.
+        ExportError: a model of scikit-learn.
+        OSError: the folder cannot be written.
+    """
+    model = load_model(name_or_folder, "cpu")
+    if not model.n_parameters():
+        raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
+    source = checkpoint_folder(name_or_folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in HUB_FILES:
+        if name != CARD_FILE and (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
+    card = (
+        (source / CARD_FILE).read_text()
+        if (source / CARD_FILE).is_file()
+        else f"# {model.name}\n\nIt was never measured.\n"
+    )
+    (folder / CARD_FILE).write_text(f"---\n{card_front_matter(model)}\n---\n\n{card}{_loading_section(model)}")
+
+
+def card_front_matter(model: SERModel) -> str:
+    """The header of the card in YAML; every figure comes from metrics.json."""
+    return ModelCardData(
+        language="en",
+        license="other",
+        license_name="as-published" if model.note else "non-commercial-terms-of-the-recordings",
+        license_link="README.md#licence",
+        library_name=HUB_LIBRARY_NAME,
+        pipeline_tag=HUB_PIPELINE_TAG,
+        tags=["speech-emotion-recognition", "speech", "emotion", "audio", "pytorch_model_hub_mixin"],
+        model_name=model.name,
+        eval_results=_model_index_results(model.metrics) or None,
+    ).to_yaml()
+
+
+def _model_index_results(metrics: dict) -> list[EvalResult]:
+    """UAR and accuracy of each corpus in the test part, with the interval over speakers where there is one."""
+    if not metrics:
+        return []
+    part = metrics["protocol"] + (f", fold {metrics['fold']}" if metrics["fold"] is not None else "")
+    return [
+        EvalResult(
+            task_type=HUB_PIPELINE_TAG,
+            task_name="Speech emotion recognition",
+            dataset_type=corpus,
+            dataset_name=CORPUS_NAMES[corpus],
+            dataset_config=part,
+            dataset_split="test",
+            metric_type=kind,
+            metric_name=title,
+            metric_value=scores[key],
+            metric_args={"ci_95_over_speakers": scores[f"{key}_ci"]} if scores[f"{key}_ci"] else None,
+        )
+        for corpus, scores in metrics["corpora"].items()
+        for key, kind, title in (
+            ("uar", "recall", "UAR (unweighted average recall)"),
+            ("accuracy", "accuracy", "Accuracy"),
+        )
+    ]
+
+
+def _loading_section(model: SERModel) -> str:
+    return LOADING_SECTION.format(
+        temperature=model.calibration.temperature,
+        min_confidence=model.calibration.min_confidence,
+        window_s=model.config.window_s,
+        stock=TRANSFORMERS_SECTION if model.transformers_files() else "",
+    )

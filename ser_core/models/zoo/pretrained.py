@@ -1,0 +1,296 @@
+"""A published audio classifier of transformers as one more model: its network as it is, its labels as our emotions.
+
+Of the kinds that hear the waveform: wav2vec 2.0, HuBERT, WavLM. Built from its own config by transformers' own classes,
+never by code that lies beside the weights; loaded from safetensors, whole or not at all.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ser_core.labels import EMOTIONS
+from ser_core.models.base import ModelConfig, SERModel
+from ser_core.models.zoo.wav2vec2 import transformers_package
+
+TRANSFORMERS_CLASSES = {
+    "wav2vec2": "Wav2Vec2ForSequenceClassification",
+    "hubert": "HubertForSequenceClassification",
+    "wavlm": "WavLMForSequenceClassification",
+}
+EMOTION_PREFIXES = {
+    "neu": "neutral",
+    "cal": "calm",
+    "hap": "happy",
+    "joy": "happy",
+    "sad": "sad",
+    "ang": "angry",
+    "fea": "fear",
+    "dis": "disgust",
+    "sur": "surprise",
+}
+"""How the labels of published models begin: "ang", "anger", "Angry" are one emotion."""
+
+PRETRAINED_PROBABILITY_FLOOR = 1e-6  # of an emotion the model has no label for: logarithms stay finite
+PRETRAINED_VARIANCE_FLOOR = 1e-7  # transformers' own
+PRETRAINED_METADATA_KEYS = (
+    "architectures",
+    "dtype",
+    "torch_dtype",
+    "auto_map",
+    "transformers_version",
+    "_name_or_path",
+)
+
+
+@dataclass(frozen=True)
+class HuggingFaceClassifierConfig(ModelConfig):
+    """The network's own config, and which emotion each of its labels is.
+
+    answers: label -> emotion, in the order of its outputs; None for one that is no emotion of ours: its probability is
+        spread over all emotions, so that it lowers the certainty and is not lost.
+    """
+
+    window_s: float = 5.0  # most utterances are shorter
+    stock: dict = field(default_factory=dict, hash=False)
+    answers: dict = field(default_factory=dict, hash=False)
+    do_normalize: bool = True  # zero mean and unit variance of each clip
+    embedding_dim: int = 256  # of its projection
+
+
+class HuggingFaceClassifier(SERModel):
+    """See the module's docstring. Answers only: it is neither trained nor calibrated here."""
+
+    def __init__(self, config: HuggingFaceClassifierConfig):
+        """Random weights, to be replaced by load_weights.
+
+        Raises:
+            ValueError: a kind of network that is not among KINDS, or labels that do not fit.
+        """
+        nn.Module.__init__(self)  # no spectrogram
+        self.config = config
+        network = getattr(transformers_package(), _transformers_class_name(config.stock))(
+            _make_transformers_config(config.stock)
+        )
+        if list(network.config.id2label.values()) != list(config.answers):
+            raise ValueError("its labels are not those that were mapped")
+        self.classifier, network.classifier = network.classifier, nn.Identity()
+        self.network = network
+        self.register_buffer("emotions", _label_to_emotion_matrix(config.answers), persistent=False)
+
+    @property
+    def device(self) -> torch.device:
+        return self.emotions.device
+
+    @property
+    def note(self) -> str:
+        """See SERModel."""
+        return f"Made elsewhere: not calibrated here. {describe_labels(self.config.answers)}"
+
+    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """The waveform itself, shape = (B, n_samples)."""
+        return waveform
+
+    def n_frames(self, n_samples: Tensor) -> Tensor:
+        """The features are samples."""
+        return n_samples
+
+    def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> embedding, shape = (B, embedding_dim).
+
+        Clips of other lengths than the batch are heard alone: padding would change the statistics of the network.
+        """
+        if n_frames is None or bool((n_frames == features.shape[1]).all()):
+            return self._mean_pooled(features)
+        return torch.cat(
+            [self._mean_pooled(clip[None, :n]) for clip, n in zip(features, n_frames.tolist(), strict=True)]
+        )
+
+    def _mean_pooled(self, waveform: Tensor) -> Tensor:
+        waveform = waveform.float()
+        if self.config.do_normalize:
+            variance, mean = torch.var_mean(waveform, dim=1, correction=0, keepdim=True)
+            waveform = (waveform - mean) / (variance + PRETRAINED_VARIANCE_FLOOR).sqrt()
+        missing = max(0, self._receptive_field() - waveform.shape[1])
+        return self.network(nn.functional.pad(waveform, (0, missing))).logits.float()
+
+    def _receptive_field(self) -> int:
+        """Samples behind one frame."""
+        n_samples, config = 1, self.network.config
+        for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+            n_samples = (n_samples - 1) * stride + kernel
+        return n_samples
+
+    def head(self, embedding: Tensor) -> Tensor:
+        """(B, embedding_dim) -> logarithms of the probabilities of our emotions, shape = (B, n_classes)."""
+        return (self.classifier(embedding).softmax(-1) @ self.emotions + PRETRAINED_PROBABILITY_FLOOR).log()
+
+    def save_weights(self, path: Path) -> None:
+        """Under their own names, in full precision: they answer as they were published."""
+        named = {name.removeprefix("network."): value for name, value in self.state_dict().items()}
+        save_file({name: value.cpu().contiguous() for name, value in named.items()}, path, {"format": "pt"})
+
+    def load_weights(self, path: Path) -> None:
+        """See SERModel."""
+        named = load_file(path).items()
+        own = ("classifier.",)
+        self.load_state_dict({n if n.startswith(own) else f"network.{n}": v for n, v in named}, strict=True)
+
+    def transformers_files(self) -> dict[str, dict]:
+        """What `transformers.pipeline("audio-classification", model=folder)` reads: it answers with its own labels."""
+        extractor = transformers_package().Wav2Vec2FeatureExtractor(
+            sampling_rate=self.sample_rate, do_normalize=self.config.do_normalize, return_attention_mask=True
+        )
+        config = self.config.stock | {
+            "architectures": [TRANSFORMERS_CLASSES[self.config.stock["model_type"]]],
+            "dtype": "float32",
+        }
+        return {"config.json": config, "preprocessor_config.json": json.loads(extractor.to_json_string())}
+
+
+def describe_labels(answers: Mapping[str, str | None]) -> str:
+    """Which label is which emotion, and what is left over on both sides, in words."""
+    mapped = ", ".join(f"{label} is {emotion}" for label, emotion in answers.items() if emotion)
+    apart = [label for label, emotion in answers.items() if not emotion]
+    unknown = [emotion for emotion in EMOTIONS if emotion not in answers.values()]
+    parts = [f"Its labels: {mapped}."]
+    if apart:
+        parts.append(f"No emotion of ours, so only a doubt about all: {', '.join(apart)}.")
+    if unknown:
+        parts.append(f"It has no label for {', '.join(unknown)}.")
+    return " ".join(parts)
+
+
+def map_labels_to_emotions(labels: list[str], label_map: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Which of our emotions each label is: as given, otherwise by how it begins.
+
+    Raises:
+        ValueError: labels that nobody mapped, given ones that do not occur, or emotions that do not exist.
+    """
+    if strange := sorted(set(label_map) - set(labels)):
+        raise ValueError(f"The map names {', '.join(strange)}; the model's labels are {', '.join(labels)}.")
+    if strange := sorted({str(emotion) for emotion in label_map.values()} - {*EMOTIONS, "None"}):
+        raise ValueError(f"The map names {', '.join(strange)}; the emotions are {', '.join(EMOTIONS)}, or null.")
+    found = {
+        label: label_map[label] if label in label_map else EMOTION_PREFIXES.get(label.lower()[:3]) for label in labels
+    }
+    if unmapped := [label for label in labels if not found[label] and label not in label_map]:
+        example = json.dumps(dict.fromkeys(unmapped))
+        raise ValueError(
+            f"It answers with {', '.join(unmapped)}, none of {', '.join(EMOTIONS)}. Write a file such as {example}, "
+            "with an emotion in place of null where one fits, and give it after --labels."
+        )
+    if not any(found.values()):
+        raise ValueError("None of its labels is an emotion of ours.")
+    return found
+
+
+def load_pretrained_classifier(
+    source: str, label_map: Mapping[str, str | None], download: bool = False
+) -> HuggingFaceClassifier:
+    """A published classifier with all of its weights.
+
+    Args:
+        source: a local folder with config.json, preprocessor_config.json and model.safetensors, or a name on the hub.
+        given: label -> emotion or None, where the label does not say it.
+        download: fetch a name that is not in the local cache.
+
+    Raises:
+        ValueError: nothing there, another kind of model, weights that are missing or too many, labels that are no
+            emotions; the message says what to do.
+    """
+    stock, extractor = _read_config_and_extractor(source, download)
+    answers = map_labels_to_emotions(list(stock.id2label.values()), label_map)
+    if extractor.sampling_rate != 16_000:
+        raise ValueError(f"{source} hears {extractor.sampling_rate} Hz, this program 16000 Hz.")
+    network = _load_strict(source, stock.model_type, download)
+    values = {
+        k: v for k, v in json.loads(stock.to_json_string(use_diff=False)).items() if k not in PRETRAINED_METADATA_KEYS
+    }
+    model = HuggingFaceClassifier(
+        HuggingFaceClassifierConfig(
+            stock=values,
+            answers=answers,
+            do_normalize=extractor.do_normalize,
+            embedding_dim=network.classifier.in_features,
+        )
+    )
+    model.classifier.load_state_dict(network.classifier.state_dict())
+    network.classifier = nn.Identity()
+    model.network.load_state_dict(network.state_dict())
+    return model.eval()
+
+
+def _read_config_and_extractor(source: str, download: bool) -> tuple:
+    """Its config and its feature extractor, before anything large is read."""
+    transformers = transformers_package()
+    if Path(source).is_file():
+        raise ValueError(f"{source} is a file. Name the folder that it lies in.")
+    try:
+        values, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=not download)
+    except Exception as error:  # what a foreign folder breaks first depends on what it holds
+        raise ValueError(f"{_unreadable_reason(source, download)}: {_first_line(error)}") from None
+    if not isinstance(values, dict):
+        raise ValueError(f"{source}/config.json holds no object: it describes no model.")
+    _transformers_class_name(values)
+    if values.get("problem_type") in ("regression", "multi_label_classification"):
+        raise ValueError(f"{source} is a {values['problem_type']} model; this program needs one emotion an answer.")
+    try:
+        extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(source, local_files_only=not download)
+        return _make_transformers_config(values), extractor
+    except Exception as error:
+        raise ValueError(f"{source} cannot be read: {_first_line(error)}") from None
+
+
+def _unreadable_reason(source: str, download: bool) -> str:
+    if Path(source).is_dir() or download:
+        return f"{source} cannot be read"
+    return f"{source} is no folder here and not in the local Hugging Face cache (--download fetches it)"
+
+
+def _load_strict(source: str, kind: str, download: bool) -> nn.Module:
+    """The network with every weight in its place: transformers itself would only log what is missing."""
+    try:
+        network, report = getattr(transformers_package(), TRANSFORMERS_CLASSES[kind]).from_pretrained(
+            source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, local_files_only=not download
+        )
+    except Exception as error:
+        raise ValueError(f"{source} cannot be loaded from model.safetensors: {_first_line(error)}") from None
+    for what, names in (("missing", report["missing_keys"]), ("too many", report["unexpected_keys"])):
+        if names:
+            raise ValueError(
+                f"{source} does not fit {TRANSFORMERS_CLASSES[kind]}: {len(names)} weights are {what}, as "
+                f"{', '.join(sorted(names)[:3])}. It would answer at random; "
+                "code that comes with a model is never run."
+            )
+    return network
+
+
+def _transformers_class_name(stock: Mapping) -> str:
+    kind = stock.get("model_type")
+    if kind not in TRANSFORMERS_CLASSES:
+        raise ValueError(
+            f"It is a model of the kind {kind!s:.40}; this program knows {', '.join(TRANSFORMERS_CLASSES)}."
+        )
+    return TRANSFORMERS_CLASSES[kind]
+
+
+def _make_transformers_config(values: dict):
+    return transformers_package().AutoConfig.for_model(**values)
+
+
+def _label_to_emotion_matrix(label_map: Mapping[str, str | None]) -> Tensor:
+    """What one unit of each label is worth to each emotion, shape = (n_labels, n_classes); rows sum to 1."""
+    rows = [
+        [float(emotion == answer) if answer else 1 / len(EMOTIONS) for emotion in EMOTIONS]
+        for answer in label_map.values()
+    ]
+    return torch.tensor(rows)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0][:200]

@@ -1,0 +1,40 @@
+"""Folders of the program, and the one way to write a file."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else PACKAGE
+"""The checkout, or the installed package, which carries its own `checkpoints/` and `assets/`."""
+
+CHECKPOINTS = ROOT / "checkpoints"
+ASSETS = ROOT / "assets"
+PROTOCOLS = ASSETS / "protocols"
+RESULTS = ASSETS / "results"
+SAMPLES = ASSETS / "samples"
+ICON = ASSETS / "icon.svg"
+PUBLISHED_TABLES = ASSETS / "published.json"
+EXPERIMENT_LOG = ASSETS / "experiments.jsonl"
+EMBEDDINGS = Path(os.environ.get("SER_EMBEDDINGS", ASSETS / "embeddings"))
+RUNS = Path("runs")  # of scripts.train, in the working directory
+STATIC = PACKAGE / "serving" / "static"
+"""JavaScript, CSS and HTML of the live page; the recorder of the other pages shares its microphone.js."""
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """A path to write to: the file appears under its own name complete or not at all, also after a power cut.
+
+    Raises:
+        OSError: what the file system says; the old file is still there.
+    """
+    temporary = path.with_stem(f"{path.stem}.tmp")  # the suffix stays: numpy adds its own to any other
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

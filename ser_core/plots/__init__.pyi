@@ -1,0 +1,65 @@
+from .attribution import (
+    OPPOSING_COLOUR as OPPOSING_COLOUR,
+    SUPPORTING_COLOUR as SUPPORTING_COLOUR,
+    describe_relevance as describe_relevance,
+    faithfulness_lines as faithfulness_lines,
+    probe_lines as probe_lines,
+    relevance_map as relevance_map,
+)
+from .clip import (
+    GREY as GREY,
+    Spectrogram as Spectrogram,
+    aligned_probability_bars as aligned_probability_bars,
+    emotion_label as emotion_label,
+    features_png as features_png,
+    format_time as format_time,
+    magma_colours as magma_colours,
+    probability_bars as probability_bars,
+    spectrogram as spectrogram,
+    stacked_probability_bars as stacked_probability_bars,
+    trajectory_lines as trajectory_lines,
+    waveform_envelope as waveform_envelope,
+)
+from .embedding_map import (
+    MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
+    UserClip as UserClip,
+    add_density_contours as add_density_contours,
+    add_user_clips as add_user_clips,
+    embedding_scatter as embedding_scatter,
+    embedding_scatter_by_value as embedding_scatter_by_value,
+    group_count_bars as group_count_bars,
+    points_in_polygon as points_in_polygon,
+)
+from .evaluation import (
+    agreement_heatmap as agreement_heatmap,
+    class_score_dots as class_score_dots,
+    class_score_radar as class_score_radar,
+    confusion_heatmap as confusion_heatmap,
+    count_heatmap as count_heatmap,
+    emotion_boxplots as emotion_boxplots,
+    learning_curves as learning_curves,
+    pareto_dots as pareto_dots,
+    precision_recall_lines as precision_recall_lines,
+    ranking_plot as ranking_plot,
+    reliability_diagram as reliability_diagram,
+    risk_coverage_lines as risk_coverage_lines,
+    roc_lines as roc_lines,
+    score_bars as score_bars,
+    score_heatmap as score_heatmap,
+    significance_heatmap as significance_heatmap,
+)
+from .lessons import (
+    circumplex_plot as circumplex_plot,
+    feature_map_grid as feature_map_grid,
+    log_mel_image as log_mel_image,
+    mel_filter_triangles as mel_filter_triangles,
+    seen_and_unseen_speakers as seen_and_unseen_speakers,
+    spectral_envelope_lines as spectral_envelope_lines,
+)
+from .tables import (
+    figure_to_rows as figure_to_rows,
+)
+from .timeline import (
+    segment_rows as segment_rows,
+    trajectory_areas as trajectory_areas,
+)

@@ -1,0 +1,194 @@
+"""Why a model answered as it did, as plotly figures. No widgets here.
+
+Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import librosa
+import numpy as np
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from ser_core.audio import FrontendConfig
+from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_centres_hz
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots.clip import GREY, MIN_PEAK_TO_SHOW, Spectrogram, emotion_label
+
+if TYPE_CHECKING:
+    from ser_core.interpret import Explanation
+
+SUPPORTING_COLOUR, OPPOSING_COLOUR = "#3FE0E8", "#B6F24A"  # both apart from every colour of magma
+RELEVANCE_CLIP_QUANTILE = (
+    0.97  # quantile of the relevance that is drawn in full colour: a few cells would leave the rest pale
+)
+RELEVANCE_MAP_HEIGHT = 380  # pixels
+
+
+def describe_relevance(explanation: "Explanation", frontend: FrontendConfig) -> str:
+    """Where half of what speaks for the answer lies, in words; empty when nothing does."""
+    speaks_for = np.maximum(explanation.relevance, 0)
+    if not speaks_for.any():
+        return ""
+    first, last = half_mass_interval(speaks_for.sum(0))
+    times = f"from {first * explanation.hop_s:.1f} to {(last + 1) * explanation.hop_s:.1f} s"
+    if len(speaks_for) == 1:
+        return times
+    low_hz, high_hz = mel_band_centres_hz(frontend)[list(half_mass_interval(speaks_for.sum(1)))]
+    return f"{times}, and half between {low_hz:.0f} and {high_hz:.0f} Hz"
+
+
+def half_mass_interval(profile: np.ndarray) -> tuple[int, int]:
+    """The shortest stretch that holds half of a profile: (first, last), both inclusive.
+
+    Args:
+        profile: not negative, not all zero, shape = (n,).
+    """
+    until = np.append(0.0, np.cumsum(profile))
+    half = until[-1] / 2
+    ends = np.searchsorted(until, until[:-1] + half * (1 - 1e-9))  # the sum may miss the half by a rounding error
+    first = min(np.flatnonzero(ends <= len(profile)).tolist(), key=lambda i: ends[i] - i)
+    return first, int(ends[first]) - 1
+
+
+def relevance_map(
+    explanation: "Explanation", spectrogram: Spectrogram, frontend: FrontendConfig, opacity: float
+) -> go.Figure:
+    """The map over the spectrogram of its window, with its profiles over time and over frequency beside it.
+
+    Args:
+        picture: of the window alone.
+        opacity: of the map, in [0, 1].
+    """
+    n_bands, n_frames = explanation.relevance.shape
+    shares = {"column_widths": [0.84, 0.16], "row_heights": [0.2, 0.8]}
+    figure = make_subplots(2, 2, shared_xaxes=True, shared_yaxes=True, **shares, **_panel_spacing())
+    time_s = explanation.hop_s * np.arange(n_frames)
+    height = np.array([0.5]) if n_bands == 1 else _mel_height(mel_band_centres_hz(frontend), frontend)
+    _add_spectrogram(figure, spectrogram, time_s)
+    figure.add_heatmap(
+        x=time_s,
+        y=height,
+        z=explanation.relevance.astype(np.float32),
+        zmin=-_relevance_limit(explanation.relevance),
+        zmax=_relevance_limit(explanation.relevance),
+        colorscale=[[0.0, OPPOSING_COLOUR], [0.5, "rgba(0,0,0,0)"], [1.0, SUPPORTING_COLOUR]],
+        opacity=opacity,
+        showscale=False,
+        hovertemplate="%{x:.2f} s: %{z:.3g}<extra></extra>",
+        row=2,
+        col=1,
+    )
+    _add_profile(figure, time_s, explanation.over_time, 1, 1)
+    if n_bands > 1:
+        _add_profile(figure, height, explanation.over_frequency, 2, 2, mel_band_centres_hz(frontend))
+    return _with_relevance_axes(figure, spectrogram, time_s)
+
+
+def _panel_spacing() -> dict[str, float]:
+    return {"horizontal_spacing": 0.015, "vertical_spacing": 0.03}
+
+
+def _mel_height(hertz: np.ndarray, frontend: FrontendConfig) -> np.ndarray:
+    """Place on the mel axis of the picture, 0..1 from the bottom."""
+    return librosa.hz_to_mel(hertz) / librosa.hz_to_mel(frontend.fmax)
+
+
+def _relevance_limit(values: np.ndarray) -> float:
+    return float(np.quantile(np.abs(values), RELEVANCE_CLIP_QUANTILE)) or 1.0
+
+
+def _add_spectrogram(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> None:
+    source = "data:image/png;base64," + base64.b64encode(spectrogram.png).decode()
+    place = {"x": time_s[0], "y": 1, "sizex": time_s[-1] - time_s[0], "sizey": 1, "sizing": "stretch"}
+    figure.add_layout_image(source=source, xref="x3", yref="y3", layer="below", **place)
+
+
+def _add_profile(
+    figure: go.Figure, at: np.ndarray, values: np.ndarray, row: int, col: int, hertz: np.ndarray | None = None
+) -> None:
+    """What is above zero and what is below it, each as an area."""
+    for part, colour in ((np.maximum(values, 0), SUPPORTING_COLOUR), (np.minimum(values, 0), OPPOSING_COLOUR)):
+        line = {"color": colour, "width": 1}
+        if hertz is None:
+            shown = {"x": at, "y": part, "fill": "tozeroy", "hovertemplate": "%{x:.2f} s: %{y:.3g}<extra></extra>"}
+        else:
+            shown = {"x": part, "y": at, "fill": "tozerox", "customdata": hertz.round()}
+            shown["hovertemplate"] = "%{customdata} Hz: %{x:.3g}<extra></extra>"
+        figure.add_scatter(mode="lines", line=line, showlegend=False, row=row, col=col, **shown)
+
+
+def _with_relevance_axes(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> go.Figure:
+    hertz, heights = zip(*spectrogram.frequency_ticks, strict=True)
+    marks = {"tickvals": heights, "ticktext": [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in hertz]}
+    figure.update_layout(height=RELEVANCE_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 24}, hovermode="closest")
+    figure.update_xaxes(range=[time_s[0], time_s[-1]], showgrid=False, zeroline=False, fixedrange=True, col=1)
+    figure.update_xaxes(showticklabels=False, zeroline=True, zerolinecolor=GREY, fixedrange=True, col=2)
+    figure.update_xaxes(ticksuffix=" s", nticks=6, row=2, col=1)
+    figure.update_yaxes(range=[0, 1], showgrid=False, zeroline=False, fixedrange=True, row=2)
+    figure.update_yaxes(**marks, row=2, col=1)
+    figure.update_yaxes(showticklabels=False, zeroline=True, zerolinecolor=GREY, fixedrange=True, row=1)
+    figure.update_xaxes(visible=False, row=1, col=2)
+    figure.update_yaxes(visible=False, row=1, col=2)
+    return figure
+
+
+def faithfulness_lines(faithfulness: FaithfulnessCurves, emotion: str) -> go.Figure:
+    """Probability of the emotion over the share of the picture that is kept or removed, by the map and at random."""
+    figure = go.Figure()
+    kept, removed = EMOTION_STYLES["sad"], EMOTION_STYLES["angry"]
+    for name, values, look, dash in (
+        ("only these parts", faithfulness.kept, kept, "solid"),
+        ("only random parts", faithfulness.kept_at_random, kept, "dot"),
+        ("all but these parts", faithfulness.removed, removed, "solid"),
+        ("all but random parts", faithfulness.removed_at_random, removed, "dot"),
+    ):
+        figure.add_scatter(
+            x=faithfulness.shares,
+            y=values,
+            name=name,
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
+            marker={"symbol": look.marker, "size": 8 if dash == "solid" else 6},
+            hovertemplate=f"{name}: %{{x:.0%}} of the picture, {emotion} %{{y:.0%}}<extra></extra>",
+        )
+    figure.update_xaxes(tickformat=".0%", title="share of the picture", zeroline=False)
+    return _probability_axis(figure, emotion_label(emotion))
+
+
+def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Sequence[str]) -> go.Figure:
+    """Probability of each emotion over the values of a probe, at equal distances in the order that it tries them.
+
+    Emotions that stay unlikely are switched off until the legend is clicked.
+
+    Args:
+        probabilities: shape = (n_values, n_classes).
+    """
+    figure = go.Figure()
+    peaks = probabilities.max(0)
+    drawn_from = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
+    for emotion, values, peak in zip(labels, probabilities.T, peaks, strict=True):
+        figure.add_scatter(
+            x=[f"{value:g}" for value in probe.values],
+            y=values,
+            name=emotion_label(emotion),
+            mode="lines+markers",
+            line={"color": EMOTION_STYLES[emotion].colour, "width": 2},
+            marker={"symbol": EMOTION_STYLES[emotion].marker, "size": 8},
+            visible=True if peak >= drawn_from else "legendonly",
+            hovertemplate=f"{emotion} %{{y:.0%}} at %{{x}}<extra></extra>",
+        )
+    if probe.identity_value is not None:
+        figure.add_vline(probe.values.index(probe.identity_value), line={"dash": "dot", "width": 1, "color": GREY})
+    figure.update_xaxes(type="category", title=probe.title, zeroline=False)
+    return _probability_axis(figure, "probability")
+
+
+def _probability_axis(figure: go.Figure, title: str) -> go.Figure:
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 4, "b": 100}, legend=legend, hovermode="closest")
+    figure.update_xaxes(fixedrange=True)
+    figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25, title=title, fixedrange=True, zeroline=False)
+    return figure

@@ -1,0 +1,258 @@
+"""A recording and what models say of it, as pictures. No widgets here.
+
+Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import librosa
+import numpy as np
+import torch
+from PIL import Image
+from plotly import graph_objects as go
+from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
+from plotly.subplots import make_subplots
+from torch.nn import functional as F
+
+from ser_core.audio import FrontendConfig, LogMel
+from ser_core.labels import EMOTION_STYLES
+
+if TYPE_CHECKING:
+    from ser_core.inference import Prediction, Trajectory
+
+MAX_IMAGE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged into as many
+MAX_FRAMES_PER_COLUMN = 8  # at most, so that an hour costs no more than a minute
+MIN_HOP_LENGTH = 64  # samples; finer frames would only repeat each other
+SPECTROGRAM_FRONTEND = FrontendConfig(
+    n_fft=1024, win_length=1024, n_mels=96, top_db=70.0
+)  # 64 ms: harmonics show as lines
+MIN_CEILING_DB = -20.0  # the picture of silence stays black instead of showing its rounding noise
+FREQUENCY_TICKS_HZ = (250, 1000, 2000, 4000)
+
+MIN_PEAK_TO_SHOW = 0.25  # an emotion that never gets this probable starts switched off, but the likeliest three
+MIN_BAR_FOR_SYMBOL = 0.08  # a narrower piece of a bar has no room for its symbol
+MAX_MARKERS = 100  # windows; more markers would hide the lines and slow the browser down
+TIME_TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
+MAX_TIME_TICKS = 7
+BLACK, WHITE = "#000000", "#FFFFFF"
+GREY = "#8A8F98"  # readable on white and on black
+ROW_HEIGHT = 26  # pixels of one model
+
+
+@dataclass(frozen=True)
+class Spectrogram:
+    """A mel spectrogram as a picture; the whole width is the whole recording."""
+
+    png: bytes
+    frequency_ticks: tuple[tuple[int, float], ...]
+    """Marks of the frequency axis: (frequency in Hz, height in 0..1 from the bottom)."""
+
+
+def spectrogram(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> Spectrogram:
+    """Draw the mel spectrogram of a 16 kHz waveform in the colours of magma.
+
+    Args:
+        waveform: shape = (n_samples,). Frames of a long one are spread evenly, so its cost is bounded.
+        n_columns: at most so many pixels wide.
+    """
+    hop = max(MIN_HOP_LENGTH, len(waveform) // (n_columns * MAX_FRAMES_PER_COLUMN))
+    config = replace(SPECTROGRAM_FRONTEND, hop_length=hop)
+    with torch.inference_mode():
+        level_db = LogMel(config).decibels(torch.from_numpy(waveform)[None])
+        level_db = F.adaptive_avg_pool1d(level_db, min(n_columns, level_db.shape[-1]))[0].numpy()
+    ceiling_db = max(float(level_db.max()), MIN_CEILING_DB)
+    above_floor = 1 + (level_db - ceiling_db) / config.top_db
+    nyquist = librosa.hz_to_mel(config.fmax)
+    marks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in FREQUENCY_TICKS_HZ)
+    return Spectrogram(magma_png(above_floor[::-1]), marks)
+
+
+def magma_png(values: np.ndarray) -> bytes:
+    """Values in 0..1, shape = (height, width), as a PNG in the colours of magma."""
+    image = Image.fromarray(np.round(np.clip(values, 0, 1) * 255).astype(np.uint8))
+    image.putpalette([channel for colour in magma_colours() for channel in colour])
+    file = io.BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def magma_colours() -> list[tuple[int, int, int]]:
+    """The 256 colours of magma, (red, green, blue) in 0..255, from dark to bright."""
+    colours = sample_colorscale("Magma", np.linspace(0, 1, 256).tolist())
+    return [tuple(round(channel) for channel in unlabel_rgb(colour)) for colour in colours]
+
+
+def waveform_envelope(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest sample of each of n_columns equal stretches.
+
+    Args:
+        waveform: shape = (n_samples,), not empty.
+
+    Returns:
+        (low, high), each of shape (min(n_columns, n_samples),).
+    """
+    starts = np.linspace(0, len(waveform), min(n_columns, len(waveform)), endpoint=False).astype(int)
+    return np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+
+
+def format_time(time_s: float) -> str:
+    """Minutes and seconds, as the player counts: 1:05 or, where tenths matter, 1:05.3."""
+    minutes, tenths = divmod(round(10 * time_s), 600)
+    return f"{minutes}:{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
+
+
+def time_ticks(duration_s: float) -> list[float]:
+    """Where a time axis is labelled."""
+    step_s = next((step for step in TIME_TICK_STEPS_S if duration_s / step <= MAX_TIME_TICKS), TIME_TICK_STEPS_S[-1])
+    return [k * step_s for k in range(1, int(duration_s / step_s) + 1)]
+
+
+def text_colour_on(colour: str) -> str:
+    """Black or white, whichever differs more from a colour, "#rrggbb" or "rgb(r, g, b)": always by 4.5:1 (WCAG 2.2)."""
+    channels = [value / 255 for value in (hex_to_rgb if colour.startswith("#") else unlabel_rgb)(colour)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return BLACK if (luminance + 0.05) ** 2 > 1.05 * 0.05 else WHITE
+
+
+def emotion_label(emotion: str) -> str:
+    """The name of an emotion after its symbol, as every axis and legend shows it."""
+    return f"{EMOTION_STYLES[emotion].symbol} {emotion}"
+
+
+def probability_bars(prediction: "Prediction", min_confidence: float | None = None) -> go.Figure:
+    """One bar for each emotion, in the order of the inventory, the likeliest one in full colour.
+
+    Args:
+        min_confidence: where "not sure" ends; drawn as a dotted line.
+    """
+    names = list(prediction.probabilities)
+    values = [prediction.probabilities[name] for name in names]
+    chosen = None if prediction.abstain else prediction.emotion
+    figure = go.Figure(
+        go.Bar(
+            x=values,
+            y=[emotion_label(name) for name in names],
+            orientation="h",
+            marker={
+                "color": [EMOTION_STYLES[name].colour for name in names],
+                "opacity": [1.0 if name == chosen else 0.55 for name in names],
+            },
+            text=[f"{value:.0%}" for value in values],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+        )
+    )
+    if min_confidence is not None:
+        figure.add_vline(min_confidence, line={"dash": "dot", "width": 1, "color": GREY}, layer="below")
+    figure.update_layout(height=28 * len(names) + 28, margin={"l": 0, "r": 36, "t": 4, "b": 24}, bargap=0.3)
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
+def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
+    """One row for each model, one column for each emotion, so that an emotion's bars stand under each other.
+
+    A model's answer is in full colour; one that is not sure has none.
+    """
+    emotions, names = list(predictions[0].probabilities), [prediction.model for prediction in predictions]
+    titles = [EMOTION_STYLES[emotion].symbol for emotion in emotions]
+    figure = make_subplots(1, len(emotions), shared_yaxes=True, horizontal_spacing=0.012, column_titles=titles)
+    for column, emotion in enumerate(emotions, 1):
+        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        bar = go.Bar(
+            x=[prediction.probabilities[emotion] for prediction in predictions],
+            y=names,
+            orientation="h",
+            name=emotion_label(emotion),
+            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
+        )
+        figure.add_trace(bar, 1, column)
+    figure.update_layout(bargap=0.25, margin={"l": 0, "r": 4, "t": 28, "b": 72})
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemclick": False}
+    figure.update_layout(legend=legend | {"itemdoubleclick": False})
+    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], showticklabels=False, fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
+def features_png(bands: np.ndarray) -> bytes:
+    """Features as a model takes them, drawn as a PNG: low bands at the bottom, the brightest 1 % and darkest 1 % cut.
+
+    Args:
+        bands: shape = (n_bands, n_frames).
+    """
+    low, high = np.quantile(bands, [0.01, 0.99])
+    return magma_png((bands[::-1] - low) / max(float(high - low), 1e-6))
+
+
+def stacked_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
+    """One row for each model, the first on top: its probabilities end to end, the answer in full colour.
+
+    A model that is not sure has no answer, so nothing in its row is in full colour.
+    """
+    names = [prediction.model for prediction in predictions]
+    figure = go.Figure()
+    for emotion in predictions[0].probabilities:
+        values = [prediction.probabilities[emotion] for prediction in predictions]
+        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        figure.add_bar(
+            x=values,
+            y=names,
+            orientation="h",
+            name=emotion_label(emotion),
+            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            text=[EMOTION_STYLES[emotion].symbol if value >= MIN_BAR_FOR_SYMBOL else "" for value in values],
+            textposition="inside",
+            textangle=0,
+            insidetextanchor="middle",
+            hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0.25, margin={"l": 0, "r": 0, "t": 4, "b": 80})
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+    figure.update_layout(legend=legend)
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure
+
+
+def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
+    """Probability of each emotion over time, drawn at the middle of its window; interrupted where nobody speaks.
+
+    Emotions that stay unlikely are switched off until the legend is clicked. The plot fills the whole width, so that
+    its time axis lies under the player's.
+    """
+    middle_s = (trajectory.start_s + trajectory.end_s) / 2
+    spoken = trajectory.speech_s > 0
+    peaks = trajectory.probabilities[spoken].max(0, initial=0.0)
+    drawn_from = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
+    figure = go.Figure()
+    for emotion, values, peak in zip(trajectory.labels, trajectory.probabilities.T, peaks, strict=True):
+        figure.add_scatter(
+            x=middle_s,
+            y=np.where(spoken, values, np.nan),
+            name=emotion_label(emotion),
+            mode="lines+markers" if len(middle_s) <= MAX_MARKERS else "lines",
+            line={"color": EMOTION_STYLES[emotion].colour, "width": 2},
+            marker={"symbol": EMOTION_STYLES[emotion].marker, "size": 7},
+            unselected={"marker": {"opacity": 1}},
+            visible=True if peak >= drawn_from else "legendonly",
+            hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
+        )
+    top = max(0.5, peaks.max()) + 0.12  # room for the label over the highest grid line
+    figure.update_layout(height=288, margin={"l": 0, "r": 0, "t": 4, "b": 92}, hovermode="closest")
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    ticks_s = time_ticks(duration_s)
+    figure.update_xaxes(range=[0, duration_s], tickvals=ticks_s, ticktext=[format_time(time_s) for time_s in ticks_s])
+    figure.update_xaxes(zeroline=False, automargin=False)
+    figure.update_yaxes(range=[0, top], tickformat=".0%", dtick=0.25, tick0=0, fixedrange=True, zeroline=False)
+    figure.update_yaxes(ticklabelposition="inside top")
+    return figure

@@ -1,0 +1,441 @@
+"""What was measured, of models and of corpora, as plotly figures. No widgets here.
+
+Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from plotly import graph_objects as go
+from plotly.colors import sample_colorscale
+
+from ser_core.labels import EMOTION_STYLES, EmotionStyle
+from ser_core.plots.clip import BLACK, GREY, ROW_HEIGHT, WHITE, emotion_label, text_colour_on
+
+if TYPE_CHECKING:
+    from ser_core.evaluation import Comparison, RankedModel
+    from ser_core.metrics import Curve, Reliability
+
+LINE_DASHES = ("solid", "dash", "dot")  # tell models of one colour apart
+DIVERGING_SCALE = [[0.0, EMOTION_STYLES["sad"].colour], [0.5, GREY], [1.0, EMOTION_STYLES["angry"].colour]]
+LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # marks of an axis
+
+
+def ranking_plot(ranking: Sequence["RankedModel"], measure: str = "uar") -> go.Figure:
+    """One row for each model, the best on top: the value, its 95 % intervals, and the published value if there is one.
+
+    Args:
+        measure: "uar", "macro_f1" or "accuracy". The wide line resamples speakers, the thin one clips.
+    """
+    names = [standing.model for standing in ranking]
+    values = [standing.pooled[measure] for standing in ranking]
+    figure = go.Figure()
+    for title, key, width in (("95 % over speakers", "ci", 6), ("95 % over clips", "ci_clips", 2)):
+        intervals = [standing.pooled[f"{measure}_{key}"] or (None, None) for standing in ranking]
+        x = [edge for interval in intervals for edge in (*interval, None)]
+        y = [name for name in names for _ in range(3)]
+        line = {"color": GREY, "width": width}
+        figure.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.6, name=title, hoverinfo="skip")
+    look = {"color": EMOTION_STYLES["sad"].colour, "size": 10}
+    figure.add_scatter(x=values, y=names, mode="markers", marker=look, name="here", hovertemplate="%{y}: %{x:.1%}")
+    published = [(s.model, s.published[measure]) for s in ranking if s.published and measure in s.published]
+    if published:
+        look = {"color": EMOTION_STYLES["angry"].colour, "size": 10, "symbol": "diamond-open", "line": {"width": 2}}
+        y, x = zip(*published, strict=True)
+        figure.add_scatter(x=x, y=y, mode="markers", marker=look, name="published", hovertemplate="%{y}: %{x:.1%}")
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    return _with_row_layout(figure, names)
+
+
+def class_score_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """One row for each model, one dot for each emotion.
+
+    Args:
+        values: model -> emotion -> value in [0, 1], e.g. F1.
+    """
+    figure = go.Figure()
+    for emotion, look in EMOTION_STYLES.items():
+        having = {model: row[emotion] for model, row in values.items() if emotion in row}
+        if having:
+            figure.add_scatter(
+                x=list(having.values()),
+                y=list(having),
+                mode="markers",
+                marker={"color": look.colour, "symbol": look.marker, "size": 10},
+                name=emotion_label(emotion),
+                hovertemplate=f"%{{y}}, {emotion}: %{{x:.1%}}<extra></extra>",
+            )
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    return _with_row_layout(figure, list(values))
+
+
+def score_heatmap(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """One row for each model, one column for each corpus (or class); cells without a value stay empty.
+
+    Args:
+        values: row -> column -> value in [0, 1].
+    """
+    columns = list(dict.fromkeys(column for row in values.values() for column in row))
+    cells = [[row.get(column) for column in columns] for row in values.values()]
+    text = [["" if cell is None else f"{cell:.1%}" for cell in row] for row in cells]
+    return _with_row_layout(_heatmap(cells, columns, list(values), text, colorscale="Viridis", zmin=0, zmax=1), values)
+
+
+def agreement_heatmap(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
+    """What every two models have in common, in percent.
+
+    Args:
+        shares: in [0, 1], shape = (n_models, n_models).
+    """
+    text = [["" if i == j else f"{100 * share:.0f}" for j, share in enumerate(row)] for i, row in enumerate(shares)]
+    return _with_pairwise_layout(_heatmap(shares, names, names, text, colorscale="Viridis", zmin=0, zmax=1), names)
+
+
+def significance_heatmap(comparison: "Comparison") -> go.Figure:
+    """By how many accuracy points the row beats the column; written where the two models differ significantly."""
+    names = [standing.model for standing in comparison.ranking]
+    cells = [[None] * len(names) for _ in names]
+    text = [[""] * len(names) for _ in names]
+    for pair in comparison.pairs:
+        gain = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
+        for row, column, value in ((pair.first, pair.second, gain), (pair.second, pair.first, -gain)):
+            i, j = names.index(row), names.index(column)
+            cells[i][j], text[i][j] = value, f"{100 * value:+.0f}" if pair.significant else ""
+    largest = max((abs(value) for row in cells for value in row if value is not None), default=1.0) or 1.0
+    return _with_pairwise_layout(
+        _heatmap(cells, names, names, text, colorscale=DIVERGING_SCALE, zmin=-largest, zmax=largest), names
+    )
+
+
+def _with_pairwise_layout(grid: go.Figure, names: Sequence[str]) -> go.Figure:
+    """A column has the number of its row: a phone has no room for the names."""
+    grid.update_layout(height=ROW_HEIGHT * len(names) + 28, margin={"l": 0, "r": 0, "t": 24, "b": 4})
+    numbers = range(1, len(names) + 1)
+    grid.update_xaxes(tickvals=names, ticktext=[str(n) for n in numbers], tickangle=0, side="top")
+    rows = [f"{name} {n} " for name, n in zip(names, numbers, strict=True)]
+    grid.update_yaxes(tickvals=names, ticktext=rows, autorange="reversed")
+    return grid
+
+
+def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str], counts: bool = False) -> go.Figure:
+    """Share of each true class that was answered with each class; classes without clips have no row.
+
+    Args:
+        confusion: counts, shape = (n_classes, n_classes): row is the true class, column the answer.
+        counts: write how many clips lie in a cell, not their share; the colour stays that of the share. A cell can be
+            chosen by a click: its customdata are the true class and the answer.
+    """
+    found = np.asarray(confusion)
+    occur = np.flatnonzero(found.sum(1))
+    shares = found[occur] / found[occur].sum(1, keepdims=True)
+    columns, rows = [emotion_label(label) for label in labels], [emotion_label(labels[k]) for k in occur]
+    shown, form = (found[occur], "{:d}") if counts else (shares, "{:.0%}")
+    text = [[form.format(value) if value else "" for value in row] for row in shown]
+    grid = _heatmap(shares, columns, rows, text, customdata=shown, colorscale="Viridis", zmin=0, zmax=1)
+    cells = [(labels[k], answer) for k in occur for answer in labels]
+    grid.add_scatter(  # a heat map takes no clicks
+        x=columns * len(rows),
+        y=[row for row in rows for _ in columns],
+        customdata=cells,
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        unselected={"marker": {"opacity": 0}},
+        selected={"marker": {"opacity": 0}},
+        text=[cell for row in text for cell in row],
+        hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
+        showlegend=False,
+    )
+    grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    grid.update_xaxes(title="answered", tickangle=-45)
+    grid.update_yaxes(title="true", autorange="reversed")
+    return grid
+
+
+def _heatmap(cells, columns: Sequence[str], rows: Sequence[str], text, colorscale, zmin, zmax, **look) -> go.Figure:
+    """A heat map with a number in each cell, black or white: plotly's own grey has 3:1 on middle greens.
+
+    A heat map writes in one colour, so a second one, of which only the text is seen, writes the black numbers.
+    """
+    places = np.nan_to_num((np.array(cells, float) - zmin) / (zmax - zmin)).clip(0, 1)
+    inks = np.reshape([text_colour_on(c) for c in sample_colorscale(colorscale, places.ravel().tolist())], places.shape)
+    look |= {"z": cells, "x": list(columns), "y": list(rows), "colorscale": colorscale, "zmin": zmin, "zmax": zmax}
+    look |= {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}"}
+    figure = go.Figure()
+    for ink, opacity in ((WHITE, 1), (BLACK, 0)):
+        figure.add_heatmap(text=_texts_in_colour(ink, text, inks), textfont={"color": ink}, opacity=opacity, **look)
+    white, black = figure.data
+    white.update(hovertext=text, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>")
+    black.update(hoverinfo="skip")
+    return figure
+
+
+def _texts_in_colour(ink: str, text, inks: np.ndarray) -> list[list[str]]:
+    """The cells in one ink, the others as long but blank: plotly chooses the size of the letters by the longest."""
+    return [
+        [words if colour == ink else " " * len(words) for words, colour in zip(*row, strict=True)]
+        for row in zip(text, inks, strict=True)
+    ]
+
+
+def _with_row_layout(figure: go.Figure, names: Sequence[str]) -> go.Figure:
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 110, margin={"l": 0, "r": 12, "t": 4, "b": 0})
+    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    rows = {"type": "category", "categoryorder": "array", "categoryarray": list(names)}  # a speaker "1001" is no number
+    figure.update_yaxes(**rows, autorange="reversed", ticksuffix=" ")
+    return figure
+
+
+def roc_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
+    """Receiver operating characteristic of each emotion against the rest, with its area."""
+    figure = _emotion_lines(curves, "AUC", "false positive rate", "true positive rate")
+    diagonal = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="chance", hoverinfo="skip")
+    return figure
+
+
+def precision_recall_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
+    """Precision over recall of each emotion against the rest, with its average precision."""
+    return _emotion_lines(curves, "AP", "recall", "precision")
+
+
+def _emotion_lines(curves: Mapping[str, "Curve"], area: str, x_title: str, y_title: str) -> go.Figure:
+    figure = go.Figure()
+    for emotion, curve in curves.items():
+        line = {"color": EMOTION_STYLES[emotion].colour, "width": 2}
+        name = f"{emotion_label(emotion)}, {area} {curve.area:.2f}"
+        figure.add_scatter(x=curve.x, y=curve.y, mode="lines", line=line, legendgroup=emotion, showlegend=False)
+        figure.data[-1].update(name=name, hovertemplate=f"{emotion}: %{{x:.2f}}, %{{y:.2f}}<extra></extra>")
+        _add_line_markers(figure, curve, name, EMOTION_STYLES[emotion].colour, EMOTION_STYLES[emotion].marker, emotion)
+    return _with_unit_axes(figure, x_title, y_title)
+
+
+def _add_line_markers(figure: go.Figure, curve: "Curve", name: str, colour: str, symbol: str, group: str) -> None:
+    """A few symbols on a line of many points, and its entry in the legend."""
+    at = np.unique(np.linspace(0, len(curve.x) - 1, 7)[1:-1].round().astype(int))
+    marker = {"color": colour, "symbol": symbol, "size": 8}
+    figure.add_scatter(x=curve.x[at], y=curve.y[at], mode="markers", marker=marker, name=name, legendgroup=group)
+    figure.data[-1].update(hoverinfo="skip")
+
+
+def risk_coverage_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
+    """Share of wrong answers when only the surest share of the clips is answered, by model."""
+    figure = go.Figure()
+    for i, (model, curve) in enumerate(curves.items()):
+        look, dash = _model_look(i)
+        line = {"color": look.colour, "width": 2, "dash": dash}
+        figure.add_scatter(x=curve.x, y=curve.y, mode="lines", line=line, legendgroup=model, showlegend=False)
+        figure.data[-1].update(
+            name=model, hovertemplate=f"{model}: %{{x:.0%}} answered, %{{y:.1%}} wrong<extra></extra>"
+        )
+        _add_line_markers(figure, curve, f"{model}, area {curve.area:.3f}", look.colour, look.marker, model)
+    return _with_unit_axes(figure, "share of clips answered", "share of these wrong")
+
+
+def _model_look(i: int) -> tuple[EmotionStyle, str]:
+    """Colour and symbol of the i-th model, and the dash; models of one colour differ in both others."""
+    looks = list(EMOTION_STYLES.values())
+    turn, place = divmod(i, len(looks))
+    shape = looks[(place + 3 * turn) % len(looks)]
+    return replace(looks[-1 - place], marker=shape.marker, symbol=shape.symbol), LINE_DASHES[turn % len(LINE_DASHES)]
+
+
+def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
+    n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
+    margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=legend, hovermode="closest")
+    figure.update_xaxes(range=[0, 1], title=x_title, zeroline=False)
+    figure.update_yaxes(range=[0, 1.02], title=y_title, zeroline=False)
+    return figure
+
+
+def reliability_diagram(reliabilities: Mapping[str, "Reliability"]) -> go.Figure:
+    """Accuracy over certainty, one line for each set of probabilities; on the diagonal every percent can be believed.
+
+    Args:
+        reliabilities: e.g. before and after temperature. A bin is drawn where it holds clips, larger with more of them.
+    """
+    figure = go.Figure()
+    diagonal = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="as sure as right", hoverinfo="skip")
+    for i, (title, bins) in enumerate(reliabilities.items()):
+        look, dash = _model_look(i)
+        n = np.array(bins.n_clips)
+        full = n > 0
+        figure.add_scatter(
+            x=np.array(bins.confidence)[full],
+            y=np.array(bins.accuracy)[full],
+            customdata=n[full],
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2, "dash": dash},
+            marker={"symbol": look.marker, "size": 6 + 12 * np.sqrt(n[full] / n.max())},
+            name=f"{title}, ECE {bins.ece:.3f}",
+            hovertemplate=f"{title}: %{{x:.0%}} sure, %{{y:.0%}} right, %{{customdata}} clips<extra></extra>",
+        )
+    return _with_unit_axes(figure, "certainty", "share of answers that are right")
+
+
+def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
+    """UAR over latency, the size of a dot that of the weights; a line joins those that no other one beats in both.
+
+    Args:
+        models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
+    """
+    figure = go.Figure()
+    unbeaten = sorted(
+        (latency_ms, uar)
+        for latency_ms, uar, _ in models.values()
+        if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
+    )
+    x, y = zip(*unbeaten, strict=True)
+    line = {"color": GREY, "width": 1, "dash": "dot"}
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, name="none is faster and better", hoverinfo="skip")
+    for i, (name, (latency_ms, uar, size_mb)) in enumerate(models.items()):
+        look, _ = _model_look(i)
+        figure.add_scatter(
+            x=[latency_ms],
+            y=[uar],
+            mode="markers",
+            marker={"color": look.colour, "symbol": look.marker, "size": 9 + 2 * size_mb**0.5},
+            name=name,
+            hovertemplate=f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>",
+        )
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemsizing": "constant"}
+    n_lines = -(-len(figure.data) // 2)
+    figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
+    figure.update_layout(legend=legend)
+    figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False, tickvals=LATENCY_TICKS_MS)
+    figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
+    return figure
+
+
+def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """One closed line for each model over the emotions.
+
+    Args:
+        values: model -> emotion -> value in [0, 1], e.g. F1; the emotions of the first model are the axes.
+    """
+    figure = go.Figure()
+    axes = list(next(iter(values.values())))
+    for i, (model, row) in enumerate(values.items()):
+        look, dash = _model_look(i)
+        figure.add_scatterpolar(
+            r=[row[emotion] for emotion in (*axes, axes[0])],
+            theta=[emotion_label(emotion) for emotion in (*axes, axes[0])],
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2, "dash": dash},
+            marker={"symbol": look.marker, "size": 8},
+            name=model,
+            hovertemplate=f"{model}, %{{theta}}: %{{r:.1%}}<extra></extra>",
+        )
+    figure.update_layout(height=440, margin={"l": 60, "r": 60, "t": 32, "b": 32})
+    figure.update_polars(
+        bgcolor="rgba(0,0,0,0)",
+        radialaxis={"range": [0, 1], "tickformat": ".0%", "tickvals": [0.25, 0.5, 0.75, 1], "gridcolor": GREY},
+        angularaxis={"gridcolor": GREY, "direction": "clockwise"},
+    )
+    return figure
+
+
+def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """How many clips of each emotion (column) a corpus or speaker (row) has.
+
+    Args:
+        counts: row -> emotion -> clips.
+    """
+    cells = [[row.get(emotion) or None for emotion in EMOTION_STYLES] for row in counts.values()]
+    text = [["" if cell is None else str(cell) for cell in row] for row in cells]
+    largest = max((cell for row in cells for cell in row if cell), default=1)
+    columns = [emotion_label(emotion) for emotion in EMOTION_STYLES]
+    figure = _heatmap(cells, columns, list(counts), text, colorscale="Viridis", zmin=0, zmax=largest)
+    figure.update_xaxes(tickangle=-45)
+    return _with_row_layout(figure, list(counts))
+
+
+def emotion_boxplots(groups: Sequence[Mapping], title: str) -> go.Figure:
+    """One box for each emotion and row of the plot: 5 %, quartiles, median, 95 % of the recordings.
+
+    Args:
+        groups: of one measure, as statistics.summarise gives them, each with a key "row", the name of its row.
+        title: of the axis, with its unit.
+    """
+    figure = go.Figure()
+    for emotion, look in EMOTION_STYLES.items():
+        mine = [group for group in groups if group["emotion"] == emotion]
+        if not mine:
+            continue
+        figure.add_box(
+            y=[group["row"] for group in mine],
+            lowerfence=[group["p5"] for group in mine],
+            q1=[group["q1"] for group in mine],
+            median=[group["median"] for group in mine],
+            q3=[group["q3"] for group in mine],
+            upperfence=[group["p95"] for group in mine],
+            orientation="h",
+            name=emotion_label(emotion),
+            line={"color": look.colour, "width": 1.5},
+        )
+    n_rows = len(dict.fromkeys(group["row"] for group in groups))
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
+    figure.update_layout(boxmode="group", height=110 * n_rows + 130, legend=legend)
+    figure.update_layout(margin={"l": 0, "r": 8, "t": 4, "b": 110})
+    figure.update_xaxes(title=title, zeroline=False)
+    figure.update_yaxes(autorange="reversed", ticksuffix=" ")
+    return figure
+
+
+def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
+    """A group of bars for each row, a bar for each column; where a row lacks a column, so does its group.
+
+    Args:
+        values: row -> column -> value in [0, 1].
+    """
+    figure = go.Figure()
+    columns = list(dict.fromkeys(column for row in values.values() for column in row))
+    for i, column in enumerate(columns):
+        having = {name: row[column] for name, row in values.items() if column in row}
+        figure.add_bar(
+            x=list(having.values()),
+            y=list(having),
+            orientation="h",
+            name=column,
+            marker={"color": _model_look(i)[0].colour},
+            text=[f"{value:.0%}" for value in having.values()],
+            insidetextfont={"color": text_colour_on(_model_look(i)[0].colour)},
+            hovertemplate=f"%{{y}}, {column}: %{{x:.1%}}<extra></extra>",
+        )
+    figure = _with_row_layout(figure, list(values))
+    figure.update_layout(height=20 * len(values) * (len(columns) + 1) + 110, legend={"traceorder": "normal"})
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    return figure
+
+
+def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
+    """One line for each run over its epochs.
+
+    Args:
+        curves: run -> one value for each epoch.
+        title: of the vertical axis.
+    """
+    figure = go.Figure()
+    for i, (name, values) in enumerate(curves.items()):
+        look, dash = _model_look(i)
+        figure.add_scatter(
+            x=list(range(1, len(values) + 1)),
+            y=list(values),
+            mode="lines+markers",
+            line={"color": look.colour, "width": 2, "dash": dash},
+            marker={"symbol": look.marker, "size": 7},
+            name=name,
+            hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
+        )
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    n_lines = -(-len(curves) // 3)
+    figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
+    figure.update_layout(legend=legend, showlegend=True)
+    longest = max(map(len, curves.values()), default=1)
+    figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # no half epochs
+    figure.update_yaxes(title=title, zeroline=False)
+    return figure

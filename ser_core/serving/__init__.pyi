@@ -1,0 +1,25 @@
+from .lazy_app import (
+    LazyApp as LazyApp,
+)
+from .live_app import (
+    build_live as build_live,
+)
+from .live_sessions import (
+    LiveSessions as LiveSessions,
+)
+from .middleware import (
+    LOCALHOST_NAMES as LOCALHOST_NAMES,
+    OriginCheck as OriginCheck,
+    RequestLimits as RequestLimits,
+)
+from .one_time_store import (
+    recording_store as recording_store,
+)
+from .rest import (
+    build_rest as build_rest,
+)
+from .routes import (
+    API_PATH as API_PATH,
+    LIVE_PATH as LIVE_PATH,
+    is_serving as is_serving,
+)

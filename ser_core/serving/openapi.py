@@ -1,0 +1,60 @@
+"""The description of the REST API: as OpenAPI, and as a plain page that needs nothing from elsewhere."""
+
+import html
+from collections.abc import Iterator
+
+from fastapi import FastAPI, Request
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import HTMLResponse
+
+CURL_SAMPLE = "assets/samples/story.ogg"
+DOCS_TEMPLATE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
+<style>body {{font: 16px system-ui; max-width: 52em; margin: 2em auto; padding: 0 1em; color-scheme: light dark}}
+pre {{white-space: pre-wrap; padding: .6em; border: 1px solid #8884}}</style>
+<h1>{title}</h1><p>{description}</p>{parts}
+<p>An error is <code>{{"error": "cause and cure"}}</code>; 429 and 503 say when to come again (Retry-After).</p>
+<p>The whole of it for programs: <a href="openapi.json">openapi.json</a></p></html>
+"""
+
+
+def add_docs(rest: FastAPI) -> None:
+    """Two more addresses: openapi.json and docs."""
+
+    @rest.get("/openapi.json", include_in_schema=False)
+    async def openapi(request: Request) -> dict:
+        return openapi_schema(rest, _base_url(request))
+
+    @rest.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(_docs_page(openapi_schema(rest, _base_url(request))))
+
+
+def openapi_schema(rest: FastAPI, address: str) -> dict:
+    """OpenAPI, with a command that works for each path.
+
+    Args:
+        address: of the API, as the reader calls it.
+    """
+    found = get_openapi(title=rest.title, version=rest.version, description=rest.description, routes=rest.routes)
+    for path, operations in found["paths"].items():
+        for method, operation in operations.items():
+            sent = f" -H 'Content-Type: audio/ogg' --data-binary @{CURL_SAMPLE}" if method == "post" else ""
+            operation["x-codeSamples"] = [{"lang": "shell", "source": f"curl{sent} {address}{path}"}]
+    return found | {"servers": [{"url": address}]}
+
+
+def _base_url(request: Request) -> str:
+    return f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
+
+
+def _docs_page(described: dict) -> str:
+    title, description = (html.escape(described["info"][name]) for name in ("title", "description"))
+    return DOCS_TEMPLATE.format(title=title, description=description, parts="".join(_docs_sections(described)))
+
+
+def _docs_sections(described: dict) -> Iterator[str]:
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            sample = html.escape(operation["x-codeSamples"][0]["source"])
+            yield f"<h2>{method.upper()} {html.escape(path)}</h2><p>{html.escape(operation['description'])}</p>"
+            yield f"<pre>{sample}</pre>"

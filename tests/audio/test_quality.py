@@ -1,0 +1,286 @@
+"""Speech, level, clipping, noise: against signals whose values are known and against the silero-vad package."""
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import soxr
+import torch
+from hypothesis import given, settings, strategies as st
+
+from ser_core.audio import vad
+from ser_core.audio.io import SAMPLE_RATE, load_audio
+from ser_core.audio.quality import measure_quality, reduce_noise
+from ser_core.audio.vad import speech_probabilities, speech_segments
+from ser_core.data import corpora
+from tests.make_audio import noise, spoken, tone, with_soundfile
+
+SILENCE = np.zeros(SAMPLE_RATE, np.float32)
+
+
+@pytest.fixture(scope="module")
+def silero():
+    """The package itself, without its side effect on torch."""
+    with threads(torch.get_num_threads()):
+        import silero_vad
+    return silero_vad
+
+
+@contextmanager
+def threads(n_threads: int):
+    before = torch.get_num_threads()
+    torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def package_segments(silero, waveform: np.ndarray) -> np.ndarray:
+    """(start_s, end_s) as the package finds them, chunk after chunk."""
+    model = silero.load_silero_vad()
+    with threads(1):  # shared among cores its tiny steps take minutes on a busy machine
+        found = silero.get_speech_timestamps(torch.from_numpy(waveform), model)
+    return np.array([(segment["start"], segment["end"]) for segment in found]) / SAMPLE_RATE
+
+
+def sentences() -> np.ndarray:
+    """Twenty seconds of a synthetic voice with pauses."""
+    return np.concatenate([SILENCE, spoken(), SILENCE[:5_000], spoken(), SILENCE, spoken("Good evening.")])
+
+
+def add_noise(speech: np.ndarray, snr_db: float) -> np.ndarray:
+    hiss = noise(len(speech) / SAMPLE_RATE, SAMPLE_RATE)[:, 0]
+    return speech + hiss * np.float32(np.sqrt(np.mean(speech**2) / np.mean(hiss**2) / 10 ** (snr_db / 10)))
+
+
+# --- speech --------------------------------------------------------------------------------------------------------
+
+
+def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
+    waveform = vad._normalise_level(sentences())  # the package does not level
+    expected = package_segments(silero, waveform)
+    assert len(expected) >= 3
+    for n_chunks in (4_096, 100):  # at once, and in pieces
+        monkeypatch.setattr(vad, "SILERO_BATCH_CHUNKS", n_chunks)
+        shares = []
+        np.testing.assert_allclose(speech_segments(waveform, shares.append), expected, atol=1e-3)
+        assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 1) == (n_chunks == 4_096)
+
+
+@pytest.mark.corpora
+def test_real_speech_is_found_where_the_package_finds_it(silero):
+    try:
+        folder = corpora.corpora_root()
+    except corpora.CorpusError as error:
+        pytest.skip(str(error))
+    files = sorted(folder.glob("crema_d/*"))[:600:150] + sorted(folder.glob("ravdess/Actor_01/*"))[:4]
+    assert len(files) == 8
+    waveform = vad._normalise_level(np.concatenate([load_audio(file) for file in files]))
+    np.testing.assert_allclose(speech_segments(waveform), package_segments(silero, waveform), atol=1e-3)
+
+
+@given(
+    probabilities=st.lists(st.sampled_from([0.0, 0.2, 0.36, 0.45, 0.5, 0.9]), max_size=80).map(
+        lambda p: np.repeat(p, 3)
+    )
+)
+@settings(max_examples=100, deadline=None)
+def test_segments_follow_the_probabilities_as_in_the_package(silero, probabilities):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vad, "speech_probabilities", lambda *_: probabilities)
+        found = speech_segments(np.zeros(len(probabilities) * vad.SILERO_CHUNK, np.float32))
+    expected = silero.get_speech_timestamps_from_probs(probabilities.tolist())
+    assert found == tuple((segment["start"] / SAMPLE_RATE, segment["end"] / SAMPLE_RATE) for segment in expected)
+
+
+def test_looking_for_speech_leaves_the_threads_of_torch_alone():
+    with threads(torch.get_num_threads() + 1):
+        vad._silero_weights.cache_clear()
+        expected = torch.get_num_threads()
+        speech_segments(tone(1.0, SAMPLE_RATE)[:, 0])
+        assert torch.get_num_threads() == expected
+
+
+def test_several_sessions_at_once_get_their_own_answers():
+    clips = [np.roll(sentences(), shift) for shift in range(0, 20_000, 5_000)]
+    expected = [speech_segments(clip) for clip in clips]
+    assert len(set(expected)) == len(clips)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(speech_segments, clips)) == expected
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 320, 511, 512, 513, 4_000, 4_001])
+def test_clips_too_short_for_speech(n_samples):
+    assert speech_segments(np.full(n_samples, 0.1, np.float32)) == ()
+
+
+def test_silence_and_hiss_are_no_speech():
+    assert speech_segments(np.zeros(3 * SAMPLE_RATE, np.float32)) == ()
+    assert speech_segments(noise(3.0, SAMPLE_RATE)[:, 0]) == ()
+
+
+def test_one_probability_for_each_chunk_and_the_rest():
+    assert speech_probabilities(np.zeros(3 * 512, np.float32)).shape == (3,)
+    assert speech_probabilities(np.zeros(3 * 512 + 1, np.float32)).shape == (4,)
+
+
+# --- level ---------------------------------------------------------------------------------------------------------
+
+
+def test_levels_of_a_tone():
+    measured = measure_quality(0.2 * tone(2.0, SAMPLE_RATE, frequency_hz=997)[:, 0])  # 0.1 of full scale
+    assert measured.peak_dbfs == pytest.approx(-20.0, abs=0.01)
+    assert measured.level_dbfs == pytest.approx(-23.0, abs=0.02)
+    assert measured.level_lufs == pytest.approx(-23.0, abs=0.1)  # ITU-R BS.1770: 997 Hz reads as its power - 0.01 dB
+    assert measured.duration_s == 2.0
+
+
+def test_the_level_is_that_of_the_speech_not_of_the_pauses():
+    alone = measure_quality(spoken()).level_dbfs
+    assert measure_quality(np.concatenate([SILENCE] * 5 + [spoken()])).level_dbfs == pytest.approx(alone, abs=0.5)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 320, 6_399])
+def test_short_clips_have_no_loudness(n_samples):
+    assert measure_quality(np.full(n_samples, 0.1, np.float32)).level_lufs is None
+    assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
+
+
+# --- clipping ------------------------------------------------------------------------------------------------------
+
+
+def test_a_square_wave_is_all_clipped():
+    square = np.sign(tone(1.0, 44_100, frequency_hz=100))
+    resampled = load_audio(with_soundfile(square, 44_100, "WAV", "PCM_16"))
+    assert measure_quality(resampled).clipped_percent > 60
+    assert measure_quality(np.sign(tone(1.0, SAMPLE_RATE)[:, 0])).clipped_percent > 90
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+@pytest.mark.parametrize("gain_db", [6, 12])
+def test_clipped_speech_is_measured_at_every_rate(rate, gain_db):
+    speech = soxr.resample(spoken(), SAMPLE_RATE, rate)
+    driven = np.clip(speech * 10 ** (gain_db / 20) / np.abs(speech).max(), -1, 1)
+    clipped = 100 * float(np.mean(np.abs(driven) >= 1))
+    measured = measure_quality(load_audio(with_soundfile(driven[:, None], rate, "WAV", "PCM_16"))).clipped_percent
+    assert measured == pytest.approx(clipped, rel=0.3)
+
+
+def test_clipping_is_seen_after_the_level_was_lowered():
+    driven = np.clip(3 * spoken() / np.abs(spoken()).max(), -1, 1)
+    assert measure_quality(0.3 * driven).clipped_percent == pytest.approx(measure_quality(driven).clipped_percent) != 0
+
+
+@pytest.mark.parametrize("frequency_hz", [50, 100, 440, 763, 1_000, 3_000])
+def test_a_full_scale_tone_is_not_clipped(frequency_hz):
+    assert measure_quality(2 * tone(1.0, SAMPLE_RATE, frequency_hz=frequency_hz)[:, 0]).clipped_percent == 0
+
+
+def test_speech_at_full_scale_is_not_clipped():
+    assert measure_quality(spoken() / np.abs(spoken()).max()).clipped_percent < 0.02
+
+
+def test_the_steps_of_a_quiet_8_bit_recording_are_not_clipping():
+    assert measure_quality(np.round(3 * tone(1.0, SAMPLE_RATE)[:, 0]) / 128).clipped_percent == 0
+
+
+# --- noise, offset -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("snr_db", [5, 15, 30])
+def test_the_ratio_of_speech_to_noise_is_estimated(snr_db):
+    speech = spoken()
+    waveform = add_noise(np.concatenate([SILENCE, speech, SILENCE]), snr_db)
+    added_db = 10 * np.log10((len(speech) + 2 * len(SILENCE)) / len(speech))  # the speech part is louder than the mean
+    assert measure_quality(waveform).snr_db == pytest.approx(snr_db + added_db, abs=2)
+
+
+def test_no_ratio_without_pauses_or_without_speech():
+    assert measure_quality(spoken()[3_000:12_000]).snr_db is None
+    assert measure_quality(noise(2.0, SAMPLE_RATE)[:, 0]).snr_db is None
+
+
+def test_the_offset_is_the_mean():
+    assert measure_quality(tone(1.0, SAMPLE_RATE)[:, 0] + np.float32(0.05)).dc_offset == pytest.approx(0.05, abs=1e-3)
+
+
+# --- advice --------------------------------------------------------------------------------------------------------
+
+
+def good_recording() -> np.ndarray:
+    speech = np.concatenate([SILENCE, spoken(), SILENCE])
+    return add_noise(0.5 * speech / np.abs(speech).max(), 40)
+
+
+def test_a_good_recording_needs_no_advice():
+    assert measure_quality(good_recording()).advice == ()
+
+
+@pytest.mark.parametrize(
+    "spoil, advice",
+    [
+        (lambda w: 0 * w, r"^Silence: choose the right microphone"),
+        (lambda w: noise(2.0, SAMPLE_RATE)[:, 0], r"^No speech was found"),
+        (lambda w: w[: SAMPLE_RATE + 9_000], r"^Only 0\.\d s of speech"),
+        (lambda w: 0.02 * w, r"^Very quiet \(-\d\d dBFS\): move closer or raise the input level\.$"),
+        (lambda w: np.clip(10 * w, -1, 1), r"^Clipped \(\d+\.\d % is cut off\)"),
+        (lambda w: add_noise(w, 3), r"^Noisy \(speech \d dB above the background\)"),
+        (lambda w: w + np.float32(0.1), r"^Off the zero line \(by \+0\.10 of full scale\)"),
+    ],
+)
+def test_each_bad_value_has_its_sentence(spoil, advice):
+    sentences = measure_quality(spoil(good_recording()).astype(np.float32)).advice
+    assert [sentence for sentence in sentences if re.search(advice, sentence)], sentences
+
+
+@given(
+    waveform=st.lists(st.floats(-1, 1, width=32), max_size=40).map(
+        lambda values: np.repeat(np.array(values, np.float32), 163)
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_a_report_holds_plain_finite_numbers_whatever_the_sound(waveform):
+    measured = measure_quality(waveform)
+    assert json.loads(json.dumps(asdict(measured), allow_nan=False))["duration_s"] == len(waveform) / SAMPLE_RATE
+    assert measured.level_dbfs <= measured.peak_dbfs + 0.01
+    assert 0 <= measured.clipped_percent <= 100
+    assert replace(measured) == measured
+
+
+# --- noise reduction -----------------------------------------------------------------------------------------------
+
+
+def test_noise_is_reduced_and_speech_kept():
+    clean = np.concatenate([SILENCE, spoken(), SILENCE])
+    noisy = add_noise(clean, 10)
+    reduced = reduce_noise(noisy)
+    assert reduced.dtype == np.float32 and reduced.shape == noisy.shape
+    assert np.mean(reduced[2_000:12_000] ** 2) < 0.1 * np.mean(noisy[2_000:12_000] ** 2)
+    assert np.mean((reduced - clean) ** 2) < 0.7 * np.mean((noisy - clean) ** 2)
+    assert reduced @ clean > 0.8 * (clean @ clean)
+
+
+@pytest.mark.parametrize("n_samples", [0, 1, 320, 1_023, 5_000])
+def test_short_clips_come_back_unchanged(n_samples):
+    waveform = noise(1.0, SAMPLE_RATE)[:n_samples, 0]
+    np.testing.assert_array_equal(reduce_noise(waveform), waveform)
+
+
+def test_without_a_pause_nothing_is_changed():
+    waveform = spoken()[3_000:12_000]
+    assert speech_segments(waveform)
+    np.testing.assert_array_equal(reduce_noise(waveform), waveform)
+
+
+@pytest.mark.parametrize("gain_db", [-20, -40])
+def test_a_low_level_does_not_hide_speech(gain_db):
+    loud = spoken("Please tell me where the station is.")
+    quiet = (loud * 10 ** (gain_db / 20)).astype(np.float32)
+    found, expected = speech_segments(quiet), speech_segments(loud)
+    assert len(expected) >= 1
+    np.testing.assert_allclose(found, expected, atol=0.05)

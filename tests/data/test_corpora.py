@@ -1,0 +1,265 @@
+"""What a file name says, in every tree that people have; and that no file disappears in silence."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ser_core.data.corpora import (
+    CORPUS_NAMES,
+    EXCLUDED_RECORDINGS,
+    CorpusError,
+    corpora_root,
+    parse_filename,
+    read_corpora,
+)
+from ser_core.labels import EMOTIONS
+
+
+def empty_files(root: Path, *names: str) -> Path:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return root
+
+
+def parsed(name: str):
+    return parse_filename(Path(name))
+
+
+# --- the grammars ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "emotion"), list(enumerate(EMOTIONS, start=1)))
+def test_ravdess_emotions(code, emotion):
+    assert parsed(f"Actor_12/03-01-{code:02d}-01-02-01-12.wav").emotion == emotion
+
+
+def test_ravdess_says_everything():
+    found = parsed("Actor_24/03-01-06-02-01-02-24.wav")
+    assert (found.id, found.corpus, found.speaker) == ("ravdess/03-01-06-02-01-02-24", "ravdess", "ravdess-24")
+    assert (found.sex, found.emotion, found.intensity, found.statement) == ("female", "fear", "high", "01")
+    assert parsed("03-01-06-01-01-02-23.wav").sex == "male"
+    assert parsed("03-01-06-01-01-02-23.wav").intensity == "normal"
+
+
+def test_ravdess_song_is_a_corpus_of_its_own_with_the_same_speakers():
+    found = parsed("03-02-02-01-01-01-07.wav")
+    assert (found.corpus, found.speaker, found.emotion) == ("ravdess_song", "ravdess-07", "calm")
+
+
+@pytest.mark.parametrize("name", ["01-01-06-01-01-02-23.wav", "02-02-06-01-01-02-23.wav"])
+def test_ravdess_video_tracks_are_left_out_with_the_reason(name):
+    assert "video" in parsed(name)
+
+
+@pytest.mark.parametrize(
+    ("code", "emotion"),
+    [("ANG", "angry"), ("DIS", "disgust"), ("FEA", "fear"), ("HAP", "happy"), ("NEU", "neutral"), ("SAD", "sad")],
+)
+def test_crema_d_emotions(code, emotion):
+    assert parsed(f"1001_DFA_{code}_XX.wav").emotion == emotion
+
+
+def test_crema_d_says_everything():
+    found = parsed("1002_IEO_SAD_HI.wav")
+    assert (found.id, found.corpus, found.speaker) == ("crema_d/1002_IEO_SAD_HI", "crema_d", "crema_d-1002")
+    assert (found.sex, found.age, found.intensity, found.statement) == ("female", 21, "high", "IEO")
+    levels = {level: parsed(f"1002_IEO_SAD_{level}.wav").intensity for level in ("LO", "MD", "XX", "X")}
+    assert levels == {"LO": "low", "MD": "medium", "XX": None, "X": None}
+
+
+@pytest.mark.parametrize("emotion", ["angry", "disgust", "fear", "happy", "neutral", "sad"])
+def test_tess_emotions(emotion):
+    assert parsed(f"YAF_back_{emotion}.wav").emotion == emotion
+
+
+def test_tess_says_everything():
+    found = parsed("YAF_base_ps.wav")
+    assert (found.id, found.corpus, found.speaker) == ("tess/YAF_base_ps", "tess", "tess-YAF")
+    assert (found.emotion, found.sex, found.age, found.statement) == ("surprise", "female", 26, "base")
+    assert parsed("OA_bite_neutral.wav").speaker == parsed("OAF_bite_sad.wav").speaker == "tess-OAF"
+    assert parsed("OAF_bite_sad.wav").age == 64
+
+
+@pytest.mark.parametrize(
+    ("code", "emotion"),
+    [
+        ("a", "angry"),
+        ("d", "disgust"),
+        ("f", "fear"),
+        ("h", "happy"),
+        ("n", "neutral"),
+        ("sa", "sad"),
+        ("su", "surprise"),
+    ],
+)
+def test_savee_emotions(code, emotion):
+    found = parsed(f"JK_{code}03.wav")
+    assert (found.id, found.emotion, found.statement) == (f"savee/JK_{code}03", emotion, "03")
+    assert (found.corpus, found.speaker, found.sex) == ("savee", "savee-JK", "male")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "03-01-09-01-01-01-01.wav",  # no ninth emotion
+        "03-01-01-01-01-01-25.wav",  # no actor 25
+        "03-01-01-01-01-01.wav",
+        "1001_DFA_SUR_XX.wav",
+        "1001_DFA_ANG_XX (1).wav",
+        "OAF_back_calm.wav",
+        "ZZ_a01.wav",
+        "somebody/a01.wav",
+        "a01.wav",
+        "notes.wav",
+    ],
+)
+def test_names_that_fit_no_grammar(name):
+    assert parsed(name) is None
+
+
+# --- the trees -------------------------------------------------------------------------------------------------------
+
+RAVDESS, SONG, CREMA_D = "03-01-05-01-01-01-01", "03-02-05-01-01-01-01", "1001_DFA_ANG_XX"
+WANTED = {
+    f"ravdess/{RAVDESS}": "angry",
+    f"ravdess_song/{SONG}": "angry",
+    f"crema_d/{CREMA_D}": "angry",
+    "tess/OAF_back_angry": "angry",
+    "tess/OAF_back_ps": "surprise",
+    "savee/DC_a01": "angry",
+}
+TREES = {
+    "our opus tree": (
+        f"ravdess/Actor_01/{RAVDESS}.opus",
+        f"ravdess_song/Actor_01/{SONG}.opus",
+        f"crema_d/{CREMA_D}.opus",
+        "tess/OAF_back_angry.opus",
+        "tess/OAF_back_ps.opus",
+        "savee/DC_a01.opus",
+    ),
+    "as downloaded": (
+        f"Audio_Speech_Actors_01-24/Actor_01/{RAVDESS}.wav",
+        f"Audio_Song_Actors_01-24/Actor_01/{SONG}.wav",
+        f"CREMA-D/AudioWAV/{CREMA_D}.wav",
+        "TESS Toronto emotional speech set data/OAF_angry/OAF_back_angry.wav",
+        "TESS Toronto emotional speech set data/OAF_Pleasant_surprise/OAF_back_ps.wav",
+        "AudioData/DC/a01.wav",
+    ),
+    "SAVEE in one folder": (
+        f"Actor_01/{RAVDESS}.wav",
+        f"Actor_01/{SONG}.wav",
+        f"AudioWAV/{CREMA_D}.wav",
+        "OAF_angry/OAF_back_angry.wav",
+        "OAF_pleasant_surprised/OAF_back_ps.wav",
+        "ALL/DC_a01.wav",
+    ),
+    "older projects": (
+        f"datasets/ravdess_dataset/Actor_01/{RAVDESS}.wav",
+        f"datasets/ravdess_dataset/Actor_01/{SONG}.wav",
+        f"datasets/crema_dataset/{CREMA_D}.wav",
+        "datasets/tess_dataset/OAF_back_angry.wav",
+        "datasets/tess_dataset/OAF_back_ps.wav",
+        "datasets/savee_dataset/DC_a01.wav",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [str, str.lower, str.upper])
+@pytest.mark.parametrize("tree", TREES)
+def test_every_tree_in_every_case_gives_the_same_utterances(tmp_path, tree, case):
+    reading = read_corpora(empty_files(tmp_path, *map(case, TREES[tree])))
+    assert {u.id: u.emotion for u in reading.utterances} == WANTED
+    assert [u.id for u in reading.utterances] == sorted(WANTED)
+    assert all(u.path.is_file() for u in reading.utterances)
+    assert not reading.excluded and not reading.unrecognised
+
+
+def test_defects_are_left_out_by_name_with_the_reason(tmp_path):
+    names = [f"{key}.wav" for key in EXCLUDED_RECORDINGS]
+    reading = read_corpora(empty_files(tmp_path, "crema_d/1001_DFA_ANG_XX.wav", *names))
+    assert len(reading.utterances) == 1
+    assert reading.excluded == {f"{key}.wav": reason for key, reason in EXCLUDED_RECORDINGS.items()}
+    assert len(reading.excluded) == 7
+
+
+def test_unknown_names_are_listed_and_other_files_are_no_audio(tmp_path):
+    names = ("crema_d/1001_DFA_ANG_XX.wav", "crema_d/._1001_DFA_ANG_XX.wav", "holiday.mp3", "README.txt", "actors.csv")
+    assert read_corpora(empty_files(tmp_path, *names)).unrecognised == ("crema_d/._1001_DFA_ANG_XX.wav", "holiday.mp3")
+
+
+def test_a_second_copy_is_left_out_and_names_the_first(tmp_path):
+    reading = read_corpora(empty_files(tmp_path, "a/1001_DFA_ANG_XX.wav", "b/1001_dfa_ang_xx.WAV"))
+    assert [u.path for u in reading.utterances] == [tmp_path / "a/1001_DFA_ANG_XX.wav"]
+    assert reading.excluded == {"b/1001_dfa_ang_xx.WAV": "a second copy of a/1001_DFA_ANG_XX.wav"}
+
+
+def test_the_original_is_preferred_to_its_mp3(tmp_path):
+    empty_files(tmp_path, "AudioMP3/1001_DFA_ANG_XX.mp3", "AudioWAV/1001_DFA_ANG_XX.wav")
+    assert [u.path.suffix for u in read_corpora(tmp_path).utterances] == [".wav"]
+
+
+def test_every_audio_file_is_used_left_out_or_listed(tmp_path):
+    names = [name for tree in TREES.values() for name in tree] + ["x.wav", "crema_d/1076_MTI_SAD_XX.wav"]
+    reading = read_corpora(empty_files(tmp_path, *names))
+    accounted = [str(u.path.relative_to(tmp_path)) for u in reading.utterances] + [
+        *reading.excluded,
+        *reading.unrecognised,
+    ]
+    assert sorted(accounted) == sorted(set(names))
+
+
+# --- what is not there -----------------------------------------------------------------------------------------------
+
+
+def test_a_missing_folder_is_named_with_the_cure(tmp_path):
+    with pytest.raises(CorpusError, match=r"nowhere does not exist.*SER_CORPORA"):
+        read_corpora(tmp_path / "nowhere")
+
+
+def test_an_empty_folder_lists_what_is_expected(tmp_path):
+    with pytest.raises(CorpusError, match="No recording of a known corpus") as error:
+        read_corpora(tmp_path)
+    assert all(corpus in str(error.value) for corpus in CORPUS_NAMES.values())
+
+
+def test_a_folder_of_other_recordings_counts_them(tmp_path):
+    with pytest.raises(CorpusError, match="2 audio files fit no"):
+        read_corpora(empty_files(tmp_path, "a.wav", "b.mp3"))
+
+
+def test_the_corpora_folder_comes_from_the_environment_or_lies_beside_the_program(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    with pytest.raises(CorpusError, match="Set SER_CORPORA"):
+        corpora_root()
+    (tmp_path / "datasets").mkdir()
+    assert corpora_root().resolve() == tmp_path / "datasets"
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "elsewhere"))
+    with pytest.raises(CorpusError, match="elsewhere"):
+        corpora_root()
+
+
+# --- the real recordings ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.corpora
+def test_the_real_corpora_are_read_completely():
+    reading = read_corpora(corpora_root())
+    counts = Counter(u.corpus for u in reading.utterances)
+    assert counts == {"ravdess": 1440, "ravdess_song": 1012, "crema_d": 7435, "tess": 2800, "savee": 480}
+    assert len(reading.utterances) == 13_167
+    speakers = {c: len({u.speaker for u in reading.utterances if u.corpus == c}) for c in CORPUS_NAMES}
+    assert speakers == {"ravdess": 24, "ravdess_song": 23, "crema_d": 91, "tess": 2, "savee": 4}
+    assert len({u.speaker for u in reading.utterances}) == 121
+    assert not reading.unrecognised and set(reading.excluded.values()) == set(EXCLUDED_RECORDINGS.values())
+    assert {Path(name).stem for name in reading.excluded} == {key.split("/")[1] for key in EXCLUDED_RECORDINGS}
+
+
+@pytest.mark.corpora
+def test_every_real_utterance_is_complete():
+    for utterance in read_corpora(corpora_root()).utterances:
+        assert utterance.emotion in EMOTIONS and utterance.sex in ("female", "male") and utterance.statement
+        assert (utterance.age is not None) == (utterance.corpus in ("crema_d", "tess"))

@@ -1,0 +1,175 @@
+"""Downloads from a local server that breaks off, lies, knows no ranges, and refuses."""
+
+import hashlib
+import stat
+from pathlib import PurePosixPath
+
+import numpy as np
+import pytest
+
+from ser_core.data import downloads as fetching
+from ser_core.data.downloads import (
+    DownloadError,
+    RemoteFile,
+    check_free_space,
+    download_file,
+    read_json,
+    read_url,
+    unpack_zip,
+)
+from tests.make_server import zipped
+
+CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
+
+
+@pytest.fixture
+def server(server):
+    """With the file of these tests."""
+    server.contents["/sound.zip"] = CONTENT
+    return server
+
+
+@pytest.fixture
+def file(server) -> RemoteFile:
+    return RemoteFile("sound.zip", f"{server.address}/sound.zip", len(CONTENT), "md5", hashlib.md5(CONTENT).hexdigest())
+
+
+@pytest.mark.parametrize(
+    "ways",
+    [
+        [],
+        ["breaks off"],
+        ["breaks off", "breaks off", "breaks off"],
+        ["breaks off", "no ranges"],
+        ["wrong bytes"],
+        ["breaks off", "wrong bytes"],
+        ["too much"],
+        [500, 503, 429],
+        ["breaks off", 416],
+    ],
+)
+def test_a_file_comes_whole_in_the_end(server, file, tmp_path, ways):
+    server.ways, came = list(ways), []
+    download_file(file, tmp_path / "a.zip", came.append)
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT and sum(came) == len(CONTENT)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_what_has_come_is_not_asked_for_again(server, file, tmp_path):
+    (tmp_path / "a.zip.partial").write_bytes(CONTENT[:123_456])
+    download_file(file, tmp_path / "a.zip")
+    assert server.requests == [("/sound.zip", "bytes=123456-")]
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("torn", [CONTENT[:100] + b"x" * 100, CONTENT + b"x", b"x" * len(CONTENT)])
+def test_a_torn_beginning_is_thrown_away(server, file, tmp_path, torn):
+    (tmp_path / "a.zip.partial").write_bytes(torn)
+    download_file(file, tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("ways", "why"),
+    [
+        (["wrong bytes"] * 9, "checksum"),
+        ([503] * 9, "503"),
+        (["no ranges"] * 9, "broke off"),
+        ([404], "404"),
+        ([403], "403"),
+    ],
+)
+def test_what_never_comes_is_told_and_leaves_no_file(server, file, tmp_path, ways, why):
+    server.ways = list(ways)
+    if "no ranges" in ways:
+        server.contents["/sound.zip"] = CONTENT[:-1]
+    with pytest.raises(DownloadError, match=why):
+        download_file(file, tmp_path / "a.zip")
+    assert not (tmp_path / "a.zip").exists()
+    assert len(server.requests) == (1 if ways[0] in (403, 404) else fetching.MAX_DOWNLOAD_ATTEMPTS)
+
+
+def test_nobody_there_is_told(server, file, tmp_path):
+    server.stop()
+    with pytest.raises(DownloadError, match="refused"):
+        download_file(file, tmp_path / "a.zip")
+
+
+def test_a_server_that_falls_silent_is_left(monkeypatch, tmp_path):
+    import socket
+
+    monkeypatch.setattr(fetching, "INITIAL_BACKOFF_S", 0.0)
+    monkeypatch.setattr(fetching, "DOWNLOAD_TIMEOUT_S", 0.05)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with pytest.raises(DownloadError, match="timed out"):
+            read_url(f"http://127.0.0.1:{listener.getsockname()[1]}/")
+
+
+def test_lists_are_read_and_checked(server, monkeypatch):
+    server.contents |= {"/good": b'{"a": 1}', "/text": b"<html>", "/list": b"[1]"}
+    server.ways = [500]
+    assert read_json(f"{server.address}/good") == {"a": 1}
+    for path in ("/text", "/list", "/nothing"):
+        with pytest.raises(DownloadError):
+            read_json(server.address + path)
+    monkeypatch.setattr(fetching, "MAX_LISTING_BYTES", 5)
+    with pytest.raises(DownloadError, match="more than"):
+        read_json(f"{server.address}/good")
+
+
+def test_room_is_looked_for_first(tmp_path):
+    check_free_space(tmp_path, 0)
+    with pytest.raises(DownloadError, match="Make room"):
+        check_free_space(tmp_path, 10**18)
+
+
+# --- unpacking -------------------------------------------------------------------------------------------------------
+
+
+def everything(name: PurePosixPath) -> bool:
+    return True
+
+
+def test_members_are_unpacked(tmp_path):
+    (tmp_path / "a.zip").write_bytes(zipped({"Actor_01/a.wav": b"one", "b.wav": b"two", "c.txt": b"three"}))
+    unpack_zip(tmp_path / "a.zip", tmp_path / "out", lambda name: name.suffix == ".wav")
+    found = {str(p.relative_to(tmp_path / "out")): p.read_bytes() for p in (tmp_path / "out").rglob("*.*")}
+    assert found == {"Actor_01/a.wav": b"one", "b.wav": b"two"}
+    assert {p.name for p in tmp_path.iterdir()} == {"a.zip", "out"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zipped({"../evil.wav": b"x"}),
+        zipped({"a/../../evil.wav": b"x"}),
+        zipped({"/tmp/evil.wav": b"x"}),
+        zipped({"..\\evil.wav": b"x"}),
+        zipped({"C:evil.wav": b"x"}),
+        zipped({"evil.wav": b"/etc/passwd"}, stat.S_IFLNK | 0o777),
+        zipped({"bomb.wav": bytes(5_000_000)}),
+        zipped({"a.wav": b"x", "a.wav/b.wav": b"x"}),
+        zipped({}),
+        b"no archive",
+        zipped({"a.wav": CONTENT})[:-200],
+        zipped({"a.wav": CONTENT}).replace(CONTENT[50_000:50_010], bytes(10), 1),
+    ],
+)
+def test_what_is_dangerous_or_damaged_is_not_unpacked(tmp_path, content):
+    folder = tmp_path / "corpora"
+    folder.mkdir()
+    (folder / "a.zip").write_bytes(content)
+    with pytest.raises(DownloadError):
+        unpack_zip(folder / "a.zip", folder / "out", everything)
+    assert not (folder / "out").exists() and not list(tmp_path.rglob("evil*"))
+
+
+def test_an_encrypted_archive_is_refused(tmp_path):
+    content = bytearray(zipped({"a.wav": b"x"}))
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(DownloadError, match="cannot be unpacked"):
+        unpack_zip(tmp_path / "a.zip", tmp_path / "out", everything)

@@ -1,0 +1,74 @@
+"""What a person meant: kept where it was asked for, replaced, read again, deleted."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from ser_core.data.feedback import (
+    FEEDBACK_COLUMNS,
+    FEEDBACK_FILE,
+    Feedback,
+    FeedbackError,
+    delete_feedback,
+    feedback_folder,
+    read_feedback,
+    save_feedback,
+)
+
+SAID = Feedback("ab" * 32, "resonet", "sad", "calm", 0.61, False, 3.2, "2026-01-02T03:04:05+00:00")
+
+
+def test_nothing_is_kept_unless_a_folder_was_chosen(monkeypatch, tmp_path):
+    monkeypatch.delenv("SER_FEEDBACK", raising=False)
+    assert feedback_folder() is None
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    assert feedback_folder() == tmp_path
+
+
+def test_what_is_kept_is_what_is_read(tmp_path):
+    later = replace(SAID, clip="cd" * 32, abstained=True, said_at="2026-01-03T00:00:00+00:00")
+    save_feedback(later, tmp_path / "new")
+    save_feedback(SAID, tmp_path / "new")
+    assert read_feedback(tmp_path / "new") == [SAID, later]
+
+
+def test_a_second_thought_replaces_the_first(tmp_path):
+    save_feedback(SAID, tmp_path)
+    save_feedback(replace(SAID, meant="neutral"), tmp_path)
+    save_feedback(replace(SAID, model="cnn-lstm"), tmp_path)
+    assert {(f.model, f.meant) for f in read_feedback(tmp_path)} == {("resonet", "neutral"), ("cnn-lstm", "sad")}
+
+
+def test_no_text_is_taken_for_a_command(tmp_path):
+    save_feedback(replace(SAID, model="x'); DROP TABLE feedback; --"), tmp_path)
+    assert len(read_feedback(tmp_path)) == 1
+
+
+def test_deleting_leaves_no_file(tmp_path):
+    assert read_feedback(tmp_path) == []
+    save_feedback(SAID, tmp_path)
+    delete_feedback(tmp_path)
+    assert read_feedback(tmp_path) == [] and not list(tmp_path.iterdir())
+    delete_feedback(tmp_path)
+
+
+def test_the_file_holds_these_columns_and_no_sound(tmp_path):
+    save_feedback(SAID, tmp_path)
+    with sqlite3.connect(tmp_path / FEEDBACK_FILE) as connection:
+        found = [row[1] for row in connection.execute("PRAGMA table_info(feedback)")]
+    assert tuple(found) == FEEDBACK_COLUMNS
+
+
+@pytest.mark.parametrize("use", [lambda folder: save_feedback(SAID, folder), read_feedback])
+def test_a_file_of_another_kind_is_named_and_left_alone(tmp_path, use):
+    (tmp_path / FEEDBACK_FILE).write_bytes(b"no database" * 100)
+    with pytest.raises(FeedbackError, match=r"feedback\.sqlite3 in the folder of SER_FEEDBACK cannot be used"):
+        use(tmp_path)
+    assert (tmp_path / FEEDBACK_FILE).read_bytes() == b"no database" * 100
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_with_a_cure(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FeedbackError, match="Choose a folder that you may write to"):
+        save_feedback(SAID, tmp_path / "file" / "folder")

@@ -1,0 +1,218 @@
+"""The corpora from servers that answer as the real ones do, into a folder that read_corpora understands."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from scripts import download_corpora
+from ser_core.data import sources
+from ser_core.data.corpora import CorpusError, read_corpora
+from ser_core.data.downloads import DownloadError
+from ser_core.data.sources import CORPUS_SOURCES, download_corpus
+from tests.make_corpus import voice, write_wav
+from tests.make_server import Server, zipped
+
+REPOSITORY = "/CheyneyComputerScience/CREMA-D"
+CREMA_D = ("1001_DFA_ANG_XX.wav", "1001_IEO_HAP_HI.wav", "1002_ITH_SAD_XX.wav")
+TESS = ("OAF_back_angry.wav", "YAF_dog_ps.wav", "OA_bite_neutral.wav")
+
+
+def recording(tmp_path: Path, seed: int) -> bytes:
+    return write_wav(tmp_path / "made.wav", voice(150, seed, 0.3)).read_bytes()
+
+
+@pytest.fixture
+def homes(server, tmp_path) -> Server:
+    """Zenodo, GitHub and a Dataverse in one."""
+    speech = {f"Actor_01/03-01-0{k}-01-01-01-01.wav": recording(tmp_path, k) for k in range(1, 5)}
+    song = {"Actor_02/03-02-01-01-01-01-02.wav": recording(tmp_path, 9), "__MACOSX/Actor_02/._x.wav": b"x"}
+    record, files = "/api/records/1188976", []
+    for name, members in (("Audio_Speech_Actors_01-24.zip", speech), ("Audio_Song_Actors_01-24.zip", song)):
+        content = zipped(members)
+        server.contents[f"{record}/files/{name}/content"] = content
+        checksum = f"md5:{hashlib.md5(content).hexdigest()}"
+        files.append({"key": name, "size": len(content), "checksum": checksum, "links": {"self": "elsewhere"}})
+    server.contents[record] = json.dumps({"id": 1188976, "files": files}).encode()
+
+    trees = f"/repos{REPOSITORY}/git/trees"
+    server.contents[f"{trees}/master"] = json.dumps(
+        {"tree": [{"path": "AudioWAV", "sha": "5ha", "type": "tree"}]}
+    ).encode()
+    names = [*CREMA_D, "README.md", "../1003_DFA_ANG_XX.wav"]
+    server.contents[f"{trees}/5ha"] = json.dumps({"tree": [{"path": n, "sha": "0"} for n in names]}).encode()
+    for k, name in enumerate(CREMA_D):
+        content = recording(tmp_path, 20 + k)
+        server.contents[f"/media{REPOSITORY}/master/AudioWAV/{name}"] = content
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(content).hexdigest()}\n"
+        server.contents[f"{REPOSITORY}/master/AudioWAV/{name}"] = f"{pointer}size {len(content)}\n".encode()
+
+    entries = []
+    for k, name in enumerate((*TESS, "readme.txt", "../YAF_dog_sad.wav")):
+        content = recording(tmp_path, 30 + k)
+        server.contents[f"/api/access/datafile/{k}"] = content
+        data = {"id": k, "filesize": len(content), "md5": hashlib.md5(content).hexdigest()}
+        data["checksum"] = {"type": "MD5", "value": data["md5"]}
+        entries.append({"label": name, "dataFile": data})
+    listing = "/api/datasets/:persistentId/versions/:latest-published/files?persistentId=doi:10.5683/SP2/E8H2MF"
+    server.contents[listing] = json.dumps({"status": "OK", "data": entries}).encode()
+    (tmp_path / "made.wav").unlink()
+    return server
+
+
+def addresses(server: Server, name: str) -> dict[str, str]:
+    here = server.address
+    return {
+        "ravdess": {"zenodo": here},
+        "crema_d": {"api": here, "raw": here, "media": f"{here}/media"},
+        "tess": {"dataverse": here},
+    }[name]
+
+
+def got(server: Server, name: str, root: Path) -> list[tuple[int, int]]:
+    root.mkdir(exist_ok=True)
+    progress = []
+    download_corpus(name, root, lambda *numbers: progress.append(numbers), **addresses(server, name))
+    return progress
+
+
+def test_the_corpora_come_as_they_are_read(homes, tmp_path):
+    root = tmp_path / "corpora"
+    for name in CORPUS_SOURCES:
+        progress = got(homes, name, root)
+        assert sum(came for came, _ in progress) == sum(to_come for _, to_come in progress) > 0
+    found = read_corpora(root)
+    assert Counter(u.corpus for u in found.utterances) == {"ravdess": 4, "ravdess_song": 1, "crema_d": 3, "tess": 3}
+    assert not found.unrecognised and not found.excluded
+    assert not list(root.rglob("*.zip")) and not list(root.rglob("*.partial")) and not list(tmp_path.glob("*.wav"))
+
+
+@pytest.mark.parametrize("name", CORPUS_SOURCES)
+def test_nothing_comes_twice(homes, tmp_path, name):
+    root = tmp_path / "corpora"
+    got(homes, name, root)
+    homes.requests.clear()
+    assert sum(came for came, _ in got(homes, name, root)) == 0
+    assert not [path for path, _ in homes.requests if "/media/" in path or "/content" in path or "datafile" in path]
+
+
+@pytest.mark.parametrize("name", CORPUS_SOURCES)
+def test_an_interrupted_download_goes_on(homes, tmp_path, name):
+    root = tmp_path / "corpora"
+    heavy = [path for path in homes.contents if "/media/" in path or "/content" in path or "datafile" in path]
+    kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Speech" not in path}
+    with pytest.raises(DownloadError, match="404"):
+        got(homes, name, root)
+    homes.contents |= kept
+    got(homes, name, root)
+    n_files = {"ravdess": 5, "crema_d": 3, "tess": 3}[name]
+    assert len(read_corpora(root).utterances) == n_files
+
+
+@pytest.mark.parametrize("name", CORPUS_SOURCES)
+def test_the_disk_is_looked_at_before_anything_is_written(homes, tmp_path, name, monkeypatch):
+    monkeypatch.setattr("ser_core.data.downloads.MIN_FREE_BYTES", 10**18)
+    with pytest.raises(DownloadError, match="Make room"):
+        got(homes, name, tmp_path / "corpora")
+    assert not list((tmp_path / "corpora").iterdir())
+
+
+@pytest.mark.parametrize("name", CORPUS_SOURCES)
+@pytest.mark.parametrize(
+    "answer", [b"{}", b'{"tree": 1, "files": 1, "data": 1}', b'{"tree": [], "files": [], "data": []}']
+)
+def test_a_service_that_has_changed_is_told(homes, tmp_path, name, answer):
+    for path, content in homes.contents.items():
+        if content.startswith(b"{"):
+            homes.contents[path] = answer
+    with pytest.raises(DownloadError):
+        got(homes, name, tmp_path / "corpora")
+
+
+@pytest.mark.parametrize("name", ["ravdess", "tess"])
+def test_a_checksum_of_an_unknown_kind_is_told_before_the_download(homes, tmp_path, name):
+    for path, content in homes.contents.items():
+        if content.startswith(b"{"):
+            homes.contents[path] = content.replace(b"md5:", b"unf:").replace(b'"MD5"', b'"UNF"')
+    with pytest.raises(DownloadError, match="unknown way"):
+        got(homes, name, tmp_path / "corpora")
+    assert len(homes.requests) == 1
+
+
+def test_an_empty_folder_is_told(homes, tmp_path):
+    homes.contents[f"/repos{REPOSITORY}/git/trees/5ha"] = b'{"tree": []}'
+    with pytest.raises(DownloadError, match="no recordings"):
+        got(homes, "crema_d", tmp_path / "corpora")
+
+
+def test_a_list_that_was_cut_off_is_told(homes, tmp_path):
+    path = f"/repos{REPOSITORY}/git/trees/5ha"
+    homes.contents[path] = json.dumps(json.loads(homes.contents[path]) | {"truncated": True}).encode()
+    with pytest.raises(DownloadError, match="not list all"):
+        got(homes, "crema_d", tmp_path / "corpora")
+
+
+def test_a_file_that_is_no_pointer_is_told(homes, tmp_path):
+    homes.contents[f"{REPOSITORY}/master/AudioWAV/{CREMA_D[0]}"] = b"RIFF"
+    with pytest.raises(DownloadError, match="pointer"):
+        got(homes, "crema_d", tmp_path / "corpora")
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(homes, tmp_path, monkeypatch):
+    """A function that runs it against the local homes."""
+
+    def get(name, root, progress):
+        download_corpus(name, root, progress, **addresses(homes, name))
+
+    monkeypatch.setattr(download_corpora, "download", get)
+    return lambda *arguments: download_corpora.main([*arguments, "--to", str(tmp_path / "corpora")])
+
+
+def test_the_licence_is_shown_and_must_be_accepted(command, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("builtins.input", lambda question: "no")
+    assert command("tess") == 2
+    said = capsys.readouterr()
+    assert CORPUS_SOURCES["tess"].licence in said.out and "not accepted" in said.err
+    with pytest.raises(CorpusError):
+        read_corpora(tmp_path / "corpora")
+    monkeypatch.setattr("builtins.input", lambda question: "Yes ")
+    assert command("tess") == 0
+    assert "TESS: 3 recordings" in capsys.readouterr().out
+
+
+def test_nobody_at_the_keyboard_accepts_nothing(command, monkeypatch):
+    def nobody(question):
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    assert command("tess") == 2
+
+
+def test_all_at_once_without_questions(command, capsys):
+    assert command("ravdess", "crema_d", "tess", "--accept-licence") == 0
+    said = capsys.readouterr().out
+    for line in ("RAVDESS speech: 4", "RAVDESS song: 1", "CREMA-D: 3", "TESS: 3"):
+        assert line in said
+
+
+def test_savee_says_how_to_get_it(command, capsys):
+    assert command("savee") == 2
+    assert "register" in capsys.readouterr().out
+
+
+def test_faults_are_told_in_a_line(command, homes, capsys, monkeypatch, tmp_path):
+    homes.contents.clear()
+    assert command("tess", "--accept-licence") == 2
+    assert "404" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sources, "SAVEE_INSTRUCTIONS", "")
+    assert download_corpora.main(["tess", "--accept-licence", "--to", str(tmp_path / "file" / "x")]) == 2
+    assert "--to" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        command("unheard-of")

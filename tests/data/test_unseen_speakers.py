@@ -1,0 +1,114 @@
+"""The commands that look at unseen speakers: sounds that are no speech, and ten other clips of a person."""
+
+import json
+
+import numpy as np
+import pytest
+
+from scripts import ood as novelty, speaker_adaptation as enrolled
+from ser_core import paths
+from ser_core.data.audio_store import AudioStore
+from ser_core.data.corpora import read_corpora
+from ser_core.inference.prediction import window_embeddings
+from ser_core.models.checkpoint import METRICS_FILE, save_model
+from ser_core.models.ood import fit_novelty_detector
+from tests.make_corpus import decoded, write_crema_d
+
+SPEAKERS = ("1001", "1002")  # in the test part of speaker-independent fold 0
+
+
+@pytest.fixture(scope="module")
+def unseen(tmp_path_factory):
+    """Cache folder with 24 clips of two test speakers."""
+    corpora, cache = (tmp_path_factory.mktemp(name) for name in ("corpora", "cache"))
+    decoded(write_crema_d(corpora, SPEAKERS), cache)
+    return corpora, cache
+
+
+@pytest.fixture
+def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
+    """`small` knows some noise as speech, and was measured on the two speakers; `other` knows nothing."""
+    corpora, cache = unseen
+    folder = tmp_path / "protocols"
+    folder.mkdir()
+    head, *rows = (paths.PROTOCOLS / "speaker-independent.csv").read_text().splitlines()
+    ids = {u.id for u in read_corpora(corpora).utterances}
+    (folder / "speaker-independent.csv").write_text(
+        "\n".join([head, *(r for r in rows if r.split(",")[0] in ids)]) + "\n"
+    )
+    monkeypatch.setattr(paths, "PROTOCOLS", folder)
+    monkeypatch.setenv("SER_CACHE", str(cache))
+    for script in (novelty, enrolled):
+        monkeypatch.setattr(script, "RESULT", tmp_path / f"{script.__name__}.json")
+    monkeypatch.setattr(novelty, "N_SOUNDS", 3)
+    model, store = new_model(seed=0), AudioStore(cache)
+    windows = [store.trimmed(i)[:n] for i in sorted(ids) for n in (3000, 5000, None)]
+    embeddings = window_embeddings(model, windows)
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    save_model(
+        model,
+        checkpoints / "small",
+        "resonet",
+        model.calibration,
+        training,
+        fit_novelty_detector(*np.split(embeddings, 2)),
+    )
+    for name in ("small", "other"):
+        (checkpoints / name / METRICS_FILE).write_text(json.dumps(training))
+    return tmp_path
+
+
+def test_each_kind_of_sound_is_counted(ready, capsys):
+    assert novelty.main(["small"]) == 0
+    found = json.loads((ready / "scripts.ood.json").read_text())["small"]
+    assert found["n_speech"] == 24 and found["command"] == "python -m scripts.ood small"
+    assert set(found["kinds"]) == set(novelty.SOUNDS)
+    for values in found["kinds"].values():
+        assert 0 <= values["auroc"] <= 1 and sum(values["answers"].values()) == 3
+        assert set(values["answers"]) <= {"no speech", "unknown", "uncertain", "an emotion"}
+    assert found["kinds"]["silence"]["answers"] == {"no speech": 3}
+    assert found["auroc"] <= found["auroc_with_vad"] <= 1
+
+
+def test_the_area_is_the_chance_that_a_sound_lies_further_out():
+    assert novelty.area(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
+    assert novelty.area(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
+
+
+def test_enrolment_writes_both_figures(ready, capsys):
+    assert enrolled.main(["small"]) == 0
+    found = json.loads((ready / "scripts.speaker_adaptation.json").read_text())["small"]
+    assert set(found["uar"]) == set(found["uar_enrolled"]) == {"crema_d", "mean"}
+    assert found["n_enrolled"] == 10 and found["uar"]["mean"] == found["uar"]["crema_d"]
+
+
+def clips(embeddings: np.ndarray, speakers: str) -> enrolled.Embedded:
+    n = len(embeddings)
+    return enrolled.Embedded(embeddings, np.zeros(n, int), np.array([*speakers]), np.array(["crema_d"] * n))
+
+
+def test_the_mean_of_the_others_is_moved_to_that_of_training():
+    embeddings = np.array([[1.0, 0], [3.0, 0], [5.0, 2], [100.0, 7]])
+    found = enrolled.moved(clips(embeddings, "aaab"), np.array([10.0, 10]), n=10, seed=0)
+    np.testing.assert_allclose(found[0], [1 - 4 + 10, 0 - 1 + 10])
+    np.testing.assert_allclose(found[3], embeddings[3])  # nobody else speaks like that: nothing to go by
+
+
+def test_only_so_many_clips_are_drawn_and_never_the_clip_itself():
+    embeddings = np.arange(40.0)[:, None]
+    found = enrolled.moved(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0)
+    drawn = (embeddings - found)[:, 0].round().astype(int)
+    assert (drawn != np.arange(40)).all() and len(set(drawn)) > 15
+    np.testing.assert_array_equal(found, enrolled.moved(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0))
+
+
+@pytest.mark.parametrize("script", [novelty, enrolled])
+def test_what_is_missing_is_said(ready, capsys, monkeypatch, checkpoints, script):
+    assert script.main(["other"]) == 2
+    assert "train it again" in capsys.readouterr().err
+    monkeypatch.setenv("SER_CACHE", str(ready / "nothing"))
+    assert script.main(["small"]) == 2
+    assert "scripts.prepare_corpora" in capsys.readouterr().err
+    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "ravdess-random", "fold": None}))
+    assert script.main(["small"]) == 2
+    assert "never heard" in capsys.readouterr().err

@@ -1,0 +1,82 @@
+"""All folds together: means and ranges of the folds, and every speaker once."""
+
+import numpy as np
+import pytest
+
+from ser_core.data.protocols import protocol_folds, protocol_split
+from ser_core.evaluation.cross_validation import concatenate_predictions, load_cross_validation, summarise_folds
+from ser_core.evaluation.results import save_result
+from tests.make_results import make_result
+
+PROTOCOL = "speaker-independent"
+
+
+def fold_result(fold: str, share_right: float, model: str = "m", n: int = 60):
+    """A model that is right on a share of the first clips of each corpus of a fold's test part."""
+    test = protocol_split(PROTOCOL, fold).test
+    corpora = dict.fromkeys(i.split("/")[0] for i in test)
+    clips = [i for c in corpora for i in [j for j in test if j.startswith(f"{c}/")][:n]]
+    right = np.random.default_rng(int(fold)).random(len(clips)) < share_right
+    return make_result(model, clips, right, PROTOCOL, fold)
+
+
+@pytest.fixture(scope="module")
+def five():
+    return [fold_result(fold, 0.5 + 0.1 * int(fold)) for fold in protocol_folds(PROTOCOL)]
+
+
+def test_means_and_ranges_are_those_of_the_folds(five):
+    found = summarise_folds(five)
+    for corpus, measures in found.corpora.items():
+        tested = [r.metrics["corpora"][corpus] for r in five if corpus in r.metrics["corpora"]]
+        for name, spread in measures.items():
+            values = [scores[name] for scores in tested]
+            assert (spread.mean, spread.lowest, spread.highest) == (np.mean(values), min(values), max(values))
+            assert spread.n_folds == len(values)
+    assert {c: m["uar"].n_folds for c, m in found.corpora.items()} == {
+        "ravdess": 5, "crema_d": 5, "tess": 2, "savee": 4, "ravdess_song": 5
+    }  # fmt: skip
+    assert found.missing == () and found.measured_folds == tuple("01234")
+    common = [r.metrics["common_accuracy_mean"] for r in five]
+    assert found.common_accuracy_mean == pytest.approx(np.mean(common))
+
+
+def test_all_speakers_together_are_the_clips_of_all_folds(five):
+    found = summarise_folds(five)
+    n_clips = sum(len(r.answers.utterances) for r in five)
+    assert sum(scores.n_clips for scores in found.pooled_by_corpus.values()) == n_clips
+    right = {
+        c: np.concatenate([r.answers.correct[r.answers.corpora == c] for r in five]) for c in found.pooled_by_corpus
+    }
+    for corpus, scores in found.pooled_by_corpus.items():
+        assert scores.accuracy == pytest.approx(right[corpus].mean())
+    speech = np.concatenate([right[c] for c in right if c != "ravdess_song"])
+    assert found.pooled.accuracy == pytest.approx(speech.mean()) and found.pooled.n_clips == len(speech)
+    assert found.ece == pytest.approx(abs(0.93 - speech.mean()), abs=1e-4)  # it is always 93 % sure
+    assert found.coverage == 1 and found.accuracy_when_answered == pytest.approx(speech.mean())
+
+
+def test_joined_answers_keep_their_order(five):
+    joined = concatenate_predictions([r.answers for r in five[:2]])
+    ids = [u.id for r in five[:2] for u in r.answers.utterances]
+    assert [u.id for u in joined.utterances] == ids and len(set(ids)) == len(ids)
+    np.testing.assert_array_equal(joined.probabilities[-1], five[1].answers.probabilities[-1])
+
+
+def test_folds_that_are_missing_are_named(five):
+    found = summarise_folds(five[1:3])
+    assert found.missing == ("0", "3", "4")
+
+
+@pytest.mark.parametrize("wrong", [[], ["twice", "twice"], ["a", "b"]])
+def test_what_does_not_belong_together_is_an_error(five, wrong):
+    results = [five[0] if name == "twice" else fold_result("1", 0.5, model=name) for name in wrong]
+    with pytest.raises(ValueError, match=r"one model|twice"):
+        summarise_folds(results)
+
+
+def test_models_of_one_fold_are_left_out(tmp_path, five):
+    for result in (*five, fold_result("0", 0.3, model="once")):
+        save_result(result, tmp_path)
+    found = load_cross_validation(PROTOCOL, tmp_path)
+    assert list(found) == ["m"] and found["m"].pooled == summarise_folds(five).pooled

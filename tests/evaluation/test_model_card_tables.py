@@ -1,0 +1,70 @@
+"""What stands in a model card besides its table comes from the result files, figure by figure."""
+
+import json
+
+import pytest
+
+from ser_core.data.protocols import protocol_folds, protocol_split
+from ser_core.evaluation.model_card_tables import evaluation_sections
+from ser_core.evaluation.results import save_result
+from tests.make_results import make_result
+
+ROBUSTNESS = {
+    "command": "python -m scripts.robustness m",
+    "conditions": {"room": {"uar": 0.612, "lost": 0.034, "unchanged": 0.8, "answered": 0.75}},
+}
+NOVELTY = {
+    "command": "python -m scripts.ood m",
+    "n_speech": 300,
+    "n_sounds": 200,
+    "auroc": 0.9812,
+    "auroc_with_vad": 0.9991,
+    "fpr95": 0.021,
+    "speech_called_unknown": 0.004,
+    "kinds": {"music": {"auroc": 0.97, "answers": {"no speech": 190, "unknown": 10}}},
+}
+ENROLLED = {
+    "command": "python -m scripts.speaker_adaptation m",
+    "n_enrolled": 10,
+    "uar": {"crema_d": 0.61, "mean": 0.6},
+    "uar_enrolled": {"crema_d": 0.64, "mean": 0.635},
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, found in (("robustness", ROBUSTNESS), ("novelty", NOVELTY), ("enrolled", ENROLLED)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"m": found, "other": {}}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "title, line",
+    [
+        ("Worse recordings", "| room | 61.2 | 3.4 | 80.0 | 75.0 |"),
+        ("Sounds that are no speech", "| music | 0.970 | 190 | 10 | 0 | 0 |"),
+        ("When ten other clips of the person are there", "| CREMA-D | 61.0 | 64.0 |"),
+    ],
+)
+def test_each_part_has_its_figures_and_its_command(folder, title, line):
+    (part,) = [part for part in evaluation_sections("m", folder).split("\n## ") if part.startswith(title)]
+    assert line in part.splitlines() and "\n`python -m scripts." in part
+
+
+def test_the_sentence_on_sounds(folder):
+    text = evaluation_sections("m", folder)
+    assert "AUROC 0.9812 by the distance alone, 0.9991 together" in text
+    assert "2.1 % of the speech is taken for one; as the program draws the line, 0.4 %" in text
+
+
+def test_nothing_is_said_of_what_was_not_measured(tmp_path, folder):
+    assert evaluation_sections("unknown", folder) == "" and evaluation_sections("m", tmp_path / "empty") == ""
+
+
+def test_folds_stand_in_it_with_those_that_are_missing(tmp_path):
+    for fold in protocol_folds("speaker-independent")[:2]:
+        clips = protocol_split("speaker-independent", fold).test[::40]
+        save_result(make_result("m", clips, [True] * len(clips), "speaker-independent", fold), tmp_path)
+    text = evaluation_sections("m", tmp_path)
+    assert "## All folds" in text and "| TESS | 2 | 100.0 [100.0, 100.0] |" in text
+    assert "ResLSTM, 47 k parameters, from scratch 62.3" in text and "not measured: 2, 3, 4" in text

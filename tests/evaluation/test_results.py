@@ -1,0 +1,176 @@
+"""Result files: what is written comes back, gives the same figures, and a bad file is refused with the cure."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ser_core import paths
+from ser_core.data.corpora import parse_filename
+from ser_core.data.protocols import protocol_split, read_protocol
+from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
+from ser_core.evaluation.results import (
+    EvaluationResult,
+    ResultError,
+    list_results,
+    load_result,
+    protocol_sha256,
+    result_path,
+    save_result,
+    split_name,
+)
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import softmax
+from ser_core.models.checkpoint import CONFIG_FILE, METRICS_FILE
+
+IDS = ("crema_d/1001_DFA_ANG_XX", "ravdess/03-01-02-01-01-01-16", "savee/DC_a01", "tess/OAF_back_ps")
+
+
+@pytest.fixture
+def result(tmp_path) -> EvaluationResult:
+    rng = np.random.default_rng(0)
+    answers = PredictionTable(
+        labels=EMOTIONS,
+        utterances=tuple(parse_filename(tmp_path / "corpora" / i) for i in IDS),
+        probabilities=softmax(rng.normal(0, 2, (4, 8))),
+        abstained=np.array([False, True, False, False]),
+        temperature=0.8,
+    )
+    return EvaluationResult(
+        model="small",
+        family="resonet",
+        protocol="speaker-independent",
+        fold="0",
+        trained_on={"protocol": "speaker-independent", "fold": "0"},
+        leak=False,
+        provenance={"protocol_sha256": protocol_sha256("speaker-independent")},
+        metrics=compute_metrics(answers).to_dict(),
+        cost={"n_parameters": None, "latency_ms": 1.5},
+        answers=answers,
+    )
+
+
+def test_what_is_written_comes_back(result, tmp_path):
+    path = save_result(result, tmp_path)
+    assert path == tmp_path / "speaker-independent-0" / "small.json" and list_results(folder=tmp_path) == (path,)
+    found = load_result(path)
+    assert {k: v for k, v in vars(found).items() if k not in ("answers", "metrics")} == {
+        k: v for k, v in vars(result).items() if k not in ("answers", "metrics")
+    }
+    assert found.metrics == json.loads(json.dumps(result.metrics))
+    np.testing.assert_allclose(found.answers.probabilities, result.answers.probabilities, atol=5.1e-6)
+    assert found.answers.abstained.tolist() == [False, True, False, False]
+
+
+def test_a_file_reproduces_its_own_figures(result, tmp_path):
+    found = load_result(save_result(result, tmp_path))
+    assert json.loads(json.dumps(compute_metrics(found.answers).to_dict())) == found.metrics
+
+
+def test_truth_corpora_and_speakers_are_those_of_the_protocol(result, tmp_path):
+    answers = load_result(save_result(result, tmp_path)).answers
+    rows = {row["utterance"]: row for row in read_protocol("speaker-independent")}
+    expected = [rows[i] for i in IDS]
+    assert [EMOTIONS[k] for k in answers.y_true] == [row["emotion"] for row in expected]
+    assert answers.speakers.tolist() == [row["speaker"] for row in expected]
+    assert answers.corpora.tolist() == [row["corpus"] for row in expected]
+
+
+@pytest.mark.parametrize("protocol", ["leave-one-corpus-out", "ravdess-random", "resonet", "speaker-independent"])
+def test_every_id_of_every_protocol_says_what_it_is_an_answer_to(protocol, tmp_path):
+    for row in read_protocol(protocol):
+        utterance = parse_filename(tmp_path / row["utterance"])
+        found = (utterance.id, utterance.corpus, utterance.speaker, utterance.emotion)
+        assert found == tuple(row[column] for column in ("utterance", "corpus", "speaker", "emotion"))
+
+
+def test_lists_by_test_part_in_order(result, tmp_path):
+    for model, protocol, fold in (("b", "resonet", None), ("a", "resonet", None), ("a", "speaker-independent", "1")):
+        save_result(replace(result, model=model, protocol=protocol, fold=fold), tmp_path)
+    (tmp_path / "benchmark.json").write_text("{}")
+    assert [str(p.relative_to(tmp_path)) for p in list_results("resonet", tmp_path)] == [
+        "resonet/a.json",
+        "resonet/b.json",
+    ]
+    assert len(list_results(folder=tmp_path)) == 3
+    assert (split_name("resonet", None), split_name("speaker-independent", "1")) == ("resonet", "speaker-independent-1")
+
+
+def test_a_missing_result_lists_what_there_is(result, tmp_path):
+    save_result(result, tmp_path)
+    with pytest.raises(ResultError, match=r"no result speaker-independent-0/large\.json.*there are: small"):
+        load_result(result_path("speaker-independent-0", "large", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text[:300], "damaged"),
+        (lambda text: "[]", "no result of this program"),
+        (lambda text: text.replace('"leak"', '"leek"'), "no result of this program"),
+        (lambda text: text.replace("savee/DC_a01", "savee/XX_a01"), "do not belong together"),
+        (lambda text: text.replace('"abstained":[false,', '"abstained":['), "do not belong together"),
+        (lambda text: text.replace('"temperature"', '"warmth"'), "no result of this program"),
+        (lambda text: text.replace('"protocol_sha256": "', '"protocol_sha256": "0'), "measured on another"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_cure(result, tmp_path, change, reason):
+    path = save_result(result, tmp_path)
+    path.write_text(change(path.read_text()))
+    with pytest.raises(ResultError, match=f"{reason}.*python -m scripts.evaluate small --write"):
+        load_result(path)
+
+
+def test_an_interrupted_write_leaves_the_file_that_was_there(result, tmp_path):
+    path = save_result(result, tmp_path)
+    before = path.read_text()
+    with pytest.raises(TypeError):
+        save_result(replace(result, cost={"latency_ms": object()}), tmp_path)
+    assert path.read_text() == before and list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_file_that_was_there(result, tmp_path, monkeypatch):
+    path = save_result(result, tmp_path)
+    before, write_text = path.read_text(), Path.write_text
+
+    def full(path, text):
+        write_text(path, text[:10])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(ResultError, match=r"small\.json cannot be written: .*No space left"):
+        save_result(result, tmp_path)
+    assert path.read_text() == before and list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("path", list_results(), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_committed_results(path):
+    """Each holds every clip of its test part, follows from its own answers, and says whether it leaks."""
+    result = load_result(path)
+    assert path == result_path(result.split, result.model)
+    assert path.stat().st_size < 1_000_000 and str(paths.RESULTS.parent) not in path.read_text()
+    test, known = (
+        protocol_split(result.protocol, result.fold).test,
+        protocol_split(result.trained_on["protocol"], result.trained_on["fold"]),
+    )
+    assert sorted(u.id for u in result.answers.utterances) == sorted(test)
+    assert result.leak == (not {*known.train, *known.dev}.isdisjoint(test))
+    again = json.loads(json.dumps(compute_metrics(result.answers).to_dict()))
+    assert again == result.metrics | {"votes": None}  # the votes are with the recordings
+
+
+OWN = sorted(paths.CHECKPOINTS.glob(f"*/{METRICS_FILE}"))
+
+
+@pytest.mark.parametrize("path", OWN, ids=lambda path: path.parent.name)
+def test_a_shipped_model_shows_the_figures_of_its_own_weights(path):
+    own = json.loads(path.read_text())
+    result = load_result(result_path(split_name(own["protocol"], own["fold"]), path.parent.name))
+    assert own == {"protocol": result.protocol, "fold": result.fold} | result.metrics and not result.leak
+    (weights,) = path.parent.glob("model.*")
+    assert result.provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+    config = json.loads((path.parent / CONFIG_FILE).read_text())
+    assert result.trained_on == {name: config["training"][name] for name in ("protocol", "fold")}

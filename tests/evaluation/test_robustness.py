@@ -1,0 +1,139 @@
+"""Worse recordings: each condition does what its name says, the same on every run, and the loss is counted right."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts import robustness as script
+from ser_core.audio.io import SAMPLE_RATE
+from ser_core.data.corpora import parse_filename
+from ser_core.evaluation import measure_robustness as r
+from ser_core.evaluation.evaluator import PredictionTable
+from ser_core.labels import EMOTIONS
+from tests.make_corpus import voice
+
+CLIP = voice(150, 0, 2.0)
+VOICES = [voice(100 * 1.2**i, i, 1.0 + 0.1 * i) for i in range(8)]
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def level_db(waveform: np.ndarray) -> float:
+    return 20 * np.log10(np.sqrt(np.mean(np.square(waveform, dtype=float))))
+
+
+@pytest.mark.parametrize("name", r.degradation_conditions(VOICES))
+@pytest.mark.parametrize("clip", [CLIP, CLIP[:3000], np.zeros(8000, np.float32)], ids=["voice", "short", "silence"])
+def test_what_arrives_is_a_waveform(name, clip):
+    change = r.degradation_conditions(VOICES)[name]
+    found = change(clip, rng())
+    assert found.dtype == np.float32 and found.ndim == 1 and np.isfinite(found).all() and np.abs(found).max() <= 1
+    assert len(found) == pytest.approx(len(clip), rel=0.12)
+    assert np.array_equal(found, change(clip, rng()))
+    assert not clip.any() or not np.array_equal(found[:1000], clip[:1000])
+
+
+def test_gain_cuts_off_what_exceeds_full_scale():
+    assert level_db(r.gain(-20)(CLIP, rng())) == pytest.approx(level_db(CLIP) - 20, abs=0.01)
+    loud = r.gain(12)(CLIP, rng())
+    assert loud.max() == 1 and np.allclose(loud[np.abs(loud) < 1], 3.981 * CLIP[np.abs(loud) < 1], rtol=1e-3)
+
+
+@pytest.mark.parametrize("snr_db", [20, 5])
+@pytest.mark.parametrize("kind", ["noise", "babble"])
+def test_noise_has_the_ratio_that_it_is_called_by(kind, snr_db):
+    quiet = CLIP / 10
+    change = r.noise(snr_db) if kind == "noise" else r.babble(snr_db, VOICES)
+    assert level_db(quiet) - level_db(change(quiet, rng()) - quiet) == pytest.approx(snr_db, abs=0.05)
+
+
+def test_a_room_goes_on_after_the_sound_and_is_as_loud():
+    click = np.zeros(SAMPLE_RATE, np.float32)
+    click[1000] = 0.5
+    heard = r.room(click, rng())
+    assert level_db(heard) == pytest.approx(level_db(click), abs=0.01) and np.abs(heard[:990]).max() < 1e-6
+    early, late = (np.square(heard[start : start + 400]).sum() for start in (1001, 1001 + SAMPLE_RATE // 4))
+    assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)  # half the reverberation time
+    assert np.square(heard[1001:]).sum() == pytest.approx(np.square(heard[1000]), rel=0.1)
+
+
+def test_a_phone_lets_only_its_band_through():
+    time_s = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+
+    def lost_db(frequency: float) -> float:
+        tone = np.sin(2 * np.pi * frequency * time_s).astype(np.float32) / 2
+        return level_db(tone[4000:]) - level_db(r.phone(tone, rng())[4000:])
+
+    assert max(lost_db(f) for f in (400, 1000, 3000)) < 1
+    assert min(lost_db(f) for f in (100, 150, 4500, 7000)) > 20
+
+
+def test_a_faster_tape_is_shorter_and_higher():
+    for rate in (0.9, 1.1):
+        found = r.speed(rate)(np.sin(2 * np.pi * 200 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32), rng())
+        assert len(found) == pytest.approx(32_000 / rate, abs=2)
+        peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
+        assert peak == pytest.approx(200 * rate, abs=1)
+
+
+@pytest.mark.parametrize("semitones", [-4, 3])
+def test_another_pitch_has_the_same_length(semitones):
+    tone = np.sin(2 * np.pi * 400 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32) / 2
+    found = r.pitch(semitones)(tone, rng())
+    peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
+    assert len(found) == len(tone) and peak == pytest.approx(400 * 2 ** (semitones / 12), rel=0.01)
+
+
+@pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("libopus", "ogg")])
+def test_a_codec_keeps_the_voice_in_few_bits(codec, container):
+    clip = np.concatenate([CLIP] * 5)
+    size = len(r.encoded(clip, codec, container, 16_000))
+    assert 1000 < size < 1.6 * 2000 * len(clip) / SAMPLE_RATE  # 16 kbit/s are 2,000 bytes a second
+    heard = r.coded(codec, container, 16_000)(clip, rng())
+    lag = np.correlate(heard[8000:16000], clip[8000:12000], "valid").argmax()
+    assert np.corrcoef(heard[8000 + lag : 12000 + lag], clip[8000:12000])[0, 1] > 0.8
+
+
+def test_gain_control_brings_every_level_to_the_same():
+    for factor in (0.2, 0.5, 1.0):
+        assert level_db(r.gain_control(CLIP * np.float32(factor))[24000:]) == pytest.approx(-20, abs=1)
+    quiet = CLIP * np.float32(0.01)
+    assert level_db(r.gain_control(quiet)[24000:]) == pytest.approx(level_db(quiet[24000:]) + 20, abs=0.1)  # not more
+
+
+# --- what is lost ----------------------------------------------------------------------------------------------------
+
+
+def answers(chosen: list[str], abstained=(False, False, False, False)) -> PredictionTable:
+    utterances = tuple(
+        parse_filename(Path(i))
+        for i in (
+            *("crema_d/1001_DFA_ANG_XX", "crema_d/1001_DFA_SAD_XX"),
+            *("tess/OAF_back_angry", "tess/OAF_back_sad"),
+        )
+    )
+    rows = np.eye(8)[[EMOTIONS.index(emotion) for emotion in chosen]]
+    return PredictionTable(EMOTIONS, utterances, rows, np.array(abstained))
+
+
+def test_the_loss_is_counted_against_the_same_clips():
+    before = answers(["angry", "sad", "angry", "happy"])
+    after = answers(["angry", "fear", "angry", "fear"], (True, False, False, False))
+    found = r.measure_robustness(before, after)
+    assert (found.n_clips, found.uar, found.lost) == (4, 0.5, 0.25)  # angry 2 of 2, sad 0 of 2; 1 of 2 before
+    assert found.uar_corpora == {"crema_d": 0.5, "tess": 0.5}
+    assert (found.unchanged, found.answered) == (0.5, 0.75)
+    assert r.measure_robustness(before, before).lost == 0 and r.measure_robustness(before, before).unchanged == 1
+
+
+def test_a_recording_is_always_changed_alike_and_each_in_its_own_way():
+    one, again, other = (r._generator(name).standard_normal(3).tolist() for name in ("a", "a", "b"))
+    assert one == again != other
+
+
+def test_a_model_that_knows_its_test_speakers_is_refused(capsys, checkpoints):
+    assert script.main(["small"]) == 2
+    assert "was not measured on speakers it has never heard" in capsys.readouterr().err

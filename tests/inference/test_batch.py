@@ -1,0 +1,320 @@
+"""Many files: the rows are those of `predict`, and no interruption changes them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from scripts import predict_archive
+from ser_core.audio.io import read_audio
+from ser_core.audio.vad import speech_segments
+from ser_core.inference import batch as archive, batch_table as rows
+from ser_core.inference.batch import BatchError
+from ser_core.inference.prediction import predict, predict_batch
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import CheckpointError, load_model
+from tests.make_archive import BAD, hear_all, write_recordings
+from tests.make_corpus import voice, write_wav
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def recordings(tmp_path, speech) -> Path:
+    return write_recordings(tmp_path / "recordings", speech)
+
+
+@pytest.fixture
+def model(checkpoints) -> str:
+    return str(checkpoints / "small")
+
+
+def bad_rows(out: Path) -> dict[str, str]:
+    with archive.bad_files_path(out).open(newline="") as file:
+        return {line["file"]: line["reason"] for line in csv.DictReader(file)}
+
+
+def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
+    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    names = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("[!.]*.wav") if p.name != "empty.wav")
+    assert sorted(row["file"] for row in found) == names and len(names) == 16
+    loaded = load_model(model)
+    for row in found:
+        expected = predict(loaded, read_audio(recordings / row["file"]).waveform)
+        assert set(row) == {"file", "notes", *vars(expected), *EMOTIONS} - {"top3", "probabilities"}
+        for name in ("model", "version", "emotion", "abstain", "duration_s", "speech_s", "start_s", "end_s"):
+            assert row[name] == getattr(expected, name)
+        assert {e: row[e] for e in EMOTIONS} == pytest.approx(expected.probabilities, abs=1e-5)
+        assert row["confidence"] == pytest.approx(expected.confidence, abs=1e-5)
+
+
+def test_what_cannot_be_heard_is_listed_with_the_reason(recordings, model, tmp_path):
+    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    listed = bad_rows(tmp_path / "r.parquet")
+    assert listed.keys() == BAD.keys() and all(BAD[name] in reason for name, reason in listed.items())
+    assert not listed.keys() & {row["file"] for row in found}
+
+
+def test_common_batches_change_no_answer(new_model, speech):
+    model, waveforms = new_model(), [speech, speech[:9000], np.tile(speech, 3), np.zeros(100, np.float32)]
+    found = predict_batch(model, waveforms, [speech_segments(w) for w in waveforms])
+    for prediction, waveform in zip(found, waveforms, strict=True):
+        expected = predict(model, waveform)
+        assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+        assert (prediction.emotion, prediction.speech_s, prediction.reason[:20]) == (
+            expected.emotion,
+            expected.speech_s,
+            expected.reason[:20],
+        )
+    assert predict_batch(model, [], []) == []
+
+
+def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_path):
+    expected = hear_all(recordings, model, tmp_path / "a.parquet")
+    heard = []
+    monkeypatch.setattr(rows, "MAX_GROUP_S", 3.0)
+    original = rows.predict_batch
+    monkeypatch.setattr(rows, "predict_batch", lambda m, w, s: heard.append(sum(map(len, w))) or original(m, w, s))
+    files = [row["file"] for row in expected]
+    found = rows.predict_files(str(recordings), files, model, load_model(model).version).to_pylist()
+    longest = max(row["duration_s"] for row in expected)
+    assert len(heard) > 3 and max(heard) / 16_000 < 3 + longest
+    for row, other in zip(found, expected, strict=True):
+        assert [row[e] for e in EMOTIONS] == pytest.approx([other[e] for e in EMOTIONS], abs=1e-5)
+
+
+@pytest.mark.parametrize("n_done", [0, 1, 5])
+def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_path, n_done):
+    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    out = tmp_path / "r.parquet"
+    version = load_model(model).version
+    job = archive.open_job(recordings, model, version, out, 2)
+    assert job.n_batches > 5
+    with ThreadPoolExecutor(1) as executor:
+        list(islice(archive.run_job(job, out, executor, 1), n_done))
+    parts = archive.parts_folder(out)
+    (parts / "000099.parquet.tmp").write_bytes(b"torn")
+    kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
+    assert len(kept) >= n_done and not out.exists()
+    write_wav(recordings / "later.wav", voice(200, seed=99))  # comes too late for this job
+    assert archive.open_job(recordings, model, version, out, 1) == job
+    with ThreadPoolExecutor(1) as executor:
+        done = list(archive.run_job(job, out, executor, 1))
+    assert sum(p.n_files for p in done) == job.n_files and sum(p.from_earlier_run for p in done) == len(kept)
+    assert kept == {path: path.stat().st_mtime_ns for path in kept}
+    archive.finish_job(job, out)
+    assert pq.read_table(out).to_pylist() == expected and bad_rows(out).keys() == BAD.keys()
+    assert not parts.exists()
+
+
+def test_results_are_never_made_of_some_of_the_parts(recordings, model, tmp_path):
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, load_model(model).version, out, 1)
+    with pytest.raises(BatchError, match="missing"):
+        archive.finish_job(job, out)
+    assert not out.exists()
+
+
+def test_a_file_that_vanishes_is_listed(recordings, model, tmp_path):
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, load_model(model).version, out, 1)
+    (recordings / "speaker 0" / "00.wav").unlink()
+    with ThreadPoolExecutor(1) as executor:
+        list(archive.run_job(job, out, executor, 1))
+    archive.finish_job(job, out)
+    assert "no file" in bad_rows(out)["speaker 0/00.wav"]
+
+
+def test_an_unforeseen_fault_of_one_file_is_listed(recordings, model, tmp_path, monkeypatch):
+    def read(path):
+        if path.name == "03.wav":
+            raise RuntimeError("the decoder stumbled")
+        return read_audio(path)
+
+    monkeypatch.setattr(rows, "read_audio", read)
+    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    assert len(found) == 15 and "the decoder stumbled" in bad_rows(tmp_path / "r.parquet")["speaker 0/03.wav"]
+
+
+def test_names_that_are_no_text_are_shown_escaped(model, tmp_path, speech):
+    folder = tmp_path / "recordings"
+    write_wav(folder / os.fsdecode(b"caf\xe9.wav"), speech)
+    write_wav(folder / "new\nline.wav", speech)
+    found = hear_all(folder, model, tmp_path / "r.parquet")
+    assert {row["file"] for row in found} == {"caf\\udce9.wav", "new\nline.wav"}
+
+
+def test_results_inside_the_folder_are_not_heard(recordings, model):
+    found = hear_all(recordings, model, recordings / "r.parquet")
+    assert len(found) == 16 and bad_rows(recordings / "r.parquet").keys() == BAD.keys()
+
+
+def test_a_dead_process_is_told_with_the_cure(recordings, model, tmp_path):
+    from concurrent.futures.process import BrokenProcessPool
+
+    class Broken(ThreadPoolExecutor):
+        def submit(self, *_):
+            future = Future()
+            future.set_exception(BrokenProcessPool())
+            return future
+
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, load_model(model).version, out, 1)
+    with pytest.raises(BatchError, match="same command"):
+        list(archive.run_job(job, out, Broken(1), 1))
+
+
+def test_another_version_does_not_answer(recordings, model):
+    with pytest.raises(CheckpointError, match="another"):
+        rows.predict_files(str(recordings), ["empty.wav"], model, "00000000")
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def test_results_are_not_overwritten(recordings, model, tmp_path):
+    (tmp_path / "r.parquet").write_text("mine")
+    with pytest.raises(BatchError, match="there already"):
+        archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
+    assert (tmp_path / "r.parquet").read_text() == "mine"
+
+
+def test_the_parts_of_another_job_are_not_touched(recordings, model, tmp_path):
+    out = tmp_path / "r.parquet"
+    archive.open_job(recordings, model, "v", out, 1)
+    for folder, version in ((recordings, "w"), (recordings / "deep", "v")):
+        with pytest.raises(BatchError, match="another job"):
+            archive.open_job(folder, model, version, out, 1)
+    (archive.parts_folder(out) / archive.JOB_FILE).write_text("{}")
+    with pytest.raises(BatchError, match="damaged"):
+        archive.open_job(recordings, model, "v", out, 1)
+
+
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "no folder"), ("nothing", "no files")])
+def test_a_folder_without_files_is_told(tmp_path, name, why):
+    (tmp_path / "nothing").mkdir()
+    with pytest.raises(BatchError, match=why):
+        archive.open_job(tmp_path / name, "m", "v", tmp_path / "r.parquet", 1)
+
+
+def test_links_in_a_circle_are_listed_and_end_nothing(recordings, model, tmp_path):
+    (recordings / "circle.wav").symlink_to("circle.wav")
+    (recordings / "up").symlink_to(recordings)
+    assert len(hear_all(recordings, model, tmp_path / "r.parquet")) == 16
+    assert bad_rows(tmp_path / "r.parquet").keys() == {*BAD, "circle.wav"}
+
+
+def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, model, tmp_path, monkeypatch):
+    scandir = os.scandir
+
+    def refusing(path):
+        if str(path).endswith("speaker 1"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(archive.os, "scandir", refusing)
+    with pytest.raises(BatchError, match="speaker 1 cannot be listed: Permission denied"):
+        archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
+
+
+def test_parts_that_an_ended_job_left_are_not_taken_for_the_next_one(recordings, model, tmp_path, monkeypatch):
+    out = tmp_path / "r.parquet"
+    with monkeypatch.context() as stuck:
+        stuck.setattr(archive.shutil, "rmtree", lambda *_, **__: None)
+        hear_all(recordings, model, out)
+    assert list(archive.parts_folder(out).glob("*.parquet"))
+    out.unlink()
+    (recordings / "deep" / "er" / "long, speech.wav").unlink()
+    found = [row["file"] for row in hear_all(recordings, model, out)]
+    assert len(found) == 15 and "deep/er/long, speech.wav" not in found
+
+
+def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, capsys):
+    out = tmp_path / "r.parquet"
+    arguments = [str(recordings), "--model", model, "--out", str(out), "--workers", "1"]
+    with archive.exclusive_lock(out):
+        assert predict_archive.main(arguments) == 2
+    assert "by another process" in capsys.readouterr().err and not archive.parts_folder(out).exists()
+    assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be heard
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def command(*arguments) -> list[str]:
+    return [sys.executable, "-m", "scripts.predict_archive", *map(str, arguments)]
+
+
+def started(arguments: list[str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        arguments,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit another
+    )
+
+
+def wait_for(condition, timeout_s: float = 200) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.02)
+
+
+def members(session: int) -> list[int]:
+    """Processes of a session that are alive."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(after_name[3]) == session and after_name[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts processes as Linux lists them")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how):
+    for i in range(72):
+        write_wav(recordings / "more" / f"{i}.wav", speech)
+    out = tmp_path / "r.parquet"
+    arguments = command(recordings, "--model", model, "--out", out, "--workers", "2")
+    process = started(arguments)
+    wait_for(lambda: list(archive.parts_folder(out).glob("*.parquet")) or process.poll() is not None)
+    os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
+    said = process.communicate()[0].decode()
+    assert process.returncode == (130 if how == signal.SIGINT else -how), said
+    assert "Traceback" not in said and not out.exists()
+    wait_for(lambda: not members(process.pid))  # no worker is left behind
+    done = len(list(archive.parts_folder(out).glob("*.parquet")))
+    assert 0 < done < json.loads((archive.parts_folder(out) / archive.JOB_FILE).read_text())["n_files"]
+    again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
+    assert again.returncode == 2 and "2 files could not be heard" in again.stderr
+    found = pq.read_table(out).to_pylist()
+    assert found == hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    assert len({row["file"] for row in found}) == len(found) == 88
+
+
+def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, capsys):
+    out = tmp_path / "r.parquet"
+    for arguments in (["nowhere", "--model", model], [str(recordings), "--model", "unheard-of"]):
+        assert predict_archive.main([*arguments, "--out", str(out)]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1 and not archive.parts_folder(out).exists()
+    assert predict_archive.main([str(recordings), "--model", model, "--out", "/proc/nowhere/r.parquet"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        predict_archive.main([str(recordings), "--workers", "0"])

@@ -1,0 +1,52 @@
+"""Models that agree, models that do not, and what they say together."""
+
+import numpy as np
+import pytest
+
+from ser_core.inference.ensemble import (
+    ENSEMBLE_NAME,
+    ensemble_disagreement,
+    ensemble_prediction,
+    pairwise_agreement,
+    stack_probabilities,
+)
+from ser_core.inference.results import Prediction
+from ser_core.labels import EMOTIONS
+
+
+def prediction(model: str, values: list[float], abstain: bool = False) -> Prediction:
+    pairs = dict(zip(EMOTIONS, values, strict=True))
+    ranked = sorted(pairs.items(), key=lambda pair: -pair[1])
+    reason = "unsure" if abstain else ""
+    return Prediction(model, *ranked[0], pairs, tuple(ranked[:3]), abstain, reason, 3.0, 2.0, 0.0, 3.0)
+
+
+ANGRY = [0.1, 0, 0, 0, 0.9, 0, 0, 0]
+SAD = [0.3, 0, 0, 0.7, 0, 0, 0, 0]
+
+
+def test_together_is_the_mean():
+    answer = ensemble_prediction([prediction("a", ANGRY), prediction("b", SAD)])
+    assert (answer.model, answer.emotion) == (ENSEMBLE_NAME, "angry")
+    assert answer.probabilities == pytest.approx(dict(zip(EMOTIONS, [0.2, 0, 0, 0.35, 0.45, 0, 0, 0], strict=True)))
+    assert [name for name, _ in answer.top3] == ["angry", "sad", "neutral"]
+    assert answer.confidence == pytest.approx(0.45)
+
+
+@pytest.mark.parametrize(("unsure", "abstains"), [(0, False), (1, False), (2, True), (3, True)])
+def test_together_is_not_sure_where_most_are_not(unsure, abstains):
+    answer = ensemble_prediction([prediction(str(i), ANGRY, abstain=i < unsure) for i in range(3)])
+    assert answer.abstain is abstains
+    assert answer.reason == (f"{unsure} of 3 models are not sure." if abstains else "")
+
+
+def test_what_two_models_have_in_common():
+    rows = stack_probabilities([prediction("a", ANGRY), prediction("b", SAD), prediction("c", ANGRY)])
+    assert pairwise_agreement(rows) == pytest.approx(np.array([[1, 0.1, 1], [0.1, 1, 0.1], [1, 0.1, 1]]))
+
+
+def test_disagreement_is_none_among_equals_and_half_the_distance_between_two():
+    same = stack_probabilities([prediction("a", ANGRY)] * 3)
+    assert ensemble_disagreement(same) == pytest.approx(0, abs=1e-12)
+    assert ensemble_disagreement(np.eye(2)) == pytest.approx(0.5)
+    assert ensemble_disagreement(np.eye(8)) == pytest.approx(1 - 1 / 8)

@@ -1,0 +1,109 @@
+"""Work on a Dask cluster: one that is there, one whose worker dies, and none at all."""
+
+import logging
+import os
+import signal
+import socket
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from ser_core.inference import batch as archive, executors as workers
+from ser_core.inference.executors import ClusterError, dask_executor, n_cores, process_executor
+from ser_core.models.checkpoint import CheckpointError, load_model
+from tests.make_archive import hear_all, write_recordings
+
+
+def test_there_is_a_core():
+    assert 1 <= n_cores() <= os.cpu_count()
+
+
+def test_processes_do_the_work():
+    with process_executor(2) as executor:
+        assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
+
+
+def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
+    from distributed import Client, LocalCluster
+
+    recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
+    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, model, load_model(model).version, out, 2)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    with cluster, Client(cluster, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+        with dask_executor(cluster.scheduler_address, 2) as (executor, n_workers):
+            assert n_workers == 2
+            work = archive.run_job(job, out, executor, n_workers)
+            done = [next(work)]
+            os.kill(next(iter(pids.values())), signal.SIGKILL)
+            done += work
+    assert sum(progress.n_files for progress in done) == job.n_files
+    archive.finish_job(job, out)
+    found = pq.read_table(out).to_pylist()
+    assert [row["file"] for row in found] == [row["file"] for row in expected]
+    assert found == expected
+
+
+def test_no_log_of_a_worker_holds_the_name_of_a_file(checkpoints, tmp_path, speech, caplog):
+    from distributed import LocalCluster
+
+    recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
+    job = archive.open_job(recordings, model, "00000000", tmp_path / "r.parquet", 1)
+    logging.getLogger("distributed.worker").addHandler(caplog.handler)
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        dask_executor(cluster.scheduler_address, 1) as (executor, n_workers),
+        pytest.raises(CheckpointError, match="has version"),
+    ):
+        list(archive.run_job(job, tmp_path / "r.parquet", executor, n_workers))
+    logging.getLogger("distributed.worker").removeHandler(caplog.handler)
+    assert "predict_files" in caplog.text
+    assert not [path for path in recordings.rglob("*.*") if path.name in caplog.text]
+
+
+def test_a_cluster_of_this_machine_is_started():
+    with dask_executor(workers.LOCAL_CLUSTER, 1) as (executor, n_workers):
+        assert n_workers == 1 and executor.submit(abs, -1).result() == 1
+
+
+@pytest.fixture
+def silent():
+    """The address of somebody who listens and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_scheduler_that_does_not_answer_is_told(silent):
+    with (
+        pytest.raises(ClusterError, match=r"No Dask scheduler answers.*dask scheduler"),
+        dask_executor(silent, 1, timeout_s=0.5),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"])
+def test_a_wrong_address_is_told(address):
+    with pytest.raises(ClusterError, match="No Dask scheduler answers"), dask_executor(address, 1, timeout_s=0.5):
+        pass
+
+
+def test_a_scheduler_without_workers_is_told():
+    from distributed import LocalCluster
+
+    with (
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        pytest.raises(ClusterError, match="no workers"),
+        dask_executor(cluster.scheduler_address, 1, timeout_s=0.5),
+    ):
+        pass
+
+
+def test_without_dask_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ClusterError, match=r"requirements-archive\.txt"), dask_executor(workers.LOCAL_CLUSTER, 1):
+        pass

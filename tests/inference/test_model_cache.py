@@ -1,0 +1,40 @@
+"""The models in memory."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ser_core.inference import model_cache as loaded
+from ser_core.inference.model_cache import shared_model, unload_models
+from ser_core.models.checkpoint import CheckpointError
+
+
+@pytest.fixture(autouse=True)
+def nothing_loaded(checkpoints):
+    unload_models()
+    yield
+    unload_models()
+
+
+def test_a_model_is_loaded_once_for_all_threads():
+    with ThreadPoolExecutor(4) as pool:
+        found = set(pool.map(lambda _: shared_model("small"), range(8)))
+    assert len(found) == 1 and loaded.loaded_models() == {"small": found.pop()}
+
+
+def test_unloaded_models_are_loaded_again():
+    before = shared_model("small")
+    unload_models()
+    assert not loaded.loaded_models() and shared_model("small") is not before
+
+
+def test_the_oldest_goes_when_there_are_too_many(monkeypatch):
+    monkeypatch.setattr(loaded, "MAX_LOADED_MODELS", 1)
+    shared_model("small"), shared_model("other")
+    assert list(loaded.loaded_models()) == ["other"]
+
+
+def test_an_unknown_model_takes_no_room():
+    with pytest.raises(CheckpointError, match="Unknown model"):
+        shared_model("nobody")
+    assert not loaded.loaded_models()

@@ -1,0 +1,333 @@
+"""Files of embeddings: written, read, refused; and the command that makes them."""
+
+import io
+import json
+import re
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts import export_embeddings as script
+from scripts.bench.map import synthetic
+from ser_core import paths
+from ser_core.audio.io import load_audio
+from ser_core.audio.vad import speech_segments
+from ser_core.data.audio_store import AudioStore
+from ser_core.data.corpora import corpora_root, read_corpora
+from ser_core.data.protocols import protocol_split, read_protocol
+from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
+from ser_core.inference.clips import clip_logits, clip_window_outputs, clip_windows
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, window_embeddings
+from ser_core.interpret.atlas import (
+    ATLAS_PARTS,
+    NO_PREDICTION,
+    Atlas,
+    AtlasError,
+    available_atlases,
+    load_atlas,
+    training_distances,
+)
+from ser_core.interpret.embeddings import RAW_FEATURES, embed, embed_windows, ood_score
+from ser_core.interpret.projection import Projection, ProjectionConfig
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import METRICS_FILE, Calibration, load_model, save_model
+from ser_core.models.ood import fit_distance_reference, fit_novelty_detector
+
+IDS = [*protocol_split("speaker-independent", "0").train[:30], *protocol_split("speaker-independent", "0").test[:30]]
+PCA = ProjectionConfig("pca")
+
+
+@pytest.fixture
+def small() -> Atlas:
+    rng = np.random.default_rng(0)
+    embeddings = rng.normal(size=(60, 8)).astype(np.float16).astype(np.float32)
+    answered, part = rng.integers(0, 8, 60), np.repeat([0, 2], 30)
+    certainty, distances = np.full(60, 0.5, np.float32), rng.normal(1, 0.1, 60).astype(np.float32)
+    return Atlas("m", "abc", np.array(IDS), embeddings, answered, certainty, part, distances)
+
+
+def test_what_is_read_is_what_was_written(tmp_path, small):
+    made = small.with_map(PCA, Projection.fit(PCA, small.embeddings).coordinates)
+    made.save(tmp_path / "m.npz")
+    found = load_atlas("m", "abc", tmp_path)
+    for name in ("ids", "embeddings", "answered", "certainty", "part", "distances"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(small, name))
+    assert (found.model, found.version, list(found.maps)) == ("m", "abc", [PCA])
+    np.testing.assert_allclose(found.maps[PCA], made.maps[PCA], rtol=1e-5)
+    np.testing.assert_allclose(found.projection(PCA).place(small.embeddings[:3]), made.maps[PCA][:3], atol=1e-5)
+    assert available_atlases(tmp_path) == ("m",)
+
+
+def test_columns_say_what_the_names_say(small):
+    assert small.column("emotion").tolist() == [u.emotion for u in small.utterances]
+    right = small.column("right") == "right"
+    assert right.tolist() == [EMOTIONS[k] == u.emotion for k, u in zip(small.answered, small.utterances, strict=True)]
+    assert small.column("part").tolist() == ["training"] * 30 + ["unseen"] * 30
+    assert set(small.column("intensity")) <= {"low", "medium", "high", "normal", "unknown"}
+    raw = replace(small, answered=np.full(60, NO_PREDICTION))
+    assert set(raw.column("answered")) == set(raw.column("right")) == {""}
+
+
+def test_novelty_comes_from_what_it_learned_from_and_never_heard(small):
+    far = small.embeddings.mean(0) + 30
+    assert small.novelty.percentile(float(small.novelty.distance(far[None])[0])) == 100
+    np.testing.assert_array_equal(small.novelty.unseen, np.sort(small.distances[30:]))
+    with pytest.raises(ValueError, match="two training clips"):
+        _ = replace(small, part=np.full(60, 2)).novelty
+    with pytest.raises(ValueError, match="never heard"):
+        _ = replace(small, part=np.zeros(60, int)).novelty
+
+
+def test_the_distance_of_a_clip_is_the_mean_over_its_windows(small):
+    learned_from = small.embeddings[:30]
+    windows, n_windows = small.embeddings[30:], np.array([1, 20, 9])
+    far = fit_distance_reference(learned_from).distance(windows)
+    expected = [far[0], far[1:21].mean(), far[21:].mean()]
+    np.testing.assert_allclose(training_distances(learned_from, windows, n_windows), expected, rtol=1e-5)
+    assert np.isnan(training_distances(learned_from[:0], windows, n_windows)).all()
+
+
+DAMAGES = {
+    "rows": {"part": np.zeros(5, int)},
+    "names": {"ids": np.array(["nobody"] * 60)},
+    "no such emotion": {"answered": np.full(60, len(EMOTIONS))},
+    "no such part": {"part": np.full(60, -1)},
+    "no number": {"embeddings": np.full((60, 8), np.nan)},
+    "flat": {"embeddings": np.zeros(60)},
+    "a map of another size": {"maps": {PCA: np.zeros((60, 3))}},
+    "another model": {"model": "other"},
+}
+
+
+@pytest.mark.parametrize("damage", ["missing", "torn", "text", "another version", *DAMAGES])
+def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
+    path = tmp_path / "m.npz"
+    replace(small, **DAMAGES.get(damage, {})).save(path)
+    if damage == "missing":
+        path.unlink()
+    elif damage == "torn":
+        path.write_bytes(path.read_bytes()[:500])
+    elif damage == "text":
+        path.write_text("no archive")
+    with pytest.raises(AtlasError, match=re.escape("python -m scripts.export_embeddings m")):
+        load_atlas("m", "other" if damage == "another version" else "abc", tmp_path)
+
+
+def test_a_bit_that_fell_over_is_damage_and_nothing_else(tmp_path, small):
+    path = tmp_path / "m.npz"
+    small.save(path)
+    content, refused = path.read_bytes(), 0
+    for at in range(0, len(content), 5):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 2]) + content[at + 1 :])
+        try:
+            load_atlas("m", "abc", tmp_path)
+        except AtlasError:
+            refused += 1
+    assert refused > len(content) / 5 / 2  # the others fell in what nobody reads
+
+
+def test_a_file_that_claims_more_than_there_is_is_refused(tmp_path, small):
+    small.save(tmp_path / "m.npz")
+    with zipfile.ZipFile(tmp_path / "m.npz") as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(tmp_path / "m.npz", "w") as file, io.BytesIO() as claim:
+        header = {"descr": "<f2", "fortran_order": False, "shape": (10**12, 300)}
+        np.lib.format.write_array_header_1_0(claim, header)
+        for name, content in (members | {"embeddings.npy": claim.getvalue() + bytes(100)}).items():
+            file.writestr(name, content)
+    with pytest.raises(AtlasError, match="is damaged"):
+        load_atlas("m", "abc", tmp_path)
+
+
+def test_the_map_that_is_measured_in_a_browser_can_be_read(tmp_path):
+    synthetic(100).save(tmp_path / "synthetic-100.npz")
+    assert len(load_atlas("synthetic-100", folder=tmp_path).ids) == 100
+
+
+# --- embeddings ------------------------------------------------------------------------------------------------------
+
+
+def test_a_clip_is_the_mean_of_its_windows(new_model, speech):
+    model = new_model()
+    embeddings, logits = embed(model, [speech[:5000], speech])
+    np.testing.assert_allclose(embeddings[1], window_embeddings(model, clip_windows(model, speech)).mean(0), atol=1e-5)
+    np.testing.assert_allclose(logits, clip_logits(model, [speech[:5000], speech]), atol=1e-5)
+
+
+def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
+    model = new_model()
+    start_s, embeddings = embed_windows(model, speech)
+    assert len(start_s) == len(embeddings) > 2 and start_s[0] > 0  # it begins with silence
+    first = speech[round(start_s[1] * 16_000) :][: round(model.config.window_s * 16_000)]
+    np.testing.assert_allclose(embeddings[1], window_embeddings(model, [first])[0], atol=1e-4)
+
+
+def test_windows_of_a_pause_are_left_out(new_model):
+    model, sound = new_model(), np.random.default_rng(0).normal(0, 0.1, 20 * 16_000).astype(np.float32)
+    speech = [(0.0, 4.0), (14.0, 20.0)]
+    start_s, embeddings = embed_windows(model, sound, speech)
+    end_s = start_s + model.config.window_s
+    assert len(start_s) == len(embeddings) and all((start_s < 4) | (end_s > 14)) and start_s[0] == 0
+    assert len(embed_windows(model, sound, [])[0]) > len(start_s)  # no speech at all: every window
+
+
+# --- how far out, on what ships ------------------------------------------------------------------------------------
+
+SHIPPED = [name for name in available_atlases() if name != RAW_FEATURES]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_is_of_the_models_as_they_are(name):
+    assert load_atlas(name).version == load_model(name).version
+
+
+def test_a_long_recording_is_not_near_because_its_mean_is():
+    rng = np.random.default_rng(0)
+    known = rng.normal(size=(500, 8)).astype(np.float32)
+    novelty = fit_novelty_detector(known, rng.normal(size=(500, 8)).astype(np.float32))
+    windows = 1.6 * rng.normal(size=(60, 8))
+    assert ood_score(novelty, windows, 60.0) > 90 > 5 > ood_score(novelty, windows.mean(0)[None], 60.0)
+    assert ood_score(novelty, known[:1], 0.1) == MAX_NOVELTY_PERCENTILE
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("make", [white_noise, pink_noise, brown_noise, sine_tone, synthetic_music])
+def test_what_is_no_speech_lies_beyond_the_99th_percentile(make, name):
+    model, novelty = load_model(name), load_atlas(name).novelty
+    for seed in range(5):
+        waveform = make(np.random.default_rng(seed), 3.0)
+        speech = speech_segments(waveform)
+        _, windows = embed_windows(model, waveform, speech)
+        assert ood_score(novelty, windows, sum(end - start for start, end in speech)) > 99
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_clips_of_unseen_speakers_lie_in_every_fifth(name):
+    """Each half of the speakers against the other half: a speaker is never compared with himself."""
+    found = load_atlas(name)
+    speaker, unseen = found.column("speaker"), found.column("part") == "unseen"
+    names, percentiles = np.unique(speaker[unseen]), []
+    for half in (0, 1):
+        known = unseen & np.isin(speaker, names[half::2])
+        novelty = found.novelty.with_reference_distances(found.distances[known])
+        percentiles += [novelty.percentile(distance) for distance in found.distances[unseen & ~known]]
+    shares = np.histogram(percentiles, [0, 20, 40, 60, 80, 100.1])[0] / len(percentiles)
+    assert shares.min() > 0.14 and shares.max() < 0.32  # 25 speakers, each of whom is more or less far out
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize("name", SHIPPED)
+def test_recordings_of_unseen_speakers_are_as_far_out_as_the_file_says(name):
+    """As the page takes them, from the recording on, however many windows they have."""
+    found, model = load_atlas(name), load_model(name)
+    rows = np.flatnonzero(found.column("part") == "unseen")[::70]
+    paths = {u.id: u.path for u in read_corpora(corpora_root()).utterances}
+    told = []
+    for i in rows:
+        waveform = load_audio(paths[found.ids[i]])
+        speech = speech_segments(waveform)
+        _, windows = embed_windows(model, waveform, speech)
+        told.append(ood_score(found.novelty, windows, sum(end - start for start, end in speech)))
+    expected = [found.novelty.percentile(far) for far in found.distances[rows]]
+    assert np.quantile(np.abs(np.array(told) - expected), 0.9) < 1
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ready(tmp_path, monkeypatch, cache, checkpoints):
+    """24 synthetic clips of training speakers and of one for development, and `small`, which was measured on others."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for file in cache.iterdir():
+        (tmp_path / "cache" / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
+    monkeypatch.setattr(script, "MAPS", (PCA,))
+    monkeypatch.setattr(script, "CHUNK", 10)
+    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "speaker-independent", "fold": "0"}))
+    return tmp_path / "embeddings"
+
+
+def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
+    assert script.main(["small", "raw-features"]) == 0
+    assert "s per 1,000 clips" in capsys.readouterr().out
+    model, store = load_model("small"), AudioStore()
+    found = load_atlas("small", model.version)
+    known = {row["utterance"] for row in read_protocol("speaker-independent")}
+    assert found.ids.tolist() == sorted(i for i in known if i in store) and list(found.maps) == [PCA]
+    assert set(found.column("part")) == {"training", "development"}
+    embeddings, logits = embed(model, [store.trimmed(i) for i in found.ids])
+    np.testing.assert_allclose(found.embeddings, embeddings, atol=2e-3)
+    assert found.answered.tolist() == logits.argmax(1).tolist()
+    raw = load_atlas("raw-features", "")
+    assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
+    assert np.isnan(raw.certainty).all()
+
+
+def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    folders = [tmp_path / "runs" / "warm" / "epochs" / epoch for epoch in ("1", "8")]
+    for seed, folder in enumerate(folders):
+        save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
+    assert script.main([str(folder) for folder in folders]) == 0
+    assert available_atlases(ready) == ("warm-epoch-1", "warm-epoch-8")
+    first, last = (load_atlas(name) for name in available_atlases(ready))
+    assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
+    assert np.abs(first.embeddings - last.embeddings).max() > 0.01
+    assert script.space_name("runs/warm/checkpoint") == "warm" and script.space_name("resonet") == "resonet"
+
+
+def test_an_interrupted_export_goes_on(ready, monkeypatch):
+    whole = script.export("small", AudioStore())
+    (ready.parent / "cache" / f"windows-small-{whole.version}.npz").unlink()
+    calls = []
+
+    def interrupted(model, clips):
+        calls.append(len(clips))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return clip_window_outputs(model, clips)
+
+    monkeypatch.setattr(script, "clip_window_outputs", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.export("small", AudioStore())
+    again = script.export("small", AudioStore())
+    assert sum(calls[3:]) == len(whole.ids) - 20
+    np.testing.assert_array_equal(again.embeddings, whole.embeddings)
+
+
+def test_an_interruption_while_it_writes_loses_one_part(ready, monkeypatch):
+    savez, calls = np.savez, []
+
+    def interrupted(path, **arrays):
+        calls.append(path)
+        if len(calls) == 2:
+            Path(path).write_bytes(b"half a file")
+            raise KeyboardInterrupt
+        savez(path, **arrays)
+
+    monkeypatch.setattr(script.np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        script.export("small", AudioStore())
+    assert (
+        len(script.export("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4
+    )  # the first of five parts was kept
+
+
+def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
+    whole = script.export("small", AudioStore())
+    path = ready.parent / "cache" / f"windows-small-{whole.version}.npz"
+    with np.load(path) as file:
+        kept = dict(file)
+    np.savez(path, **kept | {"ids": kept["ids"][::-1], "windows": kept["windows"] + 1})
+    np.testing.assert_array_equal(script.export("small", AudioStore()).embeddings, whole.embeddings)
+
+
+def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
+    assert script.main(["nothing"]) == 2 and "Unknown model" in capsys.readouterr().err
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
+    assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err

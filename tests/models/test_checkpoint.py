@@ -1,0 +1,263 @@
+"""What is saved is what is loaded; and what is not whole is refused with the cause and the cure."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from ser_core import paths
+from ser_core.models.checkpoint import (
+    DEFAULT_MODEL,
+    Calibration,
+    CheckpointError,
+    available_models,
+    load_model,
+    save_metrics_and_card,
+    save_model,
+)
+from ser_core.models.registry import MODEL_FAMILIES, build_model
+
+WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
+
+
+@pytest.fixture
+def waveform() -> torch.Tensor:
+    return 0.1 * torch.randn(2, 20_000, generator=torch.Generator().manual_seed(0))
+
+
+def edit(path, **changes) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+# --- there and back --------------------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def test_what_was_saved_is_what_is_loaded(new_model, tmp_path, waveform):
+    model = new_model(seed=3)
+    save_model(model, tmp_path / "mine", "resonet", Calibration(1.25, 0.4), {"protocol": "resonet"})
+    loaded = load_model(tmp_path / "mine", "cpu")
+    assert (loaded.name, loaded.config, loaded.calibration) == ("mine", model.config, Calibration(1.25, 0.4))
+    assert loaded.metrics == {} and not loaded.training
+    torch.testing.assert_close(loaded(waveform), model(waveform), atol=5e-3, rtol=0)
+    assert json.loads((tmp_path / "mine" / CONFIG).read_text())["training"] == {"protocol": "resonet"}
+
+
+@torch.inference_mode()
+def test_a_loaded_model_saved_again_is_the_same_to_the_bit(checkpoints, waveform):
+    model = load_model("small", "cpu")
+    save_model(model, checkpoints / "again", "resonet", model.calibration, {})
+    assert (checkpoints / "again" / WEIGHTS).read_bytes() == (checkpoints / "small" / WEIGHTS).read_bytes()
+    assert torch.equal(load_model("again", "cpu")(waveform), model(waveform))
+
+
+def test_weights_are_half_precision_on_disk_and_float32_in_memory(checkpoints):
+    stored = load_file(checkpoints / "small" / WEIGHTS)
+    assert {v.dtype for v in stored.values()} == {torch.float16, torch.int64}  # int64: batches counted by batch norm
+    assert {p.dtype for p in load_model("small").parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1e6])
+def test_what_half_precision_cannot_hold_is_not_saved(new_model, tmp_path, value):
+    model = new_model()
+    model.norm.bias.data[3] = value
+    with pytest.raises(CheckpointError, match=r"norm\.bias is not finite"):
+        save_model(model, tmp_path / "broken", "resonet", Calibration(), {})
+    assert available_models(tmp_path) == ()
+
+
+def test_a_checkpoint_holds_no_code(checkpoints):
+    assert {path.suffix for path in (checkpoints / "small").iterdir()} == {".safetensors", ".json"}
+    with safe_open(checkpoints / "small" / WEIGHTS, "pt") as file:
+        assert list(file.keys())
+
+
+def test_metrics_come_along(checkpoints):
+    (checkpoints / "small" / METRICS).write_text('{"pooled": {"uar": 0.5}}')
+    assert load_model("small").metrics == {"pooled": {"uar": 0.5}}
+
+
+def test_models_are_found_by_name_and_by_folder(checkpoints):
+    assert available_models() == ("other", "small")
+    by_name, by_folder = load_model("small"), load_model(checkpoints / "small")
+    assert by_name.name == by_folder.name == "small"
+    assert load_model(str(checkpoints / "small")).name == "small"
+
+
+def test_a_name_goes_before_a_folder_of_the_same_name(checkpoints, monkeypatch, tmp_path):
+    (tmp_path / "here" / "small").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    assert load_model("small").calibration == Calibration(1.5, 0.1)
+
+
+# --- what does not exist ---------------------------------------------------------------------------------------------
+
+HOSTILE = ["../x", "../../etc/passwd", "small/../../x", "/nowhere", "small\0", "<b>x</b>", "a" * 5000, "\ud800", "~"]
+
+
+@pytest.mark.parametrize("name", ["resnet", "Small", *HOSTILE])
+def test_an_unknown_name_lists_what_exists(checkpoints, name):
+    with pytest.raises(CheckpointError, match="There are: other, small") as error:
+        load_model(name)
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/"])
+def test_a_folder_without_a_model_is_none(checkpoints, name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"There are: other, small|has no config\.json"):
+        load_model(name)
+
+
+def test_without_any_model_the_message_says_how_to_train_one(checkpoints, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "empty")
+    assert available_models() == ()
+    with pytest.raises(CheckpointError, match=r"none\. Train one with: python -m scripts\.train"):
+        load_model("resonet")
+
+
+# --- what is not whole -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "cause"), [(WEIGHTS, "has no model.safetensors"), (CONFIG, "has no config.json")])
+def test_a_missing_file_is_named(checkpoints, name, cause):
+    (checkpoints / "small" / name).unlink()
+    with pytest.raises(CheckpointError, match=f"small {cause}"):
+        load_model(checkpoints / "small")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG, METRICS])
+def test_a_truncated_file_is_named(checkpoints, name, share):
+    path = checkpoints / "small" / name
+    if name == METRICS:
+        path.write_text('{"pooled": {"uar": 0.5}}')
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(CheckpointError, match=f"small/{name} is damaged"):
+        load_model("small")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"PK\x03\x04", b"\x80\x04."])
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG])
+def test_a_file_of_another_kind_is_named(checkpoints, name, content):
+    (checkpoints / "small" / name).write_bytes(content)
+    with pytest.raises(CheckpointError, match=f"small/{name} is damaged"):
+        load_model("small")
+
+
+def test_weights_of_another_model_are_refused(checkpoints, new_model):
+    save_model(new_model(channels=(4, 4, 8, 16)), checkpoints / "wide", "resonet", Calibration(), {})
+    os.replace(checkpoints / "wide" / WEIGHTS, checkpoints / "small" / WEIGHTS)
+    with pytest.raises(CheckpointError, match=r"small/model\.safetensors holds the weights of another model"):
+        load_model("small")
+
+
+@pytest.mark.parametrize("change", ["one is missing", "one too many", "one has another name"])
+def test_weights_are_loaded_all_or_not_at_all(checkpoints, change):
+    path = checkpoints / "small" / WEIGHTS
+    weights = load_file(path)
+    if change != "one too many":
+        taken = weights.pop("norm.weight")
+    if change != "one is missing":
+        weights["norm.wait"] = taken if change == "one has another name" else torch.zeros(3)
+    save_file(weights, path)
+    with pytest.raises(CheckpointError, match="weights of another model"):
+        load_model("small")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"family": "resnet"},
+        {"family": ["resonet"]},
+        {"family": None},
+        {"model": {}},
+        {"model": None},
+        {"model": "resonet"},
+        {"model": {"frontend": {}, "unheard_of": 1}},
+        {"model": {"frontend": {"n_mels": -1}}},
+        {"model": {"frontend": 3}},
+        {"model": {"frontend": {}, "channels": []}},
+        {"model": {"frontend": {}, "channels": [-1, 2, 3, 4]}},
+        {"model": {"frontend": {}, "channels": "abcd"}},
+        {"model": {"frontend": {}, "n_heads": 7}},
+        {"calibration": {}, "model": {"frontend": {}, "labels": 3}},
+        {"calibration": None},
+        {"calibration": {"heat": 1.0}},
+        {"calibration": {"temperature": 0.0}},
+        {"calibration": {"temperature": "1"}},
+        {"calibration": {"temperature": float("nan")}},
+        {"calibration": {"min_confidence": 85}},
+    ],
+    ids=str,
+)
+def test_a_foreign_config_is_refused(checkpoints, foreign):
+    edit(checkpoints / "small" / CONFIG, **foreign)
+    with pytest.raises(CheckpointError, match=r"small/config\.json is not a model of this program") as error:
+        load_model("small")
+    assert len(str(error.value)) < 250
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '"resonet"', "null", "{}"])
+def test_json_that_is_no_config_is_refused(checkpoints, content):
+    (checkpoints / "small" / CONFIG).write_text(content)
+    with pytest.raises(CheckpointError, match="is not a model of this program"):
+        load_model("small")
+
+
+def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
+    config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
+    save_model(MODEL_FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
+    with pytest.raises(CheckpointError, match=r"two answers with other emotions: calm, bored\. "):
+        load_model(tmp_path / "two")
+
+
+def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
+    def full(path, text):
+        raise OSError(28, "No space left on device")
+
+    torch.manual_seed(0)
+    save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(), {})
+    before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* is untouched"):
+        save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(temperature=2), {})
+    assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
+
+
+def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
+    """Half of metrics.json would make the model unusable."""
+    save_metrics_and_card(checkpoints / "small", {"pooled": 1}, "card")
+    before = {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()}
+    write_text = Path.write_text
+
+    def full(path, text):
+        write_text(path, text[:3])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(CheckpointError, match=r"small cannot be saved: .*No space left"):
+        save_metrics_and_card(checkpoints / "small", {"pooled": 2}, "another card")
+    assert {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()} == before
+
+
+def test_the_default_model_comes_first(checkpoints):
+    (checkpoints / "small").rename(checkpoints / DEFAULT_MODEL)
+    assert available_models() == (DEFAULT_MODEL, "other")
+
+
+# --- what ships ------------------------------------------------------------------------------------------------------
+
+
+def test_what_ships_fits_a_repository():
+    """Each file under 95 MB, all together under 220 MB: what a hosting site takes and a clone over a phone bears."""
+    sizes = {path.relative_to(paths.CHECKPOINTS): path.stat().st_size / 1e6 for path in paths.CHECKPOINTS.glob("*/*")}
+    assert sizes
+    assert {path: size for path, size in sizes.items() if size >= 95} == {}
+    assert sum(sizes.values()) < 220

@@ -1,0 +1,144 @@
+"""Novelty: what lies far from the training clips is far, and the program says so."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_core.inference.clips import clip_logits, clip_windows
+from ser_core.inference.prediction import (
+    MAX_NOVELTY_PERCENTILE,
+    predict,
+    predict_with_windows,
+    window_embeddings,
+    window_logits_and_distances,
+)
+from ser_core.models import checkpoint
+from ser_core.models.checkpoint import NOVELTY_FILE, CheckpointError, load_model, save_model
+from ser_core.models.ood import NoveltyDetector, fit_novelty_detector
+
+RNG = np.random.default_rng(0)
+KNOWN = RNG.normal(size=(4000, 6)) @ np.diag([3, 1, 1, 0.5, 0.5, 0]) + 5  # the last unit never fires
+
+
+@pytest.fixture(scope="module")
+def novelty() -> NoveltyDetector:
+    return fit_novelty_detector(KNOWN[:3000], KNOWN[3000:])
+
+
+def test_training_clips_lie_at_about_one(novelty):
+    assert novelty.distance(KNOWN[:3000]).mean() == pytest.approx(5 / 6, rel=0.05)  # one of six directions is empty
+
+
+def test_the_spread_of_each_direction_is_its_unit(novelty):
+    wide, narrow = (novelty.distance(KNOWN.mean(0) + step)[0] for step in np.eye(6)[[0, 4]][:, None] * 3)
+    assert wide < 0.5 < 4 < narrow
+
+
+def test_percentiles_are_shares_of_unseen_clips(novelty):
+    distances = novelty.distance(KNOWN[3000:])
+    for quantile in (0.1, 0.5, 0.9):
+        assert novelty.percentile(np.quantile(distances, quantile)) == pytest.approx(100 * quantile, abs=0.2)
+    assert novelty.percentile(0.0) == 0
+    assert novelty.percentile(distances.max() * 1.001) == MAX_NOVELTY_PERCENTILE
+    assert novelty.percentile(distances.max() * 0.999) < MAX_NOVELTY_PERCENTILE
+
+
+def test_one_clip_gives_what_many_give(novelty):
+    together = novelty.distance(KNOWN[:5])
+    np.testing.assert_allclose([novelty.distance(row[None])[0] for row in KNOWN[:5]], together, rtol=1e-5)
+
+
+@pytest.mark.parametrize("training, unseen", [(KNOWN[:1], KNOWN), (KNOWN, KNOWN[:0])])
+def test_too_few_clips_are_an_error(training, unseen):
+    with pytest.raises(ValueError, match=r"two training clips|never heard"):
+        fit_novelty_detector(training, unseen)
+
+
+def test_clips_that_are_all_alike_are_no_division_by_zero():
+    found = fit_novelty_detector(np.ones((5, 3)), np.ones((2, 3)))
+    assert np.isfinite(found.distance(np.array([[1, 1, 1], [2, 1, 1.0]]))).all()
+
+
+# --- in a checkpoint -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def knowing(new_model, speech):
+    """A model, and what it knows: two stretches of a voice, the second one unseen."""
+    model = new_model()
+    half = len(speech) // 2
+    parts = (clip_windows(model, part) for part in (np.resize(speech[:half], 160_000), speech[half:]))
+    model.novelty = fit_novelty_detector(*(window_embeddings(model, windows) for windows in parts))
+    return model
+
+
+def saved(model, folder) -> checkpoint.SERModel:
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    save_model(model, folder, "resonet", model.calibration, training, model.novelty)
+    return load_model(folder, "cpu")
+
+
+def test_a_checkpoint_keeps_it(tmp_path, knowing):
+    found = saved(knowing, tmp_path / "m").novelty
+    for name, value in vars(knowing.novelty).items():
+        np.testing.assert_array_equal(getattr(found, name), value)
+
+
+def test_a_checkpoint_without_it_says_nothing(tmp_path, knowing, speech):
+    knowing.novelty = None
+    model = saved(knowing, tmp_path / "m")
+    assert model.novelty is None and not (tmp_path / "m" / NOVELTY_FILE).exists()
+    assert predict(model, speech).novelty is None and window_logits_and_distances(model, [speech])[1] is None
+
+
+@pytest.mark.parametrize("content", [b"", b"torn", None])
+def test_a_damaged_file_is_named(tmp_path, knowing, content):
+    folder = tmp_path / "m"
+    saved(knowing, folder)
+    path = folder / NOVELTY_FILE
+    if content is None:
+        replace(knowing.novelty, whitening=np.eye(3)).save(path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=re.escape(f"m/{NOVELTY_FILE}")):
+        load_model(folder, "cpu")
+
+
+# --- in an answer ----------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_tells_its_percentile(knowing, speech):
+    prediction, trajectory = predict_with_windows(knowing, speech)
+    _, distance = window_logits_and_distances(
+        knowing, [speech[round(s * 16_000) :][:40_000] for s in trajectory.start_s]
+    )
+    mean = (distance * trajectory.speech_s).sum() / trajectory.speech_s.sum()
+    assert prediction.novelty == knowing.novelty.percentile(mean)
+
+
+def test_what_lies_beyond_all_speech_is_not_answered(knowing, speech):
+    known = knowing.novelty
+    knowing.novelty = replace(known, unseen=known.unseen * 1e3)
+    assert not predict(knowing, speech).reason.startswith("This is no speech")
+    knowing.novelty = replace(known, unseen=known.unseen * 1e-3)
+    prediction = predict(knowing, speech)
+    assert prediction.novelty == MAX_NOVELTY_PERCENTILE and prediction.abstain
+    assert f"any of {len(known.unseen)} stretches" in prediction.reason
+
+
+def test_embeddings_and_logits_come_in_the_order_of_the_windows(knowing, speech):
+    windows = [speech[:20_000], speech[:40_000], speech[20_000:50_000]]
+    logits, distance = window_logits_and_distances(knowing, windows)
+    for window, row, far in zip(windows, logits, distance, strict=True):
+        embedding = window_embeddings(knowing, [window])
+        np.testing.assert_allclose(knowing.novelty.distance(embedding), far, rtol=1e-3)
+        np.testing.assert_allclose(clip_logits(knowing, [window])[0], row, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_samples, n_windows", [(1, 1), (40_000, 1), (40_001, 2), (100_000, 4)])
+def test_a_clip_is_cut_to_its_end(new_model, n_samples, n_windows):
+    clip = np.arange(n_samples, dtype=np.float32)
+    windows = clip_windows(new_model(), clip)
+    assert len(windows) == n_windows and windows[0][0] == 0 and windows[-1][-1] == n_samples - 1

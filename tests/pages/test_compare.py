@@ -1,0 +1,90 @@
+"""The page "Compare models" without a browser."""
+
+import csv
+import io
+import json
+import shutil
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from ser_core.inference.ensemble import ENSEMBLE_NAME
+from ser_core.inference.model_cache import unload_models
+from ser_core.labels import EMOTIONS
+from tests.make_page import open_page
+from tests.pages.test_evaluation import texts
+
+
+@pytest.fixture
+def page(checkpoints) -> AppTest:
+    """With two small models that were never trained."""
+    unload_models()
+    page = open_page("compare_models")
+    return page.run()
+
+
+def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_page_says_what_it_does(page):
+    assert not page.exception and "Nothing to compare yet" in texts(page)
+    assert page.multiselect(key="models").value == ["other", "small"]
+
+
+def test_every_model_and_all_of_them_together(page):
+    open_sample(page)
+    table = page.dataframe[0].value
+    assert list(table["model"]) == ["other", "small"] and all(table["took ms"] >= 0) and all(table["parameters"] > 0)
+    assert "of 2 models find" in texts(page) and "Disagreement" in texts(page)
+    assert "mel bands" in texts(page)
+    assert "Analysed 0:00" in texts(page) and "s of speech" in texts(page) and all(table["version"].str.len() == 8)
+
+
+def test_one_model_is_compared_with_nobody(page):
+    page.multiselect(key="models").set_value(["small"])
+    open_sample(page)
+    assert list(page.dataframe[0].value["model"]) == ["small"] and "Disagreement" not in texts(page)
+
+
+def test_the_export_holds_every_answer_and_the_joint_one(page, monkeypatch):
+    files = {}
+    monkeypatch.setattr(st, "download_button", lambda label, content, *_, **__: files.update({label: content}))
+    open_sample(page)
+    rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
+    assert [row["model"] for row in rows] == ["other", "small", ENSEMBLE_NAME]
+    for emotion in EMOTIONS:
+        first, second, joint = (float(row[emotion]) for row in rows)
+        assert joint == pytest.approx((first + second) / 2)
+    content = json.loads(files["Download JSON"])
+    assert [p["model"] for p in content["predictions"]] == [row["model"] for row in rows]
+    assert len(content["agreement"]) == 3
+
+
+def test_without_speech_nobody_is_compared(page):
+    open_sample(page, "sample-empty_room.ogg")
+    assert "No speech was found" in texts(page) and "Side by side" not in texts(page)
+
+
+def test_without_any_model_it_says_how_to_train_one(page, checkpoints):
+    shutil.rmtree(checkpoints)
+    page.run()
+    assert not page.exception and "scripts.train" in texts(page)
+    open_sample(page)
+    assert "scripts.train" in texts(page)
+
+
+def test_a_damaged_model_is_named_and_the_other_one_answers(page, checkpoints):
+    (checkpoints / "other" / "model.safetensors").write_bytes(b"torn")
+    unload_models()
+    open_sample(page)
+    assert any("other" in warning.value for warning in page.warning)
+    assert list(page.dataframe[0].value["model"]) == ["small"]
+
+
+def test_a_file_that_is_none_is_named(page):
+    page.file_uploader[0].set_value([("torn.wav", b"RIFF", "audio/wav")]).run()
+    assert not page.exception and page.error[0].value

@@ -1,0 +1,139 @@
+"""The pages "Data explorer" and "Model cards" without a browser: with and without corpora, statistics and models."""
+
+import hashlib
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _data_parts, _measured
+from ser_core import paths
+from ser_core.data.corpora import CORPUS_NAMES
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import available_models
+from tests import make_page
+from tests.make_corpus import write_crema_d
+from tests.make_page import texts
+
+
+@pytest.fixture
+def open_page(monkeypatch):
+    """A function that opens one page, without corpora unless they are set afterwards."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _measured.utterances.clear()
+
+    def run(name: str) -> AppTest:
+        return make_page.open_page(name).run()
+
+    yield run
+    _measured.utterances.clear()
+
+
+# --- data explorer ---------------------------------------------------------------------------------------------------
+
+
+def test_every_corpus_is_described(open_page):
+    page = open_page("data_explorer")
+    assert not page.exception and not page.error
+    table = page.dataframe[0].value
+    assert table["corpus"].tolist() == list(CORPUS_NAMES.values()) and table["clips"].sum() == 13_167
+    assert table["hours"].sum() == pytest.approx(10.15, abs=0.05)
+    assert "set `SER_CORPORA`" in texts(page) and "acted" in texts(page)
+
+
+def test_every_measure_and_every_row_can_be_chosen(open_page):
+    page = open_page("data_explorer")
+    for box in ("measure", "rows"):
+        for option in page.selectbox(key=box).options:
+            value = next(v for v in _values(page, box) if page.selectbox(key=box).format_func(v) == option)
+            page.selectbox(key=box).set_value(value).run()
+            assert not page.exception, option
+
+
+def _values(page: AppTest, box: str) -> list[str]:
+    found = _data_parts.statistics()
+    return list(found["measures"]) if box == "measure" else ["corpora", *found["clips"]]
+
+
+def test_speakers_are_counted_from_the_names():
+    counts = _data_parts._speakers("ravdess")
+    assert len(counts) == 24 and counts["01"]["neutral"] == 4 and counts["01"]["calm"] == 8
+    assert len(_data_parts._speakers("ravdess_song")) == 23
+    assert {len(row) for row in _data_parts._speakers("savee").values()} == {7}
+
+
+def test_known_speakers_are_told_for_each_protocol():
+    rows = {row["protocol"]: row for row in _data_parts._protocols()}
+    assert all(rows[f"speaker-independent-{k}"]["known speakers"] == 0 for k in range(5))
+    assert (rows["ravdess-random"]["known speakers"], rows["ravdess-random"]["test speakers"]) == (24, 24)
+    assert rows["resonet"]["known speakers"] == 6  # TESS's two and SAVEE's four
+    assert all(bool(row["mind"]) == (row["known speakers"] > 0) for row in rows.values())
+
+
+def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    page = open_page("data_explorer")
+    assert not page.exception and "scripts.corpus_statistics" in page.info[0].value
+
+
+@pytest.mark.parametrize("content", [b"", b'{"clips": {', b"\xff\xfe"], ids=str)
+def test_statistics_that_were_half_written_are_none(open_page, monkeypatch, tmp_path, content):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    (tmp_path / "corpora.json").write_bytes(content)
+    page = open_page("data_explorer")
+    assert not page.exception and "scripts.corpus_statistics" in page.info[0].value
+
+
+def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatch, crema_d):
+    monkeypatch.setenv("SER_CORPORA", str(crema_d))
+    page = open_page("data_explorer")
+    page.selectbox(key="wall-crema_d").set_value("1037").run()
+    assert not page.exception
+    shown = [e for e in EMOTIONS if f"{_data_parts.named(e)}**" in texts(page)]
+    assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
+
+
+def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path, ("1037",))))
+    page = open_page("data_explorer").selectbox(key="wall-crema_d").set_value("1037").run()
+    clips = _data_parts._one_of_each("crema_d", "1037")
+    there = _measured.recordings()
+    (gone,) = [there[clip] for emotion, clip in clips.items() if emotion == "sad"]
+    gone.unlink()
+    page.run()
+    assert not page.exception
+    assert sum("no longer here" in caption.value for caption in page.caption) == 1
+
+
+# --- model cards -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", available_models())
+def test_every_shipped_card_is_shown(open_page, name):
+    page = open_page("model_cards")
+    page.selectbox(key="model").set_value(name).run()
+    assert not page.exception and not page.error
+    assert "must not be used for" in texts(page)
+    files = page.dataframe[0].value.set_index("file")["sha256"].to_dict()
+    assert set(files) == {path.name for path in (paths.CHECKPOINTS / name).iterdir()}
+    assert files["config.json"] == hashlib.sha256((paths.CHECKPOINTS / name / "config.json").read_bytes()).hexdigest()
+
+
+def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
+    for folder in checkpoints.iterdir():
+        shutil.rmtree(folder)
+    page = open_page("model_cards")
+    assert not page.exception and page.info
+
+
+@pytest.mark.parametrize("card", [b"", b"# odd\n\n| a |\n", b"# odd\n\n|", b"# odd \xff\xfe\n\nwords\n"], ids=str)
+def test_a_card_that_others_wrote_is_shown(open_page, checkpoints, card):
+    (checkpoints / "small" / "README.md").write_bytes(card)
+    page = open_page("model_cards")
+    page.selectbox(key="model").set_value("small").run()
+    assert not page.exception and "README.md" in page.dataframe[0].value["file"].tolist()
+
+
+def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):
+    page = open_page("model_cards")
+    assert not page.exception and "--write" in page.warning[0].value

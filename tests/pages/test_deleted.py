@@ -1,0 +1,58 @@
+"""A model that is deleted while the app runs: every page goes on with the other one, or says what to do."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages._shared import Source
+from ser_core.inference.model_cache import unload_models
+from tests.make_page import open_page, texts
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+ASKING = ("record_and_analyse", "compare_models", "trajectory", "upload_and_compare", "why")
+SHOWING = ("model_cards", "listening_test", "learn", "settings")
+
+
+def opened(name: str, chosen: str | None = None) -> AppTest:
+    """A page with a clip and, where models are chosen, one of them."""
+    page = open_page(name)
+    page.session_state["source"] = Source("upload", "mine.ogg", SPEECH)
+    page.run()
+    for box in [box for box in page.selectbox if box.key == "model"] if chosen else ():
+        box.set_value(chosen).run()
+    for box in [box for box in page.multiselect if box.key == "models"] if chosen else ():
+        box.set_value([chosen, "small"]).run()
+    assert not page.exception
+    return page
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_memory(checkpoints):
+    unload_models()
+    yield
+    unload_models()
+
+
+@pytest.mark.parametrize("lost", ["all of it", "its weights"])
+@pytest.mark.parametrize("name", (*ASKING, *SHOWING))
+def test_the_chosen_model_is_deleted(checkpoints, name, lost):
+    page = opened(name, "other")
+    if lost == "all of it":
+        shutil.rmtree(checkpoints / "other")
+    else:
+        (checkpoints / "other" / "model.safetensors").unlink()
+    unload_models()
+    page.run()
+    assert not page.exception and len(texts(page)) > 100
+
+
+@pytest.mark.parametrize("name", (*ASKING, "model_cards", "listening_test", "settings"))
+def test_every_model_is_deleted(checkpoints, name):
+    page = opened(name)
+    shutil.rmtree(checkpoints)
+    checkpoints.mkdir()
+    unload_models()
+    page.run()
+    assert not page.exception and "python -m scripts.train" in texts(page)

@@ -1,0 +1,148 @@
+"""The page "Evaluation" without a browser: every shipped result is shown, and what is missing or damaged is said."""
+
+import shutil
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _evaluation_parts, _measured
+from ser_core import paths
+from ser_core.data.corpora import CORPUS_NAMES
+from ser_core.data.protocols import protocol_split
+from ser_core.evaluation.results import list_results, save_result
+from tests.make_page import open_page, texts
+from tests.make_results import make_result
+
+PARTS = {
+    "Confusion": "What is taken for what",
+    "Certainty": "How far its certainty can be believed",
+    "Comparison": "",
+}
+SHIPPED = sorted({path.parent.name for path in list_results()})
+
+
+@pytest.fixture
+def page(monkeypatch) -> AppTest:
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _measured.utterances.clear()
+    page = open_page("evaluation")
+    return page
+
+
+@pytest.mark.parametrize("split", SHIPPED)
+def test_every_test_part_is_shown(page, split):
+    page.run().selectbox(key="split").set_value(split).run()
+    assert not page.exception and not page.error
+    found = _measured.measured(split)
+    assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
+    assert found.comparison.about in texts(page)
+    assert bool(page.warning) == bool(found.comparison.note)
+    for part, heading in PARTS.items():
+        page.segmented_control(key="show").set_value(part).run()
+        assert not page.exception and heading in texts(page)
+    alone = "nothing to compare it with" in texts(page)
+    assert alone == (len(found.answers) == 1) and alone != ("Which models really differ" in texts(page))
+
+
+def test_each_corpus_has_its_interval(page):
+    page.run()
+    (table,) = [table.value for table in page.dataframe if "CREMA-D" in table.value and "folds" not in table.value]
+    standing = _measured.measured(page.selectbox(key="split").value).comparison.ranking[0]
+    scores = standing.corpora["crema_d"]
+    low, high = scores["uar_ci"]
+    assert table["model"][0] == standing.model and standing.corpora["savee"]["uar_ci"] is None  # a single speaker
+    assert table["CREMA-D"][0] == f"{100 * scores['uar']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    assert table["SAVEE"][0] == f"{100 * standing.corpora['savee']['uar']:.1f}"
+
+
+def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(_measured, "BENCHMARK", tmp_path / "benchmark.json")
+    _measured.BENCHMARK.write_text('{"models": {')
+    page.run().segmented_control(key="show").set_value("Comparison").run()
+    assert not page.exception and "What an answer costs" not in texts(page)
+
+
+def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    for fold in ("0", "1"):
+        clips = protocol_split("speaker-independent", fold).test[::9]
+        right = [i % 4 > 0 for i in range(len(clips))]
+        save_result(make_result("m", clips, right, "speaker-independent", fold), tmp_path)
+    page.run()
+    (table,) = [table.value for table in page.dataframe if "folds" in table.value]
+    (row,) = table.to_dict("records")
+    assert row["model"] == "m" and row["folds"] == 2 and row["TESS"].startswith("7")
+    assert not page.exception and "All folds" in texts(page)
+
+
+def test_unseen_speakers_come_first(page):
+    assert page.run().selectbox(key="split").value.startswith("speaker-independent")
+
+
+def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
+    page.run().segmented_control(key="show").set_value("Confusion").run()
+    page.selectbox(key="Meant-None").set_value("sad").run()
+    page.selectbox(key="Answered-None").set_value("neutral").run()
+    assert not page.exception
+    found = _measured.measured(page.selectbox(key="split").value)
+    model = page.selectbox(key="looked-at").value
+    labels = found.comparison.labels
+    expected = found.confusion(model, None)[labels.index("sad"), labels.index("neutral")]
+    assert f"**{expected}** clips" in texts(page) and expected > 0
+    clips = found.clips(model, None, "sad", "neutral")
+    assert len(clips) == expected and {(c["meant"], c["answered"]) for c in clips} == {("sad", "neutral")}
+    assert [c["certain"] for c in clips] == sorted((c["certain"] for c in clips), reverse=True)
+
+
+def test_the_cells_of_a_corpus_hold_all_its_clips():
+    found = _measured.measured(SHIPPED[-1])
+    model = found.comparison.ranking[0].model
+    for corpus, scores in found.comparison.ranking[0].corpora.items():
+        if corpus in found.comparison.pooled_corpora:
+            assert len(found.clips(model, corpus, None, None)) == scores["n_clips"]
+            assert found.confusion(model, corpus).sum() == scores["n_clips"]
+
+
+def test_without_recordings_the_page_says_how_to_hear_them(page):
+    page.run().segmented_control(key="show").set_value("Confusion")
+    assert "Set `SER_CORPORA` and start again to hear them." in texts(page.run())
+
+
+def test_without_results_the_page_says_what_to_run(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    page.run()
+    assert not page.exception
+    assert page.info and "scripts.evaluate" in page.info[0].value
+
+
+def test_a_damaged_result_is_named(page, monkeypatch, tmp_path):
+    folder = tmp_path / "speaker-independent-0"
+    folder.mkdir()
+    shutil.copy(paths.RESULTS / "speaker-independent-0" / "resonet.json", folder)
+    (folder / "broken.json").write_text("{")
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    page.run()
+    assert not page.exception
+    assert "broken\\.json is damaged" in page.error[0].value
+
+
+def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
+    folder = tmp_path / "speaker-independent-0"
+    folder.mkdir()
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    source = paths.RESULTS / "speaker-independent-0"
+    shutil.copy(source / "resonet.json", folder)
+    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 1
+    shutil.copy(source / "svm-egemaps.json", folder)
+    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 2
+
+
+def test_one_network_stands_under_three_protocols():
+    """The more the training knows of the test, the better it looks."""
+    found = _measured.measured("resonet")
+    (leak,) = found.comparison.leaks
+    bars = _evaluation_parts._under_each_protocol(leak, "resonet")
+    assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]
+    assert list(bars["TESS"]) == [_evaluation_parts.UNSEEN, "resonet", _evaluation_parts.LEAKED]
+    assert bars["TESS"][_evaluation_parts.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
+    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][_evaluation_parts.LEAKED]  # its clips are

@@ -1,0 +1,125 @@
+"""The page "Learn" without a browser: every lesson with and without a clip, without models and without results."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _learn_corpora
+from pages._learn_parts import LESSONS
+from pages._shared import Source
+from ser_core import paths
+from ser_core.evaluation.results import load_result, result_path
+from ser_core.interpret import lessons
+from tests.pages.test_evaluation import texts
+
+
+@pytest.fixture
+def page(checkpoints) -> AppTest:
+    """With two small models that were never trained."""
+    return AppTest.from_file("../app.py", default_timeout=120).run().switch_page("pages/learn.py")
+
+
+def lesson(page: AppTest, title: str) -> AppTest:
+    page.run().button_group(key="lesson").set_value(title).run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize("title", LESSONS)
+def test_every_lesson_has_a_picture_and_words(page, title):
+    lesson(page, title)
+    assert not page.error and page.get("plotly_chart") and len(page.markdown[0].value) > 100
+
+
+def test_without_a_clip_a_sample_is_named(page):
+    assert "Sample: Changing voice, half a minute, its loudest stretch" in texts(page.run()).replace("\\", "")
+
+
+def test_the_clip_of_the_session_is_used_under_its_name_as_plain_text(page):
+    page.session_state["source"] = Source("upload", "*mine*.ogg", Path("assets/samples/even.ogg").read_bytes())
+    assert r"\*mine\*\.ogg, its loudest stretch" in texts(page.run()) and not page.exception
+    assert "clip" in page.session_state
+
+
+def test_a_clip_that_cannot_be_read_is_told_and_a_sample_taken(page):
+    page.session_state["source"] = Source("upload", "torn.wav", b"RIFF")
+    page.run()
+    assert not page.exception and page.error and "its loudest stretch" in texts(page) and page.get("plotly_chart")
+
+
+def test_bands_and_window_change_what_is_said(page):
+    page.run().select_slider(key="bands").set_value(4).run()
+    page.select_slider(key="fmax").set_value(2000).run()
+    assert "4 filters" in texts(page) and "above 2000 Hz" in texts(page)
+    lesson(page, "Window length").select_slider(key="window").set_value(128).run()
+    assert "128 ms apart" in texts(page) and "16 Hz apart" in texts(page)
+
+
+def test_the_edges_of_the_filters_stand_in_a_table(page):
+    page.run()
+    table = page.dataframe[0].value
+    assert len(table) == page.select_slider(key="bands").value and table["to Hz"].iloc[-1] == 8000
+
+
+def test_one_coefficient_keeps_the_level_only(page):
+    lesson(page, "MFCC").slider(key="coefficients").set_value(1).run()
+    assert "1 of 64 coefficients know it; they keep 0%" in texts(page)
+
+
+def test_every_stage_can_be_looked_into(page):
+    lesson(page, "What a layer sees")
+    for stage, n_maps in enumerate((4, 4, 8, 8), start=1):
+        page.button_group(key="stage").set_value(stage).run()
+        assert not page.exception and f"The {n_maps} of {n_maps} maps" in texts(page)
+
+
+def test_the_answer_is_placed(page):
+    lesson(page, "Categories and dimensions").toggle(key="placed").set_value(True).run()
+    assert not page.exception and "other: " in texts(page) and "illustration" in texts(page)
+
+
+def test_where_nobody_speaks_there_is_no_answer_to_place(page):
+    page.session_state["source"] = Source("sample", "silence", "assets/samples/empty_room.ogg")
+    lesson(page, "Categories and dimensions").toggle(key="placed").set_value(True).run()
+    assert not page.exception and "No speech" in texts(page) and "other: " not in texts(page)
+
+
+def test_without_a_model_two_lessons_say_how_to_train(page, checkpoints):
+    for folder in checkpoints.iterdir():
+        shutil.rmtree(folder)
+    lesson(page, "What a layer sees")
+    assert "scripts.train" in page.info[0].value
+    lesson(page, "Categories and dimensions").toggle(key="placed").set_value(True).run()
+    assert not page.exception and "scripts.train" in page.info[0].value and page.get("plotly_chart")
+
+
+# --- acted corpora ---------------------------------------------------------------------------------------------------
+
+
+def test_figures_are_those_of_the_result_files(page):
+    lesson(page, "Acted corpora")
+    assert "SAVEE and TESS are in training too" in texts(page)
+    leaked = load_result(result_path("resonet", "resonet-leak")).metrics["corpora"]["crema_d"]["accuracy"]
+    assert f"the accuracy is {leaked:.1%} instead of" in texts(page)
+    table = page.dataframe[0].value.set_index("corpus").iloc[:, -1]
+    found = _learn_corpora.statistics()
+    assert table["TESS"] == round(lessons.emotion_eta_squared(_learn_corpora._groups(found, "tess")), 2)
+    assert table.idxmax() == "TESS"
+
+
+def test_missing_figures_are_left_out_and_the_commands_named(page, monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    lesson(page, "Acted corpora")
+    assert not page.get("plotly_chart") and not page.dataframe
+    assert "scripts.evaluate all --write" in texts(page) and "scripts.corpus_statistics" in texts(page)
+
+
+def test_a_damaged_result_is_told_and_the_rest_is_shown(page, monkeypatch, tmp_path):
+    folder = shutil.copytree(paths.RESULTS, tmp_path / "results")
+    for split in (_learn_corpora.UNSEEN, _learn_corpora.SHARED):
+        (folder / split / "resonet.json").write_text("{")
+    monkeypatch.setattr(paths, "RESULTS", folder)
+    lesson(page, "Acted corpora")
+    assert "damaged" in page.warning[0].value and page.dataframe

@@ -1,0 +1,167 @@
+"""The page "Listening test" without a browser: only new clips, nothing told too early, and the right score."""
+
+import json
+from unittest.mock import patch
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _listening, _measured
+from pages._listening import PERSON, Guess
+from ser_core.data.protocols import ProtocolSplit, protocol_split
+from ser_core.inference.model_cache import unload_models
+from ser_core.labels import EMOTIONS
+from tests.make_corpus import write_crema_d
+from tests.make_page import open_page
+from tests.pages.test_evaluation import texts
+
+UNSEEN, SEEN = "1001", "1037"  # in the test part and in the training part of speaker-independent fold 0
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
+    """Two models that were measured on fold 0, and recordings of one actor in its test part and one in training."""
+    for name, fold in (("small", "0"), ("other", "1")):
+        metrics = {"protocol": "speaker-independent", "fold": fold, "corpora": {}}
+        (checkpoints / name / "metrics.json").write_text(json.dumps(metrics))
+    monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
+    _measured.utterances.clear()
+    unload_models()
+    page = open_page("listening_test")
+    page.run().multiselect(key="rivals").set_value(["small"]).run()
+    yield page
+    _measured.utterances.clear()
+    unload_models()
+
+
+def test_only_clips_that_no_rival_knows_are_asked(page):
+    assert not page.exception
+    test = set(protocol_split("speaker-independent", "0").test)
+    for _ in range(6):
+        page.button(key="start" if not page.session_state["listening"].guesses else "next").click().run()
+        clip = page.session_state["listening"].clip
+        assert clip.id in test and UNSEEN in clip.speaker
+        page.button(key="guess-sad").click().run()
+        assert not page.exception
+    asked = [g.clip for g in page.session_state["listening"].guesses]
+    assert len(set(asked)) == 6  # all that there are, each once
+    page.button(key="next").click().run()
+    assert page.session_state["listening"].clip is None
+    assert "every clip that there is" in page.info[0].value and not [b for b in page.button if b.key == "start"]
+
+
+def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, checkpoints):
+    """Both were measured on some of the clips, but only one of them on the clip that was drawn."""
+    metrics = {"protocol": "resonet", "fold": None, "corpora": {}}
+    (checkpoints / "other" / "metrics.json").write_text(json.dumps(metrics))
+    unload_models()
+    new = [u for u in _listening.utterances() if u.id in protocol_split("speaker-independent", "0").test]
+    page.session_state["listening"] = _listening.Session(clip=new[0])
+    assert page.run().button(key="guess-sad")
+    with patch.object(_listening, "split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
+        page.multiselect(key="rivals").set_value(["small", "other"]).run()
+        assert page.session_state["listening"].clip is None
+        page.button(key="start").click().run()
+        assert page.session_state["listening"].clip == new[1]
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{"uar": 1}, {"protocol": "none", "fold": "0"}, {"protocol": "speaker-independent", "fold": "99"}, [1]],
+    ids=str,
+)
+def test_of_a_model_with_foreign_metrics_no_clip_is_known_to_be_new(page, checkpoints, metrics):
+    (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
+    unload_models()
+    page.run()
+    assert not page.exception and "No clip is new to all of them" in page.info[0].proto.title
+
+
+def test_rivals_of_different_folds_have_no_clip_in_common(page):
+    page.multiselect(key="rivals").set_value(["small", "other"]).run()
+    assert not page.exception and "No clip is new to all of them" in page.info[0].proto.title
+    assert not [b for b in page.button if b.key == "start"]
+
+
+def test_nothing_is_told_before_the_guess(page):
+    page.button(key="start").click().run()
+    clip = page.session_state["listening"].clip
+    assert "The actor meant" not in texts(page)
+    assert not page.session_state["listening"].guesses
+    page.button(key=f"guess-{clip.emotion}").click().run()
+    assert "The actor meant" in texts(page) and "**right**" in texts(page) and "small:" in texts(page)
+    table = page.dataframe[0].value.set_index("who")
+    assert table["right"][PERSON] == "1 of 1" and set(table.index) == {PERSON, "small"}
+    page.button(key="again").click().run()
+    assert not page.session_state["listening"].guesses
+
+
+def test_the_score_counts_each_rival_over_what_it_heard():
+    guesses = [
+        Guess("a", "sad", {PERSON: "sad", "x": "angry"}),
+        Guess("b", "sad", {PERSON: "fear", "x": "sad", "y": "sad"}),
+        Guess("c", "angry", {PERSON: "angry", "x": "angry", "y": "fear"}),
+    ]
+    rows = {row["who"]: row for row in _listening.standings(guesses)}
+    assert list(rows) == [PERSON, "x", "y"]
+    assert (rows[PERSON]["right"], rows[PERSON]["accuracy %"], rows[PERSON]["UAR %"]) == ("2 of 3", 66.7, 75.0)
+    assert (rows["y"]["right"], rows["y"]["UAR %"]) == ("1 of 2", 50.0)
+    assert _listening.matrix(guesses, PERSON)[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
+
+
+def test_the_export_has_a_column_for_everybody_who_heard_something():
+    guesses = [Guess("a", "sad", {PERSON: "sad"}), Guess("b", "sad", {PERSON: "fear", "x": "sad"})]
+    assert _listening.table(guesses) == [
+        {"clip": "a", "meant": "sad", PERSON: "sad", "x": ""},
+        {"clip": "b", "meant": "sad", PERSON: "fear", "x": "sad"},
+    ]
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
+    page.button(key="start").click().run()
+    path = page.session_state["listening"].clip.path
+    path.write_bytes(b"no sound")
+    page.button(key="guess-sad").click().run()
+    assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
+    assert not page.session_state["listening"].guesses
+    for _ in range(5):  # the others; what could not be read is not asked again
+        page.button(key="start").click().run()
+        assert page.session_state["listening"].clip.path != path
+        page.session_state["listening"].clip = None
+        page.run()
+    assert "every clip that there is" in page.info[0].value
+
+
+@pytest.mark.parametrize("guessed", [False, True])
+def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, guessed):
+    page.button(key="start").click().run()
+    if guessed:
+        page.button(key="guess-sad").click().run()
+    path = page.session_state["listening"].clip.path
+    path.unlink()
+    page.run()
+    assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
+    page.button(key="start").click().run()
+    assert not page.exception and page.button(key="guess-sad")
+
+
+def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    _measured.utterances.clear()
+    page = open_page("listening_test")
+    page.run()
+    assert not page.exception and "SER_CORPORA" in page.info[0].value
+    (rival,) = page.multiselect(key="rivals").value
+    said = ("angry", "happy", "sad", "surprise")
+    for key, emotion in zip(("start", "next", "next", "next"), said, strict=True):
+        page.button(key=key).click().run()
+        assert f"{rival}:" not in texts(page)
+        page.button(key=f"guess-{emotion}").click().run()
+        assert not page.exception and f"{rival}:" in texts(page)
+        assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
+    guesses = page.session_state["listening"].guesses
+    alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
+    rows = _listening.matrix(guesses, rival).sum(1)
+    assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(said)
+    table = page.dataframe[0].value.set_index("who")
+    assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]

@@ -1,0 +1,75 @@
+"""The pages around the live microphone, without a browser: the way there, and a recording that comes from there."""
+
+import numpy as np
+import pytest
+import streamlit as st
+
+from ser_core.inference.model_cache import unload_models
+from ser_core.serving.one_time_store import recording_store
+from ser_core.serving.routes import LIVE_PATH, is_serving
+from tests.make_page import open_page, texts, wav
+
+
+@pytest.fixture
+def served():
+    is_serving.set()
+    yield
+    is_serving.clear()
+
+
+@pytest.fixture
+def links(monkeypatch) -> list[str]:
+    """Where the links of the page lead."""
+    found = []
+    monkeypatch.setattr(st, "link_button", lambda label, url, **_: found.append(url))
+    return found
+
+
+@pytest.fixture
+def trajectory(checkpoints, monkeypatch):
+    """A function: the page, opened with a recording in its address."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    unload_models()
+
+    def opened(token: str):
+        page = open_page("trajectory", timeout_s=300)
+        page.query_params["recording"] = token
+        page.run()
+        assert not page.exception
+        return page
+
+    yield opened
+    unload_models()
+
+
+def test_a_link_leads_to_the_live_page_where_it_is_served(served, links):
+    page = open_page("live").run()
+    assert not page.exception and links == [f"{LIVE_PATH}/"] and not page.info
+
+
+def test_without_the_server_it_says_what_to_do(links, monkeypatch):
+    monkeypatch.setattr(st, "page_link", lambda *_, **__: None)  # it knows the pages of an app only
+    page = open_page("live").run()
+    assert not page.exception and not links and "make app" in page.info[0].value
+
+
+def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, speech):
+    token = recording_store.put(wav(speech))
+    page = trajectory(token)
+    assert page.main.text[0].value == "Live recording" and page.dataframe
+    assert "recording" not in page.query_params and len(recording_store) == 0
+    page.run()
+    assert not page.warning and page.session_state.clip.kind == "live"
+    assert "no longer here" in trajectory(token).warning[0].value
+
+
+@pytest.mark.parametrize("token", ["", "../../etc/passwd", "x" * 5000, "<b>"])
+def test_an_unknown_token_opens_nothing(trajectory, token):
+    page = trajectory(token)
+    assert len(page.warning) == 1 and "upload it here" in page.warning[0].value
+    assert "clip" not in page.session_state and "Nothing to follow yet" in texts(page)
+
+
+def test_a_recording_without_sound_gets_a_sentence(trajectory):
+    page = trajectory(recording_store.put(wav(np.zeros(0))))
+    assert len(page.error) == 1 and not page.dataframe

@@ -1,0 +1,144 @@
+"""The page "Settings & API" without a browser: what is kept and deleted, and that the code it shows runs."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages import _measured, _settings_parts, _shared
+from pages._listening import Guess, Session
+from pages._shared import Source
+from ser_core.evaluation import environment as machine
+from ser_core.inference.model_cache import unload_models
+from ser_core.models.checkpoint import available_models
+from ser_core.serving.routes import API_PATH, LIVE_PATH, is_serving
+from tests.make_page import open_page
+from tests.pages.test_evaluation import texts
+
+ROOT = Path(__file__).parent.parent.parent
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
+    """With two small models, no corpora, and nothing decoded."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    _measured.utterances.clear()
+    unload_models()
+    page = open_page("settings")
+    yield page
+    _measured.utterances.clear()
+
+
+def folders(page: AppTest) -> dict[str, str]:
+    table = next(frame.value for frame in page.dataframe if "there" in frame.value)
+    return dict(zip(table["what"], table["there"], strict=True))
+
+
+def test_an_empty_session_keeps_nothing(page):
+    page.run()
+    assert not page.exception and not page.error
+    assert "Nothing: no recording" in texts(page) and "None. A model is loaded" in texts(page)
+    assert folders(page)["recordings"].startswith("none") and "prepare_corpora" in folders(page)["decoded recordings"]
+
+
+def test_all_that_is_kept_is_named_and_deleted(page):
+    page.session_state["source"] = Source("upload", "*mine*.ogg", SPEECH)
+    page.session_state["listening"] = Session(guesses=[Guess("a", "sad", {"you": "sad"})])
+    page.session_state["batch_files"] = {"1": object(), "2": object()}
+    page.session_state["takes"] = [object()] * 3
+    page.session_state["voice"] = {"small": {"a": object()}, "other": {"a": object(), "b": object(), "c": object()}}
+    page.session_state["adapters"] = {"small": object()}
+    page.run()
+    assert not page.exception
+    assert (
+        r"the clip \*mine\*\.ogg" in texts(page)
+        and r"results\: 2" in texts(page)
+        and r"listening test\: 1" in texts(page)
+        and r"embedding map\: 3" in texts(page)
+        and r"“My voice”\: 4" in texts(page)
+        and r"learned your voice\: 1" in texts(page)
+    )
+    page.button(key="delete-all").click().run()
+    assert not page.exception and "Nothing: no recording" in texts(page)
+    assert (
+        all(name not in page.session_state for name in ("source", "clip", "memory", "takes", "voice", "adapters"))
+        and not page.session_state.batch_files
+    )
+
+
+def test_models_in_memory_are_listed_and_unloaded(page):
+    small = _shared.model("small")
+    assert _shared.model("small") is small
+    table = page.run().dataframe[0].value
+    assert table.to_dict("records") == [{"model": "small", "parameters": small.n_parameters()}]
+    page.button(key="unload").click().run()
+    assert not page.exception and "None. A model is loaded" in texts(page)
+    assert _shared.model("small") is not small
+
+
+def test_the_decoded_recordings_are_weighed(page, tmp_path):
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "audio.i16").write_bytes(bytes(3_000_000))
+    assert folders(page.run())["decoded recordings"] == "3 MB"
+
+
+def test_recordings_and_models_are_counted(page, monkeypatch, crema_d):
+    monkeypatch.setenv("SER_CORPORA", str(crema_d))
+    found = folders(page.run())
+    assert (
+        found["recordings"].startswith(f"{len(list(crema_d.rglob('*.wav')))} recordings")
+        and found["models"] == "2 models"
+    )
+
+
+def test_without_a_model_the_page_says_how_to_train(page, checkpoints):
+    for folder in checkpoints.iterdir():
+        shutil.rmtree(folder)
+    assert "scripts.train" in page.run().info[0].value and not page.exception
+
+
+def test_versions_and_memory_are_shown(page):
+    shown = {metric.label: metric.value for metric in page.run().metric}
+    assert shown["program"] == machine.code_version() and shown["memory of the program"].endswith(" MB")
+    packages = page.dataframe[-1].value.set_index("package")
+    assert packages.loc["streamlit", "installed"] == machine.version("streamlit")
+
+
+@pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")
+def test_the_python_example_runs(page):
+    shown = page.run().code[0].value
+    assert shown == _settings_parts.python_example().rstrip() and "from ser_core import" in shown
+    found = subprocess.run([sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True)
+    assert found.returncode == 0, found.stderr
+    assert len(found.stdout.splitlines()) == 4
+
+
+def test_a_server_of_pages_alone_says_how_to_get_the_others(page):
+    assert not is_serving.is_set()
+    assert "make app" in texts(page.run()) and len(page.code) == 2
+
+
+def test_a_server_that_answers_other_programs_shows_how_to_ask_it(page, monkeypatch):
+    monkeypatch.setattr(is_serving, "is_set", lambda: True)
+    monkeypatch.setattr(_settings_parts, "_address", lambda: "http://here:9000")
+    examples = [code.value for code in page.run().code[2:]]
+    assert len(examples) == 2 and not page.exception
+    assert f"http://here:9000{API_PATH}/predict" in examples[0] and f"http://here:9000{LIVE_PATH}" in examples[1]
+    assert _settings_parts.README_ADDRESS not in "".join(examples)
+
+
+@pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")
+def test_the_commands_run(page):
+    shown = page.run().code[1].value.splitlines()
+    assert len(shown) == 2
+    for command in shown:
+        words = command.split()
+        assert words[:2] == ["python", "-m"]
+        found = subprocess.run([sys.executable, *words[1:]], cwd=ROOT, capture_output=True, text=True)
+        assert found.returncode == 0, found.stderr
+        assert "story.ogg" in found.stdout

@@ -1,0 +1,366 @@
+"""What the figures show, and that their cost and size stay bounded."""
+
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image, ImageColor
+from plotly.colors import sample_colorscale
+
+from ser_core.evaluation.comparison import compare_results
+from ser_core.inference.results import Prediction, Trajectory
+from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.metrics import Curve, Reliability
+from ser_core.plots.clip import (
+    MAX_IMAGE_COLUMNS,
+    emotion_label,
+    format_time,
+    probability_bars,
+    spectrogram,
+    stacked_probability_bars,
+    text_colour_on,
+    trajectory_lines,
+    waveform_envelope,
+)
+from ser_core.plots.evaluation import (
+    DIVERGING_SCALE,
+    agreement_heatmap,
+    class_score_dots,
+    class_score_radar,
+    confusion_heatmap,
+    count_heatmap,
+    emotion_boxplots,
+    learning_curves,
+    pareto_dots,
+    precision_recall_lines,
+    ranking_plot,
+    reliability_diagram,
+    risk_coverage_lines,
+    roc_lines,
+    score_bars,
+    score_heatmap,
+    significance_heatmap,
+)
+from tests.make_results import three_results
+
+SAMPLE_RATE = 16_000
+
+
+def tone(hertz, duration_s, amplitude=0.3):
+    return (amplitude * np.sin(2 * np.pi * hertz * np.arange(int(duration_s * SAMPLE_RATE)) / SAMPLE_RATE)).astype("f4")
+
+
+def brightness(waveform):
+    """The picture's palette indices, shape = (height, width), top row first."""
+    return np.asarray(Image.open(io.BytesIO(spectrogram(waveform).png)))
+
+
+def prediction(abstain=False, **probabilities):
+    values = dict.fromkeys(EMOTIONS, 0.0) | probabilities
+    best = max(values, key=values.get)
+    return Prediction("m", best, values[best], values, (), abstain, "", 3.0, 2.0, 0.0, 3.0)
+
+
+def trajectory(probabilities, speech_s):
+    start_s = np.arange(len(probabilities)) * 1.5
+    return Trajectory("m", EMOTIONS, start_s, start_s + 3, np.array(probabilities), np.array(speech_s), 3.0, 1.5)
+
+
+@pytest.mark.parametrize("n_samples", [1, 320, 16_000, 16_000 * 600])
+def test_the_picture_is_never_wider_than_its_bound(n_samples):
+    noise = np.random.default_rng(0).standard_normal(n_samples).astype("f4") * 0.1
+    picture = spectrogram(noise)
+    assert 1 <= Image.open(io.BytesIO(picture.png)).width <= MAX_IMAGE_COLUMNS
+    assert len(picture.png) < 200_000
+
+
+def test_a_tone_lights_up_at_its_mark_on_the_frequency_axis():
+    hertz, height = spectrogram(tone(1000, 1)).frequency_ticks[1]
+    rows = brightness(tone(hertz, 1)).mean(axis=1)
+    assert 1 - (rows.argmax() + 0.5) / len(rows) == pytest.approx(height, abs=0.02)
+
+
+def test_a_late_tone_is_on_the_right():
+    columns = brightness(np.concatenate([np.zeros(SAMPLE_RATE * 60, "f4"), tone(500, 30)])).mean(axis=0)
+    assert np.flatnonzero(columns > columns.max() / 2)[0] / len(columns) == pytest.approx(2 / 3, abs=0.01)
+
+
+def test_silence_is_black_everywhere():
+    assert brightness(np.zeros(SAMPLE_RATE, "f4")).max() == 0
+
+
+def test_the_envelope_keeps_the_peaks_of_every_stretch():
+    waveform = np.zeros(100_000, "f4")
+    waveform[99_999], waveform[50_000] = 0.9, -0.8
+    low, high = waveform_envelope(waveform)
+    assert len(low) == len(high) == MAX_IMAGE_COLUMNS
+    assert high[-1] == np.float32(0.9) and low.min() == np.float32(-0.8)
+
+
+def test_each_bar_has_its_colour_symbol_name_and_number():
+    (bars,) = probability_bars(prediction(angry=0.7, sad=0.3)).data
+    assert bars.y[EMOTIONS.index("angry")] == f"{EMOTION_STYLES['angry'].symbol} angry"
+    assert bars.text[EMOTIONS.index("angry")] == "70%"
+    assert list(bars.marker.color) == [EMOTION_STYLES[name].colour for name in EMOTIONS]
+    assert np.argmax(bars.marker.opacity) == EMOTIONS.index("angry")
+
+
+def test_no_bar_stands_out_when_the_model_is_not_sure():
+    (bars,) = probability_bars(prediction(abstain=True, angry=0.2), min_confidence=0.4).data
+    assert len(set(bars.marker.opacity)) == 1
+
+
+def test_the_border_of_not_sure_is_drawn_where_it_lies():
+    figure = probability_bars(prediction(angry=0.7), min_confidence=0.4)
+    assert figure.layout.shapes[0].x0 == 0.4
+
+
+def test_side_by_side_every_row_is_whole_and_only_answers_stand_out():
+    sure = prediction(angry=0.7, sad=0.3)
+    figure = stacked_probability_bars([sure, replace(sure, model="unsure", abstain=True)])
+    assert [bar.name for bar in figure.data] == [emotion_label(emotion) for emotion in EMOTIONS]
+    assert np.allclose(np.sum([bar.x for bar in figure.data], axis=0), 1)
+    bright = {
+        (bar.name, row) for bar in figure.data for row, o in zip(bar.y, bar.marker.opacity, strict=True) if o == 1
+    }
+    assert bright == {(emotion_label("angry"), "m")}
+
+
+def test_the_trajectory_is_interrupted_where_nobody_speaks():
+    row = [0.6, 0.2, 0.2, 0, 0, 0, 0, 0]
+    figure = trajectory_lines(trajectory([row, row, row], speech_s=[3, 0, 3]), 6.0)
+    assert np.isnan(figure.data[0].y).tolist() == [False, True, False]
+    assert figure.data[0].x.tolist() == [1.5, 3.0, 4.5]
+    assert figure.layout.xaxis.range == (0, 6.0)
+
+
+def test_unlikely_emotions_wait_in_the_legend_and_three_are_always_drawn():
+    figure = trajectory_lines(trajectory([[0.15, 0.14, 0.13, 0.12, 0.12, 0.12, 0.11, 0.11]], speech_s=[3]), 3.0)
+    assert [line.visible for line in figure.data] == [True] * 3 + ["legendonly"] * 5
+
+
+@pytest.mark.parametrize("duration_s", [1.0, 6.6, 30.5, 600, 3600])
+def test_the_time_axis_counts_as_the_player_does(duration_s):
+    axis = trajectory_lines(trajectory([[0.125] * 8], speech_s=[1]), duration_s).layout.xaxis
+    assert 1 <= len(axis.tickvals) <= 7 and axis.tickvals[-1] <= duration_s
+    assert axis.ticktext[-1] == format_time(axis.tickvals[-1])
+
+
+def test_the_clock():
+    assert [format_time(time_s) for time_s in (0, 5, 59.96, 65.34, 3600)] == ["0:00", "0:05", "1:00", "1:05.3", "60:00"]
+
+
+def test_a_trajectory_without_speech_can_be_drawn():
+    figure = trajectory_lines(trajectory([[0.125] * 8], speech_s=[0]), 3.0)
+    assert np.isnan(figure.data[0].y).all()
+
+
+# --- models side by side ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def comparison():
+    return compare_results(three_results(), {"rows": {"middle": {"uar": 0.5, "accuracy": 0.4}}})
+
+
+def named_traces(figure):
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
+    traces = named_traces(ranking_plot(comparison.ranking, "accuracy"))
+    assert traces["here"].y == ("best", "middle", "worst") and traces["here"].x[0] == 1
+    low, high = comparison.ranking[1].pooled["accuracy_ci_clips"]
+    assert traces["95 % over clips"].x[3:6] == (low, high, None)
+    assert traces["95 % over speakers"].line.width > traces["95 % over clips"].line.width
+    assert (traces["published"].x, traces["published"].y) == ((0.4,), ("middle",))
+    assert "published" not in named_traces(ranking_plot(comparison.ranking, "macro_f1"))
+
+
+def test_a_single_speaker_has_no_interval_to_draw(comparison):
+    best = comparison.ranking[0]
+    alone = [replace(best, pooled=best.pooled | {"uar_ci": None})]
+    assert named_traces(ranking_plot(alone))["95 % over speakers"].x == (None,) * 3
+
+
+def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
+    figure = class_score_dots({"a": {"happy": 0.5, "sad": 0.2}, "b": {"happy": 0.7}})
+    happy, sad = figure.data
+    assert (happy.name, happy.x, happy.y) == (f"{EMOTION_STYLES['happy'].symbol} happy", (0.5, 0.7), ("a", "b"))
+    assert (sad.marker.color, sad.marker.symbol, sad.y) == (
+        EMOTION_STYLES["sad"].colour,
+        EMOTION_STYLES["sad"].marker,
+        ("a",),
+    )
+    assert figure.layout.yaxis.categoryarray == ("a", "b")
+
+
+def test_the_grid_leaves_cells_without_a_value_empty():
+    heat, _ = score_heatmap({"a": {"TESS": 0.5}, "b": {"TESS": 0.25, "SAVEE": 1.0}}).data
+    assert heat.x == ("TESS", "SAVEE") and list(heat.hovertext) == [["50.0%", ""], ["25.0%", "100.0%"]]
+    assert heat.z[0][1] is None
+
+
+def test_pairs_show_the_gain_where_it_is_significant(comparison):
+    figure = significance_heatmap(comparison)
+    heat, _ = figure.data
+    assert list(heat.hovertext) == [["", "", "+67"], ["", "", ""], ["-67", "", ""]]
+    assert heat.z[0][1] == pytest.approx(5 / 12)
+    assert heat.zmin == -heat.zmax
+    assert figure.layout.xaxis.ticktext == ("1", "2", "3") and figure.layout.yaxis.ticktext[1] == "middle 2 "
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two colours, in [1, 21], as WCAG 2.2 defines it."""
+    high, low = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    red, green, blue = map(float, re.findall(r"[\d.]+", colour)) if colour[0] == "r" else ImageColor.getrgb(colour)
+    steps = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (red / 255, green / 255, blue / 255)]
+    return 0.2126 * steps[0] + 0.7152 * steps[1] + 0.0722 * steps[2]
+
+
+def _inks(figure) -> list[tuple[str, float]]:
+    """Colour of the text and place on the colour scale of each cell that has a text."""
+    return [
+        (heat.textfont.color, (z - heat.zmin) / (heat.zmax - heat.zmin))
+        for heat in figure.data[:2]
+        for row in zip(heat.z, heat.text, strict=True)
+        for z, text in zip(*row, strict=True)
+        if text.strip()
+    ]
+
+
+def test_black_or_white_can_be_read_on_every_colour_of_the_scales():
+    for scale in ("Viridis", DIVERGING_SCALE):
+        for colour in sample_colorscale(scale, np.linspace(0, 1, 1001).tolist()):
+            assert contrast(text_colour_on(colour), colour) >= 4.5
+    for look in EMOTION_STYLES.values():
+        assert contrast(text_colour_on(look.colour), look.colour) >= 4.5
+
+
+def test_every_number_of_a_grid_can_be_read_on_its_cell(comparison):
+    shares = np.linspace(0, 1, 101)
+    for figure, n_numbers in (
+        (score_heatmap({"a": {str(share): share for share in shares}}), 101),
+        (agreement_heatmap(np.tile(shares, (101, 1)), [*map(str, shares)]), 101 * 100),
+        (count_heatmap({str(n): {"sad": n} for n in range(1, 101)}), 100),
+        (confusion_heatmap([[n, 100 - n, *[0] * 6] for n in range(8)], EMOTIONS), 15),
+        (significance_heatmap(comparison), 2),
+    ):
+        heat = figure.data[0]
+        inks, places = zip(*_inks(figure), strict=True)
+        assert len(inks) == n_numbers and figure.data[1].opacity == 0
+        for ink, colour in zip(inks, sample_colorscale([*map(list, heat.colorscale)], places), strict=True):
+            assert contrast(ink, colour) >= 4.5
+
+
+def test_every_number_in_a_bar_can_be_read_on_it():
+    figure = score_bars({"a": {str(i): 0.5 for i in range(8)}})
+    assert len(figure.data) == 8
+    for bar in figure.data:
+        assert contrast(bar.insidetextfont.color, bar.marker.color) >= 4.5
+
+
+def test_what_two_models_share_is_in_percent_and_the_own_cell_is_empty():
+    heat, _ = agreement_heatmap(np.array([[1.0, 0.25], [0.25, 1.0]]), ["a", "b"]).data
+    assert list(heat.hovertext) == [["", "25"], ["25", ""]] and heat.x == heat.y == ("a", "b")
+
+
+def test_a_grid_of_one_model_can_be_drawn(comparison):
+    heat, _ = significance_heatmap(replace(comparison, ranking=comparison.ranking[:1], pairs=())).data
+    assert list(heat.text) == list(heat.hovertext) == [[""]]
+
+
+def test_confusion_is_in_shares_of_the_true_class():
+    counts = np.zeros((8, 8), int)
+    counts[2, 2], counts[2, 3], counts[4, 4] = 3, 1, 5
+    heat, _, cells = confusion_heatmap(counts, EMOTIONS).data
+    assert (
+        heat.y == (f"{EMOTION_STYLES['happy'].symbol} happy", f"{EMOTION_STYLES['angry'].symbol} angry")
+        and len(heat.x) == 8
+    )
+    assert (*heat.hovertext[0][2:4], heat.hovertext[1][4], heat.hovertext[1][0]) == ("75%", "25%", "100%", "")
+    assert len(cells.x) == 16 and [*cells.customdata[3]] == ["happy", "sad"] and cells.x[3].endswith("sad")
+    heat, _, _ = confusion_heatmap(counts, EMOTIONS, counts=True).data
+    assert (heat.hovertext[0][2], heat.hovertext[1][4], heat.hovertext[1][0]) == ("3", "5", "") and heat.z[0][2] == 0.75
+
+
+def test_reliability_is_drawn_where_there_are_clips():
+    bins = Reliability((0, 30, 10), (0.0, 0.5, 0.9), (0.0, 0.4, 1.0))
+    diagonal, line = reliability_diagram({"after": bins}).data
+    assert line.x.tolist() == [0.5, 0.9] and line.y.tolist() == [0.4, 1.0] and line.customdata.tolist() == [30, 10]
+    assert line.marker.size[0] > line.marker.size[1] and line.name == "after, ECE 0.100"
+    assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
+
+
+def test_models_that_none_beats_are_joined():
+    figure = pareto_dots({"slow": (3.0, 0.7, 1.0), "good": (2.0, 0.7, 16.0), "fast": (1.0, 0.5, 4.0)})
+    line, slow, good, fast = figure.data
+    assert (line.x, line.y) == ((1.0, 2.0), (0.5, 0.7)) and [slow.name, good.name] == ["slow", "good"]
+    assert good.marker.size > fast.marker.size and figure.layout.xaxis.type == "log"
+
+
+@pytest.mark.parametrize(
+    ("draw", "area", "n_more"), [(roc_lines, "AUC 0.75", 1), (precision_recall_lines, "AP 0.75", 0)]
+)
+def test_curves_of_emotions_have_colour_symbol_and_area(draw, area, n_more):
+    curves = {name: Curve(np.linspace(0, 1, 50), np.linspace(0, 1, 50) ** 2, 0.75) for name in ("sad", "fear")}
+    figure = draw(curves)
+    line, marks = figure.data[:2]
+    assert line.line.color == marks.marker.color == EMOTION_STYLES["sad"].colour
+    assert (
+        marks.marker.symbol == EMOTION_STYLES["sad"].marker
+        and marks.name == f"{EMOTION_STYLES['sad'].symbol} sad, {area}"
+    )
+    assert len(figure.data) == 4 + n_more
+    assert set(marks.x) <= set(line.x) and marks.x.min() > 0 and marks.x.max() < 1
+
+
+def test_a_curve_of_two_points_can_be_drawn():
+    assert roc_lines({"sad": Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.5)}).data
+
+
+def test_no_two_of_thirteen_models_look_alike():
+    curve = Curve(np.linspace(0, 1, 20), np.zeros(20), 0.0)
+    figure = risk_coverage_lines({f"m{i}": curve for i in range(13)})
+    lines, marks = figure.data[::2], figure.data[1::2]
+    looks = {(line.line.color, line.line.dash, mark.marker.symbol) for line, mark in zip(lines, marks, strict=True)}
+    assert len(looks) == 13
+    assert len({(colour, symbol) for colour, _, symbol in looks}) == 13
+
+
+def test_the_radar_is_closed_and_on_the_same_axes():
+    figure = class_score_radar(
+        {"a": {"happy": 0.1, "sad": 0.2, "fear": 0.3}, "b": {"fear": 0.6, "sad": 0.5, "happy": 0.4}}
+    )
+    assert [trace.r for trace in figure.data] == [(0.1, 0.2, 0.3, 0.1), (0.4, 0.5, 0.6, 0.4)]
+    assert figure.data[0].theta[0] == figure.data[0].theta[-1] == f"{EMOTION_STYLES['happy'].symbol} happy"
+
+
+def test_boxes_show_the_percentiles_that_were_measured():
+    spread = {"p5": 1.0, "q1": 2.0, "median": 3.0, "q3": 4.0, "p95": 5.0}
+    groups = [{"emotion": e, "row": row} | spread for row in ("TESS", "SAVEE") for e in ("sad", "fear")]
+    figure = emotion_boxplots(groups, "Pitch [Hz]")
+    assert [box.name for box in figure.data] == [emotion_label("sad"), emotion_label("fear")]
+    box = figure.data[0]
+    assert (box.lowerfence[0], box.q1[0], box.median[0], box.q3[0], box.upperfence[0]) == (1, 2, 3, 4, 5)
+    assert tuple(box.y) == ("TESS", "SAVEE") and figure.layout.xaxis.title.text == "Pitch [Hz]"
+
+
+def test_a_row_without_clips_of_an_emotion_has_an_empty_cell():
+    heat, _ = count_heatmap({"TESS": {"sad": 3}}).data
+    assert count_heatmap({"1001": {"sad": 3}, "1004": {"sad": 3}}).layout.yaxis.type == "category"  # no years, no gaps
+    assert heat.hovertext[0][list(EMOTION_STYLES).index("sad")] == "3" and "".join(heat.hovertext[0]) == "3"
+
+
+def test_runs_of_different_length_share_an_axis():
+    figure = learning_curves({"a": [1.0, 0.5, 0.25], "b": [2.0]}, "loss")
+    one, other = figure.data
+    assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (1, 1)
+    assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
+    assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol

@@ -1,0 +1,207 @@
+"""The live page without a browser: what it is made of, what its calls say to nonsense, and `predict`."""
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from starlette.testclient import TestClient
+
+from scripts import predict
+from ser_core.inference.model_cache import unload_models
+from ser_core.inference.queue import inference_queue
+from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.serving import live_app as live
+from ser_core.serving.live_sessions import LiveSessions
+from ser_core.serving.middleware import RequestLimits
+from tests.inference.test_queue import wait_until
+from tests.make_page import wav
+
+
+@pytest.fixture
+def address(checkpoints, monkeypatch, tmp_path):
+    """A running server with two small models."""
+    unload_models()
+    monkeypatch.setattr(live, "MAX_WAITING_REQUESTS", 2)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    app = live.build_live()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+    unload_models()
+
+
+@pytest.fixture
+def client(address):
+    client = Client(address, verbose=False)
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize("model", ["other", "small"])
+def test_predict_answers_what_the_script_prints(client, speech, tmp_path, capsys, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    answer = client.predict(handle_file("speech.wav"), model, api_name="/predict")
+    assert predict.main(["speech.wav", "--model", model]) == 0
+    assert answer == json.loads(capsys.readouterr().out) and answer["model"] == model
+
+
+def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, speech, tmp_path):
+    sound, text = tmp_path / "speech.wav", tmp_path / "diary.txt"
+    sound.write_bytes(wav(speech))
+    text.write_text("Dear diary, this is no sound. " * 50)
+    assert client.predict(handle_file(sound), api_name="/predict")["model"] == "other"
+    for arguments, cause in (
+        ((handle_file(text),), "text"),
+        ((handle_file(sound), "../small"), "Unknown model '../small'. There are: other, small."),
+        ((None,), "A sound file is needed."),
+    ):
+        with pytest.raises(AppError, match=re.escape(cause)):
+            client.predict(*arguments, api_name="/predict")
+
+
+def test_what_is_uploaded_is_never_on_disk_and_good_for_one_answer(address, client, speech, tmp_path):
+    files = {"files": ("../../diary of Jane.wav", wav(speech), "audio/wav")}
+    (path,) = httpx.post(f"{address}/gradio_api/upload", files=files).json()
+    assert "Jane" not in path and Path(path).parent == tmp_path / "uploads"
+    assert asked(address, path)["emotion"]
+    for other in (path, "/etc/hostname", "https://example.org/a.wav", str(tmp_path / "uploads" / "a.wav")):
+        assert asked(address, other) is None
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    client.predict(handle_file(tmp_path / "speech.wav"), api_name="/predict")
+    assert not (tmp_path / "uploads").exists()
+
+
+@pytest.mark.parametrize("path", ["process_recording", "component_server"])
+def test_no_other_way_writes_a_file(address, tmp_path, speech, path):
+    files = {name: ("diary of Jane.wav", wav(speech), "audio/wav") for name in ("video", "files")}
+    assert httpx.post(f"{address}/gradio_api/{path}", files=files).status_code == 415
+    assert not (tmp_path / "uploads").exists()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        ["diary of Jane.wav", None],
+        [{"path": "a", "orig_name": "diary of Jane.wav"}, None],
+        [{"path": "a", "orig_name": "diary of Jane.wav", "meta": {"_type": "gradio.FileData"}}],
+        [{"path": "a", "orig_name": "diary of Jane.wav", "meta": {"_type": "gradio.FileData"}}, {"diary of Jane": 1}],
+    ],
+)
+def test_what_is_asked_wrongly_is_told_and_not_logged(address, capfd, data):
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    assert "handle_file" in said or "There are: other, small." in said
+    assert "Jane" not in "".join(capfd.readouterr())
+
+
+def test_an_upload_that_is_gone_is_not_blamed_on_the_model(address):
+    data = [{"path": "a", "meta": {"_type": "gradio.FileData"}}, "small"]
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    assert "A sound file is needed" in httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+
+
+def asked(address: str, path: str) -> dict | None:
+    """The answer to an upload, None for a refusal; without gradio_client, which would upload the path again."""
+    data = [{"path": path, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}, None]
+    event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
+    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    return json.loads(said.partition("event: complete\ndata: ")[2])[0] if "event: complete" in said else None
+
+
+def test_uploads_have_bounds(checkpoints):
+    client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
+    path = "/gradio_api/upload"
+    found = [client.post(path, files={"files": ("a.wav", bytes(n))}) for n in (1000, 20_000)]
+    assert [answer.status_code for answer in found] == [200, 413] and "larger than" in found[1].json()["error"]
+    found = [client.post(path, files={"files": ("a.wav", bytes(1000))}) for _ in range(30)]
+    assert {answer.status_code for answer in found} == {200, 503} and found[-1].headers["Retry-After"]
+    call = {"session_hash": "a", "component_id": 1, "fn_name": "feed", "data": {"samples": "A" * 2_000_000}}
+    refused = client.post("/gradio_api/component_server", json=call)
+    assert refused.status_code in (400, 413)  # the first is FastAPI's word for it
+    assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
+
+
+def test_the_line_before_predict_has_an_end(address, client, speech, tmp_path):
+    (tmp_path / "speech.wav").write_bytes(wav(speech))
+    with inference_queue.turn():
+        jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
+        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MOST_WAITING)  # one is at work
+        refused = [job for job in jobs if job.done()]
+    assert all("full" in str(job.exception()) for job in refused)
+    assert all(job.result(60)["emotion"] for job in jobs if job not in refused)
+
+
+def test_only_predict_is_offered_to_programs(client):
+    assert list(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == ["/predict"]
+
+
+def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
+    template = live._page_arguments(LiveSessions())["html_template"]
+    for emotion in EMOTIONS:
+        rows = re.findall(rf'<li data-answer="{emotion}">.*?</li>', template)
+        assert len(rows) == 2, "now, and over the session"
+        assert all(
+            EMOTION_STYLES[emotion].colour in row and f"{EMOTION_STYLES[emotion].symbol} {emotion}" in row
+            for row in rows
+        )
+    assert template.count('data-answer="not sure"') == 1 and not re.search(r"NOW|SHARES|TITLE|\$\{|{{|`", template)
+
+
+def test_nothing_comes_from_elsewhere(checkpoints):
+    page = live._page_arguments(LiveSessions())
+    texts = [page[name] for name in ("html_template", "css_template", "js_on_load")]
+    assert not any(re.search(r"(https?:)?//[a-z]|@import|url\(", re.sub(r"//.*", "", text)) for text in texts)
+    assert not re.search(r"@import|url\(['\"]?(https?:)?//", live.live_theme()._get_theme_css())
+    assert not live.live_theme()._stylesheets
+
+
+@pytest.mark.parametrize("question", [{}, {"page": 1}, {"page": "a", "at": "x", "samples": 1}, [], "", None])
+@pytest.mark.parametrize("name", ["start", "feed", "stop", "hand_over"])
+def test_nonsense_gets_a_sentence(checkpoints, name, question):
+    calls = {call.__name__: call for call in live._page_arguments(LiveSessions())["server_functions"]}
+    assert calls[name](question)["problem"].endswith((".", "0"))
+
+
+def test_without_a_model_the_page_says_how_to_train(checkpoints):
+    for folder in checkpoints.iterdir():
+        (folder / "config.json").unlink()
+    page = live._page_arguments(LiveSessions())
+    assert page["models"] == () and "python -m scripts.train" in page["no_model"]
+
+
+def test_a_signal_ends_the_open_pages_and_the_server():
+    order = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
+
+    async def told() -> None:
+        event = asyncio.Event()
+        live._set_on_signal(event, signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        await asyncio.wait_for(event.wait(), 30)
+        order.append("pages")
+
+    try:
+        asyncio.run(told())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert sorted(order) == ["pages", "server"]

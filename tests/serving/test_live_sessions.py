@@ -1,0 +1,142 @@
+"""Sessions of pages: nothing is lost, nothing heard twice, nobody hears another one, and none stays for ever."""
+
+import base64
+import threading
+
+import numpy as np
+import pytest
+
+from ser_core.audio.decoding import AudioError
+from ser_core.audio.io import encode_wav, load_audio
+from ser_core.inference.model_cache import unload_models
+from ser_core.inference.smoothing import NO_SPEECH
+from ser_core.models.checkpoint import CheckpointError
+from ser_core.serving import live_sessions as module
+from ser_core.serving.live_sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
+from ser_core.serving.one_time_store import OneTimeStore
+
+RATE = 16_000
+HOP = RATE // 2
+
+
+@pytest.fixture
+def place() -> OneTimeStore:
+    return OneTimeStore()
+
+
+@pytest.fixture
+def on(checkpoints, place) -> LiveSessions:
+    """With a session of the page "a"."""
+    unload_models()
+    made = LiveSessions(place)
+    made.start("a", "small", RATE)
+    yield made
+    unload_models()
+
+
+def encoded(samples: np.ndarray) -> str:
+    return base64.b64encode(np.round(samples * 32767).astype("<i2").tobytes()).decode()
+
+
+def fed(on: LiveSessions, page: str, samples: np.ndarray, step: int = HOP) -> list[dict]:
+    return [on.feed(page, at, encoded(samples[at : at + step])) for at in range(0, len(samples), step)]
+
+
+def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
+    answers = fed(on, "a", speech)
+    assert len([answer for answer in answers if answer]) == len(speech) // HOP
+    assert sum(answers[3]["probabilities"].values()) == pytest.approx(1)
+    assert on.stop("a")["has_speech"]
+
+
+def test_silence_is_no_speech(on):
+    answers = fed(on, "a", np.zeros(2 * RATE))
+    assert {answer["answer"] for answer in answers} == {NO_SPEECH} and not answers[0]["probabilities"]
+    assert not on.stop("a")["has_speech"]
+
+
+def test_what_comes_late_is_kept_and_answered_once(on, place, speech):
+    answers = fed(on, "a", speech, step=4 * HOP)
+    assert len(answers) == -(-len(speech) // (4 * HOP)) and all(answers)
+    kept = load_audio(place.take(on.hand_over("a")["token"]))
+    np.testing.assert_allclose(kept, speech, atol=1.1 / 32767)
+
+
+def test_what_is_sent_again_is_heard_once(on, place, speech):
+    on.feed("a", 0, encoded(speech[:HOP]))
+    on.feed("a", 0, encoded(speech[: 2 * HOP]))  # the answer to the first was lost on its way
+    on.feed("a", 2 * HOP, encoded(speech[2 * HOP : 3 * HOP]))
+    kept = load_audio(place.take(on.hand_over("a")["token"]))
+    np.testing.assert_allclose(kept, speech[: 3 * HOP], atol=1.1 / 32767)
+
+
+def test_two_pages_at_once_hear_what_they_hear_alone(on, speech):
+    other = np.roll(speech, RATE)[::-1]
+    alone = fed(on, "a", speech)
+    on.start("a", "small", RATE)
+    on.start("b", "small", RATE)
+    together = {}
+    threads = [
+        threading.Thread(target=lambda page=page, samples=samples: together.update({page: fed(on, page, samples)}))
+        for page, samples in (("a", speech), ("b", other))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert together["a"] == alone and together["b"] != alone
+
+
+def test_a_closed_page_is_forgotten(on, speech):
+    fed(on, "a", speech[:HOP])
+    on.forget("a")
+    on.forget("never here")
+    assert len(on) == 0
+    with pytest.raises(LiveSessionError, match="Start again"):
+        on.feed("a", HOP, encoded(speech[:HOP]))
+
+
+def test_starting_again_forgets_what_was_said(on, place, speech):
+    fed(on, "a", speech)
+    on.start("a", "other", RATE)
+    fed(on, "a", speech[:HOP])
+    assert len(on) == 1 and len(load_audio(place.take(on.hand_over("a")["token"]))) == HOP
+
+
+def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkeypatch):
+    monkeypatch.setattr(module, "MAX_LIVE_SESSIONS", 2)
+    now = [0.0]
+    on = LiveSessions(clock=lambda: now[0])
+    on.start("a", "small", RATE)
+    now[0] = 1.0
+    on.start("b", "small", RATE)
+    with pytest.raises(LiveSessionError, match="2 microphones are on"):
+        on.start("c", "small", RATE)
+    now[0] = SESSION_IDLE_S
+    on.start("c", "small", RATE)
+    with pytest.raises(LiveSessionError, match="forgotten"):
+        on.stop("a")
+    assert len(on) == 2 and on.stop("b")
+
+
+@pytest.mark.parametrize("model", ["../small", "/etc", "", "small/", 5])
+def test_only_models_by_name(on, model):
+    with pytest.raises(CheckpointError, match="There is no model"):
+        on.start("a", model, RATE)
+
+
+@pytest.mark.parametrize("samples", ["not base64!", "AA==", None, [1, 2], {"a": 1}])
+def test_what_is_no_sound_is_refused(samples):
+    with pytest.raises(AudioError):
+        decode_chunk(samples)
+
+
+def test_too_much_at_once_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "MAX_CHUNK_CHARACTERS", 8)
+    with pytest.raises(AudioError, match="More sound"):
+        decode_chunk("A" * 12)
+
+
+def test_integers_are_written_as_they_are(speech):
+    whole = np.round(speech * 32767).astype(np.int16)
+    assert encode_wav(whole) == encode_wav(speech)

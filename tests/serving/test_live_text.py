@@ -1,0 +1,71 @@
+"""What the live page says: words, and sums that stay small."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
+from ser_core.inference.results import Prediction
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
+from ser_core.inference.streaming import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
+from ser_core.labels import EMOTIONS
+from ser_core.serving.live_text import SessionTotals, heading_and_detail, live_message, session_summary
+
+RATE = 16_000
+SURE = {"happy": 0.6, "sad": 0.2, "fear": 0.1, "angry": 0.05, "calm": 0.05, "neutral": 0, "disgust": 0, "surprise": 0}
+
+
+def answer(said: str, probabilities: dict[str, float], speech_s: float = 2.0, novelty: float | None = 10.0):
+    emotion = max(probabilities, key=probabilities.get) if probabilities else ""
+    prediction = Prediction("m", "happy", 0.6, SURE, (), False, "", 2.5, speech_s, 0.0, 2.5, novelty=novelty)
+    confidence = probabilities.get(emotion)
+    return LivePrediction(3.0, said, emotion, confidence, probabilities, bool(emotion), -20.0, 0.1, prediction)
+
+
+def test_a_sure_answer_names_itself_and_what_comes_next():
+    heading, detail = heading_and_detail(answer("happy", SURE))
+    assert heading == "▲ happy"
+    assert detail.replace("\u00a0", " ") == "60% certain. Then ▼ sad 20%, ◆ fear 10%."
+
+
+def test_not_sure_names_the_closest_and_why():
+    unsure = answer(NOT_SURE, SURE)
+    assert heading_and_detail(unsure) == ("Not sure", "Closest: ▲\u00a0happy\u00a060%, ▼\u00a0sad\u00a020%.")
+    foreign = replace(unsure, prediction=replace(unsure.prediction, novelty=MAX_NOVELTY_PERCENTILE))
+    assert heading_and_detail(foreign)[1].startswith("This is no speech as the model knows it. Closest")
+
+
+def test_silence_has_no_emotion():
+    heading, detail = heading_and_detail(answer(NO_SPEECH, {}))
+    assert heading == "No speech" and "%" not in detail
+
+
+def test_the_page_is_told_how_old_the_oldest_new_sound_is():
+    assert live_message(answer("happy", SURE), received_s=3.04)["lag_s"] == pytest.approx(LIVE_HOP_S + 0.04)
+
+
+def test_shares_are_weighted_by_speech_and_silence_counts_nothing():
+    tally = SessionTotals()
+    for said, speech_s in (("happy", 2.0), (NOT_SURE, 1.0), ("happy", 1.0), (NO_SPEECH, 0.0)):
+        tally.add(answer(said, {} if said == NO_SPEECH else SURE, speech_s))
+    shares = tally.shares()
+    assert tuple(shares) == (*EMOTIONS, NOT_SURE)
+    assert shares["happy"] == pytest.approx(0.75) and shares[NOT_SURE] == pytest.approx(0.25)
+    assert sum(shares.values()) == pytest.approx(1) and tally.mean_confidence() == pytest.approx(0.6)
+
+
+def test_a_silent_session_has_no_shares_and_no_certainty():
+    found = session_summary(LiveSummary(65.2, 0.0, {}, 0, None, None), SessionTotals())
+    assert not found["has_speech"] and set(found["shares"].values()) == {0.0}
+    assert found["text"] == "1 min 5 s heard, 0.0 s of it speech."
+
+
+def test_a_real_session_is_summed_up(new_model, speech):
+    session, tally = LiveSession(new_model()), SessionTotals()
+    for chunk in np.array_split(speech, len(speech) // (RATE // 2)):
+        if heard := session.feed(chunk, RATE):
+            tally.add(heard)
+    found = session_summary(session.summary(), tally)
+    assert found["has_speech"] and sum(found["shares"].values()) == pytest.approx(1)
+    assert "Mean certainty" in found["text"] and 0 < tally.mean_confidence() <= 1

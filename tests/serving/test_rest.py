@@ -1,0 +1,460 @@
+"""REST: answers are those of the command line, and whatever is sent gets an answer that says what to do."""
+
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import jsonschema
+import numpy as np
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from scripts import predict
+from scripts.bench.server import ask
+from ser_core.audio.io import load_audio
+from ser_core.evaluation import environment as machine
+from ser_core.inference.model_cache import unload_models
+from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
+from ser_core.interpret.embeddings import embed
+from ser_core.models.checkpoint import load_model
+from ser_core.serving import middleware as gate, rest
+from ser_core.serving.middleware import RateLimit, RequestLimits
+from ser_core.serving.rest import build_rest
+from tests.conftest import ROOT
+from tests.inference.test_queue import wait_until
+from tests.make_audio import with_soundfile
+from tests.make_page import wav
+
+SPEECH = ROOT / "assets" / "samples" / "low_slow.ogg"
+OGG = {"Content-Type": "audio/ogg"}
+ANY = RequestLimits(requests_per_s=1e6)
+
+
+@pytest.fixture
+def client(checkpoints):
+    """An application that has the models `small` and `other`."""
+    unload_models()
+    yield TestClient(build_rest(ANY), raise_server_exceptions=False)
+    unload_models()
+    assert len(inference_queue) == 0
+
+
+@pytest.fixture(scope="session")
+def sound() -> bytes:
+    return SPEECH.read_bytes()
+
+
+@contextmanager
+def served(limits: RequestLimits):
+    """The port of a real server in this process."""
+    server = uvicorn.Server(uvicorn.Config(build_rest(limits), port=0, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_until(lambda: server.started)
+    try:
+        yield server.servers[0].sockets[0].getsockname()[1]
+    finally:
+        server.should_exit = server.force_exit = True
+        thread.join(30)
+
+
+def told(answer, status: int) -> str:
+    """The message of an error, which is all that there is."""
+    assert answer.status_code == status, answer.text
+    assert set(answer.json()) == {"error"} and "Traceback" not in answer.text
+    return answer.json()["error"]
+
+
+# --- answers ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("windows", [False, True])
+def test_the_answer_is_that_of_the_command_line(client, sound, capsys, windows):
+    assert predict.main([str(SPEECH), "--model", "small", *["--windows"] * windows]) == 0
+    printed = capsys.readouterr().out
+    path = "/windows" if windows else "/predict"
+    form = client.post(path, params={"model": "small"}, files={"file": (str(SPEECH), sound, "audio/ogg")})
+    assert list(form.json().items()) == list(json.loads(printed).items())
+    body = client.post(path, params={"model": "small"}, content=sound, headers=OGG)
+    assert body.json() == form.json() | {"file": ""}
+
+
+def test_without_a_name_the_first_model_answers(client, sound):
+    assert client.post("/predict", content=sound, headers=OGG).json()["model"] == "other"
+
+
+def test_embed_is_that_of_the_analysed_stretch(client, sound):
+    found = client.post("/embed", params={"model": "small"}, content=sound, headers=OGG).json()
+    model, waveform = load_model("small"), load_audio(SPEECH)
+    start, end = (round(found[name] * model.sample_rate) for name in ("start_s", "end_s"))
+    expected, _ = embed(model, [waveform[start:end]])
+    np.testing.assert_allclose(found["embedding"], expected[0], rtol=1e-5)
+    assert (found["model"], found["version"]) == ("small", model.version) and 0 < start < end < len(waveform)
+
+
+def test_models_and_health(client, sound):
+    assert client.get("/models").json()["models"] == ["other", "small"]
+    assert client.get("/health").json() == {"status": "ok", "live": False, "in_line": 0, "models_in_memory": []}
+    client.post("/predict", params={"model": "small"}, content=sound, headers=OGG)
+    assert client.get("/health").json()["models_in_memory"] == ["small"]
+
+
+def test_the_description_is_whole_and_needs_nothing_from_elsewhere(client):
+    described = client.get("/openapi.json").json()
+    assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/models", "/health"}
+    page = client.get("/docs").text
+    assert "src=" not in page and page.count("http") == page.count("http://testserver")
+    for path in described["paths"]:
+        assert f"http://testserver{path}</pre>" in page
+
+
+@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/models", "/health"])
+def test_answers_are_as_described(client, sound, path):
+    described = client.get("/openapi.json").json()
+    ((method, operation),) = described["paths"][path].items()
+    answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
+    shape = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    jsonschema.validate(answer.json(), shape | {"components": described["components"]})
+    named = described["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
+    assert set(answer.json()) == set(named["properties"]) and answer.headers["Content-Type"] == "application/json"
+
+
+def test_every_refusal_of_these_tests_is_described(client):
+    """All of them occur in this file."""
+    for path in ("/predict", "/windows", "/embed"):
+        responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
+        assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
+        assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
+
+
+def test_only_ten_minutes_are_read(checkpoints, speech):
+    client = TestClient(build_rest(RequestLimits(duration_s=2.0)))
+    answer = client.post("/predict", content=wav(speech), headers={"Content-Type": "audio/wav"}).json()
+    assert answer["duration_s"] == 2.0 and "Only the first 2 s" in answer["notes"][0]
+
+
+# --- what cannot be answered -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000])
+def test_an_unknown_model_lists_what_exists(client, sound, name):
+    message = told(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
+    assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
+
+
+def test_a_path_is_no_name_of_a_model(client, sound, checkpoints):
+    told(client.post("/predict", params={"model": str(checkpoints / "small")}, content=sound, headers=OGG), 404)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/html", "application/x-www-form-urlencoded", "", "audio"])
+def test_another_type_is_refused(client, sound, kind):
+    headers = {"Content-Type": kind} if kind else {}
+    assert "Content-Type such as audio/wav" in told(client.post("/predict", content=sound, headers=headers), 415)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b'{"sound": "none"}', "text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
+        (bytes(1000), "nothing that is known as sound"),
+        (b"RIFF\xff\xff\xff\x7fWAVEfmt ", "damaged"),
+    ],
+)
+def test_what_is_no_sound_gets_the_reason(client, content, words):
+    for answer in (
+        client.post("/predict", content=content, headers={"Content-Type": "audio/wav"}),
+        client.post("/embed", files={"file": ("a.wav", content, "audio/wav")}),
+    ):
+        assert words in told(answer, 422)
+
+
+def test_a_truncated_file_is_answered_with_a_note(client, speech):
+    half = wav(speech)[:60_000]
+    answer = client.post("/predict", content=half, headers={"Content-Type": "audio/wav"})
+    assert answer.status_code == 200 and "ends early" in answer.json()["notes"][0]
+
+
+@pytest.mark.parametrize("name", ["../../../etc/passwd", "C:\\con.wav", "a\nb.wav", "<script>.wav", "/dev/null"])
+def test_the_name_of_a_file_is_text_only(client, sound, name, tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    with caplog.at_level(logging.INFO, "ser_core"):
+        answer = client.post("/predict", files={"file": (name, sound, "audio/ogg")})
+    assert answer.status_code == 200 and answer.json()["emotion"]
+    assert not list(tmp_path.rglob("*.wav")) and name.strip("./") not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("headers", "content"),
+    [
+        ({"Content-Type": "multipart/form-data"}, b"--a"),
+        ({"Content-Type": "multipart/form-data; boundary=a"}, b"no form"),
+        (
+            {"Content-Type": "multipart/form-data; boundary=a"},
+            b"--a\r\nContent-Disposition: form-data\r\n\r\n1\r\n--a--",
+        ),
+        ({"Content-Type": "multipart/form-data; boundary=a"}, b""),
+    ],
+)
+def test_a_broken_form_is_refused(client, headers, content):
+    assert "as the part 'file' of a form" in told(client.post("/predict", content=content, headers=headers), 400)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"sound": ("a.ogg", b"1", "audio/ogg")},
+        [("file", ("a.ogg", b"1", "audio/ogg")), ("file", ("b.ogg", b"2", "audio/ogg"))],
+        {"file": (None, "text")},
+    ],
+)
+def test_a_form_without_one_recording_is_refused(client, files):
+    assert "as the part 'file' of a form" in told(client.post("/predict", files=files), 400)
+
+
+def test_another_type_in_a_form_is_refused(client):
+    assert "'text/html'" in told(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
+
+
+def test_forms_do_not_touch_the_disk(client, monkeypatch):
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda *a, **k: pytest.fail("written to disk"))
+    noise = with_soundfile(np.random.default_rng(0).uniform(-1, 1, (1_000_000, 1)), 16_000, "WAV", "FLOAT")
+    assert client.post("/embed", files={"file": ("a.wav", noise, "audio/wav")}).status_code == 200
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/predict", 405)])
+def test_other_addresses_are_told_in_json(client, method, path, status):
+    assert "/api/v1/docs" in told(client.request(method, path), status)
+
+
+def test_a_fault_of_the_program_is_told_without_its_insides(client, sound, monkeypatch, caplog):
+    monkeypatch.setattr(rest, "answer_record", lambda *a, **k: {}["secret"])
+    answer = client.post("/predict", content=sound, headers=OGG)
+    assert answer.headers[gate.REQUEST_ID_HEADER] in told(answer, 500) and "secret" not in answer.text
+    assert answer.headers[gate.REQUEST_ID_HEADER] in caplog.text
+    assert client.get("/health").json()["in_line"] == 0
+
+
+def test_a_damaged_model_is_told(client, sound, checkpoints):
+    (checkpoints / "small" / "model.safetensors").write_bytes(b"0")
+    assert "damaged" in told(client.post("/predict", params={"model": "small"}, content=sound, headers=OGG), 500)
+
+
+# --- ids and log -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["mine-1", "a b", "a\tb", "x" * 65, "'; drop", "é"])
+def test_the_id_of_a_request_is_in_the_answer_and_in_the_log(client, given, caplog):
+    with caplog.at_level(logging.INFO, "ser_core"):
+        answer = client.post("/predict", content=b"1234", headers={**OGG, gate.REQUEST_ID_HEADER: given.encode()})
+    used = answer.headers[gate.REQUEST_ID_HEADER]
+    assert (used == given) == (given == "mine-1") and gate.VALID_REQUEST_ID.fullmatch(used)
+    (line,) = [record.getMessage() for record in caplog.records]
+    words = dict(word.split("=") for word in line.split())
+    assert words.keys() == {"request_id", "status", "seconds", "bytes"}
+    assert (words["request_id"], words["status"], words["bytes"]) == (used, "422", "4")
+
+
+# --- rates and sizes -------------------------------------------------------------------------------------------------
+
+
+def test_the_bucket_of_an_address_empties_and_fills():
+    now = 0.0
+    rate = RateLimit(RequestLimits(requests_per_s=2.0, burst=3), clock=lambda: now)
+    assert [rate.wait_s("a") for _ in range(4)] == [0, 0, 0, 0.5]
+    assert rate.wait_s("b") == 0
+    now = 0.5
+    assert [rate.wait_s("a") for _ in range(2)] == [0, 0.5]
+    now = 100
+    assert [rate.wait_s("a") for _ in range(4)] == [0, 0, 0, 0.5]
+
+
+def test_no_flood_of_addresses_fills_the_memory(monkeypatch):
+    monkeypatch.setattr(RateLimit, "MOST_ADDRESSES", 10)
+    now = 0.0
+    rate = RateLimit(RequestLimits(requests_per_s=1.0, burst=1), clock=lambda: now)
+    assert [rate.wait_s(str(i)) for i in range(100)] == [0] * 100
+    assert len(rate._buckets) <= 10 and rate.wait_s("99") == 1
+    now = 5.0
+    rate.wait_s("new")
+    assert len(rate._buckets) <= 10
+
+
+def test_who_asks_too_often_is_told_when_to_come_again(checkpoints):
+    client = TestClient(build_rest(RequestLimits(requests_per_s=0.1, burst=2)))
+    answers = [client.post("/predict", content=b"1", headers=OGG) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [422, 422, 429]
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 10 and "Try again in" in told(answers[2], 429)
+    assert client.get("/health").status_code == 200
+
+
+@pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", (422, 422, 429)), ("192.0.2.9", (422, 429, 429))])
+def test_who_comes_through_a_known_proxy_is_counted_apart(checkpoints, monkeypatch, trusted, statuses):
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
+    with served(RequestLimits(requests_per_s=1e-3, burst=1)) as port:
+        found = []
+        for came in ("192.0.2.1", "192.0.2.1, 192.0.2.2", "192.0.2.3, 192.0.2.2"):  # only the proxy's word counts
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST", "/predict", b"1", OGG | {"X-Forwarded-For": came})
+            found.append(connection.getresponse().status)
+            connection.close()
+    assert tuple(found) == statuses
+
+
+def test_too_large_a_body_is_refused_while_it_comes(checkpoints):
+    limits = RequestLimits(max_body_bytes=1000)
+    sent = 0
+
+    def chunks():
+        nonlocal sent
+        for _ in range(10_000):
+            sent += 1
+            yield bytes(10_000)
+
+    client = TestClient(build_rest(limits))
+    assert "larger than 0.001 MB" in told(client.post("/predict", content=bytes(20_000), headers=OGG), 413)
+    assert "larger than" in told(client.post("/predict", files={"file": ("a", bytes(20_000), "audio/wav")}), 413)
+    assert "larger than" in told(client.post("/predict", content=chunks(), headers=OGG), 413)
+    assert told(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
+
+
+def test_bodies_together_have_a_bound(checkpoints):
+    client = TestClient(build_rest(RequestLimits(max_total_body_bytes=1000)))
+    for _ in range(5):  # what one held is free for the next
+        for content in (bytes(2000), iter([bytes(600), bytes(600)])):
+            answer = client.post("/predict", content=content, headers=OGG)
+            assert "Try again" in told(answer, 503) and int(answer.headers["Retry-After"]) >= 1
+        assert client.post("/predict", content=iter([bytes(600)]), headers=OGG).status_code == 422
+
+
+# --- a real server ---------------------------------------------------------------------------------------------------
+
+
+def raw(port: int, *parts: bytes) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    for part in parts:
+        connection.sendall(part)
+    return connection
+
+
+def head(length: int) -> bytes:
+    """Of a client that asks once, as urllib does: the server ends the connection with the answer."""
+    lines = ("POST /predict HTTP/1.1", "Host: here", "Connection: close", "Content-Type: audio/ogg")
+    lines += (f"Content-Length: {length}",)
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def ask_alone(host: str, sound: bytes) -> tuple[int, float, bytes]:
+    return ask(http.client.HTTPConnection(host, timeout=120), sound, "/predict")
+
+
+def status_of(connection: socket.socket) -> int:
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    assert set(json.loads(response.read())) == {"error"}
+    return response.status
+
+
+@pytest.mark.parametrize("limits", [RequestLimits(chunk_timeout_s=0.3), RequestLimits(body_timeout_s=0.3)])
+def test_a_slow_body_is_given_up(checkpoints, limits, monkeypatch):
+    monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
+    with served(limits) as port:
+        assert status_of(raw(port, head(1000), b"1")) == 408
+    assert len(inference_queue) == 0
+
+
+def test_a_huge_length_is_refused_before_anything_is_sent(checkpoints, monkeypatch):
+    monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
+    with served(ANY) as port:
+        assert status_of(raw(port, head(10**15))) == 413
+
+
+def test_a_refused_client_may_send_all_before_it_listens(checkpoints):
+    n_parts, part = 10, bytes(3_000_000)
+    with served(ANY) as port:
+        connection = raw(port, head(n_parts * len(part)))
+        for _ in range(n_parts):
+            time.sleep(gate.DRAIN_PAUSE_S / 10)
+            connection.sendall(part)
+        assert status_of(connection) == 413
+
+
+def test_a_client_that_goes_away_frees_its_place(checkpoints, sound, caplog):
+    with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
+        with inference_queue.turn():
+            gone = [raw(port, head(len(sound)), sound) for _ in range(3)]
+            wait_until(lambda: len(inference_queue) == 4)
+            for connection in gone:
+                connection.close()
+            wait_until(lambda: len(inference_queue) == 1)
+        raw(port, head(len(sound)), sound[:100]).close()  # in the middle of its body
+        wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_CLOSED_REQUEST}") == 4)
+        assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
+
+
+@pytest.mark.parametrize("question", ["/predict", "/windows", "/embed"])
+def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, caplog):
+    minutes = wav(np.random.default_rng(0).uniform(-0.3, 0.3, 16_000 * 60))
+    shares, began = [], threading.Event()
+
+    def told(tell, share: float) -> None:
+        shares.append(share)
+        began.set()
+        until = time.monotonic() + 30
+        while time.monotonic() < until:  # for ever, if nobody notices
+            tell(share)
+            time.sleep(0.01)
+
+    for name in ("answer_record", "embedding_record"):
+        asked = getattr(rest, name)
+        monkeypatch.setattr(
+            rest, name, lambda *a, progress, ask=asked, **k: ask(*a, progress=partial(told, progress), **k)
+        )
+    with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
+        client = raw(port, head(len(minutes)).replace(b"/predict", question.encode()), minutes)
+        assert began.wait(60)
+        client.close()
+        wait_until(lambda: f"status={gate.CLIENT_CLOSED_REQUEST}" in caplog.text)
+    assert len(shares) == 1 and shares[0] < 1
+
+
+def test_a_crowd_is_answered_or_told_to_come_again(checkpoints, sound):
+    n_crowd = 200
+    with served(ANY) as port, ThreadPoolExecutor(n_crowd) as pool:
+        host = f"127.0.0.1:{port}"
+        alone = json.loads(ask_alone(host, sound)[2])
+        before = machine.resident_bytes()
+        with inference_queue.turn():  # nobody is answered until all have asked
+            crowd = [pool.submit(ask_alone, host, sound) for _ in range(n_crowd)]
+            wait_until(lambda: sum(one.done() for one in crowd) == n_crowd - MAX_WAITING_REQUESTS)
+            refused = [one.result() for one in crowd if one.done()]
+        answered = [one.result() for one in crowd if one.result()[0] == 200]
+    assert {status for status, _, _ in refused} == {503} and all(seconds >= 1 for _, seconds, _ in refused)
+    assert len(answered) == MAX_WAITING_REQUESTS
+    assert all(json.loads(body) == alone for _, _, body in answered)
+    assert len(inference_queue) == 0
+    if before:
+        assert machine.resident_bytes() - before < 200_000_000
+
+
+def test_two_clients_never_see_each_others_answers(checkpoints):
+    sounds = {name: (ROOT / "assets" / "samples" / name).read_bytes() for name in ("low_slow.ogg", "high_fast.ogg")}
+    with served(ANY) as port, ThreadPoolExecutor(2) as pool:
+        host = f"127.0.0.1:{port}"
+        alone = {name: ask_alone(host, sound)[2] for name, sound in sounds.items()}
+        assert len(set(alone.values())) == 2
+
+        def repeat(name: str) -> set[bytes]:
+            connection = http.client.HTTPConnection(host, timeout=60)
+            return {ask(connection, sounds[name], "/predict")[2] for _ in range(10)}
+
+        found = dict(zip(sounds, pool.map(repeat, sounds), strict=True))
+    assert found == {name: {answer} for name, answer in alone.items()}

@@ -1,0 +1,80 @@
+"""Recipes: which model is trained by which, and how single values of them are changed by name."""
+
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from ser_core.models.registry import MODELS
+from ser_core.models.zoo.resonet import ResoNetConfig
+from ser_core.training.recipes import (
+    COMMON_RECIPE,
+    RECIPES_BY_MODEL,
+    checkpoint_recipe,
+    config_overrides,
+    override_config,
+    recipe_for_model,
+)
+from ser_core.training.trainer import TrainingError
+
+
+def test_all_models_share_a_recipe_but_those_of_another_kind():
+    assert {name for name in MODELS if recipe_for_model(name) != COMMON_RECIPE} == RECIPES_BY_MODEL.keys()
+    assert recipe_for_model("vgg16") == recipe_for_model("vgg19") == recipe_for_model("resnet101")
+
+
+def test_a_value_is_changed_wherever_it_lies():
+    assert override_config(COMMON_RECIPE, "epochs", 3) == replace(COMMON_RECIPE, epochs=3)
+    assert override_config(COMMON_RECIPE, "augment.warp", 0.02) == replace(
+        COMMON_RECIPE, augment=replace(COMMON_RECIPE.augment, warp=0.02)
+    )
+    assert override_config(COMMON_RECIPE, "draws.savee", 5) == replace(
+        COMMON_RECIPE, draws=COMMON_RECIPE.draws | {"savee": 5.0}
+    )
+    assert override_config(COMMON_RECIPE, "learning_rate", 1).learning_rate == 1.0
+    config = override_config(ResoNetConfig(), "channels", [8, 8, 8, 8])
+    assert config.channels == (8, 8, 8, 8)
+    assert override_config(config, "frontend.n_mels", 80).frontend.n_mels == 80
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epoch", 3, "There is no 'epoch' to be set. There are: epochs, batch_size"),
+        ("augment.wrap", 0.1, "There is no 'wrap' to be set. There are: speed"),
+        ("epochs", "many", "epochs is 18: 'many' is of another type"),
+        ("epochs", 1.5, "another type"),
+        ("bf16", 1, "another type"),
+        ("learning_rate", True, "another type"),
+        ("draws.savee", "often", "another type"),
+        ("draws", 3, "another type"),
+        ("augment", {}, "another type"),
+        ("epochs.first", 3, "epochs is 18: there is no 'first' in it"),
+    ],
+)
+def test_what_cannot_be_changed_is_refused(name, value, message):
+    with pytest.raises(TrainingError) as error:
+        override_config(replace(COMMON_RECIPE, epochs=18), name, value)
+    assert message in str(error.value)
+
+
+def test_differences_lead_from_one_config_to_another():
+    other = COMMON_RECIPE
+    changes = {"epochs": 2, "augment.warp": 0.02, "draws.savee": 5.0, "draws.crema_d": 0.5}
+    for name, value in changes.items():
+        other = override_config(other, name, value)
+    assert config_overrides(other, COMMON_RECIPE) == changes and config_overrides(COMMON_RECIPE, COMMON_RECIPE) == {}
+
+
+def test_the_recipe_of_a_checkpoint(tmp_path):
+    made = replace(COMMON_RECIPE, epochs=2, draws={"tess": 0.1})
+    (tmp_path / "config.json").write_text(json.dumps({"training": {"recipe": asdict(made)}}))
+    assert checkpoint_recipe(tmp_path) == made
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", '{"training": {"recipe": {"seed": 0}}}'])
+def test_what_holds_no_recipe_is_refused(tmp_path, content):
+    if content is not None:
+        (tmp_path / "config.json").write_text(content)
+    with pytest.raises(TrainingError, match=r"holds no recipe of a network.*leave --recipe out"):
+        checkpoint_recipe(tmp_path)
