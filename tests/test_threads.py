@@ -10,7 +10,7 @@ MEMORY = f"""
 import resource
 import numpy as np
 from ser_core import load_model
-from ser_core.inference import BATCH_SIZE, window_logits
+from ser_core.inference import CPU_BATCH_SIZE as BATCH_SIZE, window_logits
 model = load_model("prosonet")
 windows = [np.random.default_rng(i).normal(0, 0.1, 40_000).astype(np.float32) for i in range(BATCH_SIZE)]
 def hear():

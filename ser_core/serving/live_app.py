@@ -77,7 +77,7 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
         ssr_mode=False,
         mcp_server=False,
     )
-    app.add_middleware(BodyLimit, most_bytes=limits.max_body_bytes + REQUEST_OVERHEAD_BYTES)
+    app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes + REQUEST_OVERHEAD_BYTES)
     _stop_with_server(app, app.routes[-1].app)
     app.routes[-1].app = _reject_forms(app.routes[-1].app)
     return app

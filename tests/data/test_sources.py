@@ -170,7 +170,7 @@ def command(homes, tmp_path, monkeypatch):
     def get(name, root, progress):
         download_corpus(name, root, progress, **addresses(homes, name))
 
-    monkeypatch.setattr(download_corpora, "download", get)
+    monkeypatch.setattr(download_corpora, "download_corpus", get)
     return lambda *arguments: download_corpora.main([*arguments, "--to", str(tmp_path / "corpora")])
 
 

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from scripts import robustness as script
+from ser_core.audio import degradations as r
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.data.corpora import parse_filename
-from ser_core.evaluation import measure_robustness as r
 from ser_core.evaluation.evaluator import PredictionTable
+from ser_core.evaluation.robustness import _utterance_generator, degradation_conditions, measure_robustness
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import voice
 
@@ -25,10 +26,10 @@ def level_db(waveform: np.ndarray) -> float:
     return 20 * np.log10(np.sqrt(np.mean(np.square(waveform, dtype=float))))
 
 
-@pytest.mark.parametrize("name", r.degradation_conditions(VOICES))
+@pytest.mark.parametrize("name", degradation_conditions(VOICES))
 @pytest.mark.parametrize("clip", [CLIP, CLIP[:3000], np.zeros(8000, np.float32)], ids=["voice", "short", "silence"])
 def test_what_arrives_is_a_waveform(name, clip):
-    change = r.degradation_conditions(VOICES)[name]
+    change = degradation_conditions(VOICES)[name]
     found = change(clip, rng())
     assert found.dtype == np.float32 and found.ndim == 1 and np.isfinite(found).all() and np.abs(found).max() <= 1
     assert len(found) == pytest.approx(len(clip), rel=0.12)
@@ -37,8 +38,8 @@ def test_what_arrives_is_a_waveform(name, clip):
 
 
 def test_gain_cuts_off_what_exceeds_full_scale():
-    assert level_db(r.gain(-20)(CLIP, rng())) == pytest.approx(level_db(CLIP) - 20, abs=0.01)
-    loud = r.gain(12)(CLIP, rng())
+    assert level_db(r.change_gain(-20)(CLIP, rng())) == pytest.approx(level_db(CLIP) - 20, abs=0.01)
+    loud = r.change_gain(12)(CLIP, rng())
     assert loud.max() == 1 and np.allclose(loud[np.abs(loud) < 1], 3.981 * CLIP[np.abs(loud) < 1], rtol=1e-3)
 
 
@@ -46,14 +47,14 @@ def test_gain_cuts_off_what_exceeds_full_scale():
 @pytest.mark.parametrize("kind", ["noise", "babble"])
 def test_noise_has_the_ratio_that_it_is_called_by(kind, snr_db):
     quiet = CLIP / 10
-    change = r.noise(snr_db) if kind == "noise" else r.babble(snr_db, VOICES)
+    change = r.add_white_noise(snr_db) if kind == "noise" else r.add_babble(snr_db, VOICES)
     assert level_db(quiet) - level_db(change(quiet, rng()) - quiet) == pytest.approx(snr_db, abs=0.05)
 
 
 def test_a_room_goes_on_after_the_sound_and_is_as_loud():
     click = np.zeros(SAMPLE_RATE, np.float32)
     click[1000] = 0.5
-    heard = r.room(click, rng())
+    heard = r.add_reverberation(click, rng())
     assert level_db(heard) == pytest.approx(level_db(click), abs=0.01) and np.abs(heard[:990]).max() < 1e-6
     early, late = (np.square(heard[start : start + 400]).sum() for start in (1001, 1001 + SAMPLE_RATE // 4))
     assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)  # half the reverberation time
@@ -65,7 +66,7 @@ def test_a_phone_lets_only_its_band_through():
 
     def lost_db(frequency: float) -> float:
         tone = np.sin(2 * np.pi * frequency * time_s).astype(np.float32) / 2
-        return level_db(tone[4000:]) - level_db(r.phone(tone, rng())[4000:])
+        return level_db(tone[4000:]) - level_db(r.limit_to_phone_band(tone, rng())[4000:])
 
     assert max(lost_db(f) for f in (400, 1000, 3000)) < 1
     assert min(lost_db(f) for f in (100, 150, 4500, 7000)) > 20
@@ -73,7 +74,7 @@ def test_a_phone_lets_only_its_band_through():
 
 def test_a_faster_tape_is_shorter_and_higher():
     for rate in (0.9, 1.1):
-        found = r.speed(rate)(np.sin(2 * np.pi * 200 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32), rng())
+        found = r.change_speed(rate)(np.sin(2 * np.pi * 200 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32), rng())
         assert len(found) == pytest.approx(32_000 / rate, abs=2)
         peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
         assert peak == pytest.approx(200 * rate, abs=1)
@@ -82,7 +83,7 @@ def test_a_faster_tape_is_shorter_and_higher():
 @pytest.mark.parametrize("semitones", [-4, 3])
 def test_another_pitch_has_the_same_length(semitones):
     tone = np.sin(2 * np.pi * 400 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32) / 2
-    found = r.pitch(semitones)(tone, rng())
+    found = r.shift_pitch(semitones)(tone, rng())
     peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
     assert len(found) == len(tone) and peak == pytest.approx(400 * 2 ** (semitones / 12), rel=0.01)
 
@@ -90,9 +91,9 @@ def test_another_pitch_has_the_same_length(semitones):
 @pytest.mark.parametrize(("codec", "container"), [("libmp3lame", "mp3"), ("libopus", "ogg")])
 def test_a_codec_keeps_the_voice_in_few_bits(codec, container):
     clip = np.concatenate([CLIP] * 5)
-    size = len(r.encoded(clip, codec, container, 16_000))
+    size = len(r.encode_audio(clip, codec, container, 16_000))
     assert 1000 < size < 1.6 * 2000 * len(clip) / SAMPLE_RATE  # 16 kbit/s are 2,000 bytes a second
-    heard = r.coded(codec, container, 16_000)(clip, rng())
+    heard = r.transcode(codec, container, 16_000)(clip, rng())
     lag = np.correlate(heard[8000:16000], clip[8000:12000], "valid").argmax()
     assert np.corrcoef(heard[8000 + lag : 12000 + lag], clip[8000:12000])[0, 1] > 0.8
 
@@ -122,15 +123,15 @@ def answers(chosen: list[str], abstained=(False, False, False, False)) -> Predic
 def test_the_loss_is_counted_against_the_same_clips():
     before = answers(["angry", "sad", "angry", "happy"])
     after = answers(["angry", "fear", "angry", "fear"], (True, False, False, False))
-    found = r.measure_robustness(before, after)
+    found = measure_robustness(before, after)
     assert (found.n_clips, found.uar, found.lost) == (4, 0.5, 0.25)  # angry 2 of 2, sad 0 of 2; 1 of 2 before
     assert found.uar_corpora == {"crema_d": 0.5, "tess": 0.5}
     assert (found.unchanged, found.answered) == (0.5, 0.75)
-    assert r.measure_robustness(before, before).lost == 0 and r.measure_robustness(before, before).unchanged == 1
+    assert measure_robustness(before, before).lost == 0 and measure_robustness(before, before).unchanged == 1
 
 
 def test_a_recording_is_always_changed_alike_and_each_in_its_own_way():
-    one, again, other = (r._generator(name).standard_normal(3).tolist() for name in ("a", "a", "b"))
+    one, again, other = (_utterance_generator(name).standard_normal(3).tolist() for name in ("a", "a", "b"))
     assert one == again != other
 
 

@@ -12,7 +12,7 @@ from ser_core.audio.features import FrontendConfig
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.inference.prediction import window_logits
 from ser_core.inference.queue import inference_queue
-from ser_core.interpret import parameter_randomisation_test as sanity
+from ser_core.interpret import sanity_check as sanity
 from ser_core.interpret.attribution import (
     GRAD_CAM,
     INTEGRATED_GRADIENTS,

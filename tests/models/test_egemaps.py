@@ -24,9 +24,9 @@ from ser_core.evaluation.evaluator import predict_utterances_per_model
 from ser_core.inference.clips import clip_logits
 from ser_core.inference.prediction import predict, window_logits
 from ser_core.labels import EMOTIONS
-from ser_core.models import egemaps
 from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
 from ser_core.models.registry import build_model
+from ser_core.models.zoo import egemaps
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig, egemaps_functionals, functionals_cache
 from ser_core.training import classifiers as fitting
 from ser_core.training.classifiers import cached_functionals, fit_classifier, functionals_task
@@ -70,7 +70,7 @@ def batch() -> torch.Tensor:
 
 def hide(monkeypatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    from ser_core.models import egemaps
+    from ser_core.models.zoo import egemaps
 
     egemaps._smile.cache_clear()
 

@@ -14,8 +14,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from pages import _batch, _batch_parts
-from pages._batch import TOGETHER, Heard
+from pages._batch import Heard
 from pages._export import rows_as_csv
+from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
@@ -67,8 +68,8 @@ def test_several_models_stand_side_by_side_and_together(page):
     page.multiselect(key="models").set_value(["small", "other"])
     hear(page, ("a.ogg", SPEECH))
     (line,) = page.dataframe[0].value.to_dict("records")
-    assert {"small", "other", TOGETHER, "disagreement"} <= line.keys()
-    assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{TOGETHER}, certain"] <= 1
+    assert {"small", "other", ENSEMBLE_NAME, "disagreement"} <= line.keys()
+    assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{ENSEMBLE_NAME}, certain"] <= 1
 
 
 def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
@@ -176,7 +177,7 @@ def heard(name: str, speech_s: float = 2.0, **chosen: str) -> Heard:
 def test_disagreement_is_the_distance_from_the_mean():
     assert heard("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
     assert heard("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
-    together = heard("a.wav", x="sad", y="angry").answers(["x", "y"])[TOGETHER].probabilities
+    together = heard("a.wav", x="sad", y="angry").answers(["x", "y"])[ENSEMBLE_NAME].probabilities
     assert together["sad"] == pytest.approx(0.41) and sum(together.values()) == pytest.approx(1)
 
 
@@ -184,14 +185,14 @@ def test_together_says_what_it_does_on_the_page_that_compares_models():
     doubtful = heard("a.wav", x="sad", y="sad", z="sad")
     for name in ("x", "y"):
         doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
-    assert _batch.row(doubtful, ["x", "y", "z"])[TOGETHER] == "not sure (sad)"
-    assert "2 of 3" in doubtful.answers(["x", "y", "z"])[TOGETHER].reason
+    assert _batch.row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
+    assert "2 of 3" in doubtful.answers(["x", "y", "z"])[ENSEMBLE_NAME].reason
 
 
 def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
     files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
     line = _batch.row(files[0], ["x", "y"])
-    assert [line[name] for name in ("disagreement", TOGETHER, "y", "y, certain")] == [None] * 4 and line["x"] == "angry"
+    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line["x"] == "angry"
     assert _batch.confusions(files, ["x", "y"]).keys() == {"x"}
 
 

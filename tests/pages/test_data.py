@@ -89,7 +89,7 @@ def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatc
     page = open_page("data_explorer")
     page.selectbox(key="wall-crema_d").set_value("1037").run()
     assert not page.exception
-    shown = [e for e in EMOTIONS if f"{_data_parts.named(e)}**" in texts(page)]
+    shown = [e for e in EMOTIONS if f"{_data_parts.emotion_label(e)}**" in texts(page)]
     assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
 
 

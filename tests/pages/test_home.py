@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages import _home_parts, _measured
+from ser_core import paths
 from ser_core.evaluation.model_card import INTENDED_USE
 from ser_core.models.checkpoint import METRICS_FILE
 from ser_core.models.registry import MODELS
@@ -23,7 +24,7 @@ def page(monkeypatch, checkpoints) -> AppTest:
     """With two small models that were never measured, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     _measured.utterances.clear()
-    yield AppTest.from_file("../app.py", default_timeout=120)
+    yield AppTest.from_file(str(paths.ROOT / "app.py"), default_timeout=120)
     _measured.utterances.clear()
 
 

@@ -58,7 +58,7 @@ def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, che
     new = [u for u in _listening.utterances() if u.id in protocol_split("speaker-independent", "0").test]
     page.session_state["listening"] = _listening.Session(clip=new[0])
     assert page.run().button(key="guess-sad")
-    with patch.object(_listening, "split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
+    with patch.object(_listening, "protocol_split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
         page.multiselect(key="rivals").set_value(["small", "other"]).run()
         assert page.session_state["listening"].clip is None
         page.button(key="start").click().run()

@@ -77,7 +77,7 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
     open_sample(page)
     before = files["Download JSON"]
     monkeypatch.setattr(
-        "ser_core.inference.prediction.progressive.window_logits", lambda *_: pytest.fail("asked again")
+        "ser_core.inference.progressive.window_logits", lambda *_: pytest.fail("asked again")
     )
     page.selectbox(key="window").select(2).run()
     page.selectbox(key="hop").select(0.5).run()

@@ -236,7 +236,7 @@ def test_other_addresses_are_told_in_json(client, method, path, status):
 
 
 def test_a_fault_of_the_program_is_told_without_its_insides(client, sound, monkeypatch, caplog):
-    monkeypatch.setattr(rest, "answer_record", lambda *a, **k: {}["secret"])
+    monkeypatch.setattr(rest, "prediction_record", lambda *a, **k: {}["secret"])
     answer = client.post("/predict", content=sound, headers=OGG)
     assert answer.headers[gate.REQUEST_ID_HEADER] in told(answer, 500) and "secret" not in answer.text
     assert answer.headers[gate.REQUEST_ID_HEADER] in caplog.text
@@ -278,7 +278,7 @@ def test_the_bucket_of_an_address_empties_and_fills():
 
 
 def test_no_flood_of_addresses_fills_the_memory(monkeypatch):
-    monkeypatch.setattr(RateLimit, "MOST_ADDRESSES", 10)
+    monkeypatch.setattr(RateLimit, "MAX_ADDRESSES", 10)
     now = 0.0
     rate = RateLimit(RequestLimits(requests_per_s=1.0, burst=1), clock=lambda: now)
     assert [rate.wait_s(str(i)) for i in range(100)] == [0] * 100
@@ -413,7 +413,7 @@ def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, 
             tell(share)
             time.sleep(0.01)
 
-    for name in ("answer_record", "embedding_record"):
+    for name in ("prediction_record", "embedding_record"):
         asked = getattr(rest, name)
         monkeypatch.setattr(
             rest, name, lambda *a, progress, ask=asked, **k: ask(*a, progress=partial(told, progress), **k)

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.training.experiments import (
-    LOG,
     Experiment,
     append_experiment,
     is_best_of_kind,
@@ -53,7 +53,7 @@ def test_what_a_run_says_of_its_last_epoch(tmp_path):
     assert uars == {"tess": pytest.approx(0.3)} and seconds == 12.0
 
 
-@pytest.mark.skipif(not LOG.is_file(), reason="no experiment has been logged yet")
+@pytest.mark.skipif(not paths.EXPERIMENT_LOG.is_file(), reason="no experiment has been logged yet")
 def test_the_committed_log_can_be_repeated():
     """Every change in it is still one that can be asked for, and the verdicts follow from the figures."""
     earlier = []

@@ -50,7 +50,7 @@ def three(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def page() -> AppTest:
-    page = AppTest.from_file("../pages/training.py", default_timeout=120)
+    page = AppTest.from_file(str(paths.ROOT / "pages" / "training.py"), default_timeout=120)
     page.session_state[FRAMED] = True
     return page
 
