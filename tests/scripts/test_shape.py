@@ -1,0 +1,60 @@
+"""The figures of the source tree, from a small tree with known answers."""
+
+import subprocess
+from dataclasses import fields
+
+import pytest
+
+from scripts.bench import shape
+from ser_core import paths
+
+TREE = {
+    "app.py": "import pages.home",
+    "ser_core/__init__.py": "",
+    "ser_core/labels.py": "EMOTIONS = ()",
+    "ser_core/audio/__init__.py": "",
+    "ser_core/audio/__init__.pyi": "from .io import load as load",
+    "ser_core/audio/io.py": "from ser_core.labels import EMOTIONS",
+    "ser_core/models/__init__.py": "",
+    "ser_core/models/base.py": "def f():\n    from ser_core.audio import load",
+    "pages/home.py": "import pages.a",
+    "pages/a.py": "from pages import b\nfrom ser_core.audio import load\nfrom ser_core.labels import EMOTIONS",
+    "pages/b.py": "from pages.a import x\nfrom ser_core.models.base import f",
+    "scripts/train.py": "from ser_core.audio import io\nimport numpy as np",
+}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name, text in TREE.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def test_the_figures_of_a_small_tree(tree):
+    found = shape.measure_shape(tree)
+    assert (found.python_files, found.files_in_largest_folder) == (10, 3)
+    assert (found.files_in_ser_core, found.files_in_pages) == (2, 3)
+    assert found.longest_import_chain == 7  # app, home, a and b (a circle), base, io (through a face), labels
+    assert (found.import_circles, found.rooms) == (1, 6)  # labels, audio, models, home, a, b
+    assert found.arrows == 8
+    assert (found.names_past_a_face, found.declared_names) == (2, 1)  # models.base.f, and the module audio.io
+
+
+def test_the_table_has_a_row_for_each_figure_and_replaces_the_one_of_the_page(tree, tmp_path):
+    assert len(shape.TITLES) == len(fields(shape.Shape))
+    table = shape.shape_table({"before": shape.measure_shape(tree), "now": shape.measure_shape(tree)})
+    assert table.splitlines()[0] == "|  | before | now |" and "| rooms | 6 | 6 |" in table
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- shape -->\nold\n<!-- /shape -->\nb\n")
+    shape.write_table(page, table)
+    assert page.read_text() == f"a\n<!-- shape -->\n{table}\n<!-- /shape -->\nb\n"
+
+
+def test_a_commit_is_measured_as_the_tree_is(capsys):
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True)
+    if head.returncode:
+        pytest.skip("needs git")
+    assert shape.measure_commit("HEAD").python_files > 100
+    assert shape.main(["no-such-commit"]) == 2 and "no-such-commit" in capsys.readouterr().err
