@@ -74,7 +74,7 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     for done, file in enumerate(todo):
         bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
         try:
-            _batch.feed(file, models)
+            _batch.hear(file, models)
         except CheckpointError:  # deleted in the meantime: the page starts again without it
             break
     _go(False)

@@ -30,7 +30,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.feed(clip, _analysis.Settings(None))
+            hearing = _analysis.hear(clip, _analysis.Settings(None))
             answers, problems = _analysis.answers_of(hearing, models)
     except AudioError as error:
         problem = error

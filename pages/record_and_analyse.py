@@ -27,7 +27,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.feed(clip, settings)
+            hearing = _analysis.hear(clip, settings)
             others = _analysis.all_answers(hearing) if settings.all_models else None
             answer = _analysis.answer(hearing, settings.model, settings.my_voice)
     except (AudioError, CheckpointError, AdapterError) as error:

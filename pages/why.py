@@ -29,7 +29,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = _analysis.feed(clip, settings)
+            hearing = _analysis.hear(clip, settings)
             answer = _analysis.answer(hearing, settings.model)
             if answer:
                 model(answer.prediction.model)  # which may have been deleted since it answered

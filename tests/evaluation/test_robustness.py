@@ -74,7 +74,9 @@ def test_a_phone_lets_only_its_band_through():
 
 def test_a_faster_tape_is_shorter_and_higher():
     for rate in (0.9, 1.1):
-        found = r.change_speed(rate)(np.sin(2 * np.pi * 200 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32), rng())
+        found = r.change_speed(rate)(
+            np.sin(2 * np.pi * 200 * np.arange(32_000) / SAMPLE_RATE).astype(np.float32), rng()
+        )
         assert len(found) == pytest.approx(32_000 / rate, abs=2)
         peak = np.abs(np.fft.rfft(found)).argmax() * SAMPLE_RATE / len(found)
         assert peak == pytest.approx(200 * rate, abs=1)

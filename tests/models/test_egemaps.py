@@ -72,7 +72,7 @@ def hide(monkeypatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     from ser_core.models.zoo import egemaps
 
-    egemaps._smile.cache_clear()
+    egemaps._opensmile_extractor.cache_clear()
 
 
 # --- functionals -----------------------------------------------------------------------------------------------------
@@ -340,7 +340,7 @@ def known(crema_d, cache, tmp_path_factory):
 def test_functionals_are_extracted_once(known, crema_d, monkeypatch):
     path, store = known
     ids = [clip.id for clip in clips(crema_d)]
-    monkeypatch.setattr(fitting, "functionals", lambda waveform: pytest.fail("extracted again"))
+    monkeypatch.setattr(fitting, "egemaps_functionals", lambda waveform: pytest.fail("extracted again"))
     done = []
     found = cached_functionals(ids, 80_000, store, path, done.append)
     assert list(found) == ids and done == [len(ids)]
@@ -358,7 +358,7 @@ def test_an_interrupted_extraction_goes_on(known, crema_d, tmp_path, monkeypatch
             raise KeyboardInterrupt
         return egemaps_functionals(waveform)
 
-    monkeypatch.setattr(fitting, "functionals", interrupted)
+    monkeypatch.setattr(fitting, "egemaps_functionals", interrupted)
     monkeypatch.setattr(fitting, "CLIPS_PER_CHUNK", 2)
     with pytest.raises(KeyboardInterrupt):
         cached_functionals(ids, 80_000, store, path)
@@ -421,7 +421,7 @@ def test_long_clips_are_cut_as_inference_cuts_them(known, crema_d, tmp_path):
 def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_CORPORA", str(crema_d))
     monkeypatch.setenv("SER_CACHE", str(cache))
-    monkeypatch.setattr(train_script, "cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(train_script, "audio_cache_folder", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     command = ["decision-tree", "--protocol", "speaker-independent", "--fold", "0", "--run", "T", "--partial"]
     assert train_script.main(command) == 0
@@ -432,8 +432,10 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
 @pytest.fixture
 def extracted(monkeypatch) -> list[int]:
     """One entry for each call of opensmile."""
-    calls, smile = [], egemaps._smile()
-    monkeypatch.setattr(egemaps, "_smile", lambda: lambda *arguments: calls.append(1) or smile(*arguments))
+    calls, smile = [], egemaps._opensmile_extractor()
+    monkeypatch.setattr(
+        egemaps, "_opensmile_extractor", lambda: lambda *arguments: calls.append(1) or smile(*arguments)
+    )
     return calls
 
 
@@ -453,7 +455,7 @@ def test_nothing_of_a_voice_is_left_behind(extracted):
     with pytest.raises(KeyboardInterrupt), functionals_cache():
         egemaps_functionals(clip)
         raise KeyboardInterrupt
-    assert egemaps._recording.get() is None
+    assert egemaps._functionals_cache.get() is None
     egemaps_functionals(clip)
     egemaps_functionals(clip)
     assert len(extracted) == 3

@@ -92,7 +92,7 @@ def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
 
 
 def test_stop_keeps_what_is_done(page, monkeypatch):
-    hear_one, done = _batch.feed, []
+    hear_one, done = _batch.hear, []
 
     def stopped_after_two(file, models):
         if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
@@ -112,7 +112,7 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
 
 
 def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
-    hear_one = _batch.feed
+    hear_one = _batch.hear
 
     def hear_and_lose(file, models):
         hear_one(file, models)
@@ -192,7 +192,9 @@ def test_together_says_what_it_does_on_the_page_that_compares_models():
 def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
     files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
     line = _batch.row(files[0], ["x", "y"])
-    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line["x"] == "angry"
+    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line[
+        "x"
+    ] == "angry"
     assert _batch.confusions(files, ["x", "y"]).keys() == {"x"}
 
 

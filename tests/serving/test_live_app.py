@@ -145,7 +145,7 @@ def test_the_line_before_predict_has_an_end(address, client, speech, tmp_path):
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     with inference_queue.turn():
         jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
-        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MOST_WAITING)  # one is at work
+        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MAX_WAITING_REQUESTS)  # one is at work
         refused = [job for job in jobs if job.done()]
     assert all("full" in str(job.exception()) for job in refused)
     assert all(job.result(60)["emotion"] for job in jobs if job not in refused)
