@@ -13,7 +13,7 @@ SOURCES = {
         *(p for part in ("ser_core", "scripts", "pages") for p in (ROOT / part).rglob("*.py")),
     ]
 }
-LADDER = "threads paths labels metrics | audio | data | models | inference | training interpret | evaluation | plots | serving"
+LADDER = "threads paths labels metrics progress | audio | data | models | inference | training interpret | evaluation | plots | serving"
 """A package imports only what stands further left, and of another package only its face."""
 RUNG = {name: i for i, rung in enumerate(LADDER.split(" | ")) for name in rung.split()}
 MOST_FILES = 15  # Python files in a folder

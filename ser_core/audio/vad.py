@@ -5,7 +5,6 @@ calls; here the convolutions see many chunks at once and the recurrent state is 
 several sessions may ask together.
 """
 
-from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from ser_core.audio.io import SAMPLE_RATE
+from ser_core.progress import Progress, no_progress
 
 SILERO_CHUNK = 512  # samples; Silero's step at 16 kHz
 SILERO_CONTEXT = 64  # samples before the chunk that the network sees too
@@ -29,9 +29,7 @@ VAD_TARGET_RMS = 0.1  # -20 dBFS, the level Silero is used to: 40 dB lower it mi
 VAD_MAX_GAIN = 100.0  # 40 dB; below that lies the noise of the converter
 
 
-def speech_segments(
-    waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None
-) -> tuple[tuple[float, float], ...]:
+def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> tuple[tuple[float, float], ...]:
     """Find speech with Silero VAD.
 
     Args:
@@ -60,7 +58,7 @@ def _normalise_level(waveform: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def speech_probabilities(waveform: np.ndarray, progress: Callable[[float], None] = lambda share: None) -> np.ndarray:
+def speech_probabilities(waveform: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
     """Silero VAD's probability of speech for each chunk of 512 samples (32 ms).
 
     Args:

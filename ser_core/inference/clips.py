@@ -1,6 +1,6 @@
 """Windows of trimmed clips, and their means: embeddings and logits per clip."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ser_core.audio import (
 )
 from ser_core.inference.prediction import window_outputs
 from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
 
 
 def clip_window_starts(model: SERModel, n_samples: int) -> tuple[np.ndarray, int]:
@@ -25,7 +26,7 @@ def clip_windows(model: SERModel, waveform: np.ndarray) -> list[np.ndarray]:
 
 
 def clip_outputs(
-    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings and logits of many trimmed clips at once: the plain means over each one's windows.
 
@@ -42,7 +43,7 @@ def clip_outputs(
 
 
 def clip_window_outputs(
-    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(embeddings, logits) of the windows of many trimmed clips, as window_outputs, and how many each clip has."""
     cut = [clip_windows(model, waveform) for waveform in waveforms]

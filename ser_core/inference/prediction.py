@@ -1,6 +1,6 @@
 """Waveform to answer: one path for the app, the command line and the evaluation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from ser_core.inference.queue import inference_queue
 from ser_core.inference.results import Prediction, Trajectory
 from ser_core.metrics import softmax
 from ser_core.models import SERModel, load_model
+from ser_core.progress import Progress, no_progress
 
 CPU_BATCH_SIZE = 16  # stays in a core's cache
 GPU_BATCH_SIZE = 256
@@ -49,7 +50,7 @@ def predict_windows(
     window_s: float | None = None,
     hop_s: float | None = None,
     speech: SpeechSegments | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = no_progress,
 ) -> Trajectory:
     """The model's answer for each window; the tail of the recording is in the last one.
 
@@ -72,7 +73,7 @@ def predict_with_windows(
     model: SERModel,
     waveform: np.ndarray,
     speech: SpeechSegments | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = no_progress,
 ) -> tuple[Prediction, Trajectory]:
     """predict and predict_windows (with its default windows) in one pass. Arguments and errors as there."""
     _check_waveform(waveform)
@@ -216,15 +217,13 @@ def _abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty
     return ""
 
 
-def window_logits(
-    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
-) -> np.ndarray:
+def window_logits(model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress) -> np.ndarray:
     """Logits of waveforms, shape = (n_windows, n_classes). Arguments as for window_answers."""
     return window_outputs(model, windows, progress)[1]
 
 
 def window_logits_and_distances(
-    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Logits of waveforms of any lengths, in batches of similar length.
 
@@ -240,16 +239,14 @@ def window_logits_and_distances(
     return logits, model.novelty.distance(embeddings) if model.novelty else None
 
 
-def window_embeddings(
-    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
-) -> np.ndarray:
+def window_embeddings(model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress) -> np.ndarray:
     """Embeddings of waveforms, shape = (n_windows, embedding_dim). Arguments as for window_answers."""
     return window_outputs(model, windows, progress)[0]
 
 
 @torch.inference_mode()
 def window_outputs(
-    model: SERModel, windows: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """(embeddings, logits), of shapes (n_windows, embedding_dim) and (n_windows, n_classes). As window_answers."""
     order = np.argsort([len(w) for w in windows], kind="stable")

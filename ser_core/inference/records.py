@@ -1,6 +1,6 @@
 """An answer as plain data: what the command line prints and what other programs get."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -9,6 +9,7 @@ from ser_core.audio import SAMPLE_RATE, Recording, analysed_bounds, speech_segme
 from ser_core.inference.clips import clip_outputs
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ def prediction_record(
     name: str = "",
     windows: bool = False,
     speech: Sequence[tuple[float, float]] | None = None,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = no_progress,
 ) -> dict:
     """What one model hears in one file, JSON-serialisable: a Prediction, its file and what is to be said of it.
 
@@ -46,9 +47,7 @@ def prediction_record(
     return record | ({"windows": trajectory.to_records()} if windows else {})
 
 
-def embedding_record(
-    recording: Recording, model: SERModel, name: str = "", progress: Callable[[float], None] = lambda share: None
-) -> dict:
+def embedding_record(recording: Recording, model: SERModel, name: str = "", progress: Progress = no_progress) -> dict:
     """The Embedding of the stretch that is analysed: the mean over its windows, as on the embedding map.
 
     JSON-serialisable. Arguments as for answer_record.

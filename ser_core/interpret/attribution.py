@@ -4,7 +4,7 @@ A map shows what moved a model, not whether it was right to be moved. Relevance 
 explained; where a method knows signs, what is above zero spoke for the emotion and what is below it against.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
 from ser_core.inference import CPU_BATCH_SIZE, inference_queue, window_logits
 from ser_core.models import SERModel, unpadded_lengths
+from ser_core.progress import Progress, no_progress
 
 OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = (
     0.25,
@@ -24,8 +25,6 @@ OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = (
 )  # what occlusion hides at once; the next patch begins half a patch further
 SILENCED_SPAN_S, SILENCED_SPAN_FADE_S = 0.2, 0.01  # the same over time alone
 N_INTEGRATION_STEPS = 128  # of the integral, from silence to the sound
-
-ProgressCallback = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def explain(
     waveform: np.ndarray,
     method: str,
     target: AttributionTarget,
-    progress: ProgressCallback = lambda share: None,
+    progress: Progress = no_progress,
 ) -> Explanation:
     """The relevance of every part of one window.
 
@@ -109,9 +108,7 @@ def explain(
     return Explanation(method, np.ascontiguousarray(relevance, np.float64), hop_s, gained)
 
 
-def _grad_cam(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
-) -> np.ndarray:
+def _grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient.
 
     Without their last step, which cuts off what speaks against the emotion.
@@ -127,7 +124,7 @@ def _grad_cam(
 
 
 def _integrated_gradients(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress
 ) -> tuple[np.ndarray, float]:
     """Sundararajan et al. 2017, from the features of silence, which are those of a sound without any contrast."""
     with inference_queue.turn():
@@ -150,9 +147,7 @@ def _integrated_gradients(
     return relevance.detach().sum(1)[0].cpu().numpy(), gained
 
 
-def _occlusion(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
-) -> np.ndarray:
+def _occlusion(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """Zeiler & Fergus 2014: what the score loses when a patch takes the mean level of its bands over the window."""
     with inference_queue.turn(), torch.no_grad():
         features = _window_features(model, waveform)
@@ -183,9 +178,7 @@ def _occlusion(
     return relevance.sum(1)[0].cpu().numpy() / n_channels
 
 
-def _self_attention(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
-) -> np.ndarray:
+def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """How often a moment is looked at by ResoNet's self-attention, 1 = as often as the average; shape = (1, n_frames).
 
     The mean over heads and queries. The weights are the same for each question.
@@ -199,9 +192,7 @@ def _self_attention(
     return F.interpolate(looked_at, features.shape[-1], mode="linear")[0].cpu().numpy()
 
 
-def _silencing(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: ProgressCallback
-) -> np.ndarray:
+def _silencing(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """What the score loses when a stretch of the sound falls silent: for any model; shape = (1, n_frames)."""
     length = round(SILENCED_SPAN_S * SAMPLE_RATE)
     starts = window_starts(len(waveform), length, length // 2)

@@ -1,6 +1,6 @@
 """What a model has learned, as a space: embeddings of clips, who lies beside whom, and how far a map can be trusted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from ser_core.inference import (
     window_embeddings,
 )
 from ser_core.models import NoveltyDetector, SERModel
+from ser_core.progress import Progress, no_progress
 
 RAW_FEATURES = "raw-features"  # in place of a model's name
 MAP_QUALITY_NEIGHBOURS = 15
@@ -23,7 +24,7 @@ MAX_MAP_QUALITY_POINTS = 2000  # at most: the measures take the square of it
 
 
 def embed(
-    model: SERModel, waveforms: Sequence[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embedding and logits of each clip: the means over its windows.
 

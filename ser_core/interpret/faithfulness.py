@@ -1,6 +1,5 @@
 """Only what decided, or everything else: sounds made from a map of relevance, and what a model says to them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import librosa
@@ -13,6 +12,7 @@ from ser_core.audio import SAMPLE_RATE, FrontendConfig
 from ser_core.inference import calibrated_probabilities, window_logits
 from ser_core.interpret.attribution import Explanation
 from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
 
 MASKING_N_FFT, MASKING_HOP_LENGTH = 512, 128
 MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard one would ring
@@ -85,7 +85,7 @@ def mel_band_centres_hz(frontend: FrontendConfig) -> np.ndarray:
 
 
 def calibrated_window_probabilities(
-    model: SERModel, windows: list[np.ndarray], progress: Callable[[float], None] = lambda share: None
+    model: SERModel, windows: list[np.ndarray], progress: Progress = no_progress
 ) -> np.ndarray:
     """Calibrated probabilities, shape = (n_windows, n_classes)."""
     return calibrated_probabilities(model, window_logits(model, windows, progress))
@@ -111,7 +111,7 @@ def measure_faithfulness(
     waveform: np.ndarray,
     explanation: Explanation,
     emotion: str,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = no_progress,
 ) -> FaithfulnessCurves:
     """What the model says to more and more of the sound, in the order of the map and in a random one."""
     frontend = model.config.frontend

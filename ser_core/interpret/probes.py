@@ -17,6 +17,7 @@ from ser_core.audio import (
 )
 from ser_core.inference import calibrated_probabilities, clip_logits
 from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
 
 PROBE_SEED = 0  # the same noise at each level
 
@@ -89,7 +90,7 @@ def perturbation_probabilities(
     model: SERModel,
     waveform: np.ndarray,
     probe: PerturbationProbe,
-    progress: Callable[[float], None] = lambda share: None,
+    progress: Progress = no_progress,
 ) -> np.ndarray:
     """Calibrated probabilities at each value, shape = (n_values, n_classes).
 

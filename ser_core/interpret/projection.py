@@ -4,13 +4,13 @@ PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE; UMAP (McInnes et al. 2018
 components only.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from ser_core.interpret.out_of_sample import transform_tsne, transform_umap
+from ser_core.progress import Progress, no_progress
 
 N_PRINCIPAL_COMPONENTS = 50
 MIN_PROJECTION_POINTS = 5
@@ -18,8 +18,6 @@ PROJECTION_KINDS = ("umap", "tsne", "pca")
 TSNE_N_THREADS = 2
 TSNE_THETA = 0.65  # of t-SNE in three dimensions: 40 % quicker than 0.5, 0.01 % of the width away after 20 steps
 TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # of t-SNE, as openTSNE has them
-
-ProgressCallback = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ class Projection:
         self._points = self.components.transform(embeddings)
 
     @classmethod
-    def fit(
-        cls, config: ProjectionConfig, embeddings: np.ndarray, progress: ProgressCallback = lambda share: None
-    ) -> "Projection":
+    def fit(cls, config: ProjectionConfig, embeddings: np.ndarray, progress: Progress = no_progress) -> "Projection":
         """Makes a map.
 
         Args:
@@ -90,10 +86,10 @@ class Projection:
         config = self.config
         return transform_umap(points, self._points, self.coordinates, config.n_neighbours, config.min_dist)
 
-    def _fit_pca(self, progress: ProgressCallback) -> np.ndarray:
+    def _fit_pca(self, progress: Progress) -> np.ndarray:
         return self._points[:, : self.config.n_dims]
 
-    def _fit_tsne(self, progress: ProgressCallback) -> np.ndarray:
+    def _fit_tsne(self, progress: Progress) -> np.ndarray:
         """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
         from openTSNE import TSNEEmbedding
         from openTSNE.affinity import PerplexityBasedNN
@@ -118,7 +114,7 @@ class Projection:
             done += n_steps
         return np.array(made)
 
-    def _fit_umap(self, progress: ProgressCallback) -> np.ndarray:
+    def _fit_umap(self, progress: Progress) -> np.ndarray:
         from umap import UMAP
 
         options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
@@ -141,7 +137,7 @@ class Projection:
 class _TqdmProgress:
     """A file for tqdm, the one thing of UMAP's that tells its steps; what `progress` raises ends the work."""
 
-    def __init__(self, progress: ProgressCallback):
+    def __init__(self, progress: Progress):
         self.progress = progress
 
     def write(self, text: str) -> None:

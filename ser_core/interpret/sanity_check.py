@@ -7,8 +7,9 @@ import torch
 from scipy.stats import spearmanr
 
 from ser_core.inference import inference_queue
-from ser_core.interpret.attribution import AttributionTarget, Explanation, ProgressCallback, explain
+from ser_core.interpret.attribution import AttributionTarget, Explanation, explain
 from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
 
 N_RANDOMISED_MODELS = 3
 
@@ -35,7 +36,7 @@ def parameter_randomisation_test(
     waveform: np.ndarray,
     explanation: Explanation,
     target: AttributionTarget,
-    progress: ProgressCallback = lambda share: None,
+    progress: Progress = no_progress,
 ) -> tuple[float, ...]:
     """Rank correlations (Spearman) of the map with those of shuffled models (Adebayo et al. 2018).
 

@@ -28,7 +28,11 @@ HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speak
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that does not exist or is not whole; the message names the cause and the cure."""
+    """A checkpoint that does not exist or is incomplete; the message names the cause and the cure."""
+
+
+class UnknownModel(CheckpointError):
+    """A name that no checkpoint has; the message lists those that exist."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,25 @@ def available_models(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
+def resolve_model(name: str | None = None) -> str:
+    """The name of an existing checkpoint: the given one, or the default. A path is not a name.
+
+    Raises:
+        UnknownModel: no such checkpoint, or none at all.
+    """
+    names = available_models()
+    if name is None and names:
+        return names[0]
+    if name not in names:
+        raise _unknown_model(DEFAULT_MODEL if name is None else name)
+    return name
+
+
+def _unknown_model(name: object) -> UnknownModel:
+    listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
+    return UnknownModel(f"Unknown model {str(name)[:80]!r}. There are: {listed}.")
+
+
 def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     """Loads a model in eval mode, with every weight in its place or not at all.
 
@@ -57,7 +80,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         device: "auto" (CUDA if there is one), "cpu", "cuda", ...
 
     Raises:
-        CheckpointError: unknown name (the message lists what exists), a missing or damaged file, foreign weights.
+        UnknownModel: no such checkpoint.
+        CheckpointError: a missing or damaged file, foreign weights.
     """
     folder = checkpoint_folder(name_or_folder)
     config = _read_json(folder / CONFIG_FILE)
@@ -152,12 +176,11 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     """The folder of a checkpoint, by name or path.
 
     Raises:
-        CheckpointError: unknown; the message lists what exists.
+        UnknownModel: no such checkpoint.
     """
     folder = paths.CHECKPOINTS / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
     if not os.path.isdir(folder):  # Path.is_dir raises for names that are too long
-        listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
-        raise CheckpointError(f"Unknown model {str(name_or_folder)[:80]!r}. There are: {listed}.")
+        raise _unknown_model(name_or_folder)
     return folder
 
 

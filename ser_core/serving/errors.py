@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from ser_core.audio import AudioError
 from ser_core.inference import QueueFull
-from ser_core.models import CheckpointError
+from ser_core.models import CheckpointError, UnknownModel
 from ser_core.serving.routes import API_PATH
 
 
@@ -60,6 +60,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(AudioError)
     async def unreadable(request: Request, error: AudioError) -> JSONResponse:
         return error_response(422, str(error))
+
+    @app.exception_handler(UnknownModel)
+    async def unknown_model(request: Request, error: UnknownModel) -> JSONResponse:
+        return error_response(404, str(error))
 
     @app.exception_handler(CheckpointError)
     async def unusable(request: Request, error: CheckpointError) -> JSONResponse:

@@ -33,7 +33,7 @@ from ser_core.inference import (
     shared_model,
 )
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.models import DEFAULT_MODEL, HOW_TO_TRAIN, CheckpointError, available_models
+from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models, resolve_model
 from ser_core.plots import GREY, emotion_label, magma_colours
 from ser_core.serving.errors import error_response
 from ser_core.serving.gradio_uploads import GradioUploads
@@ -252,17 +252,13 @@ def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | N
         file: the file.
         model: the name of a model, by default the one that answers first.
     """
-    names, content = available_models(), uploads.take(file["path"]) if file else None
-    if not names or (model and model not in names):
-        listed = ", ".join(names) or f"none. {HOW_TO_TRAIN}"
-        raise gr.Error(
-            f"Unknown model {str(model or DEFAULT_MODEL)[:80]!r}. There are: {listed}.", print_exception=False
-        )
-    if content is None:
-        raise gr.Error(f"A sound file is needed. {PREDICT_USAGE}", print_exception=False)
+    content = uploads.take(file["path"]) if file else None
     try:
+        name = resolve_model(model or None)
+        if content is None:
+            raise AudioError(f"A sound file is needed. {PREDICT_USAGE}")
         with inference_queue.place().turn():
             recording = read_audio(content, max_duration_s=limits.duration_s)
-            return prediction_record(recording, shared_model(model or names[0]), file["orig_name"] or "")
+            return prediction_record(recording, shared_model(name), file["orig_name"] or "")
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

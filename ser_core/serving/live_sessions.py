@@ -14,7 +14,7 @@ import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LiveSession, shared_model
-from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models
+from ser_core.models import resolve_model
 from ser_core.serving.live_text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
 
@@ -61,12 +61,10 @@ class LiveSessions:
             {"min_confidence", "window_s"} of the model.
 
         Raises:
-            CheckpointError: no such model.
+            UnknownModel: no such model.
             LiveError: too many sessions.
         """
-        if model not in available_models():
-            raise CheckpointError(f"There is no model {str(model)[:80]!r}. Reload the page. {HOW_TO_TRAIN}")
-        found = shared_model(model)
+        found = shared_model(resolve_model(str(model)))
         with self._lock:
             self._sessions.pop(page, None)
             self._make_room()

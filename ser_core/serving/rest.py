@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 from ser_core.audio import read_audio
@@ -23,7 +23,7 @@ from ser_core.inference import (
     shared_model,
 )
 from ser_core.labels import EMOTIONS
-from ser_core.models import DEFAULT_MODEL, HOW_TO_TRAIN, available_models
+from ser_core.models import available_models, resolve_model
 from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
 from ser_core.serving.openapi import add_docs
@@ -62,7 +62,7 @@ class InferenceService:
 
     async def answer(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
         """Raises what the intake raises, AudioError, CheckpointError, QueueFull, and Left when the client went away."""
-        model_name = _resolve_model_name(model)
+        model_name = resolve_model(model)
         async with self._body_reader.recording(request) as (content, name):
             place = inference_queue.place()
             watch = asyncio.create_task(_cancel_on_disconnect(request, place))
@@ -87,18 +87,6 @@ async def _cancel_on_disconnect(request: Request, place: Ticket) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
     place.cancel()
-
-
-def _resolve_model_name(model: str | None) -> str:
-    """The name of a model; never a path."""
-    names = available_models()
-    if model is None and names:
-        return names[0]
-    if model not in names:
-        listed = ", ".join(names) or f"none. {HOW_TO_TRAIN}"
-        named = DEFAULT_MODEL if model is None else model
-        raise HTTPException(404, f"Unknown model {named[:80]!r}. There are: {listed}.")
-    return model
 
 
 def _add_prediction_routes(rest: FastAPI, desk: InferenceService) -> None:

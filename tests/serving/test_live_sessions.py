@@ -121,7 +121,7 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
 
 @pytest.mark.parametrize("model", ["../small", "/etc", "", "small/", 5])
 def test_only_models_by_name(on, model):
-    with pytest.raises(CheckpointError, match="There is no model"):
+    with pytest.raises(CheckpointError, match="Unknown model"):
         on.start("a", model, RATE)
 
 
