@@ -1,4 +1,4 @@
-"""Sound in: decoding, windows, features, speech detection, quality, degradations."""
+"""Audio: decoding, windows, features, voice activity detection, quality, prosody, degradations."""
 
 import lazy_loader
 

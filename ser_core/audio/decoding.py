@@ -1,7 +1,7 @@
-"""The two decoders behind `ser_core.audio.io`: libsndfile and FFmpeg, both from memory, block by block, to mono.
+"""Decoders of `ser_core.audio.io`: libsndfile and FFmpeg, both from memory, block by block, to mono.
 
-A decoder is a generator of mono float32 blocks that fills in a `DecodedStream` while it runs, so that its caller can stop it
-at any block and hours of compressed sound never become samples.
+A decoder is a generator of mono float32 blocks that fills in a `DecodedStream` while it runs, so that its caller can
+stop it at any block: hours of compressed audio are never decoded in full.
 """
 
 import io
@@ -14,16 +14,19 @@ import soundfile
 
 DECODER_ERRORS = (soundfile.SoundFileError, av.FFmpegError)
 
-BLOCK_SAMPLES = 1 << 18  # decoded at once, over all channels: 1 MiB, whatever the header claims
+BLOCK_SAMPLES = 1 << 18  # decoded at once, over all channels: 1 MiB, whatever the header declares
 
-# FFmpeg opens only these. A playlist could name other files or addresses, which then would be read for a stranger.
+# FFmpeg opens only these formats: a playlist could make the server read other files or addresses.
 DEMUXERS = "aac,aiff,amr,ape,asf,au,avi,caf,flac,flv,matroska,webm,mov,mp4,m4a,3gp,3g2,mj2,mp3,mpegts,ogg,w64,wav,wv"
 
-ESTIMATED_DURATION_FORMATS = ("aac", "mp3")  # here FFmpeg divides the file size by a bit rate: no promise of the file
+ESTIMATED_DURATION_FORMATS = (
+    "aac",
+    "mp3",
+)  # FFmpeg divides the file size by a bit rate
 
-STREAMED_WAV_SIZE = 0x7FFF_0000  # a writer that cannot seek back fills in a size at or above this
+STREAMED_WAV_SIZE = 0x7FFF_0000  # a writer that cannot seek back writes a size of at least this
 
-FILE_SIGNATURES = (  # (offset, bytes, name, could hold sound)
+FILE_SIGNATURES = (  # (offset, bytes, name, may contain audio)
     (8, b"WAVE", "a WAV file", True),
     (0, b"fLaC", "a FLAC file", True),
     (0, b"OggS", "an Ogg file", True),
@@ -31,27 +34,27 @@ FILE_SIGNATURES = (  # (offset, bytes, name, could hold sound)
     (0, b"\xff\xfb", "an MP3 file", True),
     (4, b"ftyp", "an MP4 or M4A file", True),
     (0, b"\x1a\x45\xdf\xa3", "a WebM file", True),
-    (0, b"\xff\xd8\xff", "a JPEG picture", False),
-    (0, b"\x89PNG", "a PNG picture", False),
+    (0, b"\xff\xd8\xff", "a JPEG image", False),
+    (0, b"\x89PNG", "a PNG image", False),
     (0, b"%PDF", "a PDF document", False),
     (0, b"PK\x03\x04", "a ZIP archive", False),
 )
 
 
 class AudioError(ValueError):
-    """A sound file that cannot be used. The message names the cause and the cure, for the person who chose the file."""
+    """Audio file that cannot be used. The message names the cause and the cure, for the person who chose the file."""
 
 
 @dataclass
 class DecodedStream:
-    """What a decoder finds out about a file."""
+    """Properties of a file, filled in by its decoder."""
 
     codec: str = ""
     rate: int = 0
     channels: int = 0
-    header_duration_s: float | None = None  # the duration that the header states, where it does
+    header_duration_s: float | None = None  # duration declared by the header, if any
     damaged_packets: int = 0
-    truncated: bool = False  # the file ends before its format says that it ends
+    truncated: bool = False  # the file ends before the end that its format declares
 
 
 def soundfile_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
@@ -61,14 +64,14 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]
         Mono float32, shape = (n_samples,), at `source.rate`.
 
     Raises:
-        soundfile.SoundFileError: not a file that libsndfile reads.
+        soundfile.SoundFileError: libsndfile cannot read the file.
     """
     with soundfile.SoundFile(io.BytesIO(data)) as sound:
         source.codec, source.rate, source.channels = f"{sound.format} {sound.subtype}", sound.samplerate, sound.channels
         source.header_duration_s = sound.frames * _wav_header_ratio(data) / sound.samplerate
         source.truncated = sound.format == "OGG" and not _ogg_is_complete(data)
         if sound.format == "MP3" and not _mp3_has_length_header(data):
-            raise soundfile.SoundFileError("libsndfile guesses the length of this MP3 and stops there")
+            raise soundfile.SoundFileError("libsndfile estimates the length of this MP3 and stops there")
         n_frames = max(1, BLOCK_SAMPLES // sound.channels)
         while True:
             try:
@@ -82,7 +85,7 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]
 
 
 def _wav_header_ratio(data: bytes) -> float:
-    """How many times the sound that is there a WAV header promises; libsndfile does not tell. 1 for other formats."""
+    """Declared by actual size of the samples of a WAV file, which libsndfile does not report; 1 for other formats."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         return 1.0
     at = 12
@@ -95,7 +98,7 @@ def _wav_header_ratio(data: bytes) -> float:
 
 
 def _mp3_has_length_header(data: bytes) -> bool:
-    """Whether the first frame, which follows the ID3 tag, holds the number of frames."""
+    """Whether the first frame after the ID3 tag contains the number of frames."""
     start = 0
     if data.startswith(b"ID3"):
         start = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=False))
@@ -103,7 +106,7 @@ def _mp3_has_length_header(data: bytes) -> bool:
 
 
 def _ogg_is_complete(data: bytes) -> bool:
-    """Whether the last Ogg page is complete and carries the end-of-stream mark (RFC 3533, section 6)."""
+    """Whether the last Ogg page is complete and has the end-of-stream flag (RFC 3533, section 6)."""
     page = data[data.rfind(b"OggS") :]
     if len(page) < 27 or len(page) < 27 + page[26]:
         return False
@@ -112,22 +115,22 @@ def _ogg_is_complete(data: bytes) -> bool:
 
 
 def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
-    """Decode the first sound track of m4a, aac, webm, mp4 and whatever else FFmpeg reads.
+    """Decode the first audio track of m4a, aac, webm, mp4 and the other formats of DEMUXERS with FFmpeg.
 
     Yields:
         Mono float32, shape = (n_samples,), at `source.rate`.
 
     Raises:
-        AudioError: a file without a sound track.
-        av.FFmpegError: not a file that FFmpeg reads.
+        AudioError: the file has no audio track.
+        av.FFmpegError: FFmpeg cannot read the file.
     """
     limits = {"format_whitelist": DEMUXERS, "protocol_whitelist": ""}
     with av.open(io.BytesIO(data), container_options=limits, metadata_errors="ignore") as container:
         if not container.streams.audio:
-            raise AudioError("This file has no sound track. Choose a recording with sound, or record again.")
+            raise AudioError("This file has no audio track. Choose a recording with sound, or record again.")
         stream = container.streams.audio[0]
         if stream.codec_context is None:
-            raise AudioError("The sound in this file is coded in an unknown way. Export it again, as WAV or mp3.")
+            raise AudioError("The audio codec of this file is unknown. Export it again, as WAV or mp3.")
         source.codec = f"{container.format.name.split(',')[0]} {stream.codec_context.name}"
         source.header_duration_s = source.header_duration_s or _ffmpeg_header_duration_s(container, stream)
         for frame in _interleave_frames(_decoded_frames(container, stream, source), source):
@@ -144,7 +147,7 @@ def _ffmpeg_header_duration_s(container: av.container.InputContainer, stream: av
         return None
     if stream.duration:
         return float(stream.duration * stream.time_base)
-    if container.duration and not container.streams.video:  # a picture track may be longer than the sound
+    if container.duration and not container.streams.video:  # a video track may be longer than the audio
         return container.duration / av.time_base
     return None
 
@@ -152,7 +155,7 @@ def _ffmpeg_header_duration_s(container: av.container.InputContainer, stream: av
 def _decoded_frames(
     container: av.container.InputContainer, stream: av.AudioStream, source: DecodedStream
 ) -> Iterator[av.AudioFrame]:
-    """Decoded frames; a packet that cannot be decoded is counted and left out."""
+    """Decoded frames; a packet that cannot be decoded is counted and skipped."""
     packets = container.demux(stream)
     while True:
         try:
@@ -171,13 +174,13 @@ def _decoded_frames(
 def _interleave_frames(frames: Iterator[av.AudioFrame], source: DecodedStream) -> Iterator[av.AudioFrame]:
     """Frames of any sample format as interleaved float32.
 
-    Planar frames must not be read from Python: with eight channels or more PyAV runs past the end of the plane list.
+    Planar frames must not be read from Python: with eight channels or more PyAV reads past the end of its plane list.
     """
     resampler = av.AudioResampler(format="flt")
     for frame in frames:
         try:
             converted = resampler.resample(frame)
-        except (ValueError, av.FFmpegError):  # the format has changed, or makes no sense
+        except (ValueError, av.FFmpegError):  # the format has changed or is invalid
             converted = []
             resampler = av.AudioResampler(format="flt")
         usable = [frame for frame in converted if frame.format.name == "flt"]
@@ -190,19 +193,19 @@ def _downmix(samples: np.ndarray) -> np.ndarray:
     n_channels = samples.shape[1]
     if n_channels == 1:
         return samples[:, 0]
-    with np.errstate(invalid="ignore", over="ignore"):  # samples that are no numbers are counted by the caller
+    with np.errstate(invalid="ignore", over="ignore"):  # samples that are not finite are counted by the caller
         return samples @ np.full(n_channels, 1 / n_channels, np.float32)
 
 
 def unreadable_message(data: bytes) -> str:
-    """The message for a file that no decoder reads: what its content looks like, and what to do."""
-    for offset, signature, kind, could_hold_sound in FILE_SIGNATURES:
+    """Error message for a file that no decoder reads: the likely type of its content, and the cure."""
+    for offset, signature, kind, may_contain_audio in FILE_SIGNATURES:
         if data[offset:].startswith(signature):
-            if could_hold_sound:
+            if may_contain_audio:
                 return f"This is {kind}, but it is damaged or cut off and cannot be read. Record or export it again."
-            return f"This is {kind}, not sound. Choose a sound file."
-    kind = "text" if _is_text(data[:1000]) else "nothing that is known as sound"
-    return f"This file holds {kind}. Choose a recording as wav, flac, mp3, ogg, opus, m4a, aac, webm or mp4."
+            return f"This is {kind}, not audio. Choose an audio file."
+    kind = "text" if _is_text(data[:1000]) else "no known audio format"
+    return f"This file contains {kind}. Choose a recording as wav, flac, mp3, ogg, opus, m4a, aac, webm or mp4."
 
 
 def _is_text(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""From waveform to spectrogram: the only place that knows n_fft or hop_length."""
+"""Log-mel and MFCC front end, from waveform to features: the only module that reads n_fft and hop_length."""
 
 import math
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ DELTA_WIDTH = 9  # frames, librosa's default
 
 @dataclass(frozen=True)
 class FrontendConfig:
-    """How a waveform becomes a log-mel spectrogram. Lengths in samples, frequencies in Hz."""
+    """Parameters of the front end. Lengths in samples, frequencies in Hz."""
 
     sample_rate: int = 16_000
     n_fft: int = 512
@@ -22,15 +22,15 @@ class FrontendConfig:
     n_mels: int = 64
     fmin: float = 0.0
     fmax: float = 8000.0
-    top_db: float = 80.0  # nothing is quieter than the clip's loudest cell minus this
-    n_mfcc: int = 0  # cepstral coefficients in place of the bands; 0: the bands themselves
-    deltas: int = 0  # 0, 1 or 2 delta channels after the first one
-    more_windows: tuple[int, ...] = ()  # lengths of further windows, a channel each: long ones part the harmonics
-    normalise: bool = True  # zero mean and unit variance over the clip: no answer depends on the recording level
+    top_db: float = 80.0  # dynamic range: the floor is this far below the clip's maximum
+    n_mfcc: int = 0  # cepstral coefficients instead of mel bands; 0: mel bands
+    deltas: int = 0  # 0, 1 or 2 delta channels
+    more_windows: tuple[int, ...] = ()  # lengths of further windows, one channel each: long windows resolve harmonics
+    normalise: bool = True  # zero mean, unit variance over the clip: predictions do not depend on the level
 
     @property
     def n_channels(self) -> int:
-        """Of the features."""
+        """Channels of the features."""
         return 1 + len(self.more_windows) + self.deltas
 
     @property
@@ -42,13 +42,13 @@ class FrontendConfig:
 class LogMel(nn.Module):
     """Log-mel spectrogram in dB, equal to librosa's `power_to_db(melspectrogram(y, pad_mode="constant"))`.
 
-    With `n_mfcc` its cepstral coefficients, equal to librosa's `mfcc(S=...)` of it.
+    With `n_mfcc` its cepstral coefficients, equal to librosa's `mfcc(S=...)`.
     """
 
     def __init__(self, config: FrontendConfig):
         super().__init__()
         self.config = config
-        # Derived from the config, so not part of a checkpoint.
+        # Derived from the config, hence not part of a checkpoint.
         self.register_buffer("mel", _mel_filters(config, config.n_fft), persistent=False)
         self.register_buffer("cosines", _dct_matrix(config.n_mfcc, config.n_mels), persistent=False)
         self.register_buffer("window", torch.hann_window(config.win_length), persistent=False)
@@ -57,7 +57,7 @@ class LogMel(nn.Module):
             self.register_buffer(f"window_{length}", torch.hann_window(length), persistent=False)
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
-        """Frames of clips with these many samples, shape = (B,)."""
+        """Number of frames of clips of these lengths, shape = (B,)."""
         return 1 + n_samples // self.config.hop_length
 
     def decibels(self, waveform: Tensor, n_frames: Tensor | None = None) -> Tensor:
@@ -65,8 +65,8 @@ class LogMel(nn.Module):
 
         Args:
             waveform: shape = (B, n_samples), zero behind the end of shorter clips.
-            n_frames: true length of each clip, shape = (B,); None when none is padded. Frames behind it reach back
-                into the clip, but do not set its maximum.
+            n_frames: true length of each clip, shape = (B,); None when none is padded. Frames behind it
+                overlap the end of the clip, but do not count for its maximum.
 
         Returns:
             shape = (B, n_mels, n_frames); the floor is top_db under each clip's maximum.
@@ -82,7 +82,7 @@ class LogMel(nn.Module):
         return torch.maximum(level_db, level_db.amax(dim=(1, 2), keepdim=True) - c.top_db)
 
     def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
-        """Of each frequency and frame, shape = (B, 1 + n_fft // 2, n_frames)."""
+        """Power spectrogram, shape = (B, 1 + n_fft // 2, n_frames)."""
         hop_length = self.config.hop_length
         spectrum = torch.stft(
             waveform, n_fft, hop_length, len(window), window.float(), True, "constant", return_complex=True
@@ -116,14 +116,14 @@ class LogMel(nn.Module):
         return features * mask
 
     def _delta(self, bands: Tensor, n_frames: Tensor, order: int) -> Tensor:
-        """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as librosa's.
+        """Savitzky-Golay derivative; frames near an end take the value of the nearest complete window, as in librosa.
 
-        Clips shorter than the derivative's window have none: zero.
+        It is zero for clips shorter than the window of the derivative.
         """
-        from scipy.signal import savgol_coeffs  # slow to import, and no model that ships has deltas
+        from scipy.signal import savgol_coeffs  # slow to import, and no shipped model has deltas
 
         width = bands.shape[2]
-        padded = F.pad(bands, (0, DELTA_WIDTH - 1))  # a window for each frame; no complete one reaches into it
+        padded = F.pad(bands, (0, DELTA_WIDTH - 1))  # one window per frame; no complete window reaches into the padding
         kernel = savgol_coeffs(DELTA_WIDTH, polyorder=order, deriv=order, use="dot")
         slope = sum(weight * padded[..., i : i + width] for i, weight in enumerate(kernel.tolist()))
         window = torch.arange(width, device=bands.device) - DELTA_WIDTH // 2
@@ -133,7 +133,7 @@ class LogMel(nn.Module):
 
 
 class ConvolvedLogMel(LogMel):
-    """The same, with the Fourier transform written as a convolution: for runtimes that know no complex numbers."""
+    """LogMel with the Fourier transform as a convolution, for runtimes without complex numbers."""
 
     def _power(self, waveform: Tensor, window: Tensor, n_fft: int) -> Tensor:
         margin = n_fft // 2
@@ -146,13 +146,13 @@ def _fourier_kernels(window: Tensor, n_fft: int) -> Tensor:
     """Windowed cosines, then sines, of each frequency, shape = (2 + 2 * (n_fft // 2), 1, n_fft)."""
     missing = n_fft - len(window)
     windowed = F.pad(window.double(), (missing // 2, missing - missing // 2))
-    steps = torch.arange(1 + n_fft // 2)[:, None] * torch.arange(n_fft) % n_fft  # exact: angles would lose digits
+    steps = torch.arange(1 + n_fft // 2)[:, None] * torch.arange(n_fft) % n_fft  # exact: large angles lose digits
     angle = steps.double() * (2 * math.pi / n_fft)
     return (torch.cat([angle.cos(), angle.sin()]) * windowed).float()[:, None]
 
 
 def _mel_filters(config: FrontendConfig, n_fft: int) -> Tensor:
-    """Triangles on the mel scale, shape = (n_mels, 1 + n_fft // 2)."""
+    """Triangular mel filters, shape = (n_mels, 1 + n_fft // 2)."""
     c = config
     return torch.from_numpy(
         librosa.filters.mel(sr=c.sample_rate, n_fft=n_fft, n_mels=c.n_mels, fmin=c.fmin, fmax=c.fmax)
@@ -173,10 +173,12 @@ def frame_mask(n_frames: Tensor, width: int) -> Tensor:
 
 
 def standardise_features(features: Tensor, mask: Tensor, per_row: bool = False) -> Tensor:
-    """Zero mean, unit variance over each clip and channel, shape = (B, C, n_bands, n_frames).
+    """Features with zero mean and unit variance over each clip and channel; same shape.
 
-    mask: where a frame belongs to its clip, shape = (B, 1, 1, n_frames).
-    each_row: over each row apart, as cepstral coefficients have scales of their own.
+    Args:
+        features: shape = (B, C, n_bands, n_frames).
+        mask: True where a frame belongs to its clip, shape = (B, 1, 1, n_frames).
+        per_row: over each row separately, as cepstral coefficients have different scales.
     """
     count = mask.sum(dim=(2, 3), keepdim=True) * (1 if per_row else features.shape[2])
     mean = _sum_over_clip(features * mask, per_row) / count
@@ -184,7 +186,7 @@ def standardise_features(features: Tensor, mask: Tensor, per_row: bool = False) 
     return (features - mean) / (variance + 1e-2).sqrt()  # dB^2: a constant clip must not become noise
 
 
-def _sum_over_clip(x: Tensor, each_row: bool) -> Tensor:
-    """Over frames, then over bands: ONNX Runtime adds one by one, and loses four digits in a sum over both at once."""
+def _sum_over_clip(x: Tensor, per_row: bool) -> Tensor:
+    """Sum over frames, then over bands: ONNX Runtime adds sequentially and loses four digits over both at once."""
     rows = x.sum(dim=3, keepdim=True)
-    return rows if each_row else rows.sum(dim=2, keepdim=True)
+    return rows if per_row else rows.sum(dim=2, keepdim=True)

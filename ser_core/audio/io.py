@@ -1,8 +1,8 @@
-"""Sound files of any kind to mono waveforms, and where the windows of a waveform lie.
+"""Reading of audio files of any format as mono waveforms, and writing of WAV.
 
-Every file goes the same way: decoded block by block, averaged to mono and resampled, until the file or the allowed
-duration ends. A file that cannot be used raises `AudioError`; what was left out of a readable one is told in
-`Recording.notes`.
+Every file takes the same path: decoded block by block, averaged to mono and resampled, until the file or the allowed
+duration ends. A file that cannot be used raises `AudioError`; parts of a readable file that were skipped or repaired
+are listed in `Recording.notes`.
 """
 
 import io
@@ -33,19 +33,16 @@ AudioFile = str | Path | bytes | BinaryIO
 
 MAX_AUDIO_DURATION_S = 3600.0
 MAX_AUDIO_BYTES = 200_000_000
-MIN_SOURCE_RATE = 2_000  # in Hz; below it nothing is left of the speech band: such a rate comes from a damaged header
-MAX_SOURCE_RATE = 768_000  # in Hz; the fastest converters sold
-TRUNCATION_TOLERANCE_S = (
-    0.1  # codecs pad and cut up to a few thousand samples at the end; less than this is no lost sound
-)
-MAX_OVERSHOOT_PEAK = (
-    2.0  # lossy codecs overshoot full scale by less than 6 dB; more means that the samples have another unit
-)
+MIN_SOURCE_RATE = 2_000  # in Hz; below it no speech band is left: such a rate comes from a damaged header
+MAX_SOURCE_RATE = 768_000  # in Hz; that of the fastest converters on the market
+TRUNCATION_TOLERANCE_S = 0.1  # codecs pad and cut up to a few thousand samples at the end: no audio is lost
+MAX_OVERSHOOT_PEAK = 2.0  # lossy codecs overshoot full scale by less than 6 dB; beyond, samples have another unit
+FLOOR_DBFS = -120.0  # level of digital silence, so that every level is finite
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A decoded sound file."""
+    """Decoded audio file."""
 
     waveform: np.ndarray  # mono float32 in [-1, 1], shape = (n_samples,)
     sample_rate: int  # of the waveform, in Hz
@@ -53,14 +50,14 @@ class Recording:
     source_rate: int  # of the file, in Hz
     source_channels: int
     codec: str  # container and codec, e.g. "WAV PCM_24" or "matroska opus"
-    notes: tuple[str, ...]  # one sentence for each thing that was left out or repaired
+    notes: tuple[str, ...]  # one sentence for each part that was skipped or repaired
 
 
 def encode_wav(waveform: np.ndarray) -> bytes:
-    """A WAV file, 16 bit, mono, 16 kHz, at the level it has.
+    """Content of a WAV file, 16 bit, mono, 16 kHz, without normalisation of the level.
 
     Args:
-        waveform: 16 kHz in [-1, 1], where what is beyond is clipped, or 16-bit integers. shape = (n_samples,).
+        waveform: 16 kHz, floats in [-1, 1] (clipped beyond) or 16-bit integers, shape = (n_samples,).
     """
     if waveform.dtype != np.int16:
         waveform = np.round(np.clip(waveform, -1, 1) * 32767)
@@ -74,17 +71,17 @@ def encode_wav(waveform: np.ndarray) -> bytes:
 
 
 def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Read a sound file as a waveform. `read_audio` tells more about it and takes limits.
+    """Read an audio file as a waveform. `read_audio` also returns its properties and takes limits.
 
     Args:
         file: path, content, or open binary file.
         sample_rate: of the result, in Hz.
 
     Returns:
-        Mono float32 in [-1, 1], shape = (n_samples,). What was left out or repaired is told by `warnings.warn`.
+        Mono float32 in [-1, 1], shape = (n_samples,). Skipped or repaired parts are reported by `warnings.warn`.
 
     Raises:
-        AudioError: the file cannot be used; the message says why and what to do.
+        AudioError: the file cannot be used; the message names the cause and the cure.
     """
     recording = read_audio(file, sample_rate)
     for note in recording.notes:
@@ -98,30 +95,30 @@ def read_audio(
     max_duration_s: float = MAX_AUDIO_DURATION_S,
     max_bytes: int = MAX_AUDIO_BYTES,
 ) -> Recording:
-    """Read a sound file: wav, flac, mp3, ogg, opus, m4a, aac, webm, the sound of mp4, and what else FFmpeg reads.
+    """Read an audio file: wav, flac, mp3, ogg, opus, m4a, aac, webm, mp4 and the other formats of FFmpeg.
 
-    The format is found from the content; names and endings are ignored.
+    The format is detected from the content; the file name is ignored.
 
     Args:
         file: path, content, or open binary file, which is read from its beginning where it can seek.
         sample_rate: of the result, in Hz.
-        max_duration_s: decoding stops here, in seconds; a note says so.
+        max_duration_s: decoding stops after this many seconds, and a note is added.
         max_bytes: a larger file is refused before it is read.
 
     Raises:
-        AudioError: no such file, too large, empty, not sound, no sound track, damaged beyond reading, without samples,
-            with samples that are no numbers, at an absurd sample rate.
+        AudioError: the file does not exist, is too large, empty, not audio, without an audio track, unreadable or
+            without samples, has samples that are not finite or an implausible sample rate.
     """
     data = _read_bytes(file, max_bytes)
     decoded = _decode(data, sample_rate, max_duration_s)
     if decoded.n_not_finite:
         raise AudioError(
-            f"{decoded.n_not_finite} of {decoded.n_read} samples of this file are no numbers (NaN or infinite). "
+            f"{decoded.n_not_finite} of {decoded.n_read} samples of this file are not finite (NaN or infinite). "
             "Export the recording again, as 16-bit WAV."
         )
     if not len(decoded.waveform):
         raise AudioError(
-            "This file has a header but no sound: it holds no samples or was cut off. Record or export it again."
+            "This file has a header but no samples: it is empty or was cut off. Record or export it again."
         )
     waveform, level_notes = _limit_to_full_scale(decoded.waveform)
     return Recording(
@@ -136,7 +133,7 @@ def read_audio(
 
 
 def _read_bytes(file: AudioFile, max_bytes: int) -> bytes:
-    """The bytes of a file, never more than `max_bytes` of them."""
+    """Content of a file, at most `max_bytes`."""
     if isinstance(file, bytes | bytearray | memoryview):
         _check_size(len(file), max_bytes)
         return bytes(file)
@@ -152,9 +149,9 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
     name = path.name[:80]
     try:
         if not path.exists():
-            raise AudioError(f"There is no file {name!r}. Check the path.")
+            raise AudioError(f"File not found: {name!r}. Check the path.")
         if not path.is_file():
-            raise AudioError(f"{name!r} is a folder or a device, not a file. Choose a sound file.")
+            raise AudioError(f"{name!r} is a folder or a device, not a file. Choose an audio file.")
         with path.open("rb") as file:
             return _read_bytes(file, max_bytes)
     except OSError as error:
@@ -166,7 +163,7 @@ def _check_size(n_bytes: int, max_bytes: int) -> None:
         raise AudioError("This file is empty (0 bytes). Record or export it again.")
     if n_bytes > max_bytes:
         raise AudioError(
-            f"This file is larger than {max_bytes / 1e6:g} MB, the most that is read. "
+            f"This file is larger than {max_bytes / 1e6:g} MB, the limit. "
             "Cut it, or save it in a smaller format such as opus or mp3."
         )
 
@@ -174,10 +171,10 @@ def _check_size(n_bytes: int, max_bytes: int) -> None:
 @dataclass(frozen=True, eq=False)
 class _DecodedAudio:
     source: DecodedStream
-    waveform: np.ndarray  # at the sample rate asked for
+    waveform: np.ndarray  # at the requested sample rate
     n_read: int  # samples at the rate of the source
     n_not_finite: int
-    capped: bool  # there was more sound than allowed
+    capped: bool  # the file is longer than allowed
 
     @property
     def decoded_s(self) -> float:
@@ -190,7 +187,7 @@ class _DecodedAudio:
 
 
 def _decode(data: bytes, sample_rate: int, max_duration_s: float) -> _DecodedAudio:
-    """Decode with libsndfile; where it fails or ends early, with FFmpeg too, and keep the longer result."""
+    """Decode with libsndfile; if it fails or ends early, also with FFmpeg, and keep the longer result."""
     attempts = []
     for decoder in (soundfile_blocks, ffmpeg_blocks):
         source = DecodedStream(header_duration_s=attempts[0].source.header_duration_s if attempts else None)
@@ -208,7 +205,7 @@ def _decode(data: bytes, sample_rate: int, max_duration_s: float) -> _DecodedAud
 def _resample_blocks(
     blocks: Iterator[np.ndarray], source: DecodedStream, sample_rate: int, max_duration_s: float
 ) -> _DecodedAudio:
-    """Resample mono blocks until they or the allowed duration end."""
+    """Resample mono blocks until the last one or the allowed duration."""
     chunks, n_read, n_not_finite, capped = [np.empty(0, np.float32)], 0, 0, False
     with closing(blocks):
         for block in blocks:
@@ -223,8 +220,8 @@ def _resample_blocks(
             if capped:
                 break
     if n_read:
-        too_few_for_one = max(0, source.rate // sample_rate - n_read)  # a single sample at 48 kHz would vanish
-        chunks.append(resample(np.zeros(too_few_for_one, np.float32), True))
+        n_padding = max(0, source.rate // sample_rate - n_read)  # a single sample at 48 kHz would yield none at 16 kHz
+        chunks.append(resample(np.zeros(n_padding, np.float32), True))
     waveform = np.concatenate(chunks)
     n_not_finite = n_not_finite or int(np.count_nonzero(~np.isfinite(waveform)))
     return _DecodedAudio(source, waveform, n_read, n_not_finite, capped)
@@ -234,7 +231,7 @@ def _resampler(source_rate: int, sample_rate: int) -> Callable[[np.ndarray, bool
     """A function (block, is_last) -> resampled block."""
     if not MIN_SOURCE_RATE <= source_rate <= MAX_SOURCE_RATE:
         raise AudioError(
-            f"This file claims a sample rate of {source_rate} Hz, outside {MIN_SOURCE_RATE}-{MAX_SOURCE_RATE} "
+            f"This file declares a sample rate of {source_rate} Hz, outside {MIN_SOURCE_RATE}-{MAX_SOURCE_RATE} "
             "Hz: its header is damaged. Export the recording again."
         )
     if source_rate == sample_rate:
@@ -243,7 +240,7 @@ def _resampler(source_rate: int, sample_rate: int) -> Callable[[np.ndarray, bool
 
 
 def _limit_to_full_scale(waveform: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Cut the overshoots of codec and resampler; scale down samples in another unit, such as int16 values as floats."""
+    """Clip the overshoots of codec and resampler; rescale samples in another unit, such as int16 values as floats."""
     peak = float(np.abs(waveform).max())
     if peak <= MAX_OVERSHOOT_PEAK:
         return np.clip(waveform, -1, 1), ()
@@ -253,14 +250,14 @@ def _limit_to_full_scale(waveform: np.ndarray) -> tuple[np.ndarray, tuple[str, .
 def _decoding_notes(decoded: _DecodedAudio, max_duration_s: float) -> tuple[str, ...]:
     source, notes = decoded.source, []
     if decoded.capped:
-        whole = f" of {_format_duration(source.header_duration_s)}" if source.header_duration_s else ""
-        notes.append(f"Only the first {_format_duration(max_duration_s)}{whole} were read.")
+        total = f" of {_format_duration(source.header_duration_s)}" if source.header_duration_s else ""
+        notes.append(f"Only the first {_format_duration(max_duration_s)}{total} were read.")
     if decoded.is_truncated:
-        promised = source.header_duration_s and source.header_duration_s - decoded.decoded_s > TRUNCATION_TOLERANCE_S
-        whole = f" of the {source.header_duration_s:.1f} s that its header promises" if promised else ""
-        notes.append(f"The file ends early: {decoded.decoded_s:.1f} s{whole} could be read.")
+        known = source.header_duration_s and source.header_duration_s - decoded.decoded_s > TRUNCATION_TOLERANCE_S
+        total = f" of the {source.header_duration_s:.1f} s declared by its header" if known else ""
+        notes.append(f"The file ends early: {decoded.decoded_s:.1f} s{total} could be read.")
     if source.damaged_packets:
-        notes.append(f"Damaged packets left out: {source.damaged_packets}.")
+        notes.append(f"Damaged packets skipped: {source.damaged_packets}.")
     return tuple(notes)
 
 

@@ -1,6 +1,6 @@
-"""How good a recording is for emotion recognition: where there is speech, how loud, how clean, and what to do better.
+"""Recording quality: speech segments, level, clipping, signal-to-noise ratio, DC offset, with advice to the speaker.
 
-Everything here takes waveforms as `ser_core.audio.io` makes them: mono float32 at 16 kHz, shape = (n_samples,).
+Waveforms are those of `ser_core.audio.io`: mono float32 at 16 kHz, shape = (n_samples,).
 """
 
 from collections.abc import Iterator
@@ -8,55 +8,53 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ser_core.audio.io import SAMPLE_RATE
+from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
 from ser_core.audio.vad import speech_segments
-
-SegmentTimes = tuple[tuple[float, float], ...]
+from ser_core.audio.windows import SpeechSegments
 
 PAUSE_GUARD_S = 0.1  # breath and room echo around speech are neither speech nor noise
-MIN_PAUSE_S = 0.1  # less tells nothing about the noise
+MIN_PAUSE_S = 0.1  # too little to estimate the noise from below that
 NOISE_FRAME = 160  # samples, 10 ms
 
-QUALITY_FLOOR_DBFS = -120.0  # digital silence, so that a report holds numbers only
 SIXTEEN_BIT_STEP = 1 / 32_768
 
-FLAT_TOP = 0.95  # of the peak: a flat top that was resampled ripples by less than this
-FLAT_MIN_SAMPLES = 3  # a shorter top is any peak
+FLAT_TOP = 0.95  # share of the peak: the ripple of a flat top after resampling is smaller
+FLAT_MIN_SAMPLES = 3  # a shorter run is an ordinary peak
 FLAT_MIN_STEEPNESS = 0.5  # that of a sine is 0.2 at FLAT_TOP, and up to 0.4 when sampled coarsely
-FLAT_MIN_PEAK = 0.1  # below it, the steps of an 8-bit recording make flat tops of their own
+FLAT_MIN_PEAK = 0.1  # below it, the quantisation steps of an 8-bit recording look like flat tops
 
-SHORT_SPEECH_S = 0.8  # 19 of 20 clips of the corpora hold more
-QUIET_DBFS = -45.0  # nearly all speech of CREMA-D and TESS, which were recorded as a laptop is used, is louder
-CLIPPED_PERCENT = 0.1  # speech driven 3 dB into the limit
+SHORT_SPEECH_S = 0.8  # 19 of 20 clips of the corpora contain more
+QUIET_DBFS = -45.0  # nearly all speech of CREMA-D and TESS, recorded at the distance of a laptop, is louder
+CLIPPED_PERCENT = 0.1  # that of speech driven 3 dB over full scale
 LOW_SNR_DB = 10.0  # the models are trained with noise at 10 to 30 dB
-HIGH_DC_OFFSET = 0.01  # -40 dBFS: as strong as soft speech
+HIGH_DC_OFFSET = 0.01  # -40 dBFS: the level of soft speech
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What can be said about a recording before any model hears it."""
+    """Recording quality, measured without a model."""
 
     duration_s: float
-    speech_segments: SegmentTimes  # (start_s, end_s)
+    speech_segments: SpeechSegments  # (start_s, end_s)
     speech_s: float
     level_lufs: float | None  # integrated loudness (ITU-R BS.1770); None under 0.4 s and for silence
-    level_dbfs: float  # RMS of the speech, of everything where there is none; at least -120
+    level_dbfs: float  # RMS of the speech, or of the full recording without speech; at least -120
     peak_dbfs: float  # at least -120
     clipped_percent: float  # of all samples
-    snr_db: float | None  # speech against pauses; None where one of them is missing
+    snr_db: float | None  # speech to pauses; None if one of them is missing
     dc_offset: float  # mean, in [-1, 1]
-    advice: tuple[str, ...]  # a sentence for each bad value, for a person at a microphone
+    advice: tuple[str, ...]  # a sentence for each bad value, addressed to the speaker
 
 
 def measure_quality(waveform: np.ndarray) -> Quality:
-    """Measure a recording.
+    """Quality of a recording.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
     """
     segments = speech_segments(waveform)
     speech = waveform[_segment_mask(len(waveform), segments)]
-    measured = Quality(
+    quality = Quality(
         duration_s=len(waveform) / SAMPLE_RATE,
         speech_segments=segments,
         speech_s=sum(end_s - start_s for start_s, end_s in segments),
@@ -68,23 +66,23 @@ def measure_quality(waveform: np.ndarray) -> Quality:
         dc_offset=float(waveform.mean(dtype=np.float64)) if len(waveform) else 0.0,
         advice=(),
     )
-    return replace(measured, advice=tuple(_advice(measured)))
+    return replace(quality, advice=tuple(_advice(quality)))
 
 
 def reduce_noise(waveform: np.ndarray) -> np.ndarray:
-    """Lower steady noise by spectral gating, with the noise measured in the pauses of the speech.
+    """Reduce stationary noise by spectral gating, with the noise estimated from the pauses.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
 
     Returns:
-        float32, same shape; unchanged where there is no speech, or no pause of 0.1 s to measure the noise in.
+        float32, same shape; unchanged if there is no speech, or no pause of 0.1 s to estimate the noise from.
     """
     segments = speech_segments(waveform)
     noise = _pause_samples(waveform, segments)
     if not segments or len(noise) < MIN_PAUSE_S * SAMPLE_RATE:
         return waveform
-    import noisereduce  # slow to import, and rarely asked for
+    import noisereduce  # slow to import and rarely used
 
     return noisereduce.reduce_noise(
         y=waveform, sr=SAMPLE_RATE, y_noise=noise, stationary=True, n_std_thresh_stationary=1.0, freq_mask_smooth_hz=200
@@ -92,10 +90,10 @@ def reduce_noise(waveform: np.ndarray) -> np.ndarray:
 
 
 def _clipped_percent(waveform: np.ndarray) -> float:
-    """How many percent of the samples lie on tops that were cut off, also where the file was resampled since.
+    """Percentage of clipped samples, also in recordings that were resampled since.
 
-    A run near the peak of the clip was cut if it is long for how steeply the wave enters or leaves it: run length times
-    step, which for a sine of any frequency is the same small number.
+    A run of samples near the peak is clipped if it is long for the slope at its ends: run length times step size, a
+    small constant for a sine of any frequency.
 
     Args:
         waveform: shape = (n_samples,).
@@ -109,16 +107,16 @@ def _clipped_percent(waveform: np.ndarray) -> float:
     steps = np.append(np.abs(waveform[starts] - waveform[starts - 1]), 0.0)
     steps[0] = 0.0
     steepness = n_samples * np.maximum(steps[:-1], steps[1:]) / peak
-    cut = (top[starts] != 0) & (n_samples >= FLAT_MIN_SAMPLES) & (steepness > FLAT_MIN_STEEPNESS)
-    return 100.0 * float(n_samples[cut].sum()) / len(waveform)
+    clipped = (top[starts] != 0) & (n_samples >= FLAT_MIN_SAMPLES) & (steepness > FLAT_MIN_STEEPNESS)
+    return 100.0 * float(n_samples[clipped].sum()) / len(waveform)
 
 
-def _pause_samples(waveform: np.ndarray, segments: SegmentTimes) -> np.ndarray:
+def _pause_samples(waveform: np.ndarray, segments: SpeechSegments) -> np.ndarray:
     return waveform[~_segment_mask(len(waveform), segments, margin_s=PAUSE_GUARD_S)]
 
 
-def _segment_mask(n_samples: int, segments: SegmentTimes, margin_s: float = 0.0) -> np.ndarray:
-    """Mask of the samples in the segments, shape = (n_samples,)."""
+def _segment_mask(n_samples: int, segments: SpeechSegments, margin_s: float = 0.0) -> np.ndarray:
+    """True for samples in the segments, widened by a margin, shape = (n_samples,)."""
     mask = np.zeros(n_samples, dtype=bool)
     for start_s, end_s in segments:
         mask[max(0, round((start_s - margin_s) * SAMPLE_RATE)) : round((end_s + margin_s) * SAMPLE_RATE)] = True
@@ -130,7 +128,7 @@ def _mean_power(waveform: np.ndarray) -> float:
 
 
 def _dbfs(amplitude: float) -> float:
-    return max(QUALITY_FLOOR_DBFS, 20 * float(np.log10(max(amplitude, 1e-12))))
+    return max(FLOOR_DBFS, 20 * float(np.log10(max(amplitude, 1e-12))))
 
 
 def _loudness_lufs(waveform: np.ndarray) -> float | None:
@@ -144,7 +142,7 @@ def _loudness_lufs(waveform: np.ndarray) -> float | None:
 
 
 def _snr_db(speech: np.ndarray, pauses: np.ndarray) -> float | None:
-    """Power of the speech without its noise against the noise in the pauses; the median keeps clicks out of it."""
+    """Power of the speech minus noise, to noise in the pauses; the median is robust to clicks."""
     if not len(speech) or len(pauses) < MIN_PAUSE_S * SAMPLE_RATE:
         return None
     frames = pauses[: len(pauses) // NOISE_FRAME * NOISE_FRAME].reshape(-1, NOISE_FRAME)
@@ -152,19 +150,19 @@ def _snr_db(speech: np.ndarray, pauses: np.ndarray) -> float | None:
     return 10 * float(np.log10(max(_mean_power(speech) - noise, noise / 100) / noise))
 
 
-def _advice(measured: Quality) -> Iterator[str]:
-    if measured.peak_dbfs <= QUALITY_FLOOR_DBFS:
+def _advice(quality: Quality) -> Iterator[str]:
+    if quality.peak_dbfs <= FLOOR_DBFS:
         yield "Silence: choose the right microphone and check that it is not muted."
         return
-    if not measured.speech_segments:
+    if not quality.speech_segments:
         yield "No speech was found: speak towards the microphone, or choose another recording."
-    elif measured.speech_s < SHORT_SPEECH_S:
-        yield f"Only {measured.speech_s:.1f} s of speech: say a whole sentence."
-    if measured.level_dbfs < QUIET_DBFS:
-        yield f"Very quiet ({measured.level_dbfs:.0f} dBFS): move closer or raise the input level."
-    if measured.clipped_percent > CLIPPED_PERCENT:
-        yield f"Clipped ({measured.clipped_percent:.1f} % is cut off): move away or lower the input level."
-    if measured.snr_db is not None and measured.snr_db < LOW_SNR_DB:
-        yield f"Noisy (speech {measured.snr_db:.0f} dB above the background): move closer or find a quieter place."
-    if abs(measured.dc_offset) > HIGH_DC_OFFSET:
-        yield f"Off the zero line (by {measured.dc_offset:+.2f} of full scale): try another microphone or input."
+    elif quality.speech_s < SHORT_SPEECH_S:
+        yield f"Only {quality.speech_s:.1f} s of speech: say a full sentence."
+    if quality.level_dbfs < QUIET_DBFS:
+        yield f"Very quiet ({quality.level_dbfs:.0f} dBFS): move closer or raise the input level."
+    if quality.clipped_percent > CLIPPED_PERCENT:
+        yield f"Clipped ({quality.clipped_percent:.1f} % of the samples): move away or lower the input level."
+    if quality.snr_db is not None and quality.snr_db < LOW_SNR_DB:
+        yield f"Noisy (speech {quality.snr_db:.0f} dB above the background): move closer or find a quieter place."
+    if abs(quality.dc_offset) > HIGH_DC_OFFSET:
+        yield f"DC offset ({quality.dc_offset:+.2f} of full scale): try another microphone or input."

@@ -1,8 +1,8 @@
-"""Where there is speech: Silero VAD over whole recordings at once.
+"""Voice activity detection with Silero VAD, over a full recording at once.
 
-The weights are those of the silero-vad package. Its own model is called chunk by chunk and keeps its state between
-calls; here the convolutions see many chunks at once and the recurrent state is local, so that an hour takes seconds and
-several sessions may ask together.
+The weights are those of the silero-vad package; the driver is our own. That of the package is called chunk by chunk and
+keeps its state between calls; here the convolutions process many chunks at once and the recurrent state is local, so
+that an hour takes seconds and several sessions can run concurrently.
 """
 
 from functools import lru_cache
@@ -14,30 +14,31 @@ import torch
 from torch.nn import functional as F
 
 from ser_core.audio.io import SAMPLE_RATE
+from ser_core.audio.windows import SpeechSegments
 from ser_core.progress import Progress, no_progress
 
-SILERO_CHUNK = 512  # samples; Silero's step at 16 kHz
-SILERO_CONTEXT = 64  # samples before the chunk that the network sees too
+SILERO_CHUNK = 512  # samples; step of Silero at 16 kHz
+SILERO_CONTEXT = 64  # samples before the chunk that are part of the input
 SILERO_BATCH_CHUNKS = 4096  # bounds the memory of the convolutions
 SILERO_STRIDES = (1, 2, 2, 1)
 
-VAD_ONSET, VAD_OFFSET = 0.5, 0.35  # probabilities; Silero's recommendation, as are the durations
+VAD_ONSET, VAD_OFFSET = 0.5, 0.35  # probabilities; defaults of Silero, as are the durations
 VAD_MIN_SEGMENT_S = 0.25
 VAD_MIN_SILENCE_S = 0.1
 VAD_PAD_S = 0.03
-VAD_TARGET_RMS = 0.1  # -20 dBFS, the level Silero is used to: 40 dB lower it misses nine clips of ten
-VAD_MAX_GAIN = 100.0  # 40 dB; below that lies the noise of the converter
+VAD_TARGET_RMS = 0.1  # -20 dBFS, the level that Silero expects: 40 dB lower it misses nine clips of ten
+VAD_MAX_GAIN = 100.0  # 40 dB; below that there is only converter noise
 
 
-def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> tuple[tuple[float, float], ...]:
-    """Find speech with Silero VAD.
+def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> SpeechSegments:
+    """Speech segments of a recording, by Silero VAD.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,); 10 minutes take well under a second.
         progress: called with the share that is done, in (0, 1].
 
     Returns:
-        (start_s, end_s) of each stretch of speech, in seconds, in order and apart; a stretch is longer than 0.25 s.
+        (start_s, end_s) of each speech segment, in seconds, ordered and disjoint; a segment is longer than 0.25 s.
     """
     if len(waveform) <= VAD_MIN_SEGMENT_S * SAMPLE_RATE:
         return ()
@@ -51,7 +52,7 @@ def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> t
 
 
 def _normalise_level(waveform: np.ndarray) -> np.ndarray:
-    """The waveform with its loudest chunk at the level of speech: a low microphone level must not hide a voice."""
+    """The waveform with its loudest chunk at the level of speech, so that quiet recordings are detected too."""
     chunks = np.pad(waveform, (0, -len(waveform) % SILERO_CHUNK)).reshape(-1, SILERO_CHUNK)
     loudest = float(np.sqrt(np.square(chunks).mean(1).max()))
     return waveform * min(VAD_TARGET_RMS / max(loudest, 1e-9), VAD_MAX_GAIN)
@@ -71,18 +72,18 @@ def speech_probabilities(waveform: np.ndarray, progress: Progress = no_progress)
     weights = _silero_weights()
     padded = np.pad(np.asarray(waveform, np.float32), (SILERO_CONTEXT, -len(waveform) % SILERO_CHUNK))
     chunks = torch.from_numpy(padded).unfold(0, SILERO_CONTEXT + SILERO_CHUNK, SILERO_CHUNK)
-    of_hidden = weights["decoder.rnn.weight_hh"].numpy()
-    state, parts = np.zeros((2, of_hidden.shape[1]), np.float32), []
-    for first, some in zip(range(0, len(chunks), SILERO_BATCH_CHUNKS), chunks.split(SILERO_BATCH_CHUNKS), strict=True):
-        hidden, state = _silero_lstm(_silero_encoder(some, weights).numpy(), of_hidden, state)
+    recurrent_weights = weights["decoder.rnn.weight_hh"].numpy()
+    state, parts = np.zeros((2, recurrent_weights.shape[1]), np.float32), []
+    for first, batch in zip(range(0, len(chunks), SILERO_BATCH_CHUNKS), chunks.split(SILERO_BATCH_CHUNKS), strict=True):
+        hidden, state = _silero_lstm(_silero_encoder(batch, weights).numpy(), recurrent_weights, state)
         parts.append(torch.from_numpy(hidden))
-        progress((first + len(some)) / len(chunks))
+        progress((first + len(batch)) / len(chunks))
     logits = torch.cat(parts).relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
     return logits.sigmoid().numpy()
 
 
 def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """(n_chunks, 576) -> inputs of the LSTM's gates (n_chunks, 512): spectra of four frames, convolved down to one."""
+    """Chunks (n_chunks, 576) -> inputs of the LSTM gates (n_chunks, 512): spectra of four frames, convolved to one."""
     frames = F.pad(chunks[:, None], (0, 64), mode="reflect")
     spectra = F.conv1d(frames, weights["stft.forward_basis_buffer"], stride=128)
     real, imaginary = spectra.chunk(2, dim=1)
@@ -97,11 +98,18 @@ def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> t
 def _silero_lstm(
     gate_inputs: np.ndarray, recurrent_weights: np.ndarray, state: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs of the gates (n_chunks, 512), recurrent weights (512, 128), hidden and cell state before (2, 128) ->
-    hidden states (n_chunks, 128), both states afterwards.
+    """LSTM over the chunks, in numpy on one thread.
 
-    In numpy, on one thread: torch shares each of these thousands of tiny steps among all cores, and on a busy machine
-    waits for the slowest core every time (measured: a thousand times slower).
+    torch distributes each of these thousands of tiny steps over all cores, and on a busy machine waits for the slowest
+    core every time (measured: a thousand times slower).
+
+    Args:
+        gate_inputs: shape = (n_chunks, 512).
+        recurrent_weights: shape = (512, 128).
+        state: hidden and cell state before the first chunk, shape = (2, 128).
+
+    Returns:
+        Hidden states, shape = (n_chunks, 128), and the state after the last chunk, shape = (2, 128).
     """
     n_units = recurrent_weights.shape[1]
     hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), state[1]
@@ -120,13 +128,13 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _silero_weights() -> dict[str, torch.Tensor]:
-    """Weights of the 16 kHz model. The package is not imported: that would set torch to one thread for everybody."""
+    """Weights of the 16 kHz model. The package is not imported: its import would set torch to one thread globally."""
     (package,) = find_spec("silero_vad").submodule_search_locations
     return torch.jit.load(Path(package) / "data" / "silero_vad.jit")._model.state_dict()
 
 
 def _speech_runs(probabilities: np.ndarray) -> list[tuple[int, int]]:
-    """(first, end) chunks of the runs that begin above SPEECH_ON and end where it stays below it from SPEECH_OFF on."""
+    """(first, end) chunks of runs from VAD_ONSET on, up to a silence (below VAD_OFFSET) of VAD_MIN_SILENCE_S."""
     runs, first, silent_from = [], None, None
     for chunk, probability in enumerate(probabilities.tolist()):
         if probability >= VAD_ONSET:

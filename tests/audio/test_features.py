@@ -119,7 +119,7 @@ def test_each_channel_has_zero_mean_and_unit_variance(speech):
 
 
 @pytest.mark.parametrize("gain", [0.1, 0.5, 3.0])
-def test_the_level_of_a_recording_changes_nothing(speech, gain):
+def test_features_do_not_depend_on_the_level(speech, gain):
     config = FrontendConfig(deltas=1)
     np.testing.assert_allclose(features(gain * speech, config), features(speech, config), atol=1e-4)
     assert np.abs(features(gain * speech, PLAIN) - features(speech, PLAIN)).mean() > 3  # dB: or nothing was tested
@@ -160,5 +160,5 @@ def test_frame_mask():
     assert frame_mask(torch.tensor([0, 2, 3]), 3).tolist() == [[False] * 3, [True, True, False], [True] * 3]
 
 
-def test_the_filters_are_no_part_of_a_checkpoint():
+def test_the_filters_are_not_part_of_a_checkpoint():
     assert not LogMel(PLAIN).state_dict()

@@ -145,7 +145,7 @@ def test_paths_bytes_files_and_pipes_give_the_same(tmp_path):
             np.testing.assert_array_equal(load_audio(source), expected)
 
 
-def test_load_audio_warns_of_what_was_left_out():
+def test_load_audio_warns_of_repairs():
     content = wav(tone(1.0, SAMPLE_RATE))
     with pytest.warns(UserWarning, match="ends early"):
         load_audio(content[: len(content) // 2])
@@ -173,7 +173,7 @@ def test_the_duration_limit_can_be_set(name):
     assert recording.notes[0].startswith("Only the first 0.5 s")
 
 
-def test_a_file_as_long_as_the_limit_is_whole():
+def test_a_file_as_long_as_the_limit_is_not_cut():
     recording = read_audio(wav(tone(1.0, 44_100), 44_100), max_duration_s=1.0)
     assert recording.duration_s == 1.0 and recording.notes == ()
 
@@ -192,7 +192,7 @@ def test_nothing_is_decoded_beyond_the_limit(monkeypatch):
     assert n_decoded <= 48_000 + decoding.BLOCK_SAMPLES
 
 
-def test_a_file_that_is_too_large_is_refused_unread(tmp_path):
+def test_a_file_above_the_size_limit_is_not_read(tmp_path):
     class Large(io.BytesIO):
         def read(self, *_):
             raise AssertionError("read")
@@ -216,8 +216,8 @@ def test_half_a_file_gives_half_the_sound_and_a_note(name):
     recording = read_audio(content[: len(content) // 2])
     assert 4.0 < recording.duration_s < 6.5
     assert f"The file ends early: {recording.duration_s:.1f} s" in recording.notes[0]
-    if name not in ("opus", "ogg vorbis"):  # Ogg promises no length
-        assert "of the 12.0 s that its header promises" in recording.notes[0]
+    if name not in ("opus", "ogg vorbis"):  # an Ogg header declares no length
+        assert "of the 12.0 s" in recording.notes[0]
 
 
 def test_half_an_aac_file_gives_half_the_sound():
@@ -234,55 +234,55 @@ def test_half_an_mp4_file_has_lost_its_index(name):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_cut_header_is_an_error(name):
-    with pytest.raises(AudioError, match=r"damaged or cut off|header but no sound|nothing that is known"):
+    with pytest.raises(AudioError, match=r"damaged or cut off|no samples|no known audio format"):
         read_audio(FORMATS[name](tone(0.5, 48_000), 48_000)[:20])
 
 
 @pytest.mark.parametrize("name", ["m4a", "aac", "mp4 with pictures"])
-def test_damaged_packets_are_left_out_and_counted(name):
+def test_damaged_packets_are_skipped_and_counted(name):
     content = bytearray(FORMATS[name](noise(4.0, 48_000), 48_000))
     middle = len(content) // 2
     content[middle : middle + 200] = np.random.default_rng(1).bytes(200)
     recording = read_audio(bytes(content))
     assert recording.duration_s == pytest.approx(4.0, abs=0.2)
-    assert recording.notes[-1].startswith("Damaged packets left out: ")
+    assert recording.notes[-1].startswith("Damaged packets")
 
 
 BAD_FILES = {
     "empty": (b"", "empty.*Record or export"),
-    "text": (b"Dear diary,\n" * 50, "holds text.*Choose a recording"),
-    "unicode text": ("Grüße, 世界\n".encode() * 50, "holds text"),
-    "JPEG": (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 20, "JPEG picture, not sound.*Choose"),
-    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "PNG picture, not sound"),
-    "zeros": (bytes(5_000), "nothing that is known as sound"),
-    "playlist": (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "holds text"),
+    "text": (b"Dear diary,\n" * 50, "contains text.*Choose a recording"),
+    "unicode text": ("Grüße, 世界\n".encode() * 50, "contains text"),
+    "JPEG": (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 20, "JPEG.*not audio.*Choose"),
+    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "PNG.*not audio"),
+    "zeros": (bytes(5_000), "no known audio format"),
+    "playlist": (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "contains text"),
 }
 
 
 @pytest.mark.parametrize("content, message", BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_what_is_not_sound_is_named(content, message):
+def test_content_other_than_audio_is_named(content, message):
     with pytest.raises(AudioError, match=message):
         read_audio(content)
 
 
 def test_a_header_without_samples():
-    with pytest.raises(AudioError, match="header but no sound"):
+    with pytest.raises(AudioError, match="no samples"):
         read_audio(wav(np.empty((0, 1), np.float32)))
-    with pytest.raises(AudioError, match="header but no sound"):
+    with pytest.raises(AudioError, match="no samples"):
         read_audio(wav(tone(1.0, SAMPLE_RATE))[:44])
 
 
-def test_pictures_without_sound():
-    with pytest.raises(AudioError, match="no sound track"):
+def test_video_without_audio():
+    with pytest.raises(AudioError, match="no audio track"):
         read_audio(with_ffmpeg(None, 0, "mp4", "aac", pictures=True))
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_samples_that_are_no_numbers_are_counted(value, rate):
+def test_samples_that_are_not_finite_are_counted(value, rate):
     samples = tone(1.0, rate)
     samples[100:107] = value
-    with pytest.raises(AudioError, match=rf"^7 of {rate} samples .* no numbers.*Export"):
+    with pytest.raises(AudioError, match=rf"^7 of {rate} samples .*NaN.*Export"):
         read_audio(wav(samples, rate, "FLOAT"))
     samples[:] = value
     with pytest.raises(AudioError, match=f"^{rate} of {rate} samples"):
@@ -297,13 +297,13 @@ def test_absurd_sample_rates(rate):
         read_audio(bytes(content))
 
 
-def test_paths_that_hold_no_file(tmp_path):
-    with pytest.raises(AudioError, match=r"There is no file 'gone\.wav'") as error:
+def test_paths_without_a_file(tmp_path):
+    with pytest.raises(AudioError, match=r"'gone\.wav'") as error:
         read_audio(tmp_path / "gone.wav")
     assert str(tmp_path) not in str(error.value)
     with pytest.raises(AudioError, match="folder or a device"):
         read_audio(tmp_path)
-    with pytest.raises(AudioError, match="no file"):
+    with pytest.raises(AudioError, match="File not found"):
         read_audio("null\0byte.wav")
     with pytest.raises(AudioError, match="cannot be opened"):
         read_audio("x" * 5_000)
@@ -338,7 +338,7 @@ def damaged_files(draw) -> bytes:
 
 @given(content=st.one_of(damaged_files(), st.binary(max_size=2_000)))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_whatever_the_bytes_are(content):
+def test_any_bytes_give_a_waveform_or_an_audio_error(content):
     try:
         recording = read_audio(content, max_duration_s=20.0)
     except AudioError as error:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from pages._components.curves import HEIGHT, MAX_S, WIDTH, curves
-from ser_core.audio.io import SAMPLE_RATE
-from ser_core.audio.prosody import PROSODY_FLOOR_DBFS, PROSODY_HOP, measure_prosody
+from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
+from ser_core.audio.prosody import PROSODY_HOP, measure_prosody
 
 TIME_S = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
 
@@ -30,9 +30,7 @@ def test_the_pitch_follows_a_glide(first_hz, last_hz):
 
 def test_the_level_is_the_rms_of_each_frame():
     found = measure_prosody(np.concatenate([np.full(SAMPLE_RATE, 0.1), np.zeros(SAMPLE_RATE)]).astype(np.float32))
-    assert found.level_dbfs[10] == pytest.approx(-20, abs=0.01) and found.level_dbfs[-5] == pytest.approx(
-        PROSODY_FLOOR_DBFS
-    )
+    assert found.level_dbfs[10] == pytest.approx(-20, abs=0.01) and found.level_dbfs[-5] == pytest.approx(FLOOR_DBFS)
 
 
 @pytest.mark.parametrize("waveform", [np.zeros(8000), 0.1 * np.random.default_rng(0).normal(size=32_000)])

@@ -165,7 +165,7 @@ def test_another_type_is_refused(client, sound, kind):
         (b"", "empty"),
         (b'{"sound": "none"}', "text"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
-        (bytes(1000), "nothing that is known as sound"),
+        (bytes(1000), "no known audio format"),
         (b"RIFF\xff\xff\xff\x7fWAVEfmt ", "damaged"),
     ],
 )
