@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
 
 import streamlit as st
@@ -23,10 +24,9 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from ser_core import paths
 from ser_core.serving import API_PATH, LIVE_PATH, LOCALHOST_NAMES, LazyApp, OriginCheck, RequestLimits, is_serving
 
-PAGES = paths.ROOT / "app.py"
+PAGES = Path(__file__).parent.parent / "app.py"
 TAKES_LONGEST = "ser_core.evaluation.model_card"  # with torch: on its way while the server starts and the browser opens
 FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
 

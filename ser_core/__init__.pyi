@@ -1,5 +1,6 @@
 from .audio import (
     AudioError as AudioError,
+    Quality as Quality,
     Recording as Recording,
     load_audio as load_audio,
     measure_quality as measure_quality,
@@ -7,6 +8,7 @@ from .audio import (
     speech_segments as speech_segments,
 )
 from .data import Utterance as Utterance, corpora_root as corpora_root, read_corpora as read_corpora
+from .evaluation import Metrics as Metrics
 from .inference import (
     Prediction as Prediction,
     Trajectory as Trajectory,

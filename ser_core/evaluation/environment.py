@@ -2,12 +2,12 @@
 
 import platform
 import subprocess
-import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 
+import ser_core
 from ser_core import paths
 
 VERSIONED_PATHS = ("ser_core", "scripts", "assets/protocols")  # other files are no part of a result's code
@@ -17,11 +17,13 @@ PROCESS_STATUS_FILE = Path("/proc/self/status")  # of Linux; other systems have 
 
 def code_version() -> str:
     """The commit, marked when the code was changed since; without git the version of the package."""
+    if not (paths.ROOT / ".git").exists():  # an installed library may stand in a repository that is not its own
+        return ser_core.__version__
     try:
         commit = _run_git("describe", "--always")
         return f"{commit}-dirty" if _run_git("status", "--porcelain", "--", *VERSIONED_PATHS) else commit
     except (OSError, subprocess.CalledProcessError):
-        return tomllib.loads((paths.ROOT / "pyproject.toml").read_text())["project"]["version"]
+        return ser_core.__version__
 
 
 def _run_git(*arguments: str) -> str:
