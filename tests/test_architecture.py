@@ -3,8 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 SOURCES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
@@ -138,9 +136,8 @@ def test_no_folder_is_crowded():
     assert not {str(folder.relative_to(ROOT)) for folder in folders if folders.count(folder) > MOST_FILES}
 
 
-@pytest.mark.parametrize(
-    ("name", "line"),
-    [
+def test_the_rules_catch(subtests):
+    for name, line in [
         ("ser_core.audio.features", "from ser_core.models import SERModel"),
         ("ser_core.models.base", "from ser_core.inference import predict"),
         ("ser_core.training.trainer", "from ser_core.inference.prediction import predict"),
@@ -161,10 +158,9 @@ def test_no_folder_is_crowded():
         ("ser_core.inference.streaming", "def f():\n    import sounddevice"),
         ("pages.compare", "st.markdown(name, unsafe_allow_html=True)"),
         ("ser_core.models.base", "class A:\n    def forward(self, x):\n        return nn.Linear(2, 2)(x)"),
-    ],
-)
-def test_the_rules_catch(name, line):
-    assert violations(name, ast.parse(line))
+    ]:
+        with subtests.test(name=name, line=line):
+            assert violations(name, ast.parse(line))
 
 
 def test_egemaps_is_said_of_opensmile_only():

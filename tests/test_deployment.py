@@ -123,16 +123,14 @@ def test_what_is_copied_goes_in_and_nothing_else():
     assert in_image == {source.split("/")[0] for source in copied}
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+def test_what_the_program_does_not_need_stays_out(subtests):
+    for path in [
         *(".git/config", ".env", ".venv/bin/python", "tests/conftest.py", "cache/x", "runs/x", "Makefile", "id_rsa"),
         *(".streamlit/secrets.toml", "ser_core/__pycache__/audio.pyc", "assets/screenshots/a.png", "Dockerfile"),
         "checkpoints/folds/prosonet-1/model.safetensors",
-    ],
-)
-def test_what_the_program_does_not_need_stays_out(path):
-    assert not goes_in(path)
+    ]:
+        with subtests.test(path=path):
+            assert not goes_in(path)
 
 
 # --- it runs where nothing can be written ----------------------------------------------------------------------------
@@ -190,6 +188,7 @@ def test_the_header_of_a_space_fits_the_image():
     assert (header["sdk"], header["app_port"]) == ("docker", int(arguments("EXPOSE")[0]))
 
 
-@pytest.mark.parametrize("words", ["--read-only", "--tmpfs /tmp", "--cap-drop ALL", "Upgrade", "localhost"])
-def test_the_guide_names_what_protects_it(words):
-    assert words in DOCS
+def test_the_guide_names_what_protects_it(subtests):
+    for words in ["--read-only", "--tmpfs /tmp", "--cap-drop ALL", "Upgrade", "localhost"]:
+        with subtests.test(words=words):
+            assert words in DOCS

@@ -277,11 +277,12 @@ def test_clips_of_one_certainty_share_their_risk(likely):
     np.testing.assert_allclose(flat.y, 0.25)
 
 
-@pytest.mark.parametrize(("n_right", "expected"), [(8, 0.0), (10, 0.2), (3, 0.5)])
-def test_calibration_error_of_ten_clips_at_eighty_percent(n_right, expected):
-    probabilities = np.tile([0.8, 0.1, 0.1], (10, 1))
-    y_true = np.where(np.arange(10) < n_right, 0, 1)
-    assert reliability(probabilities, y_true).ece == pytest.approx(expected)
+def test_calibration_error_of_ten_clips_at_eighty_percent(subtests):
+    for n_right, expected in [(8, 0.0), (10, 0.2), (3, 0.5)]:
+        with subtests.test(n_right=n_right, expected=expected):
+            probabilities = np.tile([0.8, 0.1, 0.1], (10, 1))
+            y_true = np.where(np.arange(10) < n_right, 0, 1)
+            assert reliability(probabilities, y_true).ece == pytest.approx(expected)
 
 
 def test_calibration_error_weighs_its_bins_by_clips():

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from itertools import product
 
 import librosa
 import numpy as np
@@ -56,20 +57,21 @@ def padded(*clips: np.ndarray, extra: int = 0) -> tuple[torch.Tensor, torch.Tens
 # --- against librosa -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 100, 255, 256, 257, 512, 5000, 48_000, 48_001])
-@pytest.mark.parametrize("name", CONFIGS)
-def test_decibels_equal_librosa(name, n_samples):
-    waveform = noise(n_samples)
-    expected = librosa_db(waveform, CONFIGS[name])
-    np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
+def test_decibels_equal_librosa(subtests):
+    for n_samples, name in product([1, 2, 100, 255, 256, 257, 512, 5000, 48_000, 48_001], CONFIGS):
+        with subtests.test(n_samples=n_samples, name=name):
+            waveform = noise(n_samples)
+            expected = librosa_db(waveform, CONFIGS[name])
+            np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", CONFIGS)
-def test_decibels_of_speech_equal_librosa(speech, name):
-    waveform = np.pad(speech, (0, 4000))
-    expected = librosa_db(waveform, CONFIGS[name])
-    assert expected.max() - expected.min() == pytest.approx(80, abs=1e-3)  # the floor is reached
-    np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
+def test_decibels_of_speech_equal_librosa(speech, subtests):
+    for name in CONFIGS:
+        with subtests.test(name=name):
+            waveform = np.pad(speech, (0, 4000))
+            expected = librosa_db(waveform, CONFIGS[name])
+            assert expected.max() - expected.min() == pytest.approx(80, abs=1e-3)  # the floor is reached
+            np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("length", [256, 1024, 2048])
@@ -81,14 +83,15 @@ def test_each_further_window_is_a_channel_that_equals_librosa(speech, length):
     np.testing.assert_array_equal(found[2], features(speech, replace(PLAIN, deltas=1))[1])
 
 
-@pytest.mark.parametrize("n_samples", [9 * 256, 10_000, 48_001])
-def test_deltas_equal_librosa(n_samples):
-    waveform = noise(n_samples)
-    level_db = librosa_db(waveform, PLAIN)
-    found = features(waveform, replace(PLAIN, deltas=2))
-    assert found.shape == (3, 64, 1 + n_samples // 256)
-    for order in (1, 2):
-        np.testing.assert_allclose(found[order], librosa.feature.delta(level_db, order=order), atol=1e-3)
+def test_deltas_equal_librosa(subtests):
+    for n_samples in [9 * 256, 10_000, 48_001]:
+        with subtests.test(n_samples=n_samples):
+            waveform = noise(n_samples)
+            level_db = librosa_db(waveform, PLAIN)
+            found = features(waveform, replace(PLAIN, deltas=2))
+            assert found.shape == (3, 64, 1 + n_samples // 256)
+            for order in (1, 2):
+                np.testing.assert_allclose(found[order], librosa.feature.delta(level_db, order=order), atol=1e-3)
 
 
 def test_a_delta_of_speech_equals_librosa(speech):
@@ -96,10 +99,11 @@ def test_a_delta_of_speech_equals_librosa(speech):
     np.testing.assert_allclose(features(speech, replace(PLAIN, deltas=1))[1], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("n_samples", [1, 300, 2047])
-def test_clips_too_short_for_a_delta_have_none(n_samples):
-    found = features(noise(n_samples), replace(PLAIN, deltas=2))
-    assert np.isfinite(found).all() and not found[1:].any() and found[0].any()
+def test_clips_too_short_for_a_delta_have_none(subtests):
+    for n_samples in [1, 300, 2047]:
+        with subtests.test(n_samples=n_samples):
+            found = features(noise(n_samples), replace(PLAIN, deltas=2))
+            assert np.isfinite(found).all() and not found[1:].any() and found[0].any()
 
 
 def test_silence_is_finite():

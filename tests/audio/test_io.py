@@ -3,6 +3,7 @@
 import io
 import struct
 import warnings
+from itertools import product
 
 import numpy as np
 import pytest
@@ -29,24 +30,26 @@ def strongest_hz(waveform: np.ndarray) -> float:
 # --- what can be read ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_keeps_length_pitch_and_level(name):
-    recording = read_audio(FORMATS[name](tone(2.0, 48_000, channels=2), 48_000))
-    slack_s = AAC_PADDING_S if name in ("m4a", "aac", "mp4 with pictures") else 0.002
-    assert recording.waveform.dtype == np.float32 and recording.waveform.ndim == 1
-    assert recording.duration_s == len(recording.waveform) / SAMPLE_RATE == pytest.approx(2.0, abs=slack_s)
-    assert (recording.sample_rate, recording.source_rate, recording.source_channels) == (SAMPLE_RATE, 48_000, 2)
-    assert strongest_hz(recording.waveform) == pytest.approx(TONE_HZ, abs=1)
-    assert np.sqrt(np.mean(recording.waveform[8_000:-8_000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
-    assert recording.notes == () and recording.codec
+def test_every_format_keeps_length_pitch_and_level(subtests):
+    for name in FORMATS:
+        with subtests.test(name=name):
+            recording = read_audio(FORMATS[name](tone(2.0, 48_000, channels=2), 48_000))
+            slack_s = AAC_PADDING_S if name in ("m4a", "aac", "mp4 with pictures") else 0.002
+            assert recording.waveform.dtype == np.float32 and recording.waveform.ndim == 1
+            assert recording.duration_s == len(recording.waveform) / SAMPLE_RATE == pytest.approx(2.0, abs=slack_s)
+            assert (recording.sample_rate, recording.source_rate, recording.source_channels) == (SAMPLE_RATE, 48_000, 2)
+            assert strongest_hz(recording.waveform) == pytest.approx(TONE_HZ, abs=1)
+            assert np.sqrt(np.mean(recording.waveform[8_000:-8_000] ** 2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)
+            assert recording.notes == () and recording.codec
 
 
-@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 96_000, 192_000])
-def test_every_rate_keeps_length_and_pitch(rate):
-    recording = read_audio(wav(tone(1.5, rate), rate))
-    assert len(recording.waveform) == pytest.approx(1.5 * SAMPLE_RATE, abs=1)
-    assert strongest_hz(recording.waveform) == pytest.approx(TONE_HZ, abs=1)
-    assert recording.source_rate == rate
+def test_every_rate_keeps_length_and_pitch(subtests):
+    for rate in [8_000, 11_025, 16_000, 22_050, 44_100, 96_000, 192_000]:
+        with subtests.test(rate=rate):
+            recording = read_audio(wav(tone(1.5, rate), rate))
+            assert len(recording.waveform) == pytest.approx(1.5 * SAMPLE_RATE, abs=1)
+            assert strongest_hz(recording.waveform) == pytest.approx(TONE_HZ, abs=1)
+            assert recording.source_rate == rate
 
 
 def test_resampling_in_blocks_equals_resampling_at_once(monkeypatch):
@@ -78,11 +81,11 @@ def test_another_sample_rate_can_be_asked_for():
     assert (len(recording.waveform), recording.sample_rate) == (22_050, 22_050)
 
 
-@pytest.mark.parametrize("n_samples", [1, 320])
-@pytest.mark.parametrize("rate", [8_000, 16_000, 48_000])
-def test_very_short_files_are_read(n_samples, rate):
-    waveform = load_audio(wav(np.full((n_samples, 1), 0.5, np.float32), rate))
-    assert len(waveform) == pytest.approx(n_samples * SAMPLE_RATE / rate, abs=1) and len(waveform)
+def test_very_short_files_are_read(subtests):
+    for n_samples, rate in product([1, 320], [8_000, 16_000, 48_000]):
+        with subtests.test(n_samples=n_samples, rate=rate):
+            waveform = load_audio(wav(np.full((n_samples, 1), 0.5, np.float32), rate))
+            assert len(waveform) == pytest.approx(n_samples * SAMPLE_RATE / rate, abs=1) and len(waveform)
 
 
 def test_silence_is_read():
@@ -109,12 +112,13 @@ def test_an_mp3_that_does_not_state_its_length_is_read_to_its_end():
     assert recording.notes == ()
 
 
-@pytest.mark.parametrize("size", [0, 0x7FFF_F000, 0x8000_0000, 0xFFFF_FFFF])
-def test_a_wav_written_to_a_pipe_is_read_without_a_note(size):
-    content = bytearray(wav(tone(1.0, SAMPLE_RATE)))
-    content[40:44] = struct.pack("<I", size)
-    recording = read_audio(bytes(content))
-    assert recording.duration_s == 1.0 and recording.notes == ()
+def test_a_wav_written_to_a_pipe_is_read_without_a_note(subtests):
+    for size in [0, 0x7FFF_F000, 0x8000_0000, 0xFFFF_FFFF]:
+        with subtests.test(size=size):
+            content = bytearray(wav(tone(1.0, SAMPLE_RATE)))
+            content[40:44] = struct.pack("<I", size)
+            recording = read_audio(bytes(content))
+            assert recording.duration_s == 1.0 and recording.notes == ()
 
 
 # --- where it is read from -----------------------------------------------------------------------------------------
@@ -166,11 +170,12 @@ def test_an_hour_is_the_most_and_a_note_says_so():
     assert recording.notes == ("Only the first 60 min of 61 min were read.",)
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_the_duration_limit_can_be_set(name):
-    recording = read_audio(FORMATS[name](tone(2.0, 48_000), 48_000), max_duration_s=0.5)
-    assert recording.duration_s == pytest.approx(0.5, abs=0.001)
-    assert recording.notes[0].startswith("Only the first 0.5 s")
+def test_the_duration_limit_can_be_set(subtests):
+    for name in FORMATS:
+        with subtests.test(name=name):
+            recording = read_audio(FORMATS[name](tone(2.0, 48_000), 48_000), max_duration_s=0.5)
+            assert recording.duration_s == pytest.approx(0.5, abs=0.001)
+            assert recording.notes[0].startswith("Only the first 0.5 s")
 
 
 def test_a_file_as_long_as_the_limit_is_not_cut():
@@ -210,14 +215,15 @@ def test_a_file_above_the_size_limit_is_not_read(tmp_path):
 # --- damage --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"m4a", "mp4 with pictures", "aac"}))
-def test_half_a_file_gives_half_the_sound_and_a_note(name):
-    content = FORMATS[name](noise(12.0, 48_000), 48_000)
-    recording = read_audio(content[: len(content) // 2])
-    assert 4.0 < recording.duration_s < 6.5
-    assert f"The file ends early: {recording.duration_s:.1f} s" in recording.notes[0]
-    if name not in ("opus", "ogg vorbis"):  # an Ogg header declares no length
-        assert "of the 12.0 s" in recording.notes[0]
+def test_half_a_file_gives_half_the_sound_and_a_note(subtests):
+    for name in sorted(FORMATS.keys() - {"m4a", "mp4 with pictures", "aac"}):
+        with subtests.test(name=name):
+            content = FORMATS[name](noise(12.0, 48_000), 48_000)
+            recording = read_audio(content[: len(content) // 2])
+            assert 4.0 < recording.duration_s < 6.5
+            assert f"The file ends early: {recording.duration_s:.1f} s" in recording.notes[0]
+            if name not in ("opus", "ogg vorbis"):  # an Ogg header declares no length
+                assert "of the 12.0 s" in recording.notes[0]
 
 
 def test_half_an_aac_file_gives_half_the_sound():
@@ -225,17 +231,21 @@ def test_half_an_aac_file_gives_half_the_sound():
     assert read_audio(content[: len(content) // 2]).duration_s == pytest.approx(6.0, abs=0.5)
 
 
-@pytest.mark.parametrize("name", ["m4a", "mp4 with pictures"])
-def test_half_an_mp4_file_has_lost_its_index(name):
-    content = FORMATS[name](noise(2.0, 48_000), 48_000)
-    with pytest.raises(AudioError, match="MP4 or M4A file, but it is damaged or cut off"):
-        read_audio(content[: len(content) // 2])
+def test_half_an_mp4_file_has_lost_its_index(subtests):
+    for name in ["m4a", "mp4 with pictures"]:
+        with subtests.test(name=name):
+            content = FORMATS[name](noise(2.0, 48_000), 48_000)
+            with pytest.raises(AudioError, match="MP4 or M4A file, but it is damaged or cut off"):
+                read_audio(content[: len(content) // 2])
 
 
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_cut_header_is_an_error(name):
-    with pytest.raises(AudioError, match=r"damaged or cut off|no samples|no known audio format"):
-        read_audio(FORMATS[name](tone(0.5, 48_000), 48_000)[:20])
+def test_a_cut_header_is_an_error(subtests):
+    for name in FORMATS:
+        with (
+            subtests.test(name=name),
+            pytest.raises(AudioError, match=r"damaged or cut off|no samples|no known audio format"),
+        ):
+            read_audio(FORMATS[name](tone(0.5, 48_000), 48_000)[:20])
 
 
 @pytest.mark.parametrize("name", ["m4a", "aac", "mp4 with pictures"])
@@ -289,12 +299,13 @@ def test_samples_that_are_not_finite_are_counted(value, rate):
         read_audio(wav(samples, rate, "DOUBLE"))
 
 
-@pytest.mark.parametrize("rate", [1, 1_000, 2_000_000_000])
-def test_absurd_sample_rates(rate):
-    content = bytearray(wav(tone(1.0, SAMPLE_RATE)))
-    content[24:28] = struct.pack("<I", rate)
-    with pytest.raises(AudioError, match=rf"sample rate of {rate} Hz.*header is damaged"):
-        read_audio(bytes(content))
+def test_absurd_sample_rates(subtests):
+    for rate in [1, 1_000, 2_000_000_000]:
+        with subtests.test(rate=rate):
+            content = bytearray(wav(tone(1.0, SAMPLE_RATE)))
+            content[24:28] = struct.pack("<I", rate)
+            with pytest.raises(AudioError, match=rf"sample rate of {rate} Hz.*header is damaged"):
+                read_audio(bytes(content))
 
 
 def test_paths_without_a_file(tmp_path):
@@ -366,10 +377,10 @@ def test_windows_cover_everything(n_samples, window, data):
         assert starts[-1] + window == n_samples
 
 
-@pytest.mark.parametrize("hop", [0, -1, 11])
-def test_a_hop_that_leaves_samples_out_is_refused(hop):
-    with pytest.raises(ValueError, match="left out"):
-        window_starts(100, 10, hop)
+def test_a_hop_that_leaves_samples_out_is_refused(subtests):
+    for hop in [0, -1, 11]:
+        with subtests.test(hop=hop), pytest.raises(ValueError, match="left out"):
+            window_starts(100, 10, hop)
 
 
 def test_silence_at_the_ends_is_trimmed():
@@ -393,10 +404,11 @@ def test_top_db_is_the_limit():
     assert trim_silence(waveform, top_db=25, margin_s=0)[0] == pytest.approx(8_000, abs=512)
 
 
-@pytest.mark.parametrize("n_samples", [0, 1, 320, 512, 5_000])
-def test_nothing_to_trim_keeps_everything(n_samples):
-    assert trim_silence(np.zeros(n_samples, np.float32)) == (0, n_samples)
-    assert trim_silence(np.full(n_samples, 0.1, np.float32)) == (0, n_samples)
+def test_nothing_to_trim_keeps_everything(subtests):
+    for n_samples in [0, 1, 320, 512, 5_000]:
+        with subtests.test(n_samples=n_samples):
+            assert trim_silence(np.zeros(n_samples, np.float32)) == (0, n_samples)
+            assert trim_silence(np.full(n_samples, 0.1, np.float32)) == (0, n_samples)
 
 
 def test_the_last_samples_count_too():

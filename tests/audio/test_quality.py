@@ -5,6 +5,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -114,9 +115,10 @@ def test_concurrent_sessions_do_not_interfere():
         assert list(pool.map(speech_segments, clips)) == expected
 
 
-@pytest.mark.parametrize("n_samples", [0, 1, 320, 511, 512, 513, 4_000, 4_001])
-def test_clips_too_short_for_speech(n_samples):
-    assert speech_segments(np.full(n_samples, 0.1, np.float32)) == ()
+def test_clips_too_short_for_speech(subtests):
+    for n_samples in [0, 1, 320, 511, 512, 513, 4_000, 4_001]:
+        with subtests.test(n_samples=n_samples):
+            assert speech_segments(np.full(n_samples, 0.1, np.float32)) == ()
 
 
 def test_silence_and_hiss_are_not_speech():
@@ -145,10 +147,11 @@ def test_the_level_is_that_of_the_speech_not_of_the_pauses():
     assert measure_quality(np.concatenate([SILENCE] * 5 + [spoken()])).level_dbfs == pytest.approx(alone, abs=0.5)
 
 
-@pytest.mark.parametrize("n_samples", [0, 1, 320, 6_399])
-def test_short_clips_have_no_loudness(n_samples):
-    assert measure_quality(np.full(n_samples, 0.1, np.float32)).level_lufs is None
-    assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
+def test_short_clips_have_no_loudness(subtests):
+    for n_samples in [0, 1, 320, 6_399]:
+        with subtests.test(n_samples=n_samples):
+            assert measure_quality(np.full(n_samples, 0.1, np.float32)).level_lufs is None
+            assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
 
 
 # --- clipping ------------------------------------------------------------------------------------------------------
@@ -161,14 +164,16 @@ def test_a_square_wave_is_all_clipped():
     assert measure_quality(np.sign(tone(1.0, SAMPLE_RATE)[:, 0])).clipped_percent > 90
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
-@pytest.mark.parametrize("gain_db", [6, 12])
-def test_clipped_speech_is_measured_at_every_rate(rate, gain_db):
-    speech = soxr.resample(spoken(), SAMPLE_RATE, rate)
-    driven = np.clip(speech * 10 ** (gain_db / 20) / np.abs(speech).max(), -1, 1)
-    clipped = 100 * float(np.mean(np.abs(driven) >= 1))
-    measured = measure_quality(load_audio(with_soundfile(driven[:, None], rate, "WAV", "PCM_16"))).clipped_percent
-    assert measured == pytest.approx(clipped, rel=0.3)
+def test_clipped_speech_is_measured_at_every_rate(subtests):
+    for rate, gain_db in product([16_000, 44_100, 48_000], [6, 12]):
+        with subtests.test(rate=rate, gain_db=gain_db):
+            speech = soxr.resample(spoken(), SAMPLE_RATE, rate)
+            driven = np.clip(speech * 10 ** (gain_db / 20) / np.abs(speech).max(), -1, 1)
+            clipped = 100 * float(np.mean(np.abs(driven) >= 1))
+            measured = measure_quality(
+                load_audio(with_soundfile(driven[:, None], rate, "WAV", "PCM_16"))
+            ).clipped_percent
+            assert measured == pytest.approx(clipped, rel=0.3)
 
 
 def test_clipping_is_seen_after_the_level_was_lowered():
@@ -176,9 +181,10 @@ def test_clipping_is_seen_after_the_level_was_lowered():
     assert measure_quality(0.3 * driven).clipped_percent == pytest.approx(measure_quality(driven).clipped_percent) != 0
 
 
-@pytest.mark.parametrize("frequency_hz", [50, 100, 440, 763, 1_000, 3_000])
-def test_a_full_scale_tone_is_not_clipped(frequency_hz):
-    assert measure_quality(2 * tone(1.0, SAMPLE_RATE, frequency_hz=frequency_hz)[:, 0]).clipped_percent == 0
+def test_a_full_scale_tone_is_not_clipped(subtests):
+    for frequency_hz in [50, 100, 440, 763, 1_000, 3_000]:
+        with subtests.test(frequency_hz=frequency_hz):
+            assert measure_quality(2 * tone(1.0, SAMPLE_RATE, frequency_hz=frequency_hz)[:, 0]).clipped_percent == 0
 
 
 def test_speech_at_full_scale_is_not_clipped():
@@ -192,12 +198,15 @@ def test_the_steps_of_a_quiet_8_bit_recording_are_not_clipping():
 # --- noise, offset -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("snr_db", [5, 15, 30])
-def test_the_ratio_of_speech_to_noise_is_estimated(snr_db):
-    speech = spoken()
-    waveform = add_noise(np.concatenate([SILENCE, speech, SILENCE]), snr_db)
-    added_db = 10 * np.log10((len(speech) + 2 * len(SILENCE)) / len(speech))  # the speech part is louder than the mean
-    assert measure_quality(waveform).snr_db == pytest.approx(snr_db + added_db, abs=2)
+def test_the_ratio_of_speech_to_noise_is_estimated(subtests):
+    for snr_db in [5, 15, 30]:
+        with subtests.test(snr_db=snr_db):
+            speech = spoken()
+            waveform = add_noise(np.concatenate([SILENCE, speech, SILENCE]), snr_db)
+            added_db = 10 * np.log10(
+                (len(speech) + 2 * len(SILENCE)) / len(speech)
+            )  # the speech part is louder than the mean
+            assert measure_quality(waveform).snr_db == pytest.approx(snr_db + added_db, abs=2)
 
 
 def test_no_ratio_without_pauses_or_without_speech():
@@ -221,9 +230,8 @@ def test_a_good_recording_needs_no_advice():
     assert measure_quality(good_recording()).advice == ()
 
 
-@pytest.mark.parametrize(
-    "spoil, advice",
-    [
+def test_each_bad_value_has_its_sentence(subtests):
+    for spoil, advice in [
         (lambda w: 0 * w, r"^Silence: choose the right microphone"),
         (lambda w: noise(2.0, SAMPLE_RATE)[:, 0], r"^No speech was found"),
         (lambda w: w[: SAMPLE_RATE + 9_000], r"^Only 0\.\d s of speech"),
@@ -231,11 +239,10 @@ def test_a_good_recording_needs_no_advice():
         (lambda w: np.clip(10 * w, -1, 1), r"^Clipped \(\d+\.\d %"),
         (lambda w: add_noise(w, 3), r"^Noisy \(speech \d dB above the background\)"),
         (lambda w: w + np.float32(0.1), r"^DC offset \(\+0\.10"),
-    ],
-)
-def test_each_bad_value_has_its_sentence(spoil, advice):
-    sentences = measure_quality(spoil(good_recording()).astype(np.float32)).advice
-    assert [sentence for sentence in sentences if re.search(advice, sentence)], sentences
+    ]:
+        with subtests.test(advice=advice):
+            sentences = measure_quality(spoil(good_recording()).astype(np.float32)).advice
+            assert [sentence for sentence in sentences if re.search(advice, sentence)], sentences
 
 
 @given(
@@ -265,10 +272,11 @@ def test_noise_is_reduced_and_speech_kept():
     assert reduced @ clean > 0.8 * (clean @ clean)
 
 
-@pytest.mark.parametrize("n_samples", [0, 1, 320, 1_023, 5_000])
-def test_short_clips_come_back_unchanged(n_samples):
-    waveform = noise(1.0, SAMPLE_RATE)[:n_samples, 0]
-    np.testing.assert_array_equal(reduce_noise(waveform), waveform)
+def test_short_clips_come_back_unchanged(subtests):
+    for n_samples in [0, 1, 320, 1_023, 5_000]:
+        with subtests.test(n_samples=n_samples):
+            waveform = noise(1.0, SAMPLE_RATE)[:n_samples, 0]
+            np.testing.assert_array_equal(reduce_noise(waveform), waveform)
 
 
 def test_without_a_pause_nothing_is_changed():
@@ -277,10 +285,11 @@ def test_without_a_pause_nothing_is_changed():
     np.testing.assert_array_equal(reduce_noise(waveform), waveform)
 
 
-@pytest.mark.parametrize("gain_db", [-20, -40])
-def test_a_low_level_does_not_hide_speech(gain_db):
-    loud = spoken("Please tell me where the station is.")
-    quiet = (loud * 10 ** (gain_db / 20)).astype(np.float32)
-    found, expected = speech_segments(quiet), speech_segments(loud)
-    assert len(expected) >= 1
-    np.testing.assert_allclose(found, expected, atol=0.05)
+def test_a_low_level_does_not_hide_speech(subtests):
+    for gain_db in [-20, -40]:
+        with subtests.test(gain_db=gain_db):
+            loud = spoken("Please tell me where the station is.")
+            quiet = (loud * 10 ** (gain_db / 20)).astype(np.float32)
+            found, expected = speech_segments(quiet), speech_segments(loud)
+            assert len(expected) >= 1
+            np.testing.assert_allclose(found, expected, atol=0.05)

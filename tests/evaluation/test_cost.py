@@ -1,6 +1,6 @@
 """Counted costs against numbers worked out by hand and against PyTorch's own counter."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import pytest
 import torch
@@ -19,9 +19,8 @@ def macs(module: nn.Module, *inputs, **options) -> int:
     return count_macs(module, torch.inference_mode()(lambda: module.eval()(*inputs, **options)))
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape", "expected"),
-    [
+def test_layers_by_hand(subtests):
+    for layer, shape, expected in [
         (nn.Linear(5, 3), (2, 4, 5), 2 * 4 * 5 * 3),
         (nn.Conv1d(4, 6, 3, stride=2), (1, 4, 11), 6 * 5 * 4 * 3),
         (nn.Conv2d(2, 3, (3, 5), padding=(1, 2)), (2, 2, 4, 6), 2 * 3 * 4 * 6 * 2 * 3 * 5),
@@ -34,11 +33,9 @@ def macs(module: nn.Module, *inputs, **options) -> int:
             N_STEPS * 2 * 3 * ((5 * 3 + 3 * 3) + (6 * 3 + 3 * 3)),
         ),
         (nn.Sequential(nn.BatchNorm1d(4), nn.ReLU(), nn.MaxPool1d(2)), (1, 4, 8), 0),
-    ],
-    ids=["linear", "conv1d", "conv2d", "depthwise", "gru", "lstm", "two layers both ways", "not counted"],
-)
-def test_layers_by_hand(layer, shape, expected):
-    assert macs(layer, torch.randn(shape)) == expected
+    ]:
+        with subtests.test(layer=layer):
+            assert macs(layer, torch.randn(shape)) == expected
 
 
 def test_the_padding_of_a_packed_batch_is_not_counted():
@@ -46,15 +43,14 @@ def test_the_padding_of_a_packed_batch_is_not_counted():
     assert macs(nn.GRU(5, 3, batch_first=True), packed) == (N_STEPS + 2) * 3 * (5 * 3 + 3 * 3)
 
 
-@pytest.mark.parametrize("padded", [False, True])
-@pytest.mark.parametrize("need_weights", [False, True])
-@pytest.mark.parametrize("batch_first", [False, True])
-def test_attention_has_four_projections_and_two_products_on_every_path(batch_first, need_weights, padded):
-    x = torch.randn((2, N_STEPS, WIDTH) if batch_first else (N_STEPS, 2, WIDTH))
-    padding = torch.zeros(2, N_STEPS, dtype=torch.bool) if padded else None
-    layer = nn.MultiheadAttention(WIDTH, 2, batch_first=batch_first)
-    found = macs(layer, x, x, value=x, key_padding_mask=padding, need_weights=need_weights)
-    assert found == 2 * (4 * N_STEPS * WIDTH * WIDTH + 2 * N_STEPS * N_STEPS * WIDTH)
+def test_attention_has_four_projections_and_two_products_on_every_path(subtests):
+    for padded, need_weights, batch_first in product([False, True], [False, True], [False, True]):
+        with subtests.test(padded=padded, need_weights=need_weights, batch_first=batch_first):
+            x = torch.randn((2, N_STEPS, WIDTH) if batch_first else (N_STEPS, 2, WIDTH))
+            padding = torch.zeros(2, N_STEPS, dtype=torch.bool) if padded else None
+            layer = nn.MultiheadAttention(WIDTH, 2, batch_first=batch_first)
+            found = macs(layer, x, x, value=x, key_padding_mask=padding, need_weights=need_weights)
+            assert found == 2 * (4 * N_STEPS * WIDTH * WIDTH + 2 * N_STEPS * N_STEPS * WIDTH)
 
 
 def test_attention_over_another_sequence():

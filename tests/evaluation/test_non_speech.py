@@ -1,7 +1,8 @@
 """Sounds that are no speech are what their names say."""
 
+from itertools import product
+
 import numpy as np
-import pytest
 
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.evaluation.non_speech import (
@@ -17,21 +18,22 @@ from ser_core.evaluation.non_speech import (
 EACH = [sound for kinds in NON_SPEECH_SOUNDS.values() for sound in kinds]
 
 
-@pytest.mark.parametrize("sound", EACH, ids=lambda sound: sound.__name__)
-@pytest.mark.parametrize("seconds", [0.1, 1.234, 5])
-def test_each_is_a_waveform_of_its_length(sound, seconds):
-    waveform = sound(np.random.default_rng(0), seconds)
-    assert waveform.dtype == np.float32 and waveform.shape == (round(seconds * SAMPLE_RATE),)
-    assert np.isfinite(waveform).all() and np.abs(waveform).max() <= 1
-    np.testing.assert_array_equal(waveform, sound(np.random.default_rng(0), seconds))
+def test_each_is_a_waveform_of_its_length(subtests):
+    for sound, seconds in product(EACH, [0.1, 1.234, 5]):
+        with subtests.test(sound=sound, seconds=seconds):
+            waveform = sound(np.random.default_rng(0), seconds)
+            assert waveform.dtype == np.float32 and waveform.shape == (round(seconds * SAMPLE_RATE),)
+            assert np.isfinite(waveform).all() and np.abs(waveform).max() <= 1
+            np.testing.assert_array_equal(waveform, sound(np.random.default_rng(0), seconds))
 
 
-@pytest.mark.parametrize("kind", NON_SPEECH_SOUNDS)
-def test_draws_differ(kind):
-    rng = np.random.default_rng(0)
-    drawn = [draw_non_speech(kind, rng) for _ in range(5)]
-    assert len({len(waveform) for waveform in drawn}) == 5
-    assert all(SAMPLE_RATE <= len(waveform) <= 5 * SAMPLE_RATE for waveform in drawn)
+def test_draws_differ(subtests):
+    for kind in NON_SPEECH_SOUNDS:
+        with subtests.test(kind=kind):
+            rng = np.random.default_rng(0)
+            drawn = [draw_non_speech(kind, rng) for _ in range(5)]
+            assert len({len(waveform) for waveform in drawn}) == 5
+            assert all(SAMPLE_RATE <= len(waveform) <= 5 * SAMPLE_RATE for waveform in drawn)
 
 
 def power_db(waveform: np.ndarray, low_hz: float, high_hz: float) -> float:
@@ -40,11 +42,12 @@ def power_db(waveform: np.ndarray, low_hz: float, high_hz: float) -> float:
     return 10 * np.log10((np.abs(np.fft.rfft(waveform)) ** 2)[inside].mean())
 
 
-@pytest.mark.parametrize("sound, fall_db", [(white_noise, 0), (pink_noise, 3)])
-def test_noise_falls_by_its_decibels_an_octave(sound, fall_db):
-    waveform = sound(np.random.default_rng(1), 20)
-    octaves = [power_db(waveform, f, 2 * f) for f in (250, 500, 1000, 2000, 4000)]
-    np.testing.assert_allclose(np.diff(octaves), -fall_db, atol=0.3)
+def test_noise_falls_by_its_decibels_an_octave(subtests):
+    for sound, fall_db in [(white_noise, 0), (pink_noise, 3)]:
+        with subtests.test(sound=sound):
+            waveform = sound(np.random.default_rng(1), 20)
+            octaves = [power_db(waveform, f, 2 * f) for f in (250, 500, 1000, 2000, 4000)]
+            np.testing.assert_allclose(np.diff(octaves), -fall_db, atol=0.3)
 
 
 def test_a_tone_is_one_frequency_and_a_sweep_is_not():

@@ -79,12 +79,13 @@ def test_truth_corpora_and_speakers_are_those_of_the_protocol(result, tmp_path):
     assert answers.corpora.tolist() == [row["corpus"] for row in expected]
 
 
-@pytest.mark.parametrize("protocol", ["leave-one-corpus-out", "ravdess-random", "resonet", "speaker-independent"])
-def test_every_id_of_every_protocol_says_what_it_is_an_answer_to(protocol, tmp_path):
-    for row in read_protocol(protocol):
-        utterance = parse_filename(tmp_path / row["utterance"])
-        found = (utterance.id, utterance.corpus, utterance.speaker, utterance.emotion)
-        assert found == tuple(row[column] for column in ("utterance", "corpus", "speaker", "emotion"))
+def test_every_id_of_every_protocol_says_what_it_is_an_answer_to(tmp_path, subtests):
+    for protocol in ["leave-one-corpus-out", "ravdess-random", "resonet", "speaker-independent"]:
+        with subtests.test(protocol=protocol):
+            for row in read_protocol(protocol):
+                utterance = parse_filename(tmp_path / row["utterance"])
+                found = (utterance.id, utterance.corpus, utterance.speaker, utterance.emotion)
+                assert found == tuple(row[column] for column in ("utterance", "corpus", "speaker", "emotion"))
 
 
 def test_lists_by_test_part_in_order(result, tmp_path):
@@ -146,31 +147,33 @@ def test_a_full_disk_leaves_the_file_that_was_there(result, tmp_path, monkeypatc
     assert path.read_text() == before and list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("path", list_results(), ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_the_committed_results(path):
+def test_the_committed_results(subtests):
     """Each holds every clip of its test part, follows from its own answers, and says whether it leaks."""
-    result = load_result(path)
-    assert path == result_path(result.split, result.model)
-    assert path.stat().st_size < 1_000_000 and str(paths.RESULTS.parent) not in path.read_text()
-    test, known = (
-        protocol_split(result.protocol, result.fold).test,
-        protocol_split(result.trained_on["protocol"], result.trained_on["fold"]),
-    )
-    assert sorted(u.id for u in result.answers.utterances) == sorted(test)
-    assert result.leak == (not {*known.train, *known.dev}.isdisjoint(test))
-    again = json.loads(json.dumps(compute_metrics(result.answers).to_dict()))
-    assert again == result.metrics | {"votes": None}  # the votes are with the recordings
+    for path in list_results():
+        with subtests.test(path=path):
+            result = load_result(path)
+            assert path == result_path(result.split, result.model)
+            assert path.stat().st_size < 1_000_000 and str(paths.RESULTS.parent) not in path.read_text()
+            test, known = (
+                protocol_split(result.protocol, result.fold).test,
+                protocol_split(result.trained_on["protocol"], result.trained_on["fold"]),
+            )
+            assert sorted(u.id for u in result.answers.utterances) == sorted(test)
+            assert result.leak == (not {*known.train, *known.dev}.isdisjoint(test))
+            again = json.loads(json.dumps(compute_metrics(result.answers).to_dict()))
+            assert again == result.metrics | {"votes": None}  # the votes are with the recordings
 
 
 OWN = sorted(paths.CHECKPOINTS.glob(f"*/{METRICS_FILE}"))
 
 
-@pytest.mark.parametrize("path", OWN, ids=lambda path: path.parent.name)
-def test_a_shipped_model_shows_the_figures_of_its_own_weights(path):
-    own = json.loads(path.read_text())
-    result = load_result(result_path(split_name(own["protocol"], own["fold"]), path.parent.name))
-    assert own == {"protocol": result.protocol, "fold": result.fold} | result.metrics and not result.leak
-    (weights,) = path.parent.glob("model.*")
-    assert result.provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
-    config = json.loads((path.parent / CONFIG_FILE).read_text())
-    assert result.trained_on == {name: config["training"][name] for name in ("protocol", "fold")}
+def test_a_shipped_model_shows_the_figures_of_its_own_weights(subtests):
+    for path in OWN:
+        with subtests.test(path=path):
+            own = json.loads(path.read_text())
+            result = load_result(result_path(split_name(own["protocol"], own["fold"]), path.parent.name))
+            assert own == {"protocol": result.protocol, "fold": result.fold} | result.metrics and not result.leak
+            (weights,) = path.parent.glob("model.*")
+            assert result.provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
+            config = json.loads((path.parent / CONFIG_FILE).read_text())
+            assert result.trained_on == {name: config["training"][name] for name in ("protocol", "fold")}
