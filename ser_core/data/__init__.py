@@ -1,4 +1,4 @@
-"""Corpora and protocols: who said what, and who is in which part of a split."""
+"""Corpora, protocols, decoded audio, downloads, statistics and user feedback."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""All recordings decoded once: one memory-mapped int16 array (16 kHz mono) and an index beside it."""
+"""Store of decoded recordings: one memory-mapped int16 array (16 kHz mono) and its index (CSV)."""
 
 import csv
 import os
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ser_core import paths
-from ser_core.audio import AudioError, load_audio, trim_silence
+from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, trim_silence
 from ser_core.data.corpora import Utterance
 
 INDEX_FILE, SAMPLES_FILE = "index.csv", "audio.i16"
@@ -20,7 +20,7 @@ INDEX_COLUMNS = ("utterance", "start", "n_samples", "trim_start", "trim_end")
 
 
 def audio_cache_folder() -> Path:
-    """Where decoded recordings are kept: SER_CACHE, or `cache/` in the working directory."""
+    """Folder of the decoded recordings: SER_CACHE, or `cache/` in the working directory."""
     return Path(os.environ.get("SER_CACHE", "cache"))
 
 
@@ -28,7 +28,7 @@ class AudioStore:
     """Read access to decoded recordings.
 
     Raises:
-        FileNotFoundError: nothing has been decoded yet; the message names the command.
+        FileNotFoundError: no recordings have been decoded yet; the message names the command.
     """
 
     def __init__(self, folder: Path | None = None):
@@ -37,7 +37,7 @@ class AudioStore:
             raise FileNotFoundError(f"No decoded recordings in {folder}. Run: python -m scripts.prepare_corpora")
         self._rows = _read_index(folder)
         n_samples = _n_indexed_samples(self._rows)
-        # "c": torch wants an array that could be written to; no write would reach the file.
+        # "c" (copy on write): torch needs a writable array; writes would not reach the file.
         self._samples = (
             np.memmap(folder / SAMPLES_FILE, "<i2", "c", shape=n_samples) if n_samples else np.empty(0, "<i2")
         )
@@ -49,23 +49,24 @@ class AudioStore:
         return len(self._rows)
 
     def waveform(self, utterance_id: str) -> np.ndarray:
-        """The whole recording, float32 in [-1, 1], shape = (n_samples,)."""
+        """Full recording, float32 in [-1, 1], shape = (n_samples,)."""
         start, n_samples, _, _ = self._rows[utterance_id]
         return self._samples[start : start + n_samples].astype(np.float32) / 32768
 
     def trimmed(self, utterance_id: str) -> np.ndarray:
-        """The recording without the silence at its ends (audio.trim_silence), shape = (n_samples,)."""
+        """Recording without leading and trailing silence (audio.trim_silence), shape = (n_samples,)."""
         start, _, trim_start, trim_end = self._rows[utterance_id]
         return self._samples[start + trim_start : start + trim_end].astype(np.float32) / 32768
 
     def duration_s(self, utterance_id: str) -> float:
-        return self._rows[utterance_id][1] / 16_000
+        """Duration of the full recording in seconds."""
+        return self._rows[utterance_id][1] / SAMPLE_RATE
 
 
 class TrimmedClips:
-    """Clips of a store without the silence at their ends, on the device where they are cut and learned from.
+    """Clips of a store without leading and trailing silence, on the device of the training.
 
-    A GPU gets all samples of the store once; on the CPU they stay in the file, mapped into memory.
+    All samples of the store are copied to a GPU once; on the CPU they stay in the memory-mapped file.
     """
 
     def __init__(self, store: AudioStore, ids: Sequence[str], device: torch.device):
@@ -74,14 +75,15 @@ class TrimmedClips:
         self._samples = torch.from_numpy(store._samples).to(device)
 
     def cut(self, indices: np.ndarray, max_samples: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """A stretch of each chosen clip, drawn anew where the clip is longer than that.
+        """Random crop of each clip, or the full clip if it is not longer.
 
         Args:
-            chosen: indices into the ids, shape = (B,).
-            longest: samples of a stretch.
+            indices: into the ids, shape = (B,).
+            max_samples: length of a crop.
+            rng: draws the positions of the crops.
 
         Returns:
-            float32 in [-1, 1], shape = (B, n_samples), zero behind the end of shorter ones; true lengths, shape = (B,).
+            float32 in [-1, 1], shape = (B, n_samples), zero behind the end of a crop; true lengths, shape = (B,).
         """
         spare = np.maximum(self._lengths[indices] - max_samples, 0)
         starts = self._starts[indices] + [rng.integers(n + 1) for n in spare]
@@ -95,10 +97,10 @@ class TrimmedClips:
 def decode_recordings(
     utterances: Iterable[Utterance], folder: Path | None = None, n_workers: int | None = None
 ) -> Iterator[tuple[Utterance, str]]:
-    """Decodes every recording that the store lacks; an interrupted run continues where it stopped.
+    """Decode every recording that is not in the store; an interrupted run can be continued.
 
     Yields:
-        (utterance, "") for each decoded one, (utterance, reason) for each file that could not be read.
+        (utterance, "") for each decoded file, (utterance, reason) for each file that could not be read.
     """
     folder = folder or audio_cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -112,9 +114,7 @@ def decode_recordings(
         ProcessPoolExecutor(n_workers) as pool,
         (folder / SAMPLES_FILE).open("ab") as sink,
         (folder / INDEX_FILE).open("a", newline="") as index_file,
-        closing(
-            pool.map(_decode_recording, [u.path for u in missing], chunksize=16)
-        ) as decoded,  # closed: the rest is cancelled
+        closing(pool.map(_decode_recording, [u.path for u in missing], chunksize=16)) as decoded,  # cancels the rest
     ):
         writer = csv.writer(index_file, lineterminator="\n")
         for utterance, result in zip(missing, decoded, strict=True):
@@ -123,7 +123,7 @@ def decode_recordings(
                 continue
             pcm, trim = result
             sink.write(pcm.tobytes())
-            sink.flush()  # samples reach the disk before the line that promises them
+            sink.flush()  # samples are written before the row that refers to them
             writer.writerow([utterance.id, end, len(pcm), *trim])
             index_file.flush()
             end += len(pcm)
@@ -131,9 +131,9 @@ def decode_recordings(
 
 
 def _read_index(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Utterance id -> start, n_samples, trim_start, trim_end, of everything that is there completely.
+    """Utterance id -> start, n_samples, trim_start, trim_end, of completely stored recordings.
 
-    An interruption can tear the last line; samples that were lost must be decoded again, not read as silence.
+    An interruption can truncate the last row; lost samples must be decoded again, not read as silence.
     """
     index, n_stored = folder / INDEX_FILE, (folder / SAMPLES_FILE).stat().st_size // 2
     if not index.is_file():
@@ -150,7 +150,7 @@ def _write_index(folder: Path, rows: dict[str, tuple[int, ...]]) -> None:
 
 
 def _n_indexed_samples(rows: dict[str, tuple[int, ...]]) -> int:
-    """Samples that the rows speak of."""
+    """Number of samples that the rows refer to."""
     return max((start + n_samples for start, n_samples, *_ in rows.values()), default=0)
 
 

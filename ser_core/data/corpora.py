@@ -1,7 +1,7 @@
-"""The five corpora: from file names to utterances.
+"""Corpora: utterances with speaker, emotion and further labels, parsed from file names.
 
-The name of a file, not its folder, says what it holds, so the trees that people download, the layout of older
-projects and re-encoded copies are all read by the same four grammars.
+Labels come from the file name, not from its folder: the original archives, the layout of older projects and re-encoded
+copies are all read by the same four file-name grammars.
 """
 
 import csv
@@ -21,7 +21,7 @@ CORPUS_NAMES = {
     "tess": "TESS",
     "savee": "SAVEE",
 }
-"""The corpora, as people know them."""
+"""Corpus -> display name."""
 
 SPEECH_CORPORA = ("ravdess", "crema_d", "tess", "savee")
 
@@ -39,18 +39,18 @@ EXCLUDED_RECORDINGS = {
         )
     },
 }
-"""Files of the originals that cannot be used, and why."""
+"""Utterance id -> reason why this file of the original corpus is not used."""
 
 
 class CorpusError(ValueError):
-    """The recordings are not where they should be; the message says what to do."""
+    """Recordings that cannot be found; the message names the cure."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording and what its name says about it."""
+    """One recording with the labels in its file name."""
 
-    id: str  # "corpus/NAME", the same wherever the file lies
+    id: str  # "corpus/NAME", independent of the folder
     path: Path
     corpus: str
     speaker: str  # unique over all corpora
@@ -63,11 +63,11 @@ class Utterance:
 
 @dataclass(frozen=True)
 class CorporaListing:
-    """What a folder holds: usable utterances, and everything that was not used, with the reason."""
+    """Content of a folder: usable utterances, and all other audio files with the reason."""
 
     utterances: tuple[Utterance, ...]
     excluded: dict[str, str] = field(default_factory=dict)  # path -> reason
-    unrecognised: tuple[str, ...] = ()  # audio files that fit no grammar
+    unrecognised: tuple[str, ...] = ()  # audio files that match no file-name grammar
 
 
 RAVDESS_EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
@@ -155,82 +155,80 @@ FILENAME_PARSERS: tuple[tuple[re.Pattern, Callable[[re.Match, Path], Utterance |
 
 
 def parse_filename(path: Path) -> Utterance | str | None:
-    """Reads what the name of a file says.
+    """Utterance of a file name.
 
     Returns:
-        The utterance; a sentence when the name is understood but the file is not used; None when it fits no grammar.
+        The utterance; the reason if the name is known but the file is not used; None if it matches no grammar.
     """
     stem = path.stem
     if re.fullmatch(r"(?:sa|su|[adfhn])\d\d", stem, re.I):  # AudioData/DC/a01.wav: the folder is the speaker
         stem = f"{path.parent.name}_{stem}"
-    for pattern, make in FILENAME_PARSERS:
+    for pattern, parse in FILENAME_PARSERS:
         if match := pattern.fullmatch(stem):
-            return make(match, path)
+            return parse(match, path)
     return None
 
 
 def read_corpora(root: Path) -> CorporaListing:
-    """Finds all recordings of the known corpora below a folder.
+    """All recordings of the known corpora below a folder.
 
     Args:
-        root: any tree that holds them; folders may be nested and named as one likes.
+        root: searched recursively; names and nesting of its folders do not matter.
 
     Returns:
-        A Reading with the utterances sorted by id.
+        The listing, utterances sorted by id.
 
     Raises:
-        CorpusError: the folder does not exist or holds no recording of a known corpus.
+        CorpusError: the folder does not exist or contains no recording of a known corpus.
     """
     if not root.is_dir():
         raise CorpusError(
             f"The corpora folder {root} does not exist. Set SER_CORPORA to the folder with the recordings."
         )
     found: dict[str, Utterance] = {}
-    left_out: dict[str, str] = {}
-    unknown: list[str] = []
+    excluded: dict[str, str] = {}
+    unrecognised: list[str] = []
     paths = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     for path in sorted(paths, key=lambda p: (p.suffix.lower() == ".mp3", p)):  # CREMA-D comes as wav and as mp3
         utterance = parse_filename(path)
         if utterance is None:
-            unknown.append(str(path.relative_to(root)))
+            unrecognised.append(str(path.relative_to(root)))
         elif reason := _exclusion_reason(utterance, found, root):
-            left_out[str(path.relative_to(root))] = reason
+            excluded[str(path.relative_to(root))] = reason
         else:
             found[utterance.id] = utterance
     if not found:
         raise CorpusError(
-            f"No recording of a known corpus below {root} ({len(unknown)} audio files fit no file-name grammar). "
+            f"No recording of a known corpus below {root} ({len(unrecognised)} audio files match no name grammar). "
             f"Expected: {', '.join(CORPUS_NAMES.values())}."
         )
-    return CorporaListing(tuple(found[key] for key in sorted(found)), left_out, tuple(unknown))
+    return CorporaListing(tuple(found[key] for key in sorted(found)), excluded, tuple(unrecognised))
 
 
 def _exclusion_reason(utterance: Utterance | str, found: dict[str, Utterance], root: Path) -> str:
-    """Why a recording is not used; empty when nothing speaks against it."""
+    """Reason why a recording is not used, or ""."""
     if isinstance(utterance, str):
         return utterance
     if utterance.id in found:
-        return f"a second copy of {found[utterance.id].path.relative_to(root)}"
+        return f"duplicate of {found[utterance.id].path.relative_to(root)}"
     return EXCLUDED_RECORDINGS.get(utterance.id, "")
 
 
 def corpora_root() -> Path:
-    """The folder named by the environment variable SER_CORPORA, or `datasets/` beside the program.
+    """Folder of the corpora: the environment variable SER_CORPORA, or `datasets/` in the working directory.
 
     Raises:
-        CorpusError: neither exists.
+        CorpusError: it does not exist.
     """
     named = os.environ.get("SER_CORPORA")
     root = Path(named) if named else Path("datasets")
     if not root.is_dir():
-        raise CorpusError(
-            f"No corpora at {root}. Set SER_CORPORA to the folder that holds RAVDESS, CREMA-D, TESS and SAVEE."
-        )
+        raise CorpusError(f"No corpora at {root}. Set SER_CORPORA to the folder with RAVDESS, CREMA-D, TESS and SAVEE.")
     return root
 
 
 @cache
 def crema_d_actors() -> dict[str, tuple[str, int]]:
-    """Sex and age (years) of CREMA-D's 91 actors by speaker number (VideoDemographics of the corpus, ODbL 1.0)."""
+    """Speaker number -> sex and age (years) of the 91 actors of CREMA-D (VideoDemographics of the corpus, ODbL 1.0)."""
     with (Path(__file__).with_name("crema_d_actors.csv")).open(newline="") as file:
         return {row["speaker"]: (row["sex"], int(row["age"])) for row in csv.DictReader(file)}

@@ -1,6 +1,6 @@
-"""What people say they meant, kept only where and when they want it: one SQLite file in a folder of their choice.
+"""User feedback: intended and predicted emotion of a clip, in one SQLite file in a folder of the user's choice.
 
-No audio is kept. A clip is named by the hash of its samples, which tells whether it is the same clip and nothing else.
+Opt-in, without audio. A clip is identified by the hash of its samples, from which nothing else can be derived.
 """
 
 import os
@@ -16,37 +16,38 @@ FEEDBACK_FOLDER_HINT = f"To keep it, set `{FEEDBACK_FOLDER_VARIABLE}` to a folde
 
 
 class FeedbackError(ValueError):
-    """Feedback that cannot be kept or read; the message names the cause and the cure."""
+    """Feedback that cannot be saved or read; the message names the cause and the cure."""
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a person meant with one clip, and what one model answered."""
+    """Emotion that a speaker intended with one clip, and the prediction of one model."""
 
     clip: str  # sha256 of the samples
     model: str
-    meant: str
-    answered: str
+    meant: str  # emotion that the speaker intended
+    answered: str  # emotion that the model predicted
     confidence: float
     abstained: bool
     duration_s: float
     said_at: str  # ISO 8601, UTC
 
 
+# The names of the columns stay: files of earlier versions have them.
 FEEDBACK_COLUMNS = tuple(field.name for field in fields(Feedback))
 
 
 def feedback_folder() -> Path | None:
-    """The folder that was chosen when the program was started; None: nothing is kept."""
+    """Folder named by SER_FEEDBACK when the program was started; None: no feedback is saved."""
     chosen = os.environ.get(FEEDBACK_FOLDER_VARIABLE)
     return Path(chosen) if chosen else None
 
 
 def save_feedback(feedback: Feedback, folder: Path) -> None:
-    """Writes it down; what was said before of the same clip and model is replaced.
+    """Save feedback; earlier feedback on the same clip and model is replaced.
 
     Raises:
-        FeedbackError: the folder cannot be written to, or its file is something else.
+        FeedbackError: the folder is not writable, or its file is not a feedback database.
     """
     with _open_database(folder) as table:
         table.execute(
@@ -55,7 +56,7 @@ def save_feedback(feedback: Feedback, folder: Path) -> None:
 
 
 def read_feedback(folder: Path) -> list[Feedback]:
-    """All that was kept, oldest first; nothing where nothing was.
+    """All saved feedback, oldest first; empty if there is none.
 
     Raises:
         FeedbackError: the file cannot be read.
@@ -68,20 +69,22 @@ def read_feedback(folder: Path) -> list[Feedback]:
 
 
 def delete_feedback(folder: Path) -> None:
-    """Removes the file.
+    """Delete the file with all feedback.
 
     Raises:
-        FeedbackError: it cannot be removed.
+        FeedbackError: it cannot be deleted.
     """
     try:
         (folder / FEEDBACK_FILE).unlink(missing_ok=True)
     except OSError as error:
-        raise FeedbackError(f"{FEEDBACK_FILE} cannot be deleted: {error.strerror}. Close what uses it.") from None
+        raise FeedbackError(
+            f"{FEEDBACK_FILE} cannot be deleted: {error.strerror}. Close the programs that use it."
+        ) from None
 
 
 @contextmanager
 def _open_database(folder: Path) -> Iterator[sqlite3.Connection]:
-    """The table, made when it is not there; what was done inside is committed at the end."""
+    """Connection to the database, which is created if missing; commits at the end."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(folder / FEEDBACK_FILE, timeout=5)) as connection, connection:
@@ -93,5 +96,5 @@ def _open_database(folder: Path) -> Iterator[sqlite3.Connection]:
     except (OSError, sqlite3.Error) as error:
         raise FeedbackError(
             f"{FEEDBACK_FILE} in the folder of {FEEDBACK_FOLDER_VARIABLE} cannot be used ({error!s:.80}). "
-            "Choose a folder that you may write to, or move that file away."
+            "Choose a writable folder, or move that file away."
         ) from None

@@ -1,7 +1,7 @@
-"""Who is in train, dev and test.
+"""Evaluation protocols: train, dev and test parts or folds of the corpora.
 
-Every split follows from the names alone: a draw sorts by a hash of seed and name, so it is the same on every machine,
-in every directory order and with every version of every library. The splits are committed as CSV files.
+A split depends only on names: a draw sorts by a hash of seed and name, so it is the same on every machine, in every
+directory order and with every library version. The splits are committed as CSV files.
 """
 
 import csv
@@ -28,14 +28,14 @@ RAVDESS_FOLDS = (  # Luna-Jimenez et al., "A proposal for multimodal emotion rec
 CREMA_D_FOLDS = ((1001, 1018), (1019, 1036), (1037, 1054), (1055, 1072), (1073, 1091))  # EMO-SUPERB's blocks
 SAVEE_FOLDS = ("DC", "JE", "JK", "KL")
 TESS_FOLDS = ("OAF", "YAF")
-N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6}  # SAVEE and TESS have too few speakers to give one away
+N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6}  # SAVEE and TESS have too few speakers for a dev part
 
 SPLIT_SEED = 2024
-REDRAW_SEED = 2025  # of the draw that shows what a split script without a seed does when it runs twice
+REDRAW_SEED = 2025  # second draw, which shows the effect of a split script without a seed
 
 
 class ProtocolError(ValueError):
-    """An unknown protocol or fold, or a split that cannot be made; the message lists what exists."""
+    """Unknown protocol or fold, or a missing file; the message lists the valid names or the command."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ProtocolSplit:
 
 
 def speaker_independent_fold(utterance: Utterance) -> str:
-    """The one fold in which this utterance's speaker is tested."""
+    """Test fold of the speaker of an utterance."""
     corpus, name = utterance.speaker.split("-")
     if corpus == "ravdess":
         fold = next(i for i, actors in enumerate(RAVDESS_FOLDS) if int(name) in actors)
@@ -60,12 +60,12 @@ def speaker_independent_fold(utterance: Utterance) -> str:
 
 
 def _hash_shuffled(names: Iterable[str], seed: int) -> list[str]:
-    """The names in a random order that depends on nothing but the names and the seed."""
+    """Names in a random order that depends only on the names and the seed."""
     return sorted(set(names), key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
 
 
 def _assign_parts(names: Iterable[str], n_dev: int, n_test: int, seed: int = SPLIT_SEED) -> dict[str, str]:
-    """Draws n_test and n_dev of the names; the rest is train."""
+    """Name -> part: a draw of n_test and n_dev names; the rest is train."""
     order = _hash_shuffled(names, seed)
     parts = ["test"] * n_test + ["dev"] * n_dev + ["train"] * (len(order) - n_test - n_dev)
     return dict(zip(order, parts, strict=True))
@@ -79,28 +79,28 @@ def _group_ids(utterances: Iterable[Utterance], key) -> dict[str, list[str]]:
 
 
 def _resonet(utterances: list[Utterance], actor_seed: int = SPLIT_SEED) -> dict[str, str]:
-    """RAVDESS 16/4/4 actors, CREMA-D 72/9/10 actors, TESS and SAVEE 70/15/15 % of clips inside each speaker."""
+    """RAVDESS 16/4/4 actors, CREMA-D 72/9/10 actors, TESS and SAVEE 70/15/15 % of the clips of each speaker."""
     actors = {c: {u.speaker for u in utterances if u.corpus == c} for c in ("ravdess", "crema_d")}
     part = _assign_parts(actors["ravdess"], 4, 4, actor_seed) | _assign_parts(actors["crema_d"], 9, 10, actor_seed)
     within = [u for u in utterances if u.corpus in ("tess", "savee")]
     for ids in _group_ids(within, lambda u: u.speaker).values():
-        n_held = round(0.15 * len(ids))
-        part |= _assign_parts(ids, n_held, n_held)
-    wanted = [u for u in utterances if u.corpus in SPEECH_CORPORA]
-    return {u.id: part[u.id] if u.id in part else part[u.speaker] for u in wanted}
+        n_held_out = round(0.15 * len(ids))
+        part |= _assign_parts(ids, n_held_out, n_held_out)
+    selected = [u for u in utterances if u.corpus in SPEECH_CORPORA]
+    return {u.id: part[u.id] if u.id in part else part[u.speaker] for u in selected}
 
 
 def _resonet_redrawn(utterances: list[Utterance]) -> dict[str, str]:
-    """The actors of _resonet drawn anew, as the published script does whenever it runs: test actors become known."""
+    """_resonet with the actors redrawn, as the published script does at every run: test actors become known."""
     return _resonet(utterances, REDRAW_SEED)
 
 
 def _ravdess_random(utterances: list[Utterance]) -> dict[str, str]:
     """RAVDESS speech and song, 80/20 % of the clips of each emotion; speakers are shared."""
-    wanted = [u for u in utterances if u.corpus in ("ravdess", "ravdess_song")]
-    by_emotion = _group_ids(wanted, lambda u: u.emotion)
+    selected = [u for u in utterances if u.corpus in ("ravdess", "ravdess_song")]
+    by_emotion = _group_ids(selected, lambda u: u.emotion)
     n_test = {emotion: len(ids) // 5 for emotion, ids in by_emotion.items()}
-    missing = math.ceil(len(wanted) / 5) - sum(n_test.values())  # goes to the largest remainders, as published
+    missing = math.ceil(len(selected) / 5) - sum(n_test.values())  # assigned to the largest remainders, as published
     for emotion in sorted(n_test, key=lambda e: (-(len(by_emotion[e]) % 5), e))[:missing]:
         n_test[emotion] += 1
     part: dict[str, str] = {}
@@ -124,7 +124,7 @@ PROTOCOLS = {
     "speaker-independent": _speaker_independent,
     "leave-one-corpus-out": _leave_one_corpus_out,
 }
-"""Name -> function from utterances to the part ("train", "dev", "test") or the fold of each."""
+"""Name -> function from utterances to utterance id -> part ("train", "dev", "test") or fold."""
 
 SPEAKER_OVERLAP = {
     "resonet": "shares speakers on SAVEE and TESS",
@@ -134,7 +134,7 @@ SPEAKER_OVERLAP = {
 
 
 def write_protocol(name: str, utterances: Iterable[Utterance], folder: Path | None = None) -> Path:
-    """Writes `<folder>/<name>.csv` with the columns utterance, corpus, speaker, emotion and fold or part.
+    """Write `<folder>/<name>.csv` with the columns utterance, corpus, speaker, emotion and fold or part.
 
     Raises:
         ProtocolError: unknown name.
@@ -158,7 +158,7 @@ def _protocol_function(name: str):
 
 
 def read_protocol(name: str, folder: Path | None = None) -> list[dict[str, str]]:
-    """The rows of a committed protocol file.
+    """Rows of a committed protocol file.
 
     Raises:
         ProtocolError: unknown name, or the file is missing.
@@ -166,19 +166,19 @@ def read_protocol(name: str, folder: Path | None = None) -> list[dict[str, str]]
     _protocol_function(name)
     path = (folder or paths.PROTOCOLS) / f"{name}.csv"
     if not path.is_file():
-        raise ProtocolError(f"{path.name} is missing. Make it with: python -m scripts.make_protocols")
+        raise ProtocolError(f"{path.name} is missing. Create it with: python -m scripts.make_protocols")
     return list(_read_rows(path, path.stat().st_mtime_ns))
 
 
 @lru_cache(maxsize=len(PROTOCOLS))
 def _read_rows(path: Path, changed_ns: int) -> tuple[dict[str, str], ...]:
-    """Read once: a page asks for the folds of every protocol each time it is drawn."""
+    """Cached: a page reads the folds of every protocol at each run."""
     with path.open(newline="") as file:
         return tuple(csv.DictReader(file))
 
 
 def protocol_folds(name: str) -> tuple[str, ...]:
-    """The folds of a protocol; the empty tuple for one with a single split."""
+    """Folds of a protocol; empty for a protocol with a single split."""
     return tuple(sorted({row["fold"] for row in read_protocol(name) if "fold" in row}))
 
 
@@ -187,7 +187,7 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
 
     Args:
         name: a key of PROTOCOLS.
-        fold: the fold that is tested; None for protocols with a single split.
+        fold: the test fold; None for protocols with a single split.
 
     Raises:
         ProtocolError: unknown protocol or fold.
@@ -210,7 +210,7 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
 
 
 def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:
-    """The first speakers of the fold after the tested one, as many as DEV_SPEAKERS says."""
+    """First speakers of the fold after the test fold, N_DEV_SPEAKERS per corpus."""
     following = str((fold + 1) % N_FOLDS)
     chosen: set[str] = set()
     for corpus, n in N_DEV_SPEAKERS.items():
@@ -220,14 +220,14 @@ def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:
 
 
 def unseen_speaker_fold(model_name: str, metrics: dict) -> tuple[str, str | None]:
-    """Protocol and fold on whose speakers, none of them heard in training, a model was measured.
+    """Protocol and fold of the unseen test speakers of a model.
 
     Args:
         metrics: content of the checkpoint's metrics.json.
 
     Raises:
-        ProtocolError: it was measured on speakers it knows, or not at all.
+        ProtocolError: it was evaluated on training speakers, or not at all.
     """
     if not metrics or metrics["protocol"] in SPEAKER_OVERLAP:
-        raise ProtocolError(f"{model_name} was not measured on speakers it has never heard.")
+        raise ProtocolError(f"{model_name} was not evaluated on unseen speakers.")
     return metrics["protocol"], metrics["fold"]

@@ -1,4 +1,4 @@
-"""Where the corpora come from: their official homes, what they consist of there, and under which licence."""
+"""Official sources of the corpora: addresses, file listings, licences, and their download."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -22,17 +22,17 @@ ZENODO_URL, RAVDESS_RECORD_ID = "https://zenodo.org", 1188976
 RAVDESS_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip", "ravdess_song": "Audio_Song_Actors_01-24.zip"}
 GITHUB_API = "https://api.github.com"
 GITHUB_RAW = "https://raw.githubusercontent.com"
-GITHUB_MEDIA = "https://media.githubusercontent.com/media"  # what the pointers of Git LFS stand for
+GITHUB_MEDIA = "https://media.githubusercontent.com/media"  # the files behind the pointers of Git LFS
 CREMA_D_REPOSITORY, CREMA_D_BRANCH, CREMA_D_FOLDER = "CheyneyComputerScience/CREMA-D", "master", "AudioWAV"
 DATAVERSE_URL, TESS_DOI = "https://borealisdata.ca", "doi:10.5683/SP2/E8H2MF"
-N_PARALLEL_DOWNLOADS = 8  # downloads, for the corpora that are thousands of small files
-DISK_SPACE_FACTOR = 4  # room for an archive of recordings and what is in it, in times the archive
+N_PARALLEL_DOWNLOADS = 8  # for corpora of thousands of small files
+DISK_SPACE_FACTOR = 4  # disk space for an archive and its content, relative to the archive
 LFS_POINTER = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize (\d+)\n")
 
 
 @dataclass(frozen=True)
 class CorpusSource:
-    """What a person has to know before a corpus is downloaded."""
+    """Source and licence of a corpus, shown before the download."""
 
     title: str
     home: str
@@ -60,19 +60,19 @@ CORPUS_SOURCES = {
         "https://creativecommons.org/licenses/by-nc-nd/4.0/",
     ),
 }
-"""The corpora that can be downloaded."""
+"""Corpora that can be downloaded."""
 
 SAVEE_INSTRUCTIONS = (
-    "SAVEE is given to people who register: http://kahlan.eps.surrey.ac.uk/savee/Download.html\n"
-    "Unpack what you get there into the folder of the corpora; its layout does not matter."
+    "To download SAVEE, register at http://kahlan.eps.surrey.ac.uk/savee/Download.html\n"
+    "Unpack its archive into the folder of the corpora; the layout does not matter."
 )
 
 DownloadProgress = Callable[[int, int], object]
-"""Called with the bytes that came, and with the bytes there are to come."""
+"""Called with the number of bytes received and the number of further bytes expected."""
 
 
 def download_corpus(name: str, root: Path, progress: DownloadProgress, **addresses: str) -> None:
-    """Downloads a corpus, or what is missing of it.
+    """Download a corpus, or its missing files.
 
     Args:
         name: a key of SOURCES.
@@ -81,13 +81,13 @@ def download_corpus(name: str, root: Path, progress: DownloadProgress, **address
         addresses: of other servers, for tests: see the function of each corpus.
 
     Raises:
-        DownloadError: something cannot be had, is damaged, or has no room.
+        DownloadError: a file is not available or damaged, or the disk is full.
     """
     _DOWNLOADS[name](root, progress, **addresses)
 
 
 def download_ravdess(root: Path, progress: DownloadProgress, zenodo: str = ZENODO_URL) -> None:
-    """Two archives of the record at Zenodo, into ravdess/ and ravdess_song/. As download."""
+    """Download two archives of the record at Zenodo into ravdess/ and ravdess_song/. Errors as for download_corpus."""
     missing = {folder: name for folder, name in RAVDESS_ARCHIVES.items() if not (root / folder).is_dir()}
     if not missing:
         return
@@ -121,9 +121,9 @@ def _download_archive(file: RemoteFile, root: Path, folder: Path, progress: Down
 def download_crema_d(
     root: Path, progress: DownloadProgress, api: str = GITHUB_API, raw: str = GITHUB_RAW, media: str = GITHUB_MEDIA
 ) -> None:
-    """The wav files of the repository at GitHub, into crema_d/. As download.
+    """Download the wav files of the repository at GitHub into crema_d/. Errors as for download_corpus.
 
-    They are kept by Git LFS: the repository holds pointers, with size and SHA-256 of each file.
+    The files are in Git LFS: the repository contains pointers, with size and SHA-256 of each file.
     """
     trees = f"{api}/repos/{CREMA_D_REPOSITORY}/git/trees"
     top = _read_listing(_git_tree_hashes, read_json(f"{trees}/{CREMA_D_BRANCH}"), trees)
@@ -140,21 +140,21 @@ def download_crema_d(
 
 
 def _git_tree_hashes(tree: dict, address: str) -> dict[str, str]:
-    """Name -> hash of what a folder of a repository holds."""
+    """Name -> hash of each entry of a folder of a repository."""
     if tree.get("truncated"):
         raise DownloadError(f"{address} does not list all files.")
     return {str(entry["path"]): str(entry["sha"]) for entry in tree["tree"]}
 
 
 def _resolve_lfs_pointer(name: str, raw: str, media: str) -> RemoteFile:
-    found = LFS_POINTER.search(read_url(f"{raw}/{name}"))
-    if not found:
-        raise DownloadError(f"{raw}/{name} is no pointer of Git LFS: the repository has changed.")
-    return RemoteFile(name, f"{media}/{name}", int(found[2]), "sha256", found[1].decode())
+    pointer = LFS_POINTER.search(read_url(f"{raw}/{name}"))
+    if not pointer:
+        raise DownloadError(f"{raw}/{name} is not a pointer of Git LFS: the repository has changed.")
+    return RemoteFile(name, f"{media}/{name}", int(pointer[2]), "sha256", pointer[1].decode())
 
 
 def download_tess(root: Path, progress: DownloadProgress, dataverse: str = DATAVERSE_URL) -> None:
-    """The recordings of the data set at Borealis, into tess/. As download."""
+    """Download the recordings of the data set at Borealis into tess/. Errors as for download_corpus."""
     listing = f"{dataverse}/api/datasets/:persistentId/versions/:latest-published/files?persistentId={TESS_DOI}"
     listed = _read_listing(_dataverse_files, read_json(listing), dataverse)
     files = {file.name: file for file in listed}
@@ -174,15 +174,15 @@ def _dataverse_files(listing: dict, address: str) -> list[RemoteFile]:
 
 
 def _missing_recordings(listed: Iterable[str], folder: Path, home: str) -> list[str]:
-    """Names of the recordings that have not come yet."""
+    """Names of the recordings that are not downloaded yet."""
     names = [name for name in listed if _is_safe_recording_name(name)]
     if not names:
-        raise DownloadError(f"{home} lists no recordings: it has changed.")
+        raise DownloadError(f"{home} lists no recordings: the service has changed.")
     return [name for name in names if not (folder / name).is_file()]
 
 
 def _download_files(files: Sequence[RemoteFile], root: Path, folder: Path, progress: DownloadProgress) -> None:
-    """Several at once; what has come is there the next time."""
+    """Download in parallel; after an interruption the finished files are kept."""
     n_bytes = sum(file.n_bytes for file in files)
     check_free_space(root, n_bytes)
     progress(0, n_bytes)
@@ -193,14 +193,14 @@ def _download_files(files: Sequence[RemoteFile], root: Path, folder: Path, progr
         pool.shutdown(cancel_futures=True)
 
 
-def _read_listing(read: Callable, answer: dict, address: str):
-    """What a service lists, read by `read`."""
+def _read_listing(read: Callable, response: dict, address: str):
+    """Files listed in the response of a service, parsed by `read`."""
     try:
-        return read(answer, address)
+        return read(response, address)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         if isinstance(error, DownloadError):
             raise
-        raise DownloadError(f"{address} lists its files in an unknown way: the service has changed.") from None
+        raise DownloadError(f"{address} lists its files in an unknown format: the service has changed.") from None
 
 
 def _is_recording(name: PurePosixPath) -> bool:
@@ -208,7 +208,7 @@ def _is_recording(name: PurePosixPath) -> bool:
 
 
 def _is_safe_recording_name(name: str) -> bool:
-    """Whether a name from a server may become the name of a file here."""
+    """Whether a name from a server is safe as a local file name."""
     return bool(re.fullmatch(r"\w+\.wav", name, re.ASCII)) and _is_recording(PurePosixPath(name))
 
 

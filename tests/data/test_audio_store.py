@@ -1,4 +1,4 @@
-"""Decoding once: what is read back, and what an interruption, a torn file or a bad recording leaves behind."""
+"""Store of decoded recordings: stored samples, interruptions, truncated files, unreadable recordings."""
 
 import time
 from pathlib import Path
@@ -40,7 +40,7 @@ def damaged(whole, tmp_path) -> Path:
 
 
 def decode(utterances, folder: Path) -> list[str]:
-    """The reasons of the files that could not be read, "" for the others."""
+    """Reasons of the files that could not be read, "" for the others."""
     return [reason for _, reason in decode_recordings(utterances, folder, n_workers=1)]
 
 
@@ -48,7 +48,7 @@ def same(one: Path, other: Path) -> bool:
     return all((one / name).read_bytes() == (other / name).read_bytes() for name in (INDEX, SAMPLES))
 
 
-def test_what_was_decoded_is_what_load_audio_gives(utterances, whole):
+def test_stored_samples_equal_load_audio(utterances, whole):
     kept = AudioStore(whole)
     assert len(kept) == len(utterances) == 6
     for utterance in utterances:
@@ -61,7 +61,7 @@ def test_what_was_decoded_is_what_load_audio_gives(utterances, whole):
     assert utterances[0].id in kept and "crema_d/1002_DFA_ANG_XX" not in kept
 
 
-def test_trimmed_leaves_out_the_silence_at_the_ends(tmp_path):
+def test_trimmed_excludes_leading_and_trailing_silence(tmp_path):
     silence = np.zeros(8000, np.float32)
     write_wav(tmp_path / "1001_DFA_ANG_XX.wav", np.concatenate([silence, voice(150, 0), silence]))
     (utterance,) = read_corpora(tmp_path).utterances
@@ -71,7 +71,7 @@ def test_trimmed_leaves_out_the_silence_at_the_ends(tmp_path):
     assert len(kept.trimmed(utterance.id)) == pytest.approx(0.8 * 16_000, rel=0.05)
 
 
-def test_stretches_of_trimmed_clips(utterances, whole):
+def test_crops_of_trimmed_clips(utterances, whole):
     kept = AudioStore(whole)
     ids = [utterance.id for utterance in utterances]
     clips = TrimmedClips(kept, ids, torch.device("cpu"))
@@ -83,7 +83,7 @@ def test_stretches_of_trimmed_clips(utterances, whole):
         assert not row[n:].any()
 
 
-def test_stretches_are_drawn_from_the_very_start_to_the_very_end(utterances, whole):
+def test_crops_cover_clips_from_start_to_end(utterances, whole):
     clips = TrimmedClips(AudioStore(whole), [utterances[0].id], torch.device("cpu"))
     everything = AudioStore(whole).trimmed(utterances[0].id)
     longest = len(everything) - 20
@@ -129,7 +129,7 @@ def test_an_interrupted_run_does_not_decode_the_rest_first(utterances, tmp_path,
 
 
 @pytest.mark.parametrize("n_bytes", [1, 2, 9, 30])
-def test_a_torn_last_line_is_decoded_again(utterances, whole, damaged, n_bytes):
+def test_a_truncated_last_row_is_decoded_again(utterances, whole, damaged, n_bytes):
     lines = (damaged / INDEX).read_bytes()
     (damaged / INDEX).write_bytes(lines[:-n_bytes])
     assert len(AudioStore(damaged)) == 5
@@ -137,19 +137,19 @@ def test_a_torn_last_line_is_decoded_again(utterances, whole, damaged, n_bytes):
     assert same(damaged, whole)
 
 
-def test_a_torn_header_starts_anew(utterances, whole, damaged):
+def test_a_truncated_header_restarts_the_store(utterances, whole, damaged):
     (damaged / INDEX).write_bytes(b"utterance,sta")
     assert decode(utterances, damaged) == [""] * 6
     assert same(damaged, whole)
 
 
-def test_samples_without_a_line_are_dropped(utterances, whole, damaged):
+def test_samples_without_a_row_are_dropped(utterances, whole, damaged):
     (damaged / SAMPLES).open("ab").write(b"\1\2\3" * 1000)
     assert decode(utterances, damaged) == []
     assert same(damaged, whole)
 
 
-def test_lines_without_samples_never_become_silence(utterances, whole, damaged):
+def test_rows_without_samples_never_become_silence(utterances, whole, damaged):
     content = (damaged / SAMPLES).read_bytes()
     (damaged / SAMPLES).write_bytes(content[:-1001])
     assert len(AudioStore(damaged)) == 5

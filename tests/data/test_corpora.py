@@ -1,4 +1,4 @@
-"""What a file name says, in every tree that people have; and that no file disappears in silence."""
+"""Labels from file names, in every common folder layout; no file is dropped without a reason."""
 
 from collections import Counter
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_ravdess_emotions(code, emotion):
     assert parsed(f"Actor_12/03-01-{code:02d}-01-02-01-12.wav").emotion == emotion
 
 
-def test_ravdess_says_everything():
+def test_ravdess_fields():
     found = parsed("Actor_24/03-01-06-02-01-02-24.wav")
     assert (found.id, found.corpus, found.speaker) == ("ravdess/03-01-06-02-01-02-24", "ravdess", "ravdess-24")
     assert (found.sex, found.emotion, found.intensity, found.statement) == ("female", "fear", "high", "01")
@@ -50,7 +50,7 @@ def test_ravdess_song_is_a_corpus_of_its_own_with_the_same_speakers():
 
 
 @pytest.mark.parametrize("name", ["01-01-06-01-01-02-23.wav", "02-02-06-01-01-02-23.wav"])
-def test_ravdess_video_tracks_are_left_out_with_the_reason(name):
+def test_ravdess_video_tracks_are_excluded_with_the_reason(name):
     assert "video" in parsed(name)
 
 
@@ -62,7 +62,7 @@ def test_crema_d_emotions(code, emotion):
     assert parsed(f"1001_DFA_{code}_XX.wav").emotion == emotion
 
 
-def test_crema_d_says_everything():
+def test_crema_d_fields():
     found = parsed("1002_IEO_SAD_HI.wav")
     assert (found.id, found.corpus, found.speaker) == ("crema_d/1002_IEO_SAD_HI", "crema_d", "crema_d-1002")
     assert (found.sex, found.age, found.intensity, found.statement) == ("female", 21, "high", "IEO")
@@ -75,7 +75,7 @@ def test_tess_emotions(emotion):
     assert parsed(f"YAF_back_{emotion}.wav").emotion == emotion
 
 
-def test_tess_says_everything():
+def test_tess_fields():
     found = parsed("YAF_base_ps.wav")
     assert (found.id, found.corpus, found.speaker) == ("tess/YAF_base_ps", "tess", "tess-YAF")
     assert (found.emotion, found.sex, found.age, found.statement) == ("surprise", "female", 26, "base")
@@ -116,7 +116,7 @@ def test_savee_emotions(code, emotion):
         "notes.wav",
     ],
 )
-def test_names_that_fit_no_grammar(name):
+def test_unrecognised_names(name):
     assert parsed(name) is None
 
 
@@ -177,7 +177,7 @@ def test_every_tree_in_every_case_gives_the_same_utterances(tmp_path, tree, case
     assert not reading.excluded and not reading.unrecognised
 
 
-def test_defects_are_left_out_by_name_with_the_reason(tmp_path):
+def test_defective_recordings_are_excluded_with_the_reason(tmp_path):
     names = [f"{key}.wav" for key in EXCLUDED_RECORDINGS]
     reading = read_corpora(empty_files(tmp_path, "crema_d/1001_DFA_ANG_XX.wav", *names))
     assert len(reading.utterances) == 1
@@ -185,15 +185,15 @@ def test_defects_are_left_out_by_name_with_the_reason(tmp_path):
     assert len(reading.excluded) == 7
 
 
-def test_unknown_names_are_listed_and_other_files_are_no_audio(tmp_path):
+def test_unrecognised_audio_files_are_listed(tmp_path):
     names = ("crema_d/1001_DFA_ANG_XX.wav", "crema_d/._1001_DFA_ANG_XX.wav", "holiday.mp3", "README.txt", "actors.csv")
     assert read_corpora(empty_files(tmp_path, *names)).unrecognised == ("crema_d/._1001_DFA_ANG_XX.wav", "holiday.mp3")
 
 
-def test_a_second_copy_is_left_out_and_names_the_first(tmp_path):
+def test_a_duplicate_is_excluded_and_names_the_first(tmp_path):
     reading = read_corpora(empty_files(tmp_path, "a/1001_DFA_ANG_XX.wav", "b/1001_dfa_ang_xx.WAV"))
     assert [u.path for u in reading.utterances] == [tmp_path / "a/1001_DFA_ANG_XX.wav"]
-    assert reading.excluded == {"b/1001_dfa_ang_xx.WAV": "a second copy of a/1001_DFA_ANG_XX.wav"}
+    assert reading.excluded == {"b/1001_dfa_ang_xx.WAV": "duplicate of a/1001_DFA_ANG_XX.wav"}
 
 
 def test_the_original_is_preferred_to_its_mp3(tmp_path):
@@ -201,7 +201,7 @@ def test_the_original_is_preferred_to_its_mp3(tmp_path):
     assert [u.path.suffix for u in read_corpora(tmp_path).utterances] == [".wav"]
 
 
-def test_every_audio_file_is_used_left_out_or_listed(tmp_path):
+def test_every_audio_file_is_used_excluded_or_listed(tmp_path):
     names = [name for tree in TREES.values() for name in tree] + ["x.wav", "crema_d/1076_MTI_SAD_XX.wav"]
     reading = read_corpora(empty_files(tmp_path, *names))
     accounted = [str(u.path.relative_to(tmp_path)) for u in reading.utterances] + [
@@ -226,11 +226,11 @@ def test_an_empty_folder_lists_what_is_expected(tmp_path):
 
 
 def test_a_folder_of_other_recordings_counts_them(tmp_path):
-    with pytest.raises(CorpusError, match="2 audio files fit no"):
+    with pytest.raises(CorpusError, match="2 audio files"):
         read_corpora(empty_files(tmp_path, "a.wav", "b.mp3"))
 
 
-def test_the_corpora_folder_comes_from_the_environment_or_lies_beside_the_program(tmp_path, monkeypatch):
+def test_the_corpora_folder_comes_from_the_environment_or_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SER_CORPORA", raising=False)
     with pytest.raises(CorpusError, match="Set SER_CORPORA"):

@@ -1,4 +1,4 @@
-"""Downloads from a local server that breaks off, lies, knows no ranges, and refuses."""
+"""Downloads from a local server that interrupts, sends wrong bytes, has no ranges, or refuses."""
 
 import hashlib
 import stat
@@ -24,7 +24,7 @@ CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()
 
 @pytest.fixture
 def server(server):
-    """With the file of these tests."""
+    """Local server with the file of these tests."""
     server.contents["/sound.zip"] = CONTENT
     return server
 
@@ -48,14 +48,14 @@ def file(server) -> RemoteFile:
         ["breaks off", 416],
     ],
 )
-def test_a_file_comes_whole_in_the_end(server, file, tmp_path, ways):
+def test_a_download_completes_after_interruptions(server, file, tmp_path, ways):
     server.ways, came = list(ways), []
     download_file(file, tmp_path / "a.zip", came.append)
     assert (tmp_path / "a.zip").read_bytes() == CONTENT and sum(came) == len(CONTENT)
     assert [p.name for p in tmp_path.iterdir()] == ["a.zip"]
 
 
-def test_what_has_come_is_not_asked_for_again(server, file, tmp_path):
+def test_a_partial_download_is_resumed(server, file, tmp_path):
     (tmp_path / "a.zip.partial").write_bytes(CONTENT[:123_456])
     download_file(file, tmp_path / "a.zip")
     assert server.requests == [("/sound.zip", "bytes=123456-")]
@@ -63,7 +63,7 @@ def test_what_has_come_is_not_asked_for_again(server, file, tmp_path):
 
 
 @pytest.mark.parametrize("torn", [CONTENT[:100] + b"x" * 100, CONTENT + b"x", b"x" * len(CONTENT)])
-def test_a_torn_beginning_is_thrown_away(server, file, tmp_path, torn):
+def test_a_damaged_partial_file_is_discarded(server, file, tmp_path, torn):
     (tmp_path / "a.zip.partial").write_bytes(torn)
     download_file(file, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == CONTENT
@@ -74,12 +74,12 @@ def test_a_torn_beginning_is_thrown_away(server, file, tmp_path, torn):
     [
         (["wrong bytes"] * 9, "checksum"),
         ([503] * 9, "503"),
-        (["no ranges"] * 9, "broke off"),
+        (["no ranges"] * 9, "interrupted"),
         ([404], "404"),
         ([403], "403"),
     ],
 )
-def test_what_never_comes_is_told_and_leaves_no_file(server, file, tmp_path, ways, why):
+def test_a_failed_download_is_an_error_and_leaves_no_file(server, file, tmp_path, ways, why):
     server.ways = list(ways)
     if "no ranges" in ways:
         server.contents["/sound.zip"] = CONTENT[:-1]
@@ -89,13 +89,13 @@ def test_what_never_comes_is_told_and_leaves_no_file(server, file, tmp_path, way
     assert len(server.requests) == (1 if ways[0] in (403, 404) else fetching.MAX_DOWNLOAD_ATTEMPTS)
 
 
-def test_nobody_there_is_told(server, file, tmp_path):
+def test_a_refused_connection_is_an_error(server, file, tmp_path):
     server.stop()
     with pytest.raises(DownloadError, match="refused"):
         download_file(file, tmp_path / "a.zip")
 
 
-def test_a_server_that_falls_silent_is_left(monkeypatch, tmp_path):
+def test_a_silent_server_times_out(monkeypatch, tmp_path):
     import socket
 
     monkeypatch.setattr(fetching, "INITIAL_BACKOFF_S", 0.0)
@@ -119,7 +119,7 @@ def test_lists_are_read_and_checked(server, monkeypatch):
         read_json(f"{server.address}/good")
 
 
-def test_room_is_looked_for_first(tmp_path):
+def test_free_space_is_checked_first(tmp_path):
     check_free_space(tmp_path, 0)
     with pytest.raises(DownloadError, match="Make room"):
         check_free_space(tmp_path, 10**18)
@@ -157,7 +157,7 @@ def test_members_are_unpacked(tmp_path):
         zipped({"a.wav": CONTENT}).replace(CONTENT[50_000:50_010], bytes(10), 1),
     ],
 )
-def test_what_is_dangerous_or_damaged_is_not_unpacked(tmp_path, content):
+def test_unsafe_or_damaged_archives_are_refused(tmp_path, content):
     folder = tmp_path / "corpora"
     folder.mkdir()
     (folder / "a.zip").write_bytes(content)

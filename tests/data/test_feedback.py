@@ -1,4 +1,4 @@
-"""What a person meant: kept where it was asked for, replaced, read again, deleted."""
+"""User feedback: saved on request, replaced, read, deleted."""
 
 import sqlite3
 from dataclasses import replace
@@ -19,28 +19,28 @@ from ser_core.data.feedback import (
 SAID = Feedback("ab" * 32, "resonet", "sad", "calm", 0.61, False, 3.2, "2026-01-02T03:04:05+00:00")
 
 
-def test_nothing_is_kept_unless_a_folder_was_chosen(monkeypatch, tmp_path):
+def test_nothing_is_saved_without_a_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("SER_FEEDBACK", raising=False)
     assert feedback_folder() is None
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     assert feedback_folder() == tmp_path
 
 
-def test_what_is_kept_is_what_is_read(tmp_path):
+def test_saved_feedback_is_read_back(tmp_path):
     later = replace(SAID, clip="cd" * 32, abstained=True, said_at="2026-01-03T00:00:00+00:00")
     save_feedback(later, tmp_path / "new")
     save_feedback(SAID, tmp_path / "new")
     assert read_feedback(tmp_path / "new") == [SAID, later]
 
 
-def test_a_second_thought_replaces_the_first(tmp_path):
+def test_feedback_on_the_same_clip_is_replaced(tmp_path):
     save_feedback(SAID, tmp_path)
     save_feedback(replace(SAID, meant="neutral"), tmp_path)
     save_feedback(replace(SAID, model="cnn-lstm"), tmp_path)
     assert {(f.model, f.meant) for f in read_feedback(tmp_path)} == {("resonet", "neutral"), ("cnn-lstm", "sad")}
 
 
-def test_no_text_is_taken_for_a_command(tmp_path):
+def test_text_is_not_executed_as_sql(tmp_path):
     save_feedback(replace(SAID, model="x'); DROP TABLE feedback; --"), tmp_path)
     assert len(read_feedback(tmp_path)) == 1
 
@@ -53,7 +53,7 @@ def test_deleting_leaves_no_file(tmp_path):
     delete_feedback(tmp_path)
 
 
-def test_the_file_holds_these_columns_and_no_sound(tmp_path):
+def test_the_file_has_these_columns_and_no_audio(tmp_path):
     save_feedback(SAID, tmp_path)
     with sqlite3.connect(tmp_path / FEEDBACK_FILE) as connection:
         found = [row[1] for row in connection.execute("PRAGMA table_info(feedback)")]
@@ -61,14 +61,14 @@ def test_the_file_holds_these_columns_and_no_sound(tmp_path):
 
 
 @pytest.mark.parametrize("use", [lambda folder: save_feedback(SAID, folder), read_feedback])
-def test_a_file_of_another_kind_is_named_and_left_alone(tmp_path, use):
+def test_a_file_of_another_kind_is_an_error_and_unchanged(tmp_path, use):
     (tmp_path / FEEDBACK_FILE).write_bytes(b"no database" * 100)
     with pytest.raises(FeedbackError, match=r"feedback\.sqlite3 in the folder of SER_FEEDBACK cannot be used"):
         use(tmp_path)
     assert (tmp_path / FEEDBACK_FILE).read_bytes() == b"no database" * 100
 
 
-def test_a_folder_that_cannot_be_made_is_an_error_with_a_cure(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeedbackError, match="Choose a folder that you may write to"):
+    with pytest.raises(FeedbackError, match="Choose a writable folder"):
         save_feedback(SAID, tmp_path / "file" / "folder")

@@ -1,4 +1,4 @@
-"""The committed splits keep what they promise, and follow from the names alone."""
+"""The committed splits follow their definition and depend only on names."""
 
 import csv
 import random
@@ -42,7 +42,7 @@ def speakers(ids, corpora=None) -> set[str]:
 
 @cache
 def utterances() -> tuple[Utterance, ...]:
-    """What the names in the committed files say."""
+    """Utterances parsed from the names in the committed files."""
     return tuple(parse_filename(Path(i)) for i in ALL)
 
 
@@ -66,14 +66,14 @@ def test_no_speaker_is_in_two_parts(name, fold):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_columns_say_what_the_names_say(name):
+def test_the_columns_agree_with_the_file_names(name):
     for utterance_id, row in rows(name).items():
         said = parse_filename(Path(utterance_id))
         assert (said.id, said.corpus, said.speaker, said.emotion) == tuple(row.values())[:4]
 
 
 @pytest.mark.parametrize(("name", "fold"), [case for case in SPLITS if case[0] in SPEAKER_OVERLAP])
-def test_protocols_that_share_speakers_say_so(name, fold):
+def test_protocols_with_shared_speakers_are_declared(name, fold):
     parts = protocol_split(name, fold)
     assert speakers(parts.train) & speakers(parts.test)
     assert "shares speakers" in SPEAKER_OVERLAP[name]
@@ -163,7 +163,7 @@ def test_leave_one_corpus_out(corpus):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_names_alone_make_the_committed_file(name, tmp_path):
+def test_the_committed_file_follows_from_the_names(name, tmp_path):
     shuffled = list(utterances())
     random.Random(name).shuffle(shuffled)
     assert write_protocol(name, shuffled, tmp_path).read_bytes() == (paths.PROTOCOLS / f"{name}.csv").read_bytes()
@@ -171,13 +171,13 @@ def test_the_names_alone_make_the_committed_file(name, tmp_path):
 
 @pytest.mark.corpora
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_real_recordings_make_the_committed_file(name, tmp_path):
+def test_the_committed_file_follows_from_the_recordings(name, tmp_path):
     found = reversed(read_corpora(corpora_root()).utterances)
     assert write_protocol(name, found, tmp_path).read_bytes() == (paths.PROTOCOLS / f"{name}.csv").read_bytes()
 
 
 def test_a_draw_does_not_favour_an_emotion_or_a_sex():
-    """A hash that clumps would give one class a small test part: each class is tested at its share, within 40 %."""
+    """A biased hash would give one class a small test part: each class has its share in it, within 40 %."""
     by_emotion = defaultdict(list)
     for row in rows("resonet").values():
         by_emotion[row["emotion"]].append(row["part"] == "test")

@@ -1,4 +1,4 @@
-"""The corpora from servers that answer as the real ones do, into a folder that read_corpora understands."""
+"""Downloads of the corpora from local servers with the formats of the real ones, readable by read_corpora."""
 
 import hashlib
 import json
@@ -78,7 +78,7 @@ def got(server: Server, name: str, root: Path) -> list[tuple[int, int]]:
     return progress
 
 
-def test_the_corpora_come_as_they_are_read(homes, tmp_path):
+def test_downloaded_corpora_are_readable(homes, tmp_path):
     root = tmp_path / "corpora"
     for name in CORPUS_SOURCES:
         progress = got(homes, name, root)
@@ -90,7 +90,7 @@ def test_the_corpora_come_as_they_are_read(homes, tmp_path):
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
-def test_nothing_comes_twice(homes, tmp_path, name):
+def test_nothing_is_downloaded_twice(homes, tmp_path, name):
     root = tmp_path / "corpora"
     got(homes, name, root)
     homes.requests.clear()
@@ -99,7 +99,7 @@ def test_nothing_comes_twice(homes, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
-def test_an_interrupted_download_goes_on(homes, tmp_path, name):
+def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
     root = tmp_path / "corpora"
     heavy = [path for path in homes.contents if "/media/" in path or "/content" in path or "datafile" in path]
     kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Speech" not in path}
@@ -112,7 +112,7 @@ def test_an_interrupted_download_goes_on(homes, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
-def test_the_disk_is_looked_at_before_anything_is_written(homes, tmp_path, name, monkeypatch):
+def test_free_space_is_checked_before_writing(homes, tmp_path, name, monkeypatch):
     monkeypatch.setattr("ser_core.data.downloads.MIN_FREE_BYTES", 10**18)
     with pytest.raises(DownloadError, match="Make room"):
         got(homes, name, tmp_path / "corpora")
@@ -123,7 +123,7 @@ def test_the_disk_is_looked_at_before_anything_is_written(homes, tmp_path, name,
 @pytest.mark.parametrize(
     "answer", [b"{}", b'{"tree": 1, "files": 1, "data": 1}', b'{"tree": [], "files": [], "data": []}']
 )
-def test_a_service_that_has_changed_is_told(homes, tmp_path, name, answer):
+def test_a_changed_service_is_an_error(homes, tmp_path, name, answer):
     for path, content in homes.contents.items():
         if content.startswith(b"{"):
             homes.contents[path] = answer
@@ -132,29 +132,29 @@ def test_a_service_that_has_changed_is_told(homes, tmp_path, name, answer):
 
 
 @pytest.mark.parametrize("name", ["ravdess", "tess"])
-def test_a_checksum_of_an_unknown_kind_is_told_before_the_download(homes, tmp_path, name):
+def test_an_unknown_checksum_algorithm_is_an_error_before_the_download(homes, tmp_path, name):
     for path, content in homes.contents.items():
         if content.startswith(b"{"):
             homes.contents[path] = content.replace(b"md5:", b"unf:").replace(b'"MD5"', b'"UNF"')
-    with pytest.raises(DownloadError, match="unknown way"):
+    with pytest.raises(DownloadError, match="unknown format"):
         got(homes, name, tmp_path / "corpora")
     assert len(homes.requests) == 1
 
 
-def test_an_empty_folder_is_told(homes, tmp_path):
+def test_an_empty_listing_is_an_error(homes, tmp_path):
     homes.contents[f"/repos{REPOSITORY}/git/trees/5ha"] = b'{"tree": []}'
     with pytest.raises(DownloadError, match="no recordings"):
         got(homes, "crema_d", tmp_path / "corpora")
 
 
-def test_a_list_that_was_cut_off_is_told(homes, tmp_path):
+def test_a_truncated_listing_is_an_error(homes, tmp_path):
     path = f"/repos{REPOSITORY}/git/trees/5ha"
     homes.contents[path] = json.dumps(json.loads(homes.contents[path]) | {"truncated": True}).encode()
     with pytest.raises(DownloadError, match="not list all"):
         got(homes, "crema_d", tmp_path / "corpora")
 
 
-def test_a_file_that_is_no_pointer_is_told(homes, tmp_path):
+def test_a_file_that_is_not_a_pointer_is_an_error(homes, tmp_path):
     homes.contents[f"{REPOSITORY}/master/AudioWAV/{CREMA_D[0]}"] = b"RIFF"
     with pytest.raises(DownloadError, match="pointer"):
         got(homes, "crema_d", tmp_path / "corpora")
@@ -165,7 +165,7 @@ def test_a_file_that_is_no_pointer_is_told(homes, tmp_path):
 
 @pytest.fixture
 def command(homes, tmp_path, monkeypatch):
-    """A function that runs it against the local homes."""
+    """Function that runs the command against the local servers."""
 
     def get(name, root, progress):
         download_corpus(name, root, progress, **addresses(homes, name))
@@ -186,7 +186,7 @@ def test_the_licence_is_shown_and_must_be_accepted(command, capsys, monkeypatch,
     assert "TESS: 3 recordings" in capsys.readouterr().out
 
 
-def test_nobody_at_the_keyboard_accepts_nothing(command, monkeypatch):
+def test_without_a_terminal_no_licence_is_accepted(command, monkeypatch):
     def nobody(question):
         raise EOFError
 
@@ -201,12 +201,12 @@ def test_all_at_once_without_questions(command, capsys):
         assert line in said
 
 
-def test_savee_says_how_to_get_it(command, capsys):
+def test_savee_prints_instructions(command, capsys):
     assert command("savee") == 2
     assert "register" in capsys.readouterr().out
 
 
-def test_faults_are_told_in_a_line(command, homes, capsys, monkeypatch, tmp_path):
+def test_errors_are_printed_in_one_line(command, homes, capsys, monkeypatch, tmp_path):
     homes.contents.clear()
     assert command("tess", "--accept-licence") == 2
     assert "404" in capsys.readouterr().err

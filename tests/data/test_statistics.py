@@ -1,4 +1,4 @@
-"""Measures against sounds whose values are known, and the summary against numbers worked out by hand."""
+"""Acoustic measures of signals with known values, and the summary against values computed by hand."""
 
 import json
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_spread_is_in_semitones():
     assert found["pitch_hz"] == pytest.approx(200, rel=0.01)
 
 
-def test_pauses_change_the_level_but_not_what_is_said_of_the_voice():
+def test_pauses_change_the_level_but_not_the_voice_measures():
     alone = voice(180, 0, duration_s=2)
     paused = np.concatenate([np.zeros(16_000, np.float32), alone, np.zeros(16_000, np.float32)])
     with_pauses, without = measure_recording(paused), measure_recording(alone)
@@ -62,7 +62,7 @@ def test_pauses_change_the_level_but_not_what_is_said_of_the_voice():
         assert with_pauses[name] == pytest.approx(without[name], rel=0.06), name
 
 
-def test_unvoiced_stretches_do_not_move_the_pitch():
+def test_unvoiced_segments_do_not_change_the_pitch():
     alone = voice(180, 0, duration_s=1)
     found, expected = measure_recording(np.concatenate([alone, noise(0.05)[:16_000]])), measure_recording(alone)
     for name in MEASURES_BY_SEX:
@@ -81,7 +81,7 @@ def test_louder_changes_level_and_energy_only():
         assert loud[name] == pytest.approx(expected, rel=1e-3), name
 
 
-def test_spectrum_as_librosa_sees_it():
+def test_spectral_measures_equal_librosa():
     waveform = np.concatenate([voice(180, 0, duration_s=2), noise()])  # never silent: every frame is active
     options = {"y": waveform, "sr": 16_000, "n_fft": PROSODY_FRAME, "hop_length": PROSODY_HOP, "pad_mode": "constant"}
     found = measure_recording(waveform)
@@ -125,7 +125,7 @@ def test_quartiles_by_hand():
     assert (group["p5"], group["p95"]) == (1.15, 8.95)
 
 
-def test_pitch_is_told_by_sex_and_nothing_else_is():
+def test_only_pitch_is_grouped_by_sex():
     summary = summarise_corpora(UTTERANCES, VALUES)
     found = groups(summary, measure="pitch_hz", corpus="ravdess", emotion="sad")
     assert {g["sex"]: g["mean"] for g in found} == {"all": 7.0, "female": 6.0, "male": 8.0}

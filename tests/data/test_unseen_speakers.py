@@ -1,4 +1,4 @@
-"""The commands that look at unseen speakers: sounds that are no speech, and ten other clips of a person."""
+"""Commands on unseen speakers: non-speech sounds, and enrolment with ten other clips of a speaker."""
 
 import json
 
@@ -27,7 +27,7 @@ def unseen(tmp_path_factory):
 
 @pytest.fixture
 def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
-    """`small` knows some noise as speech, and was measured on the two speakers; `other` knows nothing."""
+    """`small` has an OOD detector and was evaluated on the two speakers; `other` has none."""
     corpora, cache = unseen
     folder = tmp_path / "protocols"
     folder.mkdir()
@@ -58,7 +58,7 @@ def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
     return tmp_path
 
 
-def test_each_kind_of_sound_is_counted(ready, capsys):
+def test_each_kind_of_non_speech_is_counted(ready, capsys):
     assert novelty.main(["small"]) == 0
     found = json.loads((ready / "scripts.ood.json").read_text())["small"]
     assert found["n_speech"] == 24 and found["command"] == "python -m scripts.ood small"
@@ -70,7 +70,7 @@ def test_each_kind_of_sound_is_counted(ready, capsys):
     assert found["auroc"] <= found["auroc_with_vad"] <= 1
 
 
-def test_the_area_is_the_chance_that_a_sound_lies_further_out():
+def test_the_area_is_the_probability_of_a_larger_distance():
     assert novelty.area(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
     assert novelty.area(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
 
@@ -87,14 +87,14 @@ def clips(embeddings: np.ndarray, speakers: str) -> enrolled.Embedded:
     return enrolled.Embedded(embeddings, np.zeros(n, int), np.array([*speakers]), np.array(["crema_d"] * n))
 
 
-def test_the_mean_of_the_others_is_moved_to_that_of_training():
+def test_the_mean_of_the_reference_clips_is_aligned_with_training():
     embeddings = np.array([[1.0, 0], [3.0, 0], [5.0, 2], [100.0, 7]])
     found = enrolled.moved(clips(embeddings, "aaab"), np.array([10.0, 10]), n=10, seed=0)
     np.testing.assert_allclose(found[0], [1 - 4 + 10, 0 - 1 + 10])
     np.testing.assert_allclose(found[3], embeddings[3])  # nobody else speaks like that: nothing to go by
 
 
-def test_only_so_many_clips_are_drawn_and_never_the_clip_itself():
+def test_reference_clips_exclude_the_clip_itself():
     embeddings = np.arange(40.0)[:, None]
     found = enrolled.moved(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0)
     drawn = (embeddings - found)[:, 0].round().astype(int)
@@ -103,7 +103,7 @@ def test_only_so_many_clips_are_drawn_and_never_the_clip_itself():
 
 
 @pytest.mark.parametrize("script", [novelty, enrolled])
-def test_what_is_missing_is_said(ready, capsys, monkeypatch, checkpoints, script):
+def test_missing_inputs_are_errors(ready, capsys, monkeypatch, checkpoints, script):
     assert script.main(["other"]) == 2
     assert "train it again" in capsys.readouterr().err
     monkeypatch.setenv("SER_CACHE", str(ready / "nothing"))
@@ -111,4 +111,4 @@ def test_what_is_missing_is_said(ready, capsys, monkeypatch, checkpoints, script
     assert "scripts.prepare_corpora" in capsys.readouterr().err
     (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "ravdess-random", "fold": None}))
     assert script.main(["small"]) == 2
-    assert "never heard" in capsys.readouterr().err
+    assert "unseen speakers" in capsys.readouterr().err
