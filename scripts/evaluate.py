@@ -18,6 +18,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.flags import evaluate_parser
 from ser_core import paths
 from ser_core.audio import AudioError
 from ser_core.data import (
@@ -345,13 +346,7 @@ def run(todo: list[Task], writing: bool) -> bool:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("models", nargs="+", help="names of checkpoints or their folders, or: all")
-    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one each was trained under")
-    parser.add_argument("--fold", help="default: the one each was not trained on")
-    parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
-    parser.add_argument("--name", nargs="+", help="of the result file of each model; default: that of the checkpoint")
-    parser.add_argument("--leak", action="store_true", help="allow test clips that the model was trained on")
+    parser = evaluate_parser()
     options = parser.parse_args(arguments)
     if options.name and (
         options.models == ["all"]

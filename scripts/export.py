@@ -5,7 +5,6 @@ python -m scripts.export NAME --format hub|onnx --out FOLDER
 onnx: measures the file against the model first, and tells the speed of both on one thread.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch: the expor
 
 import torch
 
+from scripts.flags import export_parser
 from ser_core.evaluation import median_ms, single_torch_thread
 from ser_core.models import (
     ONNX_FILE,
@@ -56,11 +56,7 @@ def latencies(model: SERModel, path: Path) -> tuple[float, float]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", help="a model's name or folder")
-    parser.add_argument("--format", choices=("hub", "onnx"), required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
-    options = parser.parse_args(arguments)
+    options = export_parser().parse_args(arguments)
     if options.out.is_dir() and any(options.out.iterdir()):
         print(f"{options.out} is not empty. Name a new folder.", file=sys.stderr)
         return 2

@@ -6,7 +6,6 @@ json is one object a line. A file that cannot be read gives {"file": ..., "error
 exit code is 2 at the end. Exit code 0: all were read.
 """
 
-import argparse
 import csv
 import json
 import sys
@@ -14,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.flags import predict_parser
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.inference import prediction_record
 from ser_core.labels import EMOTIONS
@@ -65,12 +65,7 @@ def as_rows(record: dict) -> list[dict]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", metavar="FILE")
-    parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
-    parser.add_argument("--windows", action="store_true", help="the answer for each window too")
-    parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
-    options = parser.parse_args(arguments)
+    options = predict_parser().parse_args(arguments)
     warnings.simplefilter("ignore")  # what they say is in the records
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:

@@ -8,7 +8,6 @@ results.bad_files.csv with the reason. Exit code 0: all were heard; 2: some were
 130: interrupted.
 """
 
-import argparse
 import sys
 import time
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.flags import archive_parser
 from ser_core.inference import (
     BatchError,
     BatchJob,
@@ -24,7 +24,6 @@ from ser_core.inference import (
     dask_executor,
     exclusive_lock,
     finish_job,
-    n_cores,
     open_job,
     process_executor,
     run_job,
@@ -60,18 +59,14 @@ def hear(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> Non
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", default=DEFAULT_MODEL, help=f"name or folder; by default {DEFAULT_MODEL}")
-    parser.add_argument("--out", type=Path, default=Path("results.parquet"))
-    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; by default one a core")
-    parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
+    parser = archive_parser()
     options = parser.parse_args(arguments)
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
     try:
-        version = load_model(options.model, "cpu").version
-        model = options.model if options.model in available_models() else str(Path(options.model).resolve())
+        given = options.model or DEFAULT_MODEL
+        version = load_model(given, "cpu").version
+        model = given if given in available_models() else str(Path(given).resolve())
         with exclusive_lock(options.out):
             job = open_job(options.folder, model, version, options.out, options.workers)
             hear(job, options.out, options.scheduler, options.workers)

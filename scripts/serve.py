@@ -6,7 +6,6 @@ Only this machine can reach it unless --host names another address: 0.0.0.0 is e
 no more than answers to their own recordings, but without a password and unencrypted.
 """
 
-import argparse
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from scripts.flags import serve_parser
 from ser_core.serving import API_PATH, LIVE_PATH, LOCALHOST_NAMES, LazyApp, OriginCheck, RequestLimits, is_serving
 
 PAGES = Path(__file__).parent.parent / "app.py"
@@ -75,22 +75,16 @@ async def _redirect(to: str, request: Request) -> RedirectResponse:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--port", type=int, default=8501)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to be reached at")
-    parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.add_argument(
-        "--rate", type=float, default=RequestLimits.requests_per_s, help="requests a second of one address"
-    )
-    options = parser.parse_args(arguments)
+    options = serve_parser().parse_args(arguments)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
+    limits = RequestLimits() if options.rate is None else RequestLimits(requests_per_s=options.rate)
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
     Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
-        build(RequestLimits(requests_per_s=options.rate), options.host).run(config=server)
+        build(limits, options.host).run(config=server)
     return 0
 
 

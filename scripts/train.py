@@ -24,6 +24,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from scripts.flags import MODEL_PREFIX, train_parser
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
@@ -75,9 +76,7 @@ from ser_core.training import (
     recipe_for_model,
 )
 
-MODEL_PREFIX = "model."
 WITHOUT_NOVELTY = ("egemaps", "wav2vec2")  # no embedding of its own; one of a size that would not pay
-SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
 
 
 def clips(ids: tuple[str, ...], protocol: str, store: AudioStore) -> list[TrainingExample]:
@@ -102,16 +101,6 @@ def refuse_holes(protocol: str, store: AudioStore) -> None:
             f"Recordings of protocol {protocol!r} are missing: {missing}. Add them to SER_CORPORA and run "
             f"python -m scripts.prepare_corpora, or train on the rest with --partial. Complete here: {whole}."
         )
-
-
-def given(text: str) -> tuple[str, object]:
-    """ "augment.warp=0.2" as name and value; the value is JSON.
-
-    Raises:
-        ValueError: no equals sign, or no JSON behind it.
-    """
-    name, value = text.split("=", 1)
-    return name, json.loads(value)
 
 
 def config_of(options: argparse.Namespace) -> ModelConfig:
@@ -277,17 +266,6 @@ def fit_on_functionals(
         return fit_classifier(model, train, dev, store, path, seed, lambda n_done: bar.update(n_done - bar.n))
 
 
-def positive(text: str) -> int:
-    """A number of epochs.
-
-    Raises:
-        ValueError: none, or less.
-    """
-    if (number := int(text)) < 1:
-        raise ValueError
-    return number
-
-
 def command_of(arguments: list[str]) -> str:
     """What makes a run again."""
     return shlex.join(["python", "-m", "scripts.train", *(word for word in arguments if word != "--resume")])
@@ -328,29 +306,8 @@ def log_experiment(options: argparse.Namespace, recipe: TrainConfig, config: Mod
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=MODELS)
-    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
-    parser.add_argument("--fold", help="the fold that is tested, so never trained on")
-    parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
-    parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
-    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to learn from as well")
-    parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
-    parser.add_argument(
-        "--set", type=given, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=SET_HELP
-    )
-    parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
-    parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
-    parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument(
-        "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="keep the model after these epochs too"
-    )
-    parser.add_argument("--run", help="name of the folder under runs/")
-    parser.add_argument("--resume", action="store_true")
-    options = parser.parse_args(arguments)
+    options = train_parser().parse_args(arguments)
+    options.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     seed = f"seed{options.seed}" if options.seed is not None else None
     name = options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, seed)))
     start = start_name(options.start) if options.start else ""

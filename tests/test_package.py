@@ -1,5 +1,6 @@
 """The package: what it requires, what it costs to import, and that a wheel of it works without this repository."""
 
+import json
 import os
 import re
 import subprocess
@@ -166,6 +167,16 @@ def test_the_example_of_the_readme_runs_installed_and_without_pages(installed, t
     example = readme_example().replace("assets/samples", samples.as_posix())
     where = f"import ser_core; assert ser_core.__file__.startswith({str(installed)!r})\n"
     assert run_python(WITHOUT_PAGES + where + example, PYTHONPATH=str(installed))
+
+
+@pytest.mark.slow
+def test_the_command_runs_installed(installed, tmp_path):
+    sample = installed / "ser_core" / "assets" / "samples" / "story.ogg"
+    command = [installed / "bin" / "ser", "predict", sample]
+    environment = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout)["model"] == "prosonet"
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts import distill as teach, train
+from scripts import distill as teach, flags, train
 from ser_core.models.registry import MODELS
 from ser_core.training import recipes
 
@@ -10,9 +10,9 @@ from ser_core.training import recipes
 @pytest.mark.parametrize("teacher", [name for name, changes in teach.TEACHERS.items() if changes])
 def test_teachers_differ_from_the_flagship_in_what_exists(teacher):
     for text in teach.TEACHERS[teacher]:
-        name, value = train.given(text)
-        own = MODELS[teach.MODEL][1] if name.startswith(train.MODEL_PREFIX) else recipes.recipe_for_model(teach.MODEL)
-        assert recipes.override_config(own, name.removeprefix(train.MODEL_PREFIX), value) != own
+        name, value = flags.parse_override(text)
+        own = MODELS[teach.MODEL][1] if name.startswith(flags.MODEL_PREFIX) else recipes.recipe_for_model(teach.MODEL)
+        assert recipes.override_config(own, name.removeprefix(flags.MODEL_PREFIX), value) != own
 
 
 @pytest.fixture

@@ -1,0 +1,130 @@
+"""The flags of the commands of `scripts.ser`, apart from their work: help and wrong flags are answered without torch."""
+
+import argparse
+import ast
+import json
+from pathlib import Path
+
+from ser_core.data import PROTOCOLS
+from ser_core.inference import n_cores
+
+FOLDER = Path(__file__).parent
+MODEL_PREFIX = "model."
+SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
+
+
+def predict_parser() -> argparse.ArgumentParser:
+    parser = _described("predict")
+    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
+    parser.add_argument("--windows", action="store_true", help="a prediction for each window too")
+    parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
+    return parser
+
+
+def archive_parser() -> argparse.ArgumentParser:
+    parser = _described("predict_archive")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", help="name or folder; by default the one that predicts first everywhere")
+    parser.add_argument("--out", type=Path, default=Path("results.parquet"))
+    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; by default one a core")
+    parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
+    return parser
+
+
+def evaluate_parser() -> argparse.ArgumentParser:
+    parser = _described("evaluate")
+    parser.add_argument("models", nargs="+", help="names of checkpoints or their folders, or: all")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one each was trained under")
+    parser.add_argument("--fold", help="default: the one each was not trained on")
+    parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
+    parser.add_argument("--name", nargs="+", help="of the result file of each model; default: that of the checkpoint")
+    parser.add_argument("--leak", action="store_true", help="allow test clips that the model was trained on")
+    return parser
+
+
+def train_parser() -> argparse.ArgumentParser:
+    parser = _described("train")
+    parser.add_argument("model", type=model_name, help="an unknown one lists those that exist")
+    parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
+    parser.add_argument("--fold", help="the fold that is tested, so never trained on")
+    parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
+    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to learn from as well")
+    _add_recipe_flags(parser)
+    parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
+    parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
+    parser.add_argument("--device", help="default: cuda where there is one, else cpu")
+    parser.add_argument(
+        "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="keep the model after these epochs too"
+    )
+    parser.add_argument("--run", help="name of the folder under runs/")
+    parser.add_argument("--resume", action="store_true")
+    return parser
+
+
+def _add_recipe_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
+    parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
+    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
+    parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
+    parser.add_argument(
+        "--set", type=parse_override, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=SET_HELP
+    )
+
+
+def export_parser() -> argparse.ArgumentParser:
+    parser = _described("export")
+    parser.add_argument("name", help="a model's name or folder")
+    parser.add_argument("--format", choices=("hub", "onnx"), required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    return parser
+
+
+def serve_parser() -> argparse.ArgumentParser:
+    parser = _described("serve")
+    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--host", default="127.0.0.1", help="the address to be reached at")
+    parser.add_argument("--headless", action="store_true", help="open no browser")
+    parser.add_argument("--rate", type=float, help="requests a second of one address")
+    return parser
+
+
+def _described(script: str) -> argparse.ArgumentParser:
+    """A parser described by a script's docstring, which is read and not imported."""
+    docstring = ast.get_docstring(ast.parse((FOLDER / f"{script}.py").read_text()))
+    return argparse.ArgumentParser(description=docstring, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def model_name(text: str) -> str:
+    """The name of a model that can be trained.
+
+    Raises:
+        argparse.ArgumentTypeError: there is none; the message lists those that exist.
+    """
+    from ser_core.models import MODELS  # here, because it loads torch
+
+    if text not in MODELS:
+        raise argparse.ArgumentTypeError(f"unknown model {text!r} (choose from {', '.join(MODELS)})")
+    return text
+
+
+def positive(text: str) -> int:
+    """A number of epochs.
+
+    Raises:
+        ValueError: zero, or less.
+    """
+    if (number := int(text)) < 1:
+        raise ValueError
+    return number
+
+
+def parse_override(text: str) -> tuple[str, object]:
+    """ "augment.warp=0.2" as name and value; the value is JSON.
+
+    Raises:
+        ValueError: no equals sign, or no JSON behind it.
+    """
+    name, value = text.split("=", 1)
+    return name, json.loads(value)

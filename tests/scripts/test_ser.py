@@ -1,0 +1,51 @@
+"""The program as one command: quick help, and the same work as the scripts."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from scripts import predict, ser
+
+MAX_HELP_CPU_S = 1.0
+HELP = """
+import sys
+from scripts import ser
+try:
+    ser.main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code and "torch" not in sys.modules
+"""
+
+
+def children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_help_of_every_command_is_quick_and_names_it():
+    for command in ser.SCRIPTS:
+        before_s = children_cpu_s()
+        done = subprocess.run([sys.executable, "-c", HELP, command, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0, (command, done.stderr)
+        assert done.stdout.startswith(f"usage: ser {command} "), command
+        assert "scripts." + ser.SCRIPTS[command] + " " not in done.stdout, command
+        assert children_cpu_s() - before_s < MAX_HELP_CPU_S, command
+
+
+def test_a_command_does_what_its_script_does(capsys, checkpoints, tmp_path):
+    arguments = [str(tmp_path / "missing.wav"), "--model", "small"]
+    assert predict.main(arguments) == 2
+    printed = capsys.readouterr().out
+    assert ser.main(["predict", *arguments]) == 2
+    assert capsys.readouterr().out == printed and "error" in json.loads(printed)
+
+
+def test_wrong_flags_are_refused_under_the_name_of_the_command(capsys):
+    for arguments in (["sing"], ["export", "prosonet", "--format", "tape"], ["train", "no-such-model"]):
+        with pytest.raises(SystemExit) as refused:
+            ser.main(arguments)
+        assert refused.value.code == 2
+        assert capsys.readouterr().err.startswith("usage: ser ")
