@@ -1,12 +1,17 @@
-# make app | test | setup | lint | train        (PORT= the app's port, PYTHON= the interpreter to start from)
+# make app | check | test | setup | lint | types | train        (PORT= the app's port, PYTHON= the interpreter to start from)
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+QUICK := not slow and not browser and not corpora and not gpu
 
-.PHONY: app test setup lint train
+.PHONY: app check test setup lint types train
 
 app: .venv/app.txt
 	$(BIN)/python -m scripts.serve --port $(PORT)
+
+# For daily work: what takes more than seconds or a browser is left to `make test`.
+check: lint types
+	$(BIN)/pytest -n 2 --dist loadfile -m "$(QUICK)"
 
 test: .venv/test.txt
 	$(BIN)/pytest -n 2 --dist loadfile
@@ -17,9 +22,12 @@ lint: .venv/test.txt
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: .venv/test.txt
+	$(BIN)/mypy
+
 train: .venv/app.txt
 	$(BIN)/python -m scripts.prepare_corpora
-	$(BIN)/python -m scripts.teach --fold 0
+	$(BIN)/python -m scripts.distill --fold 0
 
 # The two stamps hold what was installed: the second call does nothing until a requirement changes.
 .venv/app.txt: requirements.txt constraints.txt
