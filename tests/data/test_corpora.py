@@ -31,9 +31,10 @@ def parsed(name: str):
 # --- the grammars ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("code", "emotion"), list(enumerate(EMOTIONS, start=1)))
-def test_ravdess_emotions(code, emotion):
-    assert parsed(f"Actor_12/03-01-{code:02d}-01-02-01-12.wav").emotion == emotion
+def test_ravdess_emotions(subtests):
+    for code, emotion in enumerate(EMOTIONS, start=1):
+        with subtests.test(code=code):
+            assert parsed(f"Actor_12/03-01-{code:02d}-01-02-01-12.wav").emotion == emotion
 
 
 def test_ravdess_fields():
@@ -54,12 +55,17 @@ def test_ravdess_video_tracks_are_excluded_with_the_reason(name):
     assert "video" in parsed(name)
 
 
-@pytest.mark.parametrize(
-    ("code", "emotion"),
-    [("ANG", "angry"), ("DIS", "disgust"), ("FEA", "fear"), ("HAP", "happy"), ("NEU", "neutral"), ("SAD", "sad")],
-)
-def test_crema_d_emotions(code, emotion):
-    assert parsed(f"1001_DFA_{code}_XX.wav").emotion == emotion
+def test_crema_d_emotions(subtests):
+    for code, emotion in [
+        ("ANG", "angry"),
+        ("DIS", "disgust"),
+        ("FEA", "fear"),
+        ("HAP", "happy"),
+        ("NEU", "neutral"),
+        ("SAD", "sad"),
+    ]:
+        with subtests.test(code=code, emotion=emotion):
+            assert parsed(f"1001_DFA_{code}_XX.wav").emotion == emotion
 
 
 def test_crema_d_fields():
@@ -70,9 +76,10 @@ def test_crema_d_fields():
     assert levels == {"LO": "low", "MD": "medium", "XX": None, "X": None}
 
 
-@pytest.mark.parametrize("emotion", ["angry", "disgust", "fear", "happy", "neutral", "sad"])
-def test_tess_emotions(emotion):
-    assert parsed(f"YAF_back_{emotion}.wav").emotion == emotion
+def test_tess_emotions(subtests):
+    for emotion in ["angry", "disgust", "fear", "happy", "neutral", "sad"]:
+        with subtests.test(emotion=emotion):
+            assert parsed(f"YAF_back_{emotion}.wav").emotion == emotion
 
 
 def test_tess_fields():

@@ -49,20 +49,22 @@ def utterances() -> tuple[Utterance, ...]:
 # --- every split -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "fold"), SPLITS)
-def test_no_utterance_is_in_two_parts_and_none_is_lost(name, fold):
-    parts = protocol_split(name, fold)
-    ids = parts.train + parts.dev + parts.test
-    assert len(ids) == len(set(ids))
-    assert sorted(ids) == sorted(row["utterance"] for row in read_protocol(name))
-    assert parts.train and parts.test
+def test_no_utterance_is_in_two_parts_and_none_is_lost(subtests):
+    for name, fold in SPLITS:
+        with subtests.test(name=name, fold=fold):
+            parts = protocol_split(name, fold)
+            ids = parts.train + parts.dev + parts.test
+            assert len(ids) == len(set(ids))
+            assert sorted(ids) == sorted(row["utterance"] for row in read_protocol(name))
+            assert parts.train and parts.test
 
 
-@pytest.mark.parametrize(("name", "fold"), [case for case in SPLITS if case[0] not in SPEAKER_OVERLAP])
-def test_no_speaker_is_in_two_parts(name, fold):
-    parts = protocol_split(name, fold)
-    train, dev, test = speakers(parts.train), speakers(parts.dev), speakers(parts.test)
-    assert not train & dev and not train & test and not dev & test
+def test_no_speaker_is_in_two_parts(subtests):
+    for name, fold in [case for case in SPLITS if case[0] not in SPEAKER_OVERLAP]:
+        with subtests.test(name=name, fold=fold):
+            parts = protocol_split(name, fold)
+            train, dev, test = speakers(parts.train), speakers(parts.dev), speakers(parts.test)
+            assert not train & dev and not train & test and not dev & test
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
@@ -114,11 +116,12 @@ def test_song_follows_its_actor():
     assert {row["corpus"] for row in ALL.values() if row["speaker"] == "ravdess-02"} == {"ravdess", "ravdess_song"}
 
 
-@pytest.mark.parametrize("fold", range(5))
-def test_development_speakers_come_from_the_training_folds(fold):
-    dev = speakers(protocol_split("speaker-independent", fold).dev)
-    assert Counter(name.split("-")[0] for name in dev) == {"ravdess": 2, "crema_d": 6}
-    assert str(fold) not in {ALL[i]["fold"] for i in protocol_split("speaker-independent", fold).dev}
+def test_development_speakers_come_from_the_training_folds(subtests):
+    for fold in range(5):
+        with subtests.test(fold=fold):
+            dev = speakers(protocol_split("speaker-independent", fold).dev)
+            assert Counter(name.split("-")[0] for name in dev) == {"ravdess": 2, "crema_d": 6}
+            assert str(fold) not in {ALL[i]["fold"] for i in protocol_split("speaker-independent", fold).dev}
 
 
 def test_resonet_sizes_and_speakers():
@@ -149,14 +152,19 @@ def test_ravdess_random_sizes_are_the_published_ones():
     assert all(tested[emotion] in (38, 39) for emotion in ("neutral", "disgust", "surprise"))
 
 
-@pytest.mark.parametrize("corpus", SPEECH_CORPORA)
-def test_leave_one_corpus_out(corpus):
-    parts = protocol_split("leave-one-corpus-out", corpus)
-    own = {"ravdess", "ravdess_song"} if corpus == "ravdess" else {corpus}
-    assert {ALL[i]["corpus"] for i in parts.test} == own
-    assert not {ALL[i]["corpus"] for i in parts.train} & own
-    assert {ALL[i]["emotion"] for i in parts.train} == {ALL[i]["emotion"] for i in parts.test} == set(COMMON_EMOTIONS)
-    assert len(parts.train + parts.test) == sum(row["emotion"] in COMMON_EMOTIONS for row in ALL.values())
+def test_leave_one_corpus_out(subtests):
+    for corpus in SPEECH_CORPORA:
+        with subtests.test(corpus=corpus):
+            parts = protocol_split("leave-one-corpus-out", corpus)
+            own = {"ravdess", "ravdess_song"} if corpus == "ravdess" else {corpus}
+            assert {ALL[i]["corpus"] for i in parts.test} == own
+            assert not {ALL[i]["corpus"] for i in parts.train} & own
+            assert (
+                {ALL[i]["emotion"] for i in parts.train}
+                == {ALL[i]["emotion"] for i in parts.test}
+                == set(COMMON_EMOTIONS)
+            )
+            assert len(parts.train + parts.test) == sum(row["emotion"] in COMMON_EMOTIONS for row in ALL.values())
 
 
 # --- the same on every machine ---------------------------------------------------------------------------------------
@@ -194,10 +202,10 @@ def test_an_unknown_protocol_lists_what_exists():
     assert all(name in str(error.value) for name in PROTOCOLS)
 
 
-@pytest.mark.parametrize("fold", [5, "5", -1, None, "savee"])
-def test_an_unknown_fold_lists_what_exists(fold):
-    with pytest.raises(ProtocolError, match="0, 1, 2, 3, 4"):
-        protocol_split("speaker-independent", fold)
+def test_an_unknown_fold_lists_what_exists(subtests):
+    for fold in [5, "5", -1, None, "savee"]:
+        with subtests.test(fold=fold), pytest.raises(ProtocolError, match="0, 1, 2, 3, 4"):
+            protocol_split("speaker-independent", fold)
 
 
 def test_a_fold_of_a_single_split_is_refused():

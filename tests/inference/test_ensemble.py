@@ -33,11 +33,12 @@ def test_together_is_the_mean():
     assert answer.confidence == pytest.approx(0.45)
 
 
-@pytest.mark.parametrize(("unsure", "abstains"), [(0, False), (1, False), (2, True), (3, True)])
-def test_together_is_not_sure_where_most_are_not(unsure, abstains):
-    answer = ensemble_prediction([prediction(str(i), ANGRY, abstain=i < unsure) for i in range(3)])
-    assert answer.abstain is abstains
-    assert answer.reason == (f"{unsure} of 3 models are not sure." if abstains else "")
+def test_together_is_not_sure_where_most_are_not(subtests):
+    for unsure, abstains in [(0, False), (1, False), (2, True), (3, True)]:
+        with subtests.test(unsure=unsure, abstains=abstains):
+            answer = ensemble_prediction([prediction(str(i), ANGRY, abstain=i < unsure) for i in range(3)])
+            assert answer.abstain is abstains
+            assert answer.reason == (f"{unsure} of 3 models are not sure." if abstains else "")
 
 
 def test_what_two_models_have_in_common():

@@ -86,10 +86,14 @@ def test_a_scheduler_that_does_not_answer_is_told(silent):
         pass
 
 
-@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"])
-def test_a_wrong_address_is_told(address):
-    with pytest.raises(ClusterError, match="No Dask scheduler answers"), dask_executor(address, 1, timeout_s=0.5):
-        pass
+def test_a_wrong_address_is_told(subtests):
+    for address in ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"]:
+        with (
+            subtests.test(address=address),
+            pytest.raises(ClusterError, match="No Dask scheduler answers"),
+            dask_executor(address, 1, timeout_s=0.5),
+        ):
+            pass
 
 
 def test_a_scheduler_without_workers_is_told():

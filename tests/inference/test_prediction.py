@@ -98,20 +98,22 @@ def test_one_line_from_checkpoint_and_file(checkpoints, speech, tmp_path):
 # --- all of the speech is heard --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("second", [0, 1, 3, 5, 7])
-def test_every_second_counts_the_tail_included(model, long, second):
-    changed = long.copy()
-    changed[second * RATE : (second + 1) * RATE] = voice(700, seed=99, duration_s=1.0)
-    before, after = (predict(model, w, everywhere(w)) for w in (long, changed))
-    assert np.abs(probabilities(before) - probabilities(after)).max() > 1e-3
+def test_every_second_counts_the_tail_included(model, long, subtests):
+    for second in [0, 1, 3, 5, 7]:
+        with subtests.test(second=second):
+            changed = long.copy()
+            changed[second * RATE : (second + 1) * RATE] = voice(700, seed=99, duration_s=1.0)
+            before, after = (predict(model, w, everywhere(w)) for w in (long, changed))
+            assert np.abs(probabilities(before) - probabilities(after)).max() > 1e-3
 
 
-@pytest.mark.parametrize("n_samples", [2 * RATE + 1, 2 * RATE + 4000])
-def test_a_tail_shorter_than_a_hop_counts(model, long, n_samples):
-    whole = long[:n_samples]
-    before, after = (predict(model, w, everywhere(w)) for w in (whole, long[: 2 * RATE]))
-    assert np.abs(probabilities(before) - probabilities(after)).max() > 1e-6
-    assert before.end_s == n_samples / RATE
+def test_a_tail_shorter_than_a_hop_counts(model, long, subtests):
+    for n_samples in [2 * RATE + 1, 2 * RATE + 4000]:
+        with subtests.test(n_samples=n_samples):
+            whole = long[:n_samples]
+            before, after = (predict(model, w, everywhere(w)) for w in (whole, long[: 2 * RATE]))
+            assert np.abs(probabilities(before) - probabilities(after)).max() > 1e-6
+            assert before.end_s == n_samples / RATE
 
 
 def test_the_answer_is_the_mean_over_windows_by_their_seconds_of_speech(model, long):
@@ -150,11 +152,12 @@ def test_a_knock_does_not_push_the_speech_out(model, speech):
 # --- any length ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 100, 320, 4000, RATE - 1, RATE, RATE + 1])
-def test_short_recordings_are_answered(model, long, n_samples):
-    found, trajectory = predict_with_windows(model, long[:n_samples])
-    assert np.isfinite(probabilities(found)).all() and found.duration_s == n_samples / RATE
-    assert len(trajectory.start_s) == (1 if n_samples <= RATE else 2)
+def test_short_recordings_are_answered(model, long, subtests):
+    for n_samples in [1, 2, 100, 320, 4000, RATE - 1, RATE, RATE + 1]:
+        with subtests.test(n_samples=n_samples):
+            found, trajectory = predict_with_windows(model, long[:n_samples])
+            assert np.isfinite(probabilities(found)).all() and found.duration_s == n_samples / RATE
+            assert len(trajectory.start_s) == (1 if n_samples <= RATE else 2)
 
 
 def test_a_short_recording_is_not_padded(model, long):
@@ -168,14 +171,15 @@ def test_a_short_recording_is_not_padded(model, long):
 # --- windows ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("window_s", "hop_s"), [(None, None), (1.0, 1.0), (0.7, 0.3), (2.5, 0.4), (20.0, 1.0)])
-def test_windows_cover_everything(model, long, window_s, hop_s):
-    found = predict_windows(model, long, window_s, hop_s, everywhere(long))
-    assert found.start_s[0] == 0 and found.end_s[-1] == len(long) / RATE
-    assert (found.start_s[1:] <= found.end_s[:-1]).all()
-    assert (np.diff(found.start_s) > 0).all() and (np.diff(found.start_s) <= found.hop_s + 1e-9).all()
-    np.testing.assert_allclose(found.end_s - found.start_s, min(found.window_s, len(long) / RATE))
-    assert (found.window_s, found.hop_s) == (window_s or 1.0, hop_s or 0.5)
+def test_windows_cover_everything(model, long, subtests):
+    for window_s, hop_s in [(None, None), (1.0, 1.0), (0.7, 0.3), (2.5, 0.4), (20.0, 1.0)]:
+        with subtests.test(window_s=window_s, hop_s=hop_s):
+            found = predict_windows(model, long, window_s, hop_s, everywhere(long))
+            assert found.start_s[0] == 0 and found.end_s[-1] == len(long) / RATE
+            assert (found.start_s[1:] <= found.end_s[:-1]).all()
+            assert (np.diff(found.start_s) > 0).all() and (np.diff(found.start_s) <= found.hop_s + 1e-9).all()
+            np.testing.assert_allclose(found.end_s - found.start_s, min(found.window_s, len(long) / RATE))
+            assert (found.window_s, found.hop_s) == (window_s or 1.0, hop_s or 0.5)
 
 
 def test_each_window_is_answered_as_if_it_stood_alone(model, long):
@@ -212,10 +216,10 @@ def test_progress_ends_at_one(model, long):
     assert shares == sorted(shares) and len(shares) == -(-32 // CPU_BATCH_SIZE) and shares[-1] == 1 and shares[0] > 0
 
 
-@pytest.mark.parametrize(("window_s", "hop_s"), [(0.0, 0.0), (1.0, 0.0), (1.0, -1.0), (1.0, 1.5), (-1.0, None)])
-def test_windows_that_would_leave_samples_out_are_refused(model, long, window_s, hop_s):
-    with pytest.raises(ValueError, match="hop"):
-        predict_windows(model, long, window_s, hop_s)
+def test_windows_that_would_leave_samples_out_are_refused(model, long, subtests):
+    for window_s, hop_s in [(0.0, 0.0), (1.0, 0.0), (1.0, -1.0), (1.0, 1.5), (-1.0, None)]:
+        with subtests.test(window_s=window_s, hop_s=hop_s), pytest.raises(ValueError, match="hop"):
+            predict_windows(model, long, window_s, hop_s)
 
 
 def test_a_trajectory_reads_the_most_probable_emotion():
@@ -269,11 +273,12 @@ def test_the_temperature_divides_the_logits(model, speech, temperature):
 # --- what must not matter --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("gain", [0.1, 0.4, 2.0])
-def test_the_level_of_a_recording_changes_no_probability(model, speech, gain):
-    before, after = predict(model, speech), predict(model, (gain * speech).astype(np.float32))
-    np.testing.assert_allclose(probabilities(before), probabilities(after), atol=1e-3)
-    assert (before.start_s, before.end_s) == (after.start_s, after.end_s)
+def test_the_level_of_a_recording_changes_no_probability(model, speech, subtests):
+    for gain in [0.1, 0.4, 2.0]:
+        with subtests.test(gain=gain):
+            before, after = predict(model, speech), predict(model, (gain * speech).astype(np.float32))
+            np.testing.assert_allclose(probabilities(before), probabilities(after), atol=1e-3)
+            assert (before.start_s, before.end_s) == (after.start_s, after.end_s)
 
 
 def test_the_type_of_the_samples_does_not_matter(model, long):

@@ -1,6 +1,7 @@
 """The grid a model hears on: what is made of it is what the model would have said itself."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -91,12 +92,12 @@ def test_the_first_pass_knows_the_whole_recording_and_each_one_halves_the_hop(ne
     assert hops_s == [2.0, 1.0, 0.5]
 
 
-@pytest.mark.parametrize("n_windows", [1, 2, 5, 8, 9])
-@pytest.mark.parametrize("stride", [1, 2, 4])
-def test_every_window_is_heard_once(n_windows, stride):
-    passes = _passes(n_windows, stride)
-    assert sorted(np.concatenate(passes)) == list(range(n_windows))
-    assert passes[0][-1] == n_windows - 1 and np.diff(passes[0]).max(initial=0) <= stride
+def test_every_window_is_heard_once(subtests):
+    for n_windows, stride in product([1, 2, 5, 8, 9], [1, 2, 4]):
+        with subtests.test(n_windows=n_windows, stride=stride):
+            passes = _passes(n_windows, stride)
+            assert sorted(np.concatenate(passes)) == list(range(n_windows))
+            assert passes[0][-1] == n_windows - 1 and np.diff(passes[0]).max(initial=0) <= stride
 
 
 def test_a_hop_that_is_not_known_yet_is_made_of_the_one_that_is(new_model, long):
@@ -120,18 +121,20 @@ def test_the_temperature_makes_the_answer_milder(new_model, long):
     )
 
 
-@pytest.mark.parametrize("n_samples", [1, 400, SAMPLE_RATE])
-def test_a_recording_shorter_than_a_window_is_one_window(new_model, n_samples):
-    heard, speech = hear(new_model(), np.full(n_samples, 0.1, np.float32))
-    found = pool_trajectory(heard, speech, 8, 0.5)
-    assert len(found.start_s) == 1 and found.end_s[0] == n_samples / SAMPLE_RATE and found.speech_s[0] == 0
+def test_a_recording_shorter_than_a_window_is_one_window(new_model, subtests):
+    for n_samples in [1, 400, SAMPLE_RATE]:
+        with subtests.test(n_samples=n_samples):
+            heard, speech = hear(new_model(), np.full(n_samples, 0.1, np.float32))
+            found = pool_trajectory(heard, speech, 8, 0.5)
+            assert len(found.start_s) == 1 and found.end_s[0] == n_samples / SAMPLE_RATE and found.speech_s[0] == 0
 
 
-@pytest.mark.parametrize(("n_model_windows", "hop_s"), [(1, 0.75), (1, 3.0), (2, 5.5)])
-def test_hops_that_would_guess_or_leave_out_are_refused(new_model, long, n_model_windows, hop_s):
-    heard, speech = hear(new_model(), long)
-    with pytest.raises(ValueError, match="hop"):
-        pool_trajectory(heard, speech, n_model_windows, hop_s)
+def test_hops_that_would_guess_or_leave_out_are_refused(new_model, long, subtests):
+    for n_model_windows, hop_s in [(1, 0.75), (1, 3.0), (2, 5.5)]:
+        with subtests.test(n_model_windows=n_model_windows, hop_s=hop_s):
+            heard, speech = hear(new_model(), long)
+            with pytest.raises(ValueError, match="hop"):
+                pool_trajectory(heard, speech, n_model_windows, hop_s)
 
 
 def test_speech_between_counts_what_overlaps():

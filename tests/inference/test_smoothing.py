@@ -95,21 +95,19 @@ def test_the_median_asks_no_window_without_speech():
     assert found.emotions[0] == "sad" and found.emotions[3] == "angry"
 
 
-@pytest.mark.parametrize(
-    ("hold_s", "before", "after"),
-    [
+def test_a_new_emotion_counts_from_its_start_once_it_led_long_enough(subtests):
+    for hold_s, before, after in [
         (3, "ssssaassss", "ssssssssss"),
         (2, "ssssaassss", "ssssaassss"),
         (3, "ssssaaahss", "ssssaaaaaa"),
         (3, "ssss_aa_aass", "ssssaaaaaaaa"),  # a pause does not interrupt; the last two s do not last
         (3, "asssss", "asssss"),
-    ],
-)
-def test_a_new_emotion_counts_from_its_start_once_it_led_long_enough(hold_s, before, after):
-    trajectory = made(before)
-    lead = hysteresis_labels(trajectory, hold_s)
-    heard = trajectory.speech_s > 0
-    assert letters_of(lead[heard]) == "".join(c for c, h in zip(after, heard, strict=True) if h)
+    ]:
+        with subtests.test(hold_s=hold_s, before=before, after=after):
+            trajectory = made(before)
+            lead = hysteresis_labels(trajectory, hold_s)
+            heard = trajectory.speech_s > 0
+            assert letters_of(lead[heard]) == "".join(c for c, h in zip(after, heard, strict=True) if h)
 
 
 def test_silence_alone_is_held_without_complaint():

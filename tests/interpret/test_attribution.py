@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -167,13 +168,13 @@ def test_why_not_another_one_is_the_difference_of_two_maps(model, window, method
     np.testing.assert_allclose(both, happy - sad, atol=2e-3 * np.abs(both).max())
 
 
-@pytest.mark.parametrize("method", ALL)
-@pytest.mark.parametrize("n_samples", [1, 300, 3200, 40_000])
-def test_a_window_of_any_length_has_a_map_of_its_frames(model, window, method, n_samples):
-    found = explain(model, window[:n_samples], method, HAPPY)
-    n_bands = 1 if method in (SELF_ATTENTION, SILENCING) else 64
-    assert found.relevance.shape == (n_bands, 1 + n_samples // 256) and np.isfinite(found.relevance).all()
-    assert found.over_time.shape == (1 + n_samples // 256,) and found.over_frequency.shape == (n_bands,)
+def test_a_window_of_any_length_has_a_map_of_its_frames(model, window, subtests):
+    for method, n_samples in product(ALL, [1, 300, 3200, 40_000]):
+        with subtests.test(method=method, n_samples=n_samples):
+            found = explain(model, window[:n_samples], method, HAPPY)
+            n_bands = 1 if method in (SELF_ATTENTION, SILENCING) else 64
+            assert found.relevance.shape == (n_bands, 1 + n_samples // 256) and np.isfinite(found.relevance).all()
+            assert found.over_time.shape == (1 + n_samples // 256,) and found.over_frequency.shape == (n_bands,)
 
 
 # --- which model allows what -----------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Sounds made from a map: together they are the sound, each holds what it should, and models hear the difference."""
 
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -44,13 +44,14 @@ def random(n_bands: int = 64, n_frames: int = N_FRAMES) -> np.ndarray:
 # --- the mask --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("share", [0.0, 0.05, 0.2, 0.5, 0.95, 1.0])
-def test_the_mask_keeps_the_share_and_the_most_relevant_first(share):
-    relevance = random()
-    mask = relevance_mask(relevance, share)
-    assert mask.mean() == pytest.approx(share, abs=1e-3) and mask.min() >= 0 and mask.max() <= 1
-    by_relevance = mask.ravel()[relevance.ravel().argsort()]
-    assert (np.diff(by_relevance) >= 0).all()
+def test_the_mask_keeps_the_share_and_the_most_relevant_first(subtests):
+    for share in [0.0, 0.05, 0.2, 0.5, 0.95, 1.0]:
+        with subtests.test(share=share):
+            relevance = random()
+            mask = relevance_mask(relevance, share)
+            assert mask.mean() == pytest.approx(share, abs=1e-3) and mask.min() >= 0 and mask.max() <= 1
+            by_relevance = mask.ravel()[relevance.ravel().argsort()]
+            assert (np.diff(by_relevance) >= 0).all()
 
 
 def test_more_is_kept_with_a_larger_share():
@@ -68,14 +69,13 @@ def test_cells_of_equal_relevance_are_treated_alike():
 # --- the sounds ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_bands", [64, 1])
-@pytest.mark.parametrize("n_samples", [1, 100, 40_000])
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_both_parts_together_are_the_sound(speech, n_bands, n_samples, share):
-    waveform = speech[16_000 : 16_000 + n_samples]
-    parts = split_by_relevance(waveform, explanation(random(n_bands, 1 + n_samples // 256)), FRONTEND, share)
-    assert all(part.dtype == np.float32 and part.shape == waveform.shape for part in parts)
-    np.testing.assert_allclose(sum(parts), waveform, atol=1e-6)
+def test_both_parts_together_are_the_sound(speech, subtests):
+    for n_bands, n_samples, share in product([64, 1], [1, 100, 40_000], [0.0, 0.3, 1.0]):
+        with subtests.test(n_bands=n_bands, n_samples=n_samples, share=share):
+            waveform = speech[16_000 : 16_000 + n_samples]
+            parts = split_by_relevance(waveform, explanation(random(n_bands, 1 + n_samples // 256)), FRONTEND, share)
+            assert all(part.dtype == np.float32 and part.shape == waveform.shape for part in parts)
+            np.testing.assert_allclose(sum(parts), waveform, atol=1e-6)
 
 
 def test_nothing_and_everything_are_exact(speech):

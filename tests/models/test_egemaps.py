@@ -95,10 +95,11 @@ def test_pitch_is_heard():
     assert 145 < 27.5 * 2 ** (pitch_semitones / 12) < 155
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 100, 959, 960, 961, 3000])
-def test_short_clips_have_functionals(n_samples):
-    found = egemaps_functionals(voice(150, seed=1)[:n_samples])
-    assert found.shape == (88,) and np.isfinite(found).all()
+def test_short_clips_have_functionals(subtests):
+    for n_samples in [1, 2, 100, 959, 960, 961, 3000]:
+        with subtests.test(n_samples=n_samples):
+            found = egemaps_functionals(voice(150, seed=1)[:n_samples])
+            assert found.shape == (88,) and np.isfinite(found).all()
 
 
 @pytest.mark.filterwarnings("error")
@@ -119,11 +120,12 @@ def test_odd_sounds_have_finite_functionals(waveform):
     assert np.isfinite(egemaps_functionals(waveform.astype(np.float32))).all()
 
 
-@pytest.mark.parametrize("gain_db", [-60, -20, 10])
-def test_the_level_changes_nothing(gain_db):
-    waveform = voice(150, seed=1)
-    found = egemaps_functionals((waveform * 10 ** (gain_db / 20)).astype(np.float32))
-    np.testing.assert_allclose(found, egemaps_functionals(waveform), rtol=0.02, atol=0.02)
+def test_the_level_changes_nothing(subtests):
+    for gain_db in [-60, -20, 10]:
+        with subtests.test(gain_db=gain_db):
+            waveform = voice(150, seed=1)
+            found = egemaps_functionals((waveform * 10 ** (gain_db / 20)).astype(np.float32))
+            np.testing.assert_allclose(found, egemaps_functionals(waveform), rtol=0.02, atol=0.02)
 
 
 def test_a_click_does_not_set_the_level():
@@ -232,13 +234,14 @@ def test_what_was_saved_is_what_is_loaded(fitted, batch, tmp_path):
     assert {path.name for path in (tmp_path / "mine").iterdir()} == {"model.skops", "config.json"}
 
 
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])
-def test_a_truncated_file_is_named(fitted, tmp_path, share):
-    saved(fitted, tmp_path / "mine")
-    path = tmp_path / "mine" / "model.skops"
-    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    with pytest.raises(CheckpointError, match=r"mine/model\.skops is damaged"):
-        load_model(tmp_path / "mine")
+def test_a_truncated_file_is_named(fitted, tmp_path, subtests):
+    for share in [0.0, 0.01, 0.5, 0.99]:
+        with subtests.test(share=share):
+            saved(fitted, tmp_path / "mine")
+            path = tmp_path / "mine" / "model.skops"
+            path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+            with pytest.raises(CheckpointError, match=r"mine/model\.skops is damaged"):
+                load_model(tmp_path / "mine")
 
 
 def other(svm: EgemapsClassifier, features, pipeline, folder):

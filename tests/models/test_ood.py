@@ -137,8 +137,9 @@ def test_embeddings_and_logits_come_in_the_order_of_the_windows(knowing, speech)
         np.testing.assert_allclose(clip_logits(knowing, [window])[0], row, atol=1e-4)
 
 
-@pytest.mark.parametrize("n_samples, n_windows", [(1, 1), (40_000, 1), (40_001, 2), (100_000, 4)])
-def test_a_clip_is_cut_to_its_end(new_model, n_samples, n_windows):
-    clip = np.arange(n_samples, dtype=np.float32)
-    windows = clip_windows(new_model(), clip)
-    assert len(windows) == n_windows and windows[0][0] == 0 and windows[-1][-1] == n_samples - 1
+def test_a_clip_is_cut_to_its_end(new_model, subtests):
+    for n_samples, n_windows in [(1, 1), (40_000, 1), (40_001, 2), (100_000, 4)]:
+        with subtests.test(n_samples=n_samples, n_windows=n_windows):
+            clip = np.arange(n_samples, dtype=np.float32)
+            windows = clip_windows(new_model(), clip)
+            assert len(windows) == n_windows and windows[0][0] == 0 and windows[-1][-1] == n_samples - 1

@@ -105,18 +105,15 @@ def test_labels_are_read_by_how_they_begin():
     assert list(map_labels_to_emotions(labels, {}).values()) == expected
 
 
-@pytest.mark.parametrize(
-    ("labels", "given", "cause"),
-    [
+def test_labels_that_do_not_fit_are_named(subtests):
+    for labels, given, cause in [
         (["hap", "LABEL_1", "bored"], {}, r"answers with LABEL_1, bored, none of.*--labels"),
         (["hap"], {"joyful": "happy"}, r"names joyful; the model's labels are hap"),
         (["hap"], {"hap": "glad"}, r"names glad; the emotions are neutral"),
         (["x", "y"], {"x": None, "y": None}, r"None of its labels"),
-    ],
-)
-def test_labels_that_do_not_fit_are_named(labels, given, cause):
-    with pytest.raises(ValueError, match=cause):
-        map_labels_to_emotions(labels, given)
+    ]:
+        with subtests.test(cause=cause), pytest.raises(ValueError, match=cause):
+            map_labels_to_emotions(labels, given)
 
 
 @torch.inference_mode()

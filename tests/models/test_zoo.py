@@ -148,12 +148,13 @@ def test_every_frame_is_heard(model, batch):
         assert (model(changed) - model(clip)).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("n_samples", [1, 2, 255, 256, 320, 5000])
 @torch.inference_mode()
-def test_short_clips_and_silence_have_finite_answers(model, n_samples):
-    for waveform in (torch.full((1, n_samples), 0.5), torch.zeros(1, n_samples)):
-        assert model(waveform).isfinite().all()
-        assert model(waveform, torch.tensor([n_samples])).isfinite().all()
+def test_short_clips_and_silence_have_finite_answers(model, subtests):
+    for n_samples in [1, 2, 255, 256, 320, 5000]:
+        with subtests.test(n_samples=n_samples):
+            for waveform in (torch.full((1, n_samples), 0.5), torch.zeros(1, n_samples)):
+                assert model(waveform).isfinite().all()
+                assert model(waveform, torch.tensor([n_samples])).isfinite().all()
 
 
 # --- every layer is built once and trained ---------------------------------------------------------------------------
@@ -217,9 +218,8 @@ def test_an_ablation_is_the_same_class_without_one_part():
         assert ablation.state_dict().keys() < whole.state_dict().keys()
 
 
-@pytest.mark.parametrize(
-    ("name", "least", "most"),
-    [
+def test_about_the_published_size(subtests):
+    for name, least, most in [
         (
             "resonet",
             1e6,
@@ -228,10 +228,9 @@ def test_an_ablation_is_the_same_class_without_one_part():
         ("vgg16", 14.7e6, 15.5e6),  # the convolutions alone: 14.7 M
         ("vgg19", 20.0e6, 20.8e6),  # 20.0 M
         ("resnet101", 42.5e6, 44.1e6),  # 42.5 M
-    ],
-)
-def test_about_the_published_size(name, least, most):
-    assert least < build_model(name).n_parameters() < most
+    ]:
+        with subtests.test(name=name, least=least, most=most):
+            assert least < build_model(name).n_parameters() < most
 
 
 # --- start weights ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """The ablations: each changes something that exists, and what is done is not done again."""
 
-import pytest
-
 from scripts import ablate, flags, train
 from ser_core import paths
 from ser_core.models.registry import MODELS
@@ -10,12 +8,13 @@ from ser_core.training import experiments, recipes
 RECIPE, CONFIG = recipes.recipe_for_model("prosonet"), MODELS["prosonet"][1]
 
 
-@pytest.mark.parametrize("said", ablate.ABLATIONS)
-def test_each_leaves_out_what_is_there(said):
-    for text in ablate.ABLATIONS[said]:
-        name, value = flags.parse_override(text)
-        before = CONFIG if name.startswith(flags.MODEL_PREFIX) else RECIPE
-        assert recipes.override_config(before, name.removeprefix(flags.MODEL_PREFIX), value) != before
+def test_each_leaves_out_what_is_there(subtests):
+    for said in ablate.ABLATIONS:
+        with subtests.test(said=said):
+            for text in ablate.ABLATIONS[said]:
+                name, value = flags.parse_override(text)
+                before = CONFIG if name.startswith(flags.MODEL_PREFIX) else RECIPE
+                assert recipes.override_config(before, name.removeprefix(flags.MODEL_PREFIX), value) != before
 
 
 def test_each_is_trained_once_and_logged(monkeypatch, tmp_path, capsys):

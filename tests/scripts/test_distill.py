@@ -7,12 +7,17 @@ from ser_core.models.registry import MODELS
 from ser_core.training import recipes
 
 
-@pytest.mark.parametrize("teacher", [name for name, changes in teach.TEACHERS.items() if changes])
-def test_teachers_differ_from_the_flagship_in_what_exists(teacher):
-    for text in teach.TEACHERS[teacher]:
-        name, value = flags.parse_override(text)
-        own = MODELS[teach.MODEL][1] if name.startswith(flags.MODEL_PREFIX) else recipes.recipe_for_model(teach.MODEL)
-        assert recipes.override_config(own, name.removeprefix(flags.MODEL_PREFIX), value) != own
+def test_teachers_differ_from_the_flagship_in_what_exists(subtests):
+    for teacher in [name for name, changes in teach.TEACHERS.items() if changes]:
+        with subtests.test(teacher=teacher):
+            for text in teach.TEACHERS[teacher]:
+                name, value = flags.parse_override(text)
+                own = (
+                    MODELS[teach.MODEL][1]
+                    if name.startswith(flags.MODEL_PREFIX)
+                    else recipes.recipe_for_model(teach.MODEL)
+                )
+                assert recipes.override_config(own, name.removeprefix(flags.MODEL_PREFIX), value) != own
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from contextlib import closing
+from itertools import product
 from pathlib import Path
 
 import httpx
@@ -175,11 +176,13 @@ def test_nothing_comes_from_elsewhere(checkpoints):
     assert not live.live_theme()._stylesheets
 
 
-@pytest.mark.parametrize("question", [{}, {"page": 1}, {"page": "a", "at": "x", "samples": 1}, [], "", None])
-@pytest.mark.parametrize("name", ["start", "feed", "stop", "hand_over"])
-def test_nonsense_gets_a_sentence(checkpoints, name, question):
-    calls = {call.__name__: call for call in live._page_arguments(LiveSessions())["server_functions"]}
-    assert calls[name](question)["problem"].endswith((".", "0"))
+def test_nonsense_gets_a_sentence(checkpoints, subtests):
+    for question, name in product(
+        [{}, {"page": 1}, {"page": "a", "at": "x", "samples": 1}, [], "", None], ["start", "feed", "stop", "hand_over"]
+    ):
+        with subtests.test(name=name):
+            calls = {call.__name__: call for call in live._page_arguments(LiveSessions())["server_functions"]}
+            assert calls[name](question)["problem"].endswith((".", "0"))
 
 
 def test_without_a_model_the_page_says_how_to_train(checkpoints):

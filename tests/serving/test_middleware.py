@@ -1,6 +1,5 @@
 """Who may ask the server."""
 
-import pytest
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -18,9 +17,8 @@ def status(names, public_name: str, **headers: str) -> int:
     return TestClient(app).get("/", headers=headers).status_code
 
 
-@pytest.mark.parametrize(
-    ("host", "origin", "expected"),
-    [
+def test_this_machine_is_asked_by_its_own_names(subtests):
+    for host, origin, expected in [
         ("localhost:8501", "http://localhost:8501", 200),
         ("127.0.0.1:8501", "http://127.0.0.1:8501", 200),
         ("[::1]:8501", "http://[::1]:8501", 200),
@@ -35,10 +33,9 @@ def status(names, public_name: str, **headers: str) -> int:
         ("localhost@example.org", "http://example.org", 403),
         ("[", "http://localhost", 403),
         ("", "http://localhost", 403),
-    ],
-)
-def test_this_machine_is_asked_by_its_own_names(host, origin, expected):
-    assert status(LOCALHOST_NAMES, "voice.example.org", Host=host, Origin=origin) == expected
+    ]:
+        with subtests.test(host=host, origin=origin, expected=expected):
+            assert status(LOCALHOST_NAMES, "voice.example.org", Host=host, Origin=origin) == expected
 
 
 def test_a_server_for_the_network_has_any_name_and_still_its_own_pages_only():

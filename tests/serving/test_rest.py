@@ -143,38 +143,40 @@ def test_only_ten_minutes_are_read(checkpoints, speech):
 # --- what cannot be answered -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000])
-def test_an_unknown_model_lists_what_exists(client, sound, name):
-    message = told(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
-    assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
+def test_an_unknown_model_lists_what_exists(client, sound, subtests):
+    for name in ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000]:
+        with subtests.test(name=name):
+            message = told(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
+            assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
 
 
 def test_a_path_is_no_name_of_a_model(client, sound, checkpoints):
     told(client.post("/predict", params={"model": str(checkpoints / "small")}, content=sound, headers=OGG), 404)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/html", "application/x-www-form-urlencoded", "", "audio"])
-def test_another_type_is_refused(client, sound, kind):
-    headers = {"Content-Type": kind} if kind else {}
-    assert "Content-Type such as audio/wav" in told(client.post("/predict", content=sound, headers=headers), 415)
+def test_another_type_is_refused(client, sound, subtests):
+    for kind in ["application/json", "text/html", "application/x-www-form-urlencoded", "", "audio"]:
+        with subtests.test(kind=kind):
+            headers = {"Content-Type": kind} if kind else {}
+            assert "Content-Type such as audio/wav" in told(
+                client.post("/predict", content=sound, headers=headers), 415
+            )
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
+def test_what_is_no_sound_gets_the_reason(client, subtests):
+    for content, words in [
         (b"", "empty"),
         (b'{"sound": "none"}', "text"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "PNG"),
         (bytes(1000), "no known audio format"),
         (b"RIFF\xff\xff\xff\x7fWAVEfmt ", "damaged"),
-    ],
-)
-def test_what_is_no_sound_gets_the_reason(client, content, words):
-    for answer in (
-        client.post("/predict", content=content, headers={"Content-Type": "audio/wav"}),
-        client.post("/embed", files={"file": ("a.wav", content, "audio/wav")}),
-    ):
-        assert words in told(answer, 422)
+    ]:
+        with subtests.test(words=words):
+            for answer in (
+                client.post("/predict", content=content, headers={"Content-Type": "audio/wav"}),
+                client.post("/embed", files={"file": ("a.wav", content, "audio/wav")}),
+            ):
+                assert words in told(answer, 422)
 
 
 def test_a_truncated_file_is_answered_with_a_note(client, speech):
@@ -192,9 +194,8 @@ def test_the_name_of_a_file_is_text_only(client, sound, name, tmp_path, monkeypa
     assert not list(tmp_path.rglob("*.wav")) and name.strip("./") not in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("headers", "content"),
-    [
+def test_a_broken_form_is_refused(client, subtests):
+    for headers, content in [
         ({"Content-Type": "multipart/form-data"}, b"--a"),
         ({"Content-Type": "multipart/form-data; boundary=a"}, b"no form"),
         (
@@ -202,22 +203,21 @@ def test_the_name_of_a_file_is_text_only(client, sound, name, tmp_path, monkeypa
             b"--a\r\nContent-Disposition: form-data\r\n\r\n1\r\n--a--",
         ),
         ({"Content-Type": "multipart/form-data; boundary=a"}, b""),
-    ],
-)
-def test_a_broken_form_is_refused(client, headers, content):
-    assert "as the part 'file' of a form" in told(client.post("/predict", content=content, headers=headers), 400)
+    ]:
+        with subtests.test(headers=headers):
+            assert "as the part 'file' of a form" in told(
+                client.post("/predict", content=content, headers=headers), 400
+            )
 
 
-@pytest.mark.parametrize(
-    "files",
-    [
+def test_a_form_without_one_recording_is_refused(client, subtests):
+    for files in [
         {"sound": ("a.ogg", b"1", "audio/ogg")},
         [("file", ("a.ogg", b"1", "audio/ogg")), ("file", ("b.ogg", b"2", "audio/ogg"))],
         {"file": (None, "text")},
-    ],
-)
-def test_a_form_without_one_recording_is_refused(client, files):
-    assert "as the part 'file' of a form" in told(client.post("/predict", files=files), 400)
+    ]:
+        with subtests.test(files=files):
+            assert "as the part 'file' of a form" in told(client.post("/predict", files=files), 400)
 
 
 def test_another_type_in_a_form_is_refused(client):
@@ -230,9 +230,10 @@ def test_forms_do_not_touch_the_disk(client, monkeypatch):
     assert client.post("/embed", files={"file": ("a.wav", noise, "audio/wav")}).status_code == 200
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nothing", 404), ("GET", "/predict", 405)])
-def test_other_addresses_are_told_in_json(client, method, path, status):
-    assert "/api/v1/docs" in told(client.request(method, path), status)
+def test_other_addresses_are_told_in_json(client, subtests):
+    for method, path, status in [("GET", "/nothing", 404), ("GET", "/predict", 405)]:
+        with subtests.test(method=method, path=path, status=status):
+            assert "/api/v1/docs" in told(client.request(method, path), status)
 
 
 def test_a_fault_of_the_program_is_told_without_its_insides(client, sound, monkeypatch, caplog):

@@ -126,12 +126,13 @@ def strongest_hz(waveform: Tensor) -> float:
     return float(spectrum.argmax()) * RATE / len(waveform)
 
 
-@pytest.mark.parametrize("rate", [0.8, 1.0, 1.25])
-def test_speed_changes_length_and_pitch_together(rate):
-    tone = torch.sin(2 * np.pi * 400 * torch.arange(RATE) / RATE)[None]
-    faster, lengths = change_speed(tone, torch.tensor([RATE]), torch.tensor([rate]))
-    assert lengths.item() == faster.shape[1] == pytest.approx(RATE / rate, abs=1)
-    assert strongest_hz(faster[0]) == pytest.approx(400 * rate, abs=1.5)
+def test_speed_changes_length_and_pitch_together(subtests):
+    for rate in [0.8, 1.0, 1.25]:
+        with subtests.test(rate=rate):
+            tone = torch.sin(2 * np.pi * 400 * torch.arange(RATE) / RATE)[None]
+            faster, lengths = change_speed(tone, torch.tensor([RATE]), torch.tensor([rate]))
+            assert lengths.item() == faster.shape[1] == pytest.approx(RATE / rate, abs=1)
+            assert strongest_hz(faster[0]) == pytest.approx(400 * rate, abs=1.5)
 
 
 def test_each_clip_has_its_own_speed(waveform):
@@ -144,14 +145,15 @@ def test_the_shortest_clip_survives_the_highest_speed():
     assert lengths.tolist() == [1] and faster.shape == (1, 1)
 
 
-@pytest.mark.parametrize("snr_db", [0.0, 10.0, 30.0])
-def test_noise_has_the_signal_to_noise_ratio_asked_for(waveform, snr_db):
-    noise = coloured_noise(tuple(waveform.shape), both(1.0), generator())
-    added = add_noise(waveform, N_SAMPLES, both(snr_db), noise) - waveform
-    for clip, extra, n in zip(waveform, added, N_SAMPLES, strict=True):
-        measured_db = 10 * torch.log10(clip[:n].square().mean() / extra[:n].square().mean())
-        assert measured_db.item() == pytest.approx(snr_db, abs=0.01)
-        assert not extra[n:].any()
+def test_noise_has_the_signal_to_noise_ratio_asked_for(waveform, subtests):
+    for snr_db in [0.0, 10.0, 30.0]:
+        with subtests.test(snr_db=snr_db):
+            noise = coloured_noise(tuple(waveform.shape), both(1.0), generator())
+            added = add_noise(waveform, N_SAMPLES, both(snr_db), noise) - waveform
+            for clip, extra, n in zip(waveform, added, N_SAMPLES, strict=True):
+                measured_db = 10 * torch.log10(clip[:n].square().mean() / extra[:n].square().mean())
+                assert measured_db.item() == pytest.approx(snr_db, abs=0.01)
+                assert not extra[n:].any()
 
 
 def test_noise_on_silence_stays_silence():
@@ -179,13 +181,14 @@ def test_shift_puts_silence_before_the_clip_and_cuts_nothing(waveform):
     assert lengths.tolist() == [16_100, 12_000]
 
 
-@pytest.mark.parametrize("factor", [0.9, 1.0, 1.1])
-def test_warp_moves_a_band_by_its_factor(factor):
-    bands = torch.zeros(1, 1, 64, 3)
-    bands[:, :, 33] = 1.0
-    centre = (warp_frequency(bands, torch.tensor([factor]))[0, 0, :, 0] * torch.arange(64)).sum()
-    total = warp_frequency(bands, torch.tensor([factor])).sum() / 3
-    assert (centre / total).item() == pytest.approx(33 / factor, abs=0.5)
+def test_warp_moves_a_band_by_its_factor(subtests):
+    for factor in [0.9, 1.0, 1.1]:
+        with subtests.test(factor=factor):
+            bands = torch.zeros(1, 1, 64, 3)
+            bands[:, :, 33] = 1.0
+            centre = (warp_frequency(bands, torch.tensor([factor]))[0, 0, :, 0] * torch.arange(64)).sum()
+            total = warp_frequency(bands, torch.tensor([factor])).sum() / 3
+            assert (centre / total).item() == pytest.approx(33 / factor, abs=0.5)
 
 
 def test_tilt_turns_the_spectrum_around_its_middle(features):

@@ -37,9 +37,8 @@ def test_a_value_is_changed_wherever_it_lies():
     assert override_config(config, "frontend.n_mels", 80).frontend.n_mels == 80
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
+def test_what_cannot_be_changed_is_refused(subtests):
+    for name, value, message in [
         ("epoch", 3, "There is no 'epoch' to be set. There are: epochs, batch_size"),
         ("augment.wrap", 0.1, "There is no 'wrap' to be set. There are: speed"),
         ("epochs", "many", "epochs is 18: 'many' is of another type"),
@@ -50,12 +49,11 @@ def test_a_value_is_changed_wherever_it_lies():
         ("draws", 3, "another type"),
         ("augment", {}, "another type"),
         ("epochs.first", 3, "epochs is 18: there is no 'first' in it"),
-    ],
-)
-def test_what_cannot_be_changed_is_refused(name, value, message):
-    with pytest.raises(TrainingError) as error:
-        override_config(replace(COMMON_RECIPE, epochs=18), name, value)
-    assert message in str(error.value)
+    ]:
+        with subtests.test(name=name, message=message):
+            with pytest.raises(TrainingError) as error:
+                override_config(replace(COMMON_RECIPE, epochs=18), name, value)
+            assert message in str(error.value)
 
 
 def test_differences_lead_from_one_config_to_another():
