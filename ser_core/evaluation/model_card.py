@@ -11,45 +11,45 @@ from ser_core.training import config_overrides
 PROHIBITED_USE = """\
 Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
 Act forbids emotion inference at the workplace and in education, except for medical and safety reasons. Not for
-children, who are in none of the corpora, and not for listening to anybody without their consent."""
+children, who are in none of the corpora, and not for the voice of anybody who has not consented."""
 INTENDED_USE = f"""\
 For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
-prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. What it reports is how a
-recording resembles such acting, not what a person feels.
+prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. It reports how much a recording
+resembles such acting, not what a person feels.
 
 {PROHIBITED_USE}"""
-"""Of every model, in Markdown."""
+"""Section of every model card, in Markdown."""
 
 MODEL_CARD_TEMPLATE = """# {name}
 
-{what} hears one of eight emotions in a recording of speech:
+`{name}` is {what}. It assigns one of eight emotions to a recording of speech:
 {labels}.
 Input: the waveform, mono, 16 kHz; {features}.
 
-## How well it hears {whom}
+## Results on {whom}
 
 Protocol `{protocol}`{fold}: {independence}.
-All eight emotions compete on every corpus. In brackets the 95 % interval from resampling speakers; a single
-speaker has none, and says little about others.
+All eight classes are possible on every corpus. Brackets: 95 % confidence interval from resampling speakers; a
+single speaker has none and is weak evidence about others.
 
 {table}
 
 {common}{calibration}
-{doubt}: here it answered {coverage:.0f} % of the clips,
-and {accuracy_when_answered:.0f} % of these answers were right.
+{doubt}: coverage {coverage:.0f} % of the test clips,
+accuracy {accuracy_when_answered:.0f} % on these.
 
 Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
 {evidence}
-## How it was made
+## Training
 
 {made};
 the recipe is in `config.json`: `{command}`.
 
-Who was in which part, by the numbers and names of the corpora:
+Speakers of each part, by the numbers and names of the corpora:
 
 {speakers}
 
-## Intended use, and what it must not be used for
+## Intended use and prohibited use
 
 {intended_use}
 
@@ -61,21 +61,21 @@ The weights inherit the terms of the recordings, which allow no commercial use:
 
 PRETRAINED_CARD_TEMPLATE = """# {name}
 
-`{name}`, made elsewhere and published as `{source}`, with {n_parameters:,} parameters. Input: the waveform, mono,
+`{name}` is a pretrained model published as `{source}`, with {n_parameters:,} parameters. Input: the waveform, mono,
 16 kHz. {labels}
 
-**It was never measured here, and its certainty is not calibrated.** What its makers report was measured on their
-recordings, often with speakers it had heard. `python -m scripts.evaluate` refuses it: whether it has heard the test
-speakers, only its makers know. Below a certainty of 50 % it
-says "not sure": by its own word, it is then more often wrong than right.
+**Not evaluated here, and its confidence is not calibrated.** The results of its authors come from their own
+recordings, often with speakers of the training part. `python -m scripts.evaluate` refuses it, since only its authors
+know whether the test speakers were in its training data. It abstains ("not sure") below a confidence of 50 %, where by
+its own probabilities it is more often wrong than right.
 
-## What it must not be used for
+## Prohibited use
 
 {forbidden_use}
 
 ## Licence
 
-That of `{source}`: read it where the model was published.
+The licence of `{source}`; see where the model was published.
 """
 
 CORPUS_LICENCES = {
@@ -93,8 +93,8 @@ def render_model_card(
     """Markdown from the contents of config.json and metrics.json, and the protocol that both name.
 
     Args:
-        n_parameters: None or 0 for a model that is no neural network.
-        evidence: what else was measured, see ser_core.evaluation.model_card_tables.
+        n_parameters: None or 0 for a model that is not a neural network.
+        extra_sections: further results as Markdown, from evaluation_sections.
 
     Raises:
         ProtocolError: a protocol that does not exist.
@@ -106,7 +106,7 @@ def render_model_card(
     trained_on = [c for c in CORPUS_NAMES if any(i.startswith(f"{c}/") for i in parts.train)]
     return MODEL_CARD_TEMPLATE.format(
         name=name,
-        what=f"`{name}`, {size or 'a classifier of scikit-learn'},",
+        what=size or "a scikit-learn classifier",
         labels=", ".join(config["model"]["labels"]),
         features=_describe_input(config),
         whom=whom,
@@ -129,11 +129,11 @@ def render_model_card(
 
 
 def render_pretrained_card(name: str, source: str, n_parameters: int, labels: str) -> str:
-    """Markdown for a model that was made elsewhere.
+    """Markdown for a pretrained model.
 
     Args:
         source: the name it was published under.
-        labels: which of its labels is which emotion, in words.
+        labels: how its labels map to the emotions, as a sentence.
     """
     return PRETRAINED_CARD_TEMPLATE.format(
         name=name, source=source, n_parameters=n_parameters, labels=labels, forbidden_use=PROHIBITED_USE
@@ -145,14 +145,14 @@ def _describe_test_speakers(metrics: dict) -> tuple[str, str]:
         return "the speakers of its test part", f"**{shared}** between training and test"
     n_speakers = metrics["pooled"]["n_speakers"]
     independence = f"none of the {n_speakers} speakers below was in the training or the development part"
-    return "people it has never heard", independence
+    return "unseen speakers", independence
 
 
 def _describe_input(config: dict) -> str:
     if config["family"] == "egemaps":
         return "the 88 eGeMAPSv02 functionals, computed by opensmile, are part of the model"
     if config["family"] == "wav2vec2":
-        return "the network hears it without any other features"
+        return "the network takes it without a spectral front end"
     frontend = config["model"]["frontend"]
     bands = "mel-frequency cepstral coefficients" if frontend.get("n_mfcc") else "log-mel features"
     return f"{bands} are part of the model"
@@ -163,15 +163,19 @@ def _describe_common_emotions(metrics: dict) -> str:
     if metrics["common_accuracy_mean"] is None or n_speech < 2:
         return ""
     pooled, mean = 100 * metrics["common_pooled"]["accuracy"], 100 * metrics["common_accuracy_mean"]
-    mind = "\nTESS weighs much in pooled figures and is easy; read the rows." if "tess" in metrics["corpora"] else ""
+    mind = (
+        "\nTESS is large and easy and dominates the pooled figures: compare the rows."
+        if "tess" in metrics["corpora"]
+        else ""
+    )
     return (
-        f"Accuracy on the six emotions that all four speech corpora share: {pooled:.1f} % pooled,\n"
+        f"Accuracy on the six emotions common to all speech corpora: {pooled:.1f} % pooled,\n"
         f"{mean:.1f} % averaged over these corpora.{mind}\n\n"
     )
 
 
 def _describe_calibration(metrics: dict, parts: ProtocolSplit) -> str:
-    fitted = "fitted on the development part" if parts.dev else "the protocol has no development part to fit it on"
+    fitted = "fitted on the development part" if parts.dev else "not fitted: the protocol has no development part"
     before, after = metrics["calibration"]["before"], metrics["calibration"]["after"]
     return (
         f"Calibration: temperature {metrics['calibration']['temperature']:.2f} ({fitted}). Expected calibration error "
@@ -182,8 +186,8 @@ def _describe_calibration(metrics: dict, parts: ProtocolSplit) -> str:
 
 def _describe_abstention(min_confidence: float) -> str:
     if not min_confidence:
-        return 'It says "not sure" only where it hears no speech'
-    return f'Below a certainty of {min_confidence:.0%} it says "not sure"'
+        return "It abstains only where no speech is detected"
+    return f"It abstains below a confidence of {100 * min_confidence:.0f} %"
 
 
 def _describe_training(config: dict, trained_on: list[str]) -> str:
@@ -191,12 +195,12 @@ def _describe_training(config: dict, trained_on: list[str]) -> str:
     corpora = f"{', '.join(most)} and {last}" if most else last
     start, teachers = config["training"].get("start"), config["training"].get("teachers", [])
     made = f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
-    taught = f", by the labels and by the answers of {len(teachers)} networks that learned from the same clips"
-    return made + taught if teachers else made
+    distilled = f", on the labels and on the probabilities of {len(teachers)} teachers trained on the same clips"
+    return made + distilled if teachers else made
 
 
 def _training_command(name: str, config: dict) -> str:
-    """What makes this very model."""
+    """The command that trains this model."""
     training = config["training"]
     if training.get("teachers"):
         values = {key: training.get(key) for key in ("protocol", "fold")}

@@ -1,6 +1,6 @@
-"""What was measured of a model besides the table of its own card, as Markdown: all folds, worse recordings, and more.
+"""Further sections of a model card, as Markdown: cross-validation, robustness, non-speech sounds, speaker enrolment.
 
-Every figure comes from a file in assets/results, which names the command that made it.
+Every figure comes from a file in assets/results, which names the command that reproduces it.
 """
 
 import json
@@ -14,21 +14,28 @@ from ser_core.evaluation.cross_validation import CrossValidationResult, load_cro
 from ser_core.metrics import format_percent
 
 SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT = "speaker-independent", "leave-one-corpus-out"
+NON_SPEECH_OUTCOMES = {
+    "no speech": "no speech detected",
+    "unknown": "out of distribution",
+    "uncertain": "low confidence",
+    "an emotion": "an emotion",
+}
+"""Key of the result file -> column title."""
 
 
 def evaluation_sections(name: str, folder: Path | None = None) -> str:
-    """All there is about one model, each part under its heading; empty when nothing more was measured.
+    """Sections with the further results of one model; empty when there are none.
 
     Args:
-        name: of a checkpoint.
-        folder: of the results.
+        name: name of a checkpoint.
+        folder: folder of the results, by default assets/results.
     """
     parts = {
-        "All folds": _fold_section(name, SPEAKER_INDEPENDENT, folder),
-        "A corpus it has never heard": _fold_section(name, LEAVE_ONE_CORPUS_OUT, folder),
-        "Worse recordings": _results_section(name, "robustness", robustness_table, folder),
-        "Sounds that are no speech": _results_section(name, "novelty", ood_section, folder),
-        "When ten other clips of the person are there": _results_section(name, "enrolled", enrolment_table, folder),
+        "Cross-validation, all folds": _fold_section(name, SPEAKER_INDEPENDENT, folder),
+        "Cross-corpus evaluation": _fold_section(name, LEAVE_ONE_CORPUS_OUT, folder),
+        "Robustness": _results_section(name, "robustness", robustness_table, folder),
+        "Non-speech sounds": _results_section(name, "novelty", ood_section, folder),
+        "With speaker enrolment": _results_section(name, "enrolled", enrolment_table, folder),
     }
     return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts.items() if text)
 
@@ -45,34 +52,39 @@ def _results_section(name: str, kind: str, render, folder: Path | None) -> str:
 
 
 def fold_table(model: CrossValidationResult) -> str:
-    """UAR of each corpus over the folds, and what others published."""
+    """UAR of each corpus over the folds, next to published scores."""
     published = published_table(model.protocol)
     others = published["rows"].values() if published else ()
     several = any(spreads["uar"].n_folds > 1 for spreads in model.corpora.values())
     over = "UAR %, mean over folds [lowest, highest]" if several else "UAR %"
-    header = ["corpus", "folds", over, "UAR % of all speakers together"]
+    header = ["corpus", "folds", over, "UAR %, all speakers pooled"]
     rows = []
     for corpus, spreads in model.corpora.items():
         uar, every = spreads["uar"], model.pooled_by_corpus[corpus]
         over_folds = format_percent(uar.mean, (uar.lowest, uar.highest) if uar.n_folds > 1 else None)
-        told = "; ".join(f"{row['title']} {100 * row['uar'][corpus]:.1f}" for row in others if corpus in row["uar"])
+        reported = "; ".join(f"{row['title']} {100 * row['uar'][corpus]:.1f}" for row in others if corpus in row["uar"])
         rows.append(
-            [CORPUS_NAMES[corpus], str(uar.n_folds), over_folds, format_percent(every.uar, every.uar_ci), told or "-"]
+            [
+                CORPUS_NAMES[corpus],
+                str(uar.n_folds),
+                over_folds,
+                format_percent(every.uar, every.uar_ci),
+                reported or "-",
+            ]
         )
-    missing = f" Folds that were not measured: {', '.join(model.missing)}." if model.missing else ""
+    missing = f" Folds that were not evaluated: {', '.join(model.missing)}." if model.missing else ""
     six = model.common_accuracy_mean
     common = "" if six is None else f"Six common emotions: {100 * six:.1f} % accuracy averaged over the corpora. "
-    answered, right = 100 * model.coverage, 100 * model.accuracy_when_answered
-    said = (
-        f"{common}Expected calibration error {model.ece:.3f}. It answered {answered:.0f} % of the clips, of these "
-        f"{right:.0f} % right.{missing}"
+    summary = (
+        f"{common}Expected calibration error {model.ece:.3f}. Coverage {100 * model.coverage:.0f} % of the clips, "
+        f"accuracy {100 * model.accuracy_when_answered:.0f} % on these.{missing}"
     )
-    return f"{markdown_table([*header, 'published'], rows)}\n\n{said}"
+    return f"{markdown_table([*header, 'published'], rows)}\n\n{summary}"
 
 
 def robustness_table(found: dict) -> str:
-    """One row for each condition."""
-    header = ["recording", "UAR %", "lost, points", "same answer %", "answered %"]
+    """One row for each degradation."""
+    header = ["degradation", "UAR %", "lost, points", "same label %", "coverage %"]
     rows = [
         [name, *(f"{100 * values[key]:.1f}" for key in ("uar", "lost", "unchanged", "answered"))]
         for name, values in found["conditions"].items()
@@ -81,28 +93,28 @@ def robustness_table(found: dict) -> str:
 
 
 def ood_section(found: dict) -> str:
-    """How well sounds that are no speech are told from it, and what the program says to them."""
-    header = ["sound", "AUROC of the embedding's distance", "no speech", "unknown", "uncertain", "an emotion"]
+    """How well non-speech sounds are separated from speech, and the model's predictions for them."""
+    header = ["sound", "AUROC of the embedding distance", *NON_SPEECH_OUTCOMES.values()]
     rows = []
     for kind, values in found["kinds"].items():
-        said = (str(values["answers"].get(word, 0)) for word in header[2:])
-        rows.append([kind, f"{values['auroc']:.3f}", *said])
+        counts = (str(values["answers"].get(outcome, 0)) for outcome in NON_SPEECH_OUTCOMES)
+        rows.append([kind, f"{values['auroc']:.3f}", *counts])
     return (
-        f"Against {found['n_speech']} clips of unseen speakers, {found['n_sounds']} sounds of each kind: AUROC "
-        f"{found['auroc']:.4f} by the distance alone, {found['auroc_with_vad']:.4f} together with the detection of "
-        f"speech. Where 95 % of the sounds are told, {100 * found['fpr95']:.1f} % of the speech is taken for one; as "
-        f"the program draws the line, {100 * found['speech_called_unknown']:.1f} %.\n\n"
+        f"{found['n_sounds']} sounds of each kind against {found['n_speech']} clips of unseen speakers: AUROC "
+        f"{found['auroc']:.4f} by the embedding distance alone, {found['auroc_with_vad']:.4f} combined with voice "
+        f"activity detection. At a detection rate of 95 %, {100 * found['fpr95']:.1f} % of the speech is rejected; at "
+        f"the threshold of the program, {100 * found['speech_called_unknown']:.1f} %.\n\n"
         f"{markdown_table(header, rows)}"
     )
 
 
 def enrolment_table(found: dict) -> str:
-    """UAR without and with the clips of the person."""
+    """UAR without and with reference clips of the speaker."""
     rows = [
         [CORPUS_NAMES.get(corpus, corpus), f"{100 * before:.1f}", f"{100 * found['uar_enrolled'][corpus]:.1f}"]
         for corpus, before in found["uar"].items()
     ]
-    header = ["corpus", "UAR %", f"UAR % with {found['n_enrolled']} other clips of the person, without their labels"]
+    header = ["corpus", "UAR %", f"UAR % with {found['n_enrolled']} unlabelled clips of the speaker"]
     return markdown_table(header, rows)
 
 

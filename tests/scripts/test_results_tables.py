@@ -1,4 +1,4 @@
-"""The command that compares models, and the README's tables: from result files with known answers."""
+"""The command that compares models, and the tables of the documents: from result files with known answers."""
 
 import json
 import re
@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from scripts import compare, readme_tables
+from scripts import compare, results_tables
 from ser_core import paths
 from ser_core.data.protocols import protocol_folds, protocol_split
 from ser_core.evaluation.comparison import published_table
@@ -108,7 +108,7 @@ def test_json_needs_a_split(three, capsys):
         compare.main(["--json", "x.json"])
 
 
-# --- README ----------------------------------------------------------------------------------------------------------
+# --- results -------------------------------------------------------------------------------------------------------
 
 
 def cells(block: str) -> dict[str, list[str]]:
@@ -125,7 +125,7 @@ def row_of(block: str, model: str) -> list[str]:
 
 
 def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
-    block = readme_tables.table_r(readme_tables.compared())
+    block = results_tables.table_resonet(results_tables.compare_all())
     assert len(cells(block)) == len(published_table("resonet")["rows"]) + 1  # and `extra`
     resonet, missing = row_of(block, "resonet"), row_of(block, "cnn-lstm")
     assert resonet[0].startswith("75.0 [") and resonet[0].count("[") == 2
@@ -137,12 +137,12 @@ def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
 
 
 def test_all_folds_stand_beside_what_others_published(folder):
-    assert readme_tables.all_folds({}).startswith("All folds: not trained yet.")
+    assert results_tables.all_folds({}).startswith("All folds: not trained yet.")
     for fold in protocol_folds("speaker-independent"):
         clips = [i for i in protocol_split("speaker-independent", fold).test if not i.startswith("tess")][::7]
         right = np.arange(len(clips)) % 4 > 0
         save_result(make_result("flag", clips, right, "speaker-independent", fold), folder)
-    block = readme_tables.all_folds({})
+    block = results_tables.all_folds({})
     found = cells(block)
     assert re.fullmatch(r"7\d\.\d \[\d\d\.\d, \d\d\.\d\]", found["RAVDESS speech"][1]) and found["SAVEE"][0] == "4"
     assert "ResLSTM, 47 k parameters, from scratch 62.3" in found["RAVDESS speech"][3]
@@ -152,20 +152,20 @@ def test_all_folds_stand_beside_what_others_published(folder):
 def test_table_v_shows_ours_published_and_difference(folder):
     clips = [i for i in protocol_split("ravdess-random").test if i.startswith(("ravdess/", "ravdess_song/"))][:40]
     save_result(make_result("vgg16", clips, np.arange(40) % 4 > 0, "ravdess-random"), folder)
-    block = readme_tables.table_v(readme_tables.compared())
+    block = results_tables.table_ravdess(results_tables.compare_all())
     assert re.fullmatch(r"75\.0 \[.+\] \(published 59\.06, \+15\.9\)", row_of(block, "vgg16")[0])
     assert row_of(block, "vgg19")[0] == "not trained yet; published 59.88"
 
 
 def test_the_leak_stands_beside_the_honest_and_the_published(table_r):
-    block = readme_tables.leak(readme_tables.compared())
+    block = results_tables.leakage(results_tables.compare_all())
     known = protocol_split("resonet-redrawn").train
     n_known = sum(i in known for i in LEAK_IDS)
     clips, shares, honest, leaked, published, trained, unheard = cells(block)["pooled"]
     assert (clips, shares) == ("52", f"{100 * n_known / 52:.0f} %, {shares.split(', ')[1]}")
     assert (honest, leaked, published) == ("75.0", f"{100 * n_known / 52:.1f}", "82.1")
     assert trained.startswith("100.0 (") and unheard.startswith("0.0 (")
-    assert re.search(r"Macro-F1 pooled: honest [\d.]+, leaked [\d.]+, published 83.3 %", block)
+    assert re.search(r"Macro-F1 pooled: no leakage [\d.]+, leakage [\d.]+, published 83.3 %", block)
     assert "not comparable" in block
 
 
@@ -174,59 +174,55 @@ def test_speaker_independent_lists_what_is_missing(folder):
     clips = [*[i for i in test if i.startswith("savee/")][:6], *[i for i in test if i.startswith("crema_d/")][:6]]
     save_result(make_result("vgg16", clips, np.arange(12) > 2, "speaker-independent", "0"), folder)
     assert (
-        readme_tables.speaker_independent(readme_tables.compared()) == "No model: not trained yet."
+        results_tables.speaker_independent(results_tables.compare_all()) == "No model: not trained yet."
     )  # nothing to compare
     save_result(make_result("vgg19", clips, np.arange(12) > 5, "speaker-independent", "0"), folder)
-    block = readme_tables.speaker_independent(readme_tables.compared())
+    block = results_tables.speaker_independent(results_tables.compare_all())
     assert sum(cell.startswith("75.0 [") for cell in row_of(block, "vgg16")) == 1  # accuracy
     assert block.index("`vgg16`") < block.index("`vgg19`")
-    missing = block.split("Not measured here: ")[1]
+    missing = block.split("Not evaluated: ")[1]
     assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name not in ("vgg16", "vgg19")]
 
 
 def test_mcnemar_names_the_pairs_that_are_not_told_apart(three):
-    block = readme_tables.mcnemar(readme_tables.compared())
+    block = results_tables.mcnemar(results_tables.compare_all())
     assert block == (
-        "- `resonet`: 1 of 3 pairs differ. Not told apart: `best` and `middle` (p = 0.12), "
+        "- `resonet`: 1 of 3 pairs differ. No significant difference: `best` and `middle` (p = 0.12), "
         "`middle` and `worst` (p = 0.25)."
     )
 
 
 def test_without_results_no_figure_is_shown(folder):
-    assert readme_tables.compared() == {}
-    for block in (readme_tables.table_r, readme_tables.table_v, readme_tables.leak):
+    assert results_tables.compare_all() == {}
+    for block in (results_tables.table_resonet, results_tables.table_ravdess, results_tables.leakage):
         assert "not trained yet" in block({})
-    for block in (readme_tables.speaker_independent({}), readme_tables.mcnemar({})):
+    for block in (results_tables.speaker_independent({}), results_tables.mcnemar({})):
         assert "not trained yet" in block and not re.search(r"\d", block)
 
 
 def test_a_leak_alone_is_no_result(folder):
     save_result(make_result("resonet-leak", LEAK_IDS, np.ones(52, bool)), folder)
-    found = readme_tables.compared()
-    assert found == {} and row_of(readme_tables.table_r(found), "resonet")[0] == "not trained yet"
+    found = results_tables.compare_all()
+    assert found == {} and row_of(results_tables.table_resonet(found), "resonet")[0] == "not trained yet"
 
 
-def test_check_notices_a_changed_figure(three, tmp_path, monkeypatch):
-    monkeypatch.setattr(readme_tables, "README", tmp_path / "README.md")
-    for block in ("scores", "worse_recordings"):
-        monkeypatch.setattr(readme_tables, block, lambda: "", raising=True)
-    monkeypatch.setattr(readme_tables, "BENCHMARK", tmp_path / "benchmark.json")
+def test_check_reports_a_changed_figure(three, tmp_path, monkeypatch):
+    page = tmp_path / "results.md"
+    monkeypatch.setattr(results_tables, "DOCUMENTS", (page,))
+    for block in ("scores", "robustness"):
+        monkeypatch.setattr(results_tables, block, lambda: "", raising=True)
+    monkeypatch.setattr(results_tables, "BENCHMARK", tmp_path / "benchmark.json")
     (tmp_path / "benchmark.json").write_text('{"speed": 1.5}')
-    (tmp_path / "README.md").write_text(
-        "a\n<!-- mcnemar -->\n<!-- /mcnemar -->\n<!-- benchmark -->\n<!-- /benchmark -->\n"
-    )
-    monkeypatch.setattr("sys.argv", ["readme_tables"])
-    assert readme_tables.main() == 0
-    text = (tmp_path / "README.md").read_text()
-    assert text.startswith("a\n<!-- mcnemar -->\n- `resonet`: 1 of 3") and "| speed | 1.50 |\n<!-- /bench" in text
-    monkeypatch.setattr("sys.argv", ["readme_tables", "--check"])
-    assert readme_tables.main() == 0
-    (tmp_path / "README.md").write_text(text.replace("1 of 3", "2 of 3"))
-    assert readme_tables.main() == 1
+    page.write_text("a\n<!-- mcnemar -->\n<!-- /mcnemar -->\n<!-- benchmark -->\n<!-- /benchmark -->\n")
+    assert results_tables.main(["--check"]) == 1
+    assert results_tables.main([]) == 0
+    text = page.read_text()
+    assert text.startswith("a\n<!-- mcnemar -->\n\n- `resonet`: 1 of 3") and "| speed | 1.50 |\n\n<!-- /bench" in text
+    assert results_tables.main(["--check"]) == 0
+    page.write_text(text.replace("1 of 3", "2 of 3"))
+    assert results_tables.main(["--check"]) == 1
 
 
-def test_a_damaged_result_is_named(three, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(readme_tables, "README", tmp_path / "README.md")
-    (tmp_path / "README.md").write_text("")
+def test_a_damaged_result_is_named(three, capsys):
     (three / "resonet" / "middle.json").write_text("{")
-    assert readme_tables.main() == 2 and "resonet/middle.json is damaged" in capsys.readouterr().err
+    assert results_tables.main([]) == 2 and "resonet/middle.json is damaged" in capsys.readouterr().err

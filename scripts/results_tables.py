@@ -1,0 +1,369 @@
+"""Writes the tables of docs/results.md and of the README from the result files, between their <!-- name --> marks.
+
+python -m scripts.results_tables           writes both; with --check, exit code 1 when one of them is out of date
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections import defaultdict
+
+import numpy as np
+
+from scripts.bench.benchmark import MODEL_COLUMNS, model_rows, sentences
+from ser_core import paths
+from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA, ProtocolError
+from ser_core.evaluation import (
+    LEAVE_ONE_CORPUS_OUT,
+    SPEAKER_INDEPENDENT,
+    Comparison,
+    ComparisonError,
+    CrossValidationResult,
+    LeakagePart,
+    RankedModel,
+    ResultError,
+    compare_results,
+    fold_table,
+    list_results,
+    load_cross_validation,
+    load_result,
+    markdown_table,
+    published_table,
+    score_table,
+)
+from ser_core.metrics import Scores, format_percent
+from ser_core.models import DEFAULT_MODEL, METRICS_FILE, MODELS
+from ser_core.training import Experiment, read_experiments
+
+DOCUMENTS = (paths.ROOT / "README.md", paths.ROOT / "docs" / "results.md")
+BENCHMARK = paths.RESULTS / "benchmark.json"
+MISSING = "not trained yet"
+RESONET, RAVDESS_RANDOM = "resonet", "ravdess-random"
+RESONET_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
+RAVDESS_MEASURES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "weighted_f1": "weighted F1",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+}
+
+
+Comparisons = dict[str, Comparison]
+"""Test part -> comparison of its results."""
+
+
+def compare_all() -> Comparisons:
+    """The comparisons of all test parts that have a result.
+
+    Raises:
+        ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
+    """
+    found = defaultdict(list)
+    for path in list_results(folder=paths.RESULTS):
+        found[path.parent.name].append(load_result(path))
+    ranked = {split: group for split, group in found.items() if not all(result.leak for result in group)}
+    return {split: compare_results(group, published_table(split)) for split, group in ranked.items()}
+
+
+def ranked_models(comparison: Comparison | None) -> dict[str, RankedModel]:
+    """Model -> its scores, the best model first."""
+    return {ranked.model: ranked for ranked in comparison.ranking} if comparison else {}
+
+
+def scores() -> str:
+    """One table for each checkpoint evaluated on unseen speakers."""
+    blocks = []
+    for path in sorted(paths.CHECKPOINTS.glob(f"*/{METRICS_FILE}")):
+        metrics = json.loads(path.read_text())
+        if metrics["protocol"] != SPEAKER_INDEPENDENT:
+            continue
+        title = f"`{path.parent.name}`, protocol `{metrics['protocol']}`, fold {metrics['fold']}:"
+        common = (
+            f"Six common emotions: {100 * metrics['common_pooled']['accuracy']:.1f} % accuracy pooled over the speech "
+            f"corpora, {100 * metrics['common_accuracy_mean']:.1f} % averaged over them."
+        )
+        blocks.append(f"{title}\n\n{score_table(metrics)}\n\n{common}")
+    return "\n\n".join(blocks)
+
+
+def benchmark() -> str:
+    """One row for each figure, then one for each model and test part."""
+    figures = json.loads(BENCHMARK.read_text())
+    models, yardstick = figures.pop("models", {}), figures.pop("yardstick", {})
+    table = "| measured | |\n|---|---|\n" + "\n".join(f"| {name} | {value:.2f} |" for name, value in figures.items())
+    if not models:
+        return table
+    costs = markdown_table([*MODEL_COLUMNS], [[*row] for row in model_rows(models)])
+    starred = "A star marks the Pareto front of a test part: no other model is both faster and better in UAR."
+    comparisons = "\n".join(f"- {sentence}" for sentence in sentences(yardstick))
+    return f"{table}\n\n{costs}\n\n{starred}\n\n{comparisons}"
+
+
+def table_resonet(found: Comparisons) -> str:
+    """Every published row of the split `resonet`, and every other model evaluated on it."""
+    table = published_table(RESONET)
+    corpora = " / ".join(CORPUS_NAMES[name] for name in RESONET_CORPORA)
+    header = ["model", "accuracy % [clips] [speakers]", "macro-F1 % [clips] [speakers]", "UAR % [speakers]"]
+    header += [f"accuracy % {corpora}", "published: accuracy, macro-F1", "difference, points"]
+    return markdown_table(header, [_row_resonet(*row) for row in _rows(table, found.get(RESONET))])
+
+
+def _rows(table: dict, comparison: Comparison | None) -> list[tuple[str, dict, RankedModel | None]]:
+    """(title, published row, scores or None): in the published order, then the models without a published row."""
+    found = ranked_models(comparison)
+    names = [*table["rows"], *(name for name in found if name not in table["rows"])]
+    return [(_title(name, table["rows"]), table["rows"].get(name, {}), found.get(name)) for name in names]
+
+
+def _title(name: str, rows: dict) -> str:
+    return f"{rows[name]['title']}, `{name}`" if name in rows else f"`{name}`"
+
+
+def _row_resonet(title: str, row: dict, ranked: RankedModel | None) -> list[str]:
+    published = ", ".join(format_percent(row[m], row.get(f"{m}_ci")) for m in ("accuracy", "macro_f1") if m in row)
+    if "corpora" in row:
+        published += f" ({' / '.join(_points(row['corpora'][name]) for name in RESONET_CORPORA)})"
+    if ranked is None:
+        return [title, MISSING, "", "", "", published or "-", ""]
+    pooled = ranked.pooled
+    own = " / ".join(_percent(ranked.corpora.get(name), "accuracy") for name in RESONET_CORPORA)
+    both = (_with_both_intervals(pooled, measure) for measure in ("accuracy", "macro_f1"))
+    return [title, *both, format_percent(pooled["uar"], pooled["uar_ci"]), own, published or "-", _difference(ranked)]
+
+
+def _with_both_intervals(scores: dict, measure: str) -> str:
+    over_clips = format_percent(scores[measure], scores[f"{measure}_ci_clips"])
+    over_speakers = format_percent(scores[measure], scores[f"{measure}_ci"])
+    return f"{over_clips} {over_speakers.partition(' ')[2]}".strip()
+
+
+def _difference(ranked: RankedModel) -> str:
+    difference = ranked.difference or {}
+    return ", ".join(f"{100 * difference[m]:+.1f}" for m in ("accuracy", "macro_f1") if m in difference) or "-"
+
+
+def table_ravdess(found: Comparisons) -> str:
+    """Every published row of the split `ravdess-random`: ours, then the published value and the difference."""
+    table = published_table(RAVDESS_RANDOM)
+    header = ["model", *(f"{title} %" for title in RAVDESS_MEASURES.values())]
+    rows = _rows(table, found.get(RAVDESS_RANDOM))
+    return markdown_table(header, [[title, *_cells_ravdess(row, ranked)] for title, row, ranked in rows])
+
+
+def _cells_ravdess(row: dict, ranked: RankedModel | None) -> list[str]:
+    cells = []
+    for measure in RAVDESS_MEASURES:
+        published = f"published {100 * row[measure]:.2f}" if measure in row else ""
+        if ranked is None:
+            cells.append("; ".join(text for text in (MISSING, published) if text))
+            continue
+        interval = ranked.pooled.get(f"{measure}_ci")
+        gain = f", {100 * ranked.difference[measure]:+.1f}" if published else ""
+        cells.append(format_percent(ranked.pooled[measure], interval) + (f" ({published}{gain})" if published else ""))
+    return cells
+
+
+def leakage(found: Comparisons) -> str:
+    """Scores of a model trained on test clips, next to those without leakage and the published ones."""
+    leaks = found[RESONET].leaks if RESONET in found else ()
+    blocks = [f"{_leakage_table(leak.parts)}\n\n{_leakage_macro_f1(leak.parts['pooled'])}" for leak in leaks]
+    return "\n\n".join([*(blocks or [f"The model with leakage: {MISSING}."]), published_table(RESONET)["note"]])
+
+
+def _leakage_table(parts: dict[str, LeakagePart]) -> str:
+    header = ["corpus", "test clips", "of these in training, in development", "accuracy %: no leakage", "leakage"]
+    header += ["published", "on training clips: leakage (none)", "on unseen clips: leakage (none)"]
+    rows = []
+    for name, part in parts.items():
+        trained, unseen = part.groups["trained"], part.groups["unheard"]
+        accuracies = (_percent(source, "accuracy") for source in (part.honest, part.leaked, part.published))
+        groups = (
+            f"{_points(g.accuracy)} ({_points(g.honest_accuracy)})" if g.n_clips else "-" for g in (trained, unseen)
+        )
+        shares = ", ".join(f"{100 * part.groups[known].share:.0f} %" for known in ("trained", "development"))
+        rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), shares, *accuracies, *groups])
+    return markdown_table(header, rows)
+
+
+def _leakage_macro_f1(pooled: LeakagePart) -> str:
+    honest, leaked, published = (_percent(s, "macro_f1") for s in (pooled.honest, pooled.leaked, pooled.published))
+    return f"Macro-F1 pooled: no leakage {honest}, leakage {leaked}, published {published} %."
+
+
+def _percent(source: dict | None, measure: str) -> str:
+    return _points((source or {}).get(measure))
+
+
+def _points(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def speaker_independent(found: Comparisons) -> str:
+    """One table for each fold with two models or more, and the models without a result."""
+    several = [c for split, c in found.items() if split.startswith(SPEAKER_INDEPENDENT) and len(ranked_models(c)) > 1]
+    folds = [_fold(comparison) for comparison in several]
+    return "\n\n".join(folds) or f"No model: {MISSING}."
+
+
+def _fold(comparison: Comparison) -> str:
+    found = ranked_models(comparison)
+    corpora = list(dict.fromkeys(name for ranked in found.values() for name in ranked.corpora))
+    header = ["model", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora), "UAR %, mean of the speech corpora"]
+    header += [f"{measure} %, pooled" for measure in ("UAR", "macro-F1", "accuracy")]
+    rows = []
+    for name, ranked in sorted(found.items(), key=lambda pair: -_mean_of_speech(pair[1])):
+        pooled = (format_percent(ranked.pooled[m], ranked.pooled[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
+        own = (_percent(ranked.corpora.get(corpus), "uar") for corpus in corpora)
+        rows.append([f"`{name}`", *own, _points(_mean_of_speech(ranked)), *pooled])
+    missing = ", ".join(f"`{name}`" for name in MODELS if name not in found)
+    return f"`{comparison.split}`:\n\n{markdown_table(header, rows)}" + (
+        f"\n\nNot evaluated: {missing}." if missing else ""
+    )
+
+
+def _mean_of_speech(ranked: RankedModel) -> float:
+    """UAR averaged over corpora; pooled, TESS would outweigh CREMA-D, RAVDESS and SAVEE together."""
+    return float(np.mean([s["uar"] for corpus, s in ranked.corpora.items() if corpus in SPEECH_CORPORA]))
+
+
+def summary() -> str:
+    """UAR of the default model on unseen speakers and on unseen corpora, one row for each corpus."""
+    speakers = load_cross_validation(SPEAKER_INDEPENDENT, paths.RESULTS).get(DEFAULT_MODEL)
+    corpora = load_cross_validation(LEAVE_ONE_CORPUS_OUT, paths.RESULTS).get(DEFAULT_MODEL)
+    if not (speakers and corpora):
+        return f"`{DEFAULT_MODEL}`: {MISSING}."
+    rows = [
+        [CORPUS_NAMES[name], str(scores.n_clips), str(scores.n_speakers), _uar(scores), _uar(other)]
+        for name, scores in speakers.pooled_by_corpus.items()
+        if (other := corpora.pooled_by_corpus.get(name))
+    ]
+    header = ["corpus", "clips", "speakers", "unseen speakers: UAR %", "unseen corpus, six emotions: UAR %"]
+    return markdown_table(header, rows)
+
+
+def _uar(scores: Scores) -> str:
+    return format_percent(scores.uar, scores.uar_ci)
+
+
+def all_folds(found: Comparisons) -> str:
+    """One table for each model evaluated on several folds, next to published scores."""
+    measured = load_cross_validation(SPEAKER_INDEPENDENT, paths.RESULTS)
+    blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
+    return "\n\n".join([*blocks, published_table(SPEAKER_INDEPENDENT)["note"]])
+
+
+def cross_corpus(found: Comparisons) -> str:
+    """Scores on each corpus of a model trained on the others."""
+    measured = load_cross_validation(LEAVE_ONE_CORPUS_OUT, paths.RESULTS)
+    blocks = [f"`{name}`:\n\n{fold_table(model)}\n\n{_mean_uar(model)}" for name, model in measured.items()]
+    return "\n\n".join(blocks) or f"No model: {MISSING}."
+
+
+def _mean_uar(model: CrossValidationResult) -> str:
+    uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if corpus in SPEECH_CORPORA]
+    return f"UAR averaged over {len(uars)} speech corpora: {_points(float(np.mean(uars)))} %."
+
+
+def robustness() -> str:
+    """UAR of each model under each degradation, and the points lost."""
+    measured = json.loads((paths.RESULTS / "robustness.json").read_text())
+    header = ["degradation", *(f"`{name}`: UAR % (lost), same label %" for name in measured)]
+    conditions = dict.fromkeys(name for found in measured.values() for name in found["conditions"])
+    models = [found["conditions"] for found in measured.values()]
+    return markdown_table(
+        header, [[name, *(_degraded_scores(model.get(name)) for model in models)] for name in conditions]
+    )
+
+
+def _degraded_scores(values: dict | None) -> str:
+    if values is None:
+        return "-"
+    return f"{_points(values['uar'])} ({100 * values['lost']:+.1f}), {100 * values['unchanged']:.0f}"
+
+
+def experiments() -> str:
+    """The log of experiments, one table for each schedule of a model."""
+    kinds = defaultdict(list)
+    for experiment in read_experiments():
+        kinds[experiment.model, experiment.protocol, experiment.epochs].append(experiment)
+    return "\n\n".join(_experiment_table(*kind, found) for kind, found in kinds.items())
+
+
+def _experiment_table(model: str, protocol: str, epochs: int, found: list[Experiment]) -> str:
+    """One row for each variant: the mean over the folds on which all variants were trained."""
+    by_variant = defaultdict(dict)
+    for experiment in found:
+        by_variant[experiment.said][experiment.fold] = experiment
+    folds = sorted(set.intersection(*(set(runs) for runs in by_variant.values())))
+    corpora = list(found[0].dev_uar)
+    rows = {name: [runs[fold] for fold in folds] for name, runs in by_variant.items()}
+    means = {name: float(np.mean([run.mean_uar for run in runs])) for name, runs in rows.items()}
+    header = ["variant", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora), "mean of speech", "minutes"]
+    table = [
+        [
+            f"**{name}**" if means[name] == max(means.values()) else name,
+            *(_points(float(np.mean([run.dev_uar[corpus] for run in runs]))) for corpus in corpora),
+            _points(means[name]),
+            f"{np.mean([run.seconds for run in runs]) / 60:.0f}",
+        ]
+        for name, runs in rows.items()
+    ]
+    device = ", ".join(sorted({run.device for run in found}))
+    where = f"fold {folds[0]}" if len(folds) == 1 else f"mean of folds {', '.join(folds)}"
+    return f"`{model}`, {protocol}, {where}, {epochs} epochs ({device}):\n\n{markdown_table(header, table)}"
+
+
+def mcnemar(found: Comparisons) -> str:
+    """Significance of all pairs of models on the same clips, for each test part with two models or more."""
+    parts = [_pairs(comparison) for comparison in found.values() if comparison.pairs]
+    return "\n".join(parts) or f"No two models: {MISSING}."
+
+
+def _pairs(comparison: Comparison) -> str:
+    alike = [f"`{p.first}` and `{p.second}` (p = {p.p_holm:.2f})" for p in comparison.pairs if not p.significant]
+    n_pairs = len(comparison.pairs)
+    rest = f" No significant difference: {', '.join(alike)}." if alike else ""
+    return f"- `{comparison.split}`: {n_pairs - len(alike)} of {n_pairs} pairs differ.{rest}"
+
+
+def render_blocks() -> dict[str, str]:
+    """Block name -> its Markdown, from the result files.
+
+    Raises:
+        ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
+    """
+    found = compare_all()
+    blocks = {block.__name__: block() for block in (summary, scores, benchmark, experiments, robustness)}
+    compared = (table_resonet, table_ravdess, leakage, speaker_independent, all_folds, cross_corpus, mcnemar)
+    return blocks | {block.__name__: block(found) for block in compared}
+
+
+def fill_blocks(text: str, blocks: dict[str, str]) -> str:
+    """The text with the content between each pair of marks replaced."""
+    for name, block in blocks.items():
+        marks = re.compile(rf"(<!-- {name} -->).*?(<!-- /{name} -->)", re.S)
+        text = marks.sub(lambda found, block=block: f"{found[1]}\n\n{block}\n\n{found[2]}", text)
+    return text
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")
+    options = parser.parse_args(arguments)
+    try:
+        blocks = render_blocks()
+    except (ComparisonError, ProtocolError, ResultError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    outdated = {path: new for path in DOCUMENTS if (new := fill_blocks(path.read_text(), blocks)) != path.read_text()}
+    if options.check:
+        return int(bool(outdated))
+    for path, text in outdated.items():
+        path.write_text(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,26 @@
+"""The command that writes the model cards: every shipped card is what its files and the result files give."""
+
+import pytest
+
+from scripts import model_cards
+from ser_core.models.checkpoint import available_models
+
+
+@pytest.mark.skipif(not available_models(), reason="needs the shipped checkpoints")
+def test_shipped_cards_are_up_to_date():
+    assert not model_cards.outdated_cards(("prosonet", "svm-egemaps", "simple-cnn"))
+
+
+def test_an_outdated_card_is_reported_then_written(tmp_path, monkeypatch, capsys):
+    (tmp_path / "README.md").write_text("old")
+    monkeypatch.setattr(model_cards, "checkpoint_folder", lambda name: tmp_path)
+    monkeypatch.setattr(model_cards, "render_card", lambda name: "new")
+    monkeypatch.setattr(model_cards, "read_metrics", lambda name: {"uar": 0.5})
+    assert model_cards.main(["small", "--check"]) == 1 and (tmp_path / "README.md").read_text() == "old"
+    assert model_cards.main(["small"]) == 0 and (tmp_path / "README.md").read_text() == "new"
+    assert model_cards.main(["small", "--check"]) == 0
+    assert capsys.readouterr().out == "small: out of date\nsmall: written\n"
+
+
+def test_an_unknown_model_is_refused(capsys):
+    assert model_cards.main(["moon"]) == 2 and "moon" in capsys.readouterr().err
