@@ -1,10 +1,10 @@
-# make app | check | test | setup | lint | types | train        (PORT= the app's port, PYTHON= the interpreter to start from)
+# make app | check | test | setup | lint | types | docs | train        (PORT= the app's port, PYTHON= the interpreter to start from)
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
 QUICK := not slow and not browser and not corpora and not gpu
 
-.PHONY: app check test setup lint types train
+.PHONY: app check test setup lint types docs train
 
 app: .venv/app.txt
 	$(BIN)/python -m scripts.serve --port $(PORT)
@@ -25,6 +25,10 @@ lint: .venv/test.txt
 types: .venv/test.txt
 	$(BIN)/mypy
 
+docs: .venv/test.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "site/index.html"
+
 train: .venv/app.txt
 	$(BIN)/python -m scripts.prepare_corpora
 	$(BIN)/python -m scripts.distill --fold 0
@@ -36,6 +40,6 @@ train: .venv/app.txt
 	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
 	cp requirements.txt $@
 
-.venv/test.txt: .venv/app.txt requirements-dev.txt requirements-archive.txt
+.venv/test.txt: .venv/app.txt requirements-dev.txt requirements-archive.txt requirements-docs.txt
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
 	cp requirements-dev.txt $@

@@ -11,7 +11,7 @@ python=${PYTHON:-.venv/bin/python}
 
 "$python" -m scripts.prepare_corpora
 for fold in 0 1 2 3 4; do
-    "$python" -m scripts.teach --fold "$fold"
+    "$python" -m scripts.distill --fold "$fold"
     "$python" -m scripts.evaluate "runs/prosonet-speaker-independent-$fold/checkpoint" --name prosonet --write
 done
-"$python" -m scripts.readme_tables
+"$python" -m scripts.results_tables

@@ -71,6 +71,7 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
     [
         ("requirements.txt", PROJECT["dependencies"] + EXTRAS["app"]),
         ("requirements-archive.txt", EXTRAS["archive"]),
+        ("requirements-docs.txt", EXTRAS["docs"]),
         ("requirements-dev.txt", EXTRAS["export"] + EXTRAS["dev"]),
     ],
 )

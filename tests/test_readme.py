@@ -1,11 +1,16 @@
 """README and docs: figures come from the result files, links lead somewhere, commands exist and are all listed."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
 
 from scripts import results_tables
+from ser_core import __version__
 from ser_core.models.checkpoint import available_models
 
 ROOT = Path(__file__).parent.parent
@@ -70,3 +75,33 @@ def _scripts() -> set[str]:
 def test_the_list_of_commands_is_complete():
     rows = re.findall(r"^\| `(scripts\.[\w.]+)[^`]*` \| .+ \|$", (ROOT / "docs" / "commands.md").read_text(), re.M)
     assert set(rows) == _scripts() and len(rows) == len(set(rows))
+
+
+def test_the_site_builds(tmp_path):
+    """In strict mode: a page outside the navigation or a broken link is an error."""
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    home = (tmp_path / "index.html").read_text()
+    assert 'href="results.html"' in home and 'href="cards/prosonet.html"' in home
+    assert (tmp_path / "assets" / "screenshots" / "record_light.png").is_file()
+    assert not re.search(r'(src|<link[^>]*href)="https?://', home)  # opens without the internet
+
+
+def test_the_example_of_a_new_model_keeps_the_contract():
+    page = (ROOT / "docs" / "adding_a_model.md").read_text()
+    names: dict = {}
+    exec(re.findall(r"```python\n(.*?)```", page, re.S)[0], names)
+    model = names["Pooling"](names["PoolingConfig"]()).eval()
+    waveforms, lengths = torch.randn(3, 16_000), torch.tensor([16_000, 9_000, 5_000])
+    for i, n in enumerate(lengths):
+        waveforms[i, n:] = 0
+    with torch.inference_mode():
+        logits, alone = model(waveforms, lengths), model(waveforms[1:2, :9_000])
+    assert logits.shape == (3, 8) and torch.allclose(logits[1:2], alone, atol=1e-4)
+
+
+def test_the_citation_is_valid():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys() and citation["license"] == "MIT"
+    assert citation["version"] == __version__
