@@ -12,12 +12,12 @@ from pages._analysis import Answer, Hearing
 from pages._components.player import Track, track
 from pages._shared import model, remember
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
+from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret import (
     PERTURBATION_PROBES,
     AttributionTarget,
     Explanation,
     FaithfulnessCurves,
-    calibrated_window_probabilities,
     explain,
     measure_faithfulness,
     parameter_randomisation_test,
@@ -105,7 +105,11 @@ def answers(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> dict[str,
     """Name of the sound -> probability of each emotion."""
     judge = model(heard.model)
     found = remember(
-        lambda: calibrated_window_probabilities(judge, list(parts.values())), heard.id, "answers", heard.model, *key
+        lambda: calibrated_probabilities(judge, run_windows(judge, list(parts.values())).logits),
+        heard.id,
+        "answers",
+        heard.model,
+        *key,
     )
     return {
         name: dict(zip(judge.config.labels, row.tolist(), strict=True)) for name, row in zip(parts, found, strict=True)

@@ -28,7 +28,7 @@ from ser_core.data import (
     read_protocol,
     unseen_speaker_fold,
 )
-from ser_core.inference import calibrated_probabilities, clip_window_outputs, mean_over_windows
+from ser_core.inference import calibrated_probabilities, clip_windows, mean_over_windows, run_windows
 from ser_core.interpret import (
     ATLAS_PARTS,
     DEVELOPMENT_PART,
@@ -60,8 +60,11 @@ def of_model(model: SERModel) -> Embed:
     """What a model makes of clips."""
 
     def embed(clips: Sequence[np.ndarray]) -> Embedded:
-        windows, logits, n_windows = clip_window_outputs(model, clips)
-        return windows, n_windows, calibrated_probabilities(model, mean_over_windows(logits, n_windows))
+        cut = [clip_windows(model, clip) for clip in clips]
+        n_windows = np.array([len(windows) for windows in cut])
+        outputs = run_windows(model, [window for windows in cut for window in windows])
+        logits = outputs.average_by_clip(n_windows).logits
+        return outputs.embeddings, n_windows, calibrated_probabilities(model, logits)
 
     return embed
 

@@ -10,7 +10,6 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -20,18 +19,11 @@ from ser_core import paths
 from ser_core.audio import trim_silence
 from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, unseen_speaker_fold
 from ser_core.evaluation import NON_SPEECH_SOUNDS, draw_non_speech
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, clip_windows, predict, window_logits_and_distances
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, predict, run_clips
 from ser_core.models import CheckpointError, SERModel, load_model
 
 RESULT = paths.RESULTS / "novelty.json"
 N_SOUNDS = 200  # of each kind
-
-
-def far_out(model: SERModel, waveforms: Sequence[np.ndarray]) -> np.ndarray:
-    """How far each trimmed clip lies from what the model learned from: mean over its windows, shape = (n_clips,)."""
-    cut = [clip_windows(model, waveform) for waveform in waveforms]
-    distance = window_logits_and_distances(model, [window for windows in cut for window in windows])[1]
-    return np.array([part.mean() for part in np.split(distance, np.cumsum([len(windows) for windows in cut])[:-1])])
 
 
 def test_speech(model: SERModel) -> list[np.ndarray]:
@@ -50,13 +42,13 @@ def test_speech(model: SERModel) -> list[np.ndarray]:
 
 def measured(model: SERModel) -> dict:
     """The content of the result for one model."""
-    speech = far_out(model, test_speech(model))
+    speech = run_clips(model, test_speech(model)).distances
     far, said = {}, {}
     for kind in NON_SPEECH_SOUNDS:
         rng = np.random.default_rng(0)
         sounds = [draw_non_speech(kind, rng) for _ in tqdm(range(N_SOUNDS), desc=kind)]
-        stretches = (trim_silence(sound) for sound in sounds)
-        far[kind] = far_out(model, [sound[a:b] for sound, (a, b) in zip(sounds, stretches, strict=True)])
+        bounds = (trim_silence(sound) for sound in sounds)
+        far[kind] = run_clips(model, [sound[a:b] for sound, (a, b) in zip(sounds, bounds, strict=True)]).distances
         said[kind] = [refusal(model, sound) for sound in sounds]
     alone = np.concatenate([*far.values()])
     unheard = np.concatenate([*said.values()]) == "no speech"

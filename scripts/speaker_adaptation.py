@@ -17,7 +17,7 @@ import torch
 
 from ser_core import paths
 from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, read_protocol, unseen_speaker_fold
-from ser_core.interpret import embed
+from ser_core.inference import run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import CheckpointError, SERModel, load_model
 
@@ -50,7 +50,7 @@ def embedded(model: SERModel) -> Embedded:
         raise ProtocolError(
             f"{missing} of the {len(rows)} test recordings are not in the cache: scripts.prepare_corpora"
         )
-    embeddings, _ = embed(model, [store.trimmed(row["utterance"]) for row in rows])
+    embeddings = run_clips(model, [store.trimmed(row["utterance"]) for row in rows]).embeddings
     return Embedded(
         embeddings=embeddings,
         y_true=np.array([model.config.labels.index(row["emotion"]) for row in rows]),

@@ -40,7 +40,7 @@ from ser_core.data import (
     read_protocol,
 )
 from ser_core.evaluation import PredictionTable, fit_calibration, predict_utterances, read_listener_votes, split_name
-from ser_core.inference import clip_windows, window_embeddings
+from ser_core.inference import clip_windows, run_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import (
     CONFIG_FILE,
@@ -188,7 +188,7 @@ def known_ground(
     for name, clips in (("learned from", train), ("unseen", unseen)):
         windows = [window for clip in clips for window in clip_windows(model, store.trimmed(clip.id))]
         with tqdm(desc=name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
-            parts.append(window_embeddings(model, windows, lambda share, bar=bar: bar.update(share - bar.n)))
+            parts.append(run_windows(model, windows, lambda share, bar=bar: bar.update(share - bar.n)).embeddings)
     return fit_novelty_detector(*parts)
 
 

@@ -8,10 +8,11 @@ from .audio import (
     speech_segments as speech_segments,
 )
 from .data import Utterance as Utterance, corpora_root as corpora_root, read_corpora as read_corpora
-from .evaluation import Metrics as Metrics
+from .evaluation import Metrics as Metrics, evaluate as evaluate
 from .inference import (
     Prediction as Prediction,
     Trajectory as Trajectory,
+    embed as embed,
     predict as predict,
     predict_batch as predict_batch,
     predict_windows as predict_windows,

@@ -9,13 +9,14 @@ ROUNDS = 3
 MEMORY = f"""
 import resource
 import numpy as np
+from ser_core.inference.forward import run_windows
 from ser_core import load_model
-from ser_core.inference import CPU_BATCH_SIZE as BATCH_SIZE, window_logits
+from ser_core.inference import CPU_BATCH_SIZE as BATCH_SIZE
 model = load_model("prosonet")
 windows = [np.random.default_rng(i).normal(0, 0.1, 40_000).astype(np.float32) for i in range(BATCH_SIZE)]
 def hear():
     for _ in range({ROUNDS}):
-        window_logits(model, windows)
+        run_windows(model, windows).logits
 hear()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 hear()

@@ -32,6 +32,7 @@ from .evaluator import (
     Metrics as Metrics,
     PredictionTable as PredictionTable,
     compute_metrics as compute_metrics,
+    evaluate as evaluate,
     fit_calibration as fit_calibration,
     predict_utterances as predict_utterances,
     predict_utterances_per_model as predict_utterances_per_model,

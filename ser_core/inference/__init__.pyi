@@ -8,12 +8,10 @@ from .batch import (
     run_job as run_job,
 )
 from .clips import (
-    clip_logits as clip_logits,
-    clip_outputs as clip_outputs,
-    clip_window_outputs as clip_window_outputs,
     clip_window_starts as clip_window_starts,
     clip_windows as clip_windows,
-    mean_over_windows as mean_over_windows,
+    embed as embed,
+    run_clips as run_clips,
 )
 from .ensemble import (
     ENSEMBLE_NAME as ENSEMBLE_NAME,
@@ -28,23 +26,26 @@ from .executors import (
     n_cores as n_cores,
     process_executor as process_executor,
 )
+from .forward import (
+    CPU_BATCH_SIZE as CPU_BATCH_SIZE,
+    WindowOutputs as WindowOutputs,
+    calibrated_probabilities as calibrated_probabilities,
+    frontend_features as frontend_features,
+    mean_over_windows as mean_over_windows,
+    run_windows as run_windows,
+)
 from .model_cache import (
     loaded_models as loaded_models,
     shared_model as shared_model,
     unload_models as unload_models,
 )
 from .prediction import (
-    CPU_BATCH_SIZE as CPU_BATCH_SIZE,
     MAX_NOVELTY_PERCENTILE as MAX_NOVELTY_PERCENTILE,
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
-    calibrated_probabilities as calibrated_probabilities,
-    frontend_features as frontend_features,
     predict as predict,
+    predict_batch as predict_batch,
     predict_windows as predict_windows,
     predict_with_windows as predict_with_windows,
-    window_embeddings as window_embeddings,
-    window_logits as window_logits,
-    window_logits_and_distances as window_logits_and_distances,
 )
 from .progressive import (
     PartialTrajectory as PartialTrajectory,

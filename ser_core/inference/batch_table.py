@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import torch
 
-from ser_core.audio import AudioError, Recording, read_audio, speech_segments
+from ser_core.audio import AudioError, Recording, read_audio
 from ser_core.inference.prediction import predict_batch
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
@@ -90,7 +90,7 @@ def _read_or_error(path: Path) -> Recording | str:
 def _predict_group(model: SERModel, group: Sequence[tuple[str, Recording | str]]) -> Iterator[dict]:
     recordings = [recording for _, recording in group if isinstance(recording, Recording)]
     waveforms = [recording.waveform for recording in recordings]
-    predictions = iter(predict_batch(model, waveforms, [speech_segments(waveform) for waveform in waveforms]))
+    predictions = iter(predict_batch(model, waveforms))
     for name, recording in group:
         shown = printable_name(name)
         if isinstance(recording, str):

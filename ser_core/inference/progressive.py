@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, speech_overlap_s, window_starts
-from ser_core.inference.prediction import CPU_BATCH_SIZE, window_logits
+from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
 from ser_core.inference.results import Trajectory
 from ser_core.metrics import softmax
 from ser_core.models import SERModel
@@ -114,7 +114,7 @@ def extend_trajectory(
     """The same with the next n_windows heard."""
     piece = np.concatenate(partial.passes)[partial.n_predicted : partial.n_predicted + n_windows]
     logits = partial.logits.copy()
-    logits[piece] = window_logits(model, [waveform[partial.starts[i] : partial.ends[i]] for i in piece])
+    logits[piece] = run_windows(model, [waveform[partial.starts[i] : partial.ends[i]] for i in piece]).logits
     return replace(partial, logits=logits, n_predicted=partial.n_predicted + len(piece))
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, Recording, analysed_bounds, speech_segments
-from ser_core.inference.clips import clip_outputs
+from ser_core.inference.clips import run_clips
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
@@ -54,7 +54,7 @@ def embedding_record(recording: Recording, model: SERModel, name: str = "", prog
     """
     waveform = recording.waveform
     first, last = analysed_bounds(waveform, speech_segments(waveform))
-    embeddings, _ = clip_outputs(model, [waveform[first:last]], progress)
+    embeddings = run_clips(model, [waveform[first:last]], progress).embeddings
     found = Embedding(
         file=name,
         model=model.name,

@@ -27,7 +27,6 @@ from .attribution import (
 from .embeddings import (
     RAW_FEATURES as RAW_FEATURES,
     MapQuality as MapQuality,
-    embed as embed,
     embed_windows as embed_windows,
     map_quality as map_quality,
     nearest_neighbours as nearest_neighbours,
@@ -36,7 +35,6 @@ from .embeddings import (
 )
 from .faithfulness import (
     FaithfulnessCurves as FaithfulnessCurves,
-    calibrated_window_probabilities as calibrated_window_probabilities,
     measure_faithfulness as measure_faithfulness,
     mel_band_centres_hz as mel_band_centres_hz,
     split_by_relevance as split_by_relevance,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
-from ser_core.inference import CPU_BATCH_SIZE, inference_queue, window_logits
+from ser_core.inference import CPU_BATCH_SIZE, inference_queue, run_windows
 from ser_core.models import SERModel, unpadded_lengths
 from ser_core.progress import Progress, no_progress
 
@@ -197,7 +197,7 @@ def _silencing(model: SERModel, waveform: np.ndarray, target: AttributionTarget,
     length = round(SILENCED_SPAN_S * SAMPLE_RATE)
     starts = window_starts(len(waveform), length, length // 2)
     silenced = [waveform * _silencing_envelope(len(waveform), start, start + length) for start in starts]
-    logits = window_logits(model, [waveform, *silenced], progress)
+    logits = run_windows(model, [waveform, *silenced], progress).logits
     whole, *without = target.score(model.config.labels, logits)
     centres = np.arange(1 + len(waveform) // model.config.frontend.hop_length) * model.config.frontend.hop_length
     centres = np.minimum(centres, len(waveform) - 1)

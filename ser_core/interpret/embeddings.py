@@ -10,32 +10,15 @@ from ser_core.audio import FrontendConfig, LogMel, SpeechSegments, analysed_boun
 from ser_core.inference import (
     MAX_NOVELTY_PERCENTILE,
     MIN_SPEECH_TO_PREDICT_S,
-    clip_outputs,
     clip_window_starts,
     clip_windows,
-    window_embeddings,
+    run_windows,
 )
 from ser_core.models import NoveltyDetector, SERModel
-from ser_core.progress import Progress, no_progress
 
 RAW_FEATURES = "raw-features"  # in place of a model's name
 MAP_QUALITY_NEIGHBOURS = 15
 MAX_MAP_QUALITY_POINTS = 2000  # at most: the measures take the square of it
-
-
-def embed(
-    model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
-) -> tuple[np.ndarray, np.ndarray]:
-    """Embedding and logits of each clip: the means over its windows.
-
-    Args:
-        waveforms: trimmed, 16 kHz, each of shape (n_samples,).
-        progress: called with the share that is done.
-
-    Returns:
-        (embeddings, logits), of shapes (n_clips, embedding_dim) and (n_clips, n_classes).
-    """
-    return clip_outputs(model, waveforms, progress)
 
 
 def embed_windows(
@@ -58,7 +41,7 @@ def embed_windows(
     spoken = speech_overlap_s(speech, start_s, start_s + model.config.window_s) >= MIN_SPEECH_TO_PREDICT_S
     kept = np.flatnonzero(spoken | ~spoken.any())
     windows = clip_windows(model, waveform[first:last])
-    return start_s[kept], window_embeddings(model, [windows[i] for i in kept])
+    return start_s[kept], run_windows(model, [windows[i] for i in kept]).embeddings
 
 
 def ood_score(novelty: NoveltyDetector, windows: np.ndarray, speech_s: float) -> float:

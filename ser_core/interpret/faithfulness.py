@@ -9,7 +9,7 @@ from scipy.ndimage import zoom
 from scipy.stats import rankdata
 
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
-from ser_core.inference import calibrated_probabilities, window_logits
+from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret.attribution import Explanation
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
@@ -84,13 +84,6 @@ def mel_band_centres_hz(frontend: FrontendConfig) -> np.ndarray:
     return librosa.mel_frequencies(frontend.n_mels + 2, fmin=frontend.fmin, fmax=frontend.fmax)[1:-1]
 
 
-def calibrated_window_probabilities(
-    model: SERModel, windows: list[np.ndarray], progress: Progress = no_progress
-) -> np.ndarray:
-    """Calibrated probabilities, shape = (n_windows, n_classes)."""
-    return calibrated_probabilities(model, window_logits(model, windows, progress))
-
-
 @dataclass(frozen=True, eq=False)
 class FaithfulnessCurves:
     """Probability of the emotion when only some cells are kept, and when they are removed; each (n_shares,).
@@ -125,7 +118,8 @@ def measure_faithfulness(
         for share in KEPT_SHARES
         for sound in split_by_relevance(waveform, replace(explanation, relevance=relevance), frontend, share)
     ]
-    found = calibrated_window_probabilities(model, sounds, progress)[:, model.config.labels.index(emotion)]
+    probabilities = calibrated_probabilities(model, run_windows(model, sounds, progress).logits)
+    found = probabilities[:, model.config.labels.index(emotion)]
     by_map, *at_random = found.reshape(len(maps), len(KEPT_SHARES), 2)
     return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(at_random, axis=0).T)
 

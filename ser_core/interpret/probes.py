@@ -15,7 +15,7 @@ from ser_core.audio import (
     shift_pitch,
     transcode,
 )
-from ser_core.inference import calibrated_probabilities, clip_logits
+from ser_core.inference import calibrated_probabilities, run_clips
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -98,6 +98,6 @@ def perturbation_probabilities(
     """
     logits = []
     for i, value in enumerate(probe.values):
-        logits.append(clip_logits(model, [perturb_waveform(probe, waveform, value)])[0])
+        logits.append(run_clips(model, [perturb_waveform(probe, waveform, value)]).logits[0])
         progress((i + 1) / len(probe.values))
     return calibrated_probabilities(model, np.stack(logits))

@@ -20,7 +20,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ser_core import paths
 from ser_core.data import AudioStore, TrimmedClips
-from ser_core.inference import clip_logits
+from ser_core.inference import run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 from ser_core.training.augment import Augment, AugmentConfig, mixup
@@ -179,7 +179,7 @@ def dev_confusion_matrices(
     labels = model.config.labels
     y_true = np.array([labels.index(clip.emotion) for clip in clips])
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
-        y_pred = clip_logits(model, [store.trimmed(clip.id) for clip in clips]).argmax(1)
+        y_pred = run_clips(model, [store.trimmed(clip.id) for clip in clips]).logits.argmax(1)
     corpora = np.array([clip.corpus for clip in clips])
     return {
         str(corpus): confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))

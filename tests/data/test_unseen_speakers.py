@@ -9,7 +9,7 @@ from scripts import ood as novelty, speaker_adaptation as enrolled
 from ser_core import paths
 from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import read_corpora
-from ser_core.inference.prediction import window_embeddings
+from ser_core.inference.forward import run_windows
 from ser_core.models.checkpoint import METRICS_FILE, save_model
 from ser_core.models.ood import fit_novelty_detector
 from tests.make_corpus import decoded, write_crema_d
@@ -43,7 +43,7 @@ def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
     monkeypatch.setattr(novelty, "N_SOUNDS", 3)
     model, store = new_model(seed=0), AudioStore(cache)
     windows = [store.trimmed(i)[:n] for i in sorted(ids) for n in (3000, 5000, None)]
-    embeddings = window_embeddings(model, windows)
+    embeddings = run_windows(model, windows).embeddings
     training = {"protocol": "speaker-independent", "fold": "0"}
     save_model(
         model,

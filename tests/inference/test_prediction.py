@@ -9,21 +9,18 @@ import torch
 
 import ser_core
 from ser_core.audio.decoding import AudioError
-from ser_core.audio.io import load_audio
-from ser_core.inference.clips import clip_logits
+from ser_core.inference.clips import run_clips
+from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
 from ser_core.inference.prediction import (
-    CPU_BATCH_SIZE,
     predict,
-    predict_emotion,
     predict_windows,
     predict_with_windows,
-    window_logits,
 )
 from ser_core.inference.results import Trajectory
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import softmax
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model
-from tests.make_corpus import voice, write_wav
+from ser_core.models.checkpoint import Calibration
+from tests.make_corpus import voice
 
 RATE = 16_000
 
@@ -83,18 +80,6 @@ def test_analyse_gives_both_in_one_pass(model, speech):
     np.testing.assert_array_equal(trajectory.probabilities, predict_windows(model, speech).probabilities)
 
 
-def test_one_line_from_checkpoint_and_file(checkpoints, speech, tmp_path):
-    path = write_wav(tmp_path / "speech.wav", speech)
-    emotion, confidence, top3 = predict_emotion("small", path)
-    expected = predict(load_model("small"), load_audio(path))
-    assert (emotion, confidence, top3) == (expected.emotion, expected.confidence, expected.top3)
-    assert predict_emotion(checkpoints / "small", path.read_bytes()) == (emotion, confidence, top3)
-    with pytest.raises(CheckpointError):
-        predict_emotion("large", path)
-    with pytest.raises(AudioError):
-        predict_emotion("small", tmp_path / "nothing.wav")
-
-
 # --- all of the speech is heard --------------------------------------------------------------------------------------
 
 
@@ -120,7 +105,7 @@ def test_the_answer_is_the_mean_over_windows_by_their_seconds_of_speech(model, l
     speech = [(0.0, 2.0), (6.0, 8.0)]
     trajectory = predict_windows(model, long, speech=speech)
     assert trajectory.speech_s.min() == 0 and trajectory.speech_s.max() == 1
-    logits = window_logits(model, [long[round(s * RATE) :][:RATE] for s in trajectory.start_s])
+    logits = run_windows(model, [long[round(s * RATE) :][:RATE] for s in trajectory.start_s]).logits
     mean = np.average(logits, axis=0, weights=trajectory.speech_s)
     np.testing.assert_allclose(probabilities(predict(model, long, speech)), softmax(mean), atol=1e-6)
 
@@ -188,7 +173,7 @@ def test_each_window_is_answered_as_if_it_stood_alone(model, long):
     assert len(set(found.emotions)) > 1 or found.probabilities.std(0).max() > 0.01  # or nothing was compared
     for i, start_s in enumerate(found.start_s):
         clip = long[round(start_s * RATE) :][:RATE]
-        alone = softmax(window_logits(model, [clip]).astype(float)[0])
+        alone = softmax(run_windows(model, [clip]).logits.astype(float)[0])
         np.testing.assert_allclose(found.probabilities[i], alone, atol=1e-5)
         assert found.emotions[i] == EMOTIONS[alone.argmax()]
         assert found.confidence[i] == pytest.approx(alone.max(), abs=1e-5)
@@ -328,18 +313,18 @@ def test_a_call_leaves_model_and_waveform_as_they_were(model, speech):
 
 def test_logits_come_back_in_the_order_of_the_windows(model, long):
     windows = [long[:n] for n in (9000, 1, 16_000, 400, 12_000)] * 4
-    together = window_logits(model, windows)
+    together = run_windows(model, windows).logits
     assert together.shape == (20, 8) and together.dtype == np.float32
     for row, window in zip(together, windows, strict=True):
-        np.testing.assert_allclose(row, window_logits(model, [window])[0], atol=1e-4)
+        np.testing.assert_allclose(row, run_windows(model, [window]).logits[0], atol=1e-4)
 
 
 def test_logits_of_a_clip_are_the_mean_over_its_windows(model, long):
-    found = clip_logits(model, [long[:5000], long, long[:30_000]])
+    found = run_clips(model, [long[:5000], long, long[:30_000]]).logits
     for row, clip in zip(found, (long[:5000], long, long[:30_000]), strict=True):
         windows = predict_windows(model, clip, speech=())
         cut = [clip[round(s * RATE) : round(e * RATE)] for s, e in zip(windows.start_s, windows.end_s, strict=True)]
-        np.testing.assert_allclose(row, window_logits(model, cut).mean(0), atol=1e-4)
+        np.testing.assert_allclose(row, run_windows(model, cut).logits.mean(0), atol=1e-4)
 
 
 # --- what cannot be answered -----------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ def test_a_hop_that_is_not_known_yet_is_made_of_the_one_that_is(new_model, long)
 
 def test_no_model_is_asked_by_another_look(new_model, long, monkeypatch):
     heard, speech = hear(new_model(), long)
-    monkeypatch.setattr("ser_core.inference.progressive.window_logits", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("ser_core.inference.progressive.run_windows", lambda *_: pytest.fail("asked again"))
     assert len(pool_trajectory(heard, speech, 4, 5.0).start_s) < len(pool_trajectory(heard, speech, 1, 0.5).start_s)
 
 

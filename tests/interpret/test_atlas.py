@@ -15,12 +15,14 @@ from scripts.bench.map import synthetic
 from ser_core import paths
 from ser_core.audio.io import load_audio
 from ser_core.audio.vad import speech_segments
+from ser_core.audio.windows import analysed_bounds
 from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.protocols import protocol_split, read_protocol
 from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
-from ser_core.inference.clips import clip_logits, clip_window_outputs, clip_windows
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, window_embeddings
+from ser_core.inference.clips import clip_windows, embed, run_clips
+from ser_core.inference.forward import run_windows
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
 from ser_core.interpret.atlas import (
     ATLAS_PARTS,
     NO_PREDICTION,
@@ -30,7 +32,7 @@ from ser_core.interpret.atlas import (
     load_atlas,
     training_distances,
 )
-from ser_core.interpret.embeddings import RAW_FEATURES, embed, embed_windows, ood_score
+from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows, ood_score
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import METRICS_FILE, Calibration, load_model, save_model
@@ -152,9 +154,18 @@ def test_the_map_that_is_measured_in_a_browser_can_be_read(tmp_path):
 
 def test_a_clip_is_the_mean_of_its_windows(new_model, speech):
     model = new_model()
-    embeddings, logits = embed(model, [speech[:5000], speech])
-    np.testing.assert_allclose(embeddings[1], window_embeddings(model, clip_windows(model, speech)).mean(0), atol=1e-5)
-    np.testing.assert_allclose(logits, clip_logits(model, [speech[:5000], speech]), atol=1e-5)
+    clips, windows = run_clips(model, [speech[:5000], speech]), run_windows(model, clip_windows(model, speech))
+    np.testing.assert_allclose(clips.embeddings[1], windows.embeddings.mean(0), atol=1e-5)
+    np.testing.assert_allclose(clips.logits[1], windows.logits.mean(0), atol=1e-5)
+
+
+def test_embed_leaves_out_the_silence_at_the_ends(new_model, speech):
+    model = new_model()
+    silence = np.zeros(16_000, np.float32)
+    found = embed(model, [speech, np.concatenate([silence, speech, silence])])
+    np.testing.assert_allclose(found[0], found[1], atol=1e-4)
+    first, last = analysed_bounds(speech, speech_segments(speech))
+    np.testing.assert_allclose(found[0], run_clips(model, [speech[first:last]]).embeddings[0], atol=1e-5)
 
 
 def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
@@ -162,7 +173,7 @@ def test_a_recording_is_cut_where_its_windows_begin(new_model, speech):
     start_s, embeddings = embed_windows(model, speech)
     assert len(start_s) == len(embeddings) > 2 and start_s[0] > 0  # it begins with silence
     first = speech[round(start_s[1] * 16_000) :][: round(model.config.window_s * 16_000)]
-    np.testing.assert_allclose(embeddings[1], window_embeddings(model, [first])[0], atol=1e-4)
+    np.testing.assert_allclose(embeddings[1], run_windows(model, [first]).embeddings[0], atol=1e-4)
 
 
 def test_windows_of_a_pause_are_left_out(new_model):
@@ -260,9 +271,9 @@ def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
     known = {row["utterance"] for row in read_protocol("speaker-independent")}
     assert found.ids.tolist() == sorted(i for i in known if i in store) and list(found.maps) == [PCA]
     assert set(found.column("part")) == {"training", "development"}
-    embeddings, logits = embed(model, [store.trimmed(i) for i in found.ids])
-    np.testing.assert_allclose(found.embeddings, embeddings, atol=2e-3)
-    assert found.answered.tolist() == logits.argmax(1).tolist()
+    expected = run_clips(model, [store.trimmed(i) for i in found.ids])
+    np.testing.assert_allclose(found.embeddings, expected.embeddings, atol=2e-3)
+    assert found.answered.tolist() == expected.logits.argmax(1).tolist()
     raw = load_atlas("raw-features", "")
     assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
     assert np.isnan(raw.certainty).all()
@@ -286,17 +297,17 @@ def test_an_interrupted_export_goes_on(ready, monkeypatch):
     (ready.parent / "cache" / f"windows-small-{whole.version}.npz").unlink()
     calls = []
 
-    def interrupted(model, clips):
-        calls.append(len(clips))
-        if len(calls) == 3:
+    def interrupted(model, clip):
+        calls.append(len(clip))
+        if len(calls) == 25:
             raise KeyboardInterrupt
-        return clip_window_outputs(model, clips)
+        return clip_windows(model, clip)
 
-    monkeypatch.setattr(script, "clip_window_outputs", interrupted)
+    monkeypatch.setattr(script, "clip_windows", interrupted)
     with pytest.raises(KeyboardInterrupt):
         script.export("small", AudioStore())
     again = script.export("small", AudioStore())
-    assert sum(calls[3:]) == len(whole.ids) - 20
+    assert len(calls[25:]) == len(whole.ids) - 20
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
 
 

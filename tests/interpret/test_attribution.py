@@ -11,7 +11,7 @@ from torch import nn
 
 from ser_core.audio.features import FrontendConfig
 from ser_core.audio.io import SAMPLE_RATE
-from ser_core.inference.prediction import window_logits
+from ser_core.inference.forward import run_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret import sanity_check as sanity
 from ser_core.interpret.attribution import (
@@ -149,8 +149,8 @@ def test_attention_is_one_on_average_and_the_same_for_each_question(model, windo
 @pytest.mark.parametrize("instead_of", [None, "sad"])
 def test_integrated_gradients_explain_the_whole_difference_from_silence(name, instead_of, window):
     trained = load_model(name)
-    together = window_logits(trained, [window, np.resize(window, 48_000)])[0]  # padded, beside a longer one
-    silent = window_logits(trained, [np.zeros_like(window)])[0]
+    together = run_windows(trained, [window, np.resize(window, 48_000)]).logits[0]  # padded, beside a longer one
+    silent = run_windows(trained, [np.zeros_like(window)]).logits[0]
     question = AttributionTarget(EMOTIONS[int(together.argmax())], instead_of)
     found = explain(trained, window, INTEGRATED_GRADIENTS, question)
     gained = question.score(EMOTIONS, together[None])[0] - question.score(EMOTIONS, silent[None])[0]
@@ -198,13 +198,13 @@ def test_a_method_that_is_not_allowed_is_refused(new_model, window):
 @pytest.mark.parametrize("method", ALL)
 def test_no_method_leaves_anything_on_the_model(model, window, method):
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    logits, waveform = window_logits(model, [window]), window.copy()
+    logits, waveform = run_windows(model, [window]).logits, window.copy()
     explain(model, waveform, method, HAPPY)
     randomise_parameters(model, 0)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(p.grad is None and p.requires_grad for p in model.parameters()) and not model.training
     assert not any(layer._forward_hooks or layer._backward_hooks for layer in model.modules())
-    np.testing.assert_array_equal(window_logits(model, [window]), logits)
+    np.testing.assert_array_equal(run_windows(model, [window]).logits, logits)
     np.testing.assert_array_equal(waveform, window)
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from ser_core.audio.features import FrontendConfig
 from ser_core.audio.io import SAMPLE_RATE
+from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.prediction import predict
 from ser_core.interpret.attribution import SILENCING, Explanation, explain
 from ser_core.interpret.faithfulness import (
     KEPT_SHARES,
-    calibrated_window_probabilities,
     measure_faithfulness,
     mel_band_centres_hz,
     random_relevance_map,
@@ -106,7 +106,7 @@ def test_a_map_of_time_alone_keeps_moments_of_all_frequencies():
 
 def test_answers_are_those_of_the_whole_clip_where_it_is_one_window(new_model, speech):
     model, waveform = new_model(), speech[16_000:56_000]
-    (found,) = calibrated_window_probabilities(model, [waveform])
+    (found,) = calibrated_probabilities(model, run_windows(model, [waveform]).logits)
     assert found == pytest.approx(list(predict(model, waveform, [(0, 2.5)]).probabilities.values()), abs=1e-5)
 
 
@@ -114,9 +114,8 @@ def test_a_true_map_is_better_than_chance_and_its_ends_are_all_and_nothing():
     model, waveform, shares = Listener(), burst() + np.float32(0.02), []
     waveform[16_000:19_200] *= 3
     found = measure_faithfulness(model, waveform, explain(model, waveform, SILENCING, HAPPY), "happy", shares.append)
-    whole, nothing = calibrated_window_probabilities(model, [waveform, np.zeros_like(waveform)])[
-        :, EMOTIONS.index("happy")
-    ]
+    logits = run_windows(model, [waveform, np.zeros_like(waveform)]).logits
+    whole, nothing = calibrated_probabilities(model, logits)[:, EMOTIONS.index("happy")]
     assert found.kept.shape == found.removed_at_random.shape == (len(KEPT_SHARES),)
     for curve, ends in ((found.kept, (nothing, whole)), (found.removed, (whole, nothing))):
         assert (curve[0], curve[-1]) == pytest.approx(ends, abs=1e-5)

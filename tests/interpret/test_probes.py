@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ser_core.audio.degradations import PHONE_BAND_HZ
-from ser_core.inference.clips import clip_logits
-from ser_core.inference.prediction import calibrated_probabilities
+from ser_core.inference.clips import run_clips
+from ser_core.inference.forward import calibrated_probabilities
 from ser_core.interpret.probes import PERTURBATION_PROBES, perturb_waveform, perturbation_probabilities
 from tests.make_corpus import voice
 
@@ -38,7 +38,9 @@ def test_every_value_gets_an_answer(new_model, kind):
     found = perturbation_probabilities(model, CLIP, probe, shares.append)
     assert found.shape == (len(probe.values), 8) and np.allclose(found.sum(1), 1)
     assert shares == pytest.approx([(i + 1) / len(probe.values) for i in range(len(probe.values))])
-    expected = calibrated_probabilities(model, clip_logits(model, [perturb_waveform(probe, CLIP, probe.values[-1])]))[0]
+    expected = calibrated_probabilities(
+        model, run_clips(model, [perturb_waveform(probe, CLIP, probe.values[-1])]).logits
+    )[0]
     np.testing.assert_allclose(found[-1], expected, atol=1e-5)
 
 

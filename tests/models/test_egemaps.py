@@ -21,8 +21,9 @@ from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import parse_filename
 from ser_core.evaluation.cost import latency_ms
 from ser_core.evaluation.evaluator import predict_utterances_per_model
-from ser_core.inference.clips import clip_logits
-from ser_core.inference.prediction import predict, window_logits
+from ser_core.inference.clips import run_clips
+from ser_core.inference.forward import run_windows
+from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
 from ser_core.models.registry import build_model
@@ -318,7 +319,7 @@ def test_loading_says_what_to_install(svm, tmp_path, monkeypatch, package):
 def test_predicting_and_training_say_what_to_install(svm, speech, tmp_path, monkeypatch, crema_d, cache):
     hide(monkeypatch, "opensmile")
     with pytest.raises(ImportError, match=r"pip install opensmile==2\.6\.0"):
-        window_logits(svm, [speech])
+        run_windows(svm, [speech]).logits
     with pytest.raises(TrainingError, match=r"svm on eGeMAPS needs opensmile: pip install opensmile==2\.6\.0"):
         fit_classifier(svm, clips(crema_d), [], AudioStore(cache), tmp_path / "functionals.npz")
 
@@ -388,7 +389,7 @@ def test_fitting_chooses_on_development_speakers(kind, known, crema_d, monkeypat
     assert recipe["chosen"] == good and recipe["seed"] == 0
     uars = [trial["dev_uar"] for trial in recipe["tried"]]
     assert len(uars) == 3 and uars[1] == max(uars) > uars[2]
-    logits = clip_logits(model, [store.trimmed(clip.id) for clip in dev])
+    logits = run_clips(model, [store.trimmed(clip.id) for clip in dev]).logits
     right = [EMOTIONS[i] == clip.emotion for i, clip in zip(logits.argmax(1), dev, strict=True)]
     assert np.mean(right) == pytest.approx(uars[1], abs=1e-4)  # each emotion has as many clips
 
@@ -418,7 +419,7 @@ def test_long_clips_are_cut_as_inference_cuts_them(known, crema_d, tmp_path):
     fit_classifier(model, train, [], store, tmp_path / "functionals.npz")
     found = cached_functionals([train[0].id], 4000, store, tmp_path / "functionals.npz")[train[0].id]
     logits = model.head(model.encode(torch.from_numpy(found))).mean(0)
-    np.testing.assert_allclose(clip_logits(model, [store.trimmed(train[0].id)])[0], logits, rtol=1e-5)
+    np.testing.assert_allclose(run_clips(model, [store.trimmed(train[0].id)]).logits[0], logits, rtol=1e-5)
 
 
 def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypatch):

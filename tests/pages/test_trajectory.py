@@ -76,7 +76,7 @@ def test_a_clip_is_cut_into_segments_and_exported(page, files):
 def test_no_setting_asks_a_model_again(page, files, monkeypatch):
     open_sample(page)
     before = files["Download JSON"]
-    monkeypatch.setattr("ser_core.inference.progressive.window_logits", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("ser_core.inference.progressive.run_windows", lambda *_: pytest.fail("asked again"))
     page.selectbox(key="window").select(2).run()
     page.selectbox(key="hop").select(0.5).run()
     for kind in ("EMA", "median", "hysteresis"):

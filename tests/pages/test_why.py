@@ -9,11 +9,11 @@ from streamlit.testing.v1 import AppTest
 
 from pages import _shared
 from pages._explaining_checks import _against_chance
+from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.prediction import predict_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret.attribution import GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SELF_ATTENTION, SILENCING
-from ser_core.interpret.faithfulness import calibrated_window_probabilities
 from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, save_model
@@ -93,7 +93,8 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
     assert parts.keys() == {0.2, 0.95}
     kept, removed = parts[0.95]
-    expected = calibrated_window_probabilities(_shared.model("small"), [removed, kept])[
+    small = _shared.model("small")
+    expected = calibrated_probabilities(small, run_windows(small, [removed, kept]).logits)[
         :, EMOTIONS.index(box(opened, "Why").value)
     ]
     assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]

@@ -20,9 +20,9 @@ from scripts import predict
 from scripts.bench.server import ask
 from ser_core.audio.io import load_audio
 from ser_core.evaluation import environment as machine
+from ser_core.inference.clips import run_clips
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
-from ser_core.interpret.embeddings import embed
 from ser_core.models.checkpoint import load_model
 from ser_core.serving import middleware as gate, rest
 from ser_core.serving.middleware import RateLimit, RequestLimits
@@ -94,7 +94,7 @@ def test_embed_is_that_of_the_analysed_stretch(client, sound):
     found = client.post("/embed", params={"model": "small"}, content=sound, headers=OGG).json()
     model, waveform = load_model("small"), load_audio(SPEECH)
     start, end = (round(found[name] * model.sample_rate) for name in ("start_s", "end_s"))
-    expected, _ = embed(model, [waveform[start:end]])
+    expected = run_clips(model, [waveform[start:end]]).embeddings
     np.testing.assert_allclose(found["embedding"], expected[0], rtol=1e-5)
     assert (found["model"], found["version"]) == ("small", model.version) and 0 < start < end < len(waveform)
 

@@ -1,0 +1,97 @@
+"""Forward passes: waveforms of any length in, embeddings, logits and distances out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ser_core.audio import pad_batch
+from ser_core.inference.queue import inference_queue
+from ser_core.metrics import softmax
+from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
+
+CPU_BATCH_SIZE = 16  # stays in a core's cache
+GPU_BATCH_SIZE = 256
+
+
+@dataclass(frozen=True, eq=False)
+class WindowOutputs:
+    """The outputs of a model, a row for each window (or each clip, see average_by_clip)."""
+
+    embeddings: np.ndarray  # (n_windows, embedding_dim)
+    logits: np.ndarray  # (n_windows, n_classes)
+    distances: np.ndarray | None  # from the training clips, (n_windows,); None for a checkpoint without a detector
+
+    def average_by_clip(self, n_windows: np.ndarray) -> "WindowOutputs":
+        """The plain means over the windows of each clip; n_windows: how many each clip has, shape = (n_clips,)."""
+        distances = None if self.distances is None else mean_over_windows(self.distances, n_windows)
+        embeddings, logits = (mean_over_windows(rows, n_windows) for rows in (self.embeddings, self.logits))
+        return WindowOutputs(embeddings, logits, distances)
+
+    def split(self, n_windows: Sequence[int]) -> list["WindowOutputs"]:
+        """The outputs of each recording; n_windows: how many windows each has."""
+        bounds = np.cumsum(n_windows)[:-1]
+        embeddings, logits = np.split(self.embeddings, bounds), np.split(self.logits, bounds)
+        distances = [None] * len(n_windows) if self.distances is None else np.split(self.distances, bounds)
+        return [WindowOutputs(*rows) for rows in zip(embeddings, logits, distances, strict=True)]
+
+
+def mean_over_windows(rows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
+    """From a row for each window to the mean over the windows of each clip, shape = (n_clips, ...)."""
+    return np.stack([part.mean(0) for part in np.split(rows, np.cumsum(n_windows)[:-1])])
+
+
+@torch.inference_mode()
+def run_windows(model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress) -> WindowOutputs:
+    """Runs a model on waveforms of any lengths, in batches of similar length.
+
+    Args:
+        windows: at least one float32 waveform, each of shape (n_samples,) with n_samples >= 1.
+        progress: called after each batch.
+
+    Returns:
+        Their outputs, in the order of `windows`.
+    """
+    order = np.argsort([len(window) for window in windows], kind="stable")
+    rows: list[tuple[np.ndarray, np.ndarray]] = [()] * len(order)
+    batch_size = CPU_BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
+    for first in range(0, len(order), batch_size):
+        indices = order[first : first + batch_size]
+        for i, *row in zip(indices, *_run_batch(model, [windows[i] for i in indices]), strict=True):
+            rows[i] = tuple(row)
+        progress((first + len(indices)) / len(order))
+    embeddings, logits = (np.stack(column) for column in zip(*rows, strict=True))
+    return WindowOutputs(embeddings, logits, model.novelty.distance(embeddings) if model.novelty else None)
+
+
+def _run_batch(model: SERModel, windows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """(embeddings, logits) of one padded batch, in one turn of the queue."""
+    waveform, n_samples = pad_batch(windows)
+    with inference_queue.turn():
+        embedding = model.embed(waveform.to(model.device), n_samples.to(model.device))
+        logits = model.head(embedding)
+    return embedding.float().cpu().numpy(), logits.float().cpu().numpy()
+
+
+def calibrated_probabilities(model: SERModel, logits: np.ndarray) -> np.ndarray:
+    """Probabilities from logits, both of shape (..., n_classes)."""
+    return softmax(logits.astype(np.float64) / model.calibration.temperature)
+
+
+@torch.inference_mode()
+def frontend_features(model: SERModel, waveform: np.ndarray) -> np.ndarray:
+    """The features of one window, before any layer.
+
+    Args:
+        waveform: shape = (n_samples,), no longer than the model's window.
+
+    Returns:
+        shape = (n_bands, n_frames) of a spectrogram, without its deltas; (88,) of functionals, in units of their spread
+        over the training clips; (n_samples,) of a model whose input is the waveform itself.
+    """
+    with inference_queue.turn():
+        features = model.frontend(torch.from_numpy(waveform.copy())[None].to(model.device))
+        features = model.encode(features) if model.n_parameters() == 0 else features
+    return (features[0, 0] if features.ndim == 4 else features[0]).cpu().numpy()
