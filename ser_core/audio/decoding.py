@@ -5,7 +5,7 @@ stop it at any block: hours of compressed audio are never decoded in full.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import av
@@ -57,7 +57,7 @@ class DecodedStream:
     truncated: bool = False  # the file ends before the end that its format declares
 
 
-def soundfile_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
+def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, None, None]:
     """Decode wav, flac, mp3, ogg and opus with libsndfile.
 
     Yields:
@@ -114,7 +114,7 @@ def _ogg_is_complete(data: bytes) -> bool:
     return bool(page[5] & 4) and len(page) >= 27 + n_segments + sum(page[27 : 27 + n_segments])
 
 
-def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
+def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, None, None]:
     """Decode the first audio track of m4a, aac, webm, mp4 and the other formats of DEMUXERS with FFmpeg.
 
     Yields:
@@ -125,7 +125,7 @@ def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
         av.FFmpegError: FFmpeg cannot read the file.
     """
     limits = {"format_whitelist": DEMUXERS, "protocol_whitelist": ""}
-    with av.open(io.BytesIO(data), container_options=limits, metadata_errors="ignore") as container:
+    with av.open(io.BytesIO(data), "r", container_options=limits, metadata_errors="ignore") as container:
         if not container.streams.audio:
             raise AudioError("This file has no audio track. Choose a recording with sound, or record again.")
         stream = container.streams.audio[0]
@@ -145,7 +145,7 @@ def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Iterator[np.ndarray]:
 def _ffmpeg_header_duration_s(container: av.container.InputContainer, stream: av.AudioStream) -> float | None:
     if container.format.name in ESTIMATED_DURATION_FORMATS:
         return None
-    if stream.duration:
+    if stream.duration and stream.time_base:
         return float(stream.duration * stream.time_base)
     if container.duration and not container.streams.video:  # a video track may be longer than the audio
         return container.duration / av.time_base

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import av
 import numpy as np
@@ -44,7 +45,8 @@ def add_babble(snr_db: float, voices: Sequence[np.ndarray]) -> Degradation:
     def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         chosen = rng.choice(len(voices), N_BABBLE_SPEAKERS)
         speakers = (np.roll(np.resize(voices[i], len(waveform)), rng.integers(len(waveform))) for i in chosen)
-        return _mix_at_snr(waveform, sum(speaker / max(_rms(speaker), 1e-6) for speaker in speakers), snr_db)
+        babble = reduce(np.add, (speaker / max(_rms(speaker), 1e-6) for speaker in speakers))
+        return _mix_at_snr(waveform, babble, snr_db)
 
     return degrade
 
@@ -95,10 +97,15 @@ def encode_audio(waveform: np.ndarray, codec: str, container: str, bit_rate: int
         waveform: 16 kHz in [-1, 1], shape = (n_samples,).
         codec, container: as FFmpeg names them.
         bit_rate: in bit/s.
+
+    Raises:
+        ValueError: the codec is one for pictures.
     """
     file = io.BytesIO()
     with av.open(file, "w", format=container) as sink:
         stream = sink.add_stream(codec, rate=SAMPLE_RATE, layout="mono", bit_rate=bit_rate)
+        if not isinstance(stream, av.AudioStream):
+            raise ValueError(f"{codec} encodes no audio")
         resampler = av.AudioResampler(stream.format, "mono", SAMPLE_RATE)
         pcm = np.round(np.clip(waveform, -1, 1) * 32767).astype(np.int16)
         for start in range(0, len(pcm), CODEC_FRAME_SAMPLES):

@@ -45,6 +45,10 @@ class LogMel(nn.Module):
     With `n_mfcc` its cepstral coefficients, equal to librosa's `mfcc(S=...)`.
     """
 
+    mel: Tensor
+    cosines: Tensor
+    window: Tensor
+
     def __init__(self, config: FrontendConfig):
         super().__init__()
         self.config = config
@@ -139,7 +143,8 @@ class ConvolvedLogMel(LogMel):
         margin = n_fft // 2
         padded = F.pad(waveform[:, None], (margin, margin))
         waves = F.conv1d(padded, _fourier_kernels(window, n_fft), stride=self.config.hop_length)
-        return sum(part.square() for part in waves.chunk(2, dim=1))
+        real, imaginary = waves.chunk(2, dim=1)
+        return real.square() + imaginary.square()
 
 
 def _fourier_kernels(window: Tensor, n_fft: int) -> Tensor:

@@ -8,7 +8,7 @@ are listed in `Recording.notes`.
 import io
 import warnings
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -188,7 +188,7 @@ class _DecodedAudio:
 
 def _decode(data: bytes, sample_rate: int, max_duration_s: float) -> _DecodedAudio:
     """Decode with libsndfile; if it fails or ends early, also with FFmpeg, and keep the longer result."""
-    attempts = []
+    attempts: list[_DecodedAudio] = []
     for decoder in (soundfile_blocks, ffmpeg_blocks):
         source = DecodedStream(header_duration_s=attempts[0].source.header_duration_s if attempts else None)
         try:
@@ -203,7 +203,7 @@ def _decode(data: bytes, sample_rate: int, max_duration_s: float) -> _DecodedAud
 
 
 def _resample_blocks(
-    blocks: Iterator[np.ndarray], source: DecodedStream, sample_rate: int, max_duration_s: float
+    blocks: Generator[np.ndarray, None, None], source: DecodedStream, sample_rate: int, max_duration_s: float
 ) -> _DecodedAudio:
     """Resample mono blocks until the last one or the allowed duration."""
     chunks, n_read, n_not_finite, capped = [np.empty(0, np.float32)], 0, 0, False

@@ -128,9 +128,15 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _silero_weights() -> dict[str, torch.Tensor]:
-    """Weights of the 16 kHz model. The package is not imported: its import would set torch to one thread globally."""
-    (package,) = find_spec("silero_vad").submodule_search_locations
-    return torch.jit.load(Path(package) / "data" / "silero_vad.jit")._model.state_dict()
+    """Weights of the 16 kHz model. The package is not imported: its import would set torch to one thread globally.
+
+    Raises:
+        ModuleNotFoundError: the package with the weights is not installed.
+    """
+    package = find_spec("silero_vad")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("silero-vad is not installed: pip install silero-vad")
+    return torch.jit.load(Path(package.origin).parent / "data" / "silero_vad.jit")._model.state_dict()
 
 
 def _speech_runs(probabilities: np.ndarray) -> list[tuple[int, int]]:

@@ -193,6 +193,8 @@ def read_corpora(root: Path) -> CorporaListing:
         utterance = parse_filename(path)
         if utterance is None:
             unrecognised.append(str(path.relative_to(root)))
+        elif isinstance(utterance, str):
+            excluded[str(path.relative_to(root))] = utterance
         elif reason := _exclusion_reason(utterance, found, root):
             excluded[str(path.relative_to(root))] = reason
         else:
@@ -205,10 +207,8 @@ def read_corpora(root: Path) -> CorporaListing:
     return CorporaListing(tuple(found[key] for key in sorted(found)), excluded, tuple(unrecognised))
 
 
-def _exclusion_reason(utterance: Utterance | str, found: dict[str, Utterance], root: Path) -> str:
+def _exclusion_reason(utterance: Utterance, found: dict[str, Utterance], root: Path) -> str:
     """Reason why a recording is not used, or ""."""
-    if isinstance(utterance, str):
-        return utterance
     if utterance.id in found:
         return f"duplicate of {found[utterance.id].path.relative_to(root)}"
     return EXCLUDED_RECORDINGS.get(utterance.id, "")

@@ -212,4 +212,8 @@ def _is_safe_recording_name(name: str) -> bool:
     return bool(re.fullmatch(r"\w+\.wav", name, re.ASCII)) and _is_recording(PurePosixPath(name))
 
 
-_DOWNLOADS = {"ravdess": download_ravdess, "crema_d": download_crema_d, "tess": download_tess}
+_DOWNLOADS: dict[str, Callable[..., None]] = {
+    "ravdess": download_ravdess,
+    "crema_d": download_crema_d,
+    "tess": download_tess,
+}

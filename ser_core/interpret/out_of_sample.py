@@ -107,7 +107,8 @@ def _descend(
         place = np.median(beside, axis=0)
         for step in range(n_steps):
             ways = beside - place
-            force = (weight * pull(np.square(ways).sum(1))) @ ways - push(everything - np.float32(place)[:, None])
+            repulsion = push(everything - np.asarray(place, np.float32)[:, None])
+            force = (weight * pull(np.square(ways).sum(1))) @ ways - repulsion
             place = place + rate * (1 - step / n_steps) * force
         places.append(place)
     return np.array(places)

@@ -5,6 +5,7 @@ components only.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
@@ -117,7 +118,7 @@ class Projection:
     def _fit_umap(self, progress: Progress) -> np.ndarray:
         from umap import UMAP
 
-        options = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
+        options: dict[str, Any] = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}
         options["precomputed_knn"] = self._neighbours(self.config.n_neighbours)
         options |= {"min_dist": self.config.min_dist, "random_state": self.config.seed, "n_jobs": 1}
         watch = {"disable": False, "file": _TqdmProgress(progress), "bar_format": "{n_fmt}/{total_fmt}"}

@@ -25,7 +25,7 @@ class Muon(torch.optim.AdamW):
     """
 
     @torch.no_grad()
-    def step(self) -> None:
+    def step(self) -> None:  # type: ignore[override]  # no closure: the loss is computed once
         for group in self.param_groups:
             if group["orthogonal"]:
                 self._step_orthogonal(group)
@@ -37,20 +37,20 @@ class Muon(torch.optim.AdamW):
             if weight.grad is not None:
                 alike[len(weight), weight[0].numel()].append(weight)
         for (n_rows, n_columns), weights in alike.items():
-            ahead = torch.stack([self._nesterov_gradient(weight).flatten(1) for weight in weights])
+            ahead = torch.stack([self._nesterov_gradient(weight, weight.grad).flatten(1) for weight in weights])
             for weight, update in zip(weights, orthogonalise(ahead), strict=True):
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
                 size = -group["lr"] * 0.2 * math.sqrt(max(n_rows, n_columns))
                 weight.add_(update.view_as(weight).to(weight.dtype), alpha=size)
                 weight.grad = None
 
-    def _nesterov_gradient(self, weight: Tensor) -> Tensor:
+    def _nesterov_gradient(self, weight: Tensor, gradient: Tensor) -> Tensor:
         """The gradient with Nesterov's momentum."""
         if not (state := self.state[weight]):
             state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}  # AdamW looks for a step
         state["step"] += 1
-        momentum = state["momentum"].lerp_(weight.grad, 1 - MUON_MOMENTUM)
-        return weight.grad.lerp(momentum, MUON_MOMENTUM)
+        momentum = state["momentum"].lerp_(gradient, 1 - MUON_MOMENTUM)
+        return gradient.lerp(momentum, MUON_MOMENTUM)
 
 
 def orthogonalise(matrices: Tensor, n_steps: int = 5) -> Tensor:
