@@ -16,7 +16,7 @@ from ser_core.training import read_experiments
 EPOCHS = 12
 NO_CHANNELS = ("babble_chance", "room_chance", "band_chance", "level_out_chance", "gate_chance")
 ABLATIONS: dict[str, tuple[str, ...]] = {
-    "the whole recipe": (),
+    "the full recipe": (),
     "without orthogonal steps": ("orthogonal=false",),
     "without the second window": ("model.frontend.more_windows=[]",),
     "64 bands, one window": ("model.frontend.more_windows=[]", "model.frontend.n_mels=64", "model.bands_in_one=2"),
@@ -27,7 +27,7 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
     "almost without mixup": ("mixup_alpha=0.01",),
     "without label smoothing": ("label_smoothing=0.0",),
     "without the running average": ("ema_decay=0.0",),
-    "each corpus as large as it is": ("draws.ravdess=1.0", "draws.savee=1.0", "draws.tess=1.0"),
+    "corpora not rebalanced": ("draws.ravdess=1.0", "draws.savee=1.0", "draws.tess=1.0"),
     "without attention": ("model.attention=false",),
     "without the GRU": ("model.recurrent=false",),
 }
