@@ -30,27 +30,27 @@ function build(parentElement) {
 }
 
 async function start(recorder) {
-  if (!window.isSecureContext || !navigator.mediaDevices) return say(recorder, INSECURE);
+  if (!window.isSecureContext || !navigator.mediaDevices) return say(recorder, INSECURE_CONTEXT_MESSAGE);
   recorder.record.disabled = true;
   say(recorder, "Waiting for the microphone. The browser may ask you to allow it.");
   try {
     recorder.session = await open(recorder);
     showRecording(recorder);
   } catch (fault) {
-    say(recorder, whyNot(fault));
+    say(recorder, microphoneError(fault));
   }
   recorder.record.disabled = false;
 }
 
 async function open(recorder) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED_AUDIO });
   const [track] = stream.getAudioTracks();
   const context = new AudioContext();
   const blocks = [];
   let n_samples = 0;
   const close = () => { track.stop(); context.close(); recorder.session = null; };
   try {
-    await withWorklet(context, TAP);
+    await addWorklet(context, TAP);
   } catch (fault) {
     close();
     throw fault;
@@ -78,7 +78,7 @@ function finish(recorder, blocks, n_samples, sample_rate, settings) {
   showIdle(recorder);
   if (!n_samples) return say(recorder, "The microphone sent nothing. Check that it is switched on, then record again.");
   say(recorder, `${length_s.toFixed(1)} s recorded.`);
-  recorder.send({ wav: base64(wav(blocks, n_samples, sample_rate)), processed: keptOn(settings) });
+  recorder.send({ wav: encodeBase64(wav(blocks, n_samples, sample_rate)), processed: activeProcessing(settings) });
 }
 
 function wav(blocks, n_samples, sample_rate) {
@@ -87,7 +87,7 @@ function wav(blocks, n_samples, sample_rate) {
   const samples = new DataView(file.buffer, 44);
   let at = 0;
   for (const block of blocks) {
-    for (const value of block) samples.setInt16(2 * at++, sixteenBit(value), true);
+    for (const value of block) samples.setInt16(2 * at++, toInt16(value), true);
   }
   return file;
 }
@@ -95,16 +95,16 @@ function wav(blocks, n_samples, sample_rate) {
 function showLevel(recorder, block, now_s) {
   const peak = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const { heard } = recorder.session;
-  recorder.session.loudest = Math.max(recorder.session.loudest, decibel(peak));
+  recorder.session.loudest = Math.max(recorder.session.loudest, amplitudeToDbfs(peak));
   heard.push(peak);
   if (heard.length < 24) return; // 24 blocks of 128 samples: the meter moves every 64 ms at 48 kHz
-  const level = decibel(Math.max(...heard));
+  const level = amplitudeToDbfs(Math.max(...heard));
   heard.length = 0;
   recorder.level.style.width = `${Math.max(0, 1 - level / FLOOR_DBFS) * 100}%`;
   recorder.meter.setAttribute("aria-valuenow", level.toFixed(0));
   recorder.meter.classList.toggle("over", level >= LOUD_DBFS);
   recorder.clock.textContent = `${Math.max(0, recorder.max_s - now_s).toFixed(0)} s left`;
-  say(recorder, advice(recorder.session.loudest, now_s) || "Recording.");
+  say(recorder, levelAdvice(recorder.session.loudest, now_s) || "Recording.");
 }
 
 function showRecording(recorder) {

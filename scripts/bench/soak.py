@@ -48,12 +48,12 @@ class Page:
 
     def ask(self, what: str, **question) -> dict:
         """Raises ValueError for a problem that the page would show."""
-        asked = {"session_hash": PAGE, "component_id": self._id, "fn_name": what, "data": {"page": PAGE, **question}}
+        asked = {"session_hash": PAGE, "component_id": self._id, "fn_name": what, "data": {"page_id": PAGE, **question}}
         request = Request(self._url, json.dumps(asked).encode(), {"Content-Type": "application/json"})
         with urlopen(request, timeout=PATIENCE_S) as response:
             answer = json.load(response)
-        if "problem" in answer:
-            raise ValueError(answer["problem"])
+        if "error" in answer:
+            raise ValueError(answer["error"])
         return answer
 
 
@@ -67,7 +67,7 @@ def as_fast_as_possible(address: str, process_id: int, minutes: float, n_parts: 
         started = time.perf_counter()
         while at < part * minutes * 60 * RATE / n_parts:
             chunk = np.take(speech, np.arange(at, at + HOP), mode="wrap")
-            answer = page.ask("feed", at=at, samples=base64.b64encode(chunk.tobytes()).decode())
+            answer = page.ask("feed", offset=at, samples=base64.b64encode(chunk.tobytes()).decode())
             at, n_answers = at + HOP, n_answers + bool(answer)
         yield {
             "minutes": round(at / RATE / 60, 2),
@@ -90,7 +90,7 @@ def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) ->
         page = browser.new_page()
         page.goto(f"{address}{LIVE_PATH}/")
         page.get_by_role("button", name="Start").click()
-        page.locator(".lane i").first.wait_for(timeout=1000 * PATIENCE_S)
+        page.locator(".history i").first.wait_for(timeout=1000 * PATIENCE_S)
         tools = page.context.new_cdp_session(page)
         tools.send("Performance.enable")
         for part in range(1, n_parts + 1):
@@ -102,7 +102,7 @@ def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) ->
                 "minutes": round(recorded_s / 60, 2),
                 "page_mb": _mb(found["JSHeapUsedSize"]),
                 "nodes": int(found["Nodes"]),
-                "delay": page.locator(".delay b").inner_text(),
+                "delay": page.locator(".latency b").inner_text(),
                 "server_mb": _mb(resident_bytes(process_id) - 2 * recorded_s * SAMPLE_RATE),
             }
         browser.close()

@@ -12,6 +12,7 @@ from .clip import (
     aligned_probability_bars as aligned_probability_bars,
     emotion_label as emotion_label,
     features_png as features_png,
+    format_duration as format_duration,
     format_time as format_time,
     magma_colours as magma_colours,
     probability_bars as probability_bars,

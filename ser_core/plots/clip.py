@@ -104,6 +104,11 @@ def format_time(time_s: float) -> str:
     return f"{minutes}:{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
 
 
+def format_duration(duration_s: float) -> str:
+    """Duration for a text: 12.5 s, or 2 min 5 s from one minute on."""
+    return f"{duration_s:.1f} s" if duration_s < 60 else f"{int(duration_s // 60)} min {duration_s % 60:.0f} s"
+
+
 def time_ticks(duration_s: float) -> list[float]:
     """Where a time axis is labelled."""
     step_s = next((step for step in TIME_TICK_STEPS_S if duration_s / step <= MAX_TIME_TICKS), TIME_TICK_STEPS_S[-1])

@@ -1,4 +1,4 @@
-"""REST, the live page and their middleware, for one ASGI server."""
+"""REST API, live page and middleware, for one ASGI server."""
 
 import lazy_loader
 

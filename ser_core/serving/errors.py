@@ -1,4 +1,4 @@
-"""What is answered when something goes wrong: {"error": cause and cure}, and for how long to stay away."""
+"""Error responses: {"error": cause and cure}, with Retry-After where a later attempt can succeed."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -16,49 +16,50 @@ from ser_core.serving.routes import API_PATH
 
 @dataclass(frozen=True)
 class ErrorResponse:
-    """What is answered when something goes wrong."""
+    """Body of every error response."""
 
     error: str  # cause and cure
 
 
-_RETRY_AFTER = {"headers": {"Retry-After": {"description": "seconds to stay away", "schema": {"type": "integer"}}}}
+_RETRY_AFTER = {"headers": {"Retry-After": {"description": "seconds until a retry", "schema": {"type": "integer"}}}}
 _DESCRIPTIONS = {
-    400: "a form without one recording",
-    404: "no such model",
-    408: "the recording came too slowly",
-    413: "it is larger than what is taken",
-    415: "it is sent as something else than sound",
-    422: "nothing can be heard in it: no sound, damaged, too short",
+    400: "the form does not contain exactly one recording",
+    404: "unknown model",
+    408: "the upload was too slow",
+    413: "the recording is too large",
+    415: "the content type is not audio",
+    422: "the recording cannot be used: not audio, damaged, too short",
     429: "too many requests from this address",
-    500: "the server failed, or the model cannot be used",
-    503: "too many wait already",
+    500: "internal error, or the model cannot be loaded",
+    503: "the queue is full",
 }
 ERROR_RESPONSES = {
     status: {"model": ErrorResponse, "description": why} | (_RETRY_AFTER if status in (429, 503) else {})
     for status, why in _DESCRIPTIONS.items()
 }
-"""In the terms of FastAPI: what may be answered instead of what was asked for."""
+"""Status -> error response, as the argument `responses` of a FastAPI route."""
 
 
 def error_response(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
+    """JSON error response, with Retry-After in full seconds if given."""
     headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
     return JSONResponse(asdict(ErrorResponse(message)), status, headers)
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Every error of this application is a Fault."""
+    """Every error of this application becomes an ErrorResponse."""
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> JSONResponse:
-        unknown = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        reasons = {404: "Unknown path.", 405: "Method not allowed for this path."}
         if error.detail == HTTPStatus(error.status_code).phrase:
             return error_response(
-                error.status_code, f"{unknown.get(error.status_code, error.detail)} See {API_PATH}/docs."
+                error.status_code, f"{reasons.get(error.status_code, error.detail)} See {API_PATH}/docs."
             )
         return error_response(error.status_code, str(error.detail))
 
     @app.exception_handler(AudioError)
-    async def unreadable(request: Request, error: AudioError) -> JSONResponse:
+    async def audio_error(request: Request, error: AudioError) -> JSONResponse:
         return error_response(422, str(error))
 
     @app.exception_handler(UnknownModel)
@@ -66,9 +67,9 @@ def add_error_handlers(app: FastAPI) -> None:
         return error_response(404, str(error))
 
     @app.exception_handler(CheckpointError)
-    async def unusable(request: Request, error: CheckpointError) -> JSONResponse:
+    async def checkpoint_error(request: Request, error: CheckpointError) -> JSONResponse:
         return error_response(500, str(error))
 
     @app.exception_handler(QueueFull)
-    async def full(request: Request, error: QueueFull) -> JSONResponse:
+    async def queue_full(request: Request, error: QueueFull) -> JSONResponse:
         return error_response(503, str(error), error.retry_after_s)

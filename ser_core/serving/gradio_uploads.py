@@ -1,6 +1,6 @@
-"""What `gradio_client` uploads for `predict`: in memory, under a random name, for one answer.
+"""Uploads of `gradio_client` for `predict`: in memory, under a random name, for one prediction.
 
-Gradio itself would write it to disk, under the name that the client gives.
+Gradio would write them to disk, under the file name given by the client.
 """
 
 from fastapi import FastAPI, Request
@@ -13,25 +13,24 @@ from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddlew
 from ser_core.serving.one_time_store import OneTimeStore, OneTimeStoreError
 from ser_core.serving.request_body import BodyReader
 
-GRADIO_FORM_FIELD = "files"  # of the form, as Gradio's clients fill it in
-ANY_CONTENT_TYPE = ("",)  # they guess it from the name; `predict` says what is no sound
+GRADIO_FORM_FIELD = "files"  # of the form, as sent by Gradio's clients
+ANY_CONTENT_TYPE = ("",)  # guessed by the client from the file name; `predict` checks the content
 
 
 class GradioUploads:
-    """Recordings that wait for their answer, by the name that was given out for them."""
+    """Uploaded recordings until their prediction, by the name returned to the client."""
 
     def __init__(self, limits: RequestLimits):
         self._limits, self._body_reader = limits, BodyReader(limits, GRADIO_FORM_FIELD, ANY_CONTENT_TYPE)
-        self._store = OneTimeStore(
-            limits.max_total_body_bytes, limits.max_total_body_bytes
-        )  # of one the intake knows the most
+        # The size of one recording is bounded by the body reader.
+        self._store = OneTimeStore(limits.max_total_body_bytes, limits.max_total_body_bytes)
 
     def take(self, name: str) -> bytes | None:
-        """The content, once; None when it was taken already, is too old or never was here."""
+        """Content of an upload, once; None if it was taken already, has expired or never existed."""
         return self._store.take(name.rpartition("/")[2])
 
     def route(self, path: str) -> Route:
-        """In place of Gradio's own."""
+        """Upload route that replaces that of Gradio."""
         app = FastAPI(openapi_url=None)
         app.add_middleware(RequestMiddleware, rate=RateLimit(self._limits))
         add_error_handlers(app)
@@ -39,7 +38,7 @@ class GradioUploads:
         @app.post(path)
         async def upload(request: Request) -> list[str]:
             async with self._body_reader.recording(request) as (content, _):
-                return [f"{get_upload_folder()}/{self._put(content)}"]  # the only place where Gradio allows one
+                return [f"{get_upload_folder()}/{self._put(content)}"]  # the only folder that Gradio accepts
 
         return Route(path, app, methods=["POST"])
 

@@ -1,4 +1,4 @@
-"""An application that is built while the server runs already, so that nothing else waits for what it imports."""
+"""Lazily built ASGI application: its imports do not delay the start of the server."""
 
 import asyncio
 import logging
@@ -10,19 +10,19 @@ from contextlib import asynccontextmanager, suppress
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-IDLE_WINDOW_S, IDLE_CPU_SHARE = 1.0, 0.3  # of one core in so much time: nobody waits for a page
+IDLE_WINDOW_S, IDLE_CPU_SHARE = 1.0, 0.3  # of one core during the window: no page is being served
 
 log = logging.getLogger(__name__)
-_build_lock = threading.Lock()  # builds get in each other's way, as both import much of the same
+_build_lock = threading.Lock()  # concurrent builds import the same modules and slow each other down
 
 
 class LazyApp:
-    """ASGI. Built once, in a thread, when it is first asked for; requests wait for it. For one event loop."""
+    """ASGI application, built once in a thread at the first request; requests wait for it. For one event loop."""
 
     def __init__(self, build: Callable[[], Starlette]):
         self._build = build
         self._requested, self._end = asyncio.Event(), asyncio.Event()
-        self._built: asyncio.Future[Starlette]  # made by `running`
+        self._built: asyncio.Future[Starlette]  # created by `lifespan`
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._requested.set()
@@ -31,10 +31,10 @@ class LazyApp:
 
     @asynccontextmanager
     async def lifespan(self, after_s: float) -> AsyncIterator[None]:
-        """The lifespan around that of the application.
+        """Lifespan of the server, which includes that of the application.
 
         Args:
-            after_s: seconds until it is built also unasked, as soon as this process has little else to do.
+            after_s: seconds until it is built without a request, once the process is idle.
         """
         self._built = asyncio.get_running_loop().create_future()
         task = asyncio.create_task(self._run(after_s))
@@ -54,8 +54,8 @@ class LazyApp:
             async with app.router.lifespan_context(app):
                 self._built.set_result(app)
                 await self._end.wait()
-        except Exception as error:  # the rest of the server goes on
-            log.exception("a part of the server does not run")
+        except Exception as error:  # the other applications continue
+            log.exception("an application of the server failed to start")
             if not self._built.done():
                 self._built.set_exception(error)
 

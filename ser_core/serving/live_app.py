@@ -1,7 +1,7 @@
-"""The live microphone: a page, made with Gradio, that says every half second what is heard.
+"""Live page: a Gradio application with a prediction for the microphone every half second.
 
-The browser sends the sound itself, in memory: Gradio's own microphone would put each half second into a file. Beside
-the page there is `predict`, for `gradio_client`; what it uploads stays in memory too.
+The browser sends the samples directly, in memory: the microphone component of Gradio would write each half second to a
+file. The application also offers `predict` to `gradio_client`, whose uploads are kept in memory too.
 """
 
 import asyncio
@@ -43,23 +43,18 @@ from ser_core.serving.one_time_store import RECORDING_LIFETIME_S, OneTimeStoreEr
 from ser_core.serving.routes import is_serving, live_is_up
 
 LIVE_TITLE = "Live microphone"
-LIVE_SCRIPTS = (
-    paths.STATIC / "microphone.js",
-    paths.STATIC / "live_view.js",
-    paths.STATIC / "live.js",
-)  # in this order
-REQUEST_OVERHEAD_BYTES = 1_000_000  # of what a request holds beside sound
-MAX_GRADIO_STATES = (
-    200  # that Gradio keeps in memory, one for each name that a page gives itself; here they hold nothing
-)
+# Concatenated in this order: Gradio takes one script as text, without a module loader.
+LIVE_SCRIPTS = tuple(paths.STATIC / name for name in ("microphone.js", "live_view.js", "live.js"))
+REQUEST_OVERHEAD_BYTES = 1_000_000  # of a request besides the audio
+MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
 STALE_PAGE_MESSAGE = "This page is older than the server. Reload it."
-PREDICT_USAGE = "Ask with a sound file, as handle_file(...) of gradio_client sends it, and the name of a model or null."
-FONT_FAMILY = ("system-ui", "sans-serif")  # nothing comes from elsewhere
+PREDICT_USAGE = "Send an audio file, by handle_file(...) of gradio_client, and the name of a model or null."
+FONT_FAMILY = ("system-ui", "sans-serif")  # no external fonts
 USER_ERRORS = (AudioError, CheckpointError, OneTimeStoreError, LiveSessionError)
 
 
 def build_live(limits: RequestLimits | None = None) -> FastAPI:
-    """The application, to be mounted at `LIVE_PATH`."""
+    """ASGI application, to be mounted at `LIVE_PATH`."""
     limits = limits or RequestLimits()
     app, uploads = FastAPI(openapi_url=None), GradioUploads(limits)
     app.router.routes += [uploads.route("/gradio_api/upload"), Route("/gradio_api/deep_link", _not_found)]
@@ -73,7 +68,7 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
         server_name="127.0.0.1",
         max_file_size=limits.max_body_bytes,
         footer_links=[],
-        run_history=False,  # it would keep recordings in the browser
+        run_history=False,  # would keep recordings in the browser
         ssr_mode=False,
         mcp_server=False,
     )
@@ -84,40 +79,40 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
 
 
 def _reject_forms(app: ASGIApp) -> ASGIApp:
-    """Files that come in forms Gradio would write to disk; those for `predict` come another way."""
+    """Refuse forms: Gradio would write their files to disk. Uploads for `predict` have their own route."""
 
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         is_form = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/")
-        await (error_response(415, "Forms are not taken here.") if is_form else app)(scope, receive, send)
+        await (error_response(415, "Forms are not accepted here.") if is_form else app)(scope, receive, send)
 
-    return answer
+    return respond
 
 
 def _not_found(request: Request) -> Response:
-    """Gradio would write the state of a session to disk."""
-    return error_response(404, "There is nothing at this address.")
+    """Replacement of a Gradio route that would write the state of a session to disk."""
+    return error_response(404, "Unknown path.")
 
 
 class _DiscreetBlocks(gr.Blocks):
-    """What cannot be understood, Gradio would write to the log with the names of files in it."""
+    """Blocks that do not log invalid requests: the log of Gradio would contain file names."""
 
-    async def preprocess_data(self, *asked, **how) -> list:
+    async def preprocess_data(self, *args, **kwargs) -> list:
         try:
-            return await super().preprocess_data(*asked, **how)
-        except Exception:  # whatever a client sends
+            return await super().preprocess_data(*args, **kwargs)
+        except Exception:  # any content from a client
             raise gr.Error(PREDICT_USAGE, print_exception=False) from None
 
 
 def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
-    """The page, without its theme, and `predict`."""
-    microphones = LiveSessions()
+    """Live page without its theme, and `predict`."""
+    sessions = LiveSessions()
     with _DiscreetBlocks(title=LIVE_TITLE, analytics_enabled=False) as live:
-        page = gr.HTML(**_page_arguments(microphones))
+        page = gr.HTML(**_page_arguments(sessions))
         live.load(_open_page, None, page, api_visibility="private", queue=False, show_progress="hidden")
 
         @live.unload
         def _close_page(request: gr.Request) -> None:
-            microphones.forget(request.session_hash)
+            sessions.forget(request.session_hash)
 
         _add_predict(limits, uploads)
     live.state_session_capacity = MAX_GRADIO_STATES
@@ -125,15 +120,15 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
 
 
 def _stop_with_server(app: FastAPI, live: gr.routes.App) -> None:
-    """A server that is told to end waits for its connections, and each open page keeps one: those end at once."""
-    begin = app.router.lifespan_context
+    """Close the connections of open pages at shutdown: the server would wait for them."""
+    original = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if threading.current_thread() is threading.main_thread():  # only there are signals
+        if threading.current_thread() is threading.main_thread():  # signals are delivered there only
             for number in (signal.SIGINT, signal.SIGTERM):
                 _set_on_signal(live.stop_event, number)
-        async with begin(app) as state:
+        async with original(app) as state:
             live_is_up.set()
             yield state
             live_is_up.clear()
@@ -142,19 +137,19 @@ def _stop_with_server(app: FastAPI, live: gr.routes.App) -> None:
 
 
 def _set_on_signal(event: asyncio.Event, number: signal.Signals) -> None:
-    """When the signal comes; what was done then before is done after it."""
-    loop, before = asyncio.get_running_loop(), signal.getsignal(number)
+    """Set an event on a signal, then call the previous handler."""
+    loop, previous = asyncio.get_running_loop(), signal.getsignal(number)
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(event.set)
-        if callable(before):
-            before(number, frame)
+        if callable(previous):
+            previous(number, frame)
 
-    signal.signal(number, end)
+    signal.signal(number, handle)
 
 
 def live_theme() -> gr.themes.Base:
-    """Light and dark, as in the other pages."""
+    """Light and dark theme, as on the other pages."""
     return gr.themes.Base(font=FONT_FAMILY, font_mono=("ui-monospace", "monospace")).set(
         body_background_fill="#FFFFFF",
         body_background_fill_dark="#11171D",
@@ -169,94 +164,94 @@ def live_theme() -> gr.themes.Base:
     )
 
 
-def _page_arguments(microphones: LiveSessions) -> dict:
-    """Arguments of gr.HTML: what is drawn, what may be called, and what the page knows."""
+def _page_arguments(sessions: LiveSessions) -> dict:
+    """Arguments of gr.HTML: templates, server functions, and the properties (`props`) of live.js."""
     return {
         "html_template": _page_template(),
         "css_template": (paths.STATIC / "live.css").read_text(),
         "js_on_load": "\n".join(script.read_text() for script in LIVE_SCRIPTS),
         "apply_default_css": False,
         "server_functions": [
-            _page_callable(getattr(microphones, name)) for name in ("start", "feed", "stop", "hand_over")
+            _page_callable(getattr(sessions, name)) for name in ("start", "feed", "stop", "hand_over")
         ],
-        "page": "",  # its name, when it is open
+        "page_id": "",  # set when the page is open
         "models": available_models(),
-        "no_model": f"There is no trained model yet. {HOW_TO_TRAIN}",
-        "looks": {emotion: {"symbol": look.symbol, "colour": look.colour} for emotion, look in EMOTION_STYLES.items()},
-        "magma": magma_colours(),
+        "no_model_message": f"There is no trained model yet. {HOW_TO_TRAIN}",
+        "styles": {emotion: {"symbol": s.symbol, "colour": s.colour} for emotion, s in EMOTION_STYLES.items()},
+        "colormap": magma_colours(),
         "hop_s": LIVE_HOP_S,
-        "calm_s": DEFAULT_LIVE_SMOOTHING.amount,
-        "longest_s": MAX_LIVE_RECORDING_S,
-        "lifetime_min": round(RECORDING_LIFETIME_S / 60),
-        "opens": False,
+        "smoothing_s": DEFAULT_LIVE_SMOOTHING.amount,
+        "max_recording_s": MAX_LIVE_RECORDING_S,
+        "token_lifetime_min": round(RECORDING_LIFETIME_S / 60),
+        "trajectory_available": False,
     }
 
 
 def _page_template() -> str:
-    now = "".join(
+    current = "".join(
         _bar_row(emotion, EMOTION_STYLES[emotion].colour, emotion_label(emotion), "<u hidden></u>")
         for emotion in EMOTIONS
     )
     shares = "".join(_bar_row(emotion, EMOTION_STYLES[emotion].colour, emotion_label(emotion)) for emotion in EMOTIONS)
     shares += _bar_row(NOT_SURE, GREY, f"? {NOT_SURE}")
     page = (paths.STATIC / "live.html").read_text().replace("TITLE", LIVE_TITLE)
-    return page.replace("NOW", now).replace("SHARES", shares)
+    return page.replace("CURRENT_ROWS", current).replace("SHARE_ROWS", shares)
 
 
-def _bar_row(answer: str, colour: str, name: str, mark: str = "") -> str:
+def _bar_row(answer: str, colour: str, name: str, threshold: str = "") -> str:
     return (
         f'<li data-answer="{answer}"><span class="name">{name}</span>'
-        f'<span class="track"><i style="background: {colour}"></i>{mark}</span><span class="value">–</span></li>'
+        f'<span class="track"><i style="background: {colour}"></i>{threshold}</span><span class="value">–</span></li>'
     )
 
 
-def _page_callable(answer: Callable[..., dict]) -> Callable[[dict], dict]:
-    """For the page: one dict in, and {"problem": a sentence} out where there is one."""
+def _page_callable(function: Callable[..., dict]) -> Callable[[dict], dict]:
+    """Server function for the page: keyword arguments as one dict; {"error": message} for a user error."""
 
-    def tell(question: dict) -> dict:
+    def call(arguments: dict) -> dict:
         try:
-            return answer(**question)
+            return function(**arguments)
         except USER_ERRORS as error:
-            return {"problem": str(error)}
+            return {"error": str(error)}
         except (TypeError, ValueError):
-            return {"problem": STALE_PAGE_MESSAGE}
+            return {"error": STALE_PAGE_MESSAGE}
 
-    tell.__name__ = answer.__name__
-    return tell
+    call.__name__ = function.__name__
+    return call
 
 
 def _open_page(request: gr.Request) -> gr.HTML:
-    return gr.HTML(page=request.session_hash, opens=is_serving.is_set())
+    return gr.HTML(page_id=request.session_hash, trajectory_available=is_serving.is_set())
 
 
 def _add_predict(limits: RequestLimits, uploads: GradioUploads) -> None:
-    """The endpoint; its widgets are not seen."""
+    """Add the endpoint `predict`; its widgets are invisible."""
     file, model = gr.File(visible=False), gr.Textbox(visible=False)
     file.async_move_resource_to_block_cache = _keep_in_memory
-    answer = gr.JSON(visible=False)
-    ask = partial(predict_upload, limits, uploads)
+    prediction = gr.JSON(visible=False)
+    predict = partial(predict_upload, limits, uploads)
     gr.Button(visible=False).click(
-        ask, [file, model], answer, api_name="predict", api_description=predict_upload.__doc__, preprocess=False
+        predict, [file, model], prediction, api_name="predict", api_description=predict_upload.__doc__, preprocess=False
     )
 
 
 async def _keep_in_memory(name: str | None) -> str | None:
-    """An upload is no file, so that none is moved."""
+    """Uploads are not files: nothing to move into the cache of Gradio."""
     return name
 
 
 def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | None, model: str | None = None) -> dict:
-    """What `python -m scripts.predict` prints of a sound file.
+    """Prediction for an audio file, as printed by `python -m scripts.predict`.
 
     Args:
-        file: the file.
-        model: the name of a model, by default the one that answers first.
+        file: the audio file.
+        model: name of a model; None: the default.
     """
     content = uploads.take(file["path"]) if file else None
     try:
         name = resolve_model(model or None)
         if content is None:
-            raise AudioError(f"A sound file is needed. {PREDICT_USAGE}")
+            raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
         with inference_queue.place().turn():
             recording = read_audio(content, max_duration_s=limits.duration_s)
             return prediction_record(recording, shared_model(name), file["orig_name"] or "")

@@ -1,4 +1,12 @@
-"""Middleware: rate limits, origin check, request ids, access log, JSON errors."""
+"""Middleware of the server: request limits, origin check, body limit, request id, access log, JSON errors.
+
+- `OriginCheck` around all routes: Origin and Host check against CSRF and DNS rebinding. Allowed are programs, which
+  send no `Origin`, and the pages of this server; a page of another site must not send requests in the user's name.
+- `RequestMiddleware` around the REST API and uploads: a rate limit for each address, a request id, a line in the access
+  log, and {"error": ...} as JSON for every failure. The log contains no audio, no file name and no address.
+- `BodyLimit` around the live page: an upper bound on the size of every request.
+- `RequestLimits` and `RateLimit`: the limits for one client and for all together.
+"""
 
 import asyncio
 import logging
@@ -14,47 +22,44 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.inference import ClientGone
 from ser_core.serving.errors import error_response
 
+LOCALHOST_NAMES = ("localhost", "127.0.0.1", "::1")
 REQUEST_ID_HEADER = "X-Request-ID"
-VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # what cannot forge a line of the log
+VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # cannot forge a line of the log
 DRAIN_TIMEOUT_S, DRAIN_PAUSE_S = 5.0, 0.5
-CLIENT_CLOSED_REQUEST = 499  # as web servers log it; nobody is there to read it
+CLIENT_CLOSED_REQUEST = 499  # as web servers log it; the client does not receive it
 
 log = logging.getLogger(__name__)
 
 
-LOCALHOST_NAMES = ("localhost", "127.0.0.1", "::1")
-
-
 @dataclass(frozen=True)
 class RequestLimits:
-    """Of requests that bring a recording."""
+    """Limits for requests with a recording."""
 
-    max_body_bytes: int = 25_000_000  # of one body: ten minutes of 16-bit mono WAV at 16 kHz are 19 MB
-    max_total_body_bytes: int = 500_000_000  # of those that are in memory at the same time
-    duration_s: float = 600.0  # decoding stops here, and a note says so
-    chunk_timeout_s: float = 10.0  # a client that sends nothing for so long has gone
-    body_timeout_s: float = 60.0  # for a whole body
-    requests_per_s: float = 20.0  # of one address
-    burst: int = 100  # of them at once
+    max_body_bytes: int = 25_000_000  # ten minutes of 16-bit mono WAV at 16 kHz are 19 MB
+    max_total_body_bytes: int = 500_000_000  # of all bodies in memory
+    duration_s: float = 600.0  # decoding stops here, and a note is added
+    chunk_timeout_s: float = 10.0  # without a byte from the client
+    body_timeout_s: float = 60.0  # for a complete body
+    requests_per_s: float = 20.0  # per address
+    burst: int = 100  # requests per address at once
 
 
 class RateLimit:
-    """A bucket of tokens for each address: full at first, and filled again at a steady rate. For one thread."""
+    """Token bucket for each address: full at first, refilled at a constant rate. Not thread-safe."""
 
     MAX_ADDRESSES = 10_000
 
     def __init__(self, limits: RequestLimits, clock: Callable[[], float] = time.monotonic):
         self._limits, self._clock = limits, clock
-        self._buckets: dict[str, tuple[float, float]] = {}  # address -> tokens, and when they were counted
+        self._buckets: dict[str, tuple[float, float]] = {}  # address -> tokens, time of the count
 
     def wait_s(self, address: str) -> float:
-        """0 for a request that may go on, which takes a token; else the seconds until there is one."""
+        """0 if a request is allowed, which takes a token; else the seconds until the next token."""
         now = self._clock()
         tokens = self._tokens(address, now)
         if tokens < 1:
@@ -69,14 +74,14 @@ class RateLimit:
         return min(self._limits.burst, tokens + (now - counted) * self._limits.requests_per_s)
 
     def _drop_full_buckets(self, now: float) -> None:
-        """A full bucket is as good as none; where none is full, the oldest ones go."""
+        """Drop full buckets, which are equal to new ones; if none is full, the oldest tenth."""
         full = [address for address in self._buckets if self._tokens(address, now) >= self._limits.burst]
         for address in full or list(self._buckets)[: self.MAX_ADDRESSES // 10]:
             del self._buckets[address]
 
 
 class RequestMiddleware:
-    """ASGI middleware."""
+    """ASGI middleware: rate limit of POST requests, request id, access log, JSON errors."""
 
     def __init__(self, app: ASGIApp, rate: RateLimit):
         self._app, self._rate = app, rate
@@ -84,59 +89,39 @@ class RequestMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        visit = _RequestState(scope, receive, send)
+        state = _RequestState(scope, receive, send)
         try:
-            await self._handle(visit)
+            await self._handle(state)
         finally:
-            visit.log()
+            state.log()
 
-    async def _handle(self, visit: "_RequestState") -> None:
-        scope = visit.scope
+    async def _handle(self, state: "_RequestState") -> None:
+        scope = state.scope
         address = scope["client"][0] if scope["client"] else ""
         wait_s = self._rate.wait_s(address) if scope["method"] == "POST" else 0.0
         if wait_s:
             message = f"Too many requests from this address. Try again in {math.ceil(wait_s)} s."
-            return await error_response(429, message, wait_s)(scope, visit.receive, visit.send)
+            return await error_response(429, message, wait_s)(scope, state.receive, state.send)
         try:
-            await self._app(scope, visit.receive, visit.send)
+            await self._app(scope, state.receive, state.send)
         except (ClientGone, ClientDisconnect):
-            visit.status = CLIENT_CLOSED_REQUEST
+            state.status = CLIENT_CLOSED_REQUEST
         except Exception:
-            log.exception("request_id=%s failed", visit.id)
-            if not visit.status:
-                message = f"The server failed at this request. Its log says more about {visit.id}."
-                await error_response(500, message)(scope, visit.receive, visit.send)
-
-
-class BodyLimit:
-    """ASGI middleware: of no request is more taken than so many bytes."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int):
-        self._app, self._max_bytes = app, max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        n_bytes = 0
-
-        async def bounded() -> Message:
-            nonlocal n_bytes
-            message = await receive()
-            n_bytes += len(message.get("body", b""))
-            if n_bytes > self._max_bytes:
-                raise HTTPException(413, f"This request is larger than {self._max_bytes / 1e6:g} MB.")
-            return message
-
-        await self._app(scope, bounded, send)
+            log.exception("request_id=%s failed", state.id)
+            if not state.status:
+                message = f"The server failed to process this request. See {state.id} in its log."
+                await error_response(500, message)(scope, state.receive, state.send)
 
 
 class _RequestState:
-    """What is known of one request, and the way in and out."""
+    """State of one request, and its channels: counts received bytes, completes the headers of the response."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send):
-        given = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
-        self.id = given if VALID_REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        client_id = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        self.id = client_id if VALID_REQUEST_ID.fullmatch(client_id) else uuid.uuid4().hex
         self.scope, self._receive, self._send = scope, receive, send
         self.status, self.n_bytes, self.started = 0, 0, time.perf_counter()
-        self._more_body = True  # of the body is to come
+        self._more_body = True
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -145,7 +130,7 @@ class _RequestState:
         return message
 
     async def _drain(self) -> None:
-        """Drop what a refused client goes on to send: many programs look for an answer only when they are through."""
+        """Drain the body of a refused request: many clients read the response only after sending everything."""
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_TIMEOUT_S):
                 while self._more_body:
@@ -159,7 +144,7 @@ class _RequestState:
             headers = MutableHeaders(scope=message)
             headers[REQUEST_ID_HEADER] = self.id
             headers["X-Content-Type-Options"] = "nosniff"
-            headers["Cache-Control"] = "no-store"  # what a voice said is nobody else's
+            headers["Cache-Control"] = "no-store"  # predictions are personal data
         await self._send(message)
 
     def log(self) -> None:
@@ -167,40 +152,63 @@ class _RequestState:
         log.info("request_id=%s status=%d seconds=%.3f bytes=%d", self.id, self.status, seconds, self.n_bytes)
 
 
+class BodyLimit:
+    """ASGI middleware: upper bound on the size of a request body, in bytes."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int):
+        self._app, self._max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        n_bytes = 0
+
+        async def receive_limited() -> Message:
+            nonlocal n_bytes
+            message = await receive()
+            n_bytes += len(message.get("body", b""))
+            if n_bytes > self._max_bytes:
+                raise HTTPException(413, f"This request is larger than {self._max_bytes / 1e6:g} MB.")
+            return message
+
+        await self._app(scope, receive_limited, send)
+
+
 class OriginCheck:
-    """ASGI middleware. Browsers say in `Origin` whose page asks, and in `Host` whom it means to ask; programs send no
-    `Origin`. A name of another site that leads here (DNS rebinding) makes both agree, so names are known where only
-    this machine can ask.
+    """ASGI middleware: Origin and Host check against CSRF and DNS rebinding.
+
+    Browsers name the site of the requesting page in `Origin` and the requested site in `Host`; programs send no
+    `Origin`. With DNS rebinding both agree, so a server for this machine only also requires one of its own host names.
     """
 
     def __init__(self, app: ASGIApp, host_names: Collection[str], public_host: str):
         """
         Args:
-            names: of this server; empty where they are not known.
-            public_name: another one, which people see behind a proxy.
+            app: the application behind the check.
+            host_names: allowed in `Host`; empty: any.
+            public_host: additional host name, for a server behind a proxy.
         """
         self._app, self._host_names, self._public_host = app, host_names, public_host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = self._app
+        response = self._app
         if scope["type"] in ("http", "websocket") and (problem := self._problem(Headers(scope=scope))):
-            answer = JSONResponse({"error": problem}, 403)
-        await answer(scope, receive, send)
+            response = error_response(403, problem)
+        await response(scope, receive, send)
 
     def _problem(self, headers: Headers) -> str | None:
-        asked = _hostname(f"//{headers.get('host', '')}")
-        if self._host_names and asked not in (*self._host_names, self._public_host):
+        """Reason for refusing a request, or None."""
+        requested = _hostname(f"//{headers.get('host', '')}")
+        if self._host_names and requested not in (*self._host_names, self._public_host):
             return (
-                f"Only this machine may ask this server, as {self._host_names[0]}. "
-                "Behind a proxy, name the address that people see: STREAMLIT_BROWSER_SERVER_ADDRESS."
+                f"This server accepts requests from this machine only, as {self._host_names[0]}. "
+                "Behind a proxy, set STREAMLIT_BROWSER_SERVER_ADDRESS to the public address."
             )
-        if "origin" in headers and _hostname(headers["origin"]) not in (asked, self._public_host):
-            return "A page of another site may not ask this server."
+        if "origin" in headers and _hostname(headers["origin"]) not in (requested, self._public_host):
+            return "Requests from pages of other sites are refused."
         return None
 
 
 def _hostname(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
-    except ValueError:  # no address at all
+    except ValueError:  # not a valid URL
         return None

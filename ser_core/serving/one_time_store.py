@@ -1,7 +1,7 @@
-"""Recordings on their way from one page to another, in the memory of this process only.
+"""One-time in-memory store that passes recordings from one page to another within this process.
 
-A recording waits under a random token that is good once and for a few minutes; nobody who does not know the token can
-reach it, and nothing of it is ever written to disk.
+A recording is stored under a random token, which is valid once and for a few minutes; it cannot be read without the
+token and is never written to disk.
 """
 
 import secrets
@@ -12,15 +12,15 @@ from collections.abc import Callable
 from ser_core.audio import MAX_AUDIO_BYTES
 
 RECORDING_LIFETIME_S = 300.0
-MAX_STORED_BYTES = 400_000_000  # of all recordings that wait at the same time: three of an hour
+MAX_STORED_BYTES = 400_000_000  # of all stored recordings: three of an hour each
 
 
 class OneTimeStoreError(ValueError):
-    """A recording that cannot wait; the message names the cause and the cure."""
+    """Recording that cannot be stored; the message names the cause and the cure."""
 
 
 class OneTimeStore:
-    """A place to leave a recording for another page. Safe to use from any thread."""
+    """Store of recordings by token, each read at most once. Thread-safe."""
 
     def __init__(
         self,
@@ -32,47 +32,47 @@ class OneTimeStore:
         """
         Args:
             max_bytes: of one recording.
-            max_waiting_bytes: of all that wait.
-            lifetime_s: how long each waits before it is dropped.
-            clock: seconds.
+            max_stored_bytes: of all stored recordings.
+            lifetime_s: seconds until a recording is deleted.
+            clock: time in seconds.
         """
         self._max_bytes, self._max_stored_bytes = max_bytes, max_stored_bytes
         self._lifetime_s, self._clock = lifetime_s, clock
-        self._entries: dict[str, tuple[float, bytes]] = {}  # token -> when it ends, content of the file
+        self._entries: dict[str, tuple[float, bytes]] = {}  # token -> expiry time, content of the file
         self._lock, self._timer_running = threading.Lock(), False
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of stored recordings."""
         self._drop_expired()
         return len(self._entries)
 
     def put(self, content: bytes) -> str:
-        """Leave the content of a sound file; returns the token.
+        """Store the content of an audio file; returns its token.
 
         Raises:
-            HandoverError: it is too large, or too much waits already.
+            OneTimeStoreError: it is too large, or the store is full.
         """
         if len(content) > self._max_bytes:
             raise OneTimeStoreError(
-                f"This recording is larger than {self._max_bytes / 1e6:g} MB, the most that is handed over. "
+                f"This recording is larger than {self._max_bytes / 1e6:g} MB, the limit. "
                 "Download it, and upload a part of it."
             )
         self._drop_expired()
         token = secrets.token_urlsafe(32)
         with self._lock:
-            if sum(len(waits) for _, waits in self._entries.values()) + len(content) > self._max_stored_bytes:
+            if sum(len(stored) for _, stored in self._entries.values()) + len(content) > self._max_stored_bytes:
                 raise OneTimeStoreError(
-                    f"Too many recordings wait to be opened. Try again in {self._lifetime_s / 60:g} min, or download "
+                    f"Too many recordings are stored. Try again in {self._lifetime_s / 60:g} min, or download "
                     "this one and upload it."
                 )
             self._entries[token] = self._clock() + self._lifetime_s, content
-            begin, self._timer_running = not self._timer_running, True
-        if begin:
+            needs_timer, self._timer_running = not self._timer_running, True
+        if needs_timer:
             self._schedule_cleanup(self._lifetime_s)
         return token
 
     def take(self, token: str) -> bytes | None:
-        """What was left under a token, once; None when it was taken already, is too old or never was here."""
+        """Recording of a token, once; None if it was taken already, has expired or never existed."""
         self._drop_expired()
         with self._lock:
             return self._entries.pop(token, (0.0, None))[1]
@@ -83,7 +83,7 @@ class OneTimeStore:
             self._entries = {token: entry for token, entry in self._entries.items() if entry[0] > now}
 
     def _schedule_cleanup(self, seconds: float) -> None:
-        """What is old is dropped also when nobody comes any more; one timer for all of it."""
+        """Start the timer that deletes expired recordings without further calls; one for all of them."""
         timer = threading.Timer(seconds, self._clean_up)
         timer.daemon = True
         timer.start()
@@ -91,11 +91,11 @@ class OneTimeStore:
     def _clean_up(self) -> None:
         self._drop_expired()
         with self._lock:
-            ends = [end for end, _ in self._entries.values()]
-            self._timer_running = bool(ends)
-        if ends:
-            self._schedule_cleanup(max(0.0, min(ends) - self._clock()))
+            expiry_times = [expiry for expiry, _ in self._entries.values()]
+            self._timer_running = bool(expiry_times)
+        if expiry_times:
+            self._schedule_cleanup(max(0.0, min(expiry_times) - self._clock()))
 
 
 recording_store = OneTimeStore()
-"""The one of this process: the live page leaves recordings here, and the page "Trajectory" takes them."""
+"""Store of this process: written by the live page, read by the page "Trajectory"."""

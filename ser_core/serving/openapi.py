@@ -1,4 +1,4 @@
-"""The description of the REST API: as OpenAPI, and as a plain page that needs nothing from elsewhere."""
+"""Documentation of the REST API: OpenAPI, and a plain HTML page without external resources."""
 
 import html
 from collections.abc import Iterator
@@ -12,13 +12,13 @@ DOCS_TEMPLATE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{
 <style>body {{font: 16px system-ui; max-width: 52em; margin: 2em auto; padding: 0 1em; color-scheme: light dark}}
 pre {{white-space: pre-wrap; padding: .6em; border: 1px solid #8884}}</style>
 <h1>{title}</h1><p>{description}</p>{parts}
-<p>An error is <code>{{"error": "cause and cure"}}</code>; 429 and 503 say when to come again (Retry-After).</p>
-<p>The whole of it for programs: <a href="openapi.json">openapi.json</a></p></html>
+<p>An error is <code>{{"error": "cause and cure"}}</code>; 429 and 503 have a Retry-After header.</p>
+<p>Machine-readable: <a href="openapi.json">openapi.json</a></p></html>
 """
 
 
 def add_docs(rest: FastAPI) -> None:
-    """Two more addresses: openapi.json and docs."""
+    """Add the routes openapi.json and docs."""
 
     @rest.get("/openapi.json", include_in_schema=False)
     async def openapi(request: Request) -> dict:
@@ -30,30 +30,31 @@ def add_docs(rest: FastAPI) -> None:
 
 
 def openapi_schema(rest: FastAPI, address: str) -> dict:
-    """OpenAPI, with a command that works for each path.
+    """OpenAPI schema, with a working command for each path.
 
     Args:
-        address: of the API, as the reader calls it.
+        rest: the application.
+        address: public URL of the API.
     """
-    found = get_openapi(title=rest.title, version=rest.version, description=rest.description, routes=rest.routes)
-    for path, operations in found["paths"].items():
+    schema = get_openapi(title=rest.title, version=rest.version, description=rest.description, routes=rest.routes)
+    for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            sent = f" -H 'Content-Type: audio/ogg' --data-binary @{CURL_SAMPLE}" if method == "post" else ""
-            operation["x-codeSamples"] = [{"lang": "shell", "source": f"curl{sent} {address}{path}"}]
-    return found | {"servers": [{"url": address}]}
+            arguments = f" -H 'Content-Type: audio/ogg' --data-binary @{CURL_SAMPLE}" if method == "post" else ""
+            operation["x-codeSamples"] = [{"lang": "shell", "source": f"curl{arguments} {address}{path}"}]
+    return schema | {"servers": [{"url": address}]}
 
 
 def _base_url(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}{request.scope.get('root_path', '')}"
 
 
-def _docs_page(described: dict) -> str:
-    title, description = (html.escape(described["info"][name]) for name in ("title", "description"))
-    return DOCS_TEMPLATE.format(title=title, description=description, parts="".join(_docs_sections(described)))
+def _docs_page(schema: dict) -> str:
+    title, description = (html.escape(schema["info"][name]) for name in ("title", "description"))
+    return DOCS_TEMPLATE.format(title=title, description=description, parts="".join(_docs_sections(schema)))
 
 
-def _docs_sections(described: dict) -> Iterator[str]:
-    for path, operations in described["paths"].items():
+def _docs_sections(schema: dict) -> Iterator[str]:
+    for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             sample = html.escape(operation["x-codeSamples"][0]["source"])
             yield f"<h2>{method.upper()} {html.escape(path)}</h2><p>{html.escape(operation['description'])}</p>"

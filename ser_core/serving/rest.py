@@ -1,6 +1,6 @@
-"""REST: what the command line answers, as JSON for other programs.
+"""REST API: predictions, windows and embeddings as JSON, as printed by the command line.
 
-One thread does the work, one request after the other, and waits in the same line as the pages.
+One thread runs the models, one request after the other, in the same queue as the pages.
 """
 
 import asyncio
@@ -31,9 +31,7 @@ from ser_core.serving.request_body import REQUEST_BODY_SCHEMA, BodyReader
 from ser_core.serving.routes import live_is_up
 from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, WindowsResponse
 
-RecordFunction = Callable[
-    ..., dict
-]  # of a recording, a model, the name of the file, and whom to tell the share that is done
+RecordFunction = Callable[..., dict]  # (recording, model, file name, progress=...) -> JSON-serialisable result
 
 
 def build_rest(limits: RequestLimits | None = None) -> FastAPI:
@@ -41,9 +39,9 @@ def build_rest(limits: RequestLimits | None = None) -> FastAPI:
     limits = limits or RequestLimits()
     rest = FastAPI(
         title="Speech emotion workbench",
-        description="Which emotion a trained model hears in a recording. Recordings stay in memory until the answer.",
+        description="Speech emotion recognition with trained models. Recordings are kept in memory until the response.",
         version="1",
-        openapi_url=None,  # see docs: the usual pages load their code from the internet
+        openapi_url=None,  # own docs: the default pages load their code from the internet
     )
     rest.add_middleware(RequestMiddleware, rate=RateLimit(limits))
     add_error_handlers(rest)
@@ -54,70 +52,76 @@ def build_rest(limits: RequestLimits | None = None) -> FastAPI:
 
 
 class InferenceService:
-    """Takes in a recording, waits in the line, and gives the answer."""
+    """Runs a model on the recording of a request, in the queue."""
 
     def __init__(self, limits: RequestLimits):
         self._limits, self._body_reader = limits, BodyReader(limits)
         self._worker = ThreadPoolExecutor(1, "rest")
 
-    async def answer(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
-        """Raises what the intake raises, AudioError, CheckpointError, QueueFull, and Left when the client went away."""
+    async def respond(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
+        """Response with the result of one model for the recording of a request.
+
+        Raises:
+            HTTPException, QueueFull, ClientDisconnect: as BodyReader.recording.
+            AudioError, CheckpointError: the recording or the model cannot be used.
+            ClientGone: the client closed the connection.
+        """
         model_name = resolve_model(model)
         async with self._body_reader.recording(request) as (content, name):
-            place = inference_queue.place()
-            watch = asyncio.create_task(_cancel_on_disconnect(request, place))
+            ticket = inference_queue.place()
+            watcher = asyncio.create_task(_cancel_on_disconnect(request, ticket))
             try:
-                job = partial(self._run, content, name, model_name, make_record, place)
-                return JSONResponse(await asyncio.get_running_loop().run_in_executor(self._worker, place.run, job))
+                job = partial(self._run, content, name, model_name, make_record, ticket)
+                return JSONResponse(await asyncio.get_running_loop().run_in_executor(self._worker, ticket.run, job))
             finally:
-                watch.cancel()
-                place.cancel()
+                watcher.cancel()
+                ticket.cancel()
 
-    def _run(self, content: bytes, name: str, model_name: str, ask: RecordFunction, place: Ticket) -> dict:
-        def stop_when_left(share: float) -> None:
-            if place.cancelled:
+    def _run(self, content: bytes, name: str, model_name: str, make_record: RecordFunction, ticket: Ticket) -> dict:
+        def stop_when_cancelled(share: float) -> None:
+            if ticket.cancelled:
                 raise ClientGone
 
         recording = read_audio(content, max_duration_s=self._limits.duration_s)
-        return ask(recording, shared_model(model_name), name, progress=stop_when_left)
+        return make_record(recording, shared_model(model_name), name, progress=stop_when_cancelled)
 
 
-async def _cancel_on_disconnect(request: Request, place: Ticket) -> None:
-    """Free the place as soon as the client has gone."""
+async def _cancel_on_disconnect(request: Request, ticket: Ticket) -> None:
+    """Cancel the ticket as soon as the client has closed the connection."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    place.cancel()
+    ticket.cancel()
 
 
-def _add_prediction_routes(rest: FastAPI, desk: InferenceService) -> None:
-    """What is asked about a recording."""
-    question = partial(rest.post, openapi_extra={"requestBody": REQUEST_BODY_SCHEMA}, response_class=JSONResponse)
+def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
+    """Routes that take a recording."""
+    post = partial(rest.post, openapi_extra={"requestBody": REQUEST_BODY_SCHEMA}, response_class=JSONResponse)
 
-    @question("/predict", responses={200: {"model": PredictResponse}} | ERROR_RESPONSES)
+    @post("/predict", responses={200: {"model": PredictResponse}} | ERROR_RESPONSES)
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
-        """The emotion of a whole recording: what `python -m scripts.predict` prints."""
-        return await desk.answer(request, model, prediction_record)
+        """Prediction for a recording, as printed by `python -m scripts.predict`."""
+        return await service.respond(request, model, prediction_record)
 
-    @question("/windows", responses={200: {"model": WindowsResponse}} | ERROR_RESPONSES)
+    @post("/windows", responses={200: {"model": WindowsResponse}} | ERROR_RESPONSES)
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
-        """The same, and the emotion of each window: what `python -m scripts.predict --windows` prints."""
-        return await desk.answer(request, model, partial(prediction_record, windows=True))
+        """Prediction for a recording and each of its windows, as printed by `python -m scripts.predict --windows`."""
+        return await service.respond(request, model, partial(prediction_record, windows=True))
 
-    @question("/embed", responses={200: {"model": Embedding}} | ERROR_RESPONSES)
+    @post("/embed", responses={200: {"model": Embedding}} | ERROR_RESPONSES)
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
-        """Where the recording lies in the space that the model has learned: the mean over its windows."""
-        return await desk.answer(request, model, embedding_record)
+        """Embedding of a recording: the mean over its windows."""
+        return await service.respond(request, model, embedding_record)
 
 
 def _add_info_routes(rest: FastAPI) -> None:
-    """What is asked about the server."""
+    """Routes on the state of the server."""
 
     @rest.get("/models")
     async def models() -> ModelsResponse:
-        """The models there are, first the one that answers when none is named, and the emotions they tell apart."""
+        """Available models, the default first, and the classes."""
         return ModelsResponse(available_models(), EMOTIONS)
 
     @rest.get("/health")
     async def health() -> HealthResponse:
-        """REST answers; whether the live page is up, how many are in the line, and which models are in memory."""
+        """State of the server: live page ready, length of the queue, models in memory."""
         return HealthResponse("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded_models()))

@@ -1,6 +1,6 @@
-"""Other programs and the live microphone: thin adapters over the library, for a web server that runs both.
+"""Paths of the REST API and the live page, and the state of the server.
 
-The only folder in ser_core that knows FastAPI and Gradio; nothing of either is imported here.
+Without FastAPI and Gradio, which only this package of ser_core imports, so that pages can use it.
 """
 
 import threading
@@ -9,7 +9,7 @@ API_PATH = "/api/v1"  # REST
 LIVE_PATH = "/api/live"  # Gradio
 
 is_serving = threading.Event()
-"""Set while this process answers under these paths."""
+"""Set while this process serves these paths."""
 
 live_is_up = threading.Event()
-"""Set while the live page answers at once; before, who asks for it waits until it is built."""
+"""Set while the live page is ready; before that, its requests wait until it is built."""

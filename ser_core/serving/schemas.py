@@ -1,4 +1,4 @@
-"""What is answered, for the description of the API; the tests hold the answers against it."""
+"""Response schemas of the REST API, for its documentation; the tests validate the responses against them."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from ser_core.inference import Prediction
 
 @dataclass(frozen=True, kw_only=True)
 class PredictResponse(Prediction):
-    """What one model hears in one recording."""
+    """Prediction of one model for one recording."""
 
-    file: str  # its name, where a form gives one
-    notes: tuple[str, ...]  # what was left out or mended
+    file: str  # file name in a form, or ""
+    notes: tuple[str, ...]  # skipped or repaired parts of the file
 
 
 @dataclass(frozen=True)
 class WindowResponse:
-    """What is heard in a few seconds of it."""
+    """Prediction for one window."""
 
     start_s: float
     end_s: float
@@ -26,24 +26,24 @@ class WindowResponse:
 
 @dataclass(frozen=True, kw_only=True)
 class WindowsResponse(PredictResponse):
-    """The same, and the answer for each window."""
+    """Prediction for a recording and each of its windows."""
 
     windows: tuple[WindowResponse, ...]
 
 
 @dataclass(frozen=True)
 class ModelsResponse:
-    """What can be asked."""
+    """Available models and their classes."""
 
-    models: tuple[str, ...]  # first the one that answers when none is named
+    models: tuple[str, ...]  # the default first
     emotions: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class HealthResponse:
-    """How the server is."""
+    """State of the server."""
 
-    status: str  # "ok": REST answers
-    live: bool  # the live page answers at once; until then it makes its visitors wait
-    in_line: int  # requests and pages
+    status: str  # "ok"
+    live: bool  # the live page is ready; until then its requests wait
+    in_line: int  # requests and pages in the queue
     models_in_memory: tuple[str, ...]

@@ -47,20 +47,21 @@ def percents(bars) -> list[int]:
     return [int(text.removesuffix("%")) for text in bars.locator(".value").all_inner_texts()]
 
 
-def test_speech_is_heard_and_summed_up_downloaded_and_handed_over(new_page, live_url, tmp_path):
+def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, live_url, tmp_path):
     page = new_page(live_url)
     assert page.locator("select option").first.inner_text() == "prosonet"
     begin(page)
-    now = page.locator(".bars.now")
+    now = page.locator(".bars.current")
     expect(now.locator(".value").first).to_have_text(re.compile(r"\d+%"))
-    expect(page.locator(".lane i")).not_to_have_count(0)
+    expect(page.locator(".history i")).not_to_have_count(0)
     assert sum(percents(now)) == pytest.approx(100, abs=4)  # each is rounded
     assert float(page.get_by_role("meter").get_attribute("aria-valuenow")) > -60
     expect(page.locator(".state")).to_contain_text("gain control are off")
-    expect(page.locator(".delay b")).to_have_text(re.compile(r"\d\.\d\d s"))
+    expect(page.locator(".latency b")).to_have_text(re.compile(r"\d\.\d\d s"))
     page.wait_for_function("document.querySelector('.clock').textContent >= '0:04'")
     end(page)
-    assert re.search(r"heard, [1-9]\d*\.\d s of it speech. Mean certainty", page.locator(".summary .text").inner_text())
+    summary = page.locator(".summary .text").inner_text()
+    assert re.search(r"recorded, [1-9]\d*\.\d s of it speech. Mean confidence", summary)
     assert sum(percents(page.locator(".bars.shares"))) == pytest.approx(100, abs=5)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download WAV").click()
@@ -74,12 +75,12 @@ def test_speech_is_heard_and_summed_up_downloaded_and_handed_over(new_page, live
     expect(trajectory).to_have_url(re.compile(r"/trajectory$"))  # the token has gone
 
 
-def test_silence_is_no_speech(new_page, live_url):
+def test_silence_is_not_speech(new_page, live_url):
     page = new_page(live_url, before=SILENT)
     begin(page)
     expect(page.get_by_role("heading", name="No speech")).to_be_visible()
-    expect(page.locator(".bars.now .value").first).to_have_text("–")
-    expect(page.locator(".state")).to_have_text("Nothing is heard. Is the microphone muted?")
+    expect(page.locator(".bars.current .value").first).to_have_text("–")
+    expect(page.locator(".state")).to_have_text("No signal. Is the microphone muted?")
     end(page)
     expect(page.locator(".summary .text")).to_contain_text("0.0 s of it speech")
     expect(page.locator(".bars.shares")).to_be_hidden()
@@ -88,7 +89,7 @@ def test_silence_is_no_speech(new_page, live_url):
 def test_while_the_server_is_gone_nothing_is_lost(new_page, live_url):
     page = new_page(live_url, before=GONE)
     begin(page)
-    expect(page.locator(".lane i")).not_to_have_count(0)
+    expect(page.locator(".history i")).not_to_have_count(0)
     page.evaluate("window.gone = true")
     expect(page.locator(".state")).to_contain_text("kept here")
     page.wait_for_timeout(2000)
@@ -96,8 +97,8 @@ def test_while_the_server_is_gone_nothing_is_lost(new_page, live_url):
     expect(page.locator(".state")).to_contain_text("Listening")
     end(page)
     recorded = page.locator(".state").inner_text().removesuffix(" recorded.").split(":")
-    heard_s = float(page.locator(".summary .text").inner_text().split(" s heard")[0])
-    assert heard_s == pytest.approx(60 * int(recorded[0]) + int(recorded[1]), abs=1) and heard_s > 2
+    processed_s = float(page.locator(".summary .text").inner_text().split(" s recorded")[0])
+    assert processed_s == pytest.approx(60 * int(recorded[0]) + int(recorded[1]), abs=1) and processed_s > 2
 
 
 def test_a_blocked_microphone_is_explained(new_page, live_url):
@@ -118,7 +119,7 @@ def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, schem
     button.focus()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Stop").wait_for()
-    expect(page.locator(".lane i")).not_to_have_count(0)
+    expect(page.locator(".history i")).not_to_have_count(0)
     page.keyboard.press("Space")
     expect(page.get_by_role("heading", name="This session")).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth") == 390 and hosts == {"127.0.0.1"}

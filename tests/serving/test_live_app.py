@@ -74,7 +74,7 @@ def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, s
     for arguments, cause in (
         ((handle_file(text),), "text"),
         ((handle_file(sound), "../small"), "Unknown model '../small'. There are: other, small."),
-        ((None,), "A sound file is needed."),
+        ((None,), "The audio file is missing."),
     ):
         with pytest.raises(AppError, match=re.escape(cause)):
             client.predict(*arguments, api_name="/predict")
@@ -118,7 +118,7 @@ def test_what_is_asked_wrongly_is_told_and_not_logged(address, capfd, data):
 def test_an_upload_that_is_gone_is_not_blamed_on_the_model(address):
     data = [{"path": "a", "meta": {"_type": "gradio.FileData"}}, "small"]
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
-    assert "A sound file is needed" in httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    assert "The audio file is missing" in httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
 
 
 def asked(address: str, path: str) -> dict | None:
@@ -160,12 +160,12 @@ def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
     template = live._page_arguments(LiveSessions())["html_template"]
     for emotion in EMOTIONS:
         rows = re.findall(rf'<li data-answer="{emotion}">.*?</li>', template)
-        assert len(rows) == 2, "now, and over the session"
+        assert len(rows) == 2, "current, and shares of the session"
         assert all(
             EMOTION_STYLES[emotion].colour in row and f"{EMOTION_STYLES[emotion].symbol} {emotion}" in row
             for row in rows
         )
-    assert template.count('data-answer="not sure"') == 1 and not re.search(r"NOW|SHARES|TITLE|\$\{|{{|`", template)
+    assert template.count('data-answer="not sure"') == 1 and not re.search(r"_ROWS|TITLE|\$\{|{{|`", template)
 
 
 def test_nothing_comes_from_elsewhere(checkpoints):
@@ -176,20 +176,19 @@ def test_nothing_comes_from_elsewhere(checkpoints):
     assert not live.live_theme()._stylesheets
 
 
-def test_nonsense_gets_a_sentence(checkpoints, subtests):
-    for question, name in product(
-        [{}, {"page": 1}, {"page": "a", "at": "x", "samples": 1}, [], "", None], ["start", "feed", "stop", "hand_over"]
-    ):
-        with subtests.test(name=name):
+def test_invalid_arguments_get_an_error_message(checkpoints, subtests):
+    invalid = [{}, {"page_id": 1}, {"page_id": "a", "offset": "x", "samples": 1}, [], "", None]
+    for arguments, name in product(invalid, ["start", "feed", "stop", "hand_over"]):
+        with subtests.test(name=name, arguments=arguments):
             calls = {call.__name__: call for call in live._page_arguments(LiveSessions())["server_functions"]}
-            assert calls[name](question)["problem"].endswith((".", "0"))
+            assert calls[name](arguments)["error"].endswith((".", "0"))
 
 
 def test_without_a_model_the_page_says_how_to_train(checkpoints):
     for folder in checkpoints.iterdir():
         (folder / "config.json").unlink()
     page = live._page_arguments(LiveSessions())
-    assert page["models"] == () and "python -m scripts.train" in page["no_model"]
+    assert page["models"] == () and "python -m scripts.train" in page["no_model_message"]
 
 
 def test_a_signal_ends_the_open_pages_and_the_server():

@@ -110,11 +110,11 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
     on.start("a", "small", RATE)
     now[0] = 1.0
     on.start("b", "small", RATE)
-    with pytest.raises(LiveSessionError, match="2 microphones are on"):
+    with pytest.raises(LiveSessionError, match="maximum"):
         on.start("c", "small", RATE)
     now[0] = SESSION_IDLE_S
     on.start("c", "small", RATE)
-    with pytest.raises(LiveSessionError, match="forgotten"):
+    with pytest.raises(LiveSessionError, match="does not exist"):
         on.stop("a")
     assert len(on) == 2 and on.stop("b")
 
@@ -133,7 +133,7 @@ def test_what_is_no_sound_is_refused(subtests):
 
 def test_too_much_at_once_is_refused(monkeypatch):
     monkeypatch.setattr(module, "MAX_CHUNK_CHARACTERS", 8)
-    with pytest.raises(AudioError, match="More sound"):
+    with pytest.raises(AudioError, match="too much"):
         decode_chunk("A" * 12)
 
 

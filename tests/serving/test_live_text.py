@@ -26,14 +26,14 @@ def answer(said: str, probabilities: dict[str, float], speech_s: float = 2.0, no
 def test_a_sure_answer_names_itself_and_what_comes_next():
     heading, detail = heading_and_detail(answer("happy", SURE))
     assert heading == "▲ happy"
-    assert detail.replace("\u00a0", " ") == "60% certain. Then ▼ sad 20%, ◆ fear 10%."
+    assert detail.replace("\u00a0", " ") == "Confidence 60%. Then ▼ sad 20%, ◆ fear 10%."
 
 
 def test_not_sure_names_the_closest_and_why():
     unsure = answer(NOT_SURE, SURE)
     assert heading_and_detail(unsure) == ("Not sure", "Closest: ▲\u00a0happy\u00a060%, ▼\u00a0sad\u00a020%.")
     foreign = replace(unsure, prediction=replace(unsure.prediction, novelty=MAX_NOVELTY_PERCENTILE))
-    assert heading_and_detail(foreign)[1].startswith("This is no speech as the model knows it. Closest")
+    assert heading_and_detail(foreign)[1].startswith("Out of distribution. Closest")
 
 
 def test_silence_has_no_emotion():
@@ -58,7 +58,7 @@ def test_shares_are_weighted_by_speech_and_silence_counts_nothing():
 def test_a_silent_session_has_no_shares_and_no_certainty():
     found = session_summary(LiveSummary(65.2, 0.0, {}, 0, None, None), SessionTotals())
     assert not found["has_speech"] and set(found["shares"].values()) == {0.0}
-    assert found["text"] == "1 min 5 s heard, 0.0 s of it speech."
+    assert found["text"] == "1 min 5 s recorded, 0.0 s of it speech."
 
 
 def test_a_real_session_is_summed_up(new_model, speech):
@@ -68,4 +68,4 @@ def test_a_real_session_is_summed_up(new_model, speech):
             tally.add(heard)
     found = session_summary(session.summary(), tally)
     assert found["has_speech"] and sum(found["shares"].values()) == pytest.approx(1)
-    assert "Mean certainty" in found["text"] and 0 < tally.mean_confidence() <= 1
+    assert "Mean confidence" in found["text"] and 0 < tally.mean_confidence() <= 1

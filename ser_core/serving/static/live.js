@@ -1,20 +1,22 @@
-// The live page. The browser records, draws the level and the spectrogram, and keeps the recording; the server is sent
-// half a second at a time and says what it hears. One request at a time: what is recorded meanwhile goes with the next.
+// Live page. The browser records, draws level and spectrogram, and keeps the recording; the server receives half a
+// second at a time and returns a prediction. One request at a time: audio recorded meanwhile goes into the next one.
+//
+// Scope, by Gradio: element (root of the page), props (see live_app.py), server (its functions), watch.
 
-const TAP = `registerProcessor("half-seconds", class extends AudioWorkletProcessor {
+const CHUNK_WORKLET = `registerProcessor("half-seconds", class extends AudioWorkletProcessor {
   constructor({ processorOptions: { hop_s } }) {
     super();
     this.hop = Math.round(hop_s * sampleRate);
-    this.begin();
+    this.reset();
     this.port.onmessage = () => this.send(true);
   }
-  begin() {
+  reset() {
     this.chunk = new Int16Array(this.hop);
     this.n = 0;
   }
   send(last) {
     this.port.postMessage({ samples: this.chunk.slice(0, this.n), last });
-    this.begin();
+    this.reset();
   }
   process([channels]) {
     for (const value of channels[0] ?? []) {
@@ -24,153 +26,165 @@ const TAP = `registerProcessor("half-seconds", class extends AudioWorkletProcess
     return true;
   }
 });`;
-const MOST_CHUNKS = 60; // in one request: half a minute
+const MAX_CHUNKS = 60; // per request: half a minute
 const RETRY_MS = 1000;
-const MOST_RETRIES = 5; // after the end
-const LOST = "The server does not answer. What you say is kept here, and sent as soon as it does.";
+const MAX_RETRIES = 5; // after the end of the recording
+const CONNECTION_LOST_MESSAGE = "The server does not respond. The recording is kept here and sent when it responds.";
+
+class ServerError extends Error {
+  constructor(message, lost = false) {
+    super(message);
+    this.lost = lost; // no response: a retry can succeed
+  }
+}
 
 let session = null;
 let busy = false;
 
 async function start() {
-  if (!window.isSecureContext || !navigator.mediaDevices) return say(INSECURE);
+  if (!window.isSecureContext || !navigator.mediaDevices) return showState(INSECURE_CONTEXT_MESSAGE);
   setBusy(true);
   select.disabled = true;
-  say("Waiting for the microphone. The browser may ask you to allow it.");
+  showState("Waiting for the microphone. The browser may ask you to allow it.");
   try {
-    session = await open();
-  } catch (fault) {
+    session = await openSession();
+  } catch (error) {
     session = null;
-    say(fault.told ?? whyNot(fault));
+    showState(error instanceof ServerError ? error.message : microphoneError(error));
   }
   setBusy(false);
   select.disabled = Boolean(session);
 }
 
-async function open() {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: RAW });
+async function openSession() {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED_AUDIO });
   const [track] = stream.getAudioTracks();
   const context = new AudioContext();
   const close = () => { track.stop(); context.close(); };
   try {
-    await withWorklet(context, TAP);
-    const begun = await ask("start", { model: select.value, sample_rate: context.sampleRate });
-    return listen(begun, stream, context, close);
-  } catch (fault) {
+    await addWorklet(context, CHUNK_WORKLET);
+    const model = await callServer("start", { model: select.value, sample_rate: context.sampleRate });
+    return startRecording(model, stream, context, close);
+  } catch (error) {
     close();
-    throw fault;
+    throw error;
   }
 }
 
-function listen(begun, stream, context, close) {
-  const tap = new AudioWorkletNode(context, "half-seconds", {
+function startRecording(model, stream, context, close) {
+  const worklet = new AudioWorkletNode(context, "half-seconds", {
     channelCount: 1, channelCountMode: "explicit", processorOptions: { hop_s: props.hop_s },
   });
   const analyser = new AnalyserNode(context, { fftSize: 1024, smoothingTimeConstant: 0 });
-  context.createMediaStreamSource(stream).connect(analyser).connect(tap);
-  const opened = {
-    ...begun, close, tap, analyser, sample_rate: context.sampleRate, recorded: [], n_recorded: 0, unsent: [], at: 0,
-    delays: [], loudest: FLOOR_DBFS, ended: false, kept_on: keptOn(stream.getAudioTracks()[0].getSettings()),
+  const [track] = stream.getAudioTracks();
+  context.createMediaStreamSource(stream).connect(analyser).connect(worklet);
+  const started = {
+    ...model, close, worklet, analyser, sample_rate: context.sampleRate,
+    recorded: [], n_recorded: 0, unsent: [], n_sent: 0, latencies_s: [], peak_dbfs: FLOOR_DBFS, ended: false,
+    active_processing: activeProcessing(track.getSettings()),
   };
-  tap.port.onmessage = ({ data }) => arrived(opened, data);
-  stream.getAudioTracks()[0].onended = stop; // unplugged: keep what was recorded
-  showListening(opened);
-  return opened;
+  worklet.port.onmessage = ({ data }) => receiveChunk(started, data);
+  track.onended = stop; // unplugged: keep the recording
+  showListening(started);
+  return started;
 }
 
-function arrived(heard, { samples, last }) {
-  if (heard.ended) return;
-  heard.recorded.push(samples);
-  heard.unsent.push({ samples, captured: performance.now() });
-  heard.n_recorded += samples.length;
-  if (heard.n_recorded / heard.sample_rate >= props.longest_s) stop();
+function receiveChunk(session, { samples, last }) {
+  if (session.ended) return;
+  session.recorded.push(samples);
+  session.unsent.push({ samples, captured_ms: performance.now() });
+  session.n_recorded += samples.length;
+  if (session.n_recorded / session.sample_rate >= props.max_recording_s) stop();
   if (last) {
-    heard.ended = true;
-    heard.close();
+    session.ended = true;
+    session.close();
   }
-  deliver(heard);
+  sendChunks(session);
 }
 
 function stop() {
   if (!session) return;
   setBusy(true);
-  session.tap.port.postMessage("last"); // comes back as the last chunk
+  session.worklet.port.postMessage("last"); // returns as the last chunk
 }
 
-async function ask(what, question) {
-  const answer = await server[what]({ page: props.page, ...question });
-  if (!answer) throw { told: "The server does not answer. Is it still running?", lost: true };
-  if (answer.problem) throw { told: answer.problem };
-  return answer;
+async function callServer(name, values) {
+  const response = await server[name]({ page_id: props.page_id, ...values });
+  if (!response) throw new ServerError("The server does not respond. Is it still running?", true);
+  if (response.error) throw new ServerError(response.error);
+  return response;
 }
 
-async function deliver(heard) {
-  if (heard.delivering) return;
-  heard.delivering = true;
-  let retries = 0;
-  while (heard.unsent.length) {
-    const chunks = heard.unsent.splice(0, MOST_CHUNKS);
+async function sendChunks(session) {
+  if (session.sending) return;
+  session.sending = true;
+  let n_retries = 0;
+  while (session.unsent.length) {
+    const chunks = session.unsent.splice(0, MAX_CHUNKS);
     try {
-      const bytes = new Uint8Array(await new Blob(chunks.map(({ samples }) => samples)).arrayBuffer());
-      const answer = await ask("feed", { at: heard.at, samples: base64(bytes) });
-      heard.at += bytes.length / 2;
-      retries = 0;
-      if (answer.answer) showAnswer(heard, answer, chunks.at(-1).captured);
-    } catch (fault) {
-      heard.unsent.unshift(...chunks);
-      if (!fault.lost || (heard.ended && ++retries > MOST_RETRIES)) {
-        heard.fault = fault.told ?? String(fault);
+      await sendRequest(session, chunks);
+      n_retries = 0;
+    } catch (error) {
+      session.unsent.unshift(...chunks);
+      if (!error.lost || (session.ended && ++n_retries > MAX_RETRIES)) {
+        session.error = error.message;
         break;
       }
-      say(LOST);
+      showState(CONNECTION_LOST_MESSAGE);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
   }
-  heard.delivering = false;
-  if (heard.fault && !heard.ended) stop();
-  else if (heard.ended) await finish(heard);
+  session.sending = false;
+  if (session.error && !session.ended) stop();
+  else if (session.ended) await finish(session);
 }
 
-async function finish(heard) {
+async function sendRequest(session, chunks) {
+  const bytes = new Uint8Array(await new Blob(chunks.map(({ samples }) => samples)).arrayBuffer());
+  const prediction = await callServer("feed", { offset: session.n_sent, samples: encodeBase64(bytes) });
+  session.n_sent += bytes.length / 2;
+  if (prediction.answer) showPrediction(session, prediction, chunks.at(-1).captured_ms);
+}
+
+async function finish(ended) {
   session = null;
   showIdle();
-  offerDownload(heard);
+  offerDownload(ended);
   try {
-    showSummary(await ask("stop", {}), heard);
-  } catch (fault) {
-    heard.fault ??= fault.told;
-    find(".summary .text").textContent = "";
-    find(".shares").hidden = find(".shares-note").hidden = find(".open").hidden = true;
+    showSummary(await callServer("stop", {}), ended);
+  } catch (error) {
+    ended.error ??= error.message;
+    hideSummary();
   }
-  say(heard.fault ?? `${time(heard.n_recorded / heard.sample_rate)} recorded.`);
+  showState(ended.error ?? `${formatTime(ended.n_recorded / ended.sample_rate)} recorded.`);
   find(".summary").hidden = false;
   find(".summary h2").focus();
 }
 
 async function openInTrajectory() {
-  const tab = window.open("about:blank"); // at once: later it would be a popup
+  const tab = window.open("about:blank"); // before the request: later it would be blocked as a popup
   try {
-    const { token } = await ask("hand_over", {});
+    const { token } = await callServer("hand_over", {});
     const address = new URL(`../../trajectory?recording=${token}`, window.location.href);
     if (tab) tab.location = address;
     else window.location = address;
-  } catch (fault) {
+  } catch (error) {
     tab?.close();
-    say(fault.told ?? String(fault));
+    showState(error.message);
   }
 }
 
-function ready() {
-  if (!props.page) return;
+function enableStart() {
+  if (!props.page_id) return;
   if (props.models.length) button.disabled = false;
-  else say(props.no_model);
+  else showState(props.no_model_message);
 }
 
-find(".program pre").textContent = code();
-find(".hertz").append(...marks());
+find(".program pre").textContent = clientExample();
+find(".frequency-ticks").append(...frequencyTicks());
 select.append(...props.models.map((name) => new Option(name, name)));
 button.onclick = () => !busy && (session ? stop() : start());
 find(".open").onclick = openInTrajectory;
-window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks whether to leave
-watch("page", ready);
-ready();
+window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks before leaving
+watch("page_id", enableStart);
+enableStart();

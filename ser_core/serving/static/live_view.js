@@ -1,28 +1,32 @@
-// What the live page shows. Together with live.js one program.
+// View of the live page. Concatenated with microphone.js and live.js to one script.
 
-const find = (name) => element.querySelector(name);
+const find = (selector) => element.querySelector(selector);
 const [button, select, clock, state] = [".start", ".model", ".clock", ".state"].map(find);
-const PICTURE_S = 6;
-const HIGHEST_HZ = 8000;
-const DIMMEST_DBFS = -100;
-const BRIGHTEST_DBFS = -35;
-const LANE_CELLS = 60;
+const SPECTROGRAM_S = 6;
+const MAX_FREQUENCY_HZ = 8000;
+const FREQUENCY_TICKS_HZ = [250, 1000, 4000];
+const MIN_LEVEL_DBFS = -100; // darkest colour
+const MAX_LEVEL_DBFS = -35; // brightest colour
+const HISTORY_CELLS = 60;
 
-function showListening(heard) {
+function showListening(session) {
   button.classList.add("on");
   button.querySelector("span").textContent = "Stop";
   find(".summary").hidden = true;
-  find(".delay").hidden = find(".measured").hidden = true;
+  find(".latency").hidden = find(".latency-details").hidden = true;
   find(".heading").textContent = "Listening";
-  find(".detail").textContent = "The first answer comes after half a second.";
-  find(".lane").replaceChildren();
-  showThreshold(heard.min_confidence);
-  showBars(find(".now"), {}, "");
-  const draw = picture(find("canvas"), heard.analyser);
-  const samples = new Float32Array(heard.analyser.fftSize);
-  const frame = (now) => {
-    if (heard.ended) return;
-    if (draw(now)) showLevel(heard, samples);
+  find(".detail").textContent = "The first prediction follows after half a second.";
+  find(".history").replaceChildren();
+  showThreshold(session.min_confidence);
+  showBars(find(".current"), {}, "");
+  animate(session, spectrogramDrawer(find("canvas"), session.analyser));
+}
+
+function animate(session, drawColumns) {
+  const samples = new Float32Array(session.analyser.fftSize);
+  const frame = (now_ms) => {
+    if (session.ended) return;
+    if (drawColumns(now_ms)) showLevel(session, samples);
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -34,97 +38,109 @@ function showIdle() {
   setBusy(false);
   select.disabled = false;
   find(".level").style.width = 0;
-  find(".meter").classList.remove("over");
+  find(".meter").classList.remove("clipping");
 }
 
-function setBusy(on) { // not disabled: that would take the focus away
-  busy = on;
-  button.setAttribute("aria-disabled", on);
+function setBusy(value) { // aria-disabled: a disabled button would lose the focus
+  busy = value;
+  button.setAttribute("aria-disabled", value);
 }
 
-function showLevel(heard, samples) {
-  heard.analyser.getFloatTimeDomainData(samples);
-  const level = decibel(samples.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
-  const now_s = heard.n_recorded / heard.sample_rate;
-  heard.loudest = Math.max(heard.loudest, level);
-  find(".level").style.width = `${Math.max(0, 1 - level / FLOOR_DBFS) * 100}%`;
-  find(".meter").setAttribute("aria-valuenow", level.toFixed(0));
-  find(".meter").classList.toggle("over", level >= LOUD_DBFS);
-  clock.textContent = time(now_s);
-  if (state.textContent !== LOST || !heard.unsent.length) say(advice(heard.loudest, now_s) || listening(heard));
+function showLevel(session, samples) {
+  session.analyser.getFloatTimeDomainData(samples);
+  const peak = samples.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const level_dbfs = amplitudeToDbfs(peak);
+  const elapsed_s = session.n_recorded / session.sample_rate;
+  session.peak_dbfs = Math.max(session.peak_dbfs, level_dbfs);
+  find(".level").style.width = `${Math.max(0, 1 - level_dbfs / FLOOR_DBFS) * 100}%`;
+  find(".meter").setAttribute("aria-valuenow", level_dbfs.toFixed(0));
+  find(".meter").classList.toggle("clipping", level_dbfs >= LOUD_DBFS);
+  clock.textContent = formatTime(elapsed_s);
+  const disconnected = state.textContent === CONNECTION_LOST_MESSAGE && session.unsent.length;
+  if (!disconnected) showState(levelAdvice(session.peak_dbfs, elapsed_s) || listeningMessage(session));
 }
 
-function listening({ kept_on }) {
-  const names = kept_on.map((name) => PROCESSING[name]).join(", ");
-  return names ? `Listening. The browser kept ${names} on: loudness and tone may be changed.`
+function listeningMessage({ active_processing }) {
+  const names = active_processing.map((name) => PROCESSING_NAMES[name]).join(", ");
+  return names ? `Listening. The browser applies ${names}: level and timbre may be changed.`
     : "Listening. Echo cancellation, noise suppression and gain control are off.";
 }
 
-function showAnswer(heard, answer, captured) {
+function showPrediction(session, prediction, captured_ms) {
   const heading = find(".heading");
-  if (heading.textContent !== answer.heading) heading.textContent = answer.heading; // read aloud when it changes
-  find(".detail").textContent = answer.detail;
-  showBars(find(".now"), answer.probabilities, answer.answer);
-  addCell(answer.answer);
-  requestAnimationFrame(() => setTimeout(() => { // after that frame was drawn
-    const way_s = (performance.now() - captured) / 1000;
-    heard.delays.push(answer.lag_s + way_s);
-    showDelay(heard, answer.lag_s, way_s);
+  if (heading.textContent !== prediction.heading) heading.textContent = prediction.heading; // announced when it changes
+  find(".detail").textContent = prediction.detail;
+  showBars(find(".current"), prediction.probabilities, prediction.answer);
+  addHistoryCell(prediction.answer);
+  requestAnimationFrame(() => setTimeout(() => { // after the frame is drawn
+    const round_trip_s = (performance.now() - captured_ms) / 1000;
+    session.latencies_s.push(prediction.lag_s + round_trip_s);
+    showLatency(session, prediction.lag_s, round_trip_s);
   }));
 }
 
-function showBars(bars, values, chosen) {
+function showBars(bars, values, highlighted) {
   for (const row of bars.children) {
     const value = values[row.dataset.answer];
-    row.classList.toggle("chosen", row.dataset.answer === chosen);
+    row.classList.toggle("highlighted", row.dataset.answer === highlighted);
     row.querySelector(".track i").style.width = `${(value ?? 0) * 100}%`;
     row.querySelector(".value").textContent = value === undefined ? "–" : `${Math.round(value * 100)}%`;
   }
 }
 
 function showThreshold(min_confidence) {
-  for (const mark of element.querySelectorAll(".now u")) {
-    mark.hidden = !min_confidence;
-    mark.style.left = `${min_confidence * 100}%`;
+  for (const line of element.querySelectorAll(".current u")) {
+    line.hidden = !min_confidence;
+    line.style.left = `${min_confidence * 100}%`;
   }
-  find(".threshold-note").hidden = !min_confidence;
-  find(".threshold-note").textContent = `Dotted line: below ${Math.round(min_confidence * 100)}% the answer is “not sure”.`;
+  const note = find(".threshold-note");
+  note.hidden = !min_confidence;
+  note.textContent = `Dotted line: the model abstains (“not sure”) below ${Math.round(min_confidence * 100)}%.`;
 }
 
-function addCell(answer) {
-  const look = props.looks[answer];
+function addHistoryCell(answer) {
+  const style = props.styles[answer];
   const cell = document.createElement("i");
-  cell.textContent = look?.symbol ?? (answer === "not sure" ? "?" : "·");
+  cell.textContent = style?.symbol ?? (answer === "not sure" ? "?" : "·");
   cell.title = answer;
-  cell.classList.toggle("quiet", !look);
-  if (look) cell.style.background = look.colour;
-  const lane = find(".lane");
-  lane.append(cell);
-  if (lane.children.length > LANE_CELLS) lane.firstChild.remove();
+  cell.classList.toggle("quiet", !style);
+  if (style) cell.style.background = style.colour;
+  const history = find(".history");
+  history.append(cell);
+  if (history.children.length > HISTORY_CELLS) history.firstChild.remove();
 }
 
-function showDelay({ delays, window_s }, lag_s, way_s) {
-  find(".delay b").textContent = seconds(delays.at(-1));
-  find(".delay").hidden = find(".measured").hidden = false;
-  find(".measured p").textContent = `${seconds(lag_s)} until the half second is full, `
-    + `${seconds(way_s)} to send it, hear it and draw the `
-    + `answer: for the oldest sound that is new in this answer; for the newest it is ${seconds(props.hop_s)} less. `
-    + `Median ${seconds(median(delays))}, longest ${seconds(Math.max(...delays))}. Measured in this browser, `
-    + "from when the sound reached the page to the frame with the answer. Not measured: what microphone, driver and screen "
-    + `take. An answer is about the last ${window_s} s, made calmer over ${props.calm_s} s: a new emotion needs about as `
-    + "long to win.";
+function showLatency({ latencies_s, window_s }, lag_s, round_trip_s) {
+  find(".latency b").textContent = formatSeconds(latencies_s.at(-1));
+  find(".latency").hidden = find(".latency-details").hidden = false;
+  find(".latency-details p").textContent = [
+    `${formatSeconds(lag_s)} until the half second is complete,`,
+    `${formatSeconds(round_trip_s)} to send it, run the model and draw the prediction.`,
+    "This is the latency for the oldest new audio in a prediction;",
+    `for the newest it is ${formatSeconds(props.hop_s)} less.`,
+    `Median ${formatSeconds(median(latencies_s))}, maximum ${formatSeconds(Math.max(...latencies_s))}.`,
+    "Measured in this browser, from the arrival of the audio at the page to the frame with the prediction;",
+    "microphone, driver and screen are not included.",
+    `A prediction covers the last ${window_s} s and is smoothed over ${props.smoothing_s} s:`,
+    "a new emotion takes about as long to appear.",
+  ].join(" ");
 }
 
-function showSummary(summary, heard) {
-  const { shares, text, has_speech } = summary;
-  const delay = heard.delays.length ? ` Speech to answer: median ${seconds(median(heard.delays))}.` : "";
-  find(".summary .text").textContent = text + delay;
+function showSummary({ shares, text, has_speech }, { latencies_s }) {
+  const latency = latencies_s.length ? ` Median latency ${formatSeconds(median(latencies_s))}.` : "";
+  find(".summary .text").textContent = text + latency;
   find(".shares").hidden = find(".shares-note").hidden = !has_speech;
   showBars(find(".shares"), shares, Object.keys(shares).reduce((a, b) => (shares[b] > shares[a] ? b : a)));
-  find(".open").hidden = !props.opens;
-  find(".opening").textContent = props.opens
-    ? `“Open in Trajectory” hands the recording to that page: once, within ${props.lifetime_min} minutes, in memory.`
-    : "To see it over time, download it and open it on the page Trajectory.";
+  find(".open").hidden = !props.trajectory_available;
+  find(".open-note").textContent = props.trajectory_available
+    ? "“Open in Trajectory” passes the recording to that page: "
+      + `once, within ${props.token_lifetime_min} minutes, in memory.`
+    : "To see the trajectory, download the recording and open it on the page Trajectory.";
+}
+
+function hideSummary() {
+  find(".summary .text").textContent = "";
+  find(".shares").hidden = find(".shares-note").hidden = find(".open").hidden = true;
 }
 
 function offerDownload({ recorded, n_recorded, sample_rate }) {
@@ -133,53 +149,70 @@ function offerDownload({ recorded, n_recorded, sample_rate }) {
   link.href = URL.createObjectURL(new Blob([wavHeader(n_recorded, sample_rate), ...recorded], { type: "audio/wav" }));
 }
 
-function picture(canvas, analyser) { // a function that draws the newest columns, when there are any
+// A function that draws the columns since its last call, and returns whether there were any.
+function spectrogramDrawer(canvas, analyser) {
   const { width, height } = canvas;
   const context = canvas.getContext("2d");
-  const levels = new Float32Array(analyser.frequencyBinCount);
-  const bin_hz = analyser.context.sampleRate / analyser.fftSize;
-  const edges = Array.from({ length: height + 1 }, (_, k) => hertz((1 - k / height) * mel(HIGHEST_HZ)) / bin_hz);
-  const colours = props.magma.map((colour) => [...colour, 255]);
-  context.fillStyle = `rgb(${props.magma[0]})`;
+  const levels_dbfs = new Float32Array(analyser.frequencyBinCount);
+  const rows = spectrogramRows(height, analyser.context.sampleRate / analyser.fftSize);
+  const colours = props.colormap.map((colour) => [...colour, 255]);
+  context.fillStyle = `rgb(${props.colormap[0]})`;
   context.fillRect(0, 0, width, height);
   let drawn_ms = performance.now();
-  return (now) => {
-    const n_columns = Math.min(width, Math.floor((now - drawn_ms) * width / (1000 * PICTURE_S)));
+  return (now_ms) => {
+    const n_columns = Math.min(width, Math.floor((now_ms - drawn_ms) * width / (1000 * SPECTROGRAM_S)));
     if (n_columns < 1) return false;
-    drawn_ms += n_columns * 1000 * PICTURE_S / width;
-    analyser.getFloatFrequencyData(levels);
+    drawn_ms += n_columns * 1000 * SPECTROGRAM_S / width;
+    analyser.getFloatFrequencyData(levels_dbfs);
     context.drawImage(canvas, -n_columns, 0);
-    const column = context.createImageData(n_columns, height);
-    for (let y = 0; y < height; y++) {
-      const low = Math.floor(edges[y + 1]);
-      const level = levels.subarray(low, Math.max(low + 1, Math.ceil(edges[y]))).reduce((a, b) => Math.max(a, b));
-      const share = (level - DIMMEST_DBFS) / (BRIGHTEST_DBFS - DIMMEST_DBFS);
-      const colour = colours[Math.round(255 * Math.max(0, Math.min(1, share)))];
-      for (let x = 0; x < n_columns; x++) column.data.set(colour, 4 * (y * n_columns + x));
-    }
-    context.putImageData(column, width - n_columns, 0);
+    const columns = context.createImageData(n_columns, height);
+    fillColumns(columns, rows, levels_dbfs, colours);
+    context.putImageData(columns, width - n_columns, 0);
     return true;
   };
 }
 
-function mel(frequency_hz) { return Math.log1p(frequency_hz / 700); }
-function hertz(value) { return 700 * Math.expm1(value); }
-function seconds(value) { return `${value.toFixed(2)} s`; }
-function time(value) { return `${Math.floor(value / 60)}:${String(Math.floor(value % 60)).padStart(2, "0")}`; }
-function median(values) { return [...values].sort((a, b) => a - b)[values.length >> 1]; }
-function say(text) { if (state.textContent !== text) state.textContent = text; }
-
-function marks() {
-  return [250, 1000, 4000].map((frequency_hz) => {
-    const mark = document.createElement("span");
-    mark.textContent = frequency_hz < 1000 ? `${frequency_hz} Hz` : `${frequency_hz / 1000} kHz`;
-    mark.style.bottom = `${mel(frequency_hz) / mel(HIGHEST_HZ) * 100}%`;
-    return mark;
+// [first, end) bins of each pixel row, on the mel scale, from the top.
+function spectrogramRows(height, bin_hz) {
+  const edge = (k) => melToHertz((1 - k / height) * hertzToMel(MAX_FREQUENCY_HZ)) / bin_hz;
+  return Array.from({ length: height }, (_, y) => {
+    const first = Math.floor(edge(y + 1));
+    return [first, Math.max(first + 1, Math.ceil(edge(y)))];
   });
 }
 
-function code() {
-  return "from gradio_client import Client, handle_file\n\n"
-    + `client = Client("${window.location.origin}${window.location.pathname}")\n`
-    + 'print(client.predict(handle_file("speech.wav"), api_name="/predict"))  # as python -m scripts.predict prints it';
+function fillColumns(image, rows, levels_dbfs, colours) {
+  rows.forEach(([first, end], y) => {
+    const level_dbfs = levels_dbfs.subarray(first, end).reduce((a, b) => Math.max(a, b));
+    const share = (level_dbfs - MIN_LEVEL_DBFS) / (MAX_LEVEL_DBFS - MIN_LEVEL_DBFS);
+    const colour = colours[Math.round(255 * Math.max(0, Math.min(1, share)))];
+    for (let x = 0; x < image.width; x++) image.data.set(colour, 4 * (y * image.width + x));
+  });
+}
+
+function hertzToMel(hertz) { return Math.log1p(hertz / 700); }
+function melToHertz(mel) { return 700 * Math.expm1(mel); }
+function formatSeconds(duration_s) { return `${duration_s.toFixed(2)} s`; }
+function formatTime(time_s) {
+  return `${Math.floor(time_s / 60)}:${String(Math.floor(time_s % 60)).padStart(2, "0")}`;
+}
+function median(values) { return [...values].sort((a, b) => a - b)[values.length >> 1]; }
+function showState(text) { if (state.textContent !== text) state.textContent = text; }
+
+function frequencyTicks() {
+  return FREQUENCY_TICKS_HZ.map((hertz) => {
+    const tick = document.createElement("span");
+    tick.textContent = hertz < 1000 ? `${hertz} Hz` : `${hertz / 1000} kHz`;
+    tick.style.bottom = `${hertzToMel(hertz) / hertzToMel(MAX_FREQUENCY_HZ) * 100}%`;
+    return tick;
+  });
+}
+
+function clientExample() {
+  return [
+    "from gradio_client import Client, handle_file",
+    "",
+    `client = Client("${window.location.origin}${window.location.pathname}")`,
+    'print(client.predict(handle_file("speech.wav"), api_name="/predict"))  # as printed by python -m scripts.predict',
+  ].join("\n");
 }
