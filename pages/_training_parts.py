@@ -7,7 +7,7 @@ import streamlit as st
 from pages._chart import chart
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.plots import confusion_heatmap, learning_curves
-from ser_core.training import DEV_CONFUSION_KEY, TrainingRun, config_differences, flatten_config, list_runs, mean_uar
+from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
 
 REFRESH_S = 5
 DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
@@ -70,7 +70,7 @@ def _corpus(measure: str) -> str:
     return CORPUS_NAMES.get(corpus, corpus)
 
 
-def _row(run: TrainingRun) -> dict:
+def _row(run: RunRecord) -> dict:
     last = run.curve[-1] if run.curve else {}
     uars = {f"{_corpus(name)} %": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
     best, epoch = _best(run)
@@ -87,7 +87,7 @@ def _row(run: TrainingRun) -> dict:
     }
 
 
-def _best(run: TrainingRun) -> tuple[float | None, int | None]:
+def _best(run: RunRecord) -> tuple[float | None, int | None]:
     """The highest UAR in percent that a mean over the speech corpora reached, and after which epoch."""
     means = [
         (mean_uar(found), epoch)
@@ -98,14 +98,14 @@ def _best(run: TrainingRun) -> tuple[float | None, int | None]:
     return best and round(100 * best, 1), epoch
 
 
-def _state(run: TrainingRun) -> str:
+def _state(run: RunRecord) -> str:
     if run.is_finished:
         return "finished"
     longest_s = max(run.values("seconds"), default=STALLED_S)
     return "training" if time.time() - run.updated_s < max(STALLED_S, 3 * longest_s) else "stopped: --resume"
 
 
-def _show_confusion(runs: list[TrainingRun]) -> None:
+def _show_confusion(runs: list[RunRecord]) -> None:
     """What the development speakers' emotions were taken for, after any epoch."""
     known = [run for run in runs if run.curve and run.curve[-1].get(DEV_CONFUSION_KEY)]
     if not known:
@@ -134,7 +134,7 @@ def _show_confusion(runs: list[TrainingRun]) -> None:
     )
 
 
-def show_difference(runs: tuple[TrainingRun, ...]) -> None:
+def show_difference(runs: tuple[RunRecord, ...]) -> None:
     """Two runs: what was asked for differently. And of one, how to make it again."""
     st.subheader("What makes them differ", anchor=False)
     names = [run.name for run in runs]

@@ -22,7 +22,7 @@ from ser_core.models import (
     egemaps_functionals,
 )
 from ser_core.training.auxiliary import AuxiliaryTask
-from ser_core.training.trainer import TrainingError, TrainingExample
+from ser_core.training.config import TrainingError, TrainingExample
 
 CLIPS_PER_CHUNK = 500  # clips; an interruption costs at most these
 FUNCTIONALS_CLIP_STD = 3.0  # standard deviations: some functionals have long tails

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_core.training.augment import AugmentConfig
-from ser_core.training.trainer import TrainConfig, TrainingError
+from ser_core.training.config import TrainConfig, TrainingError
 
 COMMON_RECIPE = TrainConfig(
     epochs=18,

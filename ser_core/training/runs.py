@@ -1,7 +1,7 @@
-"""Training runs as they lie on disk, finished or not: what was asked for, and how far it has come."""
+"""Training runs on disk, finished or not: their configuration and their learning curve."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +11,19 @@ from ser_core import paths
 from ser_core.labels import EMOTIONS
 from ser_core.training.recipes import flatten_config
 
-DEV_CONFUSION_KEY = "dev_confusion"  # in a record: by corpus, a matrix instead of a number
+CONFIG_FILE = "config.json"
+CURVE_FILE = "metrics.jsonl"  # one line per epoch
+DEV_CONFUSION_KEY = "dev_confusion"  # of an epoch's record: corpus -> confusion matrix, unlike the other figures
 
 
 @dataclass(frozen=True, eq=False)
-class TrainingRun:
-    """One training."""
+class RunRecord:
+    """Training run read from disk."""
 
     name: str
     config: dict  # "train": the recipe, "model": the architecture, "start", "command"
-    curve: tuple[dict, ...]  # one record for each finished epoch: loss, learning_rate, seconds, dev_uar_<corpus>, ...
-    updated_s: float  # when the curve last grew, or else the run began; seconds since 1970
+    curve: tuple[dict, ...]  # one record per finished epoch: loss, learning_rate, seconds, dev_uar_<corpus>, ...
+    updated_s: float  # time of the last epoch, or of the start before the first one; seconds since 1970
 
     @property
     def n_epochs(self) -> int:
@@ -33,58 +35,57 @@ class TrainingRun:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """Names of the figures of an epoch."""
-        return tuple(
-            name for name in (self.curve[-1] if self.curve else {}) if name not in ("epoch", DEV_CONFUSION_KEY)
-        )
+        """Names of the scalar figures of an epoch."""
+        last = self.curve[-1] if self.curve else {}
+        return tuple(name for name in last if name not in ("epoch", DEV_CONFUSION_KEY))
 
-    def values(self, measure: str) -> list[float]:
-        """One value for each finished epoch."""
-        return [record[measure] for record in self.curve if measure in record]
+    def values(self, metric: str) -> list[float]:
+        """One value for each finished epoch that has the metric."""
+        return [record[metric] for record in self.curve if metric in record]
 
 
-def list_runs(folder: Path | None = None) -> tuple[TrainingRun, ...]:
-    """All runs, the one that changed last first; what is no run is passed over."""
-    found = [_read_run(path.parent) for path in (folder or paths.RUNS).glob("*/config.json")]
+def list_runs(folder: Path | None = None) -> tuple[RunRecord, ...]:
+    """All runs, the most recently updated first; folders that do not hold a run are skipped."""
+    found = [_read_run(path.parent) for path in (folder or paths.RUNS).glob(f"*/{CONFIG_FILE}")]
     return tuple(sorted(filter(None, found), key=lambda run: (-run.updated_s, run.name)))
 
 
-def _read_run(folder: Path) -> TrainingRun | None:
-    path = folder / "metrics.jsonl"
+def _read_run(folder: Path) -> RunRecord | None:
+    path = folder / CURVE_FILE
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = json.loads((folder / CONFIG_FILE).read_text())
         n_epochs, labels = config["train"]["epochs"], config["model"]["labels"]
         if not isinstance(n_epochs, int) or not set(labels) <= set(EMOTIONS):
             return None
         lines = path.read_text().splitlines() if path.is_file() else []
-        updated_s = (path if lines else folder / "config.json").stat().st_mtime
-    except (OSError, ValueError, KeyError, TypeError):  # being written, or something else
+        updated_s = (path if lines else folder / CONFIG_FILE).stat().st_mtime
+    except (OSError, ValueError, KeyError, TypeError):  # being written, or not a run
         return None
-    return TrainingRun(folder.name, config, tuple(_read_epochs(lines, len(labels))), updated_s)
+    return RunRecord(folder.name, config, tuple(_read_epochs(lines, len(labels))), updated_s)
 
 
-def _read_epochs(lines: Sequence[str], n_classes: int):
-    """Up to the first line that is damaged; the last one may be half written."""
+def _read_epochs(lines: Sequence[str], n_classes: int) -> Iterator[dict]:
+    """Records up to the first damaged line; the last line may be half written."""
     for line in lines:
         try:
             record = json.loads(line)
-            whole = _is_valid_record(record, n_classes)
-        except (ValueError, AttributeError):  # no JSON, no dict, or a matrix with rows of several lengths
+            is_valid = _is_valid_record(record, n_classes)
+        except (ValueError, AttributeError):  # not JSON, not a dict, or a matrix with rows of different lengths
             return
-        if not whole:
+        if not is_valid:
             return
         yield record
 
 
 def _is_valid_record(record: dict, n_classes: int) -> bool:
-    """Numbers, and confusion matrices of as many classes as the model has."""
+    """Whether all figures are numbers, and all confusion matrices have the model's number of classes."""
     numbers = [value for name, value in record.items() if name != DEV_CONFUSION_KEY]
     shapes = {np.shape(matrix) for matrix in record.get(DEV_CONFUSION_KEY, {}).values()}
     return all(isinstance(value, int | float) for value in numbers) and shapes <= {(n_classes, n_classes)}
 
 
-def config_differences(one: TrainingRun, other: TrainingRun) -> dict[str, tuple]:
-    """Name -> (value of the one, value of the other), of all that differs but the command."""
+def config_differences(one: RunRecord, other: RunRecord) -> dict[str, tuple]:
+    """Name -> (value of one, value of other) of every setting that differs, except the command."""
     ours, theirs = (flatten_config({k: v for k, v in run.config.items() if k != "command"}) for run in (one, other))
     names = [*ours, *(name for name in theirs if name not in ours)]
     return {n: (ours.get(n), theirs.get(n)) for n in names if ours.get(n) != theirs.get(n)}

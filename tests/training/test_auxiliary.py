@@ -14,7 +14,7 @@ from ser_core.training.auxiliary import (
     auxiliary_loss,
     auxiliary_targets,
 )
-from ser_core.training.trainer import TrainingError
+from ser_core.training.config import TrainingError
 from tests.training.test_trainer import (
     RECIPE,
     assert_same,
@@ -74,18 +74,18 @@ def test_a_side_task_changes_what_is_learned_and_does_not_ship(run, tmp_path, sp
 
 
 def test_an_interrupted_run_goes_on_to_the_same_end(run, tmp_path, speaker):
-    whole = run(tmp_path / "whole", WEIGHTED, auxiliary_tasks=[speaker])
+    complete = run(tmp_path / "complete", WEIGHTED, auxiliary_tasks=[speaker])
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "torn", WEIGHTED, auxiliary_tasks=[speaker], on_step=interrupt(8))
     model = run(tmp_path / "torn", WEIGHTED, auxiliary_tasks=[speaker], resume=True)
-    assert_same(model, whole)
-    assert_same_run(tmp_path / "torn", model, (tmp_path / "whole", whole))
+    assert_same(model, complete)
+    assert_same_run(tmp_path / "torn", model, (tmp_path / "complete", complete))
 
 
 def test_a_task_that_the_recipe_names_must_be_given(run, tmp_path, speaker):
-    with pytest.raises(TrainingError, match=r"side tasks \['speaker'\]"):
+    with pytest.raises(TrainingError, match=r"auxiliary tasks \['speaker'\]"):
         run(tmp_path / "run", WEIGHTED)
-    with pytest.raises(TrainingError, match=r"side tasks \[\]"):
+    with pytest.raises(TrainingError, match=r"auxiliary tasks \[\]"):
         run(tmp_path / "run", RECIPE, auxiliary_tasks=[speaker])
     assert not (tmp_path / "run").exists()
 

@@ -46,7 +46,7 @@ def test_only_experiments_of_one_kind_are_compared():
     assert is_best_of_kind(worse, FIRST.kind, [])
 
 
-def test_what_a_run_says_of_its_last_epoch(tmp_path):
+def test_metrics_of_the_last_epoch(tmp_path):
     lines = [{"epoch": i, "seconds": 2.0 * i, "dev_uar_tess": 0.1 * i, "dev_confusion": {}} for i in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
     uars, seconds = last_epoch_metrics(tmp_path / "metrics.jsonl")

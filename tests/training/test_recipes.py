@@ -7,6 +7,7 @@ import pytest
 
 from ser_core.models.registry import MODELS
 from ser_core.models.zoo.resonet import ResoNetConfig
+from ser_core.training.config import TrainingError
 from ser_core.training.recipes import (
     COMMON_RECIPE,
     RECIPES_BY_MODEL,
@@ -15,7 +16,6 @@ from ser_core.training.recipes import (
     override_config,
     recipe_for_model,
 )
-from ser_core.training.trainer import TrainingError
 
 
 def test_all_models_share_a_recipe_but_those_of_another_kind():

@@ -16,18 +16,13 @@ from torch.nn import functional as F
 from ser_core.data.audio_store import AudioStore, TrimmedClips
 from ser_core.inference.prediction import predict
 from ser_core.metrics import uar
-from ser_core.training import trainer as training
+from ser_core.training import batches as training_batches, run_state, trainer
 from ser_core.training.augment import AugmentConfig
-from ser_core.training.trainer import (
-    TrainConfig,
-    TrainingBatch,
-    TrainingError,
-    TrainingExample,
-    TrainingState,
-    dev_confusion_matrices,
-    fit,
-    training_step,
-)
+from ser_core.training.batches import BatchSource, Mixup, TrainingBatch, TrainingData, class_weights, sample_epoch
+from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
+from ser_core.training.optimiser import learning_rate, make_optimiser
+from ser_core.training.run_state import TrainingRun, TrainingState
+from ser_core.training.trainer import Callbacks, dev_confusion_matrices, fit, training_step
 from tests.make_corpus import DEV_SPEAKERS, TRAIN_SPEAKERS, clips
 
 PLAIN = AugmentConfig(speed=0, gain_db=0, noise_chance=0, shift_s=0, warp=0, tilt=0, n_masks=0)
@@ -61,19 +56,20 @@ def dev(crema_d) -> list[TrainingExample]:
 
 @pytest.fixture(scope="module")
 def run(train, dev, store, new_model):
-    """A function that trains a small model into a folder: keywords replace the arguments of fit."""
+    """A function that trains a small model into a folder; keywords replace the defaults."""
 
-    def start(folder, config=RECIPE, **changes):
-        arguments = {"model": new_model(), "train": train, "dev": dev, "store": store} | changes
-        return fit(config=config, folder=folder, **arguments)
+    def start(folder, config=RECIPE, model=None, teachers=(), resume=False, start="", **changes):
+        hooks = Callbacks(**{name: changes.pop(name) for name in ("on_step", "on_epoch") if name in changes})
+        data = TrainingData(**{"train": train, "dev": dev, "store": store} | changes)
+        return fit(model or new_model(), config, data, TrainingRun(folder, resume, start), teachers, hooks)
 
     return start
 
 
 @pytest.fixture(scope="module")
-def whole(run, tmp_path_factory):
+def complete(run, tmp_path_factory):
     """An uninterrupted run: its folder and the model it returned."""
-    folder = tmp_path_factory.mktemp("runs") / "whole"
+    folder = tmp_path_factory.mktemp("runs") / "complete"
     return folder, run(folder)
 
 
@@ -96,10 +92,10 @@ def assert_same(one: torch.nn.Module, other: torch.nn.Module) -> None:
         assert torch.equal(a, b), name
 
 
-def assert_same_run(folder, model, whole) -> None:
-    assert_same(model, whole[1])
-    assert records(folder) == records(whole[0])
-    kept, expected = (load_file(path / "state.safetensors") for path in (folder, whole[0]))
+def assert_same_run(folder, model, complete) -> None:
+    assert_same(model, complete[1])
+    assert records(folder) == records(complete[0])
+    kept, expected = (load_file(path / "state.safetensors") for path in (folder, complete[0]))
     assert kept.keys() == expected.keys()
     assert all(torch.equal(kept[name], value) for name, value in expected.items())
 
@@ -118,7 +114,7 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
     assert np.sum(last["dev_confusion"]["crema_d"]) == len(dev)
 
 
-def test_every_epoch_is_told_with_the_average_of_its_weights(run, tmp_path):
+def test_on_epoch_gets_the_average_of_the_weights(run, tmp_path):
     seen = []
     last = run(tmp_path / "a", on_epoch=lambda epoch, average: seen.append((epoch, copy.deepcopy(average))))
     assert [epoch for epoch, _ in seen] == list(range(1, len(seen) + 1)) and len(seen) > 1
@@ -127,8 +123,8 @@ def test_every_epoch_is_told_with_the_average_of_its_weights(run, tmp_path):
     assert any((a != b).any() for a, b in zip(seen[0][1].parameters(), last.parameters(), strict=True))
 
 
-def test_what_a_run_leaves_behind(whole):
-    folder, model = whole
+def test_what_a_run_leaves_behind(complete):
+    folder, model = complete
     curves = set(folder.glob("events.out.tfevents.*"))
     assert {p.name for p in {*folder.iterdir()} - curves} == {"config.json", "metrics.jsonl", "state.safetensors"}
     assert bool(curves) == (find_spec("tensorboard") is not None)
@@ -144,11 +140,11 @@ def test_bf16_trains_with_float32_weights(run, tmp_path):
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
-def test_the_same_seed_gives_the_same_model_and_another_seed_another_one(run, tmp_path, whole):
+def test_the_same_seed_gives_the_same_model_and_another_seed_another_one(run, tmp_path, complete):
     torch.rand(3)  # the state of the global generator must not matter
-    assert_same(run(tmp_path / "again"), whole[1])
+    assert_same(run(tmp_path / "again"), complete[1])
     other = run(tmp_path / "other", replace(RECIPE, seed=1))
-    assert not torch.equal(other.head[1].weight, whole[1].head[1].weight)
+    assert not torch.equal(other.head[1].weight, complete[1].head[1].weight)
 
 
 def test_the_recipe_survives_json():
@@ -160,48 +156,50 @@ def test_the_recipe_survives_json():
 
 
 @pytest.mark.parametrize("at_step", [2, 7, 10, N_STEPS])
-def test_an_interrupted_run_goes_on_to_the_same_result(run, tmp_path, whole, new_model, at_step):
+def test_an_interrupted_run_goes_on_to_the_same_result(run, tmp_path, complete, new_model, at_step):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         run(folder, on_step=interrupt(at_step))
     seed = 9 if (folder / "state.safetensors").is_file() else 0  # nothing comes from the new weights but a first epoch
-    assert_same_run(folder, run(folder, model=new_model(seed=seed), resume=True), whole)
+    assert_same_run(folder, run(folder, model=new_model(seed=seed), resume=True), complete)
 
 
 @pytest.mark.parametrize("written", [False, True])
-@pytest.mark.parametrize("interrupted", ["dev_confusion", "_save_state"])
-def test_an_interruption_at_the_end_of_an_epoch_loses_nothing(run, tmp_path, whole, monkeypatch, interrupted, written):
+@pytest.mark.parametrize(("module", "interrupted"), [(trainer, "dev_confusion_matrices"), (run_state, "_save_state")])
+def test_an_interruption_at_the_end_of_an_epoch_loses_nothing(
+    run, tmp_path, complete, monkeypatch, module, interrupted, written
+):
     def interrupt(*arguments):
         if written:
             original(*arguments)
         raise KeyboardInterrupt
 
-    original, folder = getattr(training, interrupted), tmp_path / "run"
+    original, folder = getattr(module, interrupted), tmp_path / "run"
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(training, interrupted, interrupt)
+        patch.setattr(module, interrupted, interrupt)
         run(folder)
-    assert_same_run(folder, run(folder, resume=True), whole)
+    assert_same_run(folder, run(folder, resume=True), complete)
 
 
-def test_a_torn_line_of_the_log_is_written_again(run, tmp_path, whole):
+def test_a_torn_line_of_the_log_is_written_again(run, tmp_path, complete):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         run(folder, on_step=interrupt(7))
     with (folder / "metrics.jsonl").open("a") as file:
         file.write('{"epoch": 2, "lo')
-    assert_same_run(folder, run(folder, resume=True), whole)
+    assert_same_run(folder, run(folder, resume=True), complete)
 
 
-def test_an_interrupted_write_leaves_the_last_state(run, tmp_path, whole):
+def test_an_interrupted_write_leaves_the_last_state(run, tmp_path, complete):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         run(folder, on_step=interrupt(7))
     (folder / "state.tmp").write_bytes(b"half a file")
-    assert_same_run(folder, run(folder, resume=True), whole)
+    assert_same_run(folder, run(folder, resume=True), complete)
 
 
-def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, whole, monkeypatch):
-    folder, save = tmp_path / "run", training.save_file
+def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, complete, monkeypatch):
+    folder, save = tmp_path / "run", run_state.save_file
 
     def full(tensors, path, metadata):
         if metadata["epoch"] == "2":
@@ -213,56 +211,56 @@ def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, whole,
         monkeypatch.context() as patch,
         pytest.raises(TrainingError, match=r"Epoch 2 of run .*No space left.*--resume"),
     ):
-        patch.setattr(training, "save_file", full)
+        patch.setattr(run_state, "save_file", full)
         run(folder)
     assert not (folder / "state.tmp").exists()
-    assert_same_run(folder, run(folder, resume=True), whole)
+    assert_same_run(folder, run(folder, resume=True), complete)
 
 
-def test_a_finished_run_only_returns_its_model(run, whole, new_model):
+def test_a_finished_run_only_returns_its_model(run, complete, new_model):
     def never(step: int, n_steps: int, loss: float) -> None:
         raise AssertionError
 
-    assert_same_run(whole[0], run(whole[0], model=new_model(seed=9), resume=True, on_step=never), whole)
+    assert_same_run(complete[0], run(complete[0], model=new_model(seed=9), resume=True, on_step=never), complete)
 
 
 def test_a_run_with_orthogonal_steps_is_resumed_too(run, tmp_path):
     config = replace(RECIPE, orthogonal=True)
-    whole = tmp_path / "whole", run(tmp_path / "whole", config)
+    complete = tmp_path / "complete", run(tmp_path / "complete", config)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "run", config, on_step=interrupt(at_step=3))
-    assert_same_run(tmp_path / "run", run(tmp_path / "run", config, resume=True), whole)
+    assert_same_run(tmp_path / "run", run(tmp_path / "run", config, resume=True), complete)
 
 
-def test_resume_without_a_state_starts_at_the_beginning(run, tmp_path, whole):
-    assert_same_run(tmp_path / "run", run(tmp_path / "run", resume=True), whole)
+def test_resume_without_a_state_starts_at_the_beginning(run, tmp_path, complete):
+    assert_same_run(tmp_path / "run", run(tmp_path / "run", resume=True), complete)
 
 
-def test_an_existing_run_is_not_overwritten(run, whole):
-    with pytest.raises(TrainingError, match=r"whole exists already.*--resume"):
-        run(whole[0])
+def test_an_existing_run_is_not_overwritten(run, complete):
+    with pytest.raises(TrainingError, match=r"complete exists already.*--resume"):
+        run(complete[0])
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}, {"augment": AugmentConfig(warp=0.2)}], ids=str)
-def test_another_recipe_is_not_resumed(run, whole, change):
+def test_another_recipe_is_not_resumed(run, complete, change):
     with pytest.raises(TrainingError, match="another config"):
-        run(whole[0], replace(RECIPE, **change), resume=True)
+        run(complete[0], replace(RECIPE, **change), resume=True)
 
 
-def test_another_model_is_not_resumed(run, whole, new_model):
+def test_another_model_is_not_resumed(run, complete, new_model):
     with pytest.raises(TrainingError, match="another config"):
-        run(whole[0], model=new_model(embedding_dim=16), resume=True)
+        run(complete[0], model=new_model(embedding_dim=16), resume=True)
 
 
-def test_other_start_weights_are_not_resumed(run, whole):
+def test_other_start_weights_are_not_resumed(run, complete):
     with pytest.raises(TrainingError, match="other start weights"):
-        run(whole[0], start="imagenet.safetensors", resume=True)
+        run(complete[0], start="imagenet.safetensors", resume=True)
 
 
-def test_other_clips_are_not_resumed(run, whole, train, dev):
+def test_other_clips_are_not_resumed(run, complete, train, dev):
     """Another fold under the same name would train on speakers that are to be tested."""
     with pytest.raises(TrainingError, match="other recordings"):
-        run(whole[0], train=train[1:] + dev[:1], resume=True)
+        run(complete[0], train=train[1:] + dev[:1], resume=True)
 
 
 def test_nothing_to_train_on(run, tmp_path):
@@ -274,34 +272,34 @@ def test_nothing_to_train_on(run, tmp_path):
 # --- who is trained on -----------------------------------------------------------------------------------------------
 
 
-def test_the_development_part_is_never_trained_on(run, tmp_path, whole, dev):
-    assert_same(run(tmp_path / "none", dev=[]), whole[1])
+def test_the_development_part_is_never_trained_on(run, tmp_path, complete, dev):
+    assert_same(run(tmp_path / "none", dev=[]), complete[1])
     mislabelled = [replace(clip, emotion="calm") for clip in dev]
-    assert_same(run(tmp_path / "mislabelled", dev=mislabelled), whole[1])
+    assert_same(run(tmp_path / "mislabelled", dev=mislabelled), complete[1])
     assert "dev_uar_crema_d" not in records(tmp_path / "none")[0]
 
 
-def test_every_clip_is_heard_once_an_epoch(train, store, new_model, monkeypatch):
-    heard = []
+def test_every_clip_is_drawn_once_an_epoch(train, store, new_model, monkeypatch):
+    drawn = []
 
     class Spy(TrimmedClips):
         def cut(self, chosen, longest, rng):
-            heard.extend(chosen.tolist())
+            drawn.extend(chosen.tolist())
             return super().cut(chosen, longest, rng)
 
-    monkeypatch.setattr("tests.training.test_trainer.TrimmedClips", Spy)
+    monkeypatch.setattr(training_batches, "TrimmedClips", Spy)
     for epoch in range(2):
         batches(train, store, new_model(), epoch=epoch)
-    assert Counter(heard) == dict.fromkeys(range(len(train)), 2)
-    assert heard[:36] != heard[36:]
+    assert Counter(drawn) == dict.fromkeys(range(len(train)), 2)
+    assert drawn[:36] != drawn[36:]
 
 
 def test_an_epoch_draws_each_corpus_as_often_as_the_recipe_says(train):
     """36 clips: 20 as TESS, half of them an epoch; 10 as SAVEE, two and a half times; 6 of a corpus without a rule."""
     corpora = ["tess"] * 20 + ["savee"] * 10 + ["crema_d"] * 6
-    told = [replace(clip, corpus=corpus) for clip, corpus in zip(train, corpora, strict=True)]
+    relabelled = [replace(clip, corpus=corpus) for clip, corpus in zip(train, corpora, strict=True)]
     config = replace(RECIPE, draws={"tess": 0.5, "savee": 2.5, "ravdess": 9.0})
-    epochs = [training.sample_epoch(told, config, np.random.default_rng(seed)).tolist() for seed in range(200)]
+    epochs = [sample_epoch(relabelled, config, np.random.default_rng(seed)).tolist() for seed in range(200)]
     times = [Counter(order) for order in epochs]
     assert {len(order) for order in epochs} == {10 + 25 + 6}
     assert {count[i] for count in times for i in range(20)} == {0, 1}
@@ -311,7 +309,7 @@ def test_an_epoch_draws_each_corpus_as_often_as_the_recipe_says(train):
     assert np.allclose(mean[:20], 0.5, atol=0.15) and np.allclose(mean[20:30], 2.5, atol=0.15)
     firsts = [order[0] for order in epochs]
     assert min(firsts) < 20 and max(firsts) >= 30  # shuffled over the corpora
-    assert epochs[0] == training.sample_epoch(told, config, np.random.default_rng(0)).tolist()
+    assert epochs[0] == sample_epoch(relabelled, config, np.random.default_rng(0)).tolist()
 
 
 def test_the_steps_of_a_run_are_those_of_its_draws(run, tmp_path, train, new_model):
@@ -324,10 +322,10 @@ def test_the_steps_of_a_run_are_those_of_its_draws(run, tmp_path, train, new_mod
 
 def test_classes_are_weighed_by_how_often_they_are_drawn(train):
     angry, sad = ([clip for clip in train if clip.emotion == emotion] for emotion in ("angry", "sad"))
-    told = angry + [replace(clip, corpus="savee") for clip in sad]
+    relabelled = angry + [replace(clip, corpus="savee") for clip in sad]
     labels = ("angry", "sad", "calm")
     config = replace(RECIPE, class_balance=0.5, draws={"savee": 4.0})
-    weights = training._class_weights(told, labels, config)
+    weights = class_weights(relabelled, labels, config)
     assert weights[0] / weights[1] == pytest.approx(2.0) and weights[2] == 0
     assert (weights[0] + 4 * weights[1]) / 5 == pytest.approx(1.0)
 
@@ -345,10 +343,8 @@ def test_no_batch_is_a_single_clip(train, store, new_model, n_clips):
 
 def batches(train, store, model, epoch=0, teachers=(), **changes) -> list[TrainingBatch]:
     """One epoch under RECIPE with some of its values replaced."""
-    config = replace(RECIPE, **changes)
-    weights = training._class_weights(train, model.config.labels, config)
-    sounds = TrimmedClips(store, [clip.id for clip in train], model.device)
-    return list(training._training_batches(train, weights, sounds, model, config, epoch, teachers=teachers))
+    source = BatchSource(model, replace(RECIPE, **changes), TrainingData(train, (), store), teachers)
+    return list(source.epoch(epoch))
 
 
 @pytest.mark.parametrize(("smoothing", "alpha"), [(0.0, 0.001), (0.1, 0.001), (0.1, 0.4), (0.3, 1.0)])
@@ -366,8 +362,8 @@ def test_targets_are_probabilities(train, store, new_model, smoothing, alpha):
 def test_mixup_mixes_sound_target_and_length_alike():
     features, n_frames = torch.randn(8, 1, 4, 20), torch.arange(8) + 10
     rng = np.random.default_rng(0)
-    drawn = training._draw_mixup(8, 0.4, rng, torch.device("cpu"))
-    mixed, targets, lengths = training._apply_mixup(features, torch.eye(8), n_frames, *drawn)
+    mix = Mixup.draw(8, 0.4, rng, torch.device("cpu"))
+    mixed, targets, lengths = mix.apply(features, torch.eye(8), n_frames)
     torch.testing.assert_close(mixed, torch.einsum("ij,jchw->ichw", targets, features))
     torch.testing.assert_close(targets.sum(1), torch.ones(8))
     partners = (targets > 0).float() * n_frames
@@ -375,20 +371,20 @@ def test_mixup_mixes_sound_target_and_length_alike():
     assert lengths.tolist() != n_frames.tolist()
 
 
-def test_training_hears_what_prediction_hears(train, store, new_model, monkeypatch):
+def test_training_and_prediction_have_the_same_features(train, store, new_model, monkeypatch):
     """Without augmentation the features of a clip are the same to the last digit: no levelling here and none there."""
-    monkeypatch.setattr(training, "_apply_mixup", lambda features, targets, n_frames, *_: (features, targets, n_frames))
+    monkeypatch.setattr(Mixup, "apply", lambda self, *unmixed: unmixed)
     model = new_model()
-    heard = []
+    found = []
     for batch in batches(train, store, model, augment=PLAIN):
         for row, n in zip(batch.features, batch.n_frames.tolist(), strict=True):
-            heard.append(row[..., :n])
+            found.append(row[..., :n])
     model.eval().logmel.register_forward_hook(lambda module, args, features: predicted.append(features))
     for clip in train[:5]:
         predicted = []
         predict(model, store.waveform(clip.id), speech=())
         (features,) = predicted
-        assert any(f.shape == features[0].shape and torch.allclose(f, features[0], atol=1e-5) for f in heard)
+        assert any(f.shape == features[0].shape and torch.allclose(f, features[0], atol=1e-5) for f in found)
 
 
 def test_the_waveform_is_augmented_before_the_features_are_taken(train, store, new_model):
@@ -411,30 +407,30 @@ def test_clips_longer_than_the_window_are_cropped_at_random(train, store, new_mo
 # --- teachers ---------------------------------------------------------------------------------------------------------
 
 
-def test_teachers_answer_what_the_pupil_hears(train, store, new_model):
+def test_teachers_predict_the_student_s_own_input(train, store, new_model):
     """Their mean is the given share of the targets; they keep their weights and their statistics."""
-    pupil, teachers = new_model(), [new_model(seed=seed).eval() for seed in (1, 2)]
+    student, teachers = new_model(), [new_model(seed=seed).eval() for seed in (1, 2)]
     before = copy.deepcopy(teachers)
     plain, taught = (
-        batches(train, store, pupil, teachers=given, distillation=share)
+        batches(train, store, student, teachers=given, distillation=share)
         for given, share in (((), 0.0), (teachers, 0.3))
     )
     for own, other in zip(plain, taught, strict=True):
         assert torch.equal(own.features, other.features) and torch.equal(own.weights, other.weights)
         with torch.no_grad():
-            said = [model.head(model.encode(own.features, own.n_frames)).softmax(1) for model in teachers]
-        torch.testing.assert_close(other.targets, 0.7 * own.targets + 0.3 * (said[0] + said[1]) / 2)
+            taught = [model.head(model.encode(own.features, own.n_frames)).softmax(1) for model in teachers]
+        torch.testing.assert_close(other.targets, 0.7 * own.targets + 0.3 * (taught[0] + taught[1]) / 2)
     for model, kept in zip(teachers, before, strict=True):
         assert_same(model, kept)
 
 
-def test_a_pupil_comes_to_answer_as_its_teacher(run, tmp_path, train, store, new_model):
-    """With nothing but the teacher's word: labels that say the opposite teach nothing."""
+def test_a_student_learns_the_predictions_of_its_teacher(run, tmp_path, train, store, new_model):
+    """Without its labels, all of which are wrong."""
     plain = replace(RECIPE, epochs=12, learning_rate=1e-2, augment=PLAIN, mixup_alpha=0.01)
     teacher = run(tmp_path / "teacher", plain)
     wrong = [replace(clip, emotion="disgust") for clip in train]
-    pupil = run(tmp_path / "pupil", replace(plain, distillation=1.0), train=wrong, teachers=[teacher])
-    assert dev_uar(pupil, train, store)["crema_d"] > 0.5
+    student = run(tmp_path / "student", replace(plain, distillation=1.0), train=wrong, teachers=[teacher])
+    assert dev_uar(student, train, store)["crema_d"] > 0.5
 
 
 @pytest.mark.parametrize(("share", "n_teachers"), [(0.5, 0), (0.0, 1)])
@@ -446,7 +442,7 @@ def test_teachers_and_their_share_need_each_other(run, tmp_path, new_model, shar
 def test_a_teacher_of_another_front_end_is_refused(run, tmp_path, new_model):
     other = new_model()
     other.config = replace(other.config, frontend=replace(other.config.frontend, n_mels=80))
-    with pytest.raises(TrainingError, match="hears other features"):
+    with pytest.raises(TrainingError, match="another front end"):
         run(tmp_path / "run", replace(RECIPE, distillation=0.5), teachers=[other])
 
 
@@ -518,7 +514,7 @@ def test_the_average_follows_the_weights(new_model, batch):
 
 def test_the_learning_rate_warms_up_and_ends_at_zero():
     config = replace(RECIPE, learning_rate=1.0, warmup_share=0.1)
-    rates = [training._learning_rate(i, 100, config) for i in range(101)]
+    rates = [learning_rate(i, 100, config) for i in range(101)]
     assert rates[0] == pytest.approx(0.1) and np.argmax(rates) in (9, 10) and max(rates) == 1.0
     assert all(np.diff(rates[10:]) < 0) and rates[100] == pytest.approx(0, abs=1e-12)
 
@@ -528,14 +524,14 @@ def test_each_step_uses_the_rate_of_its_moment(new_model, batch, done):
     start = replace(state(new_model()), step=done)
     training_step(start, batch, RECIPE, 100)
     (group,) = start.optimiser.param_groups
-    assert group["lr"] == training._learning_rate(done, 100, RECIPE) and start.step == done + 1
+    assert group["lr"] == learning_rate(done, 100, RECIPE) and start.step == done + 1
     start = replace(start, step=done, optimiser=torch.optim.SGD([group | {"share": 0.5}]))
     training_step(start, batch, RECIPE, 100)
-    assert start.optimiser.param_groups[0]["lr"] == 0.5 * training._learning_rate(done, 100, RECIPE)
+    assert start.optimiser.param_groups[0]["lr"] == 0.5 * learning_rate(done, 100, RECIPE)
 
 
 def test_norms_and_biases_do_not_decay(new_model):
-    groups = training.make_optimiser(new_model(), RECIPE).param_groups
+    groups = make_optimiser(new_model(), RECIPE).param_groups
     decayed, free = ([p for g in groups if bool(g["weight_decay"]) == wanted for p in g["params"]] for wanted in (1, 0))
     assert all(p.ndim > 1 for p in decayed) and all(p.ndim == 1 for p in free)
     assert len(decayed) + len(free) == len(list(new_model().parameters()))
@@ -544,15 +540,15 @@ def test_norms_and_biases_do_not_decay(new_model):
 
 def test_orthogonal_steps_are_for_the_weights_of_hidden_layers(new_model):
     model = new_model()
-    groups = training.make_optimiser(model, replace(RECIPE, orthogonal=True)).param_groups
+    groups = make_optimiser(model, replace(RECIPE, orthogonal=True)).param_groups
     stepped = {p for g in groups if g["orthogonal"] for p in g["params"]}
     assert stepped == {p for p in model.parameters() if p.ndim > 1} - set(model.head.parameters())
-    assert not any(g["orthogonal"] for g in training.make_optimiser(model, RECIPE).param_groups)
+    assert not any(g["orthogonal"] for g in make_optimiser(model, RECIPE).param_groups)
 
 
 def test_attention_learns_at_its_own_rate(new_model):
     model, config = new_model(), replace(RECIPE, attention_rate=0.1)
-    shares = {p: g["share"] for g in training.make_optimiser(model, config).param_groups for p in g["params"]}
+    shares = {p: g["share"] for g in make_optimiser(model, config).param_groups for p in g["params"]}
     assert {shares[p] for p in model.attention.parameters()} == {0.1}
     assert {share for p, share in shares.items() if share != 0.1} == {1.0}
     assert sum(share == 0.1 for share in shares.values()) == len(list(model.attention.parameters()))
@@ -571,6 +567,8 @@ def test_the_development_score_is_the_mean_recall_of_each_corpus(new_model, stor
         model.head[1].weight.zero_()
         model.head[1].bias.copy_(torch.arange(8.0))  # always "surprise"
     assert dev_uar(model, dev, store) == {"crema_d": 0.0}
-    told = [replace(clip, emotion="surprise") for clip in dev[:6]] + [replace(clip, corpus="tess") for clip in dev[6:]]
-    assert dev_uar(model, told, store) == {"crema_d": 1.0, "tess": 0.0}
+    relabelled = [replace(clip, emotion="surprise") for clip in dev[:6]] + [
+        replace(clip, corpus="tess") for clip in dev[6:]
+    ]
+    assert dev_uar(model, relabelled, store) == {"crema_d": 1.0, "tess": 0.0}
     assert dev_uar(model, [], store) == {}

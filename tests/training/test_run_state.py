@@ -1,4 +1,4 @@
-"""What TensorBoard reads back."""
+"""The curves of a run as TensorBoard reads them."""
 
 import sys
 from itertools import count
@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ser_core.training import tensorboard
-from ser_core.training.tensorboard import write_tensorboard_epoch
+from ser_core.training import run_state
+from ser_core.training.run_state import write_tensorboard_epoch
 
 RECORD = {"epoch": 1, "loss": 2.0, "learning_rate": 1e-3, "dev_uar_savee": 0.25, "dev_confusion": {"savee": [[1]]}}
 
@@ -42,7 +42,7 @@ def test_an_epoch_trained_again_replaces_its_first_curve(tmp_path, monkeypatch):
 
 
 def test_without_tensorboard_nothing_happens(tmp_path, monkeypatch):
-    monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
+    monkeypatch.setattr(run_state, "find_spec", lambda name: None)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     write_tensorboard_epoch(tmp_path / "run", RECORD)
     assert not (tmp_path / "run").exists()

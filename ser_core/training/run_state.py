@@ -1,0 +1,179 @@
+"""State of a training run and its folder: config, learning curve, and everything needed to resume."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ser_core import paths
+from ser_core.models import SERModel
+from ser_core.training.auxiliary import auxiliary_heads
+from ser_core.training.batches import TrainingData
+from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
+from ser_core.training.optimiser import make_optimiser
+from ser_core.training.runs import CONFIG_FILE, CURVE_FILE
+
+STATE_FILE = "state.safetensors"
+
+
+@dataclass
+class TrainingState:
+    """Weights, their running average and the optimiser's moments after a number of steps."""
+
+    model: SERModel
+    average: SERModel
+    optimiser: torch.optim.AdamW
+    clips: str = ""  # fingerprint of the training clips
+    epoch: int = 0
+    step: int = 0
+    auxiliary_heads: nn.ModuleDict = field(default_factory=nn.ModuleDict)  # one layer per task, on the embedding
+
+
+def new_state(model: SERModel, config: TrainConfig, data: TrainingData) -> TrainingState:
+    """State before the first step."""
+    heads = auxiliary_heads(data.auxiliary_tasks, model.config.embedding_dim).to(model.device)
+    optimiser = make_optimiser(model, config, heads)
+    average = copy.deepcopy(model).eval()
+    return TrainingState(model, average, optimiser, _fingerprint(data.train), auxiliary_heads=heads)
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """Folder of one training, and the provenance that is recorded in it.
+
+    The folder gets config.json, metrics.jsonl (one line per epoch), state.safetensors, and TensorBoard's event file
+    where that package is installed.
+    """
+
+    folder: Path
+    resume: bool = False  # continue from the state of the folder, if there is one
+    start: str = ""  # name of the start weights; a run is resumed with the same ones only
+    command: str = ""  # reproduces the run
+
+    def prepare(self, model: SERModel, config: TrainConfig) -> None:
+        """Writes config.json.
+
+        Raises:
+            TrainingError: the folder holds a run that is not to be resumed, or one with another config.
+        """
+        path = self.folder / CONFIG_FILE
+        content = {"train": asdict(config), "model": model.config.to_dict(), "start": self.start}
+        content = json.loads(json.dumps(content))  # lists for tuples, as in the file
+        if path.is_file() and not self.resume:
+            raise TrainingError(
+                f"{self.folder.name} exists already. Continue it with --resume, or choose another --run."
+            )
+        if path.is_file() and {k: v for k, v in json.loads(path.read_text()).items() if k != "command"} != content:
+            raise TrainingError(
+                f"{self.folder.name} was started with another config or other start weights. "
+                "Give the same ones, or start a new run."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content | {"command": self.command}, indent=1))
+
+    def restore(self, state: TrainingState) -> None:
+        """Loads the last saved state, if the run is to be resumed and has one.
+
+        Raises:
+            TrainingError: the state belongs to other training clips.
+        """
+        if not self.resume:
+            return
+        if (self.folder / STATE_FILE).is_file():
+            _load_state(state, self.folder)
+        self._truncate_curve(state.epoch)
+
+    def save_epoch(self, state: TrainingState, record: dict) -> None:
+        """Appends the record to the curve and saves the state.
+
+        The curve comes first: on resume a surplus line is dropped, a missing one would be lost.
+
+        Raises:
+            TrainingError: the disk is full or not writable; the last saved epoch is intact.
+        """
+        try:
+            with (self.folder / CURVE_FILE).open("a") as file:
+                file.write(json.dumps(record) + "\n")
+            write_tensorboard_epoch(self.folder, record)
+            _save_state(state, self.folder)
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(
+                f"Epoch {state.epoch} of {self.folder.name} cannot be saved: {error}. The epochs before it are intact: "
+                "free some space and continue with --resume."
+            ) from error
+
+    def _truncate_curve(self, n_epochs: int) -> None:
+        """Drops later lines: an interruption between curve and state must not leave an epoch twice."""
+        path = self.folder / CURVE_FILE
+        lines = path.read_text().splitlines() if path.is_file() else []
+        path.write_text("".join(f"{line}\n" for line in lines[:n_epochs]))
+
+
+def write_tensorboard_epoch(folder: Path, record: dict) -> None:
+    """Adds one epoch to the curves of `tensorboard --logdir runs`; does nothing where TensorBoard is not installed.
+
+    Args:
+        folder: of the run.
+        record: one line of metrics.jsonl: "epoch" and its figures; values that are not numbers are skipped.
+    """
+    if find_spec("tensorboard") is None:
+        return
+    from torch.utils.tensorboard import SummaryWriter  # optional, and slow to import
+
+    epoch = record["epoch"]
+    # An epoch that was interrupted and trained again replaces its earlier curve.
+    with SummaryWriter(folder, purge_step=epoch) as writer:
+        for name, value in record.items():
+            if isinstance(value, int | float) and name != "epoch":
+                writer.add_scalar(name, value, epoch)
+
+
+def _fingerprint(clips: Sequence[TrainingExample]) -> str:
+    return hashlib.sha256(repr([(clip.id, clip.emotion) for clip in clips]).encode()).hexdigest()
+
+
+def _state_tensors(state: TrainingState) -> dict[str, Tensor]:
+    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
+    tensors |= {f"sides.{name}": value for name, value in state.auxiliary_heads.state_dict().items()}
+    for index, moments in state.optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
+    return {name: value.contiguous().clone() for name, value in tensors.items()}
+
+
+def _save_state(state: TrainingState, folder: Path) -> None:
+    metadata = {"epoch": str(state.epoch), "step": str(state.step), "clips": state.clips}
+    with paths.atomic_path(folder / STATE_FILE) as path:
+        save_file(_state_tensors(state), path, metadata)
+
+
+def _load_state(state: TrainingState, folder: Path) -> None:
+    moments: dict[int, dict[str, Tensor]] = {}
+    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "sides": {}}
+    with safe_open(folder / STATE_FILE, "pt", device=str(state.model.device)) as file:
+        metadata = file.metadata()
+        if metadata.get("clips", state.clips) != state.clips:
+            raise TrainingError(
+                f"{folder.name} was started with other recordings (another protocol, fold or cache). "
+                "Give the same ones, or start a new run."
+            )
+        state.epoch, state.step = int(metadata["epoch"]), int(metadata["step"])
+        for key in file.keys():  # noqa: SIM118 - not a dict
+            kind, name = key.split(".", 1)
+            if kind == "optimiser":
+                index, name = name.split(".")
+                moments.setdefault(int(index), {})[name] = file.get_tensor(key)
+            else:
+                weights[kind][name] = file.get_tensor(key)
+    state.model.load_state_dict(weights["model"])
+    state.average.load_state_dict(weights["average"])
+    state.auxiliary_heads.load_state_dict(weights["sides"])
+    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
