@@ -10,7 +10,6 @@ import argparse
 import sys
 
 from scripts import train
-from scripts.train_tables import INTERRUPTED
 from ser_core.training import read_experiments
 
 EPOCHS = 12
@@ -43,7 +42,7 @@ def arguments(said: str, changes: tuple[str, ...]) -> list[str]:
 
 def done() -> set[str]:
     """What the log holds."""
-    return {e.said for e in read_experiments() if (e.model, e.epochs) == ("prosonet", EPOCHS)}
+    return {e.purpose for e in read_experiments() if (e.model, e.epochs) == ("prosonet", EPOCHS)}
 
 
 def main(given: list[str] | None = None) -> int:
@@ -56,7 +55,7 @@ def main(given: list[str] | None = None) -> int:
         print(f"{'done' if said in known else 'to do'}: {said} ({what})", flush=True)
         if options.list or said in known:
             continue
-        if (code := train.main(arguments(said, changes))) == INTERRUPTED:
+        if (code := train.main(arguments(said, changes))) == train.INTERRUPTED:
             return code
         failed = failed or code
     return failed

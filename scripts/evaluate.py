@@ -26,18 +26,20 @@ from ser_core.data import (
     PROTOCOLS,
     SPEAKER_OVERLAP,
     CorpusError,
+    ListenerVotes,
     ProtocolError,
     Utterance,
     corpora_root,
     protocol_folds,
     protocol_split,
     read_corpora,
+    read_listener_votes,
+    split_name,
 )
 from ser_core.evaluation import (
     BOOTSTRAP_SEED,
     LEAK_SUFFIX,
     EvaluationResult,
-    ListenerVotes,
     Metrics,
     PredictionTable,
     ResultError,
@@ -48,11 +50,9 @@ from ser_core.evaluation import (
     measure_cost,
     predict_utterances_per_model,
     protocol_sha256,
-    read_listener_votes,
     render_model_card,
     result_path,
     save_result,
-    split_name,
 )
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import format_percent

@@ -10,7 +10,7 @@ from ser_core.inference import n_cores
 
 FOLDER = Path(__file__).parent
 MODEL_PREFIX = "model."
-SET_HELP = f"a value of the recipe (augment.warp=0.2) or, with {MODEL_PREFIX!r} before it, of the architecture"
+SET_HELP = f"a setting of the recipe (augment.warp=0.2) or, with the prefix {MODEL_PREFIX!r}, of the architecture"
 
 
 def predict_parser() -> argparse.ArgumentParser:
@@ -35,11 +35,11 @@ def archive_parser() -> argparse.ArgumentParser:
 def evaluate_parser() -> argparse.ArgumentParser:
     parser = _described("evaluate")
     parser.add_argument("models", nargs="+", help="names of checkpoints or their folders, or: all")
-    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the one each was trained under")
-    parser.add_argument("--fold", help="default: the one each was not trained on")
+    parser.add_argument("--protocol", choices=PROTOCOLS, help="default: the protocol of the training")
+    parser.add_argument("--fold", help="default: the test fold of the training")
     parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
-    parser.add_argument("--name", nargs="+", help="of the result file of each model; default: that of the checkpoint")
-    parser.add_argument("--leak", action="store_true", help="allow test clips that the model was trained on")
+    parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
+    parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
     return parser
 
 
@@ -47,27 +47,27 @@ def train_parser() -> argparse.ArgumentParser:
     parser = _described("train")
     parser.add_argument("model", type=model_name, help="an unknown one lists those that exist")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent")
-    parser.add_argument("--fold", help="the fold that is tested, so never trained on")
-    parser.add_argument("--start", help="weights to start from: a folder, a file, or a name on the Hugging Face hub")
-    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to learn from as well")
+    parser.add_argument("--fold", help="the test fold, excluded from training")
+    parser.add_argument("--start", help="start weights: a folder, a file, or a name on the Hugging Face hub")
+    parser.add_argument("--teachers", nargs="+", default=[], metavar="FOLDER", help="checkpoints to distil from")
     _add_recipe_flags(parser)
     parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
     parser.add_argument("--device", help="default: cuda where there is one, else cpu")
     parser.add_argument(
-        "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="keep the model after these epochs too"
+        "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="epochs after which to save the model"
     )
-    parser.add_argument("--run", help="name of the folder under runs/")
-    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--run", help="name of the folder below runs/")
+    parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
     return parser
 
 
 def _add_recipe_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--recipe", type=Path, help="folder of a checkpoint: train as it was trained")
-    parser.add_argument("--epochs", type=positive, help="instead of the recipe's")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
+    parser.add_argument("--recipe", type=Path, help="folder of a checkpoint whose recipe is used")
+    parser.add_argument("--epochs", type=positive, help="default: those of the recipe")
+    parser.add_argument("--seed", type=int, help="default: that of the recipe")
     parser.add_argument("--float32", action="store_true", help="no bf16 autocast")
-    parser.add_argument("--mfcc", action="store_true", help="13 MFCC with two deltas in place of the log-mel bands")
+    parser.add_argument("--mfcc", action="store_true", help="13 MFCCs with two deltas in place of the log-mel bands")
     parser.add_argument(
         "--set", type=parse_override, nargs="+", action="extend", default=[], metavar="NAME=VALUE", help=SET_HELP
     )

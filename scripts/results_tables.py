@@ -295,7 +295,7 @@ def _experiment_table(model: str, protocol: str, epochs: int, found: list[Experi
     """One row for each variant: the mean over the folds on which all variants were trained."""
     by_variant = defaultdict(dict)
     for experiment in found:
-        by_variant[experiment.said][experiment.fold] = experiment
+        by_variant[experiment.purpose][experiment.fold] = experiment
     folds = sorted(set.intersection(*(set(runs) for runs in by_variant.values())))
     corpora = list(found[0].dev_uar)
     rows = {name: [runs[fold] for fold in folds] for name, runs in by_variant.items()}

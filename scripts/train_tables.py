@@ -18,7 +18,6 @@ from ser_core.models import CONFIG_FILE
 from ser_core.training import checkpoint_recipe, recipe_for_model
 
 RUNS = Path("runs")
-INTERRUPTED = 130  # exit code of scripts.train after Ctrl-C
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{'done' if row.is_done else 'to do'}: python -m scripts.train {' '.join(row.arguments())}", flush=True)
         if options.list or row.is_done:
             continue
-        if (code := train.main(row.arguments())) == INTERRUPTED:
+        if (code := train.main(row.arguments())) == train.INTERRUPTED:
             return code
         failed = failed or code  # the others may have all they need: opensmile, a corpus
     return failed

@@ -11,7 +11,8 @@ import yaml
 
 from scripts import results_tables
 from ser_core import __version__
-from ser_core.models.checkpoint import available_models
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import DEFAULT_MODEL, Calibration, available_models, save_model
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -105,3 +106,14 @@ def test_the_citation_is_valid():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= citation.keys() and citation["license"] == "MIT"
     assert citation["version"] == __version__
+
+
+def test_the_readme_example_runs(checkpoints, new_model, tmp_path, monkeypatch, capsys):
+    save_model(new_model(), checkpoints / DEFAULT_MODEL, "resonet", Calibration(), {})
+    (tmp_path / "assets").symlink_to(ROOT / "assets")
+    monkeypatch.chdir(tmp_path)
+    (example, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    exec(compile(example, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    assert len(printed) == 4 and printed[0].split()[0] in EMOTIONS
+    assert all(line.split()[2] in EMOTIONS for line in printed[1:])

@@ -27,6 +27,10 @@ from .feedback import (
     read_feedback as read_feedback,
     save_feedback as save_feedback,
 )
+from .listener_votes import (
+    ListenerVotes as ListenerVotes,
+    read_listener_votes as read_listener_votes,
+)
 from .protocols import (
     PROTOCOLS as PROTOCOLS,
     SPEAKER_OVERLAP as SPEAKER_OVERLAP,
@@ -36,6 +40,7 @@ from .protocols import (
     protocol_split as protocol_split,
     read_protocol as read_protocol,
     speaker_independent_fold as speaker_independent_fold,
+    split_name as split_name,
     unseen_speaker_fold as unseen_speaker_fold,
     write_protocol as write_protocol,
 )

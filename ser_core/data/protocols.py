@@ -47,6 +47,11 @@ class ProtocolSplit:
     test: tuple[str, ...]
 
 
+def split_name(protocol: str, fold: str | None) -> str:
+    """Name of a test part, e.g. "resonet" or "speaker-independent-0"."""
+    return protocol if fold is None else f"{protocol}-{fold}"
+
+
 def speaker_independent_fold(utterance: Utterance) -> str:
     """Test fold of the speaker of an utterance."""
     corpus, name = utterance.speaker.split("-")

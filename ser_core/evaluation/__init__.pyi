@@ -1,3 +1,8 @@
+from .calibration import (
+    export_checkpoint as export_checkpoint,
+    fit_calibration as fit_calibration,
+    fit_ood_detector as fit_ood_detector,
+)
 from .comparison import (
     LEAK_SUFFIX as LEAK_SUFFIX,
     Comparison as Comparison,
@@ -28,15 +33,12 @@ from .environment import (
 )
 from .evaluator import (
     BOOTSTRAP_SEED as BOOTSTRAP_SEED,
-    ListenerVotes as ListenerVotes,
     Metrics as Metrics,
     PredictionTable as PredictionTable,
     compute_metrics as compute_metrics,
     evaluate as evaluate,
-    fit_calibration as fit_calibration,
     predict_utterances as predict_utterances,
     predict_utterances_per_model as predict_utterances_per_model,
-    read_listener_votes as read_listener_votes,
 )
 from .model_card import (
     CORPUS_LICENCES as CORPUS_LICENCES,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.data import protocol_folds
+from ser_core.data import protocol_folds, split_name
 from ser_core.evaluation.evaluator import PredictionTable, calibration_metrics, compute_metrics
-from ser_core.evaluation.results import EvaluationResult, list_results, load_result, split_name
+from ser_core.evaluation.results import EvaluationResult, list_results, load_result
 from ser_core.metrics import Scores
 
 FOLD_METRICS = ("uar", "macro_f1", "accuracy")

@@ -1,14 +1,12 @@
 """One evaluation for every model: the answers that the app would give, scored per corpus and pooled."""
 
-import csv
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from ser_core.audio import load_audio, speech_segments
-from ser_core.data import SPEECH_CORPORA, CorpusError, Utterance
+from ser_core.data import SPEECH_CORPORA, ListenerVotes, Utterance
 from ser_core.inference import predict
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import (
@@ -21,22 +19,17 @@ from ser_core.metrics import (
     confusion_matrix,
     cross_entropy,
     entropy,
-    fit_temperature,
     nll,
     reliability,
     risk_coverage,
     round_floats,
     softmax,
 )
-from ser_core.models import Calibration, SERModel, functionals_cache
+from ser_core.models import SERModel, functionals_cache
 
-DEV_COVERAGE = 0.85  # the "not sure" threshold leaves this share of development clips answered
 BOOTSTRAP_SEED = 0
 N_PROBABILITY_DECIMALS = 5  # of the probabilities that are kept
 PROBABILITY_FLOOR = 0.5 * 10**-N_PROBABILITY_DECIMALS  # what these decimals cannot tell from zero
-
-ListenerVotes = dict[str, np.ndarray]
-"""Utterance id -> share of the listeners' votes for each class, shape = (n_classes,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,41 +256,8 @@ def score_against_votes(answers: PredictionTable, votes: ListenerVotes) -> Liste
     return ListenerVoteScores(len(targets), found, entropy(targets))
 
 
-def read_listener_votes(root: Path, labels: Sequence[str]) -> ListenerVotes | None:
-    """CREMA-D's votes on the voice alone, from `crema_d/voice_votes.csv` in a corpora folder; None where it is missing.
-
-    Raises:
-        CorpusError: the file holds something else than counts, or a column that is no emotion.
-    """
-    path = root / "crema_d" / "voice_votes.csv"
-    if not path.is_file():
-        return None
-    try:
-        header, *rows = csv.reader(path.read_text().splitlines())
-        votes = np.zeros((len(rows), len(labels)))
-        votes[:, [labels.index(emotion) for emotion in header[1:]]] = [row[1:] for row in rows]
-    except ValueError as error:
-        raise CorpusError(f"{path.name} is no table of votes, with columns of counts by emotion ({error}).") from None
-    voted = votes.sum(1) > 0
-    names = [f"crema_d/{row[0]}" for row, used in zip(rows, voted, strict=True) if used]
-    return dict(zip(names, votes[voted] / votes[voted].sum(1, keepdims=True), strict=True))
-
-
 def evaluate(
     model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> Metrics:
     """Scores a model on recordings; `progress` gets the number of clips done. Errors as in answer_all and measure."""
     return compute_metrics(predict_utterances(model, utterances, progress))
-
-
-def fit_calibration(answers: PredictionTable, coverage: float = DEV_COVERAGE) -> Calibration:
-    """Temperature and "not sure" threshold from the answers of an uncalibrated model to development speakers.
-
-    Args:
-        answers: made with Calibration(temperature=1).
-        coverage: share of clips that the threshold leaves answered.
-    """
-    logits = np.log(np.maximum(answers.probabilities, 1e-12))
-    temperature = fit_temperature(logits, answers.y_true)
-    confidence = softmax(logits / temperature).max(1)
-    return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - coverage)), 4))

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import parse_filename, read_protocol
+from ser_core.data import parse_filename, read_protocol, split_name
 from ser_core.evaluation.evaluator import PredictionTable
 
 
@@ -38,11 +38,6 @@ class EvaluationResult:
     @property
     def split(self) -> str:
         return split_name(self.protocol, self.fold)
-
-
-def split_name(protocol: str, fold: str | None) -> str:
-    """The name of a test part, e.g. "resonet" or "speaker-independent-0"."""
-    return protocol if fold is None else f"{protocol}-{fold}"
 
 
 def protocol_sha256(protocol: str) -> str:

@@ -1,5 +1,7 @@
 from .auxiliary import (
     AuxiliaryTask as AuxiliaryTask,
+    build_auxiliary_tasks as build_auxiliary_tasks,
+    functionals_task as functionals_task,
 )
 from .batches import (
     BatchSource as BatchSource,
@@ -8,7 +10,6 @@ from .batches import (
 )
 from .classifiers import (
     fit_classifier as fit_classifier,
-    functionals_task as functionals_task,
 )
 from .config import (
     TrainConfig as TrainConfig,
@@ -17,9 +18,8 @@ from .config import (
 )
 from .experiments import (
     Experiment as Experiment,
-    append_experiment as append_experiment,
-    is_best_of_kind as is_best_of_kind,
     last_epoch_metrics as last_epoch_metrics,
+    log_experiment as log_experiment,
     mean_uar as mean_uar,
     read_experiments as read_experiments,
 )
@@ -30,6 +30,7 @@ from .recipes import (
     checkpoint_recipe as checkpoint_recipe,
     config_overrides as config_overrides,
     flatten_config as flatten_config,
+    initial_model as initial_model,
     override_config as override_config,
     recipe_for_model as recipe_for_model,
 )
@@ -39,10 +40,22 @@ from .run_state import (
     new_state as new_state,
 )
 from .runs import (
+    CURVE_FILE as CURVE_FILE,
     DEV_CONFUSION_KEY as DEV_CONFUSION_KEY,
     RunRecord as RunRecord,
     config_differences as config_differences,
     list_runs as list_runs,
+)
+from .splits import (
+    check_complete as check_complete,
+    check_start_split as check_start_split,
+    check_teacher_split as check_teacher_split,
+    leaked_clips as leaked_clips,
+    missing_clips as missing_clips,
+    read_training_data as read_training_data,
+    start_history as start_history,
+    start_name as start_name,
+    training_history as training_history,
 )
 from .trainer import (
     Callbacks as Callbacks,

@@ -1,6 +1,6 @@
-"""Fits the scikit-learn models: the functionals of opensmile once for all of them, then a small grid.
+"""Fitting of the scikit-learn classifiers: openSMILE functionals, cached for all of them, and a small parameter grid.
 
-Nothing is augmented: the functionals of each clip as it is, cut into windows where it is long, are all they learn from.
+There is no augmentation: the classifiers are fitted on the functionals of the windows of each unmodified clip.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,29 +10,26 @@ import numpy as np
 import torch
 
 from ser_core import paths
-from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, window_starts
+from ser_core.audio import WINDOW_OVERLAP, window_starts
 from ser_core.data import SPEECH_CORPORA, AudioStore
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import (
     EGEMAPS_LEVEL_QUANTILE,
     EGEMAPS_TARGET_LEVEL,
     EgemapsClassifier,
-    EgemapsConfig,
     check_egemaps_installed,
     egemaps_functionals,
 )
-from ser_core.training.auxiliary import AuxiliaryTask
 from ser_core.training.config import TrainingError, TrainingExample
 
-CLIPS_PER_CHUNK = 500  # clips; an interruption costs at most these
-FUNCTIONALS_CLIP_STD = 3.0  # standard deviations: some functionals have long tails
+CLIPS_PER_CHUNK = 500  # an interruption costs at most these
 
 PARAMETER_GRIDS: dict[str, tuple[dict, ...]] = {
     "svm": tuple({"C": c, "gamma": gamma} for c in (3.0, 1.0, 10.0) for gamma in (0.01, 0.005, 0.02)),
     "forest": tuple({"n_estimators": 200, "min_samples_leaf": leaf} for leaf in (2, 1, 4)),
     "tree": tuple({"max_depth": depth, "min_samples_leaf": leaf} for depth in (12, 8, 16) for leaf in (10, 5, 20)),
 }
-"""Classifier -> settings that are tried; the first are taken where a protocol has no development speakers."""
+"""Classifier -> parameters to try; the first are used where a protocol has no development speakers."""
 
 
 def fit_classifier(
@@ -44,19 +41,19 @@ def fit_classifier(
     seed: int = 0,
     progress: Callable[[int], None] = lambda n_done: None,
 ) -> dict:
-    """Fits a model with each of the settings and keeps the one with the highest UAR on development speech.
+    """Fits a classifier with each set of parameters and keeps the one with the highest UAR on development speech.
 
     Args:
-        model: it is fitted in place, on the training clips only.
-        dev: clips that choose the settings.
-        path: where functionals are kept, see cached_functionals.
-        progress: called with the number of clips whose functionals are there.
+        model: fitted in place, on the training clips only.
+        dev: clips that select the parameters.
+        path: cache of the functionals, see cached_functionals.
+        progress: called with the number of clips whose functionals are available.
 
     Returns:
-        The recipe, JSON-serialisable: seed, chosen settings, and the UAR of each that was tried.
+        The recipe, JSON-serialisable: seed, chosen parameters, and the UAR of all that were tried.
 
     Raises:
-        TrainingError: nothing to fit on, or a package is missing; the message says how to install it.
+        TrainingError: too few clips or classes, or a missing package; the message says how to install it.
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
@@ -70,11 +67,11 @@ def fit_classifier(
     known = cached_functionals([clip.id for clip in (*train, *dev)], window, store, path, progress)
     features = np.concatenate([known[clip.id] for clip in train])
     emotions = np.repeat([clip.emotion for clip in train], [len(known[clip.id]) for clip in train])
-    watched = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]
+    dev_speech = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]
     tried, best = [], None
-    for settings in PARAMETER_GRIDS[model.config.classifier][: None if watched else 1]:
+    for settings in PARAMETER_GRIDS[model.config.classifier][: None if dev_speech else 1]:
         model.fit(features, emotions, seed, **settings)
-        tried.append(settings | ({"dev_uar": _dev_uar(model, watched, known)} if watched else {}))
+        tried.append(settings | ({"dev_uar": _dev_uar(model, dev_speech, known)} if dev_speech else {}))
         if best is None or tried[-1]["dev_uar"] > best[0]:
             best = tried[-1].get("dev_uar"), settings, model.pipeline
     _, chosen, model.pipeline = best
@@ -82,7 +79,7 @@ def fit_classifier(
 
 
 def _dev_uar(model: EgemapsClassifier, clips: Sequence[TrainingExample], known: dict[str, np.ndarray]) -> float:
-    """With the answer of each clip as inference gives it: the mean over its windows."""
+    """UAR with the prediction of each clip from the mean logits of its windows, as in inference."""
     labels = model.config.labels
     logits = model.head(model.encode(torch.from_numpy(np.concatenate([known[clip.id] for clip in clips])))).numpy()
     ends = np.cumsum([len(known[clip.id]) for clip in clips])
@@ -98,12 +95,12 @@ def cached_functionals(
     path: Path,
     progress: Callable[[int], None] = lambda n_done: None,
 ) -> dict[str, np.ndarray]:
-    """Functionals of the trimmed clips, cut into windows as inference cuts them.
+    """Functionals of the windows of trimmed clips, cut as in inference.
 
     Args:
-        window: length in samples; most clips are shorter and are one window.
-        path: .npz file that keeps them; what it lacks is extracted and added.
-        progress: called with the number of clips that are there.
+        window: length in samples; most clips are shorter than one window.
+        path: .npz file of the cache; missing functionals are extracted and added.
+        progress: called with the number of clips that are available.
 
     Returns:
         utterance id -> shape = (n_windows, 88).
@@ -118,37 +115,6 @@ def cached_functionals(
         _write_functionals(path, settings, known)
         progress(len(ids) - len(missing) + first + len(chunk))
     return {i: known[i] for i in ids}
-
-
-def functionals_task(
-    train: Sequence[TrainingExample],
-    store: AudioStore,
-    path: Path,
-    progress: Callable[[int], None] = lambda n_done: None,
-) -> AuxiliaryTask:
-    """What openSMILE measures of each training clip, as a side task of a network: pitch, loudness, voice quality.
-
-    Args:
-        path, progress: see cached_functionals.
-
-    Returns:
-        (88,) a clip, in units of the spread over the training clips; extremes are cut at FARTHEST.
-
-    Raises:
-        TrainingError: opensmile is not installed.
-    """
-    try:
-        check_egemaps_installed()
-    except ImportError as error:
-        raise TrainingError(f"The side task of functionals {error}") from None
-    window = round(EgemapsConfig().window_s * SAMPLE_RATE)
-    known = cached_functionals([clip.id for clip in train], window, store, path, progress)
-    means = np.stack([known[clip.id].mean(0) for clip in train])
-    units = (means - means.mean(0)) / np.maximum(means.std(0), 1e-6)
-    return AuxiliaryTask(
-        "functionals",
-        dict(zip((c.id for c in train), units.clip(-FUNCTIONALS_CLIP_STD, FUNCTIONALS_CLIP_STD), strict=True)),
-    )
 
 
 def _window_functionals(waveform: np.ndarray, window: int) -> np.ndarray:

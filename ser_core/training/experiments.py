@@ -1,8 +1,8 @@
-"""The log of experiments: one line a training, what was changed and what it gave on development speakers."""
+"""Log of experiments: one line per training, with what was changed and its results on development speakers."""
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser_core import paths
@@ -11,28 +11,28 @@ from ser_core.data import SPEECH_CORPORA
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training. UAR in [0, 1], on the development speakers of the training folds: no test clip is looked at."""
+    """One training. UAR in [0, 1], on the development speakers of the training folds; test clips are not used."""
 
-    said: str  # what it was to show
+    purpose: str  # question that it answers; "said" in the log
     model: str
     protocol: str
     fold: str | None
     epochs: int
     seed: int
-    changes: dict  # what differs from the model's own recipe and architecture then: "augment.warp" -> 0.2
+    changes: dict  # overrides of the model's recipe and architecture at that time: "augment.warp" -> 0.2
     dev_uar: dict[str, float]  # by corpus
     seconds: float  # of training
-    kept: bool  # better than every earlier one of the same kind
+    kept: bool = False  # better than every earlier one of the same kind
     device: str = "cpu"  # "cpu", or the name of the GPU
 
     @property
     def mean_uar(self) -> float:
-        """Over the speech corpora."""
+        """Mean over the speech corpora."""
         return mean_uar(self.dev_uar)
 
     @property
     def kind(self) -> tuple:
-        """Only experiments of one kind are compared with each other."""
+        """Model, protocol, fold and epochs; only experiments of one kind are comparable."""
         return self.model, self.protocol, self.fold, self.epochs
 
 
@@ -49,19 +49,28 @@ def last_epoch_metrics(curve: Path) -> tuple[dict[str, float], float]:
     return uars, round(sum(record["seconds"] for record in records), 1)
 
 
-def is_best_of_kind(dev_uar: dict[str, float], kind: tuple, earlier: Iterable[Experiment]) -> bool:
+def is_best_of_kind(experiment: Experiment, earlier: Iterable[Experiment]) -> bool:
     """Whether the mean over corpora is above that of every earlier experiment of the same kind."""
-    return all(mean_uar(dev_uar) > other.mean_uar for other in earlier if other.kind == kind)
+    return all(experiment.mean_uar > other.mean_uar for other in earlier if other.kind == experiment.kind)
+
+
+def log_experiment(experiment: Experiment, log: Path | None = None) -> Experiment:
+    """Judges an experiment against the earlier ones of its kind and appends it to the log."""
+    judged = replace(experiment, kept=is_best_of_kind(experiment, read_experiments(log)))
+    append_experiment(judged, log)
+    return judged
 
 
 def append_experiment(experiment: Experiment, log: Path | None = None) -> None:
     """Adds a line to the log."""
+    values = asdict(experiment)
     with (log or paths.EXPERIMENT_LOG).open("a") as file:
-        file.write(json.dumps(asdict(experiment)) + "\n")
+        file.write(json.dumps({"said": values.pop("purpose")} | values) + "\n")
 
 
 def read_experiments(log: Path | None = None) -> Sequence[Experiment]:
-    """All experiments, the first one first; none when there is no log."""
+    """All experiments in the order of the log; empty without a log."""
     log = log or paths.EXPERIMENT_LOG
     lines = log.read_text().splitlines() if log.is_file() else []
-    return tuple(Experiment(**json.loads(line)) for line in lines)
+    records = [json.loads(line) for line in lines]
+    return tuple(Experiment(purpose=record.pop("said"), **record) for record in records)

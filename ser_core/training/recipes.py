@@ -1,19 +1,24 @@
-"""How each model is trained: one recipe for all networks that learn from random weights, and the exceptions."""
+"""Training recipes: one for all networks that start from random weights, and the exceptions."""
 
 import json
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.training.augment import AugmentConfig
 from ser_core.training.config import TrainConfig, TrainingError
 
 COMMON_RECIPE = TrainConfig(
     epochs=18,
     learning_rate=1.5e-3,
-    attention_rate=0.1,  # at the full one ResoNet was 6 points worse than without attention, on development speakers
+    attention_rate=0.1,  # at 1.0 ResoNet was 6 points worse than without attention, on development speakers
     mixup_alpha=0.1,
-    draws={"ravdess": 1.5, "savee": 3.0, "tess": 0.6},  # TESS is easy and its two women many; SAVEE is small
+    draws={
+        "ravdess": 1.5,
+        "savee": 3.0,
+        "tess": 0.6,
+    },  # TESS is easy and has many clips of two voices; SAVEE is small
     augment=AugmentConfig(speed=0.1, noise_chance=0.15, tilt=0.2, n_masks=1),
 )
 PROSONET_RECIPE = replace(
@@ -38,16 +43,16 @@ PROSONET_RECIPE = replace(
         max_mask_mels=16,
     ),
 )
-IMAGE_NETWORK_RECIPE = TrainConfig(  # two thousand clips only, of voices that are known: small batches, a light hand
+IMAGE_NETWORK_RECIPE = TrainConfig(  # only two thousand clips, of known speakers: small batches, little augmentation
     epochs=48,
     batch_size=16,
-    learning_rate=1e-4,  # VGG16's loss after six epochs: 1.39; at three times the rate 1.63
+    learning_rate=1e-4,  # VGG16's loss after six epochs: 1.39, and 1.63 at three times this rate
     label_smoothing=0.05,
     mixup_alpha=0.1,
     crop_s=2.4,
     augment=AugmentConfig(speed=0.05, noise_chance=0.1, warp=0.03, tilt=0.1, n_masks=0),
 )
-FINE_TUNING_RECIPE = TrainConfig(  # a higher rate would wash the published weights away
+FINE_TUNING_RECIPE = TrainConfig(  # a higher rate would destroy the published weights
     epochs=15, batch_size=16, learning_rate=3e-5, weight_decay=0.01, warmup_share=0.1, clip_norm=1.0
 )
 RECIPES_BY_MODEL = {
@@ -55,29 +60,47 @@ RECIPES_BY_MODEL = {
     **dict.fromkeys(("vgg16", "vgg19", "resnet101"), IMAGE_NETWORK_RECIPE),
     **dict.fromkeys(("wav2vec2", "wav2vec2-dense"), FINE_TUNING_RECIPE),
 }
-"""Model -> its recipe, where that is not COMMON."""
+"""Model -> its recipe; the others have COMMON_RECIPE."""
 
 
 def recipe_for_model(model: str) -> TrainConfig:
-    """By which a model is trained when nothing else is said."""
+    """Default recipe of a model."""
     return RECIPES_BY_MODEL.get(model, COMMON_RECIPE)
 
 
+def initial_model(name: str, config: ModelConfig, start: str | None = None) -> SERModel:
+    """Model before training, with random weights or with start weights.
+
+    Args:
+        name: a key of MODELS.
+        start: folder, file, or name on the Hugging Face hub; None for random weights.
+
+    Raises:
+        TrainingError: start weights that are required, not supported, or of another shape.
+    """
+    try:
+        if start is None:
+            return build_model(name, config)
+        return MODEL_FAMILIES[MODELS[name][0]][0].from_pretrained_weights(config, start)
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
+
+
 def checkpoint_recipe(checkpoint: Path) -> TrainConfig:
-    """By which a finished checkpoint was trained.
+    """Recipe of a trained checkpoint.
 
     Args:
         checkpoint: its folder.
 
     Raises:
-        TrainingError: no checkpoint, or none of a network that was trained here.
+        TrainingError: not a checkpoint, or not of a network that was trained with this library.
     """
     try:
         return TrainConfig.from_dict(json.loads((checkpoint / "config.json").read_text())["training"]["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{checkpoint} holds no recipe of a network ({type(error).__name__}: {error!s:.80}). "
-            "Give the folder of a checkpoint that was trained here, or leave --recipe out."
+            f"{checkpoint} does not contain the recipe of a network ({type(error).__name__}: {error!s:.80}). "
+            "Give the folder of a checkpoint that was trained with this library, or omit --recipe."
         ) from None
 
 
@@ -85,42 +108,42 @@ def override_config(config: Any, name: str, value: Any) -> Any:
     """A frozen config with one value replaced.
 
     Args:
-        name: of a field; dots lead into a nested config or a dict: "epochs", "augment.warp", "draws.savee".
-        value: as JSON gives it, a list for a tuple.
+        name: field, with dots for nested configs and dicts: "epochs", "augment.warp", "draws.savee".
+        value: as parsed from JSON, a list for a tuple.
 
     Raises:
-        TrainingError: no such field (the message lists what exists), or a value of another type.
+        TrainingError: an unknown field (the message lists the known ones), or a value of another type.
     """
     own, _, rest = name.partition(".")
     if isinstance(config, dict):
         return config | {own: _coerce_type(own, value, 1.0)}
     known = {field.name: getattr(config, field.name) for field in fields(config)}
     if own not in known:
-        raise TrainingError(f"There is no {own!r} to be set. There are: {', '.join(known)}.")
+        raise TrainingError(f"Unknown setting {own!r}. There are: {', '.join(known)}.")
     if rest and not (isinstance(known[own], dict) or is_dataclass(known[own])):
-        raise TrainingError(f"{own} is {known[own]!r}: there is no {rest!r} in it.")
+        raise TrainingError(f"{own} is {known[own]!r}: it has no setting {rest!r}.")
     return replace(
         config, **{own: override_config(known[own], rest, value) if rest else _coerce_type(own, value, known[own])}
     )
 
 
 def _coerce_type(name: str, value: Any, before: Any) -> Any:
-    """The value, as the type of what was there before."""
+    """Value in the type of the one before it."""
     value = tuple(value) if isinstance(value, list) else value
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if type(value) is not type(before) and not (whole and isinstance(before, float)) and before is not None:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if type(value) is not type(before) and not (is_integer and isinstance(before, float)) and before is not None:
         raise TrainingError(f"{name} is {before!r}: {value!r} is of another type.")
     return float(value) if isinstance(before, float) else value
 
 
 def config_overrides(config: Any, base: Any) -> dict[str, Any]:
-    """What `changed` has to be told to come from the base to the config."""
+    """Overrides that turn the base into the config, see override_config."""
     ours, theirs = (flatten_config(asdict(one)) for one in (config, base))
     return {name: value for name, value in ours.items() if name not in theirs or theirs[name] != value}
 
 
 def flatten_config(values: dict, prefix: str = "") -> dict[str, Any]:
-    """{"a": {"b": 1}} as {"a.b": 1}."""
+    """Nested dict with dotted names: {"a": {"b": 1}} as {"a.b": 1}."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         found |= flatten_config(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}

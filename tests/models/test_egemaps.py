@@ -30,7 +30,8 @@ from ser_core.models.registry import build_model
 from ser_core.models.zoo import egemaps
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig, egemaps_functionals, functionals_cache
 from ser_core.training import classifiers as fitting
-from ser_core.training.classifiers import cached_functionals, fit_classifier, functionals_task
+from ser_core.training.auxiliary import functionals_task
+from ser_core.training.classifiers import cached_functionals, fit_classifier
 from ser_core.training.trainer import TrainingError
 from tests.make_corpus import DEV_SPEAKERS, clips, voice, write_wav
 

@@ -28,7 +28,7 @@ FIRST = Experiment(
 def test_what_is_read_is_what_was_written(tmp_path):
     log = tmp_path / "log.jsonl"
     assert read_experiments(log) == ()
-    written = (FIRST, replace(FIRST, said="again", kept=False))
+    written = (FIRST, replace(FIRST, purpose="again", kept=False))
     for experiment in written:
         append_experiment(experiment, log)
     assert read_experiments(log) == written
@@ -39,11 +39,12 @@ def test_song_does_not_count():
 
 
 def test_only_experiments_of_one_kind_are_compared():
-    better, worse = {"ravdess": 0.5, "crema_d": 0.5}, {"ravdess": 0.4, "crema_d": 0.49}
-    assert is_best_of_kind(better, FIRST.kind, [FIRST]) and not is_best_of_kind(worse, FIRST.kind, [FIRST])
-    assert not is_best_of_kind(FIRST.dev_uar, FIRST.kind, [FIRST])
-    assert is_best_of_kind(worse, FIRST.kind, [replace(FIRST, epochs=8), replace(FIRST, fold="1")])
-    assert is_best_of_kind(worse, FIRST.kind, [])
+    better = replace(FIRST, dev_uar={"ravdess": 0.5, "crema_d": 0.5})
+    worse = replace(FIRST, dev_uar={"ravdess": 0.4, "crema_d": 0.49})
+    assert is_best_of_kind(better, [FIRST]) and not is_best_of_kind(worse, [FIRST])
+    assert not is_best_of_kind(FIRST, [FIRST])
+    assert is_best_of_kind(worse, [replace(FIRST, epochs=8), replace(FIRST, fold="1")])
+    assert is_best_of_kind(worse, [])
 
 
 def test_metrics_of_the_last_epoch(tmp_path):
@@ -64,5 +65,5 @@ def test_the_committed_log_can_be_repeated():
                 architecture = override_config(architecture, name.removeprefix("model."), value)
             else:
                 config = override_config(config, name, value)
-        assert experiment.kept == is_best_of_kind(experiment.dev_uar, experiment.kind, earlier), experiment.said
+        assert experiment.kept == is_best_of_kind(experiment, earlier), experiment.purpose
         earlier.append(experiment)

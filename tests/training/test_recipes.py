@@ -1,10 +1,11 @@
-"""Recipes: which model is trained by which, and how single values of them are changed by name."""
+"""Recipes of the models, and overrides of single settings by name."""
 
 import json
 from dataclasses import asdict, replace
 
 import pytest
 
+from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.models.zoo.resonet import ResoNetConfig
 from ser_core.training.config import TrainingError
@@ -13,6 +14,7 @@ from ser_core.training.recipes import (
     RECIPES_BY_MODEL,
     checkpoint_recipe,
     config_overrides,
+    flatten_config,
     override_config,
     recipe_for_model,
 )
@@ -39,8 +41,8 @@ def test_a_value_is_changed_wherever_it_lies():
 
 def test_what_cannot_be_changed_is_refused(subtests):
     for name, value, message in [
-        ("epoch", 3, "There is no 'epoch' to be set. There are: epochs, batch_size"),
-        ("augment.wrap", 0.1, "There is no 'wrap' to be set. There are: speed"),
+        ("epoch", 3, "Unknown setting 'epoch'. There are: epochs, batch_size"),
+        ("augment.wrap", 0.1, "Unknown setting 'wrap'. There are: speed"),
         ("epochs", "many", "epochs is 18: 'many' is of another type"),
         ("epochs", 1.5, "another type"),
         ("bf16", 1, "another type"),
@@ -48,7 +50,7 @@ def test_what_cannot_be_changed_is_refused(subtests):
         ("draws.savee", "often", "another type"),
         ("draws", 3, "another type"),
         ("augment", {}, "another type"),
-        ("epochs.first", 3, "epochs is 18: there is no 'first' in it"),
+        ("epochs.first", 3, "epochs is 18: it has no setting 'first'"),
     ]:
         with subtests.test(name=name, message=message):
             with pytest.raises(TrainingError) as error:
@@ -74,5 +76,19 @@ def test_the_recipe_of_a_checkpoint(tmp_path):
 def test_what_holds_no_recipe_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    with pytest.raises(TrainingError, match=r"holds no recipe of a network.*leave --recipe out"):
+    with pytest.raises(TrainingError, match=r"does not contain the recipe.*--recipe"):
         checkpoint_recipe(tmp_path)
+
+
+@pytest.mark.parametrize("path", sorted(paths.CHECKPOINTS.glob("*/config.json")), ids=lambda path: path.parent.name)
+def test_the_recipe_of_every_shipped_network_can_be_read(path):
+    config = json.loads(path.read_text())
+    if config["family"] == "egemaps":
+        with pytest.raises(TrainingError, match="does not contain the recipe"):
+            checkpoint_recipe(path.parent)
+    else:
+        found, kept = (
+            flatten_config(asdict(checkpoint_recipe(path.parent))),
+            flatten_config(config["training"]["recipe"]),
+        )
+        assert {name: found[name] for name in kept} == kept  # settings added since are off by default

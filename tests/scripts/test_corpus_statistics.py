@@ -1,0 +1,47 @@
+"""scripts.corpus_statistics."""
+
+import json
+import re
+
+import pytest
+
+from scripts import (
+    corpus_statistics as explore,
+    prepare_corpora,
+)
+from ser_core.data.corpora import CREMA_EMOTIONS
+from ser_core.labels import EMOTIONS
+from tests.make_corpus import voice, write_wav
+
+
+def test_explore_writes_what_a_page_can_plot(corpora, capsys, tmp_path):
+    prepare_corpora.main()
+    assert explore.main(["--json", str(tmp_path / "new" / "corpora.json")]) == 0
+    found = json.loads((tmp_path / "new" / "corpora.json").read_text(), parse_constant=pytest.fail)
+    assert found["clips"]["crema_d"] == {e: 2 for e in EMOTIONS if e not in ("calm", "surprise")}
+    pitch = {
+        group["emotion"]: group["median"]
+        for group in found["groups"]
+        if (group["measure"], group["sex"]) == ("pitch_hz", "all")
+    }
+    for k, emotion in enumerate(CREMA_EMOTIONS.values()):  # as write_crema_d made them
+        assert pitch[emotion] == pytest.approx(120 * 1.3**k, rel=0.06)
+    out = capsys.readouterr().out
+    assert "Not there, so not in the result: RAVDESS speech, RAVDESS song, TESS, SAVEE." in out
+    assert re.search(r"^crema_d +angry +2 +1\d\d", out, re.M)
+
+
+@pytest.mark.parametrize("lacking", ["folder", "cache", "one recording"])
+def test_explore_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path, lacking):
+    if lacking == "folder":
+        monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
+    elif lacking == "one recording":
+        prepare_corpora.main()
+        write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
+    assert explore.main(["--json", str(tmp_path / "corpora.json")]) == 2
+    said = {
+        "folder": "Set SER_CORPORA",
+        "cache": "prepare_corpora",
+        "one recording": "not in the cache: 1. Run: python -m scripts.prepare_corpora",
+    }
+    assert said[lacking] in capsys.readouterr().err and not (tmp_path / "corpora.json").exists()

@@ -1,0 +1,220 @@
+"""scripts.evaluate: recorded results, reproduction, leaks, and missing recordings."""
+
+import hashlib
+import json
+import re
+
+import pytest
+
+from scripts import evaluate
+from ser_core.audio.io import load_audio
+from ser_core.data import protocols
+from ser_core.data.protocols import protocol_split
+from ser_core.evaluation import evaluator as evaluation, results
+from ser_core.models.checkpoint import Calibration, load_model, save_model
+from tests.make_corpus import write_crema_d
+
+
+def test_evaluate_writes_and_reproduces_its_figures(run_evaluate, workbench, checkpoints):
+    code, out, _ = run_evaluate("small")
+    assert code == 0 and "no result speaker-independent-0/small.json to compare with" in out
+    assert run_evaluate("small", "--write")[0] == 0
+    result = results.load_result(workbench / "small.json")
+    own = json.loads((checkpoints / "small" / "metrics.json").read_text())
+    assert own == {"protocol": "speaker-independent", "fold": "0"} | result.metrics and own["pooled"]["n_clips"] == 12
+    assert (result.model, result.family, result.leak) == ("small", "resonet", False)
+    assert result.cost["n_parameters"] == load_model("small").n_parameters()
+    code, out, _ = run_evaluate("small")
+    assert code == 0 and re.search(r"^crema_d +12 +2 ", out, re.M)
+    assert "equal to speaker-independent-0/small.json" in out and "equal to small/metrics.json" in out
+
+
+def test_a_result_has_its_provenance(workbench, checkpoints):
+    evaluate.main(["small", "--write"])
+    found = results.load_result(workbench / "small.json").provenance
+    weights = (checkpoints / "small" / "model.safetensors").read_bytes()
+    assert found["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    assert found["protocol_sha256"] == results.protocol_sha256("speaker-independent")
+    command = "python -m scripts.evaluate small --protocol speaker-independent --fold 0 --write"
+    assert found["command"] == command and found["code_version"] and found["bootstrap_seed"] == 0
+
+
+def test_the_command_in_a_result_reproduces_it(run_evaluate, workbench, checkpoints, monkeypatch):
+    monkeypatch.chdir(checkpoints.parent)
+    (checkpoints / "other").rename("mine")
+    assert run_evaluate("mine", "--write", "--name", "theirs")[0] == 0
+    before = json.loads((workbench / "theirs.json").read_text())
+    assert evaluate.main(before["provenance"]["command"].split()[3:]) == 0
+    after = json.loads((workbench / "theirs.json").read_text())
+    assert before | {"cost": None} == after | {"cost": None}
+    evaluate.main([str(checkpoints.parent / "mine"), "--write", "--name", "theirs"])
+    assert str(checkpoints.parent) not in (workbench / "theirs.json").read_text()
+
+
+@pytest.mark.parametrize("file", ["small.json", "metrics.json"])
+def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbench, checkpoints, file):
+    evaluate.main(["small", "--write"])
+    path = workbench / file if file == "small.json" else checkpoints / "small" / file
+    content = json.loads(path.read_text())
+    content.get("metrics", content)["pooled"]["uar"] += 0.0001
+    path.write_text(json.dumps(content))
+    code, out, _ = run_evaluate("small")
+    assert code == 1 and f"/{file}" in out.split("DIFFERENT FROM ")[1].splitlines()[0] and "  pooled.uar: " in out
+
+
+def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(evaluation, "load_audio", lambda path: decoded.append(path) or load_audio(path))
+    assert run_evaluate("all", "--write")[0] == 0
+    assert len(decoded) == 12 and {p.stem for p in results.list_results()} == {"small", "other"}
+    code, out, _ = run_evaluate("small", "other")
+    assert code == 0 and out.count("equal to") == 4 and "DIFFERENT" not in out
+
+
+def test_all_prints_the_reason_of_each_model_left_out(run_evaluate, workbench, checkpoints, new_model):
+    training = {"protocol": "speaker-independent", "fold": "1"}
+    save_model(new_model(), checkpoints / "other", "resonet", Calibration(), training)
+    (checkpoints / "broken").mkdir()
+    (checkpoints / "broken" / "config.json").write_text("{")
+    code, out, err = run_evaluate("all", "--protocol", "speaker-independent", "--fold", "0")
+    assert code == 0 and "small on speaker-independent-0" in out and "other on" not in out
+    assert "other is left out: 12 of the 12 test clips" in err and "broken is left out: broken/config.json" in err
+
+
+def test_with_fewer_recordings_the_rest_is_compared(run_evaluate, workbench, corpora):
+    evaluate.main(["small", "--write"])
+    (corpora / "AudioWAV" / "1002_DFA_SAD_XX.wav").unlink()
+    code, out, _ = run_evaluate("small")
+    assert code == 0 and "CREMA-D 1 of 12" in out and "equal to speaker-independent-0/small.json" in out
+
+
+def test_nothing_is_recorded_when_recordings_are_missing(run_evaluate, workbench, corpora, checkpoints):
+    for path in corpora.rglob("1002*.wav"):
+        path.unlink()
+    code, _, err = run_evaluate("small", "--write")
+    assert code == 2 and "CREMA-D 6 of 12" in err and "Without --write, the 6 that are there can be measured" in err
+    assert "Complete test parts: none" in err
+    assert not workbench.exists() and not (checkpoints / "small" / "metrics.json").exists()
+
+
+def test_missing_recordings_list_the_complete_test_parts(run_evaluate, workbench, corpora):
+    code, _, err = run_evaluate("small", "--protocol", "leave-one-corpus-out", "--fold", "savee", "--write")
+    assert code == 2 and "SAVEE 420 of 420" in err and "Complete test parts: speaker-independent-0." in err
+
+
+def test_evaluate_writes_a_model_card_with_measured_figures(workbench, checkpoints):
+    evaluate.main(["small", "--write"])
+    card = (checkpoints / "small" / "README.md").read_text()
+    pooled = json.loads((checkpoints / "small" / "metrics.json").read_text())["pooled"]
+    assert f"{100 * pooled['uar']:.1f} [{100 * pooled['uar_ci'][0]:.1f}, " in card
+    assert f"{load_model('small').n_parameters():,} parameters" in card
+    assert "| CREMA-D | 1: 1037 | 1: 1019 | 2: 1001-1002 |" in card
+    assert "Trained from scratch on CREMA-D;" in card and "CREMA-D ODbL 1.0." in card and "RAVDESS" not in card
+    assert "## Intended use" in card and "not" in card and "AI\nAct" in card
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["large"], "There are: other, small"),
+        (["small", "--fold", "7"], "There are: 0, 1, 2"),
+        (["small", "--protocol", "leave-one-corpus-out"], "There are: crema_d, ravdess, savee, tess"),
+        (["small", "--protocol", "resonet", "--fold", "1"], "takes no fold"),
+    ],
+)
+def test_evaluate_lists_what_exists(run_evaluate, workbench, arguments, message):
+    code, _, err = run_evaluate(*arguments)
+    assert code == 2 and message in err
+
+
+def test_an_unknown_protocol_lists_what_exists(capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["small", "--protocol", "random"])
+    err = capsys.readouterr().err
+    assert all(name in err for name in protocols.PROTOCOLS)
+
+
+@pytest.mark.parametrize("arguments", [["small", "other", "--name", "x"], ["small", "--name", "../x"]])
+def test_a_name_is_for_one_result(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main([*arguments, "--write"])
+    assert "one plain name" in capsys.readouterr().err
+
+
+def test_a_result_from_elsewhere_needs_a_name(run_evaluate, workbench, checkpoints):
+    folder = checkpoints.parent / "checkpoint"
+    (checkpoints / "small").rename(folder)
+    code, _, err = run_evaluate(str(folder), "--write")
+    assert code == 2 and "--name" in err
+    assert run_evaluate(str(folder), "--write", "--name", "tried")[0] == 0
+    assert (workbench / "tried.json").is_file() and not (folder / "metrics.json").exists()
+
+
+def test_evaluate_refuses_clips_that_were_trained_on(run_evaluate, workbench):
+    code, _, err = run_evaluate("small", "--protocol", "leave-one-corpus-out", "--fold", "crema_d")
+    assert code == 2 and re.search(r"12 of the \d+ test clips were in the training or development part of small", err)
+
+
+def test_a_leak_is_measured_on_purpose_only(run_evaluate, workbench, checkpoints, new_model):
+    training = {"protocol": "speaker-independent", "fold": "1"}
+    save_model(new_model(), checkpoints / "small", "resonet", Calibration(), training)
+    arguments = ["small", "--protocol", "speaker-independent", "--fold", "0", "--write"]
+    assert run_evaluate(*arguments)[0] == 2 and not workbench.exists()
+    code, _, err = run_evaluate(*arguments, "--leak")
+    assert code == 2 and "--name small-leak" in err and not workbench.exists()
+    code, out, _ = run_evaluate(*arguments, "--leak", "--name", "small-leak")
+    found = results.load_result(workbench / "small-leak.json")
+    assert code == 0 and "LEAK" in out and found.leak and "--leak" in found.provenance["command"]
+    assert found.trained_on == training and not (checkpoints / "small" / "metrics.json").exists()
+
+
+def test_under_another_protocol_only_the_result_is_written(run_evaluate, workbench, checkpoints, new_model):
+    save_model(
+        new_model(), checkpoints / "small", "resonet", Calibration(), {"protocol": "ravdess-random", "fold": None}
+    )
+    assert run_evaluate("small", "--protocol", "speaker-independent", "--fold", "0", "--write")[0] == 0
+    assert not results.load_result(workbench / "small.json").leak
+    assert {path.name for path in (checkpoints / "small").iterdir()} == {"config.json", "model.safetensors"}
+
+
+def test_the_flag_alone_makes_no_leak(run_evaluate, workbench):
+    assert "LEAK" not in run_evaluate("small", "--leak", "--write")[1]
+    assert not results.load_result(workbench / "small.json").leak
+
+
+def test_figures_against_the_votes_where_the_file_is_there(run_evaluate, workbench, corpora):
+    assert "no figure against the listeners' votes" in run_evaluate("small", "--write")[1]
+    assert results.load_result(workbench / "small.json").metrics["votes"] is None
+    path = corpora / "crema_d" / "voice_votes.csv"
+    path.parent.mkdir()
+    path.write_text("utterance,angry,disgust,fear,happy,neutral,sad\n1001_DFA_ANG_XX,1,1,0,0,0,0\n")
+    assert "at best 0.693 (1 clips)" in run_evaluate("small", "--write")[1]
+    path.unlink()
+    assert run_evaluate("small")[0] == 0
+
+
+def test_shared_speakers_are_reported(corpora, checkpoints, capsys, new_model):
+    speaker = next(i for i in protocol_split("resonet").test if i.startswith("crema_d/")).split("/")[1][:4]
+    write_crema_d(corpora, speakers=(speaker,), sentences=("DFA",))
+    save_model(new_model(), checkpoints / "small", "resonet", Calibration(), {"protocol": "resonet", "fold": None})
+    assert evaluate.main(["small"]) == 0
+    assert "shares speakers on SAVEE and TESS" in capsys.readouterr().out
+
+
+def test_evaluate_stops_at_an_unreadable_recording(run_evaluate, workbench, corpora, checkpoints):
+    (corpora / "AudioWAV" / "1002_DFA_SAD_XX.wav").write_bytes(b"RIFF")
+    code, _, err = run_evaluate("small", "--write")
+    assert code == 2 and err and not (checkpoints / "small" / "metrics.json").exists() and not workbench.exists()
+
+
+@pytest.mark.parametrize("missing", ["how it was trained", "its training entry", "every test recording"])
+def test_evaluate_names_what_is_missing(workbench, corpora, checkpoints, capsys, new_model, missing):
+    if missing == "how it was trained":
+        save_model(new_model(), checkpoints / "small", "resonet", Calibration(), {})
+    if missing == "its training entry":
+        path = checkpoints / "small" / "config.json"
+        path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "training"}))
+    for path in corpora.rglob("*.wav") if missing == "every test recording" else ():
+        path.rename(path.with_name(path.name.replace("100", "102")))  # a training speaker
+    assert evaluate.main(["small"]) == 2
+    assert capsys.readouterr().err

@@ -1,0 +1,155 @@
+"""scripts.predict: JSON, CSV and text output, and exit codes."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scripts import predict
+from ser_core.inference.prediction import predict_windows
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import load_model
+from tests.make_corpus import voice, write_wav
+
+ROOT = Path(__file__).parent.parent.parent
+
+FIELDS = {
+    *("file", "model", "version", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
+    *("abstain", "reason", "start_s", "end_s", "novelty", "notes"),
+}
+
+
+def lines(capsys) -> list[dict]:
+    """One JSON object a line."""
+    return [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.fixture
+def predicted(checkpoints, capsys):
+    """A function that runs `predict` with JSON out: exit code and records."""
+    return lambda *arguments: (predict.main(list(arguments)), lines(capsys))
+
+
+def test_predict_writes_one_json_object_for_each_file(predicted, good):
+    code, (record,) = predicted(good, "--model", "small")
+    assert code == 0 and set(record) == FIELDS
+    assert (record["file"], record["model"]) == (good, "small")
+    assert list(record["probabilities"]) == list(EMOTIONS) and sum(record["probabilities"].values()) == pytest.approx(1)
+    assert record["top3"][0] == [record["emotion"], record["confidence"]] and len(record["top3"]) == 3
+    assert record["duration_s"] == pytest.approx(6.6, abs=0.01) and 3 < record["speech_s"] < 6.6
+    assert isinstance(record["abstain"], bool) and (record["reason"] == "") != record["abstain"]
+
+
+def test_predict_writes_windows_when_asked(predicted, good, speech):
+    code, (record,) = predicted(good, "--model", "small", "--windows")
+    assert code == 0 and set(record) == FIELDS | {"windows"}
+    expected = predict_windows(load_model("small"), speech)
+    assert len(record["windows"]) == len(expected.start_s) > 2
+    for window, emotion in zip(record["windows"], expected.emotions, strict=True):
+        assert set(window) == {"start_s", "end_s", "speech_s", "emotion", "probabilities"}
+        assert window["emotion"] == emotion and list(window["probabilities"]) == list(EMOTIONS)
+
+
+def test_a_bad_file_is_named_and_the_others_still_run(predicted, good, bad, tmp_path):
+    gone, folder = str(tmp_path / "gone.wav"), str(tmp_path)
+    code, records = predicted(bad, good, gone, folder, good, "--model", "small")
+    assert code == 2
+    assert ["error" in record for record in records] == [True, False, True, True, False]
+    for record, file in zip(records, (bad, good, gone, folder, good), strict=True):
+        assert record["file"] == file
+        if "error" in record:
+            assert set(record) == {"file", "error"} and record["error"].endswith(".")
+
+
+def test_several_models_answer_side_by_side(predicted, good):
+    code, records = predicted(good, "--model", "small", "--model", "other")
+    assert code == 0 and [record["model"] for record in records] == ["small", "other"]
+    assert records[0]["probabilities"] != records[1]["probabilities"]
+
+
+def test_without_a_name_the_first_model_answers(predicted, good):
+    assert predicted(good)[1][0]["model"] == "other"
+
+
+def test_notes_say_what_was_left_out(predicted, good):
+    half = Path(good).read_bytes()[:100_000]
+    Path(good).write_bytes(half)
+    code, (record,) = predicted(good)
+    assert code == 0 and "ends early" in record["notes"][0]
+
+
+@pytest.mark.parametrize(
+    "name", ['quote".wav', "<b>&.wav", "\N{GRINNING FACE}.wav", "new\nline.wav", "a,b;c.wav", "-x.wav"]
+)
+@pytest.mark.parametrize("form", ["json", "csv", "text"])
+def test_any_file_name_comes_back_as_it_was(checkpoints, capsys, tmp_path, form, name):
+    path = str(write_wav(tmp_path / name, voice(150, 0)))
+    assert predict.main([path, "--format", form]) == 0
+    out = capsys.readouterr().out
+    if form == "json":
+        assert json.loads(out)["file"] == path and out.count("\n") == 1
+    elif form == "csv":
+        assert next(csv.DictReader(out.splitlines(keepends=True)))["file"] == path
+    else:
+        assert path in out
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "text"])
+def test_a_file_name_that_is_no_utf8_does_not_stop_the_others(checkpoints, capsys, tmp_path, good, form):
+    path = tmp_path / os.fsdecode(b"\xff.wav")
+    path.write_bytes(Path(good).read_bytes())
+    assert predict.main([str(path), good, "--format", form]) == 0
+    assert good in capsys.readouterr().out
+
+
+def table(capsys) -> list[dict[str, str]]:
+    return list(csv.DictReader(capsys.readouterr().out.splitlines(keepends=True)))
+
+
+def test_predict_as_csv(checkpoints, capsys, good, bad):
+    assert predict.main([good, bad, "--model", "small", "--format", "csv"]) == 2
+    answered, failed = table(capsys)
+    assert (answered["file"], answered["model"], answered["error"]) == (good, "small", "")
+    values = {emotion: float(answered[emotion]) for emotion in EMOTIONS}
+    assert sum(values.values()) == pytest.approx(1) and max(values, key=values.get) == answered["emotion"]
+    assert float(answered["confidence"]) == max(values.values())
+    assert failed["file"] == bad and failed["error"] and failed["emotion"] == ""
+
+
+def test_predict_windows_as_csv(checkpoints, capsys, good):
+    assert predict.main([good, "--model", "small", "--windows", "--format", "csv"]) == 0
+    rows = table(capsys)
+    assert len(rows) > 2 and {row["file"] for row in rows} == {good}
+    assert [float(row["start_s"]) for row in rows] == sorted({float(row["start_s"]) for row in rows})
+    for row in rows:
+        assert max(EMOTIONS, key=lambda emotion: float(row[emotion])) == row["emotion"]
+
+
+def test_predict_as_text(checkpoints, capsys, good, bad, tmp_path):
+    silent = str(write_wav(tmp_path / "silent.wav", np.zeros(16_000)))
+    assert predict.main([good, bad, silent, "--model", "small", "--format", "text", "--windows"]) == 2
+    out = capsys.readouterr().out.splitlines()
+    assert (
+        out[0].startswith(f"{good}: ") and "(small, " in out[0] and re.search(r"\w+ \d+%, \w+ \d+%, \w+ \d+%", out[0])
+    )
+    assert re.fullmatch(r" +0\.\d\d-\d\.\d\d s  \w+ \d+%", out[1])
+    assert any(line.startswith(f"{bad}: ") for line in out)
+    assert any(line.startswith(f"{silent}: ") and "No speech was found" in line for line in out)
+
+
+def test_an_unknown_model_lists_what_exists(checkpoints, capsys, good):
+    assert predict.main([good, "--model", "large"]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and "There are: other, small" in captured.err
+
+
+def test_the_exit_code_reaches_the_shell(tmp_path):
+    command = [sys.executable, "-m", "scripts.predict", "nothing.wav", "--model", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2 and "has no config.json" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,36 @@
+"""Training history, leak checks, and completeness of the recordings."""
+
+import json
+
+import pytest
+
+from ser_core.data.protocols import protocol_split
+from ser_core.training import splits
+from ser_core.training.config import TrainingError
+from ser_core.training.splits import check_complete, leaked_clips, start_history, training_history
+
+FOLD_0 = {"protocol": "speaker-independent", "fold": "0"}
+RAVDESS = {"protocol": "ravdess-random", "fold": None}
+
+
+def test_the_history_of_start_weights_is_read_from_their_config(tmp_path):
+    training = FOLD_0 | {"n_clips": 3, "start_trained_on": [RAVDESS]}
+    (tmp_path / "config.json").write_text(json.dumps({"training": training}))
+    (tmp_path / "model.safetensors").touch()
+    assert start_history(str(tmp_path)) == [FOLD_0, RAVDESS]
+    assert start_history(str(tmp_path / "model.safetensors")) == [FOLD_0, RAVDESS]
+    assert start_history("facebook/wav2vec2-base") == start_history(None) == []
+
+
+def test_a_model_leaks_the_training_clips_of_its_start_weights():
+    test = protocol_split("speaker-independent", "0").test
+    assert not leaked_clips(training_history(FOLD_0), test)
+    assert leaked_clips(training_history(FOLD_0 | {"start_trained_on": [FOLD_0 | {"fold": "1"}]}), test) == {*test}
+
+
+def test_missing_recordings_are_counted_and_complete_protocols_named(monkeypatch):
+    with pytest.raises(TrainingError, match=r"SAVEE \(480 of 480\).*--partial.*: none"):
+        check_complete("speaker-independent", {})
+    monkeypatch.setattr(splits, "missing_clips", lambda protocol, store: "" if "ravdess" in protocol else "SAVEE")
+    with pytest.raises(TrainingError, match="ravdess-random"):
+        check_complete("speaker-independent", {})
