@@ -93,7 +93,7 @@ def test_the_command_in_the_card_makes_this_very_model():
 
 def test_the_card_of_a_taught_model_names_its_teachers_and_the_command_for_all():
     text = card("speaker-independent", "0", recipe=asdict(COMMON_RECIPE), teachers=["a", "b"])
-    assert "2 " in text and "scripts.distill" in text
+    assert "2 teachers" in text
     assert "`python -m scripts.distill --protocol speaker-independent --fold 0`" in text
 
 
