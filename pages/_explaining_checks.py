@@ -11,7 +11,7 @@ from pages._chart import chart
 from pages._components.player import player, track
 from pages._explaining import Window
 from pages._shared import model, remember
-from ser_core.interpret import PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves, has_parameters
+from ser_core.interpret import PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
 from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
 CLEARLY = 0.05  # of mean probability
@@ -54,7 +54,7 @@ def _against_chance(*gains: float) -> str:
 
 def _show_sanity(heard: Window, found: Explanation, question: AttributionTarget) -> None:
     """On demand: it takes as long as several explanations."""
-    if not has_parameters(model(heard.model)):
+    if not model(heard.model).is_neural:
         st.caption(f"{heard.model} is no network: it has no weights that could be shuffled.")
         return
     st.markdown("The same map for models whose weights are shuffled, and which therefore know nothing.")

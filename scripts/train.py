@@ -229,7 +229,7 @@ def train(options: argparse.Namespace, command: str) -> None:
     architecture = model_config(options)
     model = initial_model(options.model, architecture, options.start).to(options.device)
     folder = Path("runs") / run_name(options)
-    if isinstance(model, EgemapsClassifier):
+    if not model.is_neural:
         recipe = fit_on_functionals(model, data, config.seed)
     else:
         start = start_name(options.start) if options.start else ""

@@ -93,5 +93,5 @@ def frontend_features(model: SERModel, waveform: np.ndarray) -> np.ndarray:
     """
     with inference_queue.turn():
         features = model.frontend(torch.from_numpy(waveform.copy())[None].to(model.device))
-        features = model.encode(features) if model.n_parameters() == 0 else features
+        features = features if model.is_neural else model.encode(features)
     return (features[0, 0] if features.ndim == 4 else features[0]).cpu().numpy()

@@ -70,6 +70,5 @@ from .projection import (
     ProjectionConfig as ProjectionConfig,
 )
 from .sanity_check import (
-    has_parameters as has_parameters,
     parameter_randomisation_test as parameter_randomisation_test,
 )

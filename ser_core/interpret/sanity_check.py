@@ -14,11 +14,6 @@ from ser_core.progress import Progress, no_progress
 N_RANDOMISED_MODELS = 3
 
 
-def has_parameters(model: SERModel) -> bool:
-    """Networks have weights; the classifiers of scikit-learn have none that could be shuffled."""
-    return next(model.parameters(), None) is not None
-
-
 def randomise_parameters(model: SERModel, seed: int) -> SERModel:
     """A copy that has learned nothing: the values of each weight tensor change their places among each other."""
     with inference_queue.turn():  # while another thread explains, the model has hooks that must not be copied

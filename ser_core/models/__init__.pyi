@@ -8,6 +8,7 @@ from .adapter import (
 from .base import (
     ModelConfig as ModelConfig,
     SERModel as SERModel,
+    SpectrogramModel as SpectrogramModel,
     unpadded_lengths as unpadded_lengths,
 )
 from .checkpoint import (

@@ -1,5 +1,7 @@
 """The contract every model keeps: waveform in, logits out, the embedding between them."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,10 +15,10 @@ from ser_core.labels import EMOTIONS
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What every model's config holds; families add their layer sizes. JSON-serialisable."""
+    """The fields of every model's config; families add their layer sizes. JSON-serialisable."""
 
     labels: tuple[str, ...] = EMOTIONS
-    window_s: float = 2.5  # longest stretch the model hears at once
+    window_s: float = 2.5  # longest input of one forward pass
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
 
     def to_dict(self) -> dict:
@@ -27,41 +29,44 @@ class ModelConfig:
         """Inverse of to_dict.
 
         Raises:
-            TypeError: a name that this family does not know.
+            TypeError: a field that this family does not have.
         """
         return cls(**_lists_to_tuples(values) | {"frontend": FrontendConfig(**_lists_to_tuples(values["frontend"]))})
 
 
 def _lists_to_tuples(values: dict) -> dict:
-    """Lists, as JSON gives them back, are tuples in a config."""
+    """A config holds tuples where JSON has lists."""
     return {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
 
 
-class SERModel(nn.Module):
-    """A network over log-mel features. Subclasses build every layer in `__init__` and write `encode`.
+class SERModel(nn.Module, ABC):
+    """The contract of every model: an embedding of the waveform, and a head that turns it into logits.
 
-    Padded batches carry their true lengths: padding, batch size and batch order change no answer.
+    Subclasses build every layer in `__init__` and call that of this class. Padded batches carry their true lengths:
+    padding, batch size and batch order change no logits.
     """
 
     weights_file = "model.safetensors"
-    note = ""  # what people must know of it before they rely on its answers
+    is_neural = True  # a network with trainable weights
+    exportable = False  # to ONNX: a network whose features are computed here
+    note = ""  # what users must know before they rely on its predictions
     name = ""  # these five are set by load_model
     version = ""
     calibration = None
     novelty = None
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
+    head: Callable[[Tensor], Tensor]  # embedding (B, embedding_dim) -> logits (B, n_classes)
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.logmel = LogMel(config.frontend)
 
     @classmethod
     def from_pretrained_weights(cls, config: ModelConfig, start: str) -> "SERModel":
-        """A model whose weights come from elsewhere, where the family has that; its head is random.
+        """A model with published weights, if the family has any; its head is random.
 
         Args:
-            start: a file or folder, or a name on a hub, as the family says.
+            start: a file, a folder or a name on the Hugging Face hub; see the family.
 
         Raises:
             ValueError: this family is trained from scratch, or `start` does not fit.
@@ -70,27 +75,28 @@ class SERModel(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return self.logmel.window.device
+        """Of the weights; the CPU for a model without any."""
+        return next((weight.device for weight in self.parameters()), torch.device("cpu"))
 
     @property
     def sample_rate(self) -> int:
         """Of the waveform that goes in, in Hz."""
         return self.config.frontend.sample_rate
 
+    @abstractmethod
     def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
-        """(B, n_samples) -> features, shape = (B, C, n_mels, n_frames)."""
-        return self.logmel(waveform, n_samples)
+        """(B, n_samples) -> features, shape = (B, ...)."""
 
+    @abstractmethod
     def n_frames(self, n_samples: Tensor) -> Tensor:
         """Length of the features of clips with these many samples, shape = (B,)."""
-        return self.logmel.n_frames(n_samples)
 
+    @abstractmethod
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
-        """(B, C, n_mels, n_frames) -> embedding, shape = (B, embedding_dim)."""
-        raise NotImplementedError
+        """Features -> embedding, shape = (B, embedding_dim). n_frames: true lengths, shape = (B,)."""
 
     def embed(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
-        """(B, n_samples) -> embedding, shape = (B, embedding_dim): the very space the classifier uses."""
+        """(B, n_samples) -> embedding, shape = (B, embedding_dim): the input of the head."""
         n_frames = None if n_samples is None else self.n_frames(n_samples)
         return self.encode(self.frontend(waveform, n_samples), n_frames)
 
@@ -102,7 +108,7 @@ class SERModel(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
     def save_weights(self, path: Path) -> None:
-        """Writes them in half precision.
+        """Writes the weights in half precision.
 
         Raises:
             ValueError: a weight that is not a number, or too large for half precision.
@@ -113,17 +119,47 @@ class SERModel(nn.Module):
         save_file({k: v.cpu().contiguous() for k, v in half.items()}, path, {"format": "pt"})
 
     def load_weights(self, path: Path) -> None:
-        """Reads what save_weights wrote, every weight in its place.
+        """Inverse of save_weights; every weight must be in the file, and no other.
 
         Raises:
             SafetensorError: the file is damaged.
-            RuntimeError: weights that are missing, too many or of another shape.
+            RuntimeError: missing or surplus weights, or weights of another shape.
         """
         self.load_state_dict(load_file(path), strict=True)
 
     def transformers_files(self) -> dict[str, dict]:
-        """JSON files that other programs want beside the weights: name -> content. Ours go into config.json too."""
+        """JSON files that transformers reads with the weights: name -> content. Ours go into config.json too."""
         return {}
+
+
+class SpectrogramModel(SERModel):
+    """A network over log-mel features or MFCC."""
+
+    exportable = True
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.logmel = LogMel(config.frontend)
+
+    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> features, shape = (B, C, n_mels, n_frames)."""
+        return self.logmel(waveform, n_samples)
+
+    def n_frames(self, n_samples: Tensor) -> Tensor:
+        """See SERModel."""
+        return self.logmel.n_frames(n_samples)
+
+
+class WaveformModel(SERModel):
+    """A network over the waveform itself."""
+
+    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
+        """The waveform, shape = (B, n_samples)."""
+        return waveform
+
+    def n_frames(self, n_samples: Tensor) -> Tensor:
+        """The features are samples."""
+        return n_samples
 
 
 def unpadded_lengths(features: Tensor) -> Tensor:

@@ -105,7 +105,7 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     model = load_model(name_or_folder, "cpu")
-    if not model.n_parameters():
+    if not model.is_neural:
         raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
     source = checkpoint_folder(name_or_folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ser_core.audio import WINDOW_OVERLAP, ConvolvedLogMel, pad_batch
 from ser_core.models.base import SERModel
+from ser_core.models.errors import first_line
 
 ONNX_OPSET = 17
 MAX_ONNX_DIFFERENCE = 1e-4  # of logits and embedding
@@ -142,7 +143,7 @@ def export_onnx(model: SERModel, path: Path) -> float:
     except Exception as error:  # those of the exporter and of onnxruntime have no common base
         path.unlink(missing_ok=True)
         raise ExportError(
-            f"{model.name} has a layer that this exporter cannot write ({_first_line(error)}). "
+            f"{model.name} has a layer that this exporter cannot write ({first_line(error)}). "
             "--format hub takes it to other programs in PyTorch."
         ) from None
     if not difference < MAX_ONNX_DIFFERENCE:
@@ -171,10 +172,6 @@ def _write_onnx(model: SERModel, path: Path) -> None:
         )
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0][:120]
-
-
 def write_onnx_readme(model: SERModel, folder: Path, measured: str) -> None:
     """README.md beside the file: what goes in, what comes out, code that runs, and what was measured, in words."""
     (folder / "README.md").write_text(
@@ -184,9 +181,9 @@ def write_onnx_readme(model: SERModel, folder: Path, measured: str) -> None:
 
 def check_onnx_exportable(model: SERModel) -> None:
     """Raises ExportError for a model that cannot become an ONNX file."""
-    if not model.n_parameters():
+    if not model.is_neural:
         raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
-    if type(model).frontend is not SERModel.frontend:
+    if not model.exportable:
         raise ExportError(
             f"{model.name} is a network of transformers, whose own exporter knows it best. Export it with --format "
             "hub, then: optimum-cli export onnx --model FOLDER --task audio-classification OUT"

@@ -27,9 +27,9 @@ from ser_core.interpret.attribution import (
     attribution_methods,
     explain,
 )
-from ser_core.interpret.sanity_check import has_parameters, parameter_randomisation_test, randomise_parameters
+from ser_core.interpret.sanity_check import parameter_randomisation_test, randomise_parameters
 from ser_core.labels import EMOTIONS
-from ser_core.models.base import ModelConfig, SERModel
+from ser_core.models.base import ModelConfig, SERModel, SpectrogramModel, WaveformModel
 from ser_core.models.checkpoint import Calibration, available_models, load_model
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.egemaps import EgemapsConfig
@@ -39,7 +39,7 @@ BANDS, FRAMES = slice(20, 24), slice(60, 66)
 HAPPY = AttributionTarget("happy")
 
 
-class Watcher(SERModel):
+class Watcher(SpectrogramModel):
     """Says happy the louder it is in a few cells of the spectrogram, and looks at nothing else."""
 
     def __init__(self):
@@ -55,7 +55,7 @@ class Watcher(SERModel):
         return embedding * torch.tensor([[float(label == "happy") for label in EMOTIONS]])
 
 
-class Pooled(SERModel):
+class Pooled(SpectrogramModel):
     """A convolution, the mean of its map, a linear layer: for it the class activation map is known exactly."""
 
     def __init__(self):
@@ -68,15 +68,12 @@ class Pooled(SERModel):
         return self.map(features).mean((2, 3))
 
 
-class Listener(SERModel):
+class Listener(WaveformModel):
     """Says happy the more energy there is between 1.0 and 1.2 s; hears no spectrogram."""
 
     def __init__(self):
         super().__init__(ModelConfig())
         self.name, self.calibration = "listener", Calibration()
-
-    def frontend(self, waveform, n_samples=None):
-        return waveform
 
     def encode(self, features, n_frames=None):
         return features[:, SAMPLE_RATE : round(1.2 * SAMPLE_RATE)].square().sum(1, keepdim=True) / 100
@@ -267,4 +264,4 @@ def test_a_flat_map_has_no_correlation(window):
 
 
 def test_only_networks_can_be_shuffled(model):
-    assert has_parameters(model) and not has_parameters(build_model("svm-egemaps", EgemapsConfig()))
+    assert model.is_neural and not build_model("svm-egemaps", EgemapsConfig()).is_neural

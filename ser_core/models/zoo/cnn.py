@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
 from ser_core.models.zoo.layers import MaskedConv, column_mask, dense_layers, halve_lengths, mean_over_clip
 
 
@@ -21,7 +21,7 @@ class CNNConfig(ModelConfig):
     dropout: float = 0.3
 
 
-class CNN(SERModel):
+class CNN(SpectrogramModel):
     """See the module's docstring."""
 
     def __init__(self, config: CNNConfig):

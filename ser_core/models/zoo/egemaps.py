@@ -17,7 +17,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ser_core.models.base import ModelConfig, SERModel
 
@@ -48,19 +48,15 @@ class EgemapsClassifier(SERModel):
     """A scaler and a classifier behind the contract of the networks. It has no weights, and runs on the CPU."""
 
     weights_file = "model.skops"
+    is_neural = False
 
     def __init__(self, config: EgemapsConfig):
-        nn.Module.__init__(self)  # no spectrogram
+        super().__init__(config)
         if config.classifier not in EGEMAPS_CLASSIFIERS:
             raise ValueError(f"Unknown classifier {config.classifier!r}. There are: {', '.join(EGEMAPS_CLASSIFIERS)}.")
         if config.frontend.n_mfcc or config.frontend.deltas:
             raise ValueError("Its features are those of eGeMAPS: it takes neither MFCC nor deltas.")
-        self.config = config
         self.pipeline = None  # set by fit and load_weights
-
-    @property
-    def device(self) -> torch.device:
-        return torch.device("cpu")
 
     def fit(self, features: np.ndarray, emotions: np.ndarray, seed: int = 0, **settings) -> "EgemapsClassifier":
         """Fits scaler and classifier.

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ser_core.labels import EMOTIONS
-from ser_core.models.base import ModelConfig, SERModel
-from ser_core.models.zoo.wav2vec2 import transformers_package
+from ser_core.models.base import ModelConfig, WaveformModel
+from ser_core.models.errors import first_line
+from ser_core.models.zoo.wav2vec2 import WAV2VEC2_VARIANCE_FLOOR, receptive_field, transformers_package
 
 TRANSFORMERS_CLASSES = {
     "wav2vec2": "Wav2Vec2ForSequenceClassification",
@@ -36,7 +37,6 @@ EMOTION_PREFIXES = {
 """How the labels of published models begin: "ang", "anger", "Angry" are one emotion."""
 
 PRETRAINED_PROBABILITY_FLOOR = 1e-6  # of an emotion the model has no label for: logarithms stay finite
-PRETRAINED_VARIANCE_FLOOR = 1e-7  # transformers' own
 PRETRAINED_METADATA_KEYS = (
     "architectures",
     "dtype",
@@ -62,7 +62,7 @@ class HuggingFaceClassifierConfig(ModelConfig):
     embedding_dim: int = 256  # of its projection
 
 
-class HuggingFaceClassifier(SERModel):
+class HuggingFaceClassifier(WaveformModel):
     """See the module's docstring. Answers only: it is neither trained nor calibrated here."""
 
     def __init__(self, config: HuggingFaceClassifierConfig):
@@ -71,8 +71,7 @@ class HuggingFaceClassifier(SERModel):
         Raises:
             ValueError: a kind of network that is not among KINDS, or labels that do not fit.
         """
-        nn.Module.__init__(self)  # no spectrogram
-        self.config = config
+        super().__init__(config)
         network = getattr(transformers_package(), _transformers_class_name(config.stock))(
             _make_transformers_config(config.stock)
         )
@@ -83,21 +82,9 @@ class HuggingFaceClassifier(SERModel):
         self.register_buffer("emotions", _label_to_emotion_matrix(config.answers), persistent=False)
 
     @property
-    def device(self) -> torch.device:
-        return self.emotions.device
-
-    @property
     def note(self) -> str:
         """See SERModel."""
         return f"Made elsewhere: not calibrated here. {describe_labels(self.config.answers)}"
-
-    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
-        """The waveform itself, shape = (B, n_samples)."""
-        return waveform
-
-    def n_frames(self, n_samples: Tensor) -> Tensor:
-        """The features are samples."""
-        return n_samples
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embedding, shape = (B, embedding_dim).
@@ -114,16 +101,9 @@ class HuggingFaceClassifier(SERModel):
         waveform = waveform.float()
         if self.config.do_normalize:
             variance, mean = torch.var_mean(waveform, dim=1, correction=0, keepdim=True)
-            waveform = (waveform - mean) / (variance + PRETRAINED_VARIANCE_FLOOR).sqrt()
-        missing = max(0, self._receptive_field() - waveform.shape[1])
+            waveform = (waveform - mean) / (variance + WAV2VEC2_VARIANCE_FLOOR).sqrt()
+        missing = max(0, receptive_field(self.network.config) - waveform.shape[1])
         return self.network(nn.functional.pad(waveform, (0, missing))).logits.float()
-
-    def _receptive_field(self) -> int:
-        """Samples behind one frame."""
-        n_samples, config = 1, self.network.config
-        for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
-            n_samples = (n_samples - 1) * stride + kernel
-        return n_samples
 
     def head(self, embedding: Tensor) -> Tensor:
         """(B, embedding_dim) -> logarithms of the probabilities of our emotions, shape = (B, n_classes)."""
@@ -233,7 +213,7 @@ def _read_config_and_extractor(source: str, download: bool) -> tuple:
     try:
         values, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=not download)
     except Exception as error:  # what a foreign folder breaks first depends on what it holds
-        raise ValueError(f"{_unreadable_reason(source, download)}: {_first_line(error)}") from None
+        raise ValueError(f"{_unreadable_reason(source, download)}: {first_line(error)}") from None
     if not isinstance(values, dict):
         raise ValueError(f"{source}/config.json holds no object: it describes no model.")
     _transformers_class_name(values)
@@ -243,7 +223,7 @@ def _read_config_and_extractor(source: str, download: bool) -> tuple:
         extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(source, local_files_only=not download)
         return _make_transformers_config(values), extractor
     except Exception as error:
-        raise ValueError(f"{source} cannot be read: {_first_line(error)}") from None
+        raise ValueError(f"{source} cannot be read: {first_line(error)}") from None
 
 
 def _unreadable_reason(source: str, download: bool) -> str:
@@ -259,7 +239,7 @@ def _load_strict(source: str, kind: str, download: bool) -> nn.Module:
             source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, local_files_only=not download
         )
     except Exception as error:
-        raise ValueError(f"{source} cannot be loaded from model.safetensors: {_first_line(error)}") from None
+        raise ValueError(f"{source} cannot be loaded from model.safetensors: {first_line(error)}") from None
     for what, names in (("missing", report["missing_keys"]), ("too many", report["unexpected_keys"])):
         if names:
             raise ValueError(
@@ -290,7 +270,3 @@ def _label_to_emotion_matrix(label_map: Mapping[str, str | None]) -> Tensor:
         for answer in label_map.values()
     ]
     return torch.tensor(rows)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]

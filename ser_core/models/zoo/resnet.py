@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import FrontendConfig
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
 from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, load_backbone, mean_over_clip
 from ser_core.models.zoo.vgg import IMAGE_NETWORK_FRONTEND, to_three_channels
 
@@ -86,7 +86,7 @@ class ResNetStage(nn.Module):
         return x, n_frames
 
 
-class ResNet(SERModel):
+class ResNet(SpectrogramModel):
     """See the module's docstring."""
 
     def __init__(self, config: ResNetConfig):

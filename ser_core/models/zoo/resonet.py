@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.audio import frame_mask
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
 from ser_core.models.zoo.layers import MaskedConv, column_mask
 
 
@@ -61,7 +61,7 @@ class ResoNetStage(nn.Module):
         return F.relu(x + self.second(F.relu(self.first(x, mask)), mask)), n_frames
 
 
-class ResoNet(SERModel):
+class ResoNet(SpectrogramModel):
     """See the module's docstring."""
 
     def __init__(self, config: ResoNetConfig):

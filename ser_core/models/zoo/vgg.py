@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_core.audio import FrontendConfig
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
 from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, load_backbone, mean_over_clip
 
 IMAGE_NETWORK_FRONTEND = FrontendConfig(n_fft=1024, win_length=1024, hop_length=768, n_mels=64)
@@ -34,7 +34,7 @@ class VGGConfig(ModelConfig):
         return self.dense[-1]
 
 
-class VGG(SERModel):
+class VGG(SpectrogramModel):
     """See the module's docstring."""
 
     def __init__(self, config: VGGConfig):

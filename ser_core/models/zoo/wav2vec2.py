@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
 from ser_core.audio import frame_mask
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, WaveformModel, unpadded_lengths
+from ser_core.models.errors import first_line
 
 WAV2VEC2_WEIGHTS_HINT = (
     "wav2vec2 is fine-tuned from published weights, which are no part of this program. Where the internet is:\n"
@@ -53,7 +54,7 @@ class Wav2Vec2Config(ModelConfig):
         return self.dense[-1] if self.dense else self.backbone["classifier_proj_size"]
 
 
-class Wav2Vec2(SERModel):
+class Wav2Vec2(WaveformModel):
     """See the module's docstring.
 
     A clip shorter than the receptive field (400 samples of wav2vec2-base) is heard with silence behind it.
@@ -100,7 +101,7 @@ class Wav2Vec2(SERModel):
                 start, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
         except Exception as error:  # what a foreign folder breaks first depends on what it holds
-            raise ValueError(f"{start} cannot be loaded: {_first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
+            raise ValueError(f"{start} cannot be loaded: {first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
         _check_pretrained(start, config, extractor.sampling_rate, backbone.config, report["missing_keys"])
         config = replace(config, backbone=_encoder_config(backbone.config), do_normalize=extractor.do_normalize)
         model = cls(config)
@@ -110,14 +111,6 @@ class Wav2Vec2(SERModel):
     @property
     def head(self) -> nn.Module:
         return self.classifier
-
-    def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
-        """The waveform itself, shape = (B, n_samples)."""
-        return waveform
-
-    def n_frames(self, n_samples: Tensor) -> Tensor:
-        """The features are samples."""
-        return n_samples
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embedding, shape = (B, embedding_dim): the mean over each clip's own frames, projected."""
@@ -136,7 +129,7 @@ class Wav2Vec2(SERModel):
     @torch.no_grad()
     def _convolution_features(self, waveform: Tensor, n_samples: Tensor) -> list[Tensor]:
         """The frozen encoder's frames of each clip, shapes = (n_steps, conv_dim)."""
-        shortest = self._receptive_field()
+        shortest = receptive_field(self.wav2vec2.config)
         clips = (
             self._normalise_waveform(clip[:n].float()) for clip, n in zip(waveform, n_samples.tolist(), strict=True)
         )
@@ -148,14 +141,6 @@ class Wav2Vec2(SERModel):
             return clip
         variance, mean = torch.var_mean(clip, correction=0)
         return (clip - mean) / (variance + WAV2VEC2_VARIANCE_FLOOR).sqrt()
-
-    def _receptive_field(self) -> int:
-        """Samples behind one frame."""
-        n_samples = 1
-        stock = self.wav2vec2.config
-        for kernel, stride in zip(reversed(stock.conv_kernel), reversed(stock.conv_stride), strict=True):
-            n_samples = (n_samples - 1) * stride + kernel
-        return n_samples
 
     def _apply_spec_augment(self, hidden: Tensor, n_steps: Tensor) -> Tensor:
         """SpecAugment in training, as the start's configuration wants it.
@@ -201,6 +186,14 @@ def _random_spans(n_steps: Tensor, width: int, n_spans: int, length: int) -> Ten
     return ((distance >= 0) & (distance < lengths)).any(1)
 
 
+def receptive_field(config) -> int:
+    """Samples behind one frame of an encoder, from its configuration in transformers."""
+    n_samples = 1
+    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        n_samples = (n_samples - 1) * stride + kernel
+    return n_samples
+
+
 def transformers_package():
     """Imported when a model of this family is made: it takes seconds."""
     try:
@@ -216,7 +209,7 @@ def _check_model_type(start: str) -> None:
         values, _ = transformers_package().Wav2Vec2Config.get_config_dict(start)
     except OSError as error:
         where = f"The folder {start}" if os.path.isdir(start) else f"{start!r} is no folder here, and the hub's copy"
-        raise ValueError(f"{where} cannot be read: {_first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
+        raise ValueError(f"{where} cannot be read: {first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
     if values.get("model_type") != "wav2vec2":
         raise ValueError(f"{start} holds no wav2vec2 model (its config.json says {values.get('model_type')}).")
 
@@ -234,7 +227,3 @@ def _encoder_config(stock) -> dict:
     """What builds the encoder, as plain JSON."""
     values = json.loads(stock.to_json_string()) | {"use_weighted_layer_sum": False}
     return {name: value for name, value in values.items() if name not in WAV2VEC2_METADATA_KEYS}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200]
