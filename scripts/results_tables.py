@@ -52,6 +52,8 @@ RAVDESS_MEASURES = {
 
 Comparisons = dict[str, Comparison]
 """Test part -> comparison of its results."""
+CrossValidations = dict[str, CrossValidationResult]
+"""Model -> its scores over the folds of a protocol."""
 
 
 def compare_all() -> Comparisons:
@@ -228,10 +230,9 @@ def _mean_of_speech(ranked: RankedModel) -> float:
     return float(np.mean([s["uar"] for corpus, s in ranked.corpora.items() if corpus in SPEECH_CORPORA]))
 
 
-def summary() -> str:
+def summary(by_speaker: CrossValidations, by_corpus: CrossValidations) -> str:
     """UAR of the default model on unseen speakers and on unseen corpora, one row for each corpus."""
-    speakers = load_cross_validation(SPEAKER_INDEPENDENT, paths.RESULTS).get(DEFAULT_MODEL)
-    corpora = load_cross_validation(LEAVE_ONE_CORPUS_OUT, paths.RESULTS).get(DEFAULT_MODEL)
+    speakers, corpora = by_speaker.get(DEFAULT_MODEL), by_corpus.get(DEFAULT_MODEL)
     if not (speakers and corpora):
         return f"`{DEFAULT_MODEL}`: {MISSING}."
     rows = [
@@ -247,16 +248,14 @@ def _uar(scores: Scores) -> str:
     return format_percent(scores.uar, scores.uar_ci)
 
 
-def all_folds(found: Comparisons) -> str:
+def all_folds(measured: CrossValidations) -> str:
     """One table for each model evaluated on several folds, next to published scores."""
-    measured = load_cross_validation(SPEAKER_INDEPENDENT, paths.RESULTS)
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
     return "\n\n".join([*blocks, published_table(SPEAKER_INDEPENDENT)["note"]])
 
 
-def cross_corpus(found: Comparisons) -> str:
+def cross_corpus(measured: CrossValidations) -> str:
     """Scores on each corpus of a model trained on the others."""
-    measured = load_cross_validation(LEAVE_ONE_CORPUS_OUT, paths.RESULTS)
     blocks = [f"`{name}`:\n\n{fold_table(model)}\n\n{_mean_uar(model)}" for name, model in measured.items()]
     return "\n\n".join(blocks) or f"No model: {MISSING}."
 
@@ -335,9 +334,14 @@ def render_blocks() -> dict[str, str]:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
     found = compare_all()
-    blocks = {block.__name__: block() for block in (summary, scores, benchmark, experiments, robustness)}
-    compared = (table_resonet, table_ravdess, leakage, speaker_independent, all_folds, cross_corpus, mcnemar)
-    return blocks | {block.__name__: block(found) for block in compared}
+    speakers, corpora = (
+        load_cross_validation(protocol, paths.RESULTS) for protocol in (SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT)
+    )
+    blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness)}
+    compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
+    blocks |= {block.__name__: block(found) for block in compared}
+    folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}
+    return blocks | folds | {"cross_corpus": cross_corpus(corpora)}
 
 
 def fill_blocks(text: str, blocks: dict[str, str]) -> str:

@@ -37,6 +37,8 @@ def _leads_nowhere(page: Path, link: str) -> bool:
     return not path.exists() or bool(anchor and path.suffix == ".md" and anchor not in _anchors(path))
 
 
+@pytest.mark.slow
+@pytest.mark.shipped
 @pytest.mark.skipif(
     not available_models() or not results_tables.BENCHMARK.is_file(), reason="needs the shipped results"
 )
@@ -117,3 +119,12 @@ def test_the_readme_example_runs(checkpoints, new_model, tmp_path, monkeypatch, 
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4 and printed[0].split()[0] in EMOTIONS
     assert all(line.split()[2] in EMOTIONS for line in printed[1:])
+
+
+def test_the_names_of_the_glossary_are_in_the_code():
+    rows = re.findall(r"^\| .+ \| .+ \| (.+) \|$", (ROOT / "docs" / "glossary.md").read_text(), re.M)[1:]
+    names = {name for cell in rows for code in re.findall(r"`([^`]+)`", cell) for name in re.findall(r"[A-Za-z_]{3,}", code)}
+    source = "\n".join(path.read_text() for part in ("ser_core", "scripts") for path in (ROOT / part).rglob("*.py"))
+    known = set(re.findall(r"\w+", source)) | {"ser_core", *(name.replace("-", "_") for name in PROTOCOLS)}
+    assert len(names) > 60
+    assert sorted(name for name in names if name not in known) == []

@@ -6,6 +6,8 @@ from scripts import model_cards
 from ser_core.models.checkpoint import available_models
 
 
+@pytest.mark.slow
+@pytest.mark.shipped
 @pytest.mark.skipif(not available_models(), reason="needs the shipped checkpoints")
 def test_shipped_cards_are_up_to_date():
     assert not model_cards.outdated_cards(("prosonet", "svm-egemaps", "simple-cnn"))

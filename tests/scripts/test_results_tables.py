@@ -10,6 +10,7 @@ from scripts import compare, results_tables
 from ser_core import paths
 from ser_core.data.protocols import protocol_folds, protocol_split
 from ser_core.evaluation.comparison import published_table
+from ser_core.evaluation.cross_validation import load_cross_validation
 from ser_core.evaluation.results import save_result
 from ser_core.models.registry import MODELS
 from tests.make_results import make_result, some_clips, three_results
@@ -71,7 +72,7 @@ def test_compare_writes_figures_that_need_no_internet(three, tmp_path, capsys):
     assert "<h2>F1 of each emotion, the best 3</h2>" in page and "<h2>worst: ROC</h2>" in page
 
 
-def test_a_leak_is_told_but_not_ranked(table_r, capsys):
+def test_leakage_is_reported_but_not_ranked(table_r, capsys):
     assert compare.main(["--split", "resonet"]) == 0
     out = capsys.readouterr().out
     ranking, leak = out.split("Leak, never ranked")
@@ -88,7 +89,7 @@ def test_a_leak_is_told_but_not_ranked(table_r, capsys):
         (3, ["--split", "moon"], r"no result of 'moon'. There are: resonet \(3\)"),
     ],
 )
-def test_compare_says_what_there_is(folder, capsys, given, arguments, message):
+def test_compare_lists_what_exists(folder, capsys, given, arguments, message):
     for result in three_results()[:given]:
         save_result(result, folder)
     assert compare.main(arguments) == 2
@@ -124,7 +125,7 @@ def row_of(block: str, model: str) -> list[str]:
     return found
 
 
-def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
+def test_table_resonet_has_every_published_row(table_r):
     block = results_tables.table_resonet(results_tables.compare_all())
     assert len(cells(block)) == len(published_table("resonet")["rows"]) + 1  # and `extra`
     resonet, missing = row_of(block, "resonet"), row_of(block, "cnn-lstm")
@@ -136,20 +137,20 @@ def test_table_r_has_every_published_row_and_says_what_is_missing(table_r):
     assert row_of(block, "decision-tree") == ["not trained yet", "", "", "", "-", ""]
 
 
-def test_all_folds_stand_beside_what_others_published(folder):
+def test_all_folds_are_next_to_published_scores(folder):
     assert results_tables.all_folds({}).startswith("All folds: not trained yet.")
     for fold in protocol_folds("speaker-independent"):
         clips = [i for i in protocol_split("speaker-independent", fold).test if not i.startswith("tess")][::7]
         right = np.arange(len(clips)) % 4 > 0
         save_result(make_result("flag", clips, right, "speaker-independent", fold), folder)
-    block = results_tables.all_folds({})
+    block = results_tables.all_folds(load_cross_validation("speaker-independent", folder))
     found = cells(block)
     assert re.fullmatch(r"7\d\.\d \[\d\d\.\d, \d\d\.\d\]", found["RAVDESS speech"][1]) and found["SAVEE"][0] == "4"
     assert "ResLSTM, 47 k parameters, from scratch 62.3" in found["RAVDESS speech"][3]
     assert found["RAVDESS song"][3] == "-" and "Expected calibration error 0.1" in block
 
 
-def test_table_v_shows_ours_published_and_difference(folder):
+def test_table_ravdess_shows_ours_published_and_difference(folder):
     clips = [i for i in protocol_split("ravdess-random").test if i.startswith(("ravdess/", "ravdess_song/"))][:40]
     save_result(make_result("vgg16", clips, np.arange(40) % 4 > 0, "ravdess-random"), folder)
     block = results_tables.table_ravdess(results_tables.compare_all())
@@ -157,7 +158,7 @@ def test_table_v_shows_ours_published_and_difference(folder):
     assert row_of(block, "vgg19")[0] == "not trained yet; published 59.88"
 
 
-def test_the_leak_stands_beside_the_honest_and_the_published(table_r):
+def test_leakage_is_next_to_no_leakage_and_published(table_r):
     block = results_tables.leakage(results_tables.compare_all())
     known = protocol_split("resonet-redrawn").train
     n_known = sum(i in known for i in LEAK_IDS)
@@ -184,7 +185,7 @@ def test_speaker_independent_lists_what_is_missing(folder):
     assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name not in ("vgg16", "vgg19")]
 
 
-def test_mcnemar_names_the_pairs_that_are_not_told_apart(three):
+def test_mcnemar_names_the_pairs_without_a_difference(three):
     block = results_tables.mcnemar(results_tables.compare_all())
     assert block == (
         "- `resonet`: 1 of 3 pairs differ. No significant difference: `best` and `middle` (p = 0.12), "
@@ -200,7 +201,7 @@ def test_without_results_no_figure_is_shown(folder):
         assert "not trained yet" in block and not re.search(r"\d", block)
 
 
-def test_a_leak_alone_is_no_result(folder):
+def test_leakage_alone_is_not_a_result(folder):
     save_result(make_result("resonet-leak", LEAK_IDS, np.ones(52, bool)), folder)
     found = results_tables.compare_all()
     assert found == {} and row_of(results_tables.table_resonet(found), "resonet")[0] == "not trained yet"

@@ -52,6 +52,7 @@ def test_the_table_has_a_row_for_each_figure_and_replaces_the_one_of_the_page(tr
     assert page.read_text() == f"a\n<!-- shape -->\n{table}\n<!-- /shape -->\nb\n"
 
 
+@pytest.mark.slow
 def test_a_commit_is_measured_as_the_tree_is(capsys):
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=paths.ROOT, capture_output=True, text=True)
     if head.returncode:
