@@ -9,6 +9,7 @@ import pytest
 import torch
 import yaml
 
+import ser_core
 from scripts import results_tables
 from ser_core import __version__
 from ser_core.labels import EMOTIONS
@@ -119,6 +120,18 @@ def test_the_readme_example_runs(checkpoints, new_model, tmp_path, monkeypatch, 
     printed = capsys.readouterr().out.splitlines()
     assert len(printed) == 4 and printed[0].split()[0] in EMOTIONS
     assert all(line.split()[2] in EMOTIONS for line in printed[1:])
+
+
+def test_the_list_of_public_names_is_complete():
+    rows = re.findall(r"^\| `(\w+)[^`]*` \| .+ \|$", (ROOT / "docs" / "python.md").read_text(), re.M)
+    assert sorted(rows) == sorted([*ser_core.__all__, "__version__"])
+
+
+def test_the_trajectory_example_runs(checkpoints, new_model, monkeypatch, capsys):
+    save_model(new_model(), checkpoints / DEFAULT_MODEL, "resonet", Calibration(), {})
+    monkeypatch.chdir(ROOT)
+    exec(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python.md").read_text(), re.S)[0], {})
+    assert all(line.split()[2] in EMOTIONS for line in capsys.readouterr().out.splitlines())
 
 
 def test_the_names_of_the_glossary_are_in_the_code():
