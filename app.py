@@ -3,35 +3,52 @@
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages._frame import draw_frame
+from pages.ui.layout import draw_layout
 
 ICON = Path(__file__).parent / "assets" / "icon.svg"  # an icon by name would be fetched from the internet
 
-st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout="wide")
-home = st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)
-record_and_analyse = st.Page("pages/record_and_analyse.py", title="Record & analyse", icon=":material/mic:")
-live = st.Page("pages/live.py", title="Live", icon=":material/graphic_eq:")
-compare_models = st.Page("pages/compare_models.py", title="Compare models", icon=":material/compare_arrows:")
-upload_and_compare = st.Page("pages/upload_and_compare.py", title="Upload & compare", icon=":material/table_rows:")
-trajectory = st.Page("pages/trajectory.py", title="Trajectory", icon=":material/timeline:")
-listening_test = st.Page("pages/listening_test.py", title="Listening test", icon=":material/hearing:")
-evaluation = st.Page("pages/evaluation.py", title="Evaluation", icon=":material/bar_chart:")
-why = st.Page("pages/why.py", title="Why?", icon=":material/search_insights:")
-embedding_map = st.Page("pages/embedding_map.py", title="Embedding map", icon=":material/scatter_plot:")
-data_explorer = st.Page("pages/data_explorer.py", title="Data explorer", icon=":material/library_music:")
-model_cards = st.Page("pages/model_cards.py", title="Model cards", icon=":material/description:")
-training = st.Page("pages/training.py", title="Training", icon=":material/model_training:")
-learn = st.Page("pages/learn.py", title="Learn", icon=":material/school:")
-settings = st.Page("pages/settings.py", title="Settings & API", icon=":material/settings:")
-draw_frame()
-st.navigation(
-    {
-        "": [home],
-        "Analyse": [record_and_analyse, live, trajectory, compare_models, upload_and_compare, listening_test],
-        "Explore": [why, embedding_map, evaluation, data_explorer],
-        "Train": [training],
-        "About": [learn, model_cards, settings],
-    },
-    expanded=True,
-).run()
+
+def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.Page:
+    """The page in a folder of pages/; its address is the name of the folder unless given."""
+    path = f"pages/{folder}/page.py"
+    icon = f":material/{icon}:"
+    return st.Page(path, title=title, icon=icon, url_path=url_path or folder, default=folder == "home")
+
+
+def navigation() -> st.Page:
+    """Draws the list of pages; the page to be shown."""
+    analyse = [
+        page("record", "Record & analyse", "mic", "record_and_analyse"),
+        page("live", "Live", "graphic_eq"),
+        page("trajectory", "Trajectory", "timeline"),
+        page("compare", "Compare models", "compare_arrows", "compare_models"),
+        page("upload", "Upload & compare", "table_rows", "upload_and_compare"),
+        page("listening", "Listening test", "hearing", "listening_test"),
+    ]
+    explore = [
+        page("explain", "Why?", "search_insights", "why"),
+        page("embedding_map", "Embedding map", "scatter_plot"),
+        page("evaluation", "Evaluation", "bar_chart"),
+        page("data", "Data explorer", "library_music", "data_explorer"),
+    ]
+    about = [
+        page("learn", "Learn", "school"),
+        page("cards", "Model cards", "description", "model_cards"),
+        page("settings", "Settings & API", "settings"),
+    ]
+    train = [page("training", "Training", "model_training")]
+    sections = {"": [page("home", "Home", "home")], "Analyse": analyse, "Explore": explore, "Train": train}
+    return st.navigation(sections | {"About": about}, expanded=True)
+
+
+if get_script_run_ctx(suppress_warning=True):
+    st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout="wide")
+    draw_layout()
+    navigation().run()
+else:  # imported before the server starts, by `streamlit run` and by scripts.serve
+    # Otherwise the first session takes the folder pages/ for the list of pages, and finds none at the address of a page.
+    PagesManager.uses_pages_directory = False
+    app = st.App(__file__)

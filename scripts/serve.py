@@ -33,6 +33,7 @@ FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting
 
 def build(limits: RequestLimits, host: str) -> st.App:
     """The application for a web server at an address."""
+    import_module(PAGES.stem)  # before the first session: it tells Streamlit that pages/ is not its list of pages
     rest, live = LazyApp(partial(_rest, limits)), LazyApp(partial(_live, limits))
 
     @asynccontextmanager

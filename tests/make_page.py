@@ -6,7 +6,6 @@ import numpy as np
 import soundfile
 from streamlit.testing.v1 import AppTest
 
-from pages._frame import FRAMED
 from ser_core import paths
 from ser_core.audio.io import SAMPLE_RATE
 
@@ -14,10 +13,8 @@ KINDS = ("title", "header", "subheader", "markdown", "caption", "text", "error",
 
 
 def open_page(name: str, timeout_s: float = 120) -> AppTest:
-    """A page by the name of its file, not yet run, as the app would open it."""
-    page = AppTest.from_file(str(paths.ROOT / "pages" / f"{name}.py"), default_timeout=timeout_s)
-    page.session_state[FRAMED] = True
-    return page
+    """A page by the name of its folder, not yet run."""
+    return AppTest.from_file(str(paths.ROOT / "pages" / name / "page.py"), default_timeout=timeout_s)
 
 
 def texts(page: AppTest) -> str:

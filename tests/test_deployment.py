@@ -135,7 +135,7 @@ def test_what_the_program_does_not_need_stays_out(subtests):
 
 # --- it runs where nothing can be written ----------------------------------------------------------------------------
 
-PAGES = ("app.py", "pages/record_and_analyse.py", "pages/evaluation.py", "pages/settings.py")
+PAGES = ("app.py", "pages/record/page.py", "pages/evaluation/page.py", "pages/settings/page.py")
 LIKE_OTHERS = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
 """Takes from root the right to write where nobody may."""
 
@@ -148,16 +148,12 @@ try:
 except PermissionError:
     pass
 from streamlit.testing.v1 import AppTest
-from pages._frame import FRAMED
 from ser_core import available_models, load_audio, load_model, predict
 waveform = load_audio("assets/samples/low_slow.ogg")
 for name in available_models()[:1]:
     predict(load_model(name, "cpu"), waveform)
 for path in sys.argv[1:]:
-    page = AppTest.from_file(os.path.abspath(path), default_timeout=200)
-    if path != "app.py":
-        page.session_state[FRAMED] = True
-    page.run()
+    page = AppTest.from_file(os.path.abspath(path), default_timeout=200).run()
     assert not page.exception, (path, page.exception[0].value)
 """
 

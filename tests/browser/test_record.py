@@ -17,7 +17,7 @@ RECORDER_ALONE = """
 import sys
 sys.path.insert(0, {root!r})
 import streamlit as st
-from pages._components.recorder import recorder
+from pages.ui.components.recorder import recorder
 from ser_core import read_audio
 
 arrived = recorder(key="raw", max_s=2)

@@ -13,9 +13,9 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages import _batch, _batch_parts
-from pages._batch import Heard
-from pages._export import rows_as_csv
+from pages.ui.export import rows_as_csv
+from pages.upload import state, view
+from pages.upload.state import Heard
 from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
@@ -30,7 +30,7 @@ SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
-    page = open_page("upload_and_compare")
+    page = open_page("upload")
     return page.run()
 
 
@@ -92,18 +92,18 @@ def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
 
 
 def test_stop_keeps_what_is_done(page, monkeypatch):
-    hear_one, done = _batch.hear, []
+    hear_one, done = state.hear, []
 
     def stopped_after_two(file, models):
         if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
-            _batch_parts._go(False)
+            view._go(False)
             st.rerun()
         hear_one(file, models)
         done.append(file.name)
 
     choose(page, *((f"{i}.ogg", SPEECH) for i in range(4)))
     with monkeypatch.context() as patch:
-        patch.setattr(_batch, "hear", stopped_after_two)
+        patch.setattr(state, "hear", stopped_after_two)
         page.button(key="go").click().run()
     assert not page.exception and len(page.session_state["batch"]) == 2
     assert page.button(key="go").label == "Hear 2 files"
@@ -112,7 +112,7 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
 
 
 def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
-    hear_one = _batch.hear
+    hear_one = state.hear
 
     def hear_and_lose(file, models):
         hear_one(file, models)
@@ -120,7 +120,7 @@ def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkp
         unload_models()
 
     page.multiselect(key="models").set_value(["small", "other"])
-    monkeypatch.setattr(_batch, "hear", hear_and_lose)
+    monkeypatch.setattr(state, "hear", hear_and_lose)
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.button(key="go").click().run()
     table = page.dataframe[0].value
@@ -157,7 +157,7 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
             path.unlink()
     for path in checkpoints.iterdir():
         path.rmdir()
-    page = open_page("upload_and_compare", timeout_s=60)
+    page = open_page("upload", timeout_s=60)
     page.run()
     assert not page.exception and page.info
 
@@ -171,7 +171,7 @@ def heard(name: str, speech_s: float = 2.0, **chosen: str) -> Heard:
     for model, emotion in chosen.items():
         values = {e: 0.79 if e == emotion else 0.03 for e in EMOTIONS}
         predictions[model] = Prediction(model, emotion, 0.79, values, (), False, "", 2.0, speech_s, 0.0, 2.0)
-    return Heard(name, 2.0, speech_s, meant=_batch._meant(name), predictions=predictions)
+    return Heard(name, 2.0, speech_s, meant=state._meant(name), predictions=predictions)
 
 
 def test_disagreement_is_the_distance_from_the_mean():
@@ -185,17 +185,17 @@ def test_together_says_what_it_does_on_the_page_that_compares_models():
     doubtful = heard("a.wav", x="sad", y="sad", z="sad")
     for name in ("x", "y"):
         doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
-    assert _batch.row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
+    assert state.row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
     assert "2 of 3" in doubtful.answers(["x", "y", "z"])[ENSEMBLE_NAME].reason
 
 
 def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
     files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
-    line = _batch.row(files[0], ["x", "y"])
+    line = state.row(files[0], ["x", "y"])
     assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line[
         "x"
     ] == "angry"
-    assert _batch.confusions(files, ["x", "y"]).keys() == {"x"}
+    assert state.confusions(files, ["x", "y"]).keys() == {"x"}
 
 
 def test_a_chosen_file_is_shown_before_a_new_model_has_heard_it(page, monkeypatch):
@@ -212,24 +212,24 @@ def test_the_truth_is_read_from_names_only():
         heard("1001_DFA_SAD_XX.wav", x="fear"),
         heard("song.wav", x="sad"),
     ]
-    (found,) = _batch.confusions(files, ["x"]).values()
+    (found,) = state.confusions(files, ["x"]).values()
     assert found.sum() == 2 and found[EMOTIONS.index("angry"), EMOTIONS.index("angry")] == 1
     assert found[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
-    assert not _batch.confusions([heard("song.wav", x="sad")], ["x"])
+    assert not state.confusions([heard("song.wav", x="sad")], ["x"])
 
 
 def test_nothing_is_claimed_where_nobody_speaks():
-    line = _batch.row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])
+    line = state.row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])
     assert (line["x"], line["x, certain"]) == ("no speech", None)
 
 
 def test_exports_hold_every_file_and_no_formula():
     read = [heard("=1+1.wav", x="sad"), heard("b.wav", x="fear")]
-    rows = [_batch.row(h, ["x"]) for h in read]
+    rows = [state.row(h, ["x"]) for h in read]
     lines = list(csv.DictReader(io.StringIO(rows_as_csv(rows))))
     assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [
         "sad",
         "fear",
     ]
-    content = json.loads(_batch_parts._as_json(read, ["x"]))
+    content = json.loads(view._as_json(read, ["x"]))
     assert [c["predictions"][0]["emotion"] for c in content] == ["sad", "fear"]

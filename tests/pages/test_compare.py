@@ -20,7 +20,7 @@ from tests.pages.test_evaluation import texts
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
     unload_models()
-    page = open_page("compare_models")
+    page = open_page("compare")
     return page.run()
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from pages._components.curves import HEIGHT, MAX_S, WIDTH, curves
+from pages.ui.components.curves import HEIGHT, MAX_S, WIDTH, curves
 from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
 from ser_core.audio.prosody import PROSODY_HOP, measure_prosody
 

@@ -6,7 +6,8 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _data_parts, _measured
+from pages.data import view
+from pages.ui import results
 from ser_core import paths
 from ser_core.data.corpora import CORPUS_NAMES
 from ser_core.labels import EMOTIONS
@@ -20,20 +21,20 @@ from tests.make_page import texts
 def open_page(monkeypatch):
     """A function that opens one page, without corpora unless they are set afterwards."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.utterances.clear()
+    results.utterances.clear()
 
     def run(name: str) -> AppTest:
         return make_page.open_page(name).run()
 
     yield run
-    _measured.utterances.clear()
+    results.utterances.clear()
 
 
 # --- data explorer ---------------------------------------------------------------------------------------------------
 
 
 def test_every_corpus_is_described(open_page):
-    page = open_page("data_explorer")
+    page = open_page("data")
     assert not page.exception and not page.error
     table = page.dataframe[0].value
     assert table["corpus"].tolist() == list(CORPUS_NAMES.values()) and table["clips"].sum() == 13_167
@@ -42,7 +43,7 @@ def test_every_corpus_is_described(open_page):
 
 
 def test_every_measure_and_every_row_can_be_chosen(open_page):
-    page = open_page("data_explorer")
+    page = open_page("data")
     for box in ("measure", "rows"):
         for option in page.selectbox(key=box).options:
             value = next(v for v in _values(page, box) if page.selectbox(key=box).format_func(v) == option)
@@ -51,19 +52,19 @@ def test_every_measure_and_every_row_can_be_chosen(open_page):
 
 
 def _values(page: AppTest, box: str) -> list[str]:
-    found = _data_parts.statistics()
+    found = results.statistics()
     return list(found["measures"]) if box == "measure" else ["corpora", *found["clips"]]
 
 
 def test_speakers_are_counted_from_the_names():
-    counts = _data_parts._speakers("ravdess")
+    counts = view._speakers("ravdess")
     assert len(counts) == 24 and counts["01"]["neutral"] == 4 and counts["01"]["calm"] == 8
-    assert len(_data_parts._speakers("ravdess_song")) == 23
-    assert {len(row) for row in _data_parts._speakers("savee").values()} == {7}
+    assert len(view._speakers("ravdess_song")) == 23
+    assert {len(row) for row in view._speakers("savee").values()} == {7}
 
 
 def test_known_speakers_are_told_for_each_protocol():
-    rows = {row["protocol"]: row for row in _data_parts._protocols()}
+    rows = {row["protocol"]: row for row in view._protocols()}
     assert all(rows[f"speaker-independent-{k}"]["known speakers"] == 0 for k in range(5))
     assert (rows["ravdess-random"]["known speakers"], rows["ravdess-random"]["test speakers"]) == (24, 24)
     assert rows["resonet"]["known speakers"] == 6  # TESS's two and SAVEE's four
@@ -72,7 +73,7 @@ def test_known_speakers_are_told_for_each_protocol():
 
 def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
-    page = open_page("data_explorer")
+    page = open_page("data")
     assert not page.exception and "scripts.corpus_statistics" in page.info[0].value
 
 
@@ -80,24 +81,24 @@ def test_without_statistics_the_page_says_what_to_run(open_page, monkeypatch, tm
 def test_statistics_that_were_half_written_are_none(open_page, monkeypatch, tmp_path, content):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     (tmp_path / "corpora.json").write_bytes(content)
-    page = open_page("data_explorer")
+    page = open_page("data")
     assert not page.exception and "scripts.corpus_statistics" in page.info[0].value
 
 
 def test_with_recordings_every_emotion_of_a_voice_is_shown(open_page, monkeypatch, crema_d):
     monkeypatch.setenv("SER_CORPORA", str(crema_d))
-    page = open_page("data_explorer")
+    page = open_page("data")
     page.selectbox(key="wall-crema_d").set_value("1037").run()
     assert not page.exception
-    shown = [e for e in EMOTIONS if f"{_data_parts.emotion_label(e)}**" in texts(page)]
+    shown = [e for e in EMOTIONS if f"{view.emotion_label(e)}**" in texts(page)]
     assert shown == [e for e in EMOTIONS if e not in ("calm", "surprise")]
 
 
 def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monkeypatch, tmp_path):
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path, ("1037",))))
-    page = open_page("data_explorer").selectbox(key="wall-crema_d").set_value("1037").run()
-    clips = _data_parts._one_of_each("crema_d", "1037")
-    there = _measured.recordings()
+    page = open_page("data").selectbox(key="wall-crema_d").set_value("1037").run()
+    clips = view._one_of_each("crema_d", "1037")
+    there = results.recordings()
     (gone,) = [there[clip] for emotion, clip in clips.items() if emotion == "sad"]
     gone.unlink()
     page.run()
@@ -110,7 +111,7 @@ def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monk
 
 @pytest.mark.parametrize("name", available_models())
 def test_every_shipped_card_is_shown(open_page, name):
-    page = open_page("model_cards")
+    page = open_page("cards")
     page.selectbox(key="model").set_value(name).run()
     assert not page.exception and not page.error
     assert "must not be used for" in texts(page)
@@ -122,18 +123,18 @@ def test_every_shipped_card_is_shown(open_page, name):
 def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
     for folder in checkpoints.iterdir():
         shutil.rmtree(folder)
-    page = open_page("model_cards")
+    page = open_page("cards")
     assert not page.exception and page.info
 
 
 @pytest.mark.parametrize("card", [b"", b"# odd\n\n| a |\n", b"# odd\n\n|", b"# odd \xff\xfe\n\nwords\n"], ids=str)
 def test_a_card_that_others_wrote_is_shown(open_page, checkpoints, card):
     (checkpoints / "small" / "README.md").write_bytes(card)
-    page = open_page("model_cards")
+    page = open_page("cards")
     page.selectbox(key="model").set_value("small").run()
     assert not page.exception and "README.md" in page.dataframe[0].value["file"].tolist()
 
 
 def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):
-    page = open_page("model_cards")
+    page = open_page("cards")
     assert not page.exception and "--write" in page.warning[0].value

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._shared import Source
+from pages.ui.clip import Source
 from ser_core.inference.model_cache import unload_models
 from tests.make_page import open_page, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
-ASKING = ("record_and_analyse", "compare_models", "trajectory", "upload_and_compare", "why")
-SHOWING = ("model_cards", "listening_test", "learn", "settings")
+ASKING = ("record", "compare", "trajectory", "upload", "explain")
+SHOWING = ("cards", "listening", "learn", "settings")
 
 
 def opened(name: str, chosen: str | None = None) -> AppTest:
@@ -48,7 +48,7 @@ def test_the_chosen_model_is_deleted(checkpoints, name, lost):
     assert not page.exception and len(texts(page)) > 100
 
 
-@pytest.mark.parametrize("name", (*ASKING, "model_cards", "listening_test", "settings"))
+@pytest.mark.parametrize("name", (*ASKING, "cards", "listening", "settings"))
 def test_every_model_is_deleted(checkpoints, name):
     page = opened(name)
     shutil.rmtree(checkpoints)

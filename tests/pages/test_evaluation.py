@@ -5,7 +5,8 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _evaluation_parts, _measured
+from pages.evaluation import view
+from pages.ui import results
 from ser_core import paths
 from ser_core.data.corpora import CORPUS_NAMES
 from ser_core.data.protocols import protocol_split
@@ -24,7 +25,7 @@ SHIPPED = sorted({path.parent.name for path in list_results()})
 @pytest.fixture
 def page(monkeypatch) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.utterances.clear()
+    results.utterances.clear()
     page = open_page("evaluation")
     return page
 
@@ -33,7 +34,7 @@ def page(monkeypatch) -> AppTest:
 def test_every_test_part_is_shown(page, split):
     page.run().selectbox(key="split").set_value(split).run()
     assert not page.exception and not page.error
-    found = _measured.measured(split)
+    found = results.measured(split)
     assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
     assert found.comparison.about in texts(page)
     assert bool(page.warning) == bool(found.comparison.note)
@@ -47,7 +48,7 @@ def test_every_test_part_is_shown(page, split):
 def test_each_corpus_has_its_interval(page):
     page.run()
     (table,) = [table.value for table in page.dataframe if "CREMA-D" in table.value and "folds" not in table.value]
-    standing = _measured.measured(page.selectbox(key="split").value).comparison.ranking[0]
+    standing = results.measured(page.selectbox(key="split").value).comparison.ranking[0]
     scores = standing.corpora["crema_d"]
     low, high = scores["uar_ci"]
     assert table["model"][0] == standing.model and standing.corpora["savee"]["uar_ci"] is None  # a single speaker
@@ -56,8 +57,8 @@ def test_each_corpus_has_its_interval(page):
 
 
 def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
-    monkeypatch.setattr(_measured, "BENCHMARK", tmp_path / "benchmark.json")
-    _measured.BENCHMARK.write_text('{"models": {')
+    monkeypatch.setattr(results, "BENCHMARK", tmp_path / "benchmark.json")
+    results.BENCHMARK.write_text('{"models": {')
     page.run().segmented_control(key="show").set_value("Comparison").run()
     assert not page.exception and "What an answer costs" not in texts(page)
 
@@ -84,7 +85,7 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
     page.selectbox(key="Meant-None").set_value("sad").run()
     page.selectbox(key="Answered-None").set_value("neutral").run()
     assert not page.exception
-    found = _measured.measured(page.selectbox(key="split").value)
+    found = results.measured(page.selectbox(key="split").value)
     model = page.selectbox(key="looked-at").value
     labels = found.comparison.labels
     expected = found.confusion(model, None)[labels.index("sad"), labels.index("neutral")]
@@ -95,7 +96,7 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
 
 
 def test_the_cells_of_a_corpus_hold_all_its_clips():
-    found = _measured.measured(SHIPPED[-1])
+    found = results.measured(SHIPPED[-1])
     model = found.comparison.ranking[0].model
     for corpus, scores in found.comparison.ranking[0].corpora.items():
         if corpus in found.comparison.pooled_corpora:
@@ -132,17 +133,17 @@ def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     source = paths.RESULTS / "speaker-independent-0"
     shutil.copy(source / "resonet.json", folder)
-    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 1
+    assert len(results.measured("speaker-independent-0").comparison.ranking) == 1
     shutil.copy(source / "svm-egemaps.json", folder)
-    assert len(_measured.measured("speaker-independent-0").comparison.ranking) == 2
+    assert len(results.measured("speaker-independent-0").comparison.ranking) == 2
 
 
 def test_one_network_stands_under_three_protocols():
     """The more the training knows of the test, the better it looks."""
-    found = _measured.measured("resonet")
+    found = results.measured("resonet")
     (leak,) = found.comparison.leaks
-    bars = _evaluation_parts._under_each_protocol(leak, "resonet")
+    bars = view._under_each_protocol(leak, "resonet")
     assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]
-    assert list(bars["TESS"]) == [_evaluation_parts.UNSEEN, "resonet", _evaluation_parts.LEAKED]
-    assert bars["TESS"][_evaluation_parts.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
-    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][_evaluation_parts.LEAKED]  # its clips are
+    assert list(bars["TESS"]) == [view.UNSEEN, "resonet", view.LEAKED]
+    assert bars["TESS"][view.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
+    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][view.LEAKED]  # its clips are

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _home_parts, _measured
+from pages.home import view
+from pages.ui import results
 from ser_core import paths
 from ser_core.evaluation.model_card import INTENDED_USE
 from ser_core.models.checkpoint import METRICS_FILE
@@ -23,9 +24,9 @@ ROOT = Path(__file__).parent.parent.parent
 def page(monkeypatch, checkpoints) -> AppTest:
     """With two small models that were never measured, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.utterances.clear()
+    results.utterances.clear()
     yield AppTest.from_file(str(paths.ROOT / "app.py"), default_timeout=120)
-    _measured.utterances.clear()
+    results.utterances.clear()
 
 
 def states(page: AppTest) -> dict[str, str]:
@@ -89,18 +90,12 @@ def test_the_other_ways_lead_there_too(page, way):
     assert page.query_params.get("from") == ("Upload" if way == "upload" else None)
 
 
-def test_every_page_is_told_what_it_is_for():
-    files = {path.stem for path in (ROOT / "pages").glob("[a-z]*.py")}
-    assert set(_home_parts.PURPOSES) == files - {"home"}
+def test_every_page_has_a_purpose():
+    folders = {path.parent.name for path in (ROOT / "pages").glob("*/page.py")}
+    assert set(view.PURPOSES) == folders - {"home"}
 
 
-def test_no_helper_takes_the_address_of_a_page():
-    """Streamlit strips the underscore, and refuses the first visitor of a page where two files remain the same."""
-    names = [path.stem.strip("_") for path in (ROOT / "pages").glob("*.py")]
-    assert len(set(names)) == len(names)
-
-
-def test_what_is_drawn_first_needs_no_torch():
-    code = "import sys, pages._home_parts, pages._frame; print('torch' in sys.modules, 'ser_core' in sys.modules)"
+def test_the_first_page_is_drawn_before_torch_is_imported():
+    code = "import sys, app, pages.home.view, pages.ui.layout; print('torch' in sys.modules, 'scipy' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False", "False"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _learn_corpora
-from pages._learn_parts import LESSONS
-from pages._shared import Source
+from pages.learn import corpora
+from pages.learn.view import LESSONS
+from pages.ui.clip import Source
 from ser_core import paths
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.interpret import lessons
@@ -18,7 +18,7 @@ from tests.pages.test_evaluation import texts
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
-    return AppTest.from_file("../app.py", default_timeout=120).run().switch_page("pages/learn.py")
+    return AppTest.from_file(str(paths.ROOT / "app.py"), default_timeout=120).run().switch_page("pages/learn/page.py")
 
 
 def lesson(page: AppTest, title: str) -> AppTest:
@@ -104,8 +104,8 @@ def test_figures_are_those_of_the_result_files(page):
     leaked = load_result(result_path("resonet", "resonet-leak")).metrics["corpora"]["crema_d"]["accuracy"]
     assert f"the accuracy is {leaked:.1%} instead of" in texts(page)
     table = page.dataframe[0].value.set_index("corpus").iloc[:, -1]
-    found = _learn_corpora.statistics()
-    assert table["TESS"] == round(lessons.emotion_eta_squared(_learn_corpora._groups(found, "tess")), 2)
+    found = corpora.statistics()
+    assert table["TESS"] == round(lessons.emotion_eta_squared(corpora._groups(found, "tess")), 2)
     assert table.idxmax() == "TESS"
 
 
@@ -118,7 +118,7 @@ def test_missing_figures_are_left_out_and_the_commands_named(page, monkeypatch, 
 
 def test_a_damaged_result_is_told_and_the_rest_is_shown(page, monkeypatch, tmp_path):
     folder = shutil.copytree(paths.RESULTS, tmp_path / "results")
-    for split in (_learn_corpora.UNSEEN, _learn_corpora.SHARED):
+    for split in (corpora.UNSEEN, corpora.SHARED):
         (folder / split / "resonet.json").write_text("{")
     monkeypatch.setattr(paths, "RESULTS", folder)
     lesson(page, "Acted corpora")

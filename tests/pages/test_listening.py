@@ -6,8 +6,9 @@ from unittest.mock import patch
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _listening, _measured
-from pages._listening import PERSON, Guess
+from pages.listening import state
+from pages.listening.state import PERSON, Guess
+from pages.ui import results
 from ser_core.data.protocols import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
@@ -25,12 +26,12 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
         metrics = {"protocol": "speaker-independent", "fold": fold, "corpora": {}}
         (checkpoints / name / "metrics.json").write_text(json.dumps(metrics))
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
-    _measured.utterances.clear()
+    results.utterances.clear()
     unload_models()
-    page = open_page("listening_test")
+    page = open_page("listening")
     page.run().multiselect(key="rivals").set_value(["small"]).run()
     yield page
-    _measured.utterances.clear()
+    results.utterances.clear()
     unload_models()
 
 
@@ -55,10 +56,10 @@ def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, che
     metrics = {"protocol": "resonet", "fold": None, "corpora": {}}
     (checkpoints / "other" / "metrics.json").write_text(json.dumps(metrics))
     unload_models()
-    new = [u for u in _listening.utterances() if u.id in protocol_split("speaker-independent", "0").test]
-    page.session_state["listening"] = _listening.Session(clip=new[0])
+    new = [u for u in state.utterances() if u.id in protocol_split("speaker-independent", "0").test]
+    page.session_state["listening"] = state.Session(clip=new[0])
     assert page.run().button(key="guess-sad")
-    with patch.object(_listening, "protocol_split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
+    with patch.object(state, "protocol_split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
         page.multiselect(key="rivals").set_value(["small", "other"]).run()
         assert page.session_state["listening"].clip is None
         page.button(key="start").click().run()
@@ -102,16 +103,16 @@ def test_the_score_counts_each_rival_over_what_it_heard():
         Guess("b", "sad", {PERSON: "fear", "x": "sad", "y": "sad"}),
         Guess("c", "angry", {PERSON: "angry", "x": "angry", "y": "fear"}),
     ]
-    rows = {row["who"]: row for row in _listening.standings(guesses)}
+    rows = {row["who"]: row for row in state.standings(guesses)}
     assert list(rows) == [PERSON, "x", "y"]
     assert (rows[PERSON]["right"], rows[PERSON]["accuracy %"], rows[PERSON]["UAR %"]) == ("2 of 3", 66.7, 75.0)
     assert (rows["y"]["right"], rows["y"]["UAR %"]) == ("1 of 2", 50.0)
-    assert _listening.matrix(guesses, PERSON)[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
+    assert state.matrix(guesses, PERSON)[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
 
 
 def test_the_export_has_a_column_for_everybody_who_heard_something():
     guesses = [Guess("a", "sad", {PERSON: "sad"}), Guess("b", "sad", {PERSON: "fear", "x": "sad"})]
-    assert _listening.table(guesses) == [
+    assert state.table(guesses) == [
         {"clip": "a", "meant": "sad", PERSON: "sad", "x": ""},
         {"clip": "b", "meant": "sad", PERSON: "fear", "x": "sad"},
     ]
@@ -147,8 +148,8 @@ def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, gues
 
 def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.utterances.clear()
-    page = open_page("listening_test")
+    results.utterances.clear()
+    page = open_page("listening")
     page.run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
     (rival,) = page.multiselect(key="rivals").value
@@ -161,7 +162,7 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
         assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
     guesses = page.session_state["listening"].guesses
     alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
-    rows = _listening.matrix(guesses, rival).sum(1)
+    rows = state.matrix(guesses, rival).sum(1)
     assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(said)
     table = page.dataframe[0].value.set_index("who")
     assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]

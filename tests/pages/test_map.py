@@ -10,10 +10,10 @@ import pyarrow.parquet
 import pytest
 import streamlit as st
 
-from pages import _map, _map_parts
-from pages._export import rows_as_csv
-from pages._map_chosen import chosen_rows
-from pages._map_export import as_parquet, map_rows
+from pages.embedding_map import state, view
+from pages.embedding_map.export import as_parquet, map_rows
+from pages.embedding_map.selection import chosen_rows
+from pages.ui.export import rows_as_csv
 from ser_core import paths
 from ser_core.data.corpora import parse_filename
 from ser_core.data.protocols import protocol_split
@@ -61,10 +61,10 @@ def folder(checkpoints, tmp_path, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
     unload_models()
-    _map._read.clear()
-    _map._projection.clear()
-    _map.quality.clear()
-    _map_parts._figure.clear()
+    state._read.clear()
+    state._projection.clear()
+    state.quality.clear()
+    view._figure.clear()
     made_up("small", load_model("small").version, 8).save(tmp_path / "embeddings" / "small.npz")
     made_up(RAW_FEATURES, "", 128).save(tmp_path / "embeddings" / f"{RAW_FEATURES}.npz")
     return tmp_path / "embeddings"
@@ -143,7 +143,7 @@ def test_two_spaces_side_by_side(page):
 
 def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
     page.selectbox(key="beside").set_value(RAW_FEATURES).run()
-    page.session_state[_map_parts.LINKED] = IDS[3:8]  # a lasso cannot be drawn without a browser
+    page.session_state[view.LINKED] = IDS[3:8]  # a lasso cannot be drawn without a browser
     page.run()
     assert not page.exception and points(page, 0) == points(page, 1) == 5
     (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
@@ -157,8 +157,8 @@ def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, mon
     places = found.maps[ProjectionConfig("pca")].astype(float)
     box = {"x": [0, 9], "y": [-9, 9]}
     monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
-    _map_parts._link("key", found, places, shown)
-    assert st.session_state[_map_parts.LINKED] == found.ids[(places[:, 0] > 0) & shown].tolist()
+    view._link("key", found, places, shown)
+    assert st.session_state[view.LINKED] == found.ids[(places[:, 0] > 0) & shown].tolist()
 
 
 def test_in_three_dimensions(page):
@@ -171,7 +171,7 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     upload(page, "mine.ogg", SPEECH)
     assert "Your clip" in texts(page) and "people it has never heard" in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
-    assert len(table) == _map.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
+    assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
     assert not page.exception and page.button(key="drop-takes").label == "Remove the take"
     assert names_of_own(page) == ["1: mine.ogg"]  # not twice

@@ -14,8 +14,8 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages import _export, _result, _words
-from pages._components import recorder
+from pages.ui import export, result, text
+from pages.ui.components import recorder
 from ser_core.data.feedback import read_feedback
 from ser_core.inference.results import Trajectory
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
@@ -42,8 +42,8 @@ def checkpoint(tmp_path_factory) -> Path:
 @pytest.fixture
 def page(monkeypatch, checkpoint) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint),))
-    return open_page("record_and_analyse").run()
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(checkpoint),))
+    return open_page("record").run()
 
 
 def tone(duration_s: float, rate: int = SAMPLE_RATE) -> np.ndarray:
@@ -130,7 +130,7 @@ def test_a_file_of_a_session_that_is_over_is_told_and_the_page_begins_anew(page,
 
 
 def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
-    other = open_page("record_and_analyse").run()
+    other = open_page("record").run()
     upload(page, "mine.wav", SPEECH.read_bytes())
     other.run()
     assert "mine.wav" not in texts(other) and "Nothing to analyse yet" in texts(other)
@@ -207,11 +207,11 @@ def test_a_hostile_file_name_is_only_ever_plain_text(page, name):
     assert name in [text.value for text in page.text]
     marked_up = "\n".join(element.value for kind in ("markdown", "caption", "warning") for element in page.get(kind))
     assert name not in marked_up
-    assert re.fullmatch(r"[A-Za-z0-9_-]+_emotion\.json", _export.file_name(name, "json"))
+    assert re.fullmatch(r"[A-Za-z0-9_-]+_emotion\.json", export.file_name(name, "json"))
 
 
 def test_without_a_checkpoint_the_page_names_the_command_and_still_shows_the_clip(page, monkeypatch):
-    monkeypatch.setattr("pages._analysis.available_models", lambda: ())
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: ())
     page.button(key="sample-low_slow.ogg").click().run()
     assert not page.exception and not page.error
     assert "python -m scripts.train" in page.info[0].value
@@ -220,7 +220,7 @@ def test_without_a_checkpoint_the_page_names_the_command_and_still_shows_the_cli
 
 def test_a_broken_checkpoint_is_explained(page, monkeypatch, tmp_path):
     (tmp_path / "config.json").write_text("{")
-    monkeypatch.setattr("pages._analysis.available_models", lambda: (str(tmp_path),))
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(tmp_path),))
     page.button(key="sample-low_slow.ogg").click().run()
     assert not page.exception
     assert "damaged" in page.error[0].value
@@ -228,7 +228,7 @@ def test_a_broken_checkpoint_is_explained(page, monkeypatch, tmp_path):
 
 
 def test_two_models_can_be_chosen_from(page, monkeypatch, checkpoint):
-    monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint), "unknown"))
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(checkpoint), "unknown"))
     page.button(key="sample-low_slow.ogg").click().run()
     assert not page.error
     page.selectbox[0].select("unknown").run()
@@ -238,7 +238,7 @@ def test_two_models_can_be_chosen_from(page, monkeypatch, checkpoint):
 
 def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page, monkeypatch, checkpoint, tmp_path):
     copy = shutil.copytree(checkpoint, tmp_path / "again")
-    monkeypatch.setattr("pages._analysis.available_models", lambda: (str(checkpoint), str(copy), "unknown"))
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(checkpoint), str(copy), "unknown"))
     page.button(key="sample-low_slow.ogg").click().run()
     page.toggle[0].set_value(True).run()
     assert not page.exception and not page.error
@@ -284,7 +284,7 @@ def test_the_strip_under_the_player_has_no_gaps_and_says_when_it_is_not_sure():
     probabilities[:, EMOTIONS.index("sad")] = 0.65, 0.2, 0.65
     start_s = np.array([0.5, 2.0, 3.5])
     trajectory = Trajectory("m", EMOTIONS, start_s, start_s + 3, probabilities, np.array([3, 3, 0.1]), 3.0, 1.5)
-    cells = _result.cells(trajectory, duration_s=7.0, min_confidence=0.4)
+    cells = result.cells(trajectory, duration_s=7.0, min_confidence=0.4)
     assert [(cell.start_s, cell.end_s) for cell in cells] == [(0, 2.75), (2.75, 4.25), (4.25, 7)]
     assert [cell.name for cell in cells] == ["sad", "not sure", "no speech"]
     assert (
@@ -293,7 +293,7 @@ def test_the_strip_under_the_player_has_no_gaps_and_says_when_it_is_not_sure():
 
 
 def test_text_of_others_is_shown_as_it_is():
-    assert _result.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \`f\`"
+    assert result.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \`f\`"
 
 
 def answer_of(page):
@@ -303,18 +303,18 @@ def answer_of(page):
 def test_the_export_holds_the_answer_and_every_window(page):
     upload(page, "=1+1.ogg", STORY.read_bytes())
     clip, answer = answer_of(page)
-    rows = list(csv.DictReader(io.StringIO(_export.as_csv(clip, answer))))
+    rows = list(csv.DictReader(io.StringIO(export.as_csv(clip, answer))))
     assert rows[0]["file"] == "'=1+1.ogg" and rows[0]["part"] == "clip"
     assert rows[0]["emotion"] == answer.prediction.emotion
-    strip = _result.cells(answer.trajectory, clip.recording.duration_s, answer.min_confidence)
+    strip = result.cells(answer.trajectory, clip.recording.duration_s, answer.min_confidence)
     assert [row["answer"] for row in rows[1:]] == [cell.name for cell in strip]
     assert len(rows) == 1 + len(answer.trajectory.start_s)
     quality = next(value for key, value in page.session_state.memory.items() if "quality" in key)
-    content = json.loads(_export.as_json(clip, quality, answer))
+    content = json.loads(export.as_json(clip, quality, answer))
     assert content["file"] == "=1+1.ogg" and content["quality"]["duration_s"] == pytest.approx(30.5, abs=0.1)
     assert len(content["windows"]) == len(answer.trajectory.start_s)
     assert list(content["probabilities"]) == list(EMOTIONS)
-    found = tiers(_export.as_textgrid(clip, quality, answer))
+    found = tiers(export.clip_textgrid(clip, quality, answer))
     assert list(found) == ["speech", "emotion", "certainty"]
     assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
 
@@ -328,7 +328,7 @@ def test_the_table_claims_no_emotion_where_the_page_claims_none(page):
         (answer.prediction.emotion, {"abstain": False}),
     ):
         changed = replace(answer, prediction=replace(answer.prediction, **changes))
-        assert next(csv.DictReader(io.StringIO(_export.as_csv(clip, changed))))["answer"] == said
+        assert next(csv.DictReader(io.StringIO(export.as_csv(clip, changed))))["answer"] == said
 
 
 @pytest.mark.parametrize("sent", [{}, 3, [], {"wav": 3, "processed": []}, {"wav": "no base64 é", "processed": []}])
@@ -340,7 +340,7 @@ def test_the_recorder_believes_nothing_the_browser_sends(sent):
     "metrics", [[1], {"pooled": 1}, {"corpora": []}, {"corpora": {"moon": {"uar": 1.0}}}, {"corpora": {"tess": {}}}]
 )
 def test_figures_of_another_form_are_no_crash(metrics):
-    assert "cannot be read" in _words.record(metrics)
+    assert "cannot be read" in text.record(metrics)
 
 
 def test_the_recorder_tells_what_the_browser_kept_on():

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _measured, _settings_parts, _shared
-from pages._listening import Guess, Session
-from pages._shared import Source
+from pages.listening.state import Guess, Session
+from pages.settings import view
+from pages.ui import model_picker, results
+from pages.ui.clip import Source
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
 from ser_core.models.checkpoint import available_models
@@ -27,11 +28,11 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     """With two small models, no corpora, and nothing decoded."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
-    _measured.utterances.clear()
+    results.utterances.clear()
     unload_models()
     page = open_page("settings")
     yield page
-    _measured.utterances.clear()
+    results.utterances.clear()
 
 
 def folders(page: AppTest) -> dict[str, str]:
@@ -72,13 +73,13 @@ def test_all_that_is_kept_is_named_and_deleted(page):
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):
-    small = _shared.model("small")
-    assert _shared.model("small") is small
+    small = model_picker.model("small")
+    assert model_picker.model("small") is small
     table = page.run().dataframe[0].value
     assert table.to_dict("records") == [{"model": "small", "parameters": small.n_parameters()}]
     page.button(key="unload").click().run()
     assert not page.exception and "None. A model is loaded" in texts(page)
-    assert _shared.model("small") is not small
+    assert model_picker.model("small") is not small
 
 
 def test_the_decoded_recordings_are_weighed(page, tmp_path):
@@ -112,7 +113,7 @@ def test_versions_and_memory_are_shown(page):
 @pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")
 def test_the_python_example_runs(page):
     shown = page.run().code[0].value
-    assert shown == _settings_parts.python_example().rstrip() and "from ser_core import" in shown
+    assert shown == view.python_example().rstrip() and "from ser_core import" in shown
     found = subprocess.run([sys.executable, "-c", shown], cwd=ROOT, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
     assert len(found.stdout.splitlines()) == 4
@@ -125,11 +126,11 @@ def test_a_server_of_pages_alone_says_how_to_get_the_others(page):
 
 def test_a_server_that_answers_other_programs_shows_how_to_ask_it(page, monkeypatch):
     monkeypatch.setattr(is_serving, "is_set", lambda: True)
-    monkeypatch.setattr(_settings_parts, "_address", lambda: "http://here:9000")
+    monkeypatch.setattr(view, "_address", lambda: "http://here:9000")
     examples = [code.value for code in page.run().code[2:]]
     assert len(examples) == 2 and not page.exception
     assert f"http://here:9000{API_PATH}/predict" in examples[0] and f"http://here:9000{LIVE_PATH}" in examples[1]
-    assert _settings_parts.README_ADDRESS not in "".join(examples)
+    assert view.README_ADDRESS not in "".join(examples)
 
 
 @pytest.mark.skipif("resonet" not in available_models(), reason="needs the shipped models")

@@ -12,7 +12,8 @@ import soundfile
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages import _course, _measured
+from pages.trajectory import state
+from pages.ui import results
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.smoothing import NOT_ANALYSED
 from ser_core.labels import EMOTIONS
@@ -28,7 +29,7 @@ RATE = 16_000
 def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    _measured.utterances.clear()
+    results.utterances.clear()
     unload_models()
     page = open_page("trajectory", timeout_s=600)
     return page.run()
@@ -48,7 +49,7 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
     return page
 
 
-def course(page: AppTest) -> _course.Course:
+def course(page: AppTest) -> state.Course:
     return next(value for key, value in page.session_state.memory.items() if "course" in key)
 
 
@@ -104,20 +105,20 @@ def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
 
 def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    listen = _course.listen
+    listen = state.listen
 
     def stopped_after_a_piece(found, models, step_s, progress=lambda: None):
         listen(found, models, 0)
         found.stopped = True  # what a click on Stop does
 
-    monkeypatch.setattr(_course, "listen", stopped_after_a_piece)
+    monkeypatch.setattr(state, "listen", stopped_after_a_piece)
     upload(page, "long.wav", wav(np.tile(speech, 6)))
     assert 0 < course(page).heard["other"].share < 1
     assert "the rest is “not analysed”" in texts(page)
     content = json.loads(files["Download JSON"])["models"][0]
     assert not content["complete"] and content["segments"][-1]["answer"] == NOT_ANALYSED
     assert content["segments"][-1]["end_s"] == pytest.approx(len(speech) * 6 / RATE, abs=0.01)
-    monkeypatch.setattr(_course, "listen", listen)
+    monkeypatch.setattr(state, "listen", listen)
     page.button(key="go-on").click().run()
     assert not page.exception and course(page).heard["other"].share == 1 and "not analysed" not in texts(page)
 
@@ -125,10 +126,8 @@ def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monke
 def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_speech(page, files, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
     long = np.tile(speech, 1 + 150 * RATE // len(speech))
-    whole = _course.whole
-    monkeypatch.setattr(
-        _course, "whole", lambda clip: setattr(_course.course(clip), "stopped", True)
-    )  # Stop, meanwhile
+    whole = state.whole
+    monkeypatch.setattr(state, "whole", lambda clip: setattr(state.course(clip), "stopped", True))  # Stop, meanwhile
     upload(page, "long.wav", wav(long))
     assert "Partial: analysed to 0:3" in page.get("progress")[0].proto.text
     content = json.loads(files["Download JSON"])
@@ -136,7 +135,7 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
     assert not first["complete"] and first["analysed_until_s"] < 60 < content["duration_s"]
     assert first["segments"][-1]["answer"] == NOT_ANALYSED
     assert first["segments"][-1]["end_s"] == pytest.approx(len(long) / RATE, abs=0.01)
-    monkeypatch.setattr(_course, "whole", whole)
+    monkeypatch.setattr(state, "whole", whole)
     page.button(key="go-on").click().run()
     after = json.loads(files["Download JSON"])["models"][0]
     assert not page.exception and after["complete"] and after["analysed_until_s"] > 150
@@ -144,11 +143,11 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
 
 def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    whole = _course.whole
-    monkeypatch.setattr(_course, "whole", lambda clip: setattr(_course.course(clip), "stopped", True))
+    whole = state.whole
+    monkeypatch.setattr(state, "whole", lambda clip: setattr(state.course(clip), "stopped", True))
     upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
-    monkeypatch.setattr(_course, "whole", whole)
-    of_all = _course.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
+    monkeypatch.setattr(state, "whole", whole)
+    of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
     page.session_state.memory[page.session_state.clip.id, "course"] = of_all
     page.button(key="go-on").click().run()
     assert not page.exception and not of_all.stopped and of_all.share(["other"]) == 1
@@ -156,14 +155,14 @@ def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, 
 
 def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    shares, show = [], _course.line
+    shares, show = [], state.line
 
     def seen(found, name, view):
         shares.append(found.share([name]))
         return show(found, name, view)
 
-    monkeypatch.setattr(_course, "line", seen)
-    monkeypatch.setattr(_course, "STEP_S", 0.5)
+    monkeypatch.setattr(state, "line", seen)
+    monkeypatch.setattr(state, "STEP_S", 0.5)
     upload(page, "long.wav", wav(np.tile(speech, 1200 * RATE // len(speech))))
     assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 2
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import _shared
-from pages._explaining_checks import _against_chance
+from pages.explain.checks import _against_chance
+from pages.ui import model_picker
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.prediction import predict_windows
@@ -34,7 +34,7 @@ def box(page: AppTest, label: str):
 def page(checkpoints, monkeypatch) -> AppTest:
     """With two small models that were never trained, and no corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    page = open_page("why", timeout_s=200)
+    page = open_page("explain", timeout_s=200)
     return page.run()
 
 
@@ -93,7 +93,7 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
     assert parts.keys() == {0.2, 0.95}
     kept, removed = parts[0.95]
-    small = _shared.model("small")
+    small = model_picker.model("small")
     expected = calibrated_probabilities(small, run_windows(small, [removed, kept]).logits)[
         :, EMOTIONS.index(box(opened, "Why").value)
     ]
@@ -188,6 +188,6 @@ def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
 
 def test_without_a_model_the_page_says_what_to_do(checkpoints):
     shutil.rmtree(checkpoints)
-    page = open_page("why", timeout_s=60)
+    page = open_page("explain", timeout_s=60)
     page.run()
     assert not page.exception and "python -m scripts.train" in page.info[0].value

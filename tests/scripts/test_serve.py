@@ -12,7 +12,7 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 
-from pages._settings_parts import README_ADDRESS, api_examples
+from pages.settings.view import README_ADDRESS, api_examples
 from scripts.bench import fuzz as _damaged, load as load_test, soak as soak_test
 from scripts.bench.server import ask, peak_bytes, running_server
 from ser_core.models.checkpoint import available_models
@@ -43,7 +43,7 @@ def test_nothing_that_takes_seconds_to_import_comes_before_the_first_page():
 
 def test_pandas_is_whole_before_a_figure_is_made():
     """Gradio imports it in another thread, seconds after the start: a page that was drawn meanwhile broke off."""
-    assert "pandas" in run(sys.executable, "-c", "import pages._chart, sys; print(*sys.modules)").split()
+    assert "pandas" in run(sys.executable, "-c", "import pages.ui.chart, sys; print(*sys.modules)").split()
 
 
 def test_rest_gives_what_the_command_line_gives(server):

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages._frame import FRAMED
 from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.training.recipes import COMMON_RECIPE
@@ -50,8 +49,7 @@ def three(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def page() -> AppTest:
-    page = AppTest.from_file(str(paths.ROOT / "pages" / "training.py"), default_timeout=120)
-    page.session_state[FRAMED] = True
+    page = AppTest.from_file(str(paths.ROOT / "pages" / "training" / "page.py"), default_timeout=120)
     return page
 
 

@@ -1,0 +1,181 @@
+"""The parts of the page "Compare models"."""
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.analysis import Answer, Hearing
+from pages.ui.chart import chart
+from pages.ui.clip import Clip
+from pages.ui.clip_input import sample_list, take_sample
+from pages.ui.export import file_name, rows_as_csv
+from pages.ui.model_picker import model
+from pages.ui.session import remember
+from pages.ui.text import plain, record
+from ser_core.audio import SAMPLE_RATE
+from ser_core.inference import (
+    MIN_SPEECH_TO_PREDICT_S,
+    Prediction,
+    ensemble_disagreement,
+    ensemble_prediction,
+    frontend_features,
+    pairwise_agreement,
+    stack_probabilities,
+)
+from ser_core.models import WAV2VEC2_WEIGHTS_HINT, functional_names
+from ser_core.plots import agreement_heatmap, aligned_probability_bars, emotion_label, features_png, format_time
+
+MOST_FUNCTIONALS = 12
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to compare yet", anchor=False)
+    st.markdown(
+        "Record, upload or pick a clip. Every chosen model hears it: their probabilities stand under each other, with "
+        "what they say together, who disagrees, how long each took, and what each of them really gets to hear."
+    )
+    st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
+
+
+def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], problems: Sequence[str]) -> None:
+    """Bars, words, table, agreement, features and export."""
+    for problem in problems:
+        st.warning(plain(problem))
+    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
+    if not spoken:
+        st.info(plain(answers[0].prediction.reason) if answers else "Choose at least one model.")
+        return
+    predictions = [answer.prediction for answer in spoken]
+    rows = [*predictions, ensemble_prediction(predictions)] if len(predictions) > 1 else predictions
+    _show_bars(rows, spoken[0].prediction)
+    table = [_row(answer, rows[-1]) for answer in spoken]
+    st.dataframe(table, hide_index=True, column_config=_formats(), alt="What each model answers and what it costs")
+    if len(predictions) > 1:
+        _show_agreement(predictions)
+    _show_features(hearing, spoken)
+    _show_exports(clip, rows, table)
+    if "wav2vec2" not in [prediction.model for prediction in predictions]:
+        with st.expander("wav2vec2 is not here"):
+            st.text(WAV2VEC2_WEIGHTS_HINT)
+
+
+def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
+    st.subheader("Side by side", anchor=False)
+    alt = "; ".join(f"{row.model}: {row.emotion} {row.confidence:.0%}" for row in rows)
+    chart(aligned_probability_bars(rows), key="aligned", alt=alt)
+    st.caption(
+        f"Analysed {format_time(first.start_s)} to {format_time(first.end_s)}, with {first.speech_s:.1f} s of speech. "
+        "Each bar goes from 0 to 100 %. In full colour: the answer; a model that is not sure has none."
+    )
+
+
+def _row(answer: Answer, joint: Prediction) -> dict:
+    """A line of the table: the answer, whether it is that of all together, and what it costs."""
+    prediction = answer.prediction
+    closest = emotion_label(prediction.emotion)
+    n_parameters = model(prediction.model).n_parameters()
+    return {
+        "model": prediction.model,
+        "version": prediction.version,
+        "answer": f"not sure ({closest})" if prediction.abstain else closest,
+        "certain": round(prediction.confidence, 3),
+        "differs": prediction.emotion != joint.emotion,
+        "took ms": round(1000 * answer.took_s),
+        "parameters": n_parameters or None,
+        "why not sure": prediction.reason,
+        "measured": record(answer.metrics),
+    }
+
+
+def _formats() -> dict:
+    return {
+        "certain": st.column_config.NumberColumn(format="percent"),
+        "differs": st.column_config.CheckboxColumn(help="Its likeliest emotion is not that of all models together."),
+        "took ms": st.column_config.NumberColumn(help="The first time, features included; some share theirs."),
+        "parameters": st.column_config.NumberColumn(format="localized", help="None: scikit-learn on functionals."),
+    }
+
+
+def _show_agreement(predictions: Sequence[Prediction]) -> None:
+    """What every two of them have in common."""
+    st.subheader("Who agrees with whom", anchor=False)
+    rows, names = stack_probabilities(predictions), [prediction.model for prediction in predictions]
+    votes = [prediction.emotion for prediction in predictions]
+    common = max(dict.fromkeys(votes), key=votes.count)
+    against = [name for name, vote in zip(names, votes, strict=True) if vote != common]
+    others = f" Others hear something else: {', '.join(against)}." if against else ""
+    st.markdown(
+        f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} likeliest.{plain(others)} "
+        f"Disagreement {ensemble_disagreement(rows):.2f}, where 0 is one voice."
+    )
+    chart(
+        agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="What every two models have in common"
+    )
+    st.caption(
+        "The share of their probabilities that two models have in common, in percent: 100 for equal answers. "
+        "A column has the number of its row."
+    )
+
+
+def _show_features(hearing: Hearing, answers: Sequence[Answer]) -> None:
+    """What one of the models gets to hear, as its own front end makes it."""
+    st.subheader("What a model hears", anchor=False)
+    heard = {answer.prediction.model: answer.prediction for answer in answers}
+    name = st.selectbox("Model", heard, key="hears")
+    start_s = heard[name].start_s
+    end_s = min(heard[name].end_s, start_s + model(name).config.window_s)
+    window = hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    features = remember(lambda: frontend_features(model(name), window), hearing.id, "features", name)
+    where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
+    if features.ndim == 2:
+        st.image(features_png(features), alt=f"The features that {name} gets", width="stretch")
+        st.caption(f"{where}. {_front_end(name)}")
+    elif len(features) == len(window):
+        st.caption(f"{where}. It hears the waveform itself.")
+    else:
+        st.dataframe(_functionals(features), hide_index=True, alt=f"The features of {name} that stand out most")
+        st.caption(
+            f"{where}. It hears {len(features)} statistics of the voice and no spectrogram; here are the "
+            f"{MOST_FUNCTIONALS} that are farthest from the average of the training clips, in standard deviations."
+        )
+
+
+def _front_end(name: str) -> str:
+    config = model(name).config.frontend
+    kind = f"{config.n_mfcc} cepstral coefficients" if config.n_mfcc else f"{config.n_mels} mel bands"
+    hop_ms, window_ms = (1000 * n / config.sample_rate for n in (config.hop_length, config.win_length))
+    more = " and ".join(f"{1000 * n / config.sample_rate:.0f} ms" for n in config.more_windows)
+    others = f" It hears the same from windows of {more} too." if more else ""
+    return (
+        f"{kind}, the low ones at the bottom, every {hop_ms:.0f} ms from windows of {window_ms:.0f} ms.{others} "
+        "The level is taken out: loud and soft look alike."
+    )
+
+
+def _functionals(values: np.ndarray) -> list[dict]:
+    order = np.argsort(-np.abs(values))[:MOST_FUNCTIONALS]
+    names = functional_names()
+    return [{"functional": names[i], "standard deviations": round(float(values[i]), 2)} for i in order]
+
+
+def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict]) -> None:
+    lines = [
+        {"file": clip.name, "model": row.model, "version": row.version, "not sure": row.abstain} | row.probabilities
+        for row in rows
+    ]
+    content = {
+        "file": clip.name,
+        "predictions": [row.to_dict() for row in rows],
+        "agreement": pairwise_agreement(stack_probabilities(rows)).round(4).tolist(),
+        "models": table,
+    }
+    with st.container(horizontal=True):
+        _download("CSV", rows_as_csv(lines), "text/csv", clip)
+        _download("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json", clip)
+
+
+def _download(kind: str, content: str, mime: str, clip: Clip) -> None:
+    name = file_name(clip.name, kind.lower())
+    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:")

@@ -1,0 +1,189 @@
+"""The parts of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
+
+from collections import Counter, defaultdict
+
+import streamlit as st
+
+from pages.ui import results
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows, show_recording
+from ser_core.data import CORPUS_NAMES, PROTOCOLS, SPEAKER_OVERLAP, protocol_folds, protocol_split, read_protocol
+from ser_core.evaluation import CORPUS_LICENCES, split_name
+from ser_core.labels import EMOTIONS
+from ser_core.plots import count_heatmap, emotion_boxplots, emotion_label
+
+WORDS = {
+    "ravdess": "24 actors from Toronto, two sentences, every emotion but neutral at two intensities.",
+    "ravdess_song": "The same actors, but one, sing the same two sentences. No disgust, no surprise.",
+    "crema_d": "91 actors of many origins, twelve sentences. Listeners said what they heard in each recording.",
+    "tess": "Two women from Toronto, 200 words after “Say the word”. Studio quality, very regular.",
+    "savee": "Four men from Surrey, fifteen sentences an emotion, thirty when neutral.",
+}
+WALL_COLUMNS = 4
+
+
+def show_corpora(found: dict) -> None:
+    """One row for each corpus, and how many clips of each emotion it has."""
+    st.markdown(
+        "Five corpora, all of them **acted**: people were asked to sound angry or sad. They read given words in quiet "
+        "rooms, in English. What a model learns from them is how acting sounds."
+    )
+    if not found:
+        st.info(
+            "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
+            "`python -m scripts.corpus_statistics`.",
+            title="The corpora have not been measured here",
+        )
+        return
+    st.dataframe(
+        [_corpus_row(corpus, found) for corpus in found["clips"]],
+        hide_index=True,
+        alt="Size, speakers, licence of each corpus",
+    )
+    st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
+    there = results.recordings()
+    if there:
+        counted = Counter(name.split("/")[0] for name in there)
+        st.caption("Found here: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
+    else:
+        st.caption("No recordings were found here: set `SER_CORPORA` to their folder and start again.")
+    st.subheader("How many clips of each emotion", anchor=False)
+    by_speaker = st.selectbox(
+        "Rows",
+        ["corpora", *found["clips"]],
+        format_func=lambda c: f"speakers of {CORPUS_NAMES.get(c)}" if c in CORPUS_NAMES else c,
+        key="rows",
+        bind="query-params",
+    )
+    if by_speaker == "corpora":
+        counts = {CORPUS_NAMES[corpus]: row for corpus, row in found["clips"].items()}
+    else:
+        counts = _speakers(by_speaker)
+    chart(count_heatmap(counts), key="counts", alt="Clips by row and emotion")
+
+
+def _corpus_row(corpus: str, found: dict) -> dict:
+    durations = [g for g in found["groups"] if (g["measure"], g["corpus"], g["sex"]) == ("duration_s", corpus, "all")]
+    n_clips = sum(found["clips"][corpus].values())
+    return {
+        "corpus": CORPUS_NAMES[corpus],
+        "clips": n_clips,
+        "hours": round(sum(g["mean"] * g["n_clips"] for g in durations) / 3600, 2),
+        "emotions": len(found["clips"][corpus]),
+        **{f"{sex} speakers": found["speakers"][corpus].get(sex, 0) for sex in ("female", "male")},
+        "licence": CORPUS_LICENCES[corpus],
+    }
+
+
+@st.cache_data
+def _speakers(corpus: str) -> dict[str, dict[str, int]]:
+    """Speaker -> emotion -> clips, from the names that the protocol file lists."""
+    counts: dict[str, Counter] = defaultdict(Counter)
+    for row in read_protocol("speaker-independent"):
+        if row["corpus"] == corpus:
+            counts[row["speaker"].split("-")[1]][row["emotion"]] += 1
+    return {speaker: dict(counts[speaker]) for speaker in sorted(counts)}
+
+
+def show_measure(found: dict) -> None:
+    """How one property of the sound differs between emotions."""
+    st.subheader("How emotions sound", anchor=False)
+    measures = found["measures"]
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.selectbox(
+            "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
+        )
+        sexes = {g["sex"] for g in found["groups"] if g["measure"] == name} - {"all"}
+        apart = st.toggle("Women and men apart", value=True, key="apart") if sexes else False
+    groups = [
+        g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
+        for g in found["groups"]
+        if g["measure"] == name and (g["sex"] != "all") == apart
+    ]
+    unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
+    chart(
+        emotion_boxplots(groups, unit),
+        key="spread",
+        numbers=False,
+        alt=f"{unit} by emotion and corpus; the table below has the numbers.",
+    )
+    st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: the middle half; ends: 5 % and 95 %.")
+    with st.expander("Table"):
+        columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
+        rows = [{c: g[c] for c in columns} for g in groups]
+        st.dataframe(rows, hide_index=True, alt=f"{unit} in numbers")
+        download_rows("Download the numbers", rows, f"{name}.csv")
+
+
+def show_voices() -> None:
+    """One speaker, one clip of each emotion: the same mouth, side by side."""
+    st.subheader("One voice, every emotion", anchor=False)
+    there = results.recordings()
+    if not there:
+        st.caption("Set `SER_CORPORA` and start again to see and hear this.")
+        return
+    corpora = [corpus for corpus in CORPUS_NAMES if any(name.startswith(f"{corpus}/") for name in there)]
+    with st.container(horizontal=True):
+        corpus = st.selectbox("Corpus", corpora, format_func=CORPUS_NAMES.get, key="wall-corpus")
+        speaker = st.selectbox("Speaker", _speakers(corpus), key=f"wall-{corpus}")
+    clips = list(_one_of_each(corpus, speaker).items())
+    for first in range(0, len(clips), WALL_COLUMNS):  # row by row: on a phone the emotions keep their order
+        row = clips[first : first + WALL_COLUMNS]
+        for column, (emotion, clip) in zip(st.columns(WALL_COLUMNS), row, strict=False):
+            with column:
+                _show_clip(emotion, clip, str(there[clip]) if clip in there else None)
+
+
+def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
+    """Emotion -> the first clip of this speaker, which in most corpora has the same words."""
+    found: dict[str, str] = {}
+    for row in read_protocol("speaker-independent"):
+        if row["speaker"] == f"{corpus.removesuffix('_song')}-{speaker}" and row["corpus"] == corpus:
+            found.setdefault(row["emotion"], row["utterance"])
+    return {emotion: found[emotion] for emotion in EMOTIONS if emotion in found}
+
+
+def _show_clip(emotion: str, clip: str, path: str | None) -> None:
+    st.markdown(f"**{emotion_label(emotion)}**")
+    if path is None:
+        st.caption(f"{clip} is not here.")
+        return
+    show_recording(clip, path)
+
+
+def show_protocols() -> None:
+    """Who is in training and in test, and who is in both."""
+    st.subheader("Who is in training and in test", anchor=False)
+    st.dataframe(
+        _protocols(),
+        hide_index=True,
+        column_config={"mind": st.column_config.TextColumn(width="medium")},
+        alt="Clips and speakers of each part, and the speakers in both",
+    )
+    st.caption(
+        "Clips for training, development and test, counted from the split files in assets/protocols. Known speakers: "
+        "those of the test part that are in training too: a model is tested on voices that it knows. "
+        "`resonet-redrawn` exists only to measure a leak."
+    )
+
+
+@st.cache_data
+def _protocols() -> list[dict]:
+    rows = []
+    for protocol in PROTOCOLS:
+        speaker = {row["utterance"]: row["speaker"] for row in read_protocol(protocol)}
+        for fold in protocol_folds(protocol) or (None,):
+            parts = protocol_split(protocol, fold)
+            train, test = ({speaker[i] for i in ids} for ids in ((*parts.train, *parts.dev), parts.test))
+            rows.append(
+                {
+                    "protocol": split_name(protocol, fold),
+                    "train": len(parts.train),
+                    "dev": len(parts.dev),
+                    "test": len(parts.test),
+                    "test speakers": len(test),
+                    "known speakers": len(test & train),
+                    "mind": SPEAKER_OVERLAP.get(protocol, ""),
+                }
+            )
+    return rows

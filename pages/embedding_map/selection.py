@@ -1,0 +1,102 @@
+"""What was chosen on the embedding map, and the person's own clip: counts, tables, players."""
+
+import numpy as np
+import streamlit as st
+
+from pages.embedding_map import state
+from pages.embedding_map.export import clip_rows
+from pages.embedding_map.state import Placed
+from pages.ui.chart import chart
+from pages.ui.clip import Clip
+from pages.ui.clip_table import show_clips
+from pages.ui.text import plain
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
+from ser_core.interpret import RAW_FEATURES, Atlas
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import confusion_matrix
+from ser_core.plots import confusion_heatmap, group_count_bars, points_in_polygon
+
+HOW_TO_CHOOSE = (
+    "Click a point, or draw a lasso or a box with the tools above the map, to see what they are; in 3-D, and without a "
+    "mouse, the filter chooses."
+)
+
+
+def chosen_rows(selection: dict, coordinates: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Rows of the atlas: those in the lassos and boxes, or those that were clicked."""
+    lassos = [np.transpose([shape["x"], shape["y"]]) for shape in selection["lasso"]]
+    boxes = [np.transpose([np.repeat(box["x"], 2), [*box["y"], *reversed(box["y"])]]) for box in selection["box"]]
+    shapes = [*lassos, *boxes]
+    if shapes:
+        return np.flatnonzero(np.any([points_in_polygon(coordinates, shape) for shape in shapes], axis=0) & shown)
+    rows = [_row(point) for point in selection["points"]]
+    return np.unique([row for row in rows if row is not None]).astype(int)
+
+
+def _row(point: dict) -> int | None:
+    """The person's own points carry no row."""
+    row = point.get("customdata")
+    row = row[0] if isinstance(row, list) and row else row
+    return int(row) if isinstance(row, (int, float)) else None
+
+
+def show_chosen(found: Atlas, rows: np.ndarray) -> None:
+    """What is in the selection: how much of which emotion, what was taken for what, and every clip."""
+    if not len(rows):
+        st.caption(HOW_TO_CHOOSE)
+        return
+    st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
+    meant = found.column("emotion")[rows]
+    counts = {emotion: int((meant == emotion).sum()) for emotion in EMOTIONS if (meant == emotion).any()}
+    left, right = st.columns(2, gap="medium") if len(rows) > 1 else (None, None)
+    if left:
+        with left:
+            chart(group_count_bars(counts), key="map-mix", alt="; ".join(f"{name}: {n}" for name, n in counts.items()))
+    if right and found.model != RAW_FEATURES:
+        with right:
+            _show_confusion(found, rows)
+    show_clips(clip_rows(found, rows), f"map_{found.model}_clips.csv")
+
+
+def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
+    truth = np.array([EMOTIONS.index(found.utterances[i].emotion) for i in rows])
+    confusion = confusion_matrix(truth, found.answered[rows], len(EMOTIONS))
+    words = f"{confusion.trace()} of {len(rows)} are answered as meant by {plain(found.model)}."
+    chart(confusion_heatmap(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
+    st.caption(words)
+
+
+def show_own(found: Atlas, clip: Clip, own: Placed) -> None:
+    """The person's clip among the others: its true neighbours, and how far out it lies."""
+    st.subheader("Your clip", anchor=False)
+    _show_distance(own, state.how_far_out(found, own))
+    index, distance = state.nearest(found, own)
+    st.caption(
+        f"Its {len(index)} nearest clips in the space itself, which the lines lead to. A map bends distances: these "
+        "are the true ones."
+    )
+    lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
+    show_clips([line | {"distance": round(far_off, 2)} for line, far_off in lines], "neighbours.csv")
+    kept = state.takes()
+    with st.container(horizontal=True):
+        if all(take.clip.id != clip.id for take in kept):
+            st.button("Keep this take on the map", on_click=state.keep, args=(clip,), key="keep-take")
+        if kept:
+            what = "the take" if len(kept) == 1 else f"all {len(kept)} takes"
+            st.button(f"Remove {what}", on_click=state.drop_takes, key="drop-takes")
+
+
+def _show_distance(own: Placed, far: float | None) -> None:
+    """How far out it lies, in words; None: nothing was learned in this space."""
+    name = f"**{plain(own.name)}**"
+    if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        st.warning(
+            f"No speech was found in {name}: it is none of what the model learned from, wherever the map puts it."
+        )
+    elif far == MAX_NOVELTY_PERCENTILE:
+        st.warning(f"{name} lies further from what the model learned from than any clip of people it has never heard.")
+    elif far is not None:
+        st.markdown(
+            f"{name} lies further from what the model learned from than **{far:.0f} %** of the clips of people it has "
+            "never heard."
+        )

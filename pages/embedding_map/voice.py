@@ -1,0 +1,121 @@
+"""My voice: a person's labelled clips, the adapter that is learned from them, and how it goes in and out as a file."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pages.embedding_map.state import Placed
+from pages.ui.model_picker import model
+from pages.ui.text import plain
+from ser_core.interpret import RAW_FEATURES
+from ser_core.labels import EMOTIONS
+from ser_core.models import MIN_ADAPTATION_CLIPS, Adapter, AdapterError, apply_adapter, fit_adapter
+from ser_core.plots import emotion_label
+
+MOST_MEGABYTES = 1  # of an adapter that is taken in
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A clip of the person and what was meant with it."""
+
+    clip_id: str
+    name: str
+    emotion: str
+    embedding: np.ndarray  # (embedding_dim,)
+
+
+def labelled(name: str) -> dict[str, Labelled]:
+    """By clip id, in the space of one model."""
+    return st.session_state.setdefault("voice", {}).setdefault(name, {})
+
+
+def adapter(name: str) -> Adapter | None:
+    """What was learned or taken in for a model in this session."""
+    return st.session_state.get("adapters", {}).get(name)
+
+
+def show_voice(name: str, clip_id: str, own: Placed) -> None:
+    """Everything about it, for one model and the clip of this session."""
+    if name == RAW_FEATURES:
+        return
+    st.subheader("My voice", anchor=False)
+    st.caption(
+        f"Say what you meant with some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
+        "of the model then learns your voice. It stays in this session, unless you download it."
+    )
+    meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
+    with st.container(horizontal=True):
+        clip = meant and Labelled(clip_id, own.name, meant, own.embedding)
+        st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not meant, key="add-voice")
+        known = labelled(name)
+        if known:
+            st.button("Learn my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
+            st.button("Start again", on_click=_start_again, args=(name,), key="forget-voice")
+    if known:
+        rows = [{"clip": one.name, "meant": emotion_label(one.emotion)} for one in known.values()]
+        st.dataframe(rows, hide_index=True, alt="Your labelled clips")
+    if problem := st.session_state.pop("voice-problem", ""):
+        st.error(plain(problem))
+    _show_adapter(name)
+    _take_in(name)
+
+
+def _add(name: str, clip: Labelled) -> None:
+    labelled(name)[clip.clip_id] = clip
+
+
+def _start_again(name: str) -> None:
+    labelled(name).clear()
+    st.session_state.get("adapters", {}).pop(name, None)
+
+
+def _learn(name: str) -> None:
+    clips = list(labelled(name).values())
+    try:
+        found = fit_adapter(model(name), np.stack([c.embedding for c in clips]), [c.emotion for c in clips])
+    except AdapterError as error:
+        st.session_state["voice-problem"] = str(error)
+        return
+    st.session_state.setdefault("adapters", {})[name] = found
+
+
+def _show_adapter(name: str) -> None:
+    found = adapter(name)
+    if found is None:
+        return
+    st.success(
+        f"Of {found.n_clips} clips, each left out once, {found.accuracy:.0%} are answered as meant; without what was "
+        f"learned {found.accuracy_before:.0%}. Switch it on at Record & analyse: “Use my voice”."
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "adapter.safetensors"
+        found.save(path)
+        content = path.read_bytes()
+    label, mime = "Download my voice", "application/octet-stream"
+    st.download_button(label, content, "my_voice.safetensors", mime, icon=":material/download:")
+
+
+def _take_in(name: str) -> None:
+    """An adapter that was downloaded before."""
+    label = "Or take in what you downloaded before"
+    file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
+    if file is None or st.session_state.get("adapter-taken") == file:
+        return
+    st.session_state["adapter-taken"] = file
+    try:
+        if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
+            raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is no adapter.")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "adapter.safetensors"
+            path.write_bytes(file.getvalue())
+            found = Adapter.load(path)
+        apply_adapter(model(name), found)
+    except AdapterError as error:
+        st.error(plain(str(error)))
+        return
+    st.session_state.setdefault("adapters", {})[name] = found
+    st.rerun()

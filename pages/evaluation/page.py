@@ -1,0 +1,34 @@
+"""How good the models are, on recordings that they were not trained on: every figure down to the single clip."""
+
+import streamlit as st
+
+st.title("Evaluation", anchor=False)
+with st.spinner("Starting"):
+    from pages.evaluation import view
+    from pages.ui import results
+    from pages.ui.problems import show_problem
+    from ser_core.data import ProtocolError
+    from ser_core.evaluation import ComparisonError, ResultError
+
+names = results.splits()
+if not names:
+    view.show_empty()
+    st.stop()
+split = st.selectbox("Test part", names, key="split", bind="query-params")
+try:
+    found = results.measured(split)
+except (ComparisonError, ProtocolError, ResultError) as error:
+    show_problem(error)
+    st.stop()
+
+show = view.choose_part()
+if show == view.RANKING:
+    view.show_ranking(found)
+    view.show_all_folds(split)
+    view.show_published(found)
+elif show == view.CONFUSION:
+    view.show_model(found)
+elif show == view.CERTAINTY:
+    view.show_certainty(found)
+else:
+    view.show_against_each_other(found)

@@ -1,0 +1,357 @@
+"""The parts of the page "Evaluation": each one draws a figure, its table and what has to be kept in mind."""
+
+import streamlit as st
+
+from pages.ui import results
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows, show_clips
+from pages.ui.results import Measured
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import CrossValidationResult, LeakageReport, PredictionTable, RankedModel
+from ser_core.metrics import format_percent, precision_recall_curves, roc_curves
+from ser_core.plots import (
+    class_score_dots,
+    confusion_heatmap,
+    emotion_label,
+    pareto_dots,
+    precision_recall_lines,
+    ranking_plot,
+    reliability_diagram,
+    risk_coverage_lines,
+    roc_lines,
+    score_bars,
+    score_heatmap,
+    significance_heatmap,
+)
+
+MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
+TITLES = {
+    "resonet": "ResoNet's split",
+    "ravdess-random": "RAVDESS, random clips",
+    "speaker-independent": "Unseen speakers, fold",
+    "leave-one-corpus-out": "Unseen corpus",
+}
+EVERYTHING = "all"
+RANKING, CONFUSION, CERTAINTY, COMPARISON = "Ranking", "Confusion", "Certainty", "Comparison"
+UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
+
+
+def title_of(split: str) -> str:
+    """A test part as people call it."""
+    name = next((name for name in TITLES if split.startswith(name)), None)
+    return TITLES[name] + split.removeprefix(name).replace("-", " ", 1) if name else split
+
+
+def show_empty() -> None:
+    st.info(
+        "With the recordings in `SER_CORPORA`: `python -m scripts.evaluate all --write`.",
+        title="No model has been measured yet",
+    )
+
+
+def choose_part() -> str:
+    """One at a time: all of the figures together would keep a person waiting."""
+    return st.segmented_control(
+        "What to look at",
+        (RANKING, CONFUSION, CERTAINTY, COMPARISON),
+        default=RANKING,
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def _choose_model(found: Measured) -> str:
+    """Whose answers are looked at, the best one first."""
+    return st.selectbox("Model", list(found.answers), key="looked-at", bind="query-params")
+
+
+def show_ranking(found: Measured) -> None:
+    """All models, the best one on top."""
+    comparison = found.comparison
+    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
+    if comparison.note:
+        st.warning(
+            "The models know some of these speakers. Their figures say little about people they have never heard: "
+            "compare models with them, nothing else."
+        )
+    measure = st.segmented_control(
+        "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
+    )
+    measure = measure or "uar"
+    chart(
+        ranking_plot(comparison.ranking, measure),
+        key="ranking",
+        numbers=False,
+        alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
+    )
+    rows = [_row(standing) for standing in comparison.ranking]
+    st.dataframe(rows, hide_index=True, alt="Every model with its scores and 95 % intervals over speakers")
+    st.caption(
+        "In brackets 95 % intervals by resampling speakers; thin lines resample clips, which is too narrow because "
+        "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight compete everywhere."
+    )
+    download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
+    corpora = {
+        s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in comparison.ranking
+    }
+    st.subheader("By corpus and emotion", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.caption("UAR of each corpus")
+        chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
+        with st.expander("Table"):
+            rows = [_corpora_row(standing) for standing in comparison.ranking]
+            st.dataframe(rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers")
+            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
+    with right:
+        st.caption("F1 of each emotion")
+        f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
+        chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
+
+
+def _row(standing: RankedModel) -> dict:
+    pooled = standing.pooled
+    scores = {f"{title} %": format_percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
+    return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
+
+
+def _corpora_row(standing: RankedModel) -> dict:
+    return {"model": standing.model} | {
+        CORPUS_NAMES[name]: format_percent(scores["uar"], scores["uar_ci"]) for name, scores in standing.corpora.items()
+    }
+
+
+def show_all_folds(split: str) -> None:
+    """Models that were trained once for each fold, so that every speaker is tested by one that has never heard them."""
+    models = results.all_folds(split)
+    if not models:
+        return
+    st.subheader("All folds", anchor=False)
+    st.caption(
+        "UAR in percent, mean over the folds that test a corpus; in brackets the lowest and the highest of them. "
+        "Each fold has a model of its own, made by the same recipe from the speakers of the other folds."
+    )
+    rows = [_folds_row(model) for model in models.values()]
+    st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
+    download_rows("Download all folds", rows, f"{split}_all_folds.csv")
+
+
+def _folds_row(model: CrossValidationResult) -> dict:
+    row = {"model": model.model, "folds": len(model.measured_folds)}
+    for corpus, spreads in model.corpora.items():
+        uar = spreads["uar"]
+        row[CORPUS_NAMES[corpus]] = format_percent(uar.mean, (uar.lowest, uar.highest))
+    return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
+
+
+def show_published(found: Measured) -> None:
+    """What others published for this test part."""
+    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
+    if not rows:
+        return
+    st.subheader("Beside the published figures", anchor=False)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        alt="Accuracy and macro-F1 here, as published, and the difference in points",
+    )
+
+
+def _published(standing: RankedModel) -> dict:
+    row = {"model": standing.model}
+    for measure in ("accuracy", "macro_f1"):
+        if measure in standing.published:
+            title = MEASURES[measure]
+            row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
+            row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
+            row[f"{title}, points"] = round(100 * standing.difference[measure], 1)
+    return row
+
+
+def show_model(found: Measured) -> None:
+    """What one model takes for what, and the clips behind each number."""
+    st.subheader("What is taken for what", anchor=False)
+    with st.container(horizontal=True):
+        model = _choose_model(found)
+        present = [EVERYTHING, *dict.fromkeys(found.answers[model].corpora.tolist())]
+        corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
+        counts = st.toggle("Counts", key="counts")
+    corpus = None if corpus == EVERYTHING else corpus
+    matrix = found.confusion(model, corpus)
+    labels = found.comparison.labels
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        event = chart(
+            confusion_heatmap(matrix, labels, counts),
+            key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
+            on_select="rerun",
+            selection_mode="points",
+            alt="Confusion matrix; choose a cell, or the two emotions beside it, to see its clips.",
+        )
+    points = event.selection.points if event else []
+    with right:
+        st.caption("Click a cell, or choose here, to see its clips.")
+        chosen = tuple(points[0]["customdata"]) if points else (None, None)
+        true = _emotion("Meant", labels, chosen[0])
+        answered = _emotion("Answered", labels, chosen[1])
+        clips = found.clips(model, corpus, true, answered)
+        st.markdown(f"**{len(clips)}** clips, the surest answers first")
+    show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
+
+
+def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
+    options = (EVERYTHING, *labels)
+    index = options.index(chosen) if chosen else 0
+    picked = st.selectbox(
+        title, options, index, format_func=lambda e: e if e == EVERYTHING else emotion_label(e), key=f"{title}-{chosen}"
+    )
+    return None if picked == EVERYTHING else picked
+
+
+def show_certainty(found: Measured) -> None:
+    """How far the percentages can be believed."""
+    st.subheader("How far its certainty can be believed", anchor=False)
+    model = _choose_model(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        bins = found.reliabilities(model)
+        st.caption(f"{model}: on the dotted line, 70 % sure is right 7 times in 10")
+        chart(
+            reliability_diagram(bins),
+            key="reliability",
+            alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
+        )
+    with right:
+        st.caption("All models: what is wrong when only the surest share is answered")
+        curves = found.risk_curves()
+        chart(
+            risk_coverage_lines(curves),
+            key="risk",
+            alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
+        )
+    _show_curves(model, found.answers[model])
+
+
+def _show_curves(model: str, answers: PredictionTable) -> None:
+    """Drawn when they are asked for."""
+    box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
+    if not box.open:
+        return
+    for column, curves, draw, title in zip(
+        box.columns(2, gap="medium"),
+        (roc_curves, precision_recall_curves),
+        (roc_lines, precision_recall_lines),
+        ("ROC", "Precision and recall"),
+        strict=True,
+    ):
+        with column:
+            st.caption(title)
+            by_class = curves(answers.probabilities, answers.y_true)
+            drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
+            areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
+            chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
+
+
+def show_against_each_other(found: Measured) -> None:
+    """Whether the models differ, what they cost, and what a leak would be worth."""
+    if len(found.answers) < 2:
+        st.info("One model alone was measured here: there is nothing to compare it with.")
+    _show_differences(found)
+    _show_cost(found)
+    _show_leaks(found)
+
+
+def _show_differences(found: Measured) -> None:
+    """Which models really differ."""
+    pairs = found.comparison.pairs
+    if not pairs:
+        return
+    st.subheader("Which models really differ", anchor=False)
+    st.caption(
+        "By how many accuracy points the row beats the column, which has the number of its row; written where "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05. It takes clips for independent, which clips of one "
+        "voice are not: small differences look too sure."
+    )
+    alike = sum(not pair.significant for pair in pairs)
+    chart(
+        significance_heatmap(found.comparison),
+        key="pairs",
+        numbers=False,
+        alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
+    )
+    rows = [
+        {
+            "better": pair.first,
+            "than": pair.second,
+            "points": round(100 * (pair.n_only_first - pair.n_only_second) / found.comparison.n_clips, 1),
+            "only the first is right": pair.n_only_first,
+            "only the second is right": pair.n_only_second,
+            "p, corrected": float(f"{pair.p_holm:.2g}"),
+            "differ": pair.significant,
+        }
+        for pair in pairs
+    ]
+    with st.expander("Table"):
+        st.dataframe(rows, hide_index=True, alt="All pairs of models")
+        download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+
+
+def _show_cost(found: Measured) -> None:
+    """Speed and size against skill."""
+    models = results.costs(found.comparison)
+    if len(models) < 2:
+        return
+    st.subheader("What an answer costs", anchor=False)
+    st.caption("Dotted: the models that none is both faster and better than. The larger the mark, the larger the file.")
+    chart(
+        pareto_dots(models),
+        key="cost",
+        alt="; ".join(f"{name}: {ms:.1f} ms, UAR {uar:.0%}, {mb:.1f} MB" for name, (ms, uar, mb) in models.items()),
+    )
+
+
+def _show_leaks(found: Measured) -> None:
+    """What it is worth to have been trained on test clips: no result, a warning."""
+    for leak in found.comparison.leaks:
+        st.subheader("What a leak is worth", anchor=False)
+        st.caption(
+            f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
+            "It stands in no ranking."
+        )
+        values = _under_each_protocol(leak, found.comparison.split)
+        alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
+        shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
+        st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
+        chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
+        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+
+
+def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
+    """Corpus -> what the network was trained on -> accuracy."""
+    ranking = results.measured(UNSEEN).comparison.ranking if UNSEEN in results.splits() else ()
+    unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
+    bars: dict[str, dict[str, float]] = {}
+    for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest, LEAKED: leak.parts[corpus].leaked}
+        bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
+    return bars
+
+
+def _leak_rows(leak: LeakageReport) -> list[dict]:
+    rows = []
+    for name, part in leak.parts.items():
+        trained = part.groups["trained"]
+        rows.append(
+            {
+                "test clips": CORPUS_NAMES.get(name, name),
+                "clips": part.n_clips,
+                "trained on %": round(100 * trained.share),
+                "accuracy %, honest": part.honest and round(100 * part.honest["accuracy"], 1),
+                "accuracy %, leaked": round(100 * part.leaked["accuracy"], 1),
+                "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
+            }
+        )
+    return rows

@@ -1,0 +1,257 @@
+"""The parts of the page "Why?"."""
+
+import json
+
+import streamlit as st
+
+from pages.explain import state
+from pages.explain.state import Window
+from pages.ui.analysis import Answer, Hearing
+from pages.ui.chart import chart
+from pages.ui.clip import Clip, forget
+from pages.ui.clip_input import sample_list, take_sample
+from pages.ui.components.player import player
+from pages.ui.export import file_name, rows_as_csv
+from pages.ui.model_picker import model, versions
+from pages.ui.text import plain
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
+from ser_core.interpret import (
+    GRAD_CAM,
+    INTEGRATED_GRADIENTS,
+    OCCLUSION,
+    OCCLUSION_PATCH_BANDS,
+    OCCLUSION_PATCH_S,
+    SELF_ATTENTION,
+    SILENCED_SPAN_S,
+    SILENCING,
+    AttributionTarget,
+    Explanation,
+    attribution_methods,
+    mel_band_centres_hz,
+)
+from ser_core.labels import EMOTIONS
+from ser_core.plots import (
+    OPPOSING_COLOUR,
+    SUPPORTING_COLOUR,
+    describe_relevance,
+    emotion_label,
+    format_time,
+    relevance_map,
+)
+
+ABOUT = {
+    GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
+    "coarse, as that map has few cells.",
+    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): what the score loses when a patch of {OCCLUSION_PATCH_BANDS} bands and "
+    f"{OCCLUSION_PATCH_S:g} s takes the mean level of its bands.",
+    INTEGRATED_GRADIENTS: "Integrated gradients (Sundararajan et al. 2017): what each cell adds on the way from "
+    "silence to this sound. Fine, and grainy.",
+    SELF_ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, 1 is the average. "
+    "It is the same for every emotion: it says where the model looked, not what for.",
+    SILENCING: f"What the score loses when {SILENCED_SPAN_S:g} s of the sound fall silent. It works with every model and knows "
+    "no frequencies.",
+}
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to explain yet", anchor=False)
+    st.markdown(
+        "Record a few seconds of speech, upload a file or open a sample. You see which parts of the sound moved the "
+        "model, hear only these parts or everything else, ask why it was not another emotion, and find out how far to "
+        "trust the explanation and how the answer changes when the recording gets worse."
+    )
+    st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
+
+
+def show_no_speech(answer: Answer) -> None:
+    st.info(
+        f"{answer.prediction.speech_s:.1f} s of speech were found, and {MIN_SPEECH_TO_PREDICT_S:g} s are needed. "
+        "Record or choose another clip.",
+        title="There is no answer to explain",
+    )
+
+
+def choose_window(clip: Clip, hearing: Hearing, answer: Answer) -> Window:
+    """The clip's only window, or one of several."""
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.text(clip.name, width="stretch")
+        st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
+    for note in clip.notes:
+        st.warning(plain(note))
+    trajectory, place = answer.trajectory, 0
+    if len(trajectory.start_s) > 1:
+        place = st.selectbox(
+            "Window",
+            range(len(trajectory.start_s)),
+            state.telling(answer),
+            format_func=lambda i: _window_name(answer, i),
+            key=f"why-window {hearing.id} {trajectory.model}",
+            help="What the model hears at once. A longer clip is heard in several windows.",
+        )
+    return state.window(hearing, answer, place)
+
+
+def _window_name(answer: Answer, i: int) -> str:
+    trajectory = answer.trajectory
+    times = f"{format_time(trajectory.start_s[i])} to {format_time(trajectory.end_s[i])}"
+    if trajectory.speech_s[i] <= 0:
+        return f"{times}, no speech"
+    return f"{times}, {emotion_label(trajectory.emotions[i])} {trajectory.confidence[i]:.0%}"
+
+
+def choose_question(heard: Window) -> tuple[AttributionTarget, str]:
+    """Which emotion, instead of which other one, and by which method."""
+    why, why_not, how = st.columns(3)
+    key = f"{heard.id} {heard.model}"
+    with why:
+        likeliest = EMOTIONS.index(heard.emotion)
+        emotion = st.selectbox("Why", EMOTIONS, likeliest, format_func=emotion_label, key=f"why {key}")
+    with why_not:
+        others = [other for other in EMOTIONS if other != emotion]
+        instead_of = st.selectbox(
+            "Why not",
+            others,
+            None,
+            format_func=emotion_label,
+            placeholder="any other",
+            key=f"why-not {key} {emotion}",
+            help="Explains how far the score of one emotion is above that of the other. Leave it empty to explain the "
+            "score itself.",
+        )
+    with how:
+        method = st.selectbox("Method", attribution_methods(model(heard.model)), key=f"method {heard.model}")
+    return AttributionTarget(emotion, instead_of), method
+
+
+def show_question(answer: Answer, heard: Window, question: AttributionTarget) -> None:
+    """What is asked, and what the model said."""
+    st.subheader(f"Why {_asked(question)}?", anchor=False)
+    chosen = [question.emotion, *([question.instead_of] if question.instead_of else [])]
+    values = ", ".join(f"{emotion_label(emotion)} {heard.probabilities[emotion]:.0%}" for emotion in chosen)
+    others = "" if heard.emotion in chosen else f" Its answer is {emotion_label(heard.emotion)}."
+    unsure = " Of the whole clip it is not sure." if answer.prediction.abstain else ""
+    where_s = f"{format_time(heard.start_s)} to {format_time(heard.end_s)}"
+    st.markdown(f"{versions([heard.model])}, {where_s}: {values}.{others}{unsure}")
+
+
+def _asked(question: AttributionTarget) -> str:
+    instead_of = f" and not {emotion_label(question.instead_of)}" if question.instead_of else ""
+    return f"{emotion_label(question.emotion)}{instead_of}"
+
+
+@st.fragment
+def show_map(heard: Window, found: Explanation) -> None:
+    """The map over the spectrogram, its profiles, and what it says in words."""
+    words = describe_relevance(found, heard.frontend)
+    spot = st.container()
+    opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity")
+    with spot:
+        chart(
+            relevance_map(found, state.picture(heard), heard.frontend, opacity / 100),
+            key="why-map",
+            numbers=False,
+            alt=f"{found.method} over the spectrogram. {_summary(found, words)}",
+        )
+        st.caption(_colours(found))
+    st.markdown(_summary(found, words))
+    st.caption(ABOUT[found.method] + _completeness(found) + _limits(heard))
+
+
+def _colours(found: Explanation) -> str:
+    light_blue, light_green = (f':color[■]{{foreground="{colour}"}}' for colour in (SUPPORTING_COLOUR, OPPOSING_COLOUR))
+    if found.method == SELF_ATTENTION:
+        return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
+    right = "; at the right: all moments" if len(found.relevance) > 1 else ""
+    return (
+        f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
+        f"together{right}. Time counts from the beginning of the window."
+    )
+
+
+def _summary(found: Explanation, words: str) -> str:
+    subject = "the attention" if found.method == SELF_ATTENTION else "what speaks for it"
+    return f"Half of {subject} lies {words}." if words else "Nothing here speaks for it."
+
+
+def _completeness(found: Explanation) -> str:
+    if found.score_difference is None:
+        return ""
+    return (
+        f" The map sums to {found.relevance.sum():.2f}; from silence to this sound the score changed by "
+        f"{found.score_difference:.2f}; {found.completeness_error:.2f} are not explained."
+    )
+
+
+def _limits(heard: Window) -> str:
+    if GRAD_CAM in attribution_methods(model(heard.model)):
+        return ""
+    return f" {heard.model} hears no spectrogram with bands to look at: this is the only method that it allows."
+
+
+@st.fragment
+def show_sounds(heard: Window, found: Explanation, question: AttributionTarget) -> None:
+    """Only what decided, or everything else, to hear; and what the model says to each."""
+    st.subheader("Hear what decided", anchor=False)
+    percent = st.slider(
+        "Share of the spectrogram to keep, the most relevant parts first",
+        5,
+        95,
+        20,
+        5,
+        format="%d %%",
+        key="share",
+    )
+    key = (found.method, question, percent)
+    parts = state.sounds(heard, found, question, percent / 100)
+    tracks = state.tracks(heard, parts, heard.model, *key)
+    player(tracks, heard.speech, key="why-player")
+    answers = state.answers(heard, parts, *key)
+    with st.container(horizontal=True, gap="large"):
+        for name, values in answers.items():
+            st.metric(f"{name}: {emotion_label(question.emotion)}", f"{values[question.emotion]:.0%}", width="content")
+    likeliest = (
+        f"{name.lower()}: {emotion_label(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in answers.items()
+    )
+    st.caption(
+        f"The likeliest emotion of {'; '.join(likeliest)}. Sounds with holes are unlike all that the model has learned "
+        "from: its answers to them are a test of the map, no finding about the voice."
+    )
+    with st.container(horizontal=True):
+        for sound in tracks[1:]:
+            name = file_name(f"{heard.model} {sound.name}", "wav")
+            label = f"Download WAV: {sound.name.lower()}"
+            st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:")
+
+
+def show_export(clip: Clip, heard: Window, found: Explanation, question: AttributionTarget) -> None:
+    """The map as numbers."""
+    rows = _map_rows(heard, found)
+    content = {
+        "file": clip.name,
+        "model": heard.model,
+        "version": model(heard.model).version,
+        "method": found.method,
+        "emotion": question.emotion,
+        "instead_of": question.instead_of,
+        "start_s": heard.start_s,
+        "end_s": heard.end_s,
+        "probabilities": heard.probabilities,
+        "relevance": rows,
+    }
+    for kind, text, mime in (
+        ("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json"),
+        ("CSV", rows_as_csv(rows), "text/csv"),
+    ):
+        name = file_name(clip.name, kind.lower())
+        st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:")
+
+
+def _map_rows(heard: Window, found: Explanation) -> list[dict]:
+    """One row for each frame: when it is in the recording, and the relevance of each band."""
+    n_bands, n_frames = found.relevance.shape
+    bands = [f"{hertz:.0f} Hz" for hertz in mel_band_centres_hz(heard.frontend)] if n_bands > 1 else ["all bands"]
+    return [
+        {"time_s": round(heard.start_s + i * found.hop_s, 4)}
+        | dict(zip(bands, (float(f"{value:.5g}") for value in found.relevance[:, i]), strict=True))
+        for i in range(n_frames)
+    ]

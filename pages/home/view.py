@@ -1,0 +1,68 @@
+"""What Home draws at once. Light to import: nothing here knows ser_core, which brings torch along."""
+
+import streamlit as st
+
+from pages.ui.samples import SAMPLES, sample_list
+
+ANALYSE = "pages/record/page.py"
+PURPOSES = {
+    "record": "one clip: what is heard in it, and when",
+    "live": "what is heard while you speak, every half second",
+    "trajectory": "emotion over time, up to an hour",
+    "compare": "one clip, all models, who agrees",
+    "upload": "many files, several models, one table",
+    "listening": "you against the models, on real actors",
+    "explain": "which part of the sound decided, to see and to hear",
+    "embedding_map": "the space a model has learned",
+    "evaluation": "how good the models are, down to the clip",
+    "data": "the recordings they learned from, in numbers",
+    "training": "the training runs of this machine",
+    "learn": "six short lessons to play with",
+    "cards": "what each model is, and is not for",
+    "settings": "versions, memory, caches, code to copy",
+}
+"""Folder of a page -> its purpose; in the order of the navigation."""
+
+
+def show_purpose() -> None:
+    st.markdown(
+        "Speak, upload a recording or pick a sample: several models say side by side which emotion they hear in the "
+        "voice, how sure they are, and when. Everything runs on your machine; your audio is kept in your session only."
+    )
+
+
+def show_ways_in() -> None:
+    """Three ways to the first answer."""
+    with st.container(horizontal=True):
+        if st.button("Record your voice", type="primary", icon=":material/mic:", key="record"):
+            st.switch_page(ANALYSE)
+        if st.button("Upload a file", icon=":material/upload:", key="upload"):
+            st.switch_page(ANALYSE, query_params={"from": "Upload"})
+    _show_samples()
+
+
+def _show_samples() -> None:
+    """One of them to play, and to take along."""
+    titles = {sample["title"]: sample for sample in sample_list()}
+    label = "Or a synthetic sample, made by espeak-ng"
+    chosen = titles[st.pills(label, titles, default=next(iter(titles)), required=True, wrap=True)]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.audio(str(SAMPLES / chosen["file"]), alt=f"Sample: {chosen['title']}")
+        if st.button("Analyse this sample", key="try", width="content"):
+            _take_along(chosen)
+
+
+def _take_along(sample: dict) -> None:
+    with st.spinner("Starting"):
+        from pages.ui.clip_input import take_sample
+    take_sample(sample)
+    st.switch_page(ANALYSE, query_params={"from": "Samples"})
+
+
+def show_pages() -> None:
+    """A link to every page, with what it is for."""
+    with st.container(gap=None):
+        for name, purpose in PURPOSES.items():
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.page_link(f"pages/{name}/page.py")
+                st.caption(purpose, width="content")

@@ -1,0 +1,139 @@
+"""The lesson on acted corpora: every figure comes from a result file, and is left out where that file is missing."""
+
+import streamlit as st
+
+from pages.ui.chart import chart
+from pages.ui.results import measured, statistics
+from pages.ui.text import UAR_HELP, plain
+from ser_core.data import CORPUS_NAMES, ProtocolError
+from ser_core.evaluation import (
+    ComparisonError,
+    EvaluationResult,
+    LeakageReport,
+    ResultError,
+    list_results,
+    load_result,
+    result_path,
+)
+from ser_core.interpret import emotion_eta_squared, shared_speaker_fraction
+from ser_core.plots import seen_and_unseen_speakers
+
+UNSEEN, SHARED = "speaker-independent-0", "resonet"  # test parts
+MEASURE = "pitch_sd_semitones"
+
+
+def show() -> None:
+    st.markdown(
+        "Actors speak given words in quiet rooms, and each plays an emotion in the same way again and again. A model "
+        "can learn the habits of these few people instead of emotion; if the same people are in training and in test, "
+        "the test cannot tell. Feelings in daily life are mostly weaker, and mixed."
+    )
+    names = [path.stem for path in list_results(UNSEEN) if result_path(SHARED, path.stem).is_file()]
+    if names:
+        start = names.index("resonet") if "resonet" in names else 0
+        name = st.selectbox("Model", names, start, key="model", help=UAR_HELP)
+        try:
+            _show_gap(*(_result(name, split) for split in (UNSEEN, SHARED)))
+        except (ResultError, ProtocolError) as error:
+            st.warning(plain(str(error)))
+    else:
+        st.caption(
+            "How much known voices are worth is not measured here: train a model under `--protocol resonet` and under "
+            "`--protocol speaker-independent --fold 0`, then `python -m scripts.evaluate all --write`."
+        )
+    _show_leak()
+    _show_regularity()
+
+
+def _result(name: str, split: str) -> EvaluationResult:
+    path = result_path(split, name)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=16, show_spinner="Reading the results")
+def _read(path, modified_ns: int) -> EvaluationResult:
+    return load_result(path)
+
+
+def _show_gap(unseen: EvaluationResult, shared: EvaluationResult) -> None:
+    """The same model trained and tested twice: without and with voices that it knows."""
+    known = shared_speaker_fraction(shared.protocol, shared.fold)
+    pairs = {
+        CORPUS_NAMES[c] + (", voices known" if known[c] else ""): (
+            unseen.metrics["corpora"][c]["uar"],
+            shared.metrics["corpora"][c]["uar"],
+        )
+        for c in shared.metrics["corpora"]
+        if c in unseen.metrics["corpora"]
+    }
+    alt = "; ".join(f"{row}: UAR {one:.0%} unseen, {other:.0%} under {SHARED}" for row, (one, other) in pairs.items())
+    chart(seen_and_unseen_speakers(pairs), key="gap", alt=alt)
+    st.caption(
+        f"UAR of {unseen.model}, trained once under `{UNSEEN}` and once under `{SHARED}`, where the test speakers of "
+        f"{_listed([CORPUS_NAMES[c] for c in known if known[c]])} are in training too and the others are not."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(names) if names else "no corpus"
+
+
+def _show_leak() -> None:
+    """Trained on test clips by accident: what the split without a seed is worth."""
+    try:
+        leaks = measured(SHARED).comparison.leaks if list_results(SHARED) else ()
+    except (ResultError, ComparisonError, ProtocolError) as error:
+        st.warning(plain(str(error)))
+        return
+    for leak in leaks:
+        st.markdown(f"**A split that is drawn twice.** {_leaked(leak)}")
+    if leaks:
+        st.page_link(
+            "pages/evaluation/page.py",
+            label="All figures of the leak",
+            query_params={"split": SHARED, "show": "Comparison"},
+        )
+    else:
+        st.caption("What a leak is worth is not measured here; the README, “What a leak is worth”, has the commands.")
+
+
+def _leaked(leak: LeakageReport) -> str:
+    """In words: every corpus of whose test clips some were trained on."""
+    parts = [
+        f"of the test clips of {CORPUS_NAMES[c]} {part.groups['trained'].share:.0%} were trained on, and the accuracy "
+        f"is {part.leaked['accuracy']:.1%} instead of {part.honest['accuracy']:.1%}"
+        for c, part in leak.parts.items()
+        if c in CORPUS_NAMES and part.honest and part.groups["trained"].n_clips
+    ]
+    return (
+        "A split script without a seed deals the actors anew whenever it runs. Done so here: " + "; ".join(parts) + "."
+    )
+
+
+def _show_regularity() -> None:
+    """How much of a property of the sound is decided by the emotion alone: the more, the more regular the acting."""
+    found = statistics()
+    if not found:
+        st.caption("How regular the acting is has not been measured here: `python -m scripts.corpus_statistics`.")
+        return
+    measure = found["measures"][MEASURE]
+    rows = [
+        {
+            "corpus": CORPUS_NAMES[corpus],
+            "speakers": sum(found["speakers"][corpus].values()),
+            f"{measure['title'].lower()} decided by emotion": round(emotion_eta_squared(_groups(found, corpus)), 2),
+        }
+        for corpus in found["clips"]
+    ]
+    st.markdown(f"**How regular the acting is.** {measure['title']}: how far the pitch moves within a recording.")
+    percent = st.column_config.NumberColumn(
+        format="percent", help="Eta squared: the share of its variance between emotions."
+    )
+    st.dataframe(rows, hide_index=True, column_config={list(rows[0])[-1]: percent}, alt="How regular each corpus is")
+    st.caption(
+        "Eta squared; the rest is the speaker, the words and chance. The more the emotion decides, the easier the test."
+    )
+
+
+def _groups(found: dict, corpus: str) -> list[dict]:
+    return [g for g in found["groups"] if (g["measure"], g["corpus"], g["sex"]) == (MEASURE, corpus, "all")]

@@ -1,0 +1,82 @@
+"""The sound that the lessons are about: the clip of this session, or a sample where there is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.clip import chosen, current_clip
+from pages.ui.model_picker import model
+from pages.ui.problems import show_problem
+from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.text import plain
+from ser_core.audio import SAMPLE_RATE, AudioError, load_audio
+from ser_core.interpret import has_stage_outputs, loudest_excerpt
+from ser_core.models import HOW_TO_TRAIN, CheckpointError, SERModel, available_models
+from ser_core.plots import format_time
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A whole recording."""
+
+    id: str
+    name: str  # as the browser sent it: shown as plain text
+    waveform: np.ndarray  # shape = (n_samples,)
+
+
+@dataclass(frozen=True, eq=False)
+class Excerpt:
+    """The part of a recording that a lesson draws."""
+
+    waveform: np.ndarray  # shape = (n_samples,)
+    start_s: float
+    duration_s: float
+
+
+def sound() -> Sound:
+    """The clip of this session; a sample without one, or where it cannot be read, which is said."""
+    try:
+        clip = current_clip()
+    except AudioError as error:
+        show_problem(error, chosen().name)
+        clip = None
+    if clip:
+        return Sound(clip.id, clip.name, clip.recording.waveform)
+    sample = sample_list()[0]
+    return Sound(sample["file"], f"Sample: {sample['title']}", _sample(sample["file"]))
+
+
+@st.cache_data
+def _sample(file: str) -> np.ndarray:
+    return load_audio(SAMPLES / file)
+
+
+def excerpt(duration_s: float) -> Excerpt:
+    """The loudest stretch of the sound; which one is said."""
+    heard = sound()
+    start, end = loudest_excerpt(heard.waveform, duration_s)
+    part = Excerpt(heard.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
+    name = plain(heard.name)
+    if end - start == len(heard.waveform):
+        st.caption(f"{name}, all of it")
+    else:
+        end_s = part.start_s + part.duration_s
+        st.caption(f"{name}, its loudest stretch: {format_time(part.start_s)} to {format_time(end_s)}")
+    return part
+
+
+def first_model(with_stages: bool) -> SERModel | None:
+    """The first one that can be used and, where asked for, looked into; why there is none is said."""
+    for name in available_models():
+        try:
+            found = model(name)
+        except CheckpointError as error:
+            st.warning(plain(str(error)))
+            continue
+        if not with_stages or has_stage_outputs(found):
+            return found
+    st.info(
+        HOW_TO_TRAIN, title="This lesson needs a trained ResoNet" if with_stages else "There is no trained model yet"
+    )
+    return None

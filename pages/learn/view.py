@@ -1,0 +1,196 @@
+"""The lessons of the page "Learn": each one idea, a control or two, a picture that moves with it, three sentences."""
+
+import streamlit as st
+
+from pages.learn import corpora
+from pages.learn.sound import excerpt, first_model, sound
+from pages.ui.chart import chart
+from pages.ui.session import remember
+from ser_core.audio import SAMPLE_RATE
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, predict
+from ser_core.interpret import (
+    LESSON_HOP_LENGTH,
+    LESSON_WINDOWS_MS,
+    MODEL_FRONTEND,
+    MODEL_FRONTEND_WINDOW_S,
+    circumplex_position,
+    frequency_resolution_hz,
+    highest_variance_channels,
+    logmel_db,
+    mel_band_edges_hz,
+    mfcc_explained_variance,
+    mfcc_reconstruction,
+    stage_feature_maps,
+)
+from ser_core.plots import (
+    circumplex_plot,
+    feature_map_grid,
+    format_time,
+    log_mel_image,
+    mel_filter_triangles,
+    spectral_envelope_lines,
+)
+
+EXCERPT_S = 2.5
+SHORT_S = 0.8  # short enough to see single periods of a voice
+WINDOW_S, N_MELS = MODEL_FRONTEND_WINDOW_S, MODEL_FRONTEND.n_mels
+N_MAPS = 12
+
+
+def filterbank() -> None:
+    """Number of bands and upper edge against what is left of the sound."""
+    st.markdown(
+        "A network does not hear 16,000 numbers a second. The spectrum of each moment is summed up in a few **bands**, "
+        "narrow and close below 1 kHz, wide above, much as the ear does. Few bands blur one voice into another; many "
+        "keep every harmonic, also those that say nothing about emotion."
+    )
+    with st.container(horizontal=True):
+        n_mels = st.select_slider("Bands", (4, 8, 16, 32, 64, 128), N_MELS, key="bands")
+        fmax = st.select_slider("Up to [Hz]", (2000, 4000, 8000), 8000, key="fmax")
+    edges_hz = mel_band_edges_hz(n_mels, fmax)
+    low_hz, high_hz = edges_hz[0, 2] - edges_hz[0, 0], edges_hz[-1, 2] - edges_hz[-1, 0]
+    said = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
+    chart(mel_filter_triangles(n_mels, fmax), key="filters", alt=said, numbers=False)
+    st.caption(f"{said}. What lies above {fmax} Hz is not heard at all.")
+    with st.expander("Table"):
+        columns = ("from Hz", "highest at Hz", "to Hz")
+        rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
+        st.dataframe(rows, alt="Where each filter begins, is highest and ends")
+    part = excerpt(EXCERPT_S)
+    level_db = logmel_db(part.waveform, n_mels, WINDOW_S, fmax)
+    chart(
+        log_mel_image(level_db, fmax, part.start_s, part.duration_s),
+        key="through",
+        numbers=False,
+        alt=f"Spectrogram of the excerpt in {n_mels} bands up to {fmax} Hz",
+    )
+
+
+def window_length() -> None:
+    """Time against frequency resolution."""
+    st.markdown(
+        "A spectrum needs a stretch of sound, the **window**. A short one shows when something happens, down to single "
+        "beats of the vocal folds; a long one shows which tones there are, as parallel lines. There is no window that "
+        "shows both: what is gained in time is lost in frequency."
+    )
+    window_ms = st.select_slider("Window [ms]", LESSON_WINDOWS_MS, round(1000 * WINDOW_S), key="window")
+    window_s = window_ms / 1000
+    part = excerpt(SHORT_S)
+    level_db = logmel_db(part.waveform, 128, window_s)
+    said = (
+        f"Two sounds less than about {window_ms} ms apart melt into one, "
+        f"and so do two tones less than about {frequency_resolution_hz(window_s):.0f} Hz apart."
+    )
+    chart(log_mel_image(level_db, 8000, part.start_s, part.duration_s), key="windowed", alt=said, numbers=False)
+    st.caption(f"{said} ResoNet uses {1000 * WINDOW_S:.0f} ms.")
+
+
+def cepstrum() -> None:
+    """How much of a spectrum few coefficients keep."""
+    st.markdown(
+        "**MFCC** describe the bands of one moment by waves over frequency: the first coefficient is the level, the "
+        "next ones the broad shape, the last ones the fine lines. Thirteen keep the shape of the mouth and drop "
+        "most of the pitch. That suits words; for emotion, pitch matters, so the networks here hear all bands."
+    )
+    n_kept = st.slider("Coefficients kept", 1, N_MELS, 13, key="coefficients")
+    part = excerpt(EXCERPT_S)
+    level_db = logmel_db(part.waveform, N_MELS, WINDOW_S)
+    kept_db = mfcc_reconstruction(level_db, n_kept)
+    share = mfcc_explained_variance(level_db, n_kept)
+    loudest = int(level_db.mean(axis=0).argmax())
+    chart(
+        log_mel_image(kept_db, 8000, part.start_s, part.duration_s),
+        key="kept",
+        numbers=False,
+        alt=f"Spectrogram from {n_kept} of {N_MELS} coefficients; they keep {share:.0%} of the differences of bands",
+    )
+    time_s = part.start_s + loudest * LESSON_HOP_LENGTH / SAMPLE_RATE
+    chart(
+        spectral_envelope_lines(level_db[:, loudest], kept_db[:, loudest], 8000),
+        key="envelope",
+        alt=f"The spectrum at {time_s:.2f} s and what {n_kept} coefficients keep of it",
+    )
+    st.caption(
+        f"Above: the sound as {n_kept} of {N_MELS} coefficients know it; they keep {share:.0%} of the variance between "
+        f"bands. Below: its loudest moment, at {format_time(time_s)}."
+    )
+
+
+def layers() -> None:
+    """Feature maps of a ResoNet."""
+    st.markdown(
+        "A **convolutional layer** slides small patterns over the spectrogram; each gives one map that is bright where "
+        "it fits. First layers find edges: a sound that starts, a tone that rises. Deeper maps are smaller and answer "
+        "to more of the sound at once, and few of them can be named: nobody told the network what to look for."
+    )
+    judge = first_model(with_stages=True)
+    if judge is None:
+        return
+    n_stages = len(judge.stages)
+    stage = st.segmented_control(
+        "After stage", list(range(1, n_stages + 1)), default=1, required=True, key="stage", wrap=True
+    )
+    part = excerpt(min(EXCERPT_S, judge.config.window_s))
+    features, *steps = stage_feature_maps(judge, part.waveform)
+    maps = steps[stage - 1]
+    shown = [("input", features[0])]
+    shown += [(f"map {channel + 1}", maps[channel]) for channel in highest_variance_channels(maps, N_MAPS - 1)]
+    n_maps, n_bands, n_columns = maps.shape
+    said = f"The {len(shown) - 1} of {n_maps} maps that vary most, each {n_bands} bands high and {n_columns} steps long"
+    chart(feature_map_grid(shown), key="maps", alt=said, numbers=False)
+    st.caption(
+        f"{judge.name}, stage {stage} of {n_stages}. {said}; the first picture is what goes in. Each has its own "
+        "scale: brightness cannot be compared between maps."
+    )
+
+
+def dimensions() -> None:
+    """Eight names against two axes."""
+    words, picture = st.columns([1, 1.5], gap="large")
+    with words:
+        st.markdown(
+            "The models here know eight **categories**. Many psychologists describe feeling by two **dimensions** "
+            "instead: valence, how pleasant, and arousal, how excited. Voices give arousal away readily and valence "
+            "badly: anger and joy are both loud and high, so models mix them up."
+        )
+        placed = st.toggle("Place a model's answer to the clip", key="placed")
+        answer = _answer() if placed else None
+        st.caption(
+            "The places are a sketch after Russell, “A circumplex model of affect” (1980), not measured here: disgust "
+            "is no word of his circle, and neutral is put in the middle. An answer is placed at the mean of the "
+            "emotions, each weighted by its probability: an illustration, as no model here was trained on dimensions."
+        )
+    with picture:
+        where = circumplex_position(answer) if answer else None
+        said = f" The answer lies at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
+        chart(
+            circumplex_plot(answer, where),
+            key="circle",
+            alt=f"Eight emotions on a circle of valence and arousal.{said}",
+        )
+
+
+def _answer() -> dict[str, float] | None:
+    """The probabilities of the first model; None, and why, where there is no answer."""
+    judge, heard = first_model(with_stages=False), sound()
+    if judge is None:
+        return None
+    with st.spinner("Listening"):
+        prediction = remember(lambda: predict(judge, heard.waveform), heard.id, "lesson", judge.name)
+    st.text(heard.name)
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        st.caption("No speech was found in it, so there is no answer to place.")
+        return None
+    st.caption(f"{judge.name}: " + ", ".join(f"{name} {p:.0%}" for name, p in prediction.top3))
+    return prediction.probabilities
+
+
+LESSONS = {
+    "Mel filterbank": filterbank,
+    "Window length": window_length,
+    "MFCC": cepstrum,
+    "What a layer sees": layers,
+    "Categories and dimensions": dimensions,
+    "Acted corpora": corpora.show,
+}
+"""Title -> the function that draws it."""

@@ -1,0 +1,24 @@
+"""Hear an actor, say which emotion was meant, and see whether the models do better."""
+
+import streamlit as st
+
+st.title("Listening test", anchor=False)
+with st.spinner("Starting"):
+    from pages.listening import state, view
+    from pages.ui.problems import show_no_model, show_problem
+    from ser_core.models import CheckpointError, available_models
+
+names = available_models()
+if not names:
+    show_no_model()
+    st.stop()
+models = view.choose_models(names)
+try:
+    clips = state.askable(models) if models else []
+    if not clips:
+        view.show_nothing(models)
+    else:
+        view.show_clip(models, clips)
+except CheckpointError as error:
+    show_problem(error)
+view.show_score()

@@ -1,0 +1,169 @@
+"""The listening test: which clips may be asked, what was guessed, and how the person stands against the models."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.model_picker import model
+from pages.ui.results import utterances
+from pages.ui.samples import SAMPLES, sample_list
+from ser_core.audio import AudioError, load_audio, speech_segments
+from ser_core.data import SPEECH_CORPORA, ProtocolError, Utterance, protocol_split
+from ser_core.inference import predict
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import accuracy, confusion_matrix, uar
+from ser_core.models import CheckpointError, functionals_cache
+
+PERSON = "you"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A synthetic recording. Nobody meant anything by it: it tells who hears alike, not who is right."""
+
+    id: str
+    path: Path
+    corpus: str  # its title
+    emotion: str = ""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One clip, what the actor meant, and what everybody heard."""
+
+    clip: str  # utterance id
+    meant: str  # "": a sample
+    heard: dict[str, str]  # by PERSON and each model: an emotion
+
+    @property
+    def measure(self) -> str:
+        """What the models' answers are held against."""
+        return self.meant or self.heard[PERSON]
+
+
+@dataclass
+class Session:
+    """What this session has asked so far."""
+
+    clip: Utterance | Sample | None = None
+    asked: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
+    said: str = ""  # what the person heard in it, the models not yet asked
+    guesses: list[Guess] = field(default_factory=list)
+    problem: str = ""  # why the latest clip could not be used
+
+    @property
+    def is_guessed(self) -> bool:
+        return bool(self.guesses) and self.clip is not None and self.guesses[-1].clip == self.clip.id
+
+
+def session() -> Session:
+    return st.session_state.setdefault("listening", Session())
+
+
+def restart() -> None:
+    st.session_state.pop("listening", None)
+
+
+def askable(models: Sequence[str]) -> list[Utterance | Sample]:
+    """Recordings of speech that none of the models was trained or tuned on; samples where there are no recordings.
+
+    Args:
+        models: at least one.
+
+    Raises:
+        CheckpointError: a model cannot be used.
+    """
+    if not utterances():
+        spoken = [sample for sample in sample_list() if sample["text"]]
+        return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
+    allowed = set.intersection(*map(_never_heard, models))
+    return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in allowed]
+
+
+def _never_heard(name: str) -> set[str]:
+    """Ids of the clips that a model is known to be neither trained nor tuned on."""
+    metrics = model(name).metrics
+    try:
+        return set(protocol_split(metrics["protocol"], metrics["fold"]).test)
+    except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
+        return set()
+
+
+def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
+    """Those that were not asked yet."""
+    return [u for u in clips if u.id not in session().asked]
+
+
+def draw(clips: Sequence[Utterance | Sample]) -> None:
+    """The next clip, of a corpus and an emotion drawn first: TESS would fill half of the test otherwise."""
+    now, fresh = session(), left(clips)
+    now.clip = None
+    if fresh:
+        corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in fresh}))
+        now.clip = random.choice([u for u in fresh if (u.corpus, u.emotion) == (corpus, emotion)])
+        now.asked.add(now.clip.id)
+
+
+def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
+    """Take back a clip whose file is gone, or which was drawn before a model was chosen that knows it."""
+    now = session()
+    if now.clip and not now.clip.path.is_file():
+        now.clip, now.problem = None, f"{now.clip.id} is no longer here."
+    elif not now.is_guessed and now.clip not in clips:
+        now.clip = None
+
+
+def guess(emotion: str) -> None:
+    """Take what the person heard."""
+    session().said = emotion
+
+
+def ask(models: Sequence[str]) -> None:
+    """Ask the models, only now. A clip that cannot be used is left out and named."""
+    now = session()
+    said, now.said = now.said, ""
+    try:
+        waveform = load_audio(now.clip.path)
+        speech = speech_segments(waveform)
+        with functionals_cache():
+            heard = {name: predict(model(name), waveform, speech).emotion for name in models}
+    except (AudioError, CheckpointError) as error:
+        now.clip, now.problem = None, f"{now.clip.id}: {error}"
+        return
+    now.problem = ""
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: said} | heard))
+
+
+def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
+    """Counts, shape = (n_emotions, n_emotions): row meant, column heard; only of clips that `who` heard."""
+    pairs = [(EMOTIONS.index(g.measure), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
+    y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
+    return confusion_matrix(y_true, y_pred, len(EMOTIONS))
+
+
+def standings(guesses: Sequence[Guess]) -> list[dict]:
+    """The person first, then the models, each over the clips that it heard; the models alone where nothing is right."""
+    names = list(dict.fromkeys(name for g in guesses for name in g.heard if name != PERSON or g.meant))
+    rows = []
+    for name in names:
+        counts = matrix(guesses, name)
+        right = int(np.trace(counts))
+        rows.append(
+            {
+                "who": name,
+                "right": f"{right} of {int(counts.sum())}",
+                "accuracy %": round(100 * float(accuracy(counts)), 1),
+                "UAR %": round(100 * float(uar(counts)), 1),
+            }
+        )
+    return rows
+
+
+def table(guesses: Sequence[Guess]) -> list[dict]:
+    """One row a clip, a column for everybody who heard one; empty where somebody did not."""
+    names = list(dict.fromkeys(name for g in guesses for name in g.heard))
+    return [{"clip": g.clip, "meant": g.meant} | {name: g.heard.get(name, "") for name in names} for g in guesses]

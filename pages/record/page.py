@@ -1,0 +1,52 @@
+"""Record, upload or pick one clip: what was heard, which emotion a model hears in it, how sure it is, and when."""
+
+import streamlit as st
+
+st.title("Record & analyse", anchor=False)
+with st.spinner("Starting"):  # torch takes seconds to import, once per server
+    from pages.record import feedback
+    from pages.ui import analysis, result
+    from pages.ui.clip import chosen, current_clip
+    from pages.ui.clip_input import choose_clip
+    from pages.ui.layout import slot
+    from pages.ui.problems import show_no_model, show_problem
+    from ser_core.audio import AudioError
+    from ser_core.models import AdapterError, CheckpointError
+
+inputs, results = st.columns([1, 2.3], gap="large")
+with inputs:
+    choose_clip()
+    settings = analysis.choose_settings(has_clip=chosen() is not None)
+    st.caption("Everything runs on your machine. Your audio is kept in this session only.")
+
+with results:
+    shown, work = slot(settings), st.container()
+
+with work:
+    clip = hearing = answer = others = problem = None
+    try:
+        clip = current_clip()
+        if clip:
+            hearing = analysis.hear(clip, settings)
+            others = analysis.all_answers(hearing) if settings.all_models else None
+            answer = analysis.answer(hearing, settings.model, settings.my_voice)
+    except (AudioError, CheckpointError, AdapterError) as error:
+        problem = error
+
+with shown():
+    if hearing:
+        result.show_clip(clip, hearing, answer)
+    if problem:
+        show_problem(problem, None if clip else chosen().name)
+        if others:
+            result.show_side_by_side(*others)
+    elif answer:
+        result.show_answer(clip, answer)
+        feedback.show_feedback(clip, answer)
+        if others:
+            result.show_side_by_side(*others)
+        result.show_export(clip, hearing, answer)
+    elif hearing:
+        show_no_model()
+    else:
+        result.show_empty()

@@ -1,0 +1,17 @@
+"""What this program and this machine are, what is kept and how to delete it, and code to copy."""
+
+import streamlit as st
+
+st.title("Settings & API", anchor=False)
+with st.spinner("Starting"):
+    from pages.settings import view
+
+left, right = st.columns(2, gap="large")
+with left:
+    view.show_session()
+with right:
+    view.show_models()
+view.show_code()
+view.show_api()
+view.show_folders()
+view.show_machine()

@@ -1,0 +1,165 @@
+"""The parts of the page "Settings & API"."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import streamlit as st
+
+from pages.listening import state as listening
+from pages.ui.clip import chosen, forget
+from pages.ui.results import recordings
+from pages.ui.text import plain
+from pages.upload import state as upload
+from ser_core import paths
+from ser_core.data import audio_cache_folder
+from ser_core.evaluation import folder_bytes, required_packages, resident_bytes, system_info
+from ser_core.inference import loaded_models, unload_models
+from ser_core.models import HOW_TO_TRAIN, available_models
+from ser_core.serving import API_PATH, LIVE_PATH, is_serving
+
+ROW_HEIGHT = 26  # pixels
+README_ADDRESS = "http://localhost:8501"
+COMMANDS = """\
+python -m scripts.predict assets/samples/story.ogg --format text
+python -m scripts.predict assets/samples/story.ogg --windows --format csv
+"""
+
+
+def show_session() -> None:
+    """What of this person is in memory, and a button that ends it."""
+    st.subheader("What this session keeps", anchor=False)
+    kept = _kept()
+    if not kept:
+        st.caption("Nothing: no recording, no result.")
+        return
+    st.markdown("\n".join(f"- {plain(line)}" for line in kept))
+    st.button("Delete all of it", icon=":material/delete:", on_click=_delete, key="delete-all")
+    st.caption("It is forgotten anyway when the session ends, and nothing of it is written to disk.")
+
+
+def _kept() -> list[str]:
+    """One line for each kind of thing; the name of a file is its owner's."""
+    clip, here = chosen(), st.session_state
+    counted = {
+        "files of Upload & compare, with their results": len(upload.files()),
+        "answers in the listening test": len(listening.session().guesses),
+        "recordings on the embedding map": len(here.get("takes", ())),
+        "clips of “My voice”": sum(map(len, here.get("voice", {}).values())),
+        "models that learned your voice": len(here.get("adapters", ())),
+    }
+    own = [f"the clip {clip.name}; things computed from it: {len(here.get('memory', ()))}"] if clip else []
+    return own + [f"{what}: {n}" for what, n in counted.items() if n]
+
+
+def _delete() -> None:
+    forget()
+    upload.forget()
+    listening.restart()
+
+
+def show_models() -> None:
+    """Models in memory: shared by all sessions, and loaded again when asked for."""
+    st.subheader("Models in memory", anchor=False)
+    if not loaded_models():
+        st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
+        return
+    rows = [{"model": name, "parameters": model.n_parameters() or None} for name, model in loaded_models().items()]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        row_height=ROW_HEIGHT,
+        placeholder="",
+        column_config={"parameters": st.column_config.NumberColumn(format="localized")},
+        alt="Models in memory and their size",
+    )
+    st.button("Unload all", on_click=unload_models, key="unload", help="The next question to a model loads it again.")
+
+
+def show_folders() -> None:
+    """Where models, recordings and decoded recordings are looked for."""
+    st.subheader("Folders", anchor=False)
+    there = recordings()
+    corpora = f"{len(there):,} recordings" if there else "none: set it and start again"
+    size = folder_bytes(audio_cache_folder())
+    decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
+    rows = [
+        {"what": "models", "where": _short(paths.CHECKPOINTS), "there": f"{len(available_models())} models"},
+        {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
+        {"what": "decoded recordings", "where": _short(audio_cache_folder()), "there": decoded},
+    ]
+    st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Folders and what is in them")
+
+
+def _short(folder: Path) -> str:
+    """Relative to the program where it lies there."""
+    return str(folder.relative_to(paths.ROOT) if folder.is_relative_to(paths.ROOT) else folder)
+
+
+def show_code() -> None:
+    """How to ask a model without this app: the functions that the pages call."""
+    st.subheader("From Python", anchor=False)
+    if not available_models():
+        st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+    st.code(python_example(), language="python", wrap_lines=True)
+    st.subheader("From the command line", anchor=False)
+    st.code(COMMANDS, language="bash", wrap_lines=True)
+    st.caption(
+        "To be run in the folder of the program, by `.venv/bin/python` or after `source .venv/bin/activate`. "
+        "`python -m scripts.predict --help` lists everything; a file that cannot be read gets a line with the reason."
+    )
+
+
+def show_api() -> None:
+    """How to ask this very server, where it answers other programs."""
+    st.subheader("From other programs", anchor=False)
+    if not is_serving.is_set():
+        st.caption("This server answers nobody but its pages. `make app` starts one that answers other programs too.")
+        return
+    address = _address()
+    for example in api_examples():
+        st.code(example.replace(README_ADDRESS, address), language="python", wrap_lines=True)
+    st.markdown(f"[All that it answers, to try out]({address}{API_PATH}/docs) · [the live page]({address}{LIVE_PATH}/)")
+
+
+def _address() -> str:
+    """Of this server, as the browser calls it."""
+    parts = urlsplit(st.context.url or README_ADDRESS)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@st.cache_data
+def _readme_examples() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", (paths.ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def python_example() -> str:
+    """The example of the README that needs no server."""
+    return _readme_examples()[0]
+
+
+def api_examples() -> list[str]:
+    """Those that ask a server at README_ADDRESS: by REST, and by gradio_client."""
+    return [example for example in _readme_examples() if README_ADDRESS in example]
+
+
+def show_machine() -> None:
+    """Versions, device, threads, memory."""
+    st.subheader("Program and machine", anchor=False)
+    with st.container(horizontal=True, gap="medium"):
+        for title, value in _system().items():
+            st.metric(title, value, width="content")
+        size = resident_bytes()
+        st.metric("memory of the program", f"{size / 1e6:,.0f} MB" if size else "unknown", width="content")
+    rows = [
+        {"package": name, "installed": installed, "required": required if installed != required else ""}
+        for name, installed, required in required_packages()
+    ]
+    with st.expander("Packages"):
+        st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
+        st.caption("A required version is shown where another one is installed.")
+
+
+@st.cache_data
+def _system() -> dict[str, str]:
+    return system_info()

@@ -1,0 +1,156 @@
+"""The parts of the page "Training"."""
+
+import time
+
+import streamlit as st
+
+from pages.ui.chart import chart
+from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.plots import confusion_heatmap, learning_curves
+from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
+
+REFRESH_S = 5
+DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
+STALLED_S = 900  # a run that says nothing for longer than its epochs take has stopped
+TITLES = {
+    "loss": "loss",
+    "learning_rate": "learning rate",
+    "seconds": "seconds an epoch",
+    "clips_per_s": "clips per second",
+}
+
+
+@st.fragment(run_every=REFRESH_S)
+def show_empty() -> None:
+    """Until the first run has started."""
+    if list_runs():
+        st.rerun()
+    st.info(
+        "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
+        "`python -m scripts.train resonet --fold 0`. A run appears here after it has started.",
+        title="Nothing was trained here yet",
+    )
+
+
+@st.fragment(run_every=REFRESH_S)
+def show_runs() -> None:
+    """State, curves and confusion; looks again while something is being trained."""
+    runs = list_runs()
+    st.dataframe([_row(run) for run in runs], hide_index=True, placeholder="", alt="All runs, the latest first")
+    st.caption(
+        "%: UAR on development speakers after the last epoch; best: the highest mean over the corpora of speech."
+    )
+    names = [run.name for run in runs if run.curve]
+    if not names:
+        st.caption("No epoch is finished yet.")
+        return
+    chosen = st.multiselect("Runs", names, names[:3], key="runs")
+    shown = [run for run in runs if run.name in chosen]
+    if not shown:
+        st.caption("Choose at least one run.")
+        return
+    measures = list(dict.fromkeys(measure for run in shown for measure in run.metric_names))
+    default = next((m for m in measures if m.startswith(DEV_UAR)), measures[0])
+    measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
+    lines = {run.name: run.values(measure) for run in shown if run.values(measure)}
+    chart(
+        learning_curves(lines, _title(measure)),
+        key="curves",
+        alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
+    )
+    _show_confusion(shown)
+
+
+def _title(measure: str) -> str:
+    return f"development UAR, {_corpus(measure)}" if measure.startswith(DEV_UAR) else TITLES.get(measure, measure)
+
+
+def _corpus(measure: str) -> str:
+    corpus = measure.removeprefix(DEV_UAR)
+    return CORPUS_NAMES.get(corpus, corpus)
+
+
+def _row(run: RunRecord) -> dict:
+    last = run.curve[-1] if run.curve else {}
+    uars = {f"{_corpus(name)} %": round(100 * uar, 1) for name, uar in last.items() if name.startswith(DEV_UAR)}
+    best, epoch = _best(run)
+    return {
+        "run": run.name,
+        "epochs": f"{len(run.curve)} of {run.n_epochs}",
+        "state": _state(run),
+        "loss": round(last["loss"], 3) if "loss" in last else None,
+        **uars,
+        "best %": best,
+        "at epoch": epoch,
+        "minutes": round(sum(run.values("seconds")) / 60, 1),
+        "clips/s": last.get("clips_per_s"),
+    }
+
+
+def _best(run: RunRecord) -> tuple[float | None, int | None]:
+    """The highest UAR in percent that a mean over the speech corpora reached, and after which epoch."""
+    means = [
+        (mean_uar(found), epoch)
+        for epoch, record in enumerate(run.curve, 1)
+        if (found := {corpus: record[DEV_UAR + corpus] for corpus in SPEECH_CORPORA if DEV_UAR + corpus in record})
+    ]
+    best, epoch = max(means, default=(None, None))
+    return best and round(100 * best, 1), epoch
+
+
+def _state(run: RunRecord) -> str:
+    if run.is_finished:
+        return "finished"
+    longest_s = max(run.values("seconds"), default=STALLED_S)
+    return "training" if time.time() - run.updated_s < max(STALLED_S, 3 * longest_s) else "stopped: --resume"
+
+
+def _show_confusion(runs: list[RunRecord]) -> None:
+    """What the development speakers' emotions were taken for, after any epoch."""
+    known = [run for run in runs if run.curve and run.curve[-1].get(DEV_CONFUSION_KEY)]
+    if not known:
+        st.caption("These protocols have no development speakers, so there is no confusion to show.")
+        return
+    st.subheader("Confusion on development speakers", anchor=False)
+    with st.container(horizontal=True):
+        name = st.selectbox("Run", [run.name for run in known], key="confusion-run")
+        run = next(run for run in known if run.name == name)
+        corpora = list(run.curve[-1][DEV_CONFUSION_KEY])
+        corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
+    wanted = run.n_epochs
+    if wanted > 1:  # up to the last epoch of all: a range that grows with the run would forget what was chosen
+        wanted = st.slider("After epoch", 1, wanted, wanted, key=f"epoch-{name}")
+    epoch = min(wanted, len(run.curve))
+    if epoch < wanted:
+        st.caption(f"Epoch {epoch} is the latest so far.")
+    matrix = run.curve[epoch - 1].get(DEV_CONFUSION_KEY, {}).get(corpus)
+    if matrix is None:
+        st.caption("Nothing was noted of this epoch.")
+        return
+    chart(
+        confusion_heatmap(matrix, run.config["model"]["labels"]),
+        key="dev confusion",
+        alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
+    )
+
+
+def show_difference(runs: tuple[RunRecord, ...]) -> None:
+    """Two runs: what was asked for differently. And of one, how to make it again."""
+    st.subheader("What makes them differ", anchor=False)
+    names = [run.name for run in runs]
+    with st.container(horizontal=True):
+        one = st.selectbox("Run", names, key="one")
+        other = st.selectbox("Against", names, min(1, len(names) - 1), key="other")
+    first, second = (next(run for run in runs if run.name == name) for name in (one, other))
+    found = config_differences(first, second)
+    if found:
+        rows = [{"value": name, one: str(a), f"{other} ": str(b)} for name, (a, b) in found.items()]
+        st.dataframe(rows, hide_index=True, alt="Values that differ")
+    else:
+        st.caption("Recipe, architecture and start weights are the same.")
+    with st.expander(f"All values of {one}"):
+        values = [{"value": name, "is": str(value)} for name, value in flatten_config(first.config).items()]
+        st.dataframe(values, hide_index=True, alt=f"The whole config of {one}")
+    if command := first.config.get("command"):
+        st.caption(f"{one} again:")
+        st.code(command, language="bash", wrap_lines=True)

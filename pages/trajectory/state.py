@@ -1,0 +1,150 @@
+"""What the models have heard of the clip so far. It grows piece by piece, and settings never ask a model again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.clip import Clip
+from pages.ui.components.player import Track, track
+from pages.ui.model_picker import model
+from pages.ui.session import is_remembered, remember
+from ser_core.audio import SAMPLE_RATE, analysed_bounds, speech_segments
+from ser_core.inference import (
+    PartialTrajectory,
+    Segment,
+    Smoothing,
+    Trajectory,
+    extend_trajectory,
+    label_segments,
+    pool_trajectory,
+    smooth_trajectory,
+    start_trajectory,
+    window_labels,
+)
+from ser_core.models import functionals_cache
+
+STEP_S = 2.0  # from one look at the growing result to the next
+BEGINNING_S = 60.0  # of a longer clip its beginning is shown while the rest is still searched for speech
+
+
+@dataclass(frozen=True)
+class View:
+    """How the same answers are looked at."""
+
+    n_model_windows: int  # how long a window is, in windows of the model's own length
+    hop_s: float
+    smoothing: Smoothing
+
+
+@dataclass(eq=False)
+class Course:
+    """The sound, and by model how far it was heard."""
+
+    waveform: np.ndarray  # shape = (n_samples,)
+    duration_s: float
+    speech: tuple[tuple[float, float], ...]
+    stretch: tuple[int, int]  # in samples: all but the silence at both ends
+    is_beginning: bool = False  # all that is known is of the first BEGINNING_S
+    heard: dict[str, PartialTrajectory] = field(default_factory=dict)
+    stopped: bool = False
+
+    def is_done(self, models: Sequence[str]) -> bool:
+        """Nothing more will come."""
+        return not (self.is_beginning or self.missing(models))
+
+    def covers(self, name: str) -> bool:
+        """A model has heard from the beginning to the end."""
+        return not self.is_beginning and name in self.heard and self.heard[name].n_passes > 0
+
+    def missing(self, models: Sequence[str]) -> list[str]:
+        """Models that have not heard everything."""
+        return [name for name in models if name not in self.heard or self.heard[name].share < 1]
+
+    def n_known(self, models: Sequence[str]) -> int:
+        """Windows that can be shown."""
+        return sum(len(self.heard[name].known) for name in models if name in self.heard)
+
+    def share(self, models: Sequence[str]) -> float:
+        """How much is done, in [0, 1]."""
+        if self.is_beginning:
+            return 0.0
+        return sum(self.heard[name].share if name in self.heard else 0.0 for name in models) / len(models)
+
+
+@dataclass(frozen=True, eq=False)
+class Line:
+    """One model's trajectory as the settings want it."""
+
+    trajectory: Trajectory
+    smoothing: Smoothing
+    lead: np.ndarray  # which label leads in each window, shape = (n_windows,)
+    answers: np.ndarray  # of each window: an emotion, "not sure" or "no speech"
+    segments: tuple[Segment, ...]
+    min_confidence: float
+    until_s: float  # what comes later is not analysed yet
+    complete: bool  # nothing comes later; with more passes the hop may still become finer
+
+
+def course(clip: Clip) -> Course:
+    """The clip with its speech, before any model; of a long one no more than its beginning until `whole` was called."""
+    if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
+        return whole(clip)
+    return remember(lambda: _of_the_beginning(clip), clip.id, "beginning")
+
+
+def whole(clip: Clip) -> Course:
+    """All of the clip with its speech."""
+    return remember(lambda: _of_all(clip), clip.id, "course")
+
+
+def _of_all(clip: Clip) -> Course:
+    waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
+    speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
+    bar.empty()
+    return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
+
+
+def _of_the_beginning(clip: Clip) -> Course:
+    waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
+    speech = speech_segments(waveform)
+    stretch = analysed_bounds(waveform, speech)
+    return Course(waveform, clip.recording.duration_s, speech, stretch, is_beginning=True)
+
+
+def original_track(clip: Clip) -> Track:
+    """The sound for the player, the same that other pages show."""
+    return remember(lambda: track("Original", clip.recording.waveform, clip.id), clip.id, "Original", "track")
+
+
+def listen(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
+    """Let the models that are behind hear on, piece by piece, until there is more to show and step_s are over."""
+    until, before = perf_counter() + step_s, found.n_known(models)
+    with functionals_cache():
+        while behind := found.missing(models):
+            for name in behind:
+                heard = found.heard.get(name) or start_trajectory(model(name), found.stretch, found.speech)
+                found.heard[name] = extend_trajectory(model(name), found.waveform, heard)
+            progress()
+            if perf_counter() > until and found.n_known(models) > before:
+                return
+
+
+def line(found: Course, name: str, view: View) -> Line:
+    """What one model has heard so far, as the settings want it; no model is asked."""
+    heard = found.heard[name]
+    trajectory = pool_trajectory(heard, found.speech, view.n_model_windows, view.hop_s)
+    trajectory, lead = smooth_trajectory(trajectory, view.smoothing)
+    complete = found.covers(name)
+    return Line(
+        trajectory,
+        view.smoothing,
+        lead,
+        window_labels(trajectory, lead, heard.min_confidence),
+        label_segments(trajectory, lead, found.speech, found.duration_s, heard.min_confidence, complete),
+        heard.min_confidence,
+        heard.until_s,
+        complete,
+    )

@@ -1,0 +1,260 @@
+"""The parts of the page "Trajectory"."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.trajectory import export, state
+from pages.trajectory.state import Course, Line, View
+from pages.ui.chart import chart, chosen_time, time_key
+from pages.ui.clip import Clip
+from pages.ui.clip_input import sample_list, take_sample
+from pages.ui.components.player import Cell, player, sound_url
+from pages.ui.model_picker import model, versions
+from pages.ui.text import plain
+from ser_core.inference import (
+    EMA_SMOOTHING,
+    HYSTERESIS_SMOOTHING,
+    MEDIAN_SMOOTHING,
+    NO_SMOOTHING,
+    NOT_SURE,
+    Segment,
+    Smoothing,
+)
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots import GREY, emotion_label, format_time, segment_rows, trajectory_areas
+
+WINDOWS = (1, 2, 4, 8)  # times the model's own
+HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the grid the models hear on
+SMOOTHINGS = {
+    NO_SMOOTHING: ((), "", ""),
+    EMA_SMOOTHING: (
+        (1, 2, 3, 5, 10, 20),
+        "Time constant",
+        "Exponential moving average: the past fades with this time constant.",
+    ),
+    MEDIAN_SMOOTHING: (
+        (3, 5, 9, 15, 31),
+        "Windows",
+        "Each probability becomes the median over so many windows around it.",
+    ),
+    HYSTERESIS_SMOOTHING: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for so long on end."),
+}
+
+
+def choose_view(models: Sequence[str]) -> View:
+    """Window, hop and smoothing; none of them lets a model hear again."""
+    own_s = sorted({model(name).config.window_s for name in models}) or [0.0]
+    left, right = st.columns(2)
+    window = left.selectbox(
+        "Window",
+        WINDOWS,
+        format_func=lambda n: " or ".join(f"{n * window_s:g} s" for window_s in own_s) if models else str(n),
+        key="window",
+        bind="query-params",
+        help="The shortest is the model's own, what it was trained on. A longer one is the mean of the model's answers "
+        "in it, weighted by speech, as for a whole recording. With several models each has multiples of its own.",
+    )
+    hops_s = [hop_s for hop_s in HOPS_S if hop_s <= window * own_s[0]] or [HOPS_S[0]]
+    hop_s = right.selectbox(
+        "Hop",
+        hops_s,
+        index=min(1, len(hops_s) - 1),
+        format_func="{:g} s".format,
+        key="hop",
+        bind="query-params",
+        help="From one window to the next. The models hear one every 0.5 s; a wider hop shows some of them.",
+    )
+    return View(window, hop_s, _choose_smoothing())
+
+
+def _choose_smoothing() -> Smoothing:
+    left, right = st.columns(2)
+    kind = left.selectbox("Smoothing", list(SMOOTHINGS), key="smoothing", bind="query-params")
+    amounts, label, words = SMOOTHINGS[kind]
+    if not amounts:
+        return Smoothing()
+    unit = "" if kind == MEDIAN_SMOOTHING else " s"
+    amount = right.selectbox(
+        label, amounts, index=2, format_func=lambda n: f"{n}{unit}", key=kind, bind="query-params", help=words
+    )
+    return Smoothing(kind, amount)
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to follow yet", anchor=False)
+    st.markdown(
+        "Record, upload or pick a clip, up to 60 minutes long. You see every emotion's probability over time while the "
+        "model is still listening, hear where you click, and take the segments along as CSV, JSON, TextGrid or SRT."
+    )
+    longest = next(sample for sample in sample_list() if sample["file"] == "story.ogg")
+    st.button("Open a sample", on_click=take_sample, args=(longest,))
+
+
+def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) -> None:
+    """All there is so far; then, unless stopped, the models go on and the page starts again."""
+    going = not (found.stopped or found.is_done(models))
+    st.text(clip.name)
+    for note in clip.notes:
+        st.warning(plain(note))
+    bar = _show_state(clip, found, models, going)
+    lines = {name: state.line(found, name, view) for name in models if name in found.heard}
+    if lines:
+        _show_lines(clip, found, lines)
+    if not going:
+        return
+    if found.is_beginning:
+        state.whole(clip)
+    else:
+        state.listen(found, models, state.STEP_S, lambda: _tell(bar, found, models))
+    st.rerun()
+
+
+def _show_state(clip: Clip, found: Course, models: Sequence[str], going: bool):
+    """How far it is, with Stop or Go on; nothing when all is done."""
+    if found.is_done(models):
+        return None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        place = st.empty()
+        if going:
+            st.button("Stop", on_click=_set_stopped, args=(clip, True), key="stop")
+        else:
+            st.button("Go on", on_click=_set_stopped, args=(clip, False), key="go-on", type="primary")
+    _tell(place, found, models)
+    return place
+
+
+def _tell(place, found: Course, models: Sequence[str]) -> None:
+    if all(found.covers(name) for name in models):
+        hop_s = max(found.heard[name].predicted_hop_s for name in models)
+        words = f"All of it is analysed every {hop_s:g} s, not yet in between"
+    else:
+        known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
+        words = f"Partial: analysed to {format_time(round(known_s))} of {format_time(round(found.duration_s))}"
+    place.progress(found.share(models), words)
+
+
+def _set_stopped(clip: Clip, stopped: bool) -> None:
+    state.course(clip).stopped = stopped  # all of the clip may have been searched for speech since the click
+
+
+def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:
+    name, first = next(iter(lines.items()))
+    above = st.container()
+    _show_areas(clip, found, name, first)
+    with above:  # but later: of a long clip the player takes a moment
+        _show_player(clip, found, first)
+    if len(lines) > 1:
+        _show_lanes(found, lines)
+    _show_segments(clip, name, first)
+    export.show_exports(clip, found, lines)
+
+
+def _show_player(clip: Clip, found: Course, line: Line) -> None:
+    chosen = _chosen_segment(clip, line)
+    player(
+        [state.original_track(clip)],
+        found.speech,
+        [_cell(segment) for segment in line.segments],
+        chosen_time(clip.id),
+        chosen and (f"{chosen.start_s} {chosen.end_s}", chosen.start_s, chosen.end_s),
+        key="player",
+    )
+
+
+def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
+    trajectory = line.trajectory
+    chart(
+        trajectory_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
+        key=time_key(clip.id),
+        numbers=False,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
+    )
+    spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
+    where = f"the first {state.BEGINNING_S:g} s have" if found.is_beginning else "the clip has"
+    st.caption(
+        f"Analysed {format_time(trajectory.start_s[0])} to {format_time(line.until_s)} by {versions([name])}; {where} "
+        f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
+        "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
+        + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")
+    )
+
+
+def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
+    st.subheader("Every model", anchor=False)
+    by_model = {name: line.segments for name, line in lines.items()}
+    chart(
+        segment_rows(by_model, found.duration_s),
+        key="lanes",
+        numbers=False,
+        alt=f"The answer over time of {len(lines)} models, one lane each; the CSV has the numbers.",
+    )
+    st.caption("Grey with ?: not sure. Empty: no speech. The first model is the one shown above.")
+
+
+def _show_segments(clip: Clip, name: str, line: Line) -> None:
+    st.subheader("Segments", anchor=False)
+    sound = sound_url(state.original_track(clip), "segments")
+    st.dataframe(
+        [_row(segment, sound) for segment in line.segments],
+        hide_index=True,
+        placeholder="",
+        key=_table_key(clip, line),
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            "certain": st.column_config.NumberColumn(format="percent"),
+            "hear": st.column_config.AudioColumn(help="Double-click, then play: this stretch alone."),
+        },
+        alt=f"The segments of {name} from the beginning to the end",
+    )
+    st.caption(
+        "Choose a row to loop it in the player above, or double-click under “hear” to hear it alone. Certain: the mean "
+        "over its windows."
+    )
+
+
+def _row(segment: Segment, sound: str) -> dict:
+    """A line of the table. One file serves all rows: its address names the stretch to play."""
+    return {
+        "from": format_time(segment.start_s),
+        "to": format_time(segment.end_s),
+        "answer": _answer(segment),
+        "certain": None if segment.confidence is None else round(segment.confidence, 3),
+        "seconds": round(segment.end_s - segment.start_s, 1),
+        "speech s": round(segment.speech_s, 1),
+        "hear": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",
+    }
+
+
+def _answer(segment: Segment) -> str:
+    if not segment.emotion:
+        return segment.answer
+    return (
+        f"{NOT_SURE} ({emotion_label(segment.emotion)})"
+        if segment.answer == NOT_SURE
+        else emotion_label(segment.emotion)
+    )
+
+
+def _cell(segment: Segment) -> Cell:
+    """A segment as the player draws it."""
+    words = _answer(segment) if segment.confidence is None else f"{_answer(segment)} {segment.confidence:.0%}"
+    if segment.answer in EMOTION_STYLES:
+        look, opacity = EMOTION_STYLES[segment.answer], 0.2 + 0.8 * segment.confidence
+        return Cell(segment.start_s, segment.end_s, segment.answer, look.symbol, look.colour, opacity, words)
+    unsure = segment.answer == NOT_SURE
+    return Cell(segment.start_s, segment.end_s, segment.answer, "?" if unsure else "", GREY, 0.3 * unsure, words)
+
+
+def _table_key(clip: Clip, line: Line) -> str:
+    """Another one for other settings: their rows are other segments."""
+    trajectory = line.trajectory
+    return f"segments-{clip.id}-{trajectory.model}-{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
+
+
+def _chosen_segment(clip: Clip, line: Line) -> Segment | None:
+    rows = st.session_state.get(_table_key(clip, line), {}).get("selection", {}).get("rows", [])
+    return line.segments[rows[0]] if rows and rows[0] < len(line.segments) else None

@@ -1,0 +1,59 @@
+"""A plotly figure on a page: never without the words and the numbers that stand for it."""
+
+from typing import Any
+
+import pandas  # noqa: F401 plotly asks whether it is there, and fails on one that another thread is half done importing
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from pages.ui.export import rows_as_csv
+from ser_core.plots import figure_to_rows
+
+
+def chart(
+    figure: Figure, key: str, alt: str, numbers: bool = True, tools: bool = False, picture: str = "svg", **options: Any
+) -> Any:
+    """Draws a figure as wide as its column; a camera that saves it shows above it where the pointer is.
+
+    Args:
+        key: of the widget.
+        alt: what the figure shows, for those who do not see it.
+        numbers: with a button below it that opens its table; not for a picture, or where the page has a better table.
+        tools: lasso, box and zoom too.
+        picture: "svg" or "png", what the camera saves.
+        options: further arguments of st.plotly_chart.
+
+    Returns:
+        What st.plotly_chart does.
+    """
+    camera = {"format": picture, "filename": key.partition("-")[0], "scale": 2 if picture == "png" else 1}
+    config = {"displaylogo": False, "toImageButtonOptions": camera}
+    config |= {"scrollZoom": True, "displayModeBar": True} if tools else {"modeBarButtons": [["toImage"]]}
+    # Of WebGL. Plotly's own 2 draws four times the pixels: without a graphics card 40 % of the map's processor time.
+    config["plotGlPixelRatio"] = camera["scale"]
+    drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
+    if numbers:
+        _offer_numbers(figure, key, alt)
+    return drawn
+
+
+def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
+    """The table is made when it is asked for."""
+    box = st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}", on_change="rerun")
+    if not box.open:
+        return
+    rows = figure_to_rows(figure)
+    with box:
+        st.dataframe(rows, hide_index=True, alt=alt)
+        st.download_button("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")
+
+
+def time_key(clip_id: str) -> str:
+    """Widget key of the chart over time: what is chosen in the chart of one clip says nothing about another."""
+    return f"trajectory-{clip_id}"
+
+
+def chosen_time(clip_id: str) -> tuple[str, float] | None:
+    """The point chosen in the chart over time: (id, time_s)."""
+    points = st.session_state.get(time_key(clip_id), {}).get("selection", {}).get("points", [])
+    return (str(points[0]["x"]), float(points[0]["x"])) if points else None

@@ -1,0 +1,139 @@
+"""The three ways in: record, upload, samples. The latest choice wins and empties the others."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
+from streamlit.typing import UploadedFile
+
+from pages.ui.clip import Source, chosen, forget, input_key, take
+from pages.ui.components.recorder import recorder
+from pages.ui.samples import SAMPLES, sample_list
+from ser_core.data import (
+    CORPUS_NAMES,
+    SPEECH_CORPORA,
+    CorpusError,
+    Utterance,
+    corpora_root,
+    read_corpora,
+    speaker_independent_fold,
+)
+
+WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
+FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
+MAX_RECORDING_S = 60
+TEST_FOLD = "0"
+SENTENCES = (
+    "The parcel is still on the table in the hall.",
+    "They will be here in about ten minutes.",
+    "I have never seen that colour on a house.",
+    "You left the window open last night.",
+    "It is the third door on the left.",
+)
+
+
+def choose_clip() -> None:
+    """Draw the inputs; what the person chooses goes to _shared.take."""
+    asked = st.query_params.get("from")
+    record, upload, samples = st.tabs(WAYS, default=asked if asked in WAYS else None)
+    with record:
+        _record()
+    with upload:
+        _upload()
+    with samples:
+        _samples()
+
+
+def _record() -> None:
+    arrived = recorder(key=input_key("raw"), max_s=MAX_RECORDING_S)
+    if arrived:
+        wav, notes = arrived
+        take(Source("raw", "Your recording", wav, notes))
+        st.rerun()  # what was drawn before this line belongs to the clip before
+    st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
+    with st.expander("Sentences to read"):
+        st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
+        st.caption("Their words tell no emotion: say each as if you were angry, sad, afraid or glad.")
+    with st.expander("The browser's own recorder"):
+        st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")
+        key = input_key("browser")
+        st.audio_input(
+            "Record with the browser's processing",
+            sample_rate=48_000,
+            key=key,
+            on_change=_take_file,
+            args=("browser", key),
+        )
+        show_lost(forget, key)
+
+
+def _upload() -> None:
+    key = input_key("upload")
+    st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
+    show_lost(forget, key)
+    st.caption(f"{', '.join(FORMATS)}, up to 200 MB. The first 60 minutes are read.")
+
+
+def _samples() -> None:
+    st.caption("Made by espeak-ng: synthetic voices, with no emotion to find.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for sample in sample_list():
+            key = f"sample-{sample['file']}"
+            st.button(sample["title"], key=key, on_click=take_sample, args=(sample,))
+    try:
+        unseen = _unseen(corpora_root())
+    except CorpusError:
+        st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again.")
+        return
+    st.caption("Actors the model never heard in training, one at random. What they meant stays hidden until you ask.")
+    with st.container(horizontal=True, gap="xsmall"):
+        for corpus, utterances in unseen.items():
+            st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
+
+
+def _take_file(kind: str, key: str) -> None:
+    file = st.session_state[key]
+    if isinstance(file, UploadedFile):
+        take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
+    elif chosen() and chosen().kind == kind:
+        forget(
+            keep=kind
+        )  # empty already; when one file replaces another, the next one may be on its way to this widget
+
+
+def show_lost(empty: Callable[[], None], *keys: str) -> None:
+    """Say so where the browser still shows files of a session that has ended: after a restart, or a night away.
+
+    Args:
+        empty: makes these inputs new ones.
+        keys: of inputs that are drawn.
+    """
+    values = [st.session_state[key] for key in keys]
+    files = [file for value in values for file in (value if isinstance(value, list) else [value])]
+    if not any(isinstance(file, DeletedFile) for file in files):
+        return
+    st.warning("The session that had this audio is over, and so nothing of it is left here. Choose it again.")
+    st.button("Empty the list", on_click=empty, key=f"empty-{keys[0]}")
+
+
+def take_sample(sample: dict) -> None:
+    name = f"{sample['title']} (synthetic, espeak-ng)"
+    take(Source("sample", name, str(SAMPLES / sample["file"]), words=sample["text"]))
+
+
+def _take_utterance(utterances: list[Utterance]) -> None:
+    utterance = random.choice(utterances)
+    name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
+    take(Source("corpus", name, str(utterance.path), utterance=utterance))
+
+
+@st.cache_data(show_spinner="Looking for the corpora")
+def _unseen(root: Path) -> dict[str, list[Utterance]]:
+    """Recordings of the speakers the models were tested on, by corpus."""
+    unseen = {corpus: [] for corpus in SPEECH_CORPORA}
+    for utterance in read_corpora(root).utterances:
+        if utterance.corpus in unseen and speaker_independent_fold(utterance) == TEST_FOLD:
+            unseen[utterance.corpus].append(utterance)
+    return {corpus: utterances for corpus, utterances in unseen.items() if utterances}

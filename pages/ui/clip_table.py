@@ -1,0 +1,80 @@
+"""A table of recordings of the corpora, with a player where they are there."""
+
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from pages.ui import results
+from pages.ui.export import rows_as_csv
+from pages.ui.text import plain
+from ser_core.audio import AudioError, load_audio
+from ser_core.plots import spectrogram
+
+MOST_CLIPS = 500
+TILE_COLUMNS = 320  # pixels: wider pictures are flat strips in a column of the page
+
+
+def show_clips(clips: list[dict], file_name: str) -> None:
+    """Clips with a player, where the recordings are there.
+
+    Args:
+        clips: rows whose "clip" is an utterance id.
+        file_name: of the download, and what names the table.
+    """
+    event = st.dataframe(
+        clips[:MOST_CLIPS],
+        hide_index=True,
+        height=240,
+        key=f"clips-{file_name}",
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config={
+            name: st.column_config.NumberColumn(format="percent") for name in ("certain", "given to what was meant")
+        },
+        alt="The chosen clips",
+    )
+    if len(clips) > MOST_CLIPS:
+        st.caption(f"The first {MOST_CLIPS} of {len(clips)} are shown; the download has all.")
+    download_rows("Download these clips", clips, file_name)
+    there = results.recordings()
+    chosen = [clips[i]["clip"] for i in event.selection.rows if i < len(clips)]
+    if len(clips) == 1:
+        chosen = [clips[0]["clip"]]
+    if not there:
+        st.caption("Set `SER_CORPORA` and start again to hear them.")
+    elif chosen and chosen[0] in there:
+        show_recording(chosen[0], str(there[chosen[0]]))
+    elif chosen:
+        st.caption(f"{plain(chosen[0])} is not here.")
+    else:
+        st.caption("Choose a row to see and hear it.")
+
+
+def show_recording(clip: str, path: str) -> None:
+    """Its spectrogram and a player.
+
+    Args:
+        clip: its utterance id.
+        path: of the file.
+    """
+    if not Path(path).is_file():  # the picture may be known still
+        st.caption(f"{plain(clip)} is no longer here.")
+        return
+    try:
+        st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
+        st.audio(path, alt=f"The recording {clip}")
+    except AudioError as error:
+        st.caption(plain(str(error)))
+
+
+@st.cache_data(max_entries=64)
+def _picture(path: str) -> bytes:
+    return spectrogram(load_audio(path), TILE_COLUMNS).png
+
+
+def download_rows(label: str, rows: list[dict], name: str) -> None:
+    """A button that brings the rows as CSV; none without rows."""
+    if rows:
+        make = partial(rows_as_csv, rows)  # when it is asked for
+        st.download_button(label, make, name, "text/csv", icon=":material/download:", on_click="ignore")

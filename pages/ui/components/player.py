@@ -1,0 +1,150 @@
+"""The linked player: one time axis for waveform, speech, spectrogram and emotions; a click seeks, a drag loops."""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime import get_instance
+
+from pages.ui.components.curves import Curves, curves
+from ser_core.audio import SAMPLE_RATE, encode_wav
+from ser_core.plots import Spectrogram, spectrogram, waveform_envelope
+
+LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
+FOLDER = Path(__file__).parent
+_mount = st.components.v2.component(
+    "linked_player",
+    html=(FOLDER / "player.html").read_text(),
+    css=(FOLDER / "player.css").read_text(),
+    js="\n".join((FOLDER / name).read_text() for name in ("player.js", "player_loop.js")),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One version of the sound, ready for the browser."""
+
+    id: str
+    name: str
+    duration_s: float
+    wav: bytes
+    picture: Spectrogram
+    envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of the peak
+    peak: float  # of full scale
+    curves: Curves | None  # pitch and level; None for a long one
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A stretch of time and what was heard in it."""
+
+    start_s: float
+    end_s: float
+    name: str
+    symbol: str
+    colour: str
+    opacity: float
+    text: str
+
+
+def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
+    """Prepare a 16 kHz waveform, shape = (n_samples,), for the player."""
+    low, high = waveform_envelope(waveform)
+    peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
+    percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
+    duration_s = len(waveform) / SAMPLE_RATE
+    picture, lines = spectrogram(waveform), curves(waveform)
+    return Track(f"{clip_id}-{name}", name, duration_s, encode_wav(waveform), picture, percent, peak, lines)
+
+
+def _percent(values: np.ndarray) -> list[int]:
+    return np.round(values * 100).astype(int).tolist()
+
+
+def player(
+    tracks: Sequence[Track],
+    speech: Sequence[tuple[float, float]],
+    cells: Sequence[Cell] = (),
+    seek: tuple[str, float] | None = None,
+    loop: tuple[str, float, float] | None = None,
+    *,
+    key: str,
+    on_trim: Callable[[float, float], None] | None = None,
+) -> None:
+    """Show versions of one recording.
+
+    Args:
+        tracks: of equal length; the last one is chosen first.
+        speech: (start_s, end_s) of the speech.
+        cells: what was heard when; without gaps.
+        seek: (id, time_s): jump there once for each new id.
+        loop: (id, start_s, end_s): repeat this stretch, once for each new id.
+        on_trim: called with (start_s, end_s) when the person wants to keep nothing but the stretch that was chosen.
+    """
+    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.frequency_ticks]
+    cells = [asdict(cell) for cell in cells]
+    _mount(
+        key=key,
+        on_trim_change=lambda: _trimmed(key, on_trim),
+        data={
+            "id": " ".join(track.id for track in tracks),
+            "duration_s": tracks[0].duration_s,
+            "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
+            f"{tracks[0].curves.words if tracks[0].curves else ''} "
+            "Arrow keys move, page keys move far, space plays. The keys [ and ] set begin and end of a loop, L "
+            "switches it on and off, Escape clears it.",
+            "tracks": [_track_data(track, f"{key}-{i}") for i, track in enumerate(tracks)],
+            "hertz": hertz,
+            "speech": speech,
+            "cells": cells,
+            "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
+            "trims": on_trim is not None,
+            "seek": {"id": seek[0], "time_s": seek[1]} if seek else None,
+            "loop": {"id": loop[0], "start_s": loop[1], "end_s": loop[2]} if loop else None,
+        },
+    )
+
+
+def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:
+    """What the browser sent may be anything."""
+    sent = st.session_state[key].get("trim")
+    try:
+        start_s, end_s = float(sent["start_s"]), float(sent["end_s"])
+    except (KeyError, TypeError, ValueError):
+        return
+    if on_trim and 0 <= start_s < end_s < float("inf"):
+        on_trim(start_s, end_s)
+
+
+def sound_url(track: Track, place: str) -> str:
+    """Where the browser finds the sound of a track; a place is one on a page, and keeps what it showed last."""
+    return _served(track.wav, "audio/wav", f"{place}-sound", track.id)
+
+
+def _track_data(track: Track, place: str) -> dict:
+    picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
+    return {
+        "name": track.name,
+        "sound": sound_url(track, place),
+        "picture": picture,
+        "envelope": track.envelope,
+        "peak": f"±{track.peak:.0%}",
+        "curves": asdict(track.curves) if track.curves else None,
+    }
+
+
+def _served(content: bytes, mime: str, place: str, name: str) -> str:
+    """URL of a file the server keeps in memory as long as this session shows it, with byte ranges, as st.audio does.
+
+    The name enters the URL's hash: the hash of large files leaves out most of their content.
+    """
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base}".rstrip("/") + get_instance().media_file_mgr.add(content, mime, place, file_name=name)
+
+
+def _hertz(hertz: int) -> str:
+    return f"{hertz / 1000:g} kHz" if hertz >= 1000 else f"{hertz} Hz"

@@ -1,0 +1,92 @@
+"""What a person takes along: the answer as JSON, CSV and TextGrid."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import PurePath
+
+from pages.ui.analysis import Answer
+from pages.ui.clip import Clip
+from ser_core.audio import Quality
+from ser_core.inference import (
+    MIN_SPEECH_TO_PREDICT_S,
+    NO_SPEECH,
+    NOT_SURE,
+    Prediction,
+    Smoothing,
+    as_textgrid,
+    label_segments,
+    smooth_trajectory,
+    window_labels,
+)
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_json(clip: Clip, quality: Quality, answer: Answer) -> str:
+    """The whole answer; times in seconds."""
+    content = {"file": clip.name, **answer.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
+    content["windows"] = answer.trajectory.to_records()
+    return json.dumps(content, indent=2, ensure_ascii=False)
+
+
+def as_csv(clip: Clip, answer: Answer) -> str:
+    """One row for the whole clip, then one for each window; times in seconds."""
+    whole = {"part": "clip", **_row(answer.prediction.to_dict(), said(answer.prediction))}
+    windows = [{"part": "window", **row} for row in table(answer)]
+    head = {"file": clip.name, "model": answer.prediction.model, "version": answer.prediction.version}
+    return rows_as_csv([head | row for row in (whole, *windows)])
+
+
+def said(prediction: Prediction) -> str:
+    """The answer in words: an emotion, "not sure" or "no speech"."""
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return NO_SPEECH
+    return NOT_SURE if prediction.abstain else prediction.emotion
+
+
+def clip_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
+    """For Praat: the speech, and the answer over time with its certainty."""
+    trajectory, lead = smooth_trajectory(answer.trajectory, Smoothing())
+    speech, duration_s = quality.speech_segments, clip.recording.duration_s
+    found = label_segments(trajectory, lead, speech, duration_s, answer.min_confidence)
+    return as_textgrid(speech, {answer.prediction.model: found}, duration_s)
+
+
+def rows_as_csv(rows: Sequence[dict]) -> str:
+    """A table with the columns of the first row; a text in it is never a formula."""
+    file = io.StringIO()
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(
+        {name: _no_formula(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
+    )
+    return file.getvalue()
+
+
+def table(answer: Answer) -> list[dict]:
+    """One row for each window."""
+    trajectory = answer.trajectory
+    words = window_labels(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
+    return [_row(record, word) for record, word in zip(trajectory.to_records(), words, strict=True)]
+
+
+def file_name(name: str, suffix: str) -> str:
+    """A harmless name for the export of a clip of that name."""
+    stem = re.sub(r"[^A-Za-z0-9-]+", "_", PurePath(name).stem).strip("_")[:60]
+    return f"{stem or 'clip'}_emotion.{suffix}"
+
+
+def _row(record: dict, answer: str) -> dict:
+    probabilities = record["probabilities"]
+    columns = {name: record[name] for name in ("start_s", "end_s", "speech_s")}
+    columns |= {"answer": answer, "emotion": record["emotion"]}
+    return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
+
+
+def _no_formula(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,0 +1,277 @@
+"""How a result is shown: the clip in the player, the answer, the answer over time, the quality, the export."""
+
+from itertools import pairwise
+
+import streamlit as st
+
+from pages.ui import export
+from pages.ui.analysis import Answer, Hearing
+from pages.ui.chart import chart, chosen_time, time_key
+from pages.ui.clip import Clip, forget, trim, untrim
+from pages.ui.clip_input import take_sample
+from pages.ui.components.player import Cell, player
+from pages.ui.samples import sample_list
+from pages.ui.text import UAR_HELP, plain, record
+from ser_core.audio import Quality
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory, window_labels
+from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models
+from ser_core.plots import (
+    GREY,
+    emotion_label,
+    format_time,
+    probability_bars,
+    stacked_probability_bars,
+    trajectory_lines,
+)
+
+
+def show_empty() -> None:
+    st.subheader("Nothing to analyse yet", anchor=False)
+    st.markdown(
+        "Record a few seconds of speech or upload a file. You get its waveform and spectrogram to play, the quality of "
+        "the recording in numbers, the emotion the model hears with its certainty, and how it changes over time."
+    )
+    st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
+    st.markdown("Eight emotions are told apart: " + ", ".join(_coloured(emotion) for emotion in EMOTIONS) + ".")
+    st.caption(
+        "The models learned from actors. They say how a voice sounds, not what a person feels: judge nobody by it."
+    )
+
+
+def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
+    """File name, what it is, and the player."""
+    recording = clip.recording
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(gap=None, width="stretch"):
+            st.text(clip.name)
+            st.caption(
+                f"{_duration(recording.duration_s)} · {recording.codec}, {recording.source_rate / 1000:g} kHz, "
+                f"{_channels(recording.source_channels)}, analysed as 16 kHz mono",
+                help=f"Words: {clip.words}" if clip.words else None,
+            )
+        if whole := st.session_state.get("whole"):
+            label = f"Use all {_duration(whole.recording.duration_s)}"
+            st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
+        st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
+    _warn(clip.notes + hearing.notes)
+    over_time = answer is not None and len(answer.trajectory.start_s) > 1
+    strip = cells(answer.trajectory, recording.duration_s, answer.min_confidence) if over_time else ()
+    player(hearing.tracks, hearing.quality.speech_segments, strip, chosen_time(clip.id), key="player", on_trim=trim)
+    _show_quality(hearing.quality)
+
+
+def show_answer(clip: Clip, answer: Answer) -> None:
+    """Which emotion, how sure, the probabilities of all, and how they change over time."""
+    prediction = answer.prediction
+    words, bars = st.columns([1, 1.35], gap="medium")
+    with words:
+        _show_verdict(prediction)
+        st.caption(_facts(answer), help=UAR_HELP)
+        if clip.utterance:
+            _show_truth(clip)
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return
+    with bars:
+        chart(
+            probability_bars(prediction, answer.min_confidence or None),
+            key="bars",
+            alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
+        )
+        if answer.min_confidence:  # 0: no development speakers to find a threshold on
+            st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
+    if len(answer.trajectory.start_s) > 1:
+        _show_trajectory(clip, answer)
+
+
+def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
+    """Every model's answer to the same clip, as a chart and as a table."""
+    st.subheader("Every model", anchor=False)
+    _warn(tuple(problems))
+    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
+    if not spoken:
+        return
+    chart(
+        stacked_probability_bars([answer.prediction for answer in spoken]),
+        key="side by side",
+        alt="; ".join(f"{a.prediction.model}: {a.prediction.emotion} {a.prediction.confidence:.0%}" for a in spoken),
+    )
+    st.caption(_agreement([answer.prediction for answer in spoken]))
+    st.dataframe(
+        [_compared(answer) for answer in spoken],
+        hide_index=True,
+        column_config={"certain": st.column_config.NumberColumn(format="percent")},
+        alt="What each model answers, how sure it is, and how good it is",
+    )
+    if "wav2vec2" not in available_models():
+        with st.expander("wav2vec2 is not here"):
+            st.text(WAV2VEC2_WEIGHTS_HINT)
+
+
+def _agreement(predictions: list[Prediction]) -> str:
+    """How many of the models that are sure say the same."""
+    sure = [prediction.emotion for prediction in predictions if not prediction.abstain]
+    if not sure:
+        return "None of the models is sure."
+    common = max(dict.fromkeys(sure), key=sure.count)
+    unsure = f"; {len(predictions) - len(sure)} not sure" if len(sure) < len(predictions) else ""
+    return f"{sure.count(common)} of {len(predictions)} models say {emotion_label(common)}{unsure}. Full colour: the answer."
+
+
+def _compared(answer: Answer) -> dict:
+    prediction = answer.prediction
+    closest = emotion_label(prediction.emotion)
+    return {
+        "model": prediction.model,
+        "answer": f"not sure ({closest})" if prediction.abstain else closest,
+        "certain": round(prediction.confidence, 2),
+        "took": f"{1000 * answer.took_s:.0f} ms",
+        "measured": record(answer.metrics),
+    }
+
+
+def _show_verdict(prediction: Prediction) -> None:
+    if prediction.abstain:
+        st.header("Not sure", anchor=False)
+        st.markdown(plain(prediction.reason))
+        if prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
+            st.markdown("Closest: " + _ranking(prediction.top3))
+        return
+    st.header(_coloured(prediction.emotion), anchor=False)
+    st.markdown(f"**{prediction.confidence:.0%} certain**")
+    st.markdown("Then " + _ranking(prediction.top3[1:]))
+
+
+def _show_truth(clip: Clip) -> None:
+    if st.session_state.get("revealed") != clip.id:
+        st.button("Reveal what the actor meant", on_click=_reveal, args=(clip.id,), key="reveal")
+        return
+    st.markdown(f"The actor meant {_coloured(clip.utterance.emotion)}.")
+
+
+def _reveal(clip_id: str) -> None:
+    st.session_state.revealed = clip_id
+
+
+def _show_trajectory(clip: Clip, answer: Answer) -> None:
+    """The answer over time, as a chart and as a table."""
+    trajectory = answer.trajectory
+    st.subheader("Over time", anchor=False)
+    chart(
+        trajectory_lines(trajectory, clip.recording.duration_s),
+        key=time_key(clip.id),
+        numbers=False,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"Probability of each emotion in {len(trajectory.start_s)} windows; the table below has the numbers.",
+    )
+    st.caption(
+        f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s. "
+        "Click a name to hide or show its line, a point to go there in the player."
+    )
+    with st.expander("Table"):
+        st.dataframe(export.table(answer), hide_index=True, alt="The windows and their probabilities")
+
+
+def _show_quality(quality: Quality) -> None:
+    """The numbers of the quality report with its advice."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in _numbers(quality).items():
+            st.metric(label, value, width="content")
+    _warn(quality.advice)
+
+
+def _warn(sentences: tuple[str, ...]) -> None:
+    if sentences:
+        st.warning("  \n".join(plain(sentence) for sentence in sentences))
+
+
+def _numbers(quality: Quality) -> dict[str, str]:
+    loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
+    return {
+        "Speech": f"{_duration(quality.speech_s)} of {_duration(quality.duration_s)}",
+        "Loudness": loudness,
+        "Peak": f"{quality.peak_dbfs:.1f} dBFS",
+        "Clipped": f"{quality.clipped_percent:.1f} %",
+        "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
+        "DC offset": f"{abs(quality.dc_offset):.3f}",
+    }
+
+
+def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
+    with st.container(horizontal=True):
+        _download("JSON", export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
+        _download("CSV", export.as_csv(clip, answer), "text/csv", clip.name)
+        _download("TextGrid", export.clip_textgrid(clip, hearing.quality, answer), "text/plain", clip.name)
+
+
+def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
+    name = export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
+    label = f"Download {kind}"
+    st.download_button(label, content, name, mime, icon=":material/download:")
+
+
+def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:
+    """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
+    middle_s = (trajectory.start_s + trajectory.end_s) / 2
+    edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
+    words = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
+    columns = zip(words, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
+    return tuple(_cell(start_s, end_s, *row) for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True))
+
+
+def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: float) -> Cell:
+    if answer == NO_SPEECH:
+        return Cell(start_s, end_s, answer, "", GREY, 0.0, answer)
+    if answer == NOT_SURE:
+        return Cell(start_s, end_s, answer, "?", GREY, 0.3, f"{answer} ({emotion} {confidence:.0%})")
+    text = f"{emotion_label(emotion)} {confidence:.0%}"
+    return Cell(
+        start_s,
+        end_s,
+        emotion,
+        EMOTION_STYLES[emotion].symbol,
+        EMOTION_STYLES[emotion].colour,
+        0.2 + 0.8 * confidence,
+        text,
+    )
+
+
+def _facts(answer: Answer) -> str:
+    prediction = answer.prediction
+    return (
+        f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
+        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
+        + _how_unlike(prediction)
+        + f"{record(answer.metrics)} {plain(answer.note)}"
+    )
+
+
+def _versioned(prediction: Prediction) -> str:
+    return f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
+
+
+def _how_unlike(prediction: Prediction) -> str:
+    if prediction.novelty is None:
+        return ""
+    return (
+        f"It is less like what the model learned from than {prediction.novelty:.0f} % of the speech of people "
+        "it has never heard. "
+    )
+
+
+def _ranking(pairs) -> str:
+    return ", ".join(f"{_coloured(name)} {probability:.0%}" for name, probability in pairs)
+
+
+def _coloured(emotion: str) -> str:
+    look = EMOTION_STYLES[emotion]
+    return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
+
+
+def _duration(duration_s: float) -> str:
+    return f"{duration_s:.1f} s" if duration_s < 60 else f"{int(duration_s // 60)} min {duration_s % 60:.0f} s"
+
+
+def _channels(n: int) -> str:
+    return {1: "mono", 2: "stereo"}.get(n, f"{n} channels")

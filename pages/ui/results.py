@@ -1,0 +1,150 @@
+"""What was measured of the models: the result files, read once and shared by all sessions. No voice is in them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from ser_core import paths
+from ser_core.data import PROTOCOLS, CorpusError, Utterance, corpora_root, protocol_folds, read_corpora
+from ser_core.evaluation import (
+    Comparison,
+    CrossValidationResult,
+    PredictionTable,
+    compare_results,
+    list_results,
+    load_cross_validation,
+    load_result,
+    pooled_predictions,
+    published_table,
+    split_name,
+)
+from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
+
+BENCHMARK = paths.RESULTS / "benchmark.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """All models on one test part."""
+
+    comparison: Comparison
+    answers: dict[str, PredictionTable]  # by model, of the pooled corpora, the best model first
+
+    def reliabilities(self, model: str) -> dict[str, Reliability]:
+        """Before and after temperature."""
+        answers = self.answers[model]
+        return {
+            "before temperature": reliability(answers.uncalibrated, answers.y_true),
+            "after temperature": reliability(answers.probabilities, answers.y_true),
+        }
+
+    def risk_curves(self) -> dict[str, Curve]:
+        return {model: risk_coverage(a.probabilities, a.y_true) for model, a in self.answers.items()}
+
+    def clips(self, model: str, corpus: str | None, true: str | None, answered: str | None) -> list[dict]:
+        """One row for each clip in a cell of the confusion matrix, the surest answer first; None: all of them."""
+        answers = self.answers[model]
+        labels, rows = answers.labels, []
+        for u, probabilities, abstained in zip(
+            answers.utterances, answers.probabilities, answers.abstained, strict=True
+        ):
+            answer = labels[int(probabilities.argmax())]
+            if corpus in (None, u.corpus) and true in (None, u.emotion) and answered in (None, answer):
+                rows.append(
+                    {
+                        "clip": u.id,
+                        "speaker": u.speaker.split("-")[1],
+                        "sex": u.sex,
+                        "meant": u.emotion,
+                        "answered": answer,
+                        "certain": float(probabilities.max()),
+                        "given to what was meant": float(probabilities[labels.index(u.emotion)]),
+                        "not sure": bool(abstained),
+                    }
+                )
+        return sorted(rows, key=lambda row: -row["certain"])
+
+    def confusion(self, model: str, corpus: str | None) -> np.ndarray:
+        """Counts, shape = (n_classes, n_classes); None: pooled."""
+        return self.answers[model].select(lambda u: corpus in (None, u.corpus)).confusion()
+
+
+def splits() -> list[str]:
+    """Test parts on which at least one model was measured honestly, the unseen speakers first."""
+    found = list(dict.fromkeys(path.parent.name for path in list_results()))
+    return sorted(found, key=lambda name: (not name.startswith("speaker-independent"), name))
+
+
+def measured(split: str) -> Measured:
+    """All models on one test part; read again when a file has changed.
+
+    Raises:
+        ResultError, ComparisonError: a result file that is damaged, out of date or does not fit the others.
+    """
+    return _measured(split, tuple((path, path.stat().st_mtime_ns) for path in list_results(split)))
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the results")
+def _measured(split: str, files: tuple[tuple[Path, int], ...]) -> Measured:
+    found = {result.model: result for result in (load_result(path) for path, _ in files)}
+    comparison = compare_results(list(found.values()), published_table(split))
+    return Measured(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
+
+
+def all_folds(split: str) -> dict[str, CrossValidationResult]:
+    """The models that were measured under several folds of the protocol of a test part, the best one first.
+
+    Raises:
+        ResultError: as measured.
+    """
+    protocol = next((name for name in PROTOCOLS if protocol_folds(name) and split.startswith(f"{name}-")), None)
+    if protocol is None:
+        return {}
+    paths = [path for fold in protocol_folds(protocol) for path in list_results(split_name(protocol, fold))]
+    return _all_folds(protocol, tuple((path, path.stat().st_mtime_ns) for path in paths))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
+def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, CrossValidationResult]:
+    found = load_cross_validation(protocol)
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured_folds), -item[1].pooled.uar)))
+
+
+def written(path: Path) -> dict:
+    """What a script wrote; nothing where it has not run, or was interrupted as it wrote."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+
+
+def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
+    """Latency in ms, UAR and size in 1e6 bytes of the models that the benchmark measured in one run."""
+    models = written(BENCHMARK).get("models", {})
+    return {
+        s.model: (models[s.model]["latency_ms"], s.pooled["uar"], models[s.model]["size_mb"])
+        for s in comparison.ranking
+        if s.model in models and models[s.model]["size_mb"]
+    }
+
+
+@st.cache_resource(show_spinner="Looking for the corpora")
+def utterances() -> tuple[Utterance, ...]:
+    """All recordings in the corpora folder; none without one."""
+    try:
+        return read_corpora(corpora_root()).utterances
+    except CorpusError:
+        return ()
+
+
+def recordings() -> dict[str, Path]:
+    """Utterance id -> file; none without corpora."""
+    return {u.id: u.path for u in utterances()}
+
+
+def statistics() -> dict:
+    """What scripts.corpus_statistics found; empty when it has not run."""
+    return written(paths.RESULTS / "corpora.json")

@@ -1,0 +1,30 @@
+"""Many files, several models: a table to sort by doubt and disagreement, and figures where the truth is known."""
+
+import streamlit as st
+
+st.title("Upload & compare", anchor=False)
+with st.spinner("Starting"):
+    from pages.ui.model_picker import choose_models
+    from pages.ui.problems import show_no_model
+    from pages.upload import state, view
+    from ser_core.models import available_models
+
+names = available_models()
+if not names:
+    show_no_model()
+    st.stop()
+files = view.choose_files()
+models = choose_models(names)
+if not files:
+    view.show_empty()
+    st.stop()
+if not models:
+    st.info("Choose at least one model.")
+    st.stop()
+view.work(files, models)
+heard = [state.results()[file.file_id] for file in files if file.file_id in state.results()]
+view.show_problems(heard)
+read = [h for h in heard if not h.problem]
+if read:
+    view.show_table(read, files, models)
+    view.show_truth(read, models)
