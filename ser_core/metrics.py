@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 N_BOOTSTRAP = 1000
 N_ECE_BINS = 15
@@ -198,7 +199,7 @@ def roc_curves(probabilities: np.ndarray, y_true: np.ndarray) -> dict[int, Curve
 
     Classes without clips, or without clips of another class, have none.
     """
-    from sklearn.metrics import auc, roc_curve  # here: it takes a second, and the app needs softmax alone
+    from sklearn.metrics import auc, roc_curve  # here: it takes a second, and the app's start needs none of it
 
     curves = {}
     for k in np.unique(y_true).tolist():
@@ -264,12 +265,6 @@ def round_floats(value, rule: Callable[[float], float] = lambda number: round(nu
     return value
 
 
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Along the last axis."""
-    shifted = np.exp(logits - logits.max(-1, keepdims=True))
-    return shifted / shifted.sum(-1, keepdims=True)
-
-
 def nll(probabilities: np.ndarray, y_true: np.ndarray) -> float:
     """Mean negative log-likelihood in nats; probabilities has shape (n_clips, n_classes)."""
     return float(-np.log(np.maximum(probabilities[np.arange(len(y_true)), y_true], 1e-12)).mean())
@@ -287,7 +282,7 @@ def entropy(distributions: np.ndarray) -> float:
 
 def brier(probabilities: np.ndarray, y_true: np.ndarray) -> float:
     """Brier score over all classes, in [0, 2]: mean squared distance from the truth (Brier 1950)."""
-    truth = np.eye(probabilities.shape[1])[y_true]
+    truth = np.eye(probabilities.shape[1])[y_true]  # by hand: scikit-learn's warns of rows that rounding leaves off 1
     return float(np.square(probabilities - truth).sum(1).mean())
 
 
@@ -324,4 +319,4 @@ def fit_temperature(logits: np.ndarray, y_true: np.ndarray) -> float:
         y_true: class indices, shape = (n_clips,).
     """
     candidates = np.exp(np.arange(np.log(0.25), np.log(4.0), 0.01))
-    return float(min(candidates, key=lambda temperature: nll(softmax(logits / temperature), y_true)))
+    return float(min(candidates, key=lambda temperature: nll(softmax(logits / temperature, axis=-1), y_true)))

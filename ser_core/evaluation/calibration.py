@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.special import softmax
 
 from ser_core.data import SPEECH_CORPORA, AudioStore, Utterance
 from ser_core.evaluation.evaluator import PredictionTable, predict_utterances
 from ser_core.inference import clip_windows, run_windows
-from ser_core.metrics import fit_temperature, softmax
+from ser_core.metrics import fit_temperature
 from ser_core.models import (
     Calibration,
     NoveltyDetector,
@@ -67,7 +68,7 @@ def fit_calibration(predictions: PredictionTable, coverage: float = DEV_COVERAGE
     """
     logits = np.log(np.maximum(predictions.probabilities, 1e-12))
     temperature = fit_temperature(logits, predictions.y_true)
-    confidence = softmax(logits / temperature).max(1)
+    confidence = softmax(logits / temperature, axis=-1).max(1)
     return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - coverage)), 4))
 
 

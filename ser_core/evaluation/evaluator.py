@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
+from scipy.special import softmax
 
 from ser_core.audio import load_audio, speech_segments
 from ser_core.data import SPEECH_CORPORA, ListenerVotes, Utterance
@@ -23,7 +24,6 @@ from ser_core.metrics import (
     reliability,
     risk_coverage,
     round_floats,
-    softmax,
 )
 from ser_core.models import SERModel, functionals_cache
 
@@ -70,7 +70,7 @@ class PredictionTable:
     @property
     def uncalibrated(self) -> np.ndarray:
         """The probabilities at temperature 1, shape = (n_clips, n_classes)."""
-        return softmax(self.temperature * np.log(np.maximum(self.probabilities, PROBABILITY_FLOOR)))
+        return softmax(self.temperature * np.log(np.maximum(self.probabilities, PROBABILITY_FLOOR)), axis=-1)
 
     def rounded(self) -> "PredictionTable":
         """With the decimals that result files keep: every figure is computed from these, here and there."""

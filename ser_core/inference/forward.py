@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.special import softmax
 
 from ser_core.audio import pad_batch
 from ser_core.inference.queue import inference_queue
-from ser_core.metrics import softmax
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -77,7 +77,7 @@ def _run_batch(model: SERModel, windows: Sequence[np.ndarray]) -> tuple[np.ndarr
 
 def calibrated_probabilities(model: SERModel, logits: np.ndarray) -> np.ndarray:
     """Probabilities from logits, both of shape (..., n_classes)."""
-    return softmax(logits.astype(np.float64) / model.calibration.temperature)
+    return softmax(logits.astype(np.float64) / model.calibration.temperature, axis=-1)
 
 
 @torch.inference_mode()

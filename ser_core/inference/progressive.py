@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.special import softmax
 
 from ser_core.audio import SAMPLE_RATE, speech_overlap_s, window_starts
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
 from ser_core.inference.results import Trajectory
-from ser_core.metrics import softmax
 from ser_core.models import SERModel
 
 GRID_HOP_S = 0.5
@@ -150,7 +150,7 @@ def pool_trajectory(
         labels=partial.labels,
         start_s=start_s,
         end_s=end_s,
-        probabilities=softmax(_pooled_logits(partial, known, starts, ends) / partial.temperature),
+        probabilities=softmax(_pooled_logits(partial, known, starts, ends) / partial.temperature, axis=-1),
         speech_s=speech_overlap_s(speech, start_s, end_s),
         window_s=n_model_windows * partial.window_s,
         hop_s=hop_s,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.audio.decoding import AudioError
@@ -23,7 +24,7 @@ from ser_core.evaluation.evaluator import (
 )
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import entropy, nll, reliability, softmax
+from ser_core.metrics import entropy, nll, reliability
 from ser_core.models.checkpoint import DEFAULT_MODEL, METRICS_FILE, load_model
 from tests.make_corpus import write_wav
 
@@ -115,9 +116,9 @@ def test_certainty_and_coverage():
 def test_certainty_before_the_temperature_is_that_of_the_plain_logits():
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (7, 8))
-    calibrated = replace(answers(*MIXED), probabilities=softmax(logits / 2.5), temperature=2.5)
-    plain = replace(calibrated, probabilities=softmax(logits), temperature=1.0)
-    np.testing.assert_allclose(calibrated.uncalibrated, softmax(logits), atol=1e-9)
+    calibrated = replace(answers(*MIXED), probabilities=softmax(logits / 2.5, axis=-1), temperature=2.5)
+    plain = replace(calibrated, probabilities=softmax(logits, axis=-1), temperature=1.0)
+    np.testing.assert_allclose(calibrated.uncalibrated, softmax(logits, axis=-1), atol=1e-9)
     found, expected = compute_metrics(calibrated).calibration, compute_metrics(plain).calibration
     assert found.temperature == 2.5 and found.before != found.after
     assert expected.before.nll == pytest.approx(expected.after.nll)  # at temperature 1 there is nothing to undo
@@ -300,15 +301,15 @@ def overconfident() -> PredictionTable:
     """2000 answers of a model whose logits are 2.5 times too large."""
     rng = np.random.default_rng(0)
     honest = rng.normal(0, 1.5, (2000, 8))
-    heard = (rng.random(2000)[:, None] > softmax(honest).cumsum(1)).sum(1).clip(max=7)
+    heard = (rng.random(2000)[:, None] > softmax(honest, axis=-1).cumsum(1)).sum(1).clip(max=7)
     utterances = tuple(utterance("crema_d", str(i % 10), EMOTIONS[k], i) for i, k in enumerate(heard))
-    return PredictionTable(EMOTIONS, utterances, softmax(2.5 * honest), np.zeros(2000, bool))
+    return PredictionTable(EMOTIONS, utterances, softmax(2.5 * honest, axis=-1), np.zeros(2000, bool))
 
 
 def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):
     found = fit_calibration(overconfident)
     assert found.temperature == pytest.approx(2.5, rel=0.06)
-    warmed = softmax(np.log(overconfident.probabilities) / found.temperature)
+    warmed = softmax(np.log(overconfident.probabilities) / found.temperature, axis=-1)
     y_true = overconfident.y_true
     assert nll(warmed, y_true) < nll(overconfident.probabilities, y_true)
     assert reliability(warmed, y_true).ece < 0.03 < reliability(overconfident.probabilities, y_true).ece
@@ -317,13 +318,13 @@ def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):
 @pytest.mark.parametrize("coverage", [0.85, 0.5, 1.0])
 def test_the_threshold_leaves_the_share_that_was_asked_for(overconfident, coverage):
     found = fit_calibration(overconfident, coverage)
-    confidence = softmax(np.log(overconfident.probabilities) / found.temperature).max(1)
+    confidence = softmax(np.log(overconfident.probabilities) / found.temperature, axis=-1).max(1)
     assert (confidence >= found.min_confidence).mean() == pytest.approx(coverage, abs=0.005)
 
 
 def test_answers_above_the_threshold_are_more_often_right(overconfident):
     found = fit_calibration(overconfident)
-    sure = softmax(np.log(overconfident.probabilities) / found.temperature).max(1) >= found.min_confidence
+    sure = softmax(np.log(overconfident.probabilities) / found.temperature, axis=-1).max(1) >= found.min_confidence
     right = overconfident.y_true == overconfident.y_pred
     assert right[sure].mean() > right.mean() + 0.02
 

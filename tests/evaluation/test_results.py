@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.data.corpora import parse_filename
@@ -23,7 +24,6 @@ from ser_core.evaluation.results import (
     split_name,
 )
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import softmax
 from ser_core.models.checkpoint import CONFIG_FILE, METRICS_FILE
 
 IDS = ("crema_d/1001_DFA_ANG_XX", "ravdess/03-01-02-01-01-01-16", "savee/DC_a01", "tess/OAF_back_ps")
@@ -35,7 +35,7 @@ def result(tmp_path) -> EvaluationResult:
     answers = PredictionTable(
         labels=EMOTIONS,
         utterances=tuple(parse_filename(tmp_path / "corpora" / i) for i in IDS),
-        probabilities=softmax(rng.normal(0, 2, (4, 8))),
+        probabilities=softmax(rng.normal(0, 2, (4, 8)), axis=-1),
         abstained=np.array([False, True, False, False]),
         temperature=0.8,
     )

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 import ser_core
 from ser_core.audio.decoding import AudioError
@@ -18,7 +19,6 @@ from ser_core.inference.prediction import (
 )
 from ser_core.inference.results import Trajectory
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import softmax
 from ser_core.models.checkpoint import Calibration
 from tests.make_corpus import voice
 
@@ -107,7 +107,7 @@ def test_the_answer_is_the_mean_over_windows_by_their_seconds_of_speech(model, l
     assert trajectory.speech_s.min() == 0 and trajectory.speech_s.max() == 1
     logits = run_windows(model, [long[round(s * RATE) :][:RATE] for s in trajectory.start_s]).logits
     mean = np.average(logits, axis=0, weights=trajectory.speech_s)
-    np.testing.assert_allclose(probabilities(predict(model, long, speech)), softmax(mean), atol=1e-6)
+    np.testing.assert_allclose(probabilities(predict(model, long, speech)), softmax(mean, axis=-1), atol=1e-6)
 
 
 def test_windows_without_speech_do_not_count(model, long):
@@ -149,7 +149,7 @@ def test_a_short_recording_is_not_padded(model, long):
     """The network hears its samples and nothing else."""
     clip = long[:7000]
     with torch.inference_mode():
-        expected = softmax(model(torch.from_numpy(clip)[None]).double().numpy()[0])
+        expected = softmax(model(torch.from_numpy(clip)[None]).double().numpy()[0], axis=-1)
     np.testing.assert_allclose(probabilities(predict(model, clip, everywhere(clip))), expected, atol=1e-6)
 
 
@@ -173,7 +173,7 @@ def test_each_window_is_answered_as_if_it_stood_alone(model, long):
     assert len(set(found.emotions)) > 1 or found.probabilities.std(0).max() > 0.01  # or nothing was compared
     for i, start_s in enumerate(found.start_s):
         clip = long[round(start_s * RATE) :][:RATE]
-        alone = softmax(run_windows(model, [clip]).logits.astype(float)[0])
+        alone = softmax(run_windows(model, [clip]).logits.astype(float)[0], axis=-1)
         np.testing.assert_allclose(found.probabilities[i], alone, atol=1e-5)
         assert found.emotions[i] == EMOTIONS[alone.argmax()]
         assert found.confidence[i] == pytest.approx(alone.max(), abs=1e-5)
@@ -248,9 +248,9 @@ def test_the_temperature_divides_the_logits(model, speech, temperature):
     plain = predict(model, speech), predict_windows(model, speech)
     model.calibration = Calibration(temperature)
     warm = predict(model, speech), predict_windows(model, speech)
-    expected = softmax(np.log(probabilities(plain[0])) / temperature)
+    expected = softmax(np.log(probabilities(plain[0])) / temperature, axis=-1)
     np.testing.assert_allclose(probabilities(warm[0]), expected, atol=1e-9)
-    expected = softmax(np.log(plain[1].probabilities) / temperature)
+    expected = softmax(np.log(plain[1].probabilities) / temperature, axis=-1)
     np.testing.assert_allclose(warm[1].probabilities, expected, atol=1e-9)
     assert warm[0].emotion == plain[0].emotion
 
