@@ -23,3 +23,5 @@ from .models import (
     available_models as available_models,
     load_model as load_model,
 )
+
+__version__: str

@@ -114,7 +114,9 @@ def decode_recordings(
         ProcessPoolExecutor(n_workers) as pool,
         (folder / SAMPLES_FILE).open("ab") as sink,
         (folder / INDEX_FILE).open("a", newline="") as index_file,
-        closing(pool.map(_decode_recording, [u.path for u in missing], chunksize=16)) as decoded,  # cancels the rest
+        closing(  # cancels the rest
+            pool.map(_decode_recording, [u.path for u in missing], chunksize=16)  # type: ignore[type-var]  # it has close()
+        ) as decoded,
     ):
         writer = csv.writer(index_file, lineterminator="\n")
         for utterance, result in zip(missing, decoded, strict=True):

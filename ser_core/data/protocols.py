@@ -206,8 +206,8 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
         )
     if str(fold) not in protocol_folds(name):
         raise ProtocolError(f"Protocol {name!r} has no fold {fold!r}. There are: {', '.join(protocol_folds(name))}.")
-    dev = _choose_dev_speakers(rows, int(fold)) if name == "speaker-independent" else set()
-    parts = {"train": [], "dev": [], "test": []}
+    dev = _choose_dev_speakers(rows, int(str(fold))) if name == "speaker-independent" else set()
+    parts: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for row in rows:
         part = "test" if row["fold"] == str(fold) else "dev" if row["speaker"] in dev else "train"
         parts[part].append(row["utterance"])

@@ -151,8 +151,8 @@ def _measure_distributions(
             rows[utterance.corpus, utterance.emotion, sex].append(values)
     for corpus, emotion, sex in sorted(rows, key=lambda key: [GROUP_ORDER.index(part) for part in key]):
         for measure in ACOUSTIC_MEASURES if sex == "all" else MEASURES_BY_SEX:
-            values = np.array([row[measure] for row in rows[corpus, emotion, sex]])
-            if (defined := values[~np.isnan(values)]).size:
+            measured = np.array([row[measure] for row in rows[corpus, emotion, sex]])
+            if (defined := measured[~np.isnan(measured)]).size:
                 yield _measure_distribution(measure, corpus, emotion, sex, defined)
 
 

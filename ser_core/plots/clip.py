@@ -61,8 +61,8 @@ def spectrogram(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> Spe
     hop = max(MIN_HOP_LENGTH, len(waveform) // (n_columns * MAX_FRAMES_PER_COLUMN))
     config = replace(SPECTROGRAM_FRONTEND, hop_length=hop)
     with torch.inference_mode():
-        level_db = LogMel(config).decibels(torch.from_numpy(waveform)[None])
-        level_db = F.adaptive_avg_pool1d(level_db, min(n_columns, level_db.shape[-1]))[0].numpy()
+        frames_db = LogMel(config).decibels(torch.from_numpy(waveform)[None])
+        level_db = F.adaptive_avg_pool1d(frames_db, min(n_columns, frames_db.shape[-1]))[0].numpy()
     ceiling_db = max(float(level_db.max()), MIN_CEILING_DB)
     above_floor = 1 + (level_db - ceiling_db) / config.top_db
     nyquist = librosa.hz_to_mel(config.fmax)

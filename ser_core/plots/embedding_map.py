@@ -70,17 +70,19 @@ def embedding_scatter(
         shown: bool, (n,); the rest is grey.
         texts: what a point says when it is pointed at, (n,).
     """
-    groups, texts, drawn = np.asarray(groups), np.asarray(texts), subsample_points(shown)
-    names = list(dict.fromkeys([name for name in EMOTION_STYLES if name in groups] + sorted(set(groups.tolist()))))
+    group_names, captions, drawn = np.asarray(groups), np.asarray(texts), subsample_points(shown)
+    names = list(
+        dict.fromkeys([name for name in EMOTION_STYLES if name in group_names] + sorted(set(group_names.tolist())))
+    )
     looks = {name: _group_style(name, i) for i, name in enumerate(names)}
-    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
     rows = np.random.default_rng(0).permutation(np.flatnonzero(shown & drawn))
     for part in np.array_split(rows, DRAWING_ROUNDS):
         for colour, marker in dict.fromkeys(look[1:] for look in looks.values()):
             alike = [name for name, look in looks.items() if look[1:] == (colour, marker)]
-            chosen = np.sort(part[np.isin(groups[part], alike)])
+            chosen = np.sort(part[np.isin(group_names[part], alike)])
             if len(chosen):
-                figure.add_trace(_points(coordinates, chosen, texts, colour, marker))
+                figure.add_trace(_points(coordinates, chosen, captions, colour, marker))
     for title, colour, marker in looks.values() if len(names) <= MAX_LEGEND_GROUPS else ():
         figure.add_trace(_legend_entry(title, colour, marker, flat=coordinates.shape[1] == 2))
     return _with_map_layout(figure)
@@ -90,10 +92,10 @@ def embedding_scatter_by_value(
     coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str]
 ) -> go.Figure:
     """As scatter, but each point as bright as its value in [0, 1]."""
-    texts, drawn = np.asarray(texts), subsample_points(shown)
-    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
+    captions, drawn = np.asarray(texts), subsample_points(shown)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
     rows = np.flatnonzero(shown & drawn)
-    trace = _points(coordinates, rows, texts, GREY, "circle")
+    trace = _points(coordinates, rows, captions, GREY, "circle")
     bar = {"title": "certain", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)
@@ -173,16 +175,16 @@ def add_density_contours(
     figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray
 ) -> go.Figure:
     """Adds each emotion's middle, and the contour that holds half of its clips where they lie densest; 2-D only."""
-    emotions = np.asarray(emotions)
+    labels = np.asarray(emotions)
     edges = [
         np.linspace(low, high, DENSITY_GRID_CELLS + 1)
         for low, high in zip(coordinates.min(0), coordinates.max(0), strict=True)
     ]
-    for name in (name for name in EMOTION_STYLES if name in emotions):
-        points = coordinates[(emotions == name) & shown]
+    for name in (name for name in EMOTION_STYLES if name in labels):
+        points = coordinates[(labels == name) & shown]
         if len(points) < 3:
             continue
-        density = gaussian_filter(np.histogram2d(*points.T, bins=edges)[0], 2.0)
+        density = gaussian_filter(np.histogram2d(points[:, 0], points[:, 1], bins=edges)[0], 2.0)
         figure.add_trace(_contour(density, edges, name))
         x, y = np.median(points, axis=0)
         figure.add_annotation(

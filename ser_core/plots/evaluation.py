@@ -43,8 +43,10 @@ def ranking_plot(ranking: Sequence["RankedModel"], measure: str = "uar") -> go.F
     published = [(s.model, s.published[measure]) for s in ranking if s.published and measure in s.published]
     if published:
         look = {"color": EMOTION_STYLES["angry"].colour, "size": 10, "symbol": "diamond-open", "line": {"width": 2}}
-        y, x = zip(*published, strict=True)
-        figure.add_scatter(x=x, y=y, mode="markers", marker=look, name="published", hovertemplate="%{y}: %{x:.1%}")
+        names_there, values_there = zip(*published, strict=True)
+        figure.add_scatter(
+            x=values_there, y=names_there, mode="markers", marker=look, name="published", hovertemplate="%{y}: %{x:.1%}"
+        )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
     return _with_row_layout(figure, names)
 
@@ -80,7 +82,9 @@ def score_heatmap(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     columns = list(dict.fromkeys(column for row in values.values() for column in row))
     cells = [[row.get(column) for column in columns] for row in values.values()]
     text = [["" if cell is None else f"{cell:.1%}" for cell in row] for row in cells]
-    return _with_row_layout(_heatmap(cells, columns, list(values), text, colorscale="Viridis", zmin=0, zmax=1), values)
+    return _with_row_layout(
+        _heatmap(cells, columns, list(values), text, colorscale="Viridis", zmin=0, zmax=1), list(values)
+    )
 
 
 def agreement_heatmap(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
@@ -96,7 +100,7 @@ def agreement_heatmap(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
 def significance_heatmap(comparison: "Comparison") -> go.Figure:
     """By how many accuracy points the row beats the column; written where the two models differ significantly."""
     names = [standing.model for standing in comparison.ranking]
-    cells = [[None] * len(names) for _ in names]
+    cells: list[list[float | None]] = [[None] * len(names) for _ in names]
     text = [[""] * len(names) for _ in names]
     for pair in comparison.pairs:
         gain = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
@@ -130,11 +134,11 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
     found = np.asarray(confusion)
     occur = np.flatnonzero(found.sum(1))
     shares = found[occur] / found[occur].sum(1, keepdims=True)
-    columns, rows = [emotion_label(label) for label in labels], [emotion_label(labels[k]) for k in occur]
+    columns, rows = [emotion_label(label) for label in labels], [emotion_label(labels[k]) for k in occur.tolist()]
     shown, form = (found[occur], "{:d}") if counts else (shares, "{:.0%}")
     text = [[form.format(value) if value else "" for value in row] for row in shown]
     grid = _heatmap(shares, columns, rows, text, customdata=shown, colorscale="Viridis", zmin=0, zmax=1)
-    cells = [(labels[k], answer) for k in occur for answer in labels]
+    cells = [(labels[k], answer) for k in occur.tolist() for answer in labels]
     grid.add_scatter(  # a heat map takes no clicks
         x=columns * len(rows),
         y=[row for row in rows for _ in columns],

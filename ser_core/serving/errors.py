@@ -3,6 +3,7 @@
 import math
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -33,7 +34,7 @@ _DESCRIPTIONS = {
     500: "internal error, or the model cannot be loaded",
     503: "the queue is full",
 }
-ERROR_RESPONSES = {
+ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": why} | (_RETRY_AFTER if status in (429, 503) else {})
     for status, why in _DESCRIPTIONS.items()
 }

@@ -8,15 +8,16 @@ import asyncio
 import base64
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from types import FrameType
+from typing import Any, cast
 
 import gradio as gr
 from fastapi import FastAPI, Request, Response
 from starlette.datastructures import Headers
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ser_core import paths
@@ -73,8 +74,9 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
         mcp_server=False,
     )
     app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes + REQUEST_OVERHEAD_BYTES)
-    _stop_with_server(app, app.routes[-1].app)
-    app.routes[-1].app = _reject_forms(app.routes[-1].app)
+    mount = cast(Mount, app.routes[-1])
+    _stop_with_server(app, cast(gr.routes.App, mount.app))
+    mount.app = _reject_forms(mount.app)
     return app
 
 
@@ -112,7 +114,7 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
 
         @live.unload
         def _close_page(request: gr.Request) -> None:
-            sessions.forget(request.session_hash)
+            sessions.forget(request.session_hash or "")
 
         _add_predict(limits, uploads)
     live.state_session_capacity = MAX_GRADIO_STATES
@@ -124,7 +126,7 @@ def _stop_with_server(app: FastAPI, live: gr.routes.App) -> None:
     original = app.router.lifespan_context
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any] | None]:
         if threading.current_thread() is threading.main_thread():  # signals are delivered there only
             for number in (signal.SIGINT, signal.SIGTERM):
                 _set_on_signal(live.stop_event, number)
@@ -133,7 +135,7 @@ def _stop_with_server(app: FastAPI, live: gr.routes.App) -> None:
             yield state
             live_is_up.clear()
 
-    app.router.lifespan_context = lifespan
+    app.router.lifespan_context = lifespan  # type: ignore[assignment]  # with or without a state, as the original
 
 
 def _set_on_signal(event: asyncio.Event, number: signal.Signals) -> None:
@@ -227,7 +229,7 @@ def _open_page(request: gr.Request) -> gr.HTML:
 def _add_predict(limits: RequestLimits, uploads: GradioUploads) -> None:
     """Add the endpoint `predict`; its widgets are invisible."""
     file, model = gr.File(visible=False), gr.Textbox(visible=False)
-    file.async_move_resource_to_block_cache = _keep_in_memory
+    file.async_move_resource_to_block_cache = _keep_in_memory  # type: ignore[method-assign, assignment]  # no other way
     prediction = gr.JSON(visible=False)
     predict = partial(predict_upload, limits, uploads)
     gr.Button(visible=False).click(
@@ -250,7 +252,7 @@ def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | N
     content = uploads.take(file["path"]) if file else None
     try:
         name = resolve_model(model or None)
-        if content is None:
+        if file is None or content is None:
             raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
         with inference_queue.place().turn():
             recording = read_audio(content, max_duration_s=limits.duration_s)

@@ -1,6 +1,6 @@
 """Texts of the live page: messages for predictions, and the summary of a session."""
 
-from collections import Counter
+from collections import defaultdict
 
 from ser_core.inference import LIVE_HOP_S, MAX_NOVELTY_PERCENTILE, NO_SPEECH, NOT_SURE, LivePrediction, LiveSummary
 from ser_core.labels import EMOTIONS
@@ -60,13 +60,13 @@ def _ranked_text(pairs: list[tuple[str, float]]) -> str:
 class SessionTotals:
     """Running totals of a session, in O(1) memory."""
 
-    def __init__(self):
-        self._speech_s: Counter[str] = Counter()  # answer -> seconds of speech in its windows
+    def __init__(self) -> None:
+        self._speech_s: defaultdict[str, float] = defaultdict(float)  # answer -> seconds of speech in its windows
         self._confidence_sum = 0.0  # weighted by the same seconds
 
     def add(self, prediction: LivePrediction) -> None:
         """Add one prediction, weighted by the seconds of speech in its window."""
-        if prediction.answer != NO_SPEECH:
+        if prediction.answer != NO_SPEECH and prediction.confidence is not None:
             weight = prediction.prediction.speech_s
             self._speech_s[prediction.answer] += weight
             self._confidence_sum += weight * prediction.confidence

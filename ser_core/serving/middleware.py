@@ -14,7 +14,7 @@ import math
 import re
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -179,7 +179,7 @@ class OriginCheck:
     `Origin`. With DNS rebinding both agree, so a server for this machine only also requires one of its own host names.
     """
 
-    def __init__(self, app: ASGIApp, host_names: Collection[str], public_host: str):
+    def __init__(self, app: ASGIApp, host_names: Sequence[str], public_host: str):
         """
         Args:
             app: the application behind the check.

@@ -1,7 +1,7 @@
 """Reader of the recording in a request body: checks type, size and time limits, keeps it in memory only."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
@@ -104,7 +104,7 @@ class _RequestBody:
             problem = f"Content-Type {content_type[:80]!r} is not audio" if content_type else "Content-Type is missing"
             raise HTTPException(415, f"{problem}. {UPLOAD_USAGE}")
 
-    async def _chunks(self) -> AsyncIterator[bytes]:
+    async def _chunks(self) -> AsyncGenerator[bytes, None]:
         stream = self._request.stream()
         while True:
             async with asyncio.timeout(self._reader.limits.chunk_timeout_s):
@@ -133,5 +133,5 @@ class _InMemoryParser(MultiPartParser):
 
     spool_max_size = 0  # never to disk
 
-    def __init__(self, headers: Headers, stream: AsyncIterator[bytes]):
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]):
         super().__init__(headers, stream, max_files=1, max_fields=4, max_part_size=FORM_OVERHEAD_BYTES)

@@ -97,17 +97,17 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
     """Routes that take a recording."""
     post = partial(rest.post, openapi_extra={"requestBody": REQUEST_BODY_SCHEMA}, response_class=JSONResponse)
 
-    @post("/predict", responses={200: {"model": PredictResponse}} | ERROR_RESPONSES)
+    @post("/predict", responses={200: {"model": PredictResponse}, **ERROR_RESPONSES})
     async def predict(request: Request, model: str | None = None) -> JSONResponse:
         """Prediction for a recording, as printed by `python -m scripts.predict`."""
         return await service.respond(request, model, prediction_record)
 
-    @post("/windows", responses={200: {"model": WindowsResponse}} | ERROR_RESPONSES)
+    @post("/windows", responses={200: {"model": WindowsResponse}, **ERROR_RESPONSES})
     async def windows(request: Request, model: str | None = None) -> JSONResponse:
         """Prediction for a recording and each of its windows, as printed by `python -m scripts.predict --windows`."""
         return await service.respond(request, model, partial(prediction_record, windows=True))
 
-    @post("/embed", responses={200: {"model": Embedding}} | ERROR_RESPONSES)
+    @post("/embed", responses={200: {"model": Embedding}, **ERROR_RESPONSES})
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Embedding of a recording: the mean over its windows."""
         return await service.respond(request, model, embedding_record)
