@@ -1,4 +1,4 @@
-"""Plotly figures. No widgets here."""
+"""Plotly figures of clips, trajectories, evaluations, attributions and embedding maps; no widgets."""
 
 import lazy_loader
 

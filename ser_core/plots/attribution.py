@@ -1,6 +1,6 @@
-"""Why a model answered as it did, as plotly figures. No widgets here.
+"""Figures of attribution: relevance map, faithfulness curves, perturbation probes.
 
-Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
 import base64
@@ -20,35 +20,33 @@ from ser_core.plots.clip import GREY, MIN_PEAK_TO_SHOW, Spectrogram, emotion_lab
 if TYPE_CHECKING:
     from ser_core.interpret import Explanation
 
-SUPPORTING_COLOUR, OPPOSING_COLOUR = "#3FE0E8", "#B6F24A"  # both apart from every colour of magma
-RELEVANCE_CLIP_QUANTILE = (
-    0.97  # quantile of the relevance that is drawn in full colour: a few cells would leave the rest pale
-)
+SUPPORTING_COLOUR, OPPOSING_COLOUR = "#3FE0E8", "#B6F24A"  # distinct from every colour of magma
+RELEVANCE_CLIP_QUANTILE = 0.97  # of the relevance, drawn in full colour: outliers would leave the rest pale
 RELEVANCE_MAP_HEIGHT = 380  # pixels
 
 
 def describe_relevance(explanation: "Explanation", frontend: FrontendConfig) -> str:
-    """Where half of what speaks for the answer lies, in words; empty when nothing does."""
-    speaks_for = np.maximum(explanation.relevance, 0)
-    if not speaks_for.any():
+    """Text: time and frequency range of half of the supporting relevance; "" if there is none."""
+    supporting = np.maximum(explanation.relevance, 0)
+    if not supporting.any():
         return ""
-    first, last = half_mass_interval(speaks_for.sum(0))
+    first, last = half_mass_interval(supporting.sum(0))
     times = f"from {first * explanation.hop_s:.1f} to {(last + 1) * explanation.hop_s:.1f} s"
-    if len(speaks_for) == 1:
+    if len(supporting) == 1:
         return times
-    low_hz, high_hz = mel_band_centres_hz(frontend)[list(half_mass_interval(speaks_for.sum(1)))]
+    low_hz, high_hz = mel_band_centres_hz(frontend)[list(half_mass_interval(supporting.sum(1)))]
     return f"{times}, and half between {low_hz:.0f} and {high_hz:.0f} Hz"
 
 
 def half_mass_interval(profile: np.ndarray) -> tuple[int, int]:
-    """The shortest stretch that holds half of a profile: (first, last), both inclusive.
+    """Shortest interval with half of the mass of a profile: (first, last), both inclusive.
 
     Args:
-        profile: not negative, not all zero, shape = (n,).
+        profile: non-negative, not all zero, shape = (n,).
     """
-    until = np.append(0.0, np.cumsum(profile))
-    half = until[-1] / 2
-    ends = np.searchsorted(until, until[:-1] + half * (1 - 1e-9))  # the sum may miss the half by a rounding error
+    cumulative = np.append(0.0, np.cumsum(profile))
+    half = cumulative[-1] / 2
+    ends = np.searchsorted(cumulative, cumulative[:-1] + half * (1 - 1e-9))  # tolerates rounding errors of the sum
     first = min(np.flatnonzero(ends <= len(profile)).tolist(), key=lambda i: ends[i] - i)
     return first, int(ends[first]) - 1
 
@@ -56,15 +54,17 @@ def half_mass_interval(profile: np.ndarray) -> tuple[int, int]:
 def relevance_map(
     explanation: "Explanation", spectrogram: Spectrogram, frontend: FrontendConfig, opacity: float
 ) -> go.Figure:
-    """The map over the spectrogram of its window, with its profiles over time and over frequency beside it.
+    """Relevance map over the spectrogram of its window, with marginal profiles over time and frequency.
 
     Args:
-        picture: of the window alone.
+        explanation: the relevance, shape = (n_bands, n_frames).
+        spectrogram: of the window only.
+        frontend: defines the mel bands.
         opacity: of the map, in [0, 1].
     """
     n_bands, n_frames = explanation.relevance.shape
-    shares = {"column_widths": [0.84, 0.16], "row_heights": [0.2, 0.8]}
-    figure = make_subplots(2, 2, shared_xaxes=True, shared_yaxes=True, **shares, **_panel_spacing())
+    sizes = {"column_widths": [0.84, 0.16], "row_heights": [0.2, 0.8]}
+    figure = make_subplots(2, 2, shared_xaxes=True, shared_yaxes=True, **sizes, **_panel_spacing())
     time_s = explanation.hop_s * np.arange(n_frames)
     height = np.array([0.5]) if n_bands == 1 else _mel_height(mel_band_centres_hz(frontend), frontend)
     _add_spectrogram(figure, spectrogram, time_s)
@@ -92,7 +92,7 @@ def _panel_spacing() -> dict[str, float]:
 
 
 def _mel_height(hertz: np.ndarray, frontend: FrontendConfig) -> np.ndarray:
-    """Place on the mel axis of the picture, 0..1 from the bottom."""
+    """Position on the mel axis of the spectrogram, 0..1 from the bottom."""
     return librosa.hz_to_mel(hertz) / librosa.hz_to_mel(frontend.fmax)
 
 
@@ -102,33 +102,33 @@ def _relevance_limit(values: np.ndarray) -> float:
 
 def _add_spectrogram(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> None:
     source = "data:image/png;base64," + base64.b64encode(spectrogram.png).decode()
-    place = {"x": time_s[0], "y": 1, "sizex": time_s[-1] - time_s[0], "sizey": 1, "sizing": "stretch"}
-    figure.add_layout_image(source=source, xref="x3", yref="y3", layer="below", **place)
+    position = {"x": time_s[0], "y": 1, "sizex": time_s[-1] - time_s[0], "sizey": 1, "sizing": "stretch"}
+    figure.add_layout_image(source=source, xref="x3", yref="y3", layer="below", **position)
 
 
 def _add_profile(
-    figure: go.Figure, at: np.ndarray, values: np.ndarray, row: int, col: int, hertz: np.ndarray | None = None
+    figure: go.Figure, position: np.ndarray, values: np.ndarray, row: int, col: int, hertz: np.ndarray | None = None
 ) -> None:
-    """What is above zero and what is below it, each as an area."""
+    """Positive and negative part of a profile as areas; over frequency if `hertz` is given, else over time."""
     for part, colour in ((np.maximum(values, 0), SUPPORTING_COLOUR), (np.minimum(values, 0), OPPOSING_COLOUR)):
         line = {"color": colour, "width": 1}
         if hertz is None:
-            shown = {"x": at, "y": part, "fill": "tozeroy", "hovertemplate": "%{x:.2f} s: %{y:.3g}<extra></extra>"}
+            data = {"x": position, "y": part, "fill": "tozeroy", "hovertemplate": "%{x:.2f} s: %{y:.3g}<extra></extra>"}
         else:
-            shown = {"x": part, "y": at, "fill": "tozerox", "customdata": hertz.round()}
-            shown["hovertemplate"] = "%{customdata} Hz: %{x:.3g}<extra></extra>"
-        figure.add_scatter(mode="lines", line=line, showlegend=False, row=row, col=col, **shown)
+            data = {"x": part, "y": position, "fill": "tozerox", "customdata": hertz.round()}
+            data["hovertemplate"] = "%{customdata} Hz: %{x:.3g}<extra></extra>"
+        figure.add_scatter(mode="lines", line=line, showlegend=False, row=row, col=col, **data)
 
 
 def _with_relevance_axes(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> go.Figure:
     hertz, heights = zip(*spectrogram.frequency_ticks, strict=True)
-    marks = {"tickvals": heights, "ticktext": [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in hertz]}
+    ticks = {"tickvals": heights, "ticktext": [f"{hz / 1000:g} k" if hz >= 1000 else str(hz) for hz in hertz]}
     figure.update_layout(height=RELEVANCE_MAP_HEIGHT, margin={"l": 0, "r": 0, "t": 4, "b": 24}, hovermode="closest")
     figure.update_xaxes(range=[time_s[0], time_s[-1]], showgrid=False, zeroline=False, fixedrange=True, col=1)
     figure.update_xaxes(showticklabels=False, zeroline=True, zerolinecolor=GREY, fixedrange=True, col=2)
     figure.update_xaxes(ticksuffix=" s", nticks=6, row=2, col=1)
     figure.update_yaxes(range=[0, 1], showgrid=False, zeroline=False, fixedrange=True, row=2)
-    figure.update_yaxes(**marks, row=2, col=1)
+    figure.update_yaxes(**ticks, row=2, col=1)
     figure.update_yaxes(showticklabels=False, zeroline=True, zerolinecolor=GREY, fixedrange=True, row=1)
     figure.update_xaxes(visible=False, row=1, col=2)
     figure.update_yaxes(visible=False, row=1, col=2)
@@ -136,39 +136,39 @@ def _with_relevance_axes(figure: go.Figure, spectrogram: Spectrogram, time_s: np
 
 
 def faithfulness_lines(faithfulness: FaithfulnessCurves, emotion: str) -> go.Figure:
-    """Probability of the emotion over the share of the picture that is kept or removed, by the map and at random."""
+    """Deletion and insertion curves: probability of the emotion over the share kept or removed, by map and random."""
     figure = go.Figure()
     kept, removed = EMOTION_STYLES["sad"], EMOTION_STYLES["angry"]
-    for name, values, look, dash in (
-        ("only these parts", faithfulness.kept, kept, "solid"),
-        ("only random parts", faithfulness.kept_at_random, kept, "dot"),
-        ("all but these parts", faithfulness.removed, removed, "solid"),
-        ("all but random parts", faithfulness.removed_at_random, removed, "dot"),
+    for name, values, style, dash in (
+        ("relevant part kept", faithfulness.kept, kept, "solid"),
+        ("random part kept", faithfulness.kept_at_random, kept, "dot"),
+        ("relevant part removed", faithfulness.removed, removed, "solid"),
+        ("random part removed", faithfulness.removed_at_random, removed, "dot"),
     ):
         figure.add_scatter(
             x=faithfulness.shares,
             y=values,
             name=name,
             mode="lines+markers",
-            line={"color": look.colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
-            marker={"symbol": look.marker, "size": 8 if dash == "solid" else 6},
-            hovertemplate=f"{name}: %{{x:.0%}} of the picture, {emotion} %{{y:.0%}}<extra></extra>",
+            line={"color": style.colour, "width": 2 if dash == "solid" else 1.5, "dash": dash},
+            marker={"symbol": style.marker, "size": 8 if dash == "solid" else 6},
+            hovertemplate=f"{name}: %{{x:.0%}} of the spectrogram, {emotion} %{{y:.0%}}<extra></extra>",
         )
-    figure.update_xaxes(tickformat=".0%", title="share of the picture", zeroline=False)
+    figure.update_xaxes(tickformat=".0%", title="share of the spectrogram", zeroline=False)
     return _probability_axis(figure, emotion_label(emotion))
 
 
 def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Sequence[str]) -> go.Figure:
-    """Probability of each emotion over the values of a probe, at equal distances in the order that it tries them.
+    """Probability of each emotion over the values of a perturbation probe, at equal distances in its order.
 
-    Emotions that stay unlikely are switched off until the legend is clicked.
+    Emotions with low probabilities are hidden until the legend is clicked.
 
     Args:
         probabilities: shape = (n_values, n_classes).
     """
     figure = go.Figure()
     peaks = probabilities.max(0)
-    drawn_from = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
+    min_peak = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
     for emotion, values, peak in zip(labels, probabilities.T, peaks, strict=True):
         figure.add_scatter(
             x=[f"{value:g}" for value in probe.values],
@@ -177,7 +177,7 @@ def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Seq
             mode="lines+markers",
             line={"color": EMOTION_STYLES[emotion].colour, "width": 2},
             marker={"symbol": EMOTION_STYLES[emotion].marker, "size": 8},
-            visible=True if peak >= drawn_from else "legendonly",
+            visible=True if peak >= min_peak else "legendonly",
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x}}<extra></extra>",
         )
     if probe.identity_value is not None:

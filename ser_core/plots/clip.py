@@ -1,6 +1,6 @@
-"""A recording and what models say of it, as pictures. No widgets here.
+"""Figures of one clip: spectrogram, envelope, probabilities of models, trajectory.
 
-Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
 import io
@@ -23,40 +23,38 @@ from ser_core.labels import EMOTION_STYLES
 if TYPE_CHECKING:
     from ser_core.inference import Prediction, Trajectory
 
-MAX_IMAGE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged into as many
-MAX_FRAMES_PER_COLUMN = 8  # at most, so that an hour costs no more than a minute
-MIN_HOP_LENGTH = 64  # samples; finer frames would only repeat each other
-SPECTROGRAM_FRONTEND = FrontendConfig(
-    n_fft=1024, win_length=1024, n_mels=96, top_db=70.0
-)  # 64 ms: harmonics show as lines
-MIN_CEILING_DB = -20.0  # the picture of silence stays black instead of showing its rounding noise
+MAX_IMAGE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged
+MAX_FRAMES_PER_COLUMN = 8  # bounds the computation for an hour to that for a minute
+MIN_HOP_LENGTH = 64  # samples; finer frames would be redundant
+SPECTROGRAM_FRONTEND = FrontendConfig(n_fft=1024, win_length=1024, n_mels=96, top_db=70.0)  # 64 ms resolve harmonics
+MIN_CEILING_DB = -20.0  # silence stays black instead of showing rounding noise
 FREQUENCY_TICKS_HZ = (250, 1000, 2000, 4000)
 
-MIN_PEAK_TO_SHOW = 0.25  # an emotion that never gets this probable starts switched off, but the likeliest three
-MIN_BAR_FOR_SYMBOL = 0.08  # a narrower piece of a bar has no room for its symbol
-MAX_MARKERS = 100  # windows; more markers would hide the lines and slow the browser down
+MIN_PEAK_TO_SHOW = 0.25  # emotions below it are hidden at first, except the three most probable
+MIN_BAR_FOR_SYMBOL = 0.08  # a narrower segment of a bar has no space for its symbol
+MAX_MARKERS = 100  # windows; more would hide the lines and slow down the browser
 TIME_TICK_STEPS_S = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200)
 MAX_TIME_TICKS = 7
 BLACK, WHITE = "#000000", "#FFFFFF"
-GREY = "#8A8F98"  # readable on white and on black
-ROW_HEIGHT = 26  # pixels of one model
+GREY = "#8A8F98"  # legible on white and on black
+ROW_HEIGHT = 26  # pixels per model
 
 
 @dataclass(frozen=True)
 class Spectrogram:
-    """A mel spectrogram as a picture; the whole width is the whole recording."""
+    """Mel spectrogram as an image whose width is the full recording."""
 
     png: bytes
     frequency_ticks: tuple[tuple[int, float], ...]
-    """Marks of the frequency axis: (frequency in Hz, height in 0..1 from the bottom)."""
+    """Ticks of the frequency axis: (frequency in Hz, position in 0..1 from the bottom)."""
 
 
 def spectrogram(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> Spectrogram:
-    """Draw the mel spectrogram of a 16 kHz waveform in the colours of magma.
+    """Mel spectrogram of a 16 kHz waveform in the colours of magma.
 
     Args:
-        waveform: shape = (n_samples,). Frames of a long one are spread evenly, so its cost is bounded.
-        n_columns: at most so many pixels wide.
+        waveform: shape = (n_samples,); the hop grows with the duration, so the computation is bounded.
+        n_columns: maximum width in pixels.
     """
     hop = max(MIN_HOP_LENGTH, len(waveform) // (n_columns * MAX_FRAMES_PER_COLUMN))
     config = replace(SPECTROGRAM_FRONTEND, hop_length=hop)
@@ -66,8 +64,8 @@ def spectrogram(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> Spe
     ceiling_db = max(float(level_db.max()), MIN_CEILING_DB)
     above_floor = 1 + (level_db - ceiling_db) / config.top_db
     nyquist = librosa.hz_to_mel(config.fmax)
-    marks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in FREQUENCY_TICKS_HZ)
-    return Spectrogram(magma_png(above_floor[::-1]), marks)
+    ticks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in FREQUENCY_TICKS_HZ)
+    return Spectrogram(magma_png(above_floor[::-1]), ticks)
 
 
 def magma_png(values: np.ndarray) -> bytes:
@@ -86,7 +84,7 @@ def magma_colours() -> list[tuple[int, int, int]]:
 
 
 def waveform_envelope(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest sample of each of n_columns equal stretches.
+    """Minimum and maximum of each of n_columns equal intervals.
 
     Args:
         waveform: shape = (n_samples,), not empty.
@@ -99,7 +97,7 @@ def waveform_envelope(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) 
 
 
 def format_time(time_s: float) -> str:
-    """Minutes and seconds, as the player counts: 1:05 or, where tenths matter, 1:05.3."""
+    """Minutes and seconds, as on the player: 1:05, or 1:05.3 with tenths other than zero."""
     minutes, tenths = divmod(round(10 * time_s), 600)
     return f"{minutes}:{tenths // 10:02d}" + (f".{tenths % 10}" if tenths % 10 else "")
 
@@ -110,13 +108,13 @@ def format_duration(duration_s: float) -> str:
 
 
 def time_ticks(duration_s: float) -> list[float]:
-    """Where a time axis is labelled."""
+    """Tick positions of a time axis in seconds."""
     step_s = next((step for step in TIME_TICK_STEPS_S if duration_s / step <= MAX_TIME_TICKS), TIME_TICK_STEPS_S[-1])
     return [k * step_s for k in range(1, int(duration_s / step_s) + 1)]
 
 
 def text_colour_on(colour: str) -> str:
-    """Black or white, whichever differs more from a colour, "#rrggbb" or "rgb(r, g, b)": always by 4.5:1 (WCAG 2.2)."""
+    """Black or white, by higher contrast with "#rrggbb" or "rgb(r, g, b)": at least 4.5:1 (WCAG 2.2)."""
     channels = [value / 255 for value in (hex_to_rgb if colour.startswith("#") else unlabel_rgb)(colour)]
     linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -124,19 +122,20 @@ def text_colour_on(colour: str) -> str:
 
 
 def emotion_label(emotion: str) -> str:
-    """The name of an emotion after its symbol, as every axis and legend shows it."""
+    """Symbol and name of an emotion, as in axes and legends."""
     return f"{EMOTION_STYLES[emotion].symbol} {emotion}"
 
 
 def probability_bars(prediction: "Prediction", min_confidence: float | None = None) -> go.Figure:
-    """One bar for each emotion, in the order of the inventory, the likeliest one in full colour.
+    """One bar per emotion in the order of EMOTIONS; the predicted one in full colour, unless the model abstains.
 
     Args:
-        min_confidence: where "not sure" ends; drawn as a dotted line.
+        prediction: of one model.
+        min_confidence: abstention threshold, drawn as a dotted line.
     """
     names = list(prediction.probabilities)
     values = [prediction.probabilities[name] for name in names]
-    chosen = None if prediction.abstain else prediction.emotion
+    predicted = None if prediction.abstain else prediction.emotion
     figure = go.Figure(
         go.Bar(
             x=values,
@@ -144,7 +143,7 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
             orientation="h",
             marker={
                 "color": [EMOTION_STYLES[name].colour for name in names],
-                "opacity": [1.0 if name == chosen else 0.55 for name in names],
+                "opacity": [1.0 if name == predicted else 0.55 for name in names],
             },
             text=[f"{value:.0%}" for value in values],
             textposition="outside",
@@ -161,21 +160,21 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
 
 
 def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
-    """One row for each model, one column for each emotion, so that an emotion's bars stand under each other.
+    """One row per model, one column per emotion, so that the bars of an emotion are aligned.
 
-    A model's answer is in full colour; one that is not sure has none.
+    The predicted emotion is in full colour; a model that abstains has none.
     """
     emotions, names = list(predictions[0].probabilities), [prediction.model for prediction in predictions]
     titles = [EMOTION_STYLES[emotion].symbol for emotion in emotions]
     figure = make_subplots(1, len(emotions), shared_yaxes=True, horizontal_spacing=0.012, column_titles=titles)
     for column, emotion in enumerate(emotions, 1):
-        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        predicted = [not p.abstain and p.emotion == emotion for p in predictions]
         bar = go.Bar(
             x=[prediction.probabilities[emotion] for prediction in predictions],
             y=names,
             orientation="h",
             name=emotion_label(emotion),
-            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if hit else 0.4 for hit in predicted]},
             hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
         )
         figure.add_trace(bar, 1, column)
@@ -189,7 +188,7 @@ def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
 
 
 def features_png(bands: np.ndarray) -> bytes:
-    """Features as a model takes them, drawn as a PNG: low bands at the bottom, the brightest 1 % and darkest 1 % cut.
+    """Front-end features as a PNG: low bands at the bottom, clipped to the 1st and 99th percentile.
 
     Args:
         bands: shape = (n_bands, n_frames).
@@ -199,21 +198,21 @@ def features_png(bands: np.ndarray) -> bytes:
 
 
 def stacked_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
-    """One row for each model, the first on top: its probabilities end to end, the answer in full colour.
+    """Stacked probabilities, one row per model, the first on top; the predicted emotion in full colour.
 
-    A model that is not sure has no answer, so nothing in its row is in full colour.
+    A model that abstains has no emotion in full colour.
     """
     names = [prediction.model for prediction in predictions]
     figure = go.Figure()
     for emotion in predictions[0].probabilities:
         values = [prediction.probabilities[emotion] for prediction in predictions]
-        answers = [not p.abstain and p.emotion == emotion for p in predictions]
+        predicted = [not p.abstain and p.emotion == emotion for p in predictions]
         figure.add_bar(
             x=values,
             y=names,
             orientation="h",
             name=emotion_label(emotion),
-            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if answer else 0.4 for answer in answers]},
+            marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if hit else 0.4 for hit in predicted]},
             text=[EMOTION_STYLES[emotion].symbol if value >= MIN_BAR_FOR_SYMBOL else "" for value in values],
             textposition="inside",
             textangle=0,
@@ -230,29 +229,29 @@ def stacked_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
 
 
 def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
-    """Probability of each emotion over time, drawn at the middle of its window; interrupted where nobody speaks.
+    """Probability of each emotion over time, at the centres of the windows; interrupted in windows without speech.
 
-    Emotions that stay unlikely are switched off until the legend is clicked. The plot fills the whole width, so that
-    its time axis lies under the player's.
+    Emotions with low probabilities are hidden until the legend is clicked. The plot fills the full width, so that its
+    time axis is aligned with that of the player.
     """
-    middle_s = (trajectory.start_s + trajectory.end_s) / 2
-    spoken = trajectory.speech_s > 0
-    peaks = trajectory.probabilities[spoken].max(0, initial=0.0)
-    drawn_from = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
+    centre_s = (trajectory.start_s + trajectory.end_s) / 2
+    has_speech = trajectory.speech_s > 0
+    peaks = trajectory.probabilities[has_speech].max(0, initial=0.0)
+    min_peak = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
     figure = go.Figure()
     for emotion, values, peak in zip(trajectory.labels, trajectory.probabilities.T, peaks, strict=True):
         figure.add_scatter(
-            x=middle_s,
-            y=np.where(spoken, values, np.nan),
+            x=centre_s,
+            y=np.where(has_speech, values, np.nan),
             name=emotion_label(emotion),
-            mode="lines+markers" if len(middle_s) <= MAX_MARKERS else "lines",
+            mode="lines+markers" if len(centre_s) <= MAX_MARKERS else "lines",
             line={"color": EMOTION_STYLES[emotion].colour, "width": 2},
             marker={"symbol": EMOTION_STYLES[emotion].marker, "size": 7},
             unselected={"marker": {"opacity": 1}},
-            visible=True if peak >= drawn_from else "legendonly",
+            visible=True if peak >= min_peak else "legendonly",
             hovertemplate=f"{emotion} %{{y:.0%}} at %{{x:.1f}} s<extra></extra>",
         )
-    top = max(0.5, peaks.max()) + 0.12  # room for the label over the highest grid line
+    top = max(0.5, peaks.max()) + 0.12  # space for the label above the highest grid line
     figure.update_layout(height=288, margin={"l": 0, "r": 0, "t": 4, "b": 92}, hovermode="closest")
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
     ticks_s = time_ticks(duration_s)

@@ -1,6 +1,6 @@
-"""Maps of embeddings as plotly figures: every clip a point, the person's own clip on top. No widgets here.
+"""Embedding maps: one point per clip of the corpora, the clips of the user on top.
 
-A point carries its index in `customdata`, so that what is chosen can be found again.
+Each point has its index in `customdata`, which identifies a selection.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,31 +13,31 @@ from scipy.ndimage import gaussian_filter
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import GREY, emotion_label
 
-EMOTION_COLOURS = [look.colour for look in EMOTION_STYLES.values()]
-EMOTION_MARKERS = [look.marker for look in EMOTION_STYLES.values()]
-MAX_LEGEND_GROUPS = 12  # more of them get no legend: nobody tells thirty colours apart
+EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
+EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
+MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
 EMBEDDING_MAP_HEIGHT = 620  # pixels
-DENSITY_GRID_CELLS = 80  # cells of a density along each axis
-MAX_DRAWN_POINTS = 20_000  # points; more of them are thinned out, or a browser without a graphics card stands still
-DRAWING_ROUNDS = 3  # in which the groups are drawn one after the other: none hides the others where they mix
-CONTOUR_MASS = 0.5  # a contour holds this share of an emotion's clips
-USER_CLIP_COLOUR = "#E0218A"  # of the person's clip: no emotion has this colour
+DENSITY_GRID_CELLS = 80  # per axis
+MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
+DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
+CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
+USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
 
 
 @dataclass(frozen=True, eq=False)
 class UserClip:
-    """Where a person's clip lies, and what lies beside it."""
+    """Position of a clip of the user on the map, with its windows and nearest neighbours."""
 
     name: str
-    place: np.ndarray  # (n_dims,)
+    coordinates: np.ndarray  # (n_dims,)
     window_coordinates: np.ndarray  # of its windows, (n_windows, n_dims)
-    start_s: np.ndarray  # where in the recording each one begins, (n_windows,)
-    neighbour_coordinates: np.ndarray  # places of the nearest clips, (k, n_dims)
+    start_s: np.ndarray  # start of each window in the recording, (n_windows,)
+    neighbour_coordinates: np.ndarray  # of the nearest clips, (k, n_dims)
 
 
 def subsample_points(shown: np.ndarray) -> np.ndarray:
-    """Which points are drawn, bool, (n,): all, or MOST_DRAWN by lot, the grey ones last."""
-    order = np.random.default_rng(0).permutation(len(shown))  # the same points every time
+    """Mask of the drawn points, (n,): all, or a random MAX_DRAWN_POINTS with priority for those shown in colour."""
+    order = np.random.default_rng(0).permutation(len(shown))  # reproducible
     order = order[np.argsort(~shown[order], kind="stable")]
     drawn = np.zeros(len(shown), bool)
     drawn[order[:MAX_DRAWN_POINTS]] = True
@@ -45,45 +45,45 @@ def subsample_points(shown: np.ndarray) -> np.ndarray:
 
 
 def points_in_polygon(coordinates: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Which points lie in a polygon, by the even-odd rule; bool, shape = (n,).
+    """Mask of the points inside a polygon, by the even-odd rule; shape = (n,).
 
     Args:
         coordinates: shape = (n, 2).
         polygon: its corners, shape = (n_corners, 2).
     """
     x, y = coordinates.T
-    found = np.zeros(len(coordinates), bool)
+    inside = np.zeros(len(coordinates), bool)
     for (x0, y0), (x1, y1) in zip(polygon, np.roll(polygon, -1, axis=0), strict=True):
-        if y0 != y1:  # a level edge is crossed by no level ray
-            found ^= ((y0 > y) != (y1 > y)) & (x < x0 + (x1 - x0) * (y - y0) / (y1 - y0))
-    return found
+        if y0 != y1:  # a horizontal edge does not cross a horizontal ray
+            inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (x1 - x0) * (y - y0) / (y1 - y0))
+    return inside
 
 
 def embedding_scatter(
     coordinates: np.ndarray, groups: Sequence[str], shown: np.ndarray, texts: Sequence[str]
 ) -> go.Figure:
-    """One point for each clip.
+    """Scatter plot with one point per clip, coloured by group.
 
     Args:
         coordinates: shape = (n, 2) or (n, 3).
-        groups: what colours each point, (n,); an emotion has its own colour and symbol.
-        shown: bool, (n,); the rest is grey.
-        texts: what a point says when it is pointed at, (n,).
+        groups: group of each point, (n,); an emotion has its own colour and symbol.
+        shown: bool, (n,); the other points are grey.
+        texts: hover texts, (n,).
     """
     group_names, captions, drawn = np.asarray(groups), np.asarray(texts), subsample_points(shown)
     names = list(
         dict.fromkeys([name for name in EMOTION_STYLES if name in group_names] + sorted(set(group_names.tolist())))
     )
-    looks = {name: _group_style(name, i) for i, name in enumerate(names)}
+    styles = {name: _group_style(name, i) for i, name in enumerate(names)}
     figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
     rows = np.random.default_rng(0).permutation(np.flatnonzero(shown & drawn))
     for part in np.array_split(rows, DRAWING_ROUNDS):
-        for colour, marker in dict.fromkeys(look[1:] for look in looks.values()):
-            alike = [name for name, look in looks.items() if look[1:] == (colour, marker)]
-            chosen = np.sort(part[np.isin(group_names[part], alike)])
-            if len(chosen):
-                figure.add_trace(_points(coordinates, chosen, captions, colour, marker))
-    for title, colour, marker in looks.values() if len(names) <= MAX_LEGEND_GROUPS else ():
+        for colour, marker in dict.fromkeys(style[1:] for style in styles.values()):
+            members = [name for name, style in styles.items() if style[1:] == (colour, marker)]
+            selected = np.sort(part[np.isin(group_names[part], members)])
+            if len(selected):
+                figure.add_trace(_points(coordinates, selected, captions, colour, marker))
+    for title, colour, marker in styles.values() if len(names) <= MAX_LEGEND_GROUPS else ():
         figure.add_trace(_legend_entry(title, colour, marker, flat=coordinates.shape[1] == 2))
     return _with_map_layout(figure)
 
@@ -91,19 +91,19 @@ def embedding_scatter(
 def embedding_scatter_by_value(
     coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str]
 ) -> go.Figure:
-    """As scatter, but each point as bright as its value in [0, 1]."""
+    """As embedding_scatter, but coloured by a value in [0, 1]."""
     captions, drawn = np.asarray(texts), subsample_points(shown)
     figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
     rows = np.flatnonzero(shown & drawn)
     trace = _points(coordinates, rows, captions, GREY, "circle")
-    bar = {"title": "certain", "tickformat": ".0%", "thickness": 12}
+    bar = {"title": "confidence", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)
     return _with_map_layout(figure)
 
 
 def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> go.Figure:
-    """A figure with the grey points."""
+    """Figure with the grey points."""
     return go.Figure([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])
 
 
@@ -114,27 +114,27 @@ def _group_style(name: str, i: int) -> tuple[str, str, str]:
         name,
         EMOTION_COLOURS[(3 * i + 3) % len(EMOTION_COLOURS)],
         "circle",
-    )  # neighbours in the list look unlike each other
+    )  # neighbours in the list differ in colour
 
 
 def _points(coordinates, rows, texts, colour: str, marker: str, opacity=0.7) -> go.Scattergl | go.Scatter3d:
     flat = coordinates.shape[1] == 2
     axes = dict(zip("xyz", coordinates[rows].astype(np.float32).T, strict=False))
-    look = {"color": colour, "symbol": marker if flat else "circle", "size": 5 if flat else 3, "opacity": opacity}
+    style = {"color": colour, "symbol": marker if flat else "circle", "size": 5 if flat else 3, "opacity": opacity}
     kind = go.Scattergl if flat else go.Scatter3d
-    common = {"mode": "markers", "marker": look, "showlegend": False, "customdata": rows.astype(np.int32)}
+    common = {"mode": "markers", "marker": style, "showlegend": False, "customdata": rows.astype(np.int32)}
     return kind(**axes, **common, text=texts[rows], hovertemplate="%{text}<extra></extra>")
 
 
 def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatter | go.Scatter3d:
-    """Without a point of its own."""
-    nowhere = {"x": [None], "y": [None]} | ({} if flat else {"z": [None]})
-    look = {"color": colour, "symbol": marker if flat else "circle", "size": 9}
-    return (go.Scatter if flat else go.Scatter3d)(**nowhere, mode="markers", marker=look, name=title)
+    """Trace without points, for the legend."""
+    empty = {"x": [None], "y": [None]} | ({} if flat else {"z": [None]})
+    style = {"color": colour, "symbol": marker if flat else "circle", "size": 9}
+    return (go.Scatter if flat else go.Scatter3d)(**empty, mode="markers", marker=style, name=title)
 
 
 def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
-    """Another figure, with the person's clips on top."""
+    """Copy of a figure with the clips of the user on top."""
     figure = go.Figure(figure)
     for clip in clips:
         _add_user_clip(figure, clip)
@@ -142,39 +142,39 @@ def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
 
 
 def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
-    flat = len(clip.place) == 2
+    flat = len(clip.coordinates) == 2
     kind = go.Scattergl if flat else go.Scatter3d
     ends = np.stack(
-        [np.repeat(clip.place[None], len(clip.neighbour_coordinates), 0), clip.neighbour_coordinates], axis=1
+        [np.repeat(clip.coordinates[None], len(clip.neighbour_coordinates), 0), clip.neighbour_coordinates], axis=1
     )
-    gaps = np.full((len(ends), 1, len(clip.place)), np.nan)
-    lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.place))
+    gaps = np.full((len(ends), 1, len(clip.coordinates)), np.nan)
+    lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.coordinates))
     path = {"color": USER_CLIP_COLOUR, "width": 2, "dash": "dot"}
     windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
-    for points, says, look in (
+    for points, texts, trace in (
         (
             lines,
             clip.name,
             {"mode": "lines", "line": {"color": USER_CLIP_COLOUR, "width": 1}, "opacity": 0.6, "showlegend": False},
         ),
         (clip.window_coordinates, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
-        (clip.place[None], clip.name, {"mode": "markers", "name": clip.name}),
+        (clip.coordinates[None], clip.name, {"mode": "markers", "name": clip.name}),
     ):
-        if len(points) > (look["mode"] == "lines+markers"):  # a trail of one window is the clip itself
-            last = look["mode"] == "markers"
-            size = {
-                "size": (18 if flat else 9) if last else 4,
+        if len(points) > (trace["mode"] == "lines+markers"):  # the path of a single window is the clip itself
+            is_clip = trace["mode"] == "markers"
+            marker = {
+                "size": (18 if flat else 9) if is_clip else 4,
                 "color": USER_CLIP_COLOUR,
                 "symbol": "x" if not flat else "star",
             }
             axes = dict(zip("xyz", points.T, strict=False))
-            figure.add_trace(kind(**axes, **look, marker=size, text=says, hovertemplate="%{text}<extra></extra>"))
+            figure.add_trace(kind(**axes, **trace, marker=marker, text=texts, hovertemplate="%{text}<extra></extra>"))
 
 
 def add_density_contours(
     figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray
 ) -> go.Figure:
-    """Adds each emotion's middle, and the contour that holds half of its clips where they lie densest; 2-D only."""
+    """Add the median of each emotion, and the densest contour with half of its clips; 2-D only."""
     labels = np.asarray(emotions)
     edges = [
         np.linspace(low, high, DENSITY_GRID_CELLS + 1)
@@ -197,10 +197,10 @@ def add_density_contours(
 def _contour(density: np.ndarray, edges: Sequence[np.ndarray], name: str) -> go.Contour:
     ranked = np.sort(density.ravel())[::-1]
     level = float(ranked[np.searchsorted(np.cumsum(ranked), CONTOUR_MASS * ranked.sum())])
-    middles = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
+    centres = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
     return go.Contour(
-        x=middles[0],
-        y=middles[1],
+        x=centres[0],
+        y=centres[1],
         z=density.T,
         contours={"start": level, "end": level, "size": 1, "coloring": "lines"},
         colorscale=[[0, EMOTION_STYLES[name].colour], [1, EMOTION_STYLES[name].colour]],
@@ -215,20 +215,20 @@ def _with_map_layout(figure: go.Figure) -> go.Figure:
     figure.update_layout(
         height=EMBEDDING_MAP_HEIGHT,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
-        dragmode="pan",  # Streamlit takes no click on a point while a lasso or a box is to be drawn
+        dragmode="pan",  # with lasso or box, Streamlit does not report clicks on points
         legend={"orientation": "h", "y": -0.02, "itemclick": False, "itemdoubleclick": False},
         uirevision="map",
     )
-    bare = {"showgrid": False, "zeroline": False, "showticklabels": False, "title": None}
-    figure.update_xaxes(**bare)
-    figure.update_yaxes(**bare, scaleanchor="x")
+    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "title": None}
+    figure.update_xaxes(**hidden)
+    figure.update_yaxes(**hidden, scaleanchor="x")
     empty = {"showticklabels": False, "title": "", "showbackground": False}
     figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
     return figure
 
 
 def group_count_bars(counts: Mapping[str, int]) -> go.Figure:
-    """How many of each group were chosen."""
+    """Bar chart of the number of selected clips per group."""
     names = [emotion_label(name) if name in EMOTION_STYLES else name for name in counts]
     colours = [EMOTION_STYLES[name].colour if name in EMOTION_STYLES else GREY for name in counts]
     figure = go.Figure(go.Bar(x=[*counts.values()], y=names, orientation="h", marker_color=colours))

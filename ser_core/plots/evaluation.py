@@ -1,6 +1,6 @@
-"""What was measured, of models and of corpora, as plotly figures. No widgets here.
+"""Figures of evaluations and corpora: rankings, confusion matrices, calibration, ROC, learning curves, box plots.
 
-Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,54 +18,64 @@ if TYPE_CHECKING:
     from ser_core.evaluation import Comparison, RankedModel
     from ser_core.metrics import Curve, Reliability
 
-LINE_DASHES = ("solid", "dash", "dot")  # tell models of one colour apart
+LINE_DASHES = ("solid", "dash", "dot")  # distinguish models of one colour
 DIVERGING_SCALE = [[0.0, EMOTION_STYLES["sad"].colour], [0.5, GREY], [1.0, EMOTION_STYLES["angry"].colour]]
-LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # marks of an axis
+LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def ranking_plot(ranking: Sequence["RankedModel"], measure: str = "uar") -> go.Figure:
-    """One row for each model, the best on top: the value, its 95 % intervals, and the published value if there is one.
+    """Ranking with one row per model, the best on top: value, 95 % confidence intervals, published value if any.
+
+    The wide interval is a bootstrap over speakers, the thin one over clips.
 
     Args:
-        measure: "uar", "macro_f1" or "accuracy". The wide line resamples speakers, the thin one clips.
+        ranking: the models, best first.
+        measure: "uar", "macro_f1" or "accuracy".
     """
-    names = [standing.model for standing in ranking]
-    values = [standing.pooled[measure] for standing in ranking]
+    names = [entry.model for entry in ranking]
+    values = [entry.pooled[measure] for entry in ranking]
     figure = go.Figure()
-    for title, key, width in (("95 % over speakers", "ci", 6), ("95 % over clips", "ci_clips", 2)):
-        intervals = [standing.pooled[f"{measure}_{key}"] or (None, None) for standing in ranking]
+    for title, key, width in (("95 % CI over speakers", "ci", 6), ("95 % CI over clips", "ci_clips", 2)):
+        intervals = [entry.pooled[f"{measure}_{key}"] or (None, None) for entry in ranking]
         x = [edge for interval in intervals for edge in (*interval, None)]
         y = [name for name in names for _ in range(3)]
         line = {"color": GREY, "width": width}
         figure.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.6, name=title, hoverinfo="skip")
-    look = {"color": EMOTION_STYLES["sad"].colour, "size": 10}
-    figure.add_scatter(x=values, y=names, mode="markers", marker=look, name="here", hovertemplate="%{y}: %{x:.1%}")
+    marker = {"color": EMOTION_STYLES["sad"].colour, "size": 10}
+    figure.add_scatter(
+        x=values, y=names, mode="markers", marker=marker, name="measured", hovertemplate="%{y}: %{x:.1%}"
+    )
     published = [(s.model, s.published[measure]) for s in ranking if s.published and measure in s.published]
     if published:
-        look = {"color": EMOTION_STYLES["angry"].colour, "size": 10, "symbol": "diamond-open", "line": {"width": 2}}
-        names_there, values_there = zip(*published, strict=True)
+        marker = {"color": EMOTION_STYLES["angry"].colour, "size": 10, "symbol": "diamond-open", "line": {"width": 2}}
+        published_names, published_values = zip(*published, strict=True)
         figure.add_scatter(
-            x=values_there, y=names_there, mode="markers", marker=look, name="published", hovertemplate="%{y}: %{x:.1%}"
+            x=published_values,
+            y=published_names,
+            mode="markers",
+            marker=marker,
+            name="published",
+            hovertemplate="%{y}: %{x:.1%}",
         )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
     return _with_row_layout(figure, names)
 
 
 def class_score_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """One row for each model, one dot for each emotion.
+    """Scores per class: one row per model, one dot per emotion.
 
     Args:
         values: model -> emotion -> value in [0, 1], e.g. F1.
     """
     figure = go.Figure()
-    for emotion, look in EMOTION_STYLES.items():
-        having = {model: row[emotion] for model, row in values.items() if emotion in row}
-        if having:
+    for emotion, style in EMOTION_STYLES.items():
+        scores = {model: row[emotion] for model, row in values.items() if emotion in row}
+        if scores:
             figure.add_scatter(
-                x=list(having.values()),
-                y=list(having),
+                x=list(scores.values()),
+                y=list(scores),
                 mode="markers",
-                marker={"color": look.colour, "symbol": look.marker, "size": 10},
+                marker={"color": style.colour, "symbol": style.marker, "size": 10},
                 name=emotion_label(emotion),
                 hovertemplate=f"%{{y}}, {emotion}: %{{x:.1%}}<extra></extra>",
             )
@@ -74,7 +84,7 @@ def class_score_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
 
 
 def score_heatmap(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """One row for each model, one column for each corpus (or class); cells without a value stay empty.
+    """Heat map with one row per model, one column per corpus or class; cells without a value are empty.
 
     Args:
         values: row -> column -> value in [0, 1].
@@ -88,7 +98,7 @@ def score_heatmap(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
 
 
 def agreement_heatmap(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
-    """What every two models have in common, in percent.
+    """Pairwise agreement of models, in percent.
 
     Args:
         shares: in [0, 1], shape = (n_models, n_models).
@@ -98,13 +108,13 @@ def agreement_heatmap(shares: np.ndarray, names: Sequence[str]) -> go.Figure:
 
 
 def significance_heatmap(comparison: "Comparison") -> go.Figure:
-    """By how many accuracy points the row beats the column; written where the two models differ significantly."""
-    names = [standing.model for standing in comparison.ranking]
+    """Difference in accuracy points, row minus column; with a number where it is significant."""
+    names = [entry.model for entry in comparison.ranking]
     cells: list[list[float | None]] = [[None] * len(names) for _ in names]
     text = [[""] * len(names) for _ in names]
     for pair in comparison.pairs:
-        gain = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
-        for row, column, value in ((pair.first, pair.second, gain), (pair.second, pair.first, -gain)):
+        difference = (pair.n_only_first - pair.n_only_second) / comparison.n_clips
+        for row, column, value in ((pair.first, pair.second, difference), (pair.second, pair.first, -difference)):
             i, j = names.index(row), names.index(column)
             cells[i][j], text[i][j] = value, f"{100 * value:+.0f}" if pair.significant else ""
     largest = max((abs(value) for row in cells for value in row if value is not None), default=1.0) or 1.0
@@ -114,7 +124,7 @@ def significance_heatmap(comparison: "Comparison") -> go.Figure:
 
 
 def _with_pairwise_layout(grid: go.Figure, names: Sequence[str]) -> go.Figure:
-    """A column has the number of its row: a phone has no room for the names."""
+    """Columns are labelled by the number of their row: names would not fit on a phone."""
     grid.update_layout(height=ROW_HEIGHT * len(names) + 28, margin={"l": 0, "r": 0, "t": 24, "b": 4})
     numbers = range(1, len(names) + 1)
     grid.update_xaxes(tickvals=names, ticktext=[str(n) for n in numbers], tickangle=0, side="top")
@@ -124,22 +134,24 @@ def _with_pairwise_layout(grid: go.Figure, names: Sequence[str]) -> go.Figure:
 
 
 def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str], counts: bool = False) -> go.Figure:
-    """Share of each true class that was answered with each class; classes without clips have no row.
+    """Confusion matrix in shares of the true class; classes without clips have no row.
+
+    A cell can be selected by a click: its customdata are the true and the predicted class.
 
     Args:
-        confusion: counts, shape = (n_classes, n_classes): row is the true class, column the answer.
-        counts: write how many clips lie in a cell, not their share; the colour stays that of the share. A cell can be
-            chosen by a click: its customdata are the true class and the answer.
+        confusion: counts, shape = (n_classes, n_classes): row is the true class, column the predicted one.
+        labels: names of the classes.
+        counts: label the cells with counts instead of shares; the colours remain those of the shares.
     """
-    found = np.asarray(confusion)
-    occur = np.flatnonzero(found.sum(1))
-    shares = found[occur] / found[occur].sum(1, keepdims=True)
-    columns, rows = [emotion_label(label) for label in labels], [emotion_label(labels[k]) for k in occur.tolist()]
-    shown, form = (found[occur], "{:d}") if counts else (shares, "{:.0%}")
+    matrix = np.asarray(confusion)
+    present = np.flatnonzero(matrix.sum(1))
+    shares = matrix[present] / matrix[present].sum(1, keepdims=True)
+    columns, rows = [emotion_label(label) for label in labels], [emotion_label(labels[k]) for k in present.tolist()]
+    shown, form = (matrix[present], "{:d}") if counts else (shares, "{:.0%}")
     text = [[form.format(value) if value else "" for value in row] for row in shown]
     grid = _heatmap(shares, columns, rows, text, customdata=shown, colorscale="Viridis", zmin=0, zmax=1)
-    cells = [(labels[k], answer) for k in occur.tolist() for answer in labels]
-    grid.add_scatter(  # a heat map takes no clicks
+    cells = [(labels[k], predicted) for k in present.tolist() for predicted in labels]
+    grid.add_scatter(  # a heat map does not report clicks
         x=columns * len(rows),
         y=[row for row in rows for _ in columns],
         customdata=cells,
@@ -152,47 +164,54 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
         showlegend=False,
     )
     grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})
-    grid.update_xaxes(title="answered", tickangle=-45)
+    grid.update_xaxes(title="predicted", tickangle=-45)
     grid.update_yaxes(title="true", autorange="reversed")
     return grid
 
 
-def _heatmap(cells, columns: Sequence[str], rows: Sequence[str], text, colorscale, zmin, zmax, **look) -> go.Figure:
-    """A heat map with a number in each cell, black or white: plotly's own grey has 3:1 on middle greens.
+def _heatmap(cells, columns: Sequence[str], rows: Sequence[str], text, colorscale, zmin, zmax, **options) -> go.Figure:
+    """Heat map with black or white text in its cells: the default grey of plotly has a contrast of 3:1 on mid greens.
 
-    A heat map writes in one colour, so a second one, of which only the text is seen, writes the black numbers.
+    A heat map has one text colour, so a second, transparent one shows the black texts.
     """
-    places = np.nan_to_num((np.array(cells, float) - zmin) / (zmax - zmin)).clip(0, 1)
-    inks = np.reshape([text_colour_on(c) for c in sample_colorscale(colorscale, places.ravel().tolist())], places.shape)
-    look |= {"z": cells, "x": list(columns), "y": list(rows), "colorscale": colorscale, "zmin": zmin, "zmax": zmax}
-    look |= {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}"}
+    positions = np.nan_to_num((np.array(cells, float) - zmin) / (zmax - zmin)).clip(0, 1)
+    colours = np.reshape(
+        [text_colour_on(c) for c in sample_colorscale(colorscale, positions.ravel().tolist())], positions.shape
+    )
+    options |= {"z": cells, "x": list(columns), "y": list(rows), "colorscale": colorscale, "zmin": zmin, "zmax": zmax}
+    options |= {"showscale": False, "xgap": 1, "ygap": 1, "texttemplate": "%{text}"}
     figure = go.Figure()
-    for ink, opacity in ((WHITE, 1), (BLACK, 0)):
-        figure.add_heatmap(text=_texts_in_colour(ink, text, inks), textfont={"color": ink}, opacity=opacity, **look)
+    for colour, opacity in ((WHITE, 1), (BLACK, 0)):
+        texts = _texts_in_colour(colour, text, colours)
+        figure.add_heatmap(text=texts, textfont={"color": colour}, opacity=opacity, **options)
     white, black = figure.data
     white.update(hovertext=text, hoverongaps=False, hovertemplate="%{y}, %{x}: %{text}<extra></extra>")
     black.update(hoverinfo="skip")
     return figure
 
 
-def _texts_in_colour(ink: str, text, inks: np.ndarray) -> list[list[str]]:
-    """The cells in one ink, the others as long but blank: plotly chooses the size of the letters by the longest."""
+def _texts_in_colour(colour: str, text, colours: np.ndarray) -> list[list[str]]:
+    """Texts of one colour, the others blank at the same length: plotly fits the font size to the longest text."""
     return [
-        [words if colour == ink else " " * len(words) for words, colour in zip(*row, strict=True)]
-        for row in zip(text, inks, strict=True)
+        [cell if cell_colour == colour else " " * len(cell) for cell, cell_colour in zip(*row, strict=True)]
+        for row in zip(text, colours, strict=True)
     ]
 
 
 def _with_row_layout(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     figure.update_layout(height=ROW_HEIGHT * len(names) + 110, margin={"l": 0, "r": 12, "t": 4, "b": 0})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    rows = {"type": "category", "categoryorder": "array", "categoryarray": list(names)}  # a speaker "1001" is no number
+    rows = {
+        "type": "category",
+        "categoryorder": "array",
+        "categoryarray": list(names),
+    }  # a speaker "1001" is not a number
     figure.update_yaxes(**rows, autorange="reversed", ticksuffix=" ")
     return figure
 
 
 def roc_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
-    """Receiver operating characteristic of each emotion against the rest, with its area."""
+    """ROC curve of each emotion against the rest, with its AUC."""
     figure = _emotion_lines(curves, "AUC", "false positive rate", "true positive rate")
     diagonal = {"color": GREY, "width": 1, "dash": "dot"}
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="chance", hoverinfo="skip")
@@ -200,7 +219,7 @@ def roc_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
 
 
 def precision_recall_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
-    """Precision over recall of each emotion against the rest, with its average precision."""
+    """Precision-recall curve of each emotion against the rest, with its average precision (AP)."""
     return _emotion_lines(curves, "AP", "recall", "precision")
 
 
@@ -216,33 +235,35 @@ def _emotion_lines(curves: Mapping[str, "Curve"], area: str, x_title: str, y_tit
 
 
 def _add_line_markers(figure: go.Figure, curve: "Curve", name: str, colour: str, symbol: str, group: str) -> None:
-    """A few symbols on a line of many points, and its entry in the legend."""
-    at = np.unique(np.linspace(0, len(curve.x) - 1, 7)[1:-1].round().astype(int))
+    """A few markers on a line of many points, and its legend entry."""
+    indices = np.unique(np.linspace(0, len(curve.x) - 1, 7)[1:-1].round().astype(int))
     marker = {"color": colour, "symbol": symbol, "size": 8}
-    figure.add_scatter(x=curve.x[at], y=curve.y[at], mode="markers", marker=marker, name=name, legendgroup=group)
+    figure.add_scatter(
+        x=curve.x[indices], y=curve.y[indices], mode="markers", marker=marker, name=name, legendgroup=group
+    )
     figure.data[-1].update(hoverinfo="skip")
 
 
 def risk_coverage_lines(curves: Mapping[str, "Curve"]) -> go.Figure:
-    """Share of wrong answers when only the surest share of the clips is answered, by model."""
+    """Risk-coverage curve per model: error rate over the share of clips with the highest confidence."""
     figure = go.Figure()
     for i, (model, curve) in enumerate(curves.items()):
-        look, dash = _model_look(i)
-        line = {"color": look.colour, "width": 2, "dash": dash}
+        style, dash = _model_style(i)
+        line = {"color": style.colour, "width": 2, "dash": dash}
         figure.add_scatter(x=curve.x, y=curve.y, mode="lines", line=line, legendgroup=model, showlegend=False)
         figure.data[-1].update(
-            name=model, hovertemplate=f"{model}: %{{x:.0%}} answered, %{{y:.1%}} wrong<extra></extra>"
+            name=model, hovertemplate=f"{model}: coverage %{{x:.0%}}, error rate %{{y:.1%}}<extra></extra>"
         )
-        _add_line_markers(figure, curve, f"{model}, area {curve.area:.3f}", look.colour, look.marker, model)
-    return _with_unit_axes(figure, "share of clips answered", "share of these wrong")
+        _add_line_markers(figure, curve, f"{model}, AURC {curve.area:.3f}", style.colour, style.marker, model)
+    return _with_unit_axes(figure, "coverage (share of clips not abstained)", "error rate")
 
 
-def _model_look(i: int) -> tuple[EmotionStyle, str]:
-    """Colour and symbol of the i-th model, and the dash; models of one colour differ in both others."""
-    looks = list(EMOTION_STYLES.values())
-    turn, place = divmod(i, len(looks))
-    shape = looks[(place + 3 * turn) % len(looks)]
-    return replace(looks[-1 - place], marker=shape.marker, symbol=shape.symbol), LINE_DASHES[turn % len(LINE_DASHES)]
+def _model_style(i: int) -> tuple[EmotionStyle, str]:
+    """Colour, marker and dash of the i-th model; models of one colour differ in marker and dash."""
+    styles = list(EMOTION_STYLES.values())
+    turn, index = divmod(i, len(styles))
+    shape = styles[(index + 3 * turn) % len(styles)]
+    return replace(styles[-1 - index], marker=shape.marker, symbol=shape.symbol), LINE_DASHES[turn % len(LINE_DASHES)]
 
 
 def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
@@ -256,53 +277,56 @@ def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
 
 
 def reliability_diagram(reliabilities: Mapping[str, "Reliability"]) -> go.Figure:
-    """Accuracy over certainty, one line for each set of probabilities; on the diagonal every percent can be believed.
+    """Reliability diagram: accuracy over confidence, one line per set of probabilities.
+
+    The diagonal is perfect calibration.
 
     Args:
-        reliabilities: e.g. before and after temperature. A bin is drawn where it holds clips, larger with more of them.
+        reliabilities: for example before and after temperature scaling. Empty bins are not drawn; the size of a marker
+            grows with the number of clips.
     """
     figure = go.Figure()
     diagonal = {"color": GREY, "width": 1, "dash": "dot"}
-    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="as sure as right", hoverinfo="skip")
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line=diagonal, name="perfect calibration", hoverinfo="skip")
     for i, (title, bins) in enumerate(reliabilities.items()):
-        look, dash = _model_look(i)
+        style, dash = _model_style(i)
         n = np.array(bins.n_clips)
-        full = n > 0
+        occupied = n > 0
         figure.add_scatter(
-            x=np.array(bins.confidence)[full],
-            y=np.array(bins.accuracy)[full],
-            customdata=n[full],
+            x=np.array(bins.confidence)[occupied],
+            y=np.array(bins.accuracy)[occupied],
+            customdata=n[occupied],
             mode="lines+markers",
-            line={"color": look.colour, "width": 2, "dash": dash},
-            marker={"symbol": look.marker, "size": 6 + 12 * np.sqrt(n[full] / n.max())},
+            line={"color": style.colour, "width": 2, "dash": dash},
+            marker={"symbol": style.marker, "size": 6 + 12 * np.sqrt(n[occupied] / n.max())},
             name=f"{title}, ECE {bins.ece:.3f}",
-            hovertemplate=f"{title}: %{{x:.0%}} sure, %{{y:.0%}} right, %{{customdata}} clips<extra></extra>",
+            hovertemplate=f"{title}: confidence %{{x:.0%}}, accuracy %{{y:.0%}}, %{{customdata}} clips<extra></extra>",
         )
-    return _with_unit_axes(figure, "certainty", "share of answers that are right")
+    return _with_unit_axes(figure, "confidence", "accuracy")
 
 
 def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
-    """UAR over latency, the size of a dot that of the weights; a line joins those that no other one beats in both.
+    """UAR over latency, marker size by the size of the weights; a line joins the Pareto-optimal models.
 
     Args:
         models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
     """
     figure = go.Figure()
-    unbeaten = sorted(
+    pareto_front = sorted(
         (latency_ms, uar)
         for latency_ms, uar, _ in models.values()
         if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
     )
-    x, y = zip(*unbeaten, strict=True)
+    x, y = zip(*pareto_front, strict=True)
     line = {"color": GREY, "width": 1, "dash": "dot"}
-    figure.add_scatter(x=x, y=y, mode="lines", line=line, name="none is faster and better", hoverinfo="skip")
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, name="Pareto front", hoverinfo="skip")
     for i, (name, (latency_ms, uar, size_mb)) in enumerate(models.items()):
-        look, _ = _model_look(i)
+        style, _ = _model_style(i)
         figure.add_scatter(
             x=[latency_ms],
             y=[uar],
             mode="markers",
-            marker={"color": look.colour, "symbol": look.marker, "size": 9 + 2 * size_mb**0.5},
+            marker={"color": style.colour, "symbol": style.marker, "size": 9 + 2 * size_mb**0.5},
             name=name,
             hovertemplate=f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>",
         )
@@ -310,27 +334,29 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
     n_lines = -(-len(figure.data) // 2)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend)
-    figure.update_xaxes(type="log", title="a 3-s clip on one thread, ms", zeroline=False, tickvals=LATENCY_TICKS_MS)
+    figure.update_xaxes(
+        type="log", title="latency of a 3 s clip on one thread, ms", zeroline=False, tickvals=LATENCY_TICKS_MS
+    )
     figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
     return figure
 
 
 def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """One closed line for each model over the emotions.
+    """Radar chart: one closed line per model over the emotions.
 
     Args:
-        values: model -> emotion -> value in [0, 1], e.g. F1; the emotions of the first model are the axes.
+        values: model -> emotion -> value in [0, 1], e.g. F1; the axes are the emotions of the first model.
     """
     figure = go.Figure()
     axes = list(next(iter(values.values())))
     for i, (model, row) in enumerate(values.items()):
-        look, dash = _model_look(i)
+        style, dash = _model_style(i)
         figure.add_scatterpolar(
             r=[row[emotion] for emotion in (*axes, axes[0])],
             theta=[emotion_label(emotion) for emotion in (*axes, axes[0])],
             mode="lines+markers",
-            line={"color": look.colour, "width": 2, "dash": dash},
-            marker={"symbol": look.marker, "size": 8},
+            line={"color": style.colour, "width": 2, "dash": dash},
+            marker={"symbol": style.marker, "size": 8},
             name=model,
             hovertemplate=f"{model}, %{{theta}}: %{{r:.1%}}<extra></extra>",
         )
@@ -344,7 +370,7 @@ def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
 
 
 def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
-    """How many clips of each emotion (column) a corpus or speaker (row) has.
+    """Number of clips per corpus or speaker (row) and emotion (column).
 
     Args:
         counts: row -> emotion -> clips.
@@ -359,27 +385,27 @@ def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
 
 
 def emotion_boxplots(groups: Sequence[Mapping], title: str) -> go.Figure:
-    """One box for each emotion and row of the plot: 5 %, quartiles, median, 95 % of the recordings.
+    """Box plot per emotion and row: 5th percentile, quartiles, median, 95th percentile of the recordings.
 
     Args:
-        groups: of one measure, as statistics.summarise gives them, each with a key "row", the name of its row.
+        groups: of one measure, from summarise_corpora, each with a key "row", the name of its row.
         title: of the axis, with its unit.
     """
     figure = go.Figure()
-    for emotion, look in EMOTION_STYLES.items():
-        mine = [group for group in groups if group["emotion"] == emotion]
-        if not mine:
+    for emotion, style in EMOTION_STYLES.items():
+        boxes = [group for group in groups if group["emotion"] == emotion]
+        if not boxes:
             continue
         figure.add_box(
-            y=[group["row"] for group in mine],
-            lowerfence=[group["p5"] for group in mine],
-            q1=[group["q1"] for group in mine],
-            median=[group["median"] for group in mine],
-            q3=[group["q3"] for group in mine],
-            upperfence=[group["p95"] for group in mine],
+            y=[group["row"] for group in boxes],
+            lowerfence=[group["p5"] for group in boxes],
+            q1=[group["q1"] for group in boxes],
+            median=[group["median"] for group in boxes],
+            q3=[group["q3"] for group in boxes],
+            upperfence=[group["p95"] for group in boxes],
             orientation="h",
             name=emotion_label(emotion),
-            line={"color": look.colour, "width": 1.5},
+            line={"color": style.colour, "width": 1.5},
         )
     n_rows = len(dict.fromkeys(group["row"] for group in groups))
     legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
@@ -391,7 +417,7 @@ def emotion_boxplots(groups: Sequence[Mapping], title: str) -> go.Figure:
 
 
 def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
-    """A group of bars for each row, a bar for each column; where a row lacks a column, so does its group.
+    """Grouped bars: a group per row, a bar per column; missing values have no bar.
 
     Args:
         values: row -> column -> value in [0, 1].
@@ -399,15 +425,15 @@ def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     figure = go.Figure()
     columns = list(dict.fromkeys(column for row in values.values() for column in row))
     for i, column in enumerate(columns):
-        having = {name: row[column] for name, row in values.items() if column in row}
+        scores = {name: row[column] for name, row in values.items() if column in row}
         figure.add_bar(
-            x=list(having.values()),
-            y=list(having),
+            x=list(scores.values()),
+            y=list(scores),
             orientation="h",
             name=column,
-            marker={"color": _model_look(i)[0].colour},
-            text=[f"{value:.0%}" for value in having.values()],
-            insidetextfont={"color": text_colour_on(_model_look(i)[0].colour)},
+            marker={"color": _model_style(i)[0].colour},
+            text=[f"{value:.0%}" for value in scores.values()],
+            insidetextfont={"color": text_colour_on(_model_style(i)[0].colour)},
             hovertemplate=f"%{{y}}, {column}: %{{x:.1%}}<extra></extra>",
         )
     figure = _with_row_layout(figure, list(values))
@@ -417,21 +443,21 @@ def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
 
 
 def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Figure:
-    """One line for each run over its epochs.
+    """Learning curves: one line per run over its epochs.
 
     Args:
-        curves: run -> one value for each epoch.
+        curves: run -> one value per epoch.
         title: of the vertical axis.
     """
     figure = go.Figure()
     for i, (name, values) in enumerate(curves.items()):
-        look, dash = _model_look(i)
+        style, dash = _model_style(i)
         figure.add_scatter(
             x=list(range(1, len(values) + 1)),
             y=list(values),
             mode="lines+markers",
-            line={"color": look.colour, "width": 2, "dash": dash},
-            marker={"symbol": look.marker, "size": 7},
+            line={"color": style.colour, "width": 2, "dash": dash},
+            marker={"symbol": style.marker, "size": 7},
             name=name,
             hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )
@@ -440,6 +466,6 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Fig
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend, showlegend=True)
     longest = max(map(len, curves.values()), default=1)
-    figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # no half epochs
+    figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # integer ticks
     figure.update_yaxes(title=title, zeroline=False)
     return figure

@@ -1,6 +1,6 @@
-"""The pictures of the page "Learn", as plotly figures. No widgets here.
+"""Figures of the page "Learn": mel filters, spectra, feature maps, the circumplex, unseen speakers.
 
-Every figure names an emotion by text and symbol beside its colour, and leaves fonts and background to the page's theme.
+Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
 import base64
@@ -15,41 +15,39 @@ from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_e
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import FREQUENCY_TICKS_HZ, GREY, emotion_label, magma_png
 
-MIN_IMAGE_ROWS = 256  # pixels: a picture of few bands is drawn in blocks, not blurred by the browser
-FEATURE_MAP_COLUMNS = 4  # of feature maps
+MIN_IMAGE_ROWS = 256  # pixels: an image of few bands is enlarged in blocks, not blurred by the browser
+FEATURE_MAP_COLUMNS = 4
 FEATURE_MAP_HEIGHT = 118  # pixels
 FEATURE_MAP_GAP = 0.02  # between tiles, of the width
 NARROW_MARGIN = {"l": 0, "r": 0, "t": 4, "b": 32}
-FIRST_COLOUR, SECOND_COLOUR = (
-    EMOTION_STYLES["sad"].colour,
-    EMOTION_STYLES["angry"].colour,
-)  # far apart also for the colour-blind
+FIRST_COLOUR, SECOND_COLOUR = EMOTION_STYLES["sad"].colour, EMOTION_STYLES["angry"].colour  # colour-blind safe
 
 
 def log_mel_image(level_db: np.ndarray, fmax: float, start_s: float, duration_s: float) -> go.Figure:
-    """A log-mel spectrogram in the colours of magma, with its axes.
+    """Log-mel spectrogram in the colours of magma, with axes.
 
     Args:
         level_db: shape = (n_mels, n_frames).
         fmax: upper edge of the highest band, in Hz.
-        start_s: where the excerpt begins in the recording, which is what the time axis counts from.
+        start_s: start of the excerpt in the recording, to which the time axis refers.
+        duration_s: of the excerpt.
     """
     figure = go.Figure()
     _add_image(figure, 1 + (level_db - level_db.max()) / LESSON_TOP_DB, (start_s, 0.0, duration_s, 1.0))
-    marks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
-    heights = librosa.hz_to_mel(marks) / librosa.hz_to_mel(fmax)
+    ticks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
+    heights = librosa.hz_to_mel(ticks) / librosa.hz_to_mel(fmax)
     figure.update_layout(height=260, margin=NARROW_MARGIN)
     figure.update_xaxes(range=[start_s, start_s + duration_s], ticksuffix=" s", fixedrange=True, showgrid=False)
-    figure.update_yaxes(range=[0, 1], tickvals=heights, ticktext=[f"{hertz} Hz " for hertz in marks], fixedrange=True)
+    figure.update_yaxes(range=[0, 1], tickvals=heights, ticktext=[f"{hertz} Hz " for hertz in ticks], fixedrange=True)
     figure.update_yaxes(showgrid=False, zeroline=False)
     return figure
 
 
-def _add_image(figure: go.Figure, values: np.ndarray, place: tuple[float, float, float, float], axes: str = "") -> None:
-    """Puts values in 0..1, shape = (height, width), at (left, bottom, width, height); axes: "" or " domain"."""
+def _add_image(figure: go.Figure, values: np.ndarray, box: tuple[float, float, float, float], axes: str = "") -> None:
+    """Add values in 0..1, shape = (height, width), in a box (left, bottom, width, height); axes: "" or " domain"."""
     rows = np.repeat(values[::-1], max(1, MIN_IMAGE_ROWS // len(values)), axis=0)
     rows = np.repeat(rows, max(1, MIN_IMAGE_ROWS // rows.shape[1]), axis=1)
-    left, bottom, width, height = place
+    left, bottom, width, height = box
     figure.add_layout_image(
         source="data:image/png;base64," + base64.b64encode(magma_png(rows)).decode(),
         xref=f"x{axes}",
@@ -64,13 +62,13 @@ def _add_image(figure: go.Figure, values: np.ndarray, place: tuple[float, float,
 
 
 def mel_filter_triangles(n_mels: int, fmax: float) -> go.Figure:
-    """The filters of a mel filterbank over frequency, each drawn as high as the others."""
+    """Filters of a mel filterbank over frequency, drawn at equal height."""
     figure = go.Figure()
     edges = mel_band_edges_hz(n_mels, fmax)
-    for first, colour in ((0, FIRST_COLOUR), (1, SECOND_COLOUR)):  # neighbours apart
-        chosen = edges[first::2]
-        x = [value for corners in chosen for value in (*corners.tolist(), None)]
-        y = [value for _ in chosen for value in (0, 1, 0, None)]
+    for first, colour in ((0, FIRST_COLOUR), (1, SECOND_COLOUR)):  # neighbours differ in colour
+        filters = edges[first::2]
+        x = [value for corners in filters for value in (*corners.tolist(), None)]
+        y = [value for _ in filters for value in (0, 1, 0, None)]
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": colour, "width": 1.5}, hoverinfo="skip")
     figure.update_layout(height=130, margin=NARROW_MARGIN, showlegend=False)
     figure.update_xaxes(range=[0, SAMPLE_RATE / 2], ticksuffix=" Hz", fixedrange=True, zeroline=False)
@@ -79,25 +77,27 @@ def mel_filter_triangles(n_mels: int, fmax: float) -> go.Figure:
 
 
 def spectral_envelope_lines(original_db: np.ndarray, kept_db: np.ndarray, fmax: float) -> go.Figure:
-    """One frame of a spectrogram and what is left of it, each of shape = (n_mels,)."""
+    """One frame of a log-mel spectrogram and its reconstruction, each of shape = (n_mels,)."""
     figure, bands = go.Figure(), np.arange(len(original_db))
     for values, title, line in (
         (original_db, "all bands", {"color": GREY, "width": 1.5}),
-        (kept_db, "from the coefficients kept", {"color": FIRST_COLOUR, "width": 3}),
+        (kept_db, "from the cepstral coefficients", {"color": FIRST_COLOUR, "width": 3}),
     ):
         hover = f"{title}: %{{y:.0f}} dB<extra></extra>"
         figure.add_scatter(x=bands, y=values, mode="lines", name=title, line=line, hovertemplate=hover)
-    marks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
-    at = librosa.hz_to_mel(marks) / librosa.hz_to_mel(fmax) * (len(bands) + 1) - 1  # a band peaks at its number + 1
+    ticks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
+    positions = librosa.hz_to_mel(ticks) / librosa.hz_to_mel(fmax) * (len(bands) + 1) - 1  # band k peaks at edge k + 1
     figure.update_layout(height=260, margin=NARROW_MARGIN | {"b": 56})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
-    figure.update_xaxes(tickvals=at, ticktext=[f"{hertz} Hz" for hertz in marks], fixedrange=True, zeroline=False)
+    figure.update_xaxes(
+        tickvals=positions, ticktext=[f"{hertz} Hz" for hertz in ticks], fixedrange=True, zeroline=False
+    )
     figure.update_yaxes(ticksuffix=" dB", fixedrange=True, zeroline=False)
     return figure
 
 
 def feature_map_grid(maps: Sequence[tuple[str, np.ndarray]]) -> go.Figure:
-    """Titled maps of shape = (n_bands, n_steps), N_COLUMNS in a row; the darkest cell of each is its lowest value."""
+    """Grid of titled feature maps, each of shape = (n_bands, n_steps) and scaled from its minimum to its maximum."""
     figure = go.Figure()
     n_rows = -(-len(maps) // FEATURE_MAP_COLUMNS)
     for i, (title, values) in enumerate(maps):
@@ -125,11 +125,11 @@ def feature_map_grid(maps: Sequence[tuple[str, np.ndarray]]) -> go.Figure:
 def circumplex_plot(
     weights: Mapping[str, float] | None = None, prediction: tuple[float, float] | None = None
 ) -> go.Figure:
-    """The emotions on valence and arousal.
+    """Emotions on the circumplex of valence and arousal.
 
     Args:
-        weights: emotion -> probability: how large it is drawn.
-        answer: (valence, arousal) of a model's answer.
+        weights: emotion -> probability, shown by the marker size.
+        prediction: (valence, arousal) of a model.
     """
     figure = go.Figure()
     figure.add_shape(type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": GREY, "width": 1}, layer="below")
@@ -149,11 +149,11 @@ def circumplex_plot(
             hovertemplate=f"{emotion_label(emotion)}{f': {weights[emotion]:.0%}' if weights else ''}<extra></extra>",
         )
     if prediction:
-        look = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}
-        text = {"mode": "markers+text", "text": ["the answer"], "textposition": "top center"}
-        hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>the answer</extra>"
+        marker = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}
+        text = {"mode": "markers+text", "text": ["prediction"], "textposition": "top center"}
+        hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>prediction</extra>"
         figure.add_scatter(
-            x=prediction[:1], y=prediction[1:], name="the answer", marker=look, hovertemplate=hover, **text
+            x=prediction[:1], y=prediction[1:], name="prediction", marker=marker, hovertemplate=hover, **text
         )
     figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
@@ -163,10 +163,10 @@ def circumplex_plot(
 
 
 def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Figure:
-    """One row a corpus: UAR with speakers that the model never heard, and under a protocol that shares some.
+    """UAR per corpus on unseen speakers, and under a protocol with shared speakers.
 
     Args:
-        values: row -> (unseen, shared), in [0, 1].
+        values: corpus -> (unseen, shared), in [0, 1].
     """
     rows = list(values)
     figure = go.Figure()
@@ -174,8 +174,8 @@ def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Fi
     y = [row for row in rows for _ in range(3)]
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 3}, hoverinfo="skip", showlegend=False)
     for k, title, symbol, colour in (
-        (0, "nobody known", "circle", FIRST_COLOUR),
-        (1, "some voices known", "diamond", SECOND_COLOUR),
+        (0, "unseen speakers", "circle", FIRST_COLOUR),
+        (1, "shared speakers", "diamond", SECOND_COLOUR),
     ):
         figure.add_scatter(
             x=[pair[k] for pair in values.values()],

@@ -1,21 +1,21 @@
-"""The numbers of a figure as a table, for those who do not see it and for those who compute on with them."""
+"""Tables of the numbers in a figure, for accessibility and further computation."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from plotly import graph_objects as go
 
-TraceColumn = tuple[str, list, list]  # name of a trace, its places on the axis of names, of time, ..., and its values
+TraceColumn = tuple[str, list, list]  # name of a trace, its positions (names, times, ...), its values
 TABLE_DECIMALS = 4
 
 
 def figure_to_rows(figure: go.Figure) -> list[dict]:
-    """A row for each place and a column for each trace where the traces share their places, else a row for each point.
+    """Rows of a table: one per position with a column per trace if the traces share positions, else one per point.
 
-    Heat maps, bars, lines and dots have numbers; pictures, boxes and what cannot be hovered over have none.
+    Heat maps, bars, lines and markers have numbers; images, boxes and traces without hover have none.
 
     Returns:
-        rows with the same keys; none for a figure without numbers.
+        Rows with the same keys; empty for a figure without numbers.
     """
     grid = next((trace for trace in figure.data if isinstance(trace, go.Heatmap)), None)
     if grid is not None:
@@ -25,18 +25,18 @@ def figure_to_rows(figure: go.Figure) -> list[dict]:
     ]
     titles = figure.layout.xaxis.title.text, figure.layout.yaxis.title.text
     if any(isinstance(name, str) for trace in traces for name in trace.y):  # rows of names, values to the right
-        place, value, columns = "", titles[0] or "value", [(t.name, t.y, t.x) for t in traces]
+        position, value, columns = "", titles[0] or "value", [(t.name, t.y, t.x) for t in traces]
     else:
-        place, value, columns = titles[0] or "place", titles[1] or "value", [(t.name, t.x, t.y) for t in traces]
+        position, value, columns = titles[0] or "place", titles[1] or "value", [(t.name, t.x, t.y) for t in traces]
     columns = [
-        (name or value, list(map(_plain_value, places)), list(map(_plain_value, values)))
-        for name, places, values in columns
+        (name or value, list(map(_plain_value, positions)), list(map(_plain_value, values)))
+        for name, positions, values in columns
     ]
-    return _wide_rows(columns, place) or _long_rows(columns, place, value)
+    return _wide_rows(columns, position) or _long_rows(columns, position, value)
 
 
 def _heatmap_rows(grid: go.Heatmap) -> list[dict]:
-    """The cells as they are counted, where the colours mean something else."""
+    """Cells of a heat map: its customdata (counts) if the colours show something else."""
     cells = grid.z if grid.customdata is None else grid.customdata
     return [
         {"": name, **{column: _plain_value(value) for column, value in zip(grid.x, row, strict=True)}}
@@ -44,27 +44,28 @@ def _heatmap_rows(grid: go.Heatmap) -> list[dict]:
     ]
 
 
-def _wide_rows(columns: Sequence[TraceColumn], place: str) -> list[dict]:
-    """None, unless the longest trace has all the places of the others, and no name and no place comes twice."""
-    points = {name: dict(zip(places, values, strict=True)) for name, places, values in columns}
-    every = list(dict.fromkeys(at for _, places, _ in columns for at in places))
-    if len(every) > max((len(found) for found in points.values()), default=0):
+def _wide_rows(columns: Sequence[TraceColumn], title: str) -> list[dict]:
+    """One row per position; empty unless the longest trace has all positions, and names and positions are unique."""
+    points = {name: dict(zip(positions, values, strict=True)) for name, positions, values in columns}
+    union = list(dict.fromkeys(position for _, positions, _ in columns for position in positions))
+    if len(union) > max(map(len, points.values()), default=0):
         return []
-    if sum(map(len, points.values())) < sum(len(places) for _, places, _ in columns):
+    if sum(map(len, points.values())) < sum(len(positions) for _, positions, _ in columns):
         return []
-    return [{place: at, **{name: found.get(at) for name, found in points.items()}} for at in every]
+    return [{title: position, **{name: trace.get(position) for name, trace in points.items()}} for position in union]
 
 
-def _long_rows(columns: Sequence[TraceColumn], place: str, value: str) -> list[dict]:
+def _long_rows(columns: Sequence[TraceColumn], title: str, value_title: str) -> list[dict]:
+    """One row per point."""
     return [
-        {"name": name, place or "place": at, value: number}
-        for name, places, values in columns
-        for at, number in zip(places, values, strict=True)
+        {"name": name, title or "place": position, value_title: value}
+        for name, positions, values in columns
+        for position, value in zip(positions, values, strict=True)
     ]
 
 
 def _plain_value(value: Any) -> Any:
-    """A number or a text that any table can hold; nothing for a gap."""
+    """Number or text as a plain Python value; None for a gap."""
     if value is None or value != value:
         return None
     if isinstance(value, str):

@@ -191,5 +191,5 @@ def test_a_likely_emotion_is_drawn_larger():
     weights = dict.fromkeys(EMOTIONS, 0.05) | {"sad": 0.65}
     figure = lesson_figures.circumplex_plot(weights, (-0.5, -0.2))
     sizes = {trace.text[0]: trace.marker.size for trace in figure.data}
-    assert max(sizes, key=sizes.get) == "sad" and "the answer" in sizes
+    assert max(sizes, key=sizes.get) == "sad" and "prediction" in sizes
     assert len(lesson_figures.circumplex_plot().data) == len(EMOTIONS)

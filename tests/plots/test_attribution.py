@@ -1,4 +1,4 @@
-"""What the figures of the page "Why?" show, and what they say in words."""
+"""Figures and texts of attributions."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ def patch(bands: slice, frames: slice, value: float = 1.0) -> np.ndarray:
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=30).filter(lambda values: sum(values) > 1e-3))
-def test_the_shortest_half_is_the_shortest_stretch_with_half_of_all(values):
+def test_the_shortest_interval_with_half_of_the_mass(values):
     profile = np.array(values)
     first, last = half_mass_interval(profile)
     half = profile.sum() / 2
@@ -49,7 +49,7 @@ def test_the_shortest_half_is_the_shortest_stretch_with_half_of_all(values):
     assert all(profile[i : i + shorter].sum() < half * (1 + 1e-6) for i in range(len(profile) - shorter + 1))
 
 
-def test_words_name_the_time_and_the_band_of_what_speaks_for_it():
+def test_the_text_names_time_and_frequency_of_supporting_relevance():
     relevance = patch(slice(20, 24), slice(50, 60)) + patch(slice(0, 10), slice(100, 140), -5.0)
     low_hz, high_hz = mel_band_centres_hz(FRONTEND)[[20, 21]]
     assert describe_relevance(explanation(relevance), FRONTEND).endswith(f"between {low_hz:.0f} and {high_hz:.0f} Hz")
@@ -58,7 +58,7 @@ def test_words_name_the_time_and_the_band_of_what_speaks_for_it():
     assert describe_relevance(explanation(-np.abs(relevance)), FRONTEND) == ""
 
 
-def test_the_map_lies_over_its_spectrogram_on_the_same_axes():
+def test_the_map_and_its_spectrogram_share_axes():
     relevance = patch(slice(20, 24), slice(50, 60)) + patch(slice(40, 44), slice(100, 110), -1.0)
     figure = relevance_map(explanation(relevance), PICTURE, FRONTEND, 0.4)
     heat, (image,) = figure.data[0], figure.layout.images
@@ -92,16 +92,16 @@ def test_curves_of_kept_and_removed_parts_differ_in_colour_and_dash():
     values = np.linspace(0, 1, 3)
     figure = faithfulness_lines(FaithfulnessCurves((0.0, 0.5, 1.0), values, 1 - values, values / 2, values / 3), "sad")
     assert [line.name for line in figure.data] == [
-        "only these parts",
-        "only random parts",
-        "all but these parts",
-        "all but random parts",
+        "relevant part kept",
+        "random part kept",
+        "relevant part removed",
+        "random part removed",
     ]
     assert len({(line.line.color, line.line.dash) for line in figure.data}) == 4
     assert figure.layout.yaxis.title.text == emotion_label("sad") and figure.data[2].y.tolist() == [1, 0.5, 0]
 
 
-def test_a_probe_shows_every_emotion_and_where_nothing_is_changed():
+def test_a_probe_shows_every_emotion_and_the_identity_value():
     probe = PERTURBATION_PROBES["Gain"]
     probabilities = np.full((len(probe.values), 8), 0.02)
     probabilities[:, 3] = 0.86

@@ -1,4 +1,4 @@
-"""What the figures show, and that their cost and size stay bounded."""
+"""Content of the figures of clips and evaluations, and bounds on their size."""
 
 import io
 import re
@@ -53,7 +53,7 @@ def tone(hertz, duration_s, amplitude=0.3):
 
 
 def brightness(waveform):
-    """The picture's palette indices, shape = (height, width), top row first."""
+    """Palette indices of the spectrogram, shape = (height, width), top row first."""
     return np.asarray(Image.open(io.BytesIO(spectrogram(waveform).png)))
 
 
@@ -68,7 +68,7 @@ def trajectory(probabilities, speech_s):
     return Trajectory("m", EMOTIONS, start_s, start_s + 3, np.array(probabilities), np.array(speech_s), 3.0, 1.5)
 
 
-def test_the_picture_is_never_wider_than_its_bound(subtests):
+def test_the_width_of_the_spectrogram_is_bounded(subtests):
     for n_samples in [1, 320, 16_000, 16_000 * 600]:
         with subtests.test(n_samples=n_samples):
             noise = np.random.default_rng(0).standard_normal(n_samples).astype("f4") * 0.1
@@ -77,7 +77,7 @@ def test_the_picture_is_never_wider_than_its_bound(subtests):
             assert len(picture.png) < 200_000
 
 
-def test_a_tone_lights_up_at_its_mark_on_the_frequency_axis():
+def test_a_tone_is_brightest_at_its_frequency_tick():
     hertz, height = spectrogram(tone(1000, 1)).frequency_ticks[1]
     rows = brightness(tone(hertz, 1)).mean(axis=1)
     assert 1 - (rows.argmax() + 0.5) / len(rows) == pytest.approx(height, abs=0.02)
@@ -92,7 +92,7 @@ def test_silence_is_black_everywhere():
     assert brightness(np.zeros(SAMPLE_RATE, "f4")).max() == 0
 
 
-def test_the_envelope_keeps_the_peaks_of_every_stretch():
+def test_the_envelope_keeps_the_peaks_of_every_interval():
     waveform = np.zeros(100_000, "f4")
     waveform[99_999], waveform[50_000] = 0.9, -0.8
     low, high = waveform_envelope(waveform)
@@ -108,17 +108,17 @@ def test_each_bar_has_its_colour_symbol_name_and_number():
     assert np.argmax(bars.marker.opacity) == EMOTIONS.index("angry")
 
 
-def test_no_bar_stands_out_when_the_model_is_not_sure():
+def test_no_bar_is_highlighted_when_the_model_abstains():
     (bars,) = probability_bars(prediction(abstain=True, angry=0.2), min_confidence=0.4).data
     assert len(set(bars.marker.opacity)) == 1
 
 
-def test_the_border_of_not_sure_is_drawn_where_it_lies():
+def test_the_abstention_threshold_is_drawn():
     figure = probability_bars(prediction(angry=0.7), min_confidence=0.4)
     assert figure.layout.shapes[0].x0 == 0.4
 
 
-def test_side_by_side_every_row_is_whole_and_only_answers_stand_out():
+def test_side_by_side_rows_are_complete_and_only_predictions_highlighted():
     sure = prediction(angry=0.7, sad=0.3)
     figure = stacked_probability_bars([sure, replace(sure, model="unsure", abstain=True)])
     assert [bar.name for bar in figure.data] == [emotion_label(emotion) for emotion in EMOTIONS]
@@ -129,7 +129,7 @@ def test_side_by_side_every_row_is_whole_and_only_answers_stand_out():
     assert bright == {(emotion_label("angry"), "m")}
 
 
-def test_the_trajectory_is_interrupted_where_nobody_speaks():
+def test_the_trajectory_is_interrupted_in_silence():
     row = [0.6, 0.2, 0.2, 0, 0, 0, 0, 0]
     figure = trajectory_lines(trajectory([row, row, row], speech_s=[3, 0, 3]), 6.0)
     assert np.isnan(figure.data[0].y).tolist() == [False, True, False]
@@ -137,12 +137,12 @@ def test_the_trajectory_is_interrupted_where_nobody_speaks():
     assert figure.layout.xaxis.range == (0, 6.0)
 
 
-def test_unlikely_emotions_wait_in_the_legend_and_three_are_always_drawn():
+def test_improbable_emotions_are_hidden_but_three_are_always_drawn():
     figure = trajectory_lines(trajectory([[0.15, 0.14, 0.13, 0.12, 0.12, 0.12, 0.11, 0.11]], speech_s=[3]), 3.0)
     assert [line.visible for line in figure.data] == [True] * 3 + ["legendonly"] * 5
 
 
-def test_the_time_axis_counts_as_the_player_does(subtests):
+def test_the_time_axis_agrees_with_the_player(subtests):
     for duration_s in [1.0, 6.6, 30.5, 600, 3600]:
         with subtests.test(duration_s=duration_s):
             axis = trajectory_lines(trajectory([[0.125] * 8], speech_s=[1]), duration_s).layout.xaxis
@@ -150,7 +150,7 @@ def test_the_time_axis_counts_as_the_player_does(subtests):
             assert axis.ticktext[-1] == format_time(axis.tickvals[-1])
 
 
-def test_the_clock():
+def test_times_are_formatted_as_minutes_and_seconds():
     assert [format_time(time_s) for time_s in (0, 5, 59.96, 65.34, 3600)] == ["0:00", "0:05", "1:00", "1:05.3", "60:00"]
 
 
@@ -173,10 +173,10 @@ def named_traces(figure):
 
 def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
     traces = named_traces(ranking_plot(comparison.ranking, "accuracy"))
-    assert traces["here"].y == ("best", "middle", "worst") and traces["here"].x[0] == 1
+    assert traces["measured"].y == ("best", "middle", "worst") and traces["measured"].x[0] == 1
     low, high = comparison.ranking[1].pooled["accuracy_ci_clips"]
-    assert traces["95 % over clips"].x[3:6] == (low, high, None)
-    assert traces["95 % over speakers"].line.width > traces["95 % over clips"].line.width
+    assert traces["95 % CI over clips"].x[3:6] == (low, high, None)
+    assert traces["95 % CI over speakers"].line.width > traces["95 % CI over clips"].line.width
     assert (traces["published"].x, traces["published"].y) == ((0.4,), ("middle",))
     assert "published" not in named_traces(ranking_plot(comparison.ranking, "macro_f1"))
 
@@ -184,7 +184,7 @@ def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
 def test_a_single_speaker_has_no_interval_to_draw(comparison):
     best = comparison.ranking[0]
     alone = [replace(best, pooled=best.pooled | {"uar_ci": None})]
-    assert named_traces(ranking_plot(alone))["95 % over speakers"].x == (None,) * 3
+    assert named_traces(ranking_plot(alone))["95 % CI over speakers"].x == (None,) * 3
 
 
 def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
@@ -237,7 +237,7 @@ def _inks(figure) -> list[tuple[str, float]]:
     ]
 
 
-def test_black_or_white_can_be_read_on_every_colour_of_the_scales():
+def test_text_has_contrast_on_every_colour_of_the_scales():
     for scale in ("Viridis", DIVERGING_SCALE):
         for colour in sample_colorscale(scale, np.linspace(0, 1, 1001).tolist()):
             assert contrast(text_colour_on(colour), colour) >= 4.5
@@ -245,7 +245,7 @@ def test_black_or_white_can_be_read_on_every_colour_of_the_scales():
         assert contrast(text_colour_on(look.colour), look.colour) >= 4.5
 
 
-def test_every_number_of_a_grid_can_be_read_on_its_cell(comparison):
+def test_every_number_of_a_heat_map_has_contrast(comparison):
     shares = np.linspace(0, 1, 101)
     for figure, n_numbers in (
         (score_heatmap({"a": {str(share): share for share in shares}}), 101),
@@ -261,14 +261,14 @@ def test_every_number_of_a_grid_can_be_read_on_its_cell(comparison):
             assert contrast(ink, colour) >= 4.5
 
 
-def test_every_number_in_a_bar_can_be_read_on_it():
+def test_every_number_in_a_bar_has_contrast():
     figure = score_bars({"a": {str(i): 0.5 for i in range(8)}})
     assert len(figure.data) == 8
     for bar in figure.data:
         assert contrast(bar.insidetextfont.color, bar.marker.color) >= 4.5
 
 
-def test_what_two_models_share_is_in_percent_and_the_own_cell_is_empty():
+def test_agreement_is_in_percent_and_the_diagonal_is_empty():
     heat, _ = agreement_heatmap(np.array([[1.0, 0.25], [0.25, 1.0]]), ["a", "b"]).data
     assert list(heat.hovertext) == [["", "25"], ["25", ""]] and heat.x == heat.y == ("a", "b")
 
@@ -300,7 +300,7 @@ def test_reliability_is_drawn_where_there_are_clips():
     assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
 
 
-def test_models_that_none_beats_are_joined():
+def test_pareto_optimal_models_are_joined():
     figure = pareto_dots({"slow": (3.0, 0.7, 1.0), "good": (2.0, 0.7, 16.0), "fast": (1.0, 0.5, 4.0)})
     line, slow, good, fast = figure.data
     assert (line.x, line.y) == ((1.0, 2.0), (0.5, 0.7)) and [slow.name, good.name] == ["slow", "good"]
@@ -327,7 +327,7 @@ def test_a_curve_of_two_points_can_be_drawn():
     assert roc_lines({"sad": Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.5)}).data
 
 
-def test_no_two_of_thirteen_models_look_alike():
+def test_thirteen_models_have_different_styles():
     curve = Curve(np.linspace(0, 1, 20), np.zeros(20), 0.0)
     figure = risk_coverage_lines({f"m{i}": curve for i in range(13)})
     lines, marks = figure.data[::2], figure.data[1::2]
@@ -344,7 +344,7 @@ def test_the_radar_is_closed_and_on_the_same_axes():
     assert figure.data[0].theta[0] == figure.data[0].theta[-1] == f"{EMOTION_STYLES['happy'].symbol} happy"
 
 
-def test_boxes_show_the_percentiles_that_were_measured():
+def test_boxes_show_the_measured_percentiles():
     spread = {"p5": 1.0, "q1": 2.0, "median": 3.0, "q3": 4.0, "p95": 5.0}
     groups = [{"emotion": e, "row": row} | spread for row in ("TESS", "SAVEE") for e in ("sad", "fear")]
     figure = emotion_boxplots(groups, "Pitch [Hz]")

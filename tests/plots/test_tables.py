@@ -1,4 +1,4 @@
-"""The numbers behind a figure: one table whatever the kind of chart, the same values, gaps left empty."""
+"""Tables of figures: one form for all kinds of charts, the same values, empty gaps."""
 
 import numpy as np
 import pytest
@@ -60,7 +60,7 @@ def test_a_grid_keeps_its_rows_and_counts_where_clips_are_counted():
     ]
 
 
-def test_dots_that_share_nothing_are_rows_of_their_own():
+def test_dots_without_shared_positions_are_separate_rows():
     rows = figure_to_rows(pareto_dots({"a": (1.5, 0.6, 2.0), "b": (3.0, 0.7, 9.0)}))
     assert [(row["name"], *list(row.values())[1:]) for row in rows] == [("a", 1.5, 0.6), ("b", 3.0, 0.7)]
     dots = figure_to_rows(class_score_dots({"m": {"sad": 0.5, "fear": 0.25}, "n": {"sad": 0.75}}))
@@ -77,11 +77,11 @@ def test_groups_of_bars_keep_their_gaps():
     assert len({trace.marker.color for trace in figure.data}) == 2 and list(figure.data[1].y) == ["a"]
 
 
-def test_a_line_that_comes_back_to_a_place_loses_no_point():
+def test_a_line_with_repeated_positions_keeps_all_points():
     figure = go.Figure(go.Scatter(x=[0, 0, 1], y=[0.0, 1.0, np.nan], name="a"))
     assert [list(row.values()) for row in figure_to_rows(figure)] == [["a", 0, 0.0], ["a", 0, 1.0], ["a", 1, None]]
 
 
-def test_what_only_decorates_has_no_numbers():
+def test_decorations_have_no_numbers():
     assert figure_to_rows(go.Figure()) == []
     assert figure_to_rows(go.Figure(go.Scatter(x=[0, 1], y=[0, 1], hoverinfo="skip"))) == []

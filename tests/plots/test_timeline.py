@@ -1,4 +1,4 @@
-"""The pictures of long audio: what is drawn is what was heard, no more."""
+"""Figures of long trajectories show the predictions, no more."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_areas_add_up_to_one_and_to_nothing_in_silence(figure):
     np.testing.assert_allclose(areas[0].x, [0, 1.5, 2.5, 3.5, 5])
 
 
-def test_the_ribbon_is_the_certainty_of_the_answer_and_speech_has_its_lane(figure):
+def test_the_ribbon_is_the_confidence_and_speech_has_its_own_row(figure):
     (ribbon,) = (trace for trace in figure.data if trace.type == "scatter" and not trace.name)
     np.testing.assert_allclose(ribbon.y, [0.6, 0.6, 0, 0.6, 0.6], atol=1e-6)
     (speech,) = (trace for trace in figure.data if trace.yaxis == "y3")
@@ -34,7 +34,7 @@ def test_the_ribbon_is_the_certainty_of_the_answer_and_speech_has_its_lane(figur
     assert figure.layout.shapes[0].y0 == 0.4 and figure.layout.xaxis.range == (0, 6)
 
 
-def test_every_place_can_be_chosen_and_tells_what_was_heard_there(figure):
+def test_every_window_can_be_selected_and_has_a_hover_text(figure):
     (places,) = (trace for trace in figure.data if trace.yaxis == "y4")
     left, right = places.x - np.array(places.width) / 2, places.x + np.array(places.width) / 2
     assert left[0] == 0 and right[-1] == 5
@@ -42,7 +42,7 @@ def test_every_place_can_be_chosen_and_tells_what_was_heard_there(figure):
     assert "sad 60%" in places.hovertext[0] and places.hovertext[2].endswith(NO_SPEECH)
 
 
-def test_each_model_has_a_lane_and_nothing_is_drawn_where_nothing_was_heard():
+def test_each_model_has_a_row_without_segments_in_silence():
     segments = (
         Segment(0, 1, NO_SPEECH),
         Segment(1, 3, "sad", 2, "sad", 0.6),

@@ -1,4 +1,4 @@
-"""The live page without a browser: what it is made of, what its calls say to nonsense, and `predict`."""
+"""Live page without a browser: templates, server functions, invalid arguments, and `predict`."""
 
 import asyncio
 import json
@@ -58,7 +58,7 @@ def client(address):
 
 
 @pytest.mark.parametrize("model", ["other", "small"])
-def test_predict_answers_what_the_script_prints(client, speech, tmp_path, capsys, monkeypatch, model):
+def test_predict_returns_what_the_script_prints(client, speech, tmp_path, capsys, monkeypatch, model):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     answer = client.predict(handle_file("speech.wav"), model, api_name="/predict")
@@ -66,7 +66,7 @@ def test_predict_answers_what_the_script_prints(client, speech, tmp_path, capsys
     assert answer == json.loads(capsys.readouterr().out) and answer["model"] == model
 
 
-def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, speech, tmp_path):
+def test_predict_defaults_to_the_first_model_and_explains_errors(client, speech, tmp_path):
     sound, text = tmp_path / "speech.wav", tmp_path / "diary.txt"
     sound.write_bytes(wav(speech))
     text.write_text("Dear diary, this is no sound. " * 50)
@@ -80,7 +80,7 @@ def test_predict_takes_the_first_model_and_explains_what_it_cannot_use(client, s
             client.predict(*arguments, api_name="/predict")
 
 
-def test_what_is_uploaded_is_never_on_disk_and_good_for_one_answer(address, client, speech, tmp_path):
+def test_uploads_are_never_on_disk_and_used_once(address, client, speech, tmp_path):
     files = {"files": ("../../diary of Jane.wav", wav(speech), "audio/wav")}
     (path,) = httpx.post(f"{address}/gradio_api/upload", files=files).json()
     assert "Jane" not in path and Path(path).parent == tmp_path / "uploads"
@@ -93,7 +93,7 @@ def test_what_is_uploaded_is_never_on_disk_and_good_for_one_answer(address, clie
 
 
 @pytest.mark.parametrize("path", ["process_recording", "component_server"])
-def test_no_other_way_writes_a_file(address, tmp_path, speech, path):
+def test_no_other_route_writes_a_file(address, tmp_path, speech, path):
     files = {name: ("diary of Jane.wav", wav(speech), "audio/wav") for name in ("video", "files")}
     assert httpx.post(f"{address}/gradio_api/{path}", files=files).status_code == 415
     assert not (tmp_path / "uploads").exists()
@@ -108,7 +108,7 @@ def test_no_other_way_writes_a_file(address, tmp_path, speech, path):
         [{"path": "a", "orig_name": "diary of Jane.wav", "meta": {"_type": "gradio.FileData"}}, {"diary of Jane": 1}],
     ],
 )
-def test_what_is_asked_wrongly_is_told_and_not_logged(address, capfd, data):
+def test_invalid_requests_are_explained_and_not_logged(address, capfd, data):
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
     said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
     assert "handle_file" in said or "There are: other, small." in said
@@ -142,7 +142,7 @@ def test_uploads_have_bounds(checkpoints):
     assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
 
 
-def test_the_line_before_predict_has_an_end(address, client, speech, tmp_path):
+def test_the_queue_of_predict_is_bounded(address, client, speech, tmp_path):
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     with inference_queue.turn():
         jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
@@ -168,7 +168,7 @@ def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
     assert template.count('data-answer="not sure"') == 1 and not re.search(r"_ROWS|TITLE|\$\{|{{|`", template)
 
 
-def test_nothing_comes_from_elsewhere(checkpoints):
+def test_the_page_has_no_external_resources(checkpoints):
     page = live._page_arguments(LiveSessions())
     texts = [page[name] for name in ("html_template", "css_template", "js_on_load")]
     assert not any(re.search(r"(https?:)?//[a-z]|@import|url\(", re.sub(r"//.*", "", text)) for text in texts)
@@ -184,14 +184,14 @@ def test_invalid_arguments_get_an_error_message(checkpoints, subtests):
             assert calls[name](arguments)["error"].endswith((".", "0"))
 
 
-def test_without_a_model_the_page_says_how_to_train(checkpoints):
+def test_without_a_model_the_page_names_the_training_command(checkpoints):
     for folder in checkpoints.iterdir():
         (folder / "config.json").unlink()
     page = live._page_arguments(LiveSessions())
     assert page["models"] == () and "python -m scripts.train" in page["no_model_message"]
 
 
-def test_a_signal_ends_the_open_pages_and_the_server():
+def test_a_signal_closes_open_pages_and_the_server():
     order = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
 

@@ -1,4 +1,4 @@
-"""Sessions of pages: nothing is lost, nothing heard twice, nobody hears another one, and none stays for ever."""
+"""Live sessions: no audio is lost or processed twice, sessions are separate and expire."""
 
 import base64
 import threading
@@ -49,20 +49,20 @@ def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
     assert on.stop("a")["has_speech"]
 
 
-def test_silence_is_no_speech(on):
+def test_silence_is_not_speech(on):
     answers = fed(on, "a", np.zeros(2 * RATE))
     assert {answer["answer"] for answer in answers} == {NO_SPEECH} and not answers[0]["probabilities"]
     assert not on.stop("a")["has_speech"]
 
 
-def test_what_comes_late_is_kept_and_answered_once(on, place, speech):
+def test_late_chunks_are_kept_and_processed_once(on, place, speech):
     answers = fed(on, "a", speech, step=4 * HOP)
     assert len(answers) == -(-len(speech) // (4 * HOP)) and all(answers)
     kept = load_audio(place.take(on.hand_over("a")["token"]))
     np.testing.assert_allclose(kept, speech, atol=1.1 / 32767)
 
 
-def test_what_is_sent_again_is_heard_once(on, place, speech):
+def test_repeated_chunks_are_processed_once(on, place, speech):
     on.feed("a", 0, encoded(speech[:HOP]))
     on.feed("a", 0, encoded(speech[: 2 * HOP]))  # the answer to the first was lost on its way
     on.feed("a", 2 * HOP, encoded(speech[2 * HOP : 3 * HOP]))
@@ -70,7 +70,7 @@ def test_what_is_sent_again_is_heard_once(on, place, speech):
     np.testing.assert_allclose(kept, speech[: 3 * HOP], atol=1.1 / 32767)
 
 
-def test_two_pages_at_once_hear_what_they_hear_alone(on, speech):
+def test_concurrent_pages_do_not_interfere(on, speech):
     other = np.roll(speech, RATE)[::-1]
     alone = fed(on, "a", speech)
     on.start("a", "small", RATE)

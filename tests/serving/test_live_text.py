@@ -1,4 +1,4 @@
-"""What the live page says: words, and sums that stay small."""
+"""Texts of the live page, and running totals of a session."""
 
 from dataclasses import replace
 
@@ -23,13 +23,13 @@ def answer(said: str, probabilities: dict[str, float], speech_s: float = 2.0, no
     return LivePrediction(3.0, said, emotion, confidence, probabilities, bool(emotion), -20.0, 0.1, prediction)
 
 
-def test_a_sure_answer_names_itself_and_what_comes_next():
+def test_a_confident_prediction_names_the_next_emotions():
     heading, detail = heading_and_detail(answer("happy", SURE))
     assert heading == "▲ happy"
     assert detail.replace("\u00a0", " ") == "Confidence 60%. Then ▼ sad 20%, ◆ fear 10%."
 
 
-def test_not_sure_names_the_closest_and_why():
+def test_abstention_names_the_closest_emotions_and_the_reason():
     unsure = answer(NOT_SURE, SURE)
     assert heading_and_detail(unsure) == ("Not sure", "Closest: ▲\u00a0happy\u00a060%, ▼\u00a0sad\u00a020%.")
     foreign = replace(unsure, prediction=replace(unsure.prediction, novelty=MAX_NOVELTY_PERCENTILE))
@@ -41,11 +41,11 @@ def test_silence_has_no_emotion():
     assert heading == "No speech" and "%" not in detail
 
 
-def test_the_page_is_told_how_old_the_oldest_new_sound_is():
+def test_the_message_has_the_age_of_the_oldest_new_audio():
     assert live_message(answer("happy", SURE), received_s=3.04)["lag_s"] == pytest.approx(LIVE_HOP_S + 0.04)
 
 
-def test_shares_are_weighted_by_speech_and_silence_counts_nothing():
+def test_shares_are_weighted_by_speech_without_silence():
     tally = SessionTotals()
     for said, speech_s in (("happy", 2.0), (NOT_SURE, 1.0), ("happy", 1.0), (NO_SPEECH, 0.0)):
         tally.add(answer(said, {} if said == NO_SPEECH else SURE, speech_s))
@@ -55,13 +55,13 @@ def test_shares_are_weighted_by_speech_and_silence_counts_nothing():
     assert sum(shares.values()) == pytest.approx(1) and tally.mean_confidence() == pytest.approx(0.6)
 
 
-def test_a_silent_session_has_no_shares_and_no_certainty():
+def test_a_silent_session_has_no_shares_and_no_confidence():
     found = session_summary(LiveSummary(65.2, 0.0, {}, 0, None, None), SessionTotals())
     assert not found["has_speech"] and set(found["shares"].values()) == {0.0}
     assert found["text"] == "1 min 5 s recorded, 0.0 s of it speech."
 
 
-def test_a_real_session_is_summed_up(new_model, speech):
+def test_a_real_session_is_summarised(new_model, speech):
     session, tally = LiveSession(new_model()), SessionTotals()
     for chunk in np.array_split(speech, len(speech) // (RATE // 2)):
         if heard := session.feed(chunk, RATE):

@@ -1,4 +1,4 @@
-"""Who may ask the server."""
+"""Origin and Host check."""
 
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
@@ -17,7 +17,7 @@ def status(names, public_name: str, **headers: str) -> int:
     return TestClient(app).get("/", headers=headers).status_code
 
 
-def test_this_machine_is_asked_by_its_own_names(subtests):
+def test_a_local_server_requires_its_own_host_names(subtests):
     for host, origin, expected in [
         ("localhost:8501", "http://localhost:8501", 200),
         ("127.0.0.1:8501", "http://127.0.0.1:8501", 200),
@@ -38,7 +38,7 @@ def test_this_machine_is_asked_by_its_own_names(subtests):
             assert status(LOCALHOST_NAMES, "voice.example.org", Host=host, Origin=origin) == expected
 
 
-def test_a_server_for_the_network_has_any_name_and_still_its_own_pages_only():
+def test_a_network_server_accepts_any_host_but_only_its_own_pages():
     assert status((), "localhost", Host="10.0.0.5:8501") == 200
     assert status((), "localhost", Host="10.0.0.5:8501", Origin="http://10.0.0.5:8501") == 200
     assert status((), "localhost", Host="10.0.0.5:8501", Origin="http://example.org") == 403

@@ -150,7 +150,7 @@ def test_an_unknown_model_lists_what_exists(client, sound, subtests):
             assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
 
 
-def test_a_path_is_no_name_of_a_model(client, sound, checkpoints):
+def test_a_path_is_not_a_model_name(client, sound, checkpoints):
     told(client.post("/predict", params={"model": str(checkpoints / "small")}, content=sound, headers=OGG), 404)
 
 
@@ -163,7 +163,7 @@ def test_another_type_is_refused(client, sound, subtests):
             )
 
 
-def test_what_is_no_sound_gets_the_reason(client, subtests):
+def test_content_other_than_audio_is_explained(client, subtests):
     for content, words in [
         (b"", "empty"),
         (b'{"sound": "none"}', "text"),
@@ -230,13 +230,13 @@ def test_forms_do_not_touch_the_disk(client, monkeypatch):
     assert client.post("/embed", files={"file": ("a.wav", noise, "audio/wav")}).status_code == 200
 
 
-def test_other_addresses_are_told_in_json(client, subtests):
+def test_unknown_paths_are_json_errors(client, subtests):
     for method, path, status in [("GET", "/nothing", 404), ("GET", "/predict", 405)]:
         with subtests.test(method=method, path=path, status=status):
             assert "/api/v1/docs" in told(client.request(method, path), status)
 
 
-def test_a_fault_of_the_program_is_told_without_its_insides(client, sound, monkeypatch, caplog):
+def test_an_internal_error_is_reported_without_details(client, sound, monkeypatch, caplog):
     monkeypatch.setattr(rest, "prediction_record", lambda *a, **k: {}["secret"])
     answer = client.post("/predict", content=sound, headers=OGG)
     assert answer.headers[gate.REQUEST_ID_HEADER] in told(answer, 500) and "secret" not in answer.text
@@ -244,7 +244,7 @@ def test_a_fault_of_the_program_is_told_without_its_insides(client, sound, monke
     assert client.get("/health").json()["in_line"] == 0
 
 
-def test_a_damaged_model_is_told(client, sound, checkpoints):
+def test_a_damaged_model_is_an_error(client, sound, checkpoints):
     (checkpoints / "small" / "model.safetensors").write_bytes(b"0")
     assert "damaged" in told(client.post("/predict", params={"model": "small"}, content=sound, headers=OGG), 500)
 
@@ -253,7 +253,7 @@ def test_a_damaged_model_is_told(client, sound, checkpoints):
 
 
 @pytest.mark.parametrize("given", ["mine-1", "a b", "a\tb", "x" * 65, "'; drop", "é"])
-def test_the_id_of_a_request_is_in_the_answer_and_in_the_log(client, given, caplog):
+def test_the_request_id_is_in_the_response_and_in_the_log(client, given, caplog):
     with caplog.at_level(logging.INFO, "ser_core"):
         answer = client.post("/predict", content=b"1234", headers={**OGG, gate.REQUEST_ID_HEADER: given.encode()})
     used = answer.headers[gate.REQUEST_ID_HEADER]
@@ -278,7 +278,7 @@ def test_the_bucket_of_an_address_empties_and_fills():
     assert [rate.wait_s("a") for _ in range(4)] == [0, 0, 0, 0.5]
 
 
-def test_no_flood_of_addresses_fills_the_memory(monkeypatch):
+def test_the_number_of_rate_limited_addresses_is_bounded(monkeypatch):
     monkeypatch.setattr(RateLimit, "MAX_ADDRESSES", 10)
     now = 0.0
     rate = RateLimit(RequestLimits(requests_per_s=1.0, burst=1), clock=lambda: now)
@@ -289,7 +289,7 @@ def test_no_flood_of_addresses_fills_the_memory(monkeypatch):
     assert len(rate._buckets) <= 10
 
 
-def test_who_asks_too_often_is_told_when_to_come_again(checkpoints):
+def test_too_many_requests_get_retry_after(checkpoints):
     client = TestClient(build_rest(RequestLimits(requests_per_s=0.1, burst=2)))
     answers = [client.post("/predict", content=b"1", headers=OGG) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [422, 422, 429]
@@ -298,7 +298,7 @@ def test_who_asks_too_often_is_told_when_to_come_again(checkpoints):
 
 
 @pytest.mark.parametrize(("trusted", "statuses"), [("127.0.0.1", (422, 422, 429)), ("192.0.2.9", (422, 429, 429))])
-def test_who_comes_through_a_known_proxy_is_counted_apart(checkpoints, monkeypatch, trusted, statuses):
+def test_clients_of_a_trusted_proxy_are_counted_separately(checkpoints, monkeypatch, trusted, statuses):
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
     with served(RequestLimits(requests_per_s=1e-3, burst=1)) as port:
         found = []
@@ -310,7 +310,7 @@ def test_who_comes_through_a_known_proxy_is_counted_apart(checkpoints, monkeypat
     assert tuple(found) == statuses
 
 
-def test_too_large_a_body_is_refused_while_it_comes(checkpoints):
+def test_too_large_a_body_is_refused_while_it_is_received(checkpoints):
     limits = RequestLimits(max_body_bytes=1000)
     sent = 0
 
@@ -327,7 +327,7 @@ def test_too_large_a_body_is_refused_while_it_comes(checkpoints):
     assert told(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
 
 
-def test_bodies_together_have_a_bound(checkpoints):
+def test_the_total_size_of_bodies_is_bounded(checkpoints):
     client = TestClient(build_rest(RequestLimits(max_total_body_bytes=1000)))
     for _ in range(5):  # what one held is free for the next
         for content in (bytes(2000), iter([bytes(600), bytes(600)])):
@@ -365,7 +365,7 @@ def status_of(connection: socket.socket) -> int:
 
 
 @pytest.mark.parametrize("limits", [RequestLimits(chunk_timeout_s=0.3), RequestLimits(body_timeout_s=0.3)])
-def test_a_slow_body_is_given_up(checkpoints, limits, monkeypatch):
+def test_a_slow_body_times_out(checkpoints, limits, monkeypatch):
     monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
     with served(limits) as port:
         assert status_of(raw(port, head(1000), b"1")) == 408
@@ -378,7 +378,7 @@ def test_a_huge_length_is_refused_before_anything_is_sent(checkpoints, monkeypat
         assert status_of(raw(port, head(10**15))) == 413
 
 
-def test_a_refused_client_may_send_all_before_it_listens(checkpoints):
+def test_a_refused_client_may_send_everything_before_reading(checkpoints):
     n_parts, part = 10, bytes(3_000_000)
     with served(ANY) as port:
         connection = raw(port, head(n_parts * len(part)))
@@ -388,7 +388,7 @@ def test_a_refused_client_may_send_all_before_it_listens(checkpoints):
         assert status_of(connection) == 413
 
 
-def test_a_client_that_goes_away_frees_its_place(checkpoints, sound, caplog):
+def test_a_disconnected_client_leaves_the_queue(checkpoints, sound, caplog):
     with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
         with inference_queue.turn():
             gone = [raw(port, head(len(sound)), sound) for _ in range(3)]
@@ -402,7 +402,7 @@ def test_a_client_that_goes_away_frees_its_place(checkpoints, sound, caplog):
 
 
 @pytest.mark.parametrize("question", ["/predict", "/windows", "/embed"])
-def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, caplog):
+def test_inference_stops_when_the_client_disconnects(checkpoints, monkeypatch, question, caplog):
     minutes = wav(np.random.default_rng(0).uniform(-0.3, 0.3, 16_000 * 60))
     shares, began = [], threading.Event()
 
@@ -427,7 +427,7 @@ def test_work_ends_when_the_client_has_gone(checkpoints, monkeypatch, question, 
     assert len(shares) == 1 and shares[0] < 1
 
 
-def test_a_crowd_is_answered_or_told_to_come_again(checkpoints, sound):
+def test_many_clients_get_a_prediction_or_retry_after(checkpoints, sound):
     n_crowd = 200
     with served(ANY) as port, ThreadPoolExecutor(n_crowd) as pool:
         host = f"127.0.0.1:{port}"
@@ -446,7 +446,7 @@ def test_a_crowd_is_answered_or_told_to_come_again(checkpoints, sound):
         assert machine.resident_bytes() - before < 200_000_000
 
 
-def test_two_clients_never_see_each_others_answers(checkpoints):
+def test_concurrent_clients_get_their_own_predictions(checkpoints):
     sounds = {name: (ROOT / "assets" / "samples" / name).read_bytes() for name in ("low_slow.ogg", "high_fast.ogg")}
     with served(ANY) as port, ThreadPoolExecutor(2) as pool:
         host = f"127.0.0.1:{port}"
