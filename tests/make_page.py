@@ -6,6 +6,7 @@ import numpy as np
 import soundfile
 from streamlit.testing.v1 import AppTest
 
+from pages.ui.session import Session
 from ser_core import paths
 from ser_core.audio.io import SAMPLE_RATE
 
@@ -15,6 +16,13 @@ KINDS = ("title", "header", "subheader", "markdown", "caption", "text", "error",
 def open_page(name: str, timeout_s: float = 120) -> AppTest:
     """A page by the name of its folder, not yet run."""
     return AppTest.from_file(str(paths.ROOT / "pages" / name / "page.py"), default_timeout=timeout_s)
+
+
+def session_of(page: AppTest) -> Session:
+    """The state of the page's session, created where the page has not run yet."""
+    if "session" not in page.session_state:
+        page.session_state["session"] = Session()
+    return page.session_state["session"]
 
 
 def texts(page: AppTest) -> str:

@@ -8,11 +8,10 @@ import streamlit as st
 
 from pages.ui.analysis import Answer, Hearing
 from pages.ui.chart import chart
-from pages.ui.clip import Clip
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import model
-from pages.ui.session import remember
+from pages.ui.session import SessionClip, remember
 from pages.ui.text import plain, record
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import (
@@ -39,7 +38,7 @@ def show_empty() -> None:
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
 
 
-def show_comparison(clip: Clip, hearing: Hearing, answers: Sequence[Answer], problems: Sequence[str]) -> None:
+def show_comparison(clip: SessionClip, hearing: Hearing, answers: Sequence[Answer], problems: Sequence[str]) -> None:
     """Bars, words, table, agreement, features and export."""
     for problem in problems:
         st.warning(plain(problem))
@@ -160,7 +159,7 @@ def _functionals(values: np.ndarray) -> list[dict]:
     return [{"functional": names[i], "standard deviations": round(float(values[i]), 2)} for i in order]
 
 
-def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict]) -> None:
+def _show_exports(clip: SessionClip, rows: Sequence[Prediction], table: Sequence[dict]) -> None:
     lines = [
         {"file": clip.name, "model": row.model, "version": row.version, "not sure": row.abstain} | row.probabilities
         for row in rows
@@ -176,6 +175,6 @@ def _show_exports(clip: Clip, rows: Sequence[Prediction], table: Sequence[dict])
         _download("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json", clip)
 
 
-def _download(kind: str, content: str, mime: str, clip: Clip) -> None:
+def _download(kind: str, content: str, mime: str, clip: SessionClip) -> None:
     name = file_name(clip.name, kind.lower())
     st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:")

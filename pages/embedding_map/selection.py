@@ -7,8 +7,8 @@ from pages.embedding_map import state
 from pages.embedding_map.export import clip_rows
 from pages.embedding_map.state import Placed
 from pages.ui.chart import chart
-from pages.ui.clip import Clip
 from pages.ui.clip_table import show_clips
+from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import RAW_FEATURES, Atlas
@@ -66,7 +66,7 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     st.caption(words)
 
 
-def show_own(found: Atlas, clip: Clip, own: Placed) -> None:
+def show_own(found: Atlas, clip: SessionClip, own: Placed) -> None:
     """The person's clip among the others: its true neighbours, and how far out it lies."""
     st.subheader("Your clip", anchor=False)
     _show_distance(own, state.how_far_out(found, own))

@@ -1,13 +1,12 @@
 """From the files of embeddings and the clip of this session to what the page "Embedding map" shows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 
-from pages.ui.clip import Clip
 from pages.ui.model_picker import model
-from pages.ui.session import remember
+from pages.ui.session import PageState, SessionClip, remember, session
 from ser_core import paths
 from ser_core.audio import speech_segments, trim_silence
 from ser_core.interpret import (
@@ -84,7 +83,7 @@ def key_of(found: Atlas, config: ProjectionConfig) -> tuple:
 def projection(found: Atlas, config: ProjectionConfig) -> Projection:
     """A map that the file holds, or one that is made now, with progress and a way out of it."""
     key, cancel = key_of(found, config), st.empty()
-    seen = st.session_state.setdefault("maps-made", set())
+    seen = session().page(MapState).made
     if config not in found.maps and key not in seen:
         cancel.button("Cancel", on_click=_cancel, args=(found, config), key=f"cancel-{found.model}")
     made = _projection(key, config, found)
@@ -120,7 +119,7 @@ def quality(key: tuple, _found: Atlas, _made: Projection) -> MapQuality:
     return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"))
 
 
-def embed(clip: Clip, name: str) -> Placed | None:
+def embed(clip: SessionClip, name: str) -> Placed | None:
     """The clip of this session in the space of a model, computed once; None where the model itself is not here."""
     try:
         return remember(lambda: _embed(clip, name), clip.id, "embedding", name)
@@ -128,7 +127,7 @@ def embed(clip: Clip, name: str) -> Placed | None:
         return None
 
 
-def _embed(clip: Clip, name: str) -> Placed:
+def _embed(clip: SessionClip, name: str) -> Placed:
     waveform = clip.recording.waveform
     speech = speech_segments(waveform)
     if name == RAW_FEATURES:
@@ -165,24 +164,64 @@ def how_far_out(found: Atlas, own: Placed) -> float | None:
 class Take:
     """A clip that the person keeps on the map, in every space that was looked at since."""
 
-    clip: Clip
+    clip: SessionClip
     placed: dict[str, Placed]  # by the name of the space
 
 
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A clip with the emotion the person intended."""
+
+    clip_id: str
+    name: str
+    emotion: str
+    embedding: np.ndarray  # (embedding_dim,)
+
+
+@dataclass
+class MapState(PageState):
+    """Maps computed in this session, and the selection that two maps share."""
+
+    made: set[tuple] = field(default_factory=set)
+    linked: list[str] = field(default_factory=list)  # ids of the clips selected in one of two maps
+
+
+@dataclass
+class VoiceState(PageState):
+    """Clips of the person: kept on the map, and labelled for speaker adaptation."""
+
+    follows_clip = True
+    takes: list[Take] = field(default_factory=list)
+    labelled: dict[str, dict[str, Labelled]] = field(default_factory=dict)  # model -> clip id -> clip
+    adapter_file: object = None  # uploaded by the person
+    problem: str = ""
+
+    def contents(self) -> dict[str, int]:
+        n_labelled = sum(map(len, self.labelled.values()))
+        return {"recordings on the embedding map": len(self.takes), "clips of “My voice”": n_labelled}
+
+    def files(self) -> tuple[object, ...]:
+        return (self.adapter_file,)
+
+
+def voice_state() -> VoiceState:
+    return session().page(VoiceState)
+
+
 def takes() -> list[Take]:
-    """Of this session."""
-    return st.session_state.setdefault("takes", [])
+    """Clips kept on the map in this session."""
+    return voice_state().takes
 
 
-def keep(clip: Clip) -> None:
+def keep(clip: SessionClip) -> None:
     takes().append(Take(clip, {}))
 
 
 def drop_takes() -> None:
-    st.session_state.pop("takes", None)
+    voice_state().takes = []
 
 
-def all_placed(clip: Clip | None, name: str) -> list[Placed]:
+def all_placed(clip: SessionClip | None, name: str) -> list[Placed]:
     """What the person kept, and the clip of this session if it is another one, in the space of a model."""
     kept = takes()
     try:

@@ -12,7 +12,7 @@ from pages.embedding_map.export import picture, show_export
 from pages.embedding_map.selection import chosen_rows, show_chosen, show_own
 from pages.embedding_map.voice import show_voice
 from pages.ui.chart import chart
-from pages.ui.clip import Clip
+from pages.ui.session import SessionClip, session
 from pages.ui.text import plain
 from ser_core.data import CORPUS_NAMES
 from ser_core.interpret import RAW_FEATURES, Atlas, Projection, ProjectionConfig
@@ -42,7 +42,6 @@ COLOURS = {
 WITHOUT_ANSWERS = ("answered", "right", "certainty", "part")  # cannot colour raw features
 NOTHING = "nothing"
 WIDTH = 150  # pixels of a control: two fit side by side on a telephone
-LINKED = "linked"  # in the session: ids of the clips that were chosen in one of two maps
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def show_map(
     chosen in one of two maps stands out in both.
     """
     colour = view.colour if found.model != RAW_FEATURES or view.colour not in WITHOUT_ANSWERS else "emotion"
-    linked = np.isin(found.ids, st.session_state.get(LINKED, [])) & bool(view.beside)
+    linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.beside)
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.key_of(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", place, *astuple(made.config), picture())))  # a choice is of one map
@@ -193,11 +192,11 @@ def show_map(
 def _link(key: str, found: Atlas, coordinates: np.ndarray, shown: np.ndarray) -> None:
     """What was chosen last is what is chosen."""
     rows = chosen_rows(st.session_state[key]["selection"], coordinates, shown)
-    st.session_state[LINKED] = found.ids[rows].tolist()
+    session().page(state.MapState).linked = found.ids[rows].tolist()
 
 
 def _unlink() -> None:
-    st.session_state.pop(LINKED, None)
+    session().page(state.MapState).linked = []
 
 
 def show_quality(found: Atlas, made: Projection) -> None:
@@ -217,7 +216,7 @@ def show_quality(found: Atlas, made: Projection) -> None:
             st.metric(label, f"{value:.0%}", help=words, width="content")
 
 
-def draw(name: str, view: View, clip: Clip | None, selected: dict[str, set[str]]) -> tuple[Atlas, Projection]:
+def draw(name: str, view: View, clip: SessionClip | None, selected: dict[str, set[str]]) -> tuple[Atlas, Projection]:
     """One space with everything that lies in it; adds what was chosen there to `selected`.
 
     Raises:
@@ -241,7 +240,7 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
     if view.beside and ids:
         st.button("Choose none", on_click=_unlink, icon=":material/deselect:", key="unlink")
     show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids)) if ids else shown & ~shown.all()))
-    clip = st.session_state.get("clip")
+    clip = session().clip
     if clip:
         own = state.embed(clip, found.model)
         if own is None:

@@ -1,14 +1,14 @@
 """My voice: a person's labelled clips, the adapter that is learned from them, and how it goes in and out as a file."""
 
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from pages.embedding_map.state import Placed
+from pages.embedding_map.state import Labelled, Placed, voice_state
 from pages.ui.model_picker import model
+from pages.ui.session import session
 from pages.ui.text import plain
 from ser_core.interpret import RAW_FEATURES
 from ser_core.labels import EMOTIONS
@@ -18,24 +18,14 @@ from ser_core.plots import emotion_label
 MOST_MEGABYTES = 1  # of an adapter that is taken in
 
 
-@dataclass(frozen=True, eq=False)
-class Labelled:
-    """A clip of the person and what was meant with it."""
-
-    clip_id: str
-    name: str
-    emotion: str
-    embedding: np.ndarray  # (embedding_dim,)
-
-
 def labelled(name: str) -> dict[str, Labelled]:
     """By clip id, in the space of one model."""
-    return st.session_state.setdefault("voice", {}).setdefault(name, {})
+    return voice_state().labelled.setdefault(name, {})
 
 
 def adapter(name: str) -> Adapter | None:
     """What was learned or taken in for a model in this session."""
-    return st.session_state.get("adapters", {}).get(name)
+    return session().adapters.get(name)
 
 
 def show_voice(name: str, clip_id: str, own: Placed) -> None:
@@ -58,8 +48,9 @@ def show_voice(name: str, clip_id: str, own: Placed) -> None:
     if known:
         rows = [{"clip": one.name, "meant": emotion_label(one.emotion)} for one in known.values()]
         st.dataframe(rows, hide_index=True, alt="Your labelled clips")
-    if problem := st.session_state.pop("voice-problem", ""):
-        st.error(plain(problem))
+    if voice_state().problem:
+        st.error(plain(voice_state().problem))
+        voice_state().problem = ""
     _show_adapter(name)
     _take_in(name)
 
@@ -70,7 +61,7 @@ def _add(name: str, clip: Labelled) -> None:
 
 def _start_again(name: str) -> None:
     labelled(name).clear()
-    st.session_state.get("adapters", {}).pop(name, None)
+    session().adapters.pop(name, None)
 
 
 def _learn(name: str) -> None:
@@ -78,9 +69,9 @@ def _learn(name: str) -> None:
     try:
         found = fit_adapter(model(name), np.stack([c.embedding for c in clips]), [c.emotion for c in clips])
     except AdapterError as error:
-        st.session_state["voice-problem"] = str(error)
+        voice_state().problem = str(error)
         return
-    st.session_state.setdefault("adapters", {})[name] = found
+    session().adapters[name] = found
 
 
 def _show_adapter(name: str) -> None:
@@ -103,9 +94,9 @@ def _take_in(name: str) -> None:
     """An adapter that was downloaded before."""
     label = "Or take in what you downloaded before"
     file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
-    if file is None or st.session_state.get("adapter-taken") == file:
+    if file is None or voice_state().adapter_file == file:
         return
-    st.session_state["adapter-taken"] = file
+    voice_state().adapter_file = file
     try:
         if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is no adapter.")
@@ -117,5 +108,5 @@ def _take_in(name: str) -> None:
     except AdapterError as error:
         st.error(plain(str(error)))
         return
-    st.session_state.setdefault("adapters", {})[name] = found
+    session().adapters[name] = found
     st.rerun()

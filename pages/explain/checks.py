@@ -11,7 +11,7 @@ from pages.explain.state import Window
 from pages.ui.chart import chart
 from pages.ui.components.player import player, track
 from pages.ui.model_picker import model
-from pages.ui.session import remember
+from pages.ui.session import is_remembered, remember
 from ser_core.interpret import PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
 from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
@@ -60,7 +60,7 @@ def _show_sanity(heard: Window, found: Explanation, question: AttributionTarget)
         return
     st.markdown("The same map for models whose weights are shuffled, and which therefore know nothing.")
     asked = st.button("Shuffle the weights", key="sanity")
-    if not asked and not state.is_known(*state.sanity_key(heard, found, question)):
+    if not asked and not is_remembered(*state.sanity_key(heard, found, question)):
         return
     correlations = state.sanity(heard, found, question)
     with st.container(horizontal=True, gap="medium"):

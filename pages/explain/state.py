@@ -151,11 +151,6 @@ def worse(heard: Window, kind: str, value: float) -> np.ndarray:
     )
 
 
-def is_known(*key: Any) -> bool:
-    """Whether it was computed already."""
-    return key in st.session_state.get("memory", {})
-
-
 def _with_progress(label: str, make: Callable[..., Any], *key: Any) -> Any:
     """As `remember`, with a bar while it runs; `make` takes `progress`."""
 

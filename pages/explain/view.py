@@ -8,11 +8,12 @@ from pages.explain import state
 from pages.explain.state import Window
 from pages.ui.analysis import Answer, Hearing
 from pages.ui.chart import chart
-from pages.ui.clip import Clip, forget
+from pages.ui.clip import forget
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.components.player import player
 from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import model, versions
+from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import (
@@ -71,7 +72,7 @@ def show_no_speech(answer: Answer) -> None:
     )
 
 
-def choose_window(clip: Clip, hearing: Hearing, answer: Answer) -> Window:
+def choose_window(clip: SessionClip, hearing: Hearing, answer: Answer) -> Window:
     """The clip's only window, or one of several."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.text(clip.name, width="stretch")
@@ -223,7 +224,7 @@ def show_sounds(heard: Window, found: Explanation, question: AttributionTarget) 
             st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:")
 
 
-def show_export(clip: Clip, heard: Window, found: Explanation, question: AttributionTarget) -> None:
+def show_export(clip: SessionClip, heard: Window, found: Explanation, question: AttributionTarget) -> None:
     """The map as numbers."""
     rows = _map_rows(heard, found)
     content = {

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from pages.ui.model_picker import model
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.session import PageState, session
 from ser_core.audio import AudioError, load_audio, speech_segments
 from ser_core.data import SPEECH_CORPORA, ProtocolError, Utterance, protocol_split
 from ser_core.inference import predict
@@ -46,8 +46,8 @@ class Guess:
 
 
 @dataclass
-class Session:
-    """What this session has asked so far."""
+class ListeningState(PageState):
+    """Clips asked and guesses made in this session."""
 
     clip: Utterance | Sample | None = None
     asked: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
@@ -55,17 +55,20 @@ class Session:
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
 
+    def contents(self) -> dict[str, int]:
+        return {"answers in the listening test": len(self.guesses)}
+
     @property
     def is_guessed(self) -> bool:
         return bool(self.guesses) and self.clip is not None and self.guesses[-1].clip == self.clip.id
 
 
-def session() -> Session:
-    return st.session_state.setdefault("listening", Session())
+def listening_state() -> ListeningState:
+    return session().page(ListeningState)
 
 
 def restart() -> None:
-    st.session_state.pop("listening", None)
+    session().pages.pop(ListeningState, None)
 
 
 def askable(models: Sequence[str]) -> list[Utterance | Sample]:
@@ -95,12 +98,12 @@ def _never_heard(name: str) -> set[str]:
 
 def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
     """Those that were not asked yet."""
-    return [u for u in clips if u.id not in session().asked]
+    return [u for u in clips if u.id not in listening_state().asked]
 
 
 def draw(clips: Sequence[Utterance | Sample]) -> None:
     """The next clip, of a corpus and an emotion drawn first: TESS would fill half of the test otherwise."""
-    now, fresh = session(), left(clips)
+    now, fresh = listening_state(), left(clips)
     now.clip = None
     if fresh:
         corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in fresh}))
@@ -110,7 +113,7 @@ def draw(clips: Sequence[Utterance | Sample]) -> None:
 
 def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
     """Take back a clip whose file is gone, or which was drawn before a model was chosen that knows it."""
-    now = session()
+    now = listening_state()
     if now.clip and not now.clip.path.is_file():
         now.clip, now.problem = None, f"{now.clip.id} is no longer here."
     elif not now.is_guessed and now.clip not in clips:
@@ -119,12 +122,12 @@ def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
 
 def guess(emotion: str) -> None:
     """Take what the person heard."""
-    session().said = emotion
+    listening_state().said = emotion
 
 
 def ask(models: Sequence[str]) -> None:
     """Ask the models, only now. A clip that cannot be used is left out and named."""
-    now = session()
+    now = listening_state()
     said, now.said = now.said, ""
     try:
         waveform = load_audio(now.clip.path)

@@ -49,7 +49,7 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         clips: what may be asked of these models.
     """
     state.drop_unfit(clips)
-    now = state.session()
+    now = state.listening_state()
     if now.problem:
         st.warning(plain(now.problem))
     if now.clip is None:
@@ -75,7 +75,7 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
 
 
 def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
-    now = state.session()
+    now = state.listening_state()
     latest = now.guesses[-1]
     said = emotion_label(latest.heard[PERSON])
     if latest.meant:
@@ -98,7 +98,7 @@ def _about(clip: Utterance | Sample) -> str:
 
 def show_score() -> None:
     """How the person stands, and what was taken for what."""
-    guesses = state.session().guesses
+    guesses = state.listening_state().guesses
     if not guesses:
         return
     st.subheader("The score", anchor=False)

@@ -1,13 +1,13 @@
 """What the person meant, beside what the model heard: kept only where a folder was chosen for it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from pages.ui.analysis import Answer
-from pages.ui.clip import Clip
 from pages.ui.export import rows_as_csv
+from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
 from ser_core.data import (
     FEEDBACK_FILE,
@@ -23,7 +23,12 @@ from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label
 
 
-def show_feedback(clip: Clip, answer: Answer) -> None:
+@dataclass
+class FeedbackState(PageState):
+    problem: str = ""  # why the latest answer could not be kept
+
+
+def show_feedback(clip: SessionClip, answer: Answer) -> None:
     """Eight names to choose from, and what becomes of the choice."""
     meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
@@ -44,8 +49,10 @@ def show_feedback(clip: Clip, answer: Answer) -> None:
         st.caption(f"Kept in {FEEDBACK_FILE} of the folder you chose: your answer and the model's, never the sound.")
     except FeedbackError as error:
         st.warning(plain(str(error)))
-    if problem := st.session_state.pop("feedback_problem", None):
-        st.warning(plain(problem))
+    state = session().page(FeedbackState)
+    if state.problem:
+        st.warning(plain(state.problem))
+        state.problem = ""
 
 
 def _judged(answer: Answer, meant: str) -> tuple[str, str, str, float, bool]:
@@ -73,4 +80,4 @@ def _try(action, *args) -> None:
     try:
         action(*args)
     except FeedbackError as error:
-        st.session_state.feedback_problem = str(error)
+        session().page(FeedbackState).problem = str(error)

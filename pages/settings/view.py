@@ -6,11 +6,10 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
-from pages.listening import state as listening
-from pages.ui.clip import chosen, forget
+from pages.ui.clip import chosen
 from pages.ui.results import recordings
+from pages.ui.session import session
 from pages.ui.text import plain
-from pages.upload import state as upload
 from ser_core import paths
 from ser_core.data import audio_cache_folder
 from ser_core.evaluation import folder_bytes, required_packages, resident_bytes, system_info
@@ -34,28 +33,17 @@ def show_session() -> None:
         st.caption("Nothing: no recording, no result.")
         return
     st.markdown("\n".join(f"- {plain(line)}" for line in kept))
-    st.button("Delete all of it", icon=":material/delete:", on_click=_delete, key="delete-all")
+    st.button("Delete all of it", icon=":material/delete:", on_click=session().clear, key="delete-all")
     st.caption("It is forgotten anyway when the session ends, and nothing of it is written to disk.")
 
 
 def _kept() -> list[str]:
-    """One line for each kind of thing; the name of a file is its owner's."""
-    clip, here = chosen(), st.session_state
-    counted = {
-        "files of Upload & compare, with their results": len(upload.files()),
-        "answers in the listening test": len(listening.session().guesses),
-        "recordings on the embedding map": len(here.get("takes", ())),
-        "clips of “My voice”": sum(map(len, here.get("voice", {}).values())),
-        "models that learned your voice": len(here.get("adapters", ())),
-    }
-    own = [f"the clip {clip.name}; things computed from it: {len(here.get('memory', ()))}"] if clip else []
-    return own + [f"{what}: {n}" for what, n in counted.items() if n]
-
-
-def _delete() -> None:
-    forget()
-    upload.forget()
-    listening.restart()
+    """One line for each kind of content; a file name was chosen by the person."""
+    now, clip = session(), chosen()
+    counts = [state.contents() for state in now.pages.values()]
+    counts.append({"models adapted to your voice": len(now.adapters)})
+    own = [f"the clip {clip.name}; results computed from it: {len(now.memory)}"] if clip else []
+    return own + [f"{content}: {n}" for page in counts for content, n in page.items() if n]
 
 
 def show_models() -> None:

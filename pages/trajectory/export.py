@@ -7,14 +7,14 @@ from dataclasses import asdict
 import streamlit as st
 
 from pages.trajectory.state import Course, Line
-from pages.ui.clip import Clip
 from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import model
+from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import as_srt, as_textgrid
 
 
-def show_exports(clip: Clip, found: Course, lines: Mapping[str, Line]) -> None:
+def show_exports(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> None:
     """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again."""
     first = next(iter(lines))
     by_model = {name: line.segments for name, line in lines.items()}
@@ -30,7 +30,7 @@ def show_exports(clip: Clip, found: Course, lines: Mapping[str, Line]) -> None:
         st.caption(words)
 
 
-def as_csv(clip: Clip, lines: Mapping[str, Line]) -> str:
+def as_csv(clip: SessionClip, lines: Mapping[str, Line]) -> str:
     """One row for each segment and, below, for each window, of every model; times in seconds."""
     rows = []
     for name, line in lines.items():
@@ -40,7 +40,7 @@ def as_csv(clip: Clip, lines: Mapping[str, Line]) -> str:
     return rows_as_csv(rows)
 
 
-def as_json(clip: Clip, found: Course, lines: Mapping[str, Line]) -> str:
+def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> str:
     """Everything, with the settings; times in seconds."""
     content = {
         "file": clip.name,
@@ -114,7 +114,7 @@ def _row(
     }
 
 
-def _download(kind: str, make: Callable[[], str], mime: str, clip: Clip) -> None:
+def _download(kind: str, make: Callable[[], str], mime: str, clip: SessionClip) -> None:
     suffix = kind if kind == "TextGrid" else kind.lower()
     name = file_name(clip.name, suffix)
     st.download_button(f"Download {kind}", make, name, mime, icon=":material/download:", on_click="ignore")

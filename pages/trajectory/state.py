@@ -7,10 +7,9 @@ from time import perf_counter
 import numpy as np
 import streamlit as st
 
-from pages.ui.clip import Clip
 from pages.ui.components.player import Track, track
 from pages.ui.model_picker import model
-from pages.ui.session import is_remembered, remember
+from pages.ui.session import SessionClip, is_remembered, remember
 from ser_core.audio import SAMPLE_RATE, analysed_bounds, speech_segments
 from ser_core.inference import (
     PartialTrajectory,
@@ -88,33 +87,33 @@ class Line:
     complete: bool  # nothing comes later; with more passes the hop may still become finer
 
 
-def course(clip: Clip) -> Course:
+def course(clip: SessionClip) -> Course:
     """The clip with its speech, before any model; of a long one no more than its beginning until `whole` was called."""
     if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
         return whole(clip)
     return remember(lambda: _of_the_beginning(clip), clip.id, "beginning")
 
 
-def whole(clip: Clip) -> Course:
+def whole(clip: SessionClip) -> Course:
     """All of the clip with its speech."""
     return remember(lambda: _of_all(clip), clip.id, "course")
 
 
-def _of_all(clip: Clip) -> Course:
+def _of_all(clip: SessionClip) -> Course:
     waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
     speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
     bar.empty()
     return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
 
 
-def _of_the_beginning(clip: Clip) -> Course:
+def _of_the_beginning(clip: SessionClip) -> Course:
     waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
     speech = speech_segments(waveform)
     stretch = analysed_bounds(waveform, speech)
     return Course(waveform, clip.recording.duration_s, speech, stretch, is_beginning=True)
 
 
-def original_track(clip: Clip) -> Track:
+def original_track(clip: SessionClip) -> Track:
     """The sound for the player, the same that other pages show."""
     return remember(lambda: track("Original", clip.recording.waveform, clip.id), clip.id, "Original", "track")
 

@@ -7,10 +7,10 @@ import streamlit as st
 from pages.trajectory import export, state
 from pages.trajectory.state import Course, Line, View
 from pages.ui.chart import chart, chosen_time, time_key
-from pages.ui.clip import Clip
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.components.player import Cell, player, sound_url
 from pages.ui.model_picker import model, versions
+from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import (
     EMA_SMOOTHING,
@@ -91,7 +91,7 @@ def show_empty() -> None:
     st.button("Open a sample", on_click=take_sample, args=(longest,))
 
 
-def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) -> None:
+def show_course(clip: SessionClip, found: Course, models: Sequence[str], view: View) -> None:
     """All there is so far; then, unless stopped, the models go on and the page starts again."""
     going = not (found.stopped or found.is_done(models))
     st.text(clip.name)
@@ -110,7 +110,7 @@ def show_course(clip: Clip, found: Course, models: Sequence[str], view: View) ->
     st.rerun()
 
 
-def _show_state(clip: Clip, found: Course, models: Sequence[str], going: bool):
+def _show_state(clip: SessionClip, found: Course, models: Sequence[str], going: bool):
     """How far it is, with Stop or Go on; nothing when all is done."""
     if found.is_done(models):
         return None
@@ -134,11 +134,11 @@ def _tell(place, found: Course, models: Sequence[str]) -> None:
     place.progress(found.share(models), words)
 
 
-def _set_stopped(clip: Clip, stopped: bool) -> None:
+def _set_stopped(clip: SessionClip, stopped: bool) -> None:
     state.course(clip).stopped = stopped  # all of the clip may have been searched for speech since the click
 
 
-def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:
+def _show_lines(clip: SessionClip, found: Course, lines: dict[str, Line]) -> None:
     name, first = next(iter(lines.items()))
     above = st.container()
     _show_areas(clip, found, name, first)
@@ -150,7 +150,7 @@ def _show_lines(clip: Clip, found: Course, lines: dict[str, Line]) -> None:
     export.show_exports(clip, found, lines)
 
 
-def _show_player(clip: Clip, found: Course, line: Line) -> None:
+def _show_player(clip: SessionClip, found: Course, line: Line) -> None:
     chosen = _chosen_segment(clip, line)
     player(
         [state.original_track(clip)],
@@ -162,7 +162,7 @@ def _show_player(clip: Clip, found: Course, line: Line) -> None:
     )
 
 
-def _show_areas(clip: Clip, found: Course, name: str, line: Line) -> None:
+def _show_areas(clip: SessionClip, found: Course, name: str, line: Line) -> None:
     trajectory = line.trajectory
     chart(
         trajectory_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
@@ -194,7 +194,7 @@ def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
     st.caption("Grey with ?: not sure. Empty: no speech. The first model is the one shown above.")
 
 
-def _show_segments(clip: Clip, name: str, line: Line) -> None:
+def _show_segments(clip: SessionClip, name: str, line: Line) -> None:
     st.subheader("Segments", anchor=False)
     sound = sound_url(state.original_track(clip), "segments")
     st.dataframe(
@@ -249,12 +249,12 @@ def _cell(segment: Segment) -> Cell:
     return Cell(segment.start_s, segment.end_s, segment.answer, "?" if unsure else "", GREY, 0.3 * unsure, words)
 
 
-def _table_key(clip: Clip, line: Line) -> str:
+def _table_key(clip: SessionClip, line: Line) -> str:
     """Another one for other settings: their rows are other segments."""
     trajectory = line.trajectory
     return f"segments-{clip.id}-{trajectory.model}-{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
 
 
-def _chosen_segment(clip: Clip, line: Line) -> Segment | None:
+def _chosen_segment(clip: SessionClip, line: Line) -> Segment | None:
     rows = st.session_state.get(_table_key(clip, line), {}).get("selection", {}).get("rows", [])
     return line.segments[rows[0]] if rows and rows[0] < len(line.segments) else None

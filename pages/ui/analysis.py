@@ -7,10 +7,9 @@ from time import perf_counter
 import numpy as np
 import streamlit as st
 
-from pages.ui.clip import Clip
 from pages.ui.components.player import Track, track
 from pages.ui.model_picker import choose_model, model
-from pages.ui.session import remember
+from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
 from ser_core.audio import Quality, measure_quality, reduce_noise
 from ser_core.inference import Prediction, Trajectory, predict_with_windows
@@ -64,13 +63,13 @@ def choose_settings(has_clip: bool) -> Settings:
     )
     mine = (
         has_clip
-        and chosen in st.session_state.get("adapters", {})
+        and chosen in session().adapters
         and st.toggle("Use my voice", help="What the model learned of your clips on the page Embedding map.")
     )
     return Settings(chosen, reduce, several, mine)
 
 
-def hear(clip: Clip, settings: Settings) -> Hearing:
+def hear(clip: SessionClip, settings: Settings) -> Hearing:
     """Measure the clip and prepare it for the player."""
     original = _hearing(clip.id, "Original", clip.recording.waveform)
     if not settings.reduce_noise:
@@ -102,7 +101,7 @@ def answer(hearing: Hearing, model_name: str | None, my_voice: bool = False) -> 
     """
     if model_name is None:
         return None
-    learned = st.session_state["adapters"][model_name] if my_voice else None
+    learned = session().adapters[model_name] if my_voice else None
     return remember(lambda: _ask(hearing, model_name, learned), hearing.id, "answer", model_name, learned)
 
 

@@ -8,9 +8,10 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.typing import UploadedFile
 
-from pages.ui.clip import Source, chosen, forget, input_key, take
+from pages.ui.clip import chosen, forget, take
 from pages.ui.components.recorder import recorder
 from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.session import UploadedSource, input_key
 from ser_core.data import (
     CORPUS_NAMES,
     SPEECH_CORPORA,
@@ -50,7 +51,7 @@ def _record() -> None:
     arrived = recorder(key=input_key("raw"), max_s=MAX_RECORDING_S)
     if arrived:
         wav, notes = arrived
-        take(Source("raw", "Your recording", wav, notes))
+        take(UploadedSource("raw", "Your recording", wav, notes))
         st.rerun()  # what was drawn before this line belongs to the clip before
     st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
     with st.expander("Sentences to read"):
@@ -96,7 +97,7 @@ def _samples() -> None:
 def _take_file(kind: str, key: str) -> None:
     file = st.session_state[key]
     if isinstance(file, UploadedFile):
-        take(Source(kind, "Your recording" if kind == "browser" else file.name, file))
+        take(UploadedSource(kind, "Your recording" if kind == "browser" else file.name, file))
     elif chosen() and chosen().kind == kind:
         forget(
             keep=kind
@@ -120,13 +121,13 @@ def show_lost(empty: Callable[[], None], *keys: str) -> None:
 
 def take_sample(sample: dict) -> None:
     name = f"{sample['title']} (synthetic, espeak-ng)"
-    take(Source("sample", name, str(SAMPLES / sample["file"]), words=sample["text"]))
+    take(UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"]))
 
 
 def _take_utterance(utterances: list[Utterance]) -> None:
     utterance = random.choice(utterances)
     name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
-    take(Source("corpus", name, str(utterance.path), utterance=utterance))
+    take(UploadedSource("corpus", name, str(utterance.path), utterance=utterance))
 
 
 @st.cache_data(show_spinner="Looking for the corpora")

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import PurePath
 
 from pages.ui.analysis import Answer
-from pages.ui.clip import Clip
+from pages.ui.session import SessionClip
 from ser_core.audio import Quality
 from ser_core.inference import (
     MIN_SPEECH_TO_PREDICT_S,
@@ -26,14 +26,14 @@ from ser_core.inference import (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(clip: Clip, quality: Quality, answer: Answer) -> str:
+def as_json(clip: SessionClip, quality: Quality, answer: Answer) -> str:
     """The whole answer; times in seconds."""
     content = {"file": clip.name, **answer.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
     content["windows"] = answer.trajectory.to_records()
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def as_csv(clip: Clip, answer: Answer) -> str:
+def as_csv(clip: SessionClip, answer: Answer) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
     whole = {"part": "clip", **_row(answer.prediction.to_dict(), said(answer.prediction))}
     windows = [{"part": "window", **row} for row in table(answer)]
@@ -48,7 +48,7 @@ def said(prediction: Prediction) -> str:
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
-def clip_textgrid(clip: Clip, quality: Quality, answer: Answer) -> str:
+def clip_textgrid(clip: SessionClip, quality: Quality, answer: Answer) -> str:
     """For Praat: the speech, and the answer over time with its certainty."""
     trajectory, lead = smooth_trajectory(answer.trajectory, Smoothing())
     speech, duration_s = quality.speech_segments, clip.recording.duration_s

@@ -9,7 +9,8 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-FRAMED = "framed"
+from pages.ui.session import session
+
 SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
 PAGE_DRAWN_MS = 500  # by then the first page is, mostly
 OVER = "Your session is over: your audio and its results are gone. Choose it again."
@@ -18,11 +19,10 @@ OVER = "Your session is over: your audio and its results are gone. Choose it aga
 def draw_layout() -> None:
     """Called by app.py before the page."""
     _spare_modules(len(sys.modules))
-    if FRAMED not in st.session_state and _was_here_before():
+    if "session" not in st.session_state and _was_here_before():
         st.toast(OVER, icon=":material/info:", duration="infinite")
-    st.session_state[FRAMED] = True
-    st.session_state["card"] = st.sidebar.empty()
-    if "clip" in st.session_state and "source" not in st.session_state:
+    session().card = st.sidebar.empty()
+    if session().clip and not session().source:
         from pages.ui.clip import draw_card  # not light
 
         draw_card()
@@ -62,8 +62,9 @@ def slot(shown) -> Callable[[], DeltaGenerator]:
     A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both
     are the result of the same clip and settings (`shown`); otherwise the place stays empty until the call.
     """
-    keep = "source" not in st.session_state and st.session_state.get("shown") == shown
-    st.session_state.shown = shown
+    now = session()
+    keep = now.source is None and now.shown == shown
+    now.shown = shown
     if not keep:
         return st.empty().container
     container = st.container()

@@ -7,10 +7,11 @@ import streamlit as st
 from pages.ui import export
 from pages.ui.analysis import Answer, Hearing
 from pages.ui.chart import chart, chosen_time, time_key
-from pages.ui.clip import Clip, forget, trim, untrim
+from pages.ui.clip import forget, trim, untrim
 from pages.ui.clip_input import take_sample
 from pages.ui.components.player import Cell, player
 from pages.ui.samples import sample_list
+from pages.ui.session import SessionClip, session
 from pages.ui.text import UAR_HELP, plain, record
 from ser_core.audio import Quality
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory, window_labels
@@ -39,7 +40,7 @@ def show_empty() -> None:
     )
 
 
-def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
+def show_clip(clip: SessionClip, hearing: Hearing, answer: Answer | None) -> None:
     """File name, what it is, and the player."""
     recording = clip.recording
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -50,8 +51,8 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
                 f"{_channels(recording.source_channels)}, analysed as 16 kHz mono",
                 help=f"Words: {clip.words}" if clip.words else None,
             )
-        if whole := st.session_state.get("whole"):
-            label = f"Use all {_duration(whole.recording.duration_s)}"
+        if full_clip := session().full_clip:
+            label = f"Use all {_duration(full_clip.recording.duration_s)}"
             st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     _warn(clip.notes + hearing.notes)
@@ -61,7 +62,7 @@ def show_clip(clip: Clip, hearing: Hearing, answer: Answer | None) -> None:
     _show_quality(hearing.quality)
 
 
-def show_answer(clip: Clip, answer: Answer) -> None:
+def show_answer(clip: SessionClip, answer: Answer) -> None:
     """Which emotion, how sure, the probabilities of all, and how they change over time."""
     prediction = answer.prediction
     words, bars = st.columns([1, 1.35], gap="medium")
@@ -142,18 +143,18 @@ def _show_verdict(prediction: Prediction) -> None:
     st.markdown("Then " + _ranking(prediction.top3[1:]))
 
 
-def _show_truth(clip: Clip) -> None:
-    if st.session_state.get("revealed") != clip.id:
+def _show_truth(clip: SessionClip) -> None:
+    if session().revealed != clip.id:
         st.button("Reveal what the actor meant", on_click=_reveal, args=(clip.id,), key="reveal")
         return
     st.markdown(f"The actor meant {_coloured(clip.utterance.emotion)}.")
 
 
 def _reveal(clip_id: str) -> None:
-    st.session_state.revealed = clip_id
+    session().revealed = clip_id
 
 
-def _show_trajectory(clip: Clip, answer: Answer) -> None:
+def _show_trajectory(clip: SessionClip, answer: Answer) -> None:
     """The answer over time, as a chart and as a table."""
     trajectory = answer.trajectory
     st.subheader("Over time", anchor=False)
@@ -198,7 +199,7 @@ def _numbers(quality: Quality) -> dict[str, str]:
     }
 
 
-def show_export(clip: Clip, hearing: Hearing, answer: Answer) -> None:
+def show_export(clip: SessionClip, hearing: Hearing, answer: Answer) -> None:
     with st.container(horizontal=True):
         _download("JSON", export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
         _download("CSV", export.as_csv(clip, answer), "text/csv", clip.name)

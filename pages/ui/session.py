@@ -1,19 +1,136 @@
-"""What this session remembers: results that were computed from its clip."""
+"""State of one browser session: the clip, what was computed from it, and the state of single pages, as one object."""
 
-from collections.abc import Callable
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.typing import UploadedFile
+
+if TYPE_CHECKING:  # app.py imports this module before torch
+    from streamlit.delta_generator import DeltaGenerator
+
+    from ser_core.audio import Recording
+    from ser_core.data import Utterance
+    from ser_core.models import Adapter
 
 
-def remember(make: Callable[[], Any], *key) -> Any:
-    """The result of `make`, computed once for this clip. Its key names the clip and all that the result depends on."""
-    memory = st.session_state.setdefault("memory", {})
+@dataclass(frozen=True)
+class UploadedSource:
+    """A recording the person chose, not yet decoded."""
+
+    kind: str  # the input it came from: raw, browser, upload, sample, corpus or live
+    name: str  # as sent by the browser: shown as plain text, never used as a path
+    file: bytes | BinaryIO | str
+    notes: tuple[str, ...] = ()
+    words: str = ""  # transcript, where known
+    utterance: Utterance | None = None  # of a corpus; its label is hidden until the person asks for it
+
+
+@dataclass(frozen=True, eq=False)
+class SessionClip:
+    """The decoded recording that all pages are about."""
+
+    id: str  # sha256 of the samples
+    kind: str
+    name: str
+    recording: Recording
+    notes: tuple[str, ...]
+    words: str
+    utterance: Utterance | None
+    offset_s: float = 0.0  # start in the full recording, for a trimmed clip
+
+
+@dataclass
+class PageState:
+    """State that one page keeps in the session; every field has a default."""
+
+    follows_clip = False  # cleared together with the clip of the session
+
+    def contents(self) -> dict[str, int]:
+        """Description -> count of what is kept, for the page "Settings & API"."""
+        return {}
+
+    def files(self) -> Iterable[object]:
+        """Uploaded files to be erased with the state."""
+        return ()
+
+
+State = TypeVar("State", bound=PageState)
+
+
+@dataclass
+class Session:
+    """Everything that one person's browser session holds; models and results are shared by all sessions instead."""
+
+    source: UploadedSource | None = None  # chosen, not yet decoded
+    clip: SessionClip | None = None
+    full_clip: SessionClip | None = None  # before trimming
+    memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
+    shown: Any = None  # clip and settings of the result on the screen
+    revealed: str = ""  # id of the clip whose label was revealed
+    adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, learned from the person's clips
+    pages: dict[type[PageState], PageState] = field(default_factory=dict)
+    rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
+    card: DeltaGenerator | None = None  # place of the clip in the sidebar, in this run
+
+    def page(self, kind: type[State]) -> State:
+        """The state of one page, created at the first call."""
+        return self.pages.setdefault(kind, kind())
+
+    def clear_clip(self) -> None:
+        """Drop the clip and what was computed from it."""
+        self.source = self.clip = self.full_clip = self.shown = None
+        self.memory, self.revealed = {}, ""
+
+    def clear_pages(self, *, following_clip_only: bool) -> None:
+        """Drop the state of pages, with their uploaded files, and the adapters."""
+        for kind in [kind for kind in self.pages if kind.follows_clip or not following_clip_only]:
+            for file in self.pages.pop(kind).files():
+                erase(file)
+        self.adapters = {}
+
+    def empty_inputs(self, keep: str | None = None) -> None:
+        """Erase the files of all inputs but one: a widget is emptied by giving it a new key."""
+        for kind in self.rounds.keys() - {keep}:
+            erase(st.session_state.get(input_key(kind)))
+            self.rounds[kind] += 1
+
+    def clear(self) -> None:
+        """Drop everything that comes from the person."""
+        self.clear_clip()
+        self.clear_pages(following_clip_only=False)
+        self.empty_inputs()
+
+
+def session() -> Session:
+    """The state of the session that runs this script."""
+    return st.session_state.setdefault("session", Session())
+
+
+def erase(file: object) -> None:
+    """Delete an uploaded file: Streamlit keeps it until the session ends, even when its widget is gone."""
+    context = get_script_run_ctx()
+    if isinstance(file, UploadedFile) and context:
+        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+
+
+def input_key(kind: str) -> str:
+    """Widget key of an input of the clip; a new one after the input was emptied."""
+    return f"{kind}-{session().rounds.setdefault(kind, 0)}"
+
+
+def remember(make: Callable[[], Any], *key: Any) -> Any:
+    """The result of `make`, computed once for this clip. The key names the clip and all that the result depends on."""
+    memory = session().memory
     if key not in memory:
         memory[key] = make()
     return memory[key]
 
 
-def is_remembered(*key) -> bool:
-    """Whether `remember` would give a result at once."""
-    return key in st.session_state.get("memory", {})
+def is_remembered(*key: Any) -> bool:
+    """Whether `remember` has the result already."""
+    return key in session().memory

@@ -1,16 +1,15 @@
 """Many files at once: what was heard in each is kept in this session, one file after the other, until it is deleted."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
-import streamlit as st
 from streamlit.typing import UploadedFile
 
-from pages.ui.clip import erase
 from pages.ui.export import said
 from pages.ui.model_picker import model
+from pages.ui.session import PageState, erase, session
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.data import Utterance, parse_filename
 from ser_core.inference import (
@@ -53,23 +52,45 @@ class Heard:
         return round(ensemble_disagreement(stack_probabilities([self.predictions[name] for name in models])), 3)
 
 
+@dataclass
+class UploadState(PageState):
+    """Files of this session with their results, both by file id.
+
+    Files outlive their widgets, which are empty after a visit to another page.
+    """
+
+    uploaded: dict[str, UploadedFile] = field(default_factory=dict)
+    results: dict[str, Heard] = field(default_factory=dict)
+    in_widgets: set[str] = field(default_factory=set)
+    round: int = 0  # how often the widgets were emptied: part of their keys
+    running: bool = False
+
+    def contents(self) -> dict[str, int]:
+        return {"files of Upload & compare, with their results": len(self.uploaded)}
+
+    def files(self) -> Iterable[UploadedFile]:
+        return self.uploaded.values()
+
+
+def upload_state() -> UploadState:
+    return session().page(UploadState)
+
+
 def results() -> dict[str, Heard]:
-    """File id -> what was heard, of this session."""
-    return st.session_state.setdefault("batch", {})
+    """File id -> result, of this session."""
+    return upload_state().results
 
 
 def files() -> dict[str, UploadedFile]:
-    """File id -> file, of this session. They outlive their widgets, which are empty after a visit to another page."""
-    return st.session_state.setdefault("batch_files", {})
+    """File id -> file, of this session."""
+    return upload_state().uploaded
 
 
 def forget() -> None:
     """Drop the results and the files: new widgets are empty."""
     for file in files().values():
         erase(file)
-    for name in ("batch", "batch_files", "batch_in_widgets"):
-        st.session_state.pop(name, None)
-    st.session_state.batch_round = st.session_state.get("batch_round", 0) + 1
+    session().pages[UploadState] = UploadState(round=upload_state().round + 1)
 
 
 def keep(uploaded: Sequence[UploadedFile], is_back: bool) -> None:
@@ -79,12 +100,12 @@ def keep(uploaded: Sequence[UploadedFile], is_back: bool) -> None:
         is_back: from another page. The widgets are empty then, though nobody took anything out of them.
     """
     now = {file.file_id: file for file in uploaded}
-    before = set() if is_back else st.session_state.get("batch_in_widgets", set())
+    before = set() if is_back else upload_state().in_widgets
     for file_id in before - now.keys():
         files().pop(file_id, None)
         results().pop(file_id, None)
     files().update(now)
-    st.session_state.batch_in_widgets = set(now)
+    upload_state().in_widgets = set(now)
 
 
 def missing(files: Sequence[UploadedFile], models: Sequence[str]) -> list[UploadedFile]:

@@ -25,7 +25,7 @@ MOST_FILES = 1000
 
 def choose_files() -> list[UploadedFile]:
     """Files one by one, or a whole folder; with those from before a visit to another page."""
-    turn = st.session_state.get("batch_round", 0)
+    turn = state.upload_state().round
     is_back = f"files-{turn}" not in st.session_state
     one_by_one, folder = st.tabs(["Files", "A folder"])
     with one_by_one:
@@ -58,7 +58,7 @@ def show_empty() -> None:
 
 def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     """Hear what is not heard yet, one file after the other; a click on Stop leaves what is done."""
-    todo, going = state.missing(files, models), st.session_state.get("batch_going", False)
+    todo, going = state.missing(files, models), state.upload_state().running
     with st.container(horizontal=True):
         place = st.empty()  # otherwise the button of before stands beside the other one until all is done
         if todo and not going:
@@ -81,7 +81,7 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
 
 
 def _go(going: bool) -> None:
-    st.session_state.batch_going = going
+    state.upload_state().running = going
 
 
 def show_problems(heard: Sequence[Heard]) -> None:

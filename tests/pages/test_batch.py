@@ -15,13 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.export import rows_as_csv
 from pages.upload import state, view
-from pages.upload.state import Heard
+from pages.upload.state import Heard, UploadState
 from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.plots.clip import emotion_label
-from tests.make_page import open_page
+from tests.make_page import open_page, session_of
 from tests.pages.test_evaluation import texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -76,17 +76,17 @@ def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
     erased = []
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
-    files = set(page.session_state["batch_files"])
+    files = set(session_of(page).page(UploadState).uploaded)
     page.button(key="delete-batch").click().run()
     assert not page.exception and len(files) == 2 and set(erased) == files
 
 
 def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
-    before = dict(page.session_state["batch"])
+    before = dict(session_of(page).page(UploadState).results)
     page.multiselect(key="models").set_value(["small", "other"]).run()
     page.button(key="go").click().run()
-    after = page.session_state["batch"]
+    after = session_of(page).page(UploadState).results
     assert all(after[i].predictions["other"] is before[i].predictions["other"] for i in before)
     assert all(after[i].predictions.keys() == {"small", "other"} for i in after)
 
@@ -105,10 +105,10 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(state, "hear", stopped_after_two)
         page.button(key="go").click().run()
-    assert not page.exception and len(page.session_state["batch"]) == 2
+    assert not page.exception and len(session_of(page).page(UploadState).results) == 2
     assert page.button(key="go").label == "Hear 2 files"
     page.button(key="go").click().run()
-    assert len(page.session_state["batch"]) == 4
+    assert len(session_of(page).page(UploadState).results) == 4
 
 
 def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
@@ -130,8 +130,8 @@ def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkp
 def test_deleting_leaves_nothing(page):
     hear(page, ("mine.ogg", SPEECH))
     page.button(key="delete-batch").click().run()
-    left = [page.session_state[name] for name in ("batch", "batch_files") if name in page.session_state]
-    assert not any(left) and "mine.ogg" not in texts(page)
+    left = session_of(page).page(UploadState)
+    assert not left.uploaded and not left.results and "mine.ogg" not in texts(page)
     assert not page.file_uploader[0].value
 
 
@@ -148,7 +148,7 @@ def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page,
 def test_a_file_that_is_taken_away_is_forgotten(page):
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.file_uploader[0].set_value([("b.ogg", SPEECH, "audio/ogg")]).run()
-    assert {heard.name for heard in page.session_state["batch"].values()} <= {"b.ogg"}
+    assert {heard.name for heard in session_of(page).page(UploadState).results.values()} <= {"b.ogg"}
 
 
 def test_without_a_model_the_page_says_what_to_do(checkpoints):

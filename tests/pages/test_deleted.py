@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.clip import Source
+from pages.ui.session import UploadedSource
 from ser_core.inference.model_cache import unload_models
-from tests.make_page import open_page, texts
+from tests.make_page import open_page, session_of, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 ASKING = ("record", "compare", "trajectory", "upload", "explain")
@@ -18,7 +18,7 @@ SHOWING = ("cards", "listening", "learn", "settings")
 def opened(name: str, chosen: str | None = None) -> AppTest:
     """A page with a clip and, where models are chosen, one of them."""
     page = open_page(name)
-    page.session_state["source"] = Source("upload", "mine.ogg", SPEECH)
+    session_of(page).source = UploadedSource("upload", "mine.ogg", SPEECH)
     page.run()
     for box in [box for box in page.selectbox if box.key == "model"] if chosen else ():
         box.set_value(chosen).run()

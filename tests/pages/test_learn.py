@@ -8,10 +8,11 @@ from streamlit.testing.v1 import AppTest
 
 from pages.learn import corpora
 from pages.learn.view import LESSONS
-from pages.ui.clip import Source
+from pages.ui.session import UploadedSource
 from ser_core import paths
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.interpret import lessons
+from tests.make_page import session_of
 from tests.pages.test_evaluation import texts
 
 
@@ -38,13 +39,13 @@ def test_without_a_clip_a_sample_is_named(page):
 
 
 def test_the_clip_of_the_session_is_used_under_its_name_as_plain_text(page):
-    page.session_state["source"] = Source("upload", "*mine*.ogg", Path("assets/samples/even.ogg").read_bytes())
+    session_of(page).source = UploadedSource("upload", "*mine*.ogg", Path("assets/samples/even.ogg").read_bytes())
     assert r"\*mine\*\.ogg, its loudest stretch" in texts(page.run()) and not page.exception
-    assert "clip" in page.session_state
+    assert session_of(page).clip
 
 
 def test_a_clip_that_cannot_be_read_is_told_and_a_sample_taken(page):
-    page.session_state["source"] = Source("upload", "torn.wav", b"RIFF")
+    session_of(page).source = UploadedSource("upload", "torn.wav", b"RIFF")
     page.run()
     assert not page.exception and page.error and "its loudest stretch" in texts(page) and page.get("plotly_chart")
 
@@ -81,7 +82,7 @@ def test_the_answer_is_placed(page):
 
 
 def test_where_nobody_speaks_there_is_no_answer_to_place(page):
-    page.session_state["source"] = Source("sample", "silence", "assets/samples/empty_room.ogg")
+    session_of(page).source = UploadedSource("sample", "silence", "assets/samples/empty_room.ogg")
     lesson(page, "Categories and dimensions").toggle(key="placed").set_value(True).run()
     assert not page.exception and "No speech" in texts(page) and "other: " not in texts(page)
 

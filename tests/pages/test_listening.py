@@ -7,13 +7,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.listening import state
-from pages.listening.state import PERSON, Guess
+from pages.listening.state import PERSON, Guess, ListeningState
 from pages.ui import results
 from ser_core.data.protocols import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import write_crema_d
-from tests.make_page import open_page
+from tests.make_page import open_page, session_of
 from tests.pages.test_evaluation import texts
 
 UNSEEN, SEEN = "1001", "1037"  # in the test part and in the training part of speaker-independent fold 0
@@ -39,15 +39,15 @@ def test_only_clips_that_no_rival_knows_are_asked(page):
     assert not page.exception
     test = set(protocol_split("speaker-independent", "0").test)
     for _ in range(6):
-        page.button(key="start" if not page.session_state["listening"].guesses else "next").click().run()
-        clip = page.session_state["listening"].clip
+        page.button(key="start" if not session_of(page).page(ListeningState).guesses else "next").click().run()
+        clip = session_of(page).page(ListeningState).clip
         assert clip.id in test and UNSEEN in clip.speaker
         page.button(key="guess-sad").click().run()
         assert not page.exception
-    asked = [g.clip for g in page.session_state["listening"].guesses]
+    asked = [g.clip for g in session_of(page).page(ListeningState).guesses]
     assert len(set(asked)) == 6  # all that there are, each once
     page.button(key="next").click().run()
-    assert page.session_state["listening"].clip is None
+    assert session_of(page).page(ListeningState).clip is None
     assert "every clip that there is" in page.info[0].value and not [b for b in page.button if b.key == "start"]
 
 
@@ -57,13 +57,13 @@ def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, che
     (checkpoints / "other" / "metrics.json").write_text(json.dumps(metrics))
     unload_models()
     new = [u for u in state.utterances() if u.id in protocol_split("speaker-independent", "0").test]
-    page.session_state["listening"] = state.Session(clip=new[0])
+    session_of(page).pages[ListeningState] = ListeningState(clip=new[0])
     assert page.run().button(key="guess-sad")
     with patch.object(state, "protocol_split", lambda protocol, fold: ProtocolSplit((), (), (new[1].id,))):
         page.multiselect(key="rivals").set_value(["small", "other"]).run()
-        assert page.session_state["listening"].clip is None
+        assert session_of(page).page(ListeningState).clip is None
         page.button(key="start").click().run()
-        assert page.session_state["listening"].clip == new[1]
+        assert session_of(page).page(ListeningState).clip == new[1]
 
 
 @pytest.mark.parametrize(
@@ -86,15 +86,15 @@ def test_rivals_of_different_folds_have_no_clip_in_common(page):
 
 def test_nothing_is_told_before_the_guess(page):
     page.button(key="start").click().run()
-    clip = page.session_state["listening"].clip
+    clip = session_of(page).page(ListeningState).clip
     assert "The actor meant" not in texts(page)
-    assert not page.session_state["listening"].guesses
+    assert not session_of(page).page(ListeningState).guesses
     page.button(key=f"guess-{clip.emotion}").click().run()
     assert "The actor meant" in texts(page) and "**right**" in texts(page) and "small:" in texts(page)
     table = page.dataframe[0].value.set_index("who")
     assert table["right"][PERSON] == "1 of 1" and set(table.index) == {PERSON, "small"}
     page.button(key="again").click().run()
-    assert not page.session_state["listening"].guesses
+    assert not session_of(page).page(ListeningState).guesses
 
 
 def test_the_score_counts_each_rival_over_what_it_heard():
@@ -120,15 +120,15 @@ def test_the_export_has_a_column_for_everybody_who_heard_something():
 
 def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
     page.button(key="start").click().run()
-    path = page.session_state["listening"].clip.path
+    path = session_of(page).page(ListeningState).clip.path
     path.write_bytes(b"no sound")
     page.button(key="guess-sad").click().run()
     assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
-    assert not page.session_state["listening"].guesses
+    assert not session_of(page).page(ListeningState).guesses
     for _ in range(5):  # the others; what could not be read is not asked again
         page.button(key="start").click().run()
-        assert page.session_state["listening"].clip.path != path
-        page.session_state["listening"].clip = None
+        assert session_of(page).page(ListeningState).clip.path != path
+        session_of(page).page(ListeningState).clip = None
         page.run()
     assert "every clip that there is" in page.info[0].value
 
@@ -138,7 +138,7 @@ def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, gues
     page.button(key="start").click().run()
     if guessed:
         page.button(key="guess-sad").click().run()
-    path = page.session_state["listening"].clip.path
+    path = session_of(page).page(ListeningState).clip.path
     path.unlink()
     page.run()
     assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
@@ -160,7 +160,7 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
         page.button(key=f"guess-{emotion}").click().run()
         assert not page.exception and f"{rival}:" in texts(page)
         assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
-    guesses = page.session_state["listening"].guesses
+    guesses = session_of(page).page(ListeningState).guesses
     alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
     rows = state.matrix(guesses, rival).sum(1)
     assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(said)

@@ -7,7 +7,7 @@ import streamlit as st
 from ser_core.inference.model_cache import unload_models
 from ser_core.serving.one_time_store import recording_store
 from ser_core.serving.routes import LIVE_PATH, is_serving
-from tests.make_page import open_page, texts, wav
+from tests.make_page import open_page, session_of, texts, wav
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, 
     assert page.main.text[0].value == "Live recording" and page.dataframe
     assert "recording" not in page.query_params and len(recording_store) == 0
     page.run()
-    assert not page.warning and page.session_state.clip.kind == "live"
+    assert not page.warning and session_of(page).clip.kind == "live"
     assert "no longer here" in trajectory(token).warning[0].value
 
 
@@ -67,7 +67,7 @@ def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, 
 def test_an_unknown_token_opens_nothing(trajectory, token):
     page = trajectory(token)
     assert len(page.warning) == 1 and "upload it here" in page.warning[0].value
-    assert "clip" not in page.session_state and "Nothing to follow yet" in texts(page)
+    assert not session_of(page).clip and "Nothing to follow yet" in texts(page)
 
 
 def test_a_recording_without_sound_gets_a_sentence(trajectory):

@@ -32,7 +32,7 @@ from ser_core.plots.embedding_map import (
     points_in_polygon,
     subsample_points,
 )
-from tests.make_page import open_page, texts, upload, wav
+from tests.make_page import open_page, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 PARTS = protocol_split("speaker-independent", "0")
@@ -143,7 +143,7 @@ def test_two_spaces_side_by_side(page):
 
 def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
     page.selectbox(key="beside").set_value(RAW_FEATURES).run()
-    page.session_state[view.LINKED] = IDS[3:8]  # a lasso cannot be drawn without a browser
+    session_of(page).page(state.MapState).linked = IDS[3:8]  # a lasso cannot be drawn without a browser
     page.run()
     assert not page.exception and points(page, 0) == points(page, 1) == 5
     (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
@@ -158,7 +158,7 @@ def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, mon
     box = {"x": [0, 9], "y": [-9, 9]}
     monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
     view._link("key", found, places, shown)
-    assert st.session_state[view.LINKED] == found.ids[(places[:, 0] > 0) & shown].tolist()
+    assert st.session_state["session"].page(state.MapState).linked == found.ids[(places[:, 0] > 0) & shown].tolist()
 
 
 def test_in_three_dimensions(page):
@@ -201,10 +201,10 @@ def test_a_voice_is_learned_used_and_forgotten(page, speech):
     assert not page.exception and "meant" in page.dataframe[-1].value
     page.button(key="learn-voice").click().run()
     assert not page.exception and "Of 3 clips, each left out once" in page.success[0].value
-    adapter = page.session_state["adapters"]["small"]
+    adapter = session_of(page).adapters["small"]
     assert (adapter.model, adapter.n_clips) == ("small", 3)
     page.button(key="forget-voice").click().run()
-    assert not page.exception and not page.success and "small" not in page.session_state["adapters"]
+    assert not page.exception and not page.success and "small" not in session_of(page).adapters
 
 
 def test_one_emotion_teaches_nothing(page, speech):

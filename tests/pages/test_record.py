@@ -14,6 +14,7 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
+from pages.embedding_map.state import VoiceState
 from pages.ui import export, result, text
 from pages.ui.components import recorder
 from ser_core.data.feedback import read_feedback
@@ -23,7 +24,7 @@ from ser_core.models.adapter import Adapter
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.registry import build_model
 from tests.inference.test_writers import tiers
-from tests.make_page import open_page, texts, upload, wav
+from tests.make_page import open_page, session_of, texts, upload, wav
 
 SAMPLE_RATE = 16_000
 SPEECH = Path("assets/samples/low_slow.ogg")
@@ -106,7 +107,7 @@ def test_deleting_leaves_nothing_of_the_audio(page):
     page.button(key="delete").click().run()
     assert "mine.wav" not in texts(page) and "Nothing to analyse yet" in texts(page)
     assert not page.file_uploader[0].value
-    assert all(name not in page.session_state for name in ("clip", "source", "memory"))
+    assert not (session_of(page).clip or session_of(page).source or session_of(page).memory)
 
 
 def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
@@ -297,7 +298,7 @@ def test_text_of_others_is_shown_as_it_is():
 
 
 def answer_of(page):
-    return page.session_state.clip, next(value for key, value in page.session_state.memory.items() if "answer" in key)
+    return session_of(page).clip, next(value for key, value in session_of(page).memory.items() if "answer" in key)
 
 
 def test_the_export_holds_the_answer_and_every_window(page):
@@ -309,7 +310,7 @@ def test_the_export_holds_the_answer_and_every_window(page):
     strip = result.cells(answer.trajectory, clip.recording.duration_s, answer.min_confidence)
     assert [row["answer"] for row in rows[1:]] == [cell.name for cell in strip]
     assert len(rows) == 1 + len(answer.trajectory.start_s)
-    quality = next(value for key, value in page.session_state.memory.items() if "quality" in key)
+    quality = next(value for key, value in session_of(page).memory.items() if "quality" in key)
     content = json.loads(export.as_json(clip, quality, answer))
     assert content["file"] == "=1+1.ogg" and content["quality"]["duration_s"] == pytest.approx(30.5, abs=0.1)
     assert len(content["windows"]) == len(answer.trajectory.start_s)
@@ -357,7 +358,7 @@ def test_what_was_meant_is_forgotten_unless_a_folder_was_chosen(page, monkeypatc
     page.run().button(key="keep").click().run()
     assert not page.exception and "1 kept" in page.get("text")[-1].value
     (said,) = read_feedback(tmp_path)
-    assert said.meant == "sad" and said.clip == page.session_state["clip"].id
+    assert said.meant == "sad" and said.clip == session_of(page).clip.id
     page.button(key="delete-feedback").click().run()
     assert read_feedback(tmp_path) == []
 
@@ -370,14 +371,13 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
 
 
 def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
-    kept = {name: {"small": "mine"} for name in ("takes", "voice", "adapters")}
-    for name, value in kept.items():
-        page.session_state[name] = value
+    session = session_of(page)
+    session.page(VoiceState).labelled = session.adapters = kept = {"small": {"mine": object()}}
     page.button(key="sample-low_slow.ogg").click().run()
     page.button(key="sample-story.ogg").click().run()
-    assert {name: page.session_state[name] for name in kept} == kept
+    assert session.page(VoiceState).labelled == session.adapters == kept
     page.button(key="delete").click().run()
-    assert not [name for name in kept if name in page.session_state]
+    assert not session_of(page).page(VoiceState).labelled and not session_of(page).adapters
 
 
 def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
@@ -387,7 +387,7 @@ def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     weight = np.zeros((len(EMOTIONS), found.config.embedding_dim), np.float32)
     bias = np.where(np.array(EMOTIONS) == "surprise", 50, 0).astype(np.float32)
     learned = Adapter(found.name, found.version, weight, bias, 3, 1.0, 0.5)
-    page.session_state["adapters"] = {str(checkpoint): learned}
+    session_of(page).adapters = {str(checkpoint): learned}
     page.run()
     (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Use my voice"]
     toggle.set_value(True).run()

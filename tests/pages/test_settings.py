@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.listening.state import Guess, Session
+from pages.embedding_map.state import VoiceState
+from pages.listening.state import Guess, ListeningState
 from pages.settings import view
 from pages.ui import model_picker, results
-from pages.ui.clip import Source
+from pages.ui.session import UploadedSource
+from pages.upload.state import UploadState
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
 from ser_core.models.checkpoint import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH, is_serving
-from tests.make_page import open_page
+from tests.make_page import open_page, session_of
 from tests.pages.test_evaluation import texts
 
 ROOT = Path(__file__).parent.parent.parent
@@ -48,12 +50,13 @@ def test_an_empty_session_keeps_nothing(page):
 
 
 def test_all_that_is_kept_is_named_and_deleted(page):
-    page.session_state["source"] = Source("upload", "*mine*.ogg", SPEECH)
-    page.session_state["listening"] = Session(guesses=[Guess("a", "sad", {"you": "sad"})])
-    page.session_state["batch_files"] = {"1": object(), "2": object()}
-    page.session_state["takes"] = [object()] * 3
-    page.session_state["voice"] = {"small": {"a": object()}, "other": {"a": object(), "b": object(), "c": object()}}
-    page.session_state["adapters"] = {"small": object()}
+    session = session_of(page)
+    session.source = UploadedSource("upload", "*mine*.ogg", SPEECH)
+    session.page(ListeningState).guesses = [Guess("a", "sad", {"you": "sad"})]
+    session.page(UploadState).uploaded = {"1": object(), "2": object()}
+    session.page(VoiceState).takes = [object()] * 3
+    session.page(VoiceState).labelled = {"small": {"a": object()}, "other": {"a": 1, "b": 2, "c": 3}}
+    session.adapters = {"small": object()}
     page.run()
     assert not page.exception
     assert (
@@ -62,14 +65,12 @@ def test_all_that_is_kept_is_named_and_deleted(page):
         and r"listening test\: 1" in texts(page)
         and r"embedding map\: 3" in texts(page)
         and r"“My voice”\: 4" in texts(page)
-        and r"learned your voice\: 1" in texts(page)
+        and r"adapted to your voice\: 1" in texts(page)
     )
     page.button(key="delete-all").click().run()
     assert not page.exception and "Nothing: no recording" in texts(page)
-    assert (
-        all(name not in page.session_state for name in ("source", "clip", "memory", "takes", "voice", "adapters"))
-        and not page.session_state.batch_files
-    )
+    left = session_of(page)
+    assert not (left.source or left.clip or left.memory or left.pages or left.adapters)
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):

@@ -18,7 +18,7 @@ from ser_core.inference.model_cache import unload_models
 from ser_core.inference.smoothing import NOT_ANALYSED
 from ser_core.labels import EMOTIONS
 from tests.inference.test_writers import tiers
-from tests.make_page import open_page, upload, wav
+from tests.make_page import open_page, session_of, upload, wav
 from tests.pages.test_evaluation import texts
 
 SPEECH = Path("assets/samples/low_slow.ogg")
@@ -50,7 +50,7 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
 
 
 def course(page: AppTest) -> state.Course:
-    return next(value for key, value in page.session_state.memory.items() if "course" in key)
+    return next(value for key, value in session_of(page).memory.items() if "course" in key)
 
 
 def test_an_empty_page_says_what_it_does_and_one_click_opens_a_sample(page):
@@ -148,7 +148,7 @@ def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, 
     upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
     monkeypatch.setattr(state, "whole", whole)
     of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
-    page.session_state.memory[page.session_state.clip.id, "course"] = of_all
+    session_of(page).memory[session_of(page).clip.id, "course"] = of_all
     page.button(key="go-on").click().run()
     assert not page.exception and not of_all.stopped and of_all.share(["other"]) == 1
 

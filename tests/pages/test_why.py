@@ -19,7 +19,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, save_model
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.plots.clip import emotion_label
-from tests.make_page import open_page, texts, upload, wav
+from tests.make_page import open_page, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SELF_ATTENTION, SILENCING]
@@ -89,7 +89,7 @@ def test_why_not_another_emotion(opened):
 def test_the_model_hears_what_the_slider_keeps(opened):
     opened.slider(key="share").set_value(95).run()
     assert not opened.exception
-    memory = opened.session_state["memory"]
+    memory = session_of(opened).memory
     parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
     assert parts.keys() == {0.2, 0.95}
     kept, removed = parts[0.95]
@@ -132,9 +132,7 @@ def test_worse_sound_on_demand(opened, kind):
     assert PERTURBATION_PROBES[kind].about in texts(opened) and "at this value: " in texts(opened)
     opened.select_slider(key=f"value-{kind}").set_value(PERTURBATION_PROBES[kind].values[-1]).run()
     assert not opened.exception
-    assert any(
-        key[1:] == ("worse", kind, PERTURBATION_PROBES[kind].values[-1]) for key in opened.session_state["memory"]
-    )
+    assert any(key[1:] == ("worse", kind, PERTURBATION_PROBES[kind].values[-1]) for key in session_of(opened).memory)
 
 
 def test_a_short_clip_has_no_windows_to_choose_from(page, speech):
@@ -164,7 +162,7 @@ def test_what_was_repaired_in_a_file_is_said(page, speech):
 def test_deleting_leaves_nothing(opened):
     opened.button(key="delete").click().run()
     assert not opened.exception and "mine.ogg" not in texts(opened) and "Nothing to explain yet" in texts(opened)
-    assert "clip" not in opened.session_state and "memory" not in opened.session_state
+    assert not session_of(opened).clip and not session_of(opened).memory
 
 
 def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, page, speech):
