@@ -1,7 +1,5 @@
-"""Error responses: {"error": cause and cure}, with Retry-After where a later attempt can succeed."""
+"""Errors of the REST API: which exception becomes which response, and their description."""
 
-import math
-from dataclasses import asdict, dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -12,15 +10,8 @@ from starlette.exceptions import HTTPException
 from ser_core.audio import AudioError
 from ser_core.inference import QueueFull
 from ser_core.models import CheckpointError, UnknownModel
+from ser_core.serving.error_response import ErrorResponse, error_response
 from ser_core.serving.routes import API_PATH
-
-
-@dataclass(frozen=True)
-class ErrorResponse:
-    """Body of every error response."""
-
-    error: str  # cause and cure
-
 
 _RETRY_AFTER = {"headers": {"Retry-After": {"description": "seconds until a retry", "schema": {"type": "integer"}}}}
 _DESCRIPTIONS = {
@@ -39,12 +30,6 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     for status, why in _DESCRIPTIONS.items()
 }
 """Status -> error response, as the argument `responses` of a FastAPI route."""
-
-
-def error_response(status: int, message: str, retry_after_s: float | None = None) -> JSONResponse:
-    """JSON error response, with Retry-After in full seconds if given."""
-    headers = {} if retry_after_s is None else {"Retry-After": str(math.ceil(retry_after_s))}
-    return JSONResponse(asdict(ErrorResponse(message)), status, headers)
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -36,7 +36,7 @@ from ser_core.inference import (
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models, resolve_model
 from ser_core.plots import GREY, emotion_label, magma_colours
-from ser_core.serving.errors import error_response
+from ser_core.serving.error_response import error_response
 from ser_core.serving.gradio_uploads import GradioUploads
 from ser_core.serving.live_sessions import LiveSessionError, LiveSessions
 from ser_core.serving.middleware import BodyLimit, RequestLimits

@@ -25,7 +25,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.inference import ClientGone
-from ser_core.serving.errors import error_response
+from ser_core.serving.error_response import error_response
 
 LOCALHOST_NAMES = ("localhost", "127.0.0.1", "::1")
 REQUEST_ID_HEADER = "X-Request-ID"
