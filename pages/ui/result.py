@@ -20,6 +20,7 @@ from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models
 from ser_core.plots import (
     GREY,
     emotion_label,
+    format_duration,
     format_time,
     probability_bars,
     stacked_probability_bars,
@@ -47,12 +48,12 @@ def show_clip(clip: SessionClip, hearing: Hearing, answer: Answer | None) -> Non
         with st.container(gap=None, width="stretch"):
             st.text(clip.name)
             st.caption(
-                f"{_duration(recording.duration_s)} · {recording.codec}, {recording.source_rate / 1000:g} kHz, "
+                f"{format_duration(recording.duration_s)} · {recording.codec}, {recording.source_rate / 1000:g} kHz, "
                 f"{_channels(recording.source_channels)}, analysed as 16 kHz mono",
                 help=f"Words: {clip.words}" if clip.words else None,
             )
         if full_clip := session().full_clip:
-            label = f"Use all {_duration(full_clip.recording.duration_s)}"
+            label = f"Use all {format_duration(full_clip.recording.duration_s)}"
             st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     _warn(clip.notes + hearing.notes)
@@ -190,7 +191,7 @@ def _warn(sentences: tuple[str, ...]) -> None:
 def _numbers(quality: Quality) -> dict[str, str]:
     loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
     return {
-        "Speech": f"{_duration(quality.speech_s)} of {_duration(quality.duration_s)}",
+        "Speech": f"{format_duration(quality.speech_s)} of {format_duration(quality.duration_s)}",
         "Loudness": loudness,
         "Peak": f"{quality.peak_dbfs:.1f} dBFS",
         "Clipped": f"{quality.clipped_percent:.1f} %",
@@ -242,7 +243,7 @@ def _facts(answer: Answer) -> str:
     prediction = answer.prediction
     return (
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
-        f"with {_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
+        f"with {format_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
         + _how_unlike(prediction)
         + f"{record(answer.metrics)} {plain(answer.note)}"
     )
@@ -268,10 +269,6 @@ def _ranking(pairs) -> str:
 def _coloured(emotion: str) -> str:
     look = EMOTION_STYLES[emotion]
     return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
-
-
-def _duration(duration_s: float) -> str:
-    return f"{duration_s:.1f} s" if duration_s < 60 else f"{int(duration_s // 60)} min {duration_s % 60:.0f} s"
 
 
 def _channels(n: int) -> str:

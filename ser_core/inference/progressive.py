@@ -8,13 +8,12 @@ the way a whole recording gets its answer. As the windows on the grid overlap, i
 ends. The model's own window is the shortest there is, because the model learned from nothing shorter.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import softmax
 
-from ser_core.audio import SAMPLE_RATE, speech_overlap_s, window_starts
+from ser_core.audio import SAMPLE_RATE, SpeechSegments, speech_overlap_s, window_starts
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
 from ser_core.inference.results import Trajectory
 from ser_core.models import SERModel
@@ -69,7 +68,7 @@ class PartialTrajectory:
 def start_trajectory(
     model: SERModel,
     bounds: tuple[int, int],
-    speech: Sequence[tuple[float, float]],
+    speech: SpeechSegments,
     hop_s: float = GRID_HOP_S,
 ) -> PartialTrajectory:
     """The grid of a recording before the model has heard anything.
@@ -120,7 +119,7 @@ def extend_trajectory(
 
 def pool_trajectory(
     partial: PartialTrajectory,
-    speech: Sequence[tuple[float, float]],
+    speech: SpeechSegments,
     n_model_windows: int = 1,
     hop_s: float | None = None,
 ) -> Trajectory:

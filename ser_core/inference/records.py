@@ -1,11 +1,10 @@
 """An answer as plain data: what the command line prints and what other programs get."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE, Recording, analysed_bounds, speech_segments
+from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
 from ser_core.inference.clips import run_clips
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.models import SERModel
@@ -30,7 +29,7 @@ def prediction_record(
     model: SERModel,
     name: str = "",
     windows: bool = False,
-    speech: Sequence[tuple[float, float]] | None = None,
+    speech: SpeechSegments | None = None,
     progress: Progress = no_progress,
 ) -> dict:
     """What one model hears in one file, JSON-serialisable: a Prediction, its file and what is to be said of it.

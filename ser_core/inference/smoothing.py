@@ -1,12 +1,11 @@
 """A trajectory made calmer, and cut into segments. Windows without speech have no answer and smooth nothing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
-from ser_core.audio import speech_overlap_s
+from ser_core.audio import SpeechSegments, speech_overlap_s
 from ser_core.inference.prediction import MIN_SPEECH_TO_PREDICT_S
 from ser_core.inference.results import Trajectory
 
@@ -116,7 +115,7 @@ def window_labels(trajectory: Trajectory, label_indices: np.ndarray, min_confide
 def label_segments(
     trajectory: Trajectory,
     label_indices: np.ndarray,
-    speech: Sequence[tuple[float, float]],
+    speech: SpeechSegments,
     duration_s: float,
     min_confidence: float = 0.0,
     complete: bool = True,

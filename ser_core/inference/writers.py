@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
+from ser_core.audio import SpeechSegments
 from ser_core.inference.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment
 
 TextGridInterval = tuple[float, float, str]  # start_s, end_s, text
 
 
-def as_textgrid(
-    speech: Sequence[tuple[float, float]], segments_by_model: Mapping[str, Sequence[Segment]], duration_s: float
-) -> str:
+def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence[Segment]], duration_s: float) -> str:
     """A Praat TextGrid in the long text format, to be saved as UTF-8.
 
     Tiers: speech; then emotion and certainty of each model, with its name where there are several. Intervals follow
@@ -63,7 +62,7 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _speech_intervals(speech: Sequence[tuple[float, float]], duration_s: float) -> list[TextGridInterval]:
+def _speech_intervals(speech: SpeechSegments, duration_s: float) -> list[TextGridInterval]:
     """The stretches of speech and, without text, what lies between them."""
     intervals, until_s = [], 0.0
     for start_s, end_s in speech:
