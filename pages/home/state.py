@@ -36,7 +36,7 @@ def show_models() -> None:
         alt=f"{len(found)} models are here",
     )
     if missing := [name for name in MODELS if name not in found]:
-        st.caption(f"Missing: {', '.join(missing)}. See the README, or `python -m scripts.train --help`.")
+        st.caption(f"Missing: {', '.join(missing)}. See docs/training.md, or `python -m scripts.train --help`.")
 
 
 def _row(name: str) -> dict:
