@@ -3,12 +3,16 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scripts import evaluate
 from ser_core import paths
+from ser_core.data.protocols import protocol_split
+from ser_core.evaluation.results import save_result
 from ser_core.training import recipes
 from tests.make_corpus import write_crema_d, write_wav
+from tests.make_results import leak_ids, make_result, three_results
 
 
 @pytest.fixture
@@ -71,3 +75,30 @@ def run_evaluate(workbench, capsys):
 @pytest.fixture
 def small_networks(monkeypatch, new_model):
     monkeypatch.setattr(recipes, "build_model", lambda name, config: new_model().train())
+
+
+@pytest.fixture
+def results_folder(tmp_path, monkeypatch):
+    """The results folder of the program for one test, empty."""
+    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def three_models(results_folder):
+    for result in three_results():
+        save_result(result, results_folder)
+    return results_folder
+
+
+@pytest.fixture
+def leaky_results(results_folder):
+    """`resonet` right on 39 of 52 clips, `simple-cnn` on none, and the leaked ResoNet on all it was trained on."""
+    known, ids = protocol_split("resonet-redrawn").train, leak_ids()
+    right = np.arange(52) % 4 > 0
+    save_result(make_result("resonet", ids, right), results_folder)
+    save_result(make_result("simple-cnn", ids, np.zeros(52, bool)), results_folder)
+    save_result(make_result("extra", ids, right), results_folder)
+    save_result(make_result("resonet-leak", ids, [i in known for i in ids]), results_folder)
+    return results_folder

@@ -1,115 +1,18 @@
-"""The command that compares models, and the tables of the documents: from result files with known answers."""
+"""The tables of README and docs: from result files with known answers."""
 
-import json
 import re
 
 import numpy as np
-import pytest
 
-from scripts import compare, results_tables
-from ser_core import paths
+from scripts import results_tables
 from ser_core.data.protocols import protocol_folds, protocol_split
 from ser_core.evaluation.comparison import published_table
 from ser_core.evaluation.cross_validation import load_cross_validation
 from ser_core.evaluation.results import save_result
 from ser_core.models.registry import MODELS
-from tests.make_results import make_result, some_clips, three_results
+from tests.make_results import leak_ids, make_result
 
-LEAK_IDS = [i for i in protocol_split("resonet").test if i.startswith("crema_d/")][:40] + some_clips()
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    """The results folder of the program for one test, empty."""
-    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
-    monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
-    (tmp_path / "results").mkdir()
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def three(folder):
-    for result in three_results():
-        save_result(result, folder)
-    return folder
-
-
-@pytest.fixture
-def table_r(folder):
-    """`resonet` right on 39 of 52 clips, `simple-cnn` on none, and the leaked ResoNet on all it was trained on."""
-    known = protocol_split("resonet-redrawn").train
-    right = np.arange(52) % 4 > 0
-    save_result(make_result("resonet", LEAK_IDS, right), folder)
-    save_result(make_result("simple-cnn", LEAK_IDS, np.zeros(52, bool)), folder)
-    save_result(make_result("extra", LEAK_IDS, right), folder)
-    save_result(make_result("resonet-leak", LEAK_IDS, [i in known for i in LEAK_IDS]), folder)
-    return folder
-
-
-# --- compare ---------------------------------------------------------------------------------------------------------
-
-
-def test_compare_prints_and_writes_what_it_found(three, capsys):
-    assert compare.main([]) == 0
-    out = capsys.readouterr().out
-    assert [line.split()[1] for line in out.splitlines() if re.match(r"\d  ", line)] == ["best", "middle", "worst"]
-    assert re.search(r"^best +worst +8 +0 +0\.0078 +0\.0234 +differ$", out, re.M)
-    assert re.search(r"^middle +worst +3 +0 +0\.2500 +0\.2500$", out, re.M)
-    assert "resonet: 12 clips" in out and "shares speakers on SAVEE and TESS" in out
-    written = json.loads((three / "comparison-resonet.json").read_text())
-    assert [standing["model"] for standing in written["ranking"]] == ["best", "middle", "worst"]
-    assert compare.main([]) == 0  # the comparison is not taken for a result
-
-
-def test_compare_writes_figures_that_need_no_internet(three, tmp_path, capsys):
-    arguments = ["--split", "resonet", "--json", str(tmp_path / "c.json"), "--html", str(tmp_path / "figures")]
-    assert compare.main(arguments) == 0
-    page = (tmp_path / "figures" / "resonet.html").read_text()
-    assert json.loads((tmp_path / "c.json").read_text())["n_clips"] == 12
-    assert not (three / "comparison-resonet.json").exists()
-    assert not re.search(r"<script[^>]* src=|<link ", page) and len(page) > 3_000_000  # plotly.js is in it, once
-    assert len(re.findall(r"<h2>", page)) == 8 + 3 * 3
-    assert "<h2>F1 of each emotion, the best 3</h2>" in page and "<h2>worst: ROC</h2>" in page
-
-
-def test_leakage_is_reported_but_not_ranked(table_r, capsys):
-    assert compare.main(["--split", "resonet"]) == 0
-    out = capsys.readouterr().out
-    ranking, leak = out.split("Leak, never ranked")
-    assert "resonet-leak" not in ranking and "resonet-redrawn" in leak
-    assert re.search(r"^CREMA-D +43 ", leak, re.M)
-    assert "missed: accuracy -18.3" in ranking  # simple-cnn, against the published 18.3
-
-
-@pytest.mark.parametrize(
-    ("given", "arguments", "message"),
-    [
-        (0, [], "There are: none. Measure: python -m scripts.evaluate all --write"),
-        (1, [], r"no test part with two results. There are: resonet \(1\)"),
-        (3, ["--split", "moon"], r"no result of 'moon'. There are: resonet \(3\)"),
-    ],
-)
-def test_compare_lists_what_exists(folder, capsys, given, arguments, message):
-    for result in three_results()[:given]:
-        save_result(result, folder)
-    assert compare.main(arguments) == 2
-    assert re.search(message, capsys.readouterr().err)
-
-
-def test_compare_refuses_other_clips_and_damaged_files(three, capsys):
-    save_result(make_result("short", some_clips()[:10], np.ones(10, bool)), three)
-    assert compare.main([]) == 2 and "resonet/short.json" in capsys.readouterr().err
-    (three / "resonet" / "short.json").write_text("{")
-    assert compare.main([]) == 2 and "short.json is damaged" in capsys.readouterr().err
-    assert not (three / "comparison-resonet.json").exists()
-
-
-def test_json_needs_a_split(three, capsys):
-    with pytest.raises(SystemExit):
-        compare.main(["--json", "x.json"])
-
-
-# --- results -------------------------------------------------------------------------------------------------------
+LEAK_IDS = leak_ids()
 
 
 def cells(block: str) -> dict[str, list[str]]:
@@ -125,7 +28,7 @@ def row_of(block: str, model: str) -> list[str]:
     return found
 
 
-def test_table_resonet_has_every_published_row(table_r):
+def test_table_resonet_has_every_published_row(leaky_results):
     block = results_tables.table_resonet(results_tables.compare_all())
     assert len(cells(block)) == len(published_table("resonet")["rows"]) + 1  # and `extra`
     resonet, missing = row_of(block, "resonet"), row_of(block, "cnn-lstm")
@@ -137,28 +40,28 @@ def test_table_resonet_has_every_published_row(table_r):
     assert row_of(block, "decision-tree") == ["not trained yet", "", "", "", "-", ""]
 
 
-def test_all_folds_are_next_to_published_scores(folder):
+def test_all_folds_are_next_to_published_scores(results_folder):
     assert results_tables.all_folds({}).startswith("All folds: not trained yet.")
     for fold in protocol_folds("speaker-independent"):
         clips = [i for i in protocol_split("speaker-independent", fold).test if not i.startswith("tess")][::7]
         right = np.arange(len(clips)) % 4 > 0
-        save_result(make_result("flag", clips, right, "speaker-independent", fold), folder)
-    block = results_tables.all_folds(load_cross_validation("speaker-independent", folder))
+        save_result(make_result("flag", clips, right, "speaker-independent", fold), results_folder)
+    block = results_tables.all_folds(load_cross_validation("speaker-independent", results_folder))
     found = cells(block)
     assert re.fullmatch(r"7\d\.\d \[\d\d\.\d, \d\d\.\d\]", found["RAVDESS speech"][1]) and found["SAVEE"][0] == "4"
     assert "ResLSTM, 47 k parameters, from scratch 62.3" in found["RAVDESS speech"][3]
     assert found["RAVDESS song"][3] == "-" and "Expected calibration error 0.1" in block
 
 
-def test_table_ravdess_shows_ours_published_and_difference(folder):
+def test_table_ravdess_shows_ours_published_and_difference(results_folder):
     clips = [i for i in protocol_split("ravdess-random").test if i.startswith(("ravdess/", "ravdess_song/"))][:40]
-    save_result(make_result("vgg16", clips, np.arange(40) % 4 > 0, "ravdess-random"), folder)
+    save_result(make_result("vgg16", clips, np.arange(40) % 4 > 0, "ravdess-random"), results_folder)
     block = results_tables.table_ravdess(results_tables.compare_all())
     assert re.fullmatch(r"75\.0 \[.+\] \(published 59\.06, \+15\.9\)", row_of(block, "vgg16")[0])
     assert row_of(block, "vgg19")[0] == "not trained yet; published 59.88"
 
 
-def test_leakage_is_next_to_no_leakage_and_published(table_r):
+def test_leakage_is_next_to_no_leakage_and_published(leaky_results):
     block = results_tables.leakage(results_tables.compare_all())
     known = protocol_split("resonet-redrawn").train
     n_known = sum(i in known for i in LEAK_IDS)
@@ -170,14 +73,14 @@ def test_leakage_is_next_to_no_leakage_and_published(table_r):
     assert "not comparable" in block
 
 
-def test_speaker_independent_lists_what_is_missing(folder):
+def test_speaker_independent_lists_what_is_missing(results_folder):
     test = protocol_split("speaker-independent", 0).test
     clips = [*[i for i in test if i.startswith("savee/")][:6], *[i for i in test if i.startswith("crema_d/")][:6]]
-    save_result(make_result("vgg16", clips, np.arange(12) > 2, "speaker-independent", "0"), folder)
+    save_result(make_result("vgg16", clips, np.arange(12) > 2, "speaker-independent", "0"), results_folder)
     assert (
         results_tables.speaker_independent(results_tables.compare_all()) == "No model: not trained yet."
     )  # nothing to compare
-    save_result(make_result("vgg19", clips, np.arange(12) > 5, "speaker-independent", "0"), folder)
+    save_result(make_result("vgg19", clips, np.arange(12) > 5, "speaker-independent", "0"), results_folder)
     block = results_tables.speaker_independent(results_tables.compare_all())
     assert sum(cell.startswith("75.0 [") for cell in row_of(block, "vgg16")) == 1  # accuracy
     assert block.index("`vgg16`") < block.index("`vgg19`")
@@ -185,7 +88,7 @@ def test_speaker_independent_lists_what_is_missing(folder):
     assert re.findall(r"`([^`]+)`", missing) == [name for name in MODELS if name not in ("vgg16", "vgg19")]
 
 
-def test_mcnemar_names_the_pairs_without_a_difference(three):
+def test_mcnemar_names_the_pairs_without_a_difference(three_models):
     block = results_tables.mcnemar(results_tables.compare_all())
     assert block == (
         "- `resonet`: 1 of 3 pairs differ. No significant difference: `best` and `middle` (p = 0.12), "
@@ -193,7 +96,7 @@ def test_mcnemar_names_the_pairs_without_a_difference(three):
     )
 
 
-def test_without_results_no_figure_is_shown(folder):
+def test_without_results_no_figure_is_shown(results_folder):
     assert results_tables.compare_all() == {}
     for block in (results_tables.table_resonet, results_tables.table_ravdess, results_tables.leakage):
         assert "not trained yet" in block({})
@@ -201,13 +104,13 @@ def test_without_results_no_figure_is_shown(folder):
         assert "not trained yet" in block and not re.search(r"\d", block)
 
 
-def test_leakage_alone_is_not_a_result(folder):
-    save_result(make_result("resonet-leak", LEAK_IDS, np.ones(52, bool)), folder)
+def test_leakage_alone_is_not_a_result(results_folder):
+    save_result(make_result("resonet-leak", LEAK_IDS, np.ones(52, bool)), results_folder)
     found = results_tables.compare_all()
     assert found == {} and row_of(results_tables.table_resonet(found), "resonet")[0] == "not trained yet"
 
 
-def test_check_reports_a_changed_figure(three, tmp_path, monkeypatch):
+def test_check_reports_a_changed_figure(three_models, tmp_path, monkeypatch):
     page = tmp_path / "results.md"
     monkeypatch.setattr(results_tables, "DOCUMENTS", (page,))
     for block in ("scores", "robustness"):
@@ -224,6 +127,6 @@ def test_check_reports_a_changed_figure(three, tmp_path, monkeypatch):
     assert results_tables.main(["--check"]) == 1
 
 
-def test_a_damaged_result_is_named(three, capsys):
-    (three / "resonet" / "middle.json").write_text("{")
+def test_a_damaged_result_is_named(three_models, capsys):
+    (three_models / "resonet" / "middle.json").write_text("{")
     assert results_tables.main([]) == 2 and "resonet/middle.json is damaged" in capsys.readouterr().err
