@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 ORDER = """
 import os, sys
 import ser_core.models.base
@@ -28,6 +30,7 @@ def test_threads_are_set_to_sleep_before_torch_starts_them():
     assert threads < torch and passive
 
 
+@pytest.mark.slow
 def test_modules_that_pages_import_are_not_garbage():
     before, after = printed(PAGES)
     assert after > before + 100_000  # torch came with the first run

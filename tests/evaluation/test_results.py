@@ -147,6 +147,7 @@ def test_a_full_disk_leaves_the_file_that_was_there(result, tmp_path, monkeypatc
     assert path.read_text() == before and list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.shipped
 def test_the_committed_results(subtests):
     """Each holds every clip of its test part, follows from its own answers, and says whether it leaks."""
     for path in list_results():
@@ -167,6 +168,7 @@ def test_the_committed_results(subtests):
 OWN = sorted(paths.CHECKPOINTS.glob(f"*/{METRICS_FILE}"))
 
 
+@pytest.mark.shipped
 def test_a_shipped_model_shows_the_figures_of_its_own_weights(subtests):
     for path in OWN:
         with subtests.test(path=path):

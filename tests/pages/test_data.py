@@ -109,15 +109,18 @@ def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monk
 # --- model cards -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", available_models())
-def test_every_shipped_card_is_shown(open_page, name):
+@pytest.mark.shipped
+def test_every_shipped_card_is_shown(open_page, subtests):
     page = open_page("cards")
-    page.selectbox(key="model").set_value(name).run()
-    assert not page.exception and not page.error
-    assert "must not be used for" in texts(page)
-    files = page.dataframe[0].value.set_index("file")["sha256"].to_dict()
-    assert set(files) == {path.name for path in (paths.CHECKPOINTS / name).iterdir()}
-    assert files["config.json"] == hashlib.sha256((paths.CHECKPOINTS / name / "config.json").read_bytes()).hexdigest()
+    for name in available_models():
+        with subtests.test(name=name):
+            page.selectbox(key="model").set_value(name).run()
+            assert not page.exception and not page.error
+            assert f"`{name}` is a" in texts(page)
+            files = page.dataframe[0].value.set_index("file")["sha256"].to_dict()
+            folder = paths.CHECKPOINTS / name
+            assert set(files) == {path.name for path in folder.iterdir()}
+            assert files["config.json"] == hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
 
 
 def test_without_models_the_page_says_how_to_train(open_page, checkpoints):

@@ -19,7 +19,10 @@ from ser_core.models.checkpoint import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif("prosonet" not in available_models(), reason="needs the shipped models")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("prosonet" not in available_models(), reason="needs the shipped models"),
+]
 STORY = "assets/samples/story.ogg"
 
 

@@ -289,6 +289,7 @@ def test_train_offers_only_what_exists(arguments, capsys):
     assert end.value.code == 2 and re.search("resonet.*|speaker-independent", capsys.readouterr().err)
 
 
+@pytest.mark.slow
 def test_sigterm_leaves_a_state_to_resume(workplace, stop_at):
     folder, arguments = workplace / "runs" / "x", [*FOLD_0, "--epochs", "1000"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
