@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
-QUICK := not slow and not browser and not corpora and not gpu
+QUICK := not slow and not shipped and not browser and not corpora and not gpu
 
 .PHONY: app check test setup lint types docs train
 
