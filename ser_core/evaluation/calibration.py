@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -83,7 +84,7 @@ def fit_ood_detector(
     embeddings = []
     for stage, clips in (("training clips", train), ("unseen speakers", unseen)):
         windows = [window for clip in clips for window in clip_windows(model, store.trimmed(clip.id))]
-        outputs = run_windows(model, windows, lambda share, stage=stage: progress(stage, share))
+        outputs = run_windows(model, windows, partial(progress, stage))
         embeddings.append(outputs.embeddings)
     return fit_novelty_detector(*embeddings)
 

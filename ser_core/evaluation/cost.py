@@ -92,7 +92,7 @@ def _run_clip(model: SERModel) -> Tensor:
     n_samples = round(COST_CLIP_S * model.sample_rate)
     time_s = torch.arange(n_samples) / model.sample_rate
     harmonics = (torch.sin(2 * torch.pi * 150 * k * time_s) / k for k in range(1, 8))  # pitch trackers hear a voice
-    return model((0.1 * sum(harmonics))[None].to(model.device))
+    return model((0.1 * sum(harmonics, torch.zeros(n_samples)))[None].to(model.device))
 
 
 def count_macs(model: nn.Module, run: Callable[[], object]) -> int:

@@ -82,6 +82,10 @@ class PredictionTable:
         kept = tuple(u for u, keep in zip(self.utterances, rows, strict=True) if keep)
         return replace(self, utterances=kept, probabilities=self.probabilities[rows], abstained=self.abstained[rows])
 
+    def of_corpus(self, corpus: str) -> "PredictionTable":
+        """The answers to the utterances of one corpus."""
+        return self.select(lambda utterance: utterance.corpus == corpus)
+
     def scores(self) -> Scores:
         """With confidence intervals over speakers and over clips."""
         return compute_scores(self.y_true, self.y_pred, self.speakers, len(self.labels), BOOTSTRAP_SEED)
@@ -200,7 +204,7 @@ def compute_metrics(answers: PredictionTable, votes: ListenerVotes | None = None
     if not names or set(names) != set(answers.corpora):
         raise ValueError(f"No clip to evaluate on, or of a corpus that is not known: {sorted(set(answers.corpora))}.")
     pooled_corpora = _pooled_corpora(names)
-    per_corpus = {name: answers.select(lambda u, name=name: u.corpus == name) for name in names}
+    per_corpus = {name: answers.of_corpus(name) for name in names}
     pooled = answers.select(lambda u: u.corpus in pooled_corpora)
     common = pooled.select(lambda u: u.emotion in COMMON_EMOTIONS)
     answered, parts = ~pooled.abstained, per_corpus | {"pooled": pooled}

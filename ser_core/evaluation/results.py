@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import parse_filename, read_protocol, split_name
+from ser_core.data import Utterance, parse_filename, read_protocol, split_name
 from ser_core.evaluation.evaluator import PredictionTable
 
 
@@ -122,11 +122,12 @@ def _remedy(path: Path) -> str:
 def _parse_predictions(content: dict) -> PredictionTable:
     """What the answers are to is read from the ids, which hold the names of the recordings."""
     stored = content["answers"]
-    utterances = tuple(parse_filename(Path(i)) for i in stored["utterances"])
-    probabilities = np.array(stored["probabilities"], float).reshape(len(utterances), len(content["labels"]))
+    parsed = (parse_filename(Path(i)) for i in stored["utterances"])
+    utterances = tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
     abstained = np.array(stored["abstained"], bool)
-    if [u and u.id for u in utterances] != stored["utterances"] or len(abstained) != len(utterances):
+    if [u.id for u in utterances] != stored["utterances"] or len(abstained) != len(utterances):
         raise ValueError("answers and utterances do not belong together")
+    probabilities = np.array(stored["probabilities"], float).reshape(len(utterances), len(content["labels"]))
     return PredictionTable(
         tuple(content["labels"]), utterances, probabilities, abstained, content["metrics"]["calibration"]["temperature"]
     )

@@ -74,7 +74,7 @@ def predict_degraded(
 
 def measure_robustness(clean: PredictionTable, degraded: PredictionTable) -> RobustnessScores:
     """The answers to changed recordings against those to the same recordings as they are."""
-    corpora = {name: degraded.select(lambda u, name=name: u.corpus == name) for name in dict.fromkeys(degraded.corpora)}
+    corpora = {name: degraded.of_corpus(name) for name in dict.fromkeys(degraded.corpora)}
     return RobustnessScores(
         n_clips=len(degraded.utterances),
         uar=float(uar(degraded.confusion())),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import torch
@@ -19,7 +20,12 @@ from ser_core.models import CheckpointError, SERModel, load_model
 
 MAX_GROUP_S = 600.0  # seconds of sound that wait together for the model: bounds the memory, whatever the files hold
 
-_ARROW_TYPES = {str: pa.string(), float: pa.float64(), bool: pa.bool_(), float | None: pa.float64()}
+_ARROW_TYPES: dict[Any, pa.DataType] = {
+    str: pa.string(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    float | None: pa.float64(),
+}
 _SCALAR_COLUMNS = [(field.name, _ARROW_TYPES[field.type]) for field in fields(Prediction) if field.type in _ARROW_TYPES]
 
 PREDICTION_SCHEMA = pa.schema(

@@ -55,7 +55,7 @@ def run_windows(model: SERModel, windows: Sequence[np.ndarray], progress: Progre
         Their outputs, in the order of `windows`.
     """
     order = np.argsort([len(window) for window in windows], kind="stable")
-    rows: list[tuple[np.ndarray, np.ndarray]] = [()] * len(order)
+    rows: list[tuple[np.ndarray, ...]] = [()] * len(order)
     batch_size = CPU_BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
     for first in range(0, len(order), batch_size):
         indices = order[first : first + batch_size]

@@ -134,7 +134,9 @@ def _aggregate_windows(
 
 def _weighted_novelty(model: SERModel, distances: np.ndarray | None, weight: np.ndarray) -> float | None:
     """Novelty in percent of a recording from the distances and the weights of its windows, each (n_windows,)."""
-    return None if distances is None else model.novelty.percentile((distances * weight).sum() / weight.sum())
+    if distances is None or model.novelty is None:
+        return None
+    return model.novelty.percentile((distances * weight).sum() / weight.sum())
 
 
 def _check_waveform(waveform: np.ndarray) -> None:
@@ -195,7 +197,7 @@ def _abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty
     """Why the prediction should not be relied on; empty when it can be."""
     if speech_s < MIN_SPEECH_TO_PREDICT_S:
         return f"No speech was found ({speech_s:.1f} s)."
-    if novelty == MAX_NOVELTY_PERCENTILE:
+    if model.novelty and novelty == MAX_NOVELTY_PERCENTILE:
         return (
             "This is out of distribution: its embedding is further from the training data than every one of "
             f"{len(model.novelty.unseen)} windows of speech by unseen speakers."

@@ -6,8 +6,9 @@ sound itself only where it was asked for.
 """
 
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
+from operator import itemgetter
 
 import numpy as np
 import soxr
@@ -77,7 +78,7 @@ class LiveSession:
         self._n_fed = 0.0  # the same with what the resampler holds back: up to 0.04 s, 0.12 s at 8 kHz
         self._history: deque[tuple[float, float, float, np.ndarray]] = deque(maxlen=round(LIVE_HISTORY_S / LIVE_HOP_S))
         self._speech_s, self._latencies = 0.0, (0, 0.0, 0.0)  # n, sum, highest
-        self._label_durations_s: Counter[str] = Counter()
+        self._label_durations_s: defaultdict[str, float] = defaultdict(float)
         self._recording = np.zeros(round(MAX_LIVE_RECORDING_S * SAMPLE_RATE) if keep_recording else 0, np.int16)
 
     @property
@@ -141,7 +142,7 @@ class LiveSession:
         return LiveSummary(
             duration_s=self.duration_s,
             speech_s=self._speech_s,
-            label_durations_s=dict(self._label_durations_s.most_common()),
+            label_durations_s=dict(sorted(self._label_durations_s.items(), key=itemgetter(1), reverse=True)),
             n_predictions=n_answers,
             mean_latency_s=total_s / n_answers if n_answers else None,
             max_latency_s=highest_s if n_answers else None,
@@ -180,9 +181,10 @@ class LiveSession:
 
     def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
         """(answer, emotion, probabilities) now."""
-        if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        recent = self.trajectory()
+        if recent is None or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
             return NO_SPEECH, "", {}
-        trajectory, lead = smooth_trajectory(self.trajectory(), self.smoothing)
+        trajectory, lead = smooth_trajectory(recent, self.smoothing)
         answer = str(window_labels(trajectory, lead, self.model.calibration.min_confidence)[-1])
         probabilities = dict(zip(trajectory.labels, trajectory.probabilities[-1].tolist(), strict=True))
         return (

@@ -8,6 +8,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,7 +45,8 @@ class Atlas:
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
         """What the names of the recordings say."""
-        return tuple(parse_filename(Path(i)) for i in self.ids.tolist())
+        parsed = (parse_filename(Path(i)) for i in self.ids.tolist())
+        return tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
 
     def column(self, name: str) -> np.ndarray:
         """One value a clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
@@ -82,6 +84,7 @@ class Atlas:
 
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        maps: dict[str, Any] = {f"map_{i}": xy.astype(np.float32) for i, xy in enumerate(self.maps.values())}
         with paths.atomic_path(path) as temporary:
             np.savez_compressed(
                 temporary,
@@ -94,7 +97,7 @@ class Atlas:
                 certainty=self.certainty.astype(np.float16),
                 part=self.part.astype(np.int8),
                 distances=self.distances.astype(np.float32),
-                **{f"map_{i}": coordinates.astype(np.float32) for i, coordinates in enumerate(self.maps.values())},
+                **maps,
             )
 
 
@@ -170,7 +173,7 @@ def _parse_atlas(file) -> Atlas:
         found.distances,
         *found.maps.values(),
     ]
-    if len({len(values) for values in rows}) > 1 or any(u is None for u in found.utterances):
+    if len({len(values) for values in rows}) > 1 or len(found.utterances) < len(found.ids):
         raise ValueError("rows that do not belong together")
     _check_atlas(found)
     return found

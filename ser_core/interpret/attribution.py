@@ -7,6 +7,7 @@ explained; where a method knows signs, what is above zero spoke for the emotion 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
 from ser_core.inference import CPU_BATCH_SIZE, inference_queue, run_windows
-from ser_core.models import SERModel, unpadded_lengths
+from ser_core.models import ResoNet, SERModel, unpadded_lengths
 from ser_core.progress import Progress, no_progress
 
 OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = (
@@ -183,11 +184,12 @@ def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTa
 
     The mean over heads and queries. The weights are the same for each question.
     """
+    resonet = cast(ResoNet, model)  # the only family that this method is offered for
     with inference_queue.turn(), torch.no_grad():
         features = _window_features(model, waveform)
-        steps, _ = model.encode_sequence(features, unpadded_lengths(features))
-        normed = model.norm(steps)
-        weights = model.attention(normed, normed, normed)[1]
+        steps, _ = resonet.encode_sequence(features, unpadded_lengths(features))
+        normed = resonet.norm(steps)
+        weights = resonet.attention(normed, normed, normed)[1]
     looked_at = weights.mean(1, keepdim=True) * weights.shape[-1]
     return F.interpolate(looked_at, features.shape[-1], mode="linear")[0].cpu().numpy()
 

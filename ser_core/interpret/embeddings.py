@@ -143,7 +143,7 @@ def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequenc
 
 def neighbour_purity(points: np.ndarray, labels: Sequence[str], indices: np.ndarray) -> float:
     """Share of the nearest neighbours, of all points, that have the label of the chosen one."""
-    labels = np.asarray(labels)
+    classes = np.asarray(labels)
     found = nearest_neighbours(points, points[indices], MAP_QUALITY_NEIGHBOURS + 1).index
     others = [row[row != i][:MAP_QUALITY_NEIGHBOURS] for row, i in zip(found, indices, strict=True)]
-    return float(np.mean([labels[row] == labels[i] for row, i in zip(others, indices, strict=True)]))
+    return float(np.mean([classes[row] == classes[i] for row, i in zip(others, indices, strict=True)]))

@@ -1,6 +1,8 @@
 """Only what decided, or everything else: sounds made from a map of relevance, and what a model says to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import librosa
 import numpy as np
@@ -48,7 +50,11 @@ def split_by_relevance(
     Returns:
         (kept, removed), float32, each of shape (n_samples,).
     """
-    options = {"n_fft": MASKING_N_FFT, "hop_length": MASKING_HOP_LENGTH, "window": torch.hann_window(MASKING_N_FFT)}
+    options: dict[str, Any] = {
+        "n_fft": MASKING_N_FFT,
+        "hop_length": MASKING_HOP_LENGTH,
+        "window": torch.hann_window(MASKING_N_FFT),
+    }
     sound = torch.from_numpy(np.array(waveform, np.float32))
     spectrum = torch.stft(sound, **options, pad_mode="constant", return_complex=True)
     mask = _mask_on_stft(relevance_mask(explanation.relevance, share), explanation.hop_s, frontend, spectrum.shape)
@@ -59,7 +65,7 @@ def split_by_relevance(
     return kept, removed
 
 
-def _mask_on_stft(mask: np.ndarray, hop_s: float, frontend: FrontendConfig, shape: tuple[int, int]) -> np.ndarray:
+def _mask_on_stft(mask: np.ndarray, hop_s: float, frontend: FrontendConfig, shape: Sequence[int]) -> np.ndarray:
     """From mel bands and the model's frames to bins and frames of the short-time spectrum, float32."""
     if len(mask) > 1:
         bins = np.linspace(0, SAMPLE_RATE / 2, shape[0])

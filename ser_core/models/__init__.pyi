@@ -11,13 +11,15 @@ from .base import (
     SpectrogramModel as SpectrogramModel,
     unpadded_lengths as unpadded_lengths,
 )
+from .calibration import (
+    Calibration as Calibration,
+)
 from .checkpoint import (
     CARD_FILE as CARD_FILE,
     CONFIG_FILE as CONFIG_FILE,
     DEFAULT_MODEL as DEFAULT_MODEL,
     HOW_TO_TRAIN as HOW_TO_TRAIN,
     METRICS_FILE as METRICS_FILE,
-    Calibration as Calibration,
     CheckpointError as CheckpointError,
     UnknownModel as UnknownModel,
     available_models as available_models,

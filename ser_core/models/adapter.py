@@ -175,6 +175,6 @@ def apply_adapter(model: SERModel, adapter: Adapter) -> SERModel:
     if adapter.weight.shape != layer.weight.shape:  # one row would be added to all
         raise AdapterError(f"This adapter is damaged: it does not fit the last layer of {model.name}.")
     with torch.no_grad():
-        layer.weight += torch.from_numpy(adapter.weight).to(layer.weight)
-        layer.bias += torch.from_numpy(adapter.bias).to(layer.bias)
+        layer.weight.add_(torch.from_numpy(adapter.weight).to(layer.weight))
+        layer.bias.add_(torch.from_numpy(adapter.bias).to(layer.bias))
     return changed

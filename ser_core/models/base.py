@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from ser_core.audio import FrontendConfig, LogMel
 from ser_core.labels import EMOTIONS
+from ser_core.models.calibration import Calibration
+from ser_core.models.ood import NoveltyDetector
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,10 @@ class SERModel(nn.Module, ABC):
     weights_file = "model.safetensors"
     is_neural = True  # a network with trainable weights
     exportable = False  # to ONNX: a network whose features are computed here
-    note = ""  # what users must know before they rely on its predictions
     name = ""  # these five are set by load_model
     version = ""
-    calibration = None
-    novelty = None
+    calibration = Calibration()
+    novelty: NoveltyDetector | None = None
     metrics: dict = {}  # noqa: RUF012 - replaced, never changed
     head: Callable[[Tensor], Tensor]  # embedding (B, embedding_dim) -> logits (B, n_classes)
 
@@ -72,6 +73,11 @@ class SERModel(nn.Module, ABC):
             ValueError: this family is trained from scratch, or `start` does not fit.
         """
         raise ValueError(f"{cls.__name__} is trained from scratch: it takes no start weights.")
+
+    @property
+    def note(self) -> str:
+        """What users must know before they rely on its predictions, or ""."""
+        return ""
 
     @property
     def device(self) -> torch.device:

@@ -5,11 +5,10 @@ Some have novelty.safetensors too: what they need to tell unknown sounds.
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -18,6 +17,7 @@ from safetensors import SafetensorError
 from ser_core import paths
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
+from ser_core.models.calibration import Calibration
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
 
@@ -33,18 +33,6 @@ class CheckpointError(ValueError):
 
 class UnknownModel(CheckpointError):
     """A name that no checkpoint has; the message lists those that exist."""
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What turns logits into honest certainty, fitted on development speakers."""
-
-    temperature: float = 1.0  # logits are divided by it
-    min_confidence: float = 0.0  # below it the answer is "not sure"
-
-    def __post_init__(self):
-        if not (0 < self.temperature < math.inf and 0 <= self.min_confidence <= 1):
-            raise ValueError(f"{self} needs a positive temperature and a confidence in 0..1")
 
 
 def available_models(folder: Path | None = None) -> tuple[str, ...]:

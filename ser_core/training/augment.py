@@ -241,7 +241,9 @@ class Augment:
 
     def _add_noise(self, waveform: Tensor, n_samples: Tensor) -> Tensor:
         snr_db, exponent = self._snr_db(len(waveform)), self._uniform(len(waveform), 0, 2)
-        return add_noise(waveform, n_samples, snr_db, coloured_noise(tuple(waveform.shape), exponent, self.generator))
+        return add_noise(
+            waveform, n_samples, snr_db, coloured_noise((len(waveform), waveform.shape[1]), exponent, self.generator)
+        )
 
     def _add_babble(self, waveform: Tensor, n_samples: Tensor, others: Tensor) -> Tensor:
         order = torch.randint(

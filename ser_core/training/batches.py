@@ -1,7 +1,7 @@
 """Training batches: clips are cropped, augmented, turned into features and mixed, in this order."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -164,7 +164,7 @@ def sample_epoch(train: Sequence[TrainingExample], config: TrainConfig, rng: np.
 
 def class_weights(train: Sequence[TrainingExample], labels: Sequence[str], config: TrainConfig) -> Tensor:
     """Loss weight of each class, with mean 1 over the labels of an epoch, shape = (n_classes,)."""
-    counts = Counter()
+    counts: defaultdict[str, float] = defaultdict(float)
     for clip in train:
         counts[clip.emotion] += config.draws.get(clip.corpus, 1)
     n = torch.tensor([counts[label] for label in labels], dtype=torch.float32)

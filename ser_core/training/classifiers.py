@@ -4,6 +4,7 @@ There is no augmentation: the classifiers are fitted on the functionals of the w
 """
 
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -68,13 +69,13 @@ def fit_classifier(
     features = np.concatenate([known[clip.id] for clip in train])
     emotions = np.repeat([clip.emotion for clip in train], [len(known[clip.id]) for clip in train])
     dev_speech = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]
-    tried, best = [], None
+    tried: list[dict] = []
+    fits: list[tuple[float, dict, object]] = []
     for settings in PARAMETER_GRIDS[model.config.classifier][: None if dev_speech else 1]:
         model.fit(features, emotions, seed, **settings)
         tried.append(settings | ({"dev_uar": _dev_uar(model, dev_speech, known)} if dev_speech else {}))
-        if best is None or tried[-1]["dev_uar"] > best[0]:
-            best = tried[-1].get("dev_uar"), settings, model.pipeline
-    _, chosen, model.pipeline = best
+        fits.append((tried[-1].get("dev_uar", 0.0), settings, model.pipeline))
+    _, chosen, model.pipeline = max(fits, key=itemgetter(0))
     return {"seed": seed, "augmented": False, "chosen": chosen, "tried": tried}
 
 

@@ -1,6 +1,7 @@
 """Optimiser, learning-rate schedule and weight average of a training run."""
 
 import math
+from typing import cast
 
 import torch
 from torch import nn
@@ -18,7 +19,7 @@ def make_optimiser(model: SERModel, config: TrainConfig, auxiliary_heads: nn.Mod
     loop over tensors.
     """
     attention = {p for m in model.modules() if isinstance(m, nn.MultiheadAttention) for p in m.parameters()}
-    last = {*model.head.parameters(), *(auxiliary_heads.parameters() if auxiliary_heads else ())}
+    last = {*cast(nn.Module, model.head).parameters(), *(auxiliary_heads.parameters() if auxiliary_heads else ())}
     groups: dict[tuple, list[nn.Parameter]] = {}
     for p in (*model.parameters(), *(auxiliary_heads.parameters() if auxiliary_heads else ())):
         is_matrix = p.ndim > 1

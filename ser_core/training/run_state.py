@@ -39,7 +39,8 @@ class TrainingState:
 
 def new_state(model: SERModel, config: TrainConfig, data: TrainingData) -> TrainingState:
     """State before the first step."""
-    heads = auxiliary_heads(data.auxiliary_tasks, model.config.embedding_dim).to(model.device)
+    embedding_dim = model.config.embedding_dim  # type: ignore[attr-defined]  # of every network
+    heads = auxiliary_heads(data.auxiliary_tasks, embedding_dim).to(model.device)
     optimiser = make_optimiser(model, config, heads)
     average = copy.deepcopy(model).eval()
     return TrainingState(model, average, optimiser, _fingerprint(data.train), auxiliary_heads=heads)

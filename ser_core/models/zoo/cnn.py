@@ -24,6 +24,8 @@ class CNNConfig(ModelConfig):
 class CNN(SpectrogramModel):
     """See the module's docstring."""
 
+    config: CNNConfig
+
     def __init__(self, config: CNNConfig):
         super().__init__(config)
         sizes = (config.frontend.n_channels, *config.channels)

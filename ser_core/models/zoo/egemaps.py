@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile
 
 import numpy as np
@@ -49,6 +50,7 @@ class EgemapsClassifier(SERModel):
 
     weights_file = "model.skops"
     is_neural = False
+    config: EgemapsConfig
 
     def __init__(self, config: EgemapsConfig):
         super().__init__(config)
@@ -56,7 +58,7 @@ class EgemapsClassifier(SERModel):
             raise ValueError(f"Unknown classifier {config.classifier!r}. There are: {', '.join(EGEMAPS_CLASSIFIERS)}.")
         if config.frontend.n_mfcc or config.frontend.deltas:
             raise ValueError("Its features are those of eGeMAPS: it takes neither MFCC nor deltas.")
-        self.pipeline = None  # set by fit and load_weights
+        self.pipeline: Any = None  # set by fit and load_weights
 
     def fit(self, features: np.ndarray, emotions: np.ndarray, seed: int = 0, **settings) -> "EgemapsClassifier":
         """Fits scaler and classifier.
@@ -160,7 +162,7 @@ def egemaps_functionals(waveform: np.ndarray) -> np.ndarray:
     kept = _functionals_cache.get()
     if kept is None:
         return _extract_functionals(waveform)
-    digest = hashlib.sha256(waveform).digest()
+    digest = hashlib.sha256(waveform.tobytes()).digest()
     if digest not in kept:
         kept[digest] = _extract_functionals(waveform)
     return kept[digest].copy()

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -64,6 +65,8 @@ class HuggingFaceClassifierConfig(ModelConfig):
 
 class HuggingFaceClassifier(WaveformModel):
     """See the module's docstring. Answers only: it is neither trained nor calibrated here."""
+
+    config: HuggingFaceClassifierConfig
 
     def __init__(self, config: HuggingFaceClassifierConfig):
         """Random weights, to be replaced by load_weights.
@@ -188,6 +191,7 @@ def load_pretrained_classifier(
     if extractor.sampling_rate != 16_000:
         raise ValueError(f"{source} hears {extractor.sampling_rate} Hz, this program 16000 Hz.")
     network = _load_strict(source, stock.model_type, download)
+    classifier = cast(nn.Linear, network.classifier)
     values = {
         k: v for k, v in json.loads(stock.to_json_string(use_diff=False)).items() if k not in PRETRAINED_METADATA_KEYS
     }
@@ -196,10 +200,10 @@ def load_pretrained_classifier(
             stock=values,
             answers=answers,
             do_normalize=extractor.do_normalize,
-            embedding_dim=network.classifier.in_features,
+            embedding_dim=classifier.in_features,
         )
     )
-    model.classifier.load_state_dict(network.classifier.state_dict())
+    model.classifier.load_state_dict(classifier.state_dict())
     network.classifier = nn.Identity()
     model.network.load_state_dict(network.state_dict())
     return model.eval()

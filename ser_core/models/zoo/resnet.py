@@ -89,11 +89,12 @@ class ResNetStage(nn.Module):
 class ResNet(SpectrogramModel):
     """See the module's docstring."""
 
+    config: ResNetConfig
+
     def __init__(self, config: ResNetConfig):
         super().__init__(config)
         sizes = (config.stem_channels, *config.channels)
-        self.stem = nn.Module()
-        self.stem.conv = nn.Conv2d(3, config.stem_channels, 7, 2, padding=3, bias=False)
+        self.stem = nn.ModuleDict({"conv": nn.Conv2d(3, config.stem_channels, 7, 2, padding=3, bias=False)})
         self.stages = nn.ModuleList(
             ResNetStage(n_in, n_out, n_blocks, 1 if i == 0 else 2)
             for i, (n_in, n_out, n_blocks) in enumerate(zip(sizes[:-1], config.channels, config.n_blocks, strict=True))
@@ -103,7 +104,7 @@ class ResNet(SpectrogramModel):
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
 
     @classmethod
-    def from_pretrained_weights(cls, config: ResNetConfig, start: str) -> "ResNet":
+    def from_pretrained_weights(cls, config: ResNetConfig, start: str) -> "ResNet":  # type: ignore[override]  # own config
         """See SERModel; `start` is a safetensors file with ImageNet weights, or of a model trained here."""
         model = cls(config)
         load_backbone(model, start, excluded_prefixes=("embedding.", "head."))
@@ -112,7 +113,7 @@ class ResNet(SpectrogramModel):
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the mean over the clip's own cells, then the dense layers."""
         n_frames = halve_lengths(unpadded_lengths(features) if n_frames is None else n_frames)
-        x = self.stem.conv(to_three_channels(features))
+        x = self.stem["conv"](to_three_channels(features))
         x = F.max_pool2d(F.pad(x * column_mask(x, n_frames), (1, 1, 1, 1)), 3, 2)
         n_frames = halve_lengths(n_frames)
         for stage in self.stages:

@@ -53,7 +53,8 @@ class ResoNetStage(nn.Module):
             self.second = MaskedConv(n_out, n_out)
 
     def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        n_frames, width = ((n + self.time_step - 1) // self.time_step for n in (n_frames, x.shape[-1]))
+        n_frames = (n_frames + self.time_step - 1) // self.time_step
+        width = (x.shape[-1] + self.time_step - 1) // self.time_step
         mask = column_mask(x, n_frames, width)
         x = F.relu(self.enter(x, mask))
         if not self.residual:
@@ -63,6 +64,8 @@ class ResoNetStage(nn.Module):
 
 class ResoNet(SpectrogramModel):
     """See the module's docstring."""
+
+    config: ResoNetConfig
 
     def __init__(self, config: ResoNetConfig):
         super().__init__(config)

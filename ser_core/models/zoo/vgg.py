@@ -37,6 +37,8 @@ class VGGConfig(ModelConfig):
 class VGG(SpectrogramModel):
     """See the module's docstring."""
 
+    config: VGGConfig
+
     def __init__(self, config: VGGConfig):
         super().__init__(config)
         self.features = nn.ModuleList(_convolution_layers(config))
@@ -44,7 +46,7 @@ class VGG(SpectrogramModel):
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
 
     @classmethod
-    def from_pretrained_weights(cls, config: VGGConfig, start: str) -> "VGG":
+    def from_pretrained_weights(cls, config: VGGConfig, start: str) -> "VGG":  # type: ignore[override]  # own config
         """See SERModel; `start` is a safetensors file with ImageNet weights, or of a model trained here."""
         model = cls(config)
         load_backbone(model, start, excluded_prefixes=("embedding.", "head."))

@@ -60,6 +60,8 @@ class Wav2Vec2(WaveformModel):
     A clip shorter than the receptive field (400 samples of wav2vec2-base) is heard with silence behind it.
     """
 
+    config: Wav2Vec2Config
+
     def __init__(self, config: Wav2Vec2Config):
         """Random weights, to be replaced: by load_weights, or see from_pretrained_weights.
 
@@ -80,7 +82,7 @@ class Wav2Vec2(WaveformModel):
         self.classifier = nn.Linear(config.embedding_dim, len(config.labels))
 
     @classmethod
-    def from_pretrained_weights(cls, config: Wav2Vec2Config, start: str) -> "Wav2Vec2":
+    def from_pretrained_weights(cls, config: Wav2Vec2Config, start: str) -> "Wav2Vec2":  # type: ignore[override]  # own config
         """A model with the encoder of a published checkpoint and a random head.
 
         Weights that only pre-training or transcription needs (quantizer, project_q, project_hid, lm_head) are left
@@ -109,7 +111,7 @@ class Wav2Vec2(WaveformModel):
         return model
 
     @property
-    def head(self) -> nn.Module:
+    def head(self) -> nn.Module:  # type: ignore[override]  # under the name that transformers gives it
         return self.classifier
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
@@ -215,8 +217,8 @@ def _check_model_type(start: str) -> None:
 
 
 def _check_pretrained(start: str, config: Wav2Vec2Config, sample_rate: int, stock, missing: set[str]) -> None:
-    if missing := sorted(missing - {"masked_spec_embed"}):
-        raise ValueError(f"{start} is not whole: {len(missing)} weights are missing, as {', '.join(missing[:3])}.")
+    if lost := sorted(missing - {"masked_spec_embed"}):
+        raise ValueError(f"{start} is not whole: {len(lost)} weights are missing, as {', '.join(lost[:3])}.")
     if sample_rate != config.frontend.sample_rate:
         raise ValueError(f"{start} hears {sample_rate} Hz, this program {config.frontend.sample_rate} Hz.")
     if stock.add_adapter:
