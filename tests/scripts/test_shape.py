@@ -35,7 +35,7 @@ def tree(tmp_path):
 def test_the_figures_of_a_small_tree(tree):
     found = shape.measure_shape(tree)
     assert (found.python_files, found.files_in_largest_folder) == (10, 3)
-    assert (found.files_in_ser_core, found.files_in_pages) == (2, 3)
+    assert (found.files_in_ser_core, found.files_in_pages, found.files_in_scripts) == (2, 3, 1)
     assert found.longest_import_chain == 7  # app, home, a and b (a circle), base, io (through a face), labels
     assert (found.import_circles, found.rooms) == (1, 6)  # labels, audio, models, home, a, b
     assert found.arrows == 8
