@@ -1,4 +1,4 @@
-"""The response {"error": cause and cure}; a module of its own, since the middleware starts before torch and fastapi."""
+"""Error response {"error": cause and cure}; apart from `errors`, so that the middleware needs no torch and fastapi."""
 
 import math
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""A part of the server that is built late: nobody waits for it but those who ask for it, and they get it whole."""
+"""Lazily built application: only its own requests wait for it."""
 
 import asyncio
 import threading
@@ -17,7 +17,7 @@ NEVER_S = 1e6
 
 
 class Part:
-    """An application that is built when it may be, and notes what happens to it."""
+    """Lazily built application that records its events."""
 
     def __init__(self, fails: str = ""):
         self.happened, self.may_be_built, self._fails = [], threading.Event(), fails
@@ -39,7 +39,7 @@ class Part:
 
 
 def served(part: Part, after_s: float = NEVER_S) -> TestClient:
-    """A server with nothing but this part."""
+    """Server with this application only."""
     face = LazyApp(part.build)
     app = Starlette(lifespan=lambda app: face.lifespan(after_s))
     app.mount("/", face)
@@ -61,7 +61,7 @@ def test_requests_wait_for_it_and_it_is_built_once():
     assert part.happened == ["built", "begun", "ended"]
 
 
-def test_nothing_is_built_for_nobody():
+def test_nothing_is_built_without_a_request():
     part = Part()
     part.may_be_built.set()
     with served(part):
@@ -69,9 +69,9 @@ def test_nothing_is_built_for_nobody():
     assert not part.happened
 
 
-def test_it_is_built_unasked_when_the_process_is_quiet(monkeypatch):
+def test_it_is_built_without_a_request_when_idle(monkeypatch):
     monkeypatch.setattr(later, "IDLE_WINDOW_S", 0.01)
-    spent_s = iter([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # busy, busy, quiet
+    spent_s = iter([0.0, 1.0, 1.0, 2.0, 2.0, 2.0])  # busy, busy, idle
     monkeypatch.setattr(later.time, "process_time", lambda: next(spent_s))
     part = Part()
     part.may_be_built.set()
@@ -82,7 +82,7 @@ def test_it_is_built_unasked_when_the_process_is_quiet(monkeypatch):
 
 
 @pytest.mark.parametrize("fails", ["built", "begun"])
-def test_what_cannot_be_built_is_told_and_harms_nobody_else(caplog, fails):
+def test_a_failed_build_is_logged_and_affects_only_itself(caplog, fails):
     part = Part(fails)
     part.may_be_built.set()
     with served(part) as client:

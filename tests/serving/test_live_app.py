@@ -84,9 +84,9 @@ def test_uploads_are_never_on_disk_and_used_once(address, client, speech, tmp_pa
     files = {"files": ("../../diary of Jane.wav", wav(speech), "audio/wav")}
     (path,) = httpx.post(f"{address}/gradio_api/upload", files=files).json()
     assert "Jane" not in path and Path(path).parent == tmp_path / "uploads"
-    assert asked(address, path)["emotion"]
+    assert predict_uploaded(address, path)["emotion"]
     for other in (path, "/etc/hostname", "https://example.org/a.wav", str(tmp_path / "uploads" / "a.wav")):
-        assert asked(address, other) is None
+        assert predict_uploaded(address, other) is None
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     client.predict(handle_file(tmp_path / "speech.wav"), api_name="/predict")
     assert not (tmp_path / "uploads").exists()
@@ -110,8 +110,8 @@ def test_no_other_route_writes_a_file(address, tmp_path, speech, path):
 )
 def test_invalid_requests_are_explained_and_not_logged(address, capfd, data):
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
-    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
-    assert "handle_file" in said or "There are: other, small." in said
+    text = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    assert "handle_file" in text or "There are: other, small." in text
     assert "Jane" not in "".join(capfd.readouterr())
 
 
@@ -121,12 +121,12 @@ def test_an_upload_that_is_gone_is_not_blamed_on_the_model(address):
     assert "The audio file is missing" in httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
 
 
-def asked(address: str, path: str) -> dict | None:
-    """The answer to an upload, None for a refusal; without gradio_client, which would upload the path again."""
+def predict_uploaded(address: str, path: str) -> dict | None:
+    """Prediction for an upload, None for an error; without gradio_client, which would upload the path again."""
     data = [{"path": path, "orig_name": "a.wav", "meta": {"_type": "gradio.FileData"}}, None]
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
-    said = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
-    return json.loads(said.partition("event: complete\ndata: ")[2])[0] if "event: complete" in said else None
+    text = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
+    return json.loads(text.partition("event: complete\ndata: ")[2])[0] if "event: complete" in text else None
 
 
 def test_uploads_have_bounds(checkpoints):
@@ -138,7 +138,7 @@ def test_uploads_have_bounds(checkpoints):
     assert {answer.status_code for answer in found} == {200, 503} and found[-1].headers["Retry-After"]
     call = {"session_hash": "a", "component_id": 1, "fn_name": "feed", "data": {"samples": "A" * 2_000_000}}
     refused = client.post("/gradio_api/component_server", json=call)
-    assert refused.status_code in (400, 413)  # the first is FastAPI's word for it
+    assert refused.status_code in (400, 413)  # 400 by FastAPI
     assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
 
 
@@ -146,7 +146,7 @@ def test_the_queue_of_predict_is_bounded(address, client, speech, tmp_path):
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     with inference_queue.turn():
         jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
-        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MAX_WAITING_REQUESTS)  # one is at work
+        wait_until(lambda: sum(job.done() for job in jobs) == 5 - 1 - live.MAX_WAITING_REQUESTS)  # one is running
         refused = [job for job in jobs if job.done()]
     assert all("full" in str(job.exception()) for job in refused)
     assert all(job.result(60)["emotion"] for job in jobs if job not in refused)
@@ -195,7 +195,7 @@ def test_a_signal_closes_open_pages_and_the_server():
     order = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
 
-    async def told() -> None:
+    async def set_on_signal() -> None:
         event = asyncio.Event()
         live._set_on_signal(event, signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
@@ -203,7 +203,7 @@ def test_a_signal_closes_open_pages_and_the_server():
         order.append("pages")
 
     try:
-        asyncio.run(told())
+        asyncio.run(set_on_signal())
     finally:
         signal.signal(signal.SIGTERM, before)
     assert sorted(order) == ["pages", "server"]

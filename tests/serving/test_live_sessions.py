@@ -26,7 +26,7 @@ def place() -> OneTimeStore:
 
 @pytest.fixture
 def on(checkpoints, place) -> LiveSessions:
-    """With a session of the page "a"."""
+    """Sessions with one of the page "a"."""
     unload_models()
     made = LiveSessions(place)
     made.start("a", "small", RATE)
@@ -64,7 +64,7 @@ def test_late_chunks_are_kept_and_processed_once(on, place, speech):
 
 def test_repeated_chunks_are_processed_once(on, place, speech):
     on.feed("a", 0, encoded(speech[:HOP]))
-    on.feed("a", 0, encoded(speech[: 2 * HOP]))  # the answer to the first was lost on its way
+    on.feed("a", 0, encoded(speech[: 2 * HOP]))  # the response to the first was lost
     on.feed("a", 2 * HOP, encoded(speech[2 * HOP : 3 * HOP]))
     kept = load_audio(place.take(on.hand_over("a")["token"]))
     np.testing.assert_allclose(kept, speech[: 3 * HOP], atol=1.1 / 32767)
@@ -96,7 +96,7 @@ def test_a_closed_page_is_forgotten(on, speech):
         on.feed("a", HOP, encoded(speech[:HOP]))
 
 
-def test_starting_again_forgets_what_was_said(on, place, speech):
+def test_a_restart_deletes_the_recording(on, place, speech):
     fed(on, "a", speech)
     on.start("a", "other", RATE)
     fed(on, "a", speech[:HOP])

@@ -16,11 +16,11 @@ RATE = 16_000
 SURE = {"happy": 0.6, "sad": 0.2, "fear": 0.1, "angry": 0.05, "calm": 0.05, "neutral": 0, "disgust": 0, "surprise": 0}
 
 
-def answer(said: str, probabilities: dict[str, float], speech_s: float = 2.0, novelty: float | None = 10.0):
+def answer(label: str, probabilities: dict[str, float], speech_s: float = 2.0, novelty: float | None = 10.0):
     emotion = max(probabilities, key=probabilities.get) if probabilities else ""
     prediction = Prediction("m", "happy", 0.6, SURE, (), False, "", 2.5, speech_s, 0.0, 2.5, novelty=novelty)
     confidence = probabilities.get(emotion)
-    return LivePrediction(3.0, said, emotion, confidence, probabilities, bool(emotion), -20.0, 0.1, prediction)
+    return LivePrediction(3.0, label, emotion, confidence, probabilities, bool(emotion), -20.0, 0.1, prediction)
 
 
 def test_a_confident_prediction_names_the_next_emotions():
@@ -46,13 +46,13 @@ def test_the_message_has_the_age_of_the_oldest_new_audio():
 
 
 def test_shares_are_weighted_by_speech_without_silence():
-    tally = SessionTotals()
-    for said, speech_s in (("happy", 2.0), (NOT_SURE, 1.0), ("happy", 1.0), (NO_SPEECH, 0.0)):
-        tally.add(answer(said, {} if said == NO_SPEECH else SURE, speech_s))
-    shares = tally.shares()
+    totals = SessionTotals()
+    for label, speech_s in (("happy", 2.0), (NOT_SURE, 1.0), ("happy", 1.0), (NO_SPEECH, 0.0)):
+        totals.add(answer(label, {} if label == NO_SPEECH else SURE, speech_s))
+    shares = totals.shares()
     assert tuple(shares) == (*EMOTIONS, NOT_SURE)
     assert shares["happy"] == pytest.approx(0.75) and shares[NOT_SURE] == pytest.approx(0.25)
-    assert sum(shares.values()) == pytest.approx(1) and tally.mean_confidence() == pytest.approx(0.6)
+    assert sum(shares.values()) == pytest.approx(1) and totals.mean_confidence() == pytest.approx(0.6)
 
 
 def test_a_silent_session_has_no_shares_and_no_confidence():
@@ -62,10 +62,10 @@ def test_a_silent_session_has_no_shares_and_no_confidence():
 
 
 def test_a_real_session_is_summarised(new_model, speech):
-    session, tally = LiveSession(new_model()), SessionTotals()
+    session, totals = LiveSession(new_model()), SessionTotals()
     for chunk in np.array_split(speech, len(speech) // (RATE // 2)):
-        if heard := session.feed(chunk, RATE):
-            tally.add(heard)
-    found = session_summary(session.summary(), tally)
+        if prediction := session.feed(chunk, RATE):
+            totals.add(prediction)
+    found = session_summary(session.summary(), totals)
     assert found["has_speech"] and sum(found["shares"].values()) == pytest.approx(1)
-    assert "Mean confidence" in found["text"] and 0 < tally.mean_confidence() <= 1
+    assert "Mean confidence" in found["text"] and 0 < totals.mean_confidence() <= 1

@@ -1,4 +1,4 @@
-"""Recordings between pages: once, not for long, not too many, and only with the token."""
+"""One-time store: each recording once, with its token, for a limited time and size."""
 
 import pytest
 
@@ -15,7 +15,7 @@ class Clock:
 
 @pytest.fixture
 def timers(monkeypatch) -> list:
-    """(seconds, what is called then) of every timer, none of which runs."""
+    """(seconds, callback) of every timer; none of them runs."""
     started = []
 
     class Timer:
@@ -35,14 +35,14 @@ def test_a_recording_is_taken_once(timers):
     assert place.take(token) == b"sound" and place.take(token) is None and len(place) == 0
 
 
-def test_only_the_token_opens_it(timers):
+def test_only_the_token_gives_access(timers):
     place = OneTimeStore()
     tokens = {place.put(b"sound") for _ in range(3)}
     assert len(tokens) == 3 and all(len(token) >= 43 for token in tokens)  # 256 bits
     assert place.take("") is None and place.take(next(iter(tokens))[:-1]) is None and len(place) == 3
 
 
-def test_what_nobody_takes_is_dropped(timers):
+def test_unused_recordings_expire(timers):
     clock = Clock()
     place = OneTimeStore(lifetime_s=60, clock=clock)
     token = place.put(b"sound")
@@ -52,7 +52,7 @@ def test_what_nobody_takes_is_dropped(timers):
     assert place.take(token) is None and len(place) == 0
 
 
-def test_it_is_dropped_also_when_nobody_comes_any_more(timers):
+def test_expired_recordings_are_dropped_without_further_calls(timers):
     clock = Clock()
     place = OneTimeStore(lifetime_s=60, clock=clock)
     place.put(b"sound")
@@ -62,7 +62,7 @@ def test_it_is_dropped_also_when_nobody_comes_any_more(timers):
     assert seconds == 60 and not place._entries
 
 
-def test_one_timer_looks_after_all(timers):
+def test_one_timer_serves_all_recordings(timers):
     clock = Clock()
     place = OneTimeStore(lifetime_s=60, clock=clock)
     for clock.now_s in (0.0, 10.0, 20.0):
@@ -78,7 +78,7 @@ def test_one_timer_looks_after_all(timers):
     assert len(timers) == 3
 
 
-def test_the_size_is_limited_for_one_and_for_all(timers):
+def test_the_size_is_limited_per_recording_and_in_total(timers):
     place = OneTimeStore(max_bytes=10, max_stored_bytes=15)
     with pytest.raises(OneTimeStoreError, match="larger than"):
         place.put(bytes(11))

@@ -1,4 +1,4 @@
-"""REST: answers are those of the command line, and whatever is sent gets an answer that says what to do."""
+"""REST API: results equal those of the command line; every invalid request gets a JSON error with the cure."""
 
 import http.client
 import json
@@ -39,7 +39,7 @@ ANY = RequestLimits(requests_per_s=1e6)
 
 @pytest.fixture
 def client(checkpoints):
-    """An application that has the models `small` and `other`."""
+    """Client of an application with the models `small` and `other`."""
     unload_models()
     yield TestClient(build_rest(ANY), raise_server_exceptions=False)
     unload_models()
@@ -53,7 +53,7 @@ def sound() -> bytes:
 
 @contextmanager
 def served(limits: RequestLimits):
-    """The port of a real server in this process."""
+    """Port of a real server in this process."""
     server = uvicorn.Server(uvicorn.Config(build_rest(limits), port=0, log_level="critical"))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -65,8 +65,8 @@ def served(limits: RequestLimits):
         thread.join(30)
 
 
-def told(answer, status: int) -> str:
-    """The message of an error, which is all that there is."""
+def error_message(answer, status: int) -> str:
+    """Message of an error response, its only content."""
     assert answer.status_code == status, answer.text
     assert set(answer.json()) == {"error"} and "Traceback" not in answer.text
     return answer.json()["error"]
@@ -76,7 +76,7 @@ def told(answer, status: int) -> str:
 
 
 @pytest.mark.parametrize("windows", [False, True])
-def test_the_answer_is_that_of_the_command_line(client, sound, capsys, windows):
+def test_predictions_equal_those_of_the_command_line(client, sound, capsys, windows):
     assert predict.main([str(SPEECH), "--model", "small", *["--windows"] * windows]) == 0
     printed = capsys.readouterr().out
     path = "/windows" if windows else "/predict"
@@ -86,11 +86,11 @@ def test_the_answer_is_that_of_the_command_line(client, sound, capsys, windows):
     assert body.json() == form.json() | {"file": ""}
 
 
-def test_without_a_name_the_first_model_answers(client, sound):
+def test_the_first_model_is_the_default(client, sound):
     assert client.post("/predict", content=sound, headers=OGG).json()["model"] == "other"
 
 
-def test_embed_is_that_of_the_analysed_stretch(client, sound):
+def test_the_embedding_is_that_of_the_analysed_part(client, sound):
     found = client.post("/embed", params={"model": "small"}, content=sound, headers=OGG).json()
     model, waveform = load_model("small"), load_audio(SPEECH)
     start, end = (round(found[name] * model.sample_rate) for name in ("start_s", "end_s"))
@@ -106,7 +106,7 @@ def test_models_and_health(client, sound):
     assert client.get("/health").json()["models_in_memory"] == ["small"]
 
 
-def test_the_description_is_whole_and_needs_nothing_from_elsewhere(client):
+def test_the_docs_are_complete_without_external_resources(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/models", "/health"}
     page = client.get("/docs").text
@@ -116,7 +116,7 @@ def test_the_description_is_whole_and_needs_nothing_from_elsewhere(client):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/models", "/health"])
-def test_answers_are_as_described(client, sound, path):
+def test_responses_match_the_schema(client, sound, path):
     described = client.get("/openapi.json").json()
     ((method, operation),) = described["paths"][path].items()
     answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
@@ -126,8 +126,8 @@ def test_answers_are_as_described(client, sound, path):
     assert set(answer.json()) == set(named["properties"]) and answer.headers["Content-Type"] == "application/json"
 
 
-def test_every_refusal_of_these_tests_is_described(client):
-    """All of them occur in this file."""
+def test_every_error_status_is_documented(client):
+    """The documented statuses are those tested in this file."""
     for path in ("/predict", "/windows", "/embed"):
         responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
         assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
@@ -146,19 +146,21 @@ def test_only_ten_minutes_are_read(checkpoints, speech):
 def test_an_unknown_model_lists_what_exists(client, sound, subtests):
     for name in ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000]:
         with subtests.test(name=name):
-            message = told(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
+            message = error_message(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
             assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
 
 
 def test_a_path_is_not_a_model_name(client, sound, checkpoints):
-    told(client.post("/predict", params={"model": str(checkpoints / "small")}, content=sound, headers=OGG), 404)
+    error_message(
+        client.post("/predict", params={"model": str(checkpoints / "small")}, content=sound, headers=OGG), 404
+    )
 
 
 def test_another_type_is_refused(client, sound, subtests):
     for kind in ["application/json", "text/html", "application/x-www-form-urlencoded", "", "audio"]:
         with subtests.test(kind=kind):
             headers = {"Content-Type": kind} if kind else {}
-            assert "Content-Type such as audio/wav" in told(
+            assert "Content-Type such as audio/wav" in error_message(
                 client.post("/predict", content=sound, headers=headers), 415
             )
 
@@ -176,17 +178,17 @@ def test_content_other_than_audio_is_explained(client, subtests):
                 client.post("/predict", content=content, headers={"Content-Type": "audio/wav"}),
                 client.post("/embed", files={"file": ("a.wav", content, "audio/wav")}),
             ):
-                assert words in told(answer, 422)
+                assert words in error_message(answer, 422)
 
 
-def test_a_truncated_file_is_answered_with_a_note(client, speech):
+def test_a_truncated_file_gives_a_prediction_with_a_note(client, speech):
     half = wav(speech)[:60_000]
     answer = client.post("/predict", content=half, headers={"Content-Type": "audio/wav"})
     assert answer.status_code == 200 and "ends early" in answer.json()["notes"][0]
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "C:\\con.wav", "a\nb.wav", "<script>.wav", "/dev/null"])
-def test_the_name_of_a_file_is_text_only(client, sound, name, tmp_path, monkeypatch, caplog):
+def test_the_file_name_is_never_used_as_a_path(client, sound, name, tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
     with caplog.at_level(logging.INFO, "ser_core"):
         answer = client.post("/predict", files={"file": (name, sound, "audio/ogg")})
@@ -205,7 +207,7 @@ def test_a_broken_form_is_refused(client, subtests):
         ({"Content-Type": "multipart/form-data; boundary=a"}, b""),
     ]:
         with subtests.test(headers=headers):
-            assert "as the part 'file' of a form" in told(
+            assert "as the part 'file' of a form" in error_message(
                 client.post("/predict", content=content, headers=headers), 400
             )
 
@@ -217,11 +219,11 @@ def test_a_form_without_one_recording_is_refused(client, subtests):
         {"file": (None, "text")},
     ]:
         with subtests.test(files=files):
-            assert "as the part 'file' of a form" in told(client.post("/predict", files=files), 400)
+            assert "as the part 'file' of a form" in error_message(client.post("/predict", files=files), 400)
 
 
 def test_another_type_in_a_form_is_refused(client):
-    assert "'text/html'" in told(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
+    assert "'text/html'" in error_message(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
 
 
 def test_forms_do_not_touch_the_disk(client, monkeypatch):
@@ -233,20 +235,22 @@ def test_forms_do_not_touch_the_disk(client, monkeypatch):
 def test_unknown_paths_are_json_errors(client, subtests):
     for method, path, status in [("GET", "/nothing", 404), ("GET", "/predict", 405)]:
         with subtests.test(method=method, path=path, status=status):
-            assert "/api/v1/docs" in told(client.request(method, path), status)
+            assert "/api/v1/docs" in error_message(client.request(method, path), status)
 
 
 def test_an_internal_error_is_reported_without_details(client, sound, monkeypatch, caplog):
     monkeypatch.setattr(rest, "prediction_record", lambda *a, **k: {}["secret"])
     answer = client.post("/predict", content=sound, headers=OGG)
-    assert answer.headers[gate.REQUEST_ID_HEADER] in told(answer, 500) and "secret" not in answer.text
+    assert answer.headers[gate.REQUEST_ID_HEADER] in error_message(answer, 500) and "secret" not in answer.text
     assert answer.headers[gate.REQUEST_ID_HEADER] in caplog.text
     assert client.get("/health").json()["in_line"] == 0
 
 
 def test_a_damaged_model_is_an_error(client, sound, checkpoints):
     (checkpoints / "small" / "model.safetensors").write_bytes(b"0")
-    assert "damaged" in told(client.post("/predict", params={"model": "small"}, content=sound, headers=OGG), 500)
+    assert "damaged" in error_message(
+        client.post("/predict", params={"model": "small"}, content=sound, headers=OGG), 500
+    )
 
 
 # --- ids and log -----------------------------------------------------------------------------------------------------
@@ -293,7 +297,7 @@ def test_too_many_requests_get_retry_after(checkpoints):
     client = TestClient(build_rest(RequestLimits(requests_per_s=0.1, burst=2)))
     answers = [client.post("/predict", content=b"1", headers=OGG) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [422, 422, 429]
-    assert 1 <= int(answers[2].headers["Retry-After"]) <= 10 and "Try again in" in told(answers[2], 429)
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 10 and "Try again in" in error_message(answers[2], 429)
     assert client.get("/health").status_code == 200
 
 
@@ -302,7 +306,11 @@ def test_clients_of_a_trusted_proxy_are_counted_separately(checkpoints, monkeypa
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", trusted)
     with served(RequestLimits(requests_per_s=1e-3, burst=1)) as port:
         found = []
-        for came in ("192.0.2.1", "192.0.2.1, 192.0.2.2", "192.0.2.3, 192.0.2.2"):  # only the proxy's word counts
+        for came in (
+            "192.0.2.1",
+            "192.0.2.1, 192.0.2.2",
+            "192.0.2.3, 192.0.2.2",
+        ):  # only the last address, by the proxy, counts
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
             connection.request("POST", "/predict", b"1", OGG | {"X-Forwarded-For": came})
             found.append(connection.getresponse().status)
@@ -321,18 +329,20 @@ def test_too_large_a_body_is_refused_while_it_is_received(checkpoints):
             yield bytes(10_000)
 
     client = TestClient(build_rest(limits))
-    assert "larger than 0.001 MB" in told(client.post("/predict", content=bytes(20_000), headers=OGG), 413)
-    assert "larger than" in told(client.post("/predict", files={"file": ("a", bytes(20_000), "audio/wav")}), 413)
-    assert "larger than" in told(client.post("/predict", content=chunks(), headers=OGG), 413)
-    assert told(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
+    assert "larger than 0.001 MB" in error_message(client.post("/predict", content=bytes(20_000), headers=OGG), 413)
+    assert "larger than" in error_message(
+        client.post("/predict", files={"file": ("a", bytes(20_000), "audio/wav")}), 413
+    )
+    assert "larger than" in error_message(client.post("/predict", content=chunks(), headers=OGG), 413)
+    assert error_message(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
 
 
 def test_the_total_size_of_bodies_is_bounded(checkpoints):
     client = TestClient(build_rest(RequestLimits(max_total_body_bytes=1000)))
-    for _ in range(5):  # what one held is free for the next
+    for _ in range(5):  # memory is released after each request
         for content in (bytes(2000), iter([bytes(600), bytes(600)])):
             answer = client.post("/predict", content=content, headers=OGG)
-            assert "Try again" in told(answer, 503) and int(answer.headers["Retry-After"]) >= 1
+            assert "Try again" in error_message(answer, 503) and int(answer.headers["Retry-After"]) >= 1
         assert client.post("/predict", content=iter([bytes(600)]), headers=OGG).status_code == 422
 
 
@@ -347,7 +357,7 @@ def raw(port: int, *parts: bytes) -> socket.socket:
 
 
 def head(length: int) -> bytes:
-    """Of a client that asks once, as urllib does: the server ends the connection with the answer."""
+    """Request head of a client like urllib: the server closes the connection after the response."""
     lines = ("POST /predict HTTP/1.1", "Host: here", "Connection: close", "Content-Type: audio/ogg")
     lines += (f"Content-Length: {length}",)
     return "\r\n".join((*lines, "", "")).encode()
@@ -396,7 +406,7 @@ def test_a_disconnected_client_leaves_the_queue(checkpoints, sound, caplog):
             for connection in gone:
                 connection.close()
             wait_until(lambda: len(inference_queue) == 1)
-        raw(port, head(len(sound)), sound[:100]).close()  # in the middle of its body
+        raw(port, head(len(sound)), sound[:100]).close()  # in the middle of the body
         wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_CLOSED_REQUEST}") == 4)
         assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
 
@@ -406,18 +416,20 @@ def test_inference_stops_when_the_client_disconnects(checkpoints, monkeypatch, q
     minutes = wav(np.random.default_rng(0).uniform(-0.3, 0.3, 16_000 * 60))
     shares, began = [], threading.Event()
 
-    def told(tell, share: float) -> None:
+    def record_share(report, share: float) -> None:
         shares.append(share)
         began.set()
         until = time.monotonic() + 30
-        while time.monotonic() < until:  # for ever, if nobody notices
-            tell(share)
+        while time.monotonic() < until:  # until the disconnect is noticed
+            report(share)
             time.sleep(0.01)
 
     for name in ("prediction_record", "embedding_record"):
-        asked = getattr(rest, name)
+        original = getattr(rest, name)
         monkeypatch.setattr(
-            rest, name, lambda *a, progress, ask=asked, **k: ask(*a, progress=partial(told, progress), **k)
+            rest,
+            name,
+            lambda *a, progress, original=original, **k: original(*a, progress=partial(record_share, progress), **k),
         )
     with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
         client = raw(port, head(len(minutes)).replace(b"/predict", question.encode()), minutes)
@@ -433,7 +445,7 @@ def test_many_clients_get_a_prediction_or_retry_after(checkpoints, sound):
         host = f"127.0.0.1:{port}"
         alone = json.loads(ask_alone(host, sound)[2])
         before = machine.resident_bytes()
-        with inference_queue.turn():  # nobody is answered until all have asked
+        with inference_queue.turn():  # no response until all requests are sent
             crowd = [pool.submit(ask_alone, host, sound) for _ in range(n_crowd)]
             wait_until(lambda: sum(one.done() for one in crowd) == n_crowd - MAX_WAITING_REQUESTS)
             refused = [one.result() for one in crowd if one.done()]
