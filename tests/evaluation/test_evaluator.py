@@ -13,11 +13,11 @@ from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import load_audio
 from ser_core.data.corpora import CorpusError, Utterance, corpora_root, read_corpora
 from ser_core.data.protocols import protocol_split
+from ser_core.evaluation.calibration import fit_calibration
 from ser_core.evaluation.evaluator import (
     PredictionTable,
     compute_metrics,
     evaluate,
-    fit_calibration,
     predict_utterances,
     predict_utterances_per_model,
     read_listener_votes,

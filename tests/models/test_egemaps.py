@@ -32,7 +32,7 @@ from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig, egemap
 from ser_core.training import classifiers as fitting
 from ser_core.training.auxiliary import functionals_task
 from ser_core.training.classifiers import cached_functionals, fit_classifier
-from ser_core.training.trainer import TrainingError
+from ser_core.training.config import TrainingError
 from tests.make_corpus import DEV_SPEAKERS, clips, voice, write_wav
 
 LENGTHS = torch.tensor([1, 959, 5000, 9000, 16_000])
