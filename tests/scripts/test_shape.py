@@ -17,7 +17,7 @@ TREE = {
     "ser_core/audio/io.py": "from ser_core.labels import EMOTIONS",
     "ser_core/models/__init__.py": "",
     "ser_core/models/base.py": "def f():\n    from ser_core.audio import load",
-    "pages/home/page.py": "import pages.a",
+    "pages/home.py": "import pages.a",
     "pages/a.py": "from pages import b\nfrom ser_core.audio import load\nfrom ser_core.labels import EMOTIONS",
     "pages/b.py": "from pages.a import x\nfrom ser_core.models.base import f",
     "scripts/train.py": "from ser_core.audio import io\nimport numpy as np",
