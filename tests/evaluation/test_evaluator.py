@@ -12,6 +12,7 @@ from ser_core import paths
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import load_audio
 from ser_core.data.corpora import CorpusError, Utterance, corpora_root, read_corpora
+from ser_core.data.listener_votes import read_listener_votes
 from ser_core.data.protocols import protocol_split
 from ser_core.evaluation.calibration import fit_calibration
 from ser_core.evaluation.evaluator import (
@@ -20,7 +21,6 @@ from ser_core.evaluation.evaluator import (
     evaluate,
     predict_utterances,
     predict_utterances_per_model,
-    read_listener_votes,
 )
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
