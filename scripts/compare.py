@@ -1,4 +1,4 @@
-"""Puts all models that were measured on the same clips side by side: ranking, tests of all pairs, published figures.
+"""Compares all models evaluated on the same clips: ranking, pairwise tests, published figures.
 
 python -m scripts.compare                              every test part with two result files or more
 python -m scripts.compare --split resonet              one of them
@@ -11,9 +11,10 @@ import html
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.tables import print_table
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, ProtocolError
 from ser_core.evaluation import (
@@ -45,7 +46,7 @@ from ser_core.plots import (
 )
 
 N_RADAR = 3
-LEAST_P = 0.0001  # smaller p-values are not told apart
+MIN_P_SHOWN = 0.0001
 PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>
@@ -62,15 +63,6 @@ FIGURE_LAYOUT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0
 GRID = "rgba(138,143,152,0.35)"  # visible on white and on black
 
 
-def print_table(title: str, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Columns as wide as their widest cell, two spaces apart."""
-    lines = [list(header), *(list(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    print(f"\n{title}")
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
 def show(comparison: Comparison) -> None:
     """All tables of one test part."""
     c = comparison
@@ -78,17 +70,18 @@ def show(comparison: Comparison) -> None:
     measures = ("uar", "macro_f1", "accuracy")
     header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
     rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
-    print_table("Ranking by UAR; 95 % intervals by resampling speakers, and clips", header, rows)
+    print_table(header, rows, "Ranking by UAR; 95 % intervals by resampling speakers, and clips", n_left=2)
     corpora = list(dict.fromkeys(name for s in c.ranking for name in s.corpora))
     cells = ([s.model, *(_of_corpus(s, name) for name in corpora)] for s in c.ranking)
-    print_table("UAR / accuracy % of each corpus", ["model", *(CORPUS_NAMES[name] for name in corpora)], cells)
+    print_table(["model", *(CORPUS_NAMES[name] for name in corpora)], cells, "UAR / accuracy % of each corpus")
     emotions = [label for label in c.labels if label in c.ranking[0].per_class]
     cells = ([s.model, *(f"{100 * s.per_class[e]['f1']:.1f}" for e in emotions)] for s in c.ranking)
-    print_table("F1 % of each class", ["model", *emotions], cells)
+    print_table(["model", *emotions], cells, "F1 % of each class")
     print_table(
-        f"McNemar's exact test of all {len(c.pairs)} pairs, p-values corrected by Holm's method",
-        ["first", "second", "only first right", "only second right", "p", "p (Holm)", ""],
+        ["first", "second", "only first correct", "only second correct", "p", "p (Holm)", ""],
         (_pair_row(pair) for pair in c.pairs),
+        f"McNemar's exact test of all {len(c.pairs)} pairs, p-values corrected by Holm's method",
+        n_left=2,
     )
     for leak in c.leaks:
         show_leak(leak)
@@ -104,11 +97,11 @@ def _intervals(standing: RankedModel, measures: Sequence[str]) -> list[str]:
 
 
 def _distance(standing: RankedModel) -> str:
-    """How far the published accuracy and macro-F1 were passed or missed, in points."""
+    """Difference to the published accuracy and macro-F1, in points."""
     if standing.reached is None:
         return "-"
-    told = (f"{name} {100 * standing.difference[name]:+.1f}" for name in ("accuracy", "macro_f1"))
-    return f"{'reached' if standing.reached else 'missed'}: {', '.join(told)}".replace("macro_f1", "macro-F1")
+    differences = (f"{name} {100 * standing.difference[name]:+.1f}" for name in ("accuracy", "macro_f1"))
+    return f"{'reached' if standing.reached else 'missed'}: {', '.join(differences)}".replace("macro_f1", "macro-F1")
 
 
 def _of_corpus(standing: RankedModel, corpus: str) -> str:
@@ -123,24 +116,24 @@ def _pair_row(pair: PairwiseTest) -> list[str]:
 
 
 def p_text(p_value: float) -> str:
-    return f"{p_value:.4f}" if p_value >= LEAST_P else f"< {LEAST_P}"
+    return f"{p_value:.4f}" if p_value >= MIN_P_SHOWN else f"< {MIN_P_SHOWN}"
 
 
 def show_leak(leak: LeakageReport) -> None:
-    """What the leaked model and its honest twin know of the clips it was trained on, and of those it never heard."""
+    """Accuracy of a leaked model and of its valid twin on training clips and on unseen ones."""
     rows = []
     for name, part in leak.parts.items():
-        trained, unheard = part.groups["trained"], part.groups["unheard"]
-        shares = (trained.share, part.groups["development"].share, unheard.share)
-        accuracies = (trained.accuracy, trained.honest_accuracy, unheard.accuracy, unheard.honest_accuracy)
+        trained, unseen = part.groups["trained"], part.groups["unheard"]
+        shares = (trained.share, part.groups["development"].share, unseen.share)
+        accuracies = (trained.accuracy, trained.honest_accuracy, unseen.accuracy, unseen.honest_accuracy)
         values = (*shares, part.leaked["accuracy"], *accuracies)
         rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), *(_percent(value) for value in values)])
-    shares = ["trained on %", "developed on %", "unheard %"]
-    header = ["", "clips", *shares, "accuracy %", "trained on", "honest, same", "unheard", "honest, same"]
+    shares = ["training %", "development %", "unseen %"]
+    header = ["", "clips", *shares, "accuracy %", "training", "valid twin", "unseen", "valid twin"]
     title = (
-        f"Leak, never ranked: {leak.model} was trained under {leak.trained_on['protocol']}, on some of these test clips"
+        f"Leak, not ranked: {leak.model} was trained under {leak.trained_on['protocol']}, on some of these test clips"
     )
-    print_table(title, header, rows)
+    print_table(header, rows, title)
 
 
 def _percent(value: float | None) -> str:
@@ -194,7 +187,7 @@ def write_page(comparison: Comparison, results: Sequence[EvaluationResult], fold
 
 
 def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
-    """The test part that was asked for, or each one with two results or more.
+    """The named test part, or every one with two results or more.
 
     Raises:
         ResultError: no such test part, or none with two results.
@@ -204,9 +197,9 @@ def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
         return found
     if wanted in counts:
         return [wanted]
-    there = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none"
-    asked = "no test part with two results" if wanted is None else f"no result of {wanted!r}"
-    raise ResultError(f"There is {asked}. There are: {there}. Measure: python -m scripts.evaluate all --write")
+    available = ", ".join(f"{name} ({n})" for name, n in sorted(counts.items())) or "none"
+    problem = "no test part with two results" if wanted is None else f"no result of {wanted!r}"
+    raise ResultError(f"There is {problem}. There are: {available}. Evaluate: python -m scripts.evaluate all --write")
 
 
 def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
@@ -216,7 +209,7 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="write figures there")
     options = parser.parse_args(arguments)
     if options.json and not options.split:
-        parser.error("--json names one file: say which comparison with --split")
+        parser.error("--json names one file: choose the comparison with --split")
     folder = folder or paths.RESULTS
     try:
         for name in splits_to_compare(options.split, folder):

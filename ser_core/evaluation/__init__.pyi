@@ -58,6 +58,10 @@ from .non_speech import (
     NON_SPEECH_SOUNDS as NON_SPEECH_SOUNDS,
     draw_non_speech as draw_non_speech,
 )
+from .ood_detection import (
+    evaluate_ood_detection as evaluate_ood_detection,
+    read_trimmed_test_speech as read_trimmed_test_speech,
+)
 from .results import (
     EvaluationResult as EvaluationResult,
     ResultError as ResultError,
@@ -69,8 +73,22 @@ from .results import (
     split_name as split_name,
 )
 from .robustness import (
+    CLEAN as CLEAN,
     RobustnessScores as RobustnessScores,
-    degradation_conditions as degradation_conditions,
-    measure_robustness as measure_robustness,
-    predict_degraded as predict_degraded,
+    evaluate_robustness as evaluate_robustness,
+)
+from .speaker_adaptation import (
+    embed_test_speech as embed_test_speech,
+    evaluate_enrolment as evaluate_enrolment,
+)
+from .tasks import (
+    EvaluationTask as EvaluationTask,
+    Reproduction as Reproduction,
+    build_result as build_result,
+    check_recordable as check_recordable,
+    compare_with_recorded as compare_with_recorded,
+    evaluation_task as evaluation_task,
+    own_metrics as own_metrics,
+    read_test_part as read_test_part,
+    read_unseen_speech as read_unseen_speech,
 )

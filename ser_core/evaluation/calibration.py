@@ -23,7 +23,8 @@ from ser_core.models import (
 from ser_core.training import TrainingData, TrainingExample
 
 DEV_COVERAGE = 0.85  # share of development clips that the abstention threshold leaves answered
-FAMILIES_WITHOUT_OOD = ("egemaps", "wav2vec2")  # no embedding of its own; an embedding too large for a covariance
+FAMILIES_WITHOUT_OOD = ("egemaps", "wav2vec2")
+"""Model families without an OOD detector: opensmile's functionals are not an embedding, wav2vec2's is too large."""
 
 StageProgress = Callable[[str, float], None]
 """Gets the name of a stage and its share that is done, in (0, 1]."""

@@ -1,6 +1,6 @@
-"""How much of a model's skill is left when the recording is worse: louder, noisier, from a room, over a phone.
+"""Robustness: a model's scores on degraded recordings: other levels, noise, reverberation, phone band, codecs.
 
-Every condition changes the waveform alone; what it draws at random follows from the name of the recording.
+Each condition changes the waveform only; its random numbers are seeded by the name of the recording.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from ser_core.audio import (
     change_gain,
     change_speed,
     limit_to_phone_band,
+    load_audio,
     process_like_browser,
     transcode,
 )
@@ -25,24 +26,56 @@ from ser_core.evaluation.evaluator import PredictionTable, predict_utterances_pe
 from ser_core.metrics import uar
 from ser_core.models import SERModel
 
+CLEAN = "as it is"  # key of the unmodified recordings
+MAX_BABBLE_VOICES = 200
+
+ConditionProgress = Callable[[str, float], None]
+"""Gets the name of a condition and its share that is done, in (0, 1]."""
+
 
 @dataclass(frozen=True)
 class RobustnessScores:
-    """One model under one condition; UAR in [0, 1]."""
+    """Scores of one model under one condition; UAR in [0, 1]."""
 
     n_clips: int
     uar: float  # pooled
     uar_corpora: dict[str, float]
-    lost: float  # UAR without the condition minus UAR with it
-    unchanged: float  # share of clips with the same answer as without it
-    answered: float  # share of clips that it does not call "not sure"
+    lost: float  # UAR on clean recordings minus UAR under the condition
+    unchanged: float  # share of clips with the same prediction as the clean recording
+    answered: float  # share of clips without abstention
+
+
+def evaluate_robustness(
+    models: Sequence[SERModel],
+    utterances: Sequence[Utterance],
+    progress: ConditionProgress = lambda condition, share: None,
+) -> list[dict[str, RobustnessScores]]:
+    """Scores of each model by condition; the clean recordings come first.
+
+    Raises:
+        AudioError: a recording cannot be read.
+    """
+
+    def predictions(condition: str, degradation: Degradation) -> list[PredictionTable]:
+        show = lambda n_done: progress(condition, n_done / len(utterances))  # noqa: E731
+        return predict_degraded(models, utterances, degradation, show)
+
+    step = max(1, len(utterances) // MAX_BABBLE_VOICES)
+    voices = [load_audio(utterance.path) for utterance in utterances[::step]]
+    clean = predictions(CLEAN, lambda waveform, rng: waveform)
+    found = [{CLEAN: measure_robustness(table, table)} for table in clean]
+    for condition, degradation in degradation_conditions(voices).items():
+        degraded = predictions(condition, degradation)
+        for scores, *pair in zip(found, clean, degraded, strict=True):
+            scores[condition] = measure_robustness(*pair)
+    return found
 
 
 def degradation_conditions(voices: Sequence[np.ndarray]) -> dict[str, Degradation]:
-    """Every condition by name.
+    """Degradations by the name of their condition.
 
     Args:
-        voices: waveforms of other people, for babble.
+        voices: waveforms of other speakers, for babble.
     """
     return {
         "gain -20 dB": change_gain(-20),
@@ -66,14 +99,14 @@ def predict_degraded(
     degradation: Degradation,
     progress: Callable[[int], None] = lambda n_done: None,
 ) -> list[PredictionTable]:
-    """What the models answer when every recording is changed. Errors as in evaluation.answer_all."""
+    """Predictions of the models for degraded recordings. Errors as in predict_utterances_per_model."""
     return predict_utterances_per_model(
         models, utterances, progress, lambda waveform, u: degradation(waveform, _utterance_generator(u.id))
     )
 
 
 def measure_robustness(clean: PredictionTable, degraded: PredictionTable) -> RobustnessScores:
-    """The answers to changed recordings against those to the same recordings as they are."""
+    """Scores of the predictions for degraded recordings, relative to those for the same clean recordings."""
     corpora = {name: degraded.of_corpus(name) for name in dict.fromkeys(degraded.corpora)}
     return RobustnessScores(
         n_clips=len(degraded.utterances),

@@ -92,7 +92,7 @@ def test_nothing_is_recorded_when_recordings_are_missing(run_evaluate, workbench
     for path in corpora.rglob("1002*.wav"):
         path.unlink()
     code, _, err = run_evaluate("small", "--write")
-    assert code == 2 and "CREMA-D 6 of 12" in err and "Without --write, the 6 that are there can be measured" in err
+    assert code == 2 and "CREMA-D 6 of 12" in err and "Without --write, the 6 available ones can be evaluated" in err
     assert "Complete test parts: none" in err
     assert not workbench.exists() and not (checkpoints / "small" / "metrics.json").exists()
 

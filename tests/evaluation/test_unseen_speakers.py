@@ -5,10 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from scripts import ood as novelty, speaker_adaptation as enrolled
+from scripts import ood, speaker_adaptation
 from ser_core import paths
 from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import read_corpora
+from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS
+from ser_core.evaluation.ood_detection import auroc
+from ser_core.evaluation.speaker_adaptation import EmbeddedSpeech, adapt_to_speakers
 from ser_core.inference.forward import run_windows
 from ser_core.models.checkpoint import METRICS_FILE, save_model
 from ser_core.models.ood import fit_novelty_detector
@@ -38,9 +41,9 @@ def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
     )
     monkeypatch.setattr(paths, "PROTOCOLS", folder)
     monkeypatch.setenv("SER_CACHE", str(cache))
-    for script in (novelty, enrolled):
+    for script in (ood, speaker_adaptation):
         monkeypatch.setattr(script, "RESULT", tmp_path / f"{script.__name__}.json")
-    monkeypatch.setattr(novelty, "N_SOUNDS", 3)
+    monkeypatch.setattr(ood, "N_SOUNDS", 3)
     model, store = new_model(seed=0), AudioStore(cache)
     windows = [store.trimmed(i)[:n] for i in sorted(ids) for n in (3000, 5000, None)]
     embeddings = run_windows(model, windows).embeddings
@@ -59,10 +62,10 @@ def ready(tmp_path, monkeypatch, unseen, checkpoints, new_model):
 
 
 def test_each_kind_of_non_speech_is_counted(ready, capsys):
-    assert novelty.main(["small"]) == 0
+    assert ood.main(["small"]) == 0
     found = json.loads((ready / "scripts.ood.json").read_text())["small"]
     assert found["n_speech"] == 24 and found["command"] == "python -m scripts.ood small"
-    assert set(found["kinds"]) == set(novelty.NON_SPEECH_SOUNDS)
+    assert set(found["kinds"]) == set(NON_SPEECH_SOUNDS)
     for values in found["kinds"].values():
         assert 0 <= values["auroc"] <= 1 and sum(values["answers"].values()) == 3
         assert set(values["answers"]) <= {"no speech", "unknown", "uncertain", "an emotion"}
@@ -71,38 +74,38 @@ def test_each_kind_of_non_speech_is_counted(ready, capsys):
 
 
 def test_the_area_is_the_probability_of_a_larger_distance():
-    assert novelty.area(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
-    assert novelty.area(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
+    assert auroc(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
+    assert auroc(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
 
 
 def test_enrolment_writes_both_figures(ready, capsys):
-    assert enrolled.main(["small"]) == 0
+    assert speaker_adaptation.main(["small"]) == 0
     found = json.loads((ready / "scripts.speaker_adaptation.json").read_text())["small"]
     assert set(found["uar"]) == set(found["uar_enrolled"]) == {"crema_d", "mean"}
     assert found["n_enrolled"] == 10 and found["uar"]["mean"] == found["uar"]["crema_d"]
 
 
-def clips(embeddings: np.ndarray, speakers: str) -> enrolled.Embedded:
+def clips(embeddings: np.ndarray, speakers: str) -> EmbeddedSpeech:
     n = len(embeddings)
-    return enrolled.Embedded(embeddings, np.zeros(n, int), np.array([*speakers]), np.array(["crema_d"] * n))
+    return EmbeddedSpeech(embeddings, np.zeros(n, int), np.array([*speakers]), np.array(["crema_d"] * n))
 
 
 def test_the_mean_of_the_reference_clips_is_aligned_with_training():
     embeddings = np.array([[1.0, 0], [3.0, 0], [5.0, 2], [100.0, 7]])
-    found = enrolled.moved(clips(embeddings, "aaab"), np.array([10.0, 10]), n=10, seed=0)
+    found = adapt_to_speakers(clips(embeddings, "aaab"), np.array([10.0, 10]), n=10, seed=0)
     np.testing.assert_allclose(found[0], [1 - 4 + 10, 0 - 1 + 10])
-    np.testing.assert_allclose(found[3], embeddings[3])  # nobody else speaks like that: nothing to go by
+    np.testing.assert_allclose(found[3], embeddings[3])  # no other clip of this speaker
 
 
 def test_reference_clips_exclude_the_clip_itself():
     embeddings = np.arange(40.0)[:, None]
-    found = enrolled.moved(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0)
+    found = adapt_to_speakers(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0)
     drawn = (embeddings - found)[:, 0].round().astype(int)
     assert (drawn != np.arange(40)).all() and len(set(drawn)) > 15
-    np.testing.assert_array_equal(found, enrolled.moved(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0))
+    np.testing.assert_array_equal(found, adapt_to_speakers(clips(embeddings, "a" * 40), np.zeros(1), n=1, seed=0))
 
 
-@pytest.mark.parametrize("script", [novelty, enrolled])
+@pytest.mark.parametrize("script", [ood, speaker_adaptation])
 def test_missing_inputs_are_errors(ready, capsys, monkeypatch, checkpoints, script):
     assert script.main(["other"]) == 2
     assert "train it again" in capsys.readouterr().err

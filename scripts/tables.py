@@ -1,0 +1,21 @@
+"""Text tables on the terminal."""
+
+from collections.abc import Iterable, Sequence
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", n_left: int = 1) -> None:
+    """Prints columns as wide as their widest cell, two spaces apart.
+
+    Args:
+        n_left: number of columns that are aligned left; the others are aligned right.
+    """
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    if title:
+        print(f"\n{title}")
+    for line in lines:
+        cells = (
+            cell.ljust(width) if i < n_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        print("  ".join(cells).rstrip())

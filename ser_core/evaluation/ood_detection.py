@@ -1,0 +1,92 @@
+"""Evaluation of out-of-distribution detection: synthetic non-speech against speech of unseen speakers."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from ser_core.audio import trim_silence
+from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, unseen_speaker_fold
+from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS, draw_non_speech
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, predict, run_clips
+from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
+
+OOD_SEED = 0  # of the sounds of each kind
+
+
+def evaluate_ood_detection(
+    model: SERModel, speech: Sequence[np.ndarray], n_sounds: int, progress: Progress = no_progress
+) -> dict:
+    """Separation of synthetic non-speech from speech, by the distance of the embedding alone and with speech detection.
+
+    Args:
+        model: with an out-of-distribution detector.
+        speech: trimmed clips of unseen speakers, each of shape (n_samples,).
+        n_sounds: of each kind.
+        progress: called after each kind.
+
+    Returns:
+        JSON-serialisable figures to 4 places: n_speech, n_sounds, auroc, auroc_with_vad, fpr95 (share of speech beyond
+        the distance that 95 % of the sounds exceed), speech_called_unknown, and auroc and answers of each kind.
+    """
+    speech_distances = run_clips(model, speech).distances
+    distances, outcomes = {}, {}
+    for done, kind in enumerate(NON_SPEECH_SOUNDS, 1):
+        rng = np.random.default_rng(OOD_SEED)
+        sounds = [draw_non_speech(kind, rng) for _ in range(n_sounds)]
+        distances[kind] = run_clips(model, [_trimmed(sound) for sound in sounds]).distances
+        outcomes[kind] = [prediction_outcome(model, sound) for sound in sounds]
+        progress(done / len(NON_SPEECH_SOUNDS))
+    by_distance = np.concatenate([*distances.values()])
+    without_speech = np.concatenate([*outcomes.values()]) == "no speech"
+    with_vad = np.where(without_speech, np.finfo(np.float32).max, by_distance)
+    return {
+        "n_speech": len(speech_distances),
+        "n_sounds": n_sounds,
+        "auroc": auroc(speech_distances, by_distance),
+        "auroc_with_vad": auroc(speech_distances, with_vad),
+        "fpr95": round(float((speech_distances >= np.quantile(by_distance, 0.05)).mean()), 4),
+        "speech_called_unknown": round(float((speech_distances > model.novelty.unseen[-1]).mean()), 4),
+        "kinds": {
+            kind: {"auroc": auroc(speech_distances, distances[kind]), "answers": dict(Counter(outcomes[kind]))}
+            for kind in NON_SPEECH_SOUNDS
+        },
+    }
+
+
+def read_trimmed_test_speech(model: SERModel) -> list[np.ndarray]:
+    """Trimmed clips of the model's test part that are in the cache, each of shape (n_samples,).
+
+    Raises:
+        FileNotFoundError: no cache.
+        ProtocolError: speakers of the training part, or no recording at all.
+    """
+    ids = protocol_split(*unseen_speaker_fold(model.name, model.metrics)).test
+    store = AudioStore()
+    found = [store.trimmed(i) for i in ids if i in store and i.split("/")[0] in SPEECH_CORPORA]
+    if not found:
+        raise ProtocolError("None of the test recordings is in the cache: python -m scripts.prepare_corpora")
+    return found
+
+
+def auroc(speech: np.ndarray, sounds: np.ndarray) -> float:
+    """Area under the ROC curve: the probability that a sound is farther from the training clips than speech."""
+    is_sound = np.r_[np.zeros(len(speech)), np.ones(len(sounds))]
+    return round(float(roc_auc_score(is_sound, np.r_[speech, sounds])), 4)
+
+
+def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:
+    """Outcome for one sound: "no speech", "unknown" (out of distribution), "uncertain" or "an emotion"."""
+    prediction = predict(model, sound)
+    if not prediction.abstain:
+        return "an emotion"
+    if prediction.reason.startswith("No speech"):
+        return "no speech"
+    return "unknown" if prediction.novelty == MAX_NOVELTY_PERCENTILE else "uncertain"
+
+
+def _trimmed(sound: np.ndarray) -> np.ndarray:
+    start, end = trim_silence(sound)
+    return sound[start:end]
