@@ -37,7 +37,7 @@ def test_compare_writes_figures_that_need_no_internet(three_models, tmp_path, ca
 def test_leakage_is_reported_but_not_ranked(leaky_results, capsys):
     assert compare.main(["--split", "resonet"]) == 0
     out = capsys.readouterr().out
-    ranking, leak = out.split("Leak, never ranked")
+    ranking, leak = out.split("Leak, not ranked")
     assert "resonet-leak" not in ranking and "resonet-redrawn" in leak
     assert re.search(r"^CREMA-D +43 ", leak, re.M)
     assert "missed: accuracy -18.3" in ranking  # simple-cnn, against the published 18.3
@@ -46,7 +46,7 @@ def test_leakage_is_reported_but_not_ranked(leaky_results, capsys):
 @pytest.mark.parametrize(
     ("given", "arguments", "message"),
     [
-        (0, [], "There are: none. Measure: python -m scripts.evaluate all --write"),
+        (0, [], "There are: none. Evaluate: python -m scripts.evaluate all --write"),
         (1, [], r"no test part with two results. There are: resonet \(1\)"),
         (3, ["--split", "moon"], r"no result of 'moon'. There are: resonet \(3\)"),
     ],
