@@ -290,15 +290,16 @@ def test_errors_in_two_bins_do_not_cancel():
     assert reliability(probabilities, np.array([1, 0])).ece == pytest.approx((0.95 + 0.45) / 2)
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_that_was_put_in_is_found(temperature):
-    rng = np.random.default_rng(0)
-    honest = rng.normal(0, 2, (5000, N_CLASSES))
-    cumulated = softmax(honest, axis=-1).cumsum(1)
-    y_true = (rng.random(len(honest))[:, None] > cumulated).sum(1).clip(max=N_CLASSES - 1)
-    found = fit_temperature(temperature * honest, y_true)
-    assert found == pytest.approx(temperature, rel=0.06)
-    assert reliability(softmax(temperature * honest / found, axis=-1), y_true).ece < 0.025
+def test_the_temperature_that_was_put_in_is_found(subtests):
+    for temperature in [0.5, 1.0, 2.5]:
+        with subtests.test(temperature=temperature):
+            rng = np.random.default_rng(0)
+            honest = rng.normal(0, 2, (5000, N_CLASSES))
+            cumulated = softmax(honest, axis=-1).cumsum(1)
+            y_true = (rng.random(len(honest))[:, None] > cumulated).sum(1).clip(max=N_CLASSES - 1)
+            found = fit_temperature(temperature * honest, y_true)
+            assert found == pytest.approx(temperature, rel=0.06)
+            assert reliability(softmax(temperature * honest / found, axis=-1), y_true).ece < 0.025
 
 
 def test_the_temperature_stays_in_its_range():

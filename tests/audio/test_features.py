@@ -74,13 +74,16 @@ def test_decibels_of_speech_equal_librosa(speech, subtests):
             np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
-@pytest.mark.parametrize("length", [256, 1024, 2048])
-def test_each_further_window_is_a_channel_that_equals_librosa(speech, length):
-    found = features(speech, replace(PLAIN, more_windows=(length,), deltas=1))
-    assert found.shape[0] == replace(PLAIN, more_windows=(length,), deltas=1).n_channels == 3
-    np.testing.assert_allclose(found[0], librosa_db(speech, PLAIN), atol=1e-3)
-    np.testing.assert_allclose(found[1], librosa_db(speech, replace(PLAIN, n_fft=length, win_length=length)), atol=1e-3)
-    np.testing.assert_array_equal(found[2], features(speech, replace(PLAIN, deltas=1))[1])
+def test_each_further_window_is_a_channel_that_equals_librosa(speech, subtests):
+    for length in [256, 1024, 2048]:
+        with subtests.test(length=length):
+            found = features(speech, replace(PLAIN, more_windows=(length,), deltas=1))
+            assert found.shape[0] == replace(PLAIN, more_windows=(length,), deltas=1).n_channels == 3
+            np.testing.assert_allclose(found[0], librosa_db(speech, PLAIN), atol=1e-3)
+            np.testing.assert_allclose(
+                found[1], librosa_db(speech, replace(PLAIN, n_fft=length, win_length=length)), atol=1e-3
+            )
+            np.testing.assert_array_equal(found[2], features(speech, replace(PLAIN, deltas=1))[1])
 
 
 def test_deltas_equal_librosa(subtests):
@@ -122,11 +125,14 @@ def test_each_channel_has_zero_mean_and_unit_variance(speech):
     np.testing.assert_allclose(found[0], (plain - plain.mean()) / plain.std(), atol=1e-3)
 
 
-@pytest.mark.parametrize("gain", [0.1, 0.5, 3.0])
-def test_features_do_not_depend_on_the_level(speech, gain):
-    config = FrontendConfig(deltas=1)
-    np.testing.assert_allclose(features(gain * speech, config), features(speech, config), atol=1e-4)
-    assert np.abs(features(gain * speech, PLAIN) - features(speech, PLAIN)).mean() > 3  # dB: or nothing was tested
+def test_features_do_not_depend_on_the_level(speech, subtests):
+    for gain in [0.1, 0.5, 3.0]:
+        with subtests.test(gain=gain):
+            config = FrontendConfig(deltas=1)
+            np.testing.assert_allclose(features(gain * speech, config), features(speech, config), atol=1e-4)
+            assert (
+                np.abs(features(gain * speech, PLAIN) - features(speech, PLAIN)).mean() > 3
+            )  # dB: or nothing was tested
 
 
 # --- batches ---------------------------------------------------------------------------------------------------------

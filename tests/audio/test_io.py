@@ -248,14 +248,15 @@ def test_a_cut_header_is_an_error(subtests):
             read_audio(FORMATS[name](tone(0.5, 48_000), 48_000)[:20])
 
 
-@pytest.mark.parametrize("name", ["m4a", "aac", "mp4 with pictures"])
-def test_damaged_packets_are_skipped_and_counted(name):
-    content = bytearray(FORMATS[name](noise(4.0, 48_000), 48_000))
-    middle = len(content) // 2
-    content[middle : middle + 200] = np.random.default_rng(1).bytes(200)
-    recording = read_audio(bytes(content))
-    assert recording.duration_s == pytest.approx(4.0, abs=0.2)
-    assert recording.notes[-1].startswith("Damaged packets")
+def test_damaged_packets_are_skipped_and_counted(subtests):
+    for name in ["m4a", "aac", "mp4 with pictures"]:
+        with subtests.test(name=name):
+            content = bytearray(FORMATS[name](noise(4.0, 48_000), 48_000))
+            middle = len(content) // 2
+            content[middle : middle + 200] = np.random.default_rng(1).bytes(200)
+            recording = read_audio(bytes(content))
+            assert recording.duration_s == pytest.approx(4.0, abs=0.2)
+            assert recording.notes[-1].startswith("Damaged packets")
 
 
 BAD_FILES = {
@@ -269,10 +270,10 @@ BAD_FILES = {
 }
 
 
-@pytest.mark.parametrize("content, message", BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_content_other_than_audio_is_named(content, message):
-    with pytest.raises(AudioError, match=message):
-        read_audio(content)
+def test_content_other_than_audio_is_named(subtests):
+    for content, message in BAD_FILES.values():
+        with subtests.test(message=message), pytest.raises(AudioError, match=message):
+            read_audio(content)
 
 
 def test_a_header_without_samples():
@@ -287,16 +288,16 @@ def test_video_without_audio():
         read_audio(with_ffmpeg(None, 0, "mp4", "aac", pictures=True))
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("rate", [16_000, 44_100])
-def test_samples_that_are_not_finite_are_counted(value, rate):
-    samples = tone(1.0, rate)
-    samples[100:107] = value
-    with pytest.raises(AudioError, match=rf"^7 of {rate} samples .*NaN.*Export"):
-        read_audio(wav(samples, rate, "FLOAT"))
-    samples[:] = value
-    with pytest.raises(AudioError, match=f"^{rate} of {rate} samples"):
-        read_audio(wav(samples, rate, "DOUBLE"))
+def test_samples_that_are_not_finite_are_counted(subtests):
+    for value, rate in product([np.nan, np.inf, -np.inf], [16_000, 44_100]):
+        with subtests.test(rate=rate):
+            samples = tone(1.0, rate)
+            samples[100:107] = value
+            with pytest.raises(AudioError, match=rf"^7 of {rate} samples .*NaN.*Export"):
+                read_audio(wav(samples, rate, "FLOAT"))
+            samples[:] = value
+            with pytest.raises(AudioError, match=f"^{rate} of {rate} samples"):
+                read_audio(wav(samples, rate, "DOUBLE"))
 
 
 def test_absurd_sample_rates(subtests):

@@ -67,18 +67,20 @@ def test_no_speaker_is_in_two_parts(subtests):
             assert not train & dev and not train & test and not dev & test
 
 
-@pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_columns_agree_with_the_file_names(name):
-    for utterance_id, row in rows(name).items():
-        said = parse_filename(Path(utterance_id))
-        assert (said.id, said.corpus, said.speaker, said.emotion) == tuple(row.values())[:4]
+def test_the_columns_agree_with_the_file_names(subtests):
+    for name in PROTOCOLS:
+        with subtests.test(name=name):
+            for utterance_id, row in rows(name).items():
+                said = parse_filename(Path(utterance_id))
+                assert (said.id, said.corpus, said.speaker, said.emotion) == tuple(row.values())[:4]
 
 
-@pytest.mark.parametrize(("name", "fold"), [case for case in SPLITS if case[0] in SPEAKER_OVERLAP])
-def test_protocols_with_shared_speakers_are_declared(name, fold):
-    parts = protocol_split(name, fold)
-    assert speakers(parts.train) & speakers(parts.test)
-    assert "shares speakers" in SPEAKER_OVERLAP[name]
+def test_protocols_with_shared_speakers_are_declared(subtests):
+    for name, fold in [case for case in SPLITS if case[0] in SPEAKER_OVERLAP]:
+        with subtests.test(name=name, fold=fold):
+            parts = protocol_split(name, fold)
+            assert speakers(parts.train) & speakers(parts.test)
+            assert "shares speakers" in SPEAKER_OVERLAP[name]
 
 
 # --- each protocol ---------------------------------------------------------------------------------------------------

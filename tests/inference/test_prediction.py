@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pytest
@@ -330,18 +331,16 @@ def test_logits_of_a_clip_are_the_mean_over_its_windows(model, long):
 # --- what cannot be answered -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("call", [predict, predict_windows, predict_with_windows])
-@pytest.mark.parametrize(
-    "waveform",
-    [
-        np.zeros(0, np.float32),
-        np.zeros((2, 100), np.float32),
-        np.float32(0.5),
-        np.array([0.1, np.nan, 0.1], np.float32),
-        np.array([0.1, -np.inf], np.float32),
-    ],
-    ids=["empty", "stereo", "a number", "NaN", "infinite"],
-)
-def test_what_is_no_waveform_is_refused(model, call, waveform):
-    with pytest.raises(AudioError, match="mono"):
-        call(model, np.asarray(waveform))
+def test_what_is_no_waveform_is_refused(model, subtests):
+    for call, waveform in product(
+        [predict, predict_windows, predict_with_windows],
+        [
+            np.zeros(0, np.float32),
+            np.zeros((2, 100), np.float32),
+            np.float32(0.5),
+            np.array([0.1, np.nan, 0.1], np.float32),
+            np.array([0.1, -np.inf], np.float32),
+        ],
+    ):
+        with subtests.test(call=call, waveform=waveform), pytest.raises(AudioError, match="mono"):
+            call(model, np.asarray(waveform))

@@ -80,15 +80,17 @@ def test_what_holds_no_recipe_is_refused(tmp_path, content):
         checkpoint_recipe(tmp_path)
 
 
-@pytest.mark.parametrize("path", sorted(paths.CHECKPOINTS.glob("*/config.json")), ids=lambda path: path.parent.name)
-def test_the_recipe_of_every_shipped_network_can_be_read(path):
-    config = json.loads(path.read_text())
-    if config["family"] == "egemaps":
-        with pytest.raises(TrainingError, match="does not contain the recipe"):
-            checkpoint_recipe(path.parent)
-    else:
-        found, kept = (
-            flatten_config(asdict(checkpoint_recipe(path.parent))),
-            flatten_config(config["training"]["recipe"]),
-        )
-        assert {name: found[name] for name in kept} == kept  # settings added since are off by default
+@pytest.mark.shipped
+def test_the_recipe_of_every_shipped_network_can_be_read(subtests):
+    for path in sorted(paths.CHECKPOINTS.glob("*/config.json")):
+        with subtests.test(path=path):
+            config = json.loads(path.read_text())
+            if config["family"] == "egemaps":
+                with pytest.raises(TrainingError, match="does not contain the recipe"):
+                    checkpoint_recipe(path.parent)
+            else:
+                found, kept = (
+                    flatten_config(asdict(checkpoint_recipe(path.parent))),
+                    flatten_config(config["training"]["recipe"]),
+                )
+                assert {name: found[name] for name in kept} == kept  # settings added since are off by default
