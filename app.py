@@ -1,14 +1,11 @@
 """The app: page settings and navigation. streamlit run app.py"""
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.layout import draw_layout
-
-ICON = Path(__file__).parent / "assets" / "icon.svg"  # an icon by name would be fetched from the internet
+from ser_core.paths import ICON  # as a file: an icon by name would be fetched from the internet
 
 
 def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.Page:

@@ -139,7 +139,7 @@ def test_a_package_that_is_missing_is_named(monkeypatch):
 
 
 def test_the_program_itself_needs_no_onnx():
-    code = "import sys, ser_core, ser_core.export; sys.exit('onnx' in sys.modules or 'onnxruntime' in sys.modules)"
+    code = "import sys, ser_core, ser_core.models.onnx; sys.exit('onnx' in sys.modules or 'onnxruntime' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=paths.CHECKPOINTS.parent).returncode == 0
 
 
