@@ -46,6 +46,7 @@ if get_script_run_ctx(suppress_warning=True):
     draw_layout()
     navigation().run()
 else:  # imported before the server starts, by `streamlit run` and by scripts.serve
-    # Otherwise the first session takes the folder pages/ for the list of pages, and finds none at the address of a page.
+    # Otherwise the first session takes the folder pages/ for the list of pages, and finds none at the address of a
+    # page.
     PagesManager.uses_pages_directory = False
     app = st.App(__file__)

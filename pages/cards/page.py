@@ -1,4 +1,4 @@
-"""What each model is, what it was trained on, how good it is, and what it must not be used for."""
+"""Model cards: architecture, training data, results and intended use of each model."""
 
 import streamlit as st
 
@@ -10,7 +10,7 @@ with st.spinner("Starting"):
 
 names = available_models()
 if not names:
-    st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+    st.info(HOW_TO_TRAIN, title="No trained model yet")
     st.stop()
 name = st.selectbox("Model", names, key="model", bind="query-params")
 try:

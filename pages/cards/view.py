@@ -1,4 +1,4 @@
-"""A checkpoint as people read it: its card and its files."""
+"""Views of the page "Model cards": the card and the files of a checkpoint."""
 
 import hashlib
 from pathlib import Path
@@ -9,10 +9,10 @@ from ser_core.models import CARD_FILE, checkpoint_folder
 
 
 def show_card(name: str) -> None:
-    """The card as it lies beside the weights, without its title."""
+    """The model card stored with the weights, without its title."""
     path = checkpoint_folder(name) / CARD_FILE
     if not path.is_file():
-        st.warning(f"{name} has no card. python -m scripts.evaluate {name} --write measures it and writes one.")
+        st.warning(f"{name} has no model card: python -m scripts.evaluate {name} --write evaluates it and writes one.")
         return
     card = path.read_text(errors="replace")
     title, _, text = card.partition("\n")
@@ -40,7 +40,7 @@ def _show_block(block: str) -> None:
 
 
 def show_files(name: str) -> None:
-    """Size and checksum, so that a copy can be told from the original."""
+    """Size and checksum of each file, to verify a copy."""
     st.subheader("Files", anchor=False)
     files = sorted(path for path in checkpoint_folder(name).iterdir() if path.is_file())
     rows = [

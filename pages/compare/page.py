@@ -1,4 +1,4 @@
-"""Several models on one clip: where they agree, what they say together, what each of them hears."""
+"""Several models on one clip: agreement, ensemble prediction, input features."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ with st.spinner("Starting"):
     from pages.ui import analysis, result
     from pages.ui.clip import chosen, current_clip
     from pages.ui.clip_input import choose_clip
-    from pages.ui.layout import slot
+    from pages.ui.layout import result_place
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
@@ -22,7 +22,7 @@ with inputs:
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
-    shown, work = slot(tuple(models)), st.container()
+    shown, work = result_place(tuple(models)), st.container()
 
 with work:
     clip = hearing = problem = None
@@ -30,8 +30,8 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.hear(clip, analysis.Settings(None))
-            answers, problems = analysis.answers_of(hearing, models)
+            hearing = analysis.prepare_clip(clip, analysis.Settings(None))
+            answers, problems = analysis.model_results(hearing, models)
     except AudioError as error:
         problem = error
 

@@ -1,4 +1,4 @@
-"""The parts of the page "Compare models"."""
+"""Views of the page "Compare models"."""
 
 import json
 from collections.abc import Sequence
@@ -6,13 +6,13 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from pages.ui.analysis import Answer, Hearing
+from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.export import file_name, rows_as_csv
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, remember
-from pages.ui.text import plain, record
+from pages.ui.text import describe_performance, plain
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import (
     MIN_SPEECH_TO_PREDICT_S,
@@ -32,13 +32,15 @@ MOST_FUNCTIONALS = 12
 def show_empty() -> None:
     st.subheader("Nothing to compare yet", anchor=False)
     st.markdown(
-        "Record, upload or pick a clip. Every chosen model hears it: their probabilities stand under each other, with "
-        "what they say together, who disagrees, how long each took, and what each of them really gets to hear."
+        "Record, upload or pick a clip. All chosen models are run: you get their probabilities, "
+        "the ensemble prediction, the disagreement, the latency, and the input features of each model."
     )
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
 
 
-def show_comparison(clip: SessionClip, hearing: Hearing, answers: Sequence[Answer], problems: Sequence[str]) -> None:
+def show_comparison(
+    clip: SessionClip, hearing: PreparedClip, answers: Sequence[ModelResult], problems: Sequence[str]
+) -> None:
     """Bars, words, table, agreement, features and export."""
     for problem in problems:
         st.warning(plain(problem))
@@ -56,7 +58,7 @@ def show_comparison(clip: SessionClip, hearing: Hearing, answers: Sequence[Answe
     _show_features(hearing, spoken)
     _show_exports(clip, rows, table)
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
-        with st.expander("wav2vec2 is not here"):
+        with st.expander("wav2vec2 is not installed"):
             st.text(WAV2VEC2_WEIGHTS_HINT)
 
 
@@ -70,11 +72,11 @@ def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
     )
 
 
-def _row(answer: Answer, joint: Prediction) -> dict:
+def _row(answer: ModelResult, joint: Prediction) -> dict:
     """A line of the table: the answer, whether it is that of all together, and what it costs."""
     prediction = answer.prediction
     closest = emotion_label(prediction.emotion)
-    n_parameters = model(prediction.model).n_parameters()
+    n_parameters = get_model(prediction.model).n_parameters()
     return {
         "model": prediction.model,
         "version": prediction.version,
@@ -84,7 +86,7 @@ def _row(answer: Answer, joint: Prediction) -> dict:
         "took ms": round(1000 * answer.took_s),
         "parameters": n_parameters or None,
         "why not sure": prediction.reason,
-        "measured": record(answer.metrics),
+        "measured": describe_performance(answer.metrics),
     }
 
 
@@ -98,16 +100,16 @@ def _formats() -> dict:
 
 
 def _show_agreement(predictions: Sequence[Prediction]) -> None:
-    """What every two of them have in common."""
+    """Pairwise agreement of the models."""
     st.subheader("Who agrees with whom", anchor=False)
     rows, names = stack_probabilities(predictions), [prediction.model for prediction in predictions]
     votes = [prediction.emotion for prediction in predictions]
     common = max(dict.fromkeys(votes), key=votes.count)
     against = [name for name, vote in zip(names, votes, strict=True) if vote != common]
-    others = f" Others hear something else: {', '.join(against)}." if against else ""
+    others = f" Others: {', '.join(against)}." if against else ""
     st.markdown(
         f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} likeliest.{plain(others)} "
-        f"Disagreement {ensemble_disagreement(rows):.2f}, where 0 is one voice."
+        f"Disagreement {ensemble_disagreement(rows):.2f}, 0 is full agreement."
     )
     chart(
         agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="What every two models have in common"
@@ -118,38 +120,38 @@ def _show_agreement(predictions: Sequence[Prediction]) -> None:
     )
 
 
-def _show_features(hearing: Hearing, answers: Sequence[Answer]) -> None:
-    """What one of the models gets to hear, as its own front end makes it."""
+def _show_features(hearing: PreparedClip, answers: Sequence[ModelResult]) -> None:
+    """Input features of one of the models, as its front end computes them."""
     st.subheader("What a model hears", anchor=False)
-    heard = {answer.prediction.model: answer.prediction for answer in answers}
-    name = st.selectbox("Model", heard, key="hears")
-    start_s = heard[name].start_s
-    end_s = min(heard[name].end_s, start_s + model(name).config.window_s)
+    predictions = {answer.prediction.model: answer.prediction for answer in answers}
+    name = st.selectbox("Model", predictions, key="hears")
+    start_s = predictions[name].start_s
+    end_s = min(predictions[name].end_s, start_s + get_model(name).config.window_s)
     window = hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    features = remember(lambda: frontend_features(model(name), window), hearing.id, "features", name)
+    features = remember(lambda: frontend_features(get_model(name), window), hearing.id, "features", name)
     where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
     if features.ndim == 2:
         st.image(features_png(features), alt=f"The features that {name} gets", width="stretch")
         st.caption(f"{where}. {_front_end(name)}")
     elif len(features) == len(window):
-        st.caption(f"{where}. It hears the waveform itself.")
+        st.caption(f"{where}. Input: the waveform itself.")
     else:
         st.dataframe(_functionals(features), hide_index=True, alt=f"The features of {name} that stand out most")
         st.caption(
-            f"{where}. It hears {len(features)} statistics of the voice and no spectrogram; here are the "
+            f"{where}. Input: {len(features)} functionals instead of a spectrogram; shown are the "
             f"{MOST_FUNCTIONALS} that are farthest from the average of the training clips, in standard deviations."
         )
 
 
 def _front_end(name: str) -> str:
-    config = model(name).config.frontend
+    config = get_model(name).config.frontend
     kind = f"{config.n_mfcc} cepstral coefficients" if config.n_mfcc else f"{config.n_mels} mel bands"
     hop_ms, window_ms = (1000 * n / config.sample_rate for n in (config.hop_length, config.win_length))
     more = " and ".join(f"{1000 * n / config.sample_rate:.0f} ms" for n in config.more_windows)
-    others = f" It hears the same from windows of {more} too." if more else ""
+    others = f" The same from windows of {more} is added." if more else ""
     return (
         f"{kind}, the low ones at the bottom, every {hop_ms:.0f} ms from windows of {window_ms:.0f} ms.{others} "
-        "The level is taken out: loud and soft look alike."
+        "The level is normalised."
     )
 
 

@@ -1,4 +1,4 @@
-"""What the models learned from: the corpora in numbers, how their emotions sound, and which protocol shares what."""
+"""Training data: corpus sizes, acoustic measures by emotion, and the protocols with their speaker overlap."""
 
 import streamlit as st
 

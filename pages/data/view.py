@@ -1,4 +1,4 @@
-"""The parts of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
+"""Views of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
 
 from collections import Counter, defaultdict
 
@@ -15,7 +15,7 @@ from ser_core.plots import count_heatmap, emotion_boxplots, emotion_label
 WORDS = {
     "ravdess": "24 actors from Toronto, two sentences, every emotion but neutral at two intensities.",
     "ravdess_song": "The same actors, but one, sing the same two sentences. No disgust, no surprise.",
-    "crema_d": "91 actors of many origins, twelve sentences. Listeners said what they heard in each recording.",
+    "crema_d": "91 actors of many origins, twelve sentences. Listeners rated the perceived emotion of each recording.",
     "tess": "Two women from Toronto, 200 words after “Say the word”. Studio quality, very regular.",
     "savee": "Four men from Surrey, fifteen sentences an emotion, thirty when neutral.",
 }
@@ -25,14 +25,14 @@ WALL_COLUMNS = 4
 def show_corpora(found: dict) -> None:
     """One row for each corpus, and how many clips of each emotion it has."""
     st.markdown(
-        "Five corpora, all of them **acted**: people were asked to sound angry or sad. They read given words in quiet "
-        "rooms, in English. What a model learns from them is how acting sounds."
+        "Five corpora of **acted** speech: actors read given sentences in an instructed emotion, in quiet "
+        "rooms, in English. Models learn acted emotion from them."
     )
     if not found:
         st.info(
             "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
             "`python -m scripts.corpus_statistics`.",
-            title="The corpora have not been measured here",
+            title="No corpus statistics yet",
         )
         return
     st.dataframe(
@@ -44,10 +44,10 @@ def show_corpora(found: dict) -> None:
     there = results.recordings()
     if there:
         counted = Counter(name.split("/")[0] for name in there)
-        st.caption("Found here: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
+        st.caption("Found: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
     else:
-        st.caption("No recordings were found here: set `SER_CORPORA` to their folder and start again.")
-    st.subheader("How many clips of each emotion", anchor=False)
+        st.caption("No recordings found: set `SER_CORPORA` to their folder and restart.")
+    st.subheader("Clips per emotion", anchor=False)
     by_speaker = st.selectbox(
         "Rows",
         ["corpora", *found["clips"]],
@@ -86,15 +86,15 @@ def _speakers(corpus: str) -> dict[str, dict[str, int]]:
 
 
 def show_measure(found: dict) -> None:
-    """How one property of the sound differs between emotions."""
-    st.subheader("How emotions sound", anchor=False)
+    """Distribution of one acoustic measure by emotion."""
+    st.subheader("Acoustic measures by emotion", anchor=False)
     measures = found["measures"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = st.selectbox(
             "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
         )
         sexes = {g["sex"] for g in found["groups"] if g["measure"] == name} - {"all"}
-        apart = st.toggle("Women and men apart", value=True, key="apart") if sexes else False
+        apart = st.toggle("Split by sex", value=True, key="apart") if sexes else False
     groups = [
         g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
         for g in found["groups"]
@@ -107,7 +107,7 @@ def show_measure(found: dict) -> None:
         numbers=False,
         alt=f"{unit} by emotion and corpus; the table below has the numbers.",
     )
-    st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: the middle half; ends: 5 % and 95 %.")
+    st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: quartiles; whiskers: 5 % and 95 %.")
     with st.expander("Table"):
         columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
         rows = [{c: g[c] for c in columns} for g in groups]
@@ -116,11 +116,11 @@ def show_measure(found: dict) -> None:
 
 
 def show_voices() -> None:
-    """One speaker, one clip of each emotion: the same mouth, side by side."""
-    st.subheader("One voice, every emotion", anchor=False)
+    """One clip of each emotion by one speaker."""
+    st.subheader("One speaker, every emotion", anchor=False)
     there = results.recordings()
     if not there:
-        st.caption("Set `SER_CORPORA` and start again to see and hear this.")
+        st.caption("Set `SER_CORPORA` and restart to see and play these clips.")
         return
     corpora = [corpus for corpus in CORPUS_NAMES if any(name.startswith(f"{corpus}/") for name in there)]
     with st.container(horizontal=True):
@@ -146,14 +146,14 @@ def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
 def _show_clip(emotion: str, clip: str, path: str | None) -> None:
     st.markdown(f"**{emotion_label(emotion)}**")
     if path is None:
-        st.caption(f"{clip} is not here.")
+        st.caption(f"{clip} is not available.")
         return
     show_recording(clip, path)
 
 
 def show_protocols() -> None:
-    """Who is in training and in test, and who is in both."""
-    st.subheader("Who is in training and in test", anchor=False)
+    """Training and test speakers by protocol, and who is in both."""
+    st.subheader("Training and test speakers by protocol", anchor=False)
     st.dataframe(
         _protocols(),
         hide_index=True,
@@ -162,7 +162,7 @@ def show_protocols() -> None:
     )
     st.caption(
         "Clips for training, development and test, counted from the split files in assets/protocols. Known speakers: "
-        "those of the test part that are in training too: a model is tested on voices that it knows. "
+        "test speakers that are in the training part too, so that the test is not speaker-independent. "
         "`resonet-redrawn` exists only to measure a leak."
     )
 

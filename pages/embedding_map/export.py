@@ -1,4 +1,4 @@
-"""What a person takes along from the page "Embedding map": clips as rows, the map as CSV, parquet and picture."""
+"""Downloads of the page "Embedding map": clips as rows, the map as CSV, parquet and image."""
 
 import io
 
@@ -10,7 +10,7 @@ from ser_core.data import CORPUS_NAMES
 from ser_core.interpret import Atlas, Projection, nearest_neighbours
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
-PICTURE_HELP = "PNG has the sharper points. Choose it before you zoom or select: the map is drawn anew."
+PICTURE_HELP = "PNG has sharper points. Choose it before you zoom or select: the map is redrawn."
 N_NEIGHBOURS = 15  # of each clip, in a parquet file
 
 

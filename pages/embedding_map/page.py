@@ -1,4 +1,4 @@
-"""What the models have learned, as a map of every recording: to look around in, with one's own voice in it."""
+"""Map of the embedding space of a model: all corpus clips, with the clip of the session placed among them."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ with st.spinner("Starting"):
     from ser_core.interpret import AtlasError
     from ser_core.models import CheckpointError
 
-spaces = state.names()
+spaces = state.available_spaces()
 if not spaces:
     parts.show_empty()
     st.stop()

@@ -1,11 +1,11 @@
-"""What was chosen on the embedding map, and the person's own clip: counts, tables, players."""
+"""Selection on the embedding map, and the person's own clip: counts, tables, players."""
 
 import numpy as np
 import streamlit as st
 
 from pages.embedding_map import state
 from pages.embedding_map.export import clip_rows
-from pages.embedding_map.state import Placed
+from pages.embedding_map.state import EmbeddedClip
 from pages.ui.chart import chart
 from pages.ui.clip_table import show_clips
 from pages.ui.session import SessionClip
@@ -41,7 +41,7 @@ def _row(point: dict) -> int | None:
 
 
 def show_chosen(found: Atlas, rows: np.ndarray) -> None:
-    """What is in the selection: how much of which emotion, what was taken for what, and every clip."""
+    """The selected clips: counts by emotion, confusion matrix, table."""
     if not len(rows):
         st.caption(HOW_TO_CHOOSE)
         return
@@ -61,18 +61,19 @@ def show_chosen(found: Atlas, rows: np.ndarray) -> None:
 def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     truth = np.array([EMOTIONS.index(found.utterances[i].emotion) for i in rows])
     confusion = confusion_matrix(truth, found.answered[rows], len(EMOTIONS))
-    words = f"{confusion.trace()} of {len(rows)} are answered as meant by {plain(found.model)}."
+    words = f"{confusion.trace()} of {len(rows)} are classified correctly by {plain(found.model)}."
     chart(confusion_heatmap(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
     st.caption(words)
 
 
-def show_own(found: Atlas, clip: SessionClip, own: Placed) -> None:
-    """The person's clip among the others: its true neighbours, and how far out it lies."""
+def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
+    """The person's clip: its nearest neighbours in the embedding space, and its OOD percentile."""
     st.subheader("Your clip", anchor=False)
-    _show_distance(own, state.how_far_out(found, own))
+    _show_distance(own, state.ood_percentile(found, own))
     index, distance = state.nearest(found, own)
     st.caption(
-        f"Its {len(index)} nearest clips in the space itself, which the lines lead to. A map bends distances: these "
+        f"Its {len(index)} nearest clips in the embedding space, connected by lines. A projection distorts "
+        "distances: these "
         "are the true ones."
     )
     lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
@@ -86,15 +87,13 @@ def show_own(found: Atlas, clip: SessionClip, own: Placed) -> None:
             st.button(f"Remove {what}", on_click=state.drop_takes, key="drop-takes")
 
 
-def _show_distance(own: Placed, far: float | None) -> None:
-    """How far out it lies, in words; None: nothing was learned in this space."""
+def _show_distance(own: EmbeddedClip, far: float | None) -> None:
+    """OOD percentile of the clip; None for raw features."""
     name = f"**{plain(own.name)}**"
     if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        st.warning(
-            f"No speech was found in {name}: it is none of what the model learned from, wherever the map puts it."
-        )
+        st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
     elif far == MAX_NOVELTY_PERCENTILE:
-        st.warning(f"{name} lies further from what the model learned from than any clip of people it has never heard.")
+        st.warning(f"{name} is out of distribution: farther from the training data than all clips of unseen speakers.")
     elif far is not None:
         st.markdown(
             f"{name} lies further from what the model learned from than **{far:.0f} %** of the clips of people it has "

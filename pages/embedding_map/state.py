@@ -1,11 +1,11 @@
-"""From the files of embeddings and the clip of this session to what the page "Embedding map" shows."""
+"""State of the page "Embedding map": atlases, projections, and the clip placed among them."""
 
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import streamlit as st
 
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, remember, session
 from ser_core import paths
 from ser_core.audio import speech_segments, trim_silence
@@ -31,7 +31,7 @@ MOST_WINDOWS = 60  # of a trail; a longer recording is thinned out
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class EmbeddedClip:
     """A clip of the person in the space of a model."""
 
     name: str
@@ -41,7 +41,7 @@ class Placed:
     speech_s: float  # seconds of speech in it
 
 
-def names() -> list[str]:
+def available_spaces() -> list[str]:
     """The spaces that can be shown: models in the order of the other pages, the raw features last."""
     there = available_atlases()
     known = [name for name in available_models() if name in there]
@@ -70,19 +70,19 @@ def _read(name: str, version: str | None, modified_ns: int) -> Atlas:
 def _version(name: str) -> str | None:
     """None where the model itself is not here: its embeddings can be looked at all the same."""
     try:
-        return "" if name == RAW_FEATURES else model(name).version
+        return "" if name == RAW_FEATURES else get_model(name).version
     except CheckpointError:
         return None
 
 
-def key_of(found: Atlas, config: ProjectionConfig) -> tuple:
+def map_key(found: Atlas, config: ProjectionConfig) -> tuple:
     """What names a map of these embeddings among all others."""
     return found.model, found.version, len(found.ids), config
 
 
 def projection(found: Atlas, config: ProjectionConfig) -> Projection:
     """A map that the file holds, or one that is made now, with progress and a way out of it."""
-    key, cancel = key_of(found, config), st.empty()
+    key, cancel = map_key(found, config), st.empty()
     seen = session().page(MapState).made
     if config not in found.maps and key not in seen:
         cancel.button("Cancel", on_click=_cancel, args=(found, config), key=f"cancel-{found.model}")
@@ -119,7 +119,7 @@ def quality(key: tuple, _found: Atlas, _made: Projection) -> MapQuality:
     return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"))
 
 
-def embed(clip: SessionClip, name: str) -> Placed | None:
+def embed(clip: SessionClip, name: str) -> EmbeddedClip | None:
     """The clip of this session in the space of a model, computed once; None where the model itself is not here."""
     try:
         return remember(lambda: _embed(clip, name), clip.id, "embedding", name)
@@ -127,32 +127,34 @@ def embed(clip: SessionClip, name: str) -> Placed | None:
         return None
 
 
-def _embed(clip: SessionClip, name: str) -> Placed:
+def _embed(clip: SessionClip, name: str) -> EmbeddedClip:
     waveform = clip.recording.waveform
     speech = speech_segments(waveform)
     if name == RAW_FEATURES:
         first, last = trim_silence(waveform)
         windows, start_s = raw_features([waveform[first:last]]), np.array([first / clip.recording.sample_rate])
     else:
-        start_s, windows = embed_windows(model(name), waveform, speech)
+        start_s, windows = embed_windows(get_model(name), waveform, speech)
     kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
-    return Placed(clip.name, windows.mean(0), windows[kept], start_s[kept], sum(end - start for start, end in speech))
+    return EmbeddedClip(
+        clip.name, windows.mean(0), windows[kept], start_s[kept], sum(end - start for start, end in speech)
+    )
 
 
-def place(made: Projection, found: Atlas, own: Placed, key: str) -> UserClip:
+def place(made: Projection, found: Atlas, own: EmbeddedClip, key: str) -> UserClip:
     """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
     points = np.concatenate([own.embedding[None], own.windows])
     places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
     return UserClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
 
 
-def nearest(found: Atlas, own: Placed) -> tuple[np.ndarray, np.ndarray]:
+def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:
     """The clips beside a person's clip in the embedding itself: rows of the atlas and distances, the nearest first."""
     beside = nearest_neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
     return beside.index[0], beside.distance[0]
 
 
-def how_far_out(found: Atlas, own: Placed) -> float | None:
+def ood_percentile(found: Atlas, own: EmbeddedClip) -> float | None:
     """As ood_score; None for raw features."""
     try:
         return ood_score(found.novelty, own.windows, own.speech_s)
@@ -165,7 +167,7 @@ class Take:
     """A clip that the person keeps on the map, in every space that was looked at since."""
 
     clip: SessionClip
-    placed: dict[str, Placed]  # by the name of the space
+    placed: dict[str, EmbeddedClip]  # by the name of the space
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,7 +223,7 @@ def drop_takes() -> None:
     voice_state().takes = []
 
 
-def all_placed(clip: SessionClip | None, name: str) -> list[Placed]:
+def all_placed(clip: SessionClip | None, name: str) -> list[EmbeddedClip]:
     """What the person kept, and the clip of this session if it is another one, in the space of a model."""
     kept = takes()
     try:

@@ -1,4 +1,4 @@
-"""The parts of the page "Embedding map"."""
+"""Views of the page "Embedding map"."""
 
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -29,7 +29,7 @@ from ser_core.plots import (
 
 KINDS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 COLOURS = {
-    "emotion": "emotion meant",
+    "emotion": "label",
     "answered": "emotion answered",
     "right": "right or wrong",
     "certainty": "certainty",
@@ -66,7 +66,7 @@ def choose_view(spaces: list[str]) -> View:
     kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
     with st.popover("More", icon=":material/tune:"):
         others = [NOTHING, *(name for name in spaces if name != space)]
-        beside = st.selectbox("A second space beside it", others, key="beside") if len(others) > 1 else NOTHING
+        beside = st.selectbox("Second space", others, key="beside") if len(others) > 1 else NOTHING
         n_dims = 3 if st.toggle("3-D", key="map-3d") else 2
         cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help=CORES_HELP)
         config = _choose_config(kind or "umap", n_dims)
@@ -84,13 +84,13 @@ def choose_view(spaces: list[str]) -> View:
 
 
 SPACE_HELP = (
-    "The space in which a model compares clips: what comes before its last layer. The raw features are what goes in: "
-    "mean and spread of each frequency band."
+    "Embedding space of a model: the output before its last layer. Raw features are its input: "
+    "mean and standard deviation of each mel band."
 )
-FIND_HELP = "A part of the name of a clip or of a speaker. What does not fit turns grey."
+FIND_HELP = "Part of a clip or speaker name. Clips that do not match turn grey."
 
 
-CORES_HELP = "The middle of each emotion, and where half of its clips lie densest."
+CORES_HELP = "Centre of each emotion, and the smallest region with half of its clips."
 
 
 def _choose_config(kind: str, n_dims: int) -> ProjectionConfig:
@@ -103,7 +103,7 @@ def _choose_config(kind: str, n_dims: int) -> ProjectionConfig:
         perplexity = st.slider("Perplexity", 5, 100, 30, 5, key="perplexity")
         return ProjectionConfig(kind, n_dims, perplexity=float(perplexity), seed=seed)
     n_neighbours = st.slider("Neighbours", 5, 100, 30, 5, key="n-neighbours")
-    min_dist = st.slider("Least distance", 0.0, 0.9, 0.1, 0.1, key="min-dist")
+    min_dist = st.slider("Minimum distance", 0.0, 0.9, 0.1, 0.1, key="min-dist")
     return ProjectionConfig(kind, n_dims, n_neighbours=n_neighbours, min_dist=min_dist, seed=seed)
 
 
@@ -111,7 +111,7 @@ def show_empty() -> None:
     st.info(
         "`python -m scripts.export_embeddings prosonet resonet raw-features`, after "
         "`python -m scripts.prepare_corpora` with the recordings in `SER_CORPORA`.",
-        title="No embeddings are here",
+        title="No embeddings yet",
     )
 
 
@@ -130,12 +130,12 @@ def visible(found: Atlas, view: View) -> np.ndarray:
 
 def texts(found: Atlas) -> np.ndarray:
     """What each point says."""
-    heard = [
-        f", heard {answered} {certain:.0%}" if answered else ""
+    predicted = [
+        f", predicted {answered} {certain:.0%}" if answered else ""
         for answered, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
     ]
-    meant = found.column("emotion")
-    return np.array([f"{i}<br>meant {m}{h}" for i, m, h in zip(found.ids.tolist(), meant, heard, strict=True)])
+    labels = found.column("emotion")
+    return np.array([f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)])
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -168,7 +168,7 @@ def show_map(
     colour = view.colour if found.model != RAW_FEATURES or view.colour not in WITHOUT_ANSWERS else "emotion"
     linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.beside)
     bright = shown & linked if linked.any() else shown
-    figure = _figure(state.key_of(found, made.config), colour, view.cores, bright.tobytes(), found, made)
+    figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", place, *astuple(made.config), picture())))  # a choice is of one map
     event = chart(
         add_user_clips(figure, own) if own else figure,
@@ -183,7 +183,7 @@ def show_map(
     )
     if len(shown) > MAX_DRAWN_POINTS:
         st.caption(
-            f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, by lot and grey ones last: the map stays quick. "
+            f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, a random subset with grey ones last, for speed. "
             "Lasso, box, contours, figures and downloads take all of them."
         )
     return np.flatnonzero(linked) if view.beside else chosen_rows(event.selection, made.coordinates, shown)
@@ -200,9 +200,9 @@ def _unlink() -> None:
 
 
 def show_quality(found: Atlas, made: Projection) -> None:
-    """How far the picture can be trusted."""
+    """Quality of the projection."""
     try:
-        measured = state.quality(state.key_of(found, made.config), found, made)
+        measured = state.quality(state.map_key(found, made.config), found, made)
     except ValueError as error:
         st.caption(plain(str(error)))
         return

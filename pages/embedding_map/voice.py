@@ -1,4 +1,4 @@
-"""My voice: a person's labelled clips, the adapter that is learned from them, and how it goes in and out as a file."""
+"""Speaker adaptation ("My voice"): labelled clips of a person, the adapter fitted to them, its download and upload."""
 
 import tempfile
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from pages.embedding_map.state import Labelled, Placed, voice_state
-from pages.ui.model_picker import model
+from pages.embedding_map.state import EmbeddedClip, Labelled, voice_state
+from pages.ui.model_picker import get_model
 from pages.ui.session import session
 from pages.ui.text import plain
 from ser_core.interpret import RAW_FEATURES
@@ -28,22 +28,22 @@ def adapter(name: str) -> Adapter | None:
     return session().adapters.get(name)
 
 
-def show_voice(name: str, clip_id: str, own: Placed) -> None:
+def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
     """Everything about it, for one model and the clip of this session."""
     if name == RAW_FEATURES:
         return
     st.subheader("My voice", anchor=False)
     st.caption(
-        f"Say what you meant with some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
-        "of the model then learns your voice. It stays in this session, unless you download it."
+        f"Label some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
+        "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
     )
-    meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
+    meant = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
         clip = meant and Labelled(clip_id, own.name, meant, own.embedding)
         st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not meant, key="add-voice")
         known = labelled(name)
         if known:
-            st.button("Learn my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
+            st.button("Adapt to my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
             st.button("Start again", on_click=_start_again, args=(name,), key="forget-voice")
     if known:
         rows = [{"clip": one.name, "meant": emotion_label(one.emotion)} for one in known.values()]
@@ -67,7 +67,7 @@ def _start_again(name: str) -> None:
 def _learn(name: str) -> None:
     clips = list(labelled(name).values())
     try:
-        found = fit_adapter(model(name), np.stack([c.embedding for c in clips]), [c.emotion for c in clips])
+        found = fit_adapter(get_model(name), np.stack([c.embedding for c in clips]), [c.emotion for c in clips])
     except AdapterError as error:
         voice_state().problem = str(error)
         return
@@ -79,8 +79,8 @@ def _show_adapter(name: str) -> None:
     if found is None:
         return
     st.success(
-        f"Of {found.n_clips} clips, each left out once, {found.accuracy:.0%} are answered as meant; without what was "
-        f"learned {found.accuracy_before:.0%}. Switch it on at Record & analyse: “Use my voice”."
+        f"Leave-one-out accuracy on {found.n_clips} clips: {found.accuracy:.0%}; without "
+        f"adaptation {found.accuracy_before:.0%}. To use it, switch on “Use my voice” on Record & analyse."
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "adapter.safetensors"
@@ -92,19 +92,19 @@ def _show_adapter(name: str) -> None:
 
 def _take_in(name: str) -> None:
     """An adapter that was downloaded before."""
-    label = "Or take in what you downloaded before"
+    label = "Or upload an adapter that you downloaded before"
     file = st.file_uploader(label, ["safetensors"], key="adapter-file", max_upload_size=MOST_MEGABYTES)
     if file is None or voice_state().adapter_file == file:
         return
     voice_state().adapter_file = file
     try:
         if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
-            raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is no adapter.")
+            raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is not an adapter.")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "adapter.safetensors"
             path.write_bytes(file.getvalue())
             found = Adapter.load(path)
-        apply_adapter(model(name), found)
+        apply_adapter(get_model(name), found)
     except AdapterError as error:
         st.error(plain(str(error)))
         return

@@ -1,4 +1,4 @@
-"""How good the models are, on recordings that they were not trained on: every figure down to the single clip."""
+"""Evaluation results of all models, from the ranking down to single clips."""
 
 import streamlit as st
 
@@ -16,7 +16,7 @@ if not names:
     st.stop()
 split = st.selectbox("Test part", names, key="split", bind="query-params")
 try:
-    found = results.measured(split)
+    found = results.load_results(split)
 except (ComparisonError, ProtocolError, ResultError) as error:
     show_problem(error)
     st.stop()

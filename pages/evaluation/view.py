@@ -1,11 +1,11 @@
-"""The parts of the page "Evaluation": each one draws a figure, its table and what has to be kept in mind."""
+"""Views of the page "Evaluation": figures with their tables and caveats."""
 
 import streamlit as st
 
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_clips
-from pages.ui.results import Measured
+from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import CrossValidationResult, LeakageReport, PredictionTable, RankedModel
 from ser_core.metrics import format_percent, precision_recall_curves, roc_curves
@@ -37,7 +37,7 @@ UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
 
 
 def title_of(split: str) -> str:
-    """A test part as people call it."""
+    """Display name of a test part."""
     name = next((name for name in TITLES if split.startswith(name)), None)
     return TITLES[name] + split.removeprefix(name).replace("-", " ", 1) if name else split
 
@@ -45,14 +45,14 @@ def title_of(split: str) -> str:
 def show_empty() -> None:
     st.info(
         "With the recordings in `SER_CORPORA`: `python -m scripts.evaluate all --write`.",
-        title="No model has been measured yet",
+        title="No model has been evaluated yet",
     )
 
 
 def choose_part() -> str:
-    """One at a time: all of the figures together would keep a person waiting."""
+    """One view at a time: drawing all of them takes too long."""
     return st.segmented_control(
-        "What to look at",
+        "View",
         (RANKING, CONFUSION, CERTAINTY, COMPARISON),
         default=RANKING,
         required=True,
@@ -62,19 +62,19 @@ def choose_part() -> str:
     )
 
 
-def _choose_model(found: Measured) -> str:
-    """Whose answers are looked at, the best one first."""
+def _choose_model(found: EvaluationResults) -> str:
+    """The model whose predictions are shown, the best one first."""
     return st.selectbox("Model", list(found.answers), key="looked-at", bind="query-params")
 
 
-def show_ranking(found: Measured) -> None:
+def show_ranking(found: EvaluationResults) -> None:
     """All models, the best one on top."""
     comparison = found.comparison
     st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
     if comparison.note:
         st.warning(
-            "The models know some of these speakers. Their figures say little about people they have never heard: "
-            "compare models with them, nothing else."
+            "Some test speakers are in the training data. These figures say little about unseen speakers: "
+            "use them only to compare models."
         )
     measure = st.segmented_control(
         "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
@@ -124,7 +124,7 @@ def _corpora_row(standing: RankedModel) -> dict:
 
 
 def show_all_folds(split: str) -> None:
-    """Models that were trained once for each fold, so that every speaker is tested by one that has never heard them."""
+    """Cross-validation: models trained once per fold, so that every speaker is tested as an unseen speaker."""
     models = results.all_folds(split)
     if not models:
         return
@@ -146,12 +146,12 @@ def _folds_row(model: CrossValidationResult) -> dict:
     return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
 
 
-def show_published(found: Measured) -> None:
-    """What others published for this test part."""
+def show_published(found: EvaluationResults) -> None:
+    """Published results on this test part."""
     rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
     if not rows:
         return
-    st.subheader("Beside the published figures", anchor=False)
+    st.subheader("Comparison with published results", anchor=False)
     st.dataframe(
         rows,
         hide_index=True,
@@ -171,9 +171,9 @@ def _published(standing: RankedModel) -> dict:
     return row
 
 
-def show_model(found: Measured) -> None:
-    """What one model takes for what, and the clips behind each number."""
-    st.subheader("What is taken for what", anchor=False)
+def show_model(found: EvaluationResults) -> None:
+    """Confusion matrix of one model, and the clips of each cell."""
+    st.subheader("Confusion matrix", anchor=False)
     with st.container(horizontal=True):
         model = _choose_model(found)
         present = [EVERYTHING, *dict.fromkeys(found.answers[model].corpora.tolist())]
@@ -198,7 +198,7 @@ def show_model(found: Measured) -> None:
         true = _emotion("Meant", labels, chosen[0])
         answered = _emotion("Answered", labels, chosen[1])
         clips = found.clips(model, corpus, true, answered)
-        st.markdown(f"**{len(clips)}** clips, the surest answers first")
+        st.markdown(f"**{len(clips)}** clips, the most confident predictions first")
     show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
 
 
@@ -211,21 +211,21 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
     return None if picked == EVERYTHING else picked
 
 
-def show_certainty(found: Measured) -> None:
-    """How far the percentages can be believed."""
-    st.subheader("How far its certainty can be believed", anchor=False)
+def show_certainty(found: EvaluationResults) -> None:
+    """Reliability diagram and risk-coverage curves."""
+    st.subheader("Calibration", anchor=False)
     model = _choose_model(found)
     left, right = st.columns(2, gap="medium")
     with left:
         bins = found.reliabilities(model)
-        st.caption(f"{model}: on the dotted line, 70 % sure is right 7 times in 10")
+        st.caption(f"{model}: the dotted line is perfect calibration")
         chart(
             reliability_diagram(bins),
             key="reliability",
             alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
         )
     with right:
-        st.caption("All models: what is wrong when only the surest share is answered")
+        st.caption("All models: error rate against coverage, when the least confident predictions are left out")
         curves = found.risk_curves()
         chart(
             risk_coverage_lines(curves),
@@ -236,7 +236,7 @@ def show_certainty(found: Measured) -> None:
 
 
 def _show_curves(model: str, answers: PredictionTable) -> None:
-    """Drawn when they are asked for."""
+    """ROC and precision-recall curves, computed on demand."""
     box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
     if not box.open:
         return
@@ -255,25 +255,25 @@ def _show_curves(model: str, answers: PredictionTable) -> None:
             chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
 
 
-def show_against_each_other(found: Measured) -> None:
-    """Whether the models differ, what they cost, and what a leak would be worth."""
+def show_against_each_other(found: EvaluationResults) -> None:
+    """Significance of differences, latency and size, and the effect of leakage."""
     if len(found.answers) < 2:
-        st.info("One model alone was measured here: there is nothing to compare it with.")
+        st.info("Only one model was evaluated on this test part: nothing to compare.")
     _show_differences(found)
     _show_cost(found)
     _show_leaks(found)
 
 
-def _show_differences(found: Measured) -> None:
-    """Which models really differ."""
+def _show_differences(found: EvaluationResults) -> None:
+    """Pairwise significance (McNemar, Holm)."""
     pairs = found.comparison.pairs
     if not pairs:
         return
-    st.subheader("Which models really differ", anchor=False)
+    st.subheader("Pairwise significance (McNemar, Holm)", anchor=False)
     st.caption(
-        "By how many accuracy points the row beats the column, which has the number of its row; written where "
-        "McNemar's exact test, Holm-corrected, gives p < 0.05. It takes clips for independent, which clips of one "
-        "voice are not: small differences look too sure."
+        "Difference in accuracy, row minus column, in points; columns are numbered as the rows. Labelled where "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05. The test assumes independent clips; clips of one "
+        "speaker are not, so small differences look more significant than they are."
     )
     alike = sum(not pair.significant for pair in pairs)
     chart(
@@ -299,13 +299,13 @@ def _show_differences(found: Measured) -> None:
         download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
-def _show_cost(found: Measured) -> None:
-    """Speed and size against skill."""
-    models = results.costs(found.comparison)
+def _show_cost(found: EvaluationResults) -> None:
+    """Latency and size against UAR."""
+    models = results.model_costs(found.comparison)
     if len(models) < 2:
         return
-    st.subheader("What an answer costs", anchor=False)
-    st.caption("Dotted: the models that none is both faster and better than. The larger the mark, the larger the file.")
+    st.subheader("Latency, size and accuracy", anchor=False)
+    st.caption("Dotted: the Pareto front (no model is both faster and better). Marker size: size of the weights file.")
     chart(
         pareto_dots(models),
         key="cost",
@@ -313,13 +313,13 @@ def _show_cost(found: Measured) -> None:
     )
 
 
-def _show_leaks(found: Measured) -> None:
-    """What it is worth to have been trained on test clips: no result, a warning."""
+def _show_leaks(found: EvaluationResults) -> None:
+    """Accuracy of a model trained on test clips: a warning, not a result."""
     for leak in found.comparison.leaks:
-        st.subheader("What a leak is worth", anchor=False)
+        st.subheader("Effect of leakage", anchor=False)
         st.caption(
             f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
-            "It stands in no ranking."
+            "It is excluded from every ranking."
         )
         values = _under_each_protocol(leak, found.comparison.split)
         alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
@@ -331,7 +331,7 @@ def _show_leaks(found: Measured) -> None:
 
 def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
     """Corpus -> what the network was trained on -> accuracy."""
-    ranking = results.measured(UNSEEN).comparison.ranking if UNSEEN in results.splits() else ()
+    ranking = results.load_results(UNSEEN).comparison.ranking if UNSEEN in results.splits() else ()
     unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
     bars: dict[str, dict[str, float]] = {}
     for corpus in (name for name in leak.parts if name in CORPUS_NAMES):

@@ -1,4 +1,4 @@
-"""Which parts of a clip decided, to see and to hear; how far to trust that; and what a worse recording would change."""
+"""Explanation of a prediction: attribution map, faithfulness, sanity check, perturbations."""
 
 import streamlit as st
 
@@ -8,8 +8,8 @@ with st.spinner("Starting"):
     from pages.ui import analysis
     from pages.ui.clip import chosen, current_clip
     from pages.ui.clip_input import choose_clip
-    from pages.ui.layout import slot
-    from pages.ui.model_picker import model
+    from pages.ui.layout import result_place
+    from pages.ui.model_picker import get_model
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
     from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
@@ -22,17 +22,17 @@ with inputs:
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
-    shown, work = slot(("why", settings)), st.container()
+    shown, work = result_place(("why", settings)), st.container()
 
 with work:
     clip = hearing = answer = problem = None
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.hear(clip, settings)
-            answer = analysis.answer(hearing, settings.model)
+            hearing = analysis.prepare_clip(clip, settings)
+            answer = analysis.model_result(hearing, settings.model)
             if answer:
-                model(answer.prediction.model)  # which may have been deleted since it answered
+                get_model(answer.prediction.model)  # which may have been deleted since it answered
     except (AudioError, CheckpointError) as error:
         problem = error
 
@@ -46,13 +46,13 @@ with shown():
     elif answer.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         view.show_no_speech(answer)
     else:
-        heard = view.choose_window(clip, hearing, answer)
-        question, method = view.choose_question(heard)
-        view.show_question(answer, heard, question)
-        found = state.explanation(heard, method, question)
-        view.show_map(heard, found)
+        explained = view.choose_window(clip, hearing, answer)
+        question, method = view.choose_question(explained)
+        view.show_question(answer, explained, question)
+        found = state.explanation(explained, method, question)
+        view.show_map(explained, found)
         with st.container(horizontal=True):
-            view.show_export(clip, heard, found, question)
-        view.show_sounds(heard, found, question)
-        checks.show_trust(heard, found, question)
-        checks.show_probe(heard)
+            view.show_export(clip, explained, found, question)
+        view.show_sounds(explained, found, question)
+        checks.show_trust(explained, found, question)
+        checks.show_probe(explained)

@@ -1,4 +1,4 @@
-"""From the window that is explained to what the page "Why?" shows, each step computed once per clip."""
+"""Computations of the page "Why?", each done once per clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.ui.analysis import Answer, Hearing
+from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.components.player import Track, track
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.session import remember
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
 from ser_core.inference import calibrated_probabilities, run_windows
@@ -28,12 +28,12 @@ from ser_core.interpret import (
 )
 from ser_core.plots import Spectrogram, spectrogram
 
-WHOLE, DECIDED, ELSE = "Everything", "Only what decided", "Everything else"
+WHOLE, RELEVANT, REMAINDER = "Everything", "Relevant part", "Remainder"
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """A stretch that a model heard at once."""
+class ExplainedWindow:
+    """One input window of a model, with its prediction."""
 
     id: str  # names the sound and its place in it
     model: str
@@ -50,15 +50,15 @@ class Window:
 
     @property
     def frontend(self) -> FrontendConfig:
-        return model(self.model).config.frontend
+        return get_model(self.model).config.frontend
 
 
-def window(hearing: Hearing, answer: Answer, i: int) -> Window:
+def window(hearing: PreparedClip, answer: ModelResult, i: int) -> ExplainedWindow:
     """The i-th window of an answer."""
     trajectory = answer.trajectory
     start_s, end_s = float(trajectory.start_s[i]), float(trajectory.end_s[i])
     inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in hearing.quality.speech_segments]
-    return Window(
+    return ExplainedWindow(
         id=f"{hearing.id} {start_s:.4f} {end_s:.4f}",
         model=trajectory.model,
         waveform=hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)],
@@ -69,47 +69,54 @@ def window(hearing: Hearing, answer: Answer, i: int) -> Window:
     )
 
 
-def telling(answer: Answer) -> int:
+def most_confident_window(answer: ModelResult) -> int:
     """The window that is explained first: of those with speech, the surest of the answer to the whole clip."""
     trajectory = answer.trajectory
     column = trajectory.probabilities[:, trajectory.labels.index(answer.prediction.emotion)]
     return int(np.where(trajectory.speech_s > 0, column, -1.0).argmax())
 
 
-def picture(heard: Window) -> Spectrogram:
-    return remember(lambda: spectrogram(heard.waveform), heard.id, "picture")
+def window_spectrogram(explained: ExplainedWindow) -> Spectrogram:
+    return remember(lambda: spectrogram(explained.waveform), explained.id, "picture")
 
 
-def explanation(heard: Window, method: str, question: AttributionTarget) -> Explanation:
+def explanation(explained: ExplainedWindow, method: str, question: AttributionTarget) -> Explanation:
     """The map of one method."""
-    make = partial(explain, model(heard.model), heard.waveform, method, question)
-    return _with_progress(f"Explaining: {method}", make, heard.id, "explain", heard.model, method, question)
+    make = partial(explain, get_model(explained.model), explained.waveform, method, question)
+    return _with_progress(f"Explaining: {method}", make, explained.id, "explain", explained.model, method, question)
 
 
-def sounds(heard: Window, found: Explanation, question: AttributionTarget, share: float) -> dict[str, np.ndarray]:
+def relevant_and_remainder(
+    explained: ExplainedWindow, found: Explanation, question: AttributionTarget, share: float
+) -> dict[str, np.ndarray]:
     """The window, its most relevant parts, and the rest; each of shape (n_samples,)."""
-    key = (heard.id, "sounds", heard.model, found.method, question, share)
-    kept, removed = remember(lambda: split_by_relevance(heard.waveform, found, heard.frontend, share), *key)
-    return {WHOLE: heard.waveform, ELSE: removed, DECIDED: kept}
+    key = (explained.id, "sounds", explained.model, found.method, question, share)
+    kept, removed = remember(lambda: split_by_relevance(explained.waveform, found, explained.frontend, share), *key)
+    return {WHOLE: explained.waveform, REMAINDER: removed, RELEVANT: kept}
 
 
-def tracks(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> list[Track]:
+def tracks(explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any) -> list[Track]:
     """For the player, which begins with the last one."""
     name = " ".join(map(str, key))
     return [
-        remember(lambda part=part, waveform=waveform: track(part, waveform, f"{heard.id} {name}"), heard.id, part, name)
+        remember(
+            lambda part=part, waveform=waveform: track(part, waveform, f"{explained.id} {name}"),
+            explained.id,
+            part,
+            name,
+        )
         for part, waveform in parts.items()
     ]
 
 
-def answers(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> dict[str, dict[str, float]]:
+def answers(explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any) -> dict[str, dict[str, float]]:
     """Name of the sound -> probability of each emotion."""
-    judge = model(heard.model)
+    judge = get_model(explained.model)
     found = remember(
         lambda: calibrated_probabilities(judge, run_windows(judge, list(parts.values())).logits),
-        heard.id,
+        explained.id,
         "answers",
-        heard.model,
+        explained.model,
         *key,
     )
     return {
@@ -117,37 +124,47 @@ def answers(heard: Window, parts: dict[str, np.ndarray], *key: Any) -> dict[str,
     }
 
 
-def faithful(heard: Window, found: Explanation, question: AttributionTarget) -> FaithfulnessCurves:
+def faithfulness_curves(
+    explained: ExplainedWindow, found: Explanation, question: AttributionTarget
+) -> FaithfulnessCurves:
     """What is left when parts are kept or removed in the order of the map."""
-    make = partial(measure_faithfulness, model(heard.model), heard.waveform, found, question.emotion)
-    key = (heard.id, "faithfulness", heard.model, found.method, question)
+    make = partial(measure_faithfulness, get_model(explained.model), explained.waveform, found, question.emotion)
+    key = (explained.id, "faithfulness", explained.model, found.method, question)
     return _with_progress("Removing and keeping parts", make, *key)
 
 
-def sanity(heard: Window, found: Explanation, question: AttributionTarget) -> tuple[float, ...]:
+def randomisation_test(
+    explained: ExplainedWindow, found: Explanation, question: AttributionTarget
+) -> tuple[float, ...]:
     """Rank correlations with the maps of models whose weights are shuffled."""
-    make = partial(parameter_randomisation_test, model(heard.model), heard.waveform, found, question)
-    return _with_progress("Explaining models with shuffled weights", make, *sanity_key(heard, found, question))
+    make = partial(parameter_randomisation_test, get_model(explained.model), explained.waveform, found, question)
+    return _with_progress("Explaining models with randomised weights", make, *sanity_key(explained, found, question))
 
 
-def sanity_key(heard: Window, found: Explanation, question: AttributionTarget) -> tuple:
-    return heard.id, "sanity", heard.model, found.method, question
+def sanity_key(explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> tuple:
+    return explained.id, "sanity", explained.model, found.method, question
 
 
-def probed(heard: Window, kind: str) -> np.ndarray:
+def probe_probabilities(explained: ExplainedWindow, kind: str) -> np.ndarray:
     """Probabilities at each value of a probe, shape = (n_values, n_classes)."""
-    make = partial(perturbation_probabilities, model(heard.model), heard.waveform, PERTURBATION_PROBES[kind])
-    return _with_progress(f"Listening again: {kind}", make, *probe_key(heard, kind))
+    make = partial(
+        perturbation_probabilities, get_model(explained.model), explained.waveform, PERTURBATION_PROBES[kind]
+    )
+    return _with_progress(f"Running the model: {kind}", make, *probe_key(explained, kind))
 
 
-def probe_key(heard: Window, kind: str) -> tuple:
-    return heard.id, "probe", heard.model, kind
+def probe_key(explained: ExplainedWindow, kind: str) -> tuple:
+    return explained.id, "probe", explained.model, kind
 
 
-def worse(heard: Window, kind: str, value: float) -> np.ndarray:
+def perturbed_waveform(explained: ExplainedWindow, kind: str, value: float) -> np.ndarray:
     """The window with one value of a probe, shape = (n_samples,)."""
     return remember(
-        lambda: perturb_waveform(PERTURBATION_PROBES[kind], heard.waveform, value), heard.id, "worse", kind, value
+        lambda: perturb_waveform(PERTURBATION_PROBES[kind], explained.waveform, value),
+        explained.id,
+        "worse",
+        kind,
+        value,
     )
 
 

@@ -1,18 +1,18 @@
-"""The parts of the page "Why?"."""
+"""Views of the page "Why?"."""
 
 import json
 
 import streamlit as st
 
 from pages.explain import state
-from pages.explain.state import Window
-from pages.ui.analysis import Answer, Hearing
+from pages.explain.state import ExplainedWindow
+from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.clip import forget
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.components.player import player
 from pages.ui.export import file_name, rows_as_csv
-from pages.ui.model_picker import model, versions
+from pages.ui.model_picker import get_model, versions
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
@@ -43,14 +43,14 @@ from ser_core.plots import (
 ABOUT = {
     GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
     "coarse, as that map has few cells.",
-    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): what the score loses when a patch of {OCCLUSION_PATCH_BANDS} bands and "
-    f"{OCCLUSION_PATCH_S:g} s takes the mean level of its bands.",
+    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): what the score loses when a patch of "
+    f"{OCCLUSION_PATCH_BANDS} bands and {OCCLUSION_PATCH_S:g} s takes the mean level of its bands.",
     INTEGRATED_GRADIENTS: "Integrated gradients (Sundararajan et al. 2017): what each cell adds on the way from "
     "silence to this sound. Fine, and grainy.",
-    SELF_ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, 1 is the average. "
-    "It is the same for every emotion: it says where the model looked, not what for.",
-    SILENCING: f"What the score loses when {SILENCED_SPAN_S:g} s of the sound fall silent. It works with every model and knows "
-    "no frequencies.",
+    SELF_ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, "
+    "1 is the average. It is the same for every emotion: it says where the model looked, not what for.",
+    SILENCING: f"What the score loses when {SILENCED_SPAN_S:g} s of the sound fall silent. It works with every "
+    "model and knows no frequencies.",
 }
 
 
@@ -64,15 +64,15 @@ def show_empty() -> None:
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
 
 
-def show_no_speech(answer: Answer) -> None:
+def show_no_speech(answer: ModelResult) -> None:
     st.info(
         f"{answer.prediction.speech_s:.1f} s of speech were found, and {MIN_SPEECH_TO_PREDICT_S:g} s are needed. "
         "Record or choose another clip.",
-        title="There is no answer to explain",
+        title="There is no prediction to explain",
     )
 
 
-def choose_window(clip: SessionClip, hearing: Hearing, answer: Answer) -> Window:
+def choose_window(clip: SessionClip, hearing: PreparedClip, answer: ModelResult) -> ExplainedWindow:
     """The clip's only window, or one of several."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.text(clip.name, width="stretch")
@@ -84,15 +84,15 @@ def choose_window(clip: SessionClip, hearing: Hearing, answer: Answer) -> Window
         place = st.selectbox(
             "Window",
             range(len(trajectory.start_s)),
-            state.telling(answer),
+            state.most_confident_window(answer),
             format_func=lambda i: _window_name(answer, i),
             key=f"why-window {hearing.id} {trajectory.model}",
-            help="What the model hears at once. A longer clip is heard in several windows.",
+            help="Input window of the model. A longer clip is analysed in several windows.",
         )
     return state.window(hearing, answer, place)
 
 
-def _window_name(answer: Answer, i: int) -> str:
+def _window_name(answer: ModelResult, i: int) -> str:
     trajectory = answer.trajectory
     times = f"{format_time(trajectory.start_s[i])} to {format_time(trajectory.end_s[i])}"
     if trajectory.speech_s[i] <= 0:
@@ -100,12 +100,12 @@ def _window_name(answer: Answer, i: int) -> str:
     return f"{times}, {emotion_label(trajectory.emotions[i])} {trajectory.confidence[i]:.0%}"
 
 
-def choose_question(heard: Window) -> tuple[AttributionTarget, str]:
+def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str]:
     """Which emotion, instead of which other one, and by which method."""
     why, why_not, how = st.columns(3)
-    key = f"{heard.id} {heard.model}"
+    key = f"{explained.id} {explained.model}"
     with why:
-        likeliest = EMOTIONS.index(heard.emotion)
+        likeliest = EMOTIONS.index(explained.emotion)
         emotion = st.selectbox("Why", EMOTIONS, likeliest, format_func=emotion_label, key=f"why {key}")
     with why_not:
         others = [other for other in EMOTIONS if other != emotion]
@@ -120,19 +120,21 @@ def choose_question(heard: Window) -> tuple[AttributionTarget, str]:
             "score itself.",
         )
     with how:
-        method = st.selectbox("Method", attribution_methods(model(heard.model)), key=f"method {heard.model}")
+        method = st.selectbox(
+            "Method", attribution_methods(get_model(explained.model)), key=f"method {explained.model}"
+        )
     return AttributionTarget(emotion, instead_of), method
 
 
-def show_question(answer: Answer, heard: Window, question: AttributionTarget) -> None:
-    """What is asked, and what the model said."""
+def show_question(answer: ModelResult, explained: ExplainedWindow, question: AttributionTarget) -> None:
+    """The question, and the prediction for the window."""
     st.subheader(f"Why {_asked(question)}?", anchor=False)
     chosen = [question.emotion, *([question.instead_of] if question.instead_of else [])]
-    values = ", ".join(f"{emotion_label(emotion)} {heard.probabilities[emotion]:.0%}" for emotion in chosen)
-    others = "" if heard.emotion in chosen else f" Its answer is {emotion_label(heard.emotion)}."
+    values = ", ".join(f"{emotion_label(emotion)} {explained.probabilities[emotion]:.0%}" for emotion in chosen)
+    others = "" if explained.emotion in chosen else f" Its answer is {emotion_label(explained.emotion)}."
     unsure = " Of the whole clip it is not sure." if answer.prediction.abstain else ""
-    where_s = f"{format_time(heard.start_s)} to {format_time(heard.end_s)}"
-    st.markdown(f"{versions([heard.model])}, {where_s}: {values}.{others}{unsure}")
+    where_s = f"{format_time(explained.start_s)} to {format_time(explained.end_s)}"
+    st.markdown(f"{versions([explained.model])}, {where_s}: {values}.{others}{unsure}")
 
 
 def _asked(question: AttributionTarget) -> str:
@@ -141,21 +143,21 @@ def _asked(question: AttributionTarget) -> str:
 
 
 @st.fragment
-def show_map(heard: Window, found: Explanation) -> None:
+def show_map(explained: ExplainedWindow, found: Explanation) -> None:
     """The map over the spectrogram, its profiles, and what it says in words."""
-    words = describe_relevance(found, heard.frontend)
+    words = describe_relevance(found, explained.frontend)
     spot = st.container()
     opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity")
     with spot:
         chart(
-            relevance_map(found, state.picture(heard), heard.frontend, opacity / 100),
+            relevance_map(found, state.window_spectrogram(explained), explained.frontend, opacity / 100),
             key="why-map",
             numbers=False,
             alt=f"{found.method} over the spectrogram. {_summary(found, words)}",
         )
         st.caption(_colours(found))
     st.markdown(_summary(found, words))
-    st.caption(ABOUT[found.method] + _completeness(found) + _limits(heard))
+    st.caption(ABOUT[found.method] + _completeness(found) + _limits(explained))
 
 
 def _colours(found: Explanation) -> str:
@@ -183,16 +185,16 @@ def _completeness(found: Explanation) -> str:
     )
 
 
-def _limits(heard: Window) -> str:
-    if GRAD_CAM in attribution_methods(model(heard.model)):
+def _limits(explained: ExplainedWindow) -> str:
+    if GRAD_CAM in attribution_methods(get_model(explained.model)):
         return ""
-    return f" {heard.model} hears no spectrogram with bands to look at: this is the only method that it allows."
+    return f" {explained.model} hears no spectrogram with bands to look at: this is the only method that it allows."
 
 
 @st.fragment
-def show_sounds(heard: Window, found: Explanation, question: AttributionTarget) -> None:
+def show_sounds(explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
     """Only what decided, or everything else, to hear; and what the model says to each."""
-    st.subheader("Hear what decided", anchor=False)
+    st.subheader("Listen to the relevant parts", anchor=False)
     percent = st.slider(
         "Share of the spectrogram to keep, the most relevant parts first",
         5,
@@ -203,10 +205,10 @@ def show_sounds(heard: Window, found: Explanation, question: AttributionTarget) 
         key="share",
     )
     key = (found.method, question, percent)
-    parts = state.sounds(heard, found, question, percent / 100)
-    tracks = state.tracks(heard, parts, heard.model, *key)
-    player(tracks, heard.speech, key="why-player")
-    answers = state.answers(heard, parts, *key)
+    parts = state.relevant_and_remainder(explained, found, question, percent / 100)
+    tracks = state.tracks(explained, parts, explained.model, *key)
+    player(tracks, explained.speech, key="why-player")
+    answers = state.answers(explained, parts, *key)
     with st.container(horizontal=True, gap="large"):
         for name, values in answers.items():
             st.metric(f"{name}: {emotion_label(question.emotion)}", f"{values[question.emotion]:.0%}", width="content")
@@ -214,29 +216,29 @@ def show_sounds(heard: Window, found: Explanation, question: AttributionTarget) 
         f"{name.lower()}: {emotion_label(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in answers.items()
     )
     st.caption(
-        f"The likeliest emotion of {'; '.join(likeliest)}. Sounds with holes are unlike all that the model has learned "
-        "from: its answers to them are a test of the map, no finding about the voice."
+        f"Most likely emotion of {'; '.join(likeliest)}. Masked audio is out of distribution: "
+        "use these predictions to test the map only."
     )
     with st.container(horizontal=True):
         for sound in tracks[1:]:
-            name = file_name(f"{heard.model} {sound.name}", "wav")
+            name = file_name(f"{explained.model} {sound.name}", "wav")
             label = f"Download WAV: {sound.name.lower()}"
             st.download_button(label, sound.wav, name, "audio/wav", icon=":material/download:")
 
 
-def show_export(clip: SessionClip, heard: Window, found: Explanation, question: AttributionTarget) -> None:
+def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
     """The map as numbers."""
-    rows = _map_rows(heard, found)
+    rows = _map_rows(explained, found)
     content = {
         "file": clip.name,
-        "model": heard.model,
-        "version": model(heard.model).version,
+        "model": explained.model,
+        "version": get_model(explained.model).version,
         "method": found.method,
         "emotion": question.emotion,
         "instead_of": question.instead_of,
-        "start_s": heard.start_s,
-        "end_s": heard.end_s,
-        "probabilities": heard.probabilities,
+        "start_s": explained.start_s,
+        "end_s": explained.end_s,
+        "probabilities": explained.probabilities,
         "relevance": rows,
     }
     for kind, text, mime in (
@@ -247,12 +249,12 @@ def show_export(clip: SessionClip, heard: Window, found: Explanation, question: 
         st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:")
 
 
-def _map_rows(heard: Window, found: Explanation) -> list[dict]:
+def _map_rows(explained: ExplainedWindow, found: Explanation) -> list[dict]:
     """One row for each frame: when it is in the recording, and the relevance of each band."""
     n_bands, n_frames = found.relevance.shape
-    bands = [f"{hertz:.0f} Hz" for hertz in mel_band_centres_hz(heard.frontend)] if n_bands > 1 else ["all bands"]
+    bands = [f"{hertz:.0f} Hz" for hertz in mel_band_centres_hz(explained.frontend)] if n_bands > 1 else ["all bands"]
     return [
-        {"time_s": round(heard.start_s + i * found.hop_s, 4)}
+        {"time_s": round(explained.start_s + i * found.hop_s, 4)}
         | dict(zip(bands, (float(f"{value:.5g}") for value in found.relevance[:, i]), strict=True))
         for i in range(n_frames)
     ]

@@ -1,4 +1,4 @@
-"""What the program does in one screen: ways to start, what each page is for, what is there, and its limits."""
+"""Overview: inputs, purpose of each page, available models and recordings, limits."""
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ with left:
     view.show_ways_in()
     view.show_pages()
     use = st.container()
-with right, st.spinner("Looking at what is here"):  # after the rest is drawn: torch takes seconds to import
+with right, st.spinner("Looking for models and recordings"):  # after the rest is drawn: torch takes seconds to import
     from pages.home import state
 
     state.show_models()

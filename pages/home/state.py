@@ -1,4 +1,4 @@
-"""What Home says of this machine, from files alone: which models and recordings are there, and how to get the rest."""
+"""Models and recordings found on this machine, read from files alone, and how to get the others."""
 
 from collections import Counter
 
@@ -24,7 +24,7 @@ def show_models() -> None:
     """The models that are there: trained under what, and how good. Then those that are missing."""
     found = available_models()
     if not found:
-        st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+        st.info(HOW_TO_TRAIN, title="No trained model yet")
         return
     st.dataframe(
         [_row(name) for name in found],
@@ -36,19 +36,19 @@ def show_models() -> None:
         alt=f"{len(found)} models are here",
     )
     if missing := [name for name in MODELS if name not in found]:
-        st.caption(f"Missing: {', '.join(missing)}. See docs/training.md, or `python -m scripts.train --help`.")
+        st.caption(f"Not installed: {', '.join(missing)}. See docs/training.md, or `python -m scripts.train --help`.")
 
 
 def _row(name: str) -> dict:
-    """A damaged or foreign metrics.json is told, not shown."""
+    """A damaged or foreign metrics.json is reported, not shown."""
     try:
         metrics = read_metrics(name)
         if not metrics:
-            return {"model": name, "protocol": "found, not measured"}
+            return {"model": name, "protocol": "found, not evaluated"}
         protocol = split_name(metrics["protocol"], metrics["fold"])
         return {"model": name, "protocol": protocol, "UAR %": round(100 * metrics["pooled"]["uar"], 1)}
     except (CheckpointError, KeyError, TypeError):
-        return {"model": name, "protocol": "found, its figures are damaged"}
+        return {"model": name, "protocol": "found, metrics damaged"}
 
 
 def show_corpora() -> None:
@@ -64,12 +64,12 @@ def show_corpora() -> None:
 
 
 def show_use() -> None:
-    """What a model is for, in the words of the cards."""
-    st.subheader("What a model is for", anchor=False)
+    """Intended use, in the words of the cards."""
+    st.subheader("Intended use", anchor=False)
     st.markdown(f":small[{INTENDED_USE.partition(PARAGRAPH)[0]}]")
 
 
 def show_limits() -> None:
-    """What it must not be used for, in the words of the cards."""
-    st.subheader("What it must not be used for", anchor=False)
+    """Out of scope, in the words of the cards."""
+    st.subheader("Out of scope", anchor=False)
     st.markdown(f":small[{INTENDED_USE.partition(PARAGRAPH)[2]}]")

@@ -1,4 +1,4 @@
-"""What Home draws at once. Light to import: nothing here knows ser_core, which brings torch along."""
+"""Views of the page "Home" that are drawn first. Light to import: without torch."""
 
 import streamlit as st
 
@@ -6,19 +6,19 @@ from pages.ui.samples import SAMPLES, sample_list
 
 ANALYSE = "pages/record/page.py"
 PURPOSES = {
-    "record": "one clip: what is heard in it, and when",
-    "live": "what is heard while you speak, every half second",
+    "record": "one clip: emotion, confidence, trajectory",
+    "live": "predictions while you speak, every half second",
     "trajectory": "emotion over time, up to an hour",
     "compare": "one clip, all models, who agrees",
     "upload": "many files, several models, one table",
     "listening": "you against the models, on real actors",
-    "explain": "which part of the sound decided, to see and to hear",
+    "explain": "attribution: the relevant parts of a clip, to see and to play",
     "embedding_map": "the space a model has learned",
-    "evaluation": "how good the models are, down to the clip",
-    "data": "the recordings they learned from, in numbers",
+    "evaluation": "results on unseen speakers, down to the clip",
+    "data": "the training corpora in numbers",
     "training": "the training runs of this machine",
-    "learn": "six short lessons to play with",
-    "cards": "what each model is, and is not for",
+    "learn": "six interactive lessons",
+    "cards": "training data, results, intended use",
     "settings": "versions, memory, caches, code to copy",
 }
 """Folder of a page -> its purpose; in the order of the navigation."""
@@ -26,8 +26,9 @@ PURPOSES = {
 
 def show_purpose() -> None:
     st.markdown(
-        "Speak, upload a recording or pick a sample: several models say side by side which emotion they hear in the "
-        "voice, how sure they are, and when. Everything runs on your machine; your audio is kept in your session only."
+        "Speak, upload a recording or pick a sample: several models predict, side by side, the emotion in the "
+        "voice, with confidence and over time. Everything runs on your machine; your audio is kept in your session "
+        "only."
     )
 
 

@@ -1,9 +1,9 @@
-"""The lesson on acted corpora: every figure comes from a result file, and is left out where that file is missing."""
+"""The lesson on acted corpora: every figure comes from a result file, and is omitted where that is missing."""
 
 import streamlit as st
 
 from pages.ui.chart import chart
-from pages.ui.results import measured, statistics
+from pages.ui.results import load_results, statistics
 from pages.ui.text import UAR_HELP, plain
 from ser_core.data import CORPUS_NAMES, ProtocolError
 from ser_core.evaluation import (
@@ -26,7 +26,7 @@ def show() -> None:
     st.markdown(
         "Actors speak given words in quiet rooms, and each plays an emotion in the same way again and again. A model "
         "can learn the habits of these few people instead of emotion; if the same people are in training and in test, "
-        "the test cannot tell. Feelings in daily life are mostly weaker, and mixed."
+        "the test cannot reveal it. Everyday emotions are mostly weaker, and mixed."
     )
     names = [path.stem for path in list_results(UNSEEN) if result_path(SHARED, path.stem).is_file()]
     if names:
@@ -38,7 +38,7 @@ def show() -> None:
             st.warning(plain(str(error)))
     else:
         st.caption(
-            "How much known voices are worth is not measured here: train a model under `--protocol resonet` and under "
+            "The effect of known speakers is not measured yet: train a model under `--protocol resonet` and under "
             "`--protocol speaker-independent --fold 0`, then `python -m scripts.evaluate all --write`."
         )
     _show_leak()
@@ -79,9 +79,9 @@ def _listed(names: list[str]) -> str:
 
 
 def _show_leak() -> None:
-    """Trained on test clips by accident: what the split without a seed is worth."""
+    """Effect of leakage: a split drawn without a seed."""
     try:
-        leaks = measured(SHARED).comparison.leaks if list_results(SHARED) else ()
+        leaks = load_results(SHARED).comparison.leaks if list_results(SHARED) else ()
     except (ResultError, ComparisonError, ProtocolError) as error:
         st.warning(plain(str(error)))
         return
@@ -94,7 +94,7 @@ def _show_leak() -> None:
             query_params={"split": SHARED, "show": "Comparison"},
         )
     else:
-        st.caption("Leakage is not measured here; docs/results.md, “What leakage is worth”, has the commands.")
+        st.caption("The effect of leakage is not measured yet; docs/results.md, “What leakage is worth”, has the commands.")
 
 
 def _leaked(leak: LeakageReport) -> str:
@@ -105,23 +105,21 @@ def _leaked(leak: LeakageReport) -> str:
         for c, part in leak.parts.items()
         if c in CORPUS_NAMES and part.honest and part.groups["trained"].n_clips
     ]
-    return (
-        "A split script without a seed deals the actors anew whenever it runs. Done so here: " + "; ".join(parts) + "."
-    )
+    return "A split script without a seed draws other speakers at every run. Here: " + "; ".join(parts) + "."
 
 
 def _show_regularity() -> None:
     """How much of a property of the sound is decided by the emotion alone: the more, the more regular the acting."""
     found = statistics()
     if not found:
-        st.caption("How regular the acting is has not been measured here: `python -m scripts.corpus_statistics`.")
+        st.caption("The regularity of the acting is not measured yet: `python -m scripts.corpus_statistics`.")
         return
     measure = found["measures"][MEASURE]
     rows = [
         {
             "corpus": CORPUS_NAMES[corpus],
             "speakers": sum(found["speakers"][corpus].values()),
-            f"{measure['title'].lower()} decided by emotion": round(emotion_eta_squared(_groups(found, corpus)), 2),
+            f"{measure['title'].lower()} explained by emotion": round(emotion_eta_squared(_groups(found, corpus)), 2),
         }
         for corpus in found["clips"]
     ]
@@ -130,9 +128,7 @@ def _show_regularity() -> None:
         format="percent", help="Eta squared: the share of its variance between emotions."
     )
     st.dataframe(rows, hide_index=True, column_config={list(rows[0])[-1]: percent}, alt="How regular each corpus is")
-    st.caption(
-        "Eta squared; the rest is the speaker, the words and chance. The more the emotion decides, the easier the test."
-    )
+    st.caption("Eta squared; the rest is speaker, words and chance. The higher, the easier the test.")
 
 
 def _groups(found: dict, corpus: str) -> list[dict]:

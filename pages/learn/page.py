@@ -1,4 +1,4 @@
-"""Six short lessons on what a model hears and why it errs, each on the clip of this session or on a sample."""
+"""Six lessons on features, layers and data, each on the clip of this session or on a sample."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The sound that the lessons are about: the clip of this session, or a sample where there is none."""
+"""The audio of the lessons: the clip of this session, or a sample."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.clip import chosen, current_clip
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.problems import show_problem
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.text import plain
@@ -35,7 +35,7 @@ class Excerpt:
 
 
 def sound() -> Sound:
-    """The clip of this session; a sample without one, or where it cannot be read, which is said."""
+    """The clip of this session; otherwise, or where it is unreadable, a sample, with a note."""
     try:
         clip = current_clip()
     except AudioError as error:
@@ -53,7 +53,7 @@ def _sample(file: str) -> np.ndarray:
 
 
 def excerpt(duration_s: float) -> Excerpt:
-    """The loudest stretch of the sound; which one is said."""
+    """The loudest part of the sound, with a caption of its times."""
     heard = sound()
     start, end = loudest_excerpt(heard.waveform, duration_s)
     part = Excerpt(heard.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
@@ -67,16 +67,14 @@ def excerpt(duration_s: float) -> Excerpt:
 
 
 def first_model(with_stages: bool) -> SERModel | None:
-    """The first one that can be used and, where asked for, looked into; why there is none is said."""
+    """The first usable model; None, with a message, without one."""
     for name in available_models():
         try:
-            found = model(name)
+            found = get_model(name)
         except CheckpointError as error:
             st.warning(plain(str(error)))
             continue
         if not with_stages or has_stage_outputs(found):
             return found
-    st.info(
-        HOW_TO_TRAIN, title="This lesson needs a trained ResoNet" if with_stages else "There is no trained model yet"
-    )
+    st.info(HOW_TO_TRAIN, title="This lesson needs a trained ResoNet" if with_stages else "No trained model yet")
     return None

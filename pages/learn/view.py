@@ -40,7 +40,8 @@ N_MAPS = 12
 def filterbank() -> None:
     """Number of bands and upper edge against what is left of the sound."""
     st.markdown(
-        "A network does not hear 16,000 numbers a second. The spectrum of each moment is summed up in a few **bands**, "
+        "A network does not process 16,000 samples a second. Each short-time spectrum is summed into a few **mel "
+        "bands**, "
         "narrow and close below 1 kHz, wide above, much as the ear does. Few bands blur one voice into another; many "
         "keep every harmonic, also those that say nothing about emotion."
     )
@@ -49,9 +50,9 @@ def filterbank() -> None:
         fmax = st.select_slider("Up to [Hz]", (2000, 4000, 8000), 8000, key="fmax")
     edges_hz = mel_band_edges_hz(n_mels, fmax)
     low_hz, high_hz = edges_hz[0, 2] - edges_hz[0, 0], edges_hz[-1, 2] - edges_hz[-1, 0]
-    said = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
-    chart(mel_filter_triangles(n_mels, fmax), key="filters", alt=said, numbers=False)
-    st.caption(f"{said}. What lies above {fmax} Hz is not heard at all.")
+    caption = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
+    chart(mel_filter_triangles(n_mels, fmax), key="filters", alt=caption, numbers=False)
+    st.caption(f"{caption}. Frequencies above {fmax} Hz are discarded.")
     with st.expander("Table"):
         columns = ("from Hz", "highest at Hz", "to Hz")
         rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
@@ -77,12 +78,12 @@ def window_length() -> None:
     window_s = window_ms / 1000
     part = excerpt(SHORT_S)
     level_db = logmel_db(part.waveform, 128, window_s)
-    said = (
+    caption = (
         f"Two sounds less than about {window_ms} ms apart melt into one, "
         f"and so do two tones less than about {frequency_resolution_hz(window_s):.0f} Hz apart."
     )
-    chart(log_mel_image(level_db, 8000, part.start_s, part.duration_s), key="windowed", alt=said, numbers=False)
-    st.caption(f"{said} ResoNet uses {1000 * WINDOW_S:.0f} ms.")
+    chart(log_mel_image(level_db, 8000, part.start_s, part.duration_s), key="windowed", alt=caption, numbers=False)
+    st.caption(f"{caption} ResoNet uses {1000 * WINDOW_S:.0f} ms.")
 
 
 def cepstrum() -> None:
@@ -90,7 +91,8 @@ def cepstrum() -> None:
     st.markdown(
         "**MFCC** describe the bands of one moment by waves over frequency: the first coefficient is the level, the "
         "next ones the broad shape, the last ones the fine lines. Thirteen keep the shape of the mouth and drop "
-        "most of the pitch. That suits words; for emotion, pitch matters, so the networks here hear all bands."
+        "most of the pitch. That suits speech recognition; for emotion, pitch matters, so the networks here use all "
+        "bands."
     )
     n_kept = st.slider("Coefficients kept", 1, N_MELS, 13, key="coefficients")
     part = excerpt(EXCERPT_S)
@@ -121,7 +123,7 @@ def layers() -> None:
     st.markdown(
         "A **convolutional layer** slides small patterns over the spectrogram; each gives one map that is bright where "
         "it fits. First layers find edges: a sound that starts, a tone that rises. Deeper maps are smaller and answer "
-        "to more of the sound at once, and few of them can be named: nobody told the network what to look for."
+        "to a larger receptive field, and few of them can be interpreted."
     )
     judge = first_model(with_stages=True)
     if judge is None:
@@ -136,10 +138,12 @@ def layers() -> None:
     shown = [("input", features[0])]
     shown += [(f"map {channel + 1}", maps[channel]) for channel in highest_variance_channels(maps, N_MAPS - 1)]
     n_maps, n_bands, n_columns = maps.shape
-    said = f"The {len(shown) - 1} of {n_maps} maps that vary most, each {n_bands} bands high and {n_columns} steps long"
-    chart(feature_map_grid(shown), key="maps", alt=said, numbers=False)
+    caption = (
+        f"The {len(shown) - 1} of {n_maps} maps that vary most, each {n_bands} bands high and {n_columns} steps long"
+    )
+    chart(feature_map_grid(shown), key="maps", alt=caption, numbers=False)
     st.caption(
-        f"{judge.name}, stage {stage} of {n_stages}. {said}; the first picture is what goes in. Each has its own "
+        f"{judge.name}, stage {stage} of {n_stages}. {caption}; the first picture is what goes in. Each has its own "
         "scale: brightness cannot be compared between maps."
     )
 
@@ -153,33 +157,33 @@ def dimensions() -> None:
             "instead: valence, how pleasant, and arousal, how excited. Voices give arousal away readily and valence "
             "badly: anger and joy are both loud and high, so models mix them up."
         )
-        placed = st.toggle("Place a model's answer to the clip", key="placed")
+        placed = st.toggle("Place a model's prediction for the clip", key="placed")
         answer = _answer() if placed else None
         st.caption(
             "The places are a sketch after Russell, “A circumplex model of affect” (1980), not measured here: disgust "
-            "is no word of his circle, and neutral is put in the middle. An answer is placed at the mean of the "
+            "is not on his circle, and neutral is put in the middle. A prediction is placed at the mean of the "
             "emotions, each weighted by its probability: an illustration, as no model here was trained on dimensions."
         )
     with picture:
         where = circumplex_position(answer) if answer else None
-        said = f" The answer lies at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
+        caption = f" The prediction is at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
         chart(
             circumplex_plot(answer, where),
             key="circle",
-            alt=f"Eight emotions on a circle of valence and arousal.{said}",
+            alt=f"Eight emotions on a circle of valence and arousal.{caption}",
         )
 
 
 def _answer() -> dict[str, float] | None:
     """The probabilities of the first model; None, and why, where there is no answer."""
-    judge, heard = first_model(with_stages=False), sound()
+    judge, audio = first_model(with_stages=False), sound()
     if judge is None:
         return None
-    with st.spinner("Listening"):
-        prediction = remember(lambda: predict(judge, heard.waveform), heard.id, "lesson", judge.name)
-    st.text(heard.name)
+    with st.spinner("Analysing"):
+        prediction = remember(lambda: predict(judge, audio.waveform), audio.id, "lesson", judge.name)
+    st.text(audio.name)
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        st.caption("No speech was found in it, so there is no answer to place.")
+        st.caption("No speech was detected, so there is no prediction to place.")
         return None
     st.caption(f"{judge.name}: " + ", ".join(f"{name} {p:.0%}" for name, p in prediction.top3))
     return prediction.probabilities

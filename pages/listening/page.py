@@ -1,4 +1,4 @@
-"""Hear an actor, say which emotion was meant, and see whether the models do better."""
+"""Listening test: the person and the models judge the same clips of unseen actors."""
 
 import streamlit as st
 
@@ -14,7 +14,7 @@ if not names:
     st.stop()
 models = view.choose_models(names)
 try:
-    clips = state.askable(models) if models else []
+    clips = state.eligible_clips(models) if models else []
     if not clips:
         view.show_nothing(models)
     else:

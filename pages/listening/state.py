@@ -1,4 +1,4 @@
-"""The listening test: which clips may be asked, what was guessed, and how the person stands against the models."""
+"""State of the listening test: eligible clips, guesses, and accuracy of the person and the models."""
 
 import random
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.session import PageState, session
@@ -23,7 +23,7 @@ PERSON = "you"
 
 @dataclass(frozen=True)
 class Sample:
-    """A synthetic recording. Nobody meant anything by it: it tells who hears alike, not who is right."""
+    """A synthetic recording without a label: it measures agreement, not accuracy."""
 
     id: str
     path: Path
@@ -33,7 +33,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Guess:
-    """One clip, what the actor meant, and what everybody heard."""
+    """One clip with its label and all answers."""
 
     clip: str  # utterance id
     meant: str  # "": a sample
@@ -41,7 +41,7 @@ class Guess:
 
     @property
     def measure(self) -> str:
-        """What the models' answers are held against."""
+        """Reference label of the models' predictions."""
         return self.meant or self.heard[PERSON]
 
 
@@ -51,7 +51,7 @@ class ListeningState(PageState):
 
     clip: Utterance | Sample | None = None
     asked: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
-    said: str = ""  # what the person heard in it, the models not yet asked
+    said: str = ""  # the person's answer, before the models are run
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
 
@@ -71,7 +71,7 @@ def restart() -> None:
     session().pages.pop(ListeningState, None)
 
 
-def askable(models: Sequence[str]) -> list[Utterance | Sample]:
+def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
     """Recordings of speech that none of the models was trained or tuned on; samples where there are no recordings.
 
     Args:
@@ -83,13 +83,13 @@ def askable(models: Sequence[str]) -> list[Utterance | Sample]:
     if not utterances():
         spoken = [sample for sample in sample_list() if sample["text"]]
         return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
-    allowed = set.intersection(*map(_never_heard, models))
+    allowed = set.intersection(*map(_test_clips, models))
     return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in allowed]
 
 
-def _never_heard(name: str) -> set[str]:
+def _test_clips(name: str) -> set[str]:
     """Ids of the clips that a model is known to be neither trained nor tuned on."""
-    metrics = model(name).metrics
+    metrics = get_model(name).metrics
     try:
         return set(protocol_split(metrics["protocol"], metrics["fold"]).test)
     except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
@@ -97,7 +97,7 @@ def _never_heard(name: str) -> set[str]:
 
 
 def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
-    """Those that were not asked yet."""
+    """Clips that were not asked yet."""
     return [u for u in clips if u.id not in listening_state().asked]
 
 
@@ -111,45 +111,45 @@ def draw(clips: Sequence[Utterance | Sample]) -> None:
         now.asked.add(now.clip.id)
 
 
-def drop_unfit(clips: Sequence[Utterance | Sample]) -> None:
+def drop_unusable(clips: Sequence[Utterance | Sample]) -> None:
     """Take back a clip whose file is gone, or which was drawn before a model was chosen that knows it."""
     now = listening_state()
     if now.clip and not now.clip.path.is_file():
-        now.clip, now.problem = None, f"{now.clip.id} is no longer here."
+        now.clip, now.problem = None, f"{now.clip.id} is no longer available."
     elif not now.is_guessed and now.clip not in clips:
         now.clip = None
 
 
 def guess(emotion: str) -> None:
-    """Take what the person heard."""
+    """Keep the person's answer until the models are run."""
     listening_state().said = emotion
 
 
 def ask(models: Sequence[str]) -> None:
-    """Ask the models, only now. A clip that cannot be used is left out and named."""
+    """Run the models, only after the person has answered. A clip that cannot be used is skipped and named."""
     now = listening_state()
     said, now.said = now.said, ""
     try:
         waveform = load_audio(now.clip.path)
         speech = speech_segments(waveform)
         with functionals_cache():
-            heard = {name: predict(model(name), waveform, speech).emotion for name in models}
+            predictions = {name: predict(get_model(name), waveform, speech).emotion for name in models}
     except (AudioError, CheckpointError) as error:
         now.clip, now.problem = None, f"{now.clip.id}: {error}"
         return
     now.problem = ""
-    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: said} | heard))
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: said} | predictions))
 
 
 def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
-    """Counts, shape = (n_emotions, n_emotions): row meant, column heard; only of clips that `who` heard."""
+    """Counts, shape = (n_emotions, n_emotions): row label, column answer; only of clips that `who` answered."""
     pairs = [(EMOTIONS.index(g.measure), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
     y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
     return confusion_matrix(y_true, y_pred, len(EMOTIONS))
 
 
 def standings(guesses: Sequence[Guess]) -> list[dict]:
-    """The person first, then the models, each over the clips that it heard; the models alone where nothing is right."""
+    """Accuracy and UAR of the person and of each model over the clips answered; without labels, of the models alone."""
     names = list(dict.fromkeys(name for g in guesses for name in g.heard if name != PERSON or g.meant))
     rows = []
     for name in names:
@@ -167,6 +167,6 @@ def standings(guesses: Sequence[Guess]) -> list[dict]:
 
 
 def table(guesses: Sequence[Guess]) -> list[dict]:
-    """One row a clip, a column for everybody who heard one; empty where somebody did not."""
+    """One row a clip, one column for the person and each model; empty without an answer."""
     names = list(dict.fromkeys(name for g in guesses for name in g.heard))
     return [{"clip": g.clip, "meant": g.meant} | {name: g.heard.get(name, "") for name in names} for g in guesses]

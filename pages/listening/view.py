@@ -1,4 +1,4 @@
-"""The parts of the page "Listening test"."""
+"""Views of the page "Listening test"."""
 
 from collections.abc import Sequence
 
@@ -16,19 +16,19 @@ from ser_core.plots import confusion_heatmap, emotion_label
 
 
 def choose_models(names: Sequence[str]) -> list[str]:
-    """Whom the person wants to be measured against."""
+    """Models to compare with."""
     if utterances():
         st.markdown(
-            "You hear recordings that the models were never trained on. Say which emotion the actor meant; only then "
-            "you see what it was, and what the models heard."
+            "Listen to recordings that the models were not trained on and choose the intended emotion; only then "
+            "you see the label and the models' predictions."
         )
     else:
-        st.markdown("Say which emotion you hear in a synthetic voice; only then you see what the models heard.")
+        st.markdown("Choose the emotion you perceive in a synthetic voice; only then you see the models' predictions.")
         st.info(
-            "Nobody meant anything by these samples, so nobody is right: you see who hears alike. For the real test "
+            "These samples have no label: the test shows agreement, not accuracy. For the real test "
             "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again."
         )
-    return st.multiselect("Against", names, names[:1], key="rivals") if len(names) > 1 else list(names)
+    return st.multiselect("Models to compare with", names, names[:1], key="rivals") if len(names) > 1 else list(names)
 
 
 def show_nothing(models: Sequence[str]) -> None:
@@ -36,9 +36,9 @@ def show_nothing(models: Sequence[str]) -> None:
         st.info("Choose at least one model.")
     else:
         st.info(
-            "There is no recording here that none of the chosen models was trained on. Choose fewer models, or some "
-            "that were trained under the same protocol.",
-            title="No clip is new to all of them",
+            "Every recording found was used to train one of the chosen models. Choose fewer models, or models "
+            "trained under the same protocol.",
+            title="No clip is unseen by all of them",
         )
 
 
@@ -48,7 +48,7 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
     Args:
         clips: what may be asked of these models.
     """
-    state.drop_unfit(clips)
+    state.drop_unusable(clips)
     now = state.listening_state()
     if now.problem:
         st.warning(plain(now.problem))
@@ -57,12 +57,12 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
             label = "Start" if not now.guesses else "Go on"
             st.button(label, type="primary", on_click=state.draw, args=(clips,), key="start")
         else:
-            st.info("You have heard every clip that there is for these models.")
+            st.info("You have judged all clips available for these models.")
         return
     st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
     if now.said:
-        with st.spinner("Asking the models"):
+        with st.spinner("Running the models"):
             state.ask(models)
         st.rerun()
     if now.is_guessed:
@@ -79,25 +79,25 @@ def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> 
     latest = now.guesses[-1]
     said = emotion_label(latest.heard[PERSON])
     if latest.meant:
-        right = "right" if latest.heard[PERSON] == latest.meant else "not what was meant"
-        st.markdown(f"The actor meant **{emotion_label(latest.meant)}**. You said {said}: **{right}**.")
+        right = "right" if latest.heard[PERSON] == latest.meant else "wrong"
+        st.markdown(f"The label is **{emotion_label(latest.meant)}**. Your answer {said} is **{right}**.")
     else:
-        st.markdown(f"You said **{said}**.")
+        st.markdown(f"Your answer: **{said}**.")
     rivals = ", ".join(f"{name}: {emotion_label(latest.heard[name])}" for name in models if name in latest.heard)
-    st.markdown(f"What the models heard: {rivals}.")
+    st.markdown(f"Predictions: {rivals}.")
     st.caption(_about(now.clip))
     st.button("Next clip", type="primary", on_click=state.draw, args=(clips,), key="next", shortcut="N")
 
 
 def _about(clip: Utterance | Sample) -> str:
-    """Told after the guess."""
+    """Shown after the guess."""
     if isinstance(clip, Sample):
         return f"Synthetic sample: {clip.corpus}"
     return f"{CORPUS_NAMES[clip.corpus]}, {clip.sex} actor {clip.speaker.split('-')[1]}"
 
 
 def show_score() -> None:
-    """How the person stands, and what was taken for what."""
+    """How the person stands, and what a confusion matrix."""
     guesses = state.listening_state().guesses
     if not guesses:
         return
@@ -105,19 +105,19 @@ def show_score() -> None:
     rows = state.standings(guesses)
     st.dataframe(rows, hide_index=True, alt="Right answers of the person and of each model")
     if not guesses[-1].meant:
-        st.caption("Right is here what you heard.")
+        st.caption("Reference here: your own answers.")
     st.caption(
-        "UAR is the mean of the recalls of the emotions that came up. Few clips say little: the ranking is chance "
-        "until there are dozens."
+        "UAR is the mean recall over the emotions that occurred. The ranking is not meaningful "
+        "before a few dozen clips."
     )
     names = [row["who"] for row in rows]
     for place, column in enumerate(st.columns(2, gap="medium")[: len(names)]):
         with column:
-            who = st.selectbox("Taken for what by", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
+            who = st.selectbox("Confusion matrix of", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
             chart(
                 confusion_heatmap(state.matrix(guesses, who), EMOTIONS, counts=True),
                 key=f"listening-{place}",
-                alt=f"What {who} took for what, in clips",
+                alt=f"Confusion matrix of {who}, in clips",
             )
     with st.container(horizontal=True):
         text = rows_as_csv(state.table(guesses))

@@ -1,11 +1,11 @@
-"""What the person meant, beside what the model heard: kept only where a folder was chosen for it."""
+"""Feedback: the person's label and the prediction, stored only where a folder is configured."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import streamlit as st
 
-from pages.ui.analysis import Answer
+from pages.ui.analysis import ModelResult
 from pages.ui.export import rows_as_csv
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
@@ -28,25 +28,25 @@ class FeedbackState(PageState):
     problem: str = ""  # why the latest answer could not be kept
 
 
-def show_feedback(clip: SessionClip, answer: Answer) -> None:
-    """Eight names to choose from, and what becomes of the choice."""
-    meant = st.pills("I meant", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
+def show_feedback(clip: SessionClip, answer: ModelResult) -> None:
+    """Choice of a label, and what is stored of it."""
+    meant = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
     if meant:
         right = meant == answer.prediction.emotion and not answer.prediction.abstain
-        st.caption(f"{'That is' if right else 'That is not'} what {plain(answer.prediction.model)} heard.")
+        st.caption(f"{'The' if right else 'Not the'} prediction of {plain(answer.prediction.model)}.")
     if folder is None:
         if meant:
-            st.caption(f"Your answer is forgotten with this session. {FEEDBACK_FOLDER_HINT}")
+            st.caption(f"Your label is deleted with this session. {FEEDBACK_FOLDER_HINT}")
         return
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
             said = Feedback(clip.id, *_judged(answer, meant or ""), clip.recording.duration_s, _now())
             st.button(
-                "Keep my answer", disabled=not meant, on_click=_try, args=(save_feedback, said, folder), key="keep"
+                "Save my label", disabled=not meant, on_click=_try, args=(save_feedback, said, folder), key="keep"
             )
             _show_kept(read_feedback(folder), folder)
-        st.caption(f"Kept in {FEEDBACK_FILE} of the folder you chose: your answer and the model's, never the sound.")
+        st.caption(f"Saved in {FEEDBACK_FILE} of the folder you chose: your label and the prediction, never the audio.")
     except FeedbackError as error:
         st.warning(plain(str(error)))
     state = session().page(FeedbackState)
@@ -55,7 +55,7 @@ def show_feedback(clip: SessionClip, answer: Answer) -> None:
         state.problem = ""
 
 
-def _judged(answer: Answer, meant: str) -> tuple[str, str, str, float, bool]:
+def _judged(answer: ModelResult, meant: str) -> tuple[str, str, str, float, bool]:
     prediction = answer.prediction
     return prediction.model, meant, prediction.emotion, prediction.confidence, prediction.abstain
 
@@ -69,14 +69,14 @@ def _show_kept(answers: list[Feedback], folder) -> None:
     if not answers:
         return
     right = sum(f.meant == f.answered and not f.abstained for f in answers)
-    st.text(f"{len(answers)} kept, {right} heard as meant")
+    st.text(f"{len(answers)} saved, {right} predicted correctly")
     content = rows_as_csv([asdict(f) for f in answers])
     st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
     st.button("Delete all", on_click=_try, args=(delete_feedback, folder), key="delete-feedback")
 
 
 def _try(action, *args) -> None:
-    """A callback may not fail: what went wrong is said below the buttons."""
+    """A callback may not raise: the error is shown below the buttons."""
     try:
         action(*args)
     except FeedbackError as error:

@@ -1,4 +1,4 @@
-"""Record, upload or pick one clip: what was heard, which emotion a model hears in it, how sure it is, and when."""
+"""Analysis of one clip: quality, predicted emotion, confidence, trajectory."""
 
 import streamlit as st
 
@@ -8,7 +8,7 @@ with st.spinner("Starting"):  # torch takes seconds to import, once per server
     from pages.ui import analysis, result
     from pages.ui.clip import chosen, current_clip
     from pages.ui.clip_input import choose_clip
-    from pages.ui.layout import slot
+    from pages.ui.layout import result_place
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
     from ser_core.models import AdapterError, CheckpointError
@@ -20,16 +20,16 @@ with inputs:
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
-    shown, work = slot(settings), st.container()
+    shown, work = result_place(settings), st.container()
 
 with work:
     clip = hearing = answer = others = problem = None
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.hear(clip, settings)
-            others = analysis.all_answers(hearing) if settings.all_models else None
-            answer = analysis.answer(hearing, settings.model, settings.my_voice)
+            hearing = analysis.prepare_clip(clip, settings)
+            others = analysis.all_model_results(hearing) if settings.all_models else None
+            answer = analysis.model_result(hearing, settings.model, settings.my_voice)
     except (AudioError, CheckpointError, AdapterError) as error:
         problem = error
 

@@ -1,4 +1,4 @@
-"""What this program and this machine are, what is kept and how to delete it, and code to copy."""
+"""Data of the session, models in memory, code examples, API, folders, versions."""
 
 import streamlit as st
 

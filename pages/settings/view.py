@@ -1,4 +1,4 @@
-"""The parts of the page "Settings & API"."""
+"""Views of the page "Settings & API"."""
 
 import re
 from pathlib import Path
@@ -26,15 +26,15 @@ python -m scripts.predict assets/samples/story.ogg --windows --format csv
 
 
 def show_session() -> None:
-    """What of this person is in memory, and a button that ends it."""
-    st.subheader("What this session keeps", anchor=False)
+    """Contents of this session, and a button that deletes them."""
+    st.subheader("Data of this session", anchor=False)
     kept = _kept()
     if not kept:
         st.caption("Nothing: no recording, no result.")
         return
     st.markdown("\n".join(f"- {plain(line)}" for line in kept))
     st.button("Delete all of it", icon=":material/delete:", on_click=session().clear, key="delete-all")
-    st.caption("It is forgotten anyway when the session ends, and nothing of it is written to disk.")
+    st.caption("It is deleted anyway when the session ends, and never written to disk.")
 
 
 def _kept() -> list[str]:
@@ -50,7 +50,7 @@ def show_models() -> None:
     """Models in memory: shared by all sessions, and loaded again when asked for."""
     st.subheader("Models in memory", anchor=False)
     if not loaded_models():
-        st.caption("None. A model is loaded when it is first asked, and stays for everybody.")
+        st.caption("None. A model is loaded at its first use, and shared by all sessions.")
         return
     rows = [{"model": name, "parameters": model.n_parameters() or None} for name, model in loaded_models().items()]
     st.dataframe(
@@ -61,7 +61,7 @@ def show_models() -> None:
         column_config={"parameters": st.column_config.NumberColumn(format="localized")},
         alt="Models in memory and their size",
     )
-    st.button("Unload all", on_click=unload_models, key="unload", help="The next question to a model loads it again.")
+    st.button("Unload all", on_click=unload_models, key="unload", help="The next prediction of a model loads it again.")
 
 
 def show_folders() -> None:
@@ -88,12 +88,12 @@ def show_code() -> None:
     """How to ask a model without this app: the functions that the pages call."""
     st.subheader("From Python", anchor=False)
     if not available_models():
-        st.info(HOW_TO_TRAIN, title="There is no trained model yet")
+        st.info(HOW_TO_TRAIN, title="No trained model yet")
     st.code(python_example(), language="python", wrap_lines=True)
     st.subheader("From the command line", anchor=False)
     st.code(COMMANDS, language="bash", wrap_lines=True)
     st.caption(
-        "To be run in the folder of the program, by `.venv/bin/python` or after `source .venv/bin/activate`. "
+        "Run in the folder of the program, with `.venv/bin/python` or after `source .venv/bin/activate`. "
         "`python -m scripts.predict --help` lists everything; a file that cannot be read gets a line with the reason."
     )
 
@@ -102,12 +102,12 @@ def show_api() -> None:
     """How to ask this very server, where it answers other programs."""
     st.subheader("From other programs", anchor=False)
     if not is_serving.is_set():
-        st.caption("This server answers nobody but its pages. `make app` starts one that answers other programs too.")
+        st.caption("This server has no REST API. `make app` starts one that has.")
         return
     address = _address()
     for example in api_examples():
         st.code(example.replace(README_ADDRESS, address), language="python", wrap_lines=True)
-    st.markdown(f"[All that it answers, to try out]({address}{API_PATH}/docs) · [the live page]({address}{LIVE_PATH}/)")
+    st.markdown(f"[API documentation, to try out]({address}{API_PATH}/docs) · [the live page]({address}{LIVE_PATH}/)")
 
 
 def _address() -> str:
@@ -133,19 +133,19 @@ def api_examples() -> list[str]:
 
 def show_machine() -> None:
     """Versions, device, threads, memory."""
-    st.subheader("Program and machine", anchor=False)
+    st.subheader("Software and hardware", anchor=False)
     with st.container(horizontal=True, gap="medium"):
         for title, value in _system().items():
             st.metric(title, value, width="content")
         size = resident_bytes()
-        st.metric("memory of the program", f"{size / 1e6:,.0f} MB" if size else "unknown", width="content")
+        st.metric("process memory", f"{size / 1e6:,.0f} MB" if size else "unknown", width="content")
     rows = [
         {"package": name, "installed": installed, "required": required if installed != required else ""}
         for name, installed, required in required_packages()
     ]
     with st.expander("Packages"):
         st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
-        st.caption("A required version is shown where another one is installed.")
+        st.caption("The required version is shown where a different one is installed.")
 
 
 @st.cache_data

@@ -1,4 +1,4 @@
-"""The training runs of this machine: how far they have come, their curves side by side, and what made them differ."""
+"""Training runs on this machine: state, learning curves, and differences of configuration."""
 
 import streamlit as st
 

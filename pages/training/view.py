@@ -1,4 +1,4 @@
-"""The parts of the page "Training"."""
+"""Views of the page "Training"."""
 
 import time
 
@@ -28,7 +28,7 @@ def show_empty() -> None:
     st.info(
         "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
         "`python -m scripts.train resonet --fold 0`. A run appears here after it has started.",
-        title="Nothing was trained here yet",
+        title="No training runs yet",
     )
 
 
@@ -106,7 +106,7 @@ def _state(run: RunRecord) -> str:
 
 
 def _show_confusion(runs: list[RunRecord]) -> None:
-    """What the development speakers' emotions were taken for, after any epoch."""
+    """Confusion matrix on development speakers after any epoch."""
     known = [run for run in runs if run.curve and run.curve[-1].get(DEV_CONFUSION_KEY)]
     if not known:
         st.caption("These protocols have no development speakers, so there is no confusion to show.")
@@ -125,7 +125,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
         st.caption(f"Epoch {epoch} is the latest so far.")
     matrix = run.curve[epoch - 1].get(DEV_CONFUSION_KEY, {}).get(corpus)
     if matrix is None:
-        st.caption("Nothing was noted of this epoch.")
+        st.caption("No confusion matrix of this epoch.")
         return
     chart(
         confusion_heatmap(matrix, run.config["model"]["labels"]),
@@ -136,7 +136,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
 
 def show_difference(runs: tuple[RunRecord, ...]) -> None:
     """Two runs: what was asked for differently. And of one, how to make it again."""
-    st.subheader("What makes them differ", anchor=False)
+    st.subheader("Differences of configuration", anchor=False)
     names = [run.name for run in runs]
     with st.container(horizontal=True):
         one = st.selectbox("Run", names, key="one")

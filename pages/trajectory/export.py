@@ -1,4 +1,4 @@
-"""What a person takes along of a trajectory: CSV, JSON, TextGrid for Praat, SRT for video players."""
+"""Downloads of a trajectory: CSV, JSON, TextGrid for Praat, SRT for video players."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.trajectory.state import Course, Line
 from pages.ui.export import file_name, rows_as_csv
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import as_srt, as_textgrid
@@ -34,7 +34,7 @@ def as_csv(clip: SessionClip, lines: Mapping[str, Line]) -> str:
     """One row for each segment and, below, for each window, of every model; times in seconds."""
     rows = []
     for name, line in lines.items():
-        head = {"file": clip.name, "model": name, "version": model(name).version}
+        head = {"file": clip.name, "model": name, "version": get_model(name).version}
         rows += [head | {"part": "segment", **row} for row in _segment_rows(line)]
         rows += [head | {"part": "window", **row} for row in _window_rows(line)]
     return rows_as_csv(rows)
@@ -55,7 +55,7 @@ def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> str:
 def _content(name: str, line: Line) -> dict:
     return {
         "model": name,
-        "version": model(name).version,
+        "version": get_model(name).version,
         "complete": line.complete,
         "analysed_until_s": line.until_s,
         "window_s": line.trajectory.window_s,

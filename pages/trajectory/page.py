@@ -1,19 +1,19 @@
-"""Emotion over long audio: what the models hear from window to window, while they are still listening."""
+"""Trajectory of emotion over long audio, drawn while the models are still running."""
 
 import streamlit as st
 
 st.title("Trajectory", anchor=False)
 with st.spinner("Starting"):
     from pages.trajectory import state, view as parts
-    from pages.ui.clip import chosen, current_clip, receive
+    from pages.ui.clip import chosen, current_clip, receive_live_recording
     from pages.ui.clip_input import choose_clip
-    from pages.ui.layout import slot
+    from pages.ui.layout import result_place
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
     from ser_core.models import available_models
 
-hindered = receive()
+hindered = receive_live_recording()
 names = available_models()
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
@@ -25,7 +25,7 @@ with inputs:
 with results:
     if hindered:
         st.warning(f"{hindered} Download it there and upload it here.")
-    shown, work = slot("trajectory"), st.container()
+    shown, work = result_place("trajectory"), st.container()
 
 with work:
     clip = found = problem = None
@@ -34,7 +34,7 @@ with work:
         if clip:
             found = state.course(clip)
             if not any(name in found.heard for name in models):
-                with st.spinner("Listening"):
+                with st.spinner("Analysing"):
                     state.listen(found, models, step_s=0)
     except AudioError as error:
         problem = error

@@ -1,4 +1,4 @@
-"""What the models have heard of the clip so far. It grows piece by piece, and settings never ask a model again."""
+"""Trajectories of the clip as far as analysed. They grow piece by piece, and settings never run a model again."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.player import Track, track
-from pages.ui.model_picker import model
+from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, is_remembered, remember
 from ser_core.audio import SAMPLE_RATE, analysed_bounds, speech_segments
 from ser_core.inference import (
@@ -55,11 +55,11 @@ class Course:
         return not (self.is_beginning or self.missing(models))
 
     def covers(self, name: str) -> bool:
-        """A model has heard from the beginning to the end."""
+        """Whether a model has analysed the clip from the beginning to the end."""
         return not self.is_beginning and name in self.heard and self.heard[name].n_passes > 0
 
     def missing(self, models: Sequence[str]) -> list[str]:
-        """Models that have not heard everything."""
+        """Models that have not analysed the full clip."""
         return [name for name in models if name not in self.heard or self.heard[name].share < 1]
 
     def n_known(self, models: Sequence[str]) -> int:
@@ -100,8 +100,8 @@ def whole(clip: SessionClip) -> Course:
 
 
 def _of_all(clip: SessionClip) -> Course:
-    waveform, bar = clip.recording.waveform, st.progress(0.0, "Looking for speech")
-    speech = speech_segments(waveform, lambda share: bar.progress(share, "Looking for speech"))
+    waveform, bar = clip.recording.waveform, st.progress(0.0, "Detecting speech")
+    speech = speech_segments(waveform, lambda share: bar.progress(share, "Detecting speech"))
     bar.empty()
     return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
 
@@ -124,15 +124,15 @@ def listen(found: Course, models: Sequence[str], step_s: float, progress: Callab
     with functionals_cache():
         while behind := found.missing(models):
             for name in behind:
-                heard = found.heard.get(name) or start_trajectory(model(name), found.stretch, found.speech)
-                found.heard[name] = extend_trajectory(model(name), found.waveform, heard)
+                heard = found.heard.get(name) or start_trajectory(get_model(name), found.stretch, found.speech)
+                found.heard[name] = extend_trajectory(get_model(name), found.waveform, heard)
             progress()
             if perf_counter() > until and found.n_known(models) > before:
                 return
 
 
 def line(found: Course, name: str, view: View) -> Line:
-    """What one model has heard so far, as the settings want it; no model is asked."""
+    """Trajectory of one model so far, under the given settings; no model is run."""
     heard = found.heard[name]
     trajectory = pool_trajectory(heard, found.speech, view.n_model_windows, view.hop_s)
     trajectory, lead = smooth_trajectory(trajectory, view.smoothing)

@@ -1,4 +1,4 @@
-"""The parts of the page "Trajectory"."""
+"""Views of the page "Trajectory"."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from pages.trajectory.state import Course, Line, View
 from pages.ui.chart import chart, chosen_time, time_key
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.components.player import Cell, player, sound_url
-from pages.ui.model_picker import model, versions
+from pages.ui.model_picker import get_model, versions
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import (
@@ -44,7 +44,7 @@ SMOOTHINGS = {
 
 def choose_view(models: Sequence[str]) -> View:
     """Window, hop and smoothing; none of them lets a model hear again."""
-    own_s = sorted({model(name).config.window_s for name in models}) or [0.0]
+    own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
     left, right = st.columns(2)
     window = left.selectbox(
         "Window",
@@ -63,7 +63,7 @@ def choose_view(models: Sequence[str]) -> View:
         format_func="{:g} s".format,
         key="hop",
         bind="query-params",
-        help="From one window to the next. The models hear one every 0.5 s; a wider hop shows some of them.",
+        help="From one window to the next. Models are run every 0.5 s; a wider hop shows a subset.",
     )
     return View(window, hop_s, _choose_smoothing())
 
@@ -85,7 +85,7 @@ def show_empty() -> None:
     st.subheader("Nothing to follow yet", anchor=False)
     st.markdown(
         "Record, upload or pick a clip, up to 60 minutes long. You see every emotion's probability over time while the "
-        "model is still listening, hear where you click, and take the segments along as CSV, JSON, TextGrid or SRT."
+        "model is still running, play from where you click, and download the segments as CSV, JSON, TextGrid or SRT."
     )
     longest = next(sample for sample in sample_list() if sample["file"] == "story.ogg")
     st.button("Open a sample", on_click=take_sample, args=(longest,))
@@ -178,7 +178,7 @@ def _show_areas(clip: SessionClip, found: Course, name: str, line: Line) -> None
         f"Analysed {format_time(trajectory.start_s[0])} to {format_time(line.until_s)} by {versions([name])}; {where} "
         f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
         "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
-        + (" Below the dotted line the answer is “not sure”." if line.min_confidence else "")
+        + (" Below the dotted line the model abstains (“not sure”)." if line.min_confidence else "")
     )
 
 

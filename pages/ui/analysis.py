@@ -1,4 +1,4 @@
-"""From the clip of this session to what the page shows, each step computed once per clip."""
+"""Analysis of the clip of this session: quality, noise reduction, predictions; each computed once per clip."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,27 +8,27 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.components.player import Track, track
-from pages.ui.model_picker import choose_model, model
+from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
 from ser_core.audio import Quality, measure_quality, reduce_noise
 from ser_core.inference import Prediction, Trajectory, predict_with_windows
 from ser_core.models import Adapter, CheckpointError, apply_adapter, available_models, functionals_cache
 
-NOTHING_TO_REDUCE = "Noise reduction changed nothing: it needs speech with pauses, to measure the noise in them."
+NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses, in which it measures the noise."
 
 
 @dataclass(frozen=True)
 class Settings:
     model: str | None  # None when there is no checkpoint
     reduce_noise: bool = False
-    all_models: bool = False  # ask the others too
-    my_voice: bool = False  # with what the model learned of the person in this session
+    all_models: bool = False  # run all the other models too
+    my_voice: bool = False  # with the speaker adapter of this session
 
 
 @dataclass(frozen=True, eq=False)
-class Hearing:
-    """The sound that is analysed and how good it is."""
+class PreparedClip:
+    """The waveform that is analysed, with its quality."""
 
     id: str
     waveform: np.ndarray  # shape = (n_samples,)
@@ -38,15 +38,15 @@ class Hearing:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a model says, and what is known about that model."""
+class ModelResult:
+    """Prediction of one model, and what is known about that model."""
 
     prediction: Prediction
     trajectory: Trajectory  # a single window for clips no longer than one
     took_s: float
     min_confidence: float  # below it the model is not sure
-    metrics: dict  # on speakers it never heard
-    note: str  # what people must know before they rely on it
+    metrics: dict  # on unseen speakers
+    note: str  # caveat shown with every prediction
 
 
 def choose_settings(has_clip: bool) -> Settings:
@@ -55,42 +55,42 @@ def choose_settings(has_clip: bool) -> Settings:
     chosen = choose_model(names) if names else None
     several = False
     if len(names) > 1:
-        several = has_clip and st.toggle(f"Ask all {len(names)} models", help="Their answers stand side by side.")
+        several = has_clip and st.toggle(f"Run all {len(names)} models", help="Shows their predictions side by side.")
     reduce = has_clip and st.toggle(
         "Reduce steady noise",
-        help="Spectral gating. Hear the recording before and after in the player, and see whether the answer changes. "
+        help="Spectral gating. Compare both versions in the player, and see whether the prediction changes. "
         "The models were trained without it.",
     )
     mine = (
         has_clip
         and chosen in session().adapters
-        and st.toggle("Use my voice", help="What the model learned of your clips on the page Embedding map.")
+        and st.toggle("Use my voice", help="The speaker adaptation from your clips on the page Embedding map.")
     )
     return Settings(chosen, reduce, several, mine)
 
 
-def hear(clip: SessionClip, settings: Settings) -> Hearing:
+def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
     """Measure the clip and prepare it for the player."""
-    original = _hearing(clip.id, "Original", clip.recording.waveform)
+    original = _prepare(clip.id, "Original", clip.recording.waveform)
     if not settings.reduce_noise:
         return original
     with st.spinner("Reducing noise"):
         waveform = remember(lambda: reduce_noise(original.waveform), clip.id, "reduce noise")
     if np.array_equal(waveform, original.waveform):
         return replace(original, notes=(NOTHING_TO_REDUCE,))
-    reduced = _hearing(clip.id, "Noise reduced", waveform)
+    reduced = _prepare(clip.id, "Noise reduced", waveform)
     return replace(reduced, tracks=original.tracks + reduced.tracks)
 
 
-def _hearing(clip_id: str, name: str, waveform: np.ndarray) -> Hearing:
-    with st.spinner("Looking for speech"):
+def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
+    with st.spinner("Detecting speech"):
         measured = remember(lambda: measure_quality(waveform), clip_id, name, "quality")
         drawn = remember(lambda: track(name, waveform, clip_id), clip_id, name, "track")
-    return Hearing(f"{clip_id} {name}", waveform, (drawn,), measured)
+    return PreparedClip(f"{clip_id} {name}", waveform, (drawn,), measured)
 
 
-def answer(hearing: Hearing, model_name: str | None, my_voice: bool = False) -> Answer | None:
-    """Ask the model; None when there is none.
+def model_result(hearing: PreparedClip, model_name: str | None, my_voice: bool = False) -> ModelResult | None:
+    """Result of one model; None without a model.
 
     Args:
         my_voice: with the adapter of this session.
@@ -102,29 +102,29 @@ def answer(hearing: Hearing, model_name: str | None, my_voice: bool = False) -> 
     if model_name is None:
         return None
     learned = session().adapters[model_name] if my_voice else None
-    return remember(lambda: _ask(hearing, model_name, learned), hearing.id, "answer", model_name, learned)
+    return remember(lambda: _run_model(hearing, model_name, learned), hearing.id, "answer", model_name, learned)
 
 
-def all_answers(hearing: Hearing) -> tuple[list[Answer], list[str]]:
+def all_model_results(hearing: PreparedClip) -> tuple[list[ModelResult], list[str]]:
     """As answers_of, of every model there is."""
-    return answers_of(hearing, available_models())
+    return model_results(hearing, available_models())
 
 
-def answers_of(hearing: Hearing, names: Sequence[str]) -> tuple[list[Answer], list[str]]:
-    """The answers of several models to the clip, and why some have none."""
+def model_results(hearing: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
+    """Results of several models for the clip, and the errors of those without one."""
     answers, problems = [], []
-    with st.spinner("Asking the models"), functionals_cache():
+    with st.spinner("Running the models"), functionals_cache():
         for name in names:
             try:
-                answers.append(answer(hearing, name))
+                answers.append(model_result(hearing, name))
             except CheckpointError as error:
                 problems.append(str(error))
     return answers, problems
 
 
-def _ask(hearing: Hearing, model_name: str, learned: Adapter | None = None) -> Answer:
-    words = f"Listening: {plain(model_name)}"
-    judge = apply_adapter(model(model_name), learned) if learned else model(model_name)
+def _run_model(hearing: PreparedClip, model_name: str, learned: Adapter | None = None) -> ModelResult:
+    words = f"Running {plain(model_name)}"
+    judge = apply_adapter(get_model(model_name), learned) if learned else get_model(model_name)
     bar = st.progress(0.0, words)
     started = perf_counter()
     prediction, trajectory = predict_with_windows(
@@ -132,4 +132,4 @@ def _ask(hearing: Hearing, model_name: str, learned: Adapter | None = None) -> A
     )
     took_s = perf_counter() - started
     bar.empty()
-    return Answer(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics, judge.note)
+    return ModelResult(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics, judge.note)

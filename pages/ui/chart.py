@@ -1,4 +1,4 @@
-"""A plotly figure on a page: never without the words and the numbers that stand for it."""
+"""Plotly figures on a page, each with a text alternative and its numbers as a table."""
 
 from typing import Any
 

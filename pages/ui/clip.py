@@ -21,7 +21,7 @@ def take(source: UploadedSource) -> None:
     session().source = source
 
 
-def receive() -> str:
+def receive_live_recording() -> str:
     """Make a recording from the live page, named in the address, the clip of this session; returns what hinders it."""
     token = st.query_params.get(HANDED_OVER)
     if token is None:
@@ -29,7 +29,7 @@ def receive() -> str:
     del st.query_params[HANDED_OVER]  # good once: an address that is kept or sent on opens nothing
     content = recording_store.take(token)
     if content is None:
-        return "The recording is no longer here: such a link works once, for a few minutes, where the live page runs."
+        return "The recording has expired: such a link works once, for a few minutes, on the server of the live page."
     take(UploadedSource("live", "Live recording", content))
     return ""
 

@@ -1,4 +1,4 @@
-"""The three ways in: record, upload, samples. The latest choice wins and empties the others."""
+"""Inputs of the clip: record, upload, samples. The latest choice replaces and empties the others."""
 
 import random
 from collections.abc import Callable
@@ -53,12 +53,12 @@ def _record() -> None:
         wav, notes = arrived
         take(UploadedSource("raw", "Your recording", wav, notes))
         st.rerun()  # what was drawn before this line belongs to the clip before
-    st.caption("The microphone as it is: echo cancellation, noise suppression and gain control are off.")
+    st.caption("Unprocessed microphone signal: echo cancellation, noise suppression and gain control are off.")
     with st.expander("Sentences to read"):
         st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
-        st.caption("Their words tell no emotion: say each as if you were angry, sad, afraid or glad.")
+        st.caption("Neutral sentences: read each in an emotion of your choice.")
     with st.expander("The browser's own recorder"):
-        st.caption("For browsers that cannot switch their processing off. It changes loudness and tone.")
+        st.caption("For browsers that cannot disable their processing. It changes loudness and timbre.")
         key = input_key("browser")
         st.audio_input(
             "Record with the browser's processing",
@@ -67,18 +67,18 @@ def _record() -> None:
             on_change=_take_file,
             args=("browser", key),
         )
-        show_lost(forget, key)
+        show_expired_files(forget, key)
 
 
 def _upload() -> None:
     key = input_key("upload")
     st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
-    show_lost(forget, key)
+    show_expired_files(forget, key)
     st.caption(f"{', '.join(FORMATS)}, up to 200 MB. The first 60 minutes are read.")
 
 
 def _samples() -> None:
-    st.caption("Made by espeak-ng: synthetic voices, with no emotion to find.")
+    st.caption("Synthetic voices by espeak-ng, without any intended emotion.")
     with st.container(horizontal=True, gap="xsmall"):
         for sample in sample_list():
             key = f"sample-{sample['file']}"
@@ -88,7 +88,7 @@ def _samples() -> None:
     except CorpusError:
         st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again.")
         return
-    st.caption("Actors the model never heard in training, one at random. What they meant stays hidden until you ask.")
+    st.caption("A random clip of an unseen actor; its label is hidden until you reveal it.")
     with st.container(horizontal=True, gap="xsmall"):
         for corpus, utterances in unseen.items():
             st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
@@ -104,7 +104,7 @@ def _take_file(kind: str, key: str) -> None:
         )  # empty already; when one file replaces another, the next one may be on its way to this widget
 
 
-def show_lost(empty: Callable[[], None], *keys: str) -> None:
+def show_expired_files(empty: Callable[[], None], *keys: str) -> None:
     """Say so where the browser still shows files of a session that has ended: after a restart, or a night away.
 
     Args:
@@ -115,7 +115,7 @@ def show_lost(empty: Callable[[], None], *keys: str) -> None:
     files = [file for value in values for file in (value if isinstance(value, list) else [value])]
     if not any(isinstance(file, DeletedFile) for file in files):
         return
-    st.warning("The session that had this audio is over, and so nothing of it is left here. Choose it again.")
+    st.warning("The session of this audio has expired, so the audio is deleted. Choose it again.")
     st.button("Empty the list", on_click=empty, key=f"empty-{keys[0]}")
 
 

@@ -42,13 +42,13 @@ def show_clips(clips: list[dict], file_name: str) -> None:
     if len(clips) == 1:
         chosen = [clips[0]["clip"]]
     if not there:
-        st.caption("Set `SER_CORPORA` and start again to hear them.")
+        st.caption("Set `SER_CORPORA` and restart to play them.")
     elif chosen and chosen[0] in there:
         show_recording(chosen[0], str(there[chosen[0]]))
     elif chosen:
-        st.caption(f"{plain(chosen[0])} is not here.")
+        st.caption(f"{plain(chosen[0])} is not available.")
     else:
-        st.caption("Choose a row to see and hear it.")
+        st.caption("Choose a row to see its spectrogram and to play it.")
 
 
 def show_recording(clip: str, path: str) -> None:
@@ -59,7 +59,7 @@ def show_recording(clip: str, path: str) -> None:
         path: of the file.
     """
     if not Path(path).is_file():  # the picture may be known still
-        st.caption(f"{plain(clip)} is no longer here.")
+        st.caption(f"{plain(clip)} is no longer available.")
         return
     try:
         st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")

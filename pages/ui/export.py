@@ -1,4 +1,4 @@
-"""What a person takes along: the answer as JSON, CSV and TextGrid."""
+"""Downloads: a result as JSON, CSV and TextGrid."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import PurePath
 
-from pages.ui.analysis import Answer
+from pages.ui.analysis import ModelResult
 from pages.ui.session import SessionClip
 from ser_core.audio import Quality
 from ser_core.inference import (
@@ -26,30 +26,30 @@ from ser_core.inference import (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(clip: SessionClip, quality: Quality, answer: Answer) -> str:
-    """The whole answer; times in seconds."""
+def as_json(clip: SessionClip, quality: Quality, answer: ModelResult) -> str:
+    """The complete result; times in seconds."""
     content = {"file": clip.name, **answer.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
     content["windows"] = answer.trajectory.to_records()
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def as_csv(clip: SessionClip, answer: Answer) -> str:
+def as_csv(clip: SessionClip, answer: ModelResult) -> str:
     """One row for the whole clip, then one for each window; times in seconds."""
-    whole = {"part": "clip", **_row(answer.prediction.to_dict(), said(answer.prediction))}
-    windows = [{"part": "window", **row} for row in table(answer)]
+    whole = {"part": "clip", **_row(answer.prediction.to_dict(), answer_label(answer.prediction))}
+    windows = [{"part": "window", **row} for row in window_rows(answer)]
     head = {"file": clip.name, "model": answer.prediction.model, "version": answer.prediction.version}
     return rows_as_csv([head | row for row in (whole, *windows)])
 
 
-def said(prediction: Prediction) -> str:
-    """The answer in words: an emotion, "not sure" or "no speech"."""
+def answer_label(prediction: Prediction) -> str:
+    """The label shown: an emotion, "not sure" or "no speech"."""
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return NO_SPEECH
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
-def clip_textgrid(clip: SessionClip, quality: Quality, answer: Answer) -> str:
-    """For Praat: the speech, and the answer over time with its certainty."""
+def clip_textgrid(clip: SessionClip, quality: Quality, answer: ModelResult) -> str:
+    """For Praat: the speech, and the labelled segments with their confidence."""
     trajectory, lead = smooth_trajectory(answer.trajectory, Smoothing())
     speech, duration_s = quality.speech_segments, clip.recording.duration_s
     found = label_segments(trajectory, lead, speech, duration_s, answer.min_confidence)
@@ -67,7 +67,7 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
     return file.getvalue()
 
 
-def table(answer: Answer) -> list[dict]:
+def window_rows(answer: ModelResult) -> list[dict]:
     """One row for each window."""
     trajectory = answer.trajectory
     words = window_labels(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
@@ -75,7 +75,7 @@ def table(answer: Answer) -> list[dict]:
 
 
 def file_name(name: str, suffix: str) -> str:
-    """A harmless name for the export of a clip of that name."""
+    """A safe file name for the export of a clip."""
     stem = re.sub(r"[^A-Za-z0-9-]+", "_", PurePath(name).stem).strip("_")[:60]
     return f"{stem or 'clip'}_emotion.{suffix}"
 
@@ -88,5 +88,5 @@ def _row(record: dict, answer: str) -> dict:
 
 
 def _no_formula(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that a spreadsheet does not evaluate as a formula."""
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text

@@ -1,14 +1,14 @@
-"""Which models are asked: chosen once, kept over page changes by the address, and told in the sidebar."""
+"""Model selection: kept across pages by the address; the sidebar describes the selected models."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.text import plain, record
+from pages.ui.text import describe_performance, plain
 from ser_core.inference import loaded_models, shared_model
 from ser_core.models import CheckpointError, SERModel
 
-MOST_TOLD = 3  # in the sidebar
+MAX_SHOWN = 3  # in the sidebar
 
 
 def choose_model(names: Sequence[str]) -> str:
@@ -16,7 +16,7 @@ def choose_model(names: Sequence[str]) -> str:
     if st.session_state.get("model") in names:  # Streamlit takes only along what was clicked, not what an address named
         st.session_state.model = st.session_state.model
     chosen = st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
-    _tell([chosen])
+    _show_model_info([chosen])
     return chosen
 
 
@@ -28,36 +28,36 @@ def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1)
     usable = []
     for name in chosen:
         try:
-            model(name)
+            get_model(name)
             usable.append(name)
         except CheckpointError as error:
             st.warning(plain(str(error)))
-    _tell(usable)
+    _show_model_info(usable)
     return usable
 
 
 def versions(names: Sequence[str]) -> str:
-    """Which models they are exactly; they can be loaded."""
-    return "; ".join(f"{plain(name)}, version {model(name).version}" for name in names)
+    """Names and versions of loadable models."""
+    return "; ".join(f"{plain(name)}, version {get_model(name).version}" for name in names)
 
 
-def _tell(names: Sequence[str]) -> None:
-    """What is known of them."""
-    for name in names[:MOST_TOLD]:
+def _show_model_info(names: Sequence[str]) -> None:
+    """Version, classes, performance and caveats, in the sidebar."""
+    for name in names[:MAX_SHOWN]:
         try:
-            found = model(name)
+            found = get_model(name)
         except CheckpointError:
             continue  # the page says why
         st.sidebar.markdown(f"**{plain(name)}**")
         st.sidebar.caption(
-            f"Version {found.version}. Tells {len(found.config.labels)} emotions apart. {record(found.metrics)} "
+            f"Version {found.version}. {len(found.config.labels)} classes. {describe_performance(found.metrics)} "
             + plain(found.note)
         )
-    if len(names) > MOST_TOLD:
-        st.sidebar.caption(f"and {len(names) - MOST_TOLD} more models")
+    if len(names) > MAX_SHOWN:
+        st.sidebar.caption(f"and {len(names) - MAX_SHOWN} more models")
 
 
-def model(name: str) -> SERModel:
+def get_model(name: str) -> SERModel:
     """A trained model in eval mode, shared by all sessions and by the requests of other programs.
 
     Raises:

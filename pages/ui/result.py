@@ -1,18 +1,18 @@
-"""How a result is shown: the clip in the player, the answer, the answer over time, the quality, the export."""
+"""Views of a result: the clip in the player, the prediction, the trajectory, the quality, the export."""
 
 from itertools import pairwise
 
 import streamlit as st
 
 from pages.ui import export
-from pages.ui.analysis import Answer, Hearing
+from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart, chosen_time, time_key
 from pages.ui.clip import forget, trim, untrim
 from pages.ui.clip_input import take_sample
 from pages.ui.components.player import Cell, player
 from pages.ui.samples import sample_list
 from pages.ui.session import SessionClip, session
-from pages.ui.text import UAR_HELP, plain, record
+from pages.ui.text import UAR_HELP, describe_performance, plain
 from ser_core.audio import Quality
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory, window_labels
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
@@ -32,16 +32,17 @@ def show_empty() -> None:
     st.subheader("Nothing to analyse yet", anchor=False)
     st.markdown(
         "Record a few seconds of speech or upload a file. You get its waveform and spectrogram to play, the quality of "
-        "the recording in numbers, the emotion the model hears with its certainty, and how it changes over time."
+        "the recording in numbers, the predicted emotion with its confidence, and how it changes over time."
     )
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
-    st.markdown("Eight emotions are told apart: " + ", ".join(_coloured(emotion) for emotion in EMOTIONS) + ".")
+    st.markdown("Eight classes: " + ", ".join(_coloured(emotion) for emotion in EMOTIONS) + ".")
     st.caption(
-        "The models learned from actors. They say how a voice sounds, not what a person feels: judge nobody by it."
+        "The models were trained on acted speech. They classify how a voice sounds, not what a person feels: judge "
+        "nobody by it."
     )
 
 
-def show_clip(clip: SessionClip, hearing: Hearing, answer: Answer | None) -> None:
+def show_clip(clip: SessionClip, hearing: PreparedClip, answer: ModelResult | None) -> None:
     """File name, what it is, and the player."""
     recording = clip.recording
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -63,8 +64,8 @@ def show_clip(clip: SessionClip, hearing: Hearing, answer: Answer | None) -> Non
     _show_quality(hearing.quality)
 
 
-def show_answer(clip: SessionClip, answer: Answer) -> None:
-    """Which emotion, how sure, the probabilities of all, and how they change over time."""
+def show_answer(clip: SessionClip, answer: ModelResult) -> None:
+    """Predicted emotion, confidence, all probabilities, and how they change over time."""
     prediction = answer.prediction
     words, bars = st.columns([1, 1.35], gap="medium")
     with words:
@@ -81,13 +82,13 @@ def show_answer(clip: SessionClip, answer: Answer) -> None:
             alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
         )
         if answer.min_confidence:  # 0: no development speakers to find a threshold on
-            st.caption(f"Dotted line: below {answer.min_confidence:.0%} the answer is “not sure”.")
+            st.caption(f"Dotted line: below {answer.min_confidence:.0%} confidence the model abstains (“not sure”).")
     if len(answer.trajectory.start_s) > 1:
         _show_trajectory(clip, answer)
 
 
-def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
-    """Every model's answer to the same clip, as a chart and as a table."""
+def show_side_by_side(answers: list[ModelResult], problems: list[str]) -> None:
+    """Every model's prediction for the same clip, as a chart and as a table."""
     st.subheader("Every model", anchor=False)
     _warn(tuple(problems))
     spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
@@ -106,21 +107,22 @@ def show_side_by_side(answers: list[Answer], problems: list[str]) -> None:
         alt="What each model answers, how sure it is, and how good it is",
     )
     if "wav2vec2" not in available_models():
-        with st.expander("wav2vec2 is not here"):
+        with st.expander("wav2vec2 is not installed"):
             st.text(WAV2VEC2_WEIGHTS_HINT)
 
 
 def _agreement(predictions: list[Prediction]) -> str:
-    """How many of the models that are sure say the same."""
+    """How many of the models that do not abstain agree."""
     sure = [prediction.emotion for prediction in predictions if not prediction.abstain]
     if not sure:
-        return "None of the models is sure."
+        return "All models abstain."
     common = max(dict.fromkeys(sure), key=sure.count)
     unsure = f"; {len(predictions) - len(sure)} not sure" if len(sure) < len(predictions) else ""
-    return f"{sure.count(common)} of {len(predictions)} models say {emotion_label(common)}{unsure}. Full colour: the answer."
+    agreed = f"{sure.count(common)} of {len(predictions)} models predict {emotion_label(common)}"
+    return f"{agreed}{unsure}. Full colour: the prediction."
 
 
-def _compared(answer: Answer) -> dict:
+def _compared(answer: ModelResult) -> dict:
     prediction = answer.prediction
     closest = emotion_label(prediction.emotion)
     return {
@@ -128,7 +130,7 @@ def _compared(answer: Answer) -> dict:
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
         "certain": round(prediction.confidence, 2),
         "took": f"{1000 * answer.took_s:.0f} ms",
-        "measured": record(answer.metrics),
+        "measured": describe_performance(answer.metrics),
     }
 
 
@@ -146,17 +148,17 @@ def _show_verdict(prediction: Prediction) -> None:
 
 def _show_truth(clip: SessionClip) -> None:
     if session().revealed != clip.id:
-        st.button("Reveal what the actor meant", on_click=_reveal, args=(clip.id,), key="reveal")
+        st.button("Reveal the label", on_click=_reveal, args=(clip.id,), key="reveal")
         return
-    st.markdown(f"The actor meant {_coloured(clip.utterance.emotion)}.")
+    st.markdown(f"The label is {_coloured(clip.utterance.emotion)}.")
 
 
 def _reveal(clip_id: str) -> None:
     session().revealed = clip_id
 
 
-def _show_trajectory(clip: SessionClip, answer: Answer) -> None:
-    """The answer over time, as a chart and as a table."""
+def _show_trajectory(clip: SessionClip, answer: ModelResult) -> None:
+    """The trajectory, as a chart and as a table."""
     trajectory = answer.trajectory
     st.subheader("Over time", anchor=False)
     chart(
@@ -172,7 +174,7 @@ def _show_trajectory(clip: SessionClip, answer: Answer) -> None:
         "Click a name to hide or show its line, a point to go there in the player."
     )
     with st.expander("Table"):
-        st.dataframe(export.table(answer), hide_index=True, alt="The windows and their probabilities")
+        st.dataframe(export.window_rows(answer), hide_index=True, alt="The windows and their probabilities")
 
 
 def _show_quality(quality: Quality) -> None:
@@ -200,7 +202,7 @@ def _numbers(quality: Quality) -> dict[str, str]:
     }
 
 
-def show_export(clip: SessionClip, hearing: Hearing, answer: Answer) -> None:
+def show_export(clip: SessionClip, hearing: PreparedClip, answer: ModelResult) -> None:
     with st.container(horizontal=True):
         _download("JSON", export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
         _download("CSV", export.as_csv(clip, answer), "text/csv", clip.name)
@@ -214,7 +216,7 @@ def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
 
 
 def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:
-    """The trajectory as stretches without gaps: each reaches halfway to the middle of its neighbours."""
+    """The trajectory as adjacent cells: each reaches halfway to the middle of its neighbours."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
     words = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
@@ -239,13 +241,13 @@ def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: f
     )
 
 
-def _facts(answer: Answer) -> str:
+def _facts(answer: ModelResult) -> str:
     prediction = answer.prediction
     return (
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
         f"with {format_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
         + _how_unlike(prediction)
-        + f"{record(answer.metrics)} {plain(answer.note)}"
+        + f"{describe_performance(answer.metrics)} {plain(answer.note)}"
     )
 
 

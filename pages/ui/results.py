@@ -1,4 +1,4 @@
-"""What was measured of the models: the result files, read once and shared by all sessions. No voice is in them."""
+"""Cached evaluation results, shared by all sessions; they hold nothing of a session."""
 
 import json
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ BENCHMARK = paths.RESULTS / "benchmark.json"
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class EvaluationResults:
     """All models on one test part."""
 
     comparison: Comparison
@@ -73,29 +73,29 @@ class Measured:
 
 
 def splits() -> list[str]:
-    """Test parts on which at least one model was measured honestly, the unseen speakers first."""
+    """Test parts with a result of at least one model, unseen speakers first."""
     found = list(dict.fromkeys(path.parent.name for path in list_results()))
     return sorted(found, key=lambda name: (not name.startswith("speaker-independent"), name))
 
 
-def measured(split: str) -> Measured:
+def load_results(split: str) -> EvaluationResults:
     """All models on one test part; read again when a file has changed.
 
     Raises:
         ResultError, ComparisonError: a result file that is damaged, out of date or does not fit the others.
     """
-    return _measured(split, tuple((path, path.stat().st_mtime_ns) for path in list_results(split)))
+    return _load_results(split, tuple((path, path.stat().st_mtime_ns) for path in list_results(split)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the results")
-def _measured(split: str, files: tuple[tuple[Path, int], ...]) -> Measured:
+def _load_results(split: str, files: tuple[tuple[Path, int], ...]) -> EvaluationResults:
     found = {result.model: result for result in (load_result(path) for path, _ in files)}
     comparison = compare_results(list(found.values()), published_table(split))
-    return Measured(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
+    return EvaluationResults(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
 
 
 def all_folds(split: str) -> dict[str, CrossValidationResult]:
-    """The models that were measured under several folds of the protocol of a test part, the best one first.
+    """Cross-validation results under the protocol of a test part, the best model first.
 
     Raises:
         ResultError: as measured.
@@ -113,17 +113,17 @@ def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, 
     return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured_folds), -item[1].pooled.uar)))
 
 
-def written(path: Path) -> dict:
-    """What a script wrote; nothing where it has not run, or was interrupted as it wrote."""
+def read_json(path: Path) -> dict:
+    """Content of a JSON file of a script; empty where it is missing or incomplete."""
     try:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
 
 
-def costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
-    """Latency in ms, UAR and size in 1e6 bytes of the models that the benchmark measured in one run."""
-    models = written(BENCHMARK).get("models", {})
+def model_costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]:
+    """Latency in ms, UAR and size in 1e6 bytes of the models of one benchmark run."""
+    models = read_json(BENCHMARK).get("models", {})
     return {
         s.model: (models[s.model]["latency_ms"], s.pooled["uar"], models[s.model]["size_mb"])
         for s in comparison.ranking
@@ -147,4 +147,4 @@ def recordings() -> dict[str, Path]:
 
 def statistics() -> dict:
     """What scripts.corpus_statistics found; empty when it has not run."""
-    return written(paths.RESULTS / "corpora.json")
+    return read_json(paths.RESULTS / "corpora.json")

@@ -11,5 +11,5 @@ SAMPLES = paths.SAMPLES
 
 @st.cache_data
 def sample_list() -> list[dict]:
-    """file, title and text (what is said) of each."""
+    """file, title and text (transcript) of each."""
     return json.loads((SAMPLES / "samples.json").read_text())

@@ -1,4 +1,4 @@
-"""Many files, several models: a table to sort by doubt and disagreement, and figures where the truth is known."""
+"""Many files, several models: a sortable table, and metrics where the labels are known."""
 
 import streamlit as st
 
@@ -22,9 +22,9 @@ if not models:
     st.info("Choose at least one model.")
     st.stop()
 view.work(files, models)
-heard = [state.results()[file.file_id] for file in files if file.file_id in state.results()]
-view.show_problems(heard)
-read = [h for h in heard if not h.problem]
+items = [state.results()[file.file_id] for file in files if file.file_id in state.results()]
+view.show_problems(items)
+read = [h for h in items if not h.problem]
 if read:
     view.show_table(read, files, models)
     view.show_truth(read, models)

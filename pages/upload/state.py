@@ -1,4 +1,4 @@
-"""Many files at once: what was heard in each is kept in this session, one file after the other, until it is deleted."""
+"""Batch of uploaded files: results are kept in this session until they are deleted."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,8 +7,8 @@ from pathlib import PurePath
 import numpy as np
 from streamlit.typing import UploadedFile
 
-from pages.ui.export import said
-from pages.ui.model_picker import model
+from pages.ui.export import answer_label
+from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, erase, session
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.data import Utterance, parse_filename
@@ -28,8 +28,8 @@ from ser_core.models import functionals_cache
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One file and what the models say of it."""
+class BatchItem:
+    """One file and the predictions for it."""
 
     name: str  # as the browser sent it: shown as plain text, never used as a path
     duration_s: float = 0.0
@@ -40,13 +40,13 @@ class Heard:
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
 
     def answers(self, models: Sequence[str]) -> dict[str, Prediction]:
-        """By model, those that were asked; of several, when all were, also what they say together."""
+        """By model; with several, once all have run, also the ensemble prediction."""
         found = {name: self.predictions[name] for name in models if name in self.predictions}
         complete = 1 < len(models) == len(found)
         return found | {ENSEMBLE_NAME: ensemble_prediction(list(found.values()))} if complete else found
 
     def disagreement(self, models: Sequence[str]) -> float | None:
-        """How far the models are from their mean, in [0, 1]; None until all were asked."""
+        """Mean distance of the models from their mean, in [0, 1]; None until all have run."""
         if set(models) - self.predictions.keys():
             return None
         return round(ensemble_disagreement(stack_probabilities([self.predictions[name] for name in models])), 3)
@@ -60,7 +60,7 @@ class UploadState(PageState):
     """
 
     uploaded: dict[str, UploadedFile] = field(default_factory=dict)
-    results: dict[str, Heard] = field(default_factory=dict)
+    results: dict[str, BatchItem] = field(default_factory=dict)
     in_widgets: set[str] = field(default_factory=set)
     round: int = 0  # how often the widgets were emptied: part of their keys
     running: bool = False
@@ -76,7 +76,7 @@ def upload_state() -> UploadState:
     return session().page(UploadState)
 
 
-def results() -> dict[str, Heard]:
+def results() -> dict[str, BatchItem]:
     """File id -> result, of this session."""
     return upload_state().results
 
@@ -108,74 +108,74 @@ def keep(uploaded: Sequence[UploadedFile], is_back: bool) -> None:
     upload_state().in_widgets = set(now)
 
 
-def missing(files: Sequence[UploadedFile], models: Sequence[str]) -> list[UploadedFile]:
-    """Files that some of the models have not heard yet; those that cannot be read are done."""
+def unprocessed(files: Sequence[UploadedFile], models: Sequence[str]) -> list[UploadedFile]:
+    """Files without a prediction of some of the models; unreadable files count as processed."""
     known = results()
     return [
         file
         for file in files
-        if not (heard := known.get(file.file_id)) or (not heard.problem and set(models) - heard.predictions.keys())
+        if not (item := known.get(file.file_id)) or (not item.problem and set(models) - item.predictions.keys())
     ]
 
 
-def hear(file: UploadedFile, models: Sequence[str]) -> None:
-    """Ask the models that have not been asked yet; a file that cannot be read is kept with the reason.
+def process_file(file: UploadedFile, models: Sequence[str]) -> None:
+    """Run the models that have no prediction of the file yet; an unreadable file is kept with the error.
 
     Raises:
         CheckpointError: a model cannot be used.
     """
-    heard = results().get(file.file_id) or Heard(file.name, meant=_meant(file.name))
+    item = results().get(file.file_id) or BatchItem(file.name, meant=_label_in_name(file.name))
     try:
         file.seek(0)
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
         with functionals_cache():
-            new = {n: predict(model(n), recording.waveform, speech) for n in models if n not in heard.predictions}
+            new = {n: predict(get_model(n), recording.waveform, speech) for n in models if n not in item.predictions}
     except AudioError as error:
-        results()[file.file_id] = replace(heard, problem=str(error))
+        results()[file.file_id] = replace(item, problem=str(error))
         return
     results()[file.file_id] = replace(
-        heard,
+        item,
         duration_s=recording.duration_s,
         speech_s=sum(end_s - start_s for start_s, end_s in speech),
         notes=recording.notes,
-        predictions=heard.predictions | new,
+        predictions=item.predictions | new,
     )
 
 
-def _meant(name: str) -> str | None:
+def _label_in_name(name: str) -> str | None:
     utterance = parse_filename(PurePath(name))
     return utterance.emotion if isinstance(utterance, Utterance) else None
 
 
-def row(heard: Heard, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
-    """A line of the table and of the CSV; `written` says how an emotion is."""
-    found = heard.answers(models)
-    line: dict = {"file": heard.name, "meant": written(heard.meant) if heard.meant else ""}
+def table_row(item: BatchItem, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
+    """A row of the table and of the CSV; `written` formats an emotion."""
+    found = item.answers(models)
+    line: dict = {"file": item.name, "meant": written(item.meant) if item.meant else ""}
     if len(models) > 1:
-        line["disagreement"] = heard.disagreement(models)
+        line["disagreement"] = item.disagreement(models)
     for name in [ENSEMBLE_NAME, *models] if len(models) > 1 else models:
         line[name], line[f"{name}, certain"] = _answer(found.get(name), written)
-    return line | {"seconds": round(heard.duration_s, 2), "speech s": round(heard.speech_s, 2)}
+    return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
 
 
 def _answer(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
-    """What a model says, and how sure it is; neither of one that was not asked."""
+    """Answer and confidence; None for a model that was not run."""
     if prediction is None:
         return None, None
-    answer, closest = said(prediction), written(prediction.emotion)
+    answer, closest = answer_label(prediction), written(prediction.emotion)
     if answer == NO_SPEECH:
         return answer, None
     return f"{answer} ({closest})" if answer == NOT_SURE else closest, round(prediction.confidence, 3)
 
 
-def confusions(heard: Sequence[Heard], models: Sequence[str]) -> dict[str, np.ndarray]:
-    """By model that was asked, and of all together, over the files whose emotion is known.
+def confusions(items: Sequence[BatchItem], models: Sequence[str]) -> dict[str, np.ndarray]:
+    """By model, and of the ensemble, over the files with a known label.
 
     Returns:
-        Counts, each of shape (n_emotions, n_emotions): row meant, column answered. None without such files.
+        Counts, each of shape (n_emotions, n_emotions): row label, column prediction. None without such files.
     """
-    known = [(h.meant, h.answers(models)) for h in heard if h.meant]
+    known = [(h.meant, h.answers(models)) for h in items if h.meant]
     pairs = {
         name: [(EMOTIONS.index(meant), EMOTIONS.index(found[name].emotion)) for meant, found in known if name in found]
         for name in (*models, ENSEMBLE_NAME)

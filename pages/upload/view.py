@@ -1,4 +1,4 @@
-"""The parts of the page "Upload & compare"."""
+"""Views of the page "Upload & compare"."""
 
 import json
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import streamlit as st
 from streamlit.typing import UploadedFile
 
 from pages.ui.chart import chart
-from pages.ui.clip_input import FORMATS, show_lost
-from pages.ui.export import rows_as_csv, said
-from pages.ui.model_picker import model, versions
+from pages.ui.clip_input import FORMATS, show_expired_files
+from pages.ui.export import answer_label, rows_as_csv
+from pages.ui.model_picker import get_model, versions
 from pages.ui.text import plain
 from pages.upload import state
-from pages.upload.state import Heard
+from pages.upload.state import BatchItem
 from ser_core.inference import NO_SPEECH, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
@@ -32,7 +32,7 @@ def choose_files() -> list[UploadedFile]:
         uploaded = st.file_uploader("Sound files", FORMATS, accept_multiple_files=True, key=f"files-{turn}")
     with folder:
         uploaded += st.file_uploader("A folder", FORMATS, accept_multiple_files="directory", key=f"folder-{turn}")
-    show_lost(state.forget, f"files-{turn}", f"folder-{turn}")
+    show_expired_files(state.forget, f"files-{turn}", f"folder-{turn}")
     state.keep(uploaded, is_back)
     if is_back:
         _go(False)
@@ -41,7 +41,8 @@ def choose_files() -> list[UploadedFile]:
         st.caption(f"{n_kept} of {len(files)} files are from before you left this page. “Delete all” drops them.")
     if len(files) > MOST_FILES:
         st.warning(
-            f"{len(files)} files are more than a page can show: only the first {MOST_FILES} are heard. For thousands "
+            f"{len(files)} files are more than a page can show: only the first {MOST_FILES} are analysed. For "
+            "thousands "
             "use `python -m scripts.predict_archive FOLDER`."
         )
     return files[:MOST_FILES]
@@ -49,31 +50,32 @@ def choose_files() -> list[UploadedFile]:
 
 def show_empty() -> None:
     st.markdown(
-        "Choose files, or a folder. Each model hears every file, and the table can be sorted by any column. Where a "
-        "name is that of a recording of RAVDESS, CREMA-D, TESS or SAVEE, its emotion is read from it, and you see what "
-        "was taken for what."
+        "Choose files, or a folder. Every model is run on every file, and the table can be sorted by any column. "
+        "Where a "
+        "name is that of a recording of RAVDESS, CREMA-D, TESS or SAVEE, its label is read from it, and you get "
+        "a confusion matrix."
     )
     st.caption("Everything runs on your machine. Your files are kept in this session only.")
 
 
 def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
-    """Hear what is not heard yet, one file after the other; a click on Stop leaves what is done."""
-    todo, going = state.missing(files, models), state.upload_state().running
+    """Process the remaining files one by one; Stop keeps the results so far."""
+    todo, going = state.unprocessed(files, models), state.upload_state().running
     with st.container(horizontal=True):
         place = st.empty()  # otherwise the button of before stands beside the other one until all is done
         if todo and not going:
-            label = f"Hear {len(todo)} files" if len(todo) > 1 else "Hear the file"
+            label = f"Analyse {len(todo)} files" if len(todo) > 1 else "Analyse the file"
             place.button(label, type="primary", on_click=_go, args=(True,), key="go")
         elif todo:
             place.button("Stop", on_click=_go, args=(False,), key="stop")
         st.button("Delete all", icon=":material/delete:", on_click=state.forget, key="delete-batch")
     if not todo or not going:
         return
-    bar = st.progress(0.0, "Listening")
+    bar = st.progress(0.0, "Analysing")
     for done, file in enumerate(todo):
         bar.progress(done / len(todo), f"{done + 1} of {len(todo)}: {plain(file.name)}")
         try:
-            state.hear(file, models)
+            state.process_file(file, models)
         except CheckpointError:  # deleted in the meantime: the page starts again without it
             break
     _go(False)
@@ -84,23 +86,23 @@ def _go(going: bool) -> None:
     state.upload_state().running = going
 
 
-def show_problems(heard: Sequence[Heard]) -> None:
+def show_problems(items: Sequence[BatchItem]) -> None:
     """The files that could not be read, each with the reason."""
-    broken = [h for h in heard if h.problem]
+    broken = [h for h in items if h.problem]
     if not broken:
         return
-    title = f"{len(broken)} of {len(heard)} files could not be read"
+    title = f"{len(broken)} of {len(items)} files could not be read"
     with st.expander(title, icon=":material/warning:", expanded=True):
         rows = [{"file": h.name, "why": h.problem} for h in broken]
         st.dataframe(rows, hide_index=True, alt="Files that could not be read, and why")
 
 
-def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Sequence[str]) -> None:
+def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     """One row a file; the chosen one with player and bars."""
-    rows = [state.row(h, models) for h in read]
+    rows = [state.table_row(h, models) for h in read]
     columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
     event = st.dataframe(
-        [state.row(h, models, emotion_label) for h in read],
+        [state.table_row(h, models, emotion_label) for h in read],
         hide_index=True,
         placeholder="",
         key="batch-table",
@@ -109,23 +111,23 @@ def show_table(read: Sequence[Heard], files: Sequence[UploadedFile], models: Seq
         column_config=columns,
         alt="Every file with the answer of each model",
     )
-    several = " Disagreement: how far the models are from their mean, 0 to 1." if len(models) > 1 else ""
+    several = " Disagreement: mean distance of the models from their mean, 0 to 1." if len(models) > 1 else ""
     seconds, asked = sum(h.duration_s for h in read), [n for n in models if any(n in h.predictions for h in read)]
-    st.caption(f"{seconds:.0f} s of sound, heard by {versions(asked)}. Click a column to sort by it.{several}")
+    st.caption(f"{seconds:.0f} s of audio, analysed by {versions(asked)}. Click a column to sort by it.{several}")
     with st.container(horizontal=True):
-        by = {f"{name}, version": model(name).version for name in models}
+        by = {f"{name}, version": get_model(name).version for name in models}
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
         _download("JSON", _as_json(read, models), "application/json")
     chosen = [read[i] for i in event.selection.rows if i < len(read)]
     if not chosen:
-        st.caption("Choose a row to hear the file and to see all probabilities.")
+        st.caption("Choose a row to play the file and to see all probabilities.")
         return
-    heard = chosen[0]
-    st.text(heard.name)
-    st.audio(next(file for file in files if state.results().get(file.file_id) is heard), alt="The chosen file")
-    for note in heard.notes:
+    item = chosen[0]
+    st.text(item.name)
+    st.audio(next(file for file in files if state.results().get(file.file_id) is item), alt="The chosen file")
+    for note in item.notes:
         st.warning(plain(note))
-    _show_answers(list(heard.answers(models).values()))
+    _show_answers(list(item.answers(models).values()))
 
 
 def _show_answers(predictions: Sequence[Prediction]) -> None:
@@ -133,27 +135,27 @@ def _show_answers(predictions: Sequence[Prediction]) -> None:
     for prediction in predictions:
         if prediction.abstain:
             st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
-    spoken = [prediction for prediction in predictions if said(prediction) != NO_SPEECH]
+    spoken = [prediction for prediction in predictions if answer_label(prediction) != NO_SPEECH]
     if spoken:
         alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
         chart(stacked_probability_bars(spoken), key="batch-bars", alt=alt)
 
 
-def show_truth(read: Sequence[Heard], models: Sequence[str]) -> None:
-    """Where the names say what was meant: how many were right, and what was taken for what."""
+def show_truth(read: Sequence[BatchItem], models: Sequence[str]) -> None:
+    """UAR, accuracy and confusion matrix where the file names hold the labels."""
     matrices = state.confusions(read, models)
     if not matrices:
         return
-    st.subheader("Against the names of the files", anchor=False)
+    st.subheader("Evaluation against the labels in the file names", anchor=False)
     rows = [
         {"model": name, "UAR %": _percent(uar(m)), "accuracy %": _percent(accuracy(m)), "files": int(m.sum())}
         for name, m in matrices.items()
     ]
     st.dataframe(rows, hide_index=True, alt="UAR and accuracy of each model on these files")
     st.caption(
-        "Files whose name is that of a known corpus; “not sure” counts as the likeliest emotion. The models "
-        "were trained on such recordings: figures on files that were part of the training say nothing. The page "
-        "Evaluation has those on unseen speakers."
+        "Files named as in a known corpus; “not sure” counts as the most likely emotion. The models "
+        "were trained on such recordings: figures on training files are meaningless. The page "
+        "Evaluation has results on unseen speakers."
     )
     name = st.selectbox("Model", matrices, key="batch-confusion") if len(matrices) > 1 else next(iter(matrices))
     chart(
@@ -167,7 +169,7 @@ def _percent(value: np.ndarray) -> float:
     return round(100 * float(value), 1)
 
 
-def _as_json(read: Sequence[Heard], models: Sequence[str]) -> str:
+def _as_json(read: Sequence[BatchItem], models: Sequence[str]) -> str:
     content = [
         {
             "file": h.name,

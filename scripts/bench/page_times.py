@@ -51,7 +51,7 @@ def first_page(browser) -> float:
     with running_server() as (url, _):
         page = browser.new_page()
         page.goto(url)
-        page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=PATIENCE_MS)
+        page.get_by_role("heading", name="Out of scope").wait_for(timeout=PATIENCE_MS)
         settle(page)
         took_s = time.perf_counter() - started
         page.close()

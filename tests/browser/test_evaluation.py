@@ -17,10 +17,10 @@ def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium):
 
 
 LAST = {
-    "Ranking": "Beside the published figures",
-    "Confusion": "What is taken for what",
-    "Certainty": "How far its certainty can be believed",
-    "Comparison": "What a leak is worth",
+    "Ranking": "Comparison with published results",
+    "Confusion": "Confusion matrix",
+    "Certainty": "Calibration",
+    "Comparison": "Effect of leakage",
 }
 
 
@@ -36,7 +36,7 @@ def test_nothing_is_wider_than_the_screen(app_url, new_page, width, part):
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
     page = new_page(f"{app_url}/evaluation")
     page.get_by_role("radio", name="Confusion").click()
-    page.get_by_text("clips, the surest answers first").wait_for()
+    page.get_by_text("clips, the most confident predictions first").wait_for()
     page.wait_for_timeout(1000)
     cells = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
     box = cells.bounding_box()

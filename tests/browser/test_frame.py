@@ -15,7 +15,7 @@ from tests.make_corpus import voice, write_crema_d
 expect.set_options(timeout=PATIENCE_MS)
 N_FILES = 200
 READY = {
-    "data_explorer": "Who is in training and in test",
+    "data_explorer": "Training and test speakers by protocol",
     "training": "Training",
     "model_cards": "Files",
     "upload_and_compare": "Upload & compare",

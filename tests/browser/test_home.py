@@ -17,7 +17,7 @@ def test_the_first_page_of_a_new_server_is_whole(chromium):
         page = chromium.new_page()
         page.goto(url)
         page.get_by_role("button", name="Record your voice").wait_for(timeout=60_000)
-        page.get_by_role("heading", name="What it must not be used for").wait_for(timeout=90_000)
+        page.get_by_role("heading", name="Out of scope").wait_for(timeout=90_000)
         page.close()
 
 

@@ -137,7 +137,7 @@ def test_a_lasso_holds_what_numpy_says_and_the_files_what_is_shown(new_page, app
 def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
     page, plot = opened(new_page, app_url, space)
     page.get_by_role("button", name="More").click()
-    page.get_by_label("A second space beside it").click()
+    page.get_by_label("Second space").click()
     page.get_by_role("option", name=RAW_FEATURES).click()
     page.keyboard.press("Escape")
     second = page.locator(f"[class*=st-key-map-{RAW_FEATURES}] .js-plotly-plot")

@@ -28,11 +28,11 @@ def test_record_then_compare_then_explain_then_take_along(new_page, app_url):
     assert by_model[answer["model"]]["version"] == answer["version"] != ""
 
     page.get_by_role("link", name="Why?").click()
-    page.get_by_role("heading", name="Hear what decided").wait_for()
+    page.get_by_role("heading", name="Listen to the relevant parts").wait_for()
     explained = json.loads(downloaded(page, "Download JSON"))
     assert (explained["file"], explained["model"]) == (answer["file"], answer["model"])
     assert len(explained["relevance"]) > 50 and explained["emotion"] in answer["probabilities"]
-    page.get_by_role("button", name="Download WAV: only what decided").wait_for()
+    page.get_by_role("button", name="Download WAV: relevant part").wait_for()
 
 
 def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page, app_url, tmp_path):
@@ -45,11 +45,11 @@ def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page
     (tmp_path / "half.ogg").write_bytes((SAMPLES / "even.ogg").read_bytes()[:200])
     page.get_by_role("tab", name="A folder").click()
     page.locator("input[webkitdirectory]").set_input_files(tmp_path)
-    page.get_by_role("button", name=f"Hear {N_FILES + N_BROKEN} files").click()
+    page.get_by_role("button", name=f"Analyse {N_FILES + N_BROKEN} files").click()
     rows = list(csv.DictReader(downloaded(page, "Download CSV").splitlines()))
     assert len(names) == N_FILES and {row["file"] for row in rows} == {f"{tmp_path.name}/{name}" for name in names}
     expect(page.get_by_text(f"{N_BROKEN} of {N_FILES + N_BROKEN} files could not be read")).to_be_visible()
-    expect(page.get_by_role("heading", name="Against the names of the files")).to_be_visible()
+    expect(page.get_by_role("heading", name="Evaluation against the labels in the file names")).to_be_visible()
 
 
 def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):
@@ -59,7 +59,7 @@ def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):
         pages[name] = new_page(f"{app_url}/upload_and_compare")
         pages[name].locator("input[type=file]").first.set_input_files(tmp_path / name)
     for page in pages.values():
-        page.get_by_role("button", name="Hear the file").click()
+        page.get_by_role("button", name="Analyse the file").click()
     for name, page in pages.items():
         (row,) = csv.DictReader(downloaded(page, "Download CSV").splitlines())
         (other,) = set(pages) - {name}

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.export import rows_as_csv
 from pages.upload import state, view
-from pages.upload.state import Heard, UploadState
+from pages.upload.state import BatchItem, UploadState
 from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
@@ -61,7 +61,7 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
         "1001_DFA_ANG_XX.ogg": emotion_label("angry")
     }
     assert f"s of sound, heard by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
-    assert "Against the names of the files" in texts(page)
+    assert "Evaluation against the labels in the file names" in texts(page)
 
 
 def test_several_models_stand_side_by_side_and_together(page):
@@ -92,7 +92,7 @@ def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
 
 
 def test_stop_keeps_what_is_done(page, monkeypatch):
-    hear_one, done = state.hear, []
+    hear_one, done = state.process_file, []
 
     def stopped_after_two(file, models):
         if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
@@ -103,16 +103,16 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
 
     choose(page, *((f"{i}.ogg", SPEECH) for i in range(4)))
     with monkeypatch.context() as patch:
-        patch.setattr(state, "hear", stopped_after_two)
+        patch.setattr(state, "process_file", stopped_after_two)
         page.button(key="go").click().run()
     assert not page.exception and len(session_of(page).page(UploadState).results) == 2
-    assert page.button(key="go").label == "Hear 2 files"
+    assert page.button(key="go").label == "Analyse 2 files"
     page.button(key="go").click().run()
     assert len(session_of(page).page(UploadState).results) == 4
 
 
 def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
-    hear_one = state.hear
+    hear_one = state.process_file
 
     def hear_and_lose(file, models):
         hear_one(file, models)
@@ -120,7 +120,7 @@ def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkp
         unload_models()
 
     page.multiselect(key="models").set_value(["small", "other"])
-    monkeypatch.setattr(state, "hear", hear_and_lose)
+    monkeypatch.setattr(state, "process_file", hear_and_lose)
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.button(key="go").click().run()
     table = page.dataframe[0].value
@@ -142,7 +142,7 @@ def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page,
         assert "The session that had this audio is over" in texts(page)
         page.button(key="empty-files-0").click().run()
         assert not page.exception and "is over" not in texts(page)
-    assert choose(page, ("a.ogg", SPEECH)).button(key="go").label == "Hear the file"
+    assert choose(page, ("a.ogg", SPEECH)).button(key="go").label == "Analyse the file"
 
 
 def test_a_file_that_is_taken_away_is_forgotten(page):
@@ -165,13 +165,13 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def heard(name: str, speech_s: float = 2.0, **chosen: str) -> Heard:
+def heard(name: str, speech_s: float = 2.0, **chosen: str) -> BatchItem:
     """Models that give 0.79 to one emotion and 0.03 to each other one."""
     predictions = {}
     for model, emotion in chosen.items():
         values = {e: 0.79 if e == emotion else 0.03 for e in EMOTIONS}
         predictions[model] = Prediction(model, emotion, 0.79, values, (), False, "", 2.0, speech_s, 0.0, 2.0)
-    return Heard(name, 2.0, speech_s, meant=state._meant(name), predictions=predictions)
+    return BatchItem(name, 2.0, speech_s, meant=state._label_in_name(name), predictions=predictions)
 
 
 def test_disagreement_is_the_distance_from_the_mean():
@@ -185,13 +185,13 @@ def test_together_says_what_it_does_on_the_page_that_compares_models():
     doubtful = heard("a.wav", x="sad", y="sad", z="sad")
     for name in ("x", "y"):
         doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
-    assert state.row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
+    assert state.table_row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
     assert "2 of 3" in doubtful.answers(["x", "y", "z"])[ENSEMBLE_NAME].reason
 
 
 def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
     files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
-    line = state.row(files[0], ["x", "y"])
+    line = state.table_row(files[0], ["x", "y"])
     assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line[
         "x"
     ] == "angry"
@@ -219,13 +219,13 @@ def test_the_truth_is_read_from_names_only():
 
 
 def test_nothing_is_claimed_where_nobody_speaks():
-    line = state.row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])
+    line = state.table_row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])
     assert (line["x"], line["x, certain"]) == ("no speech", None)
 
 
 def test_exports_hold_every_file_and_no_formula():
     read = [heard("=1+1.wav", x="sad"), heard("b.wav", x="fear")]
-    rows = [state.row(h, ["x"]) for h in read]
+    rows = [state.table_row(h, ["x"]) for h in read]
     lines = list(csv.DictReader(io.StringIO(rows_as_csv(rows))))
     assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [
         "sad",

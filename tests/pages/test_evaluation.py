@@ -15,8 +15,8 @@ from tests.make_page import open_page, texts
 from tests.make_results import make_result
 
 PARTS = {
-    "Confusion": "What is taken for what",
-    "Certainty": "How far its certainty can be believed",
+    "Confusion": "Confusion matrix",
+    "Certainty": "Calibration",
     "Comparison": "",
 }
 SHIPPED = sorted({path.parent.name for path in list_results()})
@@ -34,7 +34,7 @@ def page(monkeypatch) -> AppTest:
 def test_every_test_part_is_shown(page, split):
     page.run().selectbox(key="split").set_value(split).run()
     assert not page.exception and not page.error
-    found = results.measured(split)
+    found = results.load_results(split)
     assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
     assert found.comparison.about in texts(page)
     assert bool(page.warning) == bool(found.comparison.note)
@@ -42,13 +42,13 @@ def test_every_test_part_is_shown(page, split):
         page.segmented_control(key="show").set_value(part).run()
         assert not page.exception and heading in texts(page)
     alone = "nothing to compare it with" in texts(page)
-    assert alone == (len(found.answers) == 1) and alone != ("Which models really differ" in texts(page))
+    assert alone == (len(found.answers) == 1) and alone != ("Pairwise significance (McNemar, Holm)" in texts(page))
 
 
 def test_each_corpus_has_its_interval(page):
     page.run()
     (table,) = [table.value for table in page.dataframe if "CREMA-D" in table.value and "folds" not in table.value]
-    standing = results.measured(page.selectbox(key="split").value).comparison.ranking[0]
+    standing = results.load_results(page.selectbox(key="split").value).comparison.ranking[0]
     scores = standing.corpora["crema_d"]
     low, high = scores["uar_ci"]
     assert table["model"][0] == standing.model and standing.corpora["savee"]["uar_ci"] is None  # a single speaker
@@ -60,7 +60,7 @@ def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "BENCHMARK", tmp_path / "benchmark.json")
     results.BENCHMARK.write_text('{"models": {')
     page.run().segmented_control(key="show").set_value("Comparison").run()
-    assert not page.exception and "What an answer costs" not in texts(page)
+    assert not page.exception and "Latency, size and accuracy" not in texts(page)
 
 
 def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
@@ -85,7 +85,7 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
     page.selectbox(key="Meant-None").set_value("sad").run()
     page.selectbox(key="Answered-None").set_value("neutral").run()
     assert not page.exception
-    found = results.measured(page.selectbox(key="split").value)
+    found = results.load_results(page.selectbox(key="split").value)
     model = page.selectbox(key="looked-at").value
     labels = found.comparison.labels
     expected = found.confusion(model, None)[labels.index("sad"), labels.index("neutral")]
@@ -96,7 +96,7 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
 
 
 def test_the_cells_of_a_corpus_hold_all_its_clips():
-    found = results.measured(SHIPPED[-1])
+    found = results.load_results(SHIPPED[-1])
     model = found.comparison.ranking[0].model
     for corpus, scores in found.comparison.ranking[0].corpora.items():
         if corpus in found.comparison.pooled_corpora:
@@ -106,7 +106,7 @@ def test_the_cells_of_a_corpus_hold_all_its_clips():
 
 def test_without_recordings_the_page_says_how_to_hear_them(page):
     page.run().segmented_control(key="show").set_value("Confusion")
-    assert "Set `SER_CORPORA` and start again to hear them." in texts(page.run())
+    assert "Set `SER_CORPORA` and restart to play them." in texts(page.run())
 
 
 def test_without_results_the_page_says_what_to_run(page, monkeypatch, tmp_path):
@@ -133,14 +133,14 @@ def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     source = paths.RESULTS / "speaker-independent-0"
     shutil.copy(source / "resonet.json", folder)
-    assert len(results.measured("speaker-independent-0").comparison.ranking) == 1
+    assert len(results.load_results("speaker-independent-0").comparison.ranking) == 1
     shutil.copy(source / "svm-egemaps.json", folder)
-    assert len(results.measured("speaker-independent-0").comparison.ranking) == 2
+    assert len(results.load_results("speaker-independent-0").comparison.ranking) == 2
 
 
 def test_one_network_stands_under_three_protocols():
     """The more the training knows of the test, the better it looks."""
-    found = results.measured("resonet")
+    found = results.load_results("resonet")
     (leak,) = found.comparison.leaks
     bars = view._under_each_protocol(leak, "resonet")
     assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]

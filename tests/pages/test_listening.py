@@ -75,12 +75,12 @@ def test_of_a_model_with_foreign_metrics_no_clip_is_known_to_be_new(page, checkp
     (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
     unload_models()
     page.run()
-    assert not page.exception and "No clip is new to all of them" in page.info[0].proto.title
+    assert not page.exception and "No clip is unseen by all of them" in page.info[0].proto.title
 
 
 def test_rivals_of_different_folds_have_no_clip_in_common(page):
     page.multiselect(key="rivals").set_value(["small", "other"]).run()
-    assert not page.exception and "No clip is new to all of them" in page.info[0].proto.title
+    assert not page.exception and "No clip is unseen by all of them" in page.info[0].proto.title
     assert not [b for b in page.button if b.key == "start"]
 
 

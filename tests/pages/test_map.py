@@ -132,7 +132,7 @@ def test_each_example_of_a_name_finds_clips(page):
 def test_raw_features_have_no_answers_to_colour(page):
     page.selectbox(key="space").set_value(RAW_FEATURES).run()
     assert not page.exception and points(page) == len(IDS)
-    assert page.selectbox(key="colour").options == ["emotion meant", "corpus", "sex", "intensity", "speaker"]
+    assert page.selectbox(key="colour").options == ["label", "corpus", "sex", "intensity", "speaker"]
 
 
 def test_two_spaces_side_by_side(page):

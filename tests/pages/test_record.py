@@ -341,7 +341,7 @@ def test_the_recorder_believes_nothing_the_browser_sends(sent):
     "metrics", [[1], {"pooled": 1}, {"corpora": []}, {"corpora": {"moon": {"uar": 1.0}}}, {"corpora": {"tess": {}}}]
 )
 def test_figures_of_another_form_are_no_crash(metrics):
-    assert "cannot be read" in text.record(metrics)
+    assert "cannot be read" in text.describe_performance(metrics)
 
 
 def test_the_recorder_tells_what_the_browser_kept_on():

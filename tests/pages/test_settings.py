@@ -74,13 +74,13 @@ def test_all_that_is_kept_is_named_and_deleted(page):
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):
-    small = model_picker.model("small")
-    assert model_picker.model("small") is small
+    small = model_picker.get_model("small")
+    assert model_picker.get_model("small") is small
     table = page.run().dataframe[0].value
     assert table.to_dict("records") == [{"model": "small", "parameters": small.n_parameters()}]
     page.button(key="unload").click().run()
     assert not page.exception and "None. A model is loaded" in texts(page)
-    assert model_picker.model("small") is not small
+    assert model_picker.get_model("small") is not small
 
 
 def test_the_decoded_recordings_are_weighed(page, tmp_path):
@@ -106,7 +106,7 @@ def test_without_a_model_the_page_says_how_to_train(page, checkpoints):
 
 def test_versions_and_memory_are_shown(page):
     shown = {metric.label: metric.value for metric in page.run().metric}
-    assert shown["program"] == machine.code_version() and shown["memory of the program"].endswith(" MB")
+    assert shown["program"] == machine.code_version() and shown["process memory"].endswith(" MB")
     packages = page.dataframe[-1].value.set_index("package")
     assert packages.loc["streamlit", "installed"] == machine.version("streamlit")
 

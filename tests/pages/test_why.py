@@ -93,7 +93,7 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
     assert parts.keys() == {0.2, 0.95}
     kept, removed = parts[0.95]
-    small = model_picker.model("small")
+    small = model_picker.get_model("small")
     expected = calibrated_probabilities(small, run_windows(small, [removed, kept]).logits)[
         :, EMOTIONS.index(box(opened, "Why").value)
     ]

@@ -126,7 +126,7 @@ def test_an_epoch_without_a_matrix_is_said_to_have_none(three, page):
     first, second = map(json.loads, path.read_text().splitlines())
     path.write_text(json.dumps(first | {"dev_confusion": {}}) + "\n" + json.dumps(second) + "\n")
     page.run().slider(key="epoch-now").set_value(1).run()
-    assert not page.exception and "Nothing was noted of this epoch." in texts(page)
+    assert not page.exception and "No confusion matrix of this epoch." in texts(page)
 
 
 def test_what_two_runs_differ_in(three):

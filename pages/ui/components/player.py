@@ -40,7 +40,7 @@ class Track:
 
 @dataclass(frozen=True)
 class Cell:
-    """A stretch of time and what was heard in it."""
+    """A span of time and its label."""
 
     start_s: float
     end_s: float
@@ -80,7 +80,7 @@ def player(
     Args:
         tracks: of equal length; the last one is chosen first.
         speech: (start_s, end_s) of the speech.
-        cells: what was heard when; without gaps.
+        cells: labels over time, without gaps.
         seek: (id, time_s): jump there once for each new id.
         loop: (id, start_s, end_s): repeat this stretch, once for each new id.
         on_trim: called with (start_s, end_s) when the person wants to keep nothing but the stretch that was chosen.
