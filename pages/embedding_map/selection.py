@@ -96,6 +96,6 @@ def _show_distance(own: EmbeddedClip, far: float | None) -> None:
         st.warning(f"{name} is out of distribution: farther from the training data than all clips of unseen speakers.")
     elif far is not None:
         st.markdown(
-            f"{name} lies further from what the model learned from than **{far:.0f} %** of the clips of people it has "
-            "never heard."
+            f"{name}: out-of-distribution percentile **{far:.0f}** (farther from the training data than {far:.0f} % "
+            "of the clips of unseen speakers)."
         )

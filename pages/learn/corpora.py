@@ -94,7 +94,7 @@ def _show_leak() -> None:
             query_params={"split": SHARED, "show": "Comparison"},
         )
     else:
-        st.caption("The effect of leakage is not measured yet; docs/results.md, “What leakage is worth”, has the commands.")
+        st.caption("Leakage is not measured yet; docs/results.md, “What leakage is worth”, has the commands.")
 
 
 def _leaked(leak: LeakageReport) -> str:

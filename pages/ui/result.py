@@ -246,7 +246,7 @@ def _facts(answer: ModelResult) -> str:
     return (
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
         f"with {format_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
-        + _how_unlike(prediction)
+        + _ood_percentile(prediction)
         + f"{describe_performance(answer.metrics)} {plain(answer.note)}"
     )
 
@@ -255,12 +255,12 @@ def _versioned(prediction: Prediction) -> str:
     return f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
 
 
-def _how_unlike(prediction: Prediction) -> str:
+def _ood_percentile(prediction: Prediction) -> str:
     if prediction.novelty is None:
         return ""
     return (
-        f"It is less like what the model learned from than {prediction.novelty:.0f} % of the speech of people "
-        "it has never heard. "
+        f"Out-of-distribution percentile: {prediction.novelty:.0f} (100: farther from the training data than all "
+        "segments of unseen speakers). "
     )
 
 

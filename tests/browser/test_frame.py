@@ -80,7 +80,7 @@ def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_pag
     for i, path in enumerate(paths):
         soundfile.write(path, voice(120 + i, i, duration_s=0.2), 16_000)
     page.locator("input[type=file]").first.set_input_files(paths)
-    page.get_by_role("button", name=f"Hear {N_FILES} files").click()
+    page.get_by_role("button", name=f"Analyse {N_FILES} files").click()
     page.get_by_role("button", name="Download CSV").wait_for()
     page.get_by_role("link", name="Settings & API").click()
     expect(page.get_by_text(f"with their results: {N_FILES}")).to_be_visible()
@@ -113,11 +113,11 @@ def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
         page.get_by_role("button", name="Open a sample").click()
         page.get_by_role("button", name="Download JSON").wait_for()
         _settle(page)
-        expect(page.get_by_text("Your session is over")).to_have_count(0)
+        expect(page.get_by_text("Your session has expired")).to_have_count(0)
     with served(ROOT / "app.py", port=port):
         page.get_by_test_id("stConnectionStatus").wait_for(state="detached")
         page.get_by_role("button", name="Download JSON").click()
-        expect(page.get_by_text("Your session is over")).to_be_visible()
+        expect(page.get_by_text("Your session has expired")).to_be_visible()
         expect(page.get_by_role("heading", name="Nothing to analyse yet")).to_be_visible()
 
 
@@ -129,7 +129,7 @@ def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
         page.get_by_role("heading", name="Clip 1").wait_for()
         _settle(page)
         page.keyboard.press("3")
-        page.get_by_text("You said ▲ happy").wait_for()
+        page.get_by_text("Your answer").wait_for()
         _settle(page)
         page.keyboard.press("n")
         page.get_by_role("heading", name="Clip 2").wait_for()

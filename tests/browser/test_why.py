@@ -11,11 +11,11 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
     page = new_page(f"{app_url}/why", viewport={"width": 390, "height": 900})
     page.get_by_role("tab", name="Samples").click()
     page.get_by_role("button", name="Low and slow").click()
-    page.get_by_role("heading", name="Would it say the same").wait_for()
+    page.get_by_role("heading", name="Robustness").wait_for()
     expect(page.locator(".st-key-why-map image")).to_have_count(2)  # the spectrogram, and the map over it
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
-    page.get_by_role("radio", name="Everything else").check()
+    page.get_by_role("radio", name="Remainder").check()
     page.get_by_role("button", name="Play").click()
     page.wait_for_timeout(800)
     assert float(page.get_by_role("slider", name="Position in the recording").get_attribute("aria-valuenow")) > 0.2

@@ -60,7 +60,7 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     assert {file: meant for file, meant in zip(table["file"], table["meant"], strict=True) if meant} == {
         "1001_DFA_ANG_XX.ogg": emotion_label("angry")
     }
-    assert f"s of sound, heard by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
+    assert f"s of audio, analysed by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
     assert "Evaluation against the labels in the file names" in texts(page)
 
 
@@ -139,7 +139,7 @@ def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page,
     with monkeypatch.context() as restarted:
         restarted.setattr(MemoryUploadedFileManager, "get_files", lambda *_, **__: [])
         choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
-        assert "The session that had this audio is over" in texts(page)
+        assert "has expired" in texts(page)
         page.button(key="empty-files-0").click().run()
         assert not page.exception and "is over" not in texts(page)
     assert choose(page, ("a.ogg", SPEECH)).button(key="go").label == "Analyse the file"

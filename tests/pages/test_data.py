@@ -103,7 +103,7 @@ def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monk
     gone.unlink()
     page.run()
     assert not page.exception
-    assert sum("no longer here" in caption.value for caption in page.caption) == 1
+    assert sum("no longer available" in caption.value for caption in page.caption) == 1
 
 
 # --- model cards -----------------------------------------------------------------------------------------------------

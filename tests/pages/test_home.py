@@ -39,7 +39,7 @@ def test_it_is_the_first_page_and_says_what_is_here(page):
     assert not page.exception and not page.error
     assert page.title[0].value == "Speech emotion workbench"
     assert states(page) == dict.fromkeys(("other", "small"), "found, not evaluated")
-    assert f"Missing: {', '.join(MODELS)}." in texts(page)
+    assert f"Not installed: {', '.join(MODELS)}." in texts(page)
     assert "SAVEE missing" in texts(page) and "SER_CORPORA" in texts(page)
 
 

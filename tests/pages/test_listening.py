@@ -48,7 +48,7 @@ def test_only_clips_that_no_rival_knows_are_asked(page):
     assert len(set(asked)) == 6  # all that there are, each once
     page.button(key="next").click().run()
     assert session_of(page).page(ListeningState).clip is None
-    assert "every clip that there is" in page.info[0].value and not [b for b in page.button if b.key == "start"]
+    assert "all clips available" in page.info[0].value and not [b for b in page.button if b.key == "start"]
 
 
 def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, checkpoints):
@@ -87,10 +87,10 @@ def test_rivals_of_different_folds_have_no_clip_in_common(page):
 def test_nothing_is_told_before_the_guess(page):
     page.button(key="start").click().run()
     clip = session_of(page).page(ListeningState).clip
-    assert "The actor meant" not in texts(page)
+    assert "The label is" not in texts(page)
     assert not session_of(page).page(ListeningState).guesses
     page.button(key=f"guess-{clip.emotion}").click().run()
-    assert "The actor meant" in texts(page) and "**right**" in texts(page) and "small:" in texts(page)
+    assert "The label is" in texts(page) and "**right**" in texts(page) and "small:" in texts(page)
     table = page.dataframe[0].value.set_index("who")
     assert table["right"][PERSON] == "1 of 1" and set(table.index) == {PERSON, "small"}
     page.button(key="again").click().run()
@@ -130,7 +130,7 @@ def test_a_recording_that_cannot_be_read_is_named_and_the_test_goes_on(page):
         assert session_of(page).page(ListeningState).clip.path != path
         session_of(page).page(ListeningState).clip = None
         page.run()
-    assert "every clip that there is" in page.info[0].value
+    assert "all clips available" in page.info[0].value
 
 
 @pytest.mark.parametrize("guessed", [False, True])
@@ -159,7 +159,7 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
         assert f"{rival}:" not in texts(page)
         page.button(key=f"guess-{emotion}").click().run()
         assert not page.exception and f"{rival}:" in texts(page)
-        assert "The actor meant" not in texts(page) and "**right**" not in texts(page)
+        assert "The label is" not in texts(page) and "**right**" not in texts(page)
     guesses = session_of(page).page(ListeningState).guesses
     alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
     rows = state.matrix(guesses, rival).sum(1)

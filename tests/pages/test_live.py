@@ -60,7 +60,7 @@ def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, 
     assert "recording" not in page.query_params and len(recording_store) == 0
     page.run()
     assert not page.warning and session_of(page).clip.kind == "live"
-    assert "no longer here" in trajectory(token).warning[0].value
+    assert "expired" in trajectory(token).warning[0].value
 
 
 @pytest.mark.parametrize("token", ["", "../../etc/passwd", "x" * 5000, "<b>"])

@@ -169,7 +169,7 @@ def test_in_three_dimensions(page):
 def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     page.segmented_control(key="map").set_value("pca").run()
     upload(page, "mine.ogg", SPEECH)
-    assert "Your clip" in texts(page) and "people it has never heard" in texts(page)
+    assert "Your clip" in texts(page) and "unseen speakers" in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
     assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
@@ -256,7 +256,7 @@ def test_silence_and_a_click_are_told_not_to_be_speech(page, content):
     upload(page, "nothing.wav", content)
     said = [element.value for element in (*page.warning, *page.error)]
     assert len(said) == 1 and points(page) == len(IDS)
-    assert any(words in said[0] for words in ("No speech was found", "too short", "silent"))
+    assert any(words in said[0] for words in ("No speech was detected", "too short", "silent"))
 
 
 @pytest.mark.parametrize("n", [1, 2, 12])

@@ -60,7 +60,7 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     assert f"{emotion_label(emotion)} " in options[box(opened, "Window").value]
     assert len(opened.get("plotly_chart")) == 2 and "Half of what speaks for it lies from" in texts(opened)
     assert [metric.label for metric in opened.metric] == [
-        f"{part}: {emotion_label(emotion)}" for part in ("Everything", "Everything else", "Only what decided")
+        f"{part}: {emotion_label(emotion)}" for part in ("Everything", "Remainder", "Relevant part")
     ]
     assert len(inference_queue) == 0
 
@@ -173,7 +173,7 @@ def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, pa
     box(page.run(), "Model").set_value("a-tree").run()
     upload(page, "mine.ogg", SPEECH)
     assert box(page, "Method").options == [SILENCING] and "this is the only method that it allows" in texts(page)
-    assert "no weights that could be shuffled" in texts(page) and "at the right: all moments" not in texts(page)
+    assert "no weights to randomise" in texts(page) and "at the right: all moments" not in texts(page)
 
 
 def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
