@@ -10,7 +10,7 @@ from ser_core.inference import batch as archive
 from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav
 
-BAD = {"empty.wav": "is empty", "deep/er/notes.txt": "holds text"}
+BAD = {"empty.wav": "is empty", "deep/er/notes.txt": "text"}
 
 
 def write_recordings(folder: Path, speech: np.ndarray) -> Path:

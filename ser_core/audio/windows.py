@@ -9,9 +9,9 @@ from ser_core.audio.io import SAMPLE_RATE
 
 
 def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0.1) -> tuple[int, int]:
-    """Find the part of a 16 kHz waveform that is left without the silence at its ends.
+    """Bounds of a 16 kHz waveform without the silence at its ends.
 
-    A frame (32 ms, hop 16 ms) is sound if its level is at most `top_db` dB below that of the loudest frame.
+    A frame (32 ms, hop 16 ms) counts as audible if its level is at most `top_db` dB below that of the loudest frame.
 
     Args:
         waveform: shape = (n_samples,).
@@ -19,7 +19,7 @@ def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0
         margin_s: kept before the first and after the last such frame, in seconds.
 
     Returns:
-        (start, end) in samples; the whole range for silence.
+        (start, end) in samples; the full range for silence.
     """
     frame, hop = SAMPLE_RATE * 32 // 1000, SAMPLE_RATE * 16 // 1000
     starts = window_starts(len(waveform), frame, hop)
@@ -34,7 +34,7 @@ def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0
 
 
 def window_starts(n_samples: int, window: int, hop: int) -> np.ndarray:
-    """Where the windows over a waveform begin: every sample is covered and the last window ends with the waveform.
+    """Start samples of the windows over a waveform: all samples are covered, the last window ends with the waveform.
 
     Args:
         n_samples: length of the waveform.
@@ -45,10 +45,10 @@ def window_starts(n_samples: int, window: int, hop: int) -> np.ndarray:
         Start samples, shape = (n_windows,); a single 0 for a waveform no longer than a window.
 
     Raises:
-        ValueError: a hop that would leave samples out.
+        ValueError: a hop longer than the window.
     """
     if not 0 < hop <= window:
-        raise ValueError(f"hop = {hop} must lie in 1..{window} (the window), or samples would be left out")
+        raise ValueError(f"hop = {hop} must be in 1..{window} (the window), or samples would be left out")
     if n_samples <= window:
         return np.zeros(1, dtype=np.int64)
     return np.append(np.arange(0, n_samples - window, hop), n_samples - window)
@@ -60,9 +60,9 @@ SpeechSegments = Sequence[tuple[float, float]]
 
 
 def analysed_bounds(waveform: np.ndarray, speech: SpeechSegments) -> tuple[int, int]:
-    """(start, end) in samples of what is analysed: the recording without silence at its ends, all speech included.
+    """(start, end) in samples of the analysed part: the recording without silence at its ends, all speech included.
 
-    Level alone is not enough: after a knock on the table, a voice is as quiet as silence.
+    Level alone is not enough: relative to a knock on the table, a voice is as quiet as silence.
     """
     first, last = trim_silence(waveform)
     if not speech:
@@ -83,5 +83,5 @@ def pad_batch(waveforms: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tens
     n_samples = [len(w) for w in waveforms]
     batch = np.zeros((len(waveforms), max(n_samples)), np.float32)
     for row, waveform in zip(batch, waveforms, strict=True):
-        row[: len(waveform)] = waveform  # by numpy: torch warns of arrays that are read-only, as from np.frombuffer
+        row[: len(waveform)] = waveform  # by numpy: torch warns of read-only arrays, as from np.frombuffer
     return torch.from_numpy(batch), torch.tensor(n_samples)

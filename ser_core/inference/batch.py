@@ -1,9 +1,9 @@
-"""Thousands of recordings in one go, with a state on the disk that any interruption leaves usable.
+"""Predictions for thousands of recordings, with a state on disk that is valid after any interruption.
 
-RESULTS.parts/ holds plan.jsonl (the names of all files, fixed at the start), job.json (what is asked of them, and how
-many names make a batch) and one NUMBER.parquet for each batch that is done. A file appears there under its name only
-when it is whole, so whatever is missing has to be done and nothing is done twice. At the end the parts become RESULTS
-in the order of the plan: the table that a run without interruptions writes, row for row.
+RESULTS.parts/ holds plan.jsonl (the names of all files, fixed at the start), job.json (model, version and batch size)
+and one NUMBER.parquet for each finished batch. A file gets its name there only when it is complete: missing batches are
+run, and no batch is run twice. At the end the parts become RESULTS in the order of the plan: the table of a run without
+interruptions, row for row.
 """
 
 import csv
@@ -25,18 +25,18 @@ import pyarrow.parquet as pq
 from ser_core import paths
 from ser_core.inference.batch_table import BATCH_TABLE_SCHEMA, PREDICTION_SCHEMA, predict_files
 
-MAX_FILES_PER_BATCH = 64  # files: what an interruption costs each process
-BATCHES_PER_WORKER = 4  # at least, where there are so many files, so that all are busy until the end
+MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
+BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
 PLAN_FILE, JOB_FILE = "plan.jsonl", "job.json"
 
 
 class BatchError(ValueError):
-    """The work cannot begin or go on; the message names the cause and the cure."""
+    """A job that cannot start or continue; the message names the cause and the cure."""
 
 
 @dataclass(frozen=True)
 class BatchJob:
-    """What is asked of which files."""
+    """The files of a job and the model that predicts them."""
 
     folder: str
     model: str  # name or folder of the checkpoint
@@ -51,30 +51,30 @@ class BatchJob:
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """What a batch has brought."""
+    """The counts of one finished batch."""
 
     n_files: int
     n_bad: int
     audio_s: float
-    from_earlier_run: bool  # in a run before this one
+    from_earlier_run: bool
 
 
 def parts_folder(out: Path) -> Path:
-    """Where the state of an unfinished job is kept."""
+    """The folder with the state of an unfinished job."""
     return out.with_name(f"{out.name}.parts")
 
 
 def bad_files_path(out: Path) -> Path:
-    """Where the files that could not be heard are listed, with the reason."""
+    """The list of unreadable files, with the reason for each."""
     return out.with_suffix(".bad_files.csv")
 
 
 @contextmanager
 def exclusive_lock(out: Path) -> Iterator[None]:
-    """Nobody else works on these results meanwhile; however this process ends, the next one may.
+    """A lock on the results, released however this process ends.
 
     Raises:
-        ArchiveError: somebody does.
+        BatchError: another process holds it.
     """
     parts = parts_folder(out)
     parts.mkdir(parents=True, exist_ok=True)
@@ -99,18 +99,18 @@ def _remove_empty(folder: Path) -> None:
 
 
 def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) -> BatchJob:
-    """Fixes which files are heard, or finds the job that was begun before.
+    """Writes the plan of a new job, or reads that of an interrupted one.
 
     Args:
-        folder: all files below it are heard, whatever their names, but for those that begin with a dot.
+        folder: all files below it, whatever their extension, except names that begin with a dot.
         model: name or folder of the checkpoint.
         version: of the checkpoint.
-        out: the table that will be written.
+        out: path of the results table.
         n_workers: how many batches may run at once.
 
     Raises:
-        ArchiveError: no such folder, no file in it, a folder in it that cannot be listed, results that are there
-            already, or the parts of another job.
+        BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
+            another job.
     """
     if not folder.is_dir():
         raise BatchError(f"There is no folder {str(folder)!r}. Check the path.")
@@ -118,10 +118,10 @@ def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) 
     if (parts / JOB_FILE).is_file():
         return _load_job(parts, str(folder.resolve()), version)
     if out.exists():
-        raise BatchError(f"{out} is there already. Delete it, or name another file with --out.")
+        raise BatchError(f"{out} already exists. Delete it, or name another file with --out.")
     parts.mkdir(parents=True, exist_ok=True)
     for part in parts.glob("*.parquet"):
-        part.unlink()  # of a job that ended before all of them were taken away
+        part.unlink()  # of a job interrupted while it deleted them
     n_files = _write_plan(folder, parts, out)
     if not n_files:
         raise BatchError(f"There are no files in {folder}.")
@@ -136,7 +136,7 @@ def _load_job(parts: Path, folder: str, version: str) -> BatchJob:
     try:
         job = BatchJob(**json.loads((parts / JOB_FILE).read_text()))
     except (ValueError, TypeError):
-        raise BatchError(f"{parts / JOB_FILE} is damaged. Delete the folder {parts} and begin anew.") from None
+        raise BatchError(f"{parts / JOB_FILE} is damaged. Delete the folder {parts} and start again.") from None
     if (job.folder, job.version) != (folder, version):
         raise BatchError(
             f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}. "
@@ -146,7 +146,7 @@ def _load_job(parts: Path, folder: str, version: str) -> BatchJob:
 
 
 def _write_plan(folder: Path, parts: Path, out: Path) -> int:
-    """Names of all files, one JSON string a line; returns how many. Never more than a folder's names in memory."""
+    """Writes the names of all files, one JSON string per line; returns their number. One folder in memory at a time."""
     own = {os.path.realpath(path) for path in (parts, out, bad_files_path(out))}
     n_files = 0
     with (parts / PLAN_FILE).open("w") as plan:
@@ -163,21 +163,21 @@ def _is_included(where: str, name: str, own: set[str]) -> bool:
 
 
 def _raise_unlistable(error: OSError) -> None:
-    """A folder that is left out would look as if it were empty."""
+    """Without an error, an unreadable folder would look empty."""
     raise BatchError(f"{error.filename} cannot be listed: {error.strerror}. Make it readable, or move it away.")
 
 
 def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Iterator[BatchProgress]:
-    """Hears what has not been heard yet; only whoever asks for the next batch keeps it going.
+    """Predicts the remaining files; a lazy iterator, which submits batches as it is consumed.
 
     Args:
-        executor: runs hear_files, at most 2 * n_workers batches at once.
+        executor: runs predict_files, at most 2 * n_workers batches at once.
 
     Yields:
-        What each batch has brought, first those of an earlier run, in any order.
+        The counts of each batch, in any order; those of an earlier run too.
 
     Raises:
-        ArchiveError: a process has ended unexpectedly.
+        BatchError: a process ended unexpectedly.
         CheckpointError: a worker cannot use the checkpoint.
     """
     parts = parts_folder(out)
@@ -200,7 +200,7 @@ def _batches(job: BatchJob, parts: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _collect_finished(running: dict[Future, int], parts: Path) -> Iterator[BatchProgress]:
-    """Waits for a batch or more, and keeps them."""
+    """Waits for at least one batch, and stores the finished ones."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         number = running.pop(future)
         try:
@@ -208,7 +208,7 @@ def _collect_finished(running: dict[Future, int], parts: Path) -> Iterator[Batch
         except (BrokenExecutor, MemoryError):
             raise BatchError(
                 "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
-                "What was heard is kept: start the same command again, with fewer --workers."
+                "Finished batches are kept: start the same command again, with fewer --workers."
             ) from None
         with paths.atomic_path(_part_path(parts, number)) as path:
             pq.write_table(rows, path)
@@ -221,13 +221,13 @@ def _batch_progress(rows: pa.Table, from_earlier_run: bool) -> BatchProgress:
 
 
 def finish_job(job: BatchJob, out: Path) -> int:
-    """Makes the results of all parts, and takes the parts away.
+    """Merges all parts into the results, and deletes the parts.
 
     Returns:
-        How many files could not be heard; they are in bad_files(out).
+        The number of unreadable files; they are listed in bad_files_path(out).
 
     Raises:
-        ArchiveError: a part is missing.
+        BatchError: a part is missing.
     """
     parts = parts_folder(out)
     missing = [n for n in range(job.n_batches) if not _part_path(parts, n).is_file()]
@@ -237,7 +237,7 @@ def finish_job(job: BatchJob, out: Path) -> int:
         n_bad = _write_bad_files(job, parts, path)
     with paths.atomic_path(out) as path:
         _write_predictions(job, parts, path)
-    (parts / JOB_FILE).unlink()  # from here on the job is done, even if the rest of the folder stays
+    (parts / JOB_FILE).unlink()  # the job is done from here on, even if the folder remains
     shutil.rmtree(parts, ignore_errors=True)
     return n_bad
 

@@ -1,6 +1,6 @@
-"""Many recordings as the rows of a table: one row a file, its columns those of `Prediction`.
+"""Predictions as a table: one row per file, with the fields of `Prediction` as columns.
 
-A file that cannot be heard has a row too, with nothing but its name and the reason, so that none is ever lost.
+An unreadable file has a row too, with its name and the reason only, so that no file is lost.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.models import CheckpointError, SERModel, load_model
 
-MAX_GROUP_S = 600.0  # seconds of sound that wait together for the model: bounds the memory, whatever the files hold
+MAX_GROUP_S = 600.0  # seconds of audio in memory at once, whatever the lengths of the files
 
 _ARROW_TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
@@ -36,23 +36,23 @@ PREDICTION_SCHEMA = pa.schema(
         ("notes", pa.list_(pa.string())),
     ]
 )
-"""Columns of the results: the file, what `Prediction` holds, a probability of each emotion, and what was left out."""
+"""Columns of the results: the file, the fields of `Prediction`, a probability for each emotion, and notes."""
 
 BATCH_TABLE_SCHEMA = PREDICTION_SCHEMA.append(pa.field("error", pa.string()))
-"""The same for all files, also those that could not be heard: these have only `file` and `error`."""
+"""The same with unreadable files, which have only `file` and `error`."""
 
 
 def predict_files(folder: str, files: Sequence[str], model: str, version: str) -> pa.Table:
-    """Decode, find speech and ask the model; runs in any process and on any machine that sees the folder.
+    """Decodes and predicts files; runs in any process, on any machine that can read the folder.
 
     Args:
-        folder: that the names are relative to.
-        files: names of files.
+        folder: root of the file names.
+        files: names relative to it.
         model: name or folder of the checkpoint.
-        version: that it must have, so that no two versions answer in one table.
+        version: required of the checkpoint, so that one table holds one version only.
 
     Returns:
-        One row a file, in the order of `files`; its schema is ROWS.
+        One row per file, in the order of `files`, with BATCH_TABLE_SCHEMA.
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or of another version here.
@@ -73,7 +73,7 @@ def _cached_model(name: str) -> SERModel:
 
 
 def _predict_rows(model: SERModel, folder: Path, files: Sequence[str]) -> Iterator[dict]:
-    """In the order of the files; recordings wait until a group of them is large enough."""
+    """Rows in the order of the files, predicted in groups of recordings."""
     group: list[tuple[str, Recording | str]] = []
     for name in files:
         group.append((name, _read_or_error(folder / name)))
@@ -84,13 +84,13 @@ def _predict_rows(model: SERModel, folder: Path, files: Sequence[str]) -> Iterat
 
 
 def _read_or_error(path: Path) -> Recording | str:
-    """The recording, or why there is none."""
+    """The recording, or the reason why it cannot be read."""
     try:
         return read_audio(path)
     except AudioError as error:
         return str(error)
-    except Exception as error:  # one file of thousands must not end the work on the others
-        return f"This file cannot be heard ({type(error).__name__}: {error!s:.200}). Export it again, as 16-bit WAV."
+    except Exception as error:  # one file must not end a job of thousands
+        return f"This file cannot be read ({type(error).__name__}: {error!s:.200}). Export it again, as 16-bit WAV."
 
 
 def _predict_group(model: SERModel, group: Sequence[tuple[str, Recording | str]]) -> Iterator[dict]:
@@ -106,11 +106,11 @@ def _predict_group(model: SERModel, group: Sequence[tuple[str, Recording | str]]
 
 
 def prediction_row(file: str, prediction: Prediction, notes: Sequence[str] = ()) -> dict:
-    """The columns of ANSWERS for one file."""
+    """The row of PREDICTION_SCHEMA for one file."""
     plain = {name: getattr(prediction, name) for name, _ in _SCALAR_COLUMNS}
     return {"file": file} | plain | prediction.probabilities | {"notes": list(notes)}
 
 
 def printable_name(name: str) -> str:
-    """A file name as text that every table can hold: bytes that are no UTF-8 become \\udc80 and the like."""
+    """A file name as valid text: bytes that are not UTF-8 become \\udc80 and the like."""
     return name.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""How far models agree on one recording, and what they say together."""
+"""Agreement of models on one recording, and their ensemble."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ ENSEMBLE_NAME = "together"
 
 
 def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
-    """The mean of the models' calibrated probabilities as one more answer.
+    """The mean of the models' calibrated probabilities as one more prediction.
 
-    It abstains where most of the models do: no threshold of its own was ever fitted.
+    It abstains if most of the models do: it has no threshold of its own.
 
     Args:
         predictions: at least one, all of the same recording and of the same emotions.
@@ -35,20 +35,20 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
         start_s=min(prediction.start_s for prediction in predictions),
         end_s=max(prediction.end_s for prediction in predictions),
         version="",
-        novelty=None,  # each has embeddings of its own
+        novelty=None,  # each model has its own embedding space
     )
 
 
 def stack_probabilities(predictions: Sequence[Prediction]) -> np.ndarray:
-    """One row for each model, shape = (n_models, n_emotions)."""
+    """One row per model, shape = (n_models, n_emotions)."""
     return np.array([list(prediction.probabilities.values()) for prediction in predictions])
 
 
 def pairwise_agreement(probabilities: np.ndarray) -> np.ndarray:
-    """What every two models have in common: 1 less the total variation distance, 1 for equal, 0 for disjoint answers.
+    """Agreement of every two models: 1 minus the total variation distance.
 
     Args:
-        rows: probabilities, shape = (n_models, n_emotions).
+        probabilities: of each model, shape = (n_models, n_emotions).
 
     Returns:
         shape = (n_models, n_models).
@@ -57,9 +57,9 @@ def pairwise_agreement(probabilities: np.ndarray) -> np.ndarray:
 
 
 def ensemble_disagreement(probabilities: np.ndarray) -> float:
-    """How far the models are from their mean, in [0, 1]: total variation distance, averaged.
+    """Mean total variation distance of the models from their mean, in [0, 1].
 
     Args:
-        rows: probabilities, shape = (n_models, n_emotions).
+        probabilities: of each model, shape = (n_models, n_emotions).
     """
     return float(np.abs(probabilities - probabilities.mean(0)).sum(1).mean() / 2)

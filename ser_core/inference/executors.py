@@ -1,4 +1,4 @@
-"""Who does the work of an archive: processes of this machine, or a Dask cluster of several."""
+"""Executors of a batch job: processes on this machine, or a Dask cluster of several machines."""
 
 import asyncio
 import logging
@@ -11,13 +11,13 @@ from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 LOCAL_CLUSTER = "local"
-DASK_COMMAND = "python -m dask"  # with -m the workers find this program in the folder where they are started
-CLUSTER_TIMEOUT_S = 10.0  # for a scheduler to answer, and for it to have a worker
+DASK_COMMAND = "python -m dask"  # with -m, workers import this program from the folder they are started in
+CLUSTER_TIMEOUT_S = 10.0  # for a scheduler to respond, and for its first worker
 DASK_INSTALL_HINT = "Dask is not installed. Install it with: pip install -r requirements-archive.txt"
 
 
 class ClusterError(ValueError):
-    """There is no cluster to work on; the message names the cause and the cure."""
+    """A cluster that cannot be used; the message names the cause and the cure."""
 
 
 def n_cores() -> int:
@@ -27,7 +27,7 @@ def n_cores() -> int:
 
 @contextmanager
 def process_executor(n_workers: int) -> Iterator[Executor]:
-    """Processes of this machine. What has not begun at the end is dropped."""
+    """Processes on this machine. Tasks not started when the block ends are cancelled."""
     context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
     pool = ProcessPoolExecutor(n_workers, context, initializer=_init_worker)
     try:
@@ -37,7 +37,7 @@ def process_executor(n_workers: int) -> Iterator[Executor]:
 
 
 def _init_worker() -> None:
-    """Ctrl-C is for the parent alone, and nobody works on for a parent that was killed."""
+    """Leaves Ctrl-C to the parent process, and ends the worker with its parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
@@ -52,17 +52,17 @@ def _exit_with_parent() -> None:
 def dask_executor(
     scheduler: str, n_workers: int, timeout_s: float = CLUSTER_TIMEOUT_S
 ) -> Iterator[tuple[Executor, int]]:
-    """The workers of a Dask cluster; the work of one that is lost is done by the others.
+    """The workers of a Dask cluster; tasks of a lost worker are run by the others.
 
     Args:
         scheduler: address such as tcp://host:8786; "local" starts a cluster of n_workers on this machine.
-        timeout_s: for the scheduler to answer, in seconds.
+        timeout_s: for the scheduler to respond, in seconds.
 
     Yields:
-        The executor, and how many tasks it can run at once.
+        The executor, and the number of tasks it can run at once.
 
     Raises:
-        ClusterError: Dask is not installed, no scheduler answers at the address, or it has no worker.
+        ClusterError: Dask is not installed, no scheduler responds at the address, or it has no worker.
     """
     try:
         from distributed import LocalCluster
@@ -81,8 +81,8 @@ def dask_executor(
             yield client.get_executor(pure=False), n_tasks
         except (KilledWorker, CommClosedError, FutureCancelledError, CancelledError) as error:
             raise ClusterError(
-                f"The work was lost with the cluster ({_describe_error(error)}). What was heard before is kept: "
-                "see to the cluster, then start the same command again."
+                f"The work was lost with the cluster ({_describe_error(error)}). Finished batches are kept: "
+                "repair the cluster, then start the same command again."
             ) from None
 
 
@@ -90,16 +90,16 @@ def _connect_client(scheduler: str, timeout_s: float):
     from distributed import Client
     from distributed.comm import connect
 
-    async def greet():  # a Client would wait for ever for one who only picks up the receiver
+    async def greet():  # a Client would wait for ever for a server that accepts but never responds
         (await asyncio.wait_for(connect(scheduler, timeout=timeout_s), 2 * timeout_s)).abort()
 
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what it tells comes as ClusterError
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its messages become ClusterError
     try:
         asyncio.run(greet())
         return Client(scheduler, timeout=timeout_s, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:  # the last: its versions do not fit ours
+    except (OSError, ValueError, ImportError) as error:  # the last: incompatible versions
         raise ClusterError(
-            f"No Dask scheduler answers at {scheduler} ({_describe_error(error)}). "
+            f"No Dask scheduler responds at {scheduler} ({_describe_error(error)}). "
             f"Start one with `{DASK_COMMAND} scheduler`, or check the address."
         ) from None
 
@@ -109,8 +109,8 @@ def _count_threads(client, scheduler: str, timeout_s: float) -> int:
         client.wait_for_workers(1, timeout=timeout_s)
     except TimeoutError:
         raise ClusterError(
-            f"The scheduler at {scheduler} has no workers. Start some with `{DASK_COMMAND} worker {scheduler} --nthreads 1`, "
-            "in the folder of this program."
+            f"The scheduler at {scheduler} has no workers. Start some in the folder of this program, with "
+            f"`{DASK_COMMAND} worker {scheduler} --nthreads 1`."
         ) from None
     return sum(client.nthreads().values())
 

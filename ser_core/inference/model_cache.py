@@ -1,4 +1,4 @@
-"""The models in memory: each loaded once, shared by the pages and by every request."""
+"""Loaded models, shared by the pages and by all requests."""
 
 import threading
 
@@ -11,7 +11,7 @@ _lock = threading.Lock()
 
 
 def shared_model(name: str) -> SERModel:
-    """A trained model in eval mode, loaded when it is first asked for; nobody may change it.
+    """A model in eval mode, loaded on first use and shared: not to be changed.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -20,18 +20,18 @@ def shared_model(name: str) -> SERModel:
         if name not in _models:
             model = load_model(name)
             if len(_models) >= MAX_LOADED_MODELS:
-                del _models[next(iter(_models))]  # the one that has been here longest
+                del _models[next(iter(_models))]  # the oldest
             _models[name] = model
         return _models[name]
 
 
 def loaded_models() -> dict[str, SERModel]:
-    """Every model that is in memory, by name."""
+    """The models in memory, by name."""
     with _lock:
         return dict(_models)
 
 
 def unload_models() -> None:
-    """Forget all of them; who uses one keeps it until done."""
+    """Empties the cache; models in use stay valid."""
     with _lock:
         _models.clear()

@@ -1,11 +1,11 @@
-"""A long recording heard once, on a fine grid, from which every longer window and every wider hop is made.
+"""Progressive prediction of a long recording: one run on a fine grid, from which longer windows and hops are pooled.
 
-It is heard in passes, each with half the hop of the one before: the first one is soon over and knows the whole
-recording, the last one knows every window of the grid.
+The windows are predicted in passes, each with half the hop of the one before: the first pass soon covers the recording
+coarsely, the last one completes the grid.
 
-A longer window is the mean of the logits of the model's own windows inside it, each weighted by its seconds of speech:
-the way a whole recording gets its answer. As the windows on the grid overlap, its middle counts a little more than its
-ends. The model's own window is the shortest there is, because the model learned from nothing shorter.
+The logits of a longer window are the mean over the model's windows inside it, each weighted by its seconds of speech,
+as in the prediction for a recording. As the windows on the grid overlap, the middle counts a little more than the ends.
+The model's window is the shortest: it is the length of training.
 """
 
 from dataclasses import dataclass, replace
@@ -19,12 +19,12 @@ from ser_core.inference.results import Trajectory
 from ser_core.models import SERModel
 
 GRID_HOP_S = 0.5
-MIN_WINDOW_WEIGHT_S = 1e-6  # weight of a window without speech: decides only where all are without
+MIN_WINDOW_WEIGHT_S = 1e-6  # of a window without speech: matters only if no window has any
 
 
 @dataclass(frozen=True, eq=False)
 class PartialTrajectory:
-    """Logits of a model's own windows over a recording, as far as they are known."""
+    """Logits of a model's windows over a recording, as far as they are computed."""
 
     model: str
     labels: tuple[str, ...]
@@ -32,36 +32,36 @@ class PartialTrajectory:
     min_confidence: float  # below it the model is not sure
     window_s: float
     hop_s: float  # of the grid
-    starts: np.ndarray  # of all windows there will be, in samples, (n_windows,)
+    starts: np.ndarray  # of all windows of the grid, in samples, (n_windows,)
     ends: np.ndarray  # in samples, (n_windows,)
     speech_s: np.ndarray  # (n_windows,)
-    passes: tuple[np.ndarray, ...]  # indices of the windows in the order they are heard
-    logits: np.ndarray  # (n_windows, n_classes), not a number where nothing is known
+    passes: tuple[np.ndarray, ...]  # indices of the windows in the order of prediction
+    logits: np.ndarray  # (n_windows, n_classes), NaN for windows still to come
     n_predicted: int = 0
 
     @property
     def share(self) -> float:
-        """How much is done, in [0, 1]."""
+        """The share of windows predicted, in [0, 1]."""
         return self.n_predicted / len(self.starts)
 
     @property
     def n_passes(self) -> int:
-        """How many passes are over; after the first one the whole recording is known."""
+        """The number of finished passes; the first one covers the recording."""
         return int(np.searchsorted(np.cumsum([len(windows) for windows in self.passes]), self.n_predicted, "right"))
 
     @property
     def known(self) -> np.ndarray:
-        """Indices of the windows of the passes that are over, or of those there are of the first one; in order."""
+        """Indices of the windows of the finished passes, or of the first one so far; in order."""
         return np.sort(np.concatenate(self.passes[: max(self.n_passes, 1)])[: self.n_predicted])
 
     @property
     def predicted_hop_s(self) -> float:
-        """From one known window to the next."""
+        """From one window of the finished passes to the next, in seconds."""
         return self.hop_s * 2 ** (len(self.passes) - max(self.n_passes, 1))
 
     @property
     def until_s(self) -> float:
-        """Where the last known window ends; what is analysed begins later than 0 when the recording begins silent."""
+        """End of the last of these windows, in seconds; 0 before the first one."""
         return float(self.ends[self.known[-1]]) / SAMPLE_RATE if self.n_predicted else 0.0
 
 
@@ -71,12 +71,12 @@ def start_trajectory(
     speech: SpeechSegments,
     hop_s: float = GRID_HOP_S,
 ) -> PartialTrajectory:
-    """The grid of a recording before the model has heard anything.
+    """The grid of a recording, before any prediction.
 
     Args:
-        stretch: (start, end) in samples of what is analysed: analysed_stretch(waveform, speech).
+        bounds: (start, end) in samples of the analysed part: analysed_bounds(waveform, speech).
         speech: (start_s, end_s) of the speech in the recording.
-        hop_s: of the grid; the last window ends with the stretch, so that only the last hop may be shorter.
+        hop_s: of the grid; the last window ends at the bound, so that only the last hop may be shorter.
     """
     first, last = bounds
     window = round(model.config.window_s * SAMPLE_RATE)
@@ -110,7 +110,7 @@ def _passes(n_windows: int, stride: int) -> tuple[np.ndarray, ...]:
 def extend_trajectory(
     model: SERModel, waveform: np.ndarray, partial: PartialTrajectory, n_windows: int = CPU_BATCH_SIZE
 ) -> PartialTrajectory:
-    """The same with the next n_windows heard."""
+    """The trajectory with the next n_windows predicted."""
     piece = np.concatenate(partial.passes)[partial.n_predicted : partial.n_predicted + n_windows]
     logits = partial.logits.copy()
     logits[piece] = run_windows(model, [waveform[partial.starts[i] : partial.ends[i]] for i in piece]).logits
@@ -123,16 +123,16 @@ def pool_trajectory(
     n_model_windows: int = 1,
     hop_s: float | None = None,
 ) -> Trajectory:
-    """What was heard so far, in windows n_model_windows times as long as the model's own.
+    """The predictions so far, in windows n_model_windows times as long as the model's.
 
     Args:
-        heard: with at least one window.
+        partial: with at least one predicted window.
         speech: (start_s, end_s) of the speech in the recording.
-        hop_s: a multiple of the grid's, at most a window; by default that of the grid. As long as too little is known,
-            the trajectory has another one, made of the hop that is known.
+        hop_s: a multiple of the grid's, at most a window; by default that of the grid. During the first passes the
+            trajectory has a multiple of the hop so far instead.
 
     Raises:
-        ValueError: a hop that is no multiple, or that would leave samples out.
+        ValueError: a hop that is not a multiple, or longer than the window.
     """
     hop_s = partial.hop_s if hop_s is None else hop_s
     if not np.isclose(hop_s / partial.hop_s, round(hop_s / partial.hop_s)):
@@ -157,7 +157,7 @@ def pool_trajectory(
 
 
 def _pooled_logits(partial: PartialTrajectory, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Of the known windows inside each stretch, weighted by speech; shape = (n_stretches, n_classes)."""
+    """Mean logits of the predicted windows inside each longer one, weighted by speech; shape = (n, n_classes)."""
     weight = partial.speech_s[known, None] + MIN_WINDOW_WEIGHT_S
     total = np.cumsum(np.hstack([weight * partial.logits[known].astype(np.float64), weight]), axis=0)
     total = np.vstack([np.zeros(total.shape[1]), total])  # before each window

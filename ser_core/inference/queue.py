@@ -1,8 +1,8 @@
-"""The one line before the models: whoever runs one waits here, in the order they came.
+"""The inference queue: one model runs at a time, first come, first served.
 
-Two forward passes at once only slow each other down, so one has the turn and the others wait. A page takes a turn for
-each batch and always waits: a long recording then keeps nobody waiting for its end. A request of another program takes
-one `Ticket` for all its work, decoding included, and is refused when too many wait already.
+Simultaneous forward passes only slow each other down. A page takes a turn for each batch and always waits, so that a
+long recording does not block the others. A request takes one `Ticket` for all its work, decoding included, and is
+refused if the queue is full.
 """
 
 import math
@@ -14,21 +14,21 @@ from time import perf_counter
 from typing import TypeVar
 
 MAX_WAITING_REQUESTS = 64
-N_TIMED_TURNS = 50  # the latest turns: an estimate of the wait follows what is asked now
+N_TIMED_TURNS = 50  # the latest turns, from which the wait is estimated
 
 T = TypeVar("T")
 
 
 class QueueFull(RuntimeError):
-    """Too many wait already. The message names the cure."""
+    """Too many requests wait already. The message names the cure."""
 
     def __init__(self, retry_after_s: int):
-        super().__init__(f"Too many are waiting for an answer. Try again in {retry_after_s} s.")
+        super().__init__(f"Too many requests are waiting: the queue is full. Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
 
 
 class ClientGone(RuntimeError):
-    """The one who asked went away before there was an answer."""
+    """The client disconnected before its turn."""
 
 
 class InferenceQueue:
@@ -41,14 +41,14 @@ class InferenceQueue:
         self._durations_s: deque[float] = deque(maxlen=N_TIMED_TURNS)
 
     def __len__(self) -> int:
-        """How many are in the line, the one that has the turn included."""
+        """The length of the queue, including the one whose turn it is."""
         return len(self._tickets)
 
     def place(self) -> "Ticket":
-        """The last place, for somebody who can come again.
+        """A ticket at the end of the queue, for a client that can try again.
 
         Raises:
-            QueueFull: `most_waiting` wait already.
+            QueueFull: `max_waiting` wait already.
         """
         with self._changed:
             if len(self._tickets) > self.max_waiting:
@@ -57,7 +57,7 @@ class InferenceQueue:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn, however many are before; a thread that has it already goes on at once."""
+        """Waits for a turn, however long the queue; a thread whose turn it is continues at once."""
         with self._changed:
             has_it = bool(self._tickets) and self._tickets[0].thread == threading.get_ident()
             place = None if has_it else self._append_ticket()
@@ -68,7 +68,7 @@ class InferenceQueue:
             yield
 
     def wait_s(self) -> int:
-        """How long a new one would wait, in whole seconds of at least one, judged by the latest turns."""
+        """Estimated wait of a new ticket from the latest turns, in whole seconds, at least one."""
         mean_s = sum(self._durations_s) / len(self._durations_s) if self._durations_s else 0.0
         return max(1, math.ceil(mean_s * len(self._tickets)))
 
@@ -79,28 +79,28 @@ class InferenceQueue:
 
 
 class Ticket:
-    """A place in the line, made by `InferenceQueue.place`. It is free again after `run`, `turn` or `leave`."""
+    """A place in the queue, from `InferenceQueue.place`, released by `run`, `turn` or `cancel`."""
 
     def __init__(self, queue: InferenceQueue):
-        self.cancelled = False  # a job that runs may look at it, and stop
+        self.cancelled = False  # a running job may check it and stop
         self.thread: int | None = None  # the one that has the turn
         self._queue = queue
 
     def run(self, job: Callable[[], T]) -> T:
-        """The result of a job, when its turn has come.
+        """Runs a job when its turn comes.
 
         Raises:
-            Left: `leave` was called before.
+            ClientGone: cancelled before.
         """
         with self.turn():
             return job()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for the turn and hold it.
+        """Waits for the turn and holds it.
 
         Raises:
-            Left: `leave` was called before it came.
+            ClientGone: cancelled before it came.
         """
         queue = self._queue
         try:
@@ -117,7 +117,7 @@ class Ticket:
             self.cancel()
 
     def cancel(self) -> None:
-        """Give the place up, from any thread. A job that runs keeps the turn until it ends."""
+        """Gives the place up, from any thread. A running job keeps the turn until it ends."""
         queue = self._queue
         with queue._changed:
             self.cancelled = True
@@ -127,4 +127,4 @@ class Ticket:
 
 
 inference_queue = InferenceQueue()
-"""The one of this process."""
+"""The queue of this process."""

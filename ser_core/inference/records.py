@@ -1,4 +1,4 @@
-"""An answer as plain data: what the command line prints and what other programs get."""
+"""Predictions and embeddings as plain data: the output of the command line and of the REST API."""
 
 from dataclasses import asdict, dataclass
 
@@ -13,14 +13,14 @@ from ser_core.progress import Progress, no_progress
 
 @dataclass(frozen=True)
 class Embedding:
-    """Where a model places a recording in the space it has learned."""
+    """The embedding of a recording by one model."""
 
     file: str
     model: str
     version: str
-    start_s: float  # the stretch that was analysed
+    start_s: float  # of the analysed part
     end_s: float
-    embedding: list[float]  # as many numbers as the model's embedding has
+    embedding: list[float]  # (embedding_dim,)
     notes: tuple[str, ...]
 
 
@@ -32,14 +32,14 @@ def prediction_record(
     speech: SpeechSegments | None = None,
     progress: Progress = no_progress,
 ) -> dict:
-    """What one model hears in one file, JSON-serialisable: a Prediction, its file and what is to be said of it.
+    """The prediction for one file, JSON-serialisable: the fields of Prediction, the file name and notes.
 
     Args:
         recording: from read_audio.
-        name: of the file, as its owner calls it.
-        windows: the answer for each window too.
-        speech: speech_segments of it, where they are known already.
-        progress: called with the share that is done.
+        name: of the file.
+        windows: adds the prediction for each window.
+        speech: speech_segments of it, if already computed.
+        progress: called after each batch.
     """
     prediction, trajectory = predict_with_windows(model, recording.waveform, speech, progress)
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
@@ -47,9 +47,9 @@ def prediction_record(
 
 
 def embedding_record(recording: Recording, model: SERModel, name: str = "", progress: Progress = no_progress) -> dict:
-    """The Embedding of the stretch that is analysed: the mean over its windows, as on the embedding map.
+    """The Embedding of a file, JSON-serialisable: the mean over its windows, as on the embedding map.
 
-    JSON-serialisable. Arguments as for answer_record.
+    Arguments as for prediction_record.
     """
     waveform = recording.waveform
     first, last = analysed_bounds(waveform, speech_segments(waveform))

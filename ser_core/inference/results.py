@@ -7,7 +7,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prediction:
-    """What one model hears in one recording."""
+    """The prediction of one model for one recording."""
 
     model: str
     emotion: str  # the most probable one, also when abstaining
@@ -18,10 +18,10 @@ class Prediction:
     reason: str  # why, or ""
     duration_s: float  # of the recording
     speech_s: float  # seconds of speech in it
-    start_s: float  # the stretch that was analysed: all of it but the silence at both ends
+    start_s: float  # of the analysed part: without the silence at both ends
     end_s: float
-    version: str = ""  # of the model: its weights' hash begins with it
-    novelty: float | None = None  # percent of unseen speakers' speech that is nearer to what the model learned from
+    version: str = ""  # of the model: the first digits of the hash of its weights
+    novelty: float | None = None  # percent of unseen speakers' speech that is closer to the training data
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
@@ -30,7 +30,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What one model hears in each window of a recording."""
+    """The predictions of one model for the windows of a recording."""
 
     model: str
     labels: tuple[str, ...]
@@ -52,7 +52,7 @@ class Trajectory:
         return self.probabilities.max(1)
 
     def to_records(self) -> list[dict]:
-        """One JSON-serialisable dict a window: start_s, end_s, speech_s, emotion, probabilities."""
+        """One JSON-serialisable dict per window: start_s, end_s, speech_s, emotion, probabilities."""
         return [
             {
                 "start_s": round(float(self.start_s[i]), 3),

@@ -1,4 +1,4 @@
-"""A trajectory made calmer, and cut into segments. Windows without speech have no answer and smooth nothing."""
+"""Smoothing of a trajectory, and its segments. Windows without speech have no label and do not smooth others."""
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,7 +15,7 @@ NO_SMOOTHING, EMA_SMOOTHING, MEDIAN_SMOOTHING, HYSTERESIS_SMOOTHING = "none", "E
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How, and how much: EMA a time constant in seconds, median a number of windows, hysteresis a time in seconds."""
+    """Method and amount: a time constant in s (EMA), a number of windows (median) or a hold time in s (hysteresis)."""
 
     kind: str = NO_SMOOTHING
     amount: float = 0
@@ -23,19 +23,19 @@ class Smoothing:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch with one answer."""
+    """A part of a recording with one label."""
 
     start_s: float
     end_s: float
     answer: str  # an emotion, "not sure", "no speech" or "not analysed"
     speech_s: float = 0.0  # seconds of speech in it
-    emotion: str = ""  # the answer, or the likeliest emotion where that is not sure
+    emotion: str = ""  # the most probable one, also when not sure
     confidence: float | None = None  # its probability, mean over the windows; None without an emotion
     probabilities: tuple[float, ...] = ()  # mean over the windows
 
 
 def smooth_trajectory(trajectory: Trajectory, smoothing: Smoothing) -> tuple[Trajectory, np.ndarray]:
-    """The trajectory after smoothing, and which label leads in each window, shape = (n_windows,).
+    """The smoothed trajectory, and the index of the label of each window, shape = (n_windows,).
 
     Raises:
         ValueError: unknown kind of smoothing.
@@ -48,7 +48,8 @@ def smooth_trajectory(trajectory: Trajectory, smoothing: Smoothing) -> tuple[Tra
         trajectory = smooth_median(trajectory, int(smoothing.amount))
     elif smoothing.kind != NO_SMOOTHING:
         raise ValueError(
-            f"Unknown smoothing {smoothing.kind!r}. There are: {NO_SMOOTHING}, {EMA_SMOOTHING}, {MEDIAN_SMOOTHING}, {HYSTERESIS_SMOOTHING}."
+            f"Unknown smoothing {smoothing.kind!r}. There are: "
+            f"{NO_SMOOTHING}, {EMA_SMOOTHING}, {MEDIAN_SMOOTHING}, {HYSTERESIS_SMOOTHING}."
         )
     return trajectory, trajectory.probabilities.argmax(1)
 
@@ -64,7 +65,7 @@ def smooth_ema(trajectory: Trajectory, time_constant_s: float) -> Trajectory:
 
 
 def smooth_median(trajectory: Trajectory, n_windows: int) -> Trajectory:
-    """Median of each emotion's probability over n_windows windows, an odd number, around each; made to sum to 1."""
+    """Running median of each probability over n_windows windows (odd), normalised to sum to 1."""
     half, speaks = n_windows // 2, speech_mask(trajectory)
     values = np.where(speaks[:, None], trajectory.probabilities, np.nan)
     values = np.pad(values, ((half, half), (0, 0)), constant_values=np.nan)
@@ -76,9 +77,9 @@ def smooth_median(trajectory: Trajectory, n_windows: int) -> Trajectory:
 
 
 def hysteresis_labels(trajectory: Trajectory, hold_s: float) -> np.ndarray:
-    """Which label leads in each window when a new one counts only if it leads for hold_s on end, then from its start.
+    """The label of each window, with changes accepted only if the new label leads for hold_s; then from its start.
 
-    What led before is kept until then; the first one needs no time.
+    The first label needs no hold time.
 
     Returns:
         Indices into the labels, shape = (n_windows,).
@@ -95,18 +96,18 @@ def hysteresis_labels(trajectory: Trajectory, hold_s: float) -> np.ndarray:
 
 
 def speech_mask(trajectory: Trajectory) -> np.ndarray:
-    """In which windows somebody speaks, shape = (n_windows,)."""
+    """True for windows with speech, shape = (n_windows,)."""
     return trajectory.speech_s >= MIN_SPEECH_TO_PREDICT_S
 
 
 def window_edges_s(trajectory: Trajectory) -> np.ndarray:
-    """The times between which each window is the nearest one, shape = (n_windows + 1,)."""
+    """Edges between windows, half-way between their centres, shape = (n_windows + 1,)."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     return np.concatenate([trajectory.start_s[:1], (middle_s[1:] + middle_s[:-1]) / 2, trajectory.end_s[-1:]])
 
 
 def window_labels(trajectory: Trajectory, label_indices: np.ndarray, min_confidence: float) -> np.ndarray:
-    """The answer of each window: an emotion, "not sure" or "no speech"; shape = (n_windows,)."""
+    """The label of each window: an emotion, "not sure" or "no speech"; shape = (n_windows,)."""
     sure = np.take_along_axis(trajectory.probabilities, label_indices[:, None], 1)[:, 0] >= min_confidence
     answers = np.where(sure, np.array(trajectory.labels)[label_indices], NOT_SURE)
     return np.where(speech_mask(trajectory), answers, NO_SPEECH)
@@ -120,13 +121,13 @@ def label_segments(
     min_confidence: float = 0.0,
     complete: bool = True,
 ) -> tuple[Segment, ...]:
-    """Cut a recording where the answer changes; without gaps from 0 to duration_s.
+    """Segments of a recording, cut where the label changes; without gaps from 0 to duration_s.
 
     Args:
-        lead: which label leads in each window, shape = (n_windows,).
+        label_indices: of the label of each window, shape = (n_windows,).
         speech: (start_s, end_s) of the speech in the recording.
-        min_confidence: below it the answer is "not sure".
-        complete: what lies beyond the last window is "no speech"; otherwise it is "not analysed".
+        min_confidence: below it the label is "not sure".
+        complete: the rest after the last window is "no speech"; otherwise it is "not analysed".
     """
     words, edge_s = window_labels(trajectory, label_indices, min_confidence), window_edges_s(trajectory).tolist()
     cuts = [0, *(np.flatnonzero(words[1:] != words[:-1]) + 1).tolist(), len(words)]
@@ -146,7 +147,7 @@ def _build_segment(trajectory: Trajectory, answer: str, windows: slice, start_s:
 
 
 def _fill_gaps(found: list[Segment], duration_s: float, rest: str) -> list[Segment]:
-    """The same from 0 to duration_s: silence before the first window, and `rest` after the last one."""
+    """The segments extended to 0 and duration_s: silence before the first window, `rest` after the last one."""
     first, last = found[0], found[-1]
     before = [Segment(0.0, first.start_s, NO_SPEECH)] if first.start_s > 0 else []
     after = [Segment(last.end_s, duration_s, rest)] if last.end_s < duration_s else []
@@ -154,7 +155,7 @@ def _fill_gaps(found: list[Segment], duration_s: float, rest: str) -> list[Segme
 
 
 def _merge_no_speech(found: list[Segment]) -> list[Segment]:
-    """The same with neighbours of one answer joined where no emotion was asked for."""
+    """The segments with adjacent ones without speech merged."""
     joined = found[:1]
     for segment in found[1:]:
         if segment.answer == joined[-1].answer == NO_SPEECH:

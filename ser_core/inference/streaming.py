@@ -1,8 +1,7 @@
-"""A microphone as it runs: sound in chunks of any length and sample rate, and an answer every half second.
+"""Streaming prediction: audio in chunks of any length and sample rate, a prediction every half second.
 
-Every answer is `predict` of the last seconds, as many as the model learned from: the way a recording of that length is
-heard, with the same trimming and the same speech detection. Only what is needed for the next answer is kept, and the
-sound itself only where it was asked for.
+Each is `predict` of the last window, with the trimming and the speech detection of a recording of that length. Only the
+samples for the next prediction are kept, and the recording only on request.
 """
 
 import time
@@ -27,55 +26,57 @@ from ser_core.inference.results import Prediction, Trajectory
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
 from ser_core.models import SERModel
 
-LIVE_HOP_S = 0.5  # from one answer to the next
-LIVE_HISTORY_S = 120.0  # how far smoothing looks back, and how much of the past can be drawn
+LIVE_HOP_S = 0.5  # from one prediction to the next
+LIVE_HISTORY_S = 120.0  # of predictions, for smoothing and for the chart
 MAX_LIVE_RECORDING_S = 3600.0
 DEFAULT_LIVE_SMOOTHING = Smoothing(EMA_SMOOTHING, 1.5)
 
 
 @dataclass(frozen=True)
 class LivePrediction:
-    """What is heard now. Without speech in the window there is no emotion, no confidence and no probability."""
+    """The latest prediction of a session. A window without speech has neither emotion nor probabilities."""
 
-    at_s: float  # seconds of sound since the session began; the window ends here, or what resampling holds back before
+    at_s: float  # end of the window in seconds since the start, less the delay of resampling
     answer: str  # an emotion, "not sure" or "no speech"
-    emotion: str  # the likeliest after smoothing, also when not sure; "" without speech
+    emotion: str  # the most probable after smoothing, also when not sure; "" without speech
     confidence: float | None  # its probability; None without speech
     probabilities: dict[str, float]  # of every emotion, calibrated and smoothed; empty without speech
-    speaking: bool  # somebody spoke since the last answer
-    level_dbfs: float  # RMS of the sound since the last answer; at least -120
-    latency_s: float  # from the arrival of the last sample of the window to this answer: sound in wait, and computing
+    speaking: bool  # speech since the last prediction
+    level_dbfs: float  # RMS since the last prediction; at least -120
+    latency_s: float  # from the arrival of the window's last sample: buffering and computing
     prediction: Prediction  # of this window alone: speech_s, novelty, reason, version
 
 
 @dataclass(frozen=True)
 class LiveSummary:
-    """A session so far."""
+    """The totals of a session so far."""
 
-    duration_s: float  # of the sound
+    duration_s: float  # of the audio
     speech_s: float  # seconds of speech in it
-    label_durations_s: dict[str, float]  # seconds by answer, the longest first; they sum to the time of the last answer
+    label_durations_s: dict[
+        str, float
+    ]  # seconds by label, the longest first; their sum is the time of the last prediction
     n_predictions: int
-    mean_latency_s: float | None  # None without an answer
+    mean_latency_s: float | None  # None without a prediction
     max_latency_s: float | None
 
 
 class LiveSession:
-    """One person at one microphone. Not to be fed by two threads at once."""
+    """Streaming predictions for one microphone. Not thread-safe: fed by one thread at a time."""
 
     def __init__(self, model: SERModel, smoothing: Smoothing = DEFAULT_LIVE_SMOOTHING, keep_recording: bool = False):
         """
         Args:
             model: from load_model; it may serve many sessions.
-            smoothing: how answers are made calmer over time.
-            keep_recording: whether `recording` will be asked for; otherwise only the last seconds are kept.
+            smoothing: of the predictions over time.
+            keep_recording: for `recording`; otherwise only the last seconds are kept.
         """
         self.model, self.smoothing = model, smoothing
         self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
         self._resample = _Resampler()
-        self._buffer = np.empty(0, np.float32)  # the last of it: a window and what waits for the next answer
-        self._n_received, self._predicted_until = 0, 0  # in samples: how much there is, and where the last answer ended
-        self._n_fed = 0.0  # the same with what the resampler holds back: up to 0.04 s, 0.12 s at 8 kHz
+        self._buffer = np.empty(0, np.float32)  # the last window and the samples since the last prediction
+        self._n_received, self._predicted_until = 0, 0  # in samples
+        self._n_fed = 0.0  # samples received, with the delay of the resampler: up to 0.04 s, 0.12 s at 8 kHz
         self._history: deque[tuple[float, float, float, np.ndarray]] = deque(maxlen=round(LIVE_HISTORY_S / LIVE_HOP_S))
         self._speech_s, self._latencies = 0.0, (0, 0.0, 0.0)  # n, sum, highest
         self._label_durations_s: defaultdict[str, float] = defaultdict(float)
@@ -83,24 +84,24 @@ class LiveSession:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of sound that have come."""
+        """Seconds of audio received."""
         return self._n_received / SAMPLE_RATE
 
     def feed(self, samples: np.ndarray, sample_rate: int) -> LivePrediction | None:
-        """Hear the next sound.
+        """Adds the next samples.
 
-        Where more than one answer is due, because much sound came at once, only the newest is given: a machine that is
-        too slow skips answers instead of falling behind.
+        If more than one prediction is due, only the newest is made: a slow machine skips predictions instead of
+        falling behind.
 
         Args:
             samples: int16, int32 or float in [-1, 1], shape = (n_samples,) or (n_samples, n_channels).
-            sample_rate: of the samples, in Hz; it may change on the way.
+            sample_rate: of the samples, in Hz; it may change during a session.
 
         Returns:
-            The answer when half a second is full, else None.
+            A prediction every half second, else None.
 
         Raises:
-            AudioError: samples of another kind or shape, samples that are not numbers, an absurd sample rate.
+            AudioError: samples of another type or shape, samples that are not finite, an impossible sample rate.
         """
         began = time.perf_counter()
         mono = to_mono(samples)
@@ -117,11 +118,11 @@ class LiveSession:
         return self._predict_window(sound[: len(sound) - too_new][-self._window :], due, began)
 
     def recording(self) -> np.ndarray:
-        """What was heard, at most its first hour: int16 at 16 kHz, shape = (n_samples,); empty if it was not kept."""
+        """The audio, at most its first hour: int16 at 16 kHz, shape = (n_samples,); empty without keep_recording."""
         return self._recording[: self._n_received]
 
     def trajectory(self) -> Trajectory | None:
-        """The answers of the last two minutes before smoothing, each over the time since the one before it."""
+        """The predictions of the last two minutes before smoothing, each over the time since the one before it."""
         if not self._history:
             return None
         start_s, end_s, speech_s, probabilities = (np.array(column) for column in zip(*self._history, strict=True))
@@ -137,7 +138,7 @@ class LiveSession:
         )
 
     def summary(self) -> LiveSummary:
-        """What was heard since the session began."""
+        """The totals since the start of the session."""
         n_answers, total_s, highest_s = self._latencies
         return LiveSummary(
             duration_s=self.duration_s,
@@ -153,7 +154,7 @@ class LiveSession:
         room[:] = np.round(np.clip(new[: len(room)], -1, 1) * 32767)
 
     def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
-        """For the window that ends at sample `due`."""
+        """The prediction for the window that ends at sample `due`."""
         speech = speech_segments(window)
         prediction = predict(self.model, window, speech)
         elapsed_s, at_s = (due - self._predicted_until) / SAMPLE_RATE, due / SAMPLE_RATE
@@ -180,7 +181,7 @@ class LiveSession:
         )
 
     def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
-        """(answer, emotion, probabilities) now."""
+        """(answer, emotion, probabilities) after smoothing."""
         recent = self.trajectory()
         if recent is None or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
             return NO_SPEECH, "", {}
@@ -204,24 +205,24 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
     """The mean over the channels as float32 in [-1, 1], shape = (n_samples,).
 
     Raises:
-        AudioError: samples of another kind or shape, or that are not numbers.
+        AudioError: samples of another type or shape, or not finite.
     """
     samples = np.asarray(samples)
     if samples.ndim not in (1, 2) or samples.dtype.kind not in "if" or samples.dtype.itemsize < 2:
         raise AudioError(
-            f"Sound of the kind {samples.dtype} with shape {samples.shape} cannot be heard. "
+            f"Audio of type {samples.dtype} with shape {samples.shape} is not supported. "
             "Send int16, int32 or float samples, as (n_samples,) or (n_samples, n_channels)."
         )
     full_scale = 1.0 if samples.dtype.kind == "f" else -float(np.iinfo(samples.dtype).min)
     mono = samples.astype(np.float32) / np.float32(full_scale)
     mono = mono.mean(axis=1) if mono.ndim == 2 and mono.shape[1] else mono.reshape(-1)
     if not np.isfinite(mono).all():
-        raise AudioError("The microphone sends samples that are no numbers. Choose another device, or start it again.")
+        raise AudioError("The microphone sends samples that are not finite. Choose another device, or start it again.")
     return np.clip(mono, -1, 1)
 
 
 class _Resampler:
-    """To 16 kHz, chunk by chunk without a seam; a change of the sample rate begins anew."""
+    """Resampling to 16 kHz, chunk by chunk without discontinuities; a change of the sample rate restarts it."""
 
     def __init__(self):
         self._rate, self._stream = float(SAMPLE_RATE), None
@@ -236,7 +237,7 @@ class _Resampler:
 
 
 def _resample_stream(sample_rate: float) -> soxr.ResampleStream | None:
-    """None where there is nothing to do."""
+    """None for audio already at 16 kHz."""
     if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
         raise AudioError(
             f"The microphone claims a sample rate of {sample_rate} Hz, outside {MIN_SOURCE_RATE}-"

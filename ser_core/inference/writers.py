@@ -1,4 +1,4 @@
-"""Segments as files of other programs: TextGrid for Praat, SRT for video players."""
+"""Segments in the formats of other programs, by hand as both are few lines: Praat TextGrid and SRT subtitles."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,12 +11,12 @@ TextGridInterval = tuple[float, float, str]  # start_s, end_s, text
 def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence[Segment]], duration_s: float) -> str:
     """A Praat TextGrid in the long text format, to be saved as UTF-8.
 
-    Tiers: speech; then emotion and certainty of each model, with its name where there are several. Intervals follow
-    each other without gaps from 0 to duration_s; one without text says nothing about its time.
+    Tiers: speech; then emotion and certainty of each model, with its name if there are several. Intervals follow
+    each other without gaps from 0 to duration_s; an empty text means no label.
 
     Args:
-        speech: (start_s, end_s) of each stretch, in order and apart.
-        by_model: segments without gaps from 0 to duration_s.
+        speech: (start_s, end_s) of each speech segment, in order, disjoint.
+        segments_by_model: segments without gaps from 0 to duration_s.
         duration_s: > 0.
     """
     tiers = {"speech": _speech_intervals(speech, duration_s)}
@@ -32,7 +32,7 @@ def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence
 
 
 def as_srt(segments: Sequence[Segment]) -> str:
-    """Subtitles: the answer with its certainty; none where nobody speaks or nothing was analysed."""
+    """Subtitles: label and confidence; none for segments without speech or analysis."""
     shown = [segment for segment in segments if segment.emotion]
     return "".join(
         f"{number}\n{_srt_time(s.start_s)} --> {_srt_time(s.end_s)}\n{_subtitle_text(s)}\n\n"
@@ -58,12 +58,12 @@ def _format_seconds(time_s: float) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text in Praat's quotes: those inside it are doubled."""
+    """A text in quotes as Praat reads it: inner quotes are doubled."""
     return '"' + text.replace('"', '""') + '"'
 
 
 def _speech_intervals(speech: SpeechSegments, duration_s: float) -> list[TextGridInterval]:
-    """The stretches of speech and, without text, what lies between them."""
+    """The speech segments and, without text, the intervals between them."""
     intervals, until_s = [], 0.0
     for start_s, end_s in speech:
         if start_s > until_s:

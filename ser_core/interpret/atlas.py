@@ -1,7 +1,7 @@
-"""What one model made of all recordings: embeddings, answers and maps in one file, so that no recording is needed.
+"""The atlas of a model: embeddings, predictions and maps of all recordings in one file, without their audio.
 
-`assets/embeddings/<model>.npz`, or SER_EMBEDDINGS in place of that folder; in half precision and without any sound. Who
-speaks, and what was meant, is read from the names of the recordings.
+`assets/embeddings/<model>.npz`, or in the folder SER_EMBEDDINGS; in half precision. Speaker and label are read from the
+names of the recordings.
 """
 
 import json
@@ -21,41 +21,41 @@ from ser_core.models import NoveltyDetector, fit_distance_reference
 EXPORT_HINT = "Make it: python -m scripts.export_embeddings"
 TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART = "training", "development", "unseen"
 ATLAS_PARTS = (TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART)
-NO_PREDICTION = -1  # in place of an answer: raw features have none
+NO_PREDICTION = -1  # for raw features, which come without predictions
 
 
 class AtlasError(ValueError):
-    """A file of embeddings that is missing, damaged or of another model; the message names the command for it."""
+    """A missing or damaged file of embeddings, or one of another model; the message names the command for it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """One row for each clip."""
+    """The embeddings of a model, one row per clip."""
 
     model: str
     version: str  # of the model; "" for raw features
     ids: np.ndarray  # utterance ids, (n,)
     embeddings: np.ndarray  # float32, (n, embedding_dim)
-    answered: np.ndarray  # index into EMOTIONS, or UNKNOWN; (n,)
-    certainty: np.ndarray  # calibrated, NaN where there is no answer; (n,)
-    part: np.ndarray  # index into PARTS: what the clip was to the model; (n,)
-    distances: np.ndarray  # as distances_from; (n,)
+    answered: np.ndarray  # predicted class, index into EMOTIONS, or NO_PREDICTION; (n,)
+    certainty: np.ndarray  # calibrated confidence, NaN without a prediction; (n,)
+    part: np.ndarray  # of the model's protocol, index into ATLAS_PARTS; (n,)
+    distances: np.ndarray  # see training_distances; (n,)
     maps: dict[ProjectionConfig, np.ndarray] = field(default_factory=dict)  # config -> coordinates, (n, n_dims)
 
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
-        """What the names of the recordings say."""
+        """Speaker, label and more, from the names of the recordings."""
         parsed = (parse_filename(Path(i)) for i in self.ids.tolist())
         return tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
 
     def column(self, name: str) -> np.ndarray:
-        """One value a clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
+        """One value per clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
         if name == "answered":
             return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.answered])
         if name == "right":
-            meant = self.column("emotion")
+            label = self.column("emotion")
             return np.where(
-                self.answered == NO_PREDICTION, "", np.where(self.column("answered") == meant, "right", "wrong")
+                self.answered == NO_PREDICTION, "", np.where(self.column("answered") == label, "right", "wrong")
             )
         if name == "part":
             return np.array(ATLAS_PARTS)[self.part]
@@ -63,19 +63,19 @@ class Atlas:
 
     @cached_property
     def novelty(self) -> NoveltyDetector:
-        """Where the clips it learned from lie, and how far from them those of people it has never heard do.
+        """The detector from the training clips and the distances of unseen speakers' clips.
 
         Raises:
-            ValueError: it learned from none, or heard all.
+            ValueError: the atlas has fewer than two training clips, or none of unseen speakers.
         """
-        learned_from, unheard = (self.part == ATLAS_PARTS.index(part) for part in (TRAINING_PART, UNSEEN_PART))
-        return fit_distance_reference(self.embeddings[learned_from]).with_reference_distances(self.distances[unheard])
+        training, unseen = (self.part == ATLAS_PARTS.index(part) for part in (TRAINING_PART, UNSEEN_PART))
+        return fit_distance_reference(self.embeddings[training]).with_reference_distances(self.distances[unseen])
 
     def projection(self, config: ProjectionConfig) -> Projection:
-        """A map that the file holds.
+        """A stored map.
 
         Raises:
-            KeyError: it holds none of this kind.
+            KeyError: the atlas has none with this config.
         """
         return Projection(config, self.embeddings, self.maps[config])
 
@@ -102,15 +102,15 @@ class Atlas:
 
 
 def training_distances(training_embeddings: np.ndarray, windows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
-    """How far each clip lies from those the model learned from: the mean over its windows, as for a person's clip.
+    """Distance of each clip from the training clips: the mean over its windows, as for a recording.
 
     Args:
-        learned_from: embeddings of these clips, shape = (n_learned, embedding_dim).
+        training_embeddings: of the training clips, shape = (n_training, embedding_dim).
         windows: embeddings of the windows of all clips, shape = (n_all_windows, embedding_dim).
         n_windows: of each clip, shape = (n,).
 
     Returns:
-        shape = (n,); NaN where a model learned from no clip.
+        shape = (n,); NaN without training clips.
     """
     if not len(training_embeddings):
         return np.full(len(n_windows), np.nan)
@@ -119,18 +119,18 @@ def training_distances(training_embeddings: np.ndarray, windows: np.ndarray, n_w
 
 
 def available_atlases(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the models whose embeddings are there."""
+    """Names of the models with an atlas."""
     return tuple(
         sorted(path.stem for path in (folder or paths.EMBEDDINGS).glob("*.npz") if not path.stem.endswith(".tmp"))
     )
 
 
 def load_atlas(name: str, version: str | None = None, folder: Path | None = None) -> Atlas:
-    """Reads what Atlas.save wrote.
+    """Inverse of Atlas.save.
 
     Args:
         name: of a model.
-        version: the model's now; embeddings of another one are refused.
+        version: of the model; an atlas of another one is refused.
 
     Raises:
         AtlasError: no such file, a damaged one, or one of another version.
@@ -141,7 +141,7 @@ def load_atlas(name: str, version: str | None = None, folder: Path | None = None
     try:
         with np.load(path) as file:
             found = _parse_atlas(file)
-    except Exception as error:  # what a damaged archive breaks first, zlib or numpy's parser, depends on the place
+    except Exception as error:  # zlib or numpy's parser, depending on the damaged place
         raise AtlasError(f"{path.name} is damaged ({error!s:.60}). {EXPORT_HINT} {name}") from None
     if found.model != name:
         raise AtlasError(f"{path.name} holds the embeddings of {found.model}. {EXPORT_HINT} {name}")
@@ -180,11 +180,11 @@ def _parse_atlas(file) -> Atlas:
 
 
 def _check_atlas(found: Atlas) -> None:
-    """Raises ValueError where something is no number, or names what does not exist."""
+    """Raises ValueError for values that are not finite or out of range."""
     maps = [(coordinates, config.n_dims) for config, coordinates in found.maps.items()]
     for points, n_dims in ((found.embeddings, found.embeddings.shape[-1]), *maps):
         if points.shape != (len(found.ids), n_dims) or not np.isfinite(points).all():
-            raise ValueError("points that lie nowhere")
+            raise ValueError("points that are not finite")
     for index, names in ((found.answered - NO_PREDICTION, (NO_PREDICTION, *EMOTIONS)), (found.part, ATLAS_PARTS)):
         if not ((index >= 0) & (index < len(names))).all():
-            raise ValueError("numbers that stand for nothing")
+            raise ValueError("indices out of range")

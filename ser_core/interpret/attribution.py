@@ -1,7 +1,7 @@
-"""Which part of the sound decided: a map of relevance over one window.
+"""Attribution: the relevance of each part of a window for a prediction.
 
-A map shows what moved a model, not whether it was right to be moved. Relevance is in units of the score that is
-explained; where a method knows signs, what is above zero spoke for the emotion and what is below it against.
+A map shows what a prediction depends on, not whether it is correct. Relevance is in units of the explained score; for
+methods with signs, positive values increase the score of the emotion and negative ones decrease it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,23 +20,20 @@ from ser_core.inference import CPU_BATCH_SIZE, inference_queue, run_windows
 from ser_core.models import ResoNet, SERModel, unpadded_lengths
 from ser_core.progress import Progress, no_progress
 
-OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = (
-    0.25,
-    16,
-)  # what occlusion hides at once; the next patch begins half a patch further
-SILENCED_SPAN_S, SILENCED_SPAN_FADE_S = 0.2, 0.01  # the same over time alone
-N_INTEGRATION_STEPS = 128  # of the integral, from silence to the sound
+OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = 0.25, 16  # of an occluded patch; the step is half a patch
+SILENCED_SPAN_S, SILENCED_SPAN_FADE_S = 0.2, 0.01  # of a silenced span; the step is half a span
+N_INTEGRATION_STEPS = 128  # of the integral, from silence to the window
 
 
 @dataclass(frozen=True)
 class AttributionTarget:
-    """Why this emotion; with `instead_of`, why it and not that one."""
+    """The explained score: of an emotion or, with `instead_of`, the difference of two."""
 
     emotion: str
     instead_of: str | None = None
 
     def score(self, labels: Sequence[str], logits):
-        """What is explained: the logit of the emotion, or how far it is above the other one.
+        """The logit of the emotion, or its difference from that of the other one.
 
         Args:
             logits: shape = (B, n_classes), numpy or torch.
@@ -50,12 +47,12 @@ class AttributionTarget:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """A map over one window; its frames are those of the model's spectrogram."""
+    """A map of relevance over one window, in frames of the model's spectrogram."""
 
-    method: str  # a key of METHODS
-    relevance: np.ndarray  # (n_bands, n_frames), lowest band first; n_bands = 1 where a method knows time only
+    method: str  # a key of ATTRIBUTION_METHODS
+    relevance: np.ndarray  # (n_bands, n_frames), lowest band first; n_bands = 1 for methods over time alone
     hop_s: float  # frame i is centred at i * hop_s
-    score_difference: float | None = None  # by integrated gradients: the score of the sound minus that of silence
+    score_difference: float | None = None  # integrated gradients only: the score of the window minus that of silence
 
     @property
     def over_time(self) -> np.ndarray:
@@ -69,14 +66,14 @@ class Explanation:
 
     @property
     def completeness_error(self) -> float | None:
-        """How far the sum of the map is from `gained`, which it has to explain; in units of the score."""
+        """Difference between the sum of the map and `score_difference`, in units of the score."""
         return None if self.score_difference is None else abs(float(self.relevance.sum()) - self.score_difference)
 
 
 def attribution_methods(model: SERModel) -> tuple[str, ...]:
-    """Keys of METHODS that this model allows, the first one the quickest.
+    """The methods that apply to a model, the fastest first.
 
-    Only models with 2-D convolutions hear a spectrogram; rows of cepstral coefficients are no frequencies.
+    Those over bands need 2-D convolutions over a spectrogram: rows of cepstral coefficients are not frequencies.
     """
     if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()) or model.config.frontend.n_mfcc:
         return (SILENCING,)
@@ -95,14 +92,16 @@ def explain(
 
     Args:
         waveform: no longer than the model's window, shape = (n_samples,).
-        method: one of methods(model).
-        progress: called with the share that is done, in (0, 1].
+        method: one of attribution_methods(model).
+        progress: called with the share that is done.
 
     Raises:
-        ValueError: a method that this model does not allow; the message lists those that it does.
+        ValueError: a method that does not apply to this model; the message lists those that do.
     """
     if method not in attribution_methods(model):
-        raise ValueError(f"{model.name} does not allow {method!r}. It allows: {', '.join(attribution_methods(model))}.")
+        raise ValueError(
+            f"{method!r} does not apply to {model.name}. Choose one of: {', '.join(attribution_methods(model))}."
+        )
     found = ATTRIBUTION_METHODS[method](model, waveform, target, progress)
     relevance, gained = found if isinstance(found, tuple) else (found, None)
     hop_s = model.config.frontend.hop_length / SAMPLE_RATE
@@ -110,16 +109,17 @@ def explain(
 
 
 def _grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
-    """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient.
+    """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient; with its sign.
 
-    Without their last step, which cuts off what speaks against the emotion.
+    By hand: LayerGradCam of captum wants a layer with one output, after its ReLU. ResoNet's stages also return lengths,
+    and the last layer of ResNet101 is before its ReLU.
     """
     with _gradient_turn(), _record_feature_maps(model) as seen:
         features = _window_features(model, waveform).requires_grad_()
         score = _target_score(model, target, features).sum()
         (slope,) = torch.autograd.grad(score, seen[-1])
     weight = slope.mean((2, 3), keepdim=True)
-    active = seen[-1].detach().clamp_min(0)  # a map before its ReLU, as ResNet101's, is meant as it is after it
+    active = seen[-1].detach().clamp_min(0)  # ResNet101's map is before its ReLU
     relevance = (weight * active).sum(1, keepdim=True)
     return F.interpolate(relevance, features.shape[2:], mode="bilinear")[0, 0].cpu().numpy()
 
@@ -127,7 +127,7 @@ def _grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, 
 def _integrated_gradients(
     model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress
 ) -> tuple[np.ndarray, float]:
-    """Sundararajan et al. 2017, from the features of silence, which are those of a sound without any contrast."""
+    """Sundararajan et al. 2017, from the features of silence: a spectrogram without contrast."""
     with inference_queue.turn():
         features, silence = (_window_features(model, sound) for sound in (waveform, np.zeros_like(waveform)))
         with torch.no_grad():
@@ -143,13 +143,13 @@ def _integrated_gradients(
         progress(n_done / N_INTEGRATION_STEPS)
         return found
 
-    method.gradient_func = slope_in_turn  # others get their turn between two batches
+    method.gradient_func = slope_in_turn  # other jobs get their turn between two batches
     relevance = method.attribute(features, silence, n_steps=N_INTEGRATION_STEPS, internal_batch_size=CPU_BATCH_SIZE)
     return relevance.detach().sum(1)[0].cpu().numpy(), gained
 
 
 def _occlusion(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
-    """Zeiler & Fergus 2014: what the score loses when a patch takes the mean level of its bands over the window."""
+    """Zeiler & Fergus 2014: the loss of score when a patch is set to the mean level of its bands over the window."""
     with inference_queue.turn(), torch.no_grad():
         features = _window_features(model, waveform)
     n_channels, n_bands, n_frames = features.shape[1:]
@@ -159,7 +159,7 @@ def _occlusion(model: SERModel, waveform: np.ndarray, target: AttributionTarget,
     )
     step = tuple(max(1, size // 2) for size in patch)
     n_patches = np.prod([1 + -(-(n - p) // s) for n, p, s in zip((n_bands, n_frames), patch, step, strict=True)])
-    n_done = -len(features)  # captum begins with the features as they are
+    n_done = -len(features)  # captum first runs the unchanged features
 
     def score(batch: Tensor) -> Tensor:
         nonlocal n_done
@@ -180,9 +180,9 @@ def _occlusion(model: SERModel, waveform: np.ndarray, target: AttributionTarget,
 
 
 def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
-    """How often a moment is looked at by ResoNet's self-attention, 1 = as often as the average; shape = (1, n_frames).
+    """Self-attention of ResoNet to each frame, relative to the average of 1; shape = (1, n_frames).
 
-    The mean over heads and queries. The weights are the same for each question.
+    The mean over heads and queries, the same for every emotion.
     """
     resonet = cast(ResoNet, model)  # the only family that this method is offered for
     with inference_queue.turn(), torch.no_grad():
@@ -190,25 +190,25 @@ def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTa
         steps, _ = resonet.encode_sequence(features, unpadded_lengths(features))
         normed = resonet.norm(steps)
         weights = resonet.attention(normed, normed, normed)[1]
-    looked_at = weights.mean(1, keepdim=True) * weights.shape[-1]
-    return F.interpolate(looked_at, features.shape[-1], mode="linear")[0].cpu().numpy()
+    attention = weights.mean(1, keepdim=True) * weights.shape[-1]
+    return F.interpolate(attention, features.shape[-1], mode="linear")[0].cpu().numpy()
 
 
 def _silencing(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
-    """What the score loses when a stretch of the sound falls silent: for any model; shape = (1, n_frames)."""
+    """The loss of score when a span of the window is silenced: for any model; shape = (1, n_frames)."""
     length = round(SILENCED_SPAN_S * SAMPLE_RATE)
     starts = window_starts(len(waveform), length, length // 2)
     silenced = [waveform * _silencing_envelope(len(waveform), start, start + length) for start in starts]
     logits = run_windows(model, [waveform, *silenced], progress).logits
-    whole, *without = target.score(model.config.labels, logits)
+    intact, *silenced_scores = target.score(model.config.labels, logits)
     centres = np.arange(1 + len(waveform) // model.config.frontend.hop_length) * model.config.frontend.hop_length
     centres = np.minimum(centres, len(waveform) - 1)
     covers = (centres >= starts[:, None]) & (centres < starts[:, None] + length)
-    return ((whole - np.array(without)) @ covers / covers.sum(0))[None]
+    return ((intact - np.array(silenced_scores)) @ covers / covers.sum(0))[None]
 
 
 def _silencing_envelope(n_samples: int, start: int, end: int) -> np.ndarray:
-    """1 outside of a stretch, 0 in it, with straight fades before and behind it; shape = (n_samples,)."""
+    """1 outside a span, 0 inside, with linear fades around it; shape = (n_samples,)."""
     fade = SILENCED_SPAN_FADE_S * SAMPLE_RATE
     at = np.arange(n_samples)
     return np.clip(np.maximum(start - at, at - (end - 1)) / fade, 0, 1).astype(np.float32)
@@ -226,7 +226,7 @@ ATTRIBUTION_METHODS = {
 
 
 def _window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
-    """Of one window, shape = (1, C, n_bands, n_frames)."""
+    """The features of one window, shape = (1, C, n_bands, n_frames)."""
     batch, _ = pad_batch([waveform])
     with torch.no_grad():
         return model.frontend(batch.to(model.device))
@@ -238,14 +238,14 @@ def _target_score(model: SERModel, target: AttributionTarget, features: Tensor) 
 
 @contextmanager
 def _gradient_turn() -> Iterator[None]:
-    """One's turn, and recurrent layers that can be differentiated: those of cuDNN cannot while not training."""
+    """A turn of the queue, without cuDNN: its recurrent layers have no gradient in eval mode."""
     with inference_queue.turn(), torch.backends.cudnn.flags(enabled=False):
         yield
 
 
 @contextmanager
 def _record_feature_maps(model: SERModel) -> Iterator[list[Tensor]]:
-    """The 2-D maps that the layers give while the model runs, in their order; each of shape (1, C, height, width)."""
+    """The 2-D feature maps of all layers in the order of computation; each of shape (1, C, height, width)."""
     seen = []
 
     def keep(layer: nn.Module, arguments: tuple, output: Tensor | tuple) -> None:

@@ -1,4 +1,4 @@
-"""What a model has learned, as a space: embeddings of clips, who lies beside whom, and how far a map can be trusted."""
+"""The embedding space of a model: embeddings of windows, nearest neighbours, and the quality of a map."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ from ser_core.models import NoveltyDetector, SERModel
 
 RAW_FEATURES = "raw-features"  # in place of a model's name
 MAP_QUALITY_NEIGHBOURS = 15
-MAX_MAP_QUALITY_POINTS = 2000  # at most: the measures take the square of it
+MAX_MAP_QUALITY_POINTS = 2000  # the cost of the measures is quadratic
 
 
 def embed_windows(
     model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A recording as it comes: where its windows begin, in seconds, and their embeddings.
+    """Start times and embeddings of a recording's windows, without the silence at its ends.
 
-    A pause says nothing of a voice: windows without speech are left out, unless there is no other.
+    Windows without speech are left out, unless all are.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
-        speech: speech_segments(waveform), where they are known already.
+        speech: speech_segments(waveform), if already computed.
 
     Returns:
         (start_s, embeddings), of shapes (n_windows,) and (n_windows, embedding_dim).
@@ -45,14 +45,14 @@ def embed_windows(
 
 
 def ood_score(novelty: NoveltyDetector, windows: np.ndarray, speech_s: float) -> float:
-    """How far out of what a model learned from a recording lies: percent of unseen speakers' clips that lie nearer.
+    """The novelty of a recording: percent of unseen speakers' clips that are closer to the training data.
 
-    Without speech it is FARTHEST, wherever the embedding lies: a network was never told what noise is, and may well put
-    music among voices. The distances of the windows are averaged, not their embeddings: the mean of many lies near the
-    middle of everything. So were those of the clips it is compared with.
+    Without speech it is MAX_NOVELTY_PERCENTILE, whatever the embedding: the networks were not trained on noise, and may
+    map music close to speech. The distances of the windows are averaged, as for the reference clips, and not their
+    embeddings: a mean of many embeddings is close to the centre of the space.
 
     Args:
-        novelty: of the space.
+        novelty: the detector of the space.
         windows: embeddings of the recording, shape = (n_windows, embedding_dim).
         speech_s: seconds of speech in it.
     """
@@ -63,7 +63,7 @@ def ood_score(novelty: NoveltyDetector, windows: np.ndarray, speech_s: float) ->
 
 @torch.inference_mode()
 def raw_features(waveforms: Sequence[np.ndarray]) -> np.ndarray:
-    """The space before any learning: mean and standard deviation over time of each log-mel band, of normalised clips.
+    """Features without any learning: mean and standard deviation over time of each log-mel band, of normalised clips.
 
     Args:
         waveforms: trimmed, 16 kHz, each of shape (n_samples,).
@@ -78,23 +78,23 @@ def raw_features(waveforms: Sequence[np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest clips to each of some points, the nearest first; each of shape (n_points, k)."""
+    """The nearest clips of each point, the nearest first; each of shape (n_points, k)."""
 
     index: np.ndarray
-    distance: np.ndarray  # Euclidean, in the space of the embedding
+    distance: np.ndarray  # Euclidean, in the embedding space
 
 
 def nearest_neighbours(embeddings: np.ndarray, points: np.ndarray, k: int) -> Neighbours:
-    """In the embedding itself, not on a map.
+    """The nearest clips in the embedding space, not on a map.
 
     Args:
-        embeddings: of the known clips, shape = (n, embedding_dim).
+        embeddings: of the clips, shape = (n, embedding_dim).
         points: shape = (n_points, embedding_dim).
 
     Raises:
         ValueError: more neighbours than clips.
     """
-    from sklearn.neighbors import NearestNeighbors  # a second to import, and REST needs none of it
+    from sklearn.neighbors import NearestNeighbors  # a second to import, not needed by REST
 
     if k > len(embeddings):
         raise ValueError(f"{k} neighbours of {len(embeddings)} clips: {len(embeddings)} at most.")
@@ -104,7 +104,7 @@ def nearest_neighbours(embeddings: np.ndarray, points: np.ndarray, k: int) -> Ne
 
 @dataclass(frozen=True)
 class MapQuality:
-    """How far a map can be trusted, in [0, 1]; with QUALITY_NEIGHBOURS neighbours, over `n_points` drawn points."""
+    """Measures of a map in [0, 1], with MAP_QUALITY_NEIGHBOURS neighbours, over `n_points` random points."""
 
     n_points: int
     trustworthiness: float  # neighbours on the map are neighbours in the embedding (Venna & Kaski 2001)
@@ -114,7 +114,7 @@ class MapQuality:
 
 
 def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequence[str], seed: int = 0) -> MapQuality:
-    """Measures a map.
+    """The quality of a map.
 
     Args:
         embeddings: shape = (n, embedding_dim).
@@ -142,7 +142,7 @@ def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequenc
 
 
 def neighbour_purity(points: np.ndarray, labels: Sequence[str], indices: np.ndarray) -> float:
-    """Share of the nearest neighbours, of all points, that have the label of the chosen one."""
+    """Share of the nearest neighbours of the chosen points that have the same label as they."""
     classes = np.asarray(labels)
     found = nearest_neighbours(points, points[indices], MAP_QUALITY_NEIGHBOURS + 1).index
     others = [row[row != i][:MAP_QUALITY_NEIGHBOURS] for row, i in zip(found, indices, strict=True)]

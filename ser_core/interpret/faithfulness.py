@@ -1,4 +1,4 @@
-"""Only what decided, or everything else: sounds made from a map of relevance, and what a model says to them."""
+"""Faithfulness of an attribution: sounds with the relevant cells kept or removed, and their predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,35 +17,35 @@ from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
 MASKING_N_FFT, MASKING_HOP_LENGTH = 512, 128
-MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard one would ring
+MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard border would ring
 KEPT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 RANDOM_MAP_CELLS = (8, 12)  # bands and frames of the random map before it is smoothed
 N_RANDOM_MAPS = 3  # averaged
 
 
 def relevance_mask(relevance: np.ndarray, share: float) -> np.ndarray:
-    """How much of each cell is kept, in [0, 1]; the shape of the map.
+    """The weight of each cell, in [0, 1], 1 for kept; of the shape of the map.
 
     Args:
         relevance: shape = (n_bands, n_frames).
         share: of the cells, the most relevant ones first, in [0, 1]. Cells of equal relevance are kept together.
     """
     rank = (rankdata(relevance).reshape(relevance.shape) - 0.5) / relevance.size
-    half_width = MASK_SOFTNESS * 4 * share * (1 - share) + 1e-9  # all and nothing have no border
+    half_width = MASK_SOFTNESS * 4 * share * (1 - share) + 1e-9  # share 0 and 1 have no border
     return np.clip(0.5 + (rank - (1 - share)) / (2 * half_width), 0, 1)
 
 
 def split_by_relevance(
     waveform: np.ndarray, explanation: Explanation, frontend: FrontendConfig, share: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The part of a sound that lies in the most relevant cells, and the rest; together they are the sound.
+    """The most relevant cells of a window as sound, and the rest; their sum is the window.
 
-    The short-time spectrum is weighted and turned back into sound with the phase that it had.
+    The short-time spectrum is weighted and inverted with its own phase.
 
     Args:
-        waveform: the window that was explained, 16 kHz, shape = (n_samples,).
-        frontend: what the bands and frames of the map are.
-        share: see keep_mask.
+        waveform: the explained window, 16 kHz, shape = (n_samples,).
+        frontend: of the map's bands and frames.
+        share: see relevance_mask.
 
     Returns:
         (kept, removed), float32, each of shape (n_samples,).
@@ -66,7 +66,7 @@ def split_by_relevance(
 
 
 def _mask_on_stft(mask: np.ndarray, hop_s: float, frontend: FrontendConfig, shape: Sequence[int]) -> np.ndarray:
-    """From mel bands and the model's frames to bins and frames of the short-time spectrum, float32."""
+    """The mask in bins and frames of the short-time spectrum, float32."""
     if len(mask) > 1:
         bins = np.linspace(0, SAMPLE_RATE / 2, shape[0])
         mask = _interpolate_rows(mask, mel_band_centres_hz(frontend), bins)
@@ -77,7 +77,7 @@ def _mask_on_stft(mask: np.ndarray, hop_s: float, frontend: FrontendConfig, shap
 
 
 def _interpolate_rows(rows: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Rows at other places, straight lines between them: (n_own, n) -> (n_wanted, n)."""
+    """Linear interpolation of rows: (n_own, n) -> (n_wanted, n)."""
     at = np.interp(wanted, own, np.arange(len(own)))
     low = np.minimum(at.astype(int), max(len(own) - 2, 0))
     high = np.minimum(low + 1, len(own) - 1)
@@ -92,10 +92,10 @@ def mel_band_centres_hz(frontend: FrontendConfig) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class FaithfulnessCurves:
-    """Probability of the emotion when only some cells are kept, and when they are removed; each (n_shares,).
+    """Probability of the emotion with the most relevant cells kept alone, or removed; each (n_shares,).
 
-    After the deletion and insertion curves of Petsiuk et al. 2018. A map that found what decides lies above a random
-    one where cells are kept and below it where they are removed.
+    After the insertion and deletion curves of Petsiuk et al. 2018. For a faithful map, `kept` is above that of a random
+    map, and `removed` below.
     """
 
     shares: tuple[float, ...]
@@ -112,7 +112,7 @@ def measure_faithfulness(
     emotion: str,
     progress: Progress = no_progress,
 ) -> FaithfulnessCurves:
-    """What the model says to more and more of the sound, in the order of the map and in a random one."""
+    """The probability of the emotion for growing shares of the cells, in the order of the map and of random maps."""
     frontend = model.config.frontend
     maps = [
         explanation.relevance,
@@ -131,7 +131,7 @@ def measure_faithfulness(
 
 
 def random_relevance_map(shape: tuple[int, int], seed: int) -> np.ndarray:
-    """Smooth hills at random places."""
+    """A smooth random map."""
     coarse = [min(size, cells) for size, cells in zip(shape, RANDOM_MAP_CELLS, strict=True)]
     hills = np.random.default_rng(seed).standard_normal(coarse)
     return zoom(hills, [size / cells for size, cells in zip(shape, coarse, strict=True)], order=1)

@@ -1,5 +1,6 @@
-"""The arithmetic behind the page "Learn": what a front end keeps of a sound, what a network makes of it, and how to
-place emotions on two axes. Everything takes one short excerpt of a 16 kHz waveform, shape = (n_samples,).
+"""The computations of the page "Learn": front ends, feature maps of a network, and the circumplex of emotions.
+
+Waveforms are short excerpts at 16 kHz, shape = (n_samples,).
 """
 
 import math
@@ -24,18 +25,19 @@ MODEL_FRONTEND = FrontendConfig()
 MODEL_FRONTEND_WINDOW_S = MODEL_FRONTEND.win_length / MODEL_FRONTEND.sample_rate
 
 CIRCUMPLEX_DEGREES = {"happy": 10, "surprise": 70, "angry": 100, "fear": 115, "disgust": 145, "sad": 205, "calm": 315}
-"""Where an emotion stands on the circle of Russell (1980, "A circumplex model of affect"): pleasure is at 0, arousal
-at 90 degrees. A sketch: the words are ordered as there, disgust is no word of his and stands beside displeasure.
+"""Angles on the circle of Russell (1980, "A circumplex model of affect"): pleasure at 0, arousal at 90 degrees.
+
+A sketch in the order given there; disgust, which is not among his words, is placed close to displeasure.
 """
 CIRCUMPLEX_COORDINATES = {"neutral": (0.0, 0.0)} | {
     emotion: (math.cos(math.radians(degrees)), math.sin(math.radians(degrees)))
     for emotion, degrees in CIRCUMPLEX_DEGREES.items()
 }
-"""Emotion -> (valence, arousal), each in [-1, 1]; neutral in the middle."""
+"""Emotion -> (valence, arousal), each in [-1, 1]; neutral at the centre."""
 
 
 def loudest_excerpt(waveform: np.ndarray, duration_s: float) -> tuple[int, int]:
-    """(start, end) in samples of the stretch with the most energy; all of a waveform that is not longer."""
+    """(start, end) in samples of the excerpt with the most energy; all of a shorter waveform."""
     length = min(len(waveform), round(duration_s * SAMPLE_RATE))
     starts = window_starts(len(waveform), length, min(length, SAMPLE_RATE // 10))
     energy_until = np.append(0.0, np.cumsum(np.square(waveform, dtype=np.float64)))
@@ -44,10 +46,10 @@ def loudest_excerpt(waveform: np.ndarray, duration_s: float) -> tuple[int, int]:
 
 
 def logmel_db(waveform: np.ndarray, n_mels: int, window_s: float, fmax: float = SAMPLE_RATE / 2) -> np.ndarray:
-    """Log-mel spectrogram in dB, at most TOP_DB under its maximum, shape = (n_mels, n_frames).
+    """Log-mel spectrogram in dB, at most LESSON_TOP_DB below its maximum, shape = (n_mels, n_frames).
 
     Args:
-        window_s: of the Hann window, at most N_FFT samples.
+        window_s: of the Hann window, at most LESSON_N_FFT samples.
         fmax: upper edge of the highest band, in Hz.
     """
     config = FrontendConfig(
@@ -63,18 +65,18 @@ def logmel_db(waveform: np.ndarray, n_mels: int, window_s: float, fmax: float = 
 
 
 def mel_band_edges_hz(n_mels: int, fmax: float) -> np.ndarray:
-    """Foot, peak and other foot of each triangular mel filter, shape = (n_mels, 3)."""
+    """Lower edge, peak and upper edge of each triangular mel filter, shape = (n_mels, 3)."""
     corners = librosa.mel_frequencies(n_mels + 2, fmin=0.0, fmax=fmax)
     return np.lib.stride_tricks.sliding_window_view(corners, 3)
 
 
 def frequency_resolution_hz(window_s: float) -> float:
-    """Tones nearer than this melt into one: the width of the Hann window's main lobe at half its height."""
+    """The least resolved distance of two tones: the width of the Hann window's main lobe at half its height."""
     return 2 / window_s
 
 
 def mfcc_reconstruction(level_db: np.ndarray, n_coefficients: int) -> np.ndarray:
-    """What the first cepstral coefficients of each frame (MFCC) still know of it.
+    """The spectrogram from the first cepstral coefficients of each frame (MFCC) only.
 
     Args:
         level_db: shape = (n_mels, n_frames).
@@ -88,7 +90,7 @@ def mfcc_reconstruction(level_db: np.ndarray, n_coefficients: int) -> np.ndarray
 
 
 def mfcc_explained_variance(level_db: np.ndarray, n_coefficients: int) -> float:
-    """Of the variance between the bands of a frame, over all frames, in [0, 1]; 1 where there is none."""
+    """Share of the variance between the bands of a frame, over all frames, in [0, 1]; 1 without variance."""
     around_mean = level_db - level_db.mean(axis=0)
     lost = level_db - mfcc_reconstruction(level_db, n_coefficients)
     total = float(np.square(around_mean).sum())
@@ -96,16 +98,16 @@ def mfcc_explained_variance(level_db: np.ndarray, n_coefficients: int) -> float:
 
 
 def has_stage_outputs(model: SERModel) -> bool:
-    """Whether feature_maps can look into this model."""
+    """Whether stage_feature_maps supports this model."""
     return isinstance(model, ResoNet)
 
 
 @torch.inference_mode()
 def stage_feature_maps(model: ResoNet, waveform: np.ndarray) -> list[np.ndarray]:
-    """What goes into a ResoNet and what leaves each of its stages.
+    """The features of a ResoNet and the output of each of its stages.
 
     Returns:
-        One array a step, shape = (n_channels, n_bands, n_steps): the features first.
+        One array per step, shape = (n_channels, n_bands, n_steps): the features first.
     """
     n_samples = torch.tensor([len(waveform)], device=model.device)
     x = model.frontend(torch.tensor(waveform, device=model.device)[None], n_samples)
@@ -117,7 +119,7 @@ def stage_feature_maps(model: ResoNet, waveform: np.ndarray) -> list[np.ndarray]
 
 
 def highest_variance_channels(maps: np.ndarray, n: int) -> list[int]:
-    """The channels that vary most over time and band, the most varied one first.
+    """The channels with the highest variance over time and bands, in descending order.
 
     Args:
         maps: shape = (n_channels, n_bands, n_steps).
@@ -126,28 +128,28 @@ def highest_variance_channels(maps: np.ndarray, n: int) -> list[int]:
 
 
 def circumplex_position(probabilities: Mapping[str, float]) -> tuple[float, float]:
-    """(valence, arousal) of the emotions' PLACES, weighted by their probabilities: an illustration."""
+    """(valence, arousal): the mean of CIRCUMPLEX_COORDINATES, weighted by the probabilities; an illustration."""
     weights = np.array([probabilities[emotion] for emotion in EMOTIONS])
     valence, arousal = weights @ np.array([CIRCUMPLEX_COORDINATES[emotion] for emotion in EMOTIONS]) / weights.sum()
     return float(valence), float(arousal)
 
 
 def shared_speaker_fraction(protocol: str, fold: str | None) -> dict[str, float]:
-    """Corpus -> share of its test clips whose speaker is in the training part too, in [0, 1].
+    """Corpus -> share of its test clips with a speaker of the training part, in [0, 1].
 
     Raises:
         ProtocolError: unknown protocol or fold.
     """
     rows, parts = {row["utterance"]: row for row in read_protocol(protocol)}, protocol_split(protocol, fold)
-    heard = {rows[i]["speaker"] for i in parts.train}
+    speakers = {rows[i]["speaker"] for i in parts.train}
     known = defaultdict(list)
     for i in parts.test:
-        known[rows[i]["corpus"]].append(rows[i]["speaker"] in heard)
+        known[rows[i]["corpus"]].append(rows[i]["speaker"] in speakers)
     return {corpus: float(np.mean(values)) for corpus, values in known.items()}
 
 
 def emotion_eta_squared(groups: Sequence[dict]) -> float:
-    """Eta squared: the share of a measure's variance that lies between emotions, in [0, 1].
+    """Eta squared: the share of a measure's variance between emotions, in [0, 1].
 
     Args:
         groups: one for each emotion of a corpus, with n_clips, mean and sd.

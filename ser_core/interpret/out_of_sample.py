@@ -1,8 +1,8 @@
-"""Places new points into a map of t-SNE or UMAP, while all that lies there stays where it is.
+"""Out-of-sample placement into a map of t-SNE or UMAP, with the points of the map fixed.
 
-A point starts in the middle of its nearest neighbours in the space and goes down the loss that made the map. What the
-usual programs draw by lot, or estimate with a tree, is summed over all points here: a point finds the same place every
-time, alone or among others, and at once.
+A point starts at the median of its nearest neighbours and descends the loss of the map. By hand: openTSNE and UMAP
+sample or approximate the repulsion, which is summed over all points here. A point gets the same coordinates every
+time, alone or in a batch, within milliseconds.
 """
 
 from collections.abc import Callable
@@ -11,38 +11,30 @@ import numpy as np
 from scipy.optimize import curve_fit
 from sklearn.neighbors import NearestNeighbors
 
-TSNE_PLACEMENT_PERPLEXITY, TSNE_PLACEMENT_EXAGGERATION, TSNE_PLACEMENT_NEIGHBOURS = (
-    5.0,
-    1.5,
-    25,
-)  # of a new point, as openTSNE has them
-UMAP_NEGATIVE_SAMPLE_RATE, UMAP_GRADIENT_CLIP, UMAP_REPULSION_EPSILON = (
-    5,
-    4.0,
-    1e-3,
-)  # for each pull; limits of one push, as UMAP has them
-TSNE_PLACEMENT_STEPS, UMAP_PLACEMENT_STEPS = (
-    100,
-    40,
-)  # of 20 clips none is moved by 2 % of the width of the map in 700 more
+# The defaults of openTSNE for a new point.
+TSNE_PLACEMENT_PERPLEXITY, TSNE_PLACEMENT_EXAGGERATION, TSNE_PLACEMENT_NEIGHBOURS = 5.0, 1.5, 25
+# The defaults of UMAP: repulsions per attraction, and the limits of one repulsion.
+UMAP_NEGATIVE_SAMPLE_RATE, UMAP_GRADIENT_CLIP, UMAP_REPULSION_EPSILON = 5, 4.0, 1e-3
+# With 700 more steps, none of 20 clips moves by 2 % of the width of the map.
+TSNE_PLACEMENT_STEPS, UMAP_PLACEMENT_STEPS = 100, 40
 N_BISECTION_STEPS = 60
 EPSILON = 1e-12
 
 WeightFunction = Callable[[np.ndarray], np.ndarray]
-"""From distances to neighbours, shape = (k,), to how much each one counts, (k,)."""
+"""From the distances of the neighbours, shape = (k,), to their weights, (k,)."""
 RepulsionFunction = Callable[[np.ndarray], np.ndarray]
-"""From the ways to all points, shape = (n_dims, n), to how far they push the new one, (n_dims,)."""
+"""From the offsets to all points, shape = (n_dims, n), to the repulsion of the new one, (n_dims,)."""
 
 
 def transform_tsne(
     points: np.ndarray, map_points: np.ndarray, coordinates: np.ndarray, perplexity: float
 ) -> np.ndarray:
-    """Into a map of t-SNE (van der Maaten & Hinton 2008; new points as openTSNE, Poličar et al. 2024).
+    """Coordinates in a map of t-SNE (van der Maaten & Hinton 2008; new points as openTSNE, Poličar et al. 2024).
 
     Args:
         points: the new ones, shape = (n_new, dim).
-        known: those of the map, shape = (n, dim).
-        coordinates: where they lie, shape = (n, n_dims).
+        map_points: those of the map, shape = (n, dim).
+        coordinates: of map_points, shape = (n, n_dims).
         perplexity: of the map.
 
     Returns:
@@ -98,24 +90,24 @@ def _descend(
     n_steps: int,
     rate: float,
 ):
-    """Each point alone, in steps that become smaller."""
+    """Gradient descent of each point on its own, with decreasing steps."""
     found = NearestNeighbors(n_neighbors=min(k, len(map_points)), algorithm="brute").fit(map_points).kneighbors(points)
     everything = np.ascontiguousarray(coordinates.T, np.float32)
     places = []
     for distance, index in zip(*found, strict=True):
-        beside, weight = coordinates[index], weigh(distance)
-        place = np.median(beside, axis=0)
+        neighbours, weight = coordinates[index], weigh(distance)
+        place = np.median(neighbours, axis=0)
         for step in range(n_steps):
-            ways = beside - place
+            offsets = neighbours - place
             repulsion = push(everything - np.asarray(place, np.float32)[:, None])
-            force = (weight * pull(np.square(ways).sum(1))) @ ways - repulsion
+            force = (weight * pull(np.square(offsets).sum(1))) @ offsets - repulsion
             place = place + rate * (1 - step / n_steps) * force
         places.append(place)
     return np.array(places)
 
 
 def _calibrate_weights(distance: np.ndarray, measure: Callable[[np.ndarray], float], wanted: float) -> np.ndarray:
-    """exp(-distance / scale), with the scale at which the measure of them is what is wanted; they sum to one."""
+    """exp(-distance / scale) with the scale at which their measure is `wanted`, normalised to sum to 1."""
     low, high = -30.0, 30.0  # of the logarithm of the scale, against the mean distance
     unit = distance.mean() + EPSILON
     for _ in range(N_BISECTION_STEPS):
@@ -126,13 +118,13 @@ def _calibrate_weights(distance: np.ndarray, measure: Callable[[np.ndarray], flo
 
 
 def weight_perplexity(weights: np.ndarray) -> float:
-    """Over how many neighbours weights are spread: two to the power of their entropy."""
+    """Perplexity of weights: the exponential of their entropy."""
     share = weights / weights.sum()
     return float(np.exp(-(share * np.log(share + EPSILON)).sum()))
 
 
 def fit_umap_curve(min_dist: float) -> tuple[float, float]:
-    """a and b of UMAP's 1 / (1 + a d^2b), which comes nearest to: points closer than min_dist are at one."""
+    """a and b of UMAP's 1 / (1 + a d^2b), fitted to a curve that is 1 for distances below min_dist."""
     distance = np.linspace(0, 3, 300)
     wanted = np.where(distance < min_dist, 1.0, np.exp(min_dist - distance))
     (a, b), _ = curve_fit(lambda d, a, b: 1 / (1 + a * d ** (2 * b)), distance, wanted)

@@ -1,4 +1,4 @@
-"""How an answer changes as a recording gets worse, little by little."""
+"""Perturbation probes: how a prediction changes with the strength of a change of the audio."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from ser_core.inference import calibrated_probabilities, run_clips
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
-PROBE_SEED = 0  # the same noise at each level
+PROBE_SEED = 0  # the same noise at each value
 
 
 @dataclass(frozen=True)
 class PerturbationProbe:
-    """One kind of change and the values it is tried with, from one end to the other."""
+    """One kind of change, and its values from one end to the other."""
 
     title: str  # of the axis, with the unit
     values: tuple[float, ...]
     degradation: Callable[[float], Degradation]
     about: str
-    identity_value: float | None = None  # the value that changes nothing, where there is one
+    identity_value: float | None = None  # the value without effect, if any
 
 
 PERTURBATION_PROBES = {
@@ -38,13 +38,13 @@ PERTURBATION_PROBES = {
         "signal to noise, dB",
         (40, 30, 25, 20, 15, 10, 5, 0),
         add_white_noise,
-        "White noise; 0 dB is as loud as the voice.",
+        "White noise; at 0 dB its power equals that of the voice.",
     ),
     "Gain": PerturbationProbe(
         "gain, dB",
         (-40, -30, -20, -10, 0, 6, 12, 18, 24),
         change_gain,
-        "Louder or quieter. What exceeds full scale is cut off.",
+        "Louder or quieter. Samples beyond full scale are clipped.",
         identity_value=0,
     ),
     "Pitch": PerturbationProbe(
@@ -58,27 +58,27 @@ PERTURBATION_PROBES = {
         "speed, times",
         (0.7, 0.8, 0.9, 0.95, 1, 1.05, 1.1, 1.2, 1.4),
         change_speed,
-        "As a tape that runs faster or slower: pitch and tempo together.",
+        "As a tape played faster or slower: pitch and tempo together.",
         identity_value=1,
     ),
     "Phone band": PerturbationProbe(
         "highest frequency, Hz",
         (7000, 6000, 5000, 4000, PHONE_BAND_HZ[1], 2800, 2200, 1600),
         lambda highest_hz: limit_band(PHONE_BAND_HZ[0], highest_hz),
-        f"Nothing below {PHONE_BAND_HZ[0]:g} Hz, and less and less above. A telephone ends at {PHONE_BAND_HZ[1]:g} Hz.",
+        f"Band-pass from {PHONE_BAND_HZ[0]:g} Hz to the value; {PHONE_BAND_HZ[1]:g} Hz for telephones.",
     ),
     "mp3": PerturbationProbe(
         "bit rate, kbit/s",
         (64, 48, 32, 24, 16, 8),
         lambda kilobits: transcode("libmp3lame", "mp3", round(1000 * kilobits)),
-        "Encoded and decoded again.",
+        "Encoded and decoded.",
     ),
 }
 """Name -> the probe."""
 
 
 def perturb_waveform(probe: PerturbationProbe, waveform: np.ndarray, value: float) -> np.ndarray:
-    """The sound with one value of a probe, float32 at 16 kHz, shape = (n_samples,).
+    """A waveform with one value of a probe, float32 at 16 kHz, shape = (n_samples,).
 
     Args:
         waveform: shape = (n_samples,).
@@ -94,7 +94,7 @@ def perturbation_probabilities(
 ) -> np.ndarray:
     """Calibrated probabilities at each value, shape = (n_values, n_classes).
 
-    A sound that a change makes longer than the model's window is heard in several windows, as any recording.
+    A perturbed waveform longer than the model's window is split into windows, as any recording.
     """
     logits = []
     for i, value in enumerate(probe.values):

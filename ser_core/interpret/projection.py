@@ -1,7 +1,7 @@
-"""Maps of embeddings, in two or three dimensions, that new points can be placed into.
+"""Projections of embeddings to maps in two or three dimensions, into which new points can be placed.
 
-PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE; UMAP (McInnes et al. 2018). All see the first principal
-components only.
+PCA; t-SNE (van der Maaten & Hinton 2008) by openTSNE; UMAP (McInnes et al. 2018). All start from the first
+principal components.
 """
 
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ N_PRINCIPAL_COMPONENTS = 50
 MIN_PROJECTION_POINTS = 5
 PROJECTION_KINDS = ("umap", "tsne", "pca")
 TSNE_N_THREADS = 2
-TSNE_THETA = 0.65  # of t-SNE in three dimensions: 40 % quicker than 0.5, 0.01 % of the width away after 20 steps
-TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # of t-SNE, as openTSNE has them
+TSNE_THETA = 0.65  # in three dimensions: 40 % faster than 0.5, with a difference of 0.01 % of the width after 20 steps
+TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # the defaults of openTSNE
 
 
 @dataclass(frozen=True)
 class ProjectionConfig:
-    """How a map is made; the same embeddings and config give the same map."""
+    """The parameters of a map; the same embeddings and config give the same map."""
 
     kind: str = "umap"
     n_dims: int = 2  # or 3
-    perplexity: float = 30.0  # t-SNE: how many neighbours count
+    perplexity: float = 30.0  # t-SNE: effective number of neighbours
     n_neighbours: int = 30  # UMAP
-    min_dist: float = 0.1  # UMAP: how close points may lie, in units of the map
+    min_dist: float = 0.1  # UMAP: least distance of points, in units of the map
     seed: int = 0
 
     def check(self, n_points: int) -> None:
-        """Raises ValueError where so many points cannot be mapped like this; the message says what can."""
+        """Raises ValueError if this map cannot be made of so many points; the message names the limit."""
         if self.kind not in PROJECTION_KINDS:
             raise ValueError(f"Unknown kind of map {self.kind!r}. There are: {', '.join(PROJECTION_KINDS)}.")
         if n_points < MIN_PROJECTION_POINTS:
-            raise ValueError(f"{n_points} points make no map: at least {MIN_PROJECTION_POINTS} are needed.")
+            raise ValueError(f"{n_points} points are too few for a map: at least {MIN_PROJECTION_POINTS} are needed.")
         if self.kind == "tsne" and self.perplexity > (most := (n_points - 1) / 3):
             raise ValueError(
                 f"A perplexity of {self.perplexity:g} is too large for {n_points} points: {most:.0f} at most."
@@ -47,10 +47,10 @@ class ProjectionConfig:
 
 
 class Projection:
-    """A map, and what is needed to place new points into it."""
+    """A map into which new points can be placed."""
 
     def __init__(self, config: ProjectionConfig, embeddings: np.ndarray, coordinates: np.ndarray):
-        """A map that was made before: the same embeddings, and where they lie.
+        """A map that was made before.
 
         Args:
             embeddings: shape = (n, embedding_dim).
@@ -66,7 +66,7 @@ class Projection:
 
         Args:
             embeddings: shape = (n, embedding_dim).
-            progress: called with the share that is done; what it raises ends the work.
+            progress: called with the share that is done; an exception it raises stops the fit.
 
         Raises:
             ValueError: see ProjectionConfig.check.
@@ -78,7 +78,7 @@ class Projection:
         return made
 
     def place(self, embeddings: np.ndarray) -> np.ndarray:
-        """Where new points lie, each as if it were the only one; shape = (n_new, n_dims)."""
+        """Coordinates of new points, each independent of the others; shape = (n_new, n_dims)."""
         points = self.components.transform(embeddings)
         if self.config.kind == "pca":
             return points[:, : self.config.n_dims]
@@ -91,7 +91,7 @@ class Projection:
         return self._points[:, : self.config.n_dims]
 
     def _fit_tsne(self, progress: Progress) -> np.ndarray:
-        """A phase in which neighbours attract each other twelve times as strongly, then the rest, from the PCA."""
+        """An exaggerated phase, then the rest, from the PCA; as openTSNE runs them."""
         from openTSNE import TSNEEmbedding
         from openTSNE.affinity import PerplexityBasedNN
         from openTSNE.nearest_neighbors import PrecomputedNeighbors
@@ -99,7 +99,7 @@ class Projection:
         index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
         known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
         affinities = PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
-        # The quick method knows two dimensions, and gives another map with each number of threads.
+        # The fast method is for two dimensions only, and its map depends on the number of threads.
         method, n_jobs = ("fft", 1) if self.config.n_dims == 2 else ("bh", TSNE_N_THREADS)
         start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
         common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": self.config.seed}
@@ -107,10 +107,10 @@ class Projection:
         done = 0
         for n_steps, exaggeration, momentum in ((TSNE_EXAGGERATION_STEPS, 12, 0.5), (TSNE_FIT_STEPS, 1, 0.8)):
 
-            def told(step: int, *_, done: int = done) -> None:
+            def report(step: int, *_, done: int = done) -> None:
                 progress((done + step) / (TSNE_EXAGGERATION_STEPS + TSNE_FIT_STEPS))
 
-            watch = {"callbacks": told, "callbacks_every_iters": 25}
+            watch = {"callbacks": report, "callbacks_every_iters": 25}
             made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
             done += n_steps
         return np.array(made)
@@ -127,7 +127,7 @@ class Projection:
     def _neighbours(self, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest points to each, itself first: (index, distance), of shape (n, k).
 
-        Exact: to compare all with all takes a second, to compile the usual approximation half a minute.
+        Exact: brute force takes a second, compiling the usual approximation half a minute.
         """
         others = NearestNeighbors(n_neighbors=k - 1, algorithm="brute").fit(self._points)
         distance, index = others.kneighbors()  # without the point itself
@@ -136,7 +136,7 @@ class Projection:
 
 
 class _TqdmProgress:
-    """A file for tqdm, the one thing of UMAP's that tells its steps; what `progress` raises ends the work."""
+    """A file for tqdm, by which UMAP reports its steps; an exception from `progress` stops the fit."""
 
     def __init__(self, progress: Progress):
         self.progress = progress
@@ -147,7 +147,7 @@ class _TqdmProgress:
             self.progress(int(done) / int(total))
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Writes are not buffered."""
 
 
 class PrincipalComponents:
@@ -161,5 +161,5 @@ class PrincipalComponents:
         self.axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
 
     def transform(self, embeddings: np.ndarray) -> np.ndarray:
-        """Shape = (n, at most N_COMPONENTS)."""
+        """Shape = (n, at most N_PRINCIPAL_COMPONENTS)."""
         return (embeddings - self.mean) @ self.axes

@@ -1,4 +1,4 @@
-"""Whether a map of relevance depends on what the model has learned (Adebayo et al. 2018)."""
+"""Sanity check of attributions: whether a map depends on the learned weights (Adebayo et al. 2018)."""
 
 from copy import deepcopy
 
@@ -15,8 +15,8 @@ N_RANDOMISED_MODELS = 3
 
 
 def randomise_parameters(model: SERModel, seed: int) -> SERModel:
-    """A copy that has learned nothing: the values of each weight tensor change their places among each other."""
-    with inference_queue.turn():  # while another thread explains, the model has hooks that must not be copied
+    """A copy with the values of each weight tensor permuted."""
+    with inference_queue.turn():  # hooks of an attribution in another thread must not be copied
         copy = deepcopy(model)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -38,10 +38,9 @@ def parameter_randomisation_test(
     target: AttributionTarget,
     progress: Progress = no_progress,
 ) -> tuple[float, ...]:
-    """Rank correlations (Spearman) of the map with those of shuffled models (Adebayo et al. 2018).
+    """Rank correlations (Spearman) of the map with those of models with permuted weights.
 
-    Near 1 or -1 the map shows the sound, whatever the model has learned. NaN where a shuffled model's map is the same
-    everywhere.
+    Close to 1 or -1, the map shows the input and not what the model has learned. NaN if one of the maps is constant.
     """
     found = []
     for seed in range(N_RANDOMISED_MODELS):

@@ -32,6 +32,7 @@ from .checkpoint import (
     weights_sha256 as weights_sha256,
 )
 from .hub import (
+    HubModel as HubModel,
     export_hub as export_hub,
 )
 from .onnx import (

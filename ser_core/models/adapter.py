@@ -1,8 +1,7 @@
-"""A few labelled clips of one person, and a last layer that knows them: the rest of the model stays as it is.
+"""Speaker adaptation: a correction of the last layer from a few labelled clips of one speaker.
 
-The layer is the model's own plus a correction, fitted by logistic regression with a penalty on the correction: with few
-clips it stays near the model, with more it may go further. The accuracy that is told is that of clips which the layer
-did not learn from, each left out once.
+The correction is fitted by logistic regression with a penalty: with few clips it stays small. The reported accuracy is
+by leave-one-out cross-validation.
 """
 
 import copy
@@ -20,15 +19,15 @@ from torch.nn import functional as F
 from ser_core.models.base import SERModel
 
 MIN_ADAPTATION_CLIPS, MAX_ADAPTATION_CLIPS = 3, 100
-# On the squared correction, of embeddings of unit power: of 0.3 to 2 what serves development speakers best with 3 to 30
-# clips. Chosen by a person's own clips it served other clips of theirs no better, and a gain of nine points was told
-# that was not there.
+# On the squared correction, for embeddings of unit power: the best of 0.3 to 2 for development speakers with 3 to 30
+# clips. Chosen by a speaker's own clips it was no better on their other clips, and the reported gain was nine points
+# too high.
 ADAPTER_L2_PENALTY = 0.5
-MAX_LBFGS_STEPS = 50  # of L-BFGS at most
+MAX_LBFGS_STEPS = 50
 
 
 class AdapterError(ValueError):
-    """An adapter that cannot be made or used; the message says why and what to do."""
+    """An adapter that cannot be fitted or used; the message names the cause and the cure."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +39,11 @@ class Adapter:
     weight: np.ndarray  # added to that of the last layer, (n_classes, embedding_dim)
     bias: np.ndarray  # (n_classes,)
     n_clips: int
-    accuracy: float  # of the adapted model, each clip left out once
-    accuracy_before: float  # of the model as it is, on the same clips
+    accuracy: float  # of the adapted model, by leave-one-out
+    accuracy_before: float  # of the model without it, on the same clips
 
     def save(self, path: Path) -> None:
-        """As safetensors; no sound and no embedding is in it."""
+        """Writes the correction as safetensors, without audio or embeddings."""
         numbers = ("n_clips", "accuracy", "accuracy_before")
         metadata = {"model": self.model, "version": self.version} | {n: repr(getattr(self, n)) for n in numbers}
         save_file({"weight": torch.from_numpy(self.weight), "bias": torch.from_numpy(self.bias)}, path, metadata)
@@ -54,7 +53,7 @@ class Adapter:
         """Inverse of save.
 
         Raises:
-            AdapterError: a damaged file, or one of something else.
+            AdapterError: a damaged or foreign file.
         """
         try:
             with safe_open(path, "np") as file:
@@ -63,13 +62,13 @@ class Adapter:
             accuracies = (float(about[name]) for name in ("accuracy", "accuracy_before"))
             found = cls(about["model"], about["version"], weight, bias, int(about["n_clips"]), *accuracies)
         except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-            raise AdapterError(f"This is no adapter of this program ({error!s:.60}).") from None
+            raise AdapterError(f"This is not an adapter of this program ({error!s:.60}).") from None
         if not found._is_valid():
-            raise AdapterError("This adapter is damaged: its numbers do not fit each other.")
+            raise AdapterError("This adapter is damaged: its values are inconsistent.")
         return found
 
     def _is_valid(self) -> bool:
-        """Whether these are numbers that fit_adapter may have found."""
+        """Whether fit_adapter may have returned these values."""
         layer = (self.weight, self.bias)
         return (
             self.weight.ndim == 2
@@ -84,7 +83,7 @@ def last_layer(model: SERModel) -> nn.Linear:
     """The layer that turns an embedding into logits.
 
     Raises:
-        AdapterError: this model has none that could be corrected.
+        AdapterError: the head of this model is not a single linear layer.
     """
     layers = (
         [layer for layer in model.head.modules() if isinstance(layer, nn.Linear)]
@@ -92,23 +91,23 @@ def last_layer(model: SERModel) -> nn.Linear:
         else []
     )
     if len(layers) != 1:
-        raise AdapterError(f"{model.name} has no last layer that could learn a voice.")
+        raise AdapterError(f"{model.name} has no linear last layer to adapt. Choose another model.")
     return layers[0]
 
 
 def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]) -> Adapter:
-    """Learns a person's clips.
+    """Fits an adapter to the clips of one speaker.
 
     Args:
         embeddings: of the clips, shape = (n_clips, embedding_dim).
-        emotions: what was meant with each.
+        emotions: the label of each.
 
     Raises:
         AdapterError: too few or too many clips, or one emotion only.
     """
     if not MIN_ADAPTATION_CLIPS <= len(embeddings) <= MAX_ADAPTATION_CLIPS:
         raise AdapterError(
-            f"Clips so far: {len(embeddings)}; from {MIN_ADAPTATION_CLIPS} to {MAX_ADAPTATION_CLIPS} are wanted."
+            f"Clips so far: {len(embeddings)}; from {MIN_ADAPTATION_CLIPS} to {MAX_ADAPTATION_CLIPS} are needed."
         )
     if len(set(emotions)) < 2:
         raise AdapterError(f"All clips are {emotions[0]}: clips of another emotion are needed too.")
@@ -138,7 +137,7 @@ def _leave_one_out_accuracy(x: Tensor, logits: Tensor, y: Tensor) -> float:
 
 
 def _fit_correction(x: Tensor, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The correction, by L-BFGS; the embeddings are brought to unit power, so that one penalty fits all models."""
+    """The correction, by L-BFGS; on embeddings of unit power, so that one penalty suits all models."""
     scale = x.square().sum(1).mean().sqrt()
     weight = torch.zeros(logits.shape[1], x.shape[1], requires_grad=True)
     bias = torch.zeros(logits.shape[1], requires_grad=True)
@@ -157,7 +156,7 @@ def _fit_correction(x: Tensor, logits: Tensor, y: Tensor) -> tuple[Tensor, Tenso
 
 
 def apply_adapter(model: SERModel, adapter: Adapter) -> SERModel:
-    """The model with the correction in its last layer; the model itself stays as it is.
+    """A copy of the model with the correction in its last layer.
 
     Raises:
         AdapterError: the adapter is of another model or version.

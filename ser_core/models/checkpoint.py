@@ -1,6 +1,6 @@
 """A checkpoint is a folder: model.safetensors, config.json, metrics.json and a model card (README.md).
 
-Some have novelty.safetensors too: what they need to tell unknown sounds.
+Some have novelty.safetensors too: the reference distances for out-of-distribution detection.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from ser_core.models.registry import MODEL_FAMILIES
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
-DEFAULT_MODEL = "prosonet"  # the one that answers when nobody chose
+DEFAULT_MODEL = "prosonet"
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
@@ -36,7 +36,7 @@ class UnknownModel(CheckpointError):
 
 
 def available_models(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the checkpoints that are there, the default one first."""
+    """Names of the existing checkpoints, the default one first."""
     names = (path.parent.name for path in (folder or paths.CHECKPOINTS).glob(f"*/{CONFIG_FILE}"))
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
@@ -61,11 +61,11 @@ def _unknown_model(name: object) -> UnknownModel:
 
 
 def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
-    """Loads a model in eval mode, with every weight in its place or not at all.
+    """Loads a model in eval mode; every weight must be in the file, and no other.
 
     Args:
         name_or_folder: one of available_models(), or a checkpoint folder.
-        device: "auto" (CUDA if there is one), "cpu", "cuda", ...
+        device: "auto" (CUDA if available), "cpu", "cuda", ...
 
     Raises:
         UnknownModel: no such checkpoint.
@@ -77,11 +77,11 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         model_class, config_class = MODEL_FAMILIES[config["family"]]
         model = model_class(config_class.from_dict(config["model"]))
         calibration = Calibration(**config["calibration"])
-    except Exception as error:  # what a foreign config breaks first depends on what it holds
+    except Exception as error:  # its type depends on the foreign config
         raise CheckpointError(f"{folder.name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
     if model.config.labels != EMOTIONS:
         raise CheckpointError(
-            f"{folder.name} answers with other emotions: {', '.join(map(str, model.config.labels)):.120}. "
+            f"{folder.name} predicts other emotions: {', '.join(map(str, model.config.labels)):.120}. "
             f"This program's are {', '.join(EMOTIONS)}."
         )
     _load_weights(model, folder / model.weights_file)
@@ -94,13 +94,13 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
 
 
 def weights_sha256(folder: Path, model: SERModel) -> str:
-    """Of the file that holds the weights of a checkpoint."""
+    """Hash of the weights file of a checkpoint."""
     with (folder / model.weights_file).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_metrics(name_or_folder: str | Path) -> dict:
-    """What was measured of a checkpoint, without loading it; empty when nothing was.
+    """The metrics of a checkpoint, without loading it; empty if it was never evaluated.
 
     Raises:
         CheckpointError: unknown name, or a damaged file.
@@ -117,14 +117,14 @@ def save_model(
     training: dict,
     novelty: NoveltyDetector | None = None,
 ) -> None:
-    """Writes weights and config; a checkpoint that is there already stays whole until all of it is written.
+    """Writes weights and config; an existing checkpoint is replaced only after all files are written.
 
     Args:
-        training: how the weights were made (recipe, protocol, fold); JSON-serialisable.
-        novelty: where the training clips lie in the embedding, if that is known.
+        training: recipe, protocol and fold of the weights; JSON-serialisable.
+        novelty: the detector fitted on the training clips, if any.
 
     Raises:
-        CheckpointError: weights that cannot be stored, or no room to store them.
+        CheckpointError: weights that are not finite in half precision, or a full disk.
     """
     own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
     files = model.transformers_files()
@@ -135,10 +135,10 @@ def save_model(
 
 
 def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
-    """Writes what a checkpoint shows of itself, metrics.json and the model card; safe as save_model is.
+    """Writes metrics.json and the model card, as safely as save_model.
 
     Raises:
-        CheckpointError: no room to store them.
+        CheckpointError: a full disk.
     """
     _write_atomically(
         folder, {METRICS_FILE: _text_writer(json.dumps(metrics, indent=1) + "\n"), CARD_FILE: _text_writer(card)}
@@ -150,14 +150,14 @@ def _text_writer(text: str) -> Callable[[Path], object]:
 
 
 def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) -> None:
-    """All files of a checkpoint or none: name -> function that writes it to a path."""
+    """Writes all files of a checkpoint or none: name -> function that writes it to a path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as stack:  # on leaving it, when all are written, each gets its own name
+        with ExitStack() as stack:  # on exit, when all are written, each is renamed
             for name, write in files.items():
                 write(stack.enter_context(paths.atomic_path(folder / name)))
     except (ValueError, OSError, SafetensorError) as error:
-        raise CheckpointError(f"{folder.name} cannot be saved: {error}. What was there before is untouched.") from error
+        raise CheckpointError(f"{folder.name} cannot be saved: {error}. The previous files are untouched.") from error
 
 
 def checkpoint_folder(name_or_folder: str | Path) -> Path:
@@ -167,7 +167,7 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
         UnknownModel: no such checkpoint.
     """
     folder = paths.CHECKPOINTS / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
-    if not os.path.isdir(folder):  # Path.is_dir raises for names that are too long
+    if not os.path.isdir(folder):  # Path.is_dir raises for long names
         raise _unknown_model(name_or_folder)
     return folder
 
@@ -176,7 +176,9 @@ def _read_json(path: Path) -> dict:
     try:
         return json.loads(path.read_text())
     except FileNotFoundError:
-        raise CheckpointError(f"{path.parent.name} has no {path.name}: it is not a whole checkpoint.") from None
+        raise CheckpointError(
+            f"{path.parent.name} has no {path.name}: the checkpoint is incomplete. Get or train the model again."
+        ) from None
     except ValueError:
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None
 
@@ -197,6 +199,6 @@ def _load_weights(model: SERModel, path: Path) -> None:
         raise CheckpointError(f"{path.parent.name} {error}") from None
     except (SafetensorError, OSError):
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged or cut off: get or train it again.") from None
-    except (RuntimeError, ValueError, AttributeError, TypeError) as error:  # skops files may lack or mistype a part
+    except (RuntimeError, ValueError, AttributeError, TypeError) as error:  # the last two from damaged skops files
         reason = " ".join(str(error).split())[:160]
         raise CheckpointError(f"{path.parent.name}/{path.name} holds the weights of another model: {reason}") from None

@@ -1,6 +1,6 @@
-"""A checkpoint as the Hugging Face hub wants it: weights, config, and a card whose header holds the measured figures.
+"""Export of a checkpoint for the Hugging Face hub: weights, config, and a card with the metrics in its header.
 
-The folder stays a checkpoint of this program, so `load_model` and the app read it too.
+The folder is still a checkpoint of this program, for `load_model` and the app.
 """
 
 import json
@@ -31,18 +31,18 @@ HUB_PIPELINE_TAG = "audio-classification"
 LOADING_SECTION = """
 ## How to load it
 
-With the code of the Speech emotion workbench, which also reads this folder as a checkpoint of its app:
+With the Speech emotion workbench, which also reads this folder as a checkpoint of its app:
 
 ```python
 from ser_core import load_audio, predict
-from ser_core.hub import HubModel
+from ser_core.models import HubModel
 
 model = HubModel.from_pretrained("FOLDER")  # a local folder, or USER/NAME on the hub
 print(predict(model.network, load_audio("speech.wav")))
 ```
 
-Logits become probabilities by `softmax(logits / {temperature:g})`; an answer below {min_confidence:g} counts as "not
-sure". Recordings are heard in windows of {window_s:g} s, half overlapping, whose logits are averaged.
+Logits become probabilities by `softmax(logits / {temperature:g})`; a prediction below {min_confidence:g} counts as
+"not sure". Recordings are split into windows of {window_s:g} s, half overlapping, whose logits are averaged.
 {stock}"""
 
 TRANSFORMERS_SECTION = """
@@ -57,7 +57,7 @@ print(pipeline("audio-classification", model="FOLDER")("speech.wav"))
 
 
 class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
-    """A checkpoint that `from_pretrained`, `save_pretrained` and `push_to_hub` know: waveform in, logits out.
+    """A checkpoint with `from_pretrained`, `save_pretrained` and `push_to_hub`: waveform in, logits out.
 
     network: the model itself, in eval mode, with calibration, novelty and metrics.
     """
@@ -65,7 +65,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
     def __init__(self, network: SERModel, training: dict):
         super().__init__()
         self.network = network
-        self.training_record = training  # how the weights were made; nn.Module's own `training` is something else
+        self.training_record = training  # nn.Module's own `training` is a flag
 
     def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> logits, shape = (B, n_classes)."""
@@ -78,7 +78,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
 
     @classmethod
     def _from_pretrained(cls, *, model_id: str, **options) -> "HubModel":
-        """Every weight in its place and no pickle: the mixin's own loading is neither strict nor free of pickles.
+        """Strict and without pickles, which the mixin's own loading is not.
 
         Raises:
             CheckpointError: see load_model.
@@ -97,11 +97,11 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
 
 
 def export_hub(name_or_folder: str | Path, folder: Path) -> None:
-    """Writes the folder; nothing is sent anywhere.
+    """Writes the folder, without any upload.
 
     Raises:
         CheckpointError: see load_model.
-        ExportError: a model of scikit-learn.
+        ExportError: a scikit-learn model.
         OSError: the folder cannot be written.
     """
     model = load_model(name_or_folder, "cpu")
@@ -115,13 +115,13 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
     card = (
         (source / CARD_FILE).read_text()
         if (source / CARD_FILE).is_file()
-        else f"# {model.name}\n\nIt was never measured.\n"
+        else f"# {model.name}\n\nIt was never evaluated.\n"
     )
     (folder / CARD_FILE).write_text(f"---\n{card_front_matter(model)}\n---\n\n{card}{_loading_section(model)}")
 
 
 def card_front_matter(model: SERModel) -> str:
-    """The header of the card in YAML; every figure comes from metrics.json."""
+    """The header of the card in YAML, with the figures of metrics.json."""
     return ModelCardData(
         language="en",
         license="other",
@@ -136,7 +136,7 @@ def card_front_matter(model: SERModel) -> str:
 
 
 def _model_index_results(metrics: dict) -> list[EvalResult]:
-    """UAR and accuracy of each corpus in the test part, with the interval over speakers where there is one."""
+    """UAR and accuracy of each corpus of the test part, with the interval over speakers if there is one."""
     if not metrics:
         return []
     part = metrics["protocol"] + (f", fold {metrics['fold']}" if metrics["fold"] is not None else "")

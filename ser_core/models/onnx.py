@@ -1,6 +1,7 @@
-"""A network as one ONNX file: waveform in, logits and embedding out, features included.
+"""Export of a network to one ONNX file: waveform in, logits and embedding out, features included.
 
-Made by PyTorch's exporter that traces the network: its newer one fixes the number of steps of a recurrent layer.
+By the tracing exporter of PyTorch, although it is deprecated: the newer one (dynamo=True, torch 2.13) fixes the number
+of steps of a recurrent layer.
 """
 
 import copy
@@ -31,9 +32,9 @@ ONNX_DYNAMIC_AXES = {"waveform": {0: "batch", 1: "longest"}} | {
 ONNX_README_TEMPLATE = """# {name} for ONNX Runtime
 
 `model.onnx`: mono waveforms at {sample_rate} Hz in, logits and embedding out; the features are inside. Inputs:
-`waveform`, float32, shape = (batch, longest), zero behind the end of shorter clips, and `n_samples`, int64, the true
-lengths, shape = (batch,). What turns logits into an answer lies in the file: labels in order, temperature, window and
-hop in seconds. Below a certainty of {min_confidence:g} the program says "not sure".
+`waveform`, float32, shape = (batch, longest), zero-padded, and `n_samples`, int64, the true
+lengths, shape = (batch,). The metadata of the file hold the labels in order, temperature, window and hop in seconds.
+Below a confidence of {min_confidence:g} the prediction is "not sure".
 
 {measured}
 
@@ -42,8 +43,8 @@ hop in seconds. Below a certainty of {min_confidence:g} the program says "not su
 ```python
 {code}```
 
-The program itself leaves out silence at both ends first, and weights each window by its seconds of speech. The licence
-is that of the checkpoint: the recordings it learned from allow no commercial use.
+The program itself first removes the silence at both ends, and weights each window by its seconds of speech. The licence
+is that of the checkpoint: its training recordings do not permit commercial use.
 """
 
 ONNX_EXAMPLE_CODE = """\
@@ -64,11 +65,11 @@ logits, embedding = session.run(None, {"waveform": windows, "n_samples": lengths
 scores = np.exp((logits.mean(0) - logits.mean(0).max()) / about["temperature"])
 print(json.dumps(dict(zip(about["labels"], (scores / scores.sum()).round(4).tolist()))))
 """
-"""What a stranger runs; run by the tests as it stands."""
+"""The example of the README; the tests run it unchanged."""
 
 
 class ExportError(ValueError):
-    """A model that cannot be exported, or not here; the message names the cause and the cure."""
+    """A model that cannot be exported, or missing packages; the message names the cause and the cure."""
 
 
 class _OnnxModule(nn.Module):
@@ -89,7 +90,7 @@ class _OnnxModule(nn.Module):
 
 
 class _ExplicitAttention(nn.Module):
-    """Attention step by step, for which ONNX has words: of PyTorch's own layer the number of steps would be fixed."""
+    """Attention in elementary operators: an export of PyTorch's own layer would fix the number of steps."""
 
     def __init__(self, layer: nn.MultiheadAttention):
         super().__init__()
@@ -108,7 +109,7 @@ class _ExplicitAttention(nn.Module):
 
 
 def onnx_metadata(model: SERModel) -> dict:
-    """What another program needs to answer as this one does; JSON-serialisable."""
+    """The metadata with which another program makes the same predictions; JSON-serialisable."""
     return {
         "name": model.name,
         "version": model.version,
@@ -121,7 +122,7 @@ def onnx_metadata(model: SERModel) -> dict:
 
 
 def export_onnx(model: SERModel, path: Path) -> float:
-    """Writes the file, and measures it against the model.
+    """Writes the file, and compares it with the model.
 
     Inputs: waveform, float32, shape = (B, longest), and n_samples, int64, the true lengths, shape = (B,).
 
@@ -132,8 +133,8 @@ def export_onnx(model: SERModel, path: Path) -> float:
         the largest difference of a logit or a value of the embedding.
 
     Raises:
-        ExportError: no network with features of this program, packages that are missing, or an export that answers
-            otherwise, which is not kept.
+        ExportError: a model that is not exportable, missing packages, or an export with other outputs, which is
+            deleted.
     """
     check_onnx_exportable(model)
     onnx, _ = import_onnx_packages()
@@ -173,7 +174,7 @@ def _write_onnx(model: SERModel, path: Path) -> None:
 
 
 def write_onnx_readme(model: SERModel, folder: Path, measured: str) -> None:
-    """README.md beside the file: what goes in, what comes out, code that runs, and what was measured, in words."""
+    """Writes README.md: inputs, outputs, an example, and the measured difference as `measured` puts it."""
     (folder / "README.md").write_text(
         ONNX_README_TEMPLATE.format(code=ONNX_EXAMPLE_CODE, measured=measured, **onnx_metadata(model))
     )
@@ -191,7 +192,7 @@ def check_onnx_exportable(model: SERModel) -> None:
 
 
 def import_onnx_packages() -> tuple:
-    """onnx and onnxruntime, which only an export needs.
+    """Imports onnx and onnxruntime, optional packages of the export.
 
     Raises:
         ExportError: one of them is missing.
@@ -209,13 +210,13 @@ def open_onnx(path: Path):
     _, onnxruntime = import_onnx_packages()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised
+    options.log_severity_level = 4  # errors are raised
     return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 @torch.inference_mode()
 def max_onnx_difference(model: SERModel, session) -> float:
-    """Between the model's and the session's answers to a clip alone and to a padded batch, at several lengths."""
+    """Largest difference between the outputs of model and session, for single clips and a padded batch."""
     differences = []
     for lengths in ((4_800,), (16_000,), (40_000,), (160_000,), (1,), (40_000, 4_801, 16_000)):
         waveform, n_samples = pad_batch([_test_signal(n) for n in lengths])
@@ -227,6 +228,6 @@ def max_onnx_difference(model: SERModel, session) -> float:
 
 
 def _test_signal(n_samples: int) -> np.ndarray:
-    """Loud, then quiet, so that every level occurs; shape = (n_samples,)."""
+    """Noise of decreasing level, shape = (n_samples,)."""
     level = np.geomspace(0.3, 1e-4, n_samples)
     return (level * np.random.default_rng(n_samples).standard_normal(n_samples)).clip(-1, 1).astype(np.float32)

@@ -1,8 +1,8 @@
-"""How unlike everything it learned from a sound is to a model, so that it can say that it does not know.
+"""Out-of-distribution detection: the distance of an input from the training data.
 
 The Mahalanobis distance of an embedding from those of the training clips (after Lee et al. 2018, "A simple unified
-framework for detecting out-of-distribution samples", with one Gaussian for all classes), told as a percentile of speech
-by people the model has never heard.
+framework for detecting out-of-distribution samples", with one Gaussian for all classes), as a percentile of the speech
+of unseen speakers.
 """
 
 from dataclasses import dataclass, replace
@@ -12,18 +12,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-COVARIANCE_SHRINKAGE = (
-    0.01  # of the mean variance, added to each direction: some units of an embedding hardly ever fire
-)
+COVARIANCE_SHRINKAGE = 0.01  # of the mean variance, added to each direction: some units are almost always zero
 
 
 @dataclass(frozen=True, eq=False)
 class NoveltyDetector:
-    """Where the training clips lie in the embedding, and how far speech of unseen speakers lies from them."""
+    """The distribution of training embeddings, and the distances of unseen speakers' speech from it."""
 
     mean: np.ndarray  # (embedding_dim,)
     whitening: np.ndarray  # (embedding_dim, embedding_dim)
-    unseen: np.ndarray  # distances of the development speakers' speech, sorted, (n_windows,)
+    unseen: np.ndarray  # distances of unseen (development) speakers' windows, sorted, (n_windows,)
 
     def distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Squared Mahalanobis distance per dimension, about 1 for a training clip.
@@ -37,17 +35,17 @@ class NoveltyDetector:
         return np.square((embeddings - self.mean) @ self.whitening).mean(1)
 
     def percentile(self, distance: float) -> float:
-        """How many percent of the development speakers' speech lies nearer; 100: nothing of it lies as far out."""
+        """Percent of the unseen speakers' speech that is closer to the training data; 100: all of it."""
         return 100 * float(np.searchsorted(self.unseen, distance)) / len(self.unseen)
 
     def with_reference_distances(self, distances: np.ndarray) -> "NoveltyDetector":
-        """The same, with percentiles among these distances of speech that it has never heard, shape = (n,).
+        """The detector with these distances of unseen speakers' speech for its percentiles, shape = (n,).
 
         Raises:
-            ValueError: there are none.
+            ValueError: an empty array.
         """
         if not len(distances):
-            raise ValueError("Novelty needs clips of speakers that the model has never heard.")
+            raise ValueError("Novelty needs clips of unseen speakers.")
         return replace(self, unseen=np.sort(distances).astype(np.float32))
 
     def save(self, path: Path) -> None:
@@ -59,29 +57,29 @@ class NoveltyDetector:
         """Inverse of save.
 
         Raises:
-            ValueError: a damaged file, or one of something else.
+            ValueError: a damaged or foreign file.
         """
         try:
             found = cls(**load_file(path))
         except (SafetensorError, OSError, TypeError) as error:
-            raise ValueError(f"{path.name} is damaged or holds something else ({error!s:.80})") from None
+            raise ValueError(f"{path.name} is damaged or not a detector ({error!s:.80})") from None
         if found.whitening.shape != (*found.mean.shape, *found.mean.shape) or not found.unseen.size:
-            raise ValueError(f"{path.name} holds matrices that do not fit each other")
+            raise ValueError(f"{path.name} holds matrices of inconsistent shapes")
         return found
 
 
 def fit_novelty_detector(training: np.ndarray, unseen: np.ndarray) -> NoveltyDetector:
-    """From the embeddings of windows of training clips and of development speakers, each of shape (n, embedding_dim).
+    """A detector from embeddings of training windows and of unseen speakers' windows, each (n, embedding_dim).
 
     Raises:
-        ValueError: fewer than two of training clips, or none of a development speaker.
+        ValueError: fewer than two training windows, or none of unseen speakers.
     """
     found = fit_distance_reference(training)
     return found.with_reference_distances(found.distance(unseen))
 
 
 def fit_distance_reference(training: np.ndarray) -> NoveltyDetector:
-    """Where training clips lie, shape = (n, embedding_dim): distances only, until it is told by those of others.
+    """A detector from training embeddings, shape = (n, embedding_dim): for distances, without percentiles.
 
     Raises:
         ValueError: fewer than two clips.

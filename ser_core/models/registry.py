@@ -19,10 +19,10 @@ MODEL_FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "egemaps": (EgemapsClassifier, EgemapsConfig),
     "stock": (HuggingFaceClassifier, HuggingFaceClassifierConfig),
 }
-"""Family -> its class and the class of its config: what a checkpoint names."""
+"""Family, as in config.json -> the classes of model and config."""
 
 PROSONET_CONFIG = ResoNetConfig(
-    frontend=FrontendConfig(n_mels=128, more_windows=(1024,)),  # so that the harmonics of low voices lie apart
+    frontend=FrontendConfig(n_mels=128, more_windows=(1024,)),  # resolves the harmonics of low voices
     bands_in_one=4,
 )
 MODELS: dict[str, tuple[str, ModelConfig]] = {
@@ -42,7 +42,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
     "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),
 }
-"""Name -> family and config: what can be trained. The egemaps family asks for opensmile when it is used."""
+"""Name -> family and config of the models for training. The egemaps family imports opensmile on use."""
 
 
 def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
@@ -50,10 +50,10 @@ def build_model(name: str, config: ModelConfig | None = None) -> SERModel:
 
     Args:
         name: a key of MODELS.
-        config: instead of the one that belongs to the name.
+        config: instead of the one in MODELS.
 
     Raises:
-        ValueError: unknown name; the message lists what exists.
+        ValueError: unknown name; the message lists the known ones.
     """
     if name not in MODELS:
         raise ValueError(f"Unknown model {name!r}. There are: {', '.join(MODELS)}.")

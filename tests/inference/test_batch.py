@@ -84,7 +84,7 @@ def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_pa
     heard = []
     monkeypatch.setattr(rows, "MAX_GROUP_S", 3.0)
     original = rows.predict_batch
-    monkeypatch.setattr(rows, "predict_batch", lambda m, w, s: heard.append(sum(map(len, w))) or original(m, w, s))
+    monkeypatch.setattr(rows, "predict_batch", lambda m, w: heard.append(sum(map(len, w))) or original(m, w))
     files = [row["file"] for row in expected]
     found = rows.predict_files(str(recordings), files, model, load_model(model).version).to_pylist()
     longest = max(row["duration_s"] for row in expected)
@@ -132,7 +132,7 @@ def test_a_file_that_vanishes_is_listed(recordings, model, tmp_path):
     with ThreadPoolExecutor(1) as executor:
         list(archive.run_job(job, out, executor, 1))
     archive.finish_job(job, out)
-    assert "no file" in bad_rows(out)["speaker 0/00.wav"]
+    assert "not found" in bad_rows(out)["speaker 0/00.wav"]
 
 
 def test_an_unforeseen_fault_of_one_file_is_listed(recordings, model, tmp_path, monkeypatch):
@@ -184,7 +184,7 @@ def test_another_version_does_not_answer(recordings, model):
 
 def test_results_are_not_overwritten(recordings, model, tmp_path):
     (tmp_path / "r.parquet").write_text("mine")
-    with pytest.raises(BatchError, match="there already"):
+    with pytest.raises(BatchError, match="already exists"):
         archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
     assert (tmp_path / "r.parquet").read_text() == "mine"
 

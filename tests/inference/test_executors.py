@@ -80,7 +80,7 @@ def silent():
 
 def test_a_scheduler_that_does_not_answer_is_told(silent):
     with (
-        pytest.raises(ClusterError, match=r"No Dask scheduler answers.*dask scheduler"),
+        pytest.raises(ClusterError, match=r"No Dask scheduler responds.*dask scheduler"),
         dask_executor(silent, 1, timeout_s=0.5),
     ):
         pass
@@ -90,7 +90,7 @@ def test_a_wrong_address_is_told(subtests):
     for address in ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"]:
         with (
             subtests.test(address=address),
-            pytest.raises(ClusterError, match="No Dask scheduler answers"),
+            pytest.raises(ClusterError, match="No Dask scheduler responds"),
             dask_executor(address, 1, timeout_s=0.5),
         ):
             pass

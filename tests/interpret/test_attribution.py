@@ -185,7 +185,7 @@ def test_each_model_says_what_it_allows(new_model):
 
 
 def test_a_method_that_is_not_allowed_is_refused(new_model, window):
-    with pytest.raises(ValueError, match=r"allows: Grad-CAM, Occlusion, Integrated gradients, Silence\."):
+    with pytest.raises(ValueError, match=r"one of: Grad-CAM, Occlusion, Integrated gradients, Silence\."):
         explain(new_model(attention=False), window, SELF_ATTENTION, HAPPY)
 
 

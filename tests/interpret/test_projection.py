@@ -102,8 +102,8 @@ class TestEveryKind:
 def test_what_cannot_be_mapped_is_said(subtests):
     for config, n_points, message in [
         (ProjectionConfig("mds"), 100, "There are: umap, tsne, pca"),
-        (ProjectionConfig("pca"), 1, "1 points make no map"),
-        (ProjectionConfig("umap"), 2, "2 points make no map"),
+        (ProjectionConfig("pca"), 1, "1 points are too few"),
+        (ProjectionConfig("umap"), 2, "2 points are too few"),
         (ProjectionConfig("pca"), MIN_PROJECTION_POINTS - 1, f"at least {MIN_PROJECTION_POINTS}"),
         (ProjectionConfig("tsne", perplexity=30), 90, "29 at most|30 at most"),
         (ProjectionConfig("umap", n_neighbours=30), 30, "29 at most"),

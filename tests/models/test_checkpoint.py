@@ -216,7 +216,7 @@ def test_json_that_is_no_config_is_refused(checkpoints, subtests):
 def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
     config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
     save_model(MODEL_FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
-    with pytest.raises(CheckpointError, match=r"two answers with other emotions: calm, bored\. "):
+    with pytest.raises(CheckpointError, match=r"two predicts other emotions: calm, bored\. "):
         load_model(tmp_path / "two")
 
 
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
     save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(), {})
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     monkeypatch.setattr("pathlib.Path.write_text", full)
-    with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* is untouched"):
+    with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* untouched"):
         save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(temperature=2), {})
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
 

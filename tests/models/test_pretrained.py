@@ -107,7 +107,7 @@ def test_labels_are_read_by_how_they_begin():
 
 def test_labels_that_do_not_fit_are_named(subtests):
     for labels, given, cause in [
-        (["hap", "LABEL_1", "bored"], {}, r"answers with LABEL_1, bored, none of.*--labels"),
+        (["hap", "LABEL_1", "bored"], {}, r"predicts LABEL_1, bored, none of.*--labels"),
         (["hap"], {"joyful": "happy"}, r"names joyful; the model's labels are hap"),
         (["hap"], {"hap": "glad"}, r"names glad; the emotions are neutral"),
         (["x", "y"], {"x": None, "y": None}, r"None of its labels"),
@@ -127,7 +127,7 @@ def test_a_label_left_apart_lowers_the_certainty_and_is_told(publish, checkpoint
     ours = dict(zip(EMOTIONS, model(clip).softmax(-1)[0], strict=True))
     assert ours["happy"] == pytest.approx((theirs[1] + theirs[2] + theirs[0] / 8).item(), abs=1e-4)
     assert ours["calm"] == pytest.approx(theirs[0].item() / 8, abs=1e-4)
-    assert "a doubt about all: other" in model.note and "It has no label for neutral, calm, angry" in model.note
+    assert "none of them: other" in model.note and "It has no label for neutral, calm, angry" in model.note
 
 
 def without(folder, name: str) -> None:
@@ -152,7 +152,7 @@ def as_pickle(folder) -> None:
         (lambda f: without(f, "classifier.weight"), "1 weights are missing, as classifier.weight"),
         (with_more, r"1 weights are too many, as classifier\.dense\.weight"),
         (as_pickle, "cannot be loaded from model.safetensors"),
-        (lambda f: edit(f / "config.json", model_type="whisper"), "kind whisper; this program knows wav2vec2"),
+        (lambda f: edit(f / "config.json", model_type="whisper"), "kind whisper; this program supports wav2vec2"),
         (lambda f: edit(f / "config.json", model_type="x", auto_map={"AutoConfig": "evil.py"}), "of the kind x"),
         (lambda f: edit(f / "config.json", problem_type="regression"), "regression model"),
         (lambda f: edit(f / "config.json", hidden_size=64), "cannot be loaded"),
@@ -192,5 +192,5 @@ def test_nothing_is_fetched_unless_asked(checkpoints, capsys):
 def test_it_learns_no_voice_and_says_so(publish):
     model = load_pretrained_classifier(str(publish()), {})
     model.name = "theirs"
-    with pytest.raises(AdapterError, match="theirs has no last layer that could learn a voice"):
+    with pytest.raises(AdapterError, match="theirs has no linear last layer"):
         last_layer(model)

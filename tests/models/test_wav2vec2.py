@@ -260,7 +260,7 @@ def edit(path: Path, **changes) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda start: edit(start / "config.json", model_type="hubert"), "holds no wav2vec2 model .*hubert"),
+        (lambda start: edit(start / "config.json", model_type="hubert"), "is not a wav2vec2 model .*hubert"),
         (lambda start: edit(start / "config.json", hidden_size=64), "cannot be loaded"),
         (lambda start: edit(start / "config.json", hidden_size="wide"), "cannot be loaded"),
         (lambda start: edit(start / "config.json", add_adapter=True), "weights are missing.*adapter"),
@@ -268,7 +268,7 @@ def edit(path: Path, **changes) -> None:
             lambda start: edit(start / "preprocessor_config.json", sampling_rate=8000),
             "8000 Hz, this program 16000",
         ),
-        (lambda start: (start / "config.json").unlink(), "holds no wav2vec2 model"),
+        (lambda start: (start / "config.json").unlink(), "is not a wav2vec2 model"),
         (lambda start: (start / "config.json").write_text("{"), "cannot be read"),
         (lambda start: (start / "preprocessor_config.json").unlink(), "(?s)cannot be loaded.*preprocessor_config.json"),
         (lambda start: (start / "model.safetensors").write_bytes(b"cut off"), "cannot be loaded"),
@@ -297,7 +297,7 @@ def test_a_name_without_internet_says_what_to_do(monkeypatch, subtests):
     for name in ["facebook/wav2vec2-base", "no/such/folder", "/nowhere", ""]:
         with subtests.test(name=name):
             monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-            with pytest.raises(ValueError, match=r"(?s)is no folder here.*hf download facebook/wav2vec2-base"):
+            with pytest.raises(ValueError, match=r"(?s)is not a local folder.*hf download facebook/wav2vec2-base"):
                 started(name)
 
 

@@ -275,7 +275,7 @@ def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
     page.run()
     assert not page.exception
     if n < 5:
-        assert f"{n} points make no map" in page.error[0].value
+        assert f"{n} points are too few" in page.error[0].value
     else:
         assert not page.error and points(page) == n and "too few to measure a map" in texts(page)
         upload(page, "mine.ogg", SPEECH)

@@ -23,19 +23,17 @@ from torch import Tensor
 from ser_core.models.base import ModelConfig, SERModel
 
 N_FUNCTIONALS = 88
-MIN_FUNCTIONALS_SAMPLES = 960  # samples (60 ms), the longest frame of eGeMAPS: below it opensmile gives no numbers
+MIN_FUNCTIONALS_SAMPLES = 960  # 60 ms, the longest frame of eGeMAPS: below it opensmile returns NaN
 EGEMAPS_LEVEL_QUANTILE, EGEMAPS_TARGET_LEVEL = 0.99, 0.1
 SVM_LOGISTIC_STEEPNESS = 4.0  # of the logistic function over the margins of the SVM, which are 1 at its support vectors
-EGEMAPS_PROBABILITY_FLOOR = 1e-3  # of an emotion that the classifier rules out: logarithms stay finite
+EGEMAPS_PROBABILITY_FLOOR = 1e-3  # of an emotion with probability 0: keeps logarithms finite
 EGEMAPS_PACKAGES = {"opensmile": "opensmile==2.6.0", "sklearn": "scikit-learn==1.9.1", "skops": "skops==0.16.0"}
-TRUSTED_SKOPS_TYPES = frozenset(
-    {"sklearn.tree._tree.Tree"}
-)  # beyond those of skops, which leaves to us what `_is_valid_tree` checks
+TRUSTED_SKOPS_TYPES = frozenset({"sklearn.tree._tree.Tree"})  # besides those of skops; see `_is_valid_tree`
 
 
 @dataclass(frozen=True)
 class EgemapsConfig(ModelConfig):
-    """Which classifier, and the longest stretch whose statistics it hears: most utterances are shorter."""
+    """The classifier, and the window of its statistics, which is longer than most utterances."""
 
     window_s: float = 5.0
     classifier: str = "svm"  # or "forest", "tree"
@@ -46,7 +44,7 @@ class EgemapsConfig(ModelConfig):
 
 
 class EgemapsClassifier(SERModel):
-    """A scaler and a classifier behind the contract of the networks. It has no weights, and runs on the CPU."""
+    """A scaler and a classifier of scikit-learn; without trainable weights, on the CPU."""
 
     weights_file = "model.skops"
     is_neural = False
@@ -57,7 +55,7 @@ class EgemapsClassifier(SERModel):
         if config.classifier not in EGEMAPS_CLASSIFIERS:
             raise ValueError(f"Unknown classifier {config.classifier!r}. There are: {', '.join(EGEMAPS_CLASSIFIERS)}.")
         if config.frontend.n_mfcc or config.frontend.deltas:
-            raise ValueError("Its features are those of eGeMAPS: it takes neither MFCC nor deltas.")
+            raise ValueError("Its features are eGeMAPS: it takes neither MFCC nor deltas.")
         self.pipeline: Any = None  # set by fit and load_weights
 
     def fit(self, features: np.ndarray, emotions: np.ndarray, seed: int = 0, **settings) -> "EgemapsClassifier":
@@ -86,11 +84,11 @@ class EgemapsClassifier(SERModel):
         return torch.from_numpy(np.stack([egemaps_functionals(clip[:length]) for clip, length in clips]))
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
-        """One each: statistics have no time axis, shape = (B,)."""
+        """One per clip: statistics have no time axis, shape = (B,)."""
         return torch.ones_like(n_samples)
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
-        """Functionals (B, 88) -> the same in units of their spread over the training clips, shape = (B, 88)."""
+        """Functionals (B, 88) -> standardised by the training clips, shape = (B, 88)."""
         return torch.from_numpy(self.pipeline[0].transform(features.numpy()))
 
     def head(self, embedding: Tensor) -> Tensor:
@@ -104,7 +102,7 @@ class EgemapsClassifier(SERModel):
         return torch.from_numpy(np.log(probabilities))
 
     def save_weights(self, path: Path) -> None:
-        """Writes the fitted scaler and classifier with skops: data, no code that loading would run."""
+        """Writes scaler and classifier with skops: loading runs no code from the file."""
         import skops.io
 
         skops.io.dump(self.pipeline, path, compression=ZIP_DEFLATED, compresslevel=9)
@@ -115,7 +113,7 @@ class EgemapsClassifier(SERModel):
         Raises:
             ImportError: opensmile, scikit-learn or skops is not installed.
             OSError: the file is damaged.
-            ValueError: it holds something else, or a classifier of another kind, of other labels or features.
+            ValueError: a foreign file, or a classifier of another kind, other labels or features.
         """
         _opensmile_extractor()
         self.pipeline = self._check_pipeline(_read_skops(path))
@@ -130,14 +128,14 @@ class EgemapsClassifier(SERModel):
         if pipeline.n_features_in_ != N_FUNCTIONALS:
             raise ValueError(f"{pipeline.n_features_in_} features, not {N_FUNCTIONALS}")
         if foreign := set(pipeline.classes_.tolist()) - set(self.config.labels):
-            raise ValueError(f"labels {', '.join(map(str, sorted(foreign)))} that config.json does not have")
+            raise ValueError(f"labels {', '.join(map(str, sorted(foreign)))} that are not in config.json")
         if not all(_is_valid_tree(tree.tree_) for tree in _decision_trees(pipeline[-1])):
-            raise ValueError("a tree whose branches lead nowhere")
+            raise ValueError("a tree with invalid branches")
         return pipeline
 
 
 def check_egemaps_installed() -> None:
-    """Says what is missing, without the second that importing takes.
+    """Checks for the packages without importing them, which takes a second.
 
     Raises:
         ImportError: the message holds the command that installs it.
@@ -153,7 +151,7 @@ def egemaps_functionals(waveform: np.ndarray) -> np.ndarray:
     """The 88 eGeMAPSv02 functionals of one clip, float32, shape = (88,), all finite.
 
     Args:
-        waveform: 16 kHz, shape = (n_samples,); below 60 ms it is continued with silence.
+        waveform: 16 kHz, shape = (n_samples,); below 60 ms it is padded with silence.
 
     Raises:
         ImportError: opensmile is not installed.
@@ -169,7 +167,7 @@ def egemaps_functionals(waveform: np.ndarray) -> np.ndarray:
 
 
 def functional_names() -> list[str]:
-    """Their names by opensmile, in order.
+    """Names of the functionals by opensmile, in order.
 
     Raises:
         ImportError: opensmile is not installed.
@@ -182,7 +180,7 @@ _functionals_cache: ContextVar[dict[bytes, np.ndarray] | None] = ContextVar("fun
 
 @contextmanager
 def functionals_cache() -> Iterator[None]:
-    """Inside, a clip is extracted once however many classifiers ask; afterwards nothing of anybody's voice is left."""
+    """Within the context, the functionals of a clip are extracted once; on exit the cache is deleted, for privacy."""
     token = _functionals_cache.set({})
     try:
         yield
@@ -195,11 +193,11 @@ def _extract_functionals(waveform: np.ndarray) -> np.ndarray:
 
 
 def _normalise_level(waveform: np.ndarray) -> np.ndarray:
-    """The waveform at one level, as loudness is among the functionals and must not tell the microphone from the voice.
+    """The waveform at a fixed level, as loudness is among the functionals and depends on the microphone.
 
-    Neither the peak, which a click sets, nor the RMS, which pauses lower and whose functional would become constant:
-    the level that one sample of a hundred exceeds. It leaves 20 dB of headroom; what is still louder is clipped, since
-    opensmile computes in 16 bits, where full scale plus one is the opposite extreme.
+    The level is the 99 % quantile of the absolute samples: a click would set the peak, and pauses lower the RMS, whose
+    functional would become constant. It leaves 20 dB of headroom; louder samples are clipped, as opensmile computes in
+    16 bits, which wrap around.
     """
     loud = np.quantile(np.abs(waveform), EGEMAPS_LEVEL_QUANTILE)
     return np.clip(waveform * (EGEMAPS_TARGET_LEVEL / max(loud, 1e-9)), -1, 1 - 2**-15).astype(np.float32)
@@ -211,7 +209,7 @@ def _opensmile_extractor():
     check_egemaps_installed()
     try:
         import opensmile
-    except OSError as error:  # its library is made for other machines
+    except OSError as error:  # its library is built for other machines
         raise ImportError(f"needs opensmile, which does not run here ({error!s:.80}); the other models do.") from None
 
     return opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
@@ -236,11 +234,11 @@ def _make_tree(**settings):
 
 
 EGEMAPS_CLASSIFIERS = {"svm": _make_svm, "forest": _make_forest, "tree": _make_tree}
-"""Name in the config -> function that makes it; scikit-learn is imported when one is asked for."""
+"""Name in the config -> function that makes it, which imports scikit-learn."""
 
 
 def _class_probabilities(classifier, embedding: np.ndarray) -> np.ndarray:
-    """Of classes_, shape = (B, n_known)."""
+    """Probabilities of classes_, shape = (B, n_known)."""
     if hasattr(classifier, "predict_proba"):
         return classifier.predict_proba(embedding)
     return _probabilities_from_margins(classifier.decision_function(embedding), len(classifier.classes_))
@@ -249,9 +247,9 @@ def _class_probabilities(classifier, embedding: np.ndarray) -> np.ndarray:
 def _probabilities_from_margins(margins: np.ndarray, n_classes: int) -> np.ndarray:
     """Probabilities from the margins of all pairs, shape = (B, n_pairs) with the first class of a pair above zero.
 
-    The geometric mean of what the logistic function makes of each margin of a class. The answers are those of the
-    votes that scikit-learn counts, nearly always, but votes say little about certainty: on the development speakers of
-    `resonet` the area under the risk-coverage curve was 0.20 with them and is 0.16 with this, the NLL 1.05 and 0.98.
+    For each class, the geometric mean of the logistic function of its margins. The predicted class is almost always
+    that of scikit-learn's votes, but votes are poor confidences: on the development speakers of `resonet` the area
+    under the risk-coverage curve was 0.20 with votes and is 0.16 with this, the NLL 1.05 and 0.98.
     """
     first, second = np.eye(n_classes)[np.stack(np.triu_indices(n_classes, 1))]
     wins, losses = (-np.logaddexp(0, -sign * SVM_LOGISTIC_STEEPNESS * margins) for sign in (1, -1))
@@ -264,7 +262,7 @@ def _decision_trees(classifier) -> list:
 
 
 def _is_valid_tree(tree) -> bool:
-    """Every branch leads to a later node and asks for a feature that exists: scikit-learn follows them unchecked."""
+    """Whether every branch leads to a later node and an existing feature, which scikit-learn does not check."""
     inner = tree.children_left != -1
     children = np.stack([tree.children_left, tree.children_right])[:, inner]
     forward = (children > np.flatnonzero(inner)) & (children < tree.node_count)
@@ -273,7 +271,7 @@ def _is_valid_tree(tree) -> bool:
 
 
 def _read_skops(path: Path):
-    """Only types that are known to be harmless are built at all."""
+    """Reads a skops file with trusted types only."""
     import skops.io
 
     try:

@@ -1,4 +1,4 @@
-"""What the convolutional families share: layers that leave the padding at zero, and start weights from a file."""
+"""Shared by the convolutional families: layers that keep the padding at zero, and start weights from a file."""
 
 from itertools import pairwise
 
@@ -11,7 +11,7 @@ from ser_core.audio import frame_mask
 
 
 class MaskedConv(nn.Module):
-    """Convolution and batch norm that leave the padding at zero, as if every clip stood alone."""
+    """Convolution and batch norm that keep the padding at zero, so that clips of a batch are independent."""
 
     def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1), height: int = 3):
         super().__init__()
@@ -20,7 +20,7 @@ class MaskedConv(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         x = self.norm(self.conv(x))
-        return x * mask.to(x.dtype)  # a float32 mask would turn all that follows it into float32
+        return x * mask.to(x.dtype)  # a float32 mask would promote all later layers to float32
 
 
 def column_mask(x: Tensor, n_frames: Tensor, width: int | None = None) -> Tensor:
@@ -30,7 +30,7 @@ def column_mask(x: Tensor, n_frames: Tensor, width: int | None = None) -> Tensor
 
 
 def halve_lengths(n_frames: Tensor) -> Tensor:
-    """Columns after a step of two; an odd one at the end counts."""
+    """Number of columns after a stride of 2, rounded up."""
     return (n_frames + 1) // 2
 
 
@@ -42,8 +42,8 @@ def mean_over_clip(x: Tensor, n_frames: Tensor) -> Tensor:
 def dense_layers(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
     """Linear and ReLU for each step from one size to the next, dropout between them.
 
-    Without batch norm: over small batches of vectors its statistics are noise. With it VGG16 had learned nothing after
-    500 steps. The weights start as in He et al. 2015: from PyTorch's own three such layers make the clips all alike.
+    Without batch norm: over small batches of vectors its statistics are noise, and VGG16 had not learned anything after
+    500 steps. Weights as in He et al. 2015: with PyTorch's default, three such layers map all clips to the same point.
     """
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
@@ -54,7 +54,7 @@ def dense_layers(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
 
 
 def load_backbone(model: nn.Module, path: str, excluded_prefixes: tuple[str, ...]) -> None:
-    """Fills every weight of a model from a safetensors file, but those whose names start with one of `own`.
+    """Loads every weight of a model from a safetensors file, except names that start with `excluded_prefixes`.
 
     Raises:
         ValueError: no such file, or weights that are missing or of another shape.

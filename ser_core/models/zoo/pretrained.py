@@ -1,7 +1,7 @@
-"""A published audio classifier of transformers as one more model: its network as it is, its labels as our emotions.
+"""A published audio classifier of transformers as a model: its network unchanged, its labels mapped to our emotions.
 
-Of the kinds that hear the waveform: wav2vec 2.0, HuBERT, WavLM. Built from its own config by transformers' own classes,
-never by code that lies beside the weights; loaded from safetensors, whole or not at all.
+Of the kinds with waveform input: wav2vec 2.0, HuBERT, WavLM. Built from its config by classes of transformers, never by
+code in its folder; loaded from safetensors, strictly.
 """
 
 import json
@@ -35,9 +35,9 @@ EMOTION_PREFIXES = {
     "dis": "disgust",
     "sur": "surprise",
 }
-"""How the labels of published models begin: "ang", "anger", "Angry" are one emotion."""
+"""Prefixes of the labels of published models: "ang", "anger", "Angry" are one emotion."""
 
-PRETRAINED_PROBABILITY_FLOOR = 1e-6  # of an emotion the model has no label for: logarithms stay finite
+PRETRAINED_PROBABILITY_FLOOR = 1e-6  # of an emotion without label: keeps logarithms finite
 PRETRAINED_METADATA_KEYS = (
     "architectures",
     "dtype",
@@ -50,10 +50,10 @@ PRETRAINED_METADATA_KEYS = (
 
 @dataclass(frozen=True)
 class HuggingFaceClassifierConfig(ModelConfig):
-    """The network's own config, and which emotion each of its labels is.
+    """The network's config, and the emotion of each of its labels.
 
-    answers: label -> emotion, in the order of its outputs; None for one that is no emotion of ours: its probability is
-        spread over all emotions, so that it lowers the certainty and is not lost.
+    answers: label -> emotion, in the order of its outputs; None for a label that is none of our emotions: its
+        probability is spread over all of them and lowers the confidence.
     """
 
     window_s: float = 5.0  # most utterances are shorter
@@ -64,22 +64,22 @@ class HuggingFaceClassifierConfig(ModelConfig):
 
 
 class HuggingFaceClassifier(WaveformModel):
-    """See the module's docstring. Answers only: it is neither trained nor calibrated here."""
+    """See the module's docstring. For inference only: it is neither trained nor calibrated here."""
 
     config: HuggingFaceClassifierConfig
 
     def __init__(self, config: HuggingFaceClassifierConfig):
-        """Random weights, to be replaced by load_weights.
+        """Random weights; see load_weights.
 
         Raises:
-            ValueError: a kind of network that is not among KINDS, or labels that do not fit.
+            ValueError: a kind of network that is not in TRANSFORMERS_CLASSES, or labels that do not match.
         """
         super().__init__(config)
         network = getattr(transformers_package(), _transformers_class_name(config.stock))(
             _make_transformers_config(config.stock)
         )
         if list(network.config.id2label.values()) != list(config.answers):
-            raise ValueError("its labels are not those that were mapped")
+            raise ValueError("its labels are not those of the mapping")
         self.classifier, network.classifier = network.classifier, nn.Identity()
         self.network = network
         self.register_buffer("emotions", _label_to_emotion_matrix(config.answers), persistent=False)
@@ -92,7 +92,7 @@ class HuggingFaceClassifier(WaveformModel):
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embedding, shape = (B, embedding_dim).
 
-        Clips of other lengths than the batch are heard alone: padding would change the statistics of the network.
+        Clips shorter than the batch run alone: padding would change the normalisation of the network.
         """
         if n_frames is None or bool((n_frames == features.shape[1]).all()):
             return self._mean_pooled(features)
@@ -113,7 +113,7 @@ class HuggingFaceClassifier(WaveformModel):
         return (self.classifier(embedding).softmax(-1) @ self.emotions + PRETRAINED_PROBABILITY_FLOOR).log()
 
     def save_weights(self, path: Path) -> None:
-        """Under their own names, in full precision: they answer as they were published."""
+        """Writes the weights under their published names, in full precision."""
         named = {name.removeprefix("network."): value for name, value in self.state_dict().items()}
         save_file({name: value.cpu().contiguous() for name, value in named.items()}, path, {"format": "pt"})
 
@@ -124,7 +124,7 @@ class HuggingFaceClassifier(WaveformModel):
         self.load_state_dict({n if n.startswith(own) else f"network.{n}": v for n, v in named}, strict=True)
 
     def transformers_files(self) -> dict[str, dict]:
-        """What `transformers.pipeline("audio-classification", model=folder)` reads: it answers with its own labels."""
+        """Files for `transformers.pipeline("audio-classification", model=folder)`, with the published labels."""
         extractor = transformers_package().Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate, do_normalize=self.config.do_normalize, return_attention_mask=True
         )
@@ -136,23 +136,23 @@ class HuggingFaceClassifier(WaveformModel):
 
 
 def describe_labels(answers: Mapping[str, str | None]) -> str:
-    """Which label is which emotion, and what is left over on both sides, in words."""
+    """The mapping of labels to emotions, and the unmapped ones of both, as a sentence."""
     mapped = ", ".join(f"{label} is {emotion}" for label, emotion in answers.items() if emotion)
     apart = [label for label, emotion in answers.items() if not emotion]
     unknown = [emotion for emotion in EMOTIONS if emotion not in answers.values()]
     parts = [f"Its labels: {mapped}."]
     if apart:
-        parts.append(f"No emotion of ours, so only a doubt about all: {', '.join(apart)}.")
+        parts.append(f"Spread over all emotions, as it is none of them: {', '.join(apart)}.")
     if unknown:
         parts.append(f"It has no label for {', '.join(unknown)}.")
     return " ".join(parts)
 
 
 def map_labels_to_emotions(labels: list[str], label_map: Mapping[str, str | None]) -> dict[str, str | None]:
-    """Which of our emotions each label is: as given, otherwise by how it begins.
+    """The emotion of each label: as in `label_map`, otherwise by its prefix.
 
     Raises:
-        ValueError: labels that nobody mapped, given ones that do not occur, or emotions that do not exist.
+        ValueError: unmapped labels, labels of the map that do not occur, or unknown emotions.
     """
     if strange := sorted(set(label_map) - set(labels)):
         raise ValueError(f"The map names {', '.join(strange)}; the model's labels are {', '.join(labels)}.")
@@ -164,7 +164,7 @@ def map_labels_to_emotions(labels: list[str], label_map: Mapping[str, str | None
     if unmapped := [label for label in labels if not found[label] and label not in label_map]:
         example = json.dumps(dict.fromkeys(unmapped))
         raise ValueError(
-            f"It answers with {', '.join(unmapped)}, none of {', '.join(EMOTIONS)}. Write a file such as {example}, "
+            f"It predicts {', '.join(unmapped)}, none of {', '.join(EMOTIONS)}. Write a file such as {example}, "
             "with an emotion in place of null where one fits, and give it after --labels."
         )
     if not any(found.values()):
@@ -179,17 +179,17 @@ def load_pretrained_classifier(
 
     Args:
         source: a local folder with config.json, preprocessor_config.json and model.safetensors, or a name on the hub.
-        given: label -> emotion or None, where the label does not say it.
-        download: fetch a name that is not in the local cache.
+        label_map: label -> emotion or None, for labels without a known prefix.
+        download: whether to download a name that is not in the local cache.
 
     Raises:
-        ValueError: nothing there, another kind of model, weights that are missing or too many, labels that are no
-            emotions; the message says what to do.
+        ValueError: no such folder or name, another kind of model, missing or surplus weights, unmapped labels; the
+            message names the cure.
     """
     stock, extractor = _read_config_and_extractor(source, download)
     answers = map_labels_to_emotions(list(stock.id2label.values()), label_map)
     if extractor.sampling_rate != 16_000:
-        raise ValueError(f"{source} hears {extractor.sampling_rate} Hz, this program 16000 Hz.")
+        raise ValueError(f"{source} expects {extractor.sampling_rate} Hz, this program 16000 Hz.")
     network = _load_strict(source, stock.model_type, download)
     classifier = cast(nn.Linear, network.classifier)
     values = {
@@ -210,19 +210,19 @@ def load_pretrained_classifier(
 
 
 def _read_config_and_extractor(source: str, download: bool) -> tuple:
-    """Its config and its feature extractor, before anything large is read."""
+    """(config, feature extractor), before any large file is read."""
     transformers = transformers_package()
     if Path(source).is_file():
-        raise ValueError(f"{source} is a file. Name the folder that it lies in.")
+        raise ValueError(f"{source} is a file. Name its folder.")
     try:
         values, _ = transformers.PretrainedConfig.get_config_dict(source, local_files_only=not download)
-    except Exception as error:  # what a foreign folder breaks first depends on what it holds
+    except Exception as error:  # its type depends on the folder
         raise ValueError(f"{_unreadable_reason(source, download)}: {first_line(error)}") from None
     if not isinstance(values, dict):
-        raise ValueError(f"{source}/config.json holds no object: it describes no model.")
+        raise ValueError(f"{source}/config.json is not an object: it describes no model.")
     _transformers_class_name(values)
     if values.get("problem_type") in ("regression", "multi_label_classification"):
-        raise ValueError(f"{source} is a {values['problem_type']} model; this program needs one emotion an answer.")
+        raise ValueError(f"{source} is a {values['problem_type']} model; this program needs one emotion per clip.")
     try:
         extractor = transformers.Wav2Vec2FeatureExtractor.from_pretrained(source, local_files_only=not download)
         return _make_transformers_config(values), extractor
@@ -233,11 +233,11 @@ def _read_config_and_extractor(source: str, download: bool) -> tuple:
 def _unreadable_reason(source: str, download: bool) -> str:
     if Path(source).is_dir() or download:
         return f"{source} cannot be read"
-    return f"{source} is no folder here and not in the local Hugging Face cache (--download fetches it)"
+    return f"{source} is not a local folder, and not in the local Hugging Face cache (--download fetches it)"
 
 
 def _load_strict(source: str, kind: str, download: bool) -> nn.Module:
-    """The network with every weight in its place: transformers itself would only log what is missing."""
+    """The network, loaded strictly: transformers itself would only log missing weights."""
     try:
         network, report = getattr(transformers_package(), TRANSFORMERS_CLASSES[kind]).from_pretrained(
             source, use_safetensors=True, dtype=torch.float32, output_loading_info=True, local_files_only=not download
@@ -248,7 +248,7 @@ def _load_strict(source: str, kind: str, download: bool) -> nn.Module:
         if names:
             raise ValueError(
                 f"{source} does not fit {TRANSFORMERS_CLASSES[kind]}: {len(names)} weights are {what}, as "
-                f"{', '.join(sorted(names)[:3])}. It would answer at random; "
+                f"{', '.join(sorted(names)[:3])}. Its predictions would be random; "
                 "code that comes with a model is never run."
             )
     return network
@@ -258,7 +258,7 @@ def _transformers_class_name(stock: Mapping) -> str:
     kind = stock.get("model_type")
     if kind not in TRANSFORMERS_CLASSES:
         raise ValueError(
-            f"It is a model of the kind {kind!s:.40}; this program knows {', '.join(TRANSFORMERS_CLASSES)}."
+            f"It is a model of the kind {kind!s:.40}; this program supports {', '.join(TRANSFORMERS_CLASSES)}."
         )
     return TRANSFORMERS_CLASSES[kind]
 
@@ -268,7 +268,7 @@ def _make_transformers_config(values: dict):
 
 
 def _label_to_emotion_matrix(label_map: Mapping[str, str | None]) -> Tensor:
-    """What one unit of each label is worth to each emotion, shape = (n_labels, n_classes); rows sum to 1."""
+    """The share of each emotion in each label, shape = (n_labels, n_classes); rows sum to 1."""
     rows = [
         [float(emotion == answer) if answer else 1 / len(EMOTIONS) for emotion in EMOTIONS]
         for answer in label_map.values()

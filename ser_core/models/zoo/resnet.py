@@ -32,7 +32,7 @@ class ResNetConfig(ModelConfig):
 
 
 class ProjectionShortcut(nn.Module):
-    """The projection beside a block that changes the shape."""
+    """The shortcut of a block that changes the shape."""
 
     def __init__(self, n_in: int, n_out: int, stride: int):
         super().__init__()
@@ -43,7 +43,7 @@ class ProjectionShortcut(nn.Module):
 
 
 class BottleneckBlock(nn.Module):
-    """Norm, ReLU, convolution, three times (1 x 1, 3 x 3, 1 x 1), beside an open shortcut."""
+    """Norm, ReLU, convolution, three times (1 x 1, 3 x 3, 1 x 1), with an identity shortcut."""
 
     def __init__(self, n_in: int, n_out: int, stride: int):
         super().__init__()
@@ -52,7 +52,7 @@ class BottleneckBlock(nn.Module):
         self.norm1, self.conv1 = nn.BatchNorm2d(n_in), nn.Conv2d(n_in, width, 1, bias=False)
         self.norm2, self.conv2 = nn.BatchNorm2d(width), nn.Conv2d(width, width, 3, stride, padding=1, bias=False)
         self.norm3, self.conv3 = nn.BatchNorm2d(width), nn.Conv2d(width, n_out, 1, bias=False)
-        nn.init.zeros_(self.conv3.weight)  # a hundred layers that start as if they were few learn sooner
+        nn.init.zeros_(self.conv3.weight)  # blocks start as identity: deep networks learn faster
         if stride > 1 or n_in != n_out:
             self.downsample = ProjectionShortcut(n_in, n_out, stride)
 
@@ -67,7 +67,7 @@ class BottleneckBlock(nn.Module):
 
 
 def _norm_relu(norm: nn.BatchNorm2d, x: Tensor, n_frames: Tensor) -> Tensor:
-    """Norm and ReLU; the padding, which carries junk between the blocks, becomes zero before it is convolved."""
+    """Norm and ReLU, with the padding set to zero before the next convolution."""
     return F.relu(norm(x)) * column_mask(x, n_frames)
 
 

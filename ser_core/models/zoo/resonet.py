@@ -1,10 +1,9 @@
 """ResoNet: a residual CNN, a bidirectional GRU and multi-head self-attention over log-mel frames.
 
 After the architecture of "ResoNet: A Synergistic Deep Learning Architecture for Robust Cross-Corpus Speech Emotion
-Recognition". Differences: stages are entered by a strided convolution where the published ones pool, the bands are
-averaged before the GRU where the published network flattens and projects them (the loss fell faster in the first
-hundred steps), the recurrent and the attention layer have a residual connection around them, and every layer
-respects the true length of a padded clip.
+Recognition". Differences: stages begin with a strided convolution instead of pooling, the bands are averaged before the
+GRU instead of flattened and projected (the loss fell faster in the first hundred steps), the GRU and the attention have
+residual connections, and every layer respects the true length of a padded clip.
 """
 
 from dataclasses import dataclass
@@ -28,11 +27,11 @@ class ResoNetConfig(ModelConfig):
 
     channels: tuple[int, ...] = (32, 64, 128, 256)
     halve_time: tuple[bool, ...] = (True, True, True, False)
-    bands_in_one: int = 2  # at the entrance of the first stage
+    bands_in_one: int = 2  # stride over bands of the first stage
     n_heads: int = 4
     embedding_dim: int = 256
     dropout: float = 0.3  # before the last layer
-    residual_blocks: bool = True  # these three switch a part off, to see what it is worth
+    residual_blocks: bool = True  # these three are for ablations
     recurrent: bool = True
     attention: bool = True
 
@@ -40,7 +39,7 @@ class ResoNetConfig(ModelConfig):
 class ResoNetStage(nn.Module):
     """A strided convolution, then one residual block: (B, n_in, n_mels, n_frames) -> half of both.
 
-    bands_in_one: how many bands become one; the first kernel is high enough to look at all of them.
+    bands_in_one: stride over bands; the height of the first kernel covers all of them.
     """
 
     def __init__(self, n_in: int, n_out: int, halve_time: bool, residual: bool, bands_in_one: int = 2):
@@ -82,7 +81,7 @@ class ResoNet(SpectrogramModel):
         if config.attention:
             self.norm = nn.LayerNorm(width)
             self.attention = nn.MultiheadAttention(width, config.n_heads, batch_first=True)
-            nn.init.zeros_(self.attention.out_proj.weight)  # adds nothing at first; a random sum of frames held it back
+            nn.init.zeros_(self.attention.out_proj.weight)  # starts at zero; a random sum of frames slowed training
         self.embedding = nn.Sequential(
             nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )

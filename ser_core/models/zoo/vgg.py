@@ -1,6 +1,6 @@
 """VGG16 and VGG19 (Simonyan & Zisserman 2015) on a mel image, with the dense layers of the published comparison.
 
-With batch norm, without which so deep a plain network does not learn from a few thousand clips. The names of the
+With batch norm, without which a plain network of this depth does not learn from a few thousand clips. The names of the
 convolutions are those of the usual ImageNet files ("features.0.weight", ...): the file of a `vgg16_bn` or `vgg19_bn`
 gives start weights.
 """
@@ -66,7 +66,7 @@ class VGG(SpectrogramModel):
 
 
 def to_three_channels(features: Tensor) -> Tensor:
-    """One channel three times, as networks made for pictures want it: shape = (B, 3, n_bands, n_frames)."""
+    """One channel repeated three times, the input of image networks: shape = (B, 3, n_bands, n_frames)."""
     if features.shape[1] == 1:
         features = features.expand(-1, 3, -1, -1)
     return features.contiguous(memory_format=torch.channels_last)
@@ -79,5 +79,5 @@ def _convolution_layers(config: VGGConfig) -> list[nn.Module]:
         for _ in range(n_convolutions):
             layers += [nn.Conv2d(n_in, n_out, 3, padding=1), nn.BatchNorm2d(n_out), nn.ReLU()]
             n_in = n_out
-        layers.append(nn.MaxPool2d(2, ceil_mode=True))  # an odd column at a clip's end is pooled as if it stood alone
+        layers.append(nn.MaxPool2d(2, ceil_mode=True))  # an odd last column of a clip is pooled alone
     return layers

@@ -1,8 +1,8 @@
 """wav2vec 2.0 (Baevski et al. 2020): a pre-trained speech encoder, fine-tuned with a small head.
 
-Named and shaped as transformers' `Wav2Vec2ForSequenceClassification`, so that its stock pipeline loads the checkpoint.
-The convolutional feature encoder stays as it was pre-trained. Where it normalises over time (wav2vec2-base), padding
-would leak into its statistics, so it hears each clip alone, and its features are padded afterwards.
+Names and shapes of `Wav2Vec2ForSequenceClassification`, so that the pipeline of transformers loads the checkpoint. The
+convolutional feature encoder is frozen. As padding would leak into its normalisation over time (wav2vec2-base), it
+runs on each clip alone, and its features are padded afterwards.
 """
 
 import json
@@ -19,22 +19,22 @@ from ser_core.models.base import ModelConfig, WaveformModel, unpadded_lengths
 from ser_core.models.errors import first_line
 
 WAV2VEC2_WEIGHTS_HINT = (
-    "wav2vec2 is fine-tuned from published weights, which are no part of this program. Where the internet is:\n"
+    "wav2vec2 is fine-tuned from published weights, which are not part of this program. With internet access:\n"
     "  python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol resonet\n"
-    "Where it is not: download them elsewhere, and give the folder (config.json, preprocessor_config.json, "
+    "Without: download them elsewhere, and give the folder (config.json, preprocessor_config.json, "
     "model.safetensors) after --start:\n"
     "  hf download facebook/wav2vec2-base --local-dir wav2vec2-base\n"
-    "If there is a pytorch_model.bin only, convert it first; do so for a source that you trust, it is a pickle:\n"
+    "For a folder with pytorch_model.bin only, convert it first, if you trust the source, as it is a pickle:\n"
     '  python -c "from transformers import Wav2Vec2Model as M; '
     "M.from_pretrained('wav2vec2-base').save_pretrained('wav2vec2-base')\""
 )
-"""What to tell who has no wav2vec2 yet."""
+"""The cure for a missing encoder."""
 
 REFERENCE_HEAD_SIZES = (512, 256)
 """Layers before the last one in the wav2vec2 row of the published comparison (nikhil-yn-aix/ResoNet)."""
 
 WAV2VEC2_VARIANCE_FLOOR = 1e-7  # transformers' own
-MAX_MASKED_SHARE = 0.25  # of a clip, by one mask: a short one keeps most of its frames
+MAX_MASKED_SHARE = 0.25  # of a clip, by one mask: short clips keep most of their frames
 WAV2VEC2_METADATA_KEYS = ("architectures", "dtype", "id2label", "label2id", "transformers_version")
 
 
@@ -42,11 +42,11 @@ WAV2VEC2_METADATA_KEYS = ("architectures", "dtype", "id2label", "label2id", "tra
 class Wav2Vec2Config(ModelConfig):
     """The encoder's own configuration, and the head.
 
-    With `dense` layers the stock pipeline cannot load the checkpoint: it knows no such head.
+    With `dense` layers the pipeline of transformers cannot load the checkpoint.
     """
 
     backbone: dict = field(default_factory=dict, hash=False)  # arguments of transformers' Wav2Vec2Config; no default
-    do_normalize: bool = True  # zero mean and unit variance of each clip, where it was pre-trained so
+    do_normalize: bool = True  # zero mean and unit variance of each clip, as in its pre-training
     dense: tuple[int, ...] = ()  # layers between the pooled projection and the classifier; (): the stock head
 
     @property
@@ -57,21 +57,21 @@ class Wav2Vec2Config(ModelConfig):
 class Wav2Vec2(WaveformModel):
     """See the module's docstring.
 
-    A clip shorter than the receptive field (400 samples of wav2vec2-base) is heard with silence behind it.
+    A clip shorter than the receptive field (400 samples of wav2vec2-base) is padded with silence.
     """
 
     config: Wav2Vec2Config
 
     def __init__(self, config: Wav2Vec2Config):
-        """Random weights, to be replaced: by load_weights, or see from_pretrained_weights.
+        """Random weights; see load_weights and from_pretrained_weights.
 
         Raises:
-            ValueError: the config has no encoder (the message says where one comes from), or features of its own.
+            ValueError: a config without encoder (the message names the source), or with MFCC or deltas.
         """
         if not config.backbone:
             raise ValueError(WAV2VEC2_WEIGHTS_HINT)
         if config.frontend.n_mfcc or config.frontend.deltas:
-            raise ValueError("wav2vec2 hears the waveform itself: it takes neither MFCC nor deltas.")
+            raise ValueError("The input of wav2vec2 is the waveform: it takes neither MFCC nor deltas.")
         super().__init__(config)
         stock = self._transformers_config()
         self.wav2vec2 = transformers_package().Wav2Vec2Model(stock)
@@ -85,16 +85,15 @@ class Wav2Vec2(WaveformModel):
     def from_pretrained_weights(cls, config: Wav2Vec2Config, start: str) -> "Wav2Vec2":  # type: ignore[override]  # own config
         """A model with the encoder of a published checkpoint and a random head.
 
-        Weights that only pre-training or transcription needs (quantizer, project_q, project_hid, lm_head) are left
-        out. The vector that stands for masked frames in training (masked_spec_embed) is in some checkpoints only;
-        where it is not, a random one is learned.
+        Weights of pre-training and transcription (quantizer, project_q, project_hid, lm_head) are ignored. The vector
+        of masked frames (masked_spec_embed) is in some checkpoints only; otherwise it starts at random.
 
         Args:
             start: a local folder with config.json, preprocessor_config.json and model.safetensors, or a name on the
                 Hugging Face hub.
 
         Raises:
-            ValueError: nothing there, another kind of model, or weights that are missing; the message says what to do.
+            ValueError: no such folder or name, another kind of model, or missing weights; the message names the cure.
         """
         _check_model_type(start)
         try:
@@ -102,7 +101,7 @@ class Wav2Vec2(WaveformModel):
             backbone, report = transformers_package().Wav2Vec2Model.from_pretrained(
                 start, use_safetensors=True, dtype=torch.float32, output_loading_info=True
             )
-        except Exception as error:  # what a foreign folder breaks first depends on what it holds
+        except Exception as error:  # its type depends on the folder
             raise ValueError(f"{start} cannot be loaded: {first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
         _check_pretrained(start, config, extractor.sampling_rate, backbone.config, report["missing_keys"])
         config = replace(config, backbone=_encoder_config(backbone.config), do_normalize=extractor.do_normalize)
@@ -125,7 +124,7 @@ class Wav2Vec2(WaveformModel):
             self._apply_spec_augment(hidden, n_steps), attention_mask=inside
         ).last_hidden_state
         pooled = (hidden.float() * inside[..., None]).sum(1) / n_steps[:, None]
-        # The stock model projects each frame, then takes the mean: the same, as both are linear.
+        # transformers projects each frame, then takes the mean: equivalent, as both are linear.
         return self.dense(self.projector(pooled))
 
     @torch.no_grad()
@@ -145,9 +144,9 @@ class Wav2Vec2(WaveformModel):
         return (clip - mean) / (variance + WAV2VEC2_VARIANCE_FLOOR).sqrt()
 
     def _apply_spec_augment(self, hidden: Tensor, n_steps: Tensor) -> Tensor:
-        """SpecAugment in training, as the start's configuration wants it.
+        """SpecAugment in training, by the encoder's configuration.
 
-        Drawn by torch's generator, which training seeds; transformers draws by numpy's, so a resumed run would differ.
+        Random numbers from torch, seeded by the training; with numpy's, as in transformers, a resumed run would differ.
         """
         stock = self.wav2vec2.config
         if not (self.training and stock.apply_spec_augment and stock.mask_time_prob > 0):
@@ -157,7 +156,7 @@ class Wav2Vec2(WaveformModel):
         return torch.where(hides[..., None], self.wav2vec2.masked_spec_embed.to(hidden.dtype), hidden)
 
     def transformers_files(self) -> dict[str, dict]:
-        """What `transformers.pipeline("audio-classification", model=folder)` reads; none for a head it cannot build."""
+        """Files for `transformers.pipeline("audio-classification", model=folder)`; none with `dense` layers."""
         if self.config.dense:
             return {}
         stock = self._transformers_config()
@@ -165,12 +164,12 @@ class Wav2Vec2(WaveformModel):
         extractor = transformers_package().Wav2Vec2FeatureExtractor(
             sampling_rate=self.sample_rate, do_normalize=self.config.do_normalize, return_attention_mask=True
         )
-        # Half precision is for the disk; the pipeline would also compute in it.
+        # The weights are in half precision on disk only; the pipeline would also compute in it.
         config = json.loads(stock.to_json_string()) | {"dtype": "float32"}
         return {"config.json": config, "preprocessor_config.json": json.loads(extractor.to_json_string())}
 
     def _transformers_config(self):
-        """Of the whole network, as transformers has it."""
+        """The configuration of the network in transformers."""
         id2label = dict(enumerate(self.config.labels))
         label2id = {label: i for i, label in id2label.items()}
         return transformers_package().Wav2Vec2Config(**self.config.backbone, id2label=id2label, label2id=label2id)
@@ -181,7 +180,7 @@ def _dense_block(n_in: int, n_out: int) -> nn.Module:
 
 
 def _random_spans(n_steps: Tensor, width: int, n_spans: int, length: int) -> Tensor:
-    """True where a span lies, each inside its clip, shape = (B, width)."""
+    """True inside random spans, each within its clip, shape = (B, width)."""
     lengths = (n_steps * MAX_MASKED_SHARE).long().clamp_max(length)[:, None, None]
     start = torch.rand(len(n_steps), n_spans, 1, device=n_steps.device) * (n_steps[:, None, None] - lengths + 1)
     distance = torch.arange(width, device=n_steps.device) - start.long()
@@ -197,7 +196,7 @@ def receptive_field(config) -> int:
 
 
 def transformers_package():
-    """Imported when a model of this family is made: it takes seconds."""
+    """transformers, imported on use: it takes seconds."""
     try:
         import transformers
     except ModuleNotFoundError:
@@ -206,26 +205,28 @@ def transformers_package():
 
 
 def _check_model_type(start: str) -> None:
-    """Before anything large is fetched: is there a wav2vec2 model?"""
+    """Raises ValueError unless `start` is a wav2vec2 model; before any large download."""
     try:
         values, _ = transformers_package().Wav2Vec2Config.get_config_dict(start)
     except OSError as error:
-        where = f"The folder {start}" if os.path.isdir(start) else f"{start!r} is no folder here, and the hub's copy"
+        where = (
+            f"The folder {start}" if os.path.isdir(start) else f"{start!r} is not a local folder, and the hub's copy"
+        )
         raise ValueError(f"{where} cannot be read: {first_line(error)}\n{WAV2VEC2_WEIGHTS_HINT}") from None
     if values.get("model_type") != "wav2vec2":
-        raise ValueError(f"{start} holds no wav2vec2 model (its config.json says {values.get('model_type')}).")
+        raise ValueError(f"{start} is not a wav2vec2 model (model_type in config.json: {values.get('model_type')}).")
 
 
 def _check_pretrained(start: str, config: Wav2Vec2Config, sample_rate: int, stock, missing: set[str]) -> None:
     if lost := sorted(missing - {"masked_spec_embed"}):
-        raise ValueError(f"{start} is not whole: {len(lost)} weights are missing, as {', '.join(lost[:3])}.")
+        raise ValueError(f"{start} is incomplete: {len(lost)} weights are missing, as {', '.join(lost[:3])}.")
     if sample_rate != config.frontend.sample_rate:
-        raise ValueError(f"{start} hears {sample_rate} Hz, this program {config.frontend.sample_rate} Hz.")
+        raise ValueError(f"{start} expects {sample_rate} Hz, this program {config.frontend.sample_rate} Hz.")
     if stock.add_adapter:
-        raise ValueError(f"{start} ends in adapter layers, which a classifier cannot stand on (add_adapter).")
+        raise ValueError(f"{start} ends in adapter layers, which are not supported (add_adapter).")
 
 
 def _encoder_config(stock) -> dict:
-    """What builds the encoder, as plain JSON."""
+    """The configuration of the encoder, as plain JSON."""
     values = json.loads(stock.to_json_string()) | {"use_weighted_layer_sum": False}
     return {name: value for name, value in values.items() if name not in WAV2VEC2_METADATA_KEYS}
