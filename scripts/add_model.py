@@ -55,7 +55,8 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
     (folder / CARD_FILE).write_text(
         render_pretrained_card(name, called, model.n_parameters(), describe_labels(model.config.answers))
     )
-    return f"{name}: {describe_labels(model.config.answers)}\nIt was never measured, and is not calibrated. Written to {folder}."
+    labels = describe_labels(model.config.answers)
+    return f"{name}: {labels}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""The flags of the commands of `scripts.ser`, apart from their work: help and wrong flags are answered without torch."""
+"""The flags of the commands of `scripts.ser`, apart from their work: --help needs no torch."""
 
 import argparse
 import ast

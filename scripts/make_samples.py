@@ -83,9 +83,8 @@ def write(sample: Sample) -> dict:
     with soundfile.SoundFile(paths.SAMPLES / sample.file, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS") as file:
         file.write(np.clip(sound, -1, 1))
     text = " ".join(voice.text for voice in sample.passages)
-    print(
-        f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {(paths.SAMPLES / sample.file).stat().st_size / 1e3:6.1f} kB"
-    )
+    n_bytes = (paths.SAMPLES / sample.file).stat().st_size
+    print(f"{sample.file:16s} {len(sound) / SAMPLE_RATE:5.1f} s {n_bytes / 1e3:6.1f} kB")
     return {"file": sample.file, "title": sample.title, "text": text}
 
 
