@@ -62,7 +62,7 @@ def excerpt(duration_s: float) -> Excerpt:
         st.caption(f"{name}, all of it")
     else:
         end_s = part.start_s + part.duration_s
-        st.caption(f"{name}, its loudest stretch: {format_time(part.start_s)} to {format_time(end_s)}")
+        st.caption(f"{name}, its loudest part: {format_time(part.start_s)} to {format_time(end_s)}")
     return part
 
 

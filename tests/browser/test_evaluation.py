@@ -2,17 +2,24 @@
 
 import pytest
 
-from tests.browser.conftest import ROOT, served
+from tests.browser.conftest import ROOT, running
 
 
-def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium):
-    """Streamlit would show the files of the folder pages/ as the list of pages."""
-    with served(ROOT / "app.py") as url:
+WAYS_TO_START = {
+    "streamlit": ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port"),
+    "serve": ("scripts.serve", "--headless", "--port"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_TO_START)
+def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way):
+    """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
+    with running(*WAYS_TO_START[way]) as url:
         page = chromium.new_page()
         page.goto(f"{url}/evaluation")
         page.get_by_role("heading", name="By corpus and emotion").wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 15 and "Home" in links.first.inner_text()
+        assert links.count() == 15 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
         page.close()
 
 
