@@ -4,7 +4,6 @@ import pytest
 
 from tests.browser.conftest import ROOT, running
 
-
 WAYS_TO_START = {
     "streamlit": ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port"),
     "serve": ("scripts.serve", "--headless", "--port"),

@@ -49,4 +49,4 @@ def test_from_home_to_the_answer_of_a_sample_and_on_to_its_lesson(app_url, new_p
     page.get_by_role("button", name="Download JSON").wait_for()
     assert page.get_by_role("tab", name="Samples").get_attribute("aria-selected") == "true"
     page.get_by_role("link", name="Learn").click()
-    page.get_by_text("Low and slow (synthetic, espeak-ng), its loudest stretch").wait_for()
+    page.get_by_text("Low and slow (synthetic, espeak-ng), its loudest part").wait_for()

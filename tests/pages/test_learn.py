@@ -35,19 +35,19 @@ def test_every_lesson_has_a_picture_and_words(page, title):
 
 
 def test_without_a_clip_a_sample_is_named(page):
-    assert "Sample: Changing voice, half a minute, its loudest stretch" in texts(page.run()).replace("\\", "")
+    assert "Sample: Changing voice, half a minute, its loudest part" in texts(page.run()).replace("\\", "")
 
 
 def test_the_clip_of_the_session_is_used_under_its_name_as_plain_text(page):
     session_of(page).source = UploadedSource("upload", "*mine*.ogg", Path("assets/samples/even.ogg").read_bytes())
-    assert r"\*mine\*\.ogg, its loudest stretch" in texts(page.run()) and not page.exception
+    assert r"\*mine\*\.ogg, its loudest part" in texts(page.run()) and not page.exception
     assert session_of(page).clip
 
 
 def test_a_clip_that_cannot_be_read_is_told_and_a_sample_taken(page):
     session_of(page).source = UploadedSource("upload", "torn.wav", b"RIFF")
     page.run()
-    assert not page.exception and page.error and "its loudest stretch" in texts(page) and page.get("plotly_chart")
+    assert not page.exception and page.error and "its loudest part" in texts(page) and page.get("plotly_chart")
 
 
 def test_bands_and_window_change_what_is_said(page):
