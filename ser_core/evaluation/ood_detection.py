@@ -30,13 +30,18 @@ def evaluate_ood_detection(
     Returns:
         JSON-serialisable figures to 4 places: n_speech, n_sounds, auroc, auroc_with_vad, fpr95 (share of speech beyond
         the distance that 95 % of the sounds exceed), speech_called_unknown, and auroc and answers of each kind.
+
+    Raises:
+        ValueError: the model has no detector.
     """
-    speech_distances = run_clips(model, speech).distances
+    if model.novelty is None:
+        raise ValueError(f"{model.name} has no out-of-distribution detector.")
+    speech_distances = _distances(model, speech)
     distances, outcomes = {}, {}
     for done, kind in enumerate(NON_SPEECH_SOUNDS, 1):
         rng = np.random.default_rng(OOD_SEED)
         sounds = [draw_non_speech(kind, rng) for _ in range(n_sounds)]
-        distances[kind] = run_clips(model, [_trimmed(sound) for sound in sounds]).distances
+        distances[kind] = _distances(model, [_trimmed(sound) for sound in sounds])
         outcomes[kind] = [prediction_outcome(model, sound) for sound in sounds]
         progress(done / len(NON_SPEECH_SOUNDS))
     by_distance = np.concatenate([*distances.values()])
@@ -54,6 +59,11 @@ def evaluate_ood_detection(
             for kind in NON_SPEECH_SOUNDS
         },
     }
+
+
+def _distances(model: SERModel, clips: Sequence[np.ndarray]) -> np.ndarray:
+    """Distance of each clip from the training data, shape = (n_clips,)."""
+    return np.asarray(run_clips(model, clips).distances)
 
 
 def read_trimmed_test_speech(model: SERModel) -> list[np.ndarray]:

@@ -38,7 +38,12 @@ def evaluate_enrolment(
         model: with an out-of-distribution detector, which holds the mean of the training clips.
         n_clips: enrolment clips per speaker.
         seed: of their choice.
+
+    Raises:
+        ValueError: the model has no detector.
     """
+    if model.novelty is None:
+        raise ValueError(f"{model.name} has no out-of-distribution detector, which holds the mean.")
     adapted = adapt_to_speakers(clips, model.novelty.mean, n_clips, seed)
     return {
         "n_enrolled": n_clips,
