@@ -7,12 +7,6 @@ from .batch import (
     open_job as open_job,
     run_job as run_job,
 )
-from .clips import (
-    clip_window_starts as clip_window_starts,
-    clip_windows as clip_windows,
-    embed as embed,
-    run_clips as run_clips,
-)
 from .ensemble import (
     ENSEMBLE_NAME as ENSEMBLE_NAME,
     ensemble_disagreement as ensemble_disagreement,
@@ -30,8 +24,12 @@ from .forward import (
     CPU_BATCH_SIZE as CPU_BATCH_SIZE,
     WindowOutputs as WindowOutputs,
     calibrated_probabilities as calibrated_probabilities,
+    clip_window_starts as clip_window_starts,
+    clip_windows as clip_windows,
+    embed as embed,
     frontend_features as frontend_features,
     mean_over_windows as mean_over_windows,
+    run_clips as run_clips,
     run_windows as run_windows,
 )
 from .model_cache import (

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
-from ser_core.inference.clips import run_clips
+from ser_core.inference.forward import run_clips
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns logits into honest certainty, fitted on development speakers."""
+    """From logits to calibrated probabilities, fitted on development speakers."""
 
     temperature: float = 1.0  # logits are divided by it
-    min_confidence: float = 0.0  # below it the answer is "not sure"
+    min_confidence: float = 0.0  # below it the prediction is "not sure"
 
     def __post_init__(self):
         if not (0 < self.temperature < math.inf and 0 <= self.min_confidence <= 1):

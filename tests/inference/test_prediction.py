@@ -11,8 +11,7 @@ from scipy.special import softmax
 
 import ser_core
 from ser_core.audio.decoding import AudioError
-from ser_core.inference.clips import run_clips
-from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
+from ser_core.inference.forward import CPU_BATCH_SIZE, run_clips, run_windows
 from ser_core.inference.prediction import (
     predict,
     predict_windows,

@@ -21,8 +21,7 @@ from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.protocols import protocol_split, read_protocol
 from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
-from ser_core.inference.clips import clip_windows, embed, run_clips
-from ser_core.inference.forward import run_windows
+from ser_core.inference.forward import clip_windows, embed, run_clips, run_windows
 from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
 from ser_core.interpret.atlas import (
     ATLAS_PARTS,

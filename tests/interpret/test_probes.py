@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from ser_core.audio.degradations import PHONE_BAND_HZ
-from ser_core.inference.clips import run_clips
-from ser_core.inference.forward import calibrated_probabilities
+from ser_core.inference.forward import calibrated_probabilities, run_clips
 from ser_core.interpret.probes import PERTURBATION_PROBES, perturb_waveform, perturbation_probabilities
 from tests.make_corpus import voice
 

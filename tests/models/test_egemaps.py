@@ -21,8 +21,7 @@ from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import parse_filename
 from ser_core.evaluation.cost import latency_ms
 from ser_core.evaluation.evaluator import predict_utterances_per_model
-from ser_core.inference.clips import run_clips
-from ser_core.inference.forward import run_windows
+from ser_core.inference.forward import run_clips, run_windows
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model

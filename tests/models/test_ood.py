@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core.inference.clips import clip_windows, run_clips
-from ser_core.inference.forward import run_windows
+from ser_core.inference.forward import clip_windows, run_clips, run_windows
 from ser_core.inference.prediction import (
     MAX_NOVELTY_PERCENTILE,
     predict,

@@ -172,7 +172,7 @@ def test_what_is_not_whole_is_refused(publish, checkpoints, capsys, spoil, cause
 
 def test_a_file_is_no_model(publish, checkpoints, capsys):
     """transformers would open it as weights, pickled ones too."""
-    assert add(publish() / "config.json") == 2 and "Name the folder" in capsys.readouterr().err
+    assert add(publish() / "config.json") == 2 and "Name its folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../out", "a/b", "", ".x", "small", "x" * 99])

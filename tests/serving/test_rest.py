@@ -20,7 +20,7 @@ from scripts import predict
 from scripts.bench.server import ask
 from ser_core.audio.io import load_audio
 from ser_core.evaluation import environment as machine
-from ser_core.inference.clips import run_clips
+from ser_core.inference.forward import run_clips
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
 from ser_core.models.checkpoint import load_model
