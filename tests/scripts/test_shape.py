@@ -47,9 +47,14 @@ def test_the_table_has_a_row_for_each_figure_and_replaces_the_one_of_the_page(tr
     table = shape.shape_table({"before": shape.measure_shape(tree), "now": shape.measure_shape(tree)})
     assert table.splitlines()[0] == "|  | before | now |" and "| rooms | 6 | 6 |" in table
     page = tmp_path / "page.md"
-    page.write_text("a\n<!-- shape -->\nold\n<!-- /shape -->\nb\n")
-    shape.write_table(page, table)
-    assert page.read_text() == f"a\n<!-- shape -->\n{table}\n<!-- /shape -->\nb\n"
+    page.write_text("a\n<!-- shape -->\n<!-- /shape -->\nb\n")
+    for _ in range(2):
+        shape.write_table(page, table)
+    assert page.read_text() == f"a\n<!-- shape -->\n\n{table}\n\n<!-- /shape -->\nb\n"
+
+
+def test_the_page_has_the_table():
+    assert all(f"| {title} |" in shape.PAGE.read_text() for title in shape.TITLES)
 
 
 @pytest.mark.slow
