@@ -356,7 +356,7 @@ def test_what_was_meant_is_forgotten_unless_a_folder_was_chosen(page, monkeypatc
     assert not page.exception and "deleted with this session" in texts(page)
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     page.run().button(key="keep").click().run()
-    assert not page.exception and "1 kept" in page.get("text")[-1].value
+    assert not page.exception and "1 saved" in page.get("text")[-1].value
     (said,) = read_feedback(tmp_path)
     assert said.meant == "sad" and said.clip == session_of(page).clip.id
     page.button(key="delete-feedback").click().run()
