@@ -24,12 +24,12 @@ ROOT = Path(__file__).parent.parent
 MAIN = sys.modules["__main__"]
 
 
-QUICK_PAGES = {"test_home.py", "test_curves.py"}  # a third of a second each; all pages take two minutes of a core
+QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two minutes of a core
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "pages" in item.path.parts and item.path.name not in QUICK_PAGES:
+        if item.path.parent.name == "pages" and item.path.name not in QUICK_PAGES:
             item.add_marker(pytest.mark.slow)
         if "corpora" in item.keywords and not os.environ.get("SER_CORPORA"):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
