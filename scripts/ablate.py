@@ -1,7 +1,7 @@
-"""Leaves out each ingredient of the flagship's recipe once, on a short schedule; the log of experiments tells the rest.
+"""Ablates each ingredient of the flagship's recipe, on a short schedule; the results go to the log of experiments.
 
-python -m scripts.ablate            all that is not done yet: a quarter of an hour on a GPU, a day on two cores
-python -m scripts.ablate --list     what there is, and what is done
+python -m scripts.ablate            all ablations that are not done: a quarter of an hour on a GPU, a day on two cores
+python -m scripts.ablate --list     all ablations, and which are done
 
 Each is a run of `python -m scripts.train prosonet --fold 0 --epochs 12`, judged on development speakers.
 """
@@ -30,32 +30,32 @@ ABLATIONS: dict[str, tuple[str, ...]] = {
     "without attention": ("model.attention=false",),
     "without the GRU": ("model.recurrent=false",),
 }
-"""What is said of it -> what is changed."""
+"""Purpose in the log of experiments -> overrides."""
 
 
-def arguments(said: str, changes: tuple[str, ...]) -> list[str]:
-    """For scripts.train."""
-    run = "ablate-" + "-".join(word.strip(",") for word in said.split())
+def arguments(purpose: str, changes: tuple[str, ...]) -> list[str]:
+    """Arguments of scripts.train."""
+    run = "ablate-" + "-".join(word.strip(",") for word in purpose.split())
     given = ["--set", *changes] if changes else []
-    return ["prosonet", "--fold", "0", "--epochs", str(EPOCHS), "--run", run, "--resume", *given, "--log", said]
+    return ["prosonet", "--fold", "0", "--epochs", str(EPOCHS), "--run", run, "--resume", *given, "--log", purpose]
 
 
 def done() -> set[str]:
-    """What the log holds."""
+    """Purposes in the log."""
     return {e.purpose for e in read_experiments() if (e.model, e.epochs) == ("prosonet", EPOCHS)}
 
 
 def main(given: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true", help="only say what there is")
+    parser.add_argument("--list", action="store_true", help="only list the ablations")
     options = parser.parse_args(given)
     known, failed = done(), 0
-    for said, changes in ABLATIONS.items():
+    for purpose, changes in ABLATIONS.items():
         what = ", ".join(changes) or "nothing is changed"
-        print(f"{'done' if said in known else 'to do'}: {said} ({what})", flush=True)
-        if options.list or said in known:
+        print(f"{'done' if purpose in known else 'to do'}: {purpose} ({what})", flush=True)
+        if options.list or purpose in known:
             continue
-        if (code := train.main(arguments(said, changes))) == train.INTERRUPTED:
+        if (code := train.main(arguments(purpose, changes))) == train.INTERRUPTED:
             return code
         failed = failed or code
     return failed

@@ -25,7 +25,7 @@ from ser_core.data import (
 RESULT = paths.RESULTS / "corpora.json"
 
 
-def print_table(summary: dict) -> None:
+def print_medians(summary: dict) -> None:
     """The median of each measure, per corpus and emotion."""
     rows: dict[tuple[str, str], dict[str, float]] = {}
     for group in summary["groups"]:
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     summary = {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
-    print_table(summary)
+    print_medians(summary)
     return 0
 
 

@@ -1,11 +1,11 @@
-"""Trains the flagship on one part of a protocol: three teachers first, then the network that learns from them too.
+"""Trains the flagship under a protocol by distillation: three teachers first, then the student.
 
-python -m scripts.distill --fold 0                                  speaker-independent; interrupted, it goes on
+python -m scripts.distill --fold 0                                  speaker-independent; an interrupted run is resumed
 python -m scripts.distill --protocol leave-one-corpus-out --fold tess
 python -m scripts.distill --protocol resonet
 
-The teachers differ from the pupil in their width, their rate, or in how hard it is made for them; all four learn from
-the same clips. Each is a run of scripts.train under runs/; what is finished is not done again.
+The teachers differ from the student in width, learning rate or regularisation; all four are trained on the same clips.
+Each is a run of scripts.train below runs/; finished runs are skipped.
 """
 
 import argparse
@@ -21,17 +21,17 @@ TEACHERS: dict[str, tuple[str, ...]] = {
     "plain": (),
     "soft": ("learning_rate=0.002", "mixup_alpha=0.3", "model.dropout=0.5"),
 }
-"""Name -> what differs from the flagship's own recipe and architecture."""
+"""Name -> overrides of the flagship's recipe and architecture."""
 DISTILLATION = 0.9  # 0.5 was no different on the development speakers
 
 
 def run_name(protocol: str, fold: str | None) -> str:
-    """Of the flagship; those of its teachers begin with it."""
+    """Name of the student's run, and prefix of its teachers' runs."""
     return "-".join(filter(None, (MODEL, protocol, fold)))
 
 
 def arguments(protocol: str, fold: str | None, teacher: str | None = None) -> list[str]:
-    """For scripts.train: of one teacher, or of the flagship itself."""
+    """Arguments of scripts.train for one teacher, or for the student."""
     run = run_name(protocol, fold)
     part = [MODEL, "--protocol", protocol, *(["--fold", fold] if fold else []), "--resume"]
     if teacher:
@@ -42,7 +42,7 @@ def arguments(protocol: str, fold: str | None, teacher: str | None = None) -> li
 
 
 def checkpoint(run: str) -> Path:
-    """Where a finished run has its checkpoint."""
+    """Checkpoint folder of a finished run."""
     return Path("runs") / run / "checkpoint"
 
 
@@ -55,7 +55,7 @@ def main(given: list[str] | None = None) -> int:
     for teacher in (*TEACHERS, None):
         run = "-".join(filter(None, (run_name(*part), teacher)))
         if checkpoint(run).is_dir():
-            print(f"{run} is there already.")
+            print(f"{run} is already finished.")
         elif code := train.main(arguments(*part, teacher)):
             return code
     return 0

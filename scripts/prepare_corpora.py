@@ -1,4 +1,4 @@
-"""Finds the recordings, prints what is there, and decodes everything once into the cache folder.
+"""Finds the recordings, prints a table of them, and decodes them once into the cache folder.
 
 python -m scripts.prepare_corpora           needs SER_CORPORA; writes cache/ (or SER_CACHE)
 """
@@ -21,7 +21,7 @@ from ser_core.data import (
 from ser_core.labels import EMOTIONS
 
 
-def print_table(reading: CorporaListing, store: AudioStore) -> None:
+def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
     """Files, speakers, hours and emotions of each corpus."""
     by_corpus = defaultdict(list)
     for utterance in reading.utterances:
@@ -37,7 +37,7 @@ def print_table(reading: CorporaListing, store: AudioStore) -> None:
 
 
 def not_decoded(reading: CorporaListing) -> list[Utterance]:
-    """What an earlier run has not decoded yet."""
+    """Recordings that earlier runs have not decoded."""
     try:
         store = AudioStore()
     except FileNotFoundError:
@@ -55,7 +55,7 @@ def main() -> int:
     for utterance, reason in tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode"):
         if reason:
             failed[utterance.path.name] = reason
-    print_table(reading, AudioStore())
+    print_corpora(reading, AudioStore())
     for title, entries in (("left out", reading.excluded), ("could not be read", failed)):
         if entries:
             print(f"\n{title}: {len(entries)}")

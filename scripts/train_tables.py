@@ -1,10 +1,10 @@
-"""Trains every model of the published tables under its protocol and recipe, opensmile functionals included.
+"""Trains every model of the published tables under its protocol and recipe, including the opensmile classifiers.
 
-python -m scripts.train_tables                 all, one after the other; interrupted, it goes on where it was
+python -m scripts.train_tables                 all rows; an interrupted run is resumed
 python -m scripts.train_tables resonet vgg16   only these
-python -m scripts.train_tables --list          what there is, and what is done
+python -m scripts.train_tables --list          all rows, and which are done
 
-A row that cannot be trained (a corpus or opensmile is missing) is told, and the next one follows; exit code 2 then.
+A row that cannot be trained (a corpus or opensmile is missing) is reported and skipped; the exit code is then 2.
 Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, made by `python -m scripts.train`.
 """
 
@@ -35,14 +35,14 @@ class Row:
 
     @property
     def is_done(self) -> bool:
-        """Whether there is a checkpoint, of a network by today's recipe."""
+        """Whether there is a checkpoint, and for a network one of the current recipe."""
         config = RUNS / self.run / "checkpoint" / CONFIG_FILE
         if not config.is_file() or self.model in CLASSICAL:
             return config.is_file()
         return checkpoint_recipe(config.parent) == recipe_for_model(self.model)
 
     def arguments(self) -> list[str]:
-        """For scripts.train."""
+        """Arguments of scripts.train."""
         fold = ["--fold", self.fold] if self.fold else []
         return [self.model, "--protocol", self.protocol, *fold, "--run", self.run, "--resume"]
 
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = list(dict.fromkeys(row.model for row in ROWS))
     parser.add_argument("models", nargs="*", metavar="model", help=", ".join(names))
-    parser.add_argument("--list", action="store_true", help="only say what there is")
+    parser.add_argument("--list", action="store_true", help="only list the rows")
     options = parser.parse_args(arguments)
     if unknown := set(options.models) - set(names):
         print(f"No row trains {', '.join(sorted(unknown))}. There are: {', '.join(names)}.", file=sys.stderr)

@@ -1,6 +1,6 @@
-"""Many models on the same clips: a ranking, a test of every pair, and the distance to the published figures.
+"""Comparison of models on the same clips: ranking, pairwise tests, and differences to published figures.
 
-A model that was trained on some of the test clips is never ranked; the leak report says what it shows.
+A model that was trained on some of the test clips is not ranked; it gets a leakage report instead.
 """
 
 import json
@@ -18,7 +18,7 @@ from ser_core.evaluation.evaluator import PredictionTable
 from ser_core.evaluation.results import EvaluationResult
 from ser_core.metrics import holm, mcnemar, round_floats
 
-LEAK_SUFFIX = "-leak"  # of the name of a model that was trained on test clips: its honest twin is named without
+LEAK_SUFFIX = "-leak"  # of the name of a model that was trained on test clips; its valid twin is named without
 SIGNIFICANCE_LEVEL = 0.05
 SUMMARY_METRICS = ("accuracy", "macro_f1", "weighted_f1", "macro_precision", "macro_recall")
 
@@ -36,23 +36,23 @@ class RankedModel:
     pooled: dict  # metrics.Scores, as the result file holds it
     corpora: dict[str, dict]  # the same for each corpus
     per_class: dict[str, dict]  # emotion -> metrics.ClassScores, pooled
-    confusion: list[list[int]]  # pooled, rows true, columns answered, in label order
+    confusion: list[list[int]]  # pooled, rows true, columns predicted, in label order
     ece: float
     nll: float  # nats
     aurc: float  # area under the risk-coverage curve
     cost: dict
     published: dict | None  # the published row; None without one
     difference: dict | None  # ours minus published: accuracy, ..., corpora
-    reached: bool | None  # every published pooled figure; None without one
+    reached: bool | None  # whether every published pooled figure was reached; None without one
 
 
 @dataclass(frozen=True)
 class PairwiseTest:
-    """McNemar's exact test of two models; the first one stands higher in the ranking."""
+    """McNemar's exact test of two models; the first one ranks higher."""
 
     first: str
     second: str
-    n_only_first: int  # clips that only the first one got right
+    n_only_first: int  # clips that only the first one predicts correctly
     n_only_second: int
     p_value: float
     p_holm: float  # corrected for the number of pairs
@@ -64,17 +64,17 @@ class PairwiseTest:
 
 @dataclass(frozen=True)
 class LeakageGroup:
-    """Test clips that the leaked model met in the same way."""
+    """Test clips that had the same role in the training of the leaked model."""
 
     n_clips: int
     share: float  # of the test clips of this corpus
     accuracy: float | None  # of the leaked model; None without clips
-    honest_accuracy: float | None  # of its twin, which was trained on none of them
+    honest_accuracy: float | None  # of its valid twin, which was trained on none of them
 
 
 @dataclass(frozen=True)
 class LeakagePart:
-    """One corpus, or all of them: the leaked model, its honest twin and the published one. Values in [0, 1]."""
+    """Scores on one corpus or all: the leaked model, its valid twin and the published one. Values in [0, 1]."""
 
     n_clips: int
     leaked: dict[str, float]  # accuracy, macro_f1, uar
@@ -85,7 +85,7 @@ class LeakagePart:
 
 @dataclass(frozen=True)
 class LeakageReport:
-    """What it is worth to have been trained on test clips."""
+    """Effect of training on test clips."""
 
     model: str
     trained_on: dict  # {"protocol", "fold"}
@@ -94,10 +94,10 @@ class LeakageReport:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All models that were measured on one test part."""
+    """Comparison of all models evaluated on one test part."""
 
     split: str
-    note: str  # what every reader must know about the split; empty when there is nothing
+    note: str  # caveat of the split, "" without one
     labels: tuple[str, ...]
     pooled_corpora: tuple[str, ...]
     n_clips: int  # pooled
@@ -108,7 +108,7 @@ class Comparison:
 
     @property
     def about(self) -> str:
-        """One sentence on the clips, and another one where speakers are shared."""
+        """Sentence on the clips, and a second one where speakers are shared."""
         corpora = ", ".join(CORPUS_NAMES[name] for name in self.pooled_corpora)
         shared = f" This protocol {self.note} between training and test." if self.note else ""
         return f"{self.n_clips} clips of {self.n_speakers} speakers: {corpora}.{shared}"
@@ -137,7 +137,7 @@ def compare_results(results: Sequence[EvaluationResult], published: dict | None 
     """Ranks the results of one test part and tests every pair, Holm-corrected.
 
     Args:
-        published: what published_table gave.
+        published: result of published_table.
 
     Raises:
         ComparisonError: results of several test parts, of other clips or classes, or none that may be ranked.
@@ -146,7 +146,7 @@ def compare_results(results: Sequence[EvaluationResult], published: dict | None 
     rows = (published or {}).get("rows", {})
     honest = [result for result in results if not result.leak]
     if not honest:
-        raise ComparisonError(f"{results[0].split}: every result here is of a model that was trained on test clips.")
+        raise ComparisonError(f"{results[0].split}: all results are of models that were trained on test clips.")
     ranked = sorted(honest, key=_ranking_key)
     pooled = ranked[0].metrics["pooled"]
     twins = {result.model: result for result in honest}
@@ -169,22 +169,24 @@ def _ranking_key(result: EvaluationResult) -> tuple:
 
 
 def _align_results(results: Sequence[EvaluationResult]) -> list[EvaluationResult]:
-    """The results with their answers in one order; the clips that most of them have are the ones to have."""
+    """Results with predictions in one order; the clips of the majority are the reference."""
     if not results:
-        raise ComparisonError("There is no result to compare. Measure one: python -m scripts.evaluate all --write")
+        raise ComparisonError("There is no result to compare. Evaluate a model: python -m scripts.evaluate all --write")
     if len({result.split for result in results}) > 1:
-        raise ComparisonError(f"Not one test part: {', '.join(sorted({result.split for result in results}))}.")
+        raise ComparisonError(
+            f"Results of several test parts: {', '.join(sorted({result.split for result in results}))}."
+        )
     clips = [frozenset(u.id for u in result.answers.utterances) for result in results]
     (most, _), *_ = sorted(Counter(clips).items(), key=lambda item: (-item[1], -len(item[0])))
     for result, own in zip(results, clips, strict=True):
         if own != most:
             raise ComparisonError(
-                f"{result.split}/{result.model}.json holds answers to other clips than the rest: {len(most - own)} are "
-                f"missing, {len(own - most)} are too many. Measure again: {result.provenance['command']}"
+                f"{result.split}/{result.model}.json has other clips than the rest: {len(most - own)} are missing, "
+                f"{len(own - most)} are surplus. Evaluate again: {result.provenance['command']}"
             )
         if result.answers.labels != results[0].answers.labels:
             raise ComparisonError(
-                f"{result.split}/{result.model}.json answers with other classes: {', '.join(result.answers.labels)}."
+                f"{result.split}/{result.model}.json predicts other classes: {', '.join(result.answers.labels)}."
             )
     return [replace(result, answers=_sort_by_id(result.answers)) for result in results]
 
@@ -200,7 +202,7 @@ def _sort_by_id(answers: PredictionTable) -> PredictionTable:
 
 
 def pooled_predictions(result: EvaluationResult) -> PredictionTable:
-    """The answers to the corpora that are pooled."""
+    """Predictions on the pooled corpora."""
     return result.answers.select(lambda u: u.corpus in result.metrics["pooled_corpora"])
 
 
@@ -281,7 +283,7 @@ def _leakage_scores(result: EvaluationResult, part: str) -> dict[str, float]:
 
 
 def _training_exposure(leaked: EvaluationResult) -> dict[str, np.ndarray]:
-    """How the model met each test clip, bool, shape = (n_clips,): in training, in development, never."""
+    """Role of each test clip in the training: "trained", "development" or "unheard", bool, shape = (n_clips,)."""
     known = protocol_split(leaked.trained_on["protocol"], leaked.trained_on["fold"])
     ids = [u.id for u in leaked.answers.utterances]
     trained, development = (np.isin(ids, part) for part in (known.train, known.dev))

@@ -1,4 +1,4 @@
-"""What a model costs: parameters and multiply-accumulates counted from the model itself, size on disk, latency."""
+"""Cost of a model: parameters, multiply-accumulates, size on disk, latency."""
 
 import inspect
 import statistics
@@ -20,16 +20,16 @@ N_LATENCY_RUNS, LATENCY_BUDGET_S = 30, 3.0
 
 @dataclass(frozen=True)
 class ModelCost:
-    """What one answer of a model takes; None where a figure does not exist for it."""
+    """Cost of one prediction; None where a figure is not defined for the model."""
 
-    n_parameters: int | None  # None: no neural network
+    n_parameters: int | None  # None: not a neural network
     macs_per_3_s_clip: int | None  # multiply-accumulates of its layers, without the features
     size_mb: float | None  # weights on disk, in 1e6 bytes; None when no folder was given
     latency_ms: float  # of a 3-s clip from waveform to logits, median, on one thread of the CPU
 
 
 def measure_cost(model: SERModel, folder: Path | None = None) -> ModelCost:
-    """Measures a model on this machine.
+    """Measures the cost of a model on this machine.
 
     Args:
         model: in eval mode; anything else would measure dropout and disturb batch norm.
@@ -65,7 +65,8 @@ def median_ms(action: Callable[[], object], n_runs: int = N_LATENCY_RUNS, budget
     """Median time of one call after a warm-up call, in milliseconds.
 
     Args:
-        n_runs: calls that are timed, unless their budget is spent before; three at least.
+        n_runs: maximum number of timed calls.
+        budget_s: total time after which no further call starts; at least three calls are made.
     """
     action()
     times_s: list[float] = []
@@ -91,7 +92,7 @@ def single_torch_thread() -> Iterator[None]:
 def _run_clip(model: SERModel) -> Tensor:
     n_samples = round(COST_CLIP_S * model.sample_rate)
     time_s = torch.arange(n_samples) / model.sample_rate
-    harmonics = (torch.sin(2 * torch.pi * 150 * k * time_s) / k for k in range(1, 8))  # pitch trackers hear a voice
+    harmonics = (torch.sin(2 * torch.pi * 150 * k * time_s) / k for k in range(1, 8))  # voiced, for pitch trackers
     return model((0.1 * sum(harmonics, torch.zeros(n_samples)))[None].to(model.device))
 
 
@@ -119,7 +120,7 @@ def count_macs(model: nn.Module, run: Callable[[], object]) -> int:
 
 
 def _macs(module: nn.Module, args: tuple, kwargs: dict, output) -> int:
-    """Of one call of one layer; 0 for a container, whose layers are counted themselves."""
+    """Multiply-accumulates of one call of a layer; 0 for a container, whose layers are counted themselves."""
     if isinstance(module, nn.Conv1d | nn.Conv2d):
         return output.numel() * module.weight[0].numel()
     if isinstance(module, nn.Linear):
@@ -145,7 +146,7 @@ def _matrix_sizes(rnn: nn.RNNBase) -> Iterator[int]:
 
 
 def _attention_macs(module: nn.MultiheadAttention, query: Tensor, key: Tensor, value: Tensor, *_, **__) -> int:
-    """Projections and products. Its hook alone sees them: in_proj is no layer, and out_proj is never called as one."""
+    """Projections and products: in_proj is not a layer and out_proj is not called: no other hook counts them."""
     width = module.embed_dim
     projected = 2 * query.numel() + key.numel() + value.numel()  # the query's second is the output projection
     return projected * width + _attention_products(query, key, module.batch_first)

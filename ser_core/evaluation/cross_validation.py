@@ -1,4 +1,4 @@
-"""One recipe under all folds of a protocol: every speaker is tested once, by the model that has never heard them."""
+"""Cross-validation: one recipe under all folds of a protocol, so that every speaker is tested once as unseen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ FOLD_METRICS = ("uar", "macro_f1", "accuracy")
 
 @dataclass(frozen=True)
 class FoldSpread:
-    """One measure over the folds that test a corpus; in [0, 1]."""
+    """Spread of a metric over the folds that test a corpus; in [0, 1]."""
 
     mean: float
     lowest: float
@@ -26,35 +26,35 @@ class FoldSpread:
 
 @dataclass(frozen=True, eq=False)
 class CrossValidationResult:
-    """A model under the folds that were measured."""
+    """Results of a model over its evaluated folds."""
 
     model: str
     protocol: str
-    measured_folds: tuple[str, ...]  # folds
+    measured_folds: tuple[str, ...]
     missing: tuple[str, ...]
     corpora: dict[str, dict[str, FoldSpread]]  # corpus -> measure -> over folds
     common_accuracy_mean: float | None  # six emotions, mean over folds of the mean over corpora
     pooled_by_corpus: dict[str, Scores]  # corpus -> all its test clips of all folds together
     pooled: Scores
-    ece: float  # of all speech clips together, each by the temperature of its fold
-    coverage: float  # share of speech clips that were answered
+    ece: float  # of all speech clips together, each with the temperature of its fold
+    coverage: float  # share of speech clips without abstention
     accuracy_when_answered: float
 
 
 def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResult:
-    """Joins the results of one model.
+    """Summarises the folds of one model.
 
     Args:
-        results: one for each measured fold of a protocol.
+        results: one per evaluated fold of a protocol.
 
     Raises:
-        ValueError: none, of several models or protocols, or a fold twice.
+        ValueError: no result, several models or protocols, or a repeated fold.
     """
     if not results or len({(r.model, r.protocol) for r in results}) > 1:
-        raise ValueError("All folds of one model under one protocol are wanted.")
+        raise ValueError("The results must be of one model under one protocol.")
     measured = tuple(str(r.fold) for r in results)
     if len(set(measured)) < len(measured):
-        raise ValueError(f"A fold twice: {', '.join(measured)}.")
+        raise ValueError(f"Repeated folds: {', '.join(measured)}.")
     metrics = [r.metrics for r in results]
     joined = concatenate_predictions([r.answers for r in results])
     together = compute_metrics(joined)
@@ -76,7 +76,7 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
 
 
 def concatenate_predictions(answers: Sequence[PredictionTable]) -> PredictionTable:
-    """The answers of several models to clips of their own as if of one."""
+    """Predictions of several models, each for its own clips, as one table."""
     return replace(
         answers[0],
         utterances=tuple(u for part in answers for u in part.utterances),
@@ -86,7 +86,7 @@ def concatenate_predictions(answers: Sequence[PredictionTable]) -> PredictionTab
 
 
 def load_cross_validation(protocol: str, folder: Path | None = None) -> dict[str, CrossValidationResult]:
-    """Every model that was measured under more than one fold, by name. Errors as in load_result."""
+    """Cross-validation of every model with more than one evaluated fold, by name. Errors as in load_result."""
     found: dict[str, list[EvaluationResult]] = {}
     for fold in protocol_folds(protocol):
         for path in list_results(split_name(protocol, fold), folder):

@@ -1,4 +1,4 @@
-"""What the program runs on: its own version, its packages, the device, and what it takes of the machine."""
+"""Environment of the program: its version, packages, device, and memory."""
 
 import platform
 import subprocess
@@ -10,13 +10,13 @@ import torch
 import ser_core
 from ser_core import paths
 
-VERSIONED_PATHS = ("ser_core", "scripts", "assets/protocols")  # other files are no part of a result's code
+VERSIONED_PATHS = ("ser_core", "scripts", "assets/protocols")  # other files do not change a result
 REQUIREMENTS_FILE = paths.ROOT / "requirements.txt"
-PROCESS_STATUS_FILE = Path("/proc/self/status")  # of Linux; other systems have none
+PROCESS_STATUS_FILE = Path("/proc/self/status")  # exists on Linux only
 
 
 def code_version() -> str:
-    """The commit, marked when the code was changed since; without git the version of the package."""
+    """Git commit, marked if the code was changed since; without git the version of the package."""
     if not (paths.ROOT / ".git").exists():  # an installed library may stand in a repository that is not its own
         return ser_core.__version__
     try:
@@ -46,7 +46,7 @@ def _installed_version(package: str) -> str:
 
 
 def system_info() -> dict[str, str]:
-    """Title -> value: Python, the operating system, the device that models run on by default, and its threads."""
+    """Title -> value: version, Python, operating system, default device, and threads."""
     cuda = torch.cuda.is_available()
     return {
         "program": code_version(),
@@ -58,7 +58,7 @@ def system_info() -> dict[str, str]:
 
 
 def resident_bytes() -> int | None:
-    """Main memory that this process takes; None where the system does not say."""
+    """Resident memory of this process; None where the system does not report it."""
     if not PROCESS_STATUS_FILE.is_file():
         return None
     line = next((line for line in PROCESS_STATUS_FILE.read_text().splitlines() if line.startswith("VmRSS:")), None)

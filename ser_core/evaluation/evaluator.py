@@ -1,4 +1,4 @@
-"""One evaluation for every model: the answers that the app would give, scored per corpus and pooled."""
+"""Evaluation of models: the predictions of the app, scored per corpus and pooled."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,19 +28,19 @@ from ser_core.metrics import (
 from ser_core.models import SERModel, functionals_cache
 
 BOOTSTRAP_SEED = 0
-N_PROBABILITY_DECIMALS = 5  # of the probabilities that are kept
-PROBABILITY_FLOOR = 0.5 * 10**-N_PROBABILITY_DECIMALS  # what these decimals cannot tell from zero
+N_PROBABILITY_DECIMALS = 5  # of the probabilities in result files
+PROBABILITY_FLOOR = 0.5 * 10**-N_PROBABILITY_DECIMALS  # smaller ones are zero in these decimals
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionTable:
-    """What a model answered to a list of utterances."""
+    """Predictions of a model for a list of utterances."""
 
     labels: tuple[str, ...]
     utterances: tuple[Utterance, ...]
     probabilities: np.ndarray  # calibrated, (n_clips, n_classes)
     abstained: np.ndarray  # (n_clips,) bool
-    temperature: float = 1.0  # that the logits were divided by
+    temperature: float = 1.0  # by which the logits were divided
 
     @property
     def y_true(self) -> np.ndarray:
@@ -49,7 +49,7 @@ class PredictionTable:
 
     @property
     def y_pred(self) -> np.ndarray:
-        """Class indices, shape = (n_clips,); all classes compete, also those that a corpus does not have."""
+        """Class indices, shape = (n_clips,); all classes are possible, also those that a corpus does not have."""
         return self.probabilities.argmax(1)
 
     @property
@@ -73,11 +73,11 @@ class PredictionTable:
         return softmax(self.temperature * np.log(np.maximum(self.probabilities, PROBABILITY_FLOOR)), axis=-1)
 
     def rounded(self) -> "PredictionTable":
-        """With the decimals that result files keep: every figure is computed from these, here and there."""
+        """The table with the decimals of the result files, from which every figure is computed."""
         return replace(self, probabilities=self.probabilities.round(N_PROBABILITY_DECIMALS))
 
     def select(self, wanted: Callable[[Utterance], bool]) -> "PredictionTable":
-        """The answers to some of the utterances."""
+        """The predictions for some of the utterances."""
         rows = np.array([wanted(u) for u in self.utterances], bool)
         kept = tuple(u for u, keep in zip(self.utterances, rows, strict=True) if keep)
         return replace(self, utterances=kept, probabilities=self.probabilities[rows], abstained=self.abstained[rows])
@@ -87,22 +87,22 @@ class PredictionTable:
         return self.select(lambda utterance: utterance.corpus == corpus)
 
     def scores(self) -> Scores:
-        """With confidence intervals over speakers and over clips."""
+        """Scores with confidence intervals over speakers and over clips."""
         return compute_scores(self.y_true, self.y_pred, self.speakers, len(self.labels), BOOTSTRAP_SEED)
 
     def confusion(self) -> np.ndarray:
-        """Counts, shape = (n_classes, n_classes): row is the true class, column the answer."""
+        """Counts, shape = (n_classes, n_classes): rows are true classes, columns predicted ones."""
         return confusion_matrix(self.y_true, self.y_pred, len(self.labels))
 
     def class_scores(self) -> dict[str, ClassScores]:
-        """Of every class that occurs."""
+        """Scores of every class that occurs."""
         found = class_scores(self.probabilities, self.y_true)
         return {self.labels[k]: scores for k, scores in found.items()}
 
 
 @dataclass(frozen=True)
 class CalibrationMetrics:
-    """How far probabilities can be believed."""
+    """Calibration of probabilities."""
 
     nll: float  # nats
     brier: float  # over all classes, in [0, 2]
@@ -113,7 +113,7 @@ class CalibrationMetrics:
 
 @dataclass(frozen=True)
 class CalibrationScores:
-    """Certainty without and with the temperature of the checkpoint."""
+    """Calibration without and with the temperature of the checkpoint."""
 
     temperature: float
     before: CalibrationMetrics
@@ -122,28 +122,28 @@ class CalibrationScores:
 
 @dataclass(frozen=True)
 class ListenerVoteScores:
-    """The probabilities against the votes of CREMA-D's listeners, who heard the voice alone."""
+    """Probabilities against the votes of CREMA-D's listeners on the audio alone."""
 
     n_clips: int
     nll: float  # cross entropy with the votes, nats
-    entropy_floor: float  # of the votes themselves, nats: nothing can go below it
+    entropy_floor: float  # entropy of the votes, nats: the lower bound of nll
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Scores of one model on one set of utterances; what is said of no corpus is about the pooled ones."""
+    """Scores of one model on a set of utterances; figures without a corpus are of the pooled corpora."""
 
-    pooled_corpora: tuple[str, ...]  # the speech corpora; song too where RAVDESS stands alone, as it was published
+    pooled_corpora: tuple[str, ...]  # the speech corpora; with song if RAVDESS is alone, as published
     corpora: dict[str, Scores]
     pooled: Scores
     common_pooled: Scores | None  # clips of the six emotions that all corpora have; None without any
-    common_accuracy_mean: float | None  # averaged over corpora, so that no large one decides; None if one has no clip
+    common_accuracy_mean: float | None  # averaged over corpora; None if one has no clip
     calibration: CalibrationScores
     votes: ListenerVoteScores | None  # None without CREMA-D, or without the file of the votes
-    coverage: float  # share of clips that were answered, not abstained from
+    coverage: float  # share of clips without abstention
     accuracy_when_answered: float
     per_class: dict[str, dict[str, ClassScores]]  # by corpus and "pooled", of the classes that occur
-    confusion: dict[str, list[list[int]]]  # by corpus and "pooled", rows true, columns answered, in label order
+    confusion: dict[str, list[list[int]]]  # by corpus and "pooled", rows true, columns predicted, in label order
 
     def to_dict(self) -> dict:
         """JSON-serialisable, floats rounded to 4 places, but for the temperature."""
@@ -155,7 +155,7 @@ class Metrics:
 def predict_utterances(
     model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> PredictionTable:
-    """answer_all for one model."""
+    """Predictions of one model, see predict_utterances_per_model."""
     return predict_utterances_per_model([model], utterances, progress)[0]
 
 
@@ -165,11 +165,11 @@ def predict_utterances_per_model(
     progress: Callable[[int], None] = lambda n_done: None,
     degrade: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
 ) -> list[PredictionTable]:
-    """Asks every model about every utterance, through inference.predict; a recording is decoded once for all.
+    """Predictions of every model for every utterance; each recording is decoded once for all models.
 
     Args:
-        progress: gets the number of utterances done.
-        change: what is done to a recording before it is heard, as a worse microphone would.
+        progress: called with the number of utterances done.
+        degrade: applied to each waveform before prediction.
 
     Raises:
         AudioError: a recording cannot be read; nothing is skipped.
@@ -194,15 +194,15 @@ def predict_utterances_per_model(
 
 
 def compute_metrics(answers: PredictionTable, votes: ListenerVotes | None = None) -> Metrics:
-    """All scores of a set of answers.
+    """All scores of a table of predictions.
 
     Raises:
-        ValueError: no clip among them, or a corpus that is none of ours.
+        ValueError: no clip, or an unknown corpus.
     """
     answers = answers.rounded()
     names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if c in answers.corpora]
     if not names or set(names) != set(answers.corpora):
-        raise ValueError(f"No clip to evaluate on, or of a corpus that is not known: {sorted(set(answers.corpora))}.")
+        raise ValueError(f"No clip to evaluate, or clips of an unknown corpus: {sorted(set(answers.corpora))}.")
     pooled_corpora = _pooled_corpora(names)
     per_corpus = {name: answers.of_corpus(name) for name in names}
     pooled = answers.select(lambda u: u.corpus in pooled_corpora)
@@ -228,7 +228,7 @@ def compute_metrics(answers: PredictionTable, votes: ListenerVotes | None = None
 
 
 def _pooled_corpora(names: Sequence[str]) -> tuple[str, ...]:
-    """Song is not speech, and pooled with it only where the published table does so: on RAVDESS alone."""
+    """Corpora to pool: song only where the published table pools it, on RAVDESS alone."""
     alone = set(names) <= {"ravdess", "ravdess_song"}
     return tuple(name for name in names if alone or name in SPEECH_CORPORA)
 
@@ -239,7 +239,7 @@ def _mean_corpus_accuracy(answers: PredictionTable, names: Sequence[str]) -> flo
 
 
 def calibration_metrics(probabilities: np.ndarray, y_true: np.ndarray) -> CalibrationMetrics:
-    """How far probabilities of shape (n_clips, n_classes) can be believed."""
+    """Calibration of probabilities of shape (n_clips, n_classes)."""
     bins = reliability(probabilities, y_true)
     return CalibrationMetrics(
         nll=nll(np.maximum(probabilities, PROBABILITY_FLOOR), y_true),
@@ -251,7 +251,7 @@ def calibration_metrics(probabilities: np.ndarray, y_true: np.ndarray) -> Calibr
 
 
 def score_against_votes(answers: PredictionTable, votes: ListenerVotes) -> ListenerVoteScores | None:
-    """The answers against the votes of listeners, on the clips that have some; None where no clip has."""
+    """Probabilities against the votes of listeners, on the clips with votes; None without any."""
     voted = answers.select(lambda u: u.id in votes)
     if not voted.utterances:
         return None
@@ -263,5 +263,13 @@ def score_against_votes(answers: PredictionTable, votes: ListenerVotes) -> Liste
 def evaluate(
     model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> Metrics:
-    """Scores a model on recordings; `progress` gets the number of clips done. Errors as in answer_all and measure."""
+    """Metrics of a model on recordings.
+
+    Args:
+        progress: called with the number of clips done.
+
+    Raises:
+        AudioError: a recording cannot be read.
+        ValueError: no clip, or an unknown corpus.
+    """
     return compute_metrics(predict_utterances(model, utterances, progress))

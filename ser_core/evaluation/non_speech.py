@@ -1,4 +1,4 @@
-"""Sounds that are no speech, made by formula: what a model should say it does not know.
+"""Synthetic non-speech signals, which a model should report as out of distribution.
 
 Each function draws one sound from a generator: float32 at 16 kHz in [-1, 1], shape = (n_samples,).
 """
@@ -14,7 +14,7 @@ MAJOR_SCALE = (0, 2, 4, 5, 7, 9, 11)  # semitones of a major scale
 N_HARMONICS = 8
 
 SoundGenerator = Callable[[np.random.Generator, float], np.ndarray]
-"""From a generator and a length in seconds to a waveform."""
+"""Random generator and duration in seconds -> waveform."""
 
 
 def _time_s(seconds: float) -> np.ndarray:
@@ -22,7 +22,7 @@ def _time_s(seconds: float) -> np.ndarray:
 
 
 def _random_level(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """At a random level: its peak between -30 and 0 dBFS."""
+    """The waveform at a random level, with its peak between -30 and 0 dBFS."""
     peak = np.abs(waveform).max(initial=1e-9)
     return (waveform / peak * 10 ** (rng.uniform(-30, 0) / 20)).astype(np.float32)
 
@@ -33,24 +33,24 @@ def digital_silence(rng: np.random.Generator, seconds: float) -> np.ndarray:
 
 
 def quantisation_noise(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """What a converter of 16 bits gives without a microphone: steps of one."""
+    """Noise of one quantisation step, as from a 16-bit converter without a microphone."""
     return (rng.integers(-1, 2, len(_time_s(seconds))) / 32_768).astype(np.float32)
 
 
 def white_noise(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """The same power at every frequency."""
+    """Noise with the same power at every frequency."""
     return _random_level(rng.standard_normal(len(_time_s(seconds))), rng)
 
 
 def pink_noise(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Power falls by 3 dB an octave."""
+    """Noise whose power falls by 3 dB per octave."""
     n_samples = len(_time_s(seconds))
     spectrum = np.fft.rfft(rng.standard_normal(n_samples))
     return _random_level(np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1)), n_samples), rng)
 
 
 def brown_noise(rng: np.random.Generator, seconds: float) -> np.ndarray:
-    """Power falls by 6 dB an octave: wind, traffic."""
+    """Noise whose power falls by 6 dB per octave: wind, traffic."""
     return _random_level(lfilter([1], [1, -0.995], rng.standard_normal(len(_time_s(seconds)))), rng)
 
 
@@ -123,10 +123,10 @@ NON_SPEECH_SOUNDS: dict[str, tuple[SoundGenerator, ...]] = {
     "clicks": (random_clicks,),
     "music": (synthetic_music,),
 }
-"""Kind -> what is of that kind."""
+"""Kind -> its generators."""
 
 
 def draw_non_speech(kind: str, rng: np.random.Generator) -> np.ndarray:
-    """One sound of a kind, one to five seconds long."""
+    """Random signal of a kind, 1 to 5 s long."""
     kinds = NON_SPEECH_SOUNDS[kind]
     return kinds[rng.integers(len(kinds))](rng, rng.uniform(1, 5))

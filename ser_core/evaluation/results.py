@@ -1,7 +1,7 @@
-"""Result files: what one model answered to one test part, with every figure that follows from it.
+"""Result files: the predictions of one model on one test part, and the metrics computed from them.
 
-One JSON for each test part and model, `<folder>/<split>/<model>.json`. The answers are in it, so that figures, tests
-and tables are made from the file alone, without recordings.
+One JSON for each test part and model, `<folder>/<split>/<model>.json`. It contains the predictions, so that figures,
+tests and tables need no recordings.
 """
 
 import hashlib
@@ -22,14 +22,14 @@ class ResultError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class EvaluationResult:
-    """One model on the test part of one protocol and fold."""
+    """Result of one model on the test part of one protocol and fold."""
 
     model: str
     family: str
     protocol: str
     fold: str | None
     trained_on: dict  # {"protocol", "fold"}
-    leak: bool  # the test part was partly trained on: never in a ranking
+    leak: bool  # test clips were in the training part: not ranked
     provenance: dict  # command, training_seed, bootstrap_seed, protocol_sha256, weights_sha256, code_version
     metrics: dict  # evaluation.Metrics.to_dict()
     cost: dict  # n_parameters, macs_per_3_s_clip, size_mb, latency_ms
@@ -41,7 +41,7 @@ class EvaluationResult:
 
 
 def protocol_sha256(protocol: str) -> str:
-    """Of the committed protocol file: the recordings that a result speaks of.
+    """Hash of a protocol file, which identifies the recordings of a result.
 
     Raises:
         ProtocolError: unknown name.
@@ -60,10 +60,10 @@ def list_results(split: str | None = None, folder: Path | None = None) -> tuple[
 
 
 def save_result(result: EvaluationResult, folder: Path | None = None) -> Path:
-    """Writes a result; one that is there already stays whole until all of it is written.
+    """Writes a result file atomically.
 
     Raises:
-        ResultError: no room to store it.
+        ResultError: the disk is full or not writable.
     """
     path, text = result_path(result.split, result.model, folder), _to_json(result)
     try:
@@ -72,7 +72,7 @@ def save_result(result: EvaluationResult, folder: Path | None = None) -> Path:
             temporary.write_text(text)
     except OSError as error:
         raise ResultError(
-            f"{_short_path(path)} cannot be written: {error}. What was there before is untouched."
+            f"{_short_path(path)} cannot be written: {error}. The file before it is untouched."
         ) from error
     return path
 
@@ -81,7 +81,7 @@ def load_result(path: Path) -> EvaluationResult:
     """Reads what save_result wrote.
 
     Raises:
-        ResultError: no such file (the message lists what exists), a damaged one, or a protocol that has changed since.
+        ResultError: a missing file (the message lists the existing ones), a damaged one, or a changed protocol.
     """
     content = _read_result_json(path)
     try:
@@ -92,10 +92,10 @@ def load_result(path: Path) -> EvaluationResult:
         hashed = result.provenance["protocol_sha256"]
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(
-            f"{_short_path(path)} is no result of this program ({error!s:.80}). {_remedy(path)}"
+            f"{_short_path(path)} is not a result of this program ({error!s:.80}). {_remedy(path)}"
         ) from None
     if hashed != protocol_sha256(result.protocol):
-        raise ResultError(f"{_short_path(path)} was measured on another {result.protocol}.csv. {_remedy(path)}")
+        raise ResultError(f"{_short_path(path)} was evaluated on another {result.protocol}.csv. {_remedy(path)}")
     return result
 
 
@@ -116,17 +116,17 @@ def _short_path(path: Path) -> str:
 
 
 def _remedy(path: Path) -> str:
-    return f"Measure again: python -m scripts.evaluate {path.stem} --write"
+    return f"Evaluate again: python -m scripts.evaluate {path.stem} --write"
 
 
 def _parse_predictions(content: dict) -> PredictionTable:
-    """What the answers are to is read from the ids, which hold the names of the recordings."""
+    """Predictions; emotion and speaker of a clip are parsed from its id, the name of the recording."""
     stored = content["answers"]
     parsed = (parse_filename(Path(i)) for i in stored["utterances"])
     utterances = tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
     abstained = np.array(stored["abstained"], bool)
     if [u.id for u in utterances] != stored["utterances"] or len(abstained) != len(utterances):
-        raise ValueError("answers and utterances do not belong together")
+        raise ValueError("predictions and utterances do not match")
     probabilities = np.array(stored["probabilities"], float).reshape(len(utterances), len(content["labels"]))
     return PredictionTable(
         tuple(content["labels"]), utterances, probabilities, abstained, content["metrics"]["calibration"]["temperature"]
@@ -134,7 +134,7 @@ def _parse_predictions(content: dict) -> PredictionTable:
 
 
 def _to_json(result: EvaluationResult) -> str:
-    """Readable, but for the answers: they stand on one line."""
+    """Indented JSON, with the predictions on one line."""
     answers = result.answers.rounded()
     head = {k: v for k, v in vars(result).items() if k not in ("provenance", "metrics", "cost", "answers")}
     head |= {"labels": answers.labels, "provenance": result.provenance, "metrics": result.metrics, "cost": result.cost}

@@ -1,4 +1,4 @@
-"""Augmentation on tensors. Each function applies given parameters; only `Augment` draws them, from its generator."""
+"""Augmentation of batches. Functions apply given parameters; only `Augment` draws them, from its generator."""
 
 import math
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from torch.nn import functional as F
 
 from ser_core.audio import frame_mask, standardise_features
 
-N_BABBLE_VOICES = 4  # that babble in the background
+N_BABBLE_VOICES = 4
 
 
 def change_speed(waveform: Tensor, n_samples: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
-    """Plays each clip `rate` times as fast; pitch and tempo move together, as on a tape.
+    """Resamples each clip to `rate` times its speed; pitch and tempo change together.
 
     Args:
         waveform: shape = (B, n_samples).
@@ -55,11 +55,11 @@ def _next_fft_length(n_samples: int) -> int:
 
 
 def babble_noise(waveform: Tensor, order: Tensor) -> Tensor:
-    """Other clips of the batch that talk at once, each as loud as the others.
+    """Babble: the sum of other clips of the batch, at equal levels.
 
     Args:
         waveform: shape = (B, n_samples), zero behind the end of shorter clips.
-        order: which clips talk in the background of each, shape = (n_voices, n).
+        order: indices of the background clips, shape = (n_voices, n).
 
     Returns:
         shape = (n, n_samples).
@@ -69,11 +69,11 @@ def babble_noise(waveform: Tensor, order: Tensor) -> Tensor:
 
 
 def limit_band(waveform: Tensor, low_hz: Tensor, high_hz: Tensor, sample_rate: int) -> Tensor:
-    """Takes away what lies below and above two frequencies, by 24 dB an octave: a phone, a cheap microphone.
+    """Band-pass filter with slopes of 24 dB per octave: a phone, a small microphone.
 
     Args:
         waveform: shape = (B, n_samples).
-        low_hz, high_hz: shape = (B,).
+        low_hz, high_hz: cut-off frequencies, shape = (B,).
     """
     n_fft = _next_fft_length(waveform.shape[1])
     frequency = torch.fft.rfftfreq(n_fft, 1 / sample_rate, device=waveform.device)[None, :].clamp_min(1)
@@ -82,20 +82,20 @@ def limit_band(waveform: Tensor, low_hz: Tensor, high_hz: Tensor, sample_rate: i
 
 
 def reverberate(waveform: Tensor, n_samples: Tensor, decay: Tensor, reflected: Tensor, noise: Tensor) -> Tensor:
-    """A room: the direct sound, then noise that dies away exponentially; what rings on after the clip is cut.
+    """Reverberation: the direct sound and exponentially decaying noise; the tail after the clip is cut.
 
     Args:
         waveform: shape = (B, n_samples).
-        decay: samples in which it falls by 60 dB, shape = (B,).
-        reflected: power of the reflections in units of the direct sound, shape = (B,).
-        noise: what the reflections are made of, shape = (B, n_response).
+        decay: reverberation time (60 dB) in samples, shape = (B,).
+        reflected: power of the reflections relative to the direct sound, shape = (B,).
+        noise: carrier of the impulse response, shape = (B, n_response).
     """
     time = torch.arange(noise.shape[1], device=noise.device)[None, :]
     tail = noise * 10 ** (-3 * time / decay[:, None])
     tail = tail * (reflected[:, None] / tail.square().sum(1, keepdim=True).clamp_min(1e-12)).sqrt()
     n_fft = _next_fft_length(waveform.shape[1] + noise.shape[1])
-    heard = torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * torch.fft.rfft(tail, n_fft), n_fft)
-    return (waveform + heard[:, : waveform.shape[1]]) * frame_mask(n_samples, waveform.shape[1])
+    reverb = torch.fft.irfft(torch.fft.rfft(waveform, n_fft) * torch.fft.rfft(tail, n_fft), n_fft)
+    return (waveform + reverb[:, : waveform.shape[1]]) * frame_mask(n_samples, waveform.shape[1])
 
 
 def apply_gain(waveform: Tensor, gain_db: Tensor) -> Tensor:
@@ -104,7 +104,7 @@ def apply_gain(waveform: Tensor, gain_db: Tensor) -> Tensor:
 
 
 def shift_time(waveform: Tensor, n_samples: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """Puts `shift` samples of silence before each clip; nothing is cut. shift has shape (B,), >= 0."""
+    """Prepends `shift` samples of silence to each clip; nothing is cut. shift has shape (B,), >= 0."""
     lengths = n_samples + shift
     position = torch.arange(int(lengths.max()), device=waveform.device)[None, :] - shift[:, None]
     inside = (position >= 0) & (position < n_samples[:, None])
@@ -131,9 +131,9 @@ def warp_frequency(features: Tensor, factor: Tensor) -> Tensor:
 
 
 def tilt_spectrum(features: Tensor, tilt: Tensor, n_deltas: int = 0) -> Tensor:
-    """Adds a straight line over the mel axis from -tilt to +tilt: another microphone or room. tilt has shape (B,).
+    """Adds a linear spectral tilt from -tilt to +tilt over the mel axis: another microphone or room. tilt: shape (B,).
 
-    n_deltas: the last channels are derivatives; what does not change over time does not change them.
+    n_deltas: number of last channels that are derivatives, which a constant tilt does not change.
     """
     line = torch.linspace(-1, 1, features.shape[2], device=features.device)
     added = tilt[:, None, None, None] * line[None, None, :, None]
@@ -142,12 +142,12 @@ def tilt_spectrum(features: Tensor, tilt: Tensor, n_deltas: int = 0) -> Tensor:
 
 
 def automatic_gain_control(features: Tensor, n_frames: Tensor, share: Tensor, width: int = 19) -> Tensor:
-    """Takes a share of the slow changes of the level away, as automatic gain control does.
+    """Removes a share of the slow changes of the level, as automatic gain control does.
 
     Args:
         features: in decibels, shape = (B, C, n_mels, n_frames).
         n_frames: true lengths, shape = (B,).
-        share: 0 changes nothing, 1 makes all stretches of `width` frames equally loud; shape = (B,).
+        share: 0 changes nothing, 1 equalises the level of all intervals of `width` frames; shape = (B,).
     """
     inside = frame_mask(n_frames, features.shape[3]).float()[:, None]
     level = features[:, :1].amax(2) * inside  # a band that is loud makes a frame loud
@@ -158,18 +158,18 @@ def automatic_gain_control(features: Tensor, n_frames: Tensor, share: Tensor, wi
 
 
 def noise_gate(features: Tensor, threshold: Tensor, depth: Tensor) -> Tensor:
-    """Pushes down what is quiet, as noise suppression does.
+    """Attenuates low levels, as noise suppression does.
 
     Args:
         features: normalised decibels, shape = (B, C, n_mels, n_frames).
-        threshold, depth: below which value, and by how much of the distance to it; shape = (B,).
+        threshold, depth: value below which, and share of the distance to it by which, is attenuated; shape = (B,).
     """
     under = (threshold[:, None, None, None] - features).clamp_min(0)
     return features - depth[:, None, None, None] * under
 
 
 def mask_spectrum(features: Tensor, start: Tensor, width: Tensor, dim: int) -> Tensor:
-    """Sets a stripe to zero, the clip's mean (SpecAugment, Park et al. 2019).
+    """Sets a band or an interval to zero, the clip's mean (SpecAugment, Park et al. 2019).
 
     Args:
         features: shape = (B, C, n_mels, n_frames).
@@ -183,18 +183,18 @@ def mask_spectrum(features: Tensor, start: Tensor, width: Tensor, dim: int) -> T
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How strongly each training batch is changed; ranges are drawn uniformly, `chance` per clip."""
+    """Strength of the augmentation; values are drawn uniformly from their ranges, `chance` is per clip."""
 
     speed: float = 0.15  # rate in [1 / (1 + speed), 1 + speed]
     gain_db: float = 12.0
     noise_chance: float = 0.25
     min_snr_db: float = 10.0
     max_snr_db: float = 35.0
-    babble_chance: float = 0.0  # other voices of the batch, at the same ratios
+    babble_chance: float = 0.0  # other clips of the batch, at the same SNRs
     room_chance: float = 0.0
     max_decay_s: float = 0.6
-    band_chance: float = 0.0  # a phone or a small microphone
-    level_out_chance: float = 0.0  # gain control
+    band_chance: float = 0.0  # band-pass of a phone or a small microphone
+    level_out_chance: float = 0.0  # automatic gain control
     gate_chance: float = 0.0  # noise suppression
     shift_s: float = 0.1
     warp: float = 0.1
@@ -233,7 +233,7 @@ class Augment:
         return apply_gain(waveform, self._uniform(n, -c.gain_db, c.gain_db)), n_samples
 
     def _draw_indices(self, n: int, chance: float) -> Tensor:
-        """Indices; nothing is drawn where there is no chance."""
+        """Indices of the chosen clips; with chance 0 no random number is drawn."""
         return torch.nonzero(self._uniform(n, 0, 1) < chance)[:, 0] if chance else torch.arange(0)
 
     def _snr_db(self, n: int) -> Tensor:
@@ -263,7 +263,7 @@ class Augment:
         return limit_band(waveform, low_hz, high_hz, self.sample_rate) * frame_mask(n_samples, waveform.shape[1])
 
     def _gain_control_and_gate(self, features: Tensor, n_frames: Tensor) -> Tensor:
-        """By gain control or noise suppression, and normalised again."""
+        """Features after gain control or noise suppression, normalised again."""
         c = self.config
         levelled, gated = (self._draw_indices(len(features), chance) for chance in (c.level_out_chance, c.gate_chance))
         if len(levelled):
@@ -278,11 +278,11 @@ class Augment:
         return features
 
     def features(self, features: Tensor, n_frames: Tensor, spectrum: bool = True, n_deltas: int = 0) -> Tensor:
-        """Gain control, noise suppression, frequency warp, tilt, stripes. shape = (B, C, n_bands, n_frames) in and out.
+        """Gain control, noise suppression, frequency warp, tilt, masks. shape = (B, C, n_bands, n_frames) in and out.
 
         Args:
-            spectrum: the rows are bands, not cepstral coefficients, which have no neighbours to be warped into.
-            n_deltas: how many of the channels are derivatives, the last ones.
+            spectrum: the rows are bands; cepstral coefficients are neither warped nor tilted.
+            n_deltas: number of last channels that are derivatives.
         """
         c, n = self.config, len(features)
         if spectrum:

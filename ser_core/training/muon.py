@@ -1,7 +1,8 @@
-"""Muon: momentum whose matrices are made orthogonal before each step, so that no direction is learned before the rest.
+"""Muon: momentum that is orthogonalised before each step, so that all directions are learned at the same rate.
 
 After Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks", with the step size of Liu et al.
-2025, "Muon is scalable for LLM training": it takes the rates and the weight decay that AdamW takes.
+2025, "Muon is scalable for LLM training": it uses the learning rates and the weight decay of AdamW.
+Own code, since torch.optim.Muon refuses the four-dimensional kernels of convolutions.
 """
 
 import math
@@ -10,18 +11,14 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-NEWTON_SCHULZ_COEFFICIENTS = (
-    3.4445,
-    -4.775,
-    2.0315,
-)  # of Newton-Schulz: steep at zero, so that small singular values grow quickly
+NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.775, 2.0315)  # steep at zero: small singular values grow quickly
 MUON_MOMENTUM = 0.95
 
 
 class Muon(torch.optim.AdamW):
-    """AdamW, but for the groups with "orthogonal": their parameters have two or more dimensions.
+    """AdamW, with Muon updates for the groups with "orthogonal", whose parameters have two or more dimensions.
 
-    A kernel (n_out, n_in, height, width) is stepped as the matrix (n_out, n_in * height * width).
+    A kernel (n_out, n_in, height, width) is updated as the matrix (n_out, n_in * height * width).
     """
 
     @torch.no_grad()
@@ -29,10 +26,10 @@ class Muon(torch.optim.AdamW):
         for group in self.param_groups:
             if group["orthogonal"]:
                 self._step_orthogonal(group)
-        super().step()  # passes over what has no gradient any more
+        super().step()  # skips parameters without a gradient
 
     def _step_orthogonal(self, group: dict) -> None:
-        alike = defaultdict(list)  # matrices of one shape are made orthogonal at once
+        alike = defaultdict(list)  # matrices of one shape are orthogonalised in one batch
         for weight in group["params"]:
             if weight.grad is not None:
                 alike[len(weight), weight[0].numel()].append(weight)
@@ -47,16 +44,16 @@ class Muon(torch.optim.AdamW):
     def _nesterov_gradient(self, weight: Tensor, gradient: Tensor) -> Tensor:
         """The gradient with Nesterov's momentum."""
         if not (state := self.state[weight]):
-            state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}  # AdamW looks for a step
+            state |= {"step": torch.tensor(0.0), "momentum": torch.zeros_like(weight)}  # AdamW expects a step
         state["step"] += 1
         momentum = state["momentum"].lerp_(gradient, 1 - MUON_MOMENTUM)
         return gradient.lerp(momentum, MUON_MOMENTUM)
 
 
 def orthogonalise(matrices: Tensor, n_steps: int = 5) -> Tensor:
-    """Matrices with all their singular values brought near one, shape = (n, n_rows, n_columns), in bf16.
+    """Matrices with all singular values near one, shape = (n, n_rows, n_columns), in bf16.
 
-    By Newton-Schulz iterations: matrix products only.
+    Newton-Schulz iterations, which need matrix products only.
     """
     high = matrices.shape[1] > matrices.shape[2]
     x = matrices.bfloat16()

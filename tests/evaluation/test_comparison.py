@@ -81,7 +81,7 @@ def test_song_does_not_decide_about_speech():
 
 def test_other_clips_are_refused_with_file_and_cure(three):
     fewer = make_result("short", some_clips()[:-2], np.ones(10, bool))
-    with pytest.raises(ComparisonError, match=r"resonet/short\.json .* 2 are missing, 0 are too many.*evaluate short"):
+    with pytest.raises(ComparisonError, match=r"resonet/short\.json .* 2 are missing, 0 are surplus.*evaluate short"):
         compare_results([fewer, *three])
     with pytest.raises(ComparisonError, match=r"short\.json"):  # of two files the shorter one is at fault
         compare_results([three[0], fewer])

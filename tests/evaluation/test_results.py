@@ -110,11 +110,11 @@ def test_a_missing_result_lists_what_there_is(result, tmp_path):
     ("change", "reason"),
     [
         (lambda text: text[:300], "damaged"),
-        (lambda text: "[]", "no result of this program"),
-        (lambda text: text.replace('"leak"', '"leek"'), "no result of this program"),
+        (lambda text: "[]", "not a result of this program"),
+        (lambda text: text.replace('"leak"', '"leek"'), "not a result of this program"),
         (lambda text: text.replace("savee/DC_a01", "savee/XX_a01"), "do not belong together"),
         (lambda text: text.replace('"abstained":[false,', '"abstained":['), "do not belong together"),
-        (lambda text: text.replace('"temperature"', '"warmth"'), "no result of this program"),
+        (lambda text: text.replace('"temperature"', '"warmth"'), "not a result of this program"),
         (lambda text: text.replace('"protocol_sha256": "', '"protocol_sha256": "0'), "measured on another"),
     ],
 )
