@@ -112,10 +112,10 @@ def test_a_missing_result_lists_what_there_is(result, tmp_path):
         (lambda text: text[:300], "damaged"),
         (lambda text: "[]", "not a result of this program"),
         (lambda text: text.replace('"leak"', '"leek"'), "not a result of this program"),
-        (lambda text: text.replace("savee/DC_a01", "savee/XX_a01"), "do not belong together"),
-        (lambda text: text.replace('"abstained":[false,', '"abstained":['), "do not belong together"),
+        (lambda text: text.replace("savee/DC_a01", "savee/XX_a01"), "do not match"),
+        (lambda text: text.replace('"abstained":[false,', '"abstained":['), "do not match"),
         (lambda text: text.replace('"temperature"', '"warmth"'), "not a result of this program"),
-        (lambda text: text.replace('"protocol_sha256": "', '"protocol_sha256": "0'), "measured on another"),
+        (lambda text: text.replace('"protocol_sha256": "', '"protocol_sha256": "0'), "evaluated on another"),
     ],
 )
 def test_a_bad_file_is_refused_with_the_cure(result, tmp_path, change, reason):
