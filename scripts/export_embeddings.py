@@ -158,7 +158,7 @@ def export(name: str, store: AudioStore) -> Atlas:
         ids=np.array(ids),
         embeddings=embeddings,
         distances=training_distances(embeddings[part == ATLAS_PARTS.index(TRAINING_PART)], windows, n_windows),
-        answered=probabilities.argmax(1) if answers else np.full(len(ids), NO_PREDICTION),
+        predicted=probabilities.argmax(1) if answers else np.full(len(ids), NO_PREDICTION),
         certainty=probabilities.max(1) if answers else np.full(len(ids), np.nan),
         part=part,
     )

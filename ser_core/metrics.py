@@ -1,4 +1,4 @@
-"""Numbers from answers: scores, confidence intervals over speakers and over clips, calibration, tests of pairs."""
+"""Measures of predictions: scores, confidence intervals over speakers and over clips, calibration, tests of pairs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ ConfidenceInterval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Scores:
-    """How well one set of clips was answered; every value in [0, 1], means are over the classes that occur.
+    """Scores of the predictions for one set of clips; every value in [0, 1], means are over the classes that occur.
 
-    The intervals are 95 %. `_ci` resamples speakers; None for a single speaker, who says nothing about others.
+    The intervals are 95 %. `_ci` resamples speakers; None for a single speaker, who does not represent others.
     `_ci_clips` resamples clips, as published tables do: too narrow, because clips of one voice are alike.
     """
 
@@ -38,9 +38,9 @@ class Scores:
 
 @dataclass(frozen=True)
 class ClassScores:
-    """How well one class was told from all others; every value but support in [0, 1]."""
+    """Scores of one class against all others; every value but support in [0, 1]."""
 
-    precision: float  # 0 when it was never answered
+    precision: float  # 0 when it was never predicted
     recall: float
     f1: float
     support: int  # clips of this class
@@ -59,7 +59,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Certainty against accuracy, in equally wide bins of certainty; 0 in an empty bin."""
+    """Confidence against accuracy, in equally wide bins of confidence; 0 in an empty bin."""
 
     n_clips: tuple[int, ...]
     confidence: tuple[float, ...]  # mean of the bin
@@ -67,7 +67,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: the mean gap between certainty and accuracy (Guo et al. 2017)."""
+        """Expected calibration error: the mean gap between confidence and accuracy (Guo et al. 2017)."""
         gap = np.abs(np.subtract(self.confidence, self.accuracy))
         return float(gap @ np.array(self.n_clips) / max(sum(self.n_clips), 1))
 
@@ -82,7 +82,7 @@ class McNemar:
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
-    """Counts, shape = (n_classes, n_classes): row is the true class, column the answer."""
+    """Counts, shape = (n_classes, n_classes): row is the true class, column the prediction."""
     return np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
@@ -97,7 +97,7 @@ def macro_f1(confusion: np.ndarray) -> np.ndarray:
 
 
 def accuracy(confusion: np.ndarray) -> np.ndarray:
-    """Share of right answers; works on a stack, shape = (..., n, n)."""
+    """Share of correct predictions; works on a stack, shape = (..., n, n)."""
     return _diagonal(confusion).sum(-1) / np.maximum(confusion.sum((-1, -2)), 1)
 
 
@@ -224,7 +224,7 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
     """McNemar's test, exact (binomial), of two models on the same clips.
 
     Args:
-        right_a, right_b: whether each clip was answered rightly, bool, shape = (n_clips,), in the same order.
+        correct_a, correct_b: whether each prediction is correct, bool, shape = (n_clips,), in the same order of clips.
 
     Raises:
         ValueError: not the same number of clips.
@@ -232,7 +232,7 @@ def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
     from scipy.stats import binomtest  # here: as in roc_curves
 
     if len(correct_a) != len(correct_b):
-        raise ValueError(f"{len(correct_a)} and {len(correct_b)} answers cannot be answers to the same clips.")
+        raise ValueError(f"{len(correct_a)} and {len(correct_b)} predictions cannot belong to the same clips.")
     n_only_a, n_only_b = int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
     n_differ = n_only_a + n_only_b
     return McNemar(n_only_a, n_only_b, float(binomtest(n_only_a, n_differ).pvalue) if n_differ else 1.0)
@@ -287,7 +287,7 @@ def brier(probabilities: np.ndarray, y_true: np.ndarray) -> float:
 
 
 def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> Reliability:
-    """Certainty against accuracy; probabilities has shape (n_clips, n_classes)."""
+    """Confidence against accuracy; probabilities has shape (n_clips, n_classes)."""
     confidence = probabilities.max(1)
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     n_clips = np.bincount(bins, minlength=n_bins)
@@ -297,9 +297,9 @@ def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_E
 
 
 def risk_coverage(probabilities: np.ndarray, y_true: np.ndarray) -> Curve:
-    """Share of wrong answers (y) when only the surest share of the clips (x) is answered; area AURC, lower is better.
+    """Share of wrong predictions (y) among the most confident share of the clips (x); area AURC, lower is better.
 
-    Geifman & El-Yaniv, "Selective classification for deep neural networks", 2017. Clips of the same certainty count
+    Geifman & El-Yaniv, "Selective classification for deep neural networks", 2017. Clips of the same confidence count
     as their mean, so that their order decides nothing.
     """
     confidence, wrong = probabilities.max(1), probabilities.argmax(1) != y_true

@@ -28,7 +28,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """A path to write to: the file appears under its own name complete or not at all, also after a power cut.
 
     Raises:
-        OSError: what the file system says; the old file is still there.
+        OSError: the fault of the file system; the old file is still there.
     """
     temporary = path.with_stem(f"{path.stem}.tmp")  # the suffix stays: numpy adds its own to any other
     try:

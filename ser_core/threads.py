@@ -5,7 +5,7 @@ thread keeps the one it waits for from running. Measured on two busy cores: 24 s
 sound.
 
 Memory of tensors is kept for the next ones instead of being handed back after each layer, where the system clears it
-again every time: a sixth of the time of an answer. Whatever is larger than 32 MiB still goes back at once.
+again every time: a sixth of the time of a prediction. Whatever is larger than 32 MiB still goes back at once.
 """
 
 import ctypes

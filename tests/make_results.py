@@ -34,7 +34,7 @@ def make_result(
     y_true = np.array([EMOTIONS.index(u.emotion) for u in utterances])
     chosen = (y_true + ~np.array(right, bool)) % len(EMOTIONS)
     probabilities = 0.01 + 0.92 * np.eye(len(EMOTIONS))[chosen]
-    answers = PredictionTable(EMOTIONS, utterances, probabilities, np.zeros(len(clips), bool))
+    predictions = PredictionTable(EMOTIONS, utterances, probabilities, np.zeros(len(clips), bool))
     leak = model.endswith("-leak")
     return EvaluationResult(
         model=model,
@@ -44,9 +44,9 @@ def make_result(
         trained_on={"protocol": REDRAWN if leak else protocol, "fold": fold},
         leak=leak,
         provenance={"command": f"python -m scripts.evaluate {model}", "protocol_sha256": protocol_sha256(protocol)},
-        metrics=compute_metrics(answers).to_dict(),
+        metrics=compute_metrics(predictions).to_dict(),
         cost={"n_parameters": 1, "macs_per_3_s_clip": 1, "size_mb": 1.0, "latency_ms": 1.0},
-        answers=answers,
+        predictions=predictions,
     )
 
 

@@ -31,7 +31,7 @@ N_CLASSES = 8
 
 
 @pytest.fixture(params=range(5))
-def answers(request) -> tuple[np.ndarray, np.ndarray]:
+def predictions(request) -> tuple[np.ndarray, np.ndarray]:
     """(y_true, y_pred) of 300 clips; on odd seeds two classes never occur, as on CREMA-D."""
     rng = np.random.default_rng(request.param)
     occurring = [0, 2, 3, 4, 5, 6] if request.param % 2 else list(range(N_CLASSES))
@@ -43,13 +43,13 @@ def answers(request) -> tuple[np.ndarray, np.ndarray]:
 # --- scores ----------------------------------------------------------------------------------------------------------
 
 
-def test_confusion_matrix_equals_scikit_learn(answers):
-    expected = sklearn.confusion_matrix(*answers, labels=range(N_CLASSES))
-    np.testing.assert_array_equal(confusion_matrix(*answers, N_CLASSES), expected)
+def test_confusion_matrix_equals_scikit_learn(predictions):
+    expected = sklearn.confusion_matrix(*predictions, labels=range(N_CLASSES))
+    np.testing.assert_array_equal(confusion_matrix(*predictions, N_CLASSES), expected)
 
 
-def test_scores_equal_scikit_learn(answers):
-    y_true, y_pred = answers
+def test_scores_equal_scikit_learn(predictions):
+    y_true, y_pred = predictions
     confusion = confusion_matrix(y_true, y_pred, N_CLASSES)
     assert uar(confusion) == pytest.approx(
         sklearn.recall_score(y_true, y_pred, labels=np.unique(y_true), average="macro")
@@ -64,8 +64,8 @@ def test_scores_equal_scikit_learn(answers):
     )
 
 
-def test_scores_of_a_stack_are_the_scores_of_each(answers):
-    one = confusion_matrix(*answers, N_CLASSES)
+def test_scores_of_a_stack_are_the_scores_of_each(predictions):
+    one = confusion_matrix(*predictions, N_CLASSES)
     stack = np.stack([one, one.T, np.eye(N_CLASSES, dtype=int)])
     for measure in (uar, macro_f1, accuracy, weighted_f1, macro_precision):
         np.testing.assert_allclose(measure(stack), [measure(matrix) for matrix in stack])
@@ -81,10 +81,10 @@ def test_always_the_same_answer_is_chance():
 # --- intervals -------------------------------------------------------------------------------------------------------
 
 
-def test_score_holds_the_plain_values_and_counts(answers):
+def test_score_holds_the_plain_values_and_counts(predictions):
     speakers = np.arange(300) % 12
-    found = compute_scores(*answers, speakers, N_CLASSES)
-    confusion = confusion_matrix(*answers, N_CLASSES)
+    found = compute_scores(*predictions, speakers, N_CLASSES)
+    confusion = confusion_matrix(*predictions, N_CLASSES)
     assert (found.n_clips, found.n_speakers) == (300, 12)
     assert (found.uar, found.macro_f1, found.accuracy) == (uar(confusion), macro_f1(confusion), accuracy(confusion))
     for name in ("uar", "macro_f1", "accuracy"):
@@ -94,7 +94,7 @@ def test_score_holds_the_plain_values_and_counts(answers):
         assert 0 <= low < getattr(found, name) < high <= 1
     assert (found.weighted_f1, found.macro_precision) == (weighted_f1(confusion), macro_precision(confusion))
     assert found.macro_recall == found.uar
-    assert found == compute_scores(*answers, speakers, N_CLASSES)
+    assert found == compute_scores(*predictions, speakers, N_CLASSES)
 
 
 def test_intervals_are_over_speakers_not_clips():
@@ -122,23 +122,23 @@ def test_the_interval_of_accuracy_is_that_of_a_plain_bootstrap():
     np.testing.assert_allclose((low, high), expected, atol=0.015)
 
 
-def test_a_single_speaker_gives_no_interval(answers):
-    found = compute_scores(*answers, np.zeros(300), N_CLASSES)
+def test_a_single_speaker_gives_no_interval(predictions):
+    found = compute_scores(*predictions, np.zeros(300), N_CLASSES)
     assert found.uar_ci is None and found.uar_ci_clips[0] < found.uar < found.uar_ci_clips[1]
 
 
-def test_the_order_of_clips_changes_nothing(answers):
-    y_true, y_pred = answers
+def test_the_order_of_clips_changes_nothing(predictions):
+    y_true, y_pred = predictions
     speakers = np.arange(300) % 12
     order = np.random.default_rng(1).permutation(300)
     assert compute_scores(y_true[order], y_pred[order], speakers[order], N_CLASSES) == compute_scores(
-        *answers, speakers, N_CLASSES
+        *predictions, speakers, N_CLASSES
     )
 
 
 @pytest.mark.parametrize("measure", [uar, macro_f1, accuracy], ids=lambda m: m.__name__)
-def test_the_interval_over_clips_is_that_of_a_plain_bootstrap(answers, measure):
-    y_true, y_pred = answers
+def test_the_interval_over_clips_is_that_of_a_plain_bootstrap(predictions, measure):
+    y_true, y_pred = predictions
     found = getattr(compute_scores(y_true, y_pred, np.arange(300) % 3, N_CLASSES), f"{measure.__name__}_ci_clips")
     rng = np.random.default_rng(7)
     drawn = (rng.integers(300, size=300) for _ in range(2000))
@@ -150,9 +150,9 @@ def test_the_interval_over_clips_is_that_of_a_plain_bootstrap(answers, measure):
 
 
 @pytest.fixture
-def likely(answers) -> tuple[np.ndarray, np.ndarray]:
+def likely(predictions) -> tuple[np.ndarray, np.ndarray]:
     """(probabilities, y_true), better than chance, with many equal values."""
-    y_true, _ = answers
+    y_true, _ = predictions
     logits = np.random.default_rng(3).normal(0, 1, (300, N_CLASSES)) + 1.5 * np.eye(N_CLASSES)[y_true]
     return softmax(logits, axis=-1).round(2), y_true
 

@@ -21,14 +21,14 @@ def picture() -> str:
 
 def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
     """One line for each clip."""
-    answered, part = found.column("answered"), found.column("part")
+    predicted, part = found.column("answered"), found.column("part")
     lines = []
     for i in rows.tolist():
         u = found.utterances[i]
         line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "sex": u.sex}
         line |= {"meant": u.emotion, "intensity": u.intensity or "unknown"}
-        if answered[i]:
-            line |= {"answered": str(answered[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
+        if predicted[i]:
+            line |= {"answered": str(predicted[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
         lines.append(line)
     return lines
 

@@ -60,7 +60,7 @@ def show_chosen(found: Atlas, rows: np.ndarray) -> None:
 
 def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     truth = np.array([EMOTIONS.index(found.utterances[i].emotion) for i in rows])
-    confusion = confusion_matrix(truth, found.answered[rows], len(EMOTIONS))
+    confusion = confusion_matrix(truth, found.predicted[rows], len(EMOTIONS))
     words = f"{confusion.trace()} of {len(rows)} are classified correctly by {plain(found.model)}."
     chart(confusion_heatmap(confusion, EMOTIONS, counts=True), key="map-confusion", alt=words)
     st.caption(words)

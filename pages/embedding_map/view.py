@@ -131,8 +131,8 @@ def visible(found: Atlas, view: View) -> np.ndarray:
 def texts(found: Atlas) -> np.ndarray:
     """What each point says."""
     predicted = [
-        f", predicted {answered} {certain:.0%}" if answered else ""
-        for answered, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
+        f", predicted {predicted} {certain:.0%}" if predicted else ""
+        for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
     ]
     labels = found.column("emotion")
     return np.array([f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)])

@@ -75,7 +75,7 @@ def _segment_rows(line: Line) -> list[dict]:
             s.start_s,
             s.end_s,
             s.speech_s,
-            s.answer,
+            s.label,
             s.emotion,
             s.confidence,
             s.probabilities or (None,) * n_labels,

@@ -231,10 +231,10 @@ def _row(segment: Segment, sound: str) -> dict:
 
 def _answer(segment: Segment) -> str:
     if not segment.emotion:
-        return segment.answer
+        return segment.label
     return (
         f"{NOT_SURE} ({emotion_label(segment.emotion)})"
-        if segment.answer == NOT_SURE
+        if segment.label == NOT_SURE
         else emotion_label(segment.emotion)
     )
 
@@ -242,11 +242,11 @@ def _answer(segment: Segment) -> str:
 def _cell(segment: Segment) -> Cell:
     """A segment as the player draws it."""
     words = _answer(segment) if segment.confidence is None else f"{_answer(segment)} {segment.confidence:.0%}"
-    if segment.answer in EMOTION_STYLES:
-        look, opacity = EMOTION_STYLES[segment.answer], 0.2 + 0.8 * segment.confidence
-        return Cell(segment.start_s, segment.end_s, segment.answer, look.symbol, look.colour, opacity, words)
-    unsure = segment.answer == NOT_SURE
-    return Cell(segment.start_s, segment.end_s, segment.answer, "?" if unsure else "", GREY, 0.3 * unsure, words)
+    if segment.label in EMOTION_STYLES:
+        look, opacity = EMOTION_STYLES[segment.label], 0.2 + 0.8 * segment.confidence
+        return Cell(segment.start_s, segment.end_s, segment.label, look.symbol, look.colour, opacity, words)
+    unsure = segment.label == NOT_SURE
+    return Cell(segment.start_s, segment.end_s, segment.label, "?" if unsure else "", GREY, 0.3 * unsure, words)
 
 
 def _table_key(clip: SessionClip, line: Line) -> str:

@@ -46,7 +46,7 @@ def synthetic(n: int) -> Atlas:
         version="",
         ids=ids,
         embeddings=(5 * rng.normal(size=(len(EMOTIONS), DIM))[cluster] + rng.normal(size=(n, DIM))).astype(np.float32),
-        answered=cluster,
+        predicted=cluster,
         certainty=rng.uniform(0.3, 1, n).astype(np.float32),
         part=np.zeros(n, int),
         distances=np.ones(n),

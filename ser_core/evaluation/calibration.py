@@ -22,7 +22,7 @@ from ser_core.models import (
 )
 from ser_core.training import TrainingData, TrainingExample
 
-DEV_COVERAGE = 0.85  # share of development clips that the abstention threshold leaves answered
+DEV_COVERAGE = 0.85  # share of development clips on which the threshold lets the model predict
 FAMILIES_WITHOUT_OOD = ("egemaps", "wav2vec2")
 """Model families without an OOD detector: opensmile's functionals are not an embedding, wav2vec2's is too large."""
 
@@ -66,7 +66,7 @@ def fit_calibration(predictions: PredictionTable, coverage: float = DEV_COVERAGE
 
     Args:
         predictions: made with Calibration(temperature=1).
-        coverage: share of clips that the threshold leaves answered.
+        coverage: share of clips on which the threshold lets the model predict.
     """
     logits = np.log(np.maximum(predictions.probabilities, 1e-12))
     temperature = fit_temperature(logits, predictions.y_true)

@@ -153,7 +153,7 @@ def compare_results(results: Sequence[EvaluationResult], published: dict | None 
     return Comparison(
         split=ranked[0].split,
         note=SPEAKER_OVERLAP.get(ranked[0].protocol, ""),
-        labels=ranked[0].answers.labels,
+        labels=ranked[0].predictions.labels,
         pooled_corpora=tuple(ranked[0].metrics["pooled_corpora"]),
         n_clips=pooled["n_clips"],
         n_speakers=pooled["n_speakers"],
@@ -176,7 +176,7 @@ def _align_results(results: Sequence[EvaluationResult]) -> list[EvaluationResult
         raise ComparisonError(
             f"Results of several test parts: {', '.join(sorted({result.split for result in results}))}."
         )
-    clips = [frozenset(u.id for u in result.answers.utterances) for result in results]
+    clips = [frozenset(u.id for u in result.predictions.utterances) for result in results]
     (most, _), *_ = sorted(Counter(clips).items(), key=lambda item: (-item[1], -len(item[0])))
     for result, own in zip(results, clips, strict=True):
         if own != most:
@@ -184,26 +184,26 @@ def _align_results(results: Sequence[EvaluationResult]) -> list[EvaluationResult
                 f"{result.split}/{result.model}.json has other clips than the rest: {len(most - own)} are missing, "
                 f"{len(own - most)} are surplus. Evaluate again: {result.provenance['command']}"
             )
-        if result.answers.labels != results[0].answers.labels:
+        if result.predictions.labels != results[0].predictions.labels:
             raise ComparisonError(
-                f"{result.split}/{result.model}.json predicts other classes: {', '.join(result.answers.labels)}."
+                f"{result.split}/{result.model}.json predicts other classes: {', '.join(result.predictions.labels)}."
             )
-    return [replace(result, answers=_sort_by_id(result.answers)) for result in results]
+    return [replace(result, predictions=_sort_by_id(result.predictions)) for result in results]
 
 
-def _sort_by_id(answers: PredictionTable) -> PredictionTable:
-    order = sorted(range(len(answers.utterances)), key=lambda i: answers.utterances[i].id)
+def _sort_by_id(predictions: PredictionTable) -> PredictionTable:
+    order = sorted(range(len(predictions.utterances)), key=lambda i: predictions.utterances[i].id)
     return replace(
-        answers,
-        utterances=tuple(answers.utterances[i] for i in order),
-        probabilities=answers.probabilities[order],
-        abstained=answers.abstained[order],
+        predictions,
+        utterances=tuple(predictions.utterances[i] for i in order),
+        probabilities=predictions.probabilities[order],
+        abstained=predictions.abstained[order],
     )
 
 
 def pooled_predictions(result: EvaluationResult) -> PredictionTable:
     """Predictions on the pooled corpora."""
-    return result.answers.select(lambda u: u.corpus in result.metrics["pooled_corpora"])
+    return result.predictions.select(lambda u: u.corpus in result.metrics["pooled_corpora"])
 
 
 def _ranked_model(result: EvaluationResult, row: dict | None) -> RankedModel:
@@ -263,8 +263,8 @@ def _leakage_part(
     leaked: EvaluationResult, twin: EvaluationResult | None, part: str, published: dict | None
 ) -> LeakagePart:
     corpora = leaked.metrics["pooled_corpora"] if part == "pooled" else (part,)
-    rows = np.isin(leaked.answers.corpora, corpora)
-    right, twin_right = leaked.answers.correct, twin.answers.correct if twin else None
+    rows = np.isin(leaked.predictions.corpora, corpora)
+    right, twin_right = leaked.predictions.correct, twin.predictions.correct if twin else None
     return LeakagePart(
         n_clips=int(rows.sum()),
         leaked=_leakage_scores(leaked, part),
@@ -285,7 +285,7 @@ def _leakage_scores(result: EvaluationResult, part: str) -> dict[str, float]:
 def _training_exposure(leaked: EvaluationResult) -> dict[str, np.ndarray]:
     """Role of each test clip in the training: "trained", "development" or "unheard", bool, shape = (n_clips,)."""
     known = protocol_split(leaked.trained_on["protocol"], leaked.trained_on["fold"])
-    ids = [u.id for u in leaked.answers.utterances]
+    ids = [u.id for u in leaked.predictions.utterances]
     trained, development = (np.isin(ids, part) for part in (known.train, known.dev))
     return {"trained": trained, "development": development, "unheard": ~(trained | development)}
 

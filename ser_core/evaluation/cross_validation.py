@@ -56,7 +56,7 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
     if len(set(measured)) < len(measured):
         raise ValueError(f"Repeated folds: {', '.join(measured)}.")
     metrics = [r.metrics for r in results]
-    joined = concatenate_predictions([r.answers for r in results])
+    joined = concatenate_predictions([r.predictions for r in results])
     together = compute_metrics(joined)
     common = [m["common_accuracy_mean"] for m in metrics if m["common_accuracy_mean"] is not None]
     speech = joined.select(lambda u: u.corpus in together.pooled_corpora)
@@ -75,13 +75,13 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
     )
 
 
-def concatenate_predictions(answers: Sequence[PredictionTable]) -> PredictionTable:
+def concatenate_predictions(predictions: Sequence[PredictionTable]) -> PredictionTable:
     """Predictions of several models, each for its own clips, as one table."""
     return replace(
-        answers[0],
-        utterances=tuple(u for part in answers for u in part.utterances),
-        probabilities=np.concatenate([part.probabilities for part in answers]),
-        abstained=np.concatenate([part.abstained for part in answers]),
+        predictions[0],
+        utterances=tuple(u for part in predictions for u in part.utterances),
+        probabilities=np.concatenate([part.probabilities for part in predictions]),
+        abstained=np.concatenate([part.abstained for part in predictions]),
     )
 
 

@@ -83,7 +83,7 @@ class PredictionTable:
         return replace(self, utterances=kept, probabilities=self.probabilities[rows], abstained=self.abstained[rows])
 
     def of_corpus(self, corpus: str) -> "PredictionTable":
-        """The answers to the utterances of one corpus."""
+        """The predictions for the utterances of one corpus."""
         return self.select(lambda utterance: utterance.corpus == corpus)
 
     def scores(self) -> Scores:
@@ -193,21 +193,21 @@ def predict_utterances_per_model(
     ]
 
 
-def compute_metrics(answers: PredictionTable, votes: ListenerVotes | None = None) -> Metrics:
+def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = None) -> Metrics:
     """All scores of a table of predictions.
 
     Raises:
         ValueError: no clip, or an unknown corpus.
     """
-    answers = answers.rounded()
-    names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if c in answers.corpora]
-    if not names or set(names) != set(answers.corpora):
-        raise ValueError(f"No clip to evaluate, or clips of an unknown corpus: {sorted(set(answers.corpora))}.")
+    predictions = predictions.rounded()
+    names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if c in predictions.corpora]
+    if not names or set(names) != set(predictions.corpora):
+        raise ValueError(f"No clip to evaluate, or clips of an unknown corpus: {sorted(set(predictions.corpora))}.")
     pooled_corpora = _pooled_corpora(names)
-    per_corpus = {name: answers.of_corpus(name) for name in names}
-    pooled = answers.select(lambda u: u.corpus in pooled_corpora)
+    per_corpus = {name: predictions.of_corpus(name) for name in names}
+    pooled = predictions.select(lambda u: u.corpus in pooled_corpora)
     common = pooled.select(lambda u: u.emotion in COMMON_EMOTIONS)
-    answered, parts = ~pooled.abstained, per_corpus | {"pooled": pooled}
+    predicted, parts = ~pooled.abstained, per_corpus | {"pooled": pooled}
     return Metrics(
         pooled_corpora=pooled_corpora,
         corpora={name: part.scores() for name, part in per_corpus.items()},
@@ -215,13 +215,13 @@ def compute_metrics(answers: PredictionTable, votes: ListenerVotes | None = None
         common_pooled=common.scores() if common.utterances else None,
         common_accuracy_mean=_mean_corpus_accuracy(common, pooled_corpora),
         calibration=CalibrationScores(
-            temperature=answers.temperature,
+            temperature=predictions.temperature,
             before=calibration_metrics(pooled.uncalibrated, pooled.y_true),
             after=calibration_metrics(pooled.probabilities, pooled.y_true),
         ),
         votes=score_against_votes(pooled, votes or {}),
-        coverage=float(answered.mean()),
-        accuracy_when_answered=float(pooled.correct[answered].mean()) if answered.any() else 0.0,
+        coverage=float(predicted.mean()),
+        accuracy_when_answered=float(pooled.correct[predicted].mean()) if predicted.any() else 0.0,
         per_class={name: part.class_scores() for name, part in parts.items()},
         confusion={name: part.confusion().tolist() for name, part in parts.items()},
     )
@@ -233,8 +233,8 @@ def _pooled_corpora(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if alone or name in SPEECH_CORPORA)
 
 
-def _mean_corpus_accuracy(answers: PredictionTable, names: Sequence[str]) -> float | None:
-    parts = [answers.correct[answers.corpora == name] for name in names]
+def _mean_corpus_accuracy(predictions: PredictionTable, names: Sequence[str]) -> float | None:
+    parts = [predictions.correct[predictions.corpora == name] for name in names]
     return float(np.mean([part.mean() for part in parts])) if all(len(part) for part in parts) else None
 
 
@@ -250,9 +250,9 @@ def calibration_metrics(probabilities: np.ndarray, y_true: np.ndarray) -> Calibr
     )
 
 
-def score_against_votes(answers: PredictionTable, votes: ListenerVotes) -> ListenerVoteScores | None:
+def score_against_votes(predictions: PredictionTable, votes: ListenerVotes) -> ListenerVoteScores | None:
     """Probabilities against the votes of listeners, on the clips with votes; None without any."""
-    voted = answers.select(lambda u: u.id in votes)
+    voted = predictions.select(lambda u: u.id in votes)
     if not voted.utterances:
         return None
     targets = np.stack([votes[u.id] for u in voted.utterances])

@@ -26,7 +26,7 @@ MODEL_CARD_TEMPLATE = """# {name}
 {labels}.
 Input: the waveform, mono, 16 kHz; {features}.
 
-## Results on {whom}
+## Results on {evaluated_on}
 
 Protocol `{protocol}`{fold}: {independence}.
 All eight classes are possible on every corpus. Brackets: 95 % confidence interval from resampling speakers; a
@@ -101,7 +101,7 @@ def render_model_card(
     """
     protocol, fold = metrics["protocol"], metrics["fold"]
     parts = protocol_split(protocol, fold)
-    whom, independence = _describe_test_speakers(metrics)
+    evaluated_on, independence = _describe_test_speakers(metrics)
     size = f"a network of the family {config['family']} with {n_parameters:,} parameters" if n_parameters else ""
     trained_on = [c for c in CORPUS_NAMES if any(i.startswith(f"{c}/") for i in parts.train)]
     return MODEL_CARD_TEMPLATE.format(
@@ -109,7 +109,7 @@ def render_model_card(
         what=size or "a scikit-learn classifier",
         labels=", ".join(config["model"]["labels"]),
         features=_describe_input(config),
-        whom=whom,
+        evaluated_on=evaluated_on,
         protocol=protocol,
         fold=f", fold {fold}" if fold is not None else "",
         independence=independence,

@@ -29,7 +29,8 @@ def evaluate_ood_detection(
 
     Returns:
         JSON-serialisable figures to 4 places: n_speech, n_sounds, auroc, auroc_with_vad, fpr95 (share of speech beyond
-        the distance that 95 % of the sounds exceed), speech_called_unknown, and auroc and answers of each kind.
+        the distance that 95 % of the sounds exceed), speech_called_unknown, and
+        auroc and answers (counts of the outcomes) of each kind.
 
     Raises:
         ValueError: the model has no detector.

@@ -33,7 +33,7 @@ class EvaluationResult:
     provenance: dict  # command, training_seed, bootstrap_seed, protocol_sha256, weights_sha256, code_version
     metrics: dict  # evaluation.Metrics.to_dict()
     cost: dict  # n_parameters, macs_per_3_s_clip, size_mb, latency_ms
-    answers: PredictionTable  # probabilities to 5 decimals; the metrics are computed from them
+    predictions: PredictionTable  # probabilities to 5 decimals; the metrics are computed from them
 
     @property
     def split(self) -> str:
@@ -85,9 +85,9 @@ def load_result(path: Path) -> EvaluationResult:
     """
     content = _read_result_json(path)
     try:
-        answers = _parse_predictions(content)
+        predictions = _parse_predictions(content)
         result = EvaluationResult(
-            **{k: v for k, v in content.items() if k not in ("labels", "answers")}, answers=answers
+            **{k: v for k, v in content.items() if k not in ("labels", "answers")}, predictions=predictions
         )
         hashed = result.provenance["protocol_sha256"]
     except (KeyError, TypeError, ValueError) as error:
@@ -135,12 +135,17 @@ def _parse_predictions(content: dict) -> PredictionTable:
 
 def _to_json(result: EvaluationResult) -> str:
     """Indented JSON, with the predictions on one line."""
-    answers = result.answers.rounded()
-    head = {k: v for k, v in vars(result).items() if k not in ("provenance", "metrics", "cost", "answers")}
-    head |= {"labels": answers.labels, "provenance": result.provenance, "metrics": result.metrics, "cost": result.cost}
+    predictions = result.predictions.rounded()
+    head = {k: v for k, v in vars(result).items() if k not in ("provenance", "metrics", "cost", "predictions")}
+    head |= {
+        "labels": predictions.labels,
+        "provenance": result.provenance,
+        "metrics": result.metrics,
+        "cost": result.cost,
+    }
     stored = {
-        "utterances": [u.id for u in answers.utterances],
-        "probabilities": answers.probabilities.tolist(),
-        "abstained": answers.abstained.tolist(),
+        "utterances": [u.id for u in predictions.utterances],
+        "probabilities": predictions.probabilities.tolist(),
+        "abstained": predictions.abstained.tolist(),
     }
     return f'{json.dumps(head, indent=1)[:-2]},\n "answers": {json.dumps(stored, separators=(",", ":"))}\n}}\n'

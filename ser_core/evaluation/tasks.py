@@ -187,7 +187,7 @@ def build_result(task: EvaluationTask, predictions: PredictionTable, metrics: Me
         },
         metrics=metrics.to_dict(),
         cost=_measured_cost(task),
-        answers=predictions,
+        predictions=predictions,
     )
 
 
@@ -224,9 +224,9 @@ def compare_with_recorded(
         return []
     recorded = load_result(path)
     expected = recorded.metrics
-    if len(recorded.answers.utterances) != len(predictions.utterances):
+    if len(recorded.predictions.utterances) != len(predictions.utterances):
         ids = {utterance.id for utterance in predictions.utterances}
-        expected = _as_json(compute_metrics(recorded.answers.select(lambda u: u.id in ids), votes).to_dict())
+        expected = _as_json(compute_metrics(recorded.predictions.select(lambda u: u.id in ids), votes).to_dict())
     if votes is None:
         expected = expected | {"votes": None}
     found = [_reproduction(f"{path.parent.name}/{path.name}", expected, _as_json(metrics.to_dict()))]

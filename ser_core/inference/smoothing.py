@@ -27,7 +27,7 @@ class Segment:
 
     start_s: float
     end_s: float
-    answer: str  # an emotion, "not sure", "no speech" or "not analysed"
+    label: str  # an emotion, "not sure", "no speech" or "not analysed"
     speech_s: float = 0.0  # seconds of speech in it
     emotion: str = ""  # the most probable one, also when not sure
     confidence: float | None = None  # its probability, mean over the windows; None without an emotion
@@ -109,8 +109,8 @@ def window_edges_s(trajectory: Trajectory) -> np.ndarray:
 def window_labels(trajectory: Trajectory, label_indices: np.ndarray, min_confidence: float) -> np.ndarray:
     """The label of each window: an emotion, "not sure" or "no speech"; shape = (n_windows,)."""
     sure = np.take_along_axis(trajectory.probabilities, label_indices[:, None], 1)[:, 0] >= min_confidence
-    answers = np.where(sure, np.array(trajectory.labels)[label_indices], NOT_SURE)
-    return np.where(speech_mask(trajectory), answers, NO_SPEECH)
+    labels = np.where(sure, np.array(trajectory.labels)[label_indices], NOT_SURE)
+    return np.where(speech_mask(trajectory), labels, NO_SPEECH)
 
 
 def label_segments(
@@ -137,13 +137,13 @@ def label_segments(
     return tuple(replace(segment, speech_s=float(amount)) for segment, amount in zip(found, amounts, strict=True))
 
 
-def _build_segment(trajectory: Trajectory, answer: str, windows: slice, start_s: float, end_s: float) -> Segment:
-    if answer == NO_SPEECH:
+def _build_segment(trajectory: Trajectory, label: str, windows: slice, start_s: float, end_s: float) -> Segment:
+    if label == NO_SPEECH:
         return Segment(start_s, end_s, NO_SPEECH)
     mean = trajectory.probabilities[windows].mean(0)
-    emotion = trajectory.labels[mean.argmax()] if answer == NOT_SURE else str(answer)
+    emotion = trajectory.labels[mean.argmax()] if label == NOT_SURE else str(label)
     confidence = float(mean[trajectory.labels.index(emotion)])
-    return Segment(start_s, end_s, str(answer), 0.0, emotion, confidence, tuple(mean.tolist()))
+    return Segment(start_s, end_s, str(label), 0.0, emotion, confidence, tuple(mean.tolist()))
 
 
 def _fill_gaps(found: list[Segment], duration_s: float, rest: str) -> list[Segment]:
@@ -158,7 +158,7 @@ def _merge_no_speech(found: list[Segment]) -> list[Segment]:
     """The segments with adjacent ones without speech merged."""
     joined = found[:1]
     for segment in found[1:]:
-        if segment.answer == joined[-1].answer == NO_SPEECH:
+        if segment.label == joined[-1].label == NO_SPEECH:
             joined[-1] = replace(joined[-1], end_s=segment.end_s)
         else:
             joined.append(segment)

@@ -37,7 +37,7 @@ class LivePrediction:
     """The latest prediction of a session. A window without speech has neither emotion nor probabilities."""
 
     at_s: float  # end of the window in seconds since the start, less the delay of resampling
-    answer: str  # an emotion, "not sure" or "no speech"
+    label: str  # an emotion, "not sure" or "no speech"
     emotion: str  # the most probable after smoothing, also when not sure; "" without speech
     confidence: float | None  # its probability; None without speech
     probabilities: dict[str, float]  # of every emotion, calibrated and smoothed; empty without speech
@@ -139,14 +139,14 @@ class LiveSession:
 
     def summary(self) -> LiveSummary:
         """The totals since the start of the session."""
-        n_answers, total_s, highest_s = self._latencies
+        n_predictions, total_s, highest_s = self._latencies
         return LiveSummary(
             duration_s=self.duration_s,
             speech_s=self._speech_s,
             label_durations_s=dict(sorted(self._label_durations_s.items(), key=itemgetter(1), reverse=True)),
-            n_predictions=n_answers,
-            mean_latency_s=total_s / n_answers if n_answers else None,
-            max_latency_s=highest_s if n_answers else None,
+            n_predictions=n_predictions,
+            mean_latency_s=total_s / n_predictions if n_predictions else None,
+            max_latency_s=highest_s if n_predictions else None,
         )
 
     def _append_recording(self, new: np.ndarray) -> None:
@@ -164,13 +164,13 @@ class LiveSession:
         self._history.append(
             (at_s - elapsed_s, at_s, prediction.speech_s, np.array([prediction.probabilities[name] for name in labels]))
         )
-        answer, emotion, probabilities = self._smooth(prediction)
+        label, emotion, probabilities = self._smooth(prediction)
         latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
-        self._update_totals(answer, elapsed_s, new_speech_s, latency_s)
+        self._update_totals(label, elapsed_s, new_speech_s, latency_s)
         new, self._predicted_until = window[-(due - self._predicted_until) :], due
         return LivePrediction(
             at_s=at_s,
-            answer=answer,
+            label=label,
             emotion=emotion,
             confidence=probabilities[emotion] if emotion else None,
             probabilities=probabilities,
@@ -181,24 +181,24 @@ class LiveSession:
         )
 
     def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
-        """(answer, emotion, probabilities) after smoothing."""
+        """(label, emotion, probabilities) after smoothing."""
         recent = self.trajectory()
         if recent is None or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
             return NO_SPEECH, "", {}
         trajectory, lead = smooth_trajectory(recent, self.smoothing)
-        answer = str(window_labels(trajectory, lead, self.model.calibration.min_confidence)[-1])
+        label = str(window_labels(trajectory, lead, self.model.calibration.min_confidence)[-1])
         probabilities = dict(zip(trajectory.labels, trajectory.probabilities[-1].tolist(), strict=True))
         return (
-            NOT_SURE if prediction.novelty == MAX_NOVELTY_PERCENTILE else answer,
+            NOT_SURE if prediction.novelty == MAX_NOVELTY_PERCENTILE else label,
             trajectory.labels[lead[-1]],
             probabilities,
         )
 
-    def _update_totals(self, answer: str, elapsed_s: float, speech_s: float, latency_s: float) -> None:
-        self._label_durations_s[answer] += elapsed_s
+    def _update_totals(self, label: str, elapsed_s: float, speech_s: float, latency_s: float) -> None:
+        self._label_durations_s[label] += elapsed_s
         self._speech_s += speech_s
-        n_answers, total_s, highest_s = self._latencies
-        self._latencies = n_answers + 1, total_s + latency_s, max(highest_s, latency_s)
+        n_predictions, total_s, highest_s = self._latencies
+        self._latencies = n_predictions + 1, total_s + latency_s, max(highest_s, latency_s)
 
 
 def to_mono(samples: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ TextGridInterval = tuple[float, float, str]  # start_s, end_s, text
 def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence[Segment]], duration_s: float) -> str:
     """A Praat TextGrid in the long text format, to be saved as UTF-8.
 
-    Tiers: speech; then emotion and certainty of each model, with its name if there are several. Intervals follow
+    Tiers: speech; then emotion and confidence of each model, with its name if there are several. Intervals follow
     each other without gaps from 0 to duration_s; an empty text means no label.
 
     Args:
@@ -74,7 +74,7 @@ def _speech_intervals(speech: SpeechSegments, duration_s: float) -> list[TextGri
 
 
 def _label_text(segment: Segment) -> str:
-    return "" if segment.answer in (NO_SPEECH, NOT_ANALYSED) else segment.answer
+    return "" if segment.label in (NO_SPEECH, NOT_ANALYSED) else segment.label
 
 
 def _confidence_text(segment: Segment) -> str:
@@ -83,7 +83,7 @@ def _confidence_text(segment: Segment) -> str:
 
 def _subtitle_text(segment: Segment) -> str:
     words = f"{segment.emotion} {segment.confidence:.0%}"
-    return f"{NOT_SURE} ({words})" if segment.answer == NOT_SURE else words
+    return f"{NOT_SURE} ({words})" if segment.label == NOT_SURE else words
 
 
 def _srt_time(time_s: float) -> str:

@@ -1,4 +1,4 @@
-"""Why a model answers as it does, and the space that it has learned."""
+"""Explanations of predictions, and the embedding space of a model."""
 
 import lazy_loader
 

@@ -36,7 +36,7 @@ class Atlas:
     version: str  # of the model; "" for raw features
     ids: np.ndarray  # utterance ids, (n,)
     embeddings: np.ndarray  # float32, (n, embedding_dim)
-    answered: np.ndarray  # predicted class, index into EMOTIONS, or NO_PREDICTION; (n,)
+    predicted: np.ndarray  # predicted class, index into EMOTIONS, or NO_PREDICTION; (n,)
     certainty: np.ndarray  # calibrated confidence, NaN without a prediction; (n,)
     part: np.ndarray  # of the model's protocol, index into ATLAS_PARTS; (n,)
     distances: np.ndarray  # see training_distances; (n,)
@@ -51,11 +51,11 @@ class Atlas:
     def column(self, name: str) -> np.ndarray:
         """One value per clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
         if name == "answered":
-            return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.answered])
+            return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.predicted])
         if name == "right":
             label = self.column("emotion")
             return np.where(
-                self.answered == NO_PREDICTION, "", np.where(self.column("answered") == label, "right", "wrong")
+                self.predicted == NO_PREDICTION, "", np.where(self.column("answered") == label, "right", "wrong")
             )
         if name == "part":
             return np.array(ATLAS_PARTS)[self.part]
@@ -93,7 +93,7 @@ class Atlas:
                 ),
                 ids=self.ids,
                 embeddings=self.embeddings.astype(np.float16),
-                answered=self.answered.astype(np.int8),
+                answered=self.predicted.astype(np.int8),
                 certainty=self.certainty.astype(np.float16),
                 part=self.part.astype(np.int8),
                 distances=self.distances.astype(np.float32),
@@ -158,7 +158,7 @@ def _parse_atlas(file) -> Atlas:
         version=about["version"],
         ids=file["ids"],
         embeddings=file["embeddings"].astype(np.float32),
-        answered=file["answered"].astype(int),
+        predicted=file["answered"].astype(int),
         certainty=file["certainty"].astype(np.float32),
         part=file["part"].astype(int),
         distances=file["distances"],
@@ -167,7 +167,7 @@ def _parse_atlas(file) -> Atlas:
     rows = [
         found.ids,
         found.embeddings,
-        found.answered,
+        found.predicted,
         found.certainty,
         found.part,
         found.distances,
@@ -185,6 +185,6 @@ def _check_atlas(found: Atlas) -> None:
     for points, n_dims in ((found.embeddings, found.embeddings.shape[-1]), *maps):
         if points.shape != (len(found.ids), n_dims) or not np.isfinite(points).all():
             raise ValueError("points that are not finite")
-    for index, names in ((found.answered - NO_PREDICTION, (NO_PREDICTION, *EMOTIONS)), (found.part, ATLAS_PARTS)):
+    for index, names in ((found.predicted - NO_PREDICTION, (NO_PREDICTION, *EMOTIONS)), (found.part, ATLAS_PARTS)):
         if not ((index >= 0) & (index < len(names))).all():
             raise ValueError("indices out of range")

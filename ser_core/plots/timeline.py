@@ -143,10 +143,10 @@ def segment_rows(by_model: Mapping[str, Sequence[Segment]], duration_s: float) -
     """Segments of each model as coloured blocks with symbols, one row per model, the first on top."""
     figure = go.Figure()
     rows = [(model, segment) for model, segments in by_model.items() for segment in segments]
-    answers = dict.fromkeys(segment.answer for _, segment in rows)
-    for answer in answers:
-        if answer not in (NO_SPEECH, NOT_ANALYSED):
-            _add_segments(figure, answer, [row for row in rows if row[1].answer == answer], duration_s)
+    labels = dict.fromkeys(segment.label for _, segment in rows)
+    for label in labels:
+        if label not in (NO_SPEECH, NOT_ANALYSED):
+            _add_segments(figure, label, [row for row in rows if row[1].label == label], duration_s)
     n_models = len(by_model)
     figure.update_layout(height=2 * SEGMENT_ROW_HEIGHT * n_models + TICKS_HEIGHT, barmode="overlay", showlegend=False)
     figure.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": TICKS_HEIGHT})
@@ -159,8 +159,8 @@ def segment_rows(by_model: Mapping[str, Sequence[Segment]], duration_s: float) -
     return figure
 
 
-def _add_segments(figure: go.Figure, answer: str, rows: Sequence[tuple[str, Segment]], duration_s: float) -> None:
-    style = EMOTION_STYLES.get(answer)
+def _add_segments(figure: go.Figure, label: str, rows: Sequence[tuple[str, Segment]], duration_s: float) -> None:
+    style = EMOTION_STYLES.get(label)
     symbol = style.symbol if style else "?"
     durations_s = [segment.end_s - segment.start_s for _, segment in rows]
     figure.add_bar(
@@ -182,5 +182,5 @@ def _add_segments(figure: go.Figure, answer: str, rows: Sequence[tuple[str, Segm
 
 def _segment_text(segment: Segment) -> str:
     emotion = f"{emotion_label(segment.emotion)} {segment.confidence:.0%}"
-    answer = f"{NOT_SURE} ({emotion})" if segment.answer == NOT_SURE else emotion
-    return f"{format_time(segment.start_s)} to {format_time(segment.end_s)} {answer}"
+    label = f"{NOT_SURE} ({emotion})" if segment.label == NOT_SURE else emotion
+    return f"{format_time(segment.start_s)} to {format_time(segment.end_s)} {label}"

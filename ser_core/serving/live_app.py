@@ -200,9 +200,9 @@ def _page_template() -> str:
     return page.replace("CURRENT_ROWS", current).replace("SHARE_ROWS", shares)
 
 
-def _bar_row(answer: str, colour: str, name: str, threshold: str = "") -> str:
+def _bar_row(label: str, colour: str, name: str, threshold: str = "") -> str:
     return (
-        f'<li data-answer="{answer}"><span class="name">{name}</span>'
+        f'<li data-answer="{label}"><span class="name">{name}</span>'
         f'<span class="track"><i style="background: {colour}"></i>{threshold}</span><span class="value">–</span></li>'
     )
 

@@ -18,12 +18,12 @@ def live_message(prediction: LivePrediction, received_s: float) -> dict:
         received_s: seconds of audio that the page had sent before it.
 
     Returns:
-        answer, emotion, probabilities and speaking as in LivePrediction; heading and detail as texts; and lag_s: age of
-        the oldest new audio in this prediction, relative to the newest.
+        answer (the label), emotion, probabilities and speaking as in LivePrediction; heading and detail as texts; and
+        lag_s: age of the oldest new audio in this prediction, relative to the newest.
     """
     heading, detail = heading_and_detail(prediction)
     return {
-        "answer": prediction.answer,
+        "answer": prediction.label,
         "emotion": prediction.emotion,
         "probabilities": prediction.probabilities,
         "speaking": prediction.speaking,
@@ -36,14 +36,12 @@ def live_message(prediction: LivePrediction, received_s: float) -> dict:
 def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
     """(heading, detail) of a prediction, in the wording of the other pages."""
     ranked = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])
-    if prediction.answer == NO_SPEECH:
+    if prediction.label == NO_SPEECH:
         return "No speech", "Silence or noise at the microphone."
-    if prediction.answer == NOT_SURE:
+    if prediction.label == NOT_SURE:
         closest = f"Closest: {_ranked_text(ranked[:N_TOP_EMOTIONS])}."
         return "Not sure", f"{_ood_note(prediction)}{closest}"
-    return emotion_label(
-        prediction.answer
-    ), f"Confidence {prediction.confidence:.0%}. Then {_ranked_text(ranked[1:3])}."
+    return emotion_label(prediction.label), f"Confidence {prediction.confidence:.0%}. Then {_ranked_text(ranked[1:3])}."
 
 
 def _ood_note(prediction: LivePrediction) -> str:
@@ -61,20 +59,20 @@ class SessionTotals:
     """Running totals of a session, in O(1) memory."""
 
     def __init__(self) -> None:
-        self._speech_s: defaultdict[str, float] = defaultdict(float)  # answer -> seconds of speech in its windows
+        self._speech_s: defaultdict[str, float] = defaultdict(float)  # label -> seconds of speech in its windows
         self._confidence_sum = 0.0  # weighted by the same seconds
 
     def add(self, prediction: LivePrediction) -> None:
         """Add one prediction, weighted by the seconds of speech in its window."""
-        if prediction.answer != NO_SPEECH and prediction.confidence is not None:
+        if prediction.label != NO_SPEECH and prediction.confidence is not None:
             weight = prediction.prediction.speech_s
-            self._speech_s[prediction.answer] += weight
+            self._speech_s[prediction.label] += weight
             self._confidence_sum += weight * prediction.confidence
 
     def shares(self) -> dict[str, float]:
         """Share of every emotion and of "not sure", in the order of EMOTIONS; sum 1, or all 0 without speech."""
         total = sum(self._speech_s.values()) or 1.0
-        return {answer: self._speech_s[answer] / total for answer in (*EMOTIONS, NOT_SURE)}
+        return {label: self._speech_s[label] / total for label in (*EMOTIONS, NOT_SURE)}
 
     def mean_confidence(self) -> float | None:
         """Mean probability of the most probable emotion; None without speech."""

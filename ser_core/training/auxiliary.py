@@ -25,7 +25,7 @@ FUNCTIONALS_CLIP_STD = 3.0  # standard deviations: some functionals have long ta
 
 @dataclass(frozen=True, eq=False)
 class AuxiliaryTask:
-    """Known values of some of the clips, to be predicted beside the emotion."""
+    """Known values of some of the clips, to be predicted together with the emotion."""
 
     name: str
     values: Mapping[str, np.ndarray]

@@ -75,7 +75,7 @@ class BatchSource:
         generator = torch.Generator(self.model.device).manual_seed(seed)
         augment = Augment(self.config.augment, self.model.sample_rate, generator)
         self.model.train()
-        # Random batches: grouping clips by length would save padding, but length tells the corpora apart, so that batch
+        # Random batches: grouping clips by length would save padding, but length identifies the corpus, so that batch
         # norm saw another mixture in each batch and its running statistics fitted none. Measured after two epochs:
         # 21 % of the training clips correct with the running statistics, 35 % with those of the batch.
         drawn = sample_epoch(self.train, self.config, rng)
@@ -125,8 +125,8 @@ class BatchSource:
         smooth = targets * (1 - smoothing) + smoothing / targets.shape[1]
         if not self.teachers:
             return smooth
-        taught = _teacher_probabilities(self.teachers, features, n_frames, self.config.bf16)
-        return smooth.lerp(taught, self.config.distillation)
+        soft_labels = _teacher_probabilities(self.teachers, features, n_frames, self.config.bf16)
+        return smooth.lerp(soft_labels, self.config.distillation)
 
 
 @dataclass(frozen=True, eq=False)

@@ -54,7 +54,7 @@ def fit_classifier(
         The recipe, JSON-serialisable: seed, chosen parameters, and the UAR of all that were tried.
 
     Raises:
-        TrainingError: too few clips or classes, or a missing package; the message says how to install it.
+        TrainingError: too few clips or classes, or a missing package; the message explains how to install it.
     """
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")

@@ -13,7 +13,7 @@ from ser_core.data import SPEECH_CORPORA
 class Experiment:
     """One training. UAR in [0, 1], on the development speakers of the training folds; test clips are not used."""
 
-    purpose: str  # question that it answers; "said" in the log
+    purpose: str  # question of the experiment; "said" in the log
     model: str
     protocol: str
     fold: str | None

@@ -13,7 +13,7 @@ from ser_core.training.muon import Muon
 
 
 def make_optimiser(model: SERModel, config: TrainConfig, auxiliary_heads: nn.Module | None = None) -> torch.optim.AdamW:
-    """AdamW, or Muon where the config says so, without decay on norms and biases; attention has its own learning rate.
+    """AdamW, or Muon if the config selects it, without decay on norms and biases; attention has its own learning rate.
 
     The "share" of a parameter group is its factor on the learning rate. Fused, which takes a fifth of the time of the
     loop over tensors.

@@ -23,10 +23,10 @@ def three():
 
 
 def permuted(result, order):
-    answers = result.answers
-    utterances = tuple(answers.utterances[i] for i in order)
-    rows = {"probabilities": answers.probabilities[order], "abstained": answers.abstained[order]}
-    return replace(result, answers=replace(answers, utterances=utterances, **rows))
+    predictions = result.predictions
+    utterances = tuple(predictions.utterances[i] for i in order)
+    rows = {"probabilities": predictions.probabilities[order], "abstained": predictions.abstained[order]}
+    return replace(result, predictions=replace(predictions, utterances=utterances, **rows))
 
 
 def test_the_best_uar_stands_first(three):
@@ -93,8 +93,8 @@ def test_what_cannot_be_compared_is_refused(three):
     with pytest.raises(ComparisonError, match="resonet, speaker-independent-0"):
         compare_results([three[0], replace(three[1], protocol="speaker-independent", fold="0")])
     with pytest.raises(ComparisonError, match=r"other classes"):
-        labels = three[1].answers.labels[::-1]
-        compare_results([three[0], replace(three[1], answers=replace(three[1].answers, labels=labels))])
+        labels = three[1].predictions.labels[::-1]
+        compare_results([three[0], replace(three[1], predictions=replace(three[1].predictions, labels=labels))])
     with pytest.raises(ComparisonError, match="trained on test clips"):
         compare_results([replace(three[0], leak=True)])
 

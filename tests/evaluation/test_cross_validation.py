@@ -43,10 +43,11 @@ def test_means_and_ranges_are_those_of_the_folds(five):
 
 def test_all_speakers_together_are_the_clips_of_all_folds(five):
     found = summarise_folds(five)
-    n_clips = sum(len(r.answers.utterances) for r in five)
+    n_clips = sum(len(r.predictions.utterances) for r in five)
     assert sum(scores.n_clips for scores in found.pooled_by_corpus.values()) == n_clips
     right = {
-        c: np.concatenate([r.answers.correct[r.answers.corpora == c] for r in five]) for c in found.pooled_by_corpus
+        c: np.concatenate([r.predictions.correct[r.predictions.corpora == c] for r in five])
+        for c in found.pooled_by_corpus
     }
     for corpus, scores in found.pooled_by_corpus.items():
         assert scores.accuracy == pytest.approx(right[corpus].mean())
@@ -57,10 +58,10 @@ def test_all_speakers_together_are_the_clips_of_all_folds(five):
 
 
 def test_joined_answers_keep_their_order(five):
-    joined = concatenate_predictions([r.answers for r in five[:2]])
-    ids = [u.id for r in five[:2] for u in r.answers.utterances]
+    joined = concatenate_predictions([r.predictions for r in five[:2]])
+    ids = [u.id for r in five[:2] for u in r.predictions.utterances]
     assert [u.id for u in joined.utterances] == ids and len(set(ids)) == len(ids)
-    np.testing.assert_array_equal(joined.probabilities[-1], five[1].answers.probabilities[-1])
+    np.testing.assert_array_equal(joined.probabilities[-1], five[1].predictions.probabilities[-1])
 
 
 def test_folds_that_are_missing_are_named(five):

@@ -33,7 +33,7 @@ def utterance(corpus: str, speaker: str, emotion: str, number: int = 0) -> Utter
     return Utterance(f"{corpus}/{number}", Path(f"{number}.wav"), corpus, f"{corpus}-{speaker}", "male", emotion)
 
 
-def answers(*rows: tuple[str, str, str, str], confidence: float = 0.72, abstained=()) -> PredictionTable:
+def predictions(*rows: tuple[str, str, str, str], confidence: float = 0.72, abstained=()) -> PredictionTable:
     """From (corpus, speaker, true emotion, heard emotion) rows."""
     probabilities = np.full((len(rows), 8), (1 - confidence) / 7)
     for row, (_, _, _, heard) in zip(probabilities, rows, strict=True):
@@ -57,7 +57,7 @@ MIXED = (
 
 
 def test_scores_of_each_corpus():
-    found = compute_metrics(answers(*MIXED))
+    found = compute_metrics(predictions(*MIXED))
     assert list(found.corpora) == ["ravdess", "savee", "ravdess_song"]
     ravdess, savee = found.corpora["ravdess"], found.corpora["savee"]
     assert (ravdess.n_clips, ravdess.n_speakers) == (3, 2)
@@ -67,14 +67,14 @@ def test_scores_of_each_corpus():
 
 
 def test_song_is_in_no_pooled_figure():
-    found = compute_metrics(answers(*MIXED))
+    found = compute_metrics(predictions(*MIXED))
     assert (found.pooled.n_clips, found.pooled.n_speakers) == (6, 3)
     assert found.pooled.accuracy == pytest.approx(4 / 6)
     assert found.pooled.uar == pytest.approx((0.5 + 1 + 1 + 0) / 4)  # angry, calm, sad, happy
 
 
 def test_common_figures_are_over_the_six_emotions_and_all_eight_compete():
-    found = compute_metrics(answers(*MIXED))
+    found = compute_metrics(predictions(*MIXED))
     assert found.common_pooled.n_clips == 5  # without the calm clip; happy heard as calm stays, and is wrong
     assert found.common_pooled.accuracy == pytest.approx(3 / 5)
     assert found.common_accuracy_mean == pytest.approx((1 / 2 + 2 / 3) / 2)
@@ -82,19 +82,19 @@ def test_common_figures_are_over_the_six_emotions_and_all_eight_compete():
 
 def test_no_large_corpus_decides_the_mean_over_corpora():
     rows = [("tess", "OAF", "sad", "sad")] * 96 + [("savee", "DC", "sad", "angry")] * 4
-    found = compute_metrics(answers(*rows))
+    found = compute_metrics(predictions(*rows))
     assert (found.common_pooled.accuracy, found.common_accuracy_mean) == (0.96, 0.5)
 
 
 def test_confusion_rows_are_true_and_columns_heard():
-    found = compute_metrics(answers(*MIXED)).confusion
+    found = compute_metrics(predictions(*MIXED)).confusion
     angry, sad = EMOTIONS.index("angry"), EMOTIONS.index("sad")
     assert found["ravdess"][angry][sad] == found["ravdess"][angry][angry] == 1 and found["ravdess"][sad][angry] == 0
     assert np.sum(found["savee"]) == 3
 
 
 def test_classes_and_confusion_are_told_by_corpus_and_pooled():
-    found = compute_metrics(answers(*MIXED))
+    found = compute_metrics(predictions(*MIXED))
     assert set(found.per_class) == set(found.confusion) == {"ravdess", "savee", "ravdess_song", "pooled"}
     assert set(found.per_class["savee"]) == {"happy", "sad"}
     sad = found.per_class["pooled"]["sad"]
@@ -104,7 +104,7 @@ def test_classes_and_confusion_are_told_by_corpus_and_pooled():
 
 
 def test_certainty_and_coverage():
-    found = compute_metrics(answers(*MIXED, abstained=(1, 3)))
+    found = compute_metrics(predictions(*MIXED, abstained=(1, 3)))
     assert found.coverage == pytest.approx(4 / 6) and found.accuracy_when_answered == pytest.approx(3 / 4)
     after = found.calibration.after
     assert after.ece == pytest.approx(abs(4 / 6 - 0.72)) and after.aurc == pytest.approx(2 / 6)
@@ -116,7 +116,7 @@ def test_certainty_and_coverage():
 def test_certainty_before_the_temperature_is_that_of_the_plain_logits():
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 2, (7, 8))
-    calibrated = replace(answers(*MIXED), probabilities=softmax(logits / 2.5, axis=-1), temperature=2.5)
+    calibrated = replace(predictions(*MIXED), probabilities=softmax(logits / 2.5, axis=-1), temperature=2.5)
     plain = replace(calibrated, probabilities=softmax(logits, axis=-1), temperature=1.0)
     np.testing.assert_allclose(calibrated.uncalibrated, softmax(logits, axis=-1), atol=1e-9)
     found, expected = compute_metrics(calibrated).calibration, compute_metrics(plain).calibration
@@ -128,17 +128,17 @@ def test_certainty_before_the_temperature_is_that_of_the_plain_logits():
 
 def test_a_certainty_of_zero_is_as_little_as_its_decimals_can_tell():
     """A tree is sure and wrong; one such clip must not decide the NLL of all, nor depend on how far zero is written."""
-    found = compute_metrics(answers(("savee", "DC", "sad", "angry"), confidence=1.0)).calibration
+    found = compute_metrics(predictions(("savee", "DC", "sad", "angry"), confidence=1.0)).calibration
     assert found.after.nll == pytest.approx(-np.log(5e-6)) and np.isfinite(found.before.nll)
 
 
 def test_a_model_that_never_answers():
-    found = compute_metrics(answers(*MIXED, abstained=range(7)))
+    found = compute_metrics(predictions(*MIXED, abstained=range(7)))
     assert (found.coverage, found.accuracy_when_answered) == (0, 0)
 
 
 def test_metrics_are_json_with_four_places():
-    written = json.loads(json.dumps(compute_metrics(answers(*MIXED)).to_dict(), allow_nan=False))
+    written = json.loads(json.dumps(compute_metrics(predictions(*MIXED)).to_dict(), allow_nan=False))
     assert written["corpora"]["savee"]["accuracy"] == 0.6667
     assert set(written) == {
         *("pooled_corpora", "corpora", "pooled", "common_pooled", "common_accuracy_mean", "calibration", "votes"),
@@ -149,13 +149,13 @@ def test_metrics_are_json_with_four_places():
 
 def test_the_temperature_is_kept_exactly():
     assert (
-        compute_metrics(replace(answers(*MIXED), temperature=0.79753)).to_dict()["calibration"]["temperature"]
+        compute_metrics(replace(predictions(*MIXED), temperature=0.79753)).to_dict()["calibration"]["temperature"]
         == 0.79753
     )
 
 
 def test_figures_are_those_of_the_decimals_that_are_kept():
-    given = answers(*MIXED, confidence=0.7234567)
+    given = predictions(*MIXED, confidence=0.7234567)
     assert compute_metrics(given) == compute_metrics(given.rounded()) and given.rounded().probabilities.max() == 0.72346
 
 
@@ -165,28 +165,28 @@ SUNG = (("ravdess", "01", "angry", "angry"), ("ravdess", "02", "sad", "angry"), 
 
 
 def test_on_ravdess_alone_speech_and_song_are_pooled_as_published():
-    found = compute_metrics(answers(*SUNG))
+    found = compute_metrics(predictions(*SUNG))
     assert found.pooled_corpora == ("ravdess", "ravdess_song")
     assert (found.pooled.n_clips, found.pooled.accuracy) == (3, pytest.approx(2 / 3))
-    assert compute_metrics(answers(*MIXED)).pooled_corpora == ("ravdess", "savee")
+    assert compute_metrics(predictions(*MIXED)).pooled_corpora == ("ravdess", "savee")
 
 
 def test_a_corpus_without_common_emotions_makes_no_mean():
-    found = compute_metrics(answers(*SUNG))
+    found = compute_metrics(predictions(*SUNG))
     assert found.common_accuracy_mean is None and found.common_pooled.n_clips == 2
-    alone = compute_metrics(answers(*SUNG[-1:]))
+    alone = compute_metrics(predictions(*SUNG[-1:]))
     assert alone.common_pooled is None and alone.common_accuracy_mean is None
     json.dumps(alone.to_dict(), allow_nan=False)
 
 
 def test_without_clips_there_is_nothing_to_measure():
     with pytest.raises(ValueError, match="No clip"):
-        compute_metrics(answers())
+        compute_metrics(predictions())
 
 
 def test_a_corpus_that_is_not_known_is_not_left_out_silently():
     with pytest.raises(ValueError, match="emodb"):
-        compute_metrics(answers(*MIXED, ("emodb", "03", "sad", "sad")))
+        compute_metrics(predictions(*MIXED, ("emodb", "03", "sad", "sad")))
 
 
 # --- the votes of listeners ------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def test_votes_are_shares_in_the_order_of_the_labels(voted):
 
 
 def test_the_answers_against_the_votes(voted):
-    given = answers(("crema_d", "1001", "angry", "angry"), ("crema_d", "1001", "sad", "neutral"), *MIXED)
+    given = predictions(("crema_d", "1001", "angry", "angry"), ("crema_d", "1001", "sad", "neutral"), *MIXED)
     named = tuple(replace(u, id=f"crema_d/{'AB'[i]}") for i, u in enumerate(given.utterances[:2]))
     found = compute_metrics(
         replace(given, utterances=named + given.utterances[2:]), read_listener_votes(voted, EMOTIONS)
@@ -221,8 +221,8 @@ def test_the_answers_against_the_votes(voted):
 def test_without_votes_there_is_no_figure_against_them(voted, tmp_path):
     assert read_listener_votes(tmp_path / "elsewhere", EMOTIONS) is None
     assert (
-        compute_metrics(answers(*MIXED)).votes is None
-        and compute_metrics(answers(*MIXED), read_listener_votes(voted, EMOTIONS)).votes is None
+        compute_metrics(predictions(*MIXED)).votes is None
+        and compute_metrics(predictions(*MIXED), read_listener_votes(voted, EMOTIONS)).votes is None
     )
 
 
@@ -245,11 +245,11 @@ def test_the_entropy_floor_of_all_votes_is_the_published_one():
 
 
 def test_the_order_of_the_answers_changes_nothing():
-    assert compute_metrics(answers(*MIXED)).to_dict() == compute_metrics(answers(*MIXED[::-1])).to_dict()
+    assert compute_metrics(predictions(*MIXED)).to_dict() == compute_metrics(predictions(*MIXED[::-1])).to_dict()
 
 
 def test_where_keeps_what_belongs_together():
-    part = answers(*MIXED, abstained=(3,)).select(lambda u: u.corpus == "savee")
+    part = predictions(*MIXED, abstained=(3,)).select(lambda u: u.corpus == "savee")
     assert [u.emotion for u in part.utterances] == ["sad", "sad", "happy"] and part.abstained.tolist() == [1, 0, 0]
     assert part.y_true.tolist() == [3, 3, 2] and part.y_pred.tolist() == [3, 3, 1]
 
@@ -330,7 +330,7 @@ def test_answers_above_the_threshold_are_more_often_right(overconfident):
 
 
 def test_certainties_of_exactly_zero_and_one_can_be_calibrated():
-    found = fit_calibration(answers(*MIXED, confidence=1.0))
+    found = fit_calibration(predictions(*MIXED, confidence=1.0))
     assert 0.25 <= found.temperature <= 4.02 and 0 <= found.min_confidence <= 1
 
 

@@ -34,7 +34,7 @@ def card(
     """Of a model that answers happy to every clip."""
     utterances = tuple(parse_filename(Path(i)) for i in protocol_split(protocol, fold).test)
     probabilities = np.tile(np.eye(8)[2] * 0.3 + 0.0875, (len(utterances), 1))
-    answers = PredictionTable(EMOTIONS, utterances, probabilities, np.zeros(len(utterances), bool), 1.2)
+    predictions = PredictionTable(EMOTIONS, utterances, probabilities, np.zeros(len(utterances), bool), 1.2)
     config = {
         "family": family,
         "model": model or {"labels": EMOTIONS, "frontend": {"n_mels": 64, "n_mfcc": 0}},
@@ -42,7 +42,7 @@ def card(
         "training": {"protocol": protocol, "fold": fold} | training,
     }
     return render_model_card(
-        name, config, {"protocol": protocol, "fold": fold} | compute_metrics(answers).to_dict(), n_parameters
+        name, config, {"protocol": protocol, "fold": fold} | compute_metrics(predictions).to_dict(), n_parameters
     )
 
 

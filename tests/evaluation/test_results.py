@@ -32,7 +32,7 @@ IDS = ("crema_d/1001_DFA_ANG_XX", "ravdess/03-01-02-01-01-01-16", "savee/DC_a01"
 @pytest.fixture
 def result(tmp_path) -> EvaluationResult:
     rng = np.random.default_rng(0)
-    answers = PredictionTable(
+    predictions = PredictionTable(
         labels=EMOTIONS,
         utterances=tuple(parse_filename(tmp_path / "corpora" / i) for i in IDS),
         probabilities=softmax(rng.normal(0, 2, (4, 8)), axis=-1),
@@ -47,9 +47,9 @@ def result(tmp_path) -> EvaluationResult:
         trained_on={"protocol": "speaker-independent", "fold": "0"},
         leak=False,
         provenance={"protocol_sha256": protocol_sha256("speaker-independent")},
-        metrics=compute_metrics(answers).to_dict(),
+        metrics=compute_metrics(predictions).to_dict(),
         cost={"n_parameters": None, "latency_ms": 1.5},
-        answers=answers,
+        predictions=predictions,
     )
 
 
@@ -57,26 +57,26 @@ def test_what_is_written_comes_back(result, tmp_path):
     path = save_result(result, tmp_path)
     assert path == tmp_path / "speaker-independent-0" / "small.json" and list_results(folder=tmp_path) == (path,)
     found = load_result(path)
-    assert {k: v for k, v in vars(found).items() if k not in ("answers", "metrics")} == {
-        k: v for k, v in vars(result).items() if k not in ("answers", "metrics")
+    assert {k: v for k, v in vars(found).items() if k not in ("predictions", "metrics")} == {
+        k: v for k, v in vars(result).items() if k not in ("predictions", "metrics")
     }
     assert found.metrics == json.loads(json.dumps(result.metrics))
-    np.testing.assert_allclose(found.answers.probabilities, result.answers.probabilities, atol=5.1e-6)
-    assert found.answers.abstained.tolist() == [False, True, False, False]
+    np.testing.assert_allclose(found.predictions.probabilities, result.predictions.probabilities, atol=5.1e-6)
+    assert found.predictions.abstained.tolist() == [False, True, False, False]
 
 
 def test_a_file_reproduces_its_own_figures(result, tmp_path):
     found = load_result(save_result(result, tmp_path))
-    assert json.loads(json.dumps(compute_metrics(found.answers).to_dict())) == found.metrics
+    assert json.loads(json.dumps(compute_metrics(found.predictions).to_dict())) == found.metrics
 
 
 def test_truth_corpora_and_speakers_are_those_of_the_protocol(result, tmp_path):
-    answers = load_result(save_result(result, tmp_path)).answers
+    predictions = load_result(save_result(result, tmp_path)).predictions
     rows = {row["utterance"]: row for row in read_protocol("speaker-independent")}
     expected = [rows[i] for i in IDS]
-    assert [EMOTIONS[k] for k in answers.y_true] == [row["emotion"] for row in expected]
-    assert answers.speakers.tolist() == [row["speaker"] for row in expected]
-    assert answers.corpora.tolist() == [row["corpus"] for row in expected]
+    assert [EMOTIONS[k] for k in predictions.y_true] == [row["emotion"] for row in expected]
+    assert predictions.speakers.tolist() == [row["speaker"] for row in expected]
+    assert predictions.corpora.tolist() == [row["corpus"] for row in expected]
 
 
 def test_every_id_of_every_protocol_says_what_it_is_an_answer_to(tmp_path, subtests):
@@ -159,9 +159,9 @@ def test_the_committed_results(subtests):
                 protocol_split(result.protocol, result.fold).test,
                 protocol_split(result.trained_on["protocol"], result.trained_on["fold"]),
             )
-            assert sorted(u.id for u in result.answers.utterances) == sorted(test)
+            assert sorted(u.id for u in result.predictions.utterances) == sorted(test)
             assert result.leak == (not {*known.train, *known.dev}.isdisjoint(test))
-            again = json.loads(json.dumps(compute_metrics(result.answers).to_dict()))
+            again = json.loads(json.dumps(compute_metrics(result.predictions).to_dict()))
             assert again == result.metrics | {"votes": None}  # the votes are with the recordings
 
 

@@ -113,7 +113,7 @@ def test_gain_control_brings_every_level_to_the_same():
 # --- what is lost ----------------------------------------------------------------------------------------------------
 
 
-def answers(chosen: list[str], abstained=(False, False, False, False)) -> PredictionTable:
+def predictions(chosen: list[str], abstained=(False, False, False, False)) -> PredictionTable:
     utterances = tuple(
         parse_filename(Path(i))
         for i in (
@@ -126,8 +126,8 @@ def answers(chosen: list[str], abstained=(False, False, False, False)) -> Predic
 
 
 def test_the_loss_is_counted_against_the_same_clips():
-    before = answers(["angry", "sad", "angry", "happy"])
-    after = answers(["angry", "fear", "angry", "fear"], (True, False, False, False))
+    before = predictions(["angry", "sad", "angry", "happy"])
+    after = predictions(["angry", "fear", "angry", "fear"], (True, False, False, False))
     found = measure_robustness(before, after)
     assert (found.n_clips, found.uar, found.lost) == (4, 0.5, 0.25)  # angry 2 of 2, sad 0 of 2; 1 of 2 before
     assert found.uar_corpora == {"crema_d": 0.5, "tess": 0.5}

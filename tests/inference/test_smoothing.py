@@ -131,23 +131,23 @@ def cut(letters: str, duration_s: float, **options):
 
 def test_segments_change_halfway_between_the_middles():
     first, second = cut("ssaa", 5.0)
-    assert (first.start_s, first.end_s, first.answer) == (0, 2.5, "sad")
-    assert (second.start_s, second.end_s, second.answer) == (2.5, 5, "angry")
+    assert (first.start_s, first.end_s, first.label) == (0, 2.5, "sad")
+    assert (second.start_s, second.end_s, second.label) == (2.5, 5, "angry")
     assert first.confidence == pytest.approx(0.6) and sum(first.probabilities) == pytest.approx(1)
     assert first.speech_s == pytest.approx(2.0) and second.speech_s == pytest.approx(1.0)
 
 
 def test_silence_has_no_emotion_and_an_unsure_model_no_answer():
-    names = [segment.answer for segment in cut("s__ss", 6.0, min_confidence=0.5)]
+    names = [segment.label for segment in cut("s__ss", 6.0, min_confidence=0.5)]
     assert names == ["sad", NO_SPEECH, "sad"]
     (unsure,) = cut("sss", 4.0, min_confidence=0.7)
-    assert unsure.answer == NOT_SURE and unsure.emotion == "sad" and unsure.confidence == pytest.approx(0.6)
+    assert unsure.label == NOT_SURE and unsure.emotion == "sad" and unsure.confidence == pytest.approx(0.6)
 
 
 def test_what_was_not_heard_yet_is_not_called_silence():
-    assert [s.answer for s in cut("ss", 60.0, complete=False)] == ["sad", NOT_ANALYSED]
-    assert [s.answer for s in cut("ss", 60.0)] == ["sad", NO_SPEECH]
-    assert [(s.answer, s.start_s) for s in cut("_ss_", 60.0, first_s=4.0)] == [
+    assert [s.label for s in cut("ss", 60.0, complete=False)] == ["sad", NOT_ANALYSED]
+    assert [s.label for s in cut("ss", 60.0)] == ["sad", NO_SPEECH]
+    assert [(s.label, s.start_s) for s in cut("_ss_", 60.0, first_s=4.0)] == [
         (NO_SPEECH, 0),
         ("sad", 5.5),
         (NO_SPEECH, 7.5),
@@ -163,7 +163,7 @@ def test_segments_follow_each_other_without_gaps(letters, first_s, rest_s, min_c
     found = label_segments(trajectory, lead, [], duration_s, min_confidence, complete)
     assert found[0].start_s == 0 and found[-1].end_s == duration_s
     for one, next_one in pairwise(found):
-        assert one.end_s == next_one.start_s and one.answer != next_one.answer
+        assert one.end_s == next_one.start_s and one.label != next_one.label
     assert all(segment.end_s > segment.start_s for segment in found)
 
 

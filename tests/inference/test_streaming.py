@@ -39,20 +39,23 @@ def chunks(samples: np.ndarray, n: int):
 
 def answers_to(session: LiveSession, samples: np.ndarray, sample_rate: int = SAMPLE_RATE, chunk: int = 2000) -> list:
     found = (session.feed(part, sample_rate) for part in chunks(samples, chunk))
-    return [answer for answer in found if answer]
+    return [prediction for prediction in found if prediction]
 
 
 def test_every_answer_is_that_of_predict_for_the_same_seconds(model, speech):
     found = answers_to(LiveSession(model, AS_IT_IS), speech)
     assert len(found) == len(speech) // HOP
     window = round(model.config.window_s * SAMPLE_RATE)
-    for answer in found:
-        end = round(answer.at_s * SAMPLE_RATE)
+    for prediction in found:
+        end = round(prediction.at_s * SAMPLE_RATE)
         expected = predict(model, speech[max(0, end - window) : end])
-        assert answer.prediction == expected
-        if answer.probabilities:
-            assert answer.probabilities == pytest.approx(expected.probabilities) and answer.emotion == expected.emotion
-            assert answer.confidence == pytest.approx(expected.confidence)
+        assert prediction.prediction == expected
+        if prediction.probabilities:
+            assert (
+                prediction.probabilities == pytest.approx(expected.probabilities)
+                and prediction.emotion == expected.emotion
+            )
+            assert prediction.confidence == pytest.approx(expected.confidence)
 
 
 @pytest.mark.parametrize("chunk", [37, 1600, HOP])
@@ -99,17 +102,19 @@ def test_the_answer_comes_with_the_half_second_whatever_the_rate(model, speech, 
 
     session, samples = LiveSession(model, AS_IT_IS), soxr.resample(speech, SAMPLE_RATE, sample_rate)
     found = [session.feed(part, sample_rate) for part in chunks(samples, round(LIVE_HOP_S * sample_rate))]
-    assert [answer.at_s for answer in found if answer] == [LIVE_HOP_S * (k + 1) for k in range(len(speech) // HOP)]
-    for answer, expected in zip(found, answers_to(LiveSession(model, AS_IT_IS), speech, chunk=HOP), strict=False):
-        assert answer.prediction.speech_s == pytest.approx(expected.prediction.speech_s, abs=0.3)
+    assert [prediction.at_s for prediction in found if prediction] == [
+        LIVE_HOP_S * (k + 1) for k in range(len(speech) // HOP)
+    ]
+    for prediction, expected in zip(found, answers_to(LiveSession(model, AS_IT_IS), speech, chunk=HOP), strict=False):
+        assert prediction.prediction.speech_s == pytest.approx(expected.prediction.speech_s, abs=0.3)
 
 
 def test_silence_has_no_emotion(model):
     found = answers_to(LiveSession(model), np.zeros(2 * SAMPLE_RATE, np.int16))
-    assert {a.answer for a in found} == {NO_SPEECH}
-    for answer in found:
-        assert (answer.emotion, answer.confidence, answer.probabilities) == ("", None, {})
-        assert not answer.speaking and answer.level_dbfs == -120
+    assert {a.label for a in found} == {NO_SPEECH}
+    for prediction in found:
+        assert (prediction.emotion, prediction.confidence, prediction.probabilities) == ("", None, {})
+        assert not prediction.speaking and prediction.level_dbfs == -120
 
 
 def test_level_is_that_of_the_last_half_second(model):
@@ -125,7 +130,7 @@ def test_speaking_is_now_and_the_answer_is_about_the_window(model, speech):
     assert spoke and spoke[0].at_s <= 1.5
     just_after = next(a for a in found if a.at_s >= spoke[-1].at_s + 2 * LIVE_HOP_S)
     assert just_after.emotion and not just_after.speaking
-    assert found[-1].answer == NO_SPEECH
+    assert found[-1].label == NO_SPEECH
 
 
 @pytest.mark.parametrize(
@@ -134,11 +139,11 @@ def test_speaking_is_now_and_the_answer_is_about_the_window(model, speech):
 )
 def test_smoothing_is_that_of_recordings(model, speech, smoothing):
     session = LiveSession(model, smoothing)
-    answer = answers_to(session, np.tile(speech, 2))[-1]
+    prediction = answers_to(session, np.tile(speech, 2))[-1]
     trajectory, lead = smooth_trajectory(session.trajectory(), smoothing)
-    assert answer.emotion == EMOTIONS[lead[-1]]
-    assert list(answer.probabilities.values()) == pytest.approx(trajectory.probabilities[-1].tolist())
-    assert sum(answer.probabilities.values()) == pytest.approx(1)
+    assert prediction.emotion == EMOTIONS[lead[-1]]
+    assert list(prediction.probabilities.values()) == pytest.approx(trajectory.probabilities[-1].tolist())
+    assert sum(prediction.probabilities.values()) == pytest.approx(1)
 
 
 def test_a_change_must_last_as_long_as_hysteresis_says(model, speech):
@@ -153,7 +158,7 @@ def test_doubt_is_told(new_model, speech):
     stranger.novelty = NoveltyDetector(np.full(8, 1e3, np.float32), np.eye(8, dtype=np.float32), np.ones(1, np.float32))
     for model in (doubtful, stranger):
         spoken = [a for a in answers_to(LiveSession(model), speech) if a.emotion]
-        assert spoken and {a.answer for a in spoken} == {NOT_SURE}
+        assert spoken and {a.label for a in spoken} == {NOT_SURE}
         assert all(a.prediction.reason for a in spoken)
 
 

@@ -46,16 +46,16 @@ PCA = ProjectionConfig("pca")
 def small() -> Atlas:
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(60, 8)).astype(np.float16).astype(np.float32)
-    answered, part = rng.integers(0, 8, 60), np.repeat([0, 2], 30)
+    predicted, part = rng.integers(0, 8, 60), np.repeat([0, 2], 30)
     certainty, distances = np.full(60, 0.5, np.float32), rng.normal(1, 0.1, 60).astype(np.float32)
-    return Atlas("m", "abc", np.array(IDS), embeddings, answered, certainty, part, distances)
+    return Atlas("m", "abc", np.array(IDS), embeddings, predicted, certainty, part, distances)
 
 
 def test_what_is_read_is_what_was_written(tmp_path, small):
     made = small.with_map(PCA, Projection.fit(PCA, small.embeddings).coordinates)
     made.save(tmp_path / "m.npz")
     found = load_atlas("m", "abc", tmp_path)
-    for name in ("ids", "embeddings", "answered", "certainty", "part", "distances"):
+    for name in ("ids", "embeddings", "predicted", "certainty", "part", "distances"):
         np.testing.assert_array_equal(getattr(found, name), getattr(small, name))
     assert (found.model, found.version, list(found.maps)) == ("m", "abc", [PCA])
     np.testing.assert_allclose(found.maps[PCA], made.maps[PCA], rtol=1e-5)
@@ -66,10 +66,10 @@ def test_what_is_read_is_what_was_written(tmp_path, small):
 def test_columns_say_what_the_names_say(small):
     assert small.column("emotion").tolist() == [u.emotion for u in small.utterances]
     right = small.column("right") == "right"
-    assert right.tolist() == [EMOTIONS[k] == u.emotion for k, u in zip(small.answered, small.utterances, strict=True)]
+    assert right.tolist() == [EMOTIONS[k] == u.emotion for k, u in zip(small.predicted, small.utterances, strict=True)]
     assert small.column("part").tolist() == ["training"] * 30 + ["unseen"] * 30
     assert set(small.column("intensity")) <= {"low", "medium", "high", "normal", "unknown"}
-    raw = replace(small, answered=np.full(60, NO_PREDICTION))
+    raw = replace(small, predicted=np.full(60, NO_PREDICTION))
     assert set(raw.column("answered")) == set(raw.column("right")) == {""}
 
 
@@ -95,7 +95,7 @@ def test_the_distance_of_a_clip_is_the_mean_over_its_windows(small):
 DAMAGES = {
     "rows": {"part": np.zeros(5, int)},
     "names": {"ids": np.array(["nobody"] * 60)},
-    "no such emotion": {"answered": np.full(60, len(EMOTIONS))},
+    "no such emotion": {"predicted": np.full(60, len(EMOTIONS))},
     "no such part": {"part": np.full(60, -1)},
     "no number": {"embeddings": np.full((60, 8), np.nan)},
     "flat": {"embeddings": np.zeros(60)},
@@ -276,7 +276,7 @@ def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
     assert set(found.column("part")) == {"training", "development"}
     expected = run_clips(model, [store.trimmed(i) for i in found.ids])
     np.testing.assert_allclose(found.embeddings, expected.embeddings, atol=2e-3)
-    assert found.answered.tolist() == expected.logits.argmax(1).tolist()
+    assert found.predicted.tolist() == expected.logits.argmax(1).tolist()
     raw = load_atlas("raw-features", "")
     assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
     assert np.isnan(raw.certainty).all()

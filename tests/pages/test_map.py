@@ -45,11 +45,11 @@ def made_up(model: str, version: str, dim: int) -> Atlas:
     """An atlas of real names and made-up embeddings, with a map of each kind that is the default."""
     n = len(IDS)
     embeddings = RNG.normal(size=(n, dim)).astype(np.float32)
-    answered = np.full(n, -1) if model == RAW_FEATURES else RNG.integers(0, 8, n)
+    predicted = np.full(n, -1) if model == RAW_FEATURES else RNG.integers(0, 8, n)
     part = np.array([0 if i in set(PARTS.train) else 2 for i in IDS])
     certainty = np.full(n, np.nan if model == RAW_FEATURES else 0.5, np.float32)
     distances = np.full(n, np.nan) if model == RAW_FEATURES else RNG.normal(1, 0.1, n)
-    found = Atlas(model, version, np.array(IDS), embeddings, answered, certainty, part, distances)
+    found = Atlas(model, version, np.array(IDS), embeddings, predicted, certainty, part, distances)
     for config in MAPS:
         found = found.with_map(config, RNG.normal(size=(n, config.n_dims)))
     return found
@@ -264,7 +264,7 @@ def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
     small = load_atlas("small")
     rows = slice(0, n)
     few = Atlas(
-        *("small", small.version, small.ids[rows], small.embeddings[rows], small.answered[rows]),
+        *("small", small.version, small.ids[rows], small.embeddings[rows], small.predicted[rows]),
         small.certainty[rows],
         small.part[rows],
         small.distances[rows],

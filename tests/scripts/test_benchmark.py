@@ -22,8 +22,8 @@ def record(tmp_path, monkeypatch):
     """A function that records a UAR of a model on a test part; results are looked for in a folder of this test."""
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
     utterance = parse_filename(Path("crema_d/1001_DFA_ANG_XX"))
-    answers = PredictionTable(EMOTIONS, (utterance,), np.eye(8)[[4]], np.array([False]))
-    measured = json.loads(json.dumps(compute_metrics(answers).to_dict()))
+    predictions = PredictionTable(EMOTIONS, (utterance,), np.eye(8)[[4]], np.array([False]))
+    measured = json.loads(json.dumps(compute_metrics(predictions).to_dict()))
 
     def save(model: str, uar: float, protocol="speaker-independent", fold="0", latency_ms=7.0, leak=False) -> None:
         pooled = measured["pooled"] | {"uar": uar}
@@ -33,7 +33,7 @@ def record(tmp_path, monkeypatch):
                 provenance={"protocol_sha256": results.protocol_sha256(protocol)},
                 metrics=measured | {"pooled": pooled, "corpora": {"crema_d": pooled}},
                 cost={"n_parameters": 5, "macs_per_3_s_clip": 6, "size_mb": 1.0, "latency_ms": latency_ms},
-                answers=answers,
+                predictions=predictions,
             )
         )
 

@@ -16,7 +16,7 @@ RATE = 16_000
 SURE = {"happy": 0.6, "sad": 0.2, "fear": 0.1, "angry": 0.05, "calm": 0.05, "neutral": 0, "disgust": 0, "surprise": 0}
 
 
-def answer(label: str, probabilities: dict[str, float], speech_s: float = 2.0, novelty: float | None = 10.0):
+def live_prediction(label: str, probabilities: dict[str, float], speech_s: float = 2.0, novelty: float | None = 10.0):
     emotion = max(probabilities, key=probabilities.get) if probabilities else ""
     prediction = Prediction("m", "happy", 0.6, SURE, (), False, "", 2.5, speech_s, 0.0, 2.5, novelty=novelty)
     confidence = probabilities.get(emotion)
@@ -24,31 +24,31 @@ def answer(label: str, probabilities: dict[str, float], speech_s: float = 2.0, n
 
 
 def test_a_confident_prediction_names_the_next_emotions():
-    heading, detail = heading_and_detail(answer("happy", SURE))
+    heading, detail = heading_and_detail(live_prediction("happy", SURE))
     assert heading == "▲ happy"
     assert detail.replace("\u00a0", " ") == "Confidence 60%. Then ▼ sad 20%, ◆ fear 10%."
 
 
 def test_abstention_names_the_closest_emotions_and_the_reason():
-    unsure = answer(NOT_SURE, SURE)
+    unsure = live_prediction(NOT_SURE, SURE)
     assert heading_and_detail(unsure) == ("Not sure", "Closest: ▲\u00a0happy\u00a060%, ▼\u00a0sad\u00a020%.")
     foreign = replace(unsure, prediction=replace(unsure.prediction, novelty=MAX_NOVELTY_PERCENTILE))
     assert heading_and_detail(foreign)[1].startswith("Out of distribution. Closest")
 
 
 def test_silence_has_no_emotion():
-    heading, detail = heading_and_detail(answer(NO_SPEECH, {}))
+    heading, detail = heading_and_detail(live_prediction(NO_SPEECH, {}))
     assert heading == "No speech" and "%" not in detail
 
 
 def test_the_message_has_the_age_of_the_oldest_new_audio():
-    assert live_message(answer("happy", SURE), received_s=3.04)["lag_s"] == pytest.approx(LIVE_HOP_S + 0.04)
+    assert live_message(live_prediction("happy", SURE), received_s=3.04)["lag_s"] == pytest.approx(LIVE_HOP_S + 0.04)
 
 
 def test_shares_are_weighted_by_speech_without_silence():
     totals = SessionTotals()
     for label, speech_s in (("happy", 2.0), (NOT_SURE, 1.0), ("happy", 1.0), (NO_SPEECH, 0.0)):
-        totals.add(answer(label, {} if label == NO_SPEECH else SURE, speech_s))
+        totals.add(live_prediction(label, {} if label == NO_SPEECH else SURE, speech_s))
     shares = totals.shares()
     assert tuple(shares) == (*EMOTIONS, NOT_SURE)
     assert shares["happy"] == pytest.approx(0.75) and shares[NOT_SURE] == pytest.approx(0.25)

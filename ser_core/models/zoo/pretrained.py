@@ -135,14 +135,14 @@ class HuggingFaceClassifier(WaveformModel):
         return {"config.json": config, "preprocessor_config.json": json.loads(extractor.to_json_string())}
 
 
-def describe_labels(answers: Mapping[str, str | None]) -> str:
+def describe_labels(label_map: Mapping[str, str | None]) -> str:
     """The mapping of labels to emotions, and the unmapped ones of both, as a sentence."""
-    mapped = ", ".join(f"{label} is {emotion}" for label, emotion in answers.items() if emotion)
-    apart = [label for label, emotion in answers.items() if not emotion]
-    unknown = [emotion for emotion in EMOTIONS if emotion not in answers.values()]
+    mapped = ", ".join(f"{label} is {emotion}" for label, emotion in label_map.items() if emotion)
+    unmapped = [label for label, emotion in label_map.items() if not emotion]
+    unknown = [emotion for emotion in EMOTIONS if emotion not in label_map.values()]
     parts = [f"Its labels: {mapped}."]
-    if apart:
-        parts.append(f"Spread over all emotions, as it is none of them: {', '.join(apart)}.")
+    if unmapped:
+        parts.append(f"Spread over all emotions, as it is none of them: {', '.join(unmapped)}.")
     if unknown:
         parts.append(f"It has no label for {', '.join(unknown)}.")
     return " ".join(parts)
@@ -187,7 +187,7 @@ def load_pretrained_classifier(
             message names the cure.
     """
     stock, extractor = _read_config_and_extractor(source, download)
-    answers = map_labels_to_emotions(list(stock.id2label.values()), label_map)
+    mapped = map_labels_to_emotions(list(stock.id2label.values()), label_map)
     if extractor.sampling_rate != 16_000:
         raise ValueError(f"{source} expects {extractor.sampling_rate} Hz, this program 16000 Hz.")
     network = _load_strict(source, stock.model_type, download)
@@ -198,7 +198,7 @@ def load_pretrained_classifier(
     model = HuggingFaceClassifier(
         HuggingFaceClassifierConfig(
             stock=values,
-            answers=answers,
+            answers=mapped,
             do_normalize=extractor.do_normalize,
             embedding_dim=classifier.in_features,
         )
@@ -270,7 +270,7 @@ def _make_transformers_config(values: dict):
 def _label_to_emotion_matrix(label_map: Mapping[str, str | None]) -> Tensor:
     """The share of each emotion in each label, shape = (n_labels, n_classes); rows sum to 1."""
     rows = [
-        [float(emotion == answer) if answer else 1 / len(EMOTIONS) for emotion in EMOTIONS]
-        for answer in label_map.values()
+        [float(emotion == mapped) if mapped else 1 / len(EMOTIONS) for emotion in EMOTIONS]
+        for mapped in label_map.values()
     ]
     return torch.tensor(rows)

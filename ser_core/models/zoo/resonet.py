@@ -20,7 +20,7 @@ from ser_core.models.zoo.layers import MaskedConv, column_mask
 
 @dataclass(frozen=True)
 class ResoNetConfig(ModelConfig):
-    """Layer sizes; each stage halves the bands, and the frames too where `halve_time` says so.
+    """Layer sizes; each stage halves the bands, and the frames too where `halve_time` is set.
 
     The sequence layers are as wide as the last stage; the GRU has half of that in each direction.
     """
