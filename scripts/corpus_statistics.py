@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.tables import print_table
 from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,
@@ -31,10 +32,12 @@ def print_medians(summary: dict) -> None:
     for group in summary["groups"]:
         if group["sex"] == "all":
             rows.setdefault((group["corpus"], group["emotion"]), {})[group["measure"]] = group["median"]
-    print(f"{'medians':<23}{'clips':>7}" + "".join(f"{name:>20}" for name in summary["measures"]))
-    for (corpus, emotion), values in rows.items():
-        cells = "".join(f"{values[name]:>20.5g}" for name in summary["measures"])
-        print(f"{corpus:<14}{emotion:<9}{summary['clips'][corpus][emotion]:>7}{cells}")
+    measures = summary["measures"]
+    cells = (
+        [corpus, emotion, f"{summary['clips'][corpus][emotion]}", *(f"{values[name]:.5g}" for name in measures)]
+        for (corpus, emotion), values in rows.items()
+    )
+    print_table(["corpus", "emotion", "clips", *measures], cells, "Medians", n_left=2)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -5,9 +5,11 @@ python -m scripts.prepare_corpora           needs SER_CORPORA; writes cache/ (or
 
 import sys
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from scripts.tables import print_table
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
@@ -26,14 +28,15 @@ def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
     by_corpus = defaultdict(list)
     for utterance in reading.utterances:
         by_corpus[utterance.corpus].append(utterance)
-    print(f"{'corpus':<13}{'files':>7}{'speakers':>10}{'hours':>7}  " + "".join(f"{e:>9}" for e in EMOTIONS))
-    for corpus in (c for c in CORPUS_NAMES if c in by_corpus):
-        utterances = by_corpus[corpus]
-        hours = sum(store.duration_s(u.id) for u in utterances if u.id in store) / 3600
-        counts = Counter(u.emotion for u in utterances)
-        n_speakers = len({u.speaker for u in utterances})
-        cells = "".join(f"{counts[e]:>9}" for e in EMOTIONS)
-        print(f"{corpus:<13}{len(utterances):>7}{n_speakers:>10}{hours:>7.2f}  {cells}")
+    rows = (_corpus_row(corpus, by_corpus[corpus], store) for corpus in CORPUS_NAMES if corpus in by_corpus)
+    print_table(["corpus", "files", "speakers", "hours", *EMOTIONS], rows)
+
+
+def _corpus_row(corpus: str, utterances: Sequence[Utterance], store: AudioStore) -> list[str]:
+    hours = sum(store.duration_s(u.id) for u in utterances if u.id in store) / 3600
+    counts = Counter(u.emotion for u in utterances)
+    n_speakers = len({u.speaker for u in utterances})
+    return [corpus, f"{len(utterances)}", f"{n_speakers}", f"{hours:.2f}", *(f"{counts[e]}" for e in EMOTIONS)]
 
 
 def not_decoded(reading: CorporaListing) -> list[Utterance]:

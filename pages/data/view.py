@@ -7,8 +7,16 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
-from ser_core.data import CORPUS_NAMES, PROTOCOLS, SPEAKER_OVERLAP, protocol_folds, protocol_split, read_protocol
-from ser_core.evaluation import CORPUS_LICENCES, split_name
+from ser_core.data import (
+    CORPUS_NAMES,
+    PROTOCOLS,
+    SPEAKER_OVERLAP,
+    protocol_folds,
+    protocol_split,
+    read_protocol,
+    split_name,
+)
+from ser_core.evaluation import CORPUS_LICENCES
 from ser_core.labels import EMOTIONS
 from ser_core.plots import count_heatmap, emotion_boxplots, emotion_label
 

@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.ui import results
 from pages.ui.text import UAR_HELP
-from ser_core.data import CORPUS_NAMES
-from ser_core.evaluation import INTENDED_USE, split_name
+from ser_core.data import CORPUS_NAMES, split_name
+from ser_core.evaluation import INTENDED_USE
 from ser_core.models import HOW_TO_TRAIN, MODELS, CheckpointError, available_models, read_metrics
 
 ROW_HEIGHT = 24  # pixels: all models fit on one screen

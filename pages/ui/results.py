@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from ser_core import paths
-from ser_core.data import PROTOCOLS, CorpusError, Utterance, corpora_root, protocol_folds, read_corpora
+from ser_core.data import PROTOCOLS, CorpusError, Utterance, corpora_root, protocol_folds, read_corpora, split_name
 from ser_core.evaluation import (
     Comparison,
     CrossValidationResult,
@@ -19,7 +19,6 @@ from ser_core.evaluation import (
     load_result,
     pooled_predictions,
     published_table,
-    split_name,
 )
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
 

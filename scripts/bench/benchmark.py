@@ -20,6 +20,7 @@ import numpy as np
 import soundfile
 import torch
 
+from scripts.tables import print_table
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, measure_quality, read_audio, speech_segments
 from ser_core.data import CORPUS_NAMES, ProtocolError
@@ -224,13 +225,6 @@ def _cell(value: float | None, form: str) -> str:
     return NOTHING if value is None else format(value, form)
 
 
-def print_models(models: dict[str, dict]) -> None:
-    cells = [MODEL_COLUMNS, *model_rows(models)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
-
-
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
@@ -247,7 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
         largest = max(measured.values(), key=lambda entry: entry["size_mb"])
         figures["largest checkpoint, load [s]"] = largest["load_s"]
     yardstick = against_yardstick(models)
-    print_models(models)
+    print_table(MODEL_COLUMNS, model_rows(models), n_left=0)
     print("\n".join(sentences(yardstick)))
     if options.json:
         written = figures | {"models": models, "yardstick": yardstick}

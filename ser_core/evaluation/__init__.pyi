@@ -70,7 +70,6 @@ from .results import (
     protocol_sha256 as protocol_sha256,
     result_path as result_path,
     save_result as save_result,
-    split_name as split_name,
 )
 from .robustness import (
     CLEAN as CLEAN,

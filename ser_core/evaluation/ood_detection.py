@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from ser_core.audio import trim_silence
 from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, unseen_speaker_fold
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS, draw_non_speech
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, predict, run_clips
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, predict, run_clips
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -93,7 +93,7 @@ def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:
     prediction = predict(model, sound)
     if not prediction.abstain:
         return "an emotion"
-    if prediction.reason.startswith("No speech"):
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return "no speech"
     return "unknown" if prediction.novelty == MAX_NOVELTY_PERCENTILE else "uncertain"
 

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.data.corpora import parse_filename
-from ser_core.data.protocols import protocol_split, read_protocol
+from ser_core.data.protocols import protocol_split, read_protocol, split_name
 from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
 from ser_core.evaluation.results import (
     EvaluationResult,
@@ -21,7 +21,6 @@ from ser_core.evaluation.results import (
     protocol_sha256,
     result_path,
     save_result,
-    split_name,
 )
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import CONFIG_FILE, METRICS_FILE
