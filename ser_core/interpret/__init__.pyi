@@ -10,6 +10,10 @@ from .atlas import (
     load_atlas as load_atlas,
     training_distances as training_distances,
 )
+from .atlas_export import (
+    add_maps as add_maps,
+    export_atlas as export_atlas,
+)
 from .attribution import (
     GRAD_CAM as GRAD_CAM,
     INTEGRATED_GRADIENTS as INTEGRATED_GRADIENTS,

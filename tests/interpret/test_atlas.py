@@ -23,6 +23,7 @@ from ser_core.data.protocols import protocol_split, read_protocol
 from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
 from ser_core.inference.forward import clip_windows, embed, run_clips, run_windows
 from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
+from ser_core.interpret import atlas_export
 from ser_core.interpret.atlas import (
     ATLAS_PARTS,
     NO_PREDICTION,
@@ -32,6 +33,7 @@ from ser_core.interpret.atlas import (
     load_atlas,
     training_distances,
 )
+from ser_core.interpret.atlas_export import add_maps, export_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows, ood_score
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
@@ -39,7 +41,7 @@ from ser_core.models.checkpoint import METRICS_FILE, Calibration, load_model, sa
 from ser_core.models.ood import fit_distance_reference, fit_novelty_detector
 
 IDS = [*protocol_split("speaker-independent", "0").train[:30], *protocol_split("speaker-independent", "0").test[:30]]
-PCA = ProjectionConfig("pca")
+PCA, PCA_3D = ProjectionConfig("pca"), ProjectionConfig("pca", 3)
 
 
 @pytest.fixture
@@ -261,7 +263,7 @@ def ready(tmp_path, monkeypatch, cache, checkpoints):
         (tmp_path / "cache" / file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
     monkeypatch.setattr(script, "MAPS", (PCA,))
-    monkeypatch.setattr(script, "CHUNK", 10)
+    monkeypatch.setattr(atlas_export, "CHUNK_CLIPS", 10)
     (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "speaker-independent", "fold": "0"}))
     return tmp_path / "embeddings"
 
@@ -292,11 +294,11 @@ def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
     first, last = (load_atlas(name) for name in available_atlases(ready))
     assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
     assert np.abs(first.embeddings - last.embeddings).max() > 0.01
-    assert script.space_name("runs/warm/checkpoint") == "warm" and script.space_name("resonet") == "resonet"
+    assert atlas_export.atlas_name("runs/warm/checkpoint") == "warm" and atlas_export.atlas_name("resonet") == "resonet"
 
 
 def test_an_interrupted_export_goes_on(ready, monkeypatch):
-    whole = script.export("small", AudioStore())
+    whole = export_atlas("small", AudioStore())
     (ready.parent / "cache" / f"windows-small-{whole.version}.npz").unlink()
     calls = []
 
@@ -306,10 +308,12 @@ def test_an_interrupted_export_goes_on(ready, monkeypatch):
             raise KeyboardInterrupt
         return clip_windows(model, clip)
 
-    monkeypatch.setattr(script, "clip_windows", interrupted)
+    monkeypatch.setattr(atlas_export, "clip_windows", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        script.export("small", AudioStore())
-    again = script.export("small", AudioStore())
+        export_atlas("small", AudioStore())
+    reports = []
+    again = export_atlas("small", AudioStore(), lambda n_done, n_clips: reports.append((n_done, n_clips)))
+    assert reports[0] == (20, len(whole.ids)) and reports[-1] == (len(whole.ids),) * 2
     assert len(calls[25:]) == len(whole.ids) - 20
     np.testing.assert_array_equal(again.embeddings, whole.embeddings)
 
@@ -324,21 +328,26 @@ def test_an_interruption_while_it_writes_loses_one_part(ready, monkeypatch):
             raise KeyboardInterrupt
         savez(path, **arrays)
 
-    monkeypatch.setattr(script.np, "savez", interrupted)
+    monkeypatch.setattr(atlas_export.np, "savez", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        script.export("small", AudioStore())
-    assert (
-        len(script.export("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4
-    )  # the first of five parts was kept
+        export_atlas("small", AudioStore())
+    assert len(export_atlas("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4  # the first of five parts was kept
+
+
+def test_maps_are_added_one_by_one(small):
+    reports = []
+    found = add_maps(small, (PCA, PCA_3D), lambda config, share: reports.append((config, share)))
+    assert list(found.maps) == [PCA, PCA_3D] and not small.maps and reports == [(PCA, 1.0), (PCA_3D, 1.0)]
+    assert [coordinates.shape for coordinates in found.maps.values()] == [(60, 2), (60, 3)]
 
 
 def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
-    whole = script.export("small", AudioStore())
+    whole = export_atlas("small", AudioStore())
     path = ready.parent / "cache" / f"windows-small-{whole.version}.npz"
     with np.load(path) as file:
         kept = dict(file)
     np.savez(path, **kept | {"ids": kept["ids"][::-1], "windows": kept["windows"] + 1})
-    np.testing.assert_array_equal(script.export("small", AudioStore()).embeddings, whole.embeddings)
+    np.testing.assert_array_equal(export_atlas("small", AudioStore()).embeddings, whole.embeddings)
 
 
 def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):

@@ -39,6 +39,12 @@ ROOT = Path(__file__).parent.parent.parent
 FOLD_0 = ["resonet", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x", "--partial"]
 
 
+class UntrainedNetwork(torch.nn.Identity):
+    """A model that scripts.train takes for a network."""
+
+    is_neural = True
+
+
 def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, capsys):
     assert train.main(FOLD_0) == 0
     model = load_model(workplace / "runs" / "x" / "checkpoint")
@@ -120,7 +126,7 @@ def test_a_run_is_not_resumed_on_another_fold(workplace, small_networks, capsys)
 @pytest.mark.parametrize("name", [name for name in MODELS if name not in RECIPES_BY_MODEL])
 def test_every_model_from_scratch_is_trained_by_the_same_recipe(workplace, monkeypatch, name):
     asked = []
-    monkeypatch.setattr(recipes, "build_model", lambda name, config: asked.append(name) or torch.nn.Identity())
+    monkeypatch.setattr(recipes, "build_model", lambda name, config: asked.append(name) or UntrainedNetwork())
     monkeypatch.setattr(train, "fit", lambda model, config, *rest: asked.append(config))
     monkeypatch.setattr(train, "export", lambda *arguments: None)
     assert train.main([name, "--fold", "0", "--partial"]) == 0
@@ -131,7 +137,7 @@ def test_every_model_from_scratch_is_trained_by_the_same_recipe(workplace, monke
 def asked(workplace, monkeypatch):
     """A function that runs train without training: the recipe that it asked for."""
     seen = []
-    monkeypatch.setattr(recipes, "build_model", lambda name, config: torch.nn.Identity())
+    monkeypatch.setattr(recipes, "build_model", lambda name, config: UntrainedNetwork())
     monkeypatch.setattr(train, "fit", lambda model, config, *rest: seen.append(config))
     monkeypatch.setattr(train, "export", lambda *arguments: None)
 
@@ -162,7 +168,7 @@ def test_single_values_of_the_recipe_are_set_by_name(asked, capsys):
 
 def test_single_values_of_the_architecture_are_set_by_name(workplace, monkeypatch):
     seen = []
-    monkeypatch.setattr(recipes, "build_model", lambda name, config: seen.append(config) or torch.nn.Identity())
+    monkeypatch.setattr(recipes, "build_model", lambda name, config: seen.append(config) or UntrainedNetwork())
     monkeypatch.setattr(train, "fit", lambda *arguments, **named: None)
     monkeypatch.setattr(train, "export", lambda *arguments: None)
     flags = ["--set", "model.channels=[8, 8, 8, 8]", "model.dropout=0.5"]
