@@ -24,14 +24,19 @@ from scripts.tables import print_table
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, measure_quality, read_audio, speech_segments
 from ser_core.data import CORPUS_NAMES, ProtocolError
-from ser_core.evaluation import ResultError, list_results, load_result, measure_cost, median_ms, single_torch_thread
+from ser_core.evaluation import (
+    BASELINE_MODEL,
+    ResultError,
+    compare_with_baseline,
+    cost_table,
+    measure_cost,
+    median_ms,
+    single_torch_thread,
+)
 from ser_core.inference import predict_with_windows
 from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel, available_models, build_model, checkpoint_folder, load_model
 from ser_core.training import TrainConfig, TrainingBatch, TrainingState, make_optimiser, training_step
-
-YARDSTICK = "svm-egemaps"
-"""The functionals of opensmile and an SVM: what every neural model is compared with."""
 
 SAMPLES = paths.SAMPLES
 
@@ -139,64 +144,18 @@ def costs() -> dict[str, dict]:
     return found
 
 
-def model_table(measured: dict[str, dict]) -> dict[str, dict]:
-    """Every model with its cost and its recorded UAR, the fastest first.
-
-    Args:
-        measured: what costs() gave. A model without a checkpoint has the cost that its result file holds; its latency
-            was measured at another time, so it is compared with nothing.
-
-    Raises:
-        ResultError: a damaged result file.
-    """
-    table = {name: entry | {"results": {}} for name, entry in measured.items()}
-    for result in map(load_result, list_results()):
-        if not result.leak:
-            entry = table.setdefault(result.model, result.cost | {"load_s": None, "results": {}})
-            entry["results"][result.split] = {
-                "uar": result.metrics["pooled"]["uar"],
-                "corpora": {corpus: scores["uar"] for corpus, scores in result.metrics["corpora"].items()},
-            }
-    yardstick_ms = measured.get(YARDSTICK, {}).get("latency_ms")
-    for name, entry in table.items():
-        comparable = yardstick_ms and name in measured
-        entry["times_faster"] = yardstick_ms / entry["latency_ms"] if comparable else None
-    mark_pareto({name: table[name] for name in measured})
-    return dict(sorted(table.items(), key=lambda item: item[1]["latency_ms"]))
-
-
-def mark_pareto(models: dict[str, dict]) -> None:
-    """Adds to each result whether no other model of that test part is both faster and better."""
-    for entry in models.values():
-        for split, own in entry["results"].items():
-            others = [e for e in models.values() if e is not entry and split in e["results"]]
-            own["pareto"] = not any(
-                e["latency_ms"] < entry["latency_ms"] and e["results"][split]["uar"] >= own["uar"] for e in others
-            )
-
-
-def against_yardstick(models: dict[str, dict]) -> dict[str, dict]:
-    """For each test part, the fastest neural model that is better than the yardstick; if none is, the fastest."""
-    found = {}
-    for split, yardstick in models.get(YARDSTICK, {"results": {}})["results"].items():
-        rows = [
-            {"model": name, "times_faster": entry["times_faster"], "uar_difference": result["uar"] - yardstick["uar"]}
-            for name, entry in models.items()
-            if entry["n_parameters"] and entry["times_faster"] and (result := entry["results"].get(split))
-        ]
-        if rows:
-            found[split] = max(rows, key=lambda row: (row["uar_difference"] > 0, row["times_faster"]))
-    return found
-
-
-def sentences(yardstick: dict[str, dict]) -> Iterator[str]:
-    """What against_yardstick found, one sentence for each test part."""
-    for split, row in yardstick.items():
+def sentences(baseline: dict[str, dict]) -> Iterator[str]:
+    """The result of compare_with_baseline, one sentence for each test part."""
+    for split, row in baseline.items():
         difference = 100 * row["uar_difference"]
-        kind = f"fastest neural model above {YARDSTICK}" if difference > 0 else "fastest neural model, none is better,"
+        kind = (
+            f"fastest neural model above {BASELINE_MODEL}"
+            if difference > 0
+            else "fastest neural model, none is better,"
+        )
         yield f"{split}: {kind} is {row['model']}, {row['times_faster']:.1f} times faster, UAR {difference:+.1f} points"
-    if not yardstick:
-        yield f"{YARDSTICK} is missing here, or was evaluated with no neural model: nothing to compare with it."
+    if not baseline:
+        yield f"{BASELINE_MODEL} is missing here, or was evaluated with no neural model: nothing to compare with it."
 
 
 MODEL_COLUMNS = (
@@ -233,18 +192,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         figures = closely(load_model(options.model, "cpu"))
         measured = costs()
-        models = model_table(measured)
+        models = cost_table(measured)
     except (CheckpointError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
     if measured:
         largest = max(measured.values(), key=lambda entry: entry["size_mb"])
         figures["largest checkpoint, load [s]"] = largest["load_s"]
-    yardstick = against_yardstick(models)
+    baseline = compare_with_baseline(models)
     print_table(MODEL_COLUMNS, model_rows(models), n_left=0)
-    print("\n".join(sentences(yardstick)))
+    print("\n".join(sentences(baseline)))
     if options.json:
-        written = figures | {"models": models, "yardstick": yardstick}
+        written = figures | {"models": models, "yardstick": baseline}
         options.json.write_text(json.dumps(round_floats(written), indent=1) + "\n")
     return 0
 

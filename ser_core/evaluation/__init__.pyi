@@ -16,6 +16,9 @@ from .comparison import (
     published_table as published_table,
 )
 from .cost import (
+    BASELINE_MODEL as BASELINE_MODEL,
+    compare_with_baseline as compare_with_baseline,
+    cost_table as cost_table,
     measure_cost as measure_cost,
     median_ms as median_ms,
     single_torch_thread as single_torch_thread,

@@ -1,4 +1,4 @@
-"""Cost of a model: parameters, multiply-accumulates, size on disk, latency."""
+"""Cost of a model: parameters, multiply-accumulates, size on disk, latency; and cost against accuracy of all models."""
 
 import inspect
 import statistics
@@ -12,8 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from ser_core.evaluation.results import EvaluationResult, list_results, load_result
 from ser_core.models import SERModel
 
+BASELINE_MODEL = "svm-egemaps"  # opensmile's functionals and an SVM: what every neural model is compared with
 COST_CLIP_S = 3.0
 N_LATENCY_RUNS, LATENCY_BUDGET_S = 30, 3.0
 
@@ -156,3 +158,65 @@ def _attention_products(query: Tensor, key: Tensor, batch_first: bool) -> int:
     """Query times key, then weights times value, over all heads: every query meets every key of its clip."""
     n_keys = key.shape[1 if batch_first and key.ndim == 3 else 0]
     return 2 * query.numel() * n_keys
+
+
+def cost_table(measured: dict[str, dict]) -> dict[str, dict]:
+    """Cost and recorded UAR of every model, the fastest first.
+
+    Args:
+        measured: the fields of ModelCost and load_s of each checkpoint, measured at the same time. A model without one
+            has the cost in its result file, of another time, so its latency is compared with no other.
+
+    Returns:
+        By model: the cost, times_faster (than BASELINE_MODEL; None where not comparable), and results: by test part,
+        uar, corpora (UAR by corpus) and, for the measured models, pareto (see mark_pareto_front).
+
+    Raises:
+        ResultError: a damaged result file.
+    """
+    table = {name: entry | {"results": {}} for name, entry in measured.items()}
+    for result in map(load_result, list_results()):
+        if not result.leak:
+            entry = table.setdefault(result.model, result.cost | {"load_s": None, "results": {}})
+            entry["results"][result.split] = _recorded_uar(result)
+    baseline_ms = measured.get(BASELINE_MODEL, {}).get("latency_ms")
+    for name, entry in table.items():
+        entry["times_faster"] = baseline_ms / entry["latency_ms"] if baseline_ms and name in measured else None
+    mark_pareto_front({name: table[name] for name in measured})
+    return dict(sorted(table.items(), key=lambda item: item[1]["latency_ms"]))
+
+
+def _recorded_uar(result: EvaluationResult) -> dict:
+    corpora = {corpus: scores["uar"] for corpus, scores in result.metrics["corpora"].items()}
+    return {"uar": result.metrics["pooled"]["uar"], "corpora": corpora}
+
+
+def mark_pareto_front(table: dict[str, dict]) -> None:
+    """Adds `pareto` to each result: whether no faster model of that test part has at least the same UAR."""
+    for entry in table.values():
+        for split, own in entry["results"].items():
+            others = [e for e in table.values() if e is not entry and split in e["results"]]
+            own["pareto"] = not any(
+                e["latency_ms"] < entry["latency_ms"] and e["results"][split]["uar"] >= own["uar"] for e in others
+            )
+
+
+def compare_with_baseline(table: dict[str, dict]) -> dict[str, dict]:
+    """The fastest neural model above BASELINE_MODEL in each test part; if none is above, the fastest.
+
+    Args:
+        table: result of cost_table.
+
+    Returns:
+        By test part: model, times_faster and uar_difference; empty where the baseline was not measured.
+    """
+    found = {}
+    for split, baseline in table.get(BASELINE_MODEL, {"results": {}})["results"].items():
+        rows = [
+            {"model": name, "times_faster": entry["times_faster"], "uar_difference": result["uar"] - baseline["uar"]}
+            for name, entry in table.items()
+            if entry["n_parameters"] and entry["times_faster"] and (result := entry["results"].get(split))
+        ]
+        if rows:
+            found[split] = max(rows, key=lambda row: (row["uar_difference"] > 0, row["times_faster"]))
+    return found
