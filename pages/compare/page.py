@@ -25,24 +25,24 @@ with results:
     shown, work = result_place(tuple(models)), st.container()
 
 with work:
-    clip = hearing = problem = None
-    answers, problems = [], []
+    clip = prepared = problem = None
+    model_results, problems = [], []
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.prepare_clip(clip, analysis.Settings(None))
-            answers, problems = analysis.model_results(hearing, models)
+            prepared = analysis.prepare_clip(clip, analysis.Settings(None))
+            model_results, problems = analysis.model_results(prepared, models)
     except AudioError as error:
         problem = error
 
 with shown():
-    if hearing:
-        result.show_clip(clip, hearing, None)
+    if prepared:
+        result.show_clip(clip, prepared, None)
     if problem:
         show_problem(problem, None if clip else chosen().name)
     elif not names:
         show_no_model()
-    elif not hearing:
+    elif not prepared:
         view.show_empty()
     else:
-        view.show_comparison(clip, hearing, answers, problems)
+        view.show_comparison(clip, prepared, model_results, problems)

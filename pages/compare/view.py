@@ -39,23 +39,23 @@ def show_empty() -> None:
 
 
 def show_comparison(
-    clip: SessionClip, hearing: PreparedClip, answers: Sequence[ModelResult], problems: Sequence[str]
+    clip: SessionClip, prepared: PreparedClip, results: Sequence[ModelResult], problems: Sequence[str]
 ) -> None:
     """Bars, words, table, agreement, features and export."""
     for problem in problems:
         st.warning(plain(problem))
-    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
+    spoken = [result for result in results if result.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
     if not spoken:
-        st.info(plain(answers[0].prediction.reason) if answers else "Choose at least one model.")
+        st.info(plain(results[0].prediction.reason) if results else "Choose at least one model.")
         return
-    predictions = [answer.prediction for answer in spoken]
+    predictions = [result.prediction for result in spoken]
     rows = [*predictions, ensemble_prediction(predictions)] if len(predictions) > 1 else predictions
     _show_bars(rows, spoken[0].prediction)
-    table = [_row(answer, rows[-1]) for answer in spoken]
-    st.dataframe(table, hide_index=True, column_config=_formats(), alt="What each model answers and what it costs")
+    table = [_row(result, rows[-1]) for result in spoken]
+    st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
     if len(predictions) > 1:
         _show_agreement(predictions)
-    _show_features(hearing, spoken)
+    _show_features(prepared, spoken)
     _show_exports(clip, rows, table)
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
         with st.expander("wav2vec2 is not installed"):
@@ -68,13 +68,13 @@ def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
     chart(aligned_probability_bars(rows), key="aligned", alt=alt)
     st.caption(
         f"Analysed {format_time(first.start_s)} to {format_time(first.end_s)}, with {first.speech_s:.1f} s of speech. "
-        "Each bar goes from 0 to 100 %. In full colour: the answer; a model that is not sure has none."
+        "Each bar goes from 0 to 100 %. In full colour: the prediction; a model that is not sure has none."
     )
 
 
-def _row(answer: ModelResult, joint: Prediction) -> dict:
-    """A line of the table: the answer, whether it is that of all together, and what it costs."""
-    prediction = answer.prediction
+def _row(result: ModelResult, joint: Prediction) -> dict:
+    """A row of the table: the prediction, whether the ensemble agrees, and the cost."""
+    prediction = result.prediction
     closest = emotion_label(prediction.emotion)
     n_parameters = get_model(prediction.model).n_parameters()
     return {
@@ -83,10 +83,10 @@ def _row(answer: ModelResult, joint: Prediction) -> dict:
         "answer": f"not sure ({closest})" if prediction.abstain else closest,
         "certain": round(prediction.confidence, 3),
         "differs": prediction.emotion != joint.emotion,
-        "took ms": round(1000 * answer.took_s),
+        "took ms": round(1000 * result.took_s),
         "parameters": n_parameters or None,
         "why not sure": prediction.reason,
-        "measured": describe_performance(answer.metrics),
+        "measured": describe_performance(result.metrics),
     }
 
 
@@ -101,7 +101,7 @@ def _formats() -> dict:
 
 def _show_agreement(predictions: Sequence[Prediction]) -> None:
     """Pairwise agreement of the models."""
-    st.subheader("Who agrees with whom", anchor=False)
+    st.subheader("Pairwise agreement", anchor=False)
     rows, names = stack_probabilities(predictions), [prediction.model for prediction in predictions]
     votes = [prediction.emotion for prediction in predictions]
     common = max(dict.fromkeys(votes), key=votes.count)
@@ -115,20 +115,20 @@ def _show_agreement(predictions: Sequence[Prediction]) -> None:
         agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="What every two models have in common"
     )
     st.caption(
-        "The share of their probabilities that two models have in common, in percent: 100 for equal answers. "
+        "The share of their probabilities that two models have in common, in percent: 100 for equal predictions. "
         "A column has the number of its row."
     )
 
 
-def _show_features(hearing: PreparedClip, answers: Sequence[ModelResult]) -> None:
+def _show_features(prepared: PreparedClip, results: Sequence[ModelResult]) -> None:
     """Input features of one of the models, as its front end computes them."""
-    st.subheader("What a model hears", anchor=False)
-    predictions = {answer.prediction.model: answer.prediction for answer in answers}
-    name = st.selectbox("Model", predictions, key="hears")
+    st.subheader("Input of a model", anchor=False)
+    predictions = {result.prediction.model: result.prediction for result in results}
+    name = st.selectbox("Model", predictions, key="input-model")
     start_s = predictions[name].start_s
     end_s = min(predictions[name].end_s, start_s + get_model(name).config.window_s)
-    window = hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    features = remember(lambda: frontend_features(get_model(name), window), hearing.id, "features", name)
+    window = prepared.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    features = remember(lambda: frontend_features(get_model(name), window), prepared.id, "features", name)
     where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
     if features.ndim == 2:
         st.image(features_png(features), alt=f"The features that {name} gets", width="stretch")

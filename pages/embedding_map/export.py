@@ -14,7 +14,7 @@ PICTURE_HELP = "PNG has sharper points. Choose it before you zoom or select: the
 N_NEIGHBOURS = 15  # of each clip, in a parquet file
 
 
-def picture() -> str:
+def image_format() -> str:
     """What the camera above the map saves."""
     return st.session_state.get("map-picture") or "svg"
 

@@ -8,7 +8,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from pages.embedding_map import state
-from pages.embedding_map.export import picture, show_export
+from pages.embedding_map.export import image_format, show_export
 from pages.embedding_map.selection import chosen_rows, show_chosen, show_own
 from pages.embedding_map.voice import show_voice
 from pages.ui.chart import chart
@@ -169,13 +169,13 @@ def show_map(
     linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.beside)
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
-    key = "-".join(map(str, ("map", place, *astuple(made.config), picture())))  # a choice is of one map
+    key = "-".join(map(str, ("map", place, *astuple(made.config), image_format())))  # a choice is of one map
     event = chart(
         add_user_clips(figure, own) if own else figure,
         key=key,
         numbers=False,
         tools=True,
-        picture=picture(),
+        image_format=image_format(),
         on_select=partial(_link, key, found, made.coordinates, shown) if view.beside else "rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "

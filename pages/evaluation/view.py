@@ -64,7 +64,7 @@ def choose_part() -> str:
 
 def _choose_model(found: EvaluationResults) -> str:
     """The model whose predictions are shown, the best one first."""
-    return st.selectbox("Model", list(found.answers), key="looked-at", bind="query-params")
+    return st.selectbox("Model", list(found.predictions), key="looked-at", bind="query-params")
 
 
 def show_ranking(found: EvaluationResults) -> None:
@@ -176,7 +176,7 @@ def show_model(found: EvaluationResults) -> None:
     st.subheader("Confusion matrix", anchor=False)
     with st.container(horizontal=True):
         model = _choose_model(found)
-        present = [EVERYTHING, *dict.fromkeys(found.answers[model].corpora.tolist())]
+        present = [EVERYTHING, *dict.fromkeys(found.predictions[model].corpora.tolist())]
         corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
         counts = st.toggle("Counts", key="counts")
     corpus = None if corpus == EVERYTHING else corpus
@@ -196,8 +196,8 @@ def show_model(found: EvaluationResults) -> None:
         st.caption("Click a cell, or choose here, to see its clips.")
         chosen = tuple(points[0]["customdata"]) if points else (None, None)
         true = _emotion("Meant", labels, chosen[0])
-        answered = _emotion("Answered", labels, chosen[1])
-        clips = found.clips(model, corpus, true, answered)
+        predicted = _emotion("Answered", labels, chosen[1])
+        clips = found.clips(model, corpus, true, predicted)
         st.markdown(f"**{len(clips)}** clips, the most confident predictions first")
     show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
 
@@ -232,10 +232,10 @@ def show_certainty(found: EvaluationResults) -> None:
             key="risk",
             alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
         )
-    _show_curves(model, found.answers[model])
+    _show_curves(model, found.predictions[model])
 
 
-def _show_curves(model: str, answers: PredictionTable) -> None:
+def _show_curves(model: str, predictions: PredictionTable) -> None:
     """ROC and precision-recall curves, computed on demand."""
     box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
     if not box.open:
@@ -249,15 +249,15 @@ def _show_curves(model: str, answers: PredictionTable) -> None:
     ):
         with column:
             st.caption(title)
-            by_class = curves(answers.probabilities, answers.y_true)
-            drawn = {answers.labels[k]: curve for k, curve in by_class.items()}
+            by_class = curves(predictions.probabilities, predictions.y_true)
+            drawn = {predictions.labels[k]: curve for k, curve in by_class.items()}
             areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
             chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")
 
 
 def show_against_each_other(found: EvaluationResults) -> None:
     """Significance of differences, latency and size, and the effect of leakage."""
-    if len(found.answers) < 2:
+    if len(found.predictions) < 2:
         st.info("Only one model was evaluated on this test part: nothing to compare.")
     _show_differences(found)
     _show_cost(found)

@@ -60,8 +60,8 @@ def _show_sanity(explained: ExplainedWindow, found: Explanation, question: Attri
         st.caption(f"{explained.model} is not a neural network: it has no weights to randomise.")
         return
     st.markdown("The same map for models with randomised weights (sanity check).")
-    asked = st.button("Shuffle the weights", key="sanity")
-    if not asked and not is_remembered(*state.sanity_key(explained, found, question)):
+    clicked = st.button("Shuffle the weights", key="sanity")
+    if not clicked and not is_remembered(*state.sanity_key(explained, found, question)):
         return
     correlations = state.randomisation_test(explained, found, question)
     with st.container(horizontal=True, gap="medium"):

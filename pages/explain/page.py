@@ -25,14 +25,14 @@ with results:
     shown, work = result_place(("why", settings)), st.container()
 
 with work:
-    clip = hearing = answer = problem = None
+    clip = prepared = result = problem = None
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.prepare_clip(clip, settings)
-            answer = analysis.model_result(hearing, settings.model)
-            if answer:
-                get_model(answer.prediction.model)  # which may have been deleted since it answered
+            prepared = analysis.prepare_clip(clip, settings)
+            result = analysis.model_result(prepared, settings.model)
+            if result:
+                get_model(result.prediction.model)  # which may have been deleted since the prediction
     except (AudioError, CheckpointError) as error:
         problem = error
 
@@ -41,14 +41,14 @@ with shown():
         show_problem(problem, None if clip else chosen().name)
     elif settings.model is None:
         show_no_model()
-    elif answer is None:
+    elif result is None:
         view.show_empty()
-    elif answer.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        view.show_no_speech(answer)
+    elif result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        view.show_no_speech(result)
     else:
-        explained = view.choose_window(clip, hearing, answer)
+        explained = view.choose_window(clip, prepared, result)
         question, method = view.choose_question(explained)
-        view.show_question(answer, explained, question)
+        view.show_question(result, explained, question)
         found = state.explanation(explained, method, question)
         view.show_map(explained, found)
         with st.container(horizontal=True):

@@ -53,15 +53,15 @@ class ExplainedWindow:
         return get_model(self.model).config.frontend
 
 
-def window(hearing: PreparedClip, answer: ModelResult, i: int) -> ExplainedWindow:
-    """The i-th window of an answer."""
-    trajectory = answer.trajectory
+def window(prepared: PreparedClip, result: ModelResult, i: int) -> ExplainedWindow:
+    """The i-th window of a result."""
+    trajectory = result.trajectory
     start_s, end_s = float(trajectory.start_s[i]), float(trajectory.end_s[i])
-    inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in hearing.quality.speech_segments]
+    inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in prepared.quality.speech_segments]
     return ExplainedWindow(
-        id=f"{hearing.id} {start_s:.4f} {end_s:.4f}",
+        id=f"{prepared.id} {start_s:.4f} {end_s:.4f}",
         model=trajectory.model,
-        waveform=hearing.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)],
+        waveform=prepared.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)],
         start_s=start_s,
         end_s=end_s,
         speech=tuple((a, b) for a, b in inside if a < b),
@@ -69,15 +69,15 @@ def window(hearing: PreparedClip, answer: ModelResult, i: int) -> ExplainedWindo
     )
 
 
-def most_confident_window(answer: ModelResult) -> int:
-    """The window that is explained first: of those with speech, the surest of the answer to the whole clip."""
-    trajectory = answer.trajectory
-    column = trajectory.probabilities[:, trajectory.labels.index(answer.prediction.emotion)]
+def most_confident_window(result: ModelResult) -> int:
+    """The window that is explained first: of those with speech, the most confident in the emotion of the clip."""
+    trajectory = result.trajectory
+    column = trajectory.probabilities[:, trajectory.labels.index(result.prediction.emotion)]
     return int(np.where(trajectory.speech_s > 0, column, -1.0).argmax())
 
 
 def window_spectrogram(explained: ExplainedWindow) -> Spectrogram:
-    return remember(lambda: spectrogram(explained.waveform), explained.id, "picture")
+    return remember(lambda: spectrogram(explained.waveform), explained.id, "spectrogram")
 
 
 def explanation(explained: ExplainedWindow, method: str, question: AttributionTarget) -> Explanation:
@@ -109,13 +109,15 @@ def tracks(explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any) 
     ]
 
 
-def answers(explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any) -> dict[str, dict[str, float]]:
+def part_probabilities(
+    explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any
+) -> dict[str, dict[str, float]]:
     """Name of the sound -> probability of each emotion."""
     judge = get_model(explained.model)
     found = remember(
         lambda: calibrated_probabilities(judge, run_windows(judge, list(parts.values())).logits),
         explained.id,
-        "answers",
+        "part probabilities",
         explained.model,
         *key,
     )

@@ -43,12 +43,12 @@ from ser_core.plots import (
 ABOUT = {
     GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
     "coarse, as that map has few cells.",
-    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): what the score loses when a patch of "
+    OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): the loss of score when a patch of "
     f"{OCCLUSION_PATCH_BANDS} bands and {OCCLUSION_PATCH_S:g} s takes the mean level of its bands.",
     INTEGRATED_GRADIENTS: "Integrated gradients (Sundararajan et al. 2017): what each cell adds on the way from "
     "silence to this sound. Fine, and grainy.",
     SELF_ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, "
-    "1 is the average. It is the same for every emotion: it says where the model looked, not what for.",
+    "1 is the average. It is the same for every emotion: it shows where the model looked, not what for.",
     SILENCING: f"What the score loses when {SILENCED_SPAN_S:g} s of the sound fall silent. It works with every "
     "model and knows no frequencies.",
 }
@@ -58,42 +58,42 @@ def show_empty() -> None:
     st.subheader("Nothing to explain yet", anchor=False)
     st.markdown(
         "Record a few seconds of speech, upload a file or open a sample. You see which parts of the sound moved the "
-        "model, hear only these parts or everything else, ask why it was not another emotion, and find out how far to "
-        "trust the explanation and how the answer changes when the recording gets worse."
+        "model, listen to only these parts or everything else, see why it was not another emotion, and find out how far to "
+        "trust the explanation and how the prediction changes when the recording gets worse."
     )
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
 
 
-def show_no_speech(answer: ModelResult) -> None:
+def show_no_speech(result: ModelResult) -> None:
     st.info(
-        f"{answer.prediction.speech_s:.1f} s of speech were found, and {MIN_SPEECH_TO_PREDICT_S:g} s are needed. "
+        f"{result.prediction.speech_s:.1f} s of speech were found, and {MIN_SPEECH_TO_PREDICT_S:g} s are needed. "
         "Record or choose another clip.",
         title="There is no prediction to explain",
     )
 
 
-def choose_window(clip: SessionClip, hearing: PreparedClip, answer: ModelResult) -> ExplainedWindow:
+def choose_window(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> ExplainedWindow:
     """The clip's only window, or one of several."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.text(clip.name, width="stretch")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     for note in clip.notes:
         st.warning(plain(note))
-    trajectory, place = answer.trajectory, 0
+    trajectory, place = result.trajectory, 0
     if len(trajectory.start_s) > 1:
         place = st.selectbox(
             "Window",
             range(len(trajectory.start_s)),
-            state.most_confident_window(answer),
-            format_func=lambda i: _window_name(answer, i),
-            key=f"why-window {hearing.id} {trajectory.model}",
+            state.most_confident_window(result),
+            format_func=lambda i: _window_name(result, i),
+            key=f"why-window {prepared.id} {trajectory.model}",
             help="Input window of the model. A longer clip is analysed in several windows.",
         )
-    return state.window(hearing, answer, place)
+    return state.window(prepared, result, place)
 
 
-def _window_name(answer: ModelResult, i: int) -> str:
-    trajectory = answer.trajectory
+def _window_name(result: ModelResult, i: int) -> str:
+    trajectory = result.trajectory
     times = f"{format_time(trajectory.start_s[i])} to {format_time(trajectory.end_s[i])}"
     if trajectory.speech_s[i] <= 0:
         return f"{times}, no speech"
@@ -126,25 +126,25 @@ def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str]
     return AttributionTarget(emotion, instead_of), method
 
 
-def show_question(answer: ModelResult, explained: ExplainedWindow, question: AttributionTarget) -> None:
+def show_question(result: ModelResult, explained: ExplainedWindow, question: AttributionTarget) -> None:
     """The question, and the prediction for the window."""
-    st.subheader(f"Why {_asked(question)}?", anchor=False)
+    st.subheader(f"Why {_describe_target(question)}?", anchor=False)
     chosen = [question.emotion, *([question.instead_of] if question.instead_of else [])]
     values = ", ".join(f"{emotion_label(emotion)} {explained.probabilities[emotion]:.0%}" for emotion in chosen)
-    others = "" if explained.emotion in chosen else f" Its answer is {emotion_label(explained.emotion)}."
-    unsure = " Of the whole clip it is not sure." if answer.prediction.abstain else ""
+    others = "" if explained.emotion in chosen else f" The prediction is {emotion_label(explained.emotion)}."
+    unsure = " For the full clip the model is not sure." if result.prediction.abstain else ""
     where_s = f"{format_time(explained.start_s)} to {format_time(explained.end_s)}"
     st.markdown(f"{versions([explained.model])}, {where_s}: {values}.{others}{unsure}")
 
 
-def _asked(question: AttributionTarget) -> str:
+def _describe_target(question: AttributionTarget) -> str:
     instead_of = f" and not {emotion_label(question.instead_of)}" if question.instead_of else ""
     return f"{emotion_label(question.emotion)}{instead_of}"
 
 
 @st.fragment
 def show_map(explained: ExplainedWindow, found: Explanation) -> None:
-    """The map over the spectrogram, its profiles, and what it says in words."""
+    """The map over the spectrogram, its profiles, and a summary in words."""
     words = describe_relevance(found, explained.frontend)
     spot = st.container()
     opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity")
@@ -173,7 +173,7 @@ def _colours(found: Explanation) -> str:
 
 def _summary(found: Explanation, words: str) -> str:
     subject = "the attention" if found.method == SELF_ATTENTION else "what speaks for it"
-    return f"Half of {subject} lies {words}." if words else "Nothing here speaks for it."
+    return f"Half of {subject} is {words}." if words else "Nothing here speaks for it."
 
 
 def _completeness(found: Explanation) -> str:
@@ -188,12 +188,12 @@ def _completeness(found: Explanation) -> str:
 def _limits(explained: ExplainedWindow) -> str:
     if GRAD_CAM in attribution_methods(get_model(explained.model)):
         return ""
-    return f" {explained.model} hears no spectrogram with bands to look at: this is the only method that it allows."
+    return f" {explained.model} has no spectrogram with bands as input: this is the only method available for it."
 
 
 @st.fragment
 def show_sounds(explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
-    """Only what decided, or everything else, to hear; and what the model says to each."""
+    """The relevant part and the remainder in a player, with the predictions for each."""
     st.subheader("Listen to the relevant parts", anchor=False)
     percent = st.slider(
         "Share of the spectrogram to keep, the most relevant parts first",
@@ -208,12 +208,12 @@ def show_sounds(explained: ExplainedWindow, found: Explanation, question: Attrib
     parts = state.relevant_and_remainder(explained, found, question, percent / 100)
     tracks = state.tracks(explained, parts, explained.model, *key)
     player(tracks, explained.speech, key="why-player")
-    answers = state.answers(explained, parts, *key)
+    probabilities = state.part_probabilities(explained, parts, *key)
     with st.container(horizontal=True, gap="large"):
-        for name, values in answers.items():
+        for name, values in probabilities.items():
             st.metric(f"{name}: {emotion_label(question.emotion)}", f"{values[question.emotion]:.0%}", width="content")
     likeliest = (
-        f"{name.lower()}: {emotion_label(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in answers.items()
+        f"{name.lower()}: {emotion_label(max(v, key=v.get))} {max(v.values()):.0%}" for name, v in probabilities.items()
     )
     st.caption(
         f"Most likely emotion of {'; '.join(likeliest)}. Masked audio is out of distribution: "

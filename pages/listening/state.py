@@ -33,25 +33,25 @@ class Sample:
 
 @dataclass(frozen=True)
 class Guess:
-    """One clip with its label and all answers."""
+    """One clip with its label, the person's answer and the predictions."""
 
     clip: str  # utterance id
-    meant: str  # "": a sample
-    heard: dict[str, str]  # by PERSON and each model: an emotion
+    label: str  # "": a sample
+    emotions: dict[str, str]  # by PERSON: the answer; by model: the prediction
 
     @property
-    def measure(self) -> str:
+    def reference(self) -> str:
         """Reference label of the models' predictions."""
-        return self.meant or self.heard[PERSON]
+        return self.label or self.emotions[PERSON]
 
 
 @dataclass
 class ListeningState(PageState):
-    """Clips asked and guesses made in this session."""
+    """Clips drawn and guesses made in this session."""
 
     clip: Utterance | Sample | None = None
-    asked: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
-    said: str = ""  # the person's answer, before the models are run
+    drawn: set[str] = field(default_factory=set)  # ids of all clips so far, also of those that could not be used
+    answer: str = ""  # the person's answer, before the models are run
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
 
@@ -97,8 +97,8 @@ def _test_clips(name: str) -> set[str]:
 
 
 def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
-    """Clips that were not asked yet."""
-    return [u for u in clips if u.id not in listening_state().asked]
+    """Clips that were not drawn yet."""
+    return [u for u in clips if u.id not in listening_state().drawn]
 
 
 def draw(clips: Sequence[Utterance | Sample]) -> None:
@@ -108,7 +108,7 @@ def draw(clips: Sequence[Utterance | Sample]) -> None:
     if fresh:
         corpus, emotion = random.choice(sorted({(u.corpus, u.emotion) for u in fresh}))
         now.clip = random.choice([u for u in fresh if (u.corpus, u.emotion) == (corpus, emotion)])
-        now.asked.add(now.clip.id)
+        now.drawn.add(now.clip.id)
 
 
 def drop_unusable(clips: Sequence[Utterance | Sample]) -> None:
@@ -122,13 +122,13 @@ def drop_unusable(clips: Sequence[Utterance | Sample]) -> None:
 
 def guess(emotion: str) -> None:
     """Keep the person's answer until the models are run."""
-    listening_state().said = emotion
+    listening_state().answer = emotion
 
 
-def ask(models: Sequence[str]) -> None:
+def run_models(models: Sequence[str]) -> None:
     """Run the models, only after the person has answered. A clip that cannot be used is skipped and named."""
     now = listening_state()
-    said, now.said = now.said, ""
+    answer, now.answer = now.answer, ""
     try:
         waveform = load_audio(now.clip.path)
         speech = speech_segments(waveform)
@@ -138,19 +138,19 @@ def ask(models: Sequence[str]) -> None:
         now.clip, now.problem = None, f"{now.clip.id}: {error}"
         return
     now.problem = ""
-    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: said} | predictions))
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: answer} | predictions))
 
 
 def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
-    """Counts, shape = (n_emotions, n_emotions): row label, column answer; only of clips that `who` answered."""
-    pairs = [(EMOTIONS.index(g.measure), EMOTIONS.index(g.heard[who])) for g in guesses if who in g.heard]
+    """Counts, shape = (n_emotions, n_emotions): row label, column answer or prediction; only clips with one of `who`."""
+    pairs = [(EMOTIONS.index(g.reference), EMOTIONS.index(g.emotions[who])) for g in guesses if who in g.emotions]
     y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
     return confusion_matrix(y_true, y_pred, len(EMOTIONS))
 
 
 def standings(guesses: Sequence[Guess]) -> list[dict]:
     """Accuracy and UAR of the person and of each model over the clips answered; without labels, of the models alone."""
-    names = list(dict.fromkeys(name for g in guesses for name in g.heard if name != PERSON or g.meant))
+    names = list(dict.fromkeys(name for g in guesses for name in g.emotions if name != PERSON or g.label))
     rows = []
     for name in names:
         counts = matrix(guesses, name)
@@ -168,5 +168,5 @@ def standings(guesses: Sequence[Guess]) -> list[dict]:
 
 def table(guesses: Sequence[Guess]) -> list[dict]:
     """One row a clip, one column for the person and each model; empty without an answer."""
-    names = list(dict.fromkeys(name for g in guesses for name in g.heard))
-    return [{"clip": g.clip, "meant": g.meant} | {name: g.heard.get(name, "") for name in names} for g in guesses]
+    names = list(dict.fromkeys(name for g in guesses for name in g.emotions))
+    return [{"clip": g.clip, "meant": g.label} | {name: g.emotions.get(name, "") for name in names} for g in guesses]

@@ -43,10 +43,10 @@ def show_nothing(models: Sequence[str]) -> None:
 
 
 def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
-    """The question, or the answer to it.
+    """The next clip with the buttons, or the label after the answer.
 
     Args:
-        clips: what may be asked of these models.
+        clips: unseen by these models.
     """
     state.drop_unusable(clips)
     now = state.listening_state()
@@ -61,9 +61,9 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         return
     st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
-    if now.said:
+    if now.answer:
         with st.spinner("Running the models"):
-            state.ask(models)
+            state.run_models(models)
         st.rerun()
     if now.is_guessed:
         _show_answer(models, clips)
@@ -77,13 +77,13 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
 def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
     now = state.listening_state()
     latest = now.guesses[-1]
-    said = emotion_label(latest.heard[PERSON])
-    if latest.meant:
-        right = "right" if latest.heard[PERSON] == latest.meant else "wrong"
-        st.markdown(f"The label is **{emotion_label(latest.meant)}**. Your answer {said} is **{right}**.")
+    answer = emotion_label(latest.emotions[PERSON])
+    if latest.label:
+        right = "right" if latest.emotions[PERSON] == latest.label else "wrong"
+        st.markdown(f"The label is **{emotion_label(latest.label)}**. Your answer {answer} is **{right}**.")
     else:
-        st.markdown(f"Your answer: **{said}**.")
-    rivals = ", ".join(f"{name}: {emotion_label(latest.heard[name])}" for name in models if name in latest.heard)
+        st.markdown(f"Your answer: **{answer}**.")
+    rivals = ", ".join(f"{name}: {emotion_label(latest.emotions[name])}" for name in models if name in latest.emotions)
     st.markdown(f"Predictions: {rivals}.")
     st.caption(_about(now.clip))
     st.button("Next clip", type="primary", on_click=state.draw, args=(clips,), key="next", shortcut="N")
@@ -97,14 +97,14 @@ def _about(clip: Utterance | Sample) -> str:
 
 
 def show_score() -> None:
-    """How the person stands, and what a confusion matrix."""
+    """The score of the person and the models, and confusion matrices."""
     guesses = state.listening_state().guesses
     if not guesses:
         return
     st.subheader("The score", anchor=False)
     rows = state.standings(guesses)
-    st.dataframe(rows, hide_index=True, alt="Right answers of the person and of each model")
-    if not guesses[-1].meant:
+    st.dataframe(rows, hide_index=True, alt="Correct answers of the person and predictions of each model")
+    if not guesses[-1].label:
         st.caption("Reference here: your own answers.")
     st.caption(
         "UAR is the mean recall over the emotions that occurred. The ranking is not meaningful "

@@ -25,25 +25,25 @@ from ser_core.plots import emotion_label
 
 @dataclass
 class FeedbackState(PageState):
-    problem: str = ""  # why the latest answer could not be kept
+    problem: str = ""  # why the latest label could not be saved
 
 
-def show_feedback(clip: SessionClip, answer: ModelResult) -> None:
-    """Choice of a label, and what is stored of it."""
-    meant = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
+def show_feedback(clip: SessionClip, result: ModelResult) -> None:
+    """The choice of a label, with its storage."""
+    label = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
-    if meant:
-        right = meant == answer.prediction.emotion and not answer.prediction.abstain
-        st.caption(f"{'The' if right else 'Not the'} prediction of {plain(answer.prediction.model)}.")
+    if label:
+        right = label == result.prediction.emotion and not result.prediction.abstain
+        st.caption(f"{'The' if right else 'Not the'} prediction of {plain(result.prediction.model)}.")
     if folder is None:
-        if meant:
+        if label:
             st.caption(f"Your label is deleted with this session. {FEEDBACK_FOLDER_HINT}")
         return
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
-            said = Feedback(clip.id, *_judged(answer, meant or ""), clip.recording.duration_s, _now())
+            entry = Feedback(clip.id, *_feedback_fields(result, label or ""), clip.recording.duration_s, _now())
             st.button(
-                "Save my label", disabled=not meant, on_click=_try, args=(save_feedback, said, folder), key="keep"
+                "Save my label", disabled=not label, on_click=_try, args=(save_feedback, entry, folder), key="keep"
             )
             _show_kept(read_feedback(folder), folder)
         st.caption(f"Saved in {FEEDBACK_FILE} of the folder you chose: your label and the prediction, never the audio.")
@@ -55,22 +55,22 @@ def show_feedback(clip: SessionClip, answer: ModelResult) -> None:
         state.problem = ""
 
 
-def _judged(answer: ModelResult, meant: str) -> tuple[str, str, str, float, bool]:
-    prediction = answer.prediction
-    return prediction.model, meant, prediction.emotion, prediction.confidence, prediction.abstain
+def _feedback_fields(result: ModelResult, label: str) -> tuple[str, str, str, float, bool]:
+    prediction = result.prediction
+    return prediction.model, label, prediction.emotion, prediction.confidence, prediction.abstain
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _show_kept(answers: list[Feedback], folder) -> None:
-    """Take it along, or delete it."""
-    if not answers:
+def _show_kept(saved: list[Feedback], folder) -> None:
+    """The saved labels, to download or to delete."""
+    if not saved:
         return
-    right = sum(f.meant == f.answered and not f.abstained for f in answers)
-    st.text(f"{len(answers)} saved, {right} predicted correctly")
-    content = rows_as_csv([asdict(f) for f in answers])
+    right = sum(f.meant == f.answered and not f.abstained for f in saved)
+    st.text(f"{len(saved)} saved, {right} predicted correctly")
+    content = rows_as_csv([asdict(f) for f in saved])
     st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
     st.button("Delete all", on_click=_try, args=(delete_feedback, folder), key="delete-feedback")
 

@@ -23,30 +23,30 @@ with results:
     shown, work = result_place(settings), st.container()
 
 with work:
-    clip = hearing = answer = others = problem = None
+    clip = prepared = model_result = others = problem = None
     try:
         clip = current_clip()
         if clip:
-            hearing = analysis.prepare_clip(clip, settings)
-            others = analysis.all_model_results(hearing) if settings.all_models else None
-            answer = analysis.model_result(hearing, settings.model, settings.my_voice)
+            prepared = analysis.prepare_clip(clip, settings)
+            others = analysis.all_model_results(prepared) if settings.all_models else None
+            model_result = analysis.model_result(prepared, settings.model, settings.my_voice)
     except (AudioError, CheckpointError, AdapterError) as error:
         problem = error
 
 with shown():
-    if hearing:
-        result.show_clip(clip, hearing, answer)
+    if prepared:
+        result.show_clip(clip, prepared, model_result)
     if problem:
         show_problem(problem, None if clip else chosen().name)
         if others:
             result.show_side_by_side(*others)
-    elif answer:
-        result.show_answer(clip, answer)
-        feedback.show_feedback(clip, answer)
+    elif model_result:
+        result.show_prediction(clip, model_result)
+        feedback.show_feedback(clip, model_result)
         if others:
             result.show_side_by_side(*others)
-        result.show_export(clip, hearing, answer)
-    elif hearing:
+        result.show_export(clip, prepared, model_result)
+    elif prepared:
         show_no_model()
     else:
         result.show_empty()

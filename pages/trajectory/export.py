@@ -87,9 +87,9 @@ def _segment_rows(line: Line) -> list[dict]:
 def _window_rows(line: Line) -> list[dict]:
     trajectory, labels = line.trajectory, line.trajectory.labels
     times = zip(trajectory.start_s.tolist(), trajectory.end_s.tolist(), trajectory.speech_s.tolist(), strict=True)
-    answers = zip(line.answers.tolist(), line.lead.tolist(), trajectory.probabilities.tolist(), strict=True)
+    columns = zip(line.labels.tolist(), line.lead.tolist(), trajectory.probabilities.tolist(), strict=True)
     return [
-        _row(line, *time, answer, labels[k], row[k], row) for time, (answer, k, row) in zip(times, answers, strict=True)
+        _row(line, *time, label, labels[k], row[k], row) for time, (label, k, row) in zip(times, columns, strict=True)
     ]
 
 
@@ -98,7 +98,7 @@ def _row(
     start_s: float,
     end_s: float,
     speech_s: float,
-    answer: str,
+    label: str,
     emotion: str,
     confidence: float | None,
     probabilities: Sequence[float | None],
@@ -108,7 +108,7 @@ def _row(
         "start_s": round(start_s, 3),
         "end_s": round(end_s, 3),
         "speech_s": round(speech_s, 3),
-        "answer": answer,
+        "answer": label,
         "emotion": emotion,
         **{name: None if value is None else round(value, 6) for name, value in values.items()},
     }

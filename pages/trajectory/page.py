@@ -33,9 +33,9 @@ with work:
         clip = current_clip()
         if clip:
             found = state.course(clip)
-            if not any(name in found.heard for name in models):
+            if not any(name in found.partials for name in models):
                 with st.spinner("Analysing"):
-                    state.listen(found, models, step_s=0)
+                    state.analyse(found, models, step_s=0)
     except AudioError as error:
         problem = error
 

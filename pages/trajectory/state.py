@@ -31,7 +31,7 @@ BEGINNING_S = 60.0  # of a longer clip its beginning is shown while the rest is 
 
 @dataclass(frozen=True)
 class View:
-    """How the same answers are looked at."""
+    """Settings of the view of the same predictions."""
 
     n_model_windows: int  # how long a window is, in windows of the model's own length
     hop_s: float
@@ -40,14 +40,14 @@ class View:
 
 @dataclass(eq=False)
 class Course:
-    """The sound, and by model how far it was heard."""
+    """The sound, and the trajectory of each model so far."""
 
     waveform: np.ndarray  # shape = (n_samples,)
     duration_s: float
     speech: tuple[tuple[float, float], ...]
-    stretch: tuple[int, int]  # in samples: all but the silence at both ends
-    is_beginning: bool = False  # all that is known is of the first BEGINNING_S
-    heard: dict[str, PartialTrajectory] = field(default_factory=dict)
+    bounds: tuple[int, int]  # in samples: all but the silence at both ends
+    is_beginning: bool = False  # only the first BEGINNING_S are known
+    partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     stopped: bool = False
 
     def is_done(self, models: Sequence[str]) -> bool:
@@ -56,61 +56,61 @@ class Course:
 
     def covers(self, name: str) -> bool:
         """Whether a model has analysed the clip from the beginning to the end."""
-        return not self.is_beginning and name in self.heard and self.heard[name].n_passes > 0
+        return not self.is_beginning and name in self.partials and self.partials[name].n_passes > 0
 
     def missing(self, models: Sequence[str]) -> list[str]:
         """Models that have not analysed the full clip."""
-        return [name for name in models if name not in self.heard or self.heard[name].share < 1]
+        return [name for name in models if name not in self.partials or self.partials[name].share < 1]
 
     def n_known(self, models: Sequence[str]) -> int:
         """Windows that can be shown."""
-        return sum(len(self.heard[name].known) for name in models if name in self.heard)
+        return sum(len(self.partials[name].known) for name in models if name in self.partials)
 
     def share(self, models: Sequence[str]) -> float:
         """How much is done, in [0, 1]."""
         if self.is_beginning:
             return 0.0
-        return sum(self.heard[name].share if name in self.heard else 0.0 for name in models) / len(models)
+        return sum(self.partials[name].share if name in self.partials else 0.0 for name in models) / len(models)
 
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """One model's trajectory as the settings want it."""
+    """One model's trajectory under the settings."""
 
     trajectory: Trajectory
     smoothing: Smoothing
     lead: np.ndarray  # which label leads in each window, shape = (n_windows,)
-    answers: np.ndarray  # of each window: an emotion, "not sure" or "no speech"
+    labels: np.ndarray  # of each window: an emotion, "not sure" or "no speech"
     segments: tuple[Segment, ...]
     min_confidence: float
-    until_s: float  # what comes later is not analysed yet
+    until_s: float  # later windows are not analysed yet
     complete: bool  # nothing comes later; with more passes the hop may still become finer
 
 
 def course(clip: SessionClip) -> Course:
-    """The clip with its speech, before any model; of a long one no more than its beginning until `whole` was called."""
+    """The clip with its speech, before any model; of a long one no more than its beginning until `full_course` was called."""
     if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
-        return whole(clip)
-    return remember(lambda: _of_the_beginning(clip), clip.id, "beginning")
+        return full_course(clip)
+    return remember(lambda: _analyse_beginning(clip), clip.id, "beginning")
 
 
-def whole(clip: SessionClip) -> Course:
+def full_course(clip: SessionClip) -> Course:
     """All of the clip with its speech."""
-    return remember(lambda: _of_all(clip), clip.id, "course")
+    return remember(lambda: _analyse_all(clip), clip.id, "course")
 
 
-def _of_all(clip: SessionClip) -> Course:
+def _analyse_all(clip: SessionClip) -> Course:
     waveform, bar = clip.recording.waveform, st.progress(0.0, "Detecting speech")
     speech = speech_segments(waveform, lambda share: bar.progress(share, "Detecting speech"))
     bar.empty()
     return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
 
 
-def _of_the_beginning(clip: SessionClip) -> Course:
+def _analyse_beginning(clip: SessionClip) -> Course:
     waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
     speech = speech_segments(waveform)
-    stretch = analysed_bounds(waveform, speech)
-    return Course(waveform, clip.recording.duration_s, speech, stretch, is_beginning=True)
+    bounds = analysed_bounds(waveform, speech)
+    return Course(waveform, clip.recording.duration_s, speech, bounds, is_beginning=True)
 
 
 def original_track(clip: SessionClip) -> Track:
@@ -118,14 +118,14 @@ def original_track(clip: SessionClip) -> Track:
     return remember(lambda: track("Original", clip.recording.waveform, clip.id), clip.id, "Original", "track")
 
 
-def listen(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
-    """Let the models that are behind hear on, piece by piece, until there is more to show and step_s are over."""
+def analyse(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
+    """Extends the trajectories that are behind, piece by piece, until there is more to show and step_s are over."""
     until, before = perf_counter() + step_s, found.n_known(models)
     with functionals_cache():
         while behind := found.missing(models):
             for name in behind:
-                heard = found.heard.get(name) or start_trajectory(get_model(name), found.stretch, found.speech)
-                found.heard[name] = extend_trajectory(get_model(name), found.waveform, heard)
+                partial = found.partials.get(name) or start_trajectory(get_model(name), found.bounds, found.speech)
+                found.partials[name] = extend_trajectory(get_model(name), found.waveform, partial)
             progress()
             if perf_counter() > until and found.n_known(models) > before:
                 return
@@ -133,17 +133,17 @@ def listen(found: Course, models: Sequence[str], step_s: float, progress: Callab
 
 def line(found: Course, name: str, view: View) -> Line:
     """Trajectory of one model so far, under the given settings; no model is run."""
-    heard = found.heard[name]
-    trajectory = pool_trajectory(heard, found.speech, view.n_model_windows, view.hop_s)
+    partial = found.partials[name]
+    trajectory = pool_trajectory(partial, found.speech, view.n_model_windows, view.hop_s)
     trajectory, lead = smooth_trajectory(trajectory, view.smoothing)
     complete = found.covers(name)
     return Line(
         trajectory,
         view.smoothing,
         lead,
-        window_labels(trajectory, lead, heard.min_confidence),
-        label_segments(trajectory, lead, found.speech, found.duration_s, heard.min_confidence, complete),
-        heard.min_confidence,
-        heard.until_s,
+        window_labels(trajectory, lead, partial.min_confidence),
+        label_segments(trajectory, lead, found.speech, found.duration_s, partial.min_confidence, complete),
+        partial.min_confidence,
+        partial.until_s,
         complete,
     )

@@ -25,7 +25,7 @@ from ser_core.labels import EMOTION_STYLES
 from ser_core.plots import GREY, emotion_label, format_time, segment_rows, trajectory_areas
 
 WINDOWS = (1, 2, 4, 8)  # times the model's own
-HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the grid the models hear on
+HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the hop of the predictions
 SMOOTHINGS = {
     NO_SMOOTHING: ((), "", ""),
     EMA_SMOOTHING: (
@@ -43,7 +43,7 @@ SMOOTHINGS = {
 
 
 def choose_view(models: Sequence[str]) -> View:
-    """Window, hop and smoothing; none of them lets a model hear again."""
+    """Window, hop and smoothing; none of them runs a model again."""
     own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
     left, right = st.columns(2)
     window = left.selectbox(
@@ -52,8 +52,8 @@ def choose_view(models: Sequence[str]) -> View:
         format_func=lambda n: " or ".join(f"{n * window_s:g} s" for window_s in own_s) if models else str(n),
         key="window",
         bind="query-params",
-        help="The shortest is the model's own, what it was trained on. A longer one is the mean of the model's answers "
-        "in it, weighted by speech, as for a whole recording. With several models each has multiples of its own.",
+        help="The shortest is the model's own, what it was trained on. A longer one is the mean of the model's predictions "
+        "in it, weighted by speech, as for a full recording. With several models each has multiples of its own.",
     )
     hops_s = [hop_s for hop_s in HOPS_S if hop_s <= window * own_s[0]] or [HOPS_S[0]]
     hop_s = right.selectbox(
@@ -71,12 +71,12 @@ def choose_view(models: Sequence[str]) -> View:
 def _choose_smoothing() -> Smoothing:
     left, right = st.columns(2)
     kind = left.selectbox("Smoothing", list(SMOOTHINGS), key="smoothing", bind="query-params")
-    amounts, label, words = SMOOTHINGS[kind]
+    amounts, label, text = SMOOTHINGS[kind]
     if not amounts:
         return Smoothing()
     unit = "" if kind == MEDIAN_SMOOTHING else " s"
     amount = right.selectbox(
-        label, amounts, index=2, format_func=lambda n: f"{n}{unit}", key=kind, bind="query-params", help=words
+        label, amounts, index=2, format_func=lambda n: f"{n}{unit}", key=kind, bind="query-params", help=text
     )
     return Smoothing(kind, amount)
 
@@ -92,21 +92,21 @@ def show_empty() -> None:
 
 
 def show_course(clip: SessionClip, found: Course, models: Sequence[str], view: View) -> None:
-    """All there is so far; then, unless stopped, the models go on and the page starts again."""
+    """The results so far; then, unless stopped, the models go on and the page starts again."""
     going = not (found.stopped or found.is_done(models))
     st.text(clip.name)
     for note in clip.notes:
         st.warning(plain(note))
     bar = _show_state(clip, found, models, going)
-    lines = {name: state.line(found, name, view) for name in models if name in found.heard}
+    lines = {name: state.line(found, name, view) for name in models if name in found.partials}
     if lines:
         _show_lines(clip, found, lines)
     if not going:
         return
     if found.is_beginning:
-        state.whole(clip)
+        state.full_course(clip)
     else:
-        state.listen(found, models, state.STEP_S, lambda: _tell(bar, found, models))
+        state.analyse(found, models, state.STEP_S, lambda: _show_progress(bar, found, models))
     st.rerun()
 
 
@@ -120,18 +120,18 @@ def _show_state(clip: SessionClip, found: Course, models: Sequence[str], going: 
             st.button("Stop", on_click=_set_stopped, args=(clip, True), key="stop")
         else:
             st.button("Go on", on_click=_set_stopped, args=(clip, False), key="go-on", type="primary")
-    _tell(place, found, models)
+    _show_progress(place, found, models)
     return place
 
 
-def _tell(place, found: Course, models: Sequence[str]) -> None:
+def _show_progress(place, found: Course, models: Sequence[str]) -> None:
     if all(found.covers(name) for name in models):
-        hop_s = max(found.heard[name].predicted_hop_s for name in models)
-        words = f"All of it is analysed every {hop_s:g} s, not yet in between"
+        hop_s = max(found.partials[name].predicted_hop_s for name in models)
+        text = f"All of it is analysed every {hop_s:g} s, not yet in between"
     else:
-        known_s = min(found.heard[name].until_s if name in found.heard else 0.0 for name in models)
-        words = f"Partial: analysed to {format_time(round(known_s))} of {format_time(round(found.duration_s))}"
-    place.progress(found.share(models), words)
+        known_s = min(found.partials[name].until_s if name in found.partials else 0.0 for name in models)
+        text = f"Partial: analysed to {format_time(round(known_s))} of {format_time(round(found.duration_s))}"
+    place.progress(found.share(models), text)
 
 
 def _set_stopped(clip: SessionClip, stopped: bool) -> None:
@@ -189,7 +189,7 @@ def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
         segment_rows(by_model, found.duration_s),
         key="lanes",
         numbers=False,
-        alt=f"The answer over time of {len(lines)} models, one lane each; the CSV has the numbers.",
+        alt=f"The predictions over time of {len(lines)} models, one lane each; the CSV has the numbers.",
     )
     st.caption("Grey with ?: not sure. Empty: no speech. The first model is the one shown above.")
 
@@ -206,30 +206,30 @@ def _show_segments(clip: SessionClip, name: str, line: Line) -> None:
         selection_mode="single-row",
         column_config={
             "certain": st.column_config.NumberColumn(format="percent"),
-            "hear": st.column_config.AudioColumn(help="Double-click, then play: this stretch alone."),
+            "play": st.column_config.AudioColumn(help="Double-click, then play: this segment alone."),
         },
         alt=f"The segments of {name} from the beginning to the end",
     )
     st.caption(
-        "Choose a row to loop it in the player above, or double-click under “hear” to hear it alone. Certain: the mean "
+        "Choose a row to loop it in the player above, or double-click under “play” to play it alone. Certain: the mean "
         "over its windows."
     )
 
 
 def _row(segment: Segment, sound: str) -> dict:
-    """A line of the table. One file serves all rows: its address names the stretch to play."""
+    """A line of the table. One file serves all rows: its address names the interval to play."""
     return {
         "from": format_time(segment.start_s),
         "to": format_time(segment.end_s),
-        "answer": _answer(segment),
+        "prediction": _segment_label(segment),
         "certain": None if segment.confidence is None else round(segment.confidence, 3),
         "seconds": round(segment.end_s - segment.start_s, 1),
         "speech s": round(segment.speech_s, 1),
-        "hear": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",
+        "play": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",
     }
 
 
-def _answer(segment: Segment) -> str:
+def _segment_label(segment: Segment) -> str:
     if not segment.emotion:
         return segment.label
     return (
@@ -241,12 +241,14 @@ def _answer(segment: Segment) -> str:
 
 def _cell(segment: Segment) -> Cell:
     """A segment as the player draws it."""
-    words = _answer(segment) if segment.confidence is None else f"{_answer(segment)} {segment.confidence:.0%}"
+    text = (
+        _segment_label(segment) if segment.confidence is None else f"{_segment_label(segment)} {segment.confidence:.0%}"
+    )
     if segment.label in EMOTION_STYLES:
         look, opacity = EMOTION_STYLES[segment.label], 0.2 + 0.8 * segment.confidence
-        return Cell(segment.start_s, segment.end_s, segment.label, look.symbol, look.colour, opacity, words)
+        return Cell(segment.start_s, segment.end_s, segment.label, look.symbol, look.colour, opacity, text)
     unsure = segment.label == NOT_SURE
-    return Cell(segment.start_s, segment.end_s, segment.label, "?" if unsure else "", GREY, 0.3 * unsure, words)
+    return Cell(segment.start_s, segment.end_s, segment.label, "?" if unsure else "", GREY, 0.3 * unsure, text)
 
 
 def _table_key(clip: SessionClip, line: Line) -> str:

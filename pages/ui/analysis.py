@@ -32,14 +32,14 @@ class PreparedClip:
 
     id: str
     waveform: np.ndarray  # shape = (n_samples,)
-    tracks: tuple[Track, ...]  # the original, then what noise reduction left of it
+    tracks: tuple[Track, ...]  # the original, then the noise-reduced one
     quality: Quality
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class ModelResult:
-    """Prediction of one model, and what is known about that model."""
+    """Prediction of one model, with the model's threshold and metrics."""
 
     prediction: Prediction
     trajectory: Trajectory  # a single window for clips no longer than one
@@ -89,7 +89,7 @@ def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
     return PreparedClip(f"{clip_id} {name}", waveform, (drawn,), measured)
 
 
-def model_result(hearing: PreparedClip, model_name: str | None, my_voice: bool = False) -> ModelResult | None:
+def model_result(prepared: PreparedClip, model_name: str | None, my_voice: bool = False) -> ModelResult | None:
     """Result of one model; None without a model.
 
     Args:
@@ -101,35 +101,35 @@ def model_result(hearing: PreparedClip, model_name: str | None, my_voice: bool =
     """
     if model_name is None:
         return None
-    learned = session().adapters[model_name] if my_voice else None
-    return remember(lambda: _run_model(hearing, model_name, learned), hearing.id, "answer", model_name, learned)
+    adapter = session().adapters[model_name] if my_voice else None
+    return remember(lambda: _run_model(prepared, model_name, adapter), prepared.id, "answer", model_name, adapter)
 
 
-def all_model_results(hearing: PreparedClip) -> tuple[list[ModelResult], list[str]]:
-    """As answers_of, of every model there is."""
-    return model_results(hearing, available_models())
+def all_model_results(prepared: PreparedClip) -> tuple[list[ModelResult], list[str]]:
+    """Results of all models, as model_results."""
+    return model_results(prepared, available_models())
 
 
-def model_results(hearing: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
+def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
     """Results of several models for the clip, and the errors of those without one."""
-    answers, problems = [], []
+    results, problems = [], []
     with st.spinner("Running the models"), functionals_cache():
         for name in names:
             try:
-                answers.append(model_result(hearing, name))
+                results.append(model_result(prepared, name))
             except CheckpointError as error:
                 problems.append(str(error))
-    return answers, problems
+    return results, problems
 
 
-def _run_model(hearing: PreparedClip, model_name: str, learned: Adapter | None = None) -> ModelResult:
+def _run_model(prepared: PreparedClip, model_name: str, adapter: Adapter | None = None) -> ModelResult:
     words = f"Running {plain(model_name)}"
-    judge = apply_adapter(get_model(model_name), learned) if learned else get_model(model_name)
+    model = apply_adapter(get_model(model_name), adapter) if adapter else get_model(model_name)
     bar = st.progress(0.0, words)
     started = perf_counter()
     prediction, trajectory = predict_with_windows(
-        judge, hearing.waveform, hearing.quality.speech_segments, lambda share: bar.progress(share, words)
+        model, prepared.waveform, prepared.quality.speech_segments, lambda share: bar.progress(share, words)
     )
     took_s = perf_counter() - started
     bar.empty()
-    return ModelResult(prediction, trajectory, took_s, judge.calibration.min_confidence, judge.metrics, judge.note)
+    return ModelResult(prediction, trajectory, took_s, model.calibration.min_confidence, model.metrics, model.note)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import pandas  # noqa: F401 plotly asks whether it is there, and fails on one that another thread is half done importing
+import pandas  # noqa: F401 plotly checks for it, and fails while another thread is importing it
 import streamlit as st
 from plotly.graph_objects import Figure
 
@@ -11,22 +11,28 @@ from ser_core.plots import figure_to_rows
 
 
 def chart(
-    figure: Figure, key: str, alt: str, numbers: bool = True, tools: bool = False, picture: str = "svg", **options: Any
+    figure: Figure,
+    key: str,
+    alt: str,
+    numbers: bool = True,
+    tools: bool = False,
+    image_format: str = "svg",
+    **options: Any,
 ) -> Any:
     """Draws a figure as wide as its column; a camera that saves it shows above it where the pointer is.
 
     Args:
         key: of the widget.
         alt: what the figure shows, for those who do not see it.
-        numbers: with a button below it that opens its table; not for a picture, or where the page has a better table.
+        numbers: with a button below it that opens its table; not for an image, or where the page has a better table.
         tools: lasso, box and zoom too.
-        picture: "svg" or "png", what the camera saves.
+        image_format: "svg" or "png", what the camera saves.
         options: further arguments of st.plotly_chart.
 
     Returns:
         What st.plotly_chart does.
     """
-    camera = {"format": picture, "filename": key.partition("-")[0], "scale": 2 if picture == "png" else 1}
+    camera = {"format": image_format, "filename": key.partition("-")[0], "scale": 2 if image_format == "png" else 1}
     config = {"displaylogo": False, "toImageButtonOptions": camera}
     config |= {"scrollZoom": True, "displayModeBar": True} if tools else {"modeBarButtons": [["toImage"]]}
     # Of WebGL. Plotly's own 2 draws four times the pixels: without a graphics card 40 % of the map's processor time.
@@ -38,7 +44,7 @@ def chart(
 
 
 def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
-    """The table is made when it is asked for."""
+    """The table is made when its button is clicked."""
     box = st.popover("Numbers", type="tertiary", icon=":material/table:", key=f"numbers-{key}", on_change="rerun")
     if not box.open:
         return
@@ -49,7 +55,7 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
 
 
 def time_key(clip_id: str) -> str:
-    """Widget key of the chart over time: what is chosen in the chart of one clip says nothing about another."""
+    """Widget key of the chart over time: a selection in the chart of one clip does not apply to another."""
     return f"trajectory-{clip_id}"
 
 

@@ -37,8 +37,8 @@ SENTENCES = (
 
 def choose_clip() -> None:
     """Draw the inputs; what the person chooses goes to _shared.take."""
-    asked = st.query_params.get("from")
-    record, upload, samples = st.tabs(WAYS, default=asked if asked in WAYS else None)
+    requested = st.query_params.get("from")
+    record, upload, samples = st.tabs(WAYS, default=requested if requested in WAYS else None)
     with record:
         _record()
     with upload:

@@ -12,7 +12,13 @@ from ser_core.audio import AudioError, load_audio
 from ser_core.plots import spectrogram
 
 MOST_CLIPS = 500
-TILE_COLUMNS = 320  # pixels: wider pictures are flat strips in a column of the page
+TILE_COLUMNS = 320  # pixels: wider images are flat strips in a column of the page
+COLUMNS = {
+    "meant": st.column_config.TextColumn("label"),
+    "answered": st.column_config.TextColumn("predicted"),
+    "certain": st.column_config.NumberColumn("confidence", format="percent"),
+    "given to what was meant": st.column_config.NumberColumn("probability of the label", format="percent"),
+}  # titles; the download has the names of the rows
 
 
 def show_clips(clips: list[dict], file_name: str) -> None:
@@ -29,9 +35,7 @@ def show_clips(clips: list[dict], file_name: str) -> None:
         key=f"clips-{file_name}",
         on_select="rerun",
         selection_mode="single-row",
-        column_config={
-            name: st.column_config.NumberColumn(format="percent") for name in ("certain", "given to what was meant")
-        },
+        column_config=COLUMNS,
         alt="The chosen clips",
     )
     if len(clips) > MOST_CLIPS:
@@ -58,23 +62,23 @@ def show_recording(clip: str, path: str) -> None:
         clip: its utterance id.
         path: of the file.
     """
-    if not Path(path).is_file():  # the picture may be known still
+    if not Path(path).is_file():  # its spectrogram may be cached
         st.caption(f"{plain(clip)} is no longer available.")
         return
     try:
-        st.image(_picture(path), width="stretch", alt=f"Mel spectrogram of {clip}")
+        st.image(_spectrogram_png(path), width="stretch", alt=f"Mel spectrogram of {clip}")
         st.audio(path, alt=f"The recording {clip}")
     except AudioError as error:
         st.caption(plain(str(error)))
 
 
 @st.cache_data(max_entries=64)
-def _picture(path: str) -> bytes:
+def _spectrogram_png(path: str) -> bytes:
     return spectrogram(load_audio(path), TILE_COLUMNS).png
 
 
 def download_rows(label: str, rows: list[dict], name: str) -> None:
-    """A button that brings the rows as CSV; none without rows."""
+    """A button that downloads the rows as CSV; none without rows."""
     if rows:
-        make = partial(rows_as_csv, rows)  # when it is asked for
+        make = partial(rows_as_csv, rows)  # when the button is clicked
         st.download_button(label, make, name, "text/csv", icon=":material/download:", on_click="ignore")

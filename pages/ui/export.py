@@ -26,34 +26,34 @@ from ser_core.inference import (
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_json(clip: SessionClip, quality: Quality, answer: ModelResult) -> str:
+def as_json(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
     """The complete result; times in seconds."""
-    content = {"file": clip.name, **answer.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
-    content["windows"] = answer.trajectory.to_records()
+    content = {"file": clip.name, **result.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
+    content["windows"] = result.trajectory.to_records()
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
-def as_csv(clip: SessionClip, answer: ModelResult) -> str:
-    """One row for the whole clip, then one for each window; times in seconds."""
-    whole = {"part": "clip", **_row(answer.prediction.to_dict(), answer_label(answer.prediction))}
-    windows = [{"part": "window", **row} for row in window_rows(answer)]
-    head = {"file": clip.name, "model": answer.prediction.model, "version": answer.prediction.version}
-    return rows_as_csv([head | row for row in (whole, *windows)])
+def as_csv(clip: SessionClip, result: ModelResult) -> str:
+    """One row for the clip, then one for each window; times in seconds."""
+    clip_row = {"part": "clip", **_row(result.prediction.to_dict(), prediction_label(result.prediction))}
+    windows = [{"part": "window", **row} for row in window_rows(result)]
+    head = {"file": clip.name, "model": result.prediction.model, "version": result.prediction.version}
+    return rows_as_csv([head | row for row in (clip_row, *windows)])
 
 
-def answer_label(prediction: Prediction) -> str:
+def prediction_label(prediction: Prediction) -> str:
     """The label shown: an emotion, "not sure" or "no speech"."""
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return NO_SPEECH
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
-def clip_textgrid(clip: SessionClip, quality: Quality, answer: ModelResult) -> str:
+def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
     """For Praat: the speech, and the labelled segments with their confidence."""
-    trajectory, lead = smooth_trajectory(answer.trajectory, Smoothing())
+    trajectory, lead = smooth_trajectory(result.trajectory, Smoothing())
     speech, duration_s = quality.speech_segments, clip.recording.duration_s
-    found = label_segments(trajectory, lead, speech, duration_s, answer.min_confidence)
-    return as_textgrid(speech, {answer.prediction.model: found}, duration_s)
+    found = label_segments(trajectory, lead, speech, duration_s, result.min_confidence)
+    return as_textgrid(speech, {result.prediction.model: found}, duration_s)
 
 
 def rows_as_csv(rows: Sequence[dict]) -> str:
@@ -67,11 +67,11 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
     return file.getvalue()
 
 
-def window_rows(answer: ModelResult) -> list[dict]:
+def window_rows(result: ModelResult) -> list[dict]:
     """One row for each window."""
-    trajectory = answer.trajectory
-    words = window_labels(trajectory, trajectory.probabilities.argmax(1), answer.min_confidence).tolist()
-    return [_row(record, word) for record, word in zip(trajectory.to_records(), words, strict=True)]
+    trajectory = result.trajectory
+    labels = window_labels(trajectory, trajectory.probabilities.argmax(1), result.min_confidence).tolist()
+    return [_row(record, label) for record, label in zip(trajectory.to_records(), labels, strict=True)]
 
 
 def file_name(name: str, suffix: str) -> str:
@@ -80,10 +80,10 @@ def file_name(name: str, suffix: str) -> str:
     return f"{stem or 'clip'}_emotion.{suffix}"
 
 
-def _row(record: dict, answer: str) -> dict:
+def _row(record: dict, label: str) -> dict:
     probabilities = record["probabilities"]
     columns = {name: record[name] for name in ("start_s", "end_s", "speech_s")}
-    columns |= {"answer": answer, "emotion": record["emotion"]}
+    columns |= {"answer": label, "emotion": record["emotion"]}
     return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
 
 

@@ -41,7 +41,7 @@ def _plotly_preload() -> str:
 
 
 def _is_reconnection() -> bool:
-    """Whether the browser asked for a session that is over: Streamlit then gives it a new one and tells nobody.
+    """Whether the browser requested a session that is over: Streamlit then starts a new one without notice.
 
     It names that session after the protocol and a token when it connects again, never when a page is opened.
     """
@@ -51,7 +51,7 @@ def _is_reconnection() -> bool:
 @lru_cache(maxsize=1)
 def _freeze_modules(n_modules: int) -> None:
     """What is imported is no garbage. Streamlit looks for some after every run: a quarter of a second among all that
-    torch and plotly bring along, in which no session gets an answer."""
+    torch and plotly bring along, in which no session is served."""
     gc.collect()
     gc.freeze()
 

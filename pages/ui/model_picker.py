@@ -47,7 +47,7 @@ def _show_model_info(names: Sequence[str]) -> None:
         try:
             found = get_model(name)
         except CheckpointError:
-            continue  # the page says why
+            continue  # the page shows the reason
         st.sidebar.markdown(f"**{plain(name)}**")
         st.sidebar.caption(
             f"Version {found.version}. {len(found.config.labels)} classes. {describe_performance(found.metrics)} "

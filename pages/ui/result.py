@@ -42,7 +42,7 @@ def show_empty() -> None:
     )
 
 
-def show_clip(clip: SessionClip, hearing: PreparedClip, answer: ModelResult | None) -> None:
+def show_clip(clip: SessionClip, prepared: PreparedClip, result: ModelResult | None) -> None:
     """File name, what it is, and the player."""
     recording = clip.recording
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -57,54 +57,54 @@ def show_clip(clip: SessionClip, hearing: PreparedClip, answer: ModelResult | No
             label = f"Use all {format_duration(full_clip.recording.duration_s)}"
             st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
-    _warn(clip.notes + hearing.notes)
-    over_time = answer is not None and len(answer.trajectory.start_s) > 1
-    strip = cells(answer.trajectory, recording.duration_s, answer.min_confidence) if over_time else ()
-    player(hearing.tracks, hearing.quality.speech_segments, strip, chosen_time(clip.id), key="player", on_trim=trim)
-    _show_quality(hearing.quality)
+    _warn(clip.notes + prepared.notes)
+    over_time = result is not None and len(result.trajectory.start_s) > 1
+    strip = cells(result.trajectory, recording.duration_s, result.min_confidence) if over_time else ()
+    player(prepared.tracks, prepared.quality.speech_segments, strip, chosen_time(clip.id), key="player", on_trim=trim)
+    _show_quality(prepared.quality)
 
 
-def show_answer(clip: SessionClip, answer: ModelResult) -> None:
+def show_prediction(clip: SessionClip, result: ModelResult) -> None:
     """Predicted emotion, confidence, all probabilities, and how they change over time."""
-    prediction = answer.prediction
-    words, bars = st.columns([1, 1.35], gap="medium")
-    with words:
+    prediction = result.prediction
+    text, bars = st.columns([1, 1.35], gap="medium")
+    with text:
         _show_verdict(prediction)
-        st.caption(_facts(answer), help=UAR_HELP)
+        st.caption(_facts(result), help=UAR_HELP)
         if clip.utterance:
             _show_truth(clip)
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return
     with bars:
         chart(
-            probability_bars(prediction, answer.min_confidence or None),
+            probability_bars(prediction, result.min_confidence or None),
             key="bars",
             alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
         )
-        if answer.min_confidence:  # 0: no development speakers to find a threshold on
-            st.caption(f"Dotted line: below {answer.min_confidence:.0%} confidence the model abstains (“not sure”).")
-    if len(answer.trajectory.start_s) > 1:
-        _show_trajectory(clip, answer)
+        if result.min_confidence:  # 0: no development speakers to find a threshold on
+            st.caption(f"Dotted line: below {result.min_confidence:.0%} confidence the model abstains (“not sure”).")
+    if len(result.trajectory.start_s) > 1:
+        _show_trajectory(clip, result)
 
 
-def show_side_by_side(answers: list[ModelResult], problems: list[str]) -> None:
+def show_side_by_side(results: list[ModelResult], problems: list[str]) -> None:
     """Every model's prediction for the same clip, as a chart and as a table."""
     st.subheader("Every model", anchor=False)
     _warn(tuple(problems))
-    spoken = [answer for answer in answers if answer.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
+    spoken = [result for result in results if result.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
     if not spoken:
         return
     chart(
-        stacked_probability_bars([answer.prediction for answer in spoken]),
+        stacked_probability_bars([result.prediction for result in spoken]),
         key="side by side",
         alt="; ".join(f"{a.prediction.model}: {a.prediction.emotion} {a.prediction.confidence:.0%}" for a in spoken),
     )
-    st.caption(_agreement([answer.prediction for answer in spoken]))
+    st.caption(_agreement([result.prediction for result in spoken]))
     st.dataframe(
-        [_compared(answer) for answer in spoken],
+        [_comparison_row(result) for result in spoken],
         hide_index=True,
         column_config={"certain": st.column_config.NumberColumn(format="percent")},
-        alt="What each model answers, how sure it is, and how good it is",
+        alt="Prediction, confidence and performance of each model",
     )
     if "wav2vec2" not in available_models():
         with st.expander("wav2vec2 is not installed"):
@@ -113,24 +113,24 @@ def show_side_by_side(answers: list[ModelResult], problems: list[str]) -> None:
 
 def _agreement(predictions: list[Prediction]) -> str:
     """How many of the models that do not abstain agree."""
-    sure = [prediction.emotion for prediction in predictions if not prediction.abstain]
-    if not sure:
+    predicted = [prediction.emotion for prediction in predictions if not prediction.abstain]
+    if not predicted:
         return "All models abstain."
-    common = max(dict.fromkeys(sure), key=sure.count)
-    unsure = f"; {len(predictions) - len(sure)} not sure" if len(sure) < len(predictions) else ""
-    agreed = f"{sure.count(common)} of {len(predictions)} models predict {emotion_label(common)}"
+    common = max(dict.fromkeys(predicted), key=predicted.count)
+    unsure = f"; {len(predictions) - len(predicted)} not sure" if len(predicted) < len(predictions) else ""
+    agreed = f"{predicted.count(common)} of {len(predictions)} models predict {emotion_label(common)}"
     return f"{agreed}{unsure}. Full colour: the prediction."
 
 
-def _compared(answer: ModelResult) -> dict:
-    prediction = answer.prediction
+def _comparison_row(result: ModelResult) -> dict:
+    prediction = result.prediction
     closest = emotion_label(prediction.emotion)
     return {
         "model": prediction.model,
-        "answer": f"not sure ({closest})" if prediction.abstain else closest,
+        "prediction": f"not sure ({closest})" if prediction.abstain else closest,
         "certain": round(prediction.confidence, 2),
-        "took": f"{1000 * answer.took_s:.0f} ms",
-        "measured": describe_performance(answer.metrics),
+        "took": f"{1000 * result.took_s:.0f} ms",
+        "measured": describe_performance(result.metrics),
     }
 
 
@@ -157,9 +157,9 @@ def _reveal(clip_id: str) -> None:
     session().revealed = clip_id
 
 
-def _show_trajectory(clip: SessionClip, answer: ModelResult) -> None:
+def _show_trajectory(clip: SessionClip, result: ModelResult) -> None:
     """The trajectory, as a chart and as a table."""
-    trajectory = answer.trajectory
+    trajectory = result.trajectory
     st.subheader("Over time", anchor=False)
     chart(
         trajectory_lines(trajectory, clip.recording.duration_s),
@@ -174,7 +174,7 @@ def _show_trajectory(clip: SessionClip, answer: ModelResult) -> None:
         "Click a name to hide or show its line, a point to go there in the player."
     )
     with st.expander("Table"):
-        st.dataframe(export.window_rows(answer), hide_index=True, alt="The windows and their probabilities")
+        st.dataframe(export.window_rows(result), hide_index=True, alt="The windows and their probabilities")
 
 
 def _show_quality(quality: Quality) -> None:
@@ -202,11 +202,11 @@ def _numbers(quality: Quality) -> dict[str, str]:
     }
 
 
-def show_export(clip: SessionClip, hearing: PreparedClip, answer: ModelResult) -> None:
+def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> None:
     with st.container(horizontal=True):
-        _download("JSON", export.as_json(clip, hearing.quality, answer), "application/json", clip.name)
-        _download("CSV", export.as_csv(clip, answer), "text/csv", clip.name)
-        _download("TextGrid", export.clip_textgrid(clip, hearing.quality, answer), "text/plain", clip.name)
+        _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
+        _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
+        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result), "text/plain", clip.name)
 
 
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
@@ -219,16 +219,16 @@ def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> t
     """The trajectory as adjacent cells: each reaches halfway to the middle of its neighbours."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
-    words = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
-    columns = zip(words, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
+    text = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
+    columns = zip(text, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
     return tuple(_cell(start_s, end_s, *row) for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True))
 
 
-def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: float) -> Cell:
-    if answer == NO_SPEECH:
-        return Cell(start_s, end_s, answer, "", GREY, 0.0, answer)
-    if answer == NOT_SURE:
-        return Cell(start_s, end_s, answer, "?", GREY, 0.3, f"{answer} ({emotion} {confidence:.0%})")
+def _cell(start_s: float, end_s: float, label: str, emotion: str, confidence: float) -> Cell:
+    if label == NO_SPEECH:
+        return Cell(start_s, end_s, label, "", GREY, 0.0, label)
+    if label == NOT_SURE:
+        return Cell(start_s, end_s, label, "?", GREY, 0.3, f"{label} ({emotion} {confidence:.0%})")
     text = f"{emotion_label(emotion)} {confidence:.0%}"
     return Cell(
         start_s,
@@ -241,13 +241,13 @@ def _cell(start_s: float, end_s: float, answer: str, emotion: str, confidence: f
     )
 
 
-def _facts(answer: ModelResult) -> str:
-    prediction = answer.prediction
+def _facts(result: ModelResult) -> str:
+    prediction = result.prediction
     return (
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
-        f"with {format_duration(prediction.speech_s)} of speech, in {answer.took_s:.2f} s by {_versioned(prediction)}. "
+        f"with {format_duration(prediction.speech_s)} of speech, in {result.took_s:.2f} s by {_versioned(prediction)}. "
         + _ood_percentile(prediction)
-        + f"{describe_performance(answer.metrics)} {plain(answer.note)}"
+        + f"{describe_performance(result.metrics)} {plain(result.note)}"
     )
 
 

@@ -30,35 +30,35 @@ class EvaluationResults:
     """All models on one test part."""
 
     comparison: Comparison
-    answers: dict[str, PredictionTable]  # by model, of the pooled corpora, the best model first
+    predictions: dict[str, PredictionTable]  # by model, of the pooled corpora, the best model first
 
     def reliabilities(self, model: str) -> dict[str, Reliability]:
         """Before and after temperature."""
-        answers = self.answers[model]
+        predictions = self.predictions[model]
         return {
-            "before temperature": reliability(answers.uncalibrated, answers.y_true),
-            "after temperature": reliability(answers.probabilities, answers.y_true),
+            "before temperature": reliability(predictions.uncalibrated, predictions.y_true),
+            "after temperature": reliability(predictions.probabilities, predictions.y_true),
         }
 
     def risk_curves(self) -> dict[str, Curve]:
-        return {model: risk_coverage(a.probabilities, a.y_true) for model, a in self.answers.items()}
+        return {model: risk_coverage(a.probabilities, a.y_true) for model, a in self.predictions.items()}
 
-    def clips(self, model: str, corpus: str | None, true: str | None, answered: str | None) -> list[dict]:
-        """One row for each clip in a cell of the confusion matrix, the surest answer first; None: all of them."""
-        answers = self.answers[model]
-        labels, rows = answers.labels, []
+    def clips(self, model: str, corpus: str | None, true: str | None, predicted: str | None) -> list[dict]:
+        """One row for each clip in a cell of the confusion matrix, the most confident prediction first; None: all of them."""
+        predictions = self.predictions[model]
+        labels, rows = predictions.labels, []
         for u, probabilities, abstained in zip(
-            answers.utterances, answers.probabilities, answers.abstained, strict=True
+            predictions.utterances, predictions.probabilities, predictions.abstained, strict=True
         ):
-            answer = labels[int(probabilities.argmax())]
-            if corpus in (None, u.corpus) and true in (None, u.emotion) and answered in (None, answer):
+            label = labels[int(probabilities.argmax())]
+            if corpus in (None, u.corpus) and true in (None, u.emotion) and predicted in (None, label):
                 rows.append(
                     {
                         "clip": u.id,
                         "speaker": u.speaker.split("-")[1],
                         "sex": u.sex,
                         "meant": u.emotion,
-                        "answered": answer,
+                        "answered": label,
                         "certain": float(probabilities.max()),
                         "given to what was meant": float(probabilities[labels.index(u.emotion)]),
                         "not sure": bool(abstained),
@@ -68,7 +68,7 @@ class EvaluationResults:
 
     def confusion(self, model: str, corpus: str | None) -> np.ndarray:
         """Counts, shape = (n_classes, n_classes); None: pooled."""
-        return self.answers[model].select(lambda u: corpus in (None, u.corpus)).confusion()
+        return self.predictions[model].select(lambda u: corpus in (None, u.corpus)).confusion()
 
 
 def splits() -> list[str]:

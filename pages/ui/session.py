@@ -27,7 +27,7 @@ class UploadedSource:
     file: bytes | BinaryIO | str
     notes: tuple[str, ...] = ()
     words: str = ""  # transcript, where known
-    utterance: Utterance | None = None  # of a corpus; its label is hidden until the person asks for it
+    utterance: Utterance | None = None  # of a corpus; its label is hidden until the person reveals it
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,7 @@ class Session:
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
     shown: Any = None  # clip and settings of the result on the screen
     revealed: str = ""  # id of the clip whose label was revealed
-    adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, learned from the person's clips
+    adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
     card: DeltaGenerator | None = None  # place of the clip in the sidebar, in this run

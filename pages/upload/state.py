@@ -7,7 +7,7 @@ from pathlib import PurePath
 import numpy as np
 from streamlit.typing import UploadedFile
 
-from pages.ui.export import answer_label
+from pages.ui.export import prediction_label
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, erase, session
 from ser_core.audio import AudioError, read_audio, speech_segments
@@ -35,11 +35,11 @@ class BatchItem:
     duration_s: float = 0.0
     speech_s: float = 0.0
     notes: tuple[str, ...] = ()
-    meant: str | None = None  # the emotion in the name of a corpus recording
+    label: str | None = None  # the emotion in the name of a corpus recording
     problem: str = ""  # why it could not be read
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
 
-    def answers(self, models: Sequence[str]) -> dict[str, Prediction]:
+    def with_ensemble(self, models: Sequence[str]) -> dict[str, Prediction]:
         """By model; with several, once all have run, also the ensemble prediction."""
         found = {name: self.predictions[name] for name in models if name in self.predictions}
         complete = 1 < len(models) == len(found)
@@ -124,7 +124,7 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     Raises:
         CheckpointError: a model cannot be used.
     """
-    item = results().get(file.file_id) or BatchItem(file.name, meant=_label_in_name(file.name))
+    item = results().get(file.file_id) or BatchItem(file.name, label=_label_in_name(file.name))
     try:
         file.seek(0)
         recording = read_audio(file)
@@ -150,23 +150,23 @@ def _label_in_name(name: str) -> str | None:
 
 def table_row(item: BatchItem, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
     """A row of the table and of the CSV; `written` formats an emotion."""
-    found = item.answers(models)
-    line: dict = {"file": item.name, "meant": written(item.meant) if item.meant else ""}
+    found = item.with_ensemble(models)
+    line: dict = {"file": item.name, "meant": written(item.label) if item.label else ""}
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)
     for name in [ENSEMBLE_NAME, *models] if len(models) > 1 else models:
-        line[name], line[f"{name}, certain"] = _answer(found.get(name), written)
+        line[name], line[f"{name}, certain"] = _prediction_cells(found.get(name), written)
     return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
 
 
-def _answer(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
-    """Answer and confidence; None for a model that was not run."""
+def _prediction_cells(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
+    """Prediction and confidence; None for a model that was not run."""
     if prediction is None:
         return None, None
-    answer, closest = answer_label(prediction), written(prediction.emotion)
-    if answer == NO_SPEECH:
-        return answer, None
-    return f"{answer} ({closest})" if answer == NOT_SURE else closest, round(prediction.confidence, 3)
+    text, closest = prediction_label(prediction), written(prediction.emotion)
+    if text == NO_SPEECH:
+        return text, None
+    return f"{text} ({closest})" if text == NOT_SURE else closest, round(prediction.confidence, 3)
 
 
 def confusions(items: Sequence[BatchItem], models: Sequence[str]) -> dict[str, np.ndarray]:
@@ -175,11 +175,11 @@ def confusions(items: Sequence[BatchItem], models: Sequence[str]) -> dict[str, n
     Returns:
         Counts, each of shape (n_emotions, n_emotions): row label, column prediction. None without such files.
     """
-    known = [(h.meant, h.answers(models)) for h in items if h.meant]
+    known = [(h.label, h.with_ensemble(models)) for h in items if h.label]
     pairs = {
-        name: [(EMOTIONS.index(meant), EMOTIONS.index(found[name].emotion)) for meant, found in known if name in found]
+        name: [(EMOTIONS.index(label), EMOTIONS.index(found[name].emotion)) for label, found in known if name in found]
         for name in (*models, ENSEMBLE_NAME)
     }
     return {
-        name: confusion_matrix(*np.array(answered).T, len(EMOTIONS)) for name, answered in pairs.items() if answered
+        name: confusion_matrix(*np.array(predicted).T, len(EMOTIONS)) for name, predicted in pairs.items() if predicted
     }

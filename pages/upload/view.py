@@ -9,7 +9,7 @@ from streamlit.typing import UploadedFile
 
 from pages.ui.chart import chart
 from pages.ui.clip_input import FORMATS, show_expired_files
-from pages.ui.export import answer_label, rows_as_csv
+from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import get_model, versions
 from pages.ui.text import plain
 from pages.upload import state
@@ -101,6 +101,7 @@ def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models:
     """One row a file; the chosen one with player and bars."""
     rows = [state.table_row(h, models) for h in read]
     columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
+    columns |= {"meant": st.column_config.TextColumn("label")}
     event = st.dataframe(
         [state.table_row(h, models, emotion_label) for h in read],
         hide_index=True,
@@ -109,11 +110,11 @@ def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models:
         on_select="rerun",
         selection_mode="single-row",
         column_config=columns,
-        alt="Every file with the answer of each model",
+        alt="Every file with the prediction of each model",
     )
     several = " Disagreement: mean distance of the models from their mean, 0 to 1." if len(models) > 1 else ""
-    seconds, asked = sum(h.duration_s for h in read), [n for n in models if any(n in h.predictions for h in read)]
-    st.caption(f"{seconds:.0f} s of audio, analysed by {versions(asked)}. Click a column to sort by it.{several}")
+    seconds, used = sum(h.duration_s for h in read), [n for n in models if any(n in h.predictions for h in read)]
+    st.caption(f"{seconds:.0f} s of audio, analysed by {versions(used)}. Click a column to sort by it.{several}")
     with st.container(horizontal=True):
         by = {f"{name}, version": get_model(name).version for name in models}
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
@@ -127,15 +128,15 @@ def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models:
     st.audio(next(file for file in files if state.results().get(file.file_id) is item), alt="The chosen file")
     for note in item.notes:
         st.warning(plain(note))
-    _show_answers(list(item.answers(models).values()))
+    _show_predictions(list(item.with_ensemble(models).values()))
 
 
-def _show_answers(predictions: Sequence[Prediction]) -> None:
-    """Of the chosen file; none where nobody speaks or nobody was asked."""
+def _show_predictions(predictions: Sequence[Prediction]) -> None:
+    """The predictions for the chosen file; none without speech or without a model."""
     for prediction in predictions:
         if prediction.abstain:
             st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
-    spoken = [prediction for prediction in predictions if answer_label(prediction) != NO_SPEECH]
+    spoken = [prediction for prediction in predictions if prediction_label(prediction) != NO_SPEECH]
     if spoken:
         alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
         chart(stacked_probability_bars(spoken), key="batch-bars", alt=alt)
@@ -173,9 +174,9 @@ def _as_json(read: Sequence[BatchItem], models: Sequence[str]) -> str:
     content = [
         {
             "file": h.name,
-            "meant": h.meant,
+            "meant": h.label,
             "notes": h.notes,
-            "predictions": [prediction.to_dict() for prediction in h.answers(models).values()],
+            "predictions": [prediction.to_dict() for prediction in h.with_ensemble(models).values()],
         }
         for h in read
     ]

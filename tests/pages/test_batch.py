@@ -57,7 +57,7 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     broken, table = page.dataframe[0].value, page.dataframe[1].value
     assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["why"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
-    assert {file: meant for file, meant in zip(table["file"], table["meant"], strict=True) if meant} == {
+    assert {file: label for file, label in zip(table["file"], table["meant"], strict=True) if label} == {
         "1001_DFA_ANG_XX.ogg": emotion_label("angry")
     }
     assert f"s of audio, analysed by other, version {shared_model('other').version}" in texts(page).replace("\\", "")
@@ -148,7 +148,7 @@ def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page,
 def test_a_file_that_is_taken_away_is_forgotten(page):
     hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.file_uploader[0].set_value([("b.ogg", SPEECH, "audio/ogg")]).run()
-    assert {heard.name for heard in session_of(page).page(UploadState).results.values()} <= {"b.ogg"}
+    assert {batch_item.name for batch_item in session_of(page).page(UploadState).results.values()} <= {"b.ogg"}
 
 
 def test_without_a_model_the_page_says_what_to_do(checkpoints):
@@ -165,32 +165,32 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def heard(name: str, speech_s: float = 2.0, **chosen: str) -> BatchItem:
+def batch_item(name: str, speech_s: float = 2.0, **chosen: str) -> BatchItem:
     """Models that give 0.79 to one emotion and 0.03 to each other one."""
     predictions = {}
     for model, emotion in chosen.items():
         values = {e: 0.79 if e == emotion else 0.03 for e in EMOTIONS}
         predictions[model] = Prediction(model, emotion, 0.79, values, (), False, "", 2.0, speech_s, 0.0, 2.0)
-    return BatchItem(name, 2.0, speech_s, meant=state._label_in_name(name), predictions=predictions)
+    return BatchItem(name, 2.0, speech_s, label=state._label_in_name(name), predictions=predictions)
 
 
 def test_disagreement_is_the_distance_from_the_mean():
-    assert heard("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
-    assert heard("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
-    together = heard("a.wav", x="sad", y="angry").answers(["x", "y"])[ENSEMBLE_NAME].probabilities
+    assert batch_item("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
+    assert batch_item("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
+    together = batch_item("a.wav", x="sad", y="angry").with_ensemble(["x", "y"])[ENSEMBLE_NAME].probabilities
     assert together["sad"] == pytest.approx(0.41) and sum(together.values()) == pytest.approx(1)
 
 
 def test_together_says_what_it_does_on_the_page_that_compares_models():
-    doubtful = heard("a.wav", x="sad", y="sad", z="sad")
+    doubtful = batch_item("a.wav", x="sad", y="sad", z="sad")
     for name in ("x", "y"):
         doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
     assert state.table_row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
-    assert "2 of 3" in doubtful.answers(["x", "y", "z"])[ENSEMBLE_NAME].reason
+    assert "2 of 3" in doubtful.with_ensemble(["x", "y", "z"])[ENSEMBLE_NAME].reason
 
 
 def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
-    files = [heard("1001_DFA_ANG_XX.wav", x="angry")]
+    files = [batch_item("1001_DFA_ANG_XX.wav", x="angry")]
     line = state.table_row(files[0], ["x", "y"])
     assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line[
         "x"
@@ -198,7 +198,7 @@ def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
     assert state.confusions(files, ["x", "y"]).keys() == {"x"}
 
 
-def test_a_chosen_file_is_shown_before_a_new_model_has_heard_it(page, monkeypatch):
+def test_a_chosen_file_is_shown_before_a_new_model_has_run_on_it(page, monkeypatch):
     hear(page, ("a.ogg", SPEECH))
     page.multiselect(key="models").set_value(["small", "other"])
     chosen = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
@@ -208,23 +208,23 @@ def test_a_chosen_file_is_shown_before_a_new_model_has_heard_it(page, monkeypatc
 
 def test_the_truth_is_read_from_names_only():
     files = [
-        heard("1001_DFA_ANG_XX.wav", x="angry"),
-        heard("1001_DFA_SAD_XX.wav", x="fear"),
-        heard("song.wav", x="sad"),
+        batch_item("1001_DFA_ANG_XX.wav", x="angry"),
+        batch_item("1001_DFA_SAD_XX.wav", x="fear"),
+        batch_item("song.wav", x="sad"),
     ]
     (found,) = state.confusions(files, ["x"]).values()
     assert found.sum() == 2 and found[EMOTIONS.index("angry"), EMOTIONS.index("angry")] == 1
     assert found[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
-    assert not state.confusions([heard("song.wav", x="sad")], ["x"])
+    assert not state.confusions([batch_item("song.wav", x="sad")], ["x"])
 
 
 def test_nothing_is_claimed_where_nobody_speaks():
-    line = state.table_row(heard("a.wav", speech_s=0.0, x="sad"), ["x"])
+    line = state.table_row(batch_item("a.wav", speech_s=0.0, x="sad"), ["x"])
     assert (line["x"], line["x, certain"]) == ("no speech", None)
 
 
 def test_exports_hold_every_file_and_no_formula():
-    read = [heard("=1+1.wav", x="sad"), heard("b.wav", x="fear")]
+    read = [batch_item("=1+1.wav", x="sad"), batch_item("b.wav", x="fear")]
     rows = [state.table_row(h, ["x"]) for h in read]
     lines = list(csv.DictReader(io.StringIO(rows_as_csv(rows))))
     assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [

@@ -42,7 +42,7 @@ def test_every_test_part_is_shown(page, split):
         page.segmented_control(key="show").set_value(part).run()
         assert not page.exception and heading in texts(page)
     alone = "nothing to compare" in texts(page)
-    assert alone == (len(found.answers) == 1) and alone != ("Pairwise significance (McNemar, Holm)" in texts(page))
+    assert alone == (len(found.predictions) == 1) and alone != ("Pairwise significance (McNemar, Holm)" in texts(page))
 
 
 def test_each_corpus_has_its_interval(page):

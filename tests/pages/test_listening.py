@@ -44,8 +44,8 @@ def test_only_clips_that_no_rival_knows_are_asked(page):
         assert clip.id in test and UNSEEN in clip.speaker
         page.button(key="guess-sad").click().run()
         assert not page.exception
-    asked = [g.clip for g in session_of(page).page(ListeningState).guesses]
-    assert len(set(asked)) == 6  # all that there are, each once
+    drawn = [g.clip for g in session_of(page).page(ListeningState).guesses]
+    assert len(set(drawn)) == 6  # all that there are, each once
     page.button(key="next").click().run()
     assert session_of(page).page(ListeningState).clip is None
     assert "all clips available" in page.info[0].value and not [b for b in page.button if b.key == "start"]
@@ -97,7 +97,7 @@ def test_nothing_is_told_before_the_guess(page):
     assert not session_of(page).page(ListeningState).guesses
 
 
-def test_the_score_counts_each_rival_over_what_it_heard():
+def test_the_score_counts_each_rival_over_its_predictions():
     guesses = [
         Guess("a", "sad", {PERSON: "sad", "x": "angry"}),
         Guess("b", "sad", {PERSON: "fear", "x": "sad", "y": "sad"}),
@@ -110,7 +110,7 @@ def test_the_score_counts_each_rival_over_what_it_heard():
     assert state.matrix(guesses, PERSON)[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
 
 
-def test_the_export_has_a_column_for_everybody_who_heard_something():
+def test_the_export_has_a_column_for_everybody_with_an_answer():
     guesses = [Guess("a", "sad", {PERSON: "sad"}), Guess("b", "sad", {PERSON: "fear", "x": "sad"})]
     assert state.table(guesses) == [
         {"clip": "a", "meant": "sad", PERSON: "sad", "x": ""},
@@ -153,16 +153,16 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
     page.run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
     (rival,) = page.multiselect(key="rivals").value
-    said = ("angry", "happy", "sad", "surprise")
-    for key, emotion in zip(("start", "next", "next", "next"), said, strict=True):
+    answers = ("angry", "happy", "sad", "surprise")
+    for key, emotion in zip(("start", "next", "next", "next"), answers, strict=True):
         page.button(key=key).click().run()
         assert f"{rival}:" not in texts(page)
         page.button(key=f"guess-{emotion}").click().run()
         assert not page.exception and f"{rival}:" in texts(page)
         assert "The label is" not in texts(page) and "**right**" not in texts(page)
     guesses = session_of(page).page(ListeningState).guesses
-    alike = sum(guess.heard[rival] == emotion for guess, emotion in zip(guesses, said, strict=True))
+    alike = sum(guess.emotions[rival] == emotion for guess, emotion in zip(guesses, answers, strict=True))
     rows = state.matrix(guesses, rival).sum(1)
-    assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(said)
+    assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(answers)
     table = page.dataframe[0].value.set_index("who")
     assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]

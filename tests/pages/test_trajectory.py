@@ -62,7 +62,7 @@ def test_a_clip_is_cut_into_segments_and_exported(page, files):
     open_sample(page)
     table = page.dataframe[0].value
     assert table["from"].iloc[0] == "0:00" and table["seconds"].sum() == pytest.approx(course(page).duration_s, abs=0.5)
-    assert all("#t=" in address for address in table["hear"]) and "Partial" not in texts(page)
+    assert all("#t=" in address for address in table["play"]) and "Partial" not in texts(page)
     rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
     assert sum(row["part"] == "segment" for row in rows) == len(table)
     windows = [row for row in rows if row["part"] == "window"]
@@ -77,7 +77,7 @@ def test_a_clip_is_cut_into_segments_and_exported(page, files):
 def test_no_setting_asks_a_model_again(page, files, monkeypatch):
     open_sample(page)
     before = files["Download JSON"]
-    monkeypatch.setattr("ser_core.inference.progressive.run_windows", lambda *_: pytest.fail("asked again"))
+    monkeypatch.setattr("ser_core.inference.progressive.run_windows", lambda *_: pytest.fail("run again"))
     page.selectbox(key="window").select(2).run()
     page.selectbox(key="hop").select(0.5).run()
     for kind in ("EMA", "median", "hysteresis"):
@@ -91,10 +91,10 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
 
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
     open_sample(page)
-    first = course(page).heard["other"]
+    first = course(page).partials["other"]
     page.multiselect(key="models").set_value(["other", "small"]).run()
     assert not page.exception and "Every model" in texts(page) and "SRT holds other only" in texts(page)
-    assert course(page).heard["other"] is first and course(page).heard["small"].share == 1
+    assert course(page).partials["other"] is first and course(page).partials["small"].share == 1
     assert list(tiers(files["Download TextGrid"]))[1:] == [
         "emotion other",
         "certainty other",
@@ -105,29 +105,31 @@ def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
 
 def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    listen = state.listen
+    analyse = state.analyse
 
     def stopped_after_a_piece(found, models, step_s, progress=lambda: None):
-        listen(found, models, 0)
+        analyse(found, models, 0)
         found.stopped = True  # what a click on Stop does
 
-    monkeypatch.setattr(state, "listen", stopped_after_a_piece)
+    monkeypatch.setattr(state, "analyse", stopped_after_a_piece)
     upload(page, "long.wav", wav(np.tile(speech, 6)))
-    assert 0 < course(page).heard["other"].share < 1
+    assert 0 < course(page).partials["other"].share < 1
     assert "the rest is “not analysed”" in texts(page)
     content = json.loads(files["Download JSON"])["models"][0]
     assert not content["complete"] and content["segments"][-1]["answer"] == NOT_ANALYSED
     assert content["segments"][-1]["end_s"] == pytest.approx(len(speech) * 6 / RATE, abs=0.01)
-    monkeypatch.setattr(state, "listen", listen)
+    monkeypatch.setattr(state, "analyse", analyse)
     page.button(key="go-on").click().run()
-    assert not page.exception and course(page).heard["other"].share == 1 and "not analysed" not in texts(page)
+    assert not page.exception and course(page).partials["other"].share == 1 and "not analysed" not in texts(page)
 
 
 def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_speech(page, files, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
     long = np.tile(speech, 1 + 150 * RATE // len(speech))
-    whole = state.whole
-    monkeypatch.setattr(state, "whole", lambda clip: setattr(state.course(clip), "stopped", True))  # Stop, meanwhile
+    full_course = state.full_course
+    monkeypatch.setattr(
+        state, "full_course", lambda clip: setattr(state.course(clip), "stopped", True)
+    )  # Stop, meanwhile
     upload(page, "long.wav", wav(long))
     assert "Partial: analysed to 0:3" in page.get("progress")[0].proto.text
     content = json.loads(files["Download JSON"])
@@ -135,7 +137,7 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
     assert not first["complete"] and first["analysed_until_s"] < 60 < content["duration_s"]
     assert first["segments"][-1]["answer"] == NOT_ANALYSED
     assert first["segments"][-1]["end_s"] == pytest.approx(len(long) / RATE, abs=0.01)
-    monkeypatch.setattr(state, "whole", whole)
+    monkeypatch.setattr(state, "full_course", full_course)
     page.button(key="go-on").click().run()
     after = json.loads(files["Download JSON"])["models"][0]
     assert not page.exception and after["complete"] and after["analysed_until_s"] > 150
@@ -143,10 +145,10 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
 
 def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    whole = state.whole
-    monkeypatch.setattr(state, "whole", lambda clip: setattr(state.course(clip), "stopped", True))
+    full_course = state.full_course
+    monkeypatch.setattr(state, "full_course", lambda clip: setattr(state.course(clip), "stopped", True))
     upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
-    monkeypatch.setattr(state, "whole", whole)
+    monkeypatch.setattr(state, "full_course", full_course)
     of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
     session_of(page).memory[session_of(page).clip.id, "course"] = of_all
     page.button(key="go-on").click().run()
@@ -170,7 +172,7 @@ def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
 @pytest.mark.parametrize("waveform", [0.1 * np.ones(RATE), np.zeros(5 * RATE), np.array([0.1])])
 def test_short_and_silent_clips_have_no_emotion(page, files, waveform):
     upload(page, "odd.wav", wav(waveform))
-    assert list(page.dataframe[0].value["answer"]) == ["no speech"] and files["Download SRT"] == ""
+    assert list(page.dataframe[0].value["prediction"]) == ["no speech"] and files["Download SRT"] == ""
 
 
 def test_an_unusable_file_gets_a_sentence(page):
