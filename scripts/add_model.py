@@ -25,7 +25,7 @@ from ser_core.models import (
     save_model,
 )
 
-MIN_CONFIDENCE = 0.5  # by the model's own word, an answer below it is more often wrong than right
+MIN_CONFIDENCE = 0.5  # by the model's own probability, a prediction below it is more often wrong than right
 
 
 def label_map(path: Path | None) -> dict:

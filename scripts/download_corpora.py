@@ -27,7 +27,7 @@ from ser_core.data import (
 
 
 def accepted(name: str, without_asking: bool) -> bool:
-    """Shows the licence, and asks."""
+    """Shows the licence and waits for consent."""
     source = CORPUS_SOURCES[name]
     print(f"{source.title}\n  from {source.home}\n  licence: {source.licence}\n           {source.licence_url}")
     if without_asking:
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         "corpora", nargs="+", choices=[*CORPUS_SOURCES, "savee"], metavar="CORPUS", help=", ".join(CORPUS_SOURCES)
     )
     parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
-    parser.add_argument("--accept-licence", action="store_true", help="without being asked")
+    parser.add_argument("--accept-licence", action="store_true", help="without the question")
     options = parser.parse_args(arguments)
     missing = False
     try:

@@ -2,7 +2,7 @@
 
 python -m scripts.export NAME --format hub|onnx --out FOLDER
 
-onnx: measures the file against the model first, and tells the speed of both on one thread.
+onnx: measures the file against the model first, and prints the speed of both on one thread.
 """
 
 import os

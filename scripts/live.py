@@ -1,9 +1,9 @@
-"""What a model hears at the microphone of this machine, every half second, in the terminal.
+"""Predictions for the microphone of this machine, every half second, in the terminal.
 
 python -m scripts.live [--model NAME] [--device 3] [--save session.wav]
 python -m scripts.live --list-devices
 
-Ctrl-C ends the session with a summary. No sound is kept unless --save asks for it, and then at most its first hour.
+Ctrl-C ends the session with a summary. No sound is kept without --save, and with it at most the first hour.
 """
 
 import argparse
@@ -29,7 +29,7 @@ HOW_TO_INSTALL = (
 
 
 class MicrophoneError(Exception):
-    """No sound can be recorded here; the message says what to do."""
+    """No sound can be recorded here; the message names the cure."""
 
 
 def microphones():
@@ -75,11 +75,11 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
         with sounddevice.InputStream(rate, n_samples, device, channels=1, dtype="int16", callback=keep):
             while True:
                 waiting = [chunks.get(timeout=SILENT_DEVICE_S)]
-                while not chunks.empty():  # all of it at once, so that a slow machine skips answers and catches up
+                while not chunks.empty():  # all of it at once, so that a slow machine skips predictions and catches up
                     waiting.append(chunks.get_nowait())
                 yield np.concatenate(waiting), rate
     except queue.Empty:
-        raise MicrophoneError("The microphone sends nothing any more. Connect it again, then start anew.") from None
+        raise MicrophoneError("The microphone sends nothing any more. Connect it again, then start again.") from None
     except (sounddevice.PortAudioError, ValueError) as error:
         raise MicrophoneError(
             f"The microphone cannot be used ({error!s:.120}). --list-devices shows those there are."
@@ -89,32 +89,32 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
             print(f"{sum(lost) / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
 
 
-def as_line(answer: LivePrediction) -> str:
+def as_line(prediction: LivePrediction) -> str:
     """The state of now, for one line of a terminal."""
-    probabilities = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])[:3]
+    probabilities = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])[:3]
     ranked = "  ".join(f"{emotion} {p:.0%}" for emotion, p in probabilities)
-    clock = f"{int(answer.at_s) // 60}:{int(answer.at_s) % 60:02d}"
-    measured = f"{answer.level_dbfs:4.0f} dBFS  {1000 * answer.latency_s:4.0f} ms"
-    return f"{clock} {'*' if answer.speaking else ' '} {answer.answer:<9}  {measured}  {ranked}"
+    clock = f"{int(prediction.at_s) // 60}:{int(prediction.at_s) % 60:02d}"
+    measured = f"{prediction.level_dbfs:4.0f} dBFS  {1000 * prediction.latency_s:4.0f} ms"
+    return f"{clock} {'*' if prediction.speaking else ' '} {prediction.label:<9}  {measured}  {ranked}"
 
 
 def as_text(summary: LiveSummary) -> str:
     """The session in a few lines."""
-    lines = [f"{summary.duration_s:.1f} s, {summary.speech_s:.1f} s of speech, {summary.n_predictions} answers"]
-    lines += [f"  {answer:<10}{seconds:7.1f} s" for answer, seconds in summary.label_durations_s.items()]
+    lines = [f"{summary.duration_s:.1f} s, {summary.speech_s:.1f} s of speech, {summary.n_predictions} predictions"]
+    lines += [f"  {label:<10}{seconds:7.1f} s" for label, seconds in summary.label_durations_s.items()]
     if summary.n_predictions:
         lines.append(f"latency {1000 * summary.mean_latency_s:.0f} ms, at most {1000 * summary.max_latency_s:.0f} ms")
     return "\n".join(lines)
 
 
 def follow(session: LiveSession, chunks: Iterator[tuple[np.ndarray, int]]) -> None:
-    """Shows every answer until Ctrl-C: one line rewritten in a terminal, a line each elsewhere."""
+    """Shows every prediction until Ctrl-C: one line rewritten in a terminal, a line each elsewhere."""
     before, after = ("\r\x1b[K", "") if sys.stdout.isatty() else ("", "\n")
     width = shutil.get_terminal_size().columns - 1 if sys.stdout.isatty() else None
     try:
         for samples, sample_rate in chunks:
-            if answer := session.feed(samples, sample_rate):
-                print(before + as_line(answer)[:width], end=after, flush=True)
+            if prediction := session.feed(samples, sample_rate):
+                print(before + as_line(prediction)[:width], end=after, flush=True)
     except KeyboardInterrupt:
         pass
     finally:

@@ -25,7 +25,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Voice:
-    """How espeak-ng says one passage: its own units (speed in words a minute, pitch 0-99, amplitude 0-200)."""
+    """How espeak-ng speaks one passage: its own units (speed in words a minute, pitch 0-99, amplitude 0-200)."""
 
     text: str
     name: str = "en-gb"
@@ -89,12 +89,12 @@ def write(sample: Sample) -> dict:
 
 
 def spoken(voice: Voice) -> np.ndarray:
-    """What espeak-ng says, shape = (n_samples,), at 16 kHz, without the silence it puts at the ends."""
+    """The speech of espeak-ng, shape = (n_samples,), at 16 kHz, without the silence it puts at the ends."""
     flags = ["-v", voice.name, "-s", str(voice.speed), "-p", str(voice.pitch), "-a", str(voice.amplitude)]
     wav = subprocess.run(["espeak-ng", *flags, "--stdout", voice.text], check=True, capture_output=True).stdout
     sound, rate = soundfile.read(io.BytesIO(wav))
-    (heard,) = np.nonzero(np.abs(sound) > 1e-3)
-    return soxr.resample(sound[heard[0] : heard[-1]], rate, SAMPLE_RATE) * 0.7
+    (loud,) = np.nonzero(np.abs(sound) > 1e-3)
+    return soxr.resample(sound[loud[0] : loud[-1]], rate, SAMPLE_RATE) * 0.7
 
 
 def room_noise(n_samples: int, level_dbfs: float) -> np.ndarray:

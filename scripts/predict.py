@@ -1,4 +1,4 @@
-"""Answers for sound files.
+"""Predictions for sound files.
 
 python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|csv|text]
 
@@ -20,7 +20,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
-def answers(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
+def records(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
     """One record for each model, or one with the reason why the file cannot be read."""
     try:
         recording = read_audio(Path(file))
@@ -38,8 +38,8 @@ def as_text(record: dict) -> str:
         return f"{record['file']}: {record['error']}"
     ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
     doubt = f"  Not sure: {record['reason']}" if record["abstain"] else ""
-    heard = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
-    lines = [f"{record['file']}: {ranked} ({record['model']}, {heard}){doubt}", *record["notes"]]
+    speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
+    lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}){doubt}", *record["notes"]]
     for window in record.get("windows", ()):
         best = window["probabilities"][window["emotion"]]
         lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {best:.0%}")
@@ -53,20 +53,24 @@ COLUMNS = (
 
 
 def as_rows(record: dict) -> list[dict]:
-    """One row for the recording, or for each of its windows where they were asked for."""
+    """One row for the recording, or for each of its windows with --windows."""
     if "error" in record:
         return [record]
-    whole = {name: record[name] for name in ("file", "model", "version")}
+    clip_columns = {name: record[name] for name in ("file", "model", "version")}
     parts = record.get("windows") or [record]
     return [
-        {name: value for name, value in (whole | part | part["probabilities"]).items() if name in COLUMNS + EMOTIONS}
+        {
+            name: value
+            for name, value in (clip_columns | part | part["probabilities"]).items()
+            if name in COLUMNS + EMOTIONS
+        }
         for part in parts
     ]
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = predict_parser().parse_args(arguments)
-    warnings.simplefilter("ignore")  # what they say is in the records
+    warnings.simplefilter("ignore")  # the records hold them
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:
         models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
@@ -78,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         table.writeheader()
     failed = False
     for file in options.files:
-        for record in answers(file, models, options.windows):
+        for record in records(file, models, options.windows):
             failed |= "error" in record
             if options.format == "json":
                 print(json.dumps(record, ensure_ascii=False), flush=True)

@@ -1,10 +1,10 @@
-"""Answers for all sound files below a folder, thousands of them, in one table.
+"""Predictions for all sound files below a folder, thousands of them, in one table.
 
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
 
-It can be interrupted at any time: the same command goes on. Files that cannot be heard are listed in
-results.bad_files.csv with the reason. Exit code 0: all were heard; 2: some were not, or nothing could be done;
+It can be interrupted at any time: the same command goes on. Files that cannot be read are listed in
+results.bad_files.csv with the reason. Exit code 0: all were read; 2: some were not, or nothing could be done;
 130: interrupted.
 """
 
@@ -42,14 +42,14 @@ def workers(scheduler: str | None, n_workers: int):
             yield executor, n_workers
 
 
-def hear(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> None:
-    """All batches that are missing, with what is known of the end."""
+def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> None:
+    """Runs all missing batches, with a progress bar."""
     began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
     with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
         for progress in run_job(job, out, executor, n):
             total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
             if progress.from_earlier_run:
-                bar.initial += progress.n_files  # says nothing of the speed
+                bar.initial += progress.n_files  # not part of the speed
             else:
                 now_s += progress.audio_s
             bar.set_postfix_str(f"{total_s / 3600:.2f} h of sound, {n_bad} bad", refresh=False)
@@ -69,20 +69,20 @@ def main(arguments: list[str] | None = None) -> int:
         model = given if given in available_models() else str(Path(given).resolve())
         with exclusive_lock(options.out):
             job = open_job(options.folder, model, version, options.out, options.workers)
-            hear(job, options.out, options.scheduler, options.workers)
+            analyse(job, options.out, options.scheduler, options.workers)
             n_bad = finish_job(job, options.out)
     except (BatchError, CheckpointError, ClusterError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{options.out} cannot be written: {error.strerror}. What was heard is kept.", file=sys.stderr)
+        print(f"{options.out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
         return 130
     print(f"{job.n_files - n_bad} rows in {options.out}")
     if n_bad:
-        print(f"{n_bad} files could not be heard: see {bad_files_path(options.out)}", file=sys.stderr)
+        print(f"{n_bad} files could not be read: see {bad_files_path(options.out)}", file=sys.stderr)
     return 2 if n_bad else 0
 
 

@@ -1,4 +1,4 @@
-"""The program as one command; `ser COMMAND --help` says what each does.
+"""The program as one command; `ser COMMAND --help` describes each.
 
 ser predict FILE...             the emotion of sound files
 ser archive FOLDER              of all sound files below a folder, in one table
@@ -37,10 +37,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def check_arguments(command: str, arguments: list[str]) -> None:
-    """Answers --help and wrong flags under the name of the command, before its script loads torch.
+    """Prints the help and the errors of flags under the name of the command, before its script loads torch.
 
     Raises:
-        SystemExit: it answered.
+        SystemExit: the help or an error was printed.
     """
     parser = getattr(import_module("scripts.flags"), f"{command}_parser")()
     parser.prog = f"ser {command}"

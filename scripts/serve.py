@@ -2,8 +2,8 @@
 
 python -m scripts.serve [--port 8501] [--host 127.0.0.1] [--headless]
 
-Only this machine can reach it unless --host names another address: 0.0.0.0 is everybody in the network, who then hear
-no more than answers to their own recordings, but without a password and unencrypted.
+Only this machine can reach it unless --host names another address: 0.0.0.0 is everybody in the network, who then get
+no more than predictions for their own recordings, but without a password and unencrypted.
 """
 
 import logging
@@ -33,7 +33,7 @@ FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting
 
 def build(limits: RequestLimits, host: str) -> st.App:
     """The application for a web server at an address."""
-    import_module(PAGES.stem)  # before the first session: it tells Streamlit that pages/ is not its list of pages
+    import_module(PAGES.stem)  # before the first session: so that Streamlit does not list pages/ by itself
     rest, live = LazyApp(partial(_rest, limits)), LazyApp(partial(_live, limits))
 
     @asynccontextmanager

@@ -76,17 +76,17 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
 
 
 def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
-    """A table as viewers of embeddings expect it: "text" and "label" beside the rows of the map, and in "neighbors"
-    the rows of the file that lie nearest in the space itself, with their distances; in "vector" the embedding."""
+    """A table as viewers of embeddings expect it: "text" and "label" in addition to the rows of the map, in
+    "neighbors" the nearest rows of the file in the space itself, with their distances; in "vector" the embedding."""
     import pyarrow
     from pyarrow import parquet
 
     points = found.embeddings[rows]
-    beside = nearest_neighbours(points, points, min(N_NEIGHBOURS + 1, len(rows)))
+    nearest = nearest_neighbours(points, points, min(N_NEIGHBOURS + 1, len(rows)))
     lines = [
         line | {"text": line["clip"], "label": line["meant"], "neighbors": {"ids": ids, "distances": distances}}
         for line, ids, distances in zip(
-            map_rows(found, made, rows), beside.index.tolist(), beside.distance.tolist(), strict=True
+            map_rows(found, made, rows), nearest.index.tolist(), nearest.distance.tolist(), strict=True
         )
     ]
     table = pyarrow.Table.from_pylist(lines).append_column("vector", pyarrow.array(list(points)))

@@ -27,7 +27,7 @@ try:
     clip = current_clip()
 except AudioError as error:
     show_problem(error, chosen().name)
-shown_spaces = [view.space, *([view.beside] if view.beside else [])]
+shown_spaces = [view.space, *([view.second_space] if view.second_space else [])]
 columns, selected, drawn = st.columns(len(shown_spaces)), {}, {}
 for name, column in zip(shown_spaces, columns, strict=True):
     with column:

@@ -46,8 +46,8 @@ def show_chosen(found: Atlas, rows: np.ndarray) -> None:
         st.caption(HOW_TO_CHOOSE)
         return
     st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
-    meant = found.column("emotion")[rows]
-    counts = {emotion: int((meant == emotion).sum()) for emotion in EMOTIONS if (meant == emotion).any()}
+    label = found.column("emotion")[rows]
+    counts = {emotion: int((label == emotion).sum()) for emotion in EMOTIONS if (label == emotion).any()}
     left, right = st.columns(2, gap="medium") if len(rows) > 1 else (None, None)
     if left:
         with left:

@@ -142,16 +142,16 @@ def _embed(clip: SessionClip, name: str) -> EmbeddedClip:
 
 
 def place(made: Projection, found: Atlas, own: EmbeddedClip, key: str) -> UserClip:
-    """Where it lies on the map; the rows of its neighbours are those of `nearest`."""
+    """Its place on the map; the rows of its neighbours are those of `nearest`."""
     points = np.concatenate([own.embedding[None], own.windows])
     places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
     return UserClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
 
 
 def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:
-    """The clips beside a person's clip in the embedding itself: rows of the atlas and distances, the nearest first."""
-    beside = nearest_neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
-    return beside.index[0], beside.distance[0]
+    """Nearest neighbours of a clip in the embedding itself: rows of the atlas and distances, the nearest first."""
+    neighbours = nearest_neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
+    return neighbours.index[0], neighbours.distance[0]
 
 
 def ood_percentile(found: Atlas, own: EmbeddedClip) -> float | None:

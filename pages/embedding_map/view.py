@@ -30,16 +30,16 @@ from ser_core.plots import (
 KINDS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 COLOURS = {
     "emotion": "label",
-    "answered": "emotion answered",
+    "answered": "predicted emotion",
     "right": "right or wrong",
-    "certainty": "certainty",
+    "certainty": "confidence",
     "corpus": "corpus",
     "part": "training or unseen",
     "sex": "sex",
     "intensity": "intensity",
     "speaker": "speaker",
 }
-WITHOUT_ANSWERS = ("answered", "right", "certainty", "part")  # cannot colour raw features
+PREDICTION_COLOURS = ("answered", "right", "certainty", "part")  # cannot colour raw features
 NOTHING = "nothing"
 WIDTH = 150  # pixels of a control: two fit side by side on a telephone
 
@@ -49,7 +49,7 @@ class View:
     """What is shown, and how."""
 
     space: str
-    beside: str | None  # a second space
+    second_space: str | None  # a second space
     config: ProjectionConfig
     colour: str  # a key of COLOURS
     emotions: tuple[str, ...]  # empty: all
@@ -61,12 +61,12 @@ class View:
 def choose_view(spaces: list[str]) -> View:
     """The controls, in a row."""
     space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP, width=WIDTH)
-    known = [name for name in COLOURS if space != RAW_FEATURES or name not in WITHOUT_ANSWERS]
+    known = [name for name in COLOURS if space != RAW_FEATURES or name not in PREDICTION_COLOURS]
     colour = st.selectbox("Colour", known, format_func=COLOURS.get, key="colour", bind="query-params", width=WIDTH)
     kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
     with st.popover("More", icon=":material/tune:"):
         others = [NOTHING, *(name for name in spaces if name != space)]
-        beside = st.selectbox("Second space", others, key="beside") if len(others) > 1 else NOTHING
+        second_space = st.selectbox("Second space", others, key="second-space") if len(others) > 1 else NOTHING
         n_dims = 3 if st.toggle("3-D", key="map-3d") else 2
         cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help=CORES_HELP)
         config = _choose_config(kind or "umap", n_dims)
@@ -79,7 +79,14 @@ def choose_view(spaces: list[str]) -> View:
         )
         wanted = st.text_input("Find", key="map-find", placeholder="1001, ravdess-03, tess-OAF ...", help=FIND_HELP)
     return View(
-        space, None if beside == NOTHING else beside, config, colour, tuple(emotions), tuple(corpora), wanted, cores
+        space,
+        None if second_space == NOTHING else second_space,
+        config,
+        colour,
+        tuple(emotions),
+        tuple(corpora),
+        wanted,
+        cores,
     )
 
 
@@ -129,7 +136,7 @@ def visible(found: Atlas, view: View) -> np.ndarray:
 
 
 def texts(found: Atlas) -> np.ndarray:
-    """What each point says."""
+    """The text of each point."""
     predicted = [
         f", predicted {predicted} {certain:.0%}" if predicted else ""
         for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
@@ -165,8 +172,8 @@ def show_map(
     Lasso and box hold the clips in them that are not grey, also those that are not drawn; a click holds any. What is
     chosen in one of two maps stands out in both.
     """
-    colour = view.colour if found.model != RAW_FEATURES or view.colour not in WITHOUT_ANSWERS else "emotion"
-    linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.beside)
+    colour = view.colour if found.model != RAW_FEATURES or view.colour not in PREDICTION_COLOURS else "emotion"
+    linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.second_space)
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", place, *astuple(made.config), image_format())))  # a choice is of one map
@@ -176,7 +183,7 @@ def show_map(
         numbers=False,
         tools=True,
         image_format=image_format(),
-        on_select=partial(_link, key, found, made.coordinates, shown) if view.beside else "rerun",
+        on_select=partial(_link, key, found, made.coordinates, shown) if view.second_space else "rerun",
         selection_mode=("points", "box", "lasso"),
         alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
         f"{COLOURS[colour]}. Choose clips with click, lasso or box, or by the filter; the table below lists them.",
@@ -186,7 +193,7 @@ def show_map(
             f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, a random subset with grey ones last, for speed. "
             "Lasso, box, contours, figures and downloads take all of them."
         )
-    return np.flatnonzero(linked) if view.beside else chosen_rows(event.selection, made.coordinates, shown)
+    return np.flatnonzero(linked) if view.second_space else chosen_rows(event.selection, made.coordinates, shown)
 
 
 def _link(key: str, found: Atlas, coordinates: np.ndarray, shown: np.ndarray) -> None:
@@ -217,7 +224,7 @@ def show_quality(found: Atlas, made: Projection) -> None:
 
 
 def draw(name: str, view: View, clip: SessionClip | None, selected: dict[str, set[str]]) -> tuple[Atlas, Projection]:
-    """One space with everything that lies in it; adds what was chosen there to `selected`.
+    """One space with everything in it; adds what was chosen there to `selected`.
 
     Raises:
         AtlasError, CheckpointError: it cannot be shown.
@@ -226,7 +233,7 @@ def draw(name: str, view: View, clip: SessionClip | None, selected: dict[str, se
     found = state.read(name)
     made = state.projection(found, view.config)
     placed = [state.place(made, found, own, f"{name} {found.version}") for own in state.all_placed(clip, name)]
-    if view.beside:
+    if view.second_space:
         st.markdown(f"**{plain(name)}**")
     rows = show_map(found, made, view, visible(found, view), placed, name)
     selected[name] = set(found.ids[rows].tolist())
@@ -237,7 +244,7 @@ def draw(name: str, view: View, clip: SessionClip | None, selected: dict[str, se
 def show_details(found: Atlas, made: Projection, view: View, selected: dict[str, set[str]]) -> None:
     """Below the maps: what was chosen, on a map or else by the filters, the person's clip, the export."""
     ids, shown = set().union(*selected.values()), visible(found, view)
-    if view.beside and ids:
+    if view.second_space and ids:
         st.button("Choose none", on_click=_unlink, icon=":material/deselect:", key="unlink")
     show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids)) if ids else shown & ~shown.all()))
     clip = session().clip

@@ -37,16 +37,16 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
         f"Label some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
         "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
     )
-    meant = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
+    label = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
-        clip = meant and Labelled(clip_id, own.name, meant, own.embedding)
-        st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not meant, key="add-voice")
+        clip = label and Labelled(clip_id, own.name, label, own.embedding)
+        st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not label, key="add-voice")
         known = labelled(name)
         if known:
             st.button("Adapt to my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
             st.button("Start again", on_click=_start_again, args=(name,), key="forget-voice")
     if known:
-        rows = [{"clip": one.name, "meant": emotion_label(one.emotion)} for one in known.values()]
+        rows = [{"clip": one.name, "label": emotion_label(one.emotion)} for one in known.values()]
         st.dataframe(rows, hide_index=True, alt="Your labelled clips")
     if voice_state().problem:
         st.error(plain(voice_state().problem))
@@ -98,7 +98,7 @@ def _take_in(name: str) -> None:
         return
     voice_state().adapter_file = file
     try:
-        if file.size > 1e6 * MOST_MEGABYTES:  # browsers may lie
+        if file.size > 1e6 * MOST_MEGABYTES:  # browsers may report another size
             raise AdapterError(f"A file of {file.size / 1e6:.0f} MB is not an adapter.")
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "adapter.safetensors"

@@ -4,7 +4,7 @@ import streamlit as st
 
 st.title("Evaluation", anchor=False)
 with st.spinner("Starting"):
-    from pages.evaluation import view
+    from pages.evaluation import comparison, view
     from pages.ui import results
     from pages.ui.problems import show_problem
     from ser_core.data import ProtocolError
@@ -31,4 +31,4 @@ elif show == view.CONFUSION:
 elif show == view.CERTAINTY:
     view.show_certainty(found)
 else:
-    view.show_against_each_other(found)
+    comparison.show_comparison(found)

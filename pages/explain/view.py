@@ -58,8 +58,8 @@ def show_empty() -> None:
     st.subheader("Nothing to explain yet", anchor=False)
     st.markdown(
         "Record a few seconds of speech, upload a file or open a sample. You see which parts of the sound moved the "
-        "model, listen to only these parts or everything else, see why it was not another emotion, and find out how far to "
-        "trust the explanation and how the prediction changes when the recording gets worse."
+        "model, listen to these parts alone or to everything else, see why it was not another emotion, and learn how "
+        "far to trust the explanation and how the prediction changes when the recording gets worse."
     )
     st.button("Open a sample", on_click=take_sample, args=(sample_list()[0],))
 

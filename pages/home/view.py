@@ -13,7 +13,7 @@ PURPOSES = {
     "upload": "many files, several models, one table",
     "listening": "you against the models, on real actors",
     "explain": "attribution: the relevant parts of a clip, to see and to play",
-    "embedding_map": "the space a model has learned",
+    "embedding_map": "the embedding space of a model",
     "evaluation": "results on unseen speakers, down to the clip",
     "data": "the training corpora in numbers",
     "training": "the training runs of this machine",
@@ -33,7 +33,7 @@ def show_purpose() -> None:
 
 
 def show_ways_in() -> None:
-    """Three ways to the first answer."""
+    """Three ways to the first prediction."""
     with st.container(horizontal=True):
         if st.button("Record your voice", type="primary", icon=":material/mic:", key="record"):
             st.switch_page(ANALYSE)

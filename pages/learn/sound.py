@@ -18,7 +18,7 @@ from ser_core.plots import format_time
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """A whole recording."""
+    """A full recording."""
 
     id: str
     name: str  # as the browser sent it: shown as plain text
@@ -54,11 +54,11 @@ def _sample(file: str) -> np.ndarray:
 
 def excerpt(duration_s: float) -> Excerpt:
     """The loudest part of the sound, with a caption of its times."""
-    heard = sound()
-    start, end = loudest_excerpt(heard.waveform, duration_s)
-    part = Excerpt(heard.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
-    name = plain(heard.name)
-    if end - start == len(heard.waveform):
+    source = sound()
+    start, end = loudest_excerpt(source.waveform, duration_s)
+    part = Excerpt(source.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
+    name = plain(source.name)
+    if end - start == len(source.waveform):
         st.caption(f"{name}, all of it")
     else:
         end_s = part.start_s + part.duration_s

@@ -1,4 +1,4 @@
-"""The lessons of the page "Learn": each one idea, a control or two, a picture that moves with it, three sentences."""
+"""The lessons of the page "Learn": each has one idea, a control or two, a figure that follows it, three sentences."""
 
 import streamlit as st
 
@@ -70,7 +70,7 @@ def filterbank() -> None:
 def window_length() -> None:
     """Time against frequency resolution."""
     st.markdown(
-        "A spectrum needs a stretch of sound, the **window**. A short one shows when something happens, down to single "
+        "A spectrum needs a segment of sound, the **window**. A short one shows when something happens, down to single "
         "beats of the vocal folds; a long one shows which tones there are, as parallel lines. There is no window that "
         "shows both: what is gained in time is lost in frequency."
     )
@@ -122,7 +122,7 @@ def layers() -> None:
     """Feature maps of a ResoNet."""
     st.markdown(
         "A **convolutional layer** slides small patterns over the spectrogram; each gives one map that is bright where "
-        "it fits. First layers find edges: a sound that starts, a tone that rises. Deeper maps are smaller and answer "
+        "it fits. First layers find edges: a sound that starts, a tone that rises. Deeper maps are smaller and respond "
         "to a larger receptive field, and few of them can be interpreted."
     )
     judge = first_model(with_stages=True)
@@ -143,14 +143,14 @@ def layers() -> None:
     )
     chart(feature_map_grid(shown), key="maps", alt=caption, numbers=False)
     st.caption(
-        f"{judge.name}, stage {stage} of {n_stages}. {caption}; the first picture is what goes in. Each has its own "
+        f"{judge.name}, stage {stage} of {n_stages}. {caption}; the first image is the input. Each has its own "
         "scale: brightness cannot be compared between maps."
     )
 
 
 def dimensions() -> None:
     """Eight names against two axes."""
-    words, picture = st.columns([1, 1.5], gap="large")
+    words, image = st.columns([1, 1.5], gap="large")
     with words:
         st.markdown(
             "The models here know eight **categories**. Many psychologists describe feeling by two **dimensions** "
@@ -158,24 +158,24 @@ def dimensions() -> None:
             "badly: anger and joy are both loud and high, so models mix them up."
         )
         placed = st.toggle("Place a model's prediction for the clip", key="placed")
-        answer = _answer() if placed else None
+        probabilities = _circumplex_prediction() if placed else None
         st.caption(
             "The places are a sketch after Russell, “A circumplex model of affect” (1980), not measured here: disgust "
             "is not on his circle, and neutral is put in the middle. A prediction is placed at the mean of the "
             "emotions, each weighted by its probability: an illustration, as no model here was trained on dimensions."
         )
-    with picture:
-        where = circumplex_position(answer) if answer else None
+    with image:
+        where = circumplex_position(probabilities) if probabilities else None
         caption = f" The prediction is at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
         chart(
-            circumplex_plot(answer, where),
+            circumplex_plot(probabilities, where),
             key="circle",
             alt=f"Eight emotions on a circle of valence and arousal.{caption}",
         )
 
 
-def _answer() -> dict[str, float] | None:
-    """The probabilities of the first model; None, and why, where there is no answer."""
+def _circumplex_prediction() -> dict[str, float] | None:
+    """The probabilities of the first model; None, with the reason, where there is no prediction."""
     judge, audio = first_model(with_stages=False), sound()
     if judge is None:
         return None

@@ -142,7 +142,7 @@ def run_models(models: Sequence[str]) -> None:
 
 
 def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
-    """Counts, shape = (n_emotions, n_emotions): row label, column answer or prediction; only clips with one of `who`."""
+    """Counts, shape = (n_emotions, n_emotions): row label, column answer or prediction of `who`, where there is one."""
     pairs = [(EMOTIONS.index(g.reference), EMOTIONS.index(g.emotions[who])) for g in guesses if who in g.emotions]
     y_true, y_pred = np.array(pairs, int).reshape(-1, 2).T
     return confusion_matrix(y_true, y_pred, len(EMOTIONS))

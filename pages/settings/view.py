@@ -99,7 +99,7 @@ def show_code() -> None:
 
 
 def show_api() -> None:
-    """How to ask this very server, where it answers other programs."""
+    """Commands to use the REST interface of this server, where it is enabled."""
     st.subheader("From other programs", anchor=False)
     if not is_serving.is_set():
         st.caption("This server has no REST API. `make app` starts one that has.")

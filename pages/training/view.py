@@ -11,7 +11,7 @@ from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, 
 
 REFRESH_S = 5
 DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
-STALLED_S = 900  # a run that says nothing for longer than its epochs take has stopped
+STALLED_S = 900  # a run without progress for longer than its epochs take has stopped
 TITLES = {
     "loss": "loss",
     "learning_rate": "learning rate",
@@ -150,7 +150,7 @@ def show_difference(runs: tuple[RunRecord, ...]) -> None:
         st.caption("Recipe, architecture and start weights are the same.")
     with st.expander(f"All values of {one}"):
         values = [{"value": name, "is": str(value)} for name, value in flatten_config(first.config).items()]
-        st.dataframe(values, hide_index=True, alt=f"The whole config of {one}")
+        st.dataframe(values, hide_index=True, alt=f"The full config of {one}")
     if command := first.config.get("command"):
         st.caption(f"{one} again:")
         st.code(command, language="bash", wrap_lines=True)

@@ -88,7 +88,7 @@ class Line:
 
 
 def course(clip: SessionClip) -> Course:
-    """The clip with its speech, before any model; of a long one no more than its beginning until `full_course` was called."""
+    """The clip with its speech, before any model; of a long one its beginning until `full_course` is called."""
     if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
         return full_course(clip)
     return remember(lambda: _analyse_beginning(clip), clip.id, "beginning")

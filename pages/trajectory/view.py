@@ -52,8 +52,8 @@ def choose_view(models: Sequence[str]) -> View:
         format_func=lambda n: " or ".join(f"{n * window_s:g} s" for window_s in own_s) if models else str(n),
         key="window",
         bind="query-params",
-        help="The shortest is the model's own, what it was trained on. A longer one is the mean of the model's predictions "
-        "in it, weighted by speech, as for a full recording. With several models each has multiples of its own.",
+        help="The shortest is the model's own, what it was trained on. A longer one is the mean of its predictions, "
+        "weighted by speech, as for a full recording. With several models each has multiples of its own.",
     )
     hops_s = [hop_s for hop_s in HOPS_S if hop_s <= window * own_s[0]] or [HOPS_S[0]]
     hop_s = right.selectbox(

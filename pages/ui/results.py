@@ -44,7 +44,7 @@ class EvaluationResults:
         return {model: risk_coverage(a.probabilities, a.y_true) for model, a in self.predictions.items()}
 
     def clips(self, model: str, corpus: str | None, true: str | None, predicted: str | None) -> list[dict]:
-        """One row for each clip in a cell of the confusion matrix, the most confident prediction first; None: all of them."""
+        """One row for each clip in a cell of the confusion matrix, the most confident first; None: all of them."""
         predictions = self.predictions[model]
         labels, rows = predictions.labels, []
         for u, probabilities, abstained in zip(

@@ -24,7 +24,7 @@ MOST_FILES = 1000
 
 
 def choose_files() -> list[UploadedFile]:
-    """Files one by one, or a whole folder; with those from before a visit to another page."""
+    """Files one by one, or a folder; with those from before a visit to another page."""
     turn = state.upload_state().round
     is_back = f"files-{turn}" not in st.session_state
     one_by_one, folder = st.tabs(["Files", "A folder"])
@@ -62,7 +62,7 @@ def work(files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     """Process the remaining files one by one; Stop keeps the results so far."""
     todo, going = state.unprocessed(files, models), state.upload_state().running
     with st.container(horizontal=True):
-        place = st.empty()  # otherwise the button of before stands beside the other one until all is done
+        place = st.empty()  # otherwise the button of before stays next to the other one until all is done
         if todo and not going:
             label = f"Analyse {len(todo)} files" if len(todo) > 1 else "Analyse the file"
             place.button(label, type="primary", on_click=_go, args=(True,), key="go")

@@ -1,4 +1,4 @@
-"""Measures speed on this machine, each figure beside what it is to be compared with.
+"""Measures speed on this machine, each figure next to its reference.
 
 python -m scripts.bench.benchmark [--model NAME] [--json FILE]
 
@@ -62,19 +62,19 @@ def clip_of_three_seconds(model: SERModel) -> dict[str, float]:
 
 
 def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
-    """From the bytes of a wav file to answer and trajectory, all cores."""
+    """From the bytes of a wav file to prediction and trajectory, all cores."""
     file = io.BytesIO()
     soundfile.write(file, speech(600.0), SAMPLE_RATE, format="WAV", subtype="PCM_16")
     waveform = read_audio(file).waveform
 
-    def whole() -> None:
+    def analyse() -> None:
         decoded = read_audio(file).waveform
         predict_with_windows(model, decoded)
 
     return {
         "10-min file, decode [s]": median_ms(lambda: read_audio(file), 1) / 1000,
         "10-min file, speech detection [s]": median_ms(lambda: speech_segments(waveform), 1) / 1000,
-        "10-min file, decode to answer and trajectory [s]": median_ms(whole, 1) / 1000,
+        "10-min file, decode to answer and trajectory [s]": median_ms(analyse, 1) / 1000,
         "10-min file, quality report [s]": median_ms(lambda: measure_quality(waveform), 1) / 1000,
     }
 

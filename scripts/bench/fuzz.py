@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 
 from scripts.bench.fuzz_page import through_page
-from scripts.bench.server import PATIENCE_S, ask, peak_bytes
+from scripts.bench.server import PATIENCE_S, peak_bytes, post_sound
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.metrics import round_floats
@@ -25,7 +25,7 @@ SAMPLE = paths.ROOT / "assets" / "samples" / "low_slow.ogg"
 LONGEST_S, MOST_MEMORY = 10.0, 2_000_000_000  # of one file, and of a process, in bytes
 
 
-def whole_files() -> dict[str, bytes]:
+def intact_files() -> dict[str, bytes]:
     """Two seconds of a sample in each format, by file ending."""
     waveform = load_audio(SAMPLE)[SAMPLE_RATE : 3 * SAMPLE_RATE]
     files = {ending: _with_soundfile(waveform, ending) for ending in ("wav", "flac", "mp3", "ogg")}
@@ -67,22 +67,22 @@ DAMAGES = {
 
 def damaged_files(n: int, seed: int = 0) -> dict[str, bytes]:
     """By name: number, damage, and the ending of what it was."""
-    generator, whole = np.random.default_rng(seed), whole_files()
-    kinds = [(damage, ending) for damage in DAMAGES for ending in whole]
+    generator, intact = np.random.default_rng(seed), intact_files()
+    kinds = [(damage, ending) for damage in DAMAGES for ending in intact]
     chosen = [kinds[i % len(kinds)] for i in range(n)]
-    return {f"{i:04d}-{d}.{e}": DAMAGES[d](whole[e], generator) for i, (d, e) in enumerate(chosen)}
+    return {f"{i:04d}-{d}.{e}": DAMAGES[d](intact[e], generator) for i, (d, e) in enumerate(chosen)}
 
 
 def through_rest(host: str, files: dict[str, bytes]) -> dict[str, tuple[str, float]]:
-    """What became of each file, and the seconds it took; the first request, of a whole file, loads the model."""
+    """The outcome for each file, and the seconds it took; the first request, of an intact file, loads the model."""
     found = {}
-    ask(HTTPConnection(host, timeout=PATIENCE_S), SAMPLE.read_bytes())
+    post_sound(HTTPConnection(host, timeout=PATIENCE_S), SAMPLE.read_bytes())
     for name, content in files.items():
         started, connection = time.perf_counter(), HTTPConnection(host, timeout=PATIENCE_S)
         try:
-            while (answer := ask(connection, content))[0] == 429:
-                time.sleep(answer[1])
-            outcome = {200: "answer", 422: "error"}.get(answer[0], f"status {answer[0]}")
+            while (response := post_sound(connection, content))[0] == 429:
+                time.sleep(response[1])
+            outcome = {200: "answer", 422: "error"}.get(response[0], f"status {response[0]}")
         except (OSError, HTTPException) as error:
             outcome = type(error).__name__
         connection.close()

@@ -22,7 +22,7 @@ WATCH = """() => {
 
 
 def through_page(address: str, model: str, files: dict[str, bytes]) -> dict[str, tuple[str, float]]:
-    """What became of each file, and the longest time that one of its batch took, in seconds."""
+    """The outcome for each file, and the longest time that one of its batch took, in seconds."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
@@ -42,8 +42,8 @@ def through_page(address: str, model: str, files: dict[str, bytes]) -> dict[str,
 
 def _batch(page, paths: list[str]) -> Iterator[tuple[str, tuple[str, float]]]:
     page.locator("input[type=file]").first.set_input_files(paths)
-    start = page.get_by_role("button", name=re.compile("^Hear "))
-    page.wait_for_function(f"() => document.body.innerText.includes('Hear {len(paths)} files')")
+    start = page.get_by_role("button", name=re.compile("^Analyse "))
+    page.wait_for_function(f"() => document.body.innerText.includes('Analyse {len(paths)} files')")
     page.evaluate(WATCH)
     start.click()
     page.get_by_role("button", name="Stop").wait_for()
@@ -51,9 +51,9 @@ def _batch(page, paths: list[str]) -> Iterator[tuple[str, tuple[str, float]]]:
     longest_s = page.evaluate("Math.max(...steps_ms, performance.now() - last_ms)") / 1000
     with page.expect_download() as download:
         page.get_by_role("button", name="Download JSON").click()
-    answered = {heard["file"] for heard in json.loads(Path(download.value.path()).read_text())}
+    predicted = {record["file"] for record in json.loads(Path(download.value.path()).read_text())}
     title = page.get_by_text(re.compile(r"\d+ of \d+ files could not be read"))
     n_refused = int(title.first.inner_text().split()[0]) if title.count() else 0
     names = [Path(path).name for path in paths]
-    outcome = "error" if n_refused == len(names) - len(answered) else "nothing"
-    yield from ((name, ("answer" if name in answered else outcome, longest_s)) for name in names)
+    outcome = "error" if n_refused == len(names) - len(predicted) else "nothing"
+    yield from ((name, ("answer" if name in predicted else outcome, longest_s)) for name in names)

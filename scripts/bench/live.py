@@ -1,8 +1,8 @@
-"""Measures the live microphone: people who speak at once, from the chunk that arrives to the answer.
+"""Measures the live microphone: people who speak at once, from the chunk that arrives to the prediction.
 
 python -m scripts.bench.live [--people 1 4] [--seconds 120] [--model NAME]
 
-Each sends half a second of speech at 48 kHz in real time, one request at a time and what came meanwhile with the next,
+Each sends half a second of speech at 48 kHz in real time, one request at a time, the chunks in between with the next,
 as the page does; what the browser and the way to it take is not in the figures. One JSON object a line.
 """
 
@@ -33,12 +33,12 @@ PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024 if hasattr(os, "sysconf") else 4
 
 
 class Person:
-    """Speaks for a while, and notes how late each answer is, in seconds."""
+    """Speaks for a while, and notes the delay of each prediction, in seconds."""
 
     def __init__(self, microphones: LiveSessions, name: str, samples: np.ndarray):
         self._microphones, self._name, self._samples = microphones, name, samples
         self.delays_s: list[float] = []  # after the newest sound
-        self.speech_delays_s: list[float] = []  # after the oldest sound that is new in the answer
+        self.speech_delays_s: list[float] = []  # after the oldest sound that is new in the prediction
         self.n_chunks = 0
 
     def speak(self, started: float, seconds: float) -> None:
@@ -50,12 +50,12 @@ class Person:
             until = max(at + HOP, here // HOP * HOP)  # all the chunks that are full by now
             chunk = np.take(self._samples, np.arange(at, until), mode="wrap")
             encoded = base64.b64encode(chunk.tobytes()).decode()
-            answer = json.loads(json.dumps(self._microphones.feed(self._name, at, encoded)))
+            reply = json.loads(json.dumps(self._microphones.feed(self._name, at, encoded)))
             self.n_chunks += (until - at) // HOP
             at = until
-            if answer:
+            if reply:
                 self.delays_s.append(time.perf_counter() - started - until / RATE)
-                self.speech_delays_s.append(self.delays_s[-1] + answer["lag_s"])
+                self.speech_delays_s.append(self.delays_s[-1] + reply["lag_s"])
 
 
 def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> dict:
@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype(np.int16)
     try:
-        measured(options.model, 1, 5, speech)  # warm: the first answers load speech detection
+        measured(options.model, 1, 5, speech)  # warm: the first predictions load speech detection
         for n_people in options.people:
             print(json.dumps(measured(options.model, n_people, options.seconds, speech)), flush=True)
     except CheckpointError as error:

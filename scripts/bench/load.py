@@ -21,29 +21,29 @@ from pathlib import Path
 import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, mutations
-from scripts.bench.server import PATIENCE_S, ask, running_server
+from scripts.bench.server import PATIENCE_S, post_sound, running_server
 from ser_core.metrics import round_floats
 
 CLIENTS = (1, 4, 16, 64)
 
 
 def client(host: str, sound: bytes, n_requests: int) -> tuple[list[float], int]:
-    """Seconds of each request from the first try to its answer, one after the other, and how often it was refused."""
+    """Seconds of each request from the first try to its response, one after the other, and how often it was refused."""
     took_s, n_refused, connection = [], 0, HTTPConnection(host, timeout=PATIENCE_S)
     for _ in range(n_requests):
         started = time.perf_counter()
-        while (answer := ask(connection, sound))[0] in (429, 503):
+        while (response := post_sound(connection, sound))[0] in (429, 503):
             n_refused += 1
-            time.sleep(answer[1])
-        if answer[0] != 200:
-            raise HTTPException(f"{answer[0]}: {answer[2].decode(errors='replace')[:200]}")
+            time.sleep(response[1])
+        if response[0] != 200:
+            raise HTTPException(f"{response[0]}: {response[2].decode(errors='replace')[:200]}")
         took_s.append(time.perf_counter() - started)
     connection.close()
     return took_s, n_refused
 
 
 def load(host: str, n_clients: int, n_requests: int, alone_s: float | None) -> dict[str, float]:
-    """What so many clients see that ask at the same time; `alone_s` is the time of one request alone."""
+    """Figures of so many clients at the same time; `alone_s` is the time of one request alone."""
     sound = SAMPLE.read_bytes()
     started = time.perf_counter()
     with ThreadPoolExecutor(n_clients) as pool:

@@ -25,7 +25,7 @@ PATIENCE_MS = 300_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 N_MOVES = 40  # of the mouse, while the map is dragged
 
-# Milliseconds from each frame to the next, until it is told to stop.
+# Milliseconds from each frame to the next, until `watching` is false.
 WATCH_FRAMES = """() => {
     window.frames_ms = []; window.watching = true;
     let last = performance.now();

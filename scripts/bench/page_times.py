@@ -26,19 +26,19 @@ from ser_core.models import available_models, checkpoint_folder
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 180_000
 PAUSE_MS = 500
-SMALL_BYTES = 10e6  # of weights: the models that answer at once on two cores
+SMALL_BYTES = 10e6  # of weights: the models that predict at once on two cores
 CLIP_S = 3.0
 GOALS = {
     "start of the server to the first page, files cached [s]": 4,
     "page change, median [s]": 0.5,
     "page change, slowest [s]": 0.5,
-    "small models on a 3-s clip, from the upload to all answers [s]": 1,
+    "small models on a 3-s clip, from the upload to all predictions [s]": 1,
     "long file, first result [s]": 1,
     "long file, all of it with the hop that is shown [s]": 8,
     "long file, all of it with the finest hop [s]": None,
 }
 OVER = "!document.querySelector('.st-key-stop')"
-EVERY_SECOND = r"/All of it is analysed every (1|0\.5) s/"  # so the page says while it goes on in between
+EVERY_SECOND = r"/All of it is analysed every (1|0\.5) s/"  # text of the page while the windows in between follow
 
 
 def settle(page) -> None:
@@ -75,7 +75,7 @@ CHANGE = """async ([link, before]) => {
 
 
 def page_changes(page, url: str) -> dict[str, float]:
-    """Seconds from the click to the whole page, by title, when each page was open before."""
+    """Seconds from the click to the complete page, by title, when each page was open before."""
     page.goto(url)
     titles = page.get_by_test_id("stSidebarNavLink")
     titles.nth(1).wait_for()
@@ -89,8 +89,8 @@ def page_changes(page, url: str) -> dict[str, float]:
     return found
 
 
-def all_answers(page, url: str, folder: Path) -> float:
-    """Seconds from the upload of a clip to the answers of all small models, when these are in memory."""
+def all_predictions(page, url: str, folder: Path) -> float:
+    """Seconds from the upload of a clip to the predictions of all small models, when these are in memory."""
     names = [name for name in available_models() if _weights_bytes(name) < SMALL_BYTES]
     page.goto(f"{url}/compare_models?from=Upload&" + "&".join(f"models={name}" for name in names))
     for sample in ("even", "low_slow"):  # the first clip loads the models
@@ -111,7 +111,7 @@ def _weights_bytes(name: str) -> int:
 
 
 def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
-    """Seconds from the upload to the first chart, until all of the file is heard every second, and in between too."""
+    """Seconds from the upload to the first chart, until all of it is analysed every second, and in between too."""
     path = folder / "long.wav"
     soundfile.write(path, speech(60 * minutes), SAMPLE_RATE)
     page.goto(f"{url}/trajectory?from=Upload")
@@ -145,7 +145,7 @@ def measure(minutes: float) -> Iterator[tuple[str, float]]:
             yield from ((f"  to {title} [s]", took_s) for title, took_s in changes.items())
             yield median, statistics.median(changes.values())
             yield slowest, max(changes.values())
-            yield small, all_answers(page, url, Path(folder))
+            yield small, all_predictions(page, url, Path(folder))
             yield from zip(long, long_file(page, url, Path(folder), minutes), strict=True)
         browser.close()
 

@@ -2,7 +2,7 @@
 
 python -m scripts.bench.screenshots [NAME...]     writes assets/screenshots/NAME.png; default: all
 
-Needs requirements-dev.txt and chromium. The clip is a synthetic sample: no person is in the pictures.
+Needs requirements-dev.txt and chromium. The clip is a synthetic sample: no person is in the images.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DRAWING_MS = 4000  # charts are drawn after the script of a page has ended
 
 @dataclass(frozen=True)
 class Screenshot:
-    """One picture: a page of the app, in one colour scheme and size."""
+    """One image: a page of the app, in one colour scheme and size."""
 
     address: str  # below that of the server
     scheme: str = "light"
@@ -47,7 +47,7 @@ SCREENSHOTS = {
 
 
 def take_screenshot(browser, url: str, name: str) -> None:
-    """Writes one picture of the server at an address."""
+    """Writes one image of the server at an address."""
     shot = SCREENSHOTS[name]
     size = {"width": shot.width, "height": shot.height}
     page = browser.new_page(viewport=size, color_scheme=shot.scheme)
@@ -60,8 +60,8 @@ def take_screenshot(browser, url: str, name: str) -> None:
         page.wait_for_timeout(DRAWING_MS)
         settle(page)
     page.wait_for_timeout(DRAWING_MS)
-    picture = Image.open(io.BytesIO(page.screenshot()))
-    picture.convert("RGB").quantize(N_COLOURS).save(FOLDER / f"{name}.png", optimize=True)
+    image = Image.open(io.BytesIO(page.screenshot()))
+    image.convert("RGB").quantize(N_COLOURS).save(FOLDER / f"{name}.png", optimize=True)
     page.close()
 
 

@@ -73,7 +73,7 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def ask(connection: HTTPConnection, sound: bytes, path: str = API_PATH + "/predict") -> tuple[int, float, bytes]:
+def post_sound(connection: HTTPConnection, sound: bytes, path: str = API_PATH + "/predict") -> tuple[int, float, bytes]:
     """(status, seconds to wait before the next try, body) of one request."""
     connection.request("POST", path, sound, {"Content-Type": "application/octet-stream"})
     response = connection.getresponse()

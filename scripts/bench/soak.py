@@ -46,32 +46,32 @@ class Page:
             components = json.load(response)["components"]
         self._id = next(c["id"] for c in components if c["type"] == "html")
 
-    def ask(self, what: str, **question) -> dict:
+    def call(self, what: str, **question) -> dict:
         """Raises ValueError for a problem that the page would show."""
-        asked = {"session_hash": PAGE, "component_id": self._id, "fn_name": what, "data": {"page_id": PAGE, **question}}
-        request = Request(self._url, json.dumps(asked).encode(), {"Content-Type": "application/json"})
+        body = {"session_hash": PAGE, "component_id": self._id, "fn_name": what, "data": {"page_id": PAGE, **question}}
+        request = Request(self._url, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urlopen(request, timeout=PATIENCE_S) as response:
-            answer = json.load(response)
-        if "error" in answer:
-            raise ValueError(answer["error"])
-        return answer
+            reply = json.load(response)
+        if "error" in reply:
+            raise ValueError(reply["error"])
+        return reply
 
 
 def as_fast_as_possible(address: str, process_id: int, minutes: float, n_parts: int) -> Iterator[dict]:
     """A row for each part."""
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype("<i2")
     page = Page(address)
-    page.ask("start", model=available_models()[0], sample_rate=RATE)
-    at, n_answers = 0, 0
+    page.call("start", model=available_models()[0], sample_rate=RATE)
+    at, n_predictions = 0, 0
     for part in range(1, n_parts + 1):
         started = time.perf_counter()
         while at < part * minutes * 60 * RATE / n_parts:
             chunk = np.take(speech, np.arange(at, at + HOP), mode="wrap")
-            answer = page.ask("feed", offset=at, samples=base64.b64encode(chunk.tobytes()).decode())
-            at, n_answers = at + HOP, n_answers + bool(answer)
+            reply = page.call("feed", offset=at, samples=base64.b64encode(chunk.tobytes()).decode())
+            at, n_predictions = at + HOP, n_predictions + bool(reply)
         yield {
             "minutes": round(at / RATE / 60, 2),
-            "answers": n_answers,
+            "answers": n_predictions,
             "took_s": round(time.perf_counter() - started, 1),
             "server_mb": _mb(resident_bytes(process_id) - 2 * at * SAMPLE_RATE // RATE),
         }

@@ -47,5 +47,5 @@ def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
     cells = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
     box = cells.bounding_box()
     cells.click(position={"x": box["width"] / 16, "y": box["height"] / 16})  # neutral, taken for neutral
-    page.locator(".st-key-Meant-neutral").wait_for()
-    page.locator(".st-key-Answered-neutral").wait_for()
+    page.locator(".st-key-Label-neutral").wait_for()
+    page.locator(".st-key-Predicted-neutral").wait_for()

@@ -58,7 +58,7 @@ def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
         assert row["confidence"] == pytest.approx(expected.confidence, abs=1e-5)
 
 
-def test_what_cannot_be_heard_is_listed_with_the_reason(recordings, model, tmp_path):
+def test_what_cannot_be_read_is_listed_with_the_reason(recordings, model, tmp_path):
     found = hear_all(recordings, model, tmp_path / "r.parquet")
     listed = bad_rows(tmp_path / "r.parquet")
     assert listed.keys() == BAD.keys() and all(BAD[name] in reason for name, reason in listed.items())
@@ -245,7 +245,7 @@ def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, ca
     with archive.exclusive_lock(out):
         assert predict_archive.main(arguments) == 2
     assert "by another process" in capsys.readouterr().err and not archive.parts_folder(out).exists()
-    assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be heard
+    assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be read
 
 
 # --- the command -----------------------------------------------------------------------------------------------------
@@ -303,7 +303,7 @@ def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how
     done = len(list(archive.parts_folder(out).glob("*.parquet")))
     assert 0 < done < json.loads((archive.parts_folder(out) / archive.JOB_FILE).read_text())["n_files"]
     again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
-    assert again.returncode == 2 and "2 files could not be heard" in again.stderr
+    assert again.returncode == 2 and "2 files could not be read" in again.stderr
     found = pq.read_table(out).to_pylist()
     assert found == hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     assert len({row["file"] for row in found}) == len(found) == 88

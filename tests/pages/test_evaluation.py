@@ -82,8 +82,8 @@ def test_unseen_speakers_come_first(page):
 
 def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
     page.run().segmented_control(key="show").set_value("Confusion").run()
-    page.selectbox(key="Meant-None").set_value("sad").run()
-    page.selectbox(key="Answered-None").set_value("neutral").run()
+    page.selectbox(key="Label-None").set_value("sad").run()
+    page.selectbox(key="Predicted-None").set_value("neutral").run()
     assert not page.exception
     found = results.load_results(page.selectbox(key="split").value)
     model = page.selectbox(key="looked-at").value

@@ -136,13 +136,13 @@ def test_raw_features_have_no_answers_to_colour(page):
 
 
 def test_two_spaces_side_by_side(page):
-    page.selectbox(key="beside").set_value(RAW_FEATURES).run()
+    page.selectbox(key="second-space").set_value(RAW_FEATURES).run()
     assert not page.exception and points(page, 0) == points(page, 1) == len(IDS)
     assert "**small**" in texts(page) and "raw" in texts(page)
 
 
 def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
-    page.selectbox(key="beside").set_value(RAW_FEATURES).run()
+    page.selectbox(key="second-space").set_value(RAW_FEATURES).run()
     session_of(page).page(state.MapState).linked = IDS[3:8]  # a lasso cannot be drawn without a browser
     page.run()
     assert not page.exception and points(page, 0) == points(page, 1) == 5

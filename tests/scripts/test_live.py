@@ -84,7 +84,7 @@ def test_answers_follow_each_other_and_a_summary_ends_them(until_ctrl_c, checkpo
     lines = capsys.readouterr().out.splitlines()
     answers = [line for line in lines if "dBFS" in line]
     assert len(answers) > 1 and all(" ms " in line for line in answers) and any("%" in line for line in answers)
-    assert answers == lines[: len(answers)] and f", {len(answers)} answers" in lines[len(answers)]
+    assert answers == lines[: len(answers)] and f", {len(answers)} predictions" in lines[len(answers)]
     assert lines[len(answers)].startswith(f"{len(speech) / SAMPLE_RATE:.1f} s, ") and lines[-1].startswith("latency")
 
 
@@ -117,7 +117,7 @@ def test_nothing_is_written_over(until_ctrl_c, checkpoints, tmp_path):
 def test_what_was_said_is_not_lost_with_the_microphone(microphone, checkpoints, tmp_path, capsys, speech):
     assert live.main(["--model", "small", "--save", str(tmp_path / "a.wav")]) == 2
     said = capsys.readouterr()
-    assert "nothing any more" in said.err and "answers" in said.out
+    assert "nothing any more" in said.err and "predictions" in said.out
     assert len(load_audio(tmp_path / "a.wav")) == len(speech)
 
 

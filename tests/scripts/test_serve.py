@@ -14,7 +14,7 @@ import pytest
 
 from pages.settings.view import README_ADDRESS, api_examples
 from scripts.bench import fuzz as _damaged, load as load_test, soak as soak_test
-from scripts.bench.server import ask, peak_bytes, running_server
+from scripts.bench.server import peak_bytes, post_sound, running_server
 from ser_core.models.checkpoint import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH
 from tests.conftest import ROOT
@@ -52,7 +52,7 @@ def test_pandas_is_whole_before_a_figure_is_made():
 def test_rest_gives_what_the_command_line_gives(server):
     printed = json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
     host = server[0].removeprefix("http://")
-    status, _, body = ask(HTTPConnection(host, timeout=120), (ROOT / STORY).read_bytes())
+    status, _, body = post_sound(HTTPConnection(host, timeout=120), (ROOT / STORY).read_bytes())
     assert status == 200 and json.loads(body) == printed | {"file": ""}
 
 
@@ -133,9 +133,9 @@ def test_damaged_files_are_the_same_each_time_and_all_damaged():
     wavs = [name for name in files if name.endswith(".wav")]  # an ogg has a number that is drawn when it is written
     assert len(wavs) == 8
     assert all(files[name] == again[name] != others[name] for name in wavs)
-    whole = _damaged.whole_files()
-    assert {name.rpartition(".")[2] for name in files} == set(whole) == {"wav", "flac", "mp3", "ogg", "m4a"}
-    assert sum(content == whole[name.rpartition(".")[2]] for name, content in files.items()) == 0
+    intact = _damaged.intact_files()
+    assert {name.rpartition(".")[2] for name in files} == set(intact) == {"wav", "flac", "mp3", "ogg", "m4a"}
+    assert sum(content == intact[name.rpartition(".")[2]] for name, content in files.items()) == 0
 
 
 def test_what_dies_or_differs_is_told(monkeypatch, capsys):

@@ -70,7 +70,7 @@ def test_kept_epochs_are_compared_on_the_map(workplace, small_networks, monkeypa
     first, last = (atlas.load_atlas(name) for name in ("x-epoch-1", "x-epoch-2"))
     assert set(first.column("part")) == {"training", "development"} and first.version != last.version
     page = open_page("embedding_map")
-    page.session_state["map"], page.session_state["beside"] = "pca", "x-epoch-2"
+    page.session_state["map"], page.session_state["second-space"] = "pca", "x-epoch-2"
     page.run()
     assert not page.exception and not page.error and page.selectbox(key="space").value == "x-epoch-1"
     assert len(page.get("plotly_chart")) == 2

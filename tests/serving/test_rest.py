@@ -17,7 +17,7 @@ import uvicorn
 from starlette.testclient import TestClient
 
 from scripts import predict
-from scripts.bench.server import ask
+from scripts.bench.server import post_sound
 from ser_core.audio.io import load_audio
 from ser_core.evaluation import environment as machine
 from ser_core.inference.forward import run_clips
@@ -364,7 +364,7 @@ def head(length: int) -> bytes:
 
 
 def ask_alone(host: str, sound: bytes) -> tuple[int, float, bytes]:
-    return ask(http.client.HTTPConnection(host, timeout=120), sound, "/predict")
+    return post_sound(http.client.HTTPConnection(host, timeout=120), sound, "/predict")
 
 
 def status_of(connection: socket.socket) -> int:
@@ -467,7 +467,7 @@ def test_concurrent_clients_get_their_own_predictions(checkpoints):
 
         def repeat(name: str) -> set[bytes]:
             connection = http.client.HTTPConnection(host, timeout=60)
-            return {ask(connection, sounds[name], "/predict")[2] for _ in range(10)}
+            return {post_sound(connection, sounds[name], "/predict")[2] for _ in range(10)}
 
         found = dict(zip(sounds, pool.map(repeat, sounds), strict=True))
     assert found == {name: {answer} for name, answer in alone.items()}

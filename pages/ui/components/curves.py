@@ -10,7 +10,7 @@ from ser_core.audio import PITCH_RANGE_HZ, SAMPLE_RATE, Prosody, measure_prosody
 MAX_S = 60  # a longer one has no room for a curve, and takes more than a second to measure
 PITCH_MARKS_HZ = (100, 200, 400)
 SMOOTHED_FRAMES = 13  # 0.2 s, a syllable: single periods and plosives would make a fence of the level
-QUIETEST_DB = 60.0  # under the loudest frame: the bottom of the picture
+QUIETEST_DB = 60.0  # under the loudest frame: the bottom of the spectrogram
 WIDTH, HEIGHT = 1000, 100  # of the drawing
 
 
@@ -47,7 +47,7 @@ def _height(pitch_hz: np.ndarray | float) -> np.ndarray:
 
 
 def _path(x: np.ndarray, height: np.ndarray) -> str:
-    """One line for each stretch without NaN; a stretch of a single point is a dot."""
+    """One line for each run without NaN; a run of a single point is a dot."""
     known = ~np.isnan(height)
     starts = known & ~np.append(False, known[:-1])
     points = zip(x[known], HEIGHT * (1 - height[known]), starts[known], strict=True)

@@ -1,4 +1,4 @@
-// The linked player: waveform, speech, spectrogram and the emotions heard, over one time axis with one cursor.
+// The linked player: waveform, speech, spectrogram and the predicted emotions, over one time axis with one cursor.
 // player_loop.js follows in the same module.
 
 const players = new WeakMap();
@@ -11,7 +11,7 @@ const SVG = "http://www.w3.org/2000/svg";
 export default function ({ data, parentElement, setTriggerValue }) {
   if (!players.has(parentElement)) players.set(parentElement, build(parentElement));
   const player = players.get(parentElement);
-  player.send = (stretch) => setTriggerValue("trim", stretch);
+  player.send = (interval) => setTriggerValue("trim", interval);
   player.trim.hidden = !data.trims;
   if (player.id !== data.id) load(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
@@ -36,8 +36,8 @@ function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
   const player = { id: null, cellsId: null, seekId: null, loopId: null, duration: 0, cells: [], runs: [], wanted_s: 0,
     loop: null, looping: false, audio: new Audio() };
-  for (const name of ["play", "time", "heard", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
-    "drawn", "curved", "curves", "pitches", "ticks", "cursor", "ghost", "problem", "stretch", "looped", "repeat", "clear", "trim", "speed"]) player[name] = find(name);
+  for (const name of ["play", "time", "predicted", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
+    "drawn", "curved", "curves", "pitches", "ticks", "cursor", "ghost", "problem", "selection", "looped", "repeat", "clear", "trim", "speed"]) player[name] = find(name);
 
   const { audio, stage } = player;
   audio.onplay = audio.onpause = () => { showPlaying(player); follow(player); };
@@ -78,7 +78,7 @@ function choose(player, tracks, index, time_s) {
   player.problem.hidden = true;
   player.audio.src = track.sound;
   seek(player, time_s);
-  player.mel.src = track.picture;
+  player.mel.src = track.spectrogram;
   drawWave(player, track);
   drawCurves(player, track.curves);
   player.versions.querySelectorAll("input").forEach((input, i) => { input.checked = i === index; });
@@ -232,12 +232,12 @@ function showPlaying(player) {
 function showTime(player) {
   const now = Math.min(player.audio.currentTime, player.duration);
   const cell = player.cells.find((c) => c.start_s <= now && now < c.end_s) ?? player.cells.at(-1);
-  const heard = cell ? cell.text : "";
+  const predicted = cell ? cell.text : "";
   player.cursor.style.left = `${(now / player.duration) * 100}%`;
   player.time.textContent = `${clock(now, 0.1)} / ${clock(player.duration, 0.1)}`;
-  player.heard.textContent = heard;
+  player.predicted.textContent = predicted;
   player.stage.setAttribute("aria-valuenow", now.toFixed(1));
-  player.stage.setAttribute("aria-valuetext", `${now.toFixed(1)} s of ${player.duration.toFixed(1)} s ${heard}`);
+  player.stage.setAttribute("aria-valuetext", `${now.toFixed(1)} s of ${player.duration.toFixed(1)} s ${predicted}`);
 }
 
 function clock(time_s, resolution_s) {

@@ -32,7 +32,7 @@ class Track:
     name: str
     duration_s: float
     wav: bytes
-    picture: Spectrogram
+    spectrogram: Spectrogram
     envelope: dict[str, list[int]]  # lowest and highest sample of each column, in percent of the peak
     peak: float  # of full scale
     curves: Curves | None  # pitch and level; None for a long one
@@ -57,8 +57,8 @@ def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     peak = max(float(high.max()), float(-low.min()), LOWEST_PEAK)
     percent = {"low": _percent(low / peak), "high": _percent(high / peak)}
     duration_s = len(waveform) / SAMPLE_RATE
-    picture, lines = spectrogram(waveform), curves(waveform)
-    return Track(f"{clip_id}-{name}", name, duration_s, encode_wav(waveform), picture, percent, peak, lines)
+    image, lines = spectrogram(waveform), curves(waveform)
+    return Track(f"{clip_id}-{name}", name, duration_s, encode_wav(waveform), image, percent, peak, lines)
 
 
 def _percent(values: np.ndarray) -> list[int]:
@@ -82,10 +82,10 @@ def player(
         speech: (start_s, end_s) of the speech.
         cells: labels over time, without gaps.
         seek: (id, time_s): jump there once for each new id.
-        loop: (id, start_s, end_s): repeat this stretch, once for each new id.
-        on_trim: called with (start_s, end_s) when the person wants to keep nothing but the stretch that was chosen.
+        loop: (id, start_s, end_s): repeat this interval, once for each new id.
+        on_trim: called with (start_s, end_s) when the person wants to keep only the chosen interval.
     """
-    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].picture.frequency_ticks]
+    hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].spectrogram.frequency_ticks]
     cells = [asdict(cell) for cell in cells]
     _mount(
         key=key,
@@ -126,11 +126,11 @@ def sound_url(track: Track, place: str) -> str:
 
 
 def _track_data(track: Track, place: str) -> dict:
-    picture = _served(track.picture.png, "image/png", f"{place}-picture", track.id)
+    image = _served(track.spectrogram.png, "image/png", f"{place}-spectrogram", track.id)
     return {
         "name": track.name,
         "sound": sound_url(track, place),
-        "picture": picture,
+        "spectrogram": image,
         "envelope": track.envelope,
         "peak": f"±{track.peak:.0%}",
         "curves": asdict(track.curves) if track.curves else None,

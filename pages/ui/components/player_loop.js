@@ -1,4 +1,4 @@
-// Second part of the linked player: a stretch that repeats, chosen by dragging or by the keys [ ] L Escape; the speed.
+// Second part of the linked player: an interval that repeats, chosen by dragging or by the keys [ ] L Escape; the speed.
 
 const DRAG_PIXELS = 5;
 const SHORTEST_LOOP_S = 0.05;
@@ -72,8 +72,8 @@ function setLoop(player, one_s, other_s) {
   const start_s = Math.max(Math.min(one_s, other_s), 0), end_s = Math.min(Math.max(one_s, other_s), player.duration);
   if (end_s - start_s < SHORTEST_LOOP_S) return clearLoop(player);
   player.loop = { start_s, end_s };
-  player.stretch.style.left = `${(start_s / player.duration) * 100}%`;
-  player.stretch.style.width = `${((end_s - start_s) / player.duration) * 100}%`;
+  player.selection.style.left = `${(start_s / player.duration) * 100}%`;
+  player.selection.style.width = `${((end_s - start_s) / player.duration) * 100}%`;
   setLooping(player, true);
 }
 
@@ -85,8 +85,8 @@ function clearLoop(player) {
 function setLooping(player, looping) {
   const { loop } = player;
   player.looping = looping;
-  player.stretch.hidden = player.looped.hidden = !loop;
-  player.stretch.classList.toggle("off", !looping);
+  player.selection.hidden = player.looped.hidden = !loop;
+  player.selection.classList.toggle("off", !looping);
   player.repeat.setAttribute("aria-pressed", looping);
   if (loop) player.repeat.textContent = `Loop ${clock(loop.start_s, 0.1)} to ${clock(loop.end_s, 0.1)}`;
 }

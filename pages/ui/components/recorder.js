@@ -70,7 +70,7 @@ async function open(recorder) {
   };
   track.onended = stop; // unplugged: keep what was recorded
   context.createMediaStreamSource(stream).connect(tap);
-  return { stop, close, heard: [], loudest: FLOOR_DBFS };
+  return { stop, close, peaks: [], loudest: FLOOR_DBFS };
 }
 
 function finish(recorder, blocks, n_samples, sample_rate, settings) {
@@ -94,12 +94,12 @@ function wav(blocks, n_samples, sample_rate) {
 
 function showLevel(recorder, block, now_s) {
   const peak = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const { heard } = recorder.session;
+  const { peaks } = recorder.session;
   recorder.session.loudest = Math.max(recorder.session.loudest, amplitudeToDbfs(peak));
-  heard.push(peak);
-  if (heard.length < 24) return; // 24 blocks of 128 samples: the meter moves every 64 ms at 48 kHz
-  const level = amplitudeToDbfs(Math.max(...heard));
-  heard.length = 0;
+  peaks.push(peak);
+  if (peaks.length < 24) return; // 24 blocks of 128 samples: the meter moves every 64 ms at 48 kHz
+  const level = amplitudeToDbfs(Math.max(...peaks));
+  peaks.length = 0;
   recorder.level.style.width = `${Math.max(0, 1 - level / FLOOR_DBFS) * 100}%`;
   recorder.meter.setAttribute("aria-valuenow", level.toFixed(0));
   recorder.meter.classList.toggle("over", level >= LOUD_DBFS);

@@ -1,0 +1,115 @@
+"""Views of the comparison of models on one test part: significance, cost, leakage."""
+
+import streamlit as st
+
+from pages.ui import results
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows
+from pages.ui.results import EvaluationResults
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import LeakageReport
+from ser_core.plots import pareto_dots, score_bars, significance_heatmap
+
+UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
+
+
+def show_comparison(found: EvaluationResults) -> None:
+    """Significance of differences, latency and size, and the effect of leakage."""
+    if len(found.predictions) < 2:
+        st.info("Only one model was evaluated on this test part: nothing to compare.")
+    _show_differences(found)
+    _show_cost(found)
+    _show_leaks(found)
+
+
+def _show_differences(found: EvaluationResults) -> None:
+    """Pairwise significance (McNemar, Holm)."""
+    pairs = found.comparison.pairs
+    if not pairs:
+        return
+    st.subheader("Pairwise significance (McNemar, Holm)", anchor=False)
+    st.caption(
+        "Difference in accuracy, row minus column, in points; columns are numbered as the rows. Labelled where "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05. The test assumes independent clips; clips of one "
+        "speaker are not, so small differences look more significant than they are."
+    )
+    alike = sum(not pair.significant for pair in pairs)
+    chart(
+        significance_heatmap(found.comparison),
+        key="pairs",
+        numbers=False,
+        alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
+    )
+    rows = [
+        {
+            "better": pair.first,
+            "than": pair.second,
+            "points": round(100 * (pair.n_only_first - pair.n_only_second) / found.comparison.n_clips, 1),
+            "only the first is right": pair.n_only_first,
+            "only the second is right": pair.n_only_second,
+            "p, corrected": float(f"{pair.p_holm:.2g}"),
+            "differ": pair.significant,
+        }
+        for pair in pairs
+    ]
+    with st.expander("Table"):
+        st.dataframe(rows, hide_index=True, alt="All pairs of models")
+        download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+
+
+def _show_cost(found: EvaluationResults) -> None:
+    """Latency and size against UAR."""
+    models = results.model_costs(found.comparison)
+    if len(models) < 2:
+        return
+    st.subheader("Latency, size and accuracy", anchor=False)
+    st.caption("Dotted: the Pareto front (no model is both faster and better). Marker size: size of the weights file.")
+    chart(
+        pareto_dots(models),
+        key="cost",
+        alt="; ".join(f"{name}: {ms:.1f} ms, UAR {uar:.0%}, {mb:.1f} MB" for name, (ms, uar, mb) in models.items()),
+    )
+
+
+def _show_leaks(found: EvaluationResults) -> None:
+    """Accuracy of a model trained on test clips: a warning, not a result."""
+    for leak in found.comparison.leaks:
+        st.subheader("Effect of leakage", anchor=False)
+        st.caption(
+            f"`{leak.model}` is the same network, trained on another draw of the actors: on some of these test clips. "
+            "It is excluded from every ranking."
+        )
+        values = _under_each_protocol(leak, found.comparison.split)
+        alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
+        shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
+        st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
+        chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
+        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+
+
+def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
+    """Corpus -> what the network was trained on -> accuracy."""
+    ranking = results.load_results(UNSEEN).comparison.ranking if UNSEEN in results.splits() else ()
+    unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
+    bars: dict[str, dict[str, float]] = {}
+    for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest, LEAKED: leak.parts[corpus].leaked}
+        bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
+    return bars
+
+
+def _leak_rows(leak: LeakageReport) -> list[dict]:
+    rows = []
+    for name, part in leak.parts.items():
+        trained = part.groups["trained"]
+        rows.append(
+            {
+                "test clips": CORPUS_NAMES.get(name, name),
+                "clips": part.n_clips,
+                "trained on %": round(100 * trained.share),
+                "accuracy %, honest": part.honest and round(100 * part.honest["accuracy"], 1),
+                "accuracy %, leaked": round(100 * part.leaked["accuracy"], 1),
+                "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
+            }
+        )
+    return rows
