@@ -5,7 +5,7 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.evaluation import view
+from pages.evaluation import comparison
 from pages.ui import results
 from ser_core import paths
 from ser_core.data.corpora import CORPUS_NAMES
@@ -142,8 +142,8 @@ def test_one_network_stands_under_three_protocols():
     """The more the training knows of the test, the better it looks."""
     found = results.load_results("resonet")
     (leak,) = found.comparison.leaks
-    bars = view._under_each_protocol(leak, "resonet")
+    bars = comparison._under_each_protocol(leak, "resonet")
     assert list(bars) == [CORPUS_NAMES[corpus] for corpus in leak.parts if corpus in CORPUS_NAMES]
-    assert list(bars["TESS"]) == [view.UNSEEN, "resonet", view.LEAKED]
-    assert bars["TESS"][view.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
-    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][view.LEAKED]  # its clips are
+    assert list(bars["TESS"]) == [comparison.UNSEEN, "resonet", comparison.LEAKED]
+    assert bars["TESS"][comparison.UNSEEN] < bars["TESS"]["resonet"]  # its speakers are known
+    assert bars["CREMA-D"]["resonet"] < bars["CREMA-D"][comparison.LEAKED]  # its clips are
