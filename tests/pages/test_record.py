@@ -245,7 +245,7 @@ def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page,
     assert not page.exception and not page.error
     table = page.dataframe[-1]
     assert list(table.value["model"]) == [checkpoint.name, "again"]
-    assert table.value["answer"].nunique() == 1  # the same weights
+    assert table.value["prediction"].nunique() == 1  # the same weights
     assert "2 of 2 models predict" in texts(page)
     assert "Unknown model" in page.warning[-1].value
     assert "scripts.train wav2vec2 --start" in texts(page)
