@@ -7,7 +7,6 @@ python -m scripts.compare --html figures               also figures, one page fo
 """
 
 import argparse
-import html
 import json
 import sys
 from collections import Counter
@@ -28,39 +27,12 @@ from ser_core.evaluation import (
     compare_results,
     list_results,
     load_result,
-    pooled_predictions,
     published_table,
 )
-from ser_core.labels import EMOTIONS
-from ser_core.metrics import format_percent, precision_recall_curves, risk_coverage, roc_curves
-from ser_core.plots import (
-    class_score_dots,
-    class_score_radar,
-    confusion_heatmap,
-    precision_recall_lines,
-    ranking_plot,
-    risk_coverage_lines,
-    roc_lines,
-    score_heatmap,
-    significance_heatmap,
-)
+from ser_core.metrics import format_percent
+from ser_core.plots import comparison_page
 
-N_RADAR = 3
 MIN_P_SHOWN = 0.0001
-PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 16px system-ui, sans-serif; max-width: 1000px; margin: 2rem auto; padding: 0 1rem }}
-.js-plotly-plot text:not(.heatmap-label text) {{ fill: CanvasText !important }}
-.js-plotly-plot .bg {{ fill: Canvas !important; fill-opacity: 0 !important }}
-</style></head><body><h1>{title}</h1>
-<p>{about}</p>
-{body}
-</body></html>
-"""
-FIGURE_LAYOUT = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "autosize": True}
-GRID = "rgba(138,143,152,0.35)"  # visible on white and on black
 
 
 def show(comparison: Comparison) -> None:
@@ -140,49 +112,11 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def figures(comparison: Comparison, results: Sequence[EvaluationResult]) -> dict[str, object]:
-    """Title -> plotly figure, in the order of the page."""
-    c, answers = comparison, {result.model: pooled_predictions(result) for result in results}
-    f1 = {s.model: {e: s.per_class[e]["f1"] for e in EMOTIONS if e in s.per_class} for s in c.ranking}
-    corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in c.ranking}
-    certain = {s.model: risk_coverage(answers[s.model].probabilities, answers[s.model].y_true) for s in c.ranking}
-    found = {
-        "UAR": ranking_plot(c.ranking, "uar"),
-        "Accuracy": ranking_plot(c.ranking, "accuracy"),
-        "Macro-F1": ranking_plot(c.ranking, "macro_f1"),
-        "UAR of each corpus": score_heatmap(corpora),
-        "F1 of each emotion": class_score_dots(f1),
-        f"F1 of each emotion, the best {len(c.ranking[:N_RADAR])}": class_score_radar(
-            {s.model: f1[s.model] for s in c.ranking[:N_RADAR]}
-        ),
-        "Accuracy points by which the row beats the column; McNemar, Holm-corrected p < 0.05": significance_heatmap(c),
-        "Risk and coverage": risk_coverage_lines(certain),
-    }
-    for s in c.ranking:
-        given = answers[s.model]
-        found[f"{s.model}: confusion"] = confusion_heatmap(s.confusion, c.labels)
-        for title, curves, draw in (
-            ("ROC", roc_curves, roc_lines),
-            ("precision and recall", precision_recall_curves, precision_recall_lines),
-        ):
-            by_class = curves(given.probabilities, given.y_true)
-            found[f"{s.model}: {title}"] = draw({c.labels[k]: curve for k, curve in by_class.items()})
-    return found
-
-
 def write_page(comparison: Comparison, results: Sequence[EvaluationResult], folder: Path) -> Path:
-    """One page with all figures, plotly.js in it."""
-    parts = []
-    for title, figure in figures(comparison, results).items():
-        figure.update_layout(**FIGURE_LAYOUT)
-        figure.update_xaxes(gridcolor=GRID)
-        figure.update_yaxes(gridcolor=GRID)
-        drawn = figure.to_html(full_html=False, include_plotlyjs=not parts, config={"displaylogo": False})
-        parts.append(f"<h2>{html.escape(title)}</h2>\n{drawn}")
+    """Writes the page with all figures, and returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{comparison.split}.html"
-    title, about = (html.escape(text) for text in (f"Models on {comparison.split}", comparison.about))
-    path.write_text(PAGE.format(title=title, about=about, body="\n".join(parts)))
+    path.write_text(comparison_page(comparison, results))
     return path
 
 

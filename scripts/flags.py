@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ser_core.data import PROTOCOLS
 from ser_core.inference import n_cores
+from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent
-MODEL_PREFIX = "model."
 SET_HELP = f"a setting of the recipe (augment.warp=0.2) or, with the prefix {MODEL_PREFIX!r}, of the architecture"
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from scripts.flags import MODEL_PREFIX, train_parser
+from scripts.flags import train_parser
 from ser_core.data import (
     AudioStore,
     CorpusError,
@@ -51,55 +51,30 @@ from ser_core.training import (
     TrainingError,
     TrainingRun,
     build_auxiliary_tasks,
+    changed_settings,
     check_complete,
     check_start_split,
     check_teacher_split,
-    checkpoint_recipe,
-    config_overrides,
     fit,
     fit_classifier,
     initial_model,
     last_epoch_metrics,
     log_experiment,
-    override_config,
+    model_architecture,
     read_training_data,
-    recipe_for_model,
     start_history,
     start_name,
+    training_recipe,
 )
 
 ERRORS = (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError)
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
-def model_config(options: argparse.Namespace) -> ModelConfig:
-    """Architecture of the model with the overrides of the flags.
-
-    Raises:
-        TrainingError: an unknown field, or a value of another type.
-    """
-    config = MODELS[options.model][1]
-    if options.mfcc:
-        config = replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2))
-    for name, value in options.set:
-        if name.startswith(MODEL_PREFIX):
-            config = override_config(config, name.removeprefix(MODEL_PREFIX), value)
-    return config
-
-
-def train_config(options: argparse.Namespace) -> TrainConfig:
-    """Recipe of the model or of a checkpoint, with the overrides of the flags.
-
-    Raises:
-        TrainingError: a checkpoint without a recipe, an unknown field, or a value of another type.
-    """
-    config = checkpoint_recipe(options.recipe) if options.recipe else recipe_for_model(options.model)
+def overrides(options: argparse.Namespace) -> dict[str, object]:
+    """Settings that the flags change, see override_config; --set has priority."""
     flags = {"epochs": options.epochs, "seed": options.seed, "bf16": False if options.float32 else None}
-    config = replace(config, **{name: value for name, value in flags.items() if value is not None})
-    for name, value in options.set:
-        if not name.startswith(MODEL_PREFIX):
-            config = override_config(config, name, value)
-    return config
+    return {name: value for name, value in flags.items() if value is not None} | dict(options.set)
 
 
 def reproducing_command(arguments: list[str]) -> str:
@@ -189,8 +164,6 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
 
 def log(options: argparse.Namespace, recipe: TrainConfig, architecture: ModelConfig, folder: Path) -> None:
     """Adds the run to the log of experiments and prints the verdict."""
-    base = replace(recipe_for_model(options.model), epochs=recipe.epochs, seed=recipe.seed)
-    model_changes = config_overrides(architecture, MODELS[options.model][1])
     dev_uar, seconds = last_epoch_metrics(folder / CURVE_FILE)
     experiment = log_experiment(
         Experiment(
@@ -200,7 +173,7 @@ def log(options: argparse.Namespace, recipe: TrainConfig, architecture: ModelCon
             fold=options.fold,
             epochs=recipe.epochs,
             seed=recipe.seed,
-            changes=config_overrides(recipe, base) | {MODEL_PREFIX + name: v for name, v in model_changes.items()},
+            changes=changed_settings(options.model, recipe, architecture),
             dev_uar=dev_uar,
             seconds=seconds,
             device=torch.cuda.get_device_name() if options.device.startswith("cuda") else options.device,
@@ -216,7 +189,7 @@ def train(options: argparse.Namespace, command: str) -> None:
     Raises:
         one of ERRORS.
     """
-    config = train_config(options)
+    config = training_recipe(options.model, overrides(options), options.recipe)
     split = protocol_split(options.protocol, options.fold)
     check_start_split(options.start, split)
     for teacher in options.teachers:
@@ -226,7 +199,7 @@ def train(options: argparse.Namespace, command: str) -> None:
         check_complete(options.protocol, store)
     data = read_training_data(options.protocol, split, store)
     torch.manual_seed(config.seed)
-    architecture = model_config(options)
+    architecture = model_architecture(options.model, overrides(options), options.mfcc)
     model = initial_model(options.model, architecture, options.start).to(options.device)
     folder = Path("runs") / run_name(options)
     if not model.is_neural:

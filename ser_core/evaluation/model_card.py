@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, SPEECH_CORPORA, ProtocolSplit, protocol_split, read_protocol
 from ser_core.metrics import format_percent
 from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig
-from ser_core.training import config_overrides
+from ser_core.training import MODEL_PREFIX, config_overrides
 
 PROHIBITED_USE = """\
 Not for decisions about people: hiring, work, school, credit, insurance, policing, health. In the European Union the AI
@@ -209,7 +209,7 @@ def _training_command(name: str, config: dict) -> str:
     if "epochs" in training.get("recipe", {}):
         values["recipe"] = f"checkpoints/{name}"
     if name in MODELS and (changes := config_overrides(_model_config(config), MODELS[name][1])):
-        values["set"] = " ".join(f"model.{field}={json.dumps(value)}" for field, value in changes.items())
+        values["set"] = " ".join(f"{MODEL_PREFIX}{field}={json.dumps(value)}" for field, value in changes.items())
     return f"python -m scripts.train {name if name in MODELS else config['family']} {_command_flags(values)}"
 
 

@@ -21,6 +21,10 @@ from .clip import (
     trajectory_lines as trajectory_lines,
     waveform_envelope as waveform_envelope,
 )
+from .comparison import (
+    comparison_figures as comparison_figures,
+    comparison_page as comparison_page,
+)
 from .embedding_map import (
     MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
     UserClip as UserClip,

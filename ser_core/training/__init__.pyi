@@ -17,6 +17,7 @@ from .config import (
     TrainingExample as TrainingExample,
 )
 from .experiments import (
+    MODEL_PREFIX as MODEL_PREFIX,
     Experiment as Experiment,
     last_epoch_metrics as last_epoch_metrics,
     log_experiment as log_experiment,
@@ -27,12 +28,15 @@ from .optimiser import (
     make_optimiser as make_optimiser,
 )
 from .recipes import (
+    changed_settings as changed_settings,
     checkpoint_recipe as checkpoint_recipe,
     config_overrides as config_overrides,
     flatten_config as flatten_config,
     initial_model as initial_model,
+    model_architecture as model_architecture,
     override_config as override_config,
     recipe_for_model as recipe_for_model,
+    training_recipe as training_recipe,
 )
 from .run_state import (
     TrainingRun as TrainingRun,

@@ -8,6 +8,8 @@ from pathlib import Path
 from ser_core import paths
 from ser_core.data import SPEECH_CORPORA
 
+MODEL_PREFIX = "model."  # of an override of the architecture; the others are of the recipe
+
 
 @dataclass(frozen=True)
 class Experiment:

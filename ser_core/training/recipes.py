@@ -1,6 +1,7 @@
 """Training recipes: one for all networks that start from random weights, and the exceptions."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build_model
 from ser_core.training.augment import AugmentConfig
 from ser_core.training.config import TrainConfig, TrainingError
+from ser_core.training.experiments import MODEL_PREFIX
 
 COMMON_RECIPE = TrainConfig(
     epochs=18,
@@ -66,6 +68,51 @@ RECIPES_BY_MODEL = {
 def recipe_for_model(model: str) -> TrainConfig:
     """Default recipe of a model."""
     return RECIPES_BY_MODEL.get(model, COMMON_RECIPE)
+
+
+def training_recipe(model: str, overrides: Mapping[str, Any], checkpoint: Path | None = None) -> TrainConfig:
+    """Recipe of a model or of a checkpoint, with overrides.
+
+    Args:
+        model: a key of MODELS.
+        overrides: see override_config; those of the architecture (MODEL_PREFIX) are left to model_architecture.
+        checkpoint: see checkpoint_recipe; by default the recipe is that of the model.
+
+    Raises:
+        TrainingError: a checkpoint without a recipe, an unknown setting, or a value of another type.
+    """
+    config = checkpoint_recipe(checkpoint) if checkpoint else recipe_for_model(model)
+    for name, value in overrides.items():
+        if not name.startswith(MODEL_PREFIX):
+            config = override_config(config, name, value)
+    return config
+
+
+def model_architecture(model: str, overrides: Mapping[str, Any], mfcc: bool = False) -> ModelConfig:
+    """Architecture of a model, with overrides.
+
+    Args:
+        model: a key of MODELS.
+        overrides: see override_config; those without MODEL_PREFIX are left to training_recipe.
+        mfcc: 13 MFCCs with two deltas in place of the log-mel bands.
+
+    Raises:
+        TrainingError: an unknown setting, or a value of another type.
+    """
+    config = MODELS[model][1]
+    if mfcc:
+        config = replace(config, frontend=replace(config.frontend, n_mfcc=13, deltas=2))
+    for name, value in overrides.items():
+        if name.startswith(MODEL_PREFIX):
+            config = override_config(config, name.removeprefix(MODEL_PREFIX), value)
+    return config
+
+
+def changed_settings(model: str, recipe: TrainConfig, architecture: ModelConfig) -> dict[str, Any]:
+    """Overrides that turn a model's own recipe and architecture into these; epochs and seed are not counted."""
+    base = replace(recipe_for_model(model), epochs=recipe.epochs, seed=recipe.seed)
+    of_model = config_overrides(architecture, MODELS[model][1])
+    return config_overrides(recipe, base) | {MODEL_PREFIX + name: value for name, value in of_model.items()}
 
 
 def initial_model(name: str, config: ModelConfig, start: str | None = None) -> SERModel:

@@ -8,6 +8,7 @@ import pytest
 from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.training.experiments import (
+    MODEL_PREFIX,
     Experiment,
     append_experiment,
     is_best_of_kind,
@@ -61,8 +62,8 @@ def test_the_committed_log_can_be_repeated():
     for experiment in read_experiments():
         config, architecture = recipe_for_model(experiment.model), MODELS[experiment.model][1]
         for name, value in experiment.changes.items():
-            if name.startswith("model."):
-                architecture = override_config(architecture, name.removeprefix("model."), value)
+            if name.startswith(MODEL_PREFIX):
+                architecture = override_config(architecture, name.removeprefix(MODEL_PREFIX), value)
             else:
                 config = override_config(config, name, value)
         assert experiment.kept == is_best_of_kind(experiment, earlier), experiment.purpose

@@ -12,11 +12,14 @@ from ser_core.training.config import TrainingError
 from ser_core.training.recipes import (
     COMMON_RECIPE,
     RECIPES_BY_MODEL,
+    changed_settings,
     checkpoint_recipe,
     config_overrides,
     flatten_config,
+    model_architecture,
     override_config,
     recipe_for_model,
+    training_recipe,
 )
 
 
@@ -94,3 +97,20 @@ def test_the_recipe_of_every_shipped_network_can_be_read(subtests):
                     flatten_config(config["training"]["recipe"]),
                 )
                 assert {name: found[name] for name in kept} == kept  # settings added since are off by default
+
+
+def test_overrides_are_of_the_recipe_or_of_the_architecture():
+    changes = {"epochs": 5, "augment.warp": 0.03, "model.dropout": 0.5, "draws.savee": 2.0}
+    recipe, architecture = training_recipe("resonet", changes), model_architecture("resonet", changes)
+    assert (recipe.epochs, recipe.augment.warp, recipe.draws["savee"], architecture.dropout) == (5, 0.03, 2.0, 0.5)
+    counted = {name: value for name, value in changes.items() if name != "epochs"}
+    assert changed_settings("resonet", recipe, architecture) == counted
+    assert training_recipe("resonet", {}) == COMMON_RECIPE and model_architecture("resonet", {}) == MODELS["resonet"][1]
+    for made in (training_recipe, model_architecture):
+        with pytest.raises(TrainingError, match="Unknown setting 'width'"):
+            made("resonet", {"width": 3, "model.width": 3})
+
+
+def test_mfccs_replace_the_bands():
+    frontend = model_architecture("resonet", {}, mfcc=True).frontend
+    assert (frontend.n_mfcc, frontend.deltas) == (13, 2)
