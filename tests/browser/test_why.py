@@ -22,4 +22,4 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
 
     page.get_by_role("slider", name="Share of the spectrogram").press("ArrowRight")
     expect(page.get_by_text("25 %", exact=True)).to_be_visible()
-    expect(page.get_by_role("radio", name="Only what decided")).to_be_checked()  # other sounds: it begins anew
+    expect(page.get_by_role("radio", name="Relevant part")).to_be_checked()  # other sounds: it begins anew
