@@ -1,6 +1,7 @@
 """Every format, every kind of damage: a mono 16 kHz waveform, or an AudioError that says why."""
 
 import io
+import re
 import struct
 import warnings
 from itertools import product
@@ -101,7 +102,7 @@ def test_full_scale_stays_in_range_after_resampling():
 def test_float_samples_in_another_unit_are_scaled_and_noted():
     recording = read_audio(wav(tone(1.0, SAMPLE_RATE) * 32_768, subtype="FLOAT"))
     assert np.abs(recording.waveform).max() == pytest.approx(1.0)
-    assert "1.64e+04 times full scale" in recording.notes[0]
+    assert "1.64e+04" in recording.notes[0]
 
 
 def test_an_mp3_that_does_not_state_its_length_is_read_to_its_end():
@@ -167,7 +168,7 @@ def test_an_hour_is_the_most_and_a_note_says_so():
     content = with_soundfile(np.tile(minute, (61, 1)), 8_000, "FLAC", "PCM_16")
     recording = read_audio(content)
     assert recording.duration_s == 3600.0
-    assert recording.notes == ("Only the first 60 min of 61 min were read.",)
+    assert len(recording.notes) == 1 and re.search("60 min .*61 min", recording.notes[0])
 
 
 def test_the_duration_limit_can_be_set(subtests):
@@ -175,7 +176,7 @@ def test_the_duration_limit_can_be_set(subtests):
         with subtests.test(name=name):
             recording = read_audio(FORMATS[name](tone(2.0, 48_000), 48_000), max_duration_s=0.5)
             assert recording.duration_s == pytest.approx(0.5, abs=0.001)
-            assert recording.notes[0].startswith("Only the first 0.5 s")
+            assert "0.5 s" in recording.notes[0]
 
 
 def test_a_file_as_long_as_the_limit_is_not_cut():
@@ -206,9 +207,9 @@ def test_a_file_above_the_size_limit_is_not_read(tmp_path):
     with path.open("wb") as file:
         file.truncate(200_000_001)
     for source, limit in ((Large(bytes(1001)), 1000), (bytes(1001), 1000), (Pipe(bytes(1001)), 1000)):
-        with pytest.raises(AudioError, match=r"larger than 0\.001 MB.*Cut it"):
+        with pytest.raises(AudioError, match=r"0\.001 MB.*opus"):
             read_audio(source, max_bytes=limit)
-    with pytest.raises(AudioError, match="larger than 200 MB"):
+    with pytest.raises(AudioError, match="200 MB"):
         read_audio(path)
 
 
@@ -221,9 +222,9 @@ def test_half_a_file_gives_half_the_sound_and_a_note(subtests):
             content = FORMATS[name](noise(12.0, 48_000), 48_000)
             recording = read_audio(content[: len(content) // 2])
             assert 4.0 < recording.duration_s < 6.5
-            assert f"The file ends early: {recording.duration_s:.1f} s" in recording.notes[0]
+            assert f"{recording.duration_s:.1f} s" in recording.notes[0]
             if name not in ("opus", "ogg vorbis"):  # an Ogg header declares no length
-                assert "of the 12.0 s" in recording.notes[0]
+                assert "12.0 s" in recording.notes[0]
 
 
 def test_half_an_aac_file_gives_half_the_sound():
@@ -235,7 +236,7 @@ def test_half_an_mp4_file_has_lost_its_index(subtests):
     for name in ["m4a", "mp4 with pictures"]:
         with subtests.test(name=name):
             content = FORMATS[name](noise(2.0, 48_000), 48_000)
-            with pytest.raises(AudioError, match="MP4 or M4A file, but it is damaged or cut off"):
+            with pytest.raises(AudioError, match=r"M4A.*damaged"):
                 read_audio(content[: len(content) // 2])
 
 
@@ -243,7 +244,7 @@ def test_a_cut_header_is_an_error(subtests):
     for name in FORMATS:
         with (
             subtests.test(name=name),
-            pytest.raises(AudioError, match=r"damaged or cut off|no samples|no known audio format"),
+            pytest.raises(AudioError, match=r"damaged|samples|format"),
         ):
             read_audio(FORMATS[name](tone(0.5, 48_000), 48_000)[:20])
 
@@ -256,17 +257,17 @@ def test_damaged_packets_are_skipped_and_counted(subtests):
             content[middle : middle + 200] = np.random.default_rng(1).bytes(200)
             recording = read_audio(bytes(content))
             assert recording.duration_s == pytest.approx(4.0, abs=0.2)
-            assert recording.notes[-1].startswith("Damaged packets")
+            assert "packets" in recording.notes[-1]
 
 
 BAD_FILES = {
-    "empty": (b"", "empty.*Record or export"),
-    "text": (b"Dear diary,\n" * 50, "contains text.*Choose a recording"),
-    "unicode text": ("Grüße, 世界\n".encode() * 50, "contains text"),
-    "JPEG": (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 20, "JPEG.*not audio.*Choose"),
-    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "PNG.*not audio"),
-    "zeros": (bytes(5_000), "no known audio format"),
-    "playlist": (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "contains text"),
+    "empty": (b"", "0 bytes.*(?i:record)"),
+    "text": (b"Dear diary,\n" * 50, "text.*(?i:choose)"),
+    "unicode text": ("Grüße, 世界\n".encode() * 50, "text"),
+    "JPEG": (b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(range(256)) * 20, "JPEG.*(?i:choose)"),
+    "PNG": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "PNG"),
+    "zeros": (bytes(5_000), "format"),
+    "playlist": (b"#EXTM3U\n#EXTINF:1,\n/etc/hostname\n", "text"),
 }
 
 
@@ -277,14 +278,14 @@ def test_content_other_than_audio_is_named(subtests):
 
 
 def test_a_header_without_samples():
-    with pytest.raises(AudioError, match="no samples"):
+    with pytest.raises(AudioError, match="samples"):
         read_audio(wav(np.empty((0, 1), np.float32)))
-    with pytest.raises(AudioError, match="no samples"):
+    with pytest.raises(AudioError, match="samples"):
         read_audio(wav(tone(1.0, SAMPLE_RATE))[:44])
 
 
 def test_video_without_audio():
-    with pytest.raises(AudioError, match="no audio track"):
+    with pytest.raises(AudioError, match="audio track"):
         read_audio(with_ffmpeg(None, 0, "mp4", "aac", pictures=True))
 
 
@@ -293,10 +294,10 @@ def test_samples_that_are_not_finite_are_counted(subtests):
         with subtests.test(rate=rate):
             samples = tone(1.0, rate)
             samples[100:107] = value
-            with pytest.raises(AudioError, match=rf"^7 of {rate} samples .*NaN.*Export"):
+            with pytest.raises(AudioError, match=rf"^7 of {rate} .*NaN.*WAV"):
                 read_audio(wav(samples, rate, "FLOAT"))
             samples[:] = value
-            with pytest.raises(AudioError, match=f"^{rate} of {rate} samples"):
+            with pytest.raises(AudioError, match=f"^{rate} of {rate} "):
                 read_audio(wav(samples, rate, "DOUBLE"))
 
 
@@ -305,7 +306,7 @@ def test_absurd_sample_rates(subtests):
         with subtests.test(rate=rate):
             content = bytearray(wav(tone(1.0, SAMPLE_RATE)))
             content[24:28] = struct.pack("<I", rate)
-            with pytest.raises(AudioError, match=rf"sample rate of {rate} Hz.*header is damaged"):
+            with pytest.raises(AudioError, match=f"{rate} Hz.*header"):
                 read_audio(bytes(content))
 
 
@@ -313,11 +314,11 @@ def test_paths_without_a_file(tmp_path):
     with pytest.raises(AudioError, match=r"'gone\.wav'") as error:
         read_audio(tmp_path / "gone.wav")
     assert str(tmp_path) not in str(error.value)
-    with pytest.raises(AudioError, match="folder or a device"):
+    with pytest.raises(AudioError, match=re.escape(tmp_path.name)):
         read_audio(tmp_path)
-    with pytest.raises(AudioError, match="File not found"):
+    with pytest.raises(AudioError, match=r"byte.wav"):
         read_audio("null\0byte.wav")
-    with pytest.raises(AudioError, match="cannot be opened"):
+    with pytest.raises(AudioError, match="name too long"):
         read_audio("x" * 5_000)
 
 
@@ -380,7 +381,7 @@ def test_windows_cover_everything(n_samples, window, data):
 
 def test_a_hop_that_leaves_samples_out_is_refused(subtests):
     for hop in [0, -1, 11]:
-        with subtests.test(hop=hop), pytest.raises(ValueError, match="left out"):
+        with subtests.test(hop=hop), pytest.raises(ValueError, match=f"hop = {hop} "):
             window_starts(100, 10, hop)
 
 

@@ -1,5 +1,6 @@
 """Labels from file names, in every common folder layout; no file is dropped without a reason."""
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -219,25 +220,25 @@ def test_every_audio_file_is_used_excluded_or_listed(tmp_path):
 
 
 def test_a_missing_folder_is_named_with_the_cure(tmp_path):
-    with pytest.raises(CorpusError, match=r"nowhere does not exist.*SER_CORPORA"):
+    with pytest.raises(CorpusError, match=r"nowhere .*SER_CORPORA"):
         read_corpora(tmp_path / "nowhere")
 
 
 def test_an_empty_folder_lists_what_is_expected(tmp_path):
-    with pytest.raises(CorpusError, match="No recording of a known corpus") as error:
+    with pytest.raises(CorpusError, match=re.escape(str(tmp_path))) as error:
         read_corpora(tmp_path)
     assert all(corpus in str(error.value) for corpus in CORPUS_NAMES.values())
 
 
 def test_a_folder_of_other_recordings_counts_them(tmp_path):
-    with pytest.raises(CorpusError, match="2 audio files"):
+    with pytest.raises(CorpusError, match=r"\(2 "):
         read_corpora(empty_files(tmp_path, "a.wav", "b.mp3"))
 
 
 def test_the_corpora_folder_comes_from_the_environment_or_the_working_directory(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    with pytest.raises(CorpusError, match="Set SER_CORPORA"):
+    with pytest.raises(CorpusError, match="SER_CORPORA"):
         corpora_root()
     (tmp_path / "datasets").mkdir()
     assert corpora_root().resolve() == tmp_path / "datasets"

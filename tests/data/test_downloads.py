@@ -115,13 +115,13 @@ def test_lists_are_read_and_checked(server, monkeypatch):
         with pytest.raises(DownloadError):
             read_json(server.address + path)
     monkeypatch.setattr(fetching, "MAX_LISTING_BYTES", 5)
-    with pytest.raises(DownloadError, match="more than"):
+    with pytest.raises(DownloadError, match=r"/good .*5e-06 MB"):
         read_json(f"{server.address}/good")
 
 
 def test_free_space_is_checked_first(tmp_path):
     check_free_space(tmp_path, 0)
-    with pytest.raises(DownloadError, match="Make room"):
+    with pytest.raises(DownloadError, match="--to"):
         check_free_space(tmp_path, 10**18)
 
 
@@ -171,5 +171,5 @@ def test_an_encrypted_archive_is_refused(tmp_path):
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     (tmp_path / "a.zip").write_bytes(content)
-    with pytest.raises(DownloadError, match="cannot be unpacked"):
+    with pytest.raises(DownloadError, match=r"a\.zip"):
         unpack_zip(tmp_path / "a.zip", tmp_path / "out", everything)

@@ -63,12 +63,12 @@ def test_the_file_has_these_columns_and_no_audio(tmp_path):
 @pytest.mark.parametrize("use", [lambda folder: save_feedback(SAID, folder), read_feedback])
 def test_a_file_of_another_kind_is_an_error_and_unchanged(tmp_path, use):
     (tmp_path / FEEDBACK_FILE).write_bytes(b"no database" * 100)
-    with pytest.raises(FeedbackError, match=r"feedback\.sqlite3 in the folder of SER_FEEDBACK cannot be used"):
+    with pytest.raises(FeedbackError, match=r"feedback\.sqlite3 .*SER_FEEDBACK"):
         use(tmp_path)
     assert (tmp_path / FEEDBACK_FILE).read_bytes() == b"no database" * 100
 
 
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(FeedbackError, match="Choose a writable folder"):
+    with pytest.raises(FeedbackError, match="writable"):
         save_feedback(SAID, tmp_path / "file" / "folder")

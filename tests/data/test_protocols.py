@@ -211,7 +211,7 @@ def test_an_unknown_fold_lists_what_exists(subtests):
 
 
 def test_a_fold_of_a_single_split_is_refused():
-    with pytest.raises(ProtocolError, match="takes no fold"):
+    with pytest.raises(ProtocolError, match="fold"):
         protocol_split("resonet", 0)
 
 

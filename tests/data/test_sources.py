@@ -114,7 +114,7 @@ def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
 def test_free_space_is_checked_before_writing(homes, tmp_path, name, monkeypatch):
     monkeypatch.setattr("ser_core.data.downloads.MIN_FREE_BYTES", 10**18)
-    with pytest.raises(DownloadError, match="Make room"):
+    with pytest.raises(DownloadError, match="--to"):
         got(homes, name, tmp_path / "corpora")
     assert not list((tmp_path / "corpora").iterdir())
 
@@ -136,7 +136,7 @@ def test_an_unknown_checksum_algorithm_is_an_error_before_the_download(homes, tm
     for path, content in homes.contents.items():
         if content.startswith(b"{"):
             homes.contents[path] = content.replace(b"md5:", b"unf:").replace(b'"MD5"', b'"UNF"')
-    with pytest.raises(DownloadError, match="unknown format"):
+    with pytest.raises(DownloadError, match="format"):
         got(homes, name, tmp_path / "corpora")
     assert len(homes.requests) == 1
 
@@ -150,7 +150,7 @@ def test_an_empty_listing_is_an_error(homes, tmp_path):
 def test_a_truncated_listing_is_an_error(homes, tmp_path):
     path = f"/repos{REPOSITORY}/git/trees/5ha"
     homes.contents[path] = json.dumps(json.loads(homes.contents[path]) | {"truncated": True}).encode()
-    with pytest.raises(DownloadError, match="not list all"):
+    with pytest.raises(DownloadError, match="list"):
         got(homes, "crema_d", tmp_path / "corpora")
 
 

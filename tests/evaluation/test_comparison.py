@@ -81,7 +81,7 @@ def test_song_does_not_decide_about_speech():
 
 def test_other_clips_are_refused_with_file_and_cure(three):
     fewer = make_result("short", some_clips()[:-2], np.ones(10, bool))
-    with pytest.raises(ComparisonError, match=r"resonet/short\.json .* 2 are missing, 0 are surplus.*evaluate short"):
+    with pytest.raises(ComparisonError, match=r"resonet/short\.json .*2 .*0 .*evaluate short"):
         compare_results([fewer, *three])
     with pytest.raises(ComparisonError, match=r"short\.json"):  # of two files the shorter one is at fault
         compare_results([three[0], fewer])
@@ -92,10 +92,10 @@ def test_what_cannot_be_compared_is_refused(three):
         compare_results([])
     with pytest.raises(ComparisonError, match="resonet, speaker-independent-0"):
         compare_results([three[0], replace(three[1], protocol="speaker-independent", fold="0")])
-    with pytest.raises(ComparisonError, match=r"other classes"):
-        labels = three[1].predictions.labels[::-1]
+    labels = three[1].predictions.labels[::-1]
+    with pytest.raises(ComparisonError, match=", ".join(labels)):
         compare_results([three[0], replace(three[1], predictions=replace(three[1].predictions, labels=labels))])
-    with pytest.raises(ComparisonError, match="trained on test clips"):
+    with pytest.raises(ComparisonError, match=r"^resonet: .*test clips"):
         compare_results([replace(three[0], leak=True)])
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -120,7 +121,7 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_p
 def test_results_are_never_made_of_some_of_the_parts(recordings, model, tmp_path):
     out = tmp_path / "r.parquet"
     job = archive.open_job(recordings, model, load_model(model).version, out, 1)
-    with pytest.raises(BatchError, match="missing"):
+    with pytest.raises(BatchError, match="same command"):
         archive.finish_job(job, out)
     assert not out.exists()
 
@@ -175,7 +176,7 @@ def test_a_dead_process_is_told_with_the_cure(recordings, model, tmp_path):
 
 
 def test_another_version_does_not_answer(recordings, model):
-    with pytest.raises(CheckpointError, match="another"):
+    with pytest.raises(CheckpointError, match="00000000"):
         rows.predict_files(str(recordings), ["empty.wav"], model, "00000000")
 
 
@@ -184,7 +185,7 @@ def test_another_version_does_not_answer(recordings, model):
 
 def test_results_are_not_overwritten(recordings, model, tmp_path):
     (tmp_path / "r.parquet").write_text("mine")
-    with pytest.raises(BatchError, match="already exists"):
+    with pytest.raises(BatchError, match=r"r\.parquet .*--out"):
         archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
     assert (tmp_path / "r.parquet").read_text() == "mine"
 
@@ -193,14 +194,14 @@ def test_the_parts_of_another_job_are_not_touched(recordings, model, tmp_path):
     out = tmp_path / "r.parquet"
     archive.open_job(recordings, model, "v", out, 1)
     for folder, version in ((recordings, "w"), (recordings / "deep", "v")):
-        with pytest.raises(BatchError, match="another job"):
+        with pytest.raises(BatchError, match=r"r\.parquet.*version v\).*--out"):
             archive.open_job(folder, model, version, out, 1)
     (archive.parts_folder(out) / archive.JOB_FILE).write_text("{}")
-    with pytest.raises(BatchError, match="damaged"):
+    with pytest.raises(BatchError, match=re.escape(archive.JOB_FILE)):
         archive.open_job(recordings, model, "v", out, 1)
 
 
-@pytest.mark.parametrize(("name", "why"), [("nowhere", "no folder"), ("nothing", "no files")])
+@pytest.mark.parametrize(("name", "why"), [("nowhere", "folder.*nowhere"), ("nothing", "files.*nothing")])
 def test_a_folder_without_files_is_told(tmp_path, name, why):
     (tmp_path / "nothing").mkdir()
     with pytest.raises(BatchError, match=why):
@@ -223,7 +224,7 @@ def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, m
         return scandir(path)
 
     monkeypatch.setattr(archive.os, "scandir", refusing)
-    with pytest.raises(BatchError, match="speaker 1 cannot be listed: Permission denied"):
+    with pytest.raises(BatchError, match=r"speaker 1 .*Permission denied"):
         archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
 
 
@@ -244,7 +245,7 @@ def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, ca
     arguments = [str(recordings), "--model", model, "--out", str(out), "--workers", "1"]
     with archive.exclusive_lock(out):
         assert predict_archive.main(arguments) == 2
-    assert "by another process" in capsys.readouterr().err and not archive.parts_folder(out).exists()
+    assert "--out" in capsys.readouterr().err and not archive.parts_folder(out).exists()
     assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be read
 
 

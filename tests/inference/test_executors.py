@@ -56,7 +56,7 @@ def test_no_log_of_a_worker_holds_the_name_of_a_file(checkpoints, tmp_path, spee
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
         dask_executor(cluster.scheduler_address, 1) as (executor, n_workers),
-        pytest.raises(CheckpointError, match="has version"),
+        pytest.raises(CheckpointError, match=r"version.* 00000000"),
     ):
         list(archive.run_job(job, tmp_path / "r.parquet", executor, n_workers))
     logging.getLogger("distributed.worker").removeHandler(caplog.handler)
@@ -80,7 +80,7 @@ def silent():
 
 def test_a_scheduler_that_does_not_answer_is_told(silent):
     with (
-        pytest.raises(ClusterError, match=r"No Dask scheduler responds.*dask scheduler"),
+        pytest.raises(ClusterError, match=rf"{silent} .*dask scheduler"),
         dask_executor(silent, 1, timeout_s=0.5),
     ):
         pass
@@ -90,7 +90,7 @@ def test_a_wrong_address_is_told(subtests):
     for address in ["tcp://127.0.0.1:1", "nonsense", "xyz://a:1", "tcp://127.0.0.1"]:
         with (
             subtests.test(address=address),
-            pytest.raises(ClusterError, match="No Dask scheduler responds"),
+            pytest.raises(ClusterError, match=rf"{address} .*dask scheduler"),
             dask_executor(address, 1, timeout_s=0.5),
         ):
             pass
@@ -101,7 +101,7 @@ def test_a_scheduler_without_workers_is_told():
 
     with (
         LocalCluster(n_workers=0, dashboard_address=None) as cluster,
-        pytest.raises(ClusterError, match="no workers"),
+        pytest.raises(ClusterError, match="dask worker tcp"),
         dask_executor(cluster.scheduler_address, 1, timeout_s=0.5),
     ):
         pass

@@ -6,7 +6,7 @@ import pytest
 
 from ser_core.inference import model_cache as loaded
 from ser_core.inference.model_cache import shared_model, unload_models
-from ser_core.models.checkpoint import CheckpointError
+from ser_core.models.checkpoint import UnknownModel
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +35,6 @@ def test_the_oldest_goes_when_there_are_too_many(monkeypatch):
 
 
 def test_an_unknown_model_takes_no_room():
-    with pytest.raises(CheckpointError, match="Unknown model"):
+    with pytest.raises(UnknownModel, match="nobody"):
         shared_model("nobody")
     assert not loaded.loaded_models()

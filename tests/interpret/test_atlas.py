@@ -79,7 +79,7 @@ def test_novelty_comes_from_what_it_learned_from_and_never_heard(small):
     far = small.embeddings.mean(0) + 30
     assert small.novelty.percentile(float(small.novelty.distance(far[None])[0])) == 100
     np.testing.assert_array_equal(small.novelty.unseen, np.sort(small.distances[30:]))
-    with pytest.raises(ValueError, match="two training clips"):
+    with pytest.raises(ValueError, match="training clips"):
         _ = replace(small, part=np.full(60, 2)).novelty
     with pytest.raises(ValueError, match="unseen speakers"):
         _ = replace(small, part=np.zeros(60, int)).novelty
@@ -142,7 +142,7 @@ def test_a_file_that_claims_more_than_there_is_is_refused(tmp_path, small):
         np.lib.format.write_array_header_1_0(claim, header)
         for name, content in (members | {"embeddings.npy": claim.getvalue() + bytes(100)}).items():
             file.writestr(name, content)
-    with pytest.raises(AtlasError, match="is damaged"):
+    with pytest.raises(AtlasError, match=r"scripts\.export_embeddings m"):
         load_atlas("m", "abc", tmp_path)
 
 
@@ -351,6 +351,6 @@ def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
 
 
 def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
-    assert script.main(["nothing"]) == 2 and "Unknown model" in capsys.readouterr().err
+    assert script.main(["nothing"]) == 2 and "'nothing'" in capsys.readouterr().err
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
     assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err

@@ -101,12 +101,12 @@ class TestEveryKind:
 
 def test_what_cannot_be_mapped_is_said(subtests):
     for config, n_points, message in [
-        (ProjectionConfig("mds"), 100, "There are: umap, tsne, pca"),
-        (ProjectionConfig("pca"), 1, "1 points are too few"),
-        (ProjectionConfig("umap"), 2, "2 points are too few"),
-        (ProjectionConfig("pca"), MIN_PROJECTION_POINTS - 1, f"at least {MIN_PROJECTION_POINTS}"),
-        (ProjectionConfig("tsne", perplexity=30), 90, "29 at most|30 at most"),
-        (ProjectionConfig("umap", n_neighbours=30), 30, "29 at most"),
+        (ProjectionConfig("mds"), 100, "umap, tsne, pca"),
+        (ProjectionConfig("pca"), 1, "^1 points"),
+        (ProjectionConfig("umap"), 2, "^2 points"),
+        (ProjectionConfig("pca"), MIN_PROJECTION_POINTS - 1, f"{MIN_PROJECTION_POINTS}"),
+        (ProjectionConfig("tsne", perplexity=30), 90, "29|30"),
+        (ProjectionConfig("umap", n_neighbours=30), 30, "29"),
     ]:
         with subtests.test(config=config), pytest.raises(ValueError, match=message):
             Projection.fit(config, POINTS[:n_points])

@@ -114,7 +114,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content):
 )
 def test_numbers_that_cannot_be_are_refused(model, tmp_path, damage):
     replace(fit_adapter(model, *clips(3)), **damage).save(tmp_path / "a.safetensors")
-    with pytest.raises(AdapterError, match="is damaged"):
+    with pytest.raises(AdapterError, match="damaged"):
         Adapter.load(tmp_path / "a.safetensors")
 
 
@@ -128,16 +128,16 @@ def test_a_kind_of_number_that_numpy_does_not_know_is_refused(tmp_path):
 @pytest.mark.parametrize("shape", [(8, 3), (1, 8), (3, 8)])
 def test_a_layer_of_another_size_is_refused(model, shape):
     weight, bias = np.zeros(shape, np.float32), np.zeros(shape[0], np.float32)
-    with pytest.raises(AdapterError, match="does not fit the last layer"):
+    with pytest.raises(AdapterError, match="last layer"):
         apply_adapter(model, replace(fit_adapter(model, *clips(3)), weight=weight, bias=bias))
 
 
 @pytest.mark.parametrize(
     "n_clips, emotions, message",
     [
-        (MIN_ADAPTATION_CLIPS - 1, ["sad", "angry"], f"from {MIN_ADAPTATION_CLIPS} to"),
-        (MAX_ADAPTATION_CLIPS + 1, ["sad", "angry"], f"to {MAX_ADAPTATION_CLIPS} are needed"),
-        (4, ["sad"], "All clips are sad"),
+        (MIN_ADAPTATION_CLIPS - 1, ["sad", "angry"], f"{MIN_ADAPTATION_CLIPS - 1};.*{MIN_ADAPTATION_CLIPS}"),
+        (MAX_ADAPTATION_CLIPS + 1, ["sad", "angry"], f"{MAX_ADAPTATION_CLIPS + 1};.*{MAX_ADAPTATION_CLIPS}"),
+        (4, ["sad"], "sad"),
     ],
 )
 def test_clips_that_cannot_teach_are_refused(model, n_clips, emotions, message):
@@ -149,7 +149,7 @@ def test_another_model_or_version_is_refused(model, new_model):
     adapter = fit_adapter(model, *clips(3))
     other = new_model(seed=3)
     other.name, other.version = "small", "def"
-    with pytest.raises(AdapterError, match="version abc; small here is def"):
+    with pytest.raises(AdapterError, match=r"abc.*small .*def"):
         apply_adapter(other, adapter)
 
 

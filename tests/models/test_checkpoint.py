@@ -67,7 +67,7 @@ def test_weights_are_half_precision_on_disk_and_float32_in_memory(checkpoints):
 def test_what_half_precision_cannot_hold_is_not_saved(new_model, tmp_path, value):
     model = new_model()
     model.norm.bias.data[3] = value
-    with pytest.raises(CheckpointError, match=r"norm\.bias is not finite"):
+    with pytest.raises(CheckpointError, match=r"norm\.bias"):
         save_model(model, tmp_path / "broken", "resonet", Calibration(), {})
     assert available_models(tmp_path) == ()
 
@@ -104,7 +104,7 @@ HOSTILE = ["../x", "../../etc/passwd", "small/../../x", "/nowhere", "small\0", "
 def test_an_unknown_name_lists_what_exists(checkpoints, subtests):
     for name in ["resnet", "Small", *HOSTILE]:
         with subtests.test(name=name):
-            with pytest.raises(CheckpointError, match="There are: other, small") as error:
+            with pytest.raises(CheckpointError, match="other, small") as error:
                 load_model(name)
             assert len(str(error.value)) < 250
 
@@ -112,24 +112,24 @@ def test_an_unknown_name_lists_what_exists(checkpoints, subtests):
 @pytest.mark.parametrize("name", ["", ".", "..", "/"])
 def test_a_folder_without_a_model_is_none(checkpoints, name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match=r"There are: other, small|has no config\.json"):
+    with pytest.raises(CheckpointError, match=r"other, small|config\.json"):
         load_model(name)
 
 
 def test_without_any_model_the_message_says_how_to_train_one(checkpoints, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "empty")
     assert available_models() == ()
-    with pytest.raises(CheckpointError, match=r"none\. Train one with: python -m scripts\.train"):
+    with pytest.raises(CheckpointError, match=r"python -m scripts\.train"):
         load_model("resonet")
 
 
 # --- what is not whole -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "cause"), [(WEIGHTS, "has no model.safetensors"), (CONFIG, "has no config.json")])
-def test_a_missing_file_is_named(checkpoints, name, cause):
+@pytest.mark.parametrize("name", [WEIGHTS, CONFIG])
+def test_a_missing_file_is_named(checkpoints, name):
     (checkpoints / "small" / name).unlink()
-    with pytest.raises(CheckpointError, match=f"small {cause}"):
+    with pytest.raises(CheckpointError, match=f"small .*{name}"):
         load_model(checkpoints / "small")
 
 
@@ -156,7 +156,7 @@ def test_a_file_of_another_kind_is_named(checkpoints, subtests):
 def test_weights_of_another_model_are_refused(checkpoints, new_model):
     save_model(new_model(channels=(4, 4, 8, 16)), checkpoints / "wide", "resonet", Calibration(), {})
     os.replace(checkpoints / "wide" / WEIGHTS, checkpoints / "small" / WEIGHTS)
-    with pytest.raises(CheckpointError, match=r"small/model\.safetensors holds the weights of another model"):
+    with pytest.raises(CheckpointError, match=r"small/model\.safetensors"):
         load_model("small")
 
 
@@ -169,7 +169,7 @@ def test_weights_are_loaded_all_or_not_at_all(checkpoints, change):
     if change != "one is missing":
         weights["norm.wait"] = taken if change == "one has another name" else torch.zeros(3)
     save_file(weights, path)
-    with pytest.raises(CheckpointError, match="weights of another model"):
+    with pytest.raises(CheckpointError, match=r"small/model\.safetensors .*norm\.w"):
         load_model("small")
 
 
@@ -200,7 +200,7 @@ def test_a_foreign_config_is_refused(checkpoints, subtests):
     ]:
         with subtests.test(foreign=foreign):
             path.write_text(json.dumps(config | foreign))
-            with pytest.raises(CheckpointError, match=r"small/config\.json is not a model of this program") as error:
+            with pytest.raises(CheckpointError, match=r"small/config\.json") as error:
                 load_model("small")
             assert len(str(error.value)) < 250
 
@@ -209,14 +209,14 @@ def test_json_that_is_no_config_is_refused(checkpoints, subtests):
     for content in ["[]", "3", '"resonet"', "null", "{}"]:
         with subtests.test(content=content):
             (checkpoints / "small" / CONFIG).write_text(content)
-            with pytest.raises(CheckpointError, match="is not a model of this program"):
+            with pytest.raises(CheckpointError, match=r"small/config\.json"):
                 load_model("small")
 
 
 def test_a_checkpoint_of_other_emotions_is_refused(tmp_path):
     config = replace(build_model("simple-cnn").config, labels=("calm", "bored"))
     save_model(MODEL_FAMILIES["cnn"][0](config), tmp_path / "two", "cnn", Calibration(), {})
-    with pytest.raises(CheckpointError, match=r"two predicts other emotions: calm, bored\. "):
+    with pytest.raises(CheckpointError, match=r"two .*calm, bored"):
         load_model(tmp_path / "two")
 
 
@@ -228,7 +228,7 @@ def test_a_full_disk_leaves_the_old_checkpoint_whole(tmp_path, monkeypatch):
     save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(), {})
     before = {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()}
     monkeypatch.setattr("pathlib.Path.write_text", full)
-    with pytest.raises(CheckpointError, match=r"kept cannot be saved: .*No space left.* untouched"):
+    with pytest.raises(CheckpointError, match=r"kept .*No space left"):
         save_model(build_model("simple-cnn"), tmp_path / "kept", "cnn", Calibration(temperature=2), {})
     assert {path.name: path.read_bytes() for path in (tmp_path / "kept").iterdir()} == before
 
@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_text", full)
-    with pytest.raises(CheckpointError, match=r"small cannot be saved: .*No space left"):
+    with pytest.raises(CheckpointError, match=r"small .*No space left"):
         save_metrics_and_card(checkpoints / "small", {"pooled": 2}, "another card")
     assert {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()} == before
 

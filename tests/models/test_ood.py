@@ -50,7 +50,7 @@ def test_one_clip_gives_what_many_give(novelty):
 
 @pytest.mark.parametrize("training, unseen", [(KNOWN[:1], KNOWN), (KNOWN, KNOWN[:0])])
 def test_too_few_clips_are_an_error(training, unseen):
-    with pytest.raises(ValueError, match=r"two training clips|unseen speakers"):
+    with pytest.raises(ValueError, match=r"training clips|unseen speakers"):
         fit_novelty_detector(training, unseen)
 
 

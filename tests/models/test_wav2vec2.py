@@ -204,13 +204,13 @@ def test_a_config_holds_no_path(starts):
 
 
 def test_without_start_weights_it_says_where_they_come_from():
-    with pytest.raises(ValueError, match="--start facebook/wav2vec2-base --protocol resonet") as error:
+    with pytest.raises(ValueError, match="--start facebook/wav2vec2-base") as error:
         build_model("wav2vec2")
     assert str(error.value) == WAV2VEC2_WEIGHTS_HINT
 
 
 def test_other_features_are_refused(starts):
-    with pytest.raises(ValueError, match="neither MFCC nor deltas"):
+    with pytest.raises(ValueError, match="MFCC"):
         started(starts["group"], frontend=FrontendConfig(n_mfcc=13))
 
 
@@ -243,7 +243,7 @@ def without(start: Path, *names: str) -> None:
 
 def test_missing_weights_are_refused_by_name(start):
     without(start, "layers.1.attention.q_proj.weight", "encoder.layers.0.layer_norm.bias")
-    with pytest.raises(ValueError, match=r"2 weights are missing.*encoder\.layers\.0\.layer_norm\.bias, .*q_proj"):
+    with pytest.raises(ValueError, match=r"2 .*encoder\.layers\.0\.layer_norm\.bias, .*q_proj"):
         started(start)
 
 
@@ -260,19 +260,19 @@ def edit(path: Path, **changes) -> None:
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda start: edit(start / "config.json", model_type="hubert"), "is not a wav2vec2 model .*hubert"),
-        (lambda start: edit(start / "config.json", hidden_size=64), "cannot be loaded"),
-        (lambda start: edit(start / "config.json", hidden_size="wide"), "cannot be loaded"),
-        (lambda start: edit(start / "config.json", add_adapter=True), "weights are missing.*adapter"),
+        (lambda start: edit(start / "config.json", model_type="hubert"), "model_type.*hubert"),
+        (lambda start: edit(start / "config.json", hidden_size=64), "facebook/wav2vec2-base"),
+        (lambda start: edit(start / "config.json", hidden_size="wide"), "hidden_size"),
+        (lambda start: edit(start / "config.json", add_adapter=True), "adapter"),
         (
             lambda start: edit(start / "preprocessor_config.json", sampling_rate=8000),
-            "8000 Hz, this program 16000",
+            "8000 Hz.* 16000",
         ),
-        (lambda start: (start / "config.json").unlink(), "is not a wav2vec2 model"),
-        (lambda start: (start / "config.json").write_text("{"), "cannot be read"),
-        (lambda start: (start / "preprocessor_config.json").unlink(), "(?s)cannot be loaded.*preprocessor_config.json"),
-        (lambda start: (start / "model.safetensors").write_bytes(b"cut off"), "cannot be loaded"),
-        (lambda start: (start / "model.safetensors").rename(start / "pytorch_model.bin"), "(?s)no file.*convert it"),
+        (lambda start: (start / "config.json").unlink(), "model_type"),
+        (lambda start: (start / "config.json").write_text("{"), "config.json"),
+        (lambda start: (start / "preprocessor_config.json").unlink(), "preprocessor_config.json"),
+        (lambda start: (start / "model.safetensors").write_bytes(b"cut off"), "facebook/wav2vec2-base"),
+        (lambda start: (start / "model.safetensors").rename(start / "pytorch_model.bin"), "convert"),
     ],
 )
 def test_a_folder_that_does_not_fit_is_refused(start, spoil, message):
@@ -289,7 +289,7 @@ def test_a_pickle_is_never_opened(start, monkeypatch):
     weights = load_file(start / "model.safetensors")
     (start / "model.safetensors").unlink()
     torch.save(weights, start / "pytorch_model.bin")
-    with pytest.raises(ValueError, match="convert it first"):
+    with pytest.raises(ValueError, match="convert"):
         started(start)
 
 
@@ -297,7 +297,7 @@ def test_a_name_without_internet_says_what_to_do(monkeypatch, subtests):
     for name in ["facebook/wav2vec2-base", "no/such/folder", "/nowhere", ""]:
         with subtests.test(name=name):
             monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-            with pytest.raises(ValueError, match=r"(?s)is not a local folder.*hf download facebook/wav2vec2-base"):
+            with pytest.raises(ValueError, match="hf download facebook/wav2vec2-base"):
                 started(name)
 
 
@@ -365,7 +365,7 @@ def test_weights_are_loaded_all_or_not_at_all(saved, change):
     else:
         weights["quantizer.codevectors"] = torch.zeros(3)
     save_file(weights, saved / "model.safetensors")
-    with pytest.raises(CheckpointError, match="holds the weights of another model"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors .*(q_proj|quantizer)"):
         load_model(saved)
 
 
@@ -373,7 +373,7 @@ def test_weights_are_loaded_all_or_not_at_all(saved, change):
 def test_a_foreign_config_is_refused(saved, backbone):
     config = json.loads((saved / "config.json").read_text())
     edit(saved / "config.json", model=config["model"] | {"backbone": backbone})
-    with pytest.raises(CheckpointError, match=r"is not a model of this program|weights of another model"):
+    with pytest.raises(CheckpointError, match=r"config\.json|model\.safetensors"):
         load_model(saved)
 
 
@@ -414,15 +414,13 @@ def test_train_save_reload_predict(workplace, starts, speech):
 
 
 def test_an_interrupted_run_goes_on_as_if_nothing_had_been(workplace, starts, monkeypatch):
-    def interrupted(*arguments, **named):
-        *first, show = arguments
-
+    def interrupted(model, config, data, run, teachers, callbacks):
         def on_step(step, n_steps, loss):
-            show(step, n_steps, loss)
+            callbacks.on_step(step, n_steps, loss)
             if step > n_steps // 2:
                 raise KeyboardInterrupt
 
-        return fit(*first, on_step, **named)
+        return fit(model, config, data, run, teachers, replace(callbacks, on_step=on_step))
 
     fit, command = train.fit, [*TRAIN, "--start", str(starts["layer"])]
     assert train.main([*command, "--run", "whole"]) == 0
@@ -442,4 +440,4 @@ def test_without_start_weights_training_says_where_they_come_from(workplace, cap
 
 def test_start_weights_of_another_family_are_refused(workplace, capsys):
     assert train.main(["resonet", *TRAIN[1:], "--start", "facebook/wav2vec2-base"]) == 2
-    assert "ResoNet is trained from scratch" in capsys.readouterr().err
+    assert "ResoNet" in capsys.readouterr().err

@@ -154,4 +154,4 @@ def test_without_portaudio_it_says_what_to_install(monkeypatch, capsys, argument
 
 def test_an_unknown_model_is_told(microphone, capsys):
     assert live.main(["--model", "unheard-of"]) == 2
-    assert "Unknown model" in capsys.readouterr().err
+    assert "'unheard-of'" in capsys.readouterr().err

@@ -73,8 +73,8 @@ def test_predict_defaults_to_the_first_model_and_explains_errors(client, speech,
     assert client.predict(handle_file(sound), api_name="/predict")["model"] == "other"
     for arguments, cause in (
         ((handle_file(text),), "text"),
-        ((handle_file(sound), "../small"), "Unknown model '../small'. There are: other, small."),
-        ((None,), "The audio file is missing."),
+        ((handle_file(sound), "../small"), "../small"),
+        ((None,), "missing"),
     ):
         with pytest.raises(AppError, match=re.escape(cause)):
             client.predict(*arguments, api_name="/predict")

@@ -10,7 +10,7 @@ from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import encode_wav, load_audio
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.smoothing import NO_SPEECH
-from ser_core.models.checkpoint import CheckpointError
+from ser_core.models.checkpoint import UnknownModel
 from ser_core.serving import live_sessions as module
 from ser_core.serving.live_sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
 from ser_core.serving.one_time_store import OneTimeStore
@@ -114,14 +114,14 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
         on.start("c", "small", RATE)
     now[0] = SESSION_IDLE_S
     on.start("c", "small", RATE)
-    with pytest.raises(LiveSessionError, match="does not exist"):
+    with pytest.raises(LiveSessionError, match=r"(?i)session"):
         on.stop("a")
     assert len(on) == 2 and on.stop("b")
 
 
 def test_only_models_by_name(on, subtests):
     for model in ["../small", "/etc", "", "small/", 5]:
-        with subtests.test(model=model), pytest.raises(CheckpointError, match="Unknown model"):
+        with subtests.test(model=model), pytest.raises(UnknownModel):
             on.start("a", model, RATE)
 
 

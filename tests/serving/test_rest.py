@@ -147,7 +147,7 @@ def test_an_unknown_model_lists_what_exists(client, sound, subtests):
     for name in ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000]:
         with subtests.test(name=name):
             message = error_message(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
-            assert message.startswith(f"Unknown model {name[:80]!r}. There are: other, small")
+            assert repr(name[:80]) in message and "other, small" in message
 
 
 def test_a_path_is_not_a_model_name(client, sound, checkpoints):

@@ -83,9 +83,9 @@ def test_an_interrupted_run_goes_on_to_the_same_end(run, tmp_path, speaker):
 
 
 def test_a_task_that_the_recipe_names_must_be_given(run, tmp_path, speaker):
-    with pytest.raises(TrainingError, match=r"auxiliary tasks \['speaker'\]"):
+    with pytest.raises(TrainingError, match=r"\['speaker'\]"):
         run(tmp_path / "run", WEIGHTED)
-    with pytest.raises(TrainingError, match=r"auxiliary tasks \[\]"):
+    with pytest.raises(TrainingError, match=r"\[\]"):
         run(tmp_path / "run", RECIPE, auxiliary_tasks=[speaker])
     assert not (tmp_path / "run").exists()
 

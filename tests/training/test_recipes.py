@@ -45,20 +45,18 @@ def test_a_value_is_changed_wherever_it_lies():
 def test_what_cannot_be_changed_is_refused(subtests):
     for name, value, message in [
         ("epoch", 3, "Unknown setting 'epoch'. There are: epochs, batch_size"),
-        ("augment.wrap", 0.1, "Unknown setting 'wrap'. There are: speed"),
-        ("epochs", "many", "epochs is 18: 'many' is of another type"),
-        ("epochs", 1.5, "another type"),
-        ("bf16", 1, "another type"),
-        ("learning_rate", True, "another type"),
-        ("draws.savee", "often", "another type"),
-        ("draws", 3, "another type"),
-        ("augment", {}, "another type"),
-        ("epochs.first", 3, "epochs is 18: it has no setting 'first'"),
+        ("augment.wrap", 0.1, "'wrap'.* speed"),
+        ("epochs", "many", "epochs.* 18.*'many'"),
+        ("epochs", 1.5, "epochs.* 1.5"),
+        ("bf16", 1, "bf16.* 1"),
+        ("learning_rate", True, "learning_rate.*True"),
+        ("draws.savee", "often", "often"),
+        ("draws", 3, "draws.* 3"),
+        ("augment", {}, "augment.*{}"),
+        ("epochs.first", 3, "epochs.* 18.*'first'"),
     ]:
-        with subtests.test(name=name, message=message):
-            with pytest.raises(TrainingError) as error:
-                override_config(replace(COMMON_RECIPE, epochs=18), name, value)
-            assert message in str(error.value)
+        with subtests.test(name=name, message=message), pytest.raises(TrainingError, match=message):
+            override_config(replace(COMMON_RECIPE, epochs=18), name, value)
 
 
 def test_differences_lead_from_one_config_to_another():
@@ -79,7 +77,7 @@ def test_the_recipe_of_a_checkpoint(tmp_path):
 def test_what_holds_no_recipe_is_refused(tmp_path, content):
     if content is not None:
         (tmp_path / "config.json").write_text(content)
-    with pytest.raises(TrainingError, match=r"does not contain the recipe.*--recipe"):
+    with pytest.raises(TrainingError, match="--recipe"):
         checkpoint_recipe(tmp_path)
 
 
@@ -89,7 +87,7 @@ def test_the_recipe_of_every_shipped_network_can_be_read(subtests):
         with subtests.test(path=path):
             config = json.loads(path.read_text())
             if config["family"] == "egemaps":
-                with pytest.raises(TrainingError, match="does not contain the recipe"):
+                with pytest.raises(TrainingError, match="--recipe"):
                     checkpoint_recipe(path.parent)
             else:
                 found, kept = (

@@ -237,34 +237,34 @@ def test_resume_without_a_state_starts_at_the_beginning(run, tmp_path, complete)
 
 
 def test_an_existing_run_is_not_overwritten(run, complete):
-    with pytest.raises(TrainingError, match=r"complete exists already.*--resume"):
+    with pytest.raises(TrainingError, match=r"complete .*--resume"):
         run(complete[0])
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}, {"augment": AugmentConfig(warp=0.2)}], ids=str)
 def test_another_recipe_is_not_resumed(run, complete, change):
-    with pytest.raises(TrainingError, match="another config"):
+    with pytest.raises(TrainingError, match=r"complete .*config"):
         run(complete[0], replace(RECIPE, **change), resume=True)
 
 
 def test_another_model_is_not_resumed(run, complete, new_model):
-    with pytest.raises(TrainingError, match="another config"):
+    with pytest.raises(TrainingError, match=r"complete .*config"):
         run(complete[0], model=new_model(embedding_dim=16), resume=True)
 
 
 def test_other_start_weights_are_not_resumed(run, complete):
-    with pytest.raises(TrainingError, match="other start weights"):
+    with pytest.raises(TrainingError, match=r"complete .*start weights"):
         run(complete[0], start="imagenet.safetensors", resume=True)
 
 
 def test_other_clips_are_not_resumed(run, complete, train, dev):
     """Another fold under the same name would train on speakers that are to be tested."""
-    with pytest.raises(TrainingError, match="other recordings"):
+    with pytest.raises(TrainingError, match=r"complete .*recordings"):
         run(complete[0], train=train[1:] + dev[:1], resume=True)
 
 
 def test_nothing_to_train_on(run, tmp_path):
-    with pytest.raises(TrainingError, match="No clip to train on"):
+    with pytest.raises(TrainingError, match=r"(?i)clip"):
         run(tmp_path / "run", train=[])
     assert not (tmp_path / "run").exists()
 
@@ -435,14 +435,14 @@ def test_a_student_learns_the_predictions_of_its_teacher(run, tmp_path, train, s
 
 @pytest.mark.parametrize(("share", "n_teachers"), [(0.5, 0), (0.0, 1)])
 def test_teachers_and_their_share_need_each_other(run, tmp_path, new_model, share, n_teachers):
-    with pytest.raises(TrainingError, match="give both"):
+    with pytest.raises(TrainingError, match=r"(?i)teacher.*distillation"):
         run(tmp_path / "run", replace(RECIPE, distillation=share), teachers=[new_model()] * n_teachers)
 
 
 def test_a_teacher_of_another_front_end_is_refused(run, tmp_path, new_model):
     other = new_model()
     other.config = replace(other.config, frontend=replace(other.config.frontend, n_mels=80))
-    with pytest.raises(TrainingError, match="another front end"):
+    with pytest.raises(TrainingError, match="front end"):
         run(tmp_path / "run", replace(RECIPE, distillation=0.5), teachers=[other])
 
 
