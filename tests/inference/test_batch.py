@@ -295,13 +295,13 @@ def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how
     out = tmp_path / "r.parquet"
     arguments = command(recordings, "--model", model, "--out", out, "--workers", "2")
     process = started(arguments)
-    wait_for(lambda: list(archive.parts_folder(out).glob("*.parquet")) or process.poll() is not None)
+    wait_for(lambda: list(archive.parts_folder(out).glob("??????.parquet")) or process.poll() is not None)
     os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
     said = process.communicate()[0].decode()
     assert process.returncode == (130 if how == signal.SIGINT else -how), said
     assert "Traceback" not in said and not out.exists()
     wait_for(lambda: not members(process.pid))  # no worker is left behind
-    done = len(list(archive.parts_folder(out).glob("*.parquet")))
+    done = len(list(archive.parts_folder(out).glob("??????.parquet")))
     assert 0 < done < json.loads((archive.parts_folder(out) / archive.JOB_FILE).read_text())["n_files"]
     again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 2 and "2 files could not be read" in again.stderr

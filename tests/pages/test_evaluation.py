@@ -130,8 +130,8 @@ def test_a_damaged_result_is_named(page, monkeypatch, tmp_path):
 def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
     folder = tmp_path / "speaker-independent-0"
     folder.mkdir()
-    monkeypatch.setattr(paths, "RESULTS", tmp_path)
     source = paths.RESULTS / "speaker-independent-0"
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
     shutil.copy(source / "resonet.json", folder)
     assert len(results.load_results("speaker-independent-0").comparison.ranking) == 1
     shutil.copy(source / "svm-egemaps.json", folder)
