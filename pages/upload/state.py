@@ -26,6 +26,8 @@ from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 from ser_core.models import functionals_cache
 
+CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
+
 
 @dataclass(frozen=True)
 class BatchItem:
@@ -155,7 +157,7 @@ def table_row(item: BatchItem, models: Sequence[str], written: Callable[[str], s
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)
     for name in [ENSEMBLE_NAME, *models] if len(models) > 1 else models:
-        line[name], line[f"{name}, certain"] = _prediction_cells(found.get(name), written)
+        line[name], line[name + CERTAINTY_SUFFIX] = _prediction_cells(found.get(name), written)
     return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
 
 

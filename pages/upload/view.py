@@ -100,7 +100,11 @@ def show_problems(items: Sequence[BatchItem]) -> None:
 def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models: Sequence[str]) -> None:
     """One row a file; the chosen one with player and bars."""
     rows = [state.table_row(h, models) for h in read]
-    columns = {name: st.column_config.NumberColumn(format="percent") for name in rows[0] if name.endswith("certain")}
+    columns = {
+        name: st.column_config.NumberColumn(format="percent")
+        for name in rows[0]
+        if name.endswith(state.CERTAINTY_SUFFIX)
+    }
     columns |= {"meant": st.column_config.TextColumn("label")}
     event = st.dataframe(
         [state.table_row(h, models, emotion_label) for h in read],

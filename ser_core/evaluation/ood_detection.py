@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 from ser_core.audio import trim_silence
 from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, unseen_speaker_fold
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS, draw_non_speech
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, predict, run_clips
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, predict, run_clips
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -46,7 +46,7 @@ def evaluate_ood_detection(
         outcomes[kind] = [prediction_outcome(model, sound) for sound in sounds]
         progress(done / len(NON_SPEECH_SOUNDS))
     by_distance = np.concatenate([*distances.values()])
-    without_speech = np.concatenate([*outcomes.values()]) == "no speech"
+    without_speech = np.concatenate([*outcomes.values()]) == NO_SPEECH
     with_vad = np.where(without_speech, np.finfo(np.float32).max, by_distance)
     return {
         "n_speech": len(speech_distances),
@@ -89,12 +89,12 @@ def auroc(speech: np.ndarray, sounds: np.ndarray) -> float:
 
 
 def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:
-    """Outcome for one sound: "no speech", "unknown" (out of distribution), "uncertain" or "an emotion"."""
+    """Outcome for one sound: NO_SPEECH, "unknown" (out of distribution), "uncertain" or "an emotion"."""
     prediction = predict(model, sound)
     if not prediction.abstain:
         return "an emotion"
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        return "no speech"
+        return NO_SPEECH
     return "unknown" if prediction.novelty == MAX_NOVELTY_PERCENTILE else "uncertain"
 
 
