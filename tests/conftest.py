@@ -1,5 +1,6 @@
 """Fixtures that several files share: a small model, its checkpoint, a small corpus, and speech."""
 
+import json
 import os
 import sys
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from ser_core import paths
 from ser_core.audio.io import load_audio
 from ser_core.data import downloads as fetching
 from ser_core.models.base import SERModel
-from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.models.checkpoint import METRICS_FILE, Calibration, save_model
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.resonet import ResoNetConfig
 from tests.make_corpus import decoded, write_crema_d
@@ -88,6 +89,19 @@ def cache(crema_d, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     decoded(crema_d, folder)
     return folder
+
+
+@pytest.fixture
+def atlas_folder(tmp_path, monkeypatch, cache, checkpoints) -> Path:
+    """Folder of the atlases of one test; the cache holds clips of training and development speakers of `small`."""
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cache").mkdir()
+    for file in cache.iterdir():
+        (tmp_path / "cache" / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
+    monkeypatch.setattr("ser_core.interpret.atlas_export.CHUNK_CLIPS", 10)
+    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "speaker-independent", "fold": "0"}))
+    return tmp_path / "embeddings"
 
 
 @pytest.fixture(scope="session")

@@ -1,31 +1,24 @@
-"""Files of embeddings: written, read, refused; and the command that makes them."""
+"""Files of embeddings: written, read, refused."""
 
 import io
-import json
 import re
 import zipfile
 from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from scripts import export_embeddings as script
 from scripts.bench.map import synthetic
-from ser_core import paths
 from ser_core.audio.io import load_audio
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import analysed_bounds
-from ser_core.data.audio_store import AudioStore
 from ser_core.data.corpora import corpora_root, read_corpora
-from ser_core.data.protocols import protocol_split, read_protocol
+from ser_core.data.protocols import protocol_split
 from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
 from ser_core.inference.forward import clip_windows, embed, run_clips, run_windows
 from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
-from ser_core.interpret import atlas_export
 from ser_core.interpret.atlas import (
-    ATLAS_PARTS,
     NO_PREDICTION,
     Atlas,
     AtlasError,
@@ -33,15 +26,14 @@ from ser_core.interpret.atlas import (
     load_atlas,
     training_distances,
 )
-from ser_core.interpret.atlas_export import add_maps, export_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows, ood_score
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import METRICS_FILE, Calibration, load_model, save_model
+from ser_core.models.checkpoint import load_model
 from ser_core.models.ood import fit_distance_reference, fit_novelty_detector
 
 IDS = [*protocol_split("speaker-independent", "0").train[:30], *protocol_split("speaker-independent", "0").test[:30]]
-PCA, PCA_3D = ProjectionConfig("pca"), ProjectionConfig("pca", 3)
+PCA = ProjectionConfig("pca")
 
 
 @pytest.fixture
@@ -249,108 +241,3 @@ def test_recordings_of_unseen_speakers_are_as_far_out_as_the_file_says(name):
         told.append(ood_score(found.novelty, windows, sum(end - start for start, end in speech)))
     expected = [found.novelty.percentile(far) for far in found.distances[rows]]
     assert np.quantile(np.abs(np.array(told) - expected), 0.9) < 1
-
-
-# --- the command -----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def ready(tmp_path, monkeypatch, cache, checkpoints):
-    """24 synthetic clips of training speakers and of one for development, and `small`, which was measured on others."""
-    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "cache").mkdir()
-    for file in cache.iterdir():
-        (tmp_path / "cache" / file.name).write_bytes(file.read_bytes())
-    monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
-    monkeypatch.setattr(script, "MAPS", (PCA,))
-    monkeypatch.setattr(atlas_export, "CHUNK_CLIPS", 10)
-    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps({"protocol": "speaker-independent", "fold": "0"}))
-    return tmp_path / "embeddings"
-
-
-def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
-    assert script.main(["small", "raw-features"]) == 0
-    assert "s per 1,000 clips" in capsys.readouterr().out
-    model, store = load_model("small"), AudioStore()
-    found = load_atlas("small", model.version)
-    known = {row["utterance"] for row in read_protocol("speaker-independent")}
-    assert found.ids.tolist() == sorted(i for i in known if i in store) and list(found.maps) == [PCA]
-    assert set(found.column("part")) == {"training", "development"}
-    expected = run_clips(model, [store.trimmed(i) for i in found.ids])
-    np.testing.assert_allclose(found.embeddings, expected.embeddings, atol=2e-3)
-    assert found.predicted.tolist() == expected.logits.argmax(1).tolist()
-    raw = load_atlas("raw-features", "")
-    assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
-    assert np.isnan(raw.certainty).all()
-
-
-def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
-    training = {"protocol": "speaker-independent", "fold": "0"}
-    folders = [tmp_path / "runs" / "warm" / "epochs" / epoch for epoch in ("1", "8")]
-    for seed, folder in enumerate(folders):
-        save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
-    assert script.main([str(folder) for folder in folders]) == 0
-    assert available_atlases(ready) == ("warm-epoch-1", "warm-epoch-8")
-    first, last = (load_atlas(name) for name in available_atlases(ready))
-    assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
-    assert np.abs(first.embeddings - last.embeddings).max() > 0.01
-    assert atlas_export.atlas_name("runs/warm/checkpoint") == "warm" and atlas_export.atlas_name("resonet") == "resonet"
-
-
-def test_an_interrupted_export_goes_on(ready, monkeypatch):
-    whole = export_atlas("small", AudioStore())
-    (ready.parent / "cache" / f"windows-small-{whole.version}.npz").unlink()
-    calls = []
-
-    def interrupted(model, clip):
-        calls.append(len(clip))
-        if len(calls) == 25:
-            raise KeyboardInterrupt
-        return clip_windows(model, clip)
-
-    monkeypatch.setattr(atlas_export, "clip_windows", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        export_atlas("small", AudioStore())
-    reports = []
-    again = export_atlas("small", AudioStore(), lambda n_done, n_clips: reports.append((n_done, n_clips)))
-    assert reports[0] == (20, len(whole.ids)) and reports[-1] == (len(whole.ids),) * 2
-    assert len(calls[25:]) == len(whole.ids) - 20
-    np.testing.assert_array_equal(again.embeddings, whole.embeddings)
-
-
-def test_an_interruption_while_it_writes_loses_one_part(ready, monkeypatch):
-    savez, calls = np.savez, []
-
-    def interrupted(path, **arrays):
-        calls.append(path)
-        if len(calls) == 2:
-            Path(path).write_bytes(b"half a file")
-            raise KeyboardInterrupt
-        savez(path, **arrays)
-
-    monkeypatch.setattr(atlas_export.np, "savez", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        export_atlas("small", AudioStore())
-    assert len(export_atlas("small", AudioStore()).ids) > 20 and len(calls) == 2 + 4  # the first of five parts was kept
-
-
-def test_maps_are_added_one_by_one(small):
-    reports = []
-    found = add_maps(small, (PCA, PCA_3D), lambda config, share: reports.append((config, share)))
-    assert list(found.maps) == [PCA, PCA_3D] and not small.maps and reports == [(PCA, 1.0), (PCA_3D, 1.0)]
-    assert [coordinates.shape for coordinates in found.maps.values()] == [(60, 2), (60, 3)]
-
-
-def test_what_the_cache_holds_of_other_clips_is_not_taken(ready):
-    whole = export_atlas("small", AudioStore())
-    path = ready.parent / "cache" / f"windows-small-{whole.version}.npz"
-    with np.load(path) as file:
-        kept = dict(file)
-    np.savez(path, **kept | {"ids": kept["ids"][::-1], "windows": kept["windows"] + 1})
-    np.testing.assert_array_equal(export_atlas("small", AudioStore()).embeddings, whole.embeddings)
-
-
-def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
-    assert script.main(["nothing"]) == 2 and "'nothing'" in capsys.readouterr().err
-    monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
-    assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err

@@ -1,0 +1,61 @@
+"""scripts.export_embeddings."""
+
+import numpy as np
+import pytest
+
+from scripts import export_embeddings as script
+from ser_core.data.audio_store import AudioStore
+from ser_core.data.protocols import read_protocol
+from ser_core.inference.forward import run_clips
+from ser_core.interpret import atlas_export
+from ser_core.interpret.atlas import (
+    ATLAS_PARTS,
+    available_atlases,
+    load_atlas,
+)
+from ser_core.interpret.projection import ProjectionConfig
+from ser_core.models.checkpoint import Calibration, load_model, save_model
+
+PCA = ProjectionConfig("pca")
+
+
+@pytest.fixture
+def ready(atlas_folder, monkeypatch):
+    """atlas_folder, with one map for each atlas."""
+    monkeypatch.setattr(script, "MAPS", (PCA,))
+    return atlas_folder
+
+
+def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
+    assert script.main(["small", "raw-features"]) == 0
+    assert "s per 1,000 clips" in capsys.readouterr().out
+    model, store = load_model("small"), AudioStore()
+    found = load_atlas("small", model.version)
+    known = {row["utterance"] for row in read_protocol("speaker-independent")}
+    assert found.ids.tolist() == sorted(i for i in known if i in store) and list(found.maps) == [PCA]
+    assert set(found.column("part")) == {"training", "development"}
+    expected = run_clips(model, [store.trimmed(i) for i in found.ids])
+    np.testing.assert_allclose(found.embeddings, expected.embeddings, atol=2e-3)
+    assert found.predicted.tolist() == expected.logits.argmax(1).tolist()
+    raw = load_atlas("raw-features", "")
+    assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
+    assert np.isnan(raw.certainty).all()
+
+
+def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
+    training = {"protocol": "speaker-independent", "fold": "0"}
+    folders = [tmp_path / "runs" / "warm" / "epochs" / epoch for epoch in ("1", "8")]
+    for seed, folder in enumerate(folders):
+        save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
+    assert script.main([str(folder) for folder in folders]) == 0
+    assert available_atlases(ready) == ("warm-epoch-1", "warm-epoch-8")
+    first, last = (load_atlas(name) for name in available_atlases(ready))
+    assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
+    assert np.abs(first.embeddings - last.embeddings).max() > 0.01
+    assert atlas_export.atlas_name("runs/warm/checkpoint") == "warm" and atlas_export.atlas_name("resonet") == "resonet"
+
+
+def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
+    assert script.main(["nothing"]) == 2 and "'nothing'" in capsys.readouterr().err
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
+    assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err
