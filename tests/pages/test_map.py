@@ -198,9 +198,9 @@ def test_a_voice_is_learned_used_and_forgotten(page, speech):
         (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
         meant.set_value(emotion).run()
         page.button(key="add-voice").click().run()
-    assert not page.exception and "meant" in page.dataframe[-1].value
+    assert not page.exception and "label" in page.dataframe[-1].value
     page.button(key="learn-voice").click().run()
-    assert not page.exception and "Of 3 clips, each left out once" in page.success[0].value
+    assert not page.exception and "3 clips" in page.success[0].value
     adapter = session_of(page).adapters["small"]
     assert (adapter.model, adapter.n_clips) == ("small", 3)
     page.button(key="forget-voice").click().run()
