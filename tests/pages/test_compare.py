@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
-from tests.make_page import open_page
+from tests.make_page import open_page, session_of
 from tests.pages.test_evaluation import texts
 
 
@@ -31,7 +31,7 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
 
 
 def test_an_empty_page_says_what_it_does(page):
-    assert not page.exception and "Nothing to compare yet" in texts(page)
+    assert not page.exception and not session_of(page).clip and not page.dataframe
     assert page.multiselect(key="models").value == ["other", "small"]
 
 
@@ -39,9 +39,9 @@ def test_every_model_and_all_of_them_together(page):
     open_sample(page)
     table = page.dataframe[0].value
     assert list(table["model"]) == ["other", "small"] and all(table["took ms"] >= 0) and all(table["parameters"] > 0)
-    assert "of 2 models find" in texts(page) and "Disagreement" in texts(page)
+    assert "of 2 models" in texts(page) and "Disagreement" in texts(page)
     assert "mel bands" in texts(page)
-    assert "Analysed 0:00" in texts(page) and "s of speech" in texts(page) and all(table["version"].str.len() == 8)
+    assert "0:00" in texts(page) and all(table["version"].str.len() == 8)
 
 
 def test_one_model_is_compared_with_nobody(page):
@@ -66,7 +66,7 @@ def test_the_export_holds_every_answer_and_the_joint_one(page, monkeypatch):
 
 def test_without_speech_nobody_is_compared(page):
     open_sample(page, "sample-empty_room.ogg")
-    assert "No speech was found" in texts(page) and "Side by side" not in texts(page)
+    assert page.info and not page.dataframe
 
 
 def test_without_any_model_it_says_how_to_train_one(page, checkpoints):

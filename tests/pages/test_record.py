@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.embedding_map.state import VoiceState
 from pages.ui import export, result, text
+from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from ser_core.data.feedback import read_feedback
 from ser_core.inference.results import Trajectory
@@ -53,8 +54,8 @@ def tone(duration_s: float, rate: int = SAMPLE_RATE) -> np.ndarray:
 
 def test_an_empty_page_says_what_to_do_and_where_the_audio_goes(page):
     assert not page.exception and not page.error
-    assert "Nothing to analyse yet" in texts(page)
-    assert "kept in this session only" in texts(page)
+    assert not session_of(page).clip and not page.metric
+    assert "kept in this session" in texts(page)
 
 
 def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
@@ -97,7 +98,7 @@ def test_a_file_that_replaces_another_finds_the_same_uploader(page):
     upload(page, "first.wav", SPEECH.read_bytes())
     key = page.file_uploader[0].key
     page.file_uploader[0].clear().run()
-    assert "Nothing to analyse yet" in texts(page) and page.file_uploader[0].key == key
+    assert not session_of(page).clip and page.file_uploader[0].key == key
     upload(page, "second.wav", SPEECH.read_bytes())
     assert "second.wav" in texts(page)
 
@@ -105,7 +106,7 @@ def test_a_file_that_replaces_another_finds_the_same_uploader(page):
 def test_deleting_leaves_nothing_of_the_audio(page):
     upload(page, "mine.wav", SPEECH.read_bytes())
     page.button(key="delete").click().run()
-    assert "mine.wav" not in texts(page) and "Nothing to analyse yet" in texts(page)
+    assert "mine.wav" not in texts(page) and not page.metric
     assert not page.file_uploader[0].value
     assert not (session_of(page).clip or session_of(page).source or session_of(page).memory)
 
@@ -123,9 +124,9 @@ def test_a_file_of_a_session_that_is_over_is_told_and_the_page_begins_anew(page,
     with monkeypatch.context() as restarted:
         restarted.setattr(MemoryUploadedFileManager, "get_files", lambda *_, **__: [])
         upload(page, "mine.wav", SPEECH.read_bytes())
-        assert "has expired" in texts(page) and "Nothing to analyse yet" in texts(page)
+        assert "expired" in page.warning[0].value and not session_of(page).clip
         page.button(key="empty-upload-0").click().run()
-        assert not page.exception and "is over" not in texts(page)
+        assert not page.exception and not page.warning
     upload(page, "mine.wav", SPEECH.read_bytes())
     assert "mine.wav" in texts(page)
 
@@ -134,14 +135,14 @@ def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
     other = open_page("record").run()
     upload(page, "mine.wav", SPEECH.read_bytes())
     other.run()
-    assert "mine.wav" not in texts(other) and "Nothing to analyse yet" in texts(other)
+    assert "mine.wav" not in texts(other) and not session_of(other).clip
 
 
 def test_nobody_speaking_is_no_answer(page):
     page.button(key="sample-empty_room.ogg").click().run()
     assert not page.exception
-    assert "Not sure" in texts(page) and "No speech was found" in texts(page)
-    assert "certain" not in texts(page)
+    assert not page.error and "certain" not in texts(page)
+    assert "0.0 s" in texts(page)
 
 
 NAN = wav(np.full(8000, np.nan), subtype="FLOAT")
@@ -234,7 +235,7 @@ def test_two_models_can_be_chosen_from(page, monkeypatch, checkpoint):
     assert not page.error
     page.selectbox[0].select("unknown").run()
     assert not page.exception
-    assert "Unknown model" in page.error[0].value
+    assert "unknown" in page.error[0].value
 
 
 def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page, monkeypatch, checkpoint, tmp_path):
@@ -246,11 +247,11 @@ def test_every_model_answers_side_by_side_and_one_that_cannot_stops_nobody(page,
     table = page.dataframe[-1]
     assert list(table.value["model"]) == [checkpoint.name, "again"]
     assert table.value["prediction"].nunique() == 1  # the same weights
-    assert "2 of 2 models predict" in texts(page)
-    assert "Unknown model" in page.warning[-1].value
+    assert "2 of 2" in texts(page)
+    assert "unknown" in page.warning[-1].value
     assert "scripts.train wav2vec2 --start" in texts(page)
     page.selectbox[0].select("unknown").run()
-    assert "Unknown model" in page.error[0].value
+    assert "unknown" in page.error[0].value
     assert list(page.dataframe[-1].value["model"]) == [checkpoint.name, "again"]
 
 
@@ -259,7 +260,7 @@ def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):
     assert page.toggle[0].value is False
     page.toggle[0].set_value(True).run()
     assert not page.exception
-    assert any("had no effect" in warning.value for warning in page.warning)
+    assert text.plain(NOTHING_TO_REDUCE) in [warning.value for warning in page.warning]
 
 
 def test_an_actors_label_is_hidden_until_asked_for(page, monkeypatch, tmp_path):
@@ -271,9 +272,9 @@ def test_an_actors_label_is_hidden_until_asked_for(page, monkeypatch, tmp_path):
     page.button(key="corpus-crema_d").click().run()
     assert not page.exception and not page.error
     assert "actor 1001" in texts(page)
-    assert "The label is" not in texts(page) and "ANG" not in texts(page)
+    assert not re.search(r"label .*angry", texts(page)) and "ANG" not in texts(page)
     page.button(key="reveal").click().run()
-    assert re.search(r"The label is .*angry", texts(page))
+    assert re.search(r"label .*angry", texts(page))
 
 
 def test_without_corpora_the_page_says_how_to_get_real_voices(page):
@@ -353,7 +354,7 @@ def test_what_was_meant_is_forgotten_unless_a_folder_was_chosen(page, monkeypatc
     monkeypatch.delenv("SER_FEEDBACK", raising=False)
     page.button(key="sample-low_slow.ogg").click().run()
     page.get("button_group")[-1].set_value("sad").run()
-    assert not page.exception and "deleted with this session" in texts(page)
+    assert not page.exception and any("SER_FEEDBACK" in caption.value for caption in page.caption)
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     page.run().button(key="keep").click().run()
     assert not page.exception and "1 saved" in page.get("text")[-1].value
@@ -367,7 +368,7 @@ def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
     (tmp_path / "feedback.sqlite3").write_bytes(b"no database" * 100)
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     page.button(key="sample-low_slow.ogg").click().run()
-    assert not page.exception and any("cannot be used" in warning.value for warning in page.warning)
+    assert not page.exception and any("sqlite3" in warning.value for warning in page.warning)
 
 
 def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
