@@ -30,7 +30,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the fault of the file system; the old file is still there.
     """
-    temporary = path.with_stem(f"{path.stem}.tmp")  # the suffix stays: numpy adds its own to any other
+    temporary = path.with_name(f"{path.name}.tmp")  # which no listing by suffix takes for a finished file
     try:
         yield temporary
         with temporary.open("rb+") as file:

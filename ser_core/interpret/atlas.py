@@ -85,9 +85,9 @@ class Atlas:
     def save(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         maps: dict[str, Any] = {f"map_{i}": xy.astype(np.float32) for i, xy in enumerate(self.maps.values())}
-        with paths.atomic_path(path) as temporary:
+        with paths.atomic_path(path) as temporary, temporary.open("wb") as file:  # numpy adds a suffix to a path
             np.savez_compressed(
-                temporary,
+                file,
                 about=json.dumps(
                     {"model": self.model, "version": self.version, "maps": [asdict(c) for c in self.maps]}
                 ),
@@ -120,9 +120,7 @@ def training_distances(training_embeddings: np.ndarray, windows: np.ndarray, n_w
 
 def available_atlases(folder: Path | None = None) -> tuple[str, ...]:
     """Names of the models with an atlas."""
-    return tuple(
-        sorted(path.stem for path in (folder or paths.EMBEDDINGS).glob("*.npz") if not path.stem.endswith(".tmp"))
-    )
+    return tuple(sorted(path.stem for path in (folder or paths.EMBEDDINGS).glob("*.npz")))
 
 
 def load_atlas(name: str, version: str | None = None, folder: Path | None = None) -> Atlas:

@@ -134,9 +134,9 @@ def _read_functionals(path: Path, settings: str) -> dict[str, np.ndarray]:
 
 
 def _write_functionals(path: Path, settings: str, known: dict[str, np.ndarray]) -> None:
-    with paths.atomic_path(path) as temporary:
+    with paths.atomic_path(path) as temporary, temporary.open("wb") as file:  # numpy adds a suffix to a path
         np.savez(
-            temporary,
+            file,
             settings=settings,
             utterances=np.array(list(known)),
             n_windows=[len(rows) for rows in known.values()],

@@ -194,7 +194,7 @@ def test_an_interrupted_write_leaves_the_last_state(run, tmp_path, complete):
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         run(folder, on_step=interrupt(7))
-    (folder / "state.tmp").write_bytes(b"half a file")
+    (folder / "state.safetensors.tmp").write_bytes(b"half a file")
     assert_same_run(folder, run(folder, resume=True), complete)
 
 
@@ -213,7 +213,7 @@ def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, comple
     ):
         patch.setattr(run_state, "save_file", full)
         run(folder)
-    assert not (folder / "state.tmp").exists()
+    assert not (folder / "state.safetensors.tmp").exists()
     assert_same_run(folder, run(folder, resume=True), complete)
 
 
