@@ -17,7 +17,7 @@ def predict_parser() -> argparse.ArgumentParser:
     parser = _described("predict")
     parser.add_argument("files", nargs="+", metavar="FILE")
     parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
-    parser.add_argument("--windows", action="store_true", help="a prediction for each window too")
+    parser.add_argument("--windows", action="store_true", help="also a prediction for each window")
     parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
     return parser
 
@@ -25,9 +25,9 @@ def predict_parser() -> argparse.ArgumentParser:
 def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", help="name or folder; by default the one that predicts first everywhere")
+    parser.add_argument("--model", help="name or folder; default: the first model")
     parser.add_argument("--out", type=Path, default=Path("results.parquet"))
-    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; by default one a core")
+    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
     parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
     return parser
 
@@ -84,9 +84,9 @@ def export_parser() -> argparse.ArgumentParser:
 def serve_parser() -> argparse.ArgumentParser:
     parser = _described("serve")
     parser.add_argument("--port", type=int, default=8501)
-    parser.add_argument("--host", default="127.0.0.1", help="the address to be reached at")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.add_argument("--rate", type=float, help="requests a second of one address")
+    parser.add_argument("--rate", type=float, help="requests per second allowed from one address")
     return parser
 
 

@@ -126,7 +126,7 @@ def listen(model: str, device: int | str | None, save: Path | None) -> int:
     """A session from its first sound to its summary, which also comes when the microphone is lost."""
     microphones()  # before the model is loaded
     session = LiveSession(load_model(model), keep_recording=save is not None)
-    print("Listening. Ctrl-C ends.", file=sys.stderr)
+    print("Recording. Ctrl-C ends.", file=sys.stderr)
     code = 0
     try:
         follow(session, sound(device))

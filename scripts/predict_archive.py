@@ -3,7 +3,7 @@
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
 
-It can be interrupted at any time: the same command goes on. Files that cannot be read are listed in
+It can be interrupted at any time: the same command resumes. Files that cannot be read are listed in
 results.bad_files.csv with the reason. Exit code 0: all were read; 2: some were not, or nothing could be done;
 130: interrupted.
 """

@@ -2,8 +2,8 @@
 
 python -m scripts.serve [--port 8501] [--host 127.0.0.1] [--headless]
 
-Only this machine can reach it unless --host names another address: 0.0.0.0 is everybody in the network, who then get
-no more than predictions for their own recordings, but without a password and unencrypted.
+Only this machine can reach it unless --host names another address: 0.0.0.0 admits everybody in the network, without
+a password and unencrypted; they get only predictions for their own recordings.
 """
 
 import logging

@@ -80,21 +80,23 @@ def _row(result: ModelResult, joint: Prediction) -> dict:
     return {
         "model": prediction.model,
         "version": prediction.version,
-        "answer": f"not sure ({closest})" if prediction.abstain else closest,
-        "certain": round(prediction.confidence, 3),
+        "prediction": f"not sure ({closest})" if prediction.abstain else closest,
+        "confidence": round(prediction.confidence, 3),
         "differs": prediction.emotion != joint.emotion,
-        "took ms": round(1000 * result.took_s),
+        "latency ms": round(1000 * result.took_s),
         "parameters": n_parameters or None,
-        "why not sure": prediction.reason,
-        "measured": describe_performance(result.metrics),
+        "reason": prediction.reason,
+        "performance": describe_performance(result.metrics),
     }
 
 
 def _formats() -> dict:
     return {
-        "certain": st.column_config.NumberColumn(format="percent"),
-        "differs": st.column_config.CheckboxColumn(help="Its likeliest emotion is not that of all models together."),
-        "took ms": st.column_config.NumberColumn(help="The first time, features included; some share theirs."),
+        "confidence": st.column_config.NumberColumn(format="percent"),
+        "differs": st.column_config.CheckboxColumn(help="Its most likely emotion is not that of the ensemble."),
+        "latency ms": st.column_config.NumberColumn(
+            help="Of the first run, features included; models with equal ones share them."
+        ),
         "parameters": st.column_config.NumberColumn(format="localized", help="None: scikit-learn on functionals."),
     }
 
@@ -108,12 +110,10 @@ def _show_agreement(predictions: Sequence[Prediction]) -> None:
     against = [name for name, vote in zip(names, votes, strict=True) if vote != common]
     others = f" Others: {', '.join(against)}." if against else ""
     st.markdown(
-        f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} likeliest.{plain(others)} "
+        f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} most likely.{plain(others)} "
         f"Disagreement {ensemble_disagreement(rows):.2f}, 0 is full agreement."
     )
-    chart(
-        agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="What every two models have in common"
-    )
+    chart(agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="Agreement of every two models")
     st.caption(
         "The share of their probabilities that two models have in common, in percent: 100 for equal predictions. "
         "A column has the number of its row."

@@ -165,7 +165,7 @@ def show_protocols() -> None:
     st.dataframe(
         _protocols(),
         hide_index=True,
-        column_config={"mind": st.column_config.TextColumn(width="medium")},
+        column_config={"mind": st.column_config.TextColumn("note", width="medium")},
         alt="Clips and speakers of each part, and the speakers in both",
     )
     st.caption(

@@ -46,7 +46,7 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
     rows = np.flatnonzero(shown)
     if not len(rows):
         return
-    st.subheader("Take along", anchor=False)
+    st.subheader("Download", anchor=False)
     name, icon = f"map_{found.model}_{made.config.kind}", ":material/download:"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.download_button(
@@ -66,11 +66,11 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
             on_click="ignore",
         )
         st.segmented_control(
-            "The camera saves", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
+            "Image format", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )
     st.caption(
-        f"{len(rows):,} clips, those that are not grey. The parquet file has the columns x, y, text, label, "
-        "neighbors and vector, by which public viewers of embeddings open it. The camera above the map saves the view "
+        f"{len(rows):,} clips: all that are not grey. The parquet file has the columns x, y, text, label, "
+        "neighbors and vector, which public viewers of embeddings read. The camera above the map saves the view "
         "as it is."
     )
 

@@ -17,8 +17,8 @@ from ser_core.metrics import confusion_matrix
 from ser_core.plots import confusion_heatmap, group_count_bars, points_in_polygon
 
 HOW_TO_CHOOSE = (
-    "Click a point, or draw a lasso or a box with the tools above the map, to see what they are; in 3-D, and without a "
-    "mouse, the filter chooses."
+    "Click a point, or draw a lasso or a box with the tools above the map, to list the clips; in 3-D, or without a "
+    "mouse, use the filter."
 )
 
 

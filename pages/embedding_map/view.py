@@ -245,7 +245,7 @@ def show_details(found: Atlas, made: Projection, view: View, selected: dict[str,
     """Below the maps: what was chosen, on a map or else by the filters, the person's clip, the export."""
     ids, shown = set().union(*selected.values()), visible(found, view)
     if view.second_space and ids:
-        st.button("Choose none", on_click=_unlink, icon=":material/deselect:", key="unlink")
+        st.button("Deselect all", on_click=_unlink, icon=":material/deselect:", key="unlink")
     show_chosen(found, np.flatnonzero(np.isin(found.ids, list(ids)) if ids else shown & ~shown.all()))
     clip = session().clip
     if clip:

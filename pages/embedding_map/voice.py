@@ -37,7 +37,7 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
         f"Label some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
         "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
     )
-    label = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
+    label = st.pills("Label of this clip", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
         clip = label and Labelled(clip_id, own.name, label, own.embedding)
         st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not label, key="add-voice")

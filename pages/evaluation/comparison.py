@@ -84,7 +84,7 @@ def _show_leaks(found: EvaluationResults) -> None:
         shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
         st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
         chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
-        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy of the honest and the leaked model, by corpus")
+        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy with and without leakage, by corpus")
 
 
 def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
@@ -107,8 +107,8 @@ def _leak_rows(leak: LeakageReport) -> list[dict]:
                 "test clips": CORPUS_NAMES.get(name, name),
                 "clips": part.n_clips,
                 "trained on %": round(100 * trained.share),
-                "accuracy %, honest": part.honest and round(100 * part.honest["accuracy"], 1),
-                "accuracy %, leaked": round(100 * part.leaked["accuracy"], 1),
+                "accuracy %, no leakage": part.honest and round(100 * part.honest["accuracy"], 1),
+                "accuracy %, leakage": round(100 * part.leaked["accuracy"], 1),
                 "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
             }
         )

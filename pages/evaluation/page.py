@@ -28,7 +28,7 @@ if show == view.RANKING:
     view.show_published(found)
 elif show == view.CONFUSION:
     view.show_model(found)
-elif show == view.CERTAINTY:
-    view.show_certainty(found)
+elif show == view.CONFIDENCE:
+    view.show_confidence(found)
 else:
     comparison.show_comparison(found)

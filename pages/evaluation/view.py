@@ -29,7 +29,7 @@ TITLES = {
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"
-RANKING, CONFUSION, CERTAINTY, COMPARISON = "Ranking", "Confusion", "Certainty", "Comparison"
+RANKING, CONFUSION, CONFIDENCE, COMPARISON = "Ranking", "Confusion", "Confidence", "Comparison"
 
 
 def title_of(split: str) -> str:
@@ -49,7 +49,7 @@ def choose_part() -> str:
     """One view at a time: drawing all of them takes too long."""
     return st.segmented_control(
         "View",
-        (RANKING, CONFUSION, CERTAINTY, COMPARISON),
+        (RANKING, CONFUSION, CONFIDENCE, COMPARISON),
         default=RANKING,
         required=True,
         key="show",
@@ -85,8 +85,9 @@ def show_ranking(found: EvaluationResults) -> None:
     rows = [_row(standing) for standing in comparison.ranking]
     st.dataframe(rows, hide_index=True, alt="Every model with its scores and 95 % intervals over speakers")
     st.caption(
-        "In brackets 95 % intervals by resampling speakers; thin lines resample clips, which is too narrow because "
-        "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight compete everywhere."
+        "In brackets 95 % intervals by resampling speakers; thin lines: resampling clips, which is too narrow because "
+        "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight are "
+        "candidates for every clip."
     )
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
     corpora = {
@@ -139,7 +140,7 @@ def _folds_row(model: CrossValidationResult) -> dict:
     for corpus, spreads in model.corpora.items():
         uar = spreads["uar"]
         row[CORPUS_NAMES[corpus]] = format_percent(uar.mean, (uar.lowest, uar.highest))
-    return row | {"ECE": round(model.ece, 3), "answered %": round(100 * model.coverage)}
+    return row | {"ECE": round(model.ece, 3), "coverage %": round(100 * model.coverage)}
 
 
 def show_published(found: EvaluationResults) -> None:
@@ -207,7 +208,7 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
     return None if picked == EVERYTHING else picked
 
 
-def show_certainty(found: EvaluationResults) -> None:
+def show_confidence(found: EvaluationResults) -> None:
     """Reliability diagram and risk-coverage curves."""
     st.subheader("Calibration", anchor=False)
     model = _choose_model(found)

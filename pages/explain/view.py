@@ -41,7 +41,7 @@ from ser_core.plots import (
 )
 
 ABOUT = {
-    GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which places of the last feature map raised the score. Quick and "
+    GRAD_CAM: "Grad-CAM (Selvaraju et al. 2017): which regions of the last feature map raised the score. Quick and "
     "coarse, as that map has few cells.",
     OCCLUSION: f"Occlusion (Zeiler & Fergus 2014): the loss of score when a patch of "
     f"{OCCLUSION_PATCH_BANDS} bands and {OCCLUSION_PATCH_S:g} s takes the mean level of its bands.",
@@ -50,7 +50,7 @@ ABOUT = {
     SELF_ATTENTION: "How often the model's self-attention looks at each moment: the mean over its heads, "
     "1 is the average. It is the same for every emotion: it shows where the model looked, not what for.",
     SILENCING: f"What the score loses when {SILENCED_SPAN_S:g} s of the sound fall silent. It works with every "
-    "model and knows no frequencies.",
+    "model but does not separate frequencies.",
 }
 
 
@@ -166,14 +166,14 @@ def _colours(found: Explanation) -> str:
         return f"{light_blue} light blue: looked at. Above: over time, which counts from the beginning of the window."
     right = "; at the right: all moments" if len(found.relevance) > 1 else ""
     return (
-        f"{light_blue} light blue: speaks for it; {light_green} light green: against it. Above: all frequencies "
+        f"{light_blue} light blue: supports it; {light_green} light green: opposes it. Above: all frequencies "
         f"together{right}. Time counts from the beginning of the window."
     )
 
 
 def _summary(found: Explanation, words: str) -> str:
-    subject = "the attention" if found.method == SELF_ATTENTION else "what speaks for it"
-    return f"Half of {subject} is {words}." if words else "Nothing here speaks for it."
+    subject = "the attention" if found.method == SELF_ATTENTION else "what supports it"
+    return f"Half of {subject} is {words}." if words else "Nothing here supports it."
 
 
 def _completeness(found: Explanation) -> str:

@@ -58,7 +58,7 @@ def show_corpora() -> None:
     st.markdown("**Recordings of actors:** " + " · ".join(states))
     if not all(counted[corpus] for corpus in CORPUS_NAMES):
         st.caption(
-            "Set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS and SAVEE and start again; to train, run "
+            "Set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS and SAVEE and restart; to train, run "
             "`python -m scripts.prepare_corpora` once."
         )
 

@@ -59,7 +59,7 @@ def _show_gap(unseen: EvaluationResult, shared: EvaluationResult) -> None:
     """The same model trained and tested twice: without and with voices that it knows."""
     known = shared_speaker_fraction(shared.protocol, shared.fold)
     pairs = {
-        CORPUS_NAMES[c] + (", voices known" if known[c] else ""): (
+        CORPUS_NAMES[c] + (", speakers known" if known[c] else ""): (
             unseen.metrics["corpora"][c]["uar"],
             shared.metrics["corpora"][c]["uar"],
         )

@@ -43,7 +43,7 @@ def filterbank() -> None:
         "A network does not process 16,000 samples a second. Each short-time spectrum is summed into a few **mel "
         "bands**, "
         "narrow and close below 1 kHz, wide above, much as the ear does. Few bands blur one voice into another; many "
-        "keep every harmonic, also those that say nothing about emotion."
+        "keep every harmonic, also those without information about emotion."
     )
     with st.container(horizontal=True):
         n_mels = st.select_slider("Bands", (4, 8, 16, 32, 64, 128), N_MELS, key="bands")
@@ -113,8 +113,8 @@ def cepstrum() -> None:
         alt=f"The spectrum at {time_s:.2f} s and what {n_kept} coefficients keep of it",
     )
     st.caption(
-        f"Above: the sound as {n_kept} of {N_MELS} coefficients know it; they keep {share:.0%} of the variance between "
-        f"bands. Below: its loudest moment, at {format_time(time_s)}."
+        f"Above: the sound as {n_kept} of {N_MELS} coefficients represent it; they keep {share:.0%} of the variance "
+        f"between bands. Below: its loudest moment, at {format_time(time_s)}."
     )
 
 
@@ -153,7 +153,7 @@ def dimensions() -> None:
     words, image = st.columns([1, 1.5], gap="large")
     with words:
         st.markdown(
-            "The models here know eight **categories**. Many psychologists describe feeling by two **dimensions** "
+            "The models here predict eight **categories**. Many psychologists describe emotion by two **dimensions** "
             "instead: valence, how pleasant, and arousal, how excited. Voices give arousal away readily and valence "
             "badly: anger and joy are both loud and high, so models mix them up."
         )

@@ -26,7 +26,7 @@ def choose_models(names: Sequence[str]) -> list[str]:
         st.markdown("Choose the emotion you perceive in a synthetic voice; only then you see the models' predictions.")
         st.info(
             "These samples have no label: the test shows agreement, not accuracy. For the real test "
-            "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again."
+            "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart."
         )
     return st.multiselect("Models to compare with", names, names[:1], key="rivals") if len(names) > 1 else list(names)
 

@@ -30,7 +30,7 @@ class FeedbackState(PageState):
 
 def show_feedback(clip: SessionClip, result: ModelResult) -> None:
     """The choice of a label, with its storage."""
-    label = st.pills("Label", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
+    label = st.pills("Your label for this clip", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
     folder = feedback_folder()
     if label:
         right = label == result.prediction.emotion and not result.prediction.abstain

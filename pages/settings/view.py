@@ -68,7 +68,7 @@ def show_folders() -> None:
     """Where models, recordings and decoded recordings are looked for."""
     st.subheader("Folders", anchor=False)
     there = recordings()
-    corpora = f"{len(there):,} recordings" if there else "none: set it and start again"
+    corpora = f"{len(there):,} recordings" if there else "none: set it and restart"
     size = folder_bytes(audio_cache_folder())
     decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
     rows = [

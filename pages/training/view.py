@@ -149,7 +149,7 @@ def show_difference(runs: tuple[RunRecord, ...]) -> None:
     else:
         st.caption("Recipe, architecture and start weights are the same.")
     with st.expander(f"All values of {one}"):
-        values = [{"value": name, "is": str(value)} for name, value in flatten_config(first.config).items()]
+        values = [{"value": name, "setting": str(value)} for name, value in flatten_config(first.config).items()]
         st.dataframe(values, hide_index=True, alt=f"The full config of {one}")
     if command := first.config.get("command"):
         st.caption(f"{one} again:")

@@ -36,9 +36,9 @@ SMOOTHINGS = {
     MEDIAN_SMOOTHING: (
         (3, 5, 9, 15, 31),
         "Windows",
-        "Each probability becomes the median over so many windows around it.",
+        "Each probability becomes the median over this many windows around it.",
     ),
-    HYSTERESIS_SMOOTHING: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for so long on end."),
+    HYSTERESIS_SMOOTHING: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for this long."),
 }
 
 
@@ -176,8 +176,9 @@ def _show_areas(clip: SessionClip, found: Course, name: str, line: Line) -> None
     where = f"the first {state.BEGINNING_S:g} s have" if found.is_beginning else "the clip has"
     st.caption(
         f"Analysed {format_time(trajectory.start_s[0])} to {format_time(line.until_s)} by {versions([name])}; {where} "
-        f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn around "
-        "their middles; a colour is as high as its emotion is probable. Click anywhere to go there in the player."
+        f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at "
+        "their centres; the height of a colour is the probability of its emotion. Click "
+        "anywhere to go there in the player."
         + (" Below the dotted line the model abstains (“not sure”)." if line.min_confidence else "")
     )
 
@@ -205,14 +206,14 @@ def _show_segments(clip: SessionClip, name: str, line: Line) -> None:
         on_select="rerun",
         selection_mode="single-row",
         column_config={
-            "certain": st.column_config.NumberColumn(format="percent"),
+            "confidence": st.column_config.NumberColumn(format="percent"),
             "play": st.column_config.AudioColumn(help="Double-click, then play: this segment alone."),
         },
         alt=f"The segments of {name} from the beginning to the end",
     )
     st.caption(
-        "Choose a row to loop it in the player above, or double-click under “play” to play it alone. Certain: the mean "
-        "over its windows."
+        "Choose a row to loop it in the player above, or double-click under “play” to play it alone. Confidence: the "
+        "mean over its windows."
     )
 
 
@@ -222,7 +223,7 @@ def _row(segment: Segment, sound: str) -> dict:
         "from": format_time(segment.start_s),
         "to": format_time(segment.end_s),
         "prediction": _segment_label(segment),
-        "certain": None if segment.confidence is None else round(segment.confidence, 3),
+        "confidence": None if segment.confidence is None else round(segment.confidence, 3),
         "seconds": round(segment.end_s - segment.start_s, 1),
         "speech s": round(segment.speech_s, 1),
         "play": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",

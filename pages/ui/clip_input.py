@@ -86,7 +86,7 @@ def _samples() -> None:
     try:
         unseen = _unseen(corpora_root())
     except CorpusError:
-        st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and start again.")
+        st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart.")
         return
     st.caption("A random clip of an unseen actor; its label is hidden until you reveal it.")
     with st.container(horizontal=True, gap="xsmall"):

@@ -16,6 +16,7 @@ TILE_COLUMNS = 320  # pixels: wider images are flat strips in a column of the pa
 COLUMNS = {
     "meant": st.column_config.TextColumn("label"),
     "answered": st.column_config.TextColumn("predicted"),
+    "was": st.column_config.TextColumn("part"),
     "certain": st.column_config.NumberColumn("confidence", format="percent"),
     "given to what was meant": st.column_config.NumberColumn("probability of the label", format="percent"),
 }  # titles; the download has the names of the rows

@@ -103,7 +103,7 @@ def show_side_by_side(results: list[ModelResult], problems: list[str]) -> None:
     st.dataframe(
         [_comparison_row(result) for result in spoken],
         hide_index=True,
-        column_config={"certain": st.column_config.NumberColumn(format="percent")},
+        column_config={"confidence": st.column_config.NumberColumn(format="percent")},
         alt="Prediction, confidence and performance of each model",
     )
     if "wav2vec2" not in available_models():
@@ -128,9 +128,9 @@ def _comparison_row(result: ModelResult) -> dict:
     return {
         "model": prediction.model,
         "prediction": f"not sure ({closest})" if prediction.abstain else closest,
-        "certain": round(prediction.confidence, 2),
-        "took": f"{1000 * result.took_s:.0f} ms",
-        "measured": describe_performance(result.metrics),
+        "confidence": round(prediction.confidence, 2),
+        "latency": f"{1000 * result.took_s:.0f} ms",
+        "performance": describe_performance(result.metrics),
     }
 
 
@@ -142,7 +142,7 @@ def _show_verdict(prediction: Prediction) -> None:
             st.markdown("Closest: " + _ranking(prediction.top3))
         return
     st.header(_coloured(prediction.emotion), anchor=False)
-    st.markdown(f"**{prediction.confidence:.0%} certain**")
+    st.markdown(f"**{prediction.confidence:.0%} confidence**")
     st.markdown("Then " + _ranking(prediction.top3[1:]))
 
 

@@ -17,7 +17,7 @@ def describe_performance(metrics: dict) -> str:
         shared = SPEAKER_OVERLAP.get(metrics["protocol"])
     except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
         return "Metrics unreadable: python -m scripts.evaluate writes them again."
-    return f"UAR on {f'clips of a test part that {shared}' if shared else 'unseen speakers'}: {corpora}."
+    return f"UAR on {f'a test part that {shared} with training' if shared else 'unseen speakers'}: {corpora}."
 
 
 def plain(text: str) -> str:

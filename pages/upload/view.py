@@ -93,7 +93,7 @@ def show_problems(items: Sequence[BatchItem]) -> None:
         return
     title = f"{len(broken)} of {len(items)} files could not be read"
     with st.expander(title, icon=":material/warning:", expanded=True):
-        rows = [{"file": h.name, "why": h.problem} for h in broken]
+        rows = [{"file": h.name, "reason": h.problem} for h in broken]
         st.dataframe(rows, hide_index=True, alt="Files that could not be read, and why")
 
 
@@ -116,7 +116,7 @@ def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models:
         column_config=columns,
         alt="Every file with the prediction of each model",
     )
-    several = " Disagreement: mean distance of the models from their mean, 0 to 1." if len(models) > 1 else ""
+    several = " Disagreement: mean distance of the models from the ensemble, 0 to 1." if len(models) > 1 else ""
     seconds, used = sum(h.duration_s for h in read), [n for n in models if any(n in h.predictions for h in read)]
     st.caption(f"{seconds:.0f} s of audio, analysed by {versions(used)}. Click a column to sort by it.{several}")
     with st.container(horizontal=True):

@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_core.inference.results import Prediction
 
-ENSEMBLE_NAME = "together"
+ENSEMBLE_NAME = "ensemble"
 
 
 def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:

@@ -25,7 +25,7 @@ def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way):
 LAST = {
     "Ranking": "Comparison with published results",
     "Confusion": "Confusion matrix",
-    "Certainty": "Calibration",
+    "Confidence": "Calibration",
     "Comparison": "Effect of leakage",
 }
 

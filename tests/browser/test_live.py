@@ -94,7 +94,7 @@ def test_while_the_server_is_gone_nothing_is_lost(new_page, live_url):
     expect(page.locator(".state")).to_contain_text("kept here")
     page.wait_for_timeout(2000)
     page.evaluate("window.gone = false")
-    expect(page.locator(".state")).to_contain_text("Listening")
+    expect(page.locator(".state")).to_contain_text("Recording")
     end(page)
     recorded = page.locator(".state").inner_text().removesuffix(" recorded.").split(":")
     processed_s = float(page.locator(".summary .text").inner_text().split(" s recorded")[0])

@@ -145,7 +145,7 @@ def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
     places = load_atlas(RAW_FEATURES).maps[ProjectionConfig("pca")].astype(float)
     second.locator("[data-val=select]").click(force=True)
     pull(page, [second.evaluate(ON_SCREEN, c) for c in np.quantile(places, [0.4, 0.6], axis=0).tolist()])
-    page.get_by_role("button", name="Choose none").wait_for()
+    page.get_by_role("button", name="Deselect all").wait_for()
     page.wait_for_timeout(1500)  # both are drawn anew
     n_chosen = int(page.get_by_role("heading", name="chosen clips").inner_text().split()[0])
     bright = "plot => plot._fullData.filter(t => t.customdata && t.marker.opacity > 0.5).flatMap(t => [...t.x]).length"

@@ -55,7 +55,7 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     hear(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
     assert "2 of 6" in page.expander[0].label
     broken, table = page.dataframe[0].value, page.dataframe[1].value
-    assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["why"].str.len() > 10)
+    assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["reason"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
     assert {file: label for file, label in zip(table["file"], table["meant"], strict=True) if label} == {
         "1001_DFA_ANG_XX.ogg": emotion_label("angry")

@@ -38,7 +38,7 @@ def test_an_empty_page_says_what_it_does(page):
 def test_every_model_and_all_of_them_together(page):
     open_sample(page)
     table = page.dataframe[0].value
-    assert list(table["model"]) == ["other", "small"] and all(table["took ms"] >= 0) and all(table["parameters"] > 0)
+    assert list(table["model"]) == ["other", "small"] and all(table["latency ms"] >= 0) and all(table["parameters"] > 0)
     assert "of 2 models" in texts(page) and "Disagreement" in texts(page)
     assert "mel bands" in texts(page)
     assert "0:00" in texts(page) and all(table["version"].str.len() == 8)

@@ -16,7 +16,7 @@ from tests.make_results import make_result
 
 PARTS = {
     "Confusion": "Confusion matrix",
-    "Certainty": "Calibration",
+    "Confidence": "Calibration",
     "Comparison": "",
 }
 SHIPPED = sorted({path.parent.name for path in list_results()})

@@ -64,7 +64,7 @@ def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
     assert not page.exception and not page.error
     assert "synthetic" in texts(page)
     assert [metric.label for metric in page.metric][:2] == ["Speech", "Loudness"]
-    assert "certain" in texts(page)
+    assert "confidence**" in texts(page)
     assert "untrained" in texts(page)
 
 
@@ -81,7 +81,7 @@ def test_the_browsers_recorder_leads_to_an_answer(page):
     speech, rate = soundfile.read(SPEECH)
     page.audio_input[0].upload("recording.wav", wav(speech, rate)).run()
     assert not page.exception and not page.error
-    assert "certain" in texts(page)
+    assert "confidence**" in texts(page)
 
 
 def test_the_latest_choice_wins_and_empties_the_others(page):
@@ -141,7 +141,7 @@ def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
 def test_nobody_speaking_is_no_answer(page):
     page.button(key="sample-empty_room.ogg").click().run()
     assert not page.exception
-    assert not page.error and "certain" not in texts(page)
+    assert not page.error and "confidence**" not in texts(page)
     assert "0.0 s" in texts(page)
 
 

@@ -58,7 +58,7 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     assert emotion in EMOTIONS and f"Why {emotion_label(emotion)}?" in texts(opened)
     assert "small, version " in texts(opened)
     assert f"{emotion_label(emotion)} " in options[box(opened, "Window").value]
-    assert len(opened.get("plotly_chart")) == 2 and "Half of what speaks for it is from" in texts(opened)
+    assert len(opened.get("plotly_chart")) == 2 and "Half of what supports it is from" in texts(opened)
     assert [metric.label for metric in opened.metric] == [
         f"{part}: {emotion_label(emotion)}" for part in ("Everything", "Remainder", "Relevant part")
     ]

@@ -14,7 +14,7 @@ function showListening(session) {
   button.querySelector("span").textContent = "Stop";
   find(".summary").hidden = true;
   find(".latency").hidden = find(".latency-details").hidden = true;
-  find(".heading").textContent = "Listening";
+  find(".heading").textContent = "Recording";
   find(".detail").textContent = "The first prediction follows after half a second.";
   find(".history").replaceChildren();
   showThreshold(session.min_confidence);
@@ -62,8 +62,8 @@ function showLevel(session, samples) {
 
 function listeningMessage({ active_processing }) {
   const names = active_processing.map((name) => PROCESSING_NAMES[name]).join(", ");
-  return names ? `Listening. The browser applies ${names}: level and timbre may be changed.`
-    : "Listening. Echo cancellation, noise suppression and gain control are off.";
+  return names ? `Recording. The browser applies ${names}: level and timbre may be changed.`
+    : "Recording. Echo cancellation, noise suppression and gain control are off.";
 }
 
 function showPrediction(session, prediction, captured_ms) {
