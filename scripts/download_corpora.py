@@ -2,8 +2,9 @@
 
 python -m scripts.download_corpora ravdess crema_d tess [--to FOLDER] [--accept-licence]
 
-The folder is SER_CORPORA, or datasets/. What has come is kept: the same command goes on after an interruption. Every
-file is checked against the checksum that its home states. Exit code 0: all is there; 2: something is missing.
+The folder is SER_CORPORA, or datasets/. What has been downloaded is kept: the same command resumes an interrupted
+download. Every file is checked against the checksum that its home states. Exit code 0: all is there;
+2: something is missing.
 """
 
 import argparse
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.to} cannot be written: {error.strerror}. Choose another folder with --to.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
+        print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
     print_what_is_there(options.to)
     return 2 if missing else 0

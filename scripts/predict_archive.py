@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{options.out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nInterrupted. The same command goes on where it stopped.", file=sys.stderr)
+        print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
     print(f"{job.n_files - n_bad} rows in {options.out}")
     if n_bad:

@@ -90,7 +90,7 @@ def _show_leak() -> None:
     if leaks:
         st.page_link(
             "pages/evaluation/page.py",
-            label="All figures of the leak",
+            label="All figures on leakage",
             query_params={"split": SHARED, "show": "Comparison"},
         )
     else:
@@ -100,7 +100,7 @@ def _show_leak() -> None:
 def _leaked(leak: LeakageReport) -> str:
     """In words: every corpus of whose test clips some were trained on."""
     parts = [
-        f"of the test clips of {CORPUS_NAMES[c]} {part.groups['trained'].share:.0%} were trained on, and the accuracy "
+        f"{part.groups['trained'].share:.0%} of the test clips of {CORPUS_NAMES[c]} were in training, and the accuracy "
         f"is {part.leaked['accuracy']:.1%} instead of {part.honest['accuracy']:.1%}"
         for c, part in leak.parts.items()
         if c in CORPUS_NAMES and part.honest and part.groups["trained"].n_clips

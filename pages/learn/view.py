@@ -154,8 +154,8 @@ def dimensions() -> None:
     with words:
         st.markdown(
             "The models here predict eight **categories**. Many psychologists describe emotion by two **dimensions** "
-            "instead: valence, how pleasant, and arousal, how excited. Voices give arousal away readily and valence "
-            "badly: anger and joy are both loud and high, so models mix them up."
+            "instead: valence, how pleasant, and arousal, how excited. Arousal is easy to infer from a voice, valence "
+            "hard: anger and joy are both loud and high, so models confuse them."
         )
         placed = st.toggle("Place a model's prediction for the clip", key="placed")
         probabilities = _circumplex_prediction() if placed else None
@@ -193,7 +193,7 @@ LESSONS = {
     "Mel filterbank": filterbank,
     "Window length": window_length,
     "MFCC": cepstrum,
-    "What a layer sees": layers,
+    "Feature maps": layers,
     "Categories and dimensions": dimensions,
     "Acted corpora": corpora.show,
 }

@@ -20,10 +20,12 @@ def choose_models(names: Sequence[str]) -> list[str]:
     if utterances():
         st.markdown(
             "Listen to recordings that the models were not trained on and choose the intended emotion; only then "
-            "you see the label and the models' predictions."
+            "do you see the label and the models' predictions."
         )
     else:
-        st.markdown("Choose the emotion you perceive in a synthetic voice; only then you see the models' predictions.")
+        st.markdown(
+            "Choose the emotion you perceive in a synthetic voice; only then do you see the models' predictions."
+        )
         st.info(
             "These samples have no label: the test shows agreement, not accuracy. For the real test "
             "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart."
@@ -54,7 +56,7 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         st.warning(plain(now.problem))
     if now.clip is None:
         if state.left(clips):
-            label = "Start" if not now.guesses else "Go on"
+            label = "Continue" if now.guesses else "Start"
             st.button(label, type="primary", on_click=state.draw, args=(clips,), key="start")
         else:
             st.info("You have judged all clips available for these models.")
@@ -80,7 +82,7 @@ def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> 
     answer = emotion_label(latest.emotions[PERSON])
     if latest.label:
         right = "right" if latest.emotions[PERSON] == latest.label else "wrong"
-        st.markdown(f"The label is **{emotion_label(latest.label)}**. Your answer {answer} is **{right}**.")
+        st.markdown(f"The label is **{emotion_label(latest.label)}**. Your answer, {answer}, is **{right}**.")
     else:
         st.markdown(f"Your answer: **{answer}**.")
     rivals = ", ".join(f"{name}: {emotion_label(latest.emotions[name])}" for name in models if name in latest.emotions)

@@ -101,7 +101,9 @@ def show_table(read: Sequence[BatchItem], files: Sequence[UploadedFile], models:
     """One row a file; the chosen one with player and bars."""
     rows = [state.table_row(h, models) for h in read]
     columns = {
-        name: st.column_config.NumberColumn(format="percent")
+        name: st.column_config.NumberColumn(
+            name.removesuffix(state.CERTAINTY_SUFFIX) + ", confidence", format="percent"
+        )
         for name in rows[0]
         if name.endswith(state.CERTAINTY_SUFFIX)
     }

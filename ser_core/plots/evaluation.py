@@ -3,9 +3,9 @@
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from plotly import graph_objects as go
@@ -164,7 +164,7 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
         showlegend=False,
     )
     grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})
-    grid.update_xaxes(title="predicted", tickangle=-45)
+    grid.update_xaxes(title="predicted", **_slanted_names(labels))
     grid.update_yaxes(title="true", autorange="reversed")
     return grid
 
@@ -369,6 +369,12 @@ def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
     return figure
 
 
+def _slanted_names(emotions: Iterable[str]) -> dict[str, Any]:
+    """Axis of emotions without their symbols: a slanted diamond looks like a square."""
+    names = list(emotions)
+    return {"tickvals": [emotion_label(name) for name in names], "ticktext": names, "tickangle": -45}
+
+
 def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     """Number of clips per corpus or speaker (row) and emotion (column).
 
@@ -380,7 +386,7 @@ def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     largest = max((cell for row in cells for cell in row if cell), default=1)
     columns = [emotion_label(emotion) for emotion in EMOTION_STYLES]
     figure = _heatmap(cells, columns, list(counts), text, colorscale="Viridis", zmin=0, zmax=largest)
-    figure.update_xaxes(tickangle=-45)
+    figure.update_xaxes(**_slanted_names(EMOTION_STYLES))
     return _with_row_layout(figure, list(counts))
 
 

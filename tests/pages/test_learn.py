@@ -71,7 +71,7 @@ def test_one_coefficient_keeps_the_level_only(page):
 
 
 def test_every_stage_can_be_looked_into(page):
-    lesson(page, "What a layer sees")
+    lesson(page, "Feature maps")
     for stage, n_maps in enumerate((4, 4, 8, 8), start=1):
         page.button_group(key="stage").set_value(stage).run()
         assert not page.exception and f"{n_maps} of {n_maps} maps" in texts(page)
@@ -92,7 +92,7 @@ def test_where_nobody_speaks_there_is_no_answer_to_place(page):
 def test_without_a_model_two_lessons_say_how_to_train(page, checkpoints):
     for folder in checkpoints.iterdir():
         shutil.rmtree(folder)
-    lesson(page, "What a layer sees")
+    lesson(page, "Feature maps")
     assert "scripts.train" in page.info[0].value
     lesson(page, "Categories and dimensions").toggle(key="placed").set_value(True).run()
     assert not page.exception and "scripts.train" in page.info[0].value and page.get("plotly_chart")
