@@ -93,9 +93,11 @@ def _show_distance(own: EmbeddedClip, far: float | None) -> None:
     if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
     elif far == MAX_NOVELTY_PERCENTILE:
-        st.warning(f"{name} is out of distribution: farther from the training data than all clips of unseen speakers.")
+        st.warning(
+            f"{name} is out of distribution: farther from the training data than all windows of unseen speakers."
+        )
     elif far is not None:
         st.markdown(
             f"{name}: out-of-distribution percentile **{far:.0f}** (farther from the training data than {far:.0f} % "
-            "of the clips of unseen speakers)."
+            "of the windows of unseen speakers)."
         )

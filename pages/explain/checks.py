@@ -80,7 +80,7 @@ def _sanity_words(correlations: Sequence[float]) -> str:
     known = [abs(value) for value in correlations if not math.isnan(value)]
     strongest = max(known, default=0.0)
     if strongest >= SHOWS_THE_SOUND:
-        return "**The map depends more on the audio than on the model**: a randomised model gives nearly the same."
+        return "**The map depends more on the audio than on the model**: a randomised model gives a similar one."
     if strongest >= PARTLY:
         return "**The map depends on the trained weights in part**: some of it follows from the audio alone."
     return "**The map depends on the trained weights**: randomised models give a different one."
@@ -103,7 +103,7 @@ def show_probe(explained: ExplainedWindow) -> None:
     )
     st.caption(f"{probe.about} {_stays(probabilities, labels, explained)}")
     first = probe.values[0] if probe.identity_value is None else probe.identity_value
-    value = st.select_slider(f"Listen at this {probe.title}", probe.values, first, key=f"value-{kind}")
+    value = st.select_slider(f"Value to listen to: {probe.title}", probe.values, first, key=f"value-{kind}")
     waveform = state.perturbed_waveform(explained, kind, value)
     drawn = remember(
         lambda: track(f"{kind} {value:g}", waveform, explained.id), explained.id, "worse track", kind, value

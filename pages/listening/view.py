@@ -103,7 +103,7 @@ def show_score() -> None:
     guesses = state.listening_state().guesses
     if not guesses:
         return
-    st.subheader("The score", anchor=False)
+    st.subheader("Score", anchor=False)
     rows = state.standings(guesses)
     st.dataframe(rows, hide_index=True, alt="Correct answers of the person and predictions of each model")
     if not guesses[-1].label:

@@ -38,7 +38,8 @@ def show_runs() -> None:
     runs = list_runs()
     st.dataframe([_row(run) for run in runs], hide_index=True, placeholder="", alt="All runs, the latest first")
     st.caption(
-        "%: UAR on development speakers after the last epoch; best: the highest mean over the corpora of speech."
+        "Columns with %: UAR on development speakers after the last epoch; best: the highest mean over "
+        "the corpora of speech."
     )
     names = [run.name for run in runs if run.curve]
     if not names:
@@ -135,7 +136,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
 
 
 def show_difference(runs: tuple[RunRecord, ...]) -> None:
-    """Two runs: what was asked for differently. And of one, how to make it again."""
+    """Settings that differ between two runs; all settings of one, and the command that repeats it."""
     st.subheader("Differences of configuration", anchor=False)
     names = [run.name for run in runs]
     with st.container(horizontal=True):
@@ -144,13 +145,13 @@ def show_difference(runs: tuple[RunRecord, ...]) -> None:
     first, second = (next(run for run in runs if run.name == name) for name in (one, other))
     found = config_differences(first, second)
     if found:
-        rows = [{"value": name, one: str(a), f"{other} ": str(b)} for name, (a, b) in found.items()]
-        st.dataframe(rows, hide_index=True, alt="Values that differ")
+        rows = [{"setting": name, one: str(a), f"{other} ": str(b)} for name, (a, b) in found.items()]
+        st.dataframe(rows, hide_index=True, alt="Settings that differ")
     else:
         st.caption("Recipe, architecture and start weights are the same.")
-    with st.expander(f"All values of {one}"):
-        values = [{"value": name, "setting": str(value)} for name, value in flatten_config(first.config).items()]
+    with st.expander(f"All settings of {one}"):
+        values = [{"setting": name, "value": str(value)} for name, value in flatten_config(first.config).items()]
         st.dataframe(values, hide_index=True, alt=f"The full config of {one}")
     if command := first.config.get("command"):
-        st.caption(f"{one} again:")
+        st.caption(f"To repeat {one}:")
         st.code(command, language="bash", wrap_lines=True)

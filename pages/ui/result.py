@@ -260,7 +260,7 @@ def _ood_percentile(prediction: Prediction) -> str:
         return ""
     return (
         f"Out-of-distribution percentile: {prediction.novelty:.0f} (100: farther from the training data than all "
-        "segments of unseen speakers). "
+        "windows of unseen speakers). "
     )
 
 

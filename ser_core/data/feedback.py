@@ -12,7 +12,7 @@ from pathlib import Path
 
 FEEDBACK_FOLDER_VARIABLE = "SER_FEEDBACK"
 FEEDBACK_FILE = "feedback.sqlite3"
-FEEDBACK_FOLDER_HINT = f"To keep it, set `{FEEDBACK_FOLDER_VARIABLE}` to a folder of your choice and start again."
+FEEDBACK_FOLDER_HINT = f"To keep it, set `{FEEDBACK_FOLDER_VARIABLE}` to a folder of your choice and restart."
 
 
 class FeedbackError(ValueError):

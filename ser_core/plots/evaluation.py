@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 LINE_DASHES = ("solid", "dash", "dot")  # distinguish models of one colour
 DIVERGING_SCALE = [[0.0, EMOTION_STYLES["sad"].colour], [0.5, GREY], [1.0, EMOTION_STYLES["angry"].colour]]
+CAMERA_HEIGHT = 28  # pixels above the cells: a phone always shows the button that saves the figure
 LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -163,7 +164,7 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
         hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         showlegend=False,
     )
-    grid.update_layout(height=36 * len(rows) + 110, margin={"l": 0, "r": 0, "t": 4, "b": 0})
+    grid.update_layout(height=36 * len(rows) + 106 + CAMERA_HEIGHT, margin={"l": 0, "r": 0, "t": CAMERA_HEIGHT, "b": 0})
     grid.update_xaxes(title="predicted", **_slanted_names(labels))
     grid.update_yaxes(title="true", autorange="reversed")
     return grid
@@ -387,7 +388,8 @@ def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
     columns = [emotion_label(emotion) for emotion in EMOTION_STYLES]
     figure = _heatmap(cells, columns, list(counts), text, colorscale="Viridis", zmin=0, zmax=largest)
     figure.update_xaxes(**_slanted_names(EMOTION_STYLES))
-    return _with_row_layout(figure, list(counts))
+    figure = _with_row_layout(figure, list(counts))
+    return figure.update_layout(height=figure.layout.height - 4 + CAMERA_HEIGHT, margin_t=CAMERA_HEIGHT)
 
 
 def emotion_boxplots(groups: Sequence[Mapping], title: str) -> go.Figure:

@@ -161,8 +161,8 @@ def test_a_run_in_its_first_epoch_is_not_called_stopped(three, page):
 def test_the_page_compares_two_runs(three, page):
     page.run()
     differences, whole_config = page.dataframe[-2].value, page.dataframe[-1].value
-    assert differences["value"].tolist() == ["train.learning_rate"]
-    assert len(whole_config) > 30 and "model.dropout" in set(whole_config["value"])
+    assert differences["setting"].tolist() == ["train.learning_rate"]
+    assert len(whole_config) > 30 and "model.dropout" in set(whole_config["setting"])
     page.selectbox(key="other").set_value("now").run()
     assert "are the same" in texts(page)
 
