@@ -1,6 +1,7 @@
 """Documentation of the REST API: OpenAPI, and a plain HTML page without external resources."""
 
 import html
+import re
 from collections.abc import Iterator
 
 from fastapi import FastAPI, Request
@@ -57,5 +58,6 @@ def _docs_sections(schema: dict) -> Iterator[str]:
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
             sample = html.escape(operation["x-codeSamples"][0]["source"])
-            yield f"<h2>{method.upper()} {html.escape(path)}</h2><p>{html.escape(operation['description'])}</p>"
+            about = re.sub("`(.+?)`", r"<code>\1</code>", html.escape(operation["description"]))
+            yield f"<h2>{method.upper()} {html.escape(path)}</h2><p>{about}</p>"
             yield f"<pre>{sample}</pre>"
