@@ -158,6 +158,7 @@ for path in sys.argv[1:]:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.getuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
 def test_models_samples_and_pages_work_without_writing(image):
     """As a user without a home, in a tree that is read-only."""

@@ -25,6 +25,7 @@ def printed(script: str) -> list[int]:
     return [int(number) for number in done.stdout.split()]
 
 
+@pytest.mark.slow
 def test_threads_are_set_to_sleep_before_torch_starts_them():
     threads, torch, passive = printed(ORDER)
     assert threads < torch and passive

@@ -57,6 +57,7 @@ def padded(*clips: np.ndarray, extra: int = 0) -> tuple[torch.Tensor, torch.Tens
 # --- against librosa -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_decibels_equal_librosa(subtests):
     for n_samples, name in product([1, 2, 100, 255, 256, 257, 512, 5000, 48_000, 48_001], CONFIGS):
         with subtests.test(n_samples=n_samples, name=name):

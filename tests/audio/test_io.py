@@ -162,6 +162,7 @@ def test_load_audio_warns_of_repairs():
 # --- limits --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_hour_is_the_most_and_a_note_says_so():
     minute = np.zeros((60 * 8_000, 1), np.float32)
     minute[::800] = 0.5

@@ -240,6 +240,7 @@ def test_parts_that_an_ended_job_left_are_not_taken_for_the_next_one(recordings,
     assert len(found) == 15 and "deep/er/long, speech.wav" not in found
 
 
+@pytest.mark.slow
 def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, capsys):
     out = tmp_path / "r.parquet"
     arguments = [str(recordings), "--model", model, "--out", str(out), "--workers", "1"]
@@ -287,6 +288,7 @@ def members(session: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="counts processes as Linux lists them")
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how):

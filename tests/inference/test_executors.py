@@ -14,6 +14,8 @@ from ser_core.inference.executors import ClusterError, dask_executor, n_cores, p
 from ser_core.models.checkpoint import CheckpointError, load_model
 from tests.make_archive import hear_all, write_recordings
 
+pytestmark = pytest.mark.slow
+
 
 def test_there_is_a_core():
     assert 1 <= n_cores() <= os.cpu_count()

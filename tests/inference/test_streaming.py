@@ -196,6 +196,7 @@ def test_the_recording_ends_after_its_longest(model, monkeypatch, speech):
     np.testing.assert_allclose(session.recording(), np.round(speech[:SAMPLE_RATE] * 32767), atol=1)
 
 
+@pytest.mark.slow
 def test_ten_minutes_take_no_more_memory_than_two(model, speech):
     session = LiveSession(model)
     minute = np.resize(speech, 60 * SAMPLE_RATE)

@@ -141,6 +141,7 @@ def test_attention_is_one_on_average_and_the_same_for_each_question(model, windo
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not available_models(), reason="needs the checkpoints")
 @pytest.mark.parametrize("name", [name for name in ("resonet", "cnn-lstm") if name in available_models()])
 @pytest.mark.parametrize("instead_of", [None, "sad"])

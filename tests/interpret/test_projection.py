@@ -11,6 +11,8 @@ from ser_core.interpret.embeddings import MAP_QUALITY_NEIGHBOURS, map_quality, n
 from ser_core.interpret.out_of_sample import transform_tsne
 from ser_core.interpret.projection import MIN_PROJECTION_POINTS, PROJECTION_KINDS, Projection, ProjectionConfig
 
+pytestmark = pytest.mark.slow
+
 N_CLUSTERS, N_POINTS, DIM = 4, 240, 20
 RNG = np.random.default_rng(0)
 CENTRES = RNG.normal(0, 5, (N_CLUSTERS, DIM))

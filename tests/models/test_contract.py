@@ -68,6 +68,7 @@ def test_every_family_is_here():
     assert MAKERS.keys() == MODEL_FAMILIES.keys()
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_the_embedding_is_what_the_head_gets(model, batch):
     embedding = model.embed(batch, LENGTHS)

@@ -34,6 +34,8 @@ from ser_core.training.classifiers import cached_functionals, fit_classifier
 from ser_core.training.config import TrainingError
 from tests.make_corpus import DEV_SPEAKERS, clips, voice, write_wav
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = torch.tensor([1, 959, 5000, 9000, 16_000])
 NAMES = {"svm": "svm-egemaps", "forest": "random-forest", "tree": "decision-tree"}
 KNOWN = ("angry", "happy", "sad")  # fewer than the labels: the training part of a protocol may lack some

@@ -27,6 +27,8 @@ from ser_core.models.registry import MODEL_FAMILIES
 from tests.models.test_pretrained import add, publish  # noqa: F401 - a fixture
 from tests.models.test_zoo import SMALL, used
 
+pytestmark = pytest.mark.slow
+
 shipped = pytest.mark.skipif(
     not (paths.CHECKPOINTS / "prosonet" / "model.safetensors").is_file(), reason="needs prosonet"
 )

@@ -84,6 +84,7 @@ def test_padding_and_order_change_no_answer(publish, speech):
     assert model(torch.zeros(1, 1)).isfinite().all()
 
 
+@pytest.mark.slow
 def test_the_app_lists_it_and_says_what_is_not_known_of_it(publish, checkpoints, speech, capsys):
     assert add(publish()) == 0
     assert "never measured" in capsys.readouterr().out and "theirs" in available_models()

@@ -24,6 +24,8 @@ from ser_core.models.zoo.wav2vec2 import REFERENCE_HEAD_SIZES, WAV2VEC2_WEIGHTS_
 from ser_core.training.augment import coloured_noise
 from ser_core.training.recipes import recipe_for_model
 
+pytestmark = pytest.mark.slow
+
 LENGTHS = torch.tensor([1, 399, 700, 9000, 20_000, 48_000])
 TINY = {
     **{"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48},

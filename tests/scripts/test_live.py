@@ -11,6 +11,8 @@ import pytest
 from scripts import live
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 
+pytestmark = pytest.mark.slow
+
 
 class PortAudioError(Exception):
     pass

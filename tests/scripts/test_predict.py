@@ -149,6 +149,7 @@ def test_an_unknown_model_lists_what_exists(checkpoints, capsys, good):
     assert captured.out == "" and "other, small" in captured.err
 
 
+@pytest.mark.slow
 def test_the_exit_code_reaches_the_shell(tmp_path):
     command = [sys.executable, "-m", "scripts.predict", "nothing.wav", "--model", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)

@@ -227,6 +227,7 @@ def test_a_checkpoint_without_a_recipe_is_refused(workplace, small_networks, cap
     assert "--recipe" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_student_is_distilled_from_a_finished_run(workplace, small_networks, capsys):
     assert train.main(FOLD_0) == 0
     teacher = "runs/x/checkpoint"

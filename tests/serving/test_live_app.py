@@ -28,6 +28,8 @@ from ser_core.serving.middleware import RequestLimits
 from tests.inference.test_queue import wait_until
 from tests.make_page import wav
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def address(checkpoints, monkeypatch, tmp_path):

@@ -435,6 +435,7 @@ def test_inference_stops_when_the_client_disconnects(checkpoints, monkeypatch, q
     assert len(shares) == 1 and shares[0] < 1
 
 
+@pytest.mark.slow
 def test_many_clients_get_a_prediction_or_retry_after(checkpoints, sound):
     n_crowd = 200
     with served(ANY) as port, ThreadPoolExecutor(n_crowd) as pool:

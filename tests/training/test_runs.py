@@ -16,6 +16,8 @@ from ser_core.training.recipes import COMMON_RECIPE
 from ser_core.training.runs import config_differences, list_runs
 from tests.pages.test_evaluation import texts
 
+pytestmark = pytest.mark.slow
+
 
 def write_run(folder: Path, n_done: int, n_epochs: int = 3, age_s: float = 0.0, dev: bool = True, **changes) -> None:
     folder.mkdir(parents=True)

@@ -103,6 +103,7 @@ def assert_same_run(folder, model, complete) -> None:
 # --- it learns -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, store):
     config = replace(RECIPE, epochs=12, learning_rate=1e-2, augment=PLAIN, mixup_alpha=0.01)
     model = run(tmp_path / "run", config)
@@ -424,6 +425,7 @@ def test_teachers_predict_the_student_s_own_input(train, store, new_model):
         assert_same(model, kept)
 
 
+@pytest.mark.slow
 def test_a_student_learns_the_predictions_of_its_teacher(run, tmp_path, train, store, new_model):
     """Without its labels, all of which are wrong."""
     plain = replace(RECIPE, epochs=12, learning_rate=1e-2, augment=PLAIN, mixup_alpha=0.01)
