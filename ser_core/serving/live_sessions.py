@@ -1,8 +1,8 @@
 """Live sessions: one for each open page, in memory, until the page is closed.
 
-Arguments and results are JSON-serialisable, as exchanged with the browser. Each page sends one chunk at a time, and
-what it records meanwhile with the next one: no audio is lost, and a slow machine gives fewer predictions instead of
-late ones.
+Arguments and results are JSON-serialisable, as exchanged with the browser. Each page sends one chunk at a time;
+audio recorded during a request goes with the next one: none is lost, and a slow machine gives fewer predictions instead
+of late ones.
 """
 
 import base64

@@ -1,5 +1,5 @@
 // Live page. The browser records, draws level and spectrogram, and keeps the recording; the server receives half a
-// second at a time and returns a prediction. One request at a time: audio recorded meanwhile goes into the next one.
+// second at a time and returns a prediction. One request at a time: audio recorded during a request goes into the next.
 //
 // Scope, by Gradio: element (root of the page), props (see live_app.py), server (its functions), watch.
 
