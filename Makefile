@@ -14,7 +14,7 @@ check: lint types
 	$(BIN)/pytest -n 2 --dist loadfile -m "$(QUICK)"
 
 test: .venv/test.txt
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 setup: .venv/test.txt
 

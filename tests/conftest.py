@@ -28,7 +28,16 @@ MAIN = sys.modules["__main__"]
 QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two minutes of a core
 
 
+SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
+
+
+def start_order(item) -> int:
+    folder = item.path.parent.name
+    return SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
+
+
 def pytest_collection_modifyitems(items):
+    items.sort(key=start_order)
     for item in items:
         if item.path.parent.name == "pages" and item.path.name not in QUICK_PAGES:
             item.add_marker(pytest.mark.slow)
