@@ -11,11 +11,13 @@ from .data import Utterance as Utterance, corpora_root as corpora_root, read_cor
 from .evaluation import Metrics as Metrics, evaluate as evaluate
 from .inference import (
     Prediction as Prediction,
+    Reference as Reference,
     Trajectory as Trajectory,
     embed as embed,
     predict as predict,
     predict_batch as predict_batch,
     predict_windows as predict_windows,
+    speaker_reference as speaker_reference,
 )
 from .labels import EMOTIONS as EMOTIONS
 from .models import (

@@ -17,7 +17,7 @@ from ser_core.data import downloads as fetching
 from ser_core.models.base import SERModel
 from ser_core.models.checkpoint import METRICS_FILE, Calibration, save_model
 from ser_core.models.registry import build_model
-from ser_core.models.zoo.resonet import ResoNetConfig
+from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
 from tests.make_corpus import decoded, write_crema_d
 from tests.make_server import Server
 
@@ -73,6 +73,25 @@ def new_model():
         return model
 
     return make
+
+
+class EnrollingResoNet(ResoNet):
+    """A small network that takes a reference: it subtracts it, as a stand-in for the families that do."""
+
+    takes_reference = True
+
+    def classify(self, embedding, reference=None):
+        return self.head(embedding if reference is None else embedding - reference)
+
+
+@pytest.fixture(scope="session")
+def enrolling_model() -> SERModel:
+    """A model in eval mode that takes reference clips; read-only."""
+    with torch.random.fork_rng(), awake_attention():
+        torch.manual_seed(0)
+        model = EnrollingResoNet(ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8)).eval()
+    model.name, model.version, model.calibration = "enrolling", "01234567", Calibration()
+    return model
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from ser_core.inference import batch as archive
+from ser_core.inference.archive import batch as archive
 from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav
 

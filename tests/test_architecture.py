@@ -167,7 +167,7 @@ def test_the_rules_catch(subtests):
         ("ser_core.models.checkpoint", "torch.load(path)"),
         ("scripts.train", "import joblib"),
         ("scripts.live", "import sounddevice"),
-        ("ser_core.inference.executors", "from distributed import Client"),
+        ("ser_core.inference.archive.executors", "from distributed import Client"),
         ("ser_core.inference.streaming", "def f():\n    import sounddevice"),
         ("pages.compare.view", "st.markdown(name, unsafe_allow_html=True)"),
         ("ser_core.models.base", "class A:\n    def forward(self, x):\n        return nn.Linear(2, 2)(x)"),

@@ -31,6 +31,8 @@ PUBLIC_NAMES = {
     "load_model",
     "CheckpointError",
     "predict",
+    "speaker_reference",
+    "Reference",
     "predict_windows",
     "predict_batch",
     "embed",

@@ -55,7 +55,7 @@ def clip_of_three_seconds(model: SERModel) -> dict[str, float]:
         features = model.frontend(waveform)
         return {
             "3-s clip, features [ms]": median_ms(lambda: model.frontend(waveform)),
-            "3-s clip, model [ms]": median_ms(lambda: model.head(model.encode(features))),
+            "3-s clip, model [ms]": median_ms(lambda: model.classify(model.encode(features))),
             "3-s clip, features + model [ms]": median_ms(lambda: model(waveform)),
             "3-s clip, speech detection [ms]": median_ms(lambda: speech_segments(waveform[0].numpy()), 10),
         }

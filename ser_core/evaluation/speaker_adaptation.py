@@ -94,7 +94,7 @@ def adapt_to_speakers(clips: EmbeddedSpeech, training_mean: np.ndarray, n: int, 
 @torch.inference_mode()
 def _uar_by_corpus(model: SERModel, clips: EmbeddedSpeech, embeddings: np.ndarray) -> dict[str, float]:
     """UAR of each corpus, and "mean" over them."""
-    y_pred = model.head(torch.from_numpy(embeddings.astype(np.float32))).argmax(1).numpy()
+    y_pred = model.classify(torch.from_numpy(embeddings.astype(np.float32))).argmax(1).numpy()
     found = {}
     for corpus in np.unique(clips.corpora):
         own = clips.corpora == corpus

@@ -1,4 +1,4 @@
-from .batch import (
+from .archive.batch import (
     BatchError as BatchError,
     BatchJob as BatchJob,
     bad_files_path as bad_files_path,
@@ -7,18 +7,22 @@ from .batch import (
     open_job as open_job,
     run_job as run_job,
 )
+from .archive.executors import (
+    ClusterError as ClusterError,
+    dask_executor as dask_executor,
+    n_cores as n_cores,
+    process_executor as process_executor,
+)
+from .enrolment import (
+    recording_reference as recording_reference,
+    speaker_reference as speaker_reference,
+)
 from .ensemble import (
     ENSEMBLE_NAME as ENSEMBLE_NAME,
     ensemble_disagreement as ensemble_disagreement,
     ensemble_prediction as ensemble_prediction,
     pairwise_agreement as pairwise_agreement,
     stack_probabilities as stack_probabilities,
-)
-from .executors import (
-    ClusterError as ClusterError,
-    dask_executor as dask_executor,
-    n_cores as n_cores,
-    process_executor as process_executor,
 )
 from .forward import (
     CPU_BATCH_SIZE as CPU_BATCH_SIZE,
@@ -62,6 +66,12 @@ from .records import (
     Embedding as Embedding,
     embedding_record as embedding_record,
     prediction_record as prediction_record,
+)
+from .reference import (
+    MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
+    Reference as Reference,
+    SpeakerReferenceError as SpeakerReferenceError,
 )
 from .results import (
     Prediction as Prediction,

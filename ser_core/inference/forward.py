@@ -9,6 +9,7 @@ from scipy.special import softmax
 
 from ser_core.audio import WINDOW_OVERLAP, analysed_bounds, pad_batch, speech_segments, window_starts
 from ser_core.inference.queue import inference_queue
+from ser_core.inference.reference import Reference, SpeakerReferenceError
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -44,34 +45,48 @@ def mean_over_windows(rows: np.ndarray, n_windows: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def run_windows(model: SERModel, windows: Sequence[np.ndarray], progress: Progress = no_progress) -> WindowOutputs:
+def run_windows(
+    model: SERModel,
+    windows: Sequence[np.ndarray],
+    progress: Progress = no_progress,
+    reference: Reference | None = None,
+) -> WindowOutputs:
     """Runs a model on waveforms of any lengths, in batches of similar length.
 
     Args:
         windows: at least one float32 waveform, each of shape (n_samples,) with n_samples >= 1.
         progress: called after each batch.
+        reference: of the speaker of all windows.
 
     Returns:
         Their outputs, in the order of `windows`.
+
+    Raises:
+        SpeakerReferenceError: a reference of another model, or a model that takes none.
     """
+    enrolled = None if reference is None else reference.tensor_for(model)
     order = np.argsort([len(window) for window in windows], kind="stable")
     rows: list[tuple[np.ndarray, ...]] = [()] * len(order)
     batch_size = CPU_BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
     for first in range(0, len(order), batch_size):
         indices = order[first : first + batch_size]
-        for i, *row in zip(indices, *_run_batch(model, [windows[i] for i in indices]), strict=True):
+        for i, *row in zip(indices, *_run_batch(model, [windows[i] for i in indices], enrolled), strict=True):
             rows[i] = tuple(row)
         progress((first + len(indices)) / len(order))
     embeddings, logits = (np.stack(column) for column in zip(*rows, strict=True))
     return WindowOutputs(embeddings, logits, model.novelty.distance(embeddings) if model.novelty else None)
 
 
-def _run_batch(model: SERModel, windows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _run_batch(
+    model: SERModel, windows: Sequence[np.ndarray], enrolled: torch.Tensor | None
+) -> tuple[np.ndarray, np.ndarray]:
     """(embeddings, logits) of one padded batch, in one turn of the queue."""
     waveform, n_samples = pad_batch(windows)
     with inference_queue.turn():
         embedding = model.embed(waveform.to(model.device), n_samples.to(model.device))
-        logits = model.head(embedding)
+        if enrolled is not None and len(enrolled) != embedding.shape[1]:
+            raise SpeakerReferenceError(f"This reference has {len(enrolled)} values, not {embedding.shape[1]}.")
+        logits = model.classify(embedding, enrolled)
     return embedding.float().cpu().numpy(), logits.float().cpu().numpy()
 
 

@@ -15,6 +15,7 @@ from scipy.special import softmax
 
 from ser_core.audio import SAMPLE_RATE, SpeechSegments, speech_overlap_s, window_starts
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
+from ser_core.inference.reference import Reference
 from ser_core.inference.results import Trajectory
 from ser_core.models import SERModel
 
@@ -38,6 +39,7 @@ class PartialTrajectory:
     passes: tuple[np.ndarray, ...]  # indices of the windows in the order of prediction
     logits: np.ndarray  # (n_windows, n_classes), NaN for windows still to come
     n_predicted: int = 0
+    reference: Reference | None = None  # of the speaker
 
     @property
     def share(self) -> float:
@@ -70,6 +72,7 @@ def start_trajectory(
     bounds: tuple[int, int],
     speech: SpeechSegments,
     hop_s: float = GRID_HOP_S,
+    reference: Reference | None = None,
 ) -> PartialTrajectory:
     """The grid of a recording, before any prediction.
 
@@ -77,6 +80,7 @@ def start_trajectory(
         bounds: (start, end) in samples of the analysed part: analysed_bounds(waveform, speech).
         speech: (start_s, end_s) of the speech in the recording.
         hop_s: of the grid; the last window ends at the bound, so that only the last hop may be shorter.
+        reference: of the one speaker of the recording.
     """
     first, last = bounds
     window = round(model.config.window_s * SAMPLE_RATE)
@@ -95,6 +99,7 @@ def start_trajectory(
         speech_s=speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE),
         passes=_passes(len(starts), widest),
         logits=np.full((len(starts), len(model.config.labels)), np.nan, np.float32),
+        reference=reference,
     )
 
 
@@ -110,10 +115,11 @@ def _passes(n_windows: int, stride: int) -> tuple[np.ndarray, ...]:
 def extend_trajectory(
     model: SERModel, waveform: np.ndarray, partial: PartialTrajectory, n_windows: int = CPU_BATCH_SIZE
 ) -> PartialTrajectory:
-    """The trajectory with the next n_windows predicted."""
+    """The trajectory with the next n_windows predicted, with the reference given at the start."""
     piece = np.concatenate(partial.passes)[partial.n_predicted : partial.n_predicted + n_windows]
     logits = partial.logits.copy()
-    logits[piece] = run_windows(model, [waveform[partial.starts[i] : partial.ends[i]] for i in piece]).logits
+    windows = [waveform[partial.starts[i] : partial.ends[i]] for i in piece]
+    logits[piece] = run_windows(model, windows, reference=partial.reference).logits
     return replace(partial, logits=logits, n_predicted=partial.n_predicted + len(piece))
 
 
@@ -153,6 +159,8 @@ def pool_trajectory(
         speech_s=speech_overlap_s(speech, start_s, end_s),
         window_s=n_model_windows * partial.window_s,
         hop_s=hop_s,
+        reference_clips=partial.reference.n_clips if partial.reference else 0,
+        reference_source=partial.reference.source if partial.reference else "",
     )
 
 

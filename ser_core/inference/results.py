@@ -22,6 +22,9 @@ class Prediction:
     end_s: float
     version: str = ""  # of the model: the first digits of the hash of its weights
     novelty: float | None = None  # percent of unseen speakers' speech that is closer to the training data
+    reference_clips: int = 0  # unlabelled clips of the speaker that the model used; 0: no reference
+    reference_source: str = ""  # of the reference: "clips", "recording" or "running"; "" without
+    reference_note: str = ""  # what is doubtful about it, or ""
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
@@ -40,6 +43,8 @@ class Trajectory:
     speech_s: np.ndarray  # seconds of speech in each window, (n_windows,)
     window_s: float
     hop_s: float
+    reference_clips: int = 0  # as in Prediction
+    reference_source: str = ""
 
     @property
     def emotions(self) -> tuple[str, ...]:

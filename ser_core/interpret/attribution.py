@@ -233,7 +233,7 @@ def _window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
 
 
 def _target_score(model: SERModel, target: AttributionTarget, features: Tensor) -> Tensor:
-    return target.score(model.config.labels, model.head(model.encode(features)))
+    return target.score(model.config.labels, model.classify(model.encode(features)))
 
 
 @contextmanager

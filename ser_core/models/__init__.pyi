@@ -25,6 +25,7 @@ from .checkpoint import (
     available_models as available_models,
     checkpoint_folder as checkpoint_folder,
     load_model as load_model,
+    models_with_reference as models_with_reference,
     read_metrics as read_metrics,
     resolve_model as resolve_model,
     save_metrics_and_card as save_metrics_and_card,

@@ -44,6 +44,8 @@ def _lists_to_tuples(values: dict) -> dict:
 class SERModel(nn.Module, ABC):
     """The contract of every model: an embedding of the waveform, and a head that turns it into logits.
 
+    `classify` is the way from embedding to logits for everybody: it is the head, and the reference where there is one.
+
     Subclasses build every layer in `__init__` and call that of this class. Padded batches carry their true lengths:
     padding, batch size and batch order change no logits.
     """
@@ -51,6 +53,7 @@ class SERModel(nn.Module, ABC):
     weights_file = "model.safetensors"
     is_neural = True  # a network with trainable weights
     exportable = False  # to ONNX: a network whose features are computed here
+    takes_reference = False  # `classify` uses reference clips of the speaker, if there are any
     name = ""  # these five are set by load_model
     version = ""
     calibration = Calibration()
@@ -108,7 +111,22 @@ class SERModel(nn.Module, ABC):
 
     def forward(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> logits, shape = (B, n_classes). n_samples: true lengths, shape = (B,)."""
-        return self.head(self.embed(waveform, n_samples))
+        return self.classify(self.embed(waveform, n_samples))
+
+    def classify(self, embedding: Tensor, reference: Tensor | None = None) -> Tensor:
+        """(B, embedding_dim) -> logits, shape = (B, n_classes).
+
+        Args:
+            embedding: from `embed` or `encode`.
+            reference: the mean embedding of reference clips of the speaker, shape = (embedding_dim,), or
+                (B, embedding_dim) for a speaker per row; None: without. Models with `takes_reference` override this.
+
+        Raises:
+            ValueError: a reference for a model that takes none.
+        """
+        if reference is not None:
+            raise ValueError(f"{type(self).__name__} takes no reference clips")
+        return self.head(embedding)
 
     def n_parameters(self) -> int:
         return sum(p.numel() for p in self.parameters())

@@ -41,6 +41,18 @@ def available_models(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
 
 
+def models_with_reference() -> tuple[str, ...]:
+    """Names of the existing checkpoints that take reference clips of the speaker, the default one first."""
+    return tuple(name for name in available_models() if _takes_reference(name))
+
+
+def _takes_reference(name: str) -> bool:
+    try:
+        return MODEL_FAMILIES[_read_json(paths.CHECKPOINTS / name / CONFIG_FILE)["family"]][0].takes_reference
+    except (CheckpointError, KeyError, TypeError):
+        return False  # damaged: load_model names the fault
+
+
 def resolve_model(name: str | None = None) -> str:
     """The name of an existing checkpoint: the given one, or the default. A path is not a name.
 

@@ -86,7 +86,7 @@ class _OnnxModule(nn.Module):
 
     def forward(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
         embedding = self.model.embed(waveform, n_samples)
-        return self.model.head(embedding), embedding
+        return self.model.classify(embedding), embedding
 
 
 class _ExplicitAttention(nn.Module):
@@ -221,7 +221,7 @@ def max_onnx_difference(model: SERModel, session) -> float:
     for lengths in ((4_800,), (16_000,), (40_000,), (160_000,), (1,), (40_000, 4_801, 16_000)):
         waveform, n_samples = pad_batch([_test_signal(n) for n in lengths])
         embedding = model.embed(waveform, n_samples)
-        expected = (model.head(embedding).numpy(), embedding.numpy())
+        expected = (model.classify(embedding).numpy(), embedding.numpy())
         found = session.run(ONNX_OUTPUTS, dict(zip(ONNX_INPUTS, (waveform.numpy(), n_samples.numpy()), strict=True)))
         differences += [np.abs(a - b).max() for a, b in zip(expected, found, strict=True)]
     return float(np.max(differences))

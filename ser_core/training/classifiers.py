@@ -82,7 +82,7 @@ def fit_classifier(
 def _dev_uar(model: EgemapsClassifier, clips: Sequence[TrainingExample], known: dict[str, np.ndarray]) -> float:
     """UAR with the prediction of each clip from the mean logits of its windows, as in inference."""
     labels = model.config.labels
-    logits = model.head(model.encode(torch.from_numpy(np.concatenate([known[clip.id] for clip in clips])))).numpy()
+    logits = model.classify(model.encode(torch.from_numpy(np.concatenate([known[clip.id] for clip in clips])))).numpy()
     ends = np.cumsum([len(known[clip.id]) for clip in clips])
     y_pred = np.stack([rows.mean(0) for rows in np.split(logits, ends[:-1])]).argmax(1)
     y_true = np.array([labels.index(clip.emotion) for clip in clips])

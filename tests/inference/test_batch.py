@@ -19,8 +19,8 @@ import pytest
 from scripts import predict_archive
 from ser_core.audio.io import read_audio
 from ser_core.audio.vad import speech_segments
-from ser_core.inference import batch as archive, batch_table as rows
-from ser_core.inference.batch import BatchError
+from ser_core.inference.archive import batch as archive, batch_table as rows
+from ser_core.inference.archive.batch import BatchError
 from ser_core.inference.prediction import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import CheckpointError, load_model

@@ -9,8 +9,8 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from ser_core.inference import batch as archive, executors as workers
-from ser_core.inference.executors import ClusterError, dask_executor, n_cores, process_executor
+from ser_core.inference.archive import batch as archive, executors as workers
+from ser_core.inference.archive.executors import ClusterError, dask_executor, n_cores, process_executor
 from ser_core.models.checkpoint import CheckpointError, load_model
 from tests.make_archive import hear_all, write_recordings
 

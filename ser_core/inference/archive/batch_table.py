@@ -24,6 +24,7 @@ _ARROW_TYPES: dict[Any, pa.DataType] = {
     str: pa.string(),
     float: pa.float64(),
     bool: pa.bool_(),
+    int: pa.int64(),
     float | None: pa.float64(),
 }
 _SCALAR_COLUMNS = [(field.name, _ARROW_TYPES[field.type]) for field in fields(Prediction) if field.type in _ARROW_TYPES]

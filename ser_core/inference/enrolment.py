@@ -1,0 +1,94 @@
+"""Enrolment: the reference of a speaker, from unlabelled clips or from a long recording itself."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, speech_overlap_s, speech_segments
+from ser_core.inference.forward import mean_over_windows, run_windows
+from ser_core.inference.prediction import MIN_SPEECH_TO_PREDICT_S, check_waveform, window_bounds
+from ser_core.inference.reference import MAX_REFERENCE_CLIPS, Reference, SpeakerReferenceError, check_takes_reference
+from ser_core.models import SERModel
+from ser_core.progress import Progress, no_progress
+
+MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
+
+
+def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress) -> Reference:
+    """The reference of a speaker: the mean over the clips of the mean embedding of each one's windows with speech.
+
+    Args:
+        model: from load_model.
+        waveforms: 3 to 30 clips of one speaker in any mood, without labels, each mono at 16 kHz in [-1, 1] and of shape
+            (n_samples,); one or two give a reference with a note.
+        progress: called after each batch.
+
+    Raises:
+        AudioError: a clip without samples, or with samples that are not finite.
+        SpeakerReferenceError: no clips or more than 30, a clip without speech, or a model that takes no reference.
+    """
+    check_takes_reference(model)
+    if not 1 <= len(waveforms) <= MAX_REFERENCE_CLIPS:
+        raise SpeakerReferenceError(
+            f"{len(waveforms)} reference clips: give 1 to {MAX_REFERENCE_CLIPS} of one speaker."
+        )
+    for waveform in waveforms:
+        check_waveform(waveform)
+    speech = [speech_segments(waveform) for waveform in waveforms]
+    hop_s = model.config.window_s * (1 - WINDOW_OVERLAP)
+    cut = [_speech_windows(model, w, s, hop_s) for w, s in zip(waveforms, speech, strict=True)]
+    _check_all_speak(cut)
+    rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
+    clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
+    return _build_reference(model, clips, sum(end - start for s in speech for start, end in s))
+
+
+def recording_reference(
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None, progress: Progress = no_progress
+) -> Reference | None:
+    """A long recording of one speaker as its own reference; None if it has less than 10 s of speech.
+
+    Its clips are windows with speech, without overlap: all, or 30 spread evenly.
+
+    Args:
+        model, waveform, speech: as for predict.
+        progress: called after each batch.
+
+    Raises:
+        AudioError: no samples, or samples that are not finite.
+        SpeakerReferenceError: a model that takes no reference.
+    """
+    check_takes_reference(model)
+    check_waveform(waveform)
+    speech = speech_segments(waveform) if speech is None else speech
+    speech_s = sum(end_s - start_s for start_s, end_s in speech)
+    if speech_s < MIN_OWN_REFERENCE_SPEECH_S:
+        return None
+    windows = _speech_windows(model, waveform, speech, model.config.window_s)
+    drawn = np.unique(np.linspace(0, len(windows) - 1, MAX_REFERENCE_CLIPS).round().astype(int))
+    rows = run_windows(model, [windows[i] for i in drawn], progress).embeddings
+    return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
+
+
+def _speech_windows(model: SERModel, waveform: np.ndarray, speech: SpeechSegments, hop_s: float) -> list[np.ndarray]:
+    """The windows of a recording that contain speech."""
+    starts, ends = window_bounds(waveform, model.config.window_s, hop_s, speech)
+    speaks = speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE) >= MIN_SPEECH_TO_PREDICT_S
+    return [waveform[a:b] for a, b in zip(starts[speaks], ends[speaks], strict=True)]
+
+
+def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:
+    if silent := [str(number) for number, windows in enumerate(cut, 1) if not windows]:
+        raise SpeakerReferenceError(
+            f"Reference clips without speech: number {', '.join(silent)} of {len(cut)}. "
+            "Leave them out, or record them again."
+        )
+
+
+def _build_reference(model: SERModel, clips: np.ndarray, speech_s: float) -> Reference:
+    """From the embedding of each clip, shape = (n_clips, embedding_dim)."""
+    n_clips, mean = len(clips), clips.mean(0)
+    # a clip less the mean of the others is n / (n - 1) times the clip less the mean of all
+    distances = np.linalg.norm(clips - mean, axis=1) * n_clips / max(n_clips - 1, 1)
+    spread = float(distances.mean()) if n_clips > 1 else None
+    return Reference(model.name, model.version, mean, n_clips, float(speech_s), spread)

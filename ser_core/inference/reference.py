@@ -1,0 +1,115 @@
+"""The reference of a speaker: what a model has learned from unlabelled clips of one voice, as small as a JSON file."""
+
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser_core.models import SERModel, models_with_reference
+
+MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
+MAX_REFERENCE_CLIPS = 30
+N_DIGITS = 6  # significant, of each value in JSON
+MAX_RELATIVE_DISTANCE = 1.5  # of a recording from the reference, in units of its spread
+FAR_NOTE = "This recording is far from the reference clips: another speaker, or another microphone or room?"
+
+ReferenceSource = Literal["clips", "recording", "running"]
+
+
+class SpeakerReferenceError(ValueError):
+    """A reference that cannot be made or used; the message names the cause and the cure."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """The mean embedding of reference clips of one speaker, from speaker_reference or recording_reference."""
+
+    model: str
+    version: str  # of the model: another version has another embedding space
+    embedding: np.ndarray  # float32, (embedding_dim,)
+    n_clips: int  # clips, or windows of a recording
+    speech_s: float  # seconds of speech in them
+    spread: float | None = None  # mean distance of a clip from the mean of the other clips; None for a single clip
+    source: ReferenceSource = "clips"  # or the recording itself, or the speech so far of a live session
+
+    @property
+    def note(self) -> str:
+        """What users must know before they rely on it, or ""."""
+        if self.source != "clips" or self.n_clips >= MIN_REFERENCE_CLIPS:
+            return ""
+        return f"Reference clips: {self.n_clips}. Add some: {MIN_REFERENCE_CLIPS} or more describe a voice better."
+
+    def note_for(self, embedding: np.ndarray) -> str:
+        """What users must know before they rely on a prediction with this reference, or "".
+
+        Args:
+            embedding: of the recording, shape = (embedding_dim,).
+        """
+        if self.spread is None or np.linalg.norm(embedding - self.embedding) <= MAX_RELATIVE_DISTANCE * self.spread:
+            return self.note
+        return f"{self.note} {FAR_NOTE}".lstrip()
+
+    def tensor_for(self, model: SERModel) -> Tensor:
+        """The embedding on the device of a model, shape = (embedding_dim,).
+
+        Raises:
+            SpeakerReferenceError: the model takes no reference, or this is one of another model.
+        """
+        check_takes_reference(model)
+        if (self.model, self.version) != (model.name, model.version):
+            raise SpeakerReferenceError(
+                f"This reference was made by {self.model} (version {self.version}); "
+                f"{model.name} has version {model.version}. Make one from the same clips with {model.name}."
+            )
+        return torch.from_numpy(self.embedding).to(model.device)
+
+    def to_dict(self) -> dict:
+        """JSON-serialisable."""
+        embedding = [float(f"{value:.{N_DIGITS}g}") for value in self.embedding.tolist()]
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"embedding": embedding}
+
+    @classmethod
+    def from_dict(cls, values: object) -> "Reference":
+        """Inverse of to_dict.
+
+        Raises:
+            SpeakerReferenceError: another kind of JSON.
+        """
+        try:
+            known = dict(values)  # type: ignore[call-overload]  # foreign
+            with np.errstate(over="ignore"):  # infinite values are refused
+                reference = cls(**known | {"embedding": np.array(known["embedding"], np.float32)})
+            valid = reference._is_valid()
+        except (TypeError, ValueError, KeyError, OverflowError):
+            valid = False
+        if not valid:
+            raise SpeakerReferenceError("This is not a reference of this program, or it is damaged. Make it again.")
+        return reference
+
+    def _is_valid(self) -> bool:
+        """Whether it may come from to_dict."""
+        measures = [self.speech_s, 0.0 if self.spread is None else self.spread]
+        return (
+            isinstance(self.model, str)
+            and isinstance(self.version, str)
+            and self.source in get_args(ReferenceSource)
+            and self.embedding.ndim == 1
+            and len(self.embedding) > 0
+            and bool(np.isfinite(self.embedding).all())
+            and type(self.n_clips) is int  # not a bool
+            and self.n_clips >= 1
+            and all(isinstance(value, int | float) and 0 <= value < np.inf for value in measures)
+        )
+
+
+def check_takes_reference(model: SERModel) -> None:
+    """Checks that a model uses reference clips.
+
+    Raises:
+        SpeakerReferenceError: it does not; the message lists those that do.
+    """
+    if not model.takes_reference:
+        others = ", ".join(models_with_reference()) or "none of the checkpoints"
+        raise SpeakerReferenceError(f"{model.name} takes no reference clips; models that do: {others}.")

@@ -1,0 +1,179 @@
+"""Reference clips of a speaker: how they become a reference, and what predictions with one are like."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ser_core.audio import AudioError, speech_segments
+from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
+from ser_core.inference.enrolment import recording_reference, speaker_reference
+from ser_core.inference.prediction import predict_with_windows
+from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
+from ser_core.inference.reference import Reference, SpeakerReferenceError
+
+RATE = 16_000
+
+
+@pytest.fixture(scope="module")
+def clips(speech) -> list[np.ndarray]:
+    """Four clips of one voice, at several levels of noise."""
+    noise = np.random.default_rng(0).normal(size=len(speech)).astype(np.float32)
+    return [speech + np.float32(level) * noise for level in (0, 0.002, 0.004, 0.008)]
+
+
+@pytest.fixture(scope="module")
+def reference(enrolling_model, clips) -> Reference:
+    return speaker_reference(enrolling_model, clips)
+
+
+@pytest.fixture(scope="module")
+def long_recording(speech) -> np.ndarray:
+    return np.tile(speech, 6)
+
+
+def test_it_is_the_mean_embedding_of_the_clips(reference, enrolling_model, clips):
+    embeddings = embed(enrolling_model, clips)
+    np.testing.assert_allclose(reference.embedding, embeddings.mean(0), atol=1e-5)
+    others = [np.delete(embeddings, i, axis=0).mean(0) for i in range(len(clips))]
+    assert reference.spread == pytest.approx(np.linalg.norm(embeddings - others, axis=1).mean(), rel=1e-3)
+    assert (reference.model, reference.version, reference.n_clips) == ("enrolling", "01234567", 4)
+    assert reference.speech_s == pytest.approx(sum(e - s for clip in clips for s, e in speech_segments(clip)))
+
+
+def test_silence_in_a_clip_does_not_count(enrolling_model, speech):
+    """Half a minute of silence between two sentences fills windows of its own."""
+    paused = np.concatenate([speech, np.zeros(30 * RATE, np.float32), speech])
+    found, expected = (speaker_reference(enrolling_model, [clip] * 3) for clip in (paused, speech))
+    assert np.linalg.norm(found.embedding - expected.embedding) < np.linalg.norm(
+        embed(enrolling_model, [paused])[0] - expected.embedding
+    )
+
+
+def test_every_kind_of_prediction_uses_it(enrolling_model, reference, speech):
+    plain, enrolled = predict(enrolling_model, speech), predict(enrolling_model, speech, reference=reference)
+    assert enrolled.probabilities != plain.probabilities
+    assert (plain.reference_clips, plain.reference_source, plain.reference_note) == (0, "", "")
+    assert (enrolled.reference_clips, enrolled.reference_source, enrolled.reference_note) == (4, "clips", "")
+    prediction, trajectory = predict_with_windows(enrolling_model, speech, reference=reference)
+    windows = predict_windows(enrolling_model, speech, reference=reference)
+    (batch,) = predict_batch(enrolling_model, [speech], reference=reference)
+    np.testing.assert_array_equal(windows.probabilities, trajectory.probabilities)
+    assert prediction == enrolled == batch
+    assert (windows.reference_clips, windows.reference_source) == (4, "clips")
+
+
+def test_the_logits_are_those_of_the_model_with_the_reference(enrolling_model, reference, speech):
+    window = speech[: 2 * RATE]
+    shifted = replace(reference, embedding=np.zeros_like(reference.embedding))
+    np.testing.assert_array_equal(
+        run_windows(enrolling_model, [window], reference=shifted).logits, run_windows(enrolling_model, [window]).logits
+    )
+
+
+def test_the_progressive_trajectory_uses_it(enrolling_model, reference, speech):
+    segments = speech_segments(speech)
+    pooled = []
+    for given in (None, reference):
+        partial = start_trajectory(enrolling_model, (0, len(speech)), segments, reference=given)
+        while partial.share < 1:
+            partial = extend_trajectory(enrolling_model, speech, partial)
+        pooled.append(pool_trajectory(partial, segments))
+    assert not np.allclose(pooled[0].probabilities, pooled[1].probabilities)
+    assert [trajectory.reference_clips for trajectory in pooled] == [0, 4]
+
+
+@pytest.mark.parametrize("n_clips", [0, 31])
+def test_none_or_too_many_clips_are_refused(enrolling_model, clips, n_clips):
+    with pytest.raises(SpeakerReferenceError, match="30"):
+        speaker_reference(enrolling_model, clips[:1] * n_clips)
+
+
+def test_silent_clips_are_refused_by_number(enrolling_model, clips):
+    with pytest.raises(SpeakerReferenceError, match="number 2, 4 of 4"):
+        speaker_reference(enrolling_model, [clips[0], np.zeros(RATE, np.float32)] * 2)
+
+
+def test_invalid_samples_are_refused(enrolling_model, clips):
+    with pytest.raises(AudioError):
+        speaker_reference(enrolling_model, [*clips, np.full(RATE, np.nan, np.float32)])
+
+
+@pytest.mark.parametrize("n_clips", [1, 2])
+def test_few_clips_give_a_note(enrolling_model, clips, speech, n_clips):
+    few = speaker_reference(enrolling_model, clips[:n_clips])
+    assert str(n_clips) in few.note and few.note in predict(enrolling_model, speech, reference=few).reference_note
+    assert (few.spread is None) == (n_clips == 1)
+
+
+def test_another_voice_gives_a_note(enrolling_model, reference, speech):
+    noise = np.random.default_rng(0).normal(0, 0.2, len(speech)).astype(np.float32)
+    assert "another speaker" in predict(enrolling_model, noise, [(0.0, 5.0)], reference=reference).reference_note
+    assert not predict(enrolling_model, np.zeros(RATE, np.float32), reference=reference).reference_note
+
+
+def test_a_reference_of_another_size_is_refused(enrolling_model, reference, speech):
+    with pytest.raises(SpeakerReferenceError, match="3 values, not 8"):
+        predict(enrolling_model, speech, reference=replace(reference, embedding=np.ones(3, np.float32)))
+
+
+def test_a_model_without_reference_refuses_one(new_model, reference, clips, checkpoints):
+    for attempt in (
+        lambda: predict(new_model(), clips[0], reference=reference),
+        lambda: speaker_reference(new_model(), clips),
+        lambda: recording_reference(new_model(), clips[0]),
+    ):
+        with pytest.raises(SpeakerReferenceError, match="small takes no reference clips; models that do: none"):
+            attempt()
+
+
+@pytest.mark.parametrize("other", [{"model": "another"}, {"version": "76543210"}])
+def test_the_reference_of_another_model_is_refused(enrolling_model, reference, speech, other):
+    with pytest.raises(SpeakerReferenceError, match="made by"):
+        predict(enrolling_model, speech, reference=replace(reference, **other))
+
+
+def test_it_survives_json(enrolling_model, reference, speech):
+    found = Reference.from_dict(json.loads(json.dumps(reference.to_dict())))
+    assert found.to_dict() == reference.to_dict()
+    np.testing.assert_allclose(found.embedding, reference.embedding, rtol=1e-5)
+    predicted = [predict(enrolling_model, speech, reference=r).confidence for r in (found, reference)]
+    assert predicted[0] == pytest.approx(predicted[1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"embedding": values} for values in ([], [[1.0]], [float("nan")], ["a"], "abc", None, [1e300])),
+        *({"n_clips": n} for n in (0, 1.5, "4", True)),
+        *({"speech_s": value} for value in (-1, "long", float("inf"))),
+        *({"spread": value} for value in (-1, "wide")),
+        *({"model": 3}, {"version": None}, {"source": "elsewhere"}, {"source": []}, {"surplus": 1}),
+    ],
+)
+def test_foreign_json_is_refused(reference, change):
+    with pytest.raises(SpeakerReferenceError, match="not a reference"):
+        Reference.from_dict(reference.to_dict() | change)
+
+
+@pytest.mark.parametrize("values", [None, [], {}, "text", 3])
+def test_another_kind_of_json_is_refused(values):
+    with pytest.raises(SpeakerReferenceError, match="not a reference"):
+        Reference.from_dict(values)
+
+
+def test_a_long_recording_is_its_own_reference(enrolling_model, long_recording):
+    own = recording_reference(enrolling_model, long_recording)
+    trajectory = predict_windows(enrolling_model, long_recording, reference=own)
+    assert own.source == trajectory.reference_source == "recording"
+    assert 3 < own.n_clips == trajectory.reference_clips <= 30 and own.speech_s > 10
+    assert not own.note
+
+
+def test_a_short_recording_is_not(enrolling_model, speech):
+    assert recording_reference(enrolling_model, speech[: 5 * RATE]) is None
+
+
+def test_of_a_very_long_recording_windows_are_drawn_evenly(enrolling_model, long_recording):
+    assert recording_reference(enrolling_model, np.tile(long_recording, 4)).n_clips == 30
