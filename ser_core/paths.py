@@ -10,6 +10,7 @@ ROOT = PACKAGE.parent if (PACKAGE.parent / "pyproject.toml").is_file() else PACK
 """The checkout, or the installed package, which carries its own `checkpoints/` and `assets/`."""
 
 CHECKPOINTS = ROOT / "checkpoints"
+ENCODERS = CHECKPOINTS / "encoders"  # pre-trained, shared by the checkpoints that name them
 ASSETS = ROOT / "assets"
 PROTOCOLS = ASSETS / "protocols"
 RESULTS = ASSETS / "results"

@@ -18,6 +18,7 @@ from ser_core import paths
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
+from ser_core.models.errors import MissingEncoder
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
 
@@ -89,6 +90,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         model_class, config_class = MODEL_FAMILIES[config["family"]]
         model = model_class(config_class.from_dict(config["model"]))
         calibration = Calibration(**config["calibration"])
+    except MissingEncoder as error:
+        raise CheckpointError(f"{folder.name} cannot be loaded: {error}") from None
     except Exception as error:  # its type depends on the foreign config
         raise CheckpointError(f"{folder.name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
     if model.config.labels != EMOTIONS:

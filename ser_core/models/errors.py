@@ -1,4 +1,8 @@
-"""Messages of other libraries, shortened to be quoted in ours."""
+"""Errors of models, and messages of other libraries, shortened to be quoted in ours."""
+
+
+class MissingEncoder(ValueError):
+    """A checkpoint is built on a shared encoder that does not exist; the message names the cure."""
 
 
 def first_line(error: Exception) -> str:

@@ -9,6 +9,7 @@ from ser_core.models.zoo.resnet import ResNet, ResNetConfig
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
 from ser_core.models.zoo.vgg import VGG, VGGConfig
 from ser_core.models.zoo.wav2vec2 import REFERENCE_HEAD_SIZES, Wav2Vec2, Wav2Vec2Config
+from ser_core.models.zoo.whisper import Whisper, WhisperConfig
 
 MODEL_FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),
@@ -16,6 +17,7 @@ MODEL_FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "vgg": (VGG, VGGConfig),
     "resnet": (ResNet, ResNetConfig),
     "wav2vec2": (Wav2Vec2, Wav2Vec2Config),
+    "whisper": (Whisper, WhisperConfig),
     "egemaps": (EgemapsClassifier, EgemapsConfig),
     "stock": (HuggingFaceClassifier, HuggingFaceClassifierConfig),
 }
@@ -38,6 +40,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "resnet101": ("resnet", ResNetConfig()),
     "wav2vec2": ("wav2vec2", Wav2Vec2Config()),
     "wav2vec2-dense": ("wav2vec2", Wav2Vec2Config(dense=REFERENCE_HEAD_SIZES)),
+    "whisper": ("whisper", WhisperConfig()),
     "svm-egemaps": ("egemaps", EgemapsConfig()),
     "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
     "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),

@@ -11,6 +11,7 @@ from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
 from ser_core.models.zoo.pretrained import HuggingFaceClassifier, HuggingFaceClassifierConfig
 from ser_core.models.zoo.wav2vec2 import Wav2Vec2, Wav2Vec2Config
+from ser_core.models.zoo.whisper import Whisper, WhisperConfig
 from tests.make_corpus import voice
 from tests.models.test_zoo import used
 
@@ -35,6 +36,12 @@ def pretrained() -> HuggingFaceClassifier:
     return HuggingFaceClassifier(config)
 
 
+def whisper() -> Whisper:
+    sizes = {"num_mel_bins": 80, "d_model": 16, "encoder_layers": 3, "encoder_attention_heads": 2}
+    backbone = sizes | {"encoder_ffn_dim": 32, "max_source_positions": 1500}
+    return Whisper(WhisperConfig(encoder="", backbone=backbone, layers=(2, 3), embedding_dim=12))
+
+
 def egemaps() -> EgemapsClassifier:
     features = np.random.default_rng(0).normal(size=(60, 88)).astype(np.float32)
     return EgemapsClassifier(EgemapsConfig()).fit(features, np.array(EMOTIONS[:3] * 20))
@@ -46,6 +53,7 @@ MAKERS = {
     "vgg": lambda: used("vgg"),
     "resnet": lambda: used("resnet"),
     "wav2vec2": wav2vec2,
+    "whisper": whisper,
     "egemaps": egemaps,
     "stock": pretrained,
 }
