@@ -102,7 +102,7 @@ def read_votes(utterances: Sequence[Utterance]) -> ListenerVotes | None:
 def print_metrics(metrics: Metrics) -> None:
     """One line per corpus: clips, speakers, and each metric in percent with its 95 % interval over speakers."""
     print_table(["", "clips", "speakers", "UAR", "macro-F1", "accuracy"], score_rows(metrics))
-    print(f"pooled: {', '.join(CORPUS_NAMES[c] for c in metrics.pooled_corpora)}")
+    print(f"pooled: {', '.join(CORPUS_NAMES.get(c, c) for c in metrics.pooled_corpora)}")
     if metrics.common_accuracy_mean is not None:
         print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
     for when in ("before", "after"):

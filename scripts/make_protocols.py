@@ -6,7 +6,24 @@ python -m scripts.make_protocols            needs SER_CORPORA; writes assets/pro
 import sys
 from collections import Counter
 
-from ser_core.data import PROTOCOLS, CorpusError, corpora_root, read_corpora, read_protocol, write_protocol
+from ser_core.data import (
+    CORPUS_NAMES,
+    PROTOCOLS,
+    CorpusError,
+    ProtocolError,
+    corpora_root,
+    read_corpora,
+    read_protocol,
+    write_protocol,
+)
+
+
+def absent_corpora(name: str, there: set[str]) -> list[str]:
+    """Corpora of the present protocol file without a recording: writing the file would lose their rows."""
+    try:
+        return sorted({row["corpus"] for row in read_protocol(name)} - there)
+    except ProtocolError:  # not written yet
+        return []
 
 
 def main() -> int:
@@ -15,7 +32,11 @@ def main() -> int:
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 2
+    there = {utterance.corpus for utterance in utterances}
     for name in PROTOCOLS:
+        if absent := absent_corpora(name, there):
+            print(f"{name}.csv is left as it is: no recordings of {', '.join(CORPUS_NAMES[c] for c in absent)}.")
+            continue
         path = write_protocol(name, utterances)
         rows = read_protocol(name)
         column = "part" if "part" in rows[0] else "fold"

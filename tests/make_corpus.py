@@ -7,7 +7,8 @@ import numpy as np
 
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.data.audio_store import AudioStore, decode_recordings
-from ser_core.data.corpora import CREMA_EMOTIONS, read_corpora
+from ser_core.data.corpora import read_corpora
+from ser_core.data.file_names import CREMA_EMOTIONS
 from ser_core.training.config import TrainingExample
 
 TRAIN_SPEAKERS = ("1037", "1038", "1039")  # in the training part of speaker-independent fold 0

@@ -5,13 +5,8 @@ from .audio_store import (
     decode_recordings as decode_recordings,
 )
 from .corpora import (
-    CORPUS_NAMES as CORPUS_NAMES,
-    SPEECH_CORPORA as SPEECH_CORPORA,
     CorporaListing as CorporaListing,
-    CorpusError as CorpusError,
-    Utterance as Utterance,
     corpora_root as corpora_root,
-    parse_filename as parse_filename,
     read_corpora as read_corpora,
 )
 from .downloads import (
@@ -27,15 +22,26 @@ from .feedback import (
     read_feedback as read_feedback,
     save_feedback as save_feedback,
 )
+from .file_names import (
+    parse_filename as parse_filename,
+)
 from .listener_votes import (
     ListenerVotes as ListenerVotes,
     read_listener_votes as read_listener_votes,
+)
+from .noises import (
+    HUMAN_NOISE_CLASSES as HUMAN_NOISE_CLASSES,
+    NOISE_CLASSES as NOISE_CLASSES,
+    Noise as Noise,
+    read_noises as read_noises,
 )
 from .protocols import (
     PROTOCOLS as PROTOCOLS,
     SPEAKER_OVERLAP as SPEAKER_OVERLAP,
     ProtocolError as ProtocolError,
     ProtocolSplit as ProtocolSplit,
+    development_corpus as development_corpus,
+    nested_split as nested_split,
     protocol_folds as protocol_folds,
     protocol_split as protocol_split,
     read_protocol as read_protocol,
@@ -52,4 +58,13 @@ from .sources import (
 from .statistics import (
     measure_recording as measure_recording,
     summarise_corpora as summarise_corpora,
+)
+from .utterances import (
+    ALL_SPEECH_CORPORA as ALL_SPEECH_CORPORA,
+    CORPUS_LANGUAGES as CORPUS_LANGUAGES,
+    CORPUS_NAMES as CORPUS_NAMES,
+    OTHER_LANGUAGE_CORPORA as OTHER_LANGUAGE_CORPORA,
+    SPEECH_CORPORA as SPEECH_CORPORA,
+    CorpusError as CorpusError,
+    Utterance as Utterance,
 )

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, trim_silence
-from ser_core.data.corpora import Utterance
+from ser_core.data.utterances import Utterance
 
 INDEX_FILE, SAMPLES_FILE = "index.csv", "audio.i16"
 INDEX_COLUMNS = ("utterance", "start", "n_samples", "trim_start", "trim_end")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.data.corpora import CorpusError
+from ser_core.data.utterances import CorpusError
 
 ListenerVotes = dict[str, np.ndarray]
 """Utterance id -> share of the listeners' votes for each class, shape = (n_classes,)."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ser_core import paths
-from ser_core.data.corpora import SPEECH_CORPORA, Utterance
+from ser_core.data.utterances import ALL_SPEECH_CORPORA, OTHER_LANGUAGE_CORPORA, SPEECH_CORPORA, Utterance
 from ser_core.labels import COMMON_EMOTIONS
 
 N_FOLDS = 5
@@ -28,7 +28,7 @@ RAVDESS_FOLDS = (  # Luna-Jimenez et al., "A proposal for multimodal emotion rec
 CREMA_D_FOLDS = ((1001, 1018), (1019, 1036), (1037, 1054), (1055, 1072), (1073, 1091))  # EMO-SUPERB's blocks
 SAVEE_FOLDS = ("DC", "JE", "JK", "KL")
 TESS_FOLDS = ("OAF", "YAF")
-N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6}  # SAVEE and TESS have too few speakers for a dev part
+N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6, "hindi": 1, "ased": 2}  # the others have too few speakers for a dev part
 
 SPLIT_SEED = 2024
 REDRAW_SEED = 2025  # second draw, which shows the effect of a split script without a seed
@@ -115,11 +115,30 @@ def _ravdess_random(utterances: list[Utterance]) -> dict[str, str]:
 
 
 def _speaker_independent(utterances: list[Utterance]) -> dict[str, str]:
-    return {u.id: speaker_independent_fold(u) for u in utterances}
+    return {u.id: speaker_independent_fold(u) for u in utterances if u.corpus not in OTHER_LANGUAGE_CORPORA}
+
+
+def _speaker_independent_8(utterances: list[Utterance]) -> dict[str, str]:
+    """_speaker_independent, and the speakers of each corpus in another language dealt to the folds in order of name."""
+    fold: dict[str, str] = {}
+    for corpus in OTHER_LANGUAGE_CORPORA:
+        speakers = sorted({u.speaker for u in utterances if u.corpus == corpus})
+        fold |= {speaker: str(i % N_FOLDS) for i, speaker in enumerate(speakers)}
+    return _speaker_independent(utterances) | {u.id: fold[u.speaker] for u in utterances if u.speaker in fold}
+
+
+def _corpus_of_speaker(utterance: Utterance) -> str:
+    """Corpus, RAVDESS speech and song together."""
+    return utterance.speaker.split("-")[0]
 
 
 def _leave_one_corpus_out(utterances: list[Utterance]) -> dict[str, str]:
-    return {u.id: u.speaker.split("-")[0] for u in utterances if u.emotion in COMMON_EMOTIONS}
+    english = [u for u in utterances if u.corpus not in OTHER_LANGUAGE_CORPORA]
+    return {u.id: _corpus_of_speaker(u) for u in english if u.emotion in COMMON_EMOTIONS}
+
+
+def _left_out(utterances: list[Utterance]) -> dict[str, str]:
+    return {u.id: _corpus_of_speaker(u) for u in utterances}
 
 
 PROTOCOLS = {
@@ -128,6 +147,8 @@ PROTOCOLS = {
     "ravdess-random": _ravdess_random,
     "speaker-independent": _speaker_independent,
     "leave-one-corpus-out": _leave_one_corpus_out,
+    "speaker-independent-8": _speaker_independent_8,
+    "left-out": _left_out,
 }
 """Name -> function from utterances to utterance id -> part ("train", "dev", "test") or fold."""
 
@@ -206,12 +227,54 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
         )
     if str(fold) not in protocol_folds(name):
         raise ProtocolError(f"Protocol {name!r} has no fold {fold!r}. There are: {', '.join(protocol_folds(name))}.")
-    dev = _choose_dev_speakers(rows, int(str(fold))) if name == "speaker-independent" else set()
+    dev = _choose_dev_speakers(rows, int(str(fold))) if name.startswith("speaker-independent") else set()
+    return _split_fold(rows, str(fold), dev, tests_song=name != "left-out")
+
+
+def _split_fold(rows: list[dict[str, str]], fold: str, dev: set[str], tests_song: bool) -> ProtocolSplit:
+    """Split of the rows of a protocol file.
+
+    Args:
+        fold: the test fold.
+        dev: speakers of the development part.
+        tests_song: the test part has song; otherwise the song of the test fold is in no part.
+    """
     parts: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
     for row in rows:
-        part = "test" if row["fold"] == str(fold) else "dev" if row["speaker"] in dev else "train"
-        parts[part].append(row["utterance"])
+        part = "test" if row["fold"] == fold else "dev" if row["speaker"] in dev else "train"
+        if part != "test" or tests_song or row["corpus"] != "ravdess_song":
+            parts[part].append(row["utterance"])
     return ProtocolSplit(*(tuple(parts[part]) for part in ("train", "dev", "test")))
+
+
+def nested_split(fold: str) -> ProtocolSplit:
+    """Split of the protocol `left-out` with a second corpus, development_corpus(fold), left out of training.
+
+    A model trained on its training part gives the temperature, the threshold and the number of epochs for the model
+    that is trained on all corpora but the test corpus.
+
+    Raises:
+        ProtocolError: unknown fold.
+    """
+    split = protocol_split("left-out", fold)
+    corpus_of = {row["utterance"]: row["fold"] for row in read_protocol("left-out")}
+    held_out = [i for i in split.train if corpus_of[i] == development_corpus(fold)]
+    return ProtocolSplit(
+        train=tuple(i for i in split.train if corpus_of[i] != development_corpus(fold)),
+        dev=tuple(i for i in held_out if not i.startswith("ravdess_song/")),
+        test=split.test,
+    )
+
+
+def development_corpus(fold: str) -> str:
+    """Development corpus of a fold of `left-out`: the next in the order of ALL_SPEECH_CORPORA, after ASED the first.
+
+    Raises:
+        ProtocolError: unknown fold.
+    """
+    if fold not in ALL_SPEECH_CORPORA:
+        raise ProtocolError(f"Protocol 'left-out' has no fold {fold!r}. There are: {', '.join(ALL_SPEECH_CORPORA)}.")
+    return ALL_SPEECH_CORPORA[(ALL_SPEECH_CORPORA.index(fold) + 1) % len(ALL_SPEECH_CORPORA)]
 
 
 def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:

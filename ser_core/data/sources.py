@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from ser_core.data.corpora import Utterance, parse_filename
 from ser_core.data.downloads import (
     DownloadError,
     RemoteFile,
@@ -17,6 +16,8 @@ from ser_core.data.downloads import (
     read_url,
     unpack_zip,
 )
+from ser_core.data.file_names import parse_filename
+from ser_core.data.utterances import Utterance
 
 ZENODO_URL, RAVDESS_RECORD_ID = "https://zenodo.org", 1188976
 RAVDESS_ARCHIVES = {"ravdess": "Audio_Speech_Actors_01-24.zip", "ravdess_song": "Audio_Song_Actors_01-24.zip"}

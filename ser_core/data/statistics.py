@@ -18,7 +18,7 @@ from ser_core.audio import (
     measure_prosody,
     power_to_dbfs,
 )
-from ser_core.data.corpora import CORPUS_NAMES, Utterance
+from ser_core.data.utterances import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ser_core.audio import load_audio, speech_segments
-from ser_core.data import SPEECH_CORPORA, ListenerVotes, Utterance
+from ser_core.data import ALL_SPEECH_CORPORA, ListenerVotes, Utterance
 from ser_core.inference import predict
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import (
@@ -133,7 +133,7 @@ class ListenerVoteScores:
 class Metrics:
     """Scores of one model on a set of utterances; figures without a corpus are of the pooled corpora."""
 
-    pooled_corpora: tuple[str, ...]  # the speech corpora; with song if RAVDESS is alone, as published
+    pooled_corpora: tuple[str, ...]  # all but song; with song if RAVDESS is alone, as published
     corpora: dict[str, Scores]
     pooled: Scores
     common_pooled: Scores | None  # clips of the six emotions that all corpora have; None without any
@@ -196,13 +196,14 @@ def predict_utterances_per_model(
 def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = None) -> Metrics:
     """All scores of a table of predictions.
 
+    Each corpus is scored by itself, also one that is not among CORPUS_NAMES.
+
     Raises:
-        ValueError: no clip, or an unknown corpus.
+        ValueError: no clip.
     """
     predictions = predictions.rounded()
-    names = [c for c in (*SPEECH_CORPORA, "ravdess_song") if c in predictions.corpora]
-    if not names or set(names) != set(predictions.corpora):
-        raise ValueError(f"No clip to evaluate, or clips of an unknown corpus: {sorted(set(predictions.corpora))}.")
+    if not (names := _corpora_in_order(predictions)):
+        raise ValueError("No clip to evaluate.")
     pooled_corpora = _pooled_corpora(names)
     per_corpus = {name: predictions.of_corpus(name) for name in names}
     pooled = predictions.select(lambda u: u.corpus in pooled_corpora)
@@ -227,10 +228,16 @@ def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = 
     )
 
 
+def _corpora_in_order(predictions: PredictionTable) -> list[str]:
+    """Corpora of the clips: the known ones in their usual order, then the others by name."""
+    known, there = (*ALL_SPEECH_CORPORA, "ravdess_song"), set(predictions.corpora)
+    return [*(name for name in known if name in there), *sorted(there - {*known})]
+
+
 def _pooled_corpora(names: Sequence[str]) -> tuple[str, ...]:
     """Corpora to pool: song only where the published table pools it, on RAVDESS alone."""
     alone = set(names) <= {"ravdess", "ravdess_song"}
-    return tuple(name for name in names if alone or name in SPEECH_CORPORA)
+    return tuple(name for name in names if alone or name != "ravdess_song")
 
 
 def _mean_corpus_accuracy(predictions: PredictionTable, names: Sequence[str]) -> float | None:
@@ -270,6 +277,6 @@ def evaluate(
 
     Raises:
         AudioError: a recording cannot be read.
-        ValueError: no clip, or an unknown corpus.
+        ValueError: no clip.
     """
     return compute_metrics(predict_utterances(model, utterances, progress))

@@ -84,6 +84,10 @@ CORPUS_LICENCES = {
     "crema_d": "ODbL 1.0",
     "tess": "CC BY-NC-ND 4.0",
     "savee": "research only",
+    "hindi": "research and education, with attribution",
+    "emovo": "non-commercial",
+    "turev": "CC BY-NC-ND 4.0",
+    "ased": "freely available, with citation of its paper",
 }
 
 

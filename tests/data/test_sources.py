@@ -9,9 +9,10 @@ import pytest
 
 from scripts import download_corpora
 from ser_core.data import sources
-from ser_core.data.corpora import CorpusError, read_corpora
+from ser_core.data.corpora import read_corpora
 from ser_core.data.downloads import DownloadError
 from ser_core.data.sources import CORPUS_SOURCES, download_corpus
+from ser_core.data.utterances import CorpusError
 from tests.make_corpus import voice, write_wav
 from tests.make_server import Server, zipped
 

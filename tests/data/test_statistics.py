@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from ser_core.audio.prosody import PROSODY_FRAME, PROSODY_HOP
-from ser_core.data.corpora import Utterance
 from ser_core.data.statistics import ACOUSTIC_MEASURES, MEASURES_BY_SEX, measure_recording, summarise_corpora
+from ser_core.data.utterances import Utterance
 from tests.make_corpus import voice
 
 TIME_S = np.arange(32_000) / 16_000

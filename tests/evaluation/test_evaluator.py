@@ -11,9 +11,10 @@ from scipy.special import softmax
 from ser_core import paths
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import load_audio
-from ser_core.data.corpora import CorpusError, Utterance, corpora_root, read_corpora
+from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.listener_votes import read_listener_votes
 from ser_core.data.protocols import protocol_split
+from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.evaluation.calibration import fit_calibration
 from ser_core.evaluation.evaluator import (
     PredictionTable,
@@ -184,9 +185,12 @@ def test_without_clips_there_is_nothing_to_measure():
         compute_metrics(predictions())
 
 
-def test_a_corpus_that_is_not_known_is_not_left_out_silently():
-    with pytest.raises(ValueError, match="emodb"):
-        compute_metrics(predictions(*MIXED, ("emodb", "03", "sad", "sad")))
+def test_a_corpus_of_ones_own_is_scored_by_itself():
+    rows = [("office", "01", "sad", "sad"), ("office", "02", "happy", "sad"), ("hindi", "1", "sad", "sad")]
+    found = compute_metrics(predictions(*rows, ("ravdess_song", "01", "sad", "sad")))
+    assert list(found.corpora) == ["hindi", "ravdess_song", "office"]
+    assert found.corpora["office"].accuracy == 0.5 and found.corpora["office"].n_speakers == 2
+    assert found.pooled_corpora == ("hindi", "office") and found.pooled.n_clips == 3
 
 
 # --- the votes of listeners ------------------------------------------------------------------------------------------

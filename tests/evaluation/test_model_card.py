@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core.data.corpora import parse_filename
+from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import SPEAKER_OVERLAP, protocol_split
 from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
 from ser_core.evaluation.model_card import render_model_card, render_pretrained_card

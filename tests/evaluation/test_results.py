@@ -10,7 +10,7 @@ import pytest
 from scipy.special import softmax
 
 from ser_core import paths
-from ser_core.data.corpora import parse_filename
+from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import protocol_split, read_protocol, split_name
 from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
 from ser_core.evaluation.results import (

@@ -16,7 +16,7 @@ from ser_core import paths
 from ser_core.audio.features import ConvolvedLogMel, FrontendConfig, LogMel
 from ser_core.audio.io import SAMPLE_RATE, encode_wav, load_audio
 from ser_core.audio.windows import pad_batch
-from ser_core.data.corpora import CORPUS_NAMES
+from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.inference.prediction import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import onnx as export

@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 from pages.evaluation import comparison
 from pages.ui import results
 from ser_core import paths
-from ser_core.data.corpora import CORPUS_NAMES
 from ser_core.data.protocols import protocol_split
+from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.results import list_results, save_result
 from tests.make_page import open_page, texts
 from tests.make_results import make_result

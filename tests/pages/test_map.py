@@ -15,7 +15,7 @@ from pages.embedding_map.export import as_parquet, map_rows
 from pages.embedding_map.selection import chosen_rows
 from pages.ui.export import rows_as_csv
 from ser_core import paths
-from ser_core.data.corpora import parse_filename
+from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.interpret.atlas import Atlas, load_atlas

@@ -9,7 +9,7 @@ from scripts import (
     corpus_statistics as explore,
     prepare_corpora,
 )
-from ser_core.data.corpora import CREMA_EMOTIONS
+from ser_core.data.file_names import CREMA_EMOTIONS
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import voice, write_wav
 
