@@ -1,7 +1,7 @@
-"""Decoders of `ser_core.audio.io`: libsndfile and FFmpeg, both from memory, block by block, to mono.
+"""Decoders of `ser_core.audio.io`: libsndfile and FFmpeg, both from memory, block by block.
 
-A decoder is a generator of mono float32 blocks that fills in a `DecodedStream` while it runs, so that its caller can
-stop it at any block: hours of compressed audio are never decoded in full.
+A decoder is a generator of float32 blocks, shape = (n_samples, n_channels), that fills in a `DecodedStream` while it
+runs, so that its caller can stop it at any block: hours of compressed audio are never decoded in full.
 """
 
 import io
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import av
 import numpy as np
 import soundfile
+
+from ser_core.audio.joined import id3_bytes
 
 DECODER_ERRORS = (soundfile.SoundFileError, av.FFmpegError)
 
@@ -23,6 +25,13 @@ ESTIMATED_DURATION_FORMATS = (
     "aac",
     "mp3",
 )  # FFmpeg divides the file size by a bit rate
+
+AMR_PAUSE_BYTES = 7  # a packet of at most this size describes a pause (DTX), which FFmpeg does not decode
+
+MIN_GAP_S = 0.05  # between time stamps; a smaller one is their rounding
+MAX_GAP_S = 600.0  # a greater one comes from a damaged time stamp
+
+MAX_DECLARED_S = 86_400.0  # a longer duration in a header is a placeholder, as in files written to a pipe
 
 STREAMED_WAV_SIZE = 0x7FFF_0000  # a writer that cannot seek back writes a size of at least this
 
@@ -55,20 +64,72 @@ class DecodedStream:
     header_duration_s: float | None = None  # duration declared by the header, if any
     damaged_packets: int = 0
     truncated: bool = False  # the file ends before the end that its format declares
+    track: int | None = None  # the audio track to decode
+    n_tracks: int = 1
+    start_gap_s: float = 0.0  # silence before the sound, which begins after the picture
+    gaps_s: float = 0.0  # silence in the place of missing packets
+    ignored_jump_s: float = 0.0  # of time stamps that cannot be true
+    is_float: bool = False  # samples that were never coded as integers or lossily: they may lie beyond full scale
+
+
+class Timeline:
+    """Places blocks at their time stamps, with silence in the gaps."""
+
+    def __init__(self, source: DecodedStream, start_s: float | None, declared_s: float | None):
+        """
+        Args:
+            source: is told of the gaps.
+            start_s: time stamp of the start; None for a format without time stamps.
+            declared_s: duration of the file, if known; a later time stamp is wrong.
+        """
+        self._source, self._origin_s = source, start_s
+        self._latest_s = declared_s or np.inf
+        self._n_samples = 0
+
+    def place(self, block: np.ndarray, at_s: float | None, rate: int) -> Iterator[np.ndarray]:
+        """The silence up to the time stamp, in pieces, and the block."""
+        n_missing = self._missing(at_s, rate)
+        for start in range(0, n_missing, BLOCK_SAMPLES):
+            yield np.zeros((min(BLOCK_SAMPLES, n_missing - start), block.shape[1]), np.float32)
+        self._n_samples += n_missing + len(block)
+        yield block
+
+    def _missing(self, at_s: float | None, rate: int) -> int:
+        """Samples between the end of the last block and a time stamp."""
+        if at_s is None or self._origin_s is None:
+            return 0
+        due_s = at_s - self._origin_s
+        gap_s = due_s - self._n_samples / rate
+        if MIN_GAP_S < gap_s <= MAX_GAP_S and due_s < self._latest_s + MIN_GAP_S:
+            if self._n_samples:
+                self._source.gaps_s += gap_s
+            else:
+                self._source.start_gap_s = gap_s
+            return round(gap_s * rate)
+        if abs(gap_s) > MIN_GAP_S:  # back, as where files were joined, or to a time that cannot be
+            self._source.ignored_jump_s = max(self._source.ignored_jump_s, gap_s)
+            self._origin_s += gap_s
+        return 0
+
+
+def plausible_duration_s(duration_s: float | None) -> float | None:
+    """The duration that a header declares; None for a placeholder."""
+    return duration_s if duration_s is not None and 0 <= duration_s <= MAX_DECLARED_S else None
 
 
 def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, None, None]:
     """Decode wav, flac, mp3, ogg and opus with libsndfile.
 
     Yields:
-        Mono float32, shape = (n_samples,), at `source.rate`.
+        float32, shape = (n_samples, n_channels), at `source.rate`.
 
     Raises:
         soundfile.SoundFileError: libsndfile cannot read the file.
     """
     with soundfile.SoundFile(io.BytesIO(data)) as sound:
         source.codec, source.rate, source.channels = f"{sound.format} {sound.subtype}", sound.samplerate, sound.channels
-        source.header_duration_s = sound.frames * _wav_header_ratio(data) / sound.samplerate
+        source.header_duration_s = plausible_duration_s(sound.frames * _wav_header_ratio(data) / sound.samplerate)
+        source.is_float = sound.subtype in ("FLOAT", "DOUBLE")
         source.truncated = sound.format == "OGG" and not _ogg_is_complete(data)
         if sound.format == "MP3" and not _mp3_has_length_header(data):
             raise soundfile.SoundFileError("libsndfile estimates the length of this MP3 and stops there")
@@ -81,7 +142,7 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray
                 return
             if not len(block):
                 return
-            yield _downmix(block)
+            yield block
 
 
 def _wav_header_ratio(data: bytes) -> float:
@@ -99,9 +160,7 @@ def _wav_header_ratio(data: bytes) -> float:
 
 def _mp3_has_length_header(data: bytes) -> bool:
     """Whether the first frame after the ID3 tag contains the number of frames."""
-    start = 0
-    if data.startswith(b"ID3"):
-        start = 10 + sum(byte << shift for byte, shift in zip(data[6:10], (21, 14, 7, 0), strict=False))
+    start = id3_bytes(data[:10])
     return any(mark in data[start : start + 200] for mark in (b"Xing", b"Info"))
 
 
@@ -115,10 +174,13 @@ def _ogg_is_complete(data: bytes) -> bool:
 
 
 def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, None, None]:
-    """Decode the first audio track of m4a, aac, webm, mp4 and the other formats of DEMUXERS with FFmpeg.
+    """Decode an audio track of m4a, aac, webm, mp4 and the other formats of DEMUXERS with FFmpeg.
+
+    The track is `source.track`, or that marked as default, or the first one. Time stamps count as in a player: sound
+    that begins after the picture, and packets that are missing, leave silence.
 
     Yields:
-        Mono float32, shape = (n_samples,), at `source.rate`.
+        float32, shape = (n_samples, n_channels), at `source.rate`.
 
     Raises:
         AudioError: the file has no audio track.
@@ -126,20 +188,45 @@ def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, N
     """
     limits = {"format_whitelist": DEMUXERS, "protocol_whitelist": ""}
     with av.open(io.BytesIO(data), "r", container_options=limits, metadata_errors="ignore") as container:
-        if not container.streams.audio:
-            raise AudioError("This file has no audio track. Choose a recording with sound, or record again.")
-        stream = container.streams.audio[0]
-        if stream.codec_context is None:
-            raise AudioError("The audio codec of this file is unknown. Export it again, as WAV or mp3.")
+        stream = _choose_track(container, source)
         source.codec = f"{container.format.name.split(',')[0]} {stream.codec_context.name}"
-        source.header_duration_s = source.header_duration_s or _ffmpeg_header_duration_s(container, stream)
-        for frame in _interleave_frames(_decoded_frames(container, stream, source), source):
+        declared_s = source.header_duration_s or _ffmpeg_header_duration_s(container, stream)
+        source.header_duration_s = plausible_duration_s(declared_s)
+        source.is_float = stream.codec_context.codec.lossless and _is_float_format(stream.codec_context.format)
+        timeline = _timeline(container, source)
+        for frame, at_s in _interleave_frames(_decoded_frames(container, stream, source), source):
             source.rate = source.rate or frame.sample_rate
             source.channels = source.channels or frame.layout.nb_channels
             if frame.sample_rate == source.rate:
-                yield _downmix(frame.to_ndarray().reshape(-1, frame.layout.nb_channels))
+                block = frame.to_ndarray().reshape(-1, frame.layout.nb_channels)
+                yield from timeline.place(block, at_s, source.rate)
             else:
                 source.damaged_packets += 1
+
+
+def _choose_track(container: av.container.InputContainer, source: DecodedStream) -> av.AudioStream:
+    tracks = container.streams.audio
+    if not tracks:
+        raise AudioError("This file has no audio track. Choose a recording with sound, or record again.")
+    source.n_tracks = len(tracks)
+    if source.track is None:
+        marked = [n for n, track in enumerate(tracks) if track.disposition & av.stream.Disposition.default]
+        source.track = marked[0] if marked else 0
+    stream = tracks[source.track]
+    if stream.codec_context is None:
+        raise AudioError("The audio codec of this file is unknown. Export it again, as WAV or mp3.")
+    return stream
+
+
+def _is_float_format(audio_format: av.AudioFormat | None) -> bool:
+    return audio_format is not None and audio_format.name.rstrip("p") in ("flt", "dbl")
+
+
+def _timeline(container: av.container.InputContainer, source: DecodedStream) -> Timeline:
+    """The time stamps of a file, from the start of its first track, also of pictures."""
+    has_stamps = container.format.name not in ESTIMATED_DURATION_FORMATS
+    declared_s = plausible_duration_s((container.duration or 0) / av.time_base) or source.header_duration_s
+    return Timeline(source, (container.start_time or 0) / av.time_base if has_stamps else None, declared_s)
 
 
 def _ffmpeg_header_duration_s(container: av.container.InputContainer, stream: av.AudioStream) -> float | None:
@@ -168,16 +255,20 @@ def _decoded_frames(
         try:
             yield from packet.decode()
         except av.FFmpegError:
-            source.damaged_packets += 1
+            is_pause = stream.codec_context.name.startswith("amr") and packet.size <= AMR_PAUSE_BYTES
+            source.damaged_packets += not is_pause
 
 
-def _interleave_frames(frames: Iterator[av.AudioFrame], source: DecodedStream) -> Iterator[av.AudioFrame]:
-    """Frames of any sample format as interleaved float32.
+def _interleave_frames(
+    frames: Iterator[av.AudioFrame], source: DecodedStream
+) -> Iterator[tuple[av.AudioFrame, float | None]]:
+    """Frames of any sample format as interleaved float32, each with its time in seconds.
 
     Planar frames must not be read from Python: with eight channels or more PyAV reads past the end of its plane list.
     """
     resampler = av.AudioResampler(format="flt")
     for frame in frames:
+        at_s = frame.time
         try:
             converted = resampler.resample(frame)
         except (ValueError, av.FFmpegError):  # the format has changed or is invalid
@@ -185,16 +276,7 @@ def _interleave_frames(frames: Iterator[av.AudioFrame], source: DecodedStream) -
             resampler = av.AudioResampler(format="flt")
         usable = [frame for frame in converted if frame.format.name == "flt"]
         source.damaged_packets += not usable
-        yield from usable
-
-
-def _downmix(samples: np.ndarray) -> np.ndarray:
-    """Mean over the channels, shape = (n_samples, n_channels) -> (n_samples,)."""
-    n_channels = samples.shape[1]
-    if n_channels == 1:
-        return samples[:, 0]
-    with np.errstate(invalid="ignore", over="ignore"):  # samples that are not finite are counted by the caller
-        return samples @ np.full(n_channels, 1 / n_channels, np.float32)
+        yield from ((frame, at_s) for frame in usable)
 
 
 def unreadable_message(data: bytes) -> str:

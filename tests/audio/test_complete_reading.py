@@ -1,0 +1,243 @@
+"""Everything in a file is read, once and at its time, or a note says what was not."""
+
+import io
+import struct
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from ser_core.audio import decoding
+from ser_core.audio.io import SAMPLE_RATE, Recording, read_audio
+from ser_core.audio.joined import split_joined
+from tests.make_audio import FORMATS, noise, tone, with_ffmpeg, with_soundfile
+
+RATE = 48_000
+JOINED_SLACK_S = {"aac": 0.06, "m4a": 0.06, "mp4 with pictures": 0.06}  # a whole packet ends each AAC stream
+
+
+def rms(recording: Recording, start_s: float, end_s: float) -> float:
+    part = recording.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+    return float(np.sqrt(np.mean(np.square(part))))
+
+
+def with_tracks(
+    tracks: list[np.ndarray],
+    container: str = "matroska",
+    starts_s: tuple[float, ...] = (0.0,),
+    default: int | None = None,
+) -> bytes:
+    """Opus tracks of 20-ms packets, each from its start on, behind 3 s of pictures."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        video = output.add_stream("mpeg4", rate=10)
+        video.width = video.height = 64
+        video.pix_fmt = "yuv420p"
+        streams = [output.add_stream("libopus", rate=RATE, layout="mono") for _ in tracks]
+        if default is not None:
+            for number, stream in enumerate(streams):
+                stream.disposition = av.stream.Disposition.default if number == default else 0
+        picture = np.zeros((64, 64, 3), np.uint8)
+        for _ in range(30):
+            output.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(video.encode(None))
+        for stream, samples, start_s in zip(streams, tracks, starts_s * len(tracks), strict=False):
+            mux(output, stream, samples, start_s)
+    return buffer.getvalue()
+
+
+def mux(output, stream, samples: np.ndarray, start_s: float, left_out=(0.0, 0.0), jump_s: float = 0.0) -> None:
+    """Encodes 20-ms packets from `start_s` on, without those of an interval; after 1 s their time stamps jump."""
+    packets = []
+    for at in range(0, len(samples) - 959, 960):
+        frame = av.AudioFrame.from_ndarray(samples[at : at + 960].reshape(1, -1), format="flt", layout="mono")
+        frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
+        frame.pts = at + round(start_s * RATE)
+        packets += stream.encode(frame)
+    for packet in [*packets, *stream.encode(None)]:
+        at_s = float(packet.pts * packet.time_base)
+        if jump_s and at_s >= 1.0:
+            packet.pts = packet.dts = packet.pts + round(jump_s / packet.time_base)
+        if not left_out[0] <= at_s < left_out[1]:
+            output.mux(packet)
+
+
+# --- channels ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["wav 16 bit", "flac", "mp3", "ogg vorbis", "opus", "m4a", "webm"])
+def test_channels_of_opposite_polarity_do_not_cancel(name):
+    mono = tone(2.0, RATE)
+    recording = read_audio(FORMATS[name](np.hstack([mono, -mono]), RATE))
+    assert rms(recording, 0.5, 1.5) == pytest.approx(0.5 / np.sqrt(2), rel=0.05)
+    assert "cancel" in recording.notes[0]
+
+
+def test_opposite_polarity_in_a_part_of_a_recording_is_inverted_there():
+    left = tone(4.0, RATE)
+    right = left * np.where(np.arange(len(left)) < 2 * RATE, 1, -1)[:, None]
+    recording = read_audio(with_soundfile(np.hstack([left, right]).astype(np.float32), RATE, "WAV", "PCM_16"))
+    assert rms(recording, 0.5, 1.5) == pytest.approx(rms(recording, 2.5, 3.5), rel=0.01)
+    assert "50%" in recording.notes[0]
+
+
+def test_polarity_does_not_depend_on_the_size_of_blocks(monkeypatch):
+    mono = noise(2.0, RATE)
+    content = with_soundfile(np.hstack([mono, -mono]), RATE, "WAV", "PCM_16")
+    expected = read_audio(content).waveform
+    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 777)
+    np.testing.assert_allclose(read_audio(content).waveform, expected, atol=1e-6)
+
+
+def test_ordinary_stereo_is_the_mean_of_its_channels():
+    channels = np.hstack([noise(1.0, SAMPLE_RATE, seed=1), -0.5 * noise(1.0, SAMPLE_RATE, seed=1)])
+    for samples in (channels, np.hstack([noise(1.0, SAMPLE_RATE), noise(1.0, SAMPLE_RATE, seed=2)])):
+        recording = read_audio(with_soundfile(samples, SAMPLE_RATE, "WAV", "FLOAT"))
+        np.testing.assert_allclose(recording.waveform, samples.mean(1), atol=1e-6)
+        assert recording.notes == ()
+
+
+# --- joined files --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_joined_files_are_read_to_the_end(name):
+    first, second = (FORMATS[name](samples, RATE) for samples in (tone(2.6, RATE), tone(3.0, RATE) / 4))
+    assert split_joined(first) == [first]
+    recording = read_audio(first + second)
+    assert recording.duration_s == pytest.approx(5.6, abs=JOINED_SLACK_S.get(name, 0.02))
+    assert rms(recording, 3.0, 5.4) == pytest.approx(0.125 / np.sqrt(2), rel=0.1)
+    assert recording.notes == ()
+
+
+def test_joined_mp3_files_with_tags(subtests):
+    mp3 = FORMATS["mp3"](tone(1.0, RATE), RATE)
+    tag = b"ID3\x04\x00\x00" + bytes([0, 0, 7, 0x68]) + bytes(1000)
+    without_count = with_ffmpeg(
+        tone(1.0, RATE), RATE, "mp3", "libmp3lame", container_options={"write_xing": "0", "id3v2_version": "0"}
+    )
+    for content, expected_s in {
+        tag + mp3 + tag + mp3: 2.0,
+        mp3 + without_count: 2.0,
+        tag + mp3 + b"TAG" + bytes(125): 1.0,
+        mp3 * 5: 5.0,
+    }.items():
+        with subtests.test(expected_s=expected_s):
+            recording = read_audio(content)
+            assert recording.duration_s == pytest.approx(expected_s, abs=0.06)
+            assert recording.notes == ()
+
+
+def test_a_damaged_second_recording_is_noted():
+    flac = FORMATS["flac"](tone(1.0, RATE), RATE)
+    recording = read_audio(flac + flac[:60])
+    assert recording.duration_s == 1.0
+    assert "2" in recording.notes[0]
+
+
+def test_the_limit_holds_over_joined_files():
+    flac = FORMATS["flac"](tone(1.0, RATE), RATE)
+    recording = read_audio(flac * 3, max_duration_s=1.5)
+    assert recording.duration_s == pytest.approx(1.5)
+    assert "1.5 s" in recording.notes[0]
+
+
+# --- declared lengths ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_declared", [0, 2**36 - 1])
+def test_a_flac_of_unknown_length_is_complete(n_declared):
+    content = bytearray(FORMATS["flac"](tone(1.0, RATE), RATE))
+    content[21:26] = bytes([content[21] & 0xF0 | n_declared >> 32]) + struct.pack(">I", n_declared & 0xFFFFFFFF)
+    recording = read_audio(bytes(content))
+    assert recording.duration_s == 1.0 and recording.notes == ()
+
+
+# --- time stamps ---------------------------------------------------------------------------------------------------
+
+
+def test_sound_that_begins_after_the_picture_keeps_its_time():
+    recording = read_audio(with_tracks([tone(1.5, RATE)[:, 0]], starts_s=(3.0,)))
+    assert recording.duration_s == pytest.approx(4.5, abs=0.02)
+    assert rms(recording, 0.0, 2.95) == 0 and rms(recording, 3.1, 4.4) > 0.3
+    assert "3.0 s" in recording.notes[0]
+
+
+@pytest.mark.parametrize("container", ["webm", "matroska", "mp4", "mpegts"])
+def test_missing_packets_leave_silence(container):
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as output:
+        stream = output.add_stream("libopus", rate=RATE, layout="mono")
+        mux(output, stream, tone(6.0, RATE)[:, 0], 0.0, left_out=(2.0, 4.0))
+    recording = read_audio(buffer.getvalue())
+    assert recording.duration_s == pytest.approx(6.0, abs=0.03)
+    assert rms(recording, 2.1, 3.9) < 1e-3 and rms(recording, 4.1, 5.9) > 0.3
+    assert "2.0 s" in recording.notes[0]
+
+
+def test_a_damaged_time_stamp_does_not_add_hours():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        stream = output.add_stream("libopus", rate=RATE, layout="mono")
+        mux(output, stream, tone(2.0, RATE)[:, 0], 0.0, jump_s=5_000)
+    recording = read_audio(buffer.getvalue())
+    assert recording.duration_s == pytest.approx(2.0, abs=0.03)
+    assert "5000 s" in recording.notes[0]
+
+
+def test_the_pauses_of_a_telephone_codec_keep_their_time():
+    if "libopencore_amrnb" not in av.codecs_available:
+        pytest.skip("needs an AMR encoder")
+    samples = np.concatenate([tone(1.0, 8_000), np.zeros((24_000, 1), np.float32), tone(1.0, 8_000)])
+    content = with_ffmpeg(samples, 8_000, "amr", "libopencore_amrnb", dtx="1")
+    recording = read_audio(content)
+    assert recording.duration_s == pytest.approx(5.0, abs=0.1)
+    assert rms(recording, 2.0, 3.9) < 0.01 and rms(recording, 4.2, 4.9) > 0.1
+    assert not any("amaged" in note for note in recording.notes)
+
+
+# --- tracks --------------------------------------------------------------------------------------------------------
+
+
+def test_the_default_track_is_read_and_the_others_are_noted():
+    tracks = [tone(2.0, RATE)[:, 0], tone(2.0, RATE)[:, 0] / 4]
+    for default, level in ((0, 0.5), (1, 0.125)):
+        recording = read_audio(with_tracks(tracks, default=default))
+        assert rms(recording, 0.5, 1.5) == pytest.approx(level / np.sqrt(2), rel=0.1)
+        assert f"{default + 1} of the 2" in recording.notes[0]
+
+
+def test_a_silent_track_gives_way_to_one_with_sound():
+    recording = read_audio(with_tracks([np.zeros(2 * RATE, np.float32), tone(2.0, RATE)[:, 0]], default=0))
+    assert rms(recording, 0.5, 1.5) > 0.3
+    assert "2 of the 2" in recording.notes[0]
+
+
+# --- level ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("peak", [1.05, 1.5, 1.95, 2.1])
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, RATE])
+def test_float_samples_above_full_scale_are_scaled(peak, rate):
+    recording = read_audio(with_soundfile(2 * peak * tone(1.0, rate), rate, "WAV", "FLOAT"))
+    np.testing.assert_allclose(recording.waveform[800:-800], 2 * tone(1.0, SAMPLE_RATE)[800:-800, 0], atol=0.02, rtol=0)
+    assert "full scale" in recording.notes[0]
+
+
+@pytest.mark.parametrize("name", ["m4a", "webm", "opus"])
+def test_loud_mixes_are_scaled_after_a_lossy_codec_too(name):
+    recording = read_audio(FORMATS[name](3.2 * tone(1.0, RATE), RATE))
+    if recording.notes:  # an encoder may clip
+        assert np.mean(np.abs(recording.waveform) > 0.999) < 0.01
+
+
+@pytest.mark.parametrize("rate", [SAMPLE_RATE, 44_100])
+@pytest.mark.parametrize("height", [1e5, -1e30])
+def test_a_spike_is_cut_and_the_rest_keeps_its_level(rate, height):
+    samples = tone(2.0, rate)
+    expected = read_audio(with_soundfile(samples, rate, "WAV", "FLOAT")).waveform
+    samples[rate // 2] = height
+    recording = read_audio(with_soundfile(samples, rate, "WAV", "FLOAT"))
+    assert np.quantile(np.abs(recording.waveform - expected), 0.99) < 0.01
+    assert "1 samples" in recording.notes[0]
