@@ -42,7 +42,7 @@ def show(comparison: Comparison) -> None:
     measures = ("uar", "macro_f1", "accuracy")
     header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
     rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
-    print_table(header, rows, "Ranking by UAR; 95 % intervals by resampling speakers, and clips", n_left=2)
+    print_table(header, rows, "Ranking by UAR; 95 % intervals over speakers, and clips", n_left=2)
     corpora = list(dict.fromkeys(name for s in c.ranking for name in s.corpora))
     cells = ([s.model, *(_of_corpus(s, name) for name in corpora)] for s in c.ranking)
     print_table(["model", *(CORPUS_NAMES[name] for name in corpora)], cells, "UAR / accuracy % of each corpus")

@@ -1,6 +1,7 @@
 """Writes the tables of docs/results.md and of the README from the result files, between their <!-- name --> marks.
 
-python -m scripts.results_tables           writes both; with --check, exit code 1 when one of them is out of date
+python -m scripts.results_tables                writes both; with --check, exit code 1 when one of them is out of date
+python -m scripts.results_tables --recompute    first computes all metrics again, from the recorded predictions
 """
 
 import argparse
@@ -30,6 +31,7 @@ from ser_core.evaluation import (
     load_result,
     markdown_table,
     published_table,
+    recompute_result,
     score_table,
 )
 from ser_core.metrics import Scores, format_percent
@@ -344,6 +346,17 @@ def render_blocks() -> dict[str, str]:
     return blocks | folds | {"cross_corpus": cross_corpus(corpora)}
 
 
+def recompute() -> None:
+    """The metrics of all result files and of the checkpoints, from the recorded predictions.
+
+    Raises:
+        ResultError: a damaged file.
+    """
+    for path in list_results(folder=paths.RESULTS):
+        if recompute_result(path):
+            print(f"recomputed: {path.parent.name}/{path.name}")
+
+
 def fill_blocks(text: str, blocks: dict[str, str]) -> str:
     """The text with the content between each pair of marks replaced."""
     for name, block in blocks.items():
@@ -355,8 +368,11 @@ def fill_blocks(text: str, blocks: dict[str, str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 when a table is out of date")
+    parser.add_argument("--recompute", action="store_true", help="compute the metrics again from the predictions")
     options = parser.parse_args(arguments)
     try:
+        if options.recompute:
+            recompute()
         blocks = render_blocks()
     except (ComparisonError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)

@@ -1,7 +1,9 @@
-"""Evaluates robustness: UAR under noise, codecs, reverberation and other speeds, on unseen speakers.
+"""Evaluates robustness: UAR under noise, rooms, codecs, clipping and gain control, on unseen speakers.
 
 python -m scripts.robustness prosonet resonet              needs SER_CORPORA; writes assets/results/robustness.json
-python -m scripts.robustness prosonet resonet --every 3    a third of the clips: half an hour on two cores
+python -m scripts.robustness prosonet resonet --every 4    a quarter of the clips: half an hour on two cores
+
+The noise is fold 5 of ESC-50 (folder esc50 of the corpora), without its human sounds; training uses folds 1 to 4.
 """
 
 import argparse
@@ -9,13 +11,15 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from scripts.tables import print_table
 from ser_core import paths
-from ser_core.audio import AudioError
-from ser_core.data import CorpusError, ProtocolError, Utterance
+from ser_core.audio import AudioError, load_audio
+from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, read_noises
 from ser_core.evaluation import CLEAN, RobustnessScores, evaluate_robustness, read_unseen_speech
 from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel, load_model
@@ -23,7 +27,19 @@ from ser_core.models import CheckpointError, SERModel, load_model
 RESULT = paths.RESULTS / "robustness.json"
 
 
-def evaluate(models: Sequence[SERModel], utterances: Sequence[Utterance]) -> list[dict[str, RobustnessScores]]:
+def read_test_noises(root: Path) -> list[np.ndarray]:
+    """Environmental sounds of ESC-50's fold 5 that are not human, each of shape (n_samples,).
+
+    Raises:
+        CorpusError: there are none.
+    """
+    waveforms = (load_audio(noise.path) for noise in read_noises(root, "test") if not noise.is_human)
+    return [waveform for waveform in waveforms if waveform.any()]
+
+
+def evaluate(
+    models: Sequence[SERModel], utterances: Sequence[Utterance], noises: Sequence[np.ndarray]
+) -> list[dict[str, RobustnessScores]]:
     """Scores of each model by condition, with a progress bar."""
     with tqdm(total=1.0, bar_format="{desc:<20}{bar}| {percentage:.0f} % {elapsed}") as bar:
 
@@ -31,7 +47,7 @@ def evaluate(models: Sequence[SERModel], utterances: Sequence[Utterance]) -> lis
             bar.set_description_str(condition, refresh=False)
             bar.update(share - bar.n)
 
-        return evaluate_robustness(models, utterances, show)
+        return evaluate_robustness(models, utterances, noises, show)
 
 
 def print_scores(model: SERModel, found: dict[str, RobustnessScores]) -> None:
@@ -44,8 +60,9 @@ def print_scores(model: SERModel, found: dict[str, RobustnessScores]) -> None:
 
 
 def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> None:
-    """Replaces the model's entry in the result file."""
-    results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+    """Replaces the model's entry in the result file, and those of models evaluated under other conditions."""
+    stored = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+    results = {name: entry for name, entry in stored.items() if entry["conditions"].keys() == found.keys()}
     results[model.name] = {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],
@@ -62,7 +79,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         models = [load_model(name) for name in options.models]
-        found = evaluate(models, read_unseen_speech(models, options.every))
+        utterances = read_unseen_speech(models, options.every)
+        found = evaluate(models, utterances, read_test_noises(corpora_root()))
     except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2

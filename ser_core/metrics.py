@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import softmax, stdtrit
 
 N_BOOTSTRAP = 1000
+MIN_SPEAKERS = 8  # of a corpus, for an interval over speakers
 N_ECE_BINS = 15
 
 ConfidenceInterval = tuple[float, float]
@@ -16,8 +17,9 @@ ConfidenceInterval = tuple[float, float]
 class Scores:
     """Scores of the predictions for one set of clips; every value in [0, 1], means are over the classes that occur.
 
-    The intervals are 95 %. `_ci` resamples speakers; None for a single speaker, who does not represent others.
-    `_ci_clips` resamples clips, as published tables do: too narrow, because clips of one voice are alike.
+    The intervals are 95 %. `_ci` is over speakers (t, jackknife within corpora); None where a corpus has fewer than
+    MIN_SPEAKERS: so few do not represent others. `_ci_clips` resamples clips, as published tables do: too narrow,
+    because clips of one voice are alike.
     """
 
     n_clips: int
@@ -126,23 +128,31 @@ def macro_precision(confusion: np.ndarray) -> np.ndarray:
 
 
 def compute_scores(
-    y_true: np.ndarray, y_pred: np.ndarray, speakers: np.ndarray, n_classes: int, seed: int = 0
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    speakers: np.ndarray,
+    n_classes: int,
+    seed: int = 0,
+    corpora: np.ndarray | None = None,
 ) -> Scores:
-    """Scores with 95 % confidence intervals by bootstrap, over speakers and over clips.
+    """Scores with 95 % confidence intervals, over speakers by a t distribution and over clips by bootstrap.
 
     Args:
         y_true, y_pred: class indices, shape = (n_clips,).
         speakers: speaker of each clip, shape = (n_clips,).
+        seed: of the bootstrap.
+        corpora: whose speaker it is, shape = (n_clips,); None: all of one corpus.
     """
-    names = np.unique(speakers)
+    names, first = np.unique(speakers, return_index=True)
     per_speaker = np.stack(
         [confusion_matrix(y_true[speakers == name], y_pred[speakers == name], n_classes) for name in names]
     )
+    strata = np.zeros(len(names)) if corpora is None else corpora[first]
     confusion = per_speaker.sum(0)
-    by_speaker, by_clip = _bootstrap_speakers(per_speaker, seed), _bootstrap_clips(confusion, seed)
+    by_clip = _bootstrap_clips(confusion, seed)
     intervals: dict = {}
     for measure in (uar, macro_f1, accuracy):
-        intervals[f"{measure.__name__}_ci"] = _confidence_interval(measure(by_speaker)) if len(names) > 1 else None
+        intervals[f"{measure.__name__}_ci"] = _speaker_interval(per_speaker, strata, measure)
         intervals[f"{measure.__name__}_ci_clips"] = _confidence_interval(measure(by_clip))
     return Scores(
         n_clips=len(y_true),
@@ -157,10 +167,29 @@ def compute_scores(
     )
 
 
-def _bootstrap_speakers(per_speaker: np.ndarray, seed: int) -> np.ndarray:
-    """Confusion matrices of drawn speakers, shape = (N_BOOTSTRAP, n, n)."""
-    drawn = np.random.default_rng(seed).integers(len(per_speaker), size=(N_BOOTSTRAP, len(per_speaker)))
-    return per_speaker[drawn].sum(1)
+def _speaker_interval(
+    per_speaker: np.ndarray, strata: np.ndarray, measure: Callable[[np.ndarray], np.ndarray]
+) -> ConfidenceInterval | None:
+    """t interval from the jackknife over speakers within each corpus; None below MIN_SPEAKERS of a corpus.
+
+    A percentile bootstrap over n speakers is too narrow by about the ratio of normal and t quantiles and by
+    sqrt(1 - 1/n): it covers 85 % with 5 speakers and 90 % with 18.
+
+    Args:
+        per_speaker: confusion matrices, shape = (n_speakers, n, n).
+        strata: corpus of each speaker, shape = (n_speakers,).
+        measure: of a stack of confusion matrices.
+    """
+    _, stratum, sizes = np.unique(strata, return_inverse=True, return_counts=True)
+    if sizes.min() < MIN_SPEAKERS:
+        return None
+    confusion = per_speaker.sum(0)
+    without = measure(confusion - per_speaker)
+    deviation = without - (np.bincount(stratum, without) / sizes)[stratum]
+    variance = float((np.square(deviation) * (1 - 1 / sizes)[stratum]).sum())
+    half = float(stdtrit((sizes - 1).sum(), 0.975)) * variance**0.5
+    value = float(measure(confusion))
+    return max(value - half, 0.0), min(value + half, 1.0)
 
 
 def _bootstrap_clips(confusion: np.ndarray, seed: int) -> np.ndarray:

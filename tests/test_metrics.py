@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from scipy.special import softmax
 from sklearn import metrics as sklearn
 
@@ -112,19 +113,49 @@ def test_intervals_are_over_speakers_not_clips():
     assert high - low < 0.08
 
 
-def test_the_interval_of_accuracy_is_that_of_a_plain_bootstrap():
+def test_the_interval_of_accuracy_is_the_t_interval_of_the_speakers():
+    """With equally many clips of each speaker, accuracy is the mean of the speakers."""
     rng = np.random.default_rng(0)
     speakers = np.repeat(np.arange(20), 30)
     right = rng.random(600) < rng.uniform(0.3, 0.9, 20)[speakers]
-    low, high = compute_scores(np.ones(600, int), right.astype(int), speakers, 2).accuracy_ci
+    found = compute_scores(np.ones(600, int), right.astype(int), speakers, 2).accuracy_ci
     share = right.reshape(20, 30).mean(1)
-    expected = np.percentile([rng.choice(share, 20).mean() for _ in range(4000)], (2.5, 97.5))
-    np.testing.assert_allclose((low, high), expected, atol=0.015)
+    expected = stats.t.interval(0.95, 19, share.mean(), stats.sem(share))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_a_single_speaker_gives_no_interval(predictions):
-    found = compute_scores(*predictions, np.zeros(300), N_CLASSES)
-    assert found.uar_ci is None and found.uar_ci_clips[0] < found.uar < found.uar_ci_clips[1]
+def test_the_interval_covers_the_true_value():
+    """Speakers differ as those of the corpora do (standard deviation 0.12)."""
+    rng = np.random.default_rng(0)
+    for n_speakers in (8, 18):
+        inside = 0
+        for _ in range(400):
+            right = rng.random((n_speakers, 60)) < np.clip(rng.normal(0.6, 0.12, n_speakers), 0, 1)[:, None]
+            speakers = np.repeat(np.arange(n_speakers), 60)
+            low, high = compute_scores(np.ones(right.size, int), right.ravel().astype(int), speakers, 2).accuracy_ci
+            inside += low <= 0.6 <= high
+        assert 0.92 <= inside / 400 <= 0.98
+
+
+def test_fewer_than_eight_speakers_of_a_corpus_give_no_interval(predictions):
+    for n_speakers in (1, 2, 7):
+        found = compute_scores(*predictions, np.arange(300) % n_speakers, N_CLASSES)
+        assert found.uar_ci is None and found.uar_ci_clips[0] < found.uar < found.uar_ci_clips[1]
+    speakers = np.arange(300) % 20
+    corpora = np.where(speakers < 4, "small", "large")
+    assert compute_scores(*predictions, speakers, N_CLASSES).uar_ci
+    assert compute_scores(*predictions, speakers, N_CLASSES, corpora=corpora).uar_ci is None
+
+
+def test_speakers_are_resampled_within_their_corpus():
+    """Two corpora, each with equal speakers: the difference between corpora is no uncertainty over speakers."""
+    speakers = np.repeat(np.arange(20), 10)
+    y_true = np.ones(200, int)
+    y_pred = np.where(speakers < 10, 1, np.tile([1, 0], 100))
+    corpora = np.where(speakers < 10, "easy", "hard")
+    assert compute_scores(y_true, y_pred, speakers, 2, corpora=corpora).accuracy_ci == pytest.approx((0.75, 0.75))
+    low, high = compute_scores(y_true, y_pred, speakers, 2).accuracy_ci
+    assert high - low > 0.2
 
 
 def test_the_order_of_clips_changes_nothing(predictions):

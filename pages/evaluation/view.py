@@ -85,7 +85,7 @@ def show_ranking(found: EvaluationResults) -> None:
     rows = [_row(standing) for standing in comparison.ranking]
     st.dataframe(rows, hide_index=True, alt="Every model with its scores and 95 % intervals over speakers")
     st.caption(
-        "In brackets 95 % intervals by resampling speakers; thin lines: resampling clips, which is too narrow because "
+        "In brackets 95 % intervals over speakers, from eight of a corpus on; thin lines: over clips, too narrow, for "
         "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight are "
         "candidates for every clip."
     )

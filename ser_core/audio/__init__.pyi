@@ -5,12 +5,17 @@ from .degradations import (
     PHONE_BAND_HZ as PHONE_BAND_HZ,
     Degradation as Degradation,
     add_babble as add_babble,
+    add_noise as add_noise,
     add_reverberation as add_reverberation,
     add_white_noise as add_white_noise,
+    apply_gain_control as apply_gain_control,
     change_gain as change_gain,
     change_speed as change_speed,
+    clip_peaks as clip_peaks,
     limit_band as limit_band,
     limit_to_phone_band as limit_to_phone_band,
+    pass_through_gsm as pass_through_gsm,
+    place_in_room as place_in_room,
     process_like_browser as process_like_browser,
     shift_pitch as shift_pitch,
     transcode as transcode,
@@ -47,6 +52,10 @@ from .quality import (
     Quality as Quality,
     measure_quality as measure_quality,
     reduce_noise as reduce_noise,
+)
+from .rooms import (
+    LARGE_ROOM as LARGE_ROOM,
+    SMALL_ROOM as SMALL_ROOM,
 )
 from .vad import (
     speech_segments as speech_segments,

@@ -1,4 +1,4 @@
-"""Degradations of a recording: gain, noise, babble, room, band limits, codecs, speed, pitch."""
+"""Degradations of a recording: gain, noise, babble, room, band limits, codecs, clipping, speed, pitch."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -6,13 +6,16 @@ from functools import reduce
 
 import av
 import numpy as np
+import soundfile
 import soxr
 from librosa.effects import pitch_shift
 from scipy import signal
 
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.quality import reduce_noise
+from ser_core.audio.rooms import RoomRange, draw_room_response
 
+GSM_RATE = 8000  # Hz
 CODEC_FRAME_SAMPLES = 320  # passed to an encoder at once
 N_BABBLE_SPEAKERS = 6
 REVERBERATION_TIME_S = 0.5  # RT60: time in which the reverberation decays by 60 dB
@@ -32,6 +35,21 @@ def change_gain(decibels: float) -> Degradation:
 def add_white_noise(snr_db: float) -> Degradation:
     """White Gaussian noise at a signal-to-noise ratio in dB."""
     return lambda waveform, rng: _mix_at_snr(waveform, rng.standard_normal(len(waveform)), snr_db)
+
+
+def add_noise(snr_db: float, noises: Sequence[np.ndarray]) -> Degradation:
+    """A randomly drawn noise, repeated where it is shorter than the recording.
+
+    Args:
+        snr_db: signal-to-noise ratio over the recording.
+        noises: waveforms to draw from, each of shape (n_samples,) and not silent.
+    """
+
+    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        noise = noises[rng.integers(len(noises))]
+        return _mix_at_snr(waveform, np.resize(np.roll(noise, rng.integers(len(noise))), len(waveform)), snr_db)
+
+    return degrade
 
 
 def add_babble(snr_db: float, voices: Sequence[np.ndarray]) -> Degradation:
@@ -59,6 +77,26 @@ def add_reverberation(waveform: np.ndarray, rng: np.random.Generator) -> np.ndar
     response[0] = 1.0
     reverberant = signal.fftconvolve(waveform, response)[: len(waveform)]
     return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
+
+
+def place_in_room(rooms: RoomRange) -> Degradation:
+    """Reverberation of a room drawn from a range, by the image-source method; the level stays the same."""
+
+    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        reverberant = signal.fftconvolve(waveform, draw_room_response(rooms, rng))[: len(waveform)]
+        return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
+
+    return degrade
+
+
+def clip_peaks(share: float) -> Degradation:
+    """Clipping: the given share of the samples is cut off at one level, as by a microphone input set too high."""
+
+    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        highest = max(float(np.quantile(np.abs(waveform), 1 - share)), 1e-6)
+        return np.clip(waveform / highest, -1, 1).astype(np.float32) if waveform.any() else waveform
+
+    return degrade
 
 
 def limit_band(lowest_hz: float, highest_hz: float) -> Degradation:
@@ -90,6 +128,15 @@ def transcode(codec: str, container: str, bit_rate: int) -> Degradation:
     return degrade
 
 
+def pass_through_gsm(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """GSM full rate: 8 kHz, 13 kbit/s, the codec of mobile calls."""
+    file = io.BytesIO()
+    soundfile.write(file, soxr.resample(waveform, SAMPLE_RATE, GSM_RATE), GSM_RATE, format="WAV", subtype="GSM610")
+    file.seek(0)
+    decoded, _ = soundfile.read(file, dtype="float32")
+    return _limit_peak(soxr.resample(decoded, GSM_RATE, SAMPLE_RATE)[: len(waveform)])
+
+
 def encode_audio(waveform: np.ndarray, codec: str, container: str, bit_rate: int) -> bytes:
     """Content of an audio file.
 
@@ -115,6 +162,11 @@ def encode_audio(waveform: np.ndarray, codec: str, container: str, bit_rate: int
                 sink.mux(stream.encode(ready))
         sink.mux(stream.encode(None))
     return file.getvalue()
+
+
+def apply_gain_control(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The gain control alone, as a degradation."""
+    return gain_control(waveform)
 
 
 def gain_control(waveform: np.ndarray) -> np.ndarray:

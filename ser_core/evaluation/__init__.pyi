@@ -93,4 +93,5 @@ from .tasks import (
     own_metrics as own_metrics,
     read_test_part as read_test_part,
     read_unseen_speech as read_unseen_speech,
+    recompute_result as recompute_result,
 )

@@ -88,7 +88,9 @@ class PredictionTable:
 
     def scores(self) -> Scores:
         """Scores with confidence intervals over speakers and over clips."""
-        return compute_scores(self.y_true, self.y_pred, self.speakers, len(self.labels), BOOTSTRAP_SEED)
+        speakers = self.speakers
+        home = np.array([name.partition("-")[0] for name in speakers], str)  # song has the speakers of its corpus
+        return compute_scores(self.y_true, self.y_pred, speakers, len(self.labels), BOOTSTRAP_SEED, home)
 
     def confusion(self) -> np.ndarray:
         """Counts, shape = (n_classes, n_classes): rows are true classes, columns predicted ones."""

@@ -29,8 +29,8 @@ Input: the waveform, mono, 16 kHz; {features}.
 ## Results on {evaluated_on}
 
 Protocol `{protocol}`{fold}: {independence}.
-All eight classes are possible on every corpus. Brackets: 95 % confidence interval from resampling speakers; a
-single speaker has none and is weak evidence about others.
+All eight classes are possible on every corpus. Brackets: 95 % confidence interval over speakers (t, jackknife
+within each corpus); fewer than eight speakers of a corpus have none and are weak evidence about others.
 
 {table}
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser_core import paths
@@ -25,7 +25,14 @@ from ser_core.evaluation.comparison import LEAK_SUFFIX
 from ser_core.evaluation.cost import measure_cost
 from ser_core.evaluation.environment import code_version
 from ser_core.evaluation.evaluator import BOOTSTRAP_SEED, Metrics, PredictionTable, compute_metrics
-from ser_core.evaluation.results import EvaluationResult, ResultError, load_result, protocol_sha256, result_path
+from ser_core.evaluation.results import (
+    EvaluationResult,
+    ResultError,
+    load_result,
+    protocol_sha256,
+    result_path,
+    save_result,
+)
 from ser_core.models import CONFIG_FILE, METRICS_FILE, SERModel, checkpoint_folder, load_model, weights_sha256
 from ser_core.training import leaked_clips, training_history
 
@@ -200,6 +207,34 @@ def _measured_cost(task: EvaluationTask) -> dict:
 def own_metrics(result: EvaluationResult) -> dict:
     """Content of a checkpoint's metrics.json."""
     return {"protocol": result.protocol, "fold": result.fold} | result.metrics
+
+
+def recompute_result(path: Path, votes: ListenerVotes | None = None) -> bool:
+    """Computes the metrics of a result file again from its predictions, and those of the checkpoint they belong to.
+
+    Args:
+        path: of a result file.
+        votes: None: the figures against the listeners' votes stay as they are.
+
+    Returns:
+        Whether a figure has changed.
+
+    Raises:
+        ResultError: damaged, out of date or not writable.
+    """
+    recorded = load_result(path)
+    metrics = compute_metrics(recorded.predictions, votes).to_dict()
+    if votes is None:
+        metrics["votes"] = recorded.metrics["votes"]
+    result = replace(recorded, metrics=_as_json(metrics))
+    own_path = paths.CHECKPOINTS / result.model / METRICS_FILE
+    if own_path.is_file() and own_metrics(recorded) == json.loads(own_path.read_text()):
+        with paths.atomic_path(own_path) as temporary:
+            temporary.write_text(json.dumps(own_metrics(result), indent=1) + "\n")
+    if result.metrics == recorded.metrics:
+        return False
+    save_result(result, path.parent.parent)
+    return True
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 def ranking_plot(ranking: Sequence["RankedModel"], measure: str = "uar") -> go.Figure:
     """Ranking with one row per model, the best on top: value, 95 % confidence intervals, published value if any.
 
-    The wide interval is a bootstrap over speakers, the thin one over clips.
+    The wide interval is over speakers (none with fewer than eight of a corpus), the thin one over clips.
 
     Args:
         ranking: the models, best first.

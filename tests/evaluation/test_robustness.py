@@ -9,6 +9,7 @@ import pytest
 from scripts import robustness as script
 from ser_core.audio import degradations as r
 from ser_core.audio.io import SAMPLE_RATE
+from ser_core.audio.rooms import LARGE_ROOM, SMALL_ROOM, draw_room_response
 from ser_core.data.file_names import parse_filename
 from ser_core.evaluation.evaluator import PredictionTable
 from ser_core.evaluation.robustness import _utterance_generator, degradation_conditions, measure_robustness
@@ -17,6 +18,7 @@ from tests.make_corpus import voice
 
 CLIP = voice(150, 0, 2.0)
 VOICES = [voice(100 * 1.2**i, i, 1.0 + 0.1 * i) for i in range(8)]
+NOISES = [np.random.default_rng(i).standard_normal(n).astype(np.float32) / 8 for i, n in enumerate((8000, 80_000))]
 
 
 def rng() -> np.random.Generator:
@@ -28,9 +30,9 @@ def level_db(waveform: np.ndarray) -> float:
 
 
 def test_what_arrives_is_a_waveform(subtests):
-    for name, clip in product(degradation_conditions(VOICES), [CLIP, CLIP[:3000], np.zeros(8000, np.float32)]):
+    for name, clip in product(degradation_conditions(NOISES), [CLIP, CLIP[:3000], np.zeros(8000, np.float32)]):
         with subtests.test(name=name):
-            change = degradation_conditions(VOICES)[name]
+            change = degradation_conditions(NOISES)[name]
             found = change(clip, rng())
             assert (
                 found.dtype == np.float32 and found.ndim == 1 and np.isfinite(found).all() and np.abs(found).max() <= 1
@@ -47,10 +49,15 @@ def test_gain_cuts_off_what_exceeds_full_scale():
 
 
 def test_noise_has_the_ratio_that_it_is_called_by(subtests):
-    for snr_db, kind in product([20, 5], ["noise", "babble"]):
+    kinds = {
+        "white": r.add_white_noise,
+        "babble": lambda snr_db: r.add_babble(snr_db, VOICES),
+        "recorded": lambda snr_db: r.add_noise(snr_db, NOISES),
+    }
+    for snr_db, kind in product([20, 5], kinds):
         with subtests.test(snr_db=snr_db, kind=kind):
             quiet = CLIP / 10
-            change = r.add_white_noise(snr_db) if kind == "noise" else r.add_babble(snr_db, VOICES)
+            change = kinds[kind](snr_db)
             assert level_db(quiet) - level_db(change(quiet, rng()) - quiet) == pytest.approx(snr_db, abs=0.05)
 
 
@@ -62,6 +69,36 @@ def test_a_room_goes_on_after_the_sound_and_is_as_loud():
     early, late = (np.square(heard[start : start + 400]).sum() for start in (1001, 1001 + SAMPLE_RATE // 4))
     assert 10 * np.log10(early / late) == pytest.approx(30, abs=2)  # half the reverberation time
     assert np.square(heard[1001:]).sum() == pytest.approx(np.square(heard[1000]), rel=0.1)
+
+
+@pytest.mark.parametrize(("rooms", "decay_s"), [(SMALL_ROOM, (0.1, 0.4)), (LARGE_ROOM, (0.4, 1.0))])
+def test_the_response_of_a_room_decays_as_its_size_and_walls_demand(rooms, decay_s):
+    for seed in range(5):
+        response = draw_room_response(rooms, np.random.default_rng(seed))
+        left_db = 10 * np.log10(np.cumsum(np.square(response)[::-1])[::-1] / np.square(response).sum())
+        start, end = (int(np.argmax(left_db < level)) for level in (-5, -25))
+        assert response[0] == 1 and (response >= 0).all() and decay_s[0] < 3 * (end - start) / SAMPLE_RATE < decay_s[1]
+
+
+def test_a_room_keeps_length_and_level():
+    for rooms in (SMALL_ROOM, LARGE_ROOM):
+        found = r.place_in_room(rooms)(CLIP / 4, rng())
+        assert len(found) == len(CLIP) and level_db(found) == pytest.approx(level_db(CLIP / 4), abs=0.01)
+
+
+def test_clipping_cuts_the_share_that_it_is_called_by():
+    noise = NOISES[1]
+    found = r.clip_peaks(0.05)(noise, rng())
+    assert (np.abs(found) == 1).mean() == pytest.approx(0.05, abs=0.001)
+    kept = np.abs(found) < 1
+    assert np.corrcoef(found[kept], noise[kept])[0, 1] > 0.999999
+    assert not r.clip_peaks(0.05)(np.zeros(100, np.float32), rng()).any()
+
+
+def test_a_mobile_call_has_half_the_band():
+    found = r.pass_through_gsm(np.concatenate([CLIP] * 2), rng())
+    power = np.square(np.abs(np.fft.rfft(found)))
+    assert len(found) == 2 * len(CLIP) and power[len(power) // 2 + 800 :].sum() < 1e-3 * power.sum()
 
 
 def test_a_phone_lets_only_its_band_through():

@@ -181,7 +181,7 @@ def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
     assert "published" not in named_traces(ranking_plot(comparison.ranking, "macro_f1"))
 
 
-def test_a_single_speaker_has_no_interval_to_draw(comparison):
+def test_few_speakers_have_no_interval_to_draw(comparison):
     best = comparison.ranking[0]
     alone = [replace(best, pooled=best.pooled | {"uar_ci": None})]
     assert named_traces(ranking_plot(alone))["95 % CI over speakers"].x == (None,) * 3

@@ -2,15 +2,21 @@
 
 import json
 
+import numpy as np
+import pytest
+import soundfile
+
 from scripts import robustness
 from ser_core.audio.degradations import add_white_noise, change_gain
+from ser_core.data import CorpusError
 from ser_core.evaluation import robustness as library
 
 
 def test_models_are_evaluated_under_the_same_degradations(run_evaluate, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(robustness, "RESULT", tmp_path / "robustness.json")
     conditions = {"louder": change_gain(6), "5 dB": add_white_noise(5)}
-    monkeypatch.setattr(library, "degradation_conditions", lambda voices: conditions)
+    monkeypatch.setattr(library, "degradation_conditions", lambda noises: conditions)
+    monkeypatch.setattr(robustness, "read_test_noises", lambda root: [])
     assert run_evaluate("small", "--write")[0] == run_evaluate("other", "--write")[0] == 0
     assert robustness.main(["small", "other", "--every", "2"]) == 0
     found = json.loads((tmp_path / "robustness.json").read_text())
@@ -19,3 +25,14 @@ def test_models_are_evaluated_under_the_same_degradations(run_evaluate, tmp_path
         assert model["command"] == "python -m scripts.robustness small other --every 2"
         assert list(model["conditions"]) == ["as it is", "louder", "5 dB"]
         assert model["conditions"]["louder"]["unchanged"] == 1 and model["conditions"]["as it is"]["lost"] == 0
+
+
+def test_noise_is_of_the_last_fold_and_not_human(tmp_path):
+    with pytest.raises(CorpusError):
+        robustness.read_test_noises(tmp_path)
+    for level, name in enumerate(("201_rain/5-1-A", "201_rain/1-2-A", "305_coughing/5-3-A", "501_engine/5-4-A"), 1):
+        file = tmp_path / "esc50" / f"{name}.wav"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(file, np.full(1600, level / 10), 16_000)
+    levels = [round(float(noise[800]), 1) for noise in robustness.read_test_noises(tmp_path)]
+    assert levels == [0.1, 0.4]
