@@ -8,6 +8,18 @@ EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surp
 COMMON_EMOTIONS = ("neutral", "happy", "sad", "angry", "fear", "disgust")
 """The six classes that all four speech corpora contain."""
 
+AROUSAL_VALENCE = {
+    "neutral": (0.0, 0.0),
+    "calm": (-0.5, 0.3),
+    "happy": (0.6, 0.8),
+    "sad": (-0.6, -0.6),
+    "angry": (0.8, -0.6),
+    "fear": (0.6, -0.6),
+    "disgust": (0.2, -0.6),
+    "surprise": (0.6, 0.2),
+}
+"""Emotion -> its place as (arousal, valence), each in [-1, 1]: from calm to excited, from unpleasant to pleasant."""
+
 
 @dataclass(frozen=True)
 class EmotionStyle:

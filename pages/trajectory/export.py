@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 
+import numpy as np
 import streamlit as st
 
 from pages.trajectory.state import Course, Line
@@ -11,7 +12,7 @@ from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from ser_core.inference import as_srt, as_textgrid
+from ser_core.inference import NO_SPEECH, arousal_and_valence, as_srt, as_textgrid
 
 
 def show_exports(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> None:
@@ -103,7 +104,11 @@ def _row(
     confidence: float | None,
     probabilities: Sequence[float | None],
 ) -> dict:
-    values = {"confidence": confidence, **dict(zip(line.trajectory.labels, probabilities, strict=True))}
+    labels = line.trajectory.labels
+    speaks = confidence is not None and label != NO_SPEECH
+    arousal, valence = arousal_and_valence(labels, np.array(probabilities)).tolist() if speaks else (None, None)
+    values = {"confidence": confidence, **dict(zip(labels, probabilities, strict=True))}
+    values |= {"arousal": arousal, "valence": valence}
     return {
         "start_s": round(start_s, 3),
         "end_s": round(end_s, 3),

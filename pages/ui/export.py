@@ -84,7 +84,8 @@ def _row(record: dict, label: str) -> dict:
     probabilities = record["probabilities"]
     columns = {name: record[name] for name in ("start_s", "end_s", "speech_s")}
     columns |= {"answer": label, "emotion": record["emotion"]}
-    return columns | {"confidence": probabilities[record["emotion"]]} | probabilities
+    columns |= {"confidence": probabilities[record["emotion"]]} | probabilities
+    return columns | {name: record[name] for name in ("arousal", "valence")}
 
 
 def _no_formula(text: str) -> str:

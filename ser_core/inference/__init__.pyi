@@ -43,7 +43,6 @@ from .model_cache import (
 )
 from .prediction import (
     MAX_NOVELTY_PERCENTILE as MAX_NOVELTY_PERCENTILE,
-    MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
     predict as predict,
     predict_batch as predict_batch,
     predict_windows as predict_windows,
@@ -74,8 +73,10 @@ from .reference import (
     SpeakerReferenceError as SpeakerReferenceError,
 )
 from .results import (
+    MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
     Prediction as Prediction,
     Trajectory as Trajectory,
+    arousal_and_valence as arousal_and_valence,
 )
 from .smoothing import (
     EMA_SMOOTHING as EMA_SMOOTHING,

@@ -6,8 +6,9 @@ import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, speech_overlap_s, speech_segments
 from ser_core.inference.forward import mean_over_windows, run_windows
-from ser_core.inference.prediction import MIN_SPEECH_TO_PREDICT_S, check_waveform, window_bounds
+from ser_core.inference.prediction import check_waveform, window_bounds
 from ser_core.inference.reference import MAX_REFERENCE_CLIPS, Reference, SpeakerReferenceError, check_takes_reference
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 

@@ -21,6 +21,7 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
     emotions = list(predictions[0].probabilities)
     mean = stack_probabilities(predictions).mean(0).tolist()
     ranked = sorted(zip(emotions, mean, strict=True), key=lambda pair: -pair[1])
+    enrolled = max(predictions, key=lambda prediction: prediction.reference_clips)
     unsure = sum(prediction.abstain for prediction in predictions)
     reason = f"{unsure} of {len(predictions)} models are not sure." if 2 * unsure > len(predictions) else ""
     return replace(
@@ -36,7 +37,18 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
         end_s=max(prediction.end_s for prediction in predictions),
         version="",
         novelty=None,  # each model has its own embedding space
+        reference_clips=enrolled.reference_clips,
+        reference_source=enrolled.reference_source,
+        reference_note=enrolled.reference_note,
+        arousal=_mean([prediction.arousal for prediction in predictions]),
+        valence=_mean([prediction.valence for prediction in predictions]),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """The mean; None if there are none, as without speech."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def stack_probabilities(predictions: Sequence[Prediction]) -> np.ndarray:

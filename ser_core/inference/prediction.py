@@ -16,12 +16,11 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
 from ser_core.inference.reference import Reference
-from ser_core.inference.results import Prediction, Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory, arousal_and_valence
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
 MAX_NOVELTY_PERCENTILE = 100.0  # of an input further from the training data than all speech of unseen speakers
-MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
 
 
 def predict(
@@ -148,6 +147,7 @@ def _aggregate_windows(
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
     reason = _abstain_reason(model, ranked[0][1], speech_s, novelty)
+    dimensions = arousal_and_valence(labels, probabilities).tolist() if speech_s >= MIN_SPEECH_TO_PREDICT_S else None
     return Prediction(
         model=model.name,
         emotion=ranked[0][0],
@@ -165,6 +165,8 @@ def _aggregate_windows(
         reference_clips=trajectory.reference_clips,
         reference_source=trajectory.reference_source,
         reference_note=_reference_note(reference, outputs.embeddings, trajectory.speech_s),
+        arousal=dimensions and dimensions[0],
+        valence=dimensions and dimensions[1],
     )
 
 

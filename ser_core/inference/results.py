@@ -1,8 +1,13 @@
 """Result types of inference: Prediction of a recording, Trajectory over its windows."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+
+from ser_core.labels import AROUSAL_VALENCE
+
+MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,8 @@ class Prediction:
     reference_clips: int = 0  # unlabelled clips of the speaker that the model used; 0: no reference
     reference_source: str = ""  # of the reference: "clips", "recording" or "running"; "" without
     reference_note: str = ""  # what is doubtful about it, or ""
+    arousal: float | None = None  # in [-1, 1], see arousal_and_valence; None without speech
+    valence: float | None = None
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
@@ -56,8 +63,27 @@ class Trajectory:
         """Its probability, shape = (n_windows,)."""
         return self.probabilities.max(1)
 
+    @property
+    def arousal(self) -> np.ndarray:
+        """Of each window, in [-1, 1], shape = (n_windows,); NaN without speech. See arousal_and_valence."""
+        return self._dimensions[:, 0]
+
+    @property
+    def valence(self) -> np.ndarray:
+        """As arousal."""
+        return self._dimensions[:, 1]
+
+    @property
+    def _dimensions(self) -> np.ndarray:
+        places = arousal_and_valence(self.labels, self.probabilities)
+        return np.where(self.speech_s[:, None] >= MIN_SPEECH_TO_PREDICT_S, places, np.nan)
+
     def to_records(self) -> list[dict]:
-        """One JSON-serialisable dict per window: start_s, end_s, speech_s, emotion, probabilities."""
+        """One JSON-serialisable dict per window: start_s, end_s, speech_s, emotion, probabilities, arousal, valence."""
+        arousal, valence = (
+            [None if np.isnan(value) else round(value, 6) for value in column.tolist()]
+            for column in (self.arousal, self.valence)
+        )
         return [
             {
                 "start_s": round(float(self.start_s[i]), 3),
@@ -65,6 +91,21 @@ class Trajectory:
                 "speech_s": round(float(self.speech_s[i]), 3),
                 "emotion": emotion,
                 "probabilities": dict(zip(self.labels, self.probabilities[i].round(6).tolist(), strict=True)),
+                "arousal": arousal[i],
+                "valence": valence[i],
             }
             for i, emotion in enumerate(self.emotions)
         ]
+
+
+def arousal_and_valence(labels: Sequence[str], probabilities: np.ndarray) -> np.ndarray:
+    """The expectation of arousal and valence: the mean of the emotions' places, weighted by probability.
+
+    Args:
+        labels: the emotions, in the order of the last axis.
+        probabilities: calibrated, shape = (..., n_classes).
+
+    Returns:
+        Each in [-1, 1], shape = (..., 2).
+    """
+    return probabilities @ np.array([AROUSAL_VALENCE[label] for label in labels])

@@ -6,8 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from ser_core.audio import SpeechSegments, speech_overlap_s
-from ser_core.inference.prediction import MIN_SPEECH_TO_PREDICT_S
-from ser_core.inference.results import Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
 
 NO_SPEECH, NOT_SURE, NOT_ANALYSED = "no speech", "not sure", "not analysed"
 NO_SMOOTHING, EMA_SMOOTHING, MEDIAN_SMOOTHING, HYSTERESIS_SMOOTHING = "none", "EMA", "median", "hysteresis"

@@ -21,8 +21,8 @@ from ser_core.audio import (
     speech_overlap_s,
     speech_segments,
 )
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, predict
-from ser_core.inference.results import Prediction, Trajectory
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, predict
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
 from ser_core.models import SERModel
 

@@ -22,6 +22,8 @@ class WindowResponse:
     speech_s: float
     emotion: str
     probabilities: dict[str, float]
+    arousal: float | None  # in [-1, 1]; null without speech
+    valence: float | None
 
 
 @dataclass(frozen=True, kw_only=True)

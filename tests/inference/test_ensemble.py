@@ -1,5 +1,7 @@
 """Models that agree, models that do not, and what they say together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,19 @@ def test_together_is_not_sure_where_most_are_not(subtests):
             answer = ensemble_prediction([prediction(str(i), ANGRY, abstain=i < unsure) for i in range(3)])
             assert answer.abstain is abstains
             assert answer.reason == (f"{unsure} of 3 models are not sure." if abstains else "")
+
+
+def test_together_has_the_mean_of_arousal_and_valence():
+    pair = [replace(prediction(m, ANGRY), arousal=a, valence=-a) for m, a in (("a", 0.2), ("b", 0.6))]
+    answer = ensemble_prediction(pair)
+    assert (answer.arousal, answer.valence) == pytest.approx((0.4, -0.4))
+    assert ensemble_prediction([prediction("a", ANGRY)]).arousal is None
+
+
+def test_together_names_the_reference_of_those_that_used_one():
+    enrolled = replace(prediction("b", SAD), reference_clips=2, reference_source="clips", reference_note="few")
+    answer = ensemble_prediction([prediction("a", ANGRY), enrolled])
+    assert (answer.reference_clips, answer.reference_source, answer.reference_note) == (2, "clips", "few")
 
 
 def test_what_two_models_have_in_common():

@@ -17,8 +17,8 @@ from ser_core.inference.prediction import (
     predict_windows,
     predict_with_windows,
 )
-from ser_core.inference.results import Trajectory
-from ser_core.labels import EMOTIONS
+from ser_core.inference.results import Trajectory, arousal_and_valence
+from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from ser_core.models.checkpoint import Calibration
 from tests.make_corpus import voice
 
@@ -189,7 +189,7 @@ def test_records_are_json_and_complete(model, long):
     records = json.loads(json.dumps(found.to_records()))
     assert len(records) == 7
     for i, record in enumerate(records):
-        assert set(record) == {"start_s", "end_s", "speech_s", "emotion", "probabilities"}
+        assert set(record) == {"start_s", "end_s", "speech_s", "emotion", "probabilities", "arousal", "valence"}
         assert (record["start_s"], record["end_s"], record["emotion"]) == (i, i + 2, found.emotions[i])
         np.testing.assert_allclose(list(record["probabilities"].values()), found.probabilities[i], atol=1e-6)
         assert tuple(record["probabilities"]) == EMOTIONS
@@ -212,6 +212,37 @@ def test_a_trajectory_reads_the_most_probable_emotion():
         "m", ("a", "b"), np.zeros(2), np.ones(2), np.array([[0.4, 0.6], [0.9, 0.1]]), np.ones(2), 1.0, 1.0
     )
     assert found.emotions == ("b", "a") and found.confidence.tolist() == [0.6, 0.9]
+
+
+# --- arousal and valence ---------------------------------------------------------------------------------------------
+
+
+def test_every_emotion_has_a_place():
+    assert tuple(AROUSAL_VALENCE) == EMOTIONS
+    assert all(-1 <= value <= 1 for place in AROUSAL_VALENCE.values() for value in place)
+
+
+def test_arousal_and_valence_are_the_expectation_over_the_emotions():
+    half = np.array([0.5, 0, 0, 0, 0.5, 0, 0, 0])
+    assert arousal_and_valence(EMOTIONS, np.stack([half, np.eye(8)[2]])) == pytest.approx(
+        np.array([[0.4, -0.3], [0.6, 0.8]])
+    )
+
+
+def test_a_prediction_and_its_windows_have_them(model, long):
+    prediction, trajectory = predict_with_windows(model, long, everywhere(long))
+    expected = arousal_and_valence(EMOTIONS, np.array(list(prediction.probabilities.values())))
+    assert (prediction.arousal, prediction.valence) == pytest.approx(tuple(expected))
+    records = trajectory.to_records()
+    assert [record["arousal"] for record in records] == pytest.approx(trajectory.arousal, abs=1e-6)
+    assert [record["valence"] for record in records] == pytest.approx(trajectory.valence, abs=1e-6)
+
+
+def test_silence_has_neither(model):
+    prediction, trajectory = predict_with_windows(model, np.zeros(5 * RATE, np.float32))
+    assert prediction.arousal is None and prediction.valence is None
+    assert np.isnan(trajectory.arousal).all() and np.isnan(trajectory.valence).all()
+    assert all(record["arousal"] is record["valence"] is None for record in trajectory.to_records())
 
 
 # --- doubt -----------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent.parent
 FIELDS = {
     *("file", "model", "version", "duration_s", "speech_s", "emotion", "confidence", "probabilities", "top3"),
     *("abstain", "reason", "start_s", "end_s", "novelty", "notes"),
+    *("arousal", "valence", "reference_clips", "reference_source", "reference_note"),
 }
 
 
@@ -52,7 +53,7 @@ def test_predict_writes_windows_when_asked(predicted, good, speech):
     expected = predict_windows(load_model("small"), speech)
     assert len(record["windows"]) == len(expected.start_s) > 2
     for window, emotion in zip(record["windows"], expected.emotions, strict=True):
-        assert set(window) == {"start_s", "end_s", "speech_s", "emotion", "probabilities"}
+        assert set(window) == {"start_s", "end_s", "speech_s", "emotion", "probabilities", "arousal", "valence"}
         assert window["emotion"] == emotion and list(window["probabilities"]) == list(EMOTIONS)
 
 
