@@ -24,16 +24,17 @@ from ser_core.labels import EMOTIONS
 
 
 def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
-    """Files, speakers, hours and emotions of each corpus."""
+    """Decoded files, speakers, hours and emotions of each corpus."""
     by_corpus = defaultdict(list)
     for utterance in reading.utterances:
-        by_corpus[utterance.corpus].append(utterance)
+        if utterance.id in store:
+            by_corpus[utterance.corpus].append(utterance)
     rows = (_corpus_row(corpus, by_corpus[corpus], store) for corpus in CORPUS_NAMES if corpus in by_corpus)
     print_table(["corpus", "files", "speakers", "hours", *EMOTIONS], rows)
 
 
 def _corpus_row(corpus: str, utterances: Sequence[Utterance], store: AudioStore) -> list[str]:
-    hours = sum(store.duration_s(u.id) for u in utterances if u.id in store) / 3600
+    hours = sum(store.duration_s(u.id) for u in utterances) / 3600
     counts = Counter(u.emotion for u in utterances)
     n_speakers = len({u.speaker for u in utterances})
     return [corpus, f"{len(utterances)}", f"{n_speakers}", f"{hours:.2f}", *(f"{counts[e]}" for e in EMOTIONS)]

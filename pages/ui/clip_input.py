@@ -12,6 +12,7 @@ from pages.ui.clip import chosen, forget, take
 from pages.ui.components.recorder import recorder
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.session import UploadedSource, input_key
+from ser_core.audio import AUDIO_SUFFIXES
 from ser_core.data import (
     CORPUS_NAMES,
     SPEECH_CORPORA,
@@ -23,7 +24,8 @@ from ser_core.data import (
 )
 
 WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
-FORMATS = ["wav", "flac", "mp3", "ogg", "oga", "opus", "m4a", "aac", "webm", "mp4", "mov", "mkv", "aiff", "amr", "wma"]
+FORMATS = [suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES]
+N_SHOWN_FORMATS = 13  # the usual ones
 MAX_RECORDING_S = 60
 TEST_FOLD = "0"
 SENTENCES = (
@@ -74,7 +76,7 @@ def _upload() -> None:
     key = input_key("upload")
     st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
     show_expired_files(forget, key)
-    st.caption(f"{', '.join(FORMATS)}, up to 200 MB. The first 60 minutes are read.")
+    st.caption(f"{', '.join(FORMATS[:N_SHOWN_FORMATS])} and others, up to 200 MB. The first 60 minutes are read.")
 
 
 def _samples() -> None:

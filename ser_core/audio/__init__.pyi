@@ -27,6 +27,11 @@ from .features import (
     frame_mask as frame_mask,
     standardise_features as standardise_features,
 )
+from .folders import (
+    AUDIO_SUFFIXES as AUDIO_SUFFIXES,
+    LINK_TO_PARENT as LINK_TO_PARENT,
+    walk_files as walk_files,
+)
 from .io import (
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
     MAX_SOURCE_RATE as MAX_SOURCE_RATE,

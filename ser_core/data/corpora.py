@@ -4,10 +4,12 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ser_core.audio import AUDIO_SUFFIXES, AudioError, read_audio, walk_files
 from ser_core.data.file_names import EXCLUDED_RECORDINGS, REPEATED_RECORDINGS, parse_filename
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
 
-AUDIO_SUFFIXES = {".wav", ".opus", ".flac", ".ogg", ".mp3"}
+PREFERRED_SUFFIXES = ({".wav", ".opus", ".flac", ".ogg"}, {".mp3"})  # CREMA-D comes as wav and as mp3
+SUSPECT_BYTES = 1000  # no recording is smaller
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ def read_corpora(root: Path) -> CorporaListing:
     """All recordings of the known corpora below a folder.
 
     Args:
-        root: searched recursively; names and nesting of its folders do not matter, but for SAVEE and the Hindi
-            corpus, whose folders name the speaker.
+        root: searched recursively, linked folders too; names and nesting of its folders do not matter, but for SAVEE
+            and the Hindi corpus, whose folders name the speaker.
 
     Returns:
         The listing, utterances sorted by id.
@@ -45,13 +47,17 @@ def read_corpora(root: Path) -> CorporaListing:
     found: dict[str, Utterance] = {}
     excluded: dict[str, str] = {}
     unrecognised: list[str] = []
-    paths = (p for p in root.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-    for path in sorted(paths, key=lambda p: (p.suffix.lower() == ".mp3", p)):  # CREMA-D comes as wav and as mp3
+    for path in _audio_files(root, excluded):
         utterance = parse_filename(path)
-        if utterance is None:
+        if not path.exists():
+            excluded[str(path.relative_to(root))] = "a link to a file that does not exist"
+        elif utterance is None:
             unrecognised.append(str(path.relative_to(root)))
         elif isinstance(utterance, str):
             excluded[str(path.relative_to(root))] = utterance
+        elif utterance.id in found and _is_better_copy(path, found[utterance.id].path):
+            excluded[str(found[utterance.id].path.relative_to(root))] = f"damaged; {path.relative_to(root)} is used"
+            found[utterance.id] = utterance
         elif reason := _exclusion_reason(utterance, found, root):
             excluded[str(path.relative_to(root))] = reason
         else:
@@ -62,6 +68,34 @@ def read_corpora(root: Path) -> CorporaListing:
             f"Expected: {', '.join(CORPUS_NAMES.values())}."
         )
     return CorporaListing(tuple(found[key] for key in sorted(found)), excluded, tuple(unrecognised))
+
+
+def _audio_files(root: Path, excluded: dict[str, str]) -> list[Path]:
+    """Audio files by preference of their format, then by path. Links that are not followed are added to `excluded`."""
+
+    def exclude(link: Path, reason: str) -> None:
+        excluded[str(link.relative_to(root))] = reason
+
+    def rank(path: Path) -> int:
+        ranks = (n for n, suffixes in enumerate(PREFERRED_SUFFIXES) if path.suffix.lower() in suffixes)
+        return next(ranks, len(PREFERRED_SUFFIXES))
+
+    files = (path for path in walk_files(root, on_link=exclude) if path.suffix.lower() in AUDIO_SUFFIXES)
+    return sorted(files, key=lambda path: (rank(path), path))
+
+
+def _is_better_copy(path: Path, first: Path) -> bool:
+    """Whether the first copy of a recording is damaged and this one is not. Copies of ordinary sizes are not opened."""
+    size, first_size = path.stat().st_size, first.stat().st_size
+    is_suspect = first_size < SUSPECT_BYTES or (path.suffix == first.suffix and first_size < size / 2)
+    return is_suspect and _duration_s(path) > _duration_s(first)
+
+
+def _duration_s(path: Path) -> float:
+    try:
+        return read_audio(path).duration_s
+    except AudioError:
+        return 0.0
 
 
 def _exclusion_reason(utterance: Utterance, found: dict[str, Utterance], root: Path) -> str:

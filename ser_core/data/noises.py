@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ser_core.audio import AUDIO_SUFFIXES, walk_files
 from ser_core.data.utterances import CorpusError
 
 NOISE_CLASSES = (
@@ -28,7 +29,6 @@ HUMAN_NOISE_CLASSES = NOISE_CLASSES[20:30]
 
 NOISE_FILE_NAME = re.compile(r"([1-5])-\d+-[A-Z](?:-(\d+))?")
 NOISE_FOLDER = re.compile(r"\d{3}_(\w+)")
-NOISE_SUFFIXES = {".wav", ".opus", ".ogg", ".flac"}
 NOISE_PARTS = {"train": range(1, 5), "test": range(5, 6)}
 """Part -> folds of ESC-50; clips of one source recording are in one fold."""
 
@@ -60,7 +60,7 @@ def read_noises(root: Path, part: str) -> list[Noise]:
     """
     if part not in NOISE_PARTS:
         raise ValueError(f"Unknown part of ESC-50: {part!r}. There are: {', '.join(NOISE_PARTS)}.")
-    paths = (path for path in root.rglob("*") if path.suffix.lower() in NOISE_SUFFIXES)
+    paths = (path for path in walk_files(root) if path.suffix.lower() in AUDIO_SUFFIXES)
     found = [noise for path in paths if (noise := _parse_noise(path)) and noise.fold in NOISE_PARTS[part]]
     if not found:
         raise CorpusError(

@@ -4,12 +4,14 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.file_names import EXCLUDED_RECORDINGS, REPEATED_RECORDINGS, parse_filename
 from ser_core.data.utterances import CORPUS_LANGUAGES, CORPUS_NAMES, SPEECH_CORPORA, CorpusError
 from ser_core.labels import EMOTIONS
+from tests.make_corpus import write_wav
 
 
 def empty_files(root: Path, *names: str) -> Path:
@@ -414,3 +416,38 @@ def test_every_sentence_of_the_other_languages_is_spoken_in_every_emotion():
             spoken.setdefault((u.corpus, u.sentence), set()).add(u.emotion)
             emotions.setdefault(u.corpus, set()).add(u.emotion)
     assert all(found == emotions[corpus] for (corpus, _), found in spoken.items())
+
+
+# --- links and copies ------------------------------------------------------------------------------------------------
+
+
+def test_linked_folders_are_read_once_and_loops_are_named(tmp_path):
+    root = empty_files(tmp_path / "tree", "plain/03-01-03-01-01-01-05.opus")
+    empty_files(tmp_path / "other", "03-01-05-01-01-01-06.m4a")
+    (root / "linked").symlink_to("../other")
+    (root / "plain" / "loop").symlink_to("../..")
+    (root / "03-01-05-01-01-01-07.wav").symlink_to("gone.wav")
+    (root / "03-01-05-01-01-01-08.wav").mkdir()
+    found = read_corpora(root)
+    assert [u.speaker for u in found.utterances] == ["ravdess-05", "ravdess-06"]
+    assert set(found.excluded) == {"plain/loop", "03-01-05-01-01-01-07.wav"}
+
+
+def test_a_root_of_links_only_is_read(tmp_path):
+    empty_files(tmp_path / "other", "03-01-05-01-01-01-06.wav")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "linked").symlink_to("../other")
+    assert len(read_corpora(tmp_path / "tree").utterances) == 1
+
+
+@pytest.mark.parametrize("n_samples", [None, 0, 800])
+def test_the_good_copy_of_a_doubled_recording_is_used(n_samples, tmp_path):
+    first, second = tmp_path / "a" / "03-01-05-01-01-01-06.wav", tmp_path / "b" / "03-01-05-01-01-01-06.wav"
+    write_wav(second, np.full(16_000, 0.1))
+    if n_samples is None:
+        empty_files(tmp_path, "a/03-01-05-01-01-01-06.wav")
+    else:
+        write_wav(first, np.full(n_samples, 0.1))
+    found = read_corpora(tmp_path)
+    assert [u.path for u in found.utterances] == [second]
+    assert list(found.excluded) == ["a/03-01-05-01-01-01-06.wav"]

@@ -45,6 +45,16 @@ def bad_rows(out: Path) -> dict[str, str]:
         return {line["file"]: line["reason"] for line in csv.DictReader(file)}
 
 
+def test_linked_folders_are_read_once_and_loops_are_named(recordings, model, tmp_path, speech):
+    write_wav(tmp_path / "other" / "linked.wav", speech)
+    (recordings / "link").symlink_to(tmp_path / "other")
+    (recordings / "again").symlink_to(tmp_path / "other")
+    (recordings / "deep" / "loop").symlink_to("..")
+    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    assert sum(row["file"].endswith("linked.wav") for row in found) == 1 and len(found) == 17
+    assert set(bad_rows(tmp_path / "r.parquet")) == {*BAD, "deep/loop"}
+
+
 def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
     found = hear_all(recordings, model, tmp_path / "r.parquet")
     names = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("[!.]*.wav") if p.name != "empty.wav")
@@ -212,7 +222,7 @@ def test_links_in_a_circle_are_listed_and_end_nothing(recordings, model, tmp_pat
     (recordings / "circle.wav").symlink_to("circle.wav")
     (recordings / "up").symlink_to(recordings)
     assert len(hear_all(recordings, model, tmp_path / "r.parquet")) == 16
-    assert bad_rows(tmp_path / "r.parquet").keys() == {*BAD, "circle.wav"}
+    assert bad_rows(tmp_path / "r.parquet").keys() == {*BAD, "circle.wav", "up"}
 
 
 def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, model, tmp_path, monkeypatch):

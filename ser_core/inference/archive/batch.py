@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ser_core import paths
+from ser_core.audio import LINK_TO_PARENT, walk_files
 from ser_core.inference.archive.batch_table import BATCH_TABLE_SCHEMA, PREDICTION_SCHEMA, predict_files
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
@@ -102,7 +103,8 @@ def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) 
     """Writes the plan of a new job, or reads that of an interrupted one.
 
     Args:
-        folder: all files below it, whatever their extension, except names that begin with a dot.
+        folder: all files below it, whatever their extension, except names that begin with a dot; linked folders too,
+            each once.
         model: name or folder of the checkpoint.
         version: of the checkpoint.
         out: path of the results table.
@@ -148,13 +150,17 @@ def _load_job(parts: Path, folder: str, version: str) -> BatchJob:
 def _write_plan(folder: Path, parts: Path, out: Path) -> int:
     """Writes the names of all files, one JSON string per line; returns their number. One folder in memory at a time."""
     own = {os.path.realpath(path) for path in (parts, out, bad_files_path(out))}
+    loops: list[Path] = []  # in the plan, so that they are among the files that could not be read
+
+    def on_link(link: Path, reason: str) -> None:
+        loops.extend([link] if reason == LINK_TO_PARENT else [])
+
+    files = walk_files(folder, lambda where, name: _is_included(where, name, own), on_link, _raise_unlistable)
     n_files = 0
     with (parts / PLAN_FILE).open("w") as plan:
-        for where, folders, files in os.walk(folder, onerror=_raise_unlistable):
-            folders[:] = sorted(f for f in folders if _is_included(where, f, own))
-            for name in sorted(f for f in files if _is_included(where, f, own)):
-                plan.write(json.dumps(Path(where, name).relative_to(folder).as_posix()) + "\n")
-                n_files += 1
+        for path in chain(files, loops):
+            n_files += 1
+            plan.write(json.dumps(path.relative_to(folder).as_posix()) + "\n")
     return n_files
 
 

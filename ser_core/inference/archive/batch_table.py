@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from ser_core.audio import AudioError, Recording, read_audio
+from ser_core.audio import LINK_TO_PARENT, AudioError, Recording, read_audio
 from ser_core.inference.prediction import predict_batch
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
@@ -86,6 +86,8 @@ def _predict_rows(model: SERModel, folder: Path, files: Sequence[str]) -> Iterat
 
 def _read_or_error(path: Path) -> Recording | str:
     """The recording, or the reason why it cannot be read."""
+    if path.is_symlink() and path.is_dir():
+        return f"This is {LINK_TO_PARENT}; the files there are read once, without it."
     try:
         return read_audio(path)
     except AudioError as error:
