@@ -17,6 +17,7 @@ from typing import BinaryIO
 import numpy as np
 import soxr
 
+from ser_core.audio.decoder_pool import decoder_job, decoder_pool
 from ser_core.audio.decoding import (
     DECODER_ERRORS,
     AudioError,
@@ -98,22 +99,39 @@ def read_audio(
     sample_rate: int = SAMPLE_RATE,
     max_duration_s: float = MAX_AUDIO_DURATION_S,
     max_bytes: int = MAX_AUDIO_BYTES,
+    check: Callable[[], None] = lambda: None,
 ) -> Recording:
     """Read an audio file: wav, flac, mp3, ogg, opus, m4a, aac, webm, mp4 and the other formats of FFmpeg.
 
-    The format is detected from the content; the file name is ignored.
+    The format is detected from the content; the file name is ignored. A child process decodes, with a limit of memory
+    and time (`decoder_pool`): no file can stop this process.
 
     Args:
         file: path, content, or open binary file, which is read from its beginning where it can seek.
         sample_rate: of the result, in Hz.
         max_duration_s: decoding stops after this many seconds, and a note is added.
         max_bytes: a larger file is refused before it is read.
+        check: called often while the file is decoded; what it raises stops that.
 
     Raises:
         AudioError: the file does not exist, is too large, empty, not audio, without an audio track, unreadable or
-            without samples, has samples that are not finite or an implausible sample rate.
+            without samples, has samples that are not finite or an implausible sample rate, or takes more memory or
+            time than recordings do.
     """
     data = _read_bytes(file, max_bytes)
+    reply, waveform = decoder_pool.decode(data, decoder_job(len(data), sample_rate, max_duration_s), check)
+    if "error" in reply:
+        raise AudioError(reply["error"])
+    properties = reply["recording"]
+    return Recording(waveform=waveform, **properties | {"notes": tuple(properties["notes"])})
+
+
+def decode_recording(data: bytes, sample_rate: int, max_duration_s: float) -> Recording:
+    """Decode the content of an audio file in this process, without limits; for trusted files.
+
+    Raises:
+        AudioError: as `read_audio`.
+    """
     parts, notes = _decode_joined(data, sample_rate, max_duration_s)
     if n_not_finite := sum(part.n_not_finite for part in parts):
         raise AudioError(
