@@ -3,12 +3,14 @@
 python -m scripts.evaluate resonet                      under the protocol of its training; needs SER_CORPORA
 python -m scripts.evaluate all --protocol resonet       every checkpoint that may be tested on it
 python -m scripts.evaluate runs/x/checkpoint --protocol resonet --write --name my-model
+python -m scripts.evaluate prosonet --folder my-recordings --map joy=happy      recordings of your own
 
 Compares with the recorded result (exit code 1 if a figure differs); --write records it in assets/results/, and for a
 checkpoint under its own protocol in its metrics.json and model card. Without --write, some recordings may be missing.
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -17,6 +19,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scripts.flags import evaluate_parser
+from scripts.folders import read_folders
 from scripts.tables import print_table
 from ser_core.audio import AudioError
 from ser_core.data import (
@@ -49,7 +52,15 @@ from ser_core.evaluation import (
 )
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import format_percent
-from ser_core.models import CheckpointError, available_models, save_metrics_and_card
+from ser_core.models import (
+    CONFIG_FILE,
+    CheckpointError,
+    SERModel,
+    available_models,
+    checkpoint_folder,
+    load_model,
+    save_metrics_and_card,
+)
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError)
 N_CHANGES_SHOWN = 5
@@ -180,9 +191,55 @@ def run(tasks: Sequence[EvaluationTask], writing: bool) -> bool:
     return equal
 
 
+def check_labels(model: SERModel, utterances: Sequence[Utterance]) -> None:
+    """Checks that a model can predict every emotion of the recordings.
+
+    Raises:
+        CheckpointError: it has no class for one.
+    """
+    if absent := {u.emotion for u in utterances} - set(model.config.labels):
+        raise CheckpointError(f"{model.name} has no class {', '.join(sorted(absent))}: leave these recordings out.")
+
+
+def run_folders(options: argparse.Namespace) -> None:
+    """Evaluates models on recordings of one's own; nothing is recorded or compared.
+
+    Raises:
+        one of ERRORS.
+    """
+    utterances = read_folders(options)
+    names = available_models() if options.models == ["all"] else options.models
+    models = [load_model(name, "cpu") for name in names]
+    for model in models:
+        check_labels(model, utterances)
+    with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
+        tables = predict_utterances_per_model(models, utterances, lambda n_done: bar.update(n_done - bar.n))
+    for name, predictions in zip(names, tables, strict=True):
+        metrics = compute_metrics(predictions)
+        print(f"\n{name}")
+        print_metrics(metrics)
+        if known := set(trained_on_folders(name)) & set(metrics.corpora):
+            print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")
+
+
+def trained_on_folders(checkpoint: str) -> dict[str, int]:
+    """Corpora of one's own in the training part of a checkpoint, with their numbers of clips."""
+    config = json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text())
+    return config.get("training", {}).get("folders", {})
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = evaluate_parser()
     options = parser.parse_args(arguments)
+    if options.folder:
+        if options.protocol or options.fold or options.write or options.name or options.leak:
+            parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
+        try:
+            run_folders(options)
+        except ERRORS as error:
+            print(error, file=sys.stderr)
+            return 2
+        return 0
     if options.name and (
         options.models == ["all"]
         or len(options.models) != len(options.name)

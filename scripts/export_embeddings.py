@@ -2,6 +2,7 @@
 
 python -m scripts.export_embeddings prosonet resonet raw-features     after scripts.prepare_corpora
 python -m scripts.export_embeddings prosonet --no-maps                embeddings only; the page makes maps on demand
+python -m scripts.export_embeddings prosonet --folder my-recordings   with recordings of your own, decoded before
 python -m scripts.export_embeddings runs/a/epochs/1 runs/a/epochs/8   of a run with --keep-epochs: before and after
 
 `raw-features` is the space before any learning: mean and standard deviation of each log-mel band. An interrupted export
@@ -10,11 +11,13 @@ continues where it stopped.
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 from tqdm import tqdm
 
+from scripts.folders import add_folder_flags, check_decoded, read_folders
 from ser_core import paths
-from ser_core.data import AudioStore, ProtocolError
+from ser_core.data import AudioStore, ProtocolError, Utterance
 from ser_core.interpret import RAW_FEATURES, Atlas, ProjectionConfig, add_maps, export_atlas
 from ser_core.models import CheckpointError
 
@@ -22,7 +25,7 @@ MAPS = tuple(ProjectionConfig(kind, n_dims) for kind in ("umap", "tsne", "pca") 
 """The maps that ship."""
 
 
-def export(name: str) -> Atlas:
+def export(name: str, own: Sequence[Utterance] = ()) -> Atlas:
     """The atlas of one model, with a progress bar; prints the time that the embeddings took."""
     bar: tqdm | None = None
 
@@ -36,7 +39,7 @@ def export(name: str) -> Atlas:
             if n_new := n_done - bar.initial:
                 print(f"{name}: {1000 * bar.format_dict['elapsed'] / n_new:.1f} s per 1,000 clips")
 
-    return export_atlas(name, AudioStore(), show)
+    return export_atlas(name, AudioStore(), show, [utterance.id for utterance in own])
 
 
 def with_maps(atlas: Atlas) -> Atlas:
@@ -58,10 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="+", help=f"of checkpoints, their folders, or {RAW_FEATURES}")
     parser.add_argument("--no-maps", action="store_true", help="the embeddings only")
+    add_folder_flags(parser)
     options = parser.parse_args(arguments)
     try:
+        if own := read_folders(options):
+            check_decoded(own, AudioStore())
         for name in options.names:
-            atlas = export(name)
+            atlas = export(name, own)
             path = paths.EMBEDDINGS / f"{atlas.model}.npz"
             (atlas if options.no_maps else with_maps(atlas)).save(path)
             print(f"{path.parent.name}/{path.name}: {len(atlas.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")

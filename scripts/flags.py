@@ -5,6 +5,7 @@ import ast
 import json
 from pathlib import Path
 
+from scripts.folders import add_folder_flags
 from ser_core.data import PROTOCOLS
 from ser_core.inference import n_cores
 from ser_core.training import MODEL_PREFIX
@@ -40,6 +41,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
     parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
     parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
+    add_folder_flags(parser)
     return parser
 
 
@@ -59,6 +61,7 @@ def train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", help="name of the folder below runs/")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
+    add_folder_flags(parser)
     return parser
 
 

@@ -1,14 +1,18 @@
 """Finds the recordings, prints a table of them, and decodes them once into the cache folder.
 
-python -m scripts.prepare_corpora           needs SER_CORPORA; writes cache/ (or SER_CACHE)
+python -m scripts.prepare_corpora                           needs SER_CORPORA; writes cache/ (or SER_CACHE)
+python -m scripts.prepare_corpora --folder my-recordings --map joy=happy       recordings of your own, too or alone
 """
 
+import argparse
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from tqdm import tqdm
 
+from scripts.folders import add_folder_flags, read_folders
 from scripts.tables import print_table
 from ser_core.data import (
     CORPUS_NAMES,
@@ -22,6 +26,8 @@ from ser_core.data import (
 )
 from ser_core.labels import EMOTIONS
 
+MAX_LISTED = 20  # names with the same reason
+
 
 def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
     """Decoded files, speakers, hours and emotions of each corpus."""
@@ -29,7 +35,8 @@ def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
     for utterance in reading.utterances:
         if utterance.id in store:
             by_corpus[utterance.corpus].append(utterance)
-    rows = (_corpus_row(corpus, by_corpus[corpus], store) for corpus in CORPUS_NAMES if corpus in by_corpus)
+    names = [*(corpus for corpus in CORPUS_NAMES if corpus in by_corpus), *sorted(by_corpus.keys() - {*CORPUS_NAMES})]
+    rows = (_corpus_row(corpus, by_corpus[corpus], store) for corpus in names)
     print_table(["corpus", "files", "speakers", "hours", *EMOTIONS], rows)
 
 
@@ -49,9 +56,40 @@ def not_decoded(reading: CorporaListing) -> list[Utterance]:
     return [u for u in reading.utterances if u.id not in store]
 
 
-def main() -> int:
+def read_all(options: argparse.Namespace) -> CorporaListing:
+    """Recordings of the corpora and of --folder; with --folder, the corpora may be missing.
+
+    Raises:
+        CorpusError: no recording.
+    """
+    own = tuple(read_folders(options))
     try:
         reading = read_corpora(corpora_root())
+    except CorpusError:
+        if not own:
+            raise
+        return CorporaListing(own)
+    return replace(reading, utterances=reading.utterances + own)
+
+
+def print_listed(title: str, entries: Mapping[str, str]) -> None:
+    """Names with their reasons; of a frequent reason only the number."""
+    if not entries:
+        return
+    print(f"\n{title}: {len(entries)}")
+    counts = Counter(entries.values())
+    for reason, n in counts.items():
+        if n > MAX_LISTED:
+            print(f"  {n} files: {reason}")
+    print(*(f"  {name}: {reason}" for name, reason in entries.items() if counts[reason] <= MAX_LISTED), sep="\n")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_folder_flags(parser)
+    options = parser.parse_args(arguments)
+    try:
+        reading = read_all(options)
     except CorpusError as error:
         print(error, file=sys.stderr)
         return 2
@@ -60,10 +98,9 @@ def main() -> int:
         if reason:
             failed[utterance.path.name] = reason
     print_corpora(reading, AudioStore())
-    for title, entries in (("left out", reading.excluded), ("could not be read", failed)):
-        if entries:
-            print(f"\n{title}: {len(entries)}")
-            print("\n".join(f"  {name}: {reason}" for name, reason in entries.items()))
+    print_listed("left out", reading.excluded)
+    print_listed("could not be read", failed)
+    print_listed("the same recording under another name, used twice", reading.repeated)
     if reading.unrecognised:
         print(f"\nnames that fit no grammar: {len(reading.unrecognised)}")
         print("\n".join(f"  {name}" for name in reading.unrecognised))

@@ -14,7 +14,7 @@ import numpy as np
 
 from scripts.bench.benchmark import MODEL_COLUMNS, model_rows, sentences
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA, ProtocolError
+from ser_core.data import CORPUS_NAMES, ProtocolError, is_speech
 from ser_core.evaluation import (
     LEAVE_ONE_CORPUS_OUT,
     SPEAKER_INDEPENDENT,
@@ -229,7 +229,7 @@ def _fold(comparison: Comparison) -> str:
 
 def _mean_of_speech(ranked: RankedModel) -> float:
     """UAR averaged over corpora; pooled, TESS would outweigh CREMA-D, RAVDESS and SAVEE together."""
-    return float(np.mean([s["uar"] for corpus, s in ranked.corpora.items() if corpus in SPEECH_CORPORA]))
+    return float(np.mean([s["uar"] for corpus, s in ranked.corpora.items() if is_speech(corpus)]))
 
 
 def summary(by_speaker: CrossValidations, by_corpus: CrossValidations) -> str:
@@ -263,7 +263,7 @@ def cross_corpus(measured: CrossValidations) -> str:
 
 
 def _mean_uar(model: CrossValidationResult) -> str:
-    uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if corpus in SPEECH_CORPORA]
+    uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if is_speech(corpus)]
     return f"UAR averaged over {len(uars)} speech corpora: {_points(float(np.mean(uars)))} %."
 
 

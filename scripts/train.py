@@ -7,6 +7,7 @@ python -m scripts.train wav2vec2 --start facebook/wav2vec2-base --protocol reson
 python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet     with the recipe of that checkpoint
 python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
 python -m scripts.train resonet --fold 0 --keep-epochs 1 8 26                       for the embedding map
+python -m scripts.train resonet --fold 0 --folder my-recordings --map joy=happy     with recordings of your own
 python -m scripts.distill --fold 0                                            prosonet as shipped, with its teachers
 
 To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
@@ -15,6 +16,8 @@ To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 import argparse
 import shlex
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,10 +25,13 @@ import torch
 from tqdm import tqdm
 
 from scripts.flags import train_parser
+from scripts.folders import check_decoded, read_folders
 from ser_core.data import (
+    CORPUS_NAMES,
     AudioStore,
     CorpusError,
     ProtocolError,
+    Utterance,
     audio_cache_folder,
     corpora_root,
     protocol_split,
@@ -49,6 +55,7 @@ from ser_core.training import (
     TrainConfig,
     TrainingData,
     TrainingError,
+    TrainingExample,
     TrainingRun,
     build_auxiliary_tasks,
     changed_settings,
@@ -141,6 +148,8 @@ def provenance(options: argparse.Namespace, data: TrainingData, recipe: dict) ->
     training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(data.train), "recipe": recipe}
     if options.start:
         training |= {"start": start_name(options.start), "start_trained_on": start_history(options.start)}
+    if own := Counter(clip.corpus for clip in data.train if clip.corpus not in CORPUS_NAMES):
+        training["folders"] = dict(own)
     if options.teachers:
         training["teachers"] = [start_name(teacher) for teacher in options.teachers]
     return training
@@ -183,6 +192,16 @@ def log(options: argparse.Namespace, recipe: TrainConfig, architecture: ModelCon
     print(f"logged: mean development UAR {100 * experiment.mean_uar:.1f} %, {verdict}")
 
 
+def with_folders(data: TrainingData, own: Sequence[Utterance]) -> TrainingData:
+    """The data with recordings of one's own in the training part.
+
+    Raises:
+        FileNotFoundError: they are not decoded.
+    """
+    check_decoded(own, data.store)
+    return replace(data, train=[*data.train, *(TrainingExample(u.id, u.corpus, u.emotion) for u in own)])
+
+
 def train(options: argparse.Namespace, command: str) -> None:
     """Checks, trains, calibrates and exports one model.
 
@@ -194,10 +213,11 @@ def train(options: argparse.Namespace, command: str) -> None:
     check_start_split(options.start, split)
     for teacher in options.teachers:
         check_teacher_split(teacher, options.protocol, options.fold)
+    own = read_folders(options)
     store = AudioStore()
     if not options.partial:
         check_complete(options.protocol, store)
-    data = read_training_data(options.protocol, split, store)
+    data = with_folders(read_training_data(options.protocol, split, store), own)
     torch.manual_seed(config.seed)
     architecture = model_architecture(options.model, overrides(options), options.mfcc)
     model = initial_model(options.model, architecture, options.start).to(options.device)

@@ -25,7 +25,12 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
     lines = []
     for i in rows.tolist():
         u = found.utterances[i]
-        line = {"clip": u.id, "corpus": CORPUS_NAMES[u.corpus], "speaker": u.speaker.split("-")[1], "sex": u.sex}
+        line = {
+            "clip": u.id,
+            "corpus": CORPUS_NAMES.get(u.corpus, u.corpus),
+            "speaker": u.speaker.split("-")[1],
+            "sex": u.sex,
+        }
         line |= {"meant": u.emotion, "intensity": u.intensity or "unknown"}
         if predicted[i]:
             line |= {"answered": str(predicted[i]), "certain": float(found.certainty[i]), "was": str(part[i])}

@@ -25,6 +25,11 @@ from .feedback import (
 from .file_names import (
     parse_filename as parse_filename,
 )
+from .folders import (
+    UNKNOWN_EMOTION as UNKNOWN_EMOTION,
+    parse_utterance_id as parse_utterance_id,
+    read_folder as read_folder,
+)
 from .listener_votes import (
     ListenerVotes as ListenerVotes,
     read_listener_votes as read_listener_votes,
@@ -67,4 +72,5 @@ from .utterances import (
     SPEECH_CORPORA as SPEECH_CORPORA,
     CorpusError as CorpusError,
     Utterance as Utterance,
+    is_speech as is_speech,
 )

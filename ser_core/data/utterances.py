@@ -35,6 +35,11 @@ CORPUS_LANGUAGES = {
 """Corpus -> language (ISO 639-1)."""
 
 
+def is_speech(corpus: str) -> bool:
+    """Whether a corpus is speech, not song; a corpus of one's own is speech."""
+    return corpus != "ravdess_song"
+
+
 class CorpusError(ValueError):
     """Recordings that cannot be found; the message names the cure."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
-from ser_core.data import SPEECH_CORPORA, AudioStore, Utterance
+from ser_core.data import AudioStore, Utterance, is_speech
 from ser_core.evaluation.evaluator import PredictionTable, predict_utterances
 from ser_core.inference import clip_windows, run_windows
 from ser_core.metrics import fit_temperature
@@ -53,7 +53,7 @@ def export_checkpoint(
         draft = folder.with_name("uncalibrated")
         save_model(model, draft, family, calibration, training)
         half = load_model(draft, "cpu")
-        speech = [clip for clip in data.dev if clip.corpus in SPEECH_CORPORA]  # the app gets speech, not song
+        speech = [clip for clip in data.dev if is_speech(clip.corpus)]  # the app gets speech, not song
         calibration = fit_calibration(_predict_examples(half, speech, utterances, progress))
         if family not in FAMILIES_WITHOUT_OOD:
             detector = fit_ood_detector(half, data.train, speech, data.store, progress)

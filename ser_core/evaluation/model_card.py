@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 
-from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, SPEECH_CORPORA, ProtocolSplit, protocol_split, read_protocol
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, ProtocolSplit, is_speech, protocol_split, read_protocol
 from ser_core.metrics import format_percent
 from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig
 from ser_core.training import MODEL_PREFIX, config_overrides
@@ -163,7 +163,7 @@ def _describe_input(config: dict) -> str:
 
 
 def _describe_common_emotions(metrics: dict) -> str:
-    n_speech = sum(corpus in SPEECH_CORPORA for corpus in metrics["pooled_corpora"])
+    n_speech = sum(is_speech(corpus) for corpus in metrics["pooled_corpora"])
     if metrics["common_accuracy_mean"] is None or n_speech < 2:
         return ""
     pooled, mean = 100 * metrics["common_pooled"]["accuracy"], 100 * metrics["common_accuracy_mean"]
@@ -195,7 +195,8 @@ def _describe_abstention(min_confidence: float) -> str:
 
 
 def _describe_training(config: dict, trained_on: list[str]) -> str:
-    *most, last = (CORPUS_NAMES[c] for c in trained_on)
+    own = [f"{n} recordings of {corpus}" for corpus, n in config["training"].get("folders", {}).items()]
+    *most, last = (*(CORPUS_NAMES[c] for c in trained_on), *own)
     corpora = f"{', '.join(most)} and {last}" if most else last
     start, teachers = config["training"].get("start"), config["training"].get("teachers", [])
     made = f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"

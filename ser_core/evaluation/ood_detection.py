@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from ser_core.audio import trim_silence
-from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, unseen_speaker_fold
+from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, unseen_speaker_fold
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS, draw_non_speech
 from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, predict, run_clips
 from ser_core.models import SERModel
@@ -76,7 +76,7 @@ def read_trimmed_test_speech(model: SERModel) -> list[np.ndarray]:
     """
     ids = protocol_split(*unseen_speaker_fold(model.name, model.metrics)).test
     store = AudioStore()
-    found = [store.trimmed(i) for i in ids if i in store and i.split("/")[0] in SPEECH_CORPORA]
+    found = [store.trimmed(i) for i in ids if i in store and is_speech(i.split("/")[0])]
     if not found:
         raise ProtocolError("None of the test recordings is in the cache: python -m scripts.prepare_corpora")
     return found

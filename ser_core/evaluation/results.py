@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import Utterance, parse_filename, read_protocol, split_name
+from ser_core.data import Utterance, parse_utterance_id, read_protocol, split_name
 from ser_core.evaluation.evaluator import PredictionTable
 
 
@@ -122,7 +122,7 @@ def _remedy(path: Path) -> str:
 def _parse_predictions(content: dict) -> PredictionTable:
     """Predictions; emotion and speaker of a clip are parsed from its id, the name of the recording."""
     stored = content["answers"]
-    parsed = (parse_filename(Path(i)) for i in stored["utterances"])
+    parsed = (parse_utterance_id(i) for i in stored["utterances"])
     utterances = tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
     abstained = np.array(stored["abstained"], bool)
     if [u.id for u in utterances] != stored["utterances"] or len(abstained) != len(utterances):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser_core.data import SPEECH_CORPORA, AudioStore, ProtocolError, protocol_split, read_protocol, unseen_speaker_fold
+from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, read_protocol, unseen_speaker_fold
 from ser_core.inference import run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
@@ -62,7 +62,7 @@ def embed_test_speech(model: SERModel) -> EmbeddedSpeech:
     protocol, fold = unseen_speaker_fold(model.name, model.metrics)
     store, test = AudioStore(), set(protocol_split(protocol, fold).test)
     known = [row for row in read_protocol(protocol) if row["utterance"] in test]
-    rows = [row for row in known if row["corpus"] in SPEECH_CORPORA]
+    rows = [row for row in known if is_speech(row["corpus"])]
     if missing := sum(row["utterance"] not in store for row in rows):
         raise ProtocolError(
             f"{missing} of the {len(rows)} test recordings are not in the cache: python -m scripts.prepare_corpora"

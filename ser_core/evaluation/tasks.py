@@ -10,11 +10,11 @@ from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
-    SPEECH_CORPORA,
     ListenerVotes,
     ProtocolError,
     Utterance,
     corpora_root,
+    is_speech,
     protocol_folds,
     protocol_split,
     read_corpora,
@@ -171,7 +171,7 @@ def read_unseen_speech(models: Sequence[SERModel], every: int = 1) -> list[Utter
     if len(parts) > 1:
         raise ProtocolError("These models have different test speakers: evaluate them one by one.")
     found, _ = read_test_part(*parts.pop(), complete=True)
-    return [utterance for utterance in found if utterance.corpus in SPEECH_CORPORA][::every]
+    return [utterance for utterance in found if is_speech(utterance.corpus)][::every]
 
 
 def build_result(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> EvaluationResult:

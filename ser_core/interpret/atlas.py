@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ser_core import paths
-from ser_core.data import Utterance, parse_filename
+from ser_core.data import Utterance, parse_utterance_id
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models import NoveltyDetector, fit_distance_reference
@@ -45,7 +45,7 @@ class Atlas:
     @cached_property
     def utterances(self) -> tuple[Utterance, ...]:
         """Speaker, label and more, from the names of the recordings."""
-        parsed = (parse_filename(Path(i)) for i in self.ids.tolist())
+        parsed = (parse_utterance_id(i) for i in self.ids.tolist())
         return tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
 
     def column(self, name: str) -> np.ndarray:

@@ -76,19 +76,26 @@ ClipEncoder = Callable[[Sequence[np.ndarray]], ClipEmbeddings]
 """From trimmed clips, each of shape (n_samples,)."""
 
 
-def export_atlas(name: str, store: AudioStore, progress: ClipProgress = lambda n_done, n_clips: None) -> Atlas:
+def export_atlas(
+    name: str,
+    store: AudioStore,
+    progress: ClipProgress = lambda n_done, n_clips: None,
+    further_ids: Sequence[str] = (),
+) -> Atlas:
     """The atlas of one model or of the raw features, without maps.
 
     Args:
         name: of a checkpoint, its folder, or RAW_FEATURES.
         store: the recordings; the embeddings of an interrupted export are kept in its cache folder.
         progress: see ClipProgress.
+        further_ids: utterances outside the protocols, which are in the store.
 
     Raises:
         CheckpointError: the model cannot be loaded.
         ProtocolError: the model was trained on speakers of its test part.
     """
-    ids = sorted(row["utterance"] for row in read_protocol(ALL_CLIPS_PROTOCOL) if row["utterance"] in store)
+    known = (row["utterance"] for row in read_protocol(ALL_CLIPS_PROTOCOL) if row["utterance"] in store)
+    ids = sorted({*known, *further_ids})
     version, encode, split = _encoder(name)
     path = audio_cache_folder() / f"windows-{atlas_name(name)}-{version}.npz"
     found = _embed_resumably(path, encode, ids, store, progress)

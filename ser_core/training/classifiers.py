@@ -12,7 +12,7 @@ import torch
 
 from ser_core import paths
 from ser_core.audio import WINDOW_OVERLAP, window_starts
-from ser_core.data import SPEECH_CORPORA, AudioStore
+from ser_core.data import AudioStore, is_speech
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import (
     EGEMAPS_LEVEL_QUANTILE,
@@ -68,7 +68,7 @@ def fit_classifier(
     known = cached_functionals([clip.id for clip in (*train, *dev)], window, store, path, progress)
     features = np.concatenate([known[clip.id] for clip in train])
     emotions = np.repeat([clip.emotion for clip in train], [len(known[clip.id]) for clip in train])
-    dev_speech = [clip for clip in dev if clip.corpus in SPEECH_CORPORA]
+    dev_speech = [clip for clip in dev if is_speech(clip.corpus)]
     tried: list[dict] = []
     fits: list[tuple[float, dict, object]] = []
     for settings in PARAMETER_GRIDS[model.config.classifier][: None if dev_speech else 1]:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ser_core import paths
-from ser_core.data import SPEECH_CORPORA
+from ser_core.data import is_speech
 
 MODEL_PREFIX = "model."  # of an override of the architecture; the others are of the recipe
 
@@ -40,7 +40,7 @@ class Experiment:
 
 def mean_uar(dev_uar: dict[str, float]) -> float:
     """Mean over the speech corpora that have development clips."""
-    found = [value for corpus, value in dev_uar.items() if corpus in SPEECH_CORPORA]
+    found = [value for corpus, value in dev_uar.items() if is_speech(corpus)]
     return sum(found) / len(found)
 
 

@@ -15,7 +15,7 @@ from tests.make_corpus import voice, write_wav
 
 
 def test_explore_writes_what_a_page_can_plot(corpora, capsys, tmp_path):
-    prepare_corpora.main()
+    prepare_corpora.main([])
     assert explore.main(["--json", str(tmp_path / "new" / "corpora.json")]) == 0
     found = json.loads((tmp_path / "new" / "corpora.json").read_text(), parse_constant=pytest.fail)
     assert found["clips"]["crema_d"] == {e: 2 for e in EMOTIONS if e not in ("calm", "surprise")}
@@ -36,7 +36,7 @@ def test_explore_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path, la
     if lacking == "folder":
         monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
     elif lacking == "one recording":
-        prepare_corpora.main()
+        prepare_corpora.main([])
         write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
     assert explore.main(["--json", str(tmp_path / "corpora.json")]) == 2
     said = {

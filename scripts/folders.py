@@ -1,0 +1,80 @@
+"""Flags and messages for folders of one's own, shared by the scripts that take recordings of the corpora."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Container, Iterable
+from pathlib import Path
+
+from ser_core.data import UNKNOWN_EMOTION, CorporaListing, Utterance, read_folder
+from ser_core.labels import EMOTIONS
+
+
+def add_folder_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="recordings of your own: a table (CSV: path, speaker, emotion[, corpus]), or folders named after emotions",
+    )
+    parser.add_argument(
+        "--map",
+        type=parse_mapping,
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="WORD=EMOTION",
+        help=f"words for emotions in --folder; an emotion is one of {', '.join(EMOTIONS)}",
+    )
+
+
+def parse_mapping(text: str) -> tuple[str, str]:
+    """ "joy=happy" as word and emotion.
+
+    Raises:
+        argparse.ArgumentTypeError: no equals sign, or an emotion that does not exist.
+    """
+    word, _, emotion = text.partition("=")
+    if not word or emotion not in EMOTIONS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not WORD=EMOTION with one of {', '.join(EMOTIONS)}")
+    return word, emotion
+
+
+def read_folders(options: argparse.Namespace) -> list[Utterance]:
+    """Recordings of all --folder; what is left out is printed by reason and number.
+
+    Raises:
+        CorpusError: a folder without usable recordings.
+    """
+    found: list[Utterance] = []
+    for path in options.folder:
+        listing = read_folder(path, dict(options.map))
+        print_left_out(path, listing)
+        found += listing.utterances
+    return found
+
+
+def print_left_out(path: Path, listing: CorporaListing) -> None:
+    """One line for each reason: how many recordings, and the first of them."""
+    first: dict[str, str] = {}
+    for where, reason in listing.excluded.items():
+        first.setdefault(reason, where)
+    for reason, n in Counter(listing.excluded.values()).most_common():
+        print(f"{path.name}: {n} left out, {reason}: {first[reason]}{'' if n == 1 else ', ...'}", file=sys.stderr)
+    if any(reason.startswith(UNKNOWN_EMOTION) for reason in first):
+        print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
+
+
+def check_decoded(utterances: Iterable[Utterance], store: Container[str]) -> None:
+    """Checks that recordings of one's own are in the store (AudioStore).
+
+    Raises:
+        FileNotFoundError: some are not; the message names the command.
+    """
+    if missing := sum(utterance.id not in store for utterance in utterances):
+        raise FileNotFoundError(
+            f"Recordings of --folder that are not decoded: {missing}. "
+            "Run: python -m scripts.prepare_corpora with the same --folder and --map"
+        )

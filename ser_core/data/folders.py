@@ -1,0 +1,228 @@
+"""A folder of one's own as one more corpus: labels from a table (CSV), or from folders named after emotions."""
+
+import csv
+import io
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ser_core.audio import AUDIO_SUFFIXES, walk_files
+from ser_core.data.corpora import CorporaListing
+from ser_core.data.file_names import parse_filename
+from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
+from ser_core.labels import EMOTIONS
+
+TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
+TABLE_SUFFIXES = (".csv", ".tsv")
+UNKNOWN_SPEAKER = "unknown"
+UNKNOWN_EMOTION = "unknown emotion"
+MISSING_FILE = "the file does not exist"
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One recording as a table or a folder lists it; all text as written there."""
+
+    where: str  # for messages
+    name: str  # path, relative to the folder
+    speaker: str
+    emotion: str
+    corpus: str
+
+
+def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
+    """Recordings of a folder with labels of its own.
+
+    Either a table (CSV) with the columns path, speaker, emotion and, optionally, corpus; paths are relative to the
+    table. Or folders named after emotions; all other folders on the way to a recording are its speaker.
+
+    Args:
+        path: the folder, or its table.
+        mapping: word for an emotion in the folder -> one of EMOTIONS; others than these are left out.
+
+    Returns:
+        The listing, utterances sorted by id; `excluded` has each recording that is left out, with the reason.
+
+    Raises:
+        CorpusError: no usable recording, a table without the columns, or a corpus with the name of a known one.
+    """
+    words = {word.casefold(): emotion for word, emotion in (mapping or {}).items()}
+    if unknown := set(words.values()) - set(EMOTIONS):
+        raise CorpusError(f"Unknown emotion: {', '.join(sorted(unknown))}. There are: {', '.join(EMOTIONS)}.")
+    if not path.exists():
+        raise CorpusError(f"{path} does not exist.")
+    table = path if path.is_file() else _find_table(path)
+    root = table.parent if table else path
+    rows = _read_table(table) if table else _tree_rows(path, words)
+    listing = _list_rows(rows, root, words)
+    if not listing.utterances:
+        raise CorpusError(_describe_empty(path, root, listing))
+    return listing
+
+
+def parse_utterance_id(utterance_id: str) -> Utterance | None:
+    """Utterance of an id, of a known corpus or of a folder of one's own; None for other text.
+
+    The path of the utterance is its id: it names no file.
+    """
+    if isinstance(known := parse_filename(Path(utterance_id)), Utterance) and known.id == utterance_id:
+        return known
+    corpus, _, rest = utterance_id.partition("/")
+    speaker, _, rest = rest.partition("/")
+    emotion, _, name = rest.partition("/")
+    if emotion not in EMOTIONS or not name:
+        return None
+    return _utterance(corpus, speaker, emotion, name, Path(utterance_id))
+
+
+def _utterance(corpus: str, speaker: str, emotion: str, name: str, path: Path) -> Utterance:
+    """Utterance whose id holds all its labels, so that files which store ids alone can be read without the folder."""
+    return Utterance(f"{corpus}/{speaker}/{emotion}/{name}", path, corpus, f"{corpus}-{speaker}", "unknown", emotion)
+
+
+def _list_rows(rows: Iterable[_Row], root: Path, words: Mapping[str, str]) -> CorporaListing:
+    found: dict[Path, list[tuple[_Row, Utterance]]] = defaultdict(list)
+    excluded: dict[str, str] = {}
+    for row in rows:
+        utterance = _parse_row(row, root, words)
+        if isinstance(utterance, str):
+            excluded[row.where] = utterance
+        else:
+            found[utterance.path.resolve()].append((row, utterance))
+    used: list[Utterance] = []
+    for (first_row, first), *others in found.values():
+        if any(other.emotion != first.emotion for _, other in others):
+            excluded |= {row.where: "listed with two different emotions" for row, _ in ((first_row, first), *others)}
+            continue
+        excluded |= {row.where: f"listed before: {first_row.where}" for row, _ in others}
+        used.append(first)
+    return CorporaListing(tuple(sorted(used, key=lambda utterance: utterance.id)), excluded)
+
+
+def _parse_row(row: _Row, root: Path, words: Mapping[str, str]) -> Utterance | str:
+    """Utterance of a row, or the reason why it is not used."""
+    emotion = words.get(row.emotion.casefold(), row.emotion.casefold())
+    if not row.emotion or emotion not in EMOTIONS:
+        return f"{UNKNOWN_EMOTION} {row.emotion!r}"
+    if (path := _existing_file(root, row.name)) is None:
+        return MISSING_FILE
+    corpus = _plain_name(row.corpus) or _plain_name(root.resolve().name) or "folder"
+    if corpus in CORPUS_NAMES:
+        raise CorpusError(
+            f"{corpus} is the name of a known corpus. Rename the folder, or give another name in the column corpus."
+        )
+    return _utterance(corpus, _plain_name(row.speaker) or UNKNOWN_SPEAKER, emotion, row.name.replace("\\", "/"), path)
+
+
+def _plain_name(text: str) -> str:
+    """Text without the characters that separate the parts of ids and of speaker names."""
+    return re.sub(r"[^\w.]+", "_", text).strip("_")
+
+
+def _existing_file(root: Path, name: str) -> Path | None:
+    """File of a table's path: as written, with Windows separators, or in another Unicode normal form (macOS)."""
+    for written in dict.fromkeys((name, name.replace("\\", "/"))):
+        for form in (written, unicodedata.normalize("NFC", written), unicodedata.normalize("NFD", written)):
+            if form and (root / form).is_file():
+                return root / form
+    return None
+
+
+def _tree_rows(root: Path, words: Mapping[str, str]) -> list[_Row]:
+    """Rows of the recordings in folders; the emotion is at the depth where most known emotions are."""
+    paths = (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
+    names = [path.relative_to(root) for path in sorted(paths)]
+    known = {*EMOTIONS, *words}
+    depths = Counter(i for name in names for i, part in enumerate(name.parts[:-1]) if part.casefold() in known)
+    depth = depths.most_common(1)[0][0] if depths else 0
+    rows = []
+    for name in names:
+        folders = name.parts[:-1]
+        emotion = folders[depth] if depth < len(folders) else ""
+        speaker = "_".join(part for i, part in enumerate(folders) if i != depth)
+        rows.append(_Row(name.as_posix(), name.as_posix(), speaker, emotion, ""))
+    return rows
+
+
+def _find_table(folder: Path) -> Path | None:
+    """The table of a folder; None if it has none with the required columns.
+
+    Raises:
+        CorpusError: there are several.
+    """
+    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES]
+    fitting = [path for path in tables if set(TABLE_COLUMNS) <= set(_column_names(_table_text(path)))]
+    if len(fitting) > 1:
+        raise CorpusError(f"{folder} has several tables: {', '.join(p.name for p in fitting)}. Give the path of one.")
+    return fitting[0] if fitting else None
+
+
+def _read_table(path: Path) -> list[_Row]:
+    """Rows of a table; the separator is comma, semicolon or tab.
+
+    Raises:
+        CorpusError: a column is missing, or it is not a table.
+    """
+    text = _table_text(path)
+    columns = _column_names(text)
+    if absent := [name for name in TABLE_COLUMNS if name not in columns]:
+        raise CorpusError(
+            f"{path.name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
+            f"Required: {', '.join(TABLE_COLUMNS)}; optional: corpus."
+        )
+    try:
+        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))[1:]
+    except csv.Error as error:
+        raise CorpusError(f"{path.name} is not a table ({error}).") from None
+    rows = []
+    for number, line in enumerate(cells, 2):
+        row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
+        if any(row.values()):
+            name, speaker, emotion, corpus = (row.get(column, "") for column in (*TABLE_COLUMNS, "corpus"))
+            rows.append(_Row(f"row {number}, {name}", name, speaker, emotion, corpus))
+    return rows
+
+
+def _table_text(path: Path) -> str:
+    """Text of a table as spreadsheets write it: UTF-8 with or without a mark, UTF-16 or Windows-1252.
+
+    Raises:
+        CorpusError: another encoding.
+    """
+    content = path.read_bytes()
+    encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise CorpusError(f"{path.name} has an unknown encoding. Save it as CSV UTF-8.")
+
+
+def _separator(text: str) -> str:
+    """The most frequent of comma, semicolon and tab in the first line."""
+    return max(",;\t", key=text.partition("\n")[0].count)
+
+
+def _column_names(text: str) -> list[str]:
+    """Names in the first line, in lower case; empty for an empty table."""
+    header = next(csv.reader([text.partition("\n")[0]], delimiter=_separator(text)), [])
+    return [name.strip().casefold() for name in header]
+
+
+def _describe_empty(path: Path, root: Path, listing: CorporaListing) -> str:
+    reasons = Counter(listing.excluded.values())
+    if not reasons:
+        return (
+            f"{path} has no recordings. Expected: a table (CSV) with the columns {', '.join(TABLE_COLUMNS)}, or "
+            f"folders named after the emotions: {', '.join(EMOTIONS)}."
+        )
+    first = next(where for where, reason in listing.excluded.items() if reason == reasons.most_common(1)[0][0])
+    counted = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(5))
+    return (
+        f"None of the {len(listing.excluded)} recordings of {path} can be used: {counted}. The first: {first}. "
+        f"Paths are relative to {root}; emotions are {', '.join(EMOTIONS)}; others are mapped: --map joy=happy."
+    )

@@ -1,0 +1,206 @@
+"""Folders of one's own: tables in every form that spreadsheets write, folders of emotions, and what is left out."""
+
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ser_core.data.folders import (
+    MISSING_FILE,
+    UNKNOWN_SPEAKER,
+    parse_utterance_id,
+    read_folder,
+)
+from ser_core.data.utterances import CORPUS_NAMES, CorpusError
+
+ROWS = (("a.wav", "Ann", "angry"), ("sub/b.wav", "Bob", "Sad"), ("sub/ü.wav", "Ann", "happy"))
+
+
+def empty_files(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def table(rows=ROWS, header=("path", "speaker", "emotion"), separator=",") -> str:
+    return "\r\n".join(separator.join(row) for row in (header, *rows)) + "\r\n"
+
+
+@pytest.fixture
+def office(tmp_path) -> Path:
+    """A folder named office with the files of ROWS."""
+    return empty_files(tmp_path / "office", *(name for name, _, _ in ROWS))
+
+
+def labels(listing) -> dict[str, str]:
+    return {utterance.path.name: utterance.emotion for utterance in listing.utterances}
+
+
+WANTED = {"a.wav": "angry", "b.wav": "sad", "ü.wav": "happy"}
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_tables_of_every_spreadsheet(office, encoding, separator):
+    (office / "labels.csv").write_bytes(table(separator=separator).encode(encoding))
+    found = read_folder(office)
+    assert labels(found) == WANTED and not found.excluded
+    assert {u.corpus for u in found.utterances} == {"office"}
+    assert {u.speaker for u in found.utterances} == {"office-Ann", "office-Bob"}
+    assert all(u.path.is_file() and u.language is None and u.sex == "unknown" for u in found.utterances)
+    assert labels(read_folder(office / "labels.csv")) == WANTED
+
+
+def test_windows_paths_and_other_normal_forms(office):
+    rows = [(unicodedata.normalize("NFD", name).replace("/", "\\"), *rest) for name, *rest in ROWS]
+    (office / "labels.csv").write_text(table(rows))
+    assert labels(read_folder(office)) == WANTED
+
+
+def test_column_names_in_any_case_and_order(office):
+    rows = [(emotion, name, speaker, "note") for name, speaker, emotion in ROWS]
+    (office / "labels.csv").write_text(table(rows, (" Emotion", "PATH", "Speaker ", "comment")))
+    assert labels(read_folder(office)) == WANTED
+
+
+def test_the_corpus_column_names_the_corpora(office):
+    rows = [(*row, corpus) for row, corpus in zip(ROWS, ("one", "two/x", ""), strict=True)]
+    (office / "labels.csv").write_text(table(rows, ("path", "speaker", "emotion", "corpus")))
+    assert {u.path.name: u.corpus for u in read_folder(office).utterances} == {
+        "a.wav": "one",
+        "b.wav": "two_x",
+        "ü.wav": "office",
+    }
+
+
+def test_absolute_paths(office, tmp_path):
+    (tmp_path / "elsewhere.csv").write_text(table([(str(office / "a.wav"), "Ann", "angry")]))
+    assert labels(read_folder(tmp_path / "elsewhere.csv")) == {"a.wav": "angry"}
+
+
+def test_emotions_are_mapped_or_left_out(office):
+    rows = [("a.wav", "Ann", "Joy"), ("sub/b.wav", "Bob", "boredom"), ("sub/ü.wav", "Ann", "")]
+    (office / "labels.csv").write_text(table(rows))
+    found = read_folder(office, {"joy": "happy"})
+    assert labels(found) == {"a.wav": "happy"}
+    assert sorted(found.excluded.values()) == ["unknown emotion ''", "unknown emotion 'boredom'"]
+    with pytest.raises(CorpusError, match="glad"):
+        read_folder(office, {"joy": "glad"})
+
+
+def test_missing_files_are_left_out_by_row(office):
+    (office / "labels.csv").write_text(table([*ROWS, ("gone.wav", "Ann", "sad"), ("C:\\x\\y.wav", "Ann", "sad")]))
+    found = read_folder(office)
+    assert labels(found) == WANTED
+    assert [(where.split(",")[0], reason) for where, reason in found.excluded.items()] == [
+        ("row 5", MISSING_FILE),
+        ("row 6", MISSING_FILE),
+    ]
+
+
+def test_a_file_listed_twice_counts_once_and_never_with_two_labels(office):
+    rows = [*ROWS, ("./a.wav", "Ann", "angry"), ("sub/b.wav", "Bob", "happy")]
+    (office / "labels.csv").write_text(table(rows))
+    found = read_folder(office)
+    assert labels(found) == {"a.wav": "angry", "ü.wav": "happy"}
+    assert Counter(reason.split(":")[0] for reason in found.excluded.values()) == {
+        "listed before": 1,
+        "listed with two different emotions": 2,
+    }
+
+
+def test_incomplete_rows_and_empty_lines(office):
+    (office / "labels.csv").write_text("path,speaker,emotion\n\na.wav,Ann,angry\nsub/b.wav\n,,\n")
+    found = read_folder(office)
+    assert labels(found) == {"a.wav": "angry"} and list(found.excluded) == ["row 4, sub/b.wav"]
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("path,emotion\na.wav,sad\n", "speaker"),
+        ("", "none"),
+        ("path,speaker,emotion\n", "recordings"),
+        ("path,speaker,emotion\ngone.wav,Ann,sad\n", r"gone\.wav"),
+        ("path,speaker,emotion\na.wav,Ann,joy\n", "--map"),
+    ],
+)
+def test_an_unusable_table_says_why(office, content, named):
+    (office / "labels.csv").write_text(content)
+    with pytest.raises(CorpusError, match=named):
+        read_folder(office / "labels.csv")
+
+
+def test_an_unknown_encoding(office):
+    (office / "labels.csv").write_bytes(b"path,speaker,emotion\n\x81\x8d.wav,Ann,sad\n")
+    with pytest.raises(CorpusError, match="UTF-8"):
+        read_folder(office)
+
+
+def test_of_several_tables_one_must_be_named(office):
+    for name in ("one.csv", "two.csv"):
+        (office / name).write_text(table())
+    (office / "notes.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(CorpusError, match=r"one\.csv, two\.csv"):
+        read_folder(office)
+    assert labels(read_folder(office / "two.csv")) == WANTED
+
+
+@pytest.mark.parametrize("name", CORPUS_NAMES)
+def test_names_of_known_corpora_are_refused(tmp_path, name):
+    empty_files(tmp_path / name, "sad/a.wav")
+    with pytest.raises(CorpusError, match=name):
+        read_folder(tmp_path / name)
+
+
+# --- folders named after emotions ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["{emotion}/{speaker}/{n}.wav", "{speaker}/{emotion}/{n}.wav"])
+def test_folders_of_emotions_and_speakers(tmp_path, form):
+    words = {"Ann": ("angry", "SAD"), "Bob": ("happy", "angry")}
+    names = [form.format(emotion=e, speaker=s, n=n) for s, es in words.items() for e in es for n in range(2)]
+    found = read_folder(empty_files(tmp_path / "my corpus", *names))
+    assert Counter((u.speaker, u.emotion) for u in found.utterances) == {
+        ("my_corpus-Ann", "angry"): 2,
+        ("my_corpus-Ann", "sad"): 2,
+        ("my_corpus-Bob", "happy"): 2,
+        ("my_corpus-Bob", "angry"): 2,
+    }
+
+
+def test_folders_of_emotions_alone_have_one_unknown_speaker(tmp_path):
+    empty_files(tmp_path / "x", "sad/a.M4A", "joy/b.wav", "calm/._c.wav", "boredom/d.wav", "sad/notes.txt", "e.wav")
+    found = read_folder(tmp_path / "x", {"Joy": "happy"})
+    assert {u.path.name: u.emotion for u in found.utterances} == {"a.M4A": "sad", "b.wav": "happy"}
+    assert {u.speaker for u in found.utterances} == {f"x-{UNKNOWN_SPEAKER}"}
+    assert found.excluded == {"boredom/d.wav": "unknown emotion 'boredom'", "e.wav": "unknown emotion ''"}
+
+
+def test_a_folder_without_recordings_says_what_is_expected(tmp_path):
+    with pytest.raises(CorpusError, match="path, speaker, emotion"):
+        read_folder(tmp_path)
+    with pytest.raises(CorpusError, match="does not exist"):
+        read_folder(tmp_path / "nowhere")
+
+
+# --- ids -------------------------------------------------------------------------------------------------------------
+
+
+def test_an_id_holds_all_labels(tmp_path):
+    empty_files(tmp_path / "x", "Ann/sad/03-01-05-01-01-01-01.wav", "Ann/sad/deep/er/b.wav")
+    for utterance in read_folder(tmp_path / "x").utterances:
+        again = parse_utterance_id(utterance.id)
+        assert (again.id, again.corpus, again.speaker, again.emotion) == (
+            utterance.id,
+            utterance.corpus,
+            utterance.speaker,
+            utterance.emotion,
+        )
+    assert parse_utterance_id("ravdess/03-01-05-01-01-01-01").corpus == "ravdess"
+    assert parse_utterance_id("hindi/2-5-disgust-09").speaker == "hindi-2"
+    assert [parse_utterance_id(text) for text in ("", "a/b", "a/b/glad/c.wav", "a/b/sad/")] == [None] * 4

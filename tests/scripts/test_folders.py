@@ -1,0 +1,102 @@
+"""--folder and --map: recordings of one's own in scripts.prepare_corpora, evaluate, train and export_embeddings."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from scripts import evaluate, export_embeddings, prepare_corpora, train
+from ser_core.data.audio_store import AudioStore
+from ser_core.interpret.atlas import load_atlas
+from ser_core.interpret.projection import ProjectionConfig
+from ser_core.models.checkpoint import load_model
+from tests.make_corpus import voice, write_wav
+
+
+@pytest.fixture
+def office(tmp_path) -> Path:
+    """Two speakers, two emotions and a word to map, in folders."""
+    for i, speaker in enumerate(("Ann", "Bob")):
+        for k, word in enumerate(("sad", "angry", "joy")):
+            write_wav(tmp_path / "office" / speaker / word / "a.wav", voice(120 * 1.3**k, 10 * i + k))
+    return tmp_path / "office"
+
+
+def with_folder(office: Path, *mapping: str) -> list[str]:
+    return ["--folder", str(office), *(["--map", *mapping] if mapping else [])]
+
+
+def test_recordings_of_ones_own_are_decoded_beside_the_corpora(office, corpora, capsys):
+    assert prepare_corpora.main(with_folder(office, "joy=happy")) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["corpus", "crema_d", "office"]
+    assert "office/Ann/happy/Ann/joy/a.wav" in AudioStore() and len(AudioStore()) == 18
+
+
+def test_recordings_of_ones_own_need_no_corpora(office, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("SER_CACHE", str(tmp_path / "cache"))
+    assert prepare_corpora.main(with_folder(office)) == 0
+    shown = capsys.readouterr()
+    assert [line.split()[0] for line in shown.out.splitlines()] == ["corpus", "office"]
+    assert re.search(r"office: 2 left out, .*'joy'.*Ann/joy/a\.wav", shown.err) and "--map" in shown.err
+
+
+def test_a_folder_without_labels_is_an_error(tmp_path, corpora, capsys):
+    write_wav(tmp_path / "mixed" / "a.wav", voice(150, 0))
+    for main, first in (
+        (prepare_corpora.main, []),
+        (evaluate.main, ["small"]),
+        (train.main, ["resonet", "--fold", "0"]),
+    ):
+        assert main([*first, "--folder", str(tmp_path / "mixed")]) == 2
+        assert "mixed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("mapping", ["joy", "joy=glad", "=happy"])
+def test_a_mapping_names_an_emotion(office, mapping, capsys):
+    with pytest.raises(SystemExit):
+        prepare_corpora.main(with_folder(office, mapping))
+    assert "surprise" in capsys.readouterr().err
+
+
+def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, capsys):
+    assert evaluate.main(["small", *with_folder(office, "joy=happy")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"office +6 +2 +", out) and "pooled: office" in out and "LEAK" not in out
+
+
+@pytest.mark.parametrize("flag", ["--write", "--leak", "--fold=0", "--protocol=resonet", "--name=x"])
+def test_flags_of_protocols_do_not_fit_a_folder(office, checkpoints, flag, capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["small", flag, *with_folder(office)])
+    assert "--folder" in capsys.readouterr().err
+
+
+def test_training_uses_and_records_recordings_of_ones_own(
+    office, workplace, small_networks, cache, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("SER_CACHE", str(shutil.copytree(cache, tmp_path / "own-cache")))
+    folder = with_folder(office, "joy=happy")
+    arguments = ["resonet", "--fold", "0", "--epochs", "1", "--partial", "--run", "own"]
+    assert train.main([*arguments, *folder]) == 2 and "prepare_corpora" in capsys.readouterr().err
+    assert prepare_corpora.main(folder) == 0
+    assert train.main([*arguments, *folder]) == 0
+    checkpoint = Path("runs/own/checkpoint")
+    assert json.loads((checkpoint / "config.json").read_text())["training"]["folders"] == {"office": 6}
+    capsys.readouterr()
+    assert evaluate.main([str(checkpoint), *folder]) == 0
+    assert "LEAK" in capsys.readouterr().out
+
+
+def test_embeddings_of_recordings_of_ones_own(office, atlas_folder, monkeypatch, capsys):
+    folder = with_folder(office, "joy=happy")
+    monkeypatch.setattr(export_embeddings, "MAPS", (ProjectionConfig("pca"),))
+    assert export_embeddings.main(["small", *folder]) == 2 and "prepare_corpora" in capsys.readouterr().err
+    assert prepare_corpora.main(folder) == 0
+    assert export_embeddings.main(["small", *folder]) == 0
+    atlas = load_atlas("small", load_model("small").version)
+    own = atlas.column("corpus") == "office"
+    assert own.sum() == 6 and set(atlas.column("part")[own]) == {"unseen"}
+    assert set(atlas.column("emotion")[own]) == {"sad", "angry", "happy"}
