@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
-from ser_core.inference import LivePrediction, LiveSession, LiveSummary
+from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
 from ser_core.models import DEFAULT_MODEL, CheckpointError, load_model
 
 CHUNK_S = 0.1
@@ -92,10 +92,11 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
 def as_line(prediction: LivePrediction) -> str:
     """The state of now, for one line of a terminal."""
     probabilities = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])[:3]
+    adapted = "r" if prediction.prediction.reference_clips else " "  # with a running reference
     ranked = "  ".join(f"{emotion} {p:.0%}" for emotion, p in probabilities)
     clock = f"{int(prediction.at_s) // 60}:{int(prediction.at_s) % 60:02d}"
     measured = f"{prediction.level_dbfs:4.0f} dBFS  {1000 * prediction.latency_s:4.0f} ms"
-    return f"{clock} {'*' if prediction.speaking else ' '} {prediction.label:<9}  {measured}  {ranked}"
+    return f"{clock} {'*' if prediction.speaking else ' '}{adapted}{prediction.label:<9}  {measured}  {ranked}"
 
 
 def as_text(summary: LiveSummary) -> str:
@@ -122,10 +123,10 @@ def follow(session: LiveSession, chunks: Iterator[tuple[np.ndarray, int]]) -> No
             print()
 
 
-def listen(model: str, device: int | str | None, save: Path | None) -> int:
+def listen(model: str, device: int | str | None, save: Path | None, running_reference: bool) -> int:
     """A session from its first sound to its summary, which also comes when the microphone is lost."""
     microphones()  # before the model is loaded
-    session = LiveSession(load_model(model), keep_recording=save is not None)
+    session = LiveSession(load_model(model), keep_recording=save is not None, running_reference=running_reference)
     print("Recording. Ctrl-C ends.", file=sys.stderr)
     code = 0
     try:
@@ -146,6 +147,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
     parser.add_argument("--device", help="number or part of the name; by default that of the system")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the session as a WAV file, 16 kHz mono")
+    parser.add_argument(
+        "--running-reference",
+        action="store_true",
+        help="predict relative to the speech so far, from 10 s on; for one speaker, by models that take a reference",
+    )
     options = parser.parse_args(arguments)
     device = int(options.device) if (options.device or "").isdecimal() else options.device
     if options.save and (options.save.exists() or not options.save.absolute().parent.is_dir()):
@@ -154,8 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.list_devices:
             print(list_devices())
             return 0
-        return listen(options.model, device, options.save)
-    except (CheckpointError, MicrophoneError) as error:
+        return listen(options.model, device, options.save, options.running_reference)
+    except (CheckpointError, MicrophoneError, SpeakerReferenceError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

@@ -71,6 +71,37 @@ def recording_reference(
     return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
 
 
+class RunningReference:
+    """The speech so far of a live session as its reference: the mean over its windows with speech."""
+
+    def __init__(self, model: SERModel):
+        """
+        Raises:
+            SpeakerReferenceError: the model takes no reference.
+        """
+        check_takes_reference(model)
+        self._model, self._sum = model, np.zeros(1, np.float64)
+        self._n_windows, self._speech_s = 0, 0.0
+
+    def add(self, embedding: np.ndarray, new_speech_s: float) -> None:
+        """Adds a window with speech.
+
+        Args:
+            embedding: shape = (embedding_dim,).
+            new_speech_s: seconds of speech in it that earlier windows do not contain.
+        """
+        self._sum = self._sum + embedding
+        self._n_windows += 1
+        self._speech_s += new_speech_s
+
+    def reference(self) -> Reference | None:
+        """The reference; None before 10 s of speech."""
+        if self._speech_s < MIN_OWN_REFERENCE_SPEECH_S:
+            return None
+        mean = (self._sum / self._n_windows).astype(np.float32)
+        return Reference(self._model.name, self._model.version, mean, self._n_windows, self._speech_s, source="running")
+
+
 def _speech_windows(model: SERModel, waveform: np.ndarray, speech: SpeechSegments, hop_s: float) -> list[np.ndarray]:
     """The windows of a recording that contain speech."""
     starts, ends = window_bounds(waveform, model.config.window_s, hop_s, speech)

@@ -21,7 +21,8 @@ from ser_core.audio import (
     speech_overlap_s,
     speech_segments,
 )
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, predict
+from ser_core.inference.enrolment import RunningReference
+from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, predict_with_outputs
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
 from ser_core.models import SERModel
@@ -64,15 +65,27 @@ class LiveSummary:
 class LiveSession:
     """Streaming predictions for one microphone. Not thread-safe: fed by one thread at a time."""
 
-    def __init__(self, model: SERModel, smoothing: Smoothing = DEFAULT_LIVE_SMOOTHING, keep_recording: bool = False):
+    def __init__(
+        self,
+        model: SERModel,
+        smoothing: Smoothing = DEFAULT_LIVE_SMOOTHING,
+        keep_recording: bool = False,
+        running_reference: bool = False,
+    ):
         """
         Args:
             model: from load_model; it may serve many sessions.
             smoothing: of the predictions over time.
             keep_recording: for `recording`; otherwise only the last seconds are kept.
+            running_reference: from 10 s of speech on, the speech before a window is the reference of its speaker; the
+                predictions report it.
+
+        Raises:
+            SpeakerReferenceError: a running reference for a model that takes none.
         """
         self.model, self.smoothing = model, smoothing
         self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
+        self._running = RunningReference(model) if running_reference else None
         self._resample = _Resampler()
         self._buffer = np.empty(0, np.float32)  # the last window and the samples since the last prediction
         self._n_received, self._predicted_until = 0, 0  # in samples
@@ -125,6 +138,7 @@ class LiveSession:
         """The predictions of the last two minutes before smoothing, each over the time since the one before it."""
         if not self._history:
             return None
+        reference = self._running.reference() if self._running else None
         start_s, end_s, speech_s, probabilities = (np.array(column) for column in zip(*self._history, strict=True))
         return Trajectory(
             model=self.model.name,
@@ -135,6 +149,8 @@ class LiveSession:
             speech_s=speech_s,
             window_s=self.model.config.window_s,
             hop_s=LIVE_HOP_S,
+            reference_clips=reference.n_clips if reference else 0,
+            reference_source=reference.source if reference else "",
         )
 
     def summary(self) -> LiveSummary:
@@ -156,10 +172,13 @@ class LiveSession:
     def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
         """The prediction for the window that ends at sample `due`."""
         speech = speech_segments(window)
-        prediction = predict(self.model, window, speech)
+        reference = self._running.reference() if self._running else None
+        prediction, _, outputs = predict_with_outputs(self.model, window, speech, reference=reference)
         elapsed_s, at_s = (due - self._predicted_until) / SAMPLE_RATE, due / SAMPLE_RATE
         end_s = len(window) / SAMPLE_RATE
         new_speech_s = float(speech_overlap_s(speech, np.array([end_s - elapsed_s]), np.array([end_s]))[0])
+        if self._running and prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
+            self._running.add(outputs.embeddings.mean(0), new_speech_s)
         labels = self.model.config.labels
         self._history.append(
             (at_s - elapsed_s, at_s, prediction.speech_s, np.array([prediction.probabilities[name] for name in labels]))

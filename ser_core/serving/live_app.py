@@ -29,12 +29,13 @@ from ser_core.inference import (
     MAX_WAITING_REQUESTS,
     NOT_SURE,
     QueueFull,
+    SpeakerReferenceError,
     inference_queue,
     prediction_record,
     shared_model,
 )
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models, resolve_model
+from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models, models_with_reference, resolve_model
 from ser_core.plots import GREY, emotion_label, magma_colours
 from ser_core.serving.error_response import error_response
 from ser_core.serving.gradio_uploads import GradioUploads
@@ -51,7 +52,7 @@ MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
 STALE_PAGE_MESSAGE = "This page is older than the server. Reload it."
 PREDICT_USAGE = "Send an audio file, by handle_file(...) of gradio_client, and the name of a model or null."
 FONT_FAMILY = ("system-ui", "sans-serif")  # no external fonts
-USER_ERRORS = (AudioError, CheckpointError, OneTimeStoreError, LiveSessionError)
+USER_ERRORS = (AudioError, CheckpointError, OneTimeStoreError, LiveSessionError, SpeakerReferenceError)
 
 
 def build_live(limits: RequestLimits | None = None) -> FastAPI:
@@ -178,6 +179,7 @@ def _page_arguments(sessions: LiveSessions) -> dict:
         ],
         "page_id": "",  # set when the page is open
         "models": available_models(),
+        "models_with_reference": models_with_reference(),
         "no_model_message": f"There is no trained model yet. {HOW_TO_TRAIN}",
         "styles": {emotion: {"symbol": s.symbol, "colour": s.colour} for emotion, s in EMOTION_STYLES.items()},
         "colormap": magma_colours(),

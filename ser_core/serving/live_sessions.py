@@ -50,26 +50,28 @@ class LiveSessions:
         """Number of sessions."""
         return len(self._sessions)
 
-    def start(self, page_id: str, model: str, sample_rate: int) -> dict:
+    def start(self, page_id: str, model: str, sample_rate: int, running_reference: bool = False) -> dict:
         """Start a session, which replaces an earlier one of this page.
 
         Args:
             page_id: identifies the session.
             model: one of available_models().
             sample_rate: of the chunks, in Hz.
+            running_reference: see LiveSession.
 
         Returns:
             {"min_confidence", "window_s"} of the model.
 
         Raises:
             UnknownModel: no such model.
+            SpeakerReferenceError: a running reference for a model that takes none.
             LiveSessionError: too many sessions.
         """
         loaded = shared_model(resolve_model(str(model)))
         with self._lock:
             self._sessions.pop(page_id, None)
             self._make_room()
-            live = LiveSession(loaded, keep_recording=True)
+            live = LiveSession(loaded, keep_recording=True, running_reference=bool(running_reference))
             self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock())
         return {"min_confidence": loaded.calibration.min_confidence, "window_s": loaded.config.window_s}
 

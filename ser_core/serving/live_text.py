@@ -40,8 +40,14 @@ def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
         return "No speech", "Silence or noise at the microphone."
     if prediction.label == NOT_SURE:
         closest = f"Closest: {_ranked_text(ranked[:N_TOP_EMOTIONS])}."
-        return "Not sure", f"{_ood_note(prediction)}{closest}"
-    return emotion_label(prediction.label), f"Confidence {prediction.confidence:.0%}. Then {_ranked_text(ranked[1:3])}."
+        return "Not sure", f"{_ood_note(prediction)}{_reference_note(prediction)}{closest}"
+    return emotion_label(
+        prediction.label
+    ), f"{_reference_note(prediction)}Confidence {prediction.confidence:.0%}. Then {_ranked_text(ranked[1:3])}."
+
+
+def _reference_note(prediction: LivePrediction) -> str:
+    return "Relative to the speech so far. " if prediction.prediction.reference_clips else ""
 
 
 def _ood_note(prediction: LivePrediction) -> str:

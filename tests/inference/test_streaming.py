@@ -9,6 +9,7 @@ from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.evaluation.environment import resident_bytes
 from ser_core.inference.prediction import predict
+from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
@@ -40,6 +41,34 @@ def chunks(samples: np.ndarray, n: int):
 def answers_to(session: LiveSession, samples: np.ndarray, sample_rate: int = SAMPLE_RATE, chunk: int = 2000) -> list:
     found = (session.feed(part, sample_rate) for part in chunks(samples, chunk))
     return [prediction for prediction in found if prediction]
+
+
+def test_the_speech_so_far_may_be_the_reference(enrolling_model, speech):
+    """From ten seconds of speech on; before, and without the switch, every answer is that of predict alone."""
+    sound = np.tile(speech, 4)
+    plain, running = (
+        answers_to(LiveSession(enrolling_model, AS_IT_IS, running_reference=switch), sound) for switch in (False, True)
+    )
+    used = [answer.prediction.reference_clips for answer in running]
+    first = next(i for i, n in enumerate(used) if n)
+    assert 10 <= running[first].at_s < len(sound) / SAMPLE_RATE and used[first:] == sorted(used[first:])
+    assert {answer.prediction.reference_source for answer in running[first:]} == {"running"}
+    assert running[:first] == [replace(b, latency_s=a.latency_s) for a, b in zip(running[:first], plain, strict=False)]
+    late = zip(running[first:], plain[first:], strict=True)
+    assert all(a.prediction.confidence != b.prediction.confidence for a, b in late)
+    assert not any(answer.prediction.reference_clips for answer in plain)
+
+
+def test_the_running_reference_is_reported_by_the_trajectory(enrolling_model, speech):
+    session = LiveSession(enrolling_model, AS_IT_IS, running_reference=True)
+    answers_to(session, np.tile(speech, 4))
+    trajectory = session.trajectory()
+    assert trajectory.reference_source == "running" and trajectory.reference_clips > 10
+
+
+def test_a_running_reference_needs_a_model_that_takes_one(model, checkpoints):
+    with pytest.raises(SpeakerReferenceError):
+        LiveSession(model, running_reference=True)
 
 
 def test_every_answer_is_that_of_predict_for_the_same_seconds(model, speech):

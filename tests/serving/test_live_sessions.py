@@ -9,6 +9,7 @@ import pytest
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import encode_wav, load_audio
 from ser_core.inference.model_cache import unload_models
+from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
 from ser_core.models.checkpoint import UnknownModel
 from ser_core.serving import live_sessions as module
@@ -47,6 +48,11 @@ def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
     assert len([answer for answer in answers if answer]) == len(speech) // HOP
     assert sum(answers[3]["probabilities"].values()) == pytest.approx(1)
     assert on.stop("a")["has_speech"]
+
+
+def test_a_running_reference_is_refused_by_models_that_take_none(on):
+    with pytest.raises(SpeakerReferenceError):
+        on.start("b", "small", RATE, running_reference=True)
 
 
 def test_silence_is_not_speech(on):

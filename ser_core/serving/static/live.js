@@ -44,7 +44,7 @@ let busy = false;
 async function start() {
   if (!window.isSecureContext || !navigator.mediaDevices) return showState(INSECURE_CONTEXT_MESSAGE);
   setBusy(true);
-  select.disabled = true;
+  select.disabled = reference.disabled = true;
   showState("Waiting for the microphone. The browser may ask you to allow it.");
   try {
     session = await openSession();
@@ -53,7 +53,7 @@ async function start() {
     showState(error instanceof ServerError ? error.message : microphoneError(error));
   }
   setBusy(false);
-  select.disabled = Boolean(session);
+  select.disabled = reference.disabled = Boolean(session);
 }
 
 async function openSession() {
@@ -63,7 +63,10 @@ async function openSession() {
   const close = () => { track.stop(); context.close(); };
   try {
     await addWorklet(context, CHUNK_WORKLET);
-    const model = await callServer("start", { model: select.value, sample_rate: context.sampleRate });
+    const running_reference = reference.checked && takesReference();
+    const model = await callServer("start", {
+      model: select.value, sample_rate: context.sampleRate, running_reference,
+    });
     return startRecording(model, stream, context, close);
   } catch (error) {
     close();
@@ -183,6 +186,8 @@ function enableStart() {
 find(".program pre").textContent = clientExample();
 find(".frequency-ticks").append(...frequencyTicks());
 select.append(...props.models.map((name) => new Option(name, name)));
+select.addEventListener("change", showReferenceSwitch);
+showReferenceSwitch();
 button.onclick = () => !busy && (session ? stop() : start());
 find(".open").onclick = openInTrajectory;
 window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks before leaving

@@ -1,7 +1,7 @@
 // View of the live page. Concatenated with microphone.js and live.js to one script.
 
 const find = (selector) => element.querySelector(selector);
-const [button, select, clock, state] = [".start", ".model", ".clock", ".state"].map(find);
+const [button, select, reference, clock, state] = [".start", ".model", ".reference input", ".clock", ".state"].map(find);
 const SPECTROGRAM_S = 6;
 const MAX_FREQUENCY_HZ = 8000;
 const FREQUENCY_TICKS_HZ = [250, 1000, 4000];
@@ -36,9 +36,17 @@ function showIdle() {
   button.classList.remove("on");
   button.querySelector("span").textContent = "Start";
   setBusy(false);
-  select.disabled = false;
+  select.disabled = reference.disabled = false;
   find(".level").style.width = 0;
   find(".meter").classList.remove("clipping");
+}
+
+function takesReference() {
+  return props.models_with_reference.includes(select.value);
+}
+
+function showReferenceSwitch() {
+  find(".reference").hidden = !takesReference();
 }
 
 function setBusy(value) { // aria-disabled: a disabled button would lose the focus
