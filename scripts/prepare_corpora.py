@@ -19,7 +19,9 @@ from ser_core.data import (
     AudioStore,
     CorporaListing,
     CorpusError,
+    StoreError,
     Utterance,
+    audio_cache_folder,
     corpora_root,
     decode_recordings,
     read_corpora,
@@ -48,12 +50,19 @@ def _corpus_row(corpus: str, utterances: Sequence[Utterance], store: AudioStore)
 
 
 def not_decoded(reading: CorporaListing) -> list[Utterance]:
-    """Recordings that earlier runs have not decoded."""
+    """Recordings that earlier runs have not decoded, or whose samples were damaged since."""
     try:
         store = AudioStore()
     except FileNotFoundError:
         return list(reading.utterances)
-    return [u for u in reading.utterances if u.id not in store]
+    damaged = store.damaged()
+    return [u for u in reading.utterances if u.id not in store or u.id in damaged]
+
+
+def decode(missing: Sequence[Utterance]) -> dict[str, str]:
+    """Decodes into the cache; the files that could not be read, with the reasons."""
+    decoded = tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode")
+    return {utterance.path.name: reason for utterance, reason in decoded if reason}
 
 
 def read_all(options: argparse.Namespace) -> CorporaListing:
@@ -90,13 +99,13 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         reading = read_all(options)
-    except CorpusError as error:
+        failed = decode(not_decoded(reading))
+    except (CorpusError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
-    missing, failed = not_decoded(reading), {}
-    for utterance, reason in tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode"):
-        if reason:
-            failed[utterance.path.name] = reason
+    except OSError as error:
+        print(f"{audio_cache_folder()} cannot be written: {error.strerror}. Decoded files are kept.", file=sys.stderr)
+        return 2
     print_corpora(reading, AudioStore())
     print_listed("left out", reading.excluded)
     print_listed("could not be read", failed)

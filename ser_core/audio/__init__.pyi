@@ -1,3 +1,6 @@
+from .decoder_pool import (
+    decoder_pool as decoder_pool,
+)
 from .decoding import (
     AudioError as AudioError,
 )

@@ -156,7 +156,8 @@ class DecoderPool:
         self._max_memory_bytes, self._max_idle = max_memory_bytes, max_idle
         self._idle: list[DecoderProcess] = []
         self._running: set[DecoderProcess] = set()
-        self._memory_bytes, self._changed = 0, threading.Condition()
+        self._n_jobs_at_least = 1
+        self._n_jobs, self._memory_bytes, self._changed = 0, 0, threading.Condition()
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
@@ -175,17 +176,27 @@ class DecoderPool:
             return child.run(data, job, check)
 
     @contextmanager
+    def at_once(self, n_jobs: int) -> Iterator[None]:
+        """Allows n_jobs at once whatever the sum of their limits: for recordings of one's own."""
+        before = self._n_jobs_at_least, self._max_idle
+        self._n_jobs_at_least = self._max_idle = n_jobs
+        try:
+            yield
+        finally:
+            self._n_jobs_at_least, self._max_idle = before
+
+    @contextmanager
     def _memory(self, n_bytes: int, check: Callable[[], None]) -> Iterator[None]:
         with self._changed:
-            while self._memory_bytes and self._memory_bytes + n_bytes > self._max_memory_bytes:
+            while self._n_jobs >= self._n_jobs_at_least and self._memory_bytes + n_bytes > self._max_memory_bytes:
                 self._changed.wait(CHECK_INTERVAL_S)
                 check()
-            self._memory_bytes += n_bytes
+            self._n_jobs, self._memory_bytes = self._n_jobs + 1, self._memory_bytes + n_bytes
         try:
             yield
         finally:
             with self._changed:
-                self._memory_bytes -= n_bytes
+                self._n_jobs, self._memory_bytes = self._n_jobs - 1, self._memory_bytes - n_bytes
                 self._changed.notify_all()
 
     @contextmanager
@@ -235,7 +246,7 @@ class DecoderPool:
         for child in [*self._idle, *self._running]:
             child.release()
         self._idle, self._running = [], set()
-        self._memory_bytes, self._changed = 0, threading.Condition()
+        self._n_jobs, self._memory_bytes, self._changed = 0, 0, threading.Condition()
 
 
 decoder_pool = DecoderPool()

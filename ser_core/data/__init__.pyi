@@ -1,5 +1,6 @@
 from .audio_store import (
     AudioStore as AudioStore,
+    StoreError as StoreError,
     TrimmedClips as TrimmedClips,
     audio_cache_folder as audio_cache_folder,
     decode_recordings as decode_recordings,

@@ -1,22 +1,44 @@
-"""Store of decoded recordings: one memory-mapped int16 array (16 kHz mono) and its index (CSV)."""
+"""Store of decoded recordings: one memory-mapped int16 array (16 kHz mono) and its index (CSV).
+
+One process writes at a time, and each row has a checksum of its samples: no clip can have those of another unnoticed.
+"""
 
 import csv
 import os
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ser_core import paths
-from ser_core.audio import SAMPLE_RATE, AudioError, load_audio, trim_silence
+from ser_core.audio import SAMPLE_RATE, AudioError, decoder_pool, load_audio, trim_silence
 from ser_core.data.utterances import Utterance
 
 INDEX_FILE, SAMPLES_FILE = "index.csv", "audio.i16"
-INDEX_COLUMNS = ("utterance", "start", "n_samples", "trim_start", "trim_end")
+INDEX_COLUMNS = ("utterance", "start", "n_samples", "trim_start", "trim_end", "crc32")
+NO_CHECKSUM = -1  # of a row written before checksums were
+
+
+class StoreError(ValueError):
+    """Store of recordings that cannot be used; the message names the cause and the cure."""
+
+
+class _Row(NamedTuple):
+    start: int
+    n_samples: int
+    trim_start: int
+    trim_end: int
+    crc32: int = NO_CHECKSUM
+
+    @property
+    def end(self) -> int:
+        return self.start + self.n_samples
 
 
 def audio_cache_folder() -> Path:
@@ -49,18 +71,49 @@ class AudioStore:
         return len(self._rows)
 
     def waveform(self, utterance_id: str) -> np.ndarray:
-        """Full recording, float32 in [-1, 1], shape = (n_samples,)."""
-        start, n_samples, _, _ = self._rows[utterance_id]
-        return self._samples[start : start + n_samples].astype(np.float32) / 32768
+        """Full recording, float32 in [-1, 1], shape = (n_samples,).
+
+        Raises:
+            StoreError: the samples are not those that were stored.
+        """
+        return self._checked(utterance_id).astype(np.float32) / 32768
 
     def trimmed(self, utterance_id: str) -> np.ndarray:
-        """Recording without leading and trailing silence (audio.trim_silence), shape = (n_samples,)."""
-        start, _, trim_start, trim_end = self._rows[utterance_id]
-        return self._samples[start + trim_start : start + trim_end].astype(np.float32) / 32768
+        """Recording without leading and trailing silence (audio.trim_silence), shape = (n_samples,).
+
+        Raises:
+            StoreError: the samples are not those that were stored.
+        """
+        row = self._rows[utterance_id]
+        return self._checked(utterance_id)[row.trim_start : row.trim_end].astype(np.float32) / 32768
 
     def duration_s(self, utterance_id: str) -> float:
         """Duration of the full recording in seconds."""
-        return self._rows[utterance_id][1] / SAMPLE_RATE
+        return self._rows[utterance_id].n_samples / SAMPLE_RATE
+
+    def damaged(self) -> set[str]:
+        """Recordings whose samples are not those that were stored; all samples are read."""
+        return {name for name, row in self._rows.items() if not self._is_intact(row)}
+
+    def check(self, utterance_ids: Iterable[str]) -> None:
+        """
+        Raises:
+            StoreError: the samples of a recording are not those that were stored.
+        """
+        for name in utterance_ids:
+            self._checked(name)
+
+    def _checked(self, utterance_id: str) -> np.ndarray:
+        row = self._rows[utterance_id]
+        if not self._is_intact(row):
+            raise StoreError(
+                f"The stored samples of {utterance_id} are damaged. Run: python -m scripts.prepare_corpora, which "
+                "decodes them again."
+            )
+        return self._samples[row.start : row.end]
+
+    def _is_intact(self, row: _Row) -> bool:
+        return row.crc32 == NO_CHECKSUM or row.crc32 == zlib.crc32(self._samples[row.start : row.end])
 
 
 class TrimmedClips:
@@ -70,6 +123,11 @@ class TrimmedClips:
     """
 
     def __init__(self, store: AudioStore, ids: Sequence[str], device: torch.device):
+        """
+        Raises:
+            StoreError: the samples of a clip are not those that were stored.
+        """
+        store.check(ids)
         rows = np.array([store._rows[i] for i in ids])
         self._starts, self._lengths = rows[:, 0] + rows[:, 2], rows[:, 3] - rows[:, 2]
         self._samples = torch.from_numpy(store._samples).to(device)
@@ -97,25 +155,52 @@ class TrimmedClips:
 def decode_recordings(
     utterances: Iterable[Utterance], folder: Path | None = None, n_workers: int | None = None
 ) -> Iterator[tuple[Utterance, str]]:
-    """Decode every recording that is not in the store; an interrupted run can be continued.
+    """Decode every recording that is not in the store, or damaged there; an interrupted run can be continued.
 
     Yields:
         (utterance, "") for each decoded file, (utterance, reason) for each file that could not be read.
+
+    Raises:
+        StoreError: another process writes to the folder.
     """
     folder = folder or audio_cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / SAMPLES_FILE).touch()
-    done = _read_index(folder)
-    end = _n_indexed_samples(done)
+    with _only_writer(folder):
+        done = _start_writing(folder)
+        missing = [u for u in utterances if u.id not in done]
+        yield from _append(folder, _n_indexed_samples(done), missing, n_workers or os.cpu_count() or 1)
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    try:
+        with paths.only_writer(folder):
+            yield
+    except BlockingIOError:
+        raise StoreError(
+            f"Another process decodes recordings into {folder}. Wait for its end, or name another folder by SER_CACHE."
+        ) from None
+
+
+def _start_writing(folder: Path) -> dict[str, _Row]:
+    """The intact rows, after which the file of the samples ends."""
+    for file in (SAMPLES_FILE, INDEX_FILE):
+        (folder / file).touch()
+    damaged = AudioStore(folder).damaged()
+    done = {name: row for name, row in _read_index(folder).items() if name not in damaged}
     _write_index(folder, done)
-    os.truncate(folder / SAMPLES_FILE, 2 * end)
-    missing = [u for u in utterances if u.id not in done]
+    os.truncate(folder / SAMPLES_FILE, 2 * _n_indexed_samples(done))
+    return done
+
+
+def _append(folder: Path, end: int, missing: Sequence[Utterance], n_workers: int) -> Iterator[tuple[Utterance, str]]:
     with (
-        ProcessPoolExecutor(n_workers) as pool,
+        decoder_pool.at_once(n_workers),
+        ThreadPoolExecutor(n_workers) as threads,  # they wait for the decoders, which are processes
         (folder / SAMPLES_FILE).open("ab") as sink,
         (folder / INDEX_FILE).open("a", newline="") as index_file,
         closing(  # cancels the rest
-            pool.map(_decode_recording, [u.path for u in missing], chunksize=16)  # type: ignore[type-var]  # it has close()
+            threads.map(_decode_recording, [u.path for u in missing])  # type: ignore[type-var]  # it has close()
         ) as decoded,
     ):
         writer = csv.writer(index_file, lineterminator="\n")
@@ -126,34 +211,48 @@ def decode_recordings(
             pcm, trim = result
             sink.write(pcm.tobytes())
             sink.flush()  # samples are written before the row that refers to them
-            writer.writerow([utterance.id, end, len(pcm), *trim])
+            writer.writerow([utterance.id, *_Row(end, len(pcm), *trim, zlib.crc32(pcm))])
             index_file.flush()
             end += len(pcm)
             yield utterance, ""
 
 
-def _read_index(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Utterance id -> start, n_samples, trim_start, trim_end, of completely stored recordings.
+def _read_index(folder: Path) -> dict[str, _Row]:
+    """Rows of completely stored recordings, by utterance id.
 
-    An interruption can truncate the last row; lost samples must be decoded again, not read as silence.
+    An interruption can truncate the last row; lost samples must be decoded again, not read as silence. So must samples
+    that two rows refer to: two processes wrote at once, before that was impossible.
     """
     index, n_stored = folder / INDEX_FILE, (folder / SAMPLES_FILE).stat().st_size // 2
     if not index.is_file():
         return {}
     with index.open(newline="") as file:
         lines = csv.reader(line for line in file if line.endswith("\n"))
-        rows = {name: tuple(int(v) for v in values) for name, *values in lines if name != INDEX_COLUMNS[0]}
-    return {name: row for name, row in rows.items() if row[0] + row[1] <= n_stored}
+        rows = {name: _Row(*map(int, values)) for name, *values in lines if name != INDEX_COLUMNS[0]}
+    shared = _overlapping(rows)
+    return {name: row for name, row in rows.items() if row.end <= n_stored and name not in shared}
 
 
-def _write_index(folder: Path, rows: dict[str, tuple[int, ...]]) -> None:
+def _overlapping(rows: dict[str, _Row]) -> set[str]:
+    """Names of the rows that share samples with another."""
+    found, last, end = set(), "", 0
+    for name, row in sorted(rows.items(), key=lambda item: item[1]):
+        if row.start < end:
+            found |= {last, name}
+        if row.end > end:
+            last, end = name, row.end
+    return found
+
+
+def _write_index(folder: Path, rows: dict[str, _Row]) -> None:
     with paths.atomic_path(folder / INDEX_FILE) as temporary, temporary.open("w", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([INDEX_COLUMNS, *((name, *row) for name, row in rows.items())])
+        lines = ((name, *(row[:-1] if row.crc32 == NO_CHECKSUM else row)) for name, row in rows.items())
+        csv.writer(file, lineterminator="\n").writerows([INDEX_COLUMNS, *lines])
 
 
-def _n_indexed_samples(rows: dict[str, tuple[int, ...]]) -> int:
+def _n_indexed_samples(rows: dict[str, _Row]) -> int:
     """Number of samples that the rows refer to."""
-    return max((start + n_samples for start, n_samples, *_ in rows.values()), default=0)
+    return max((row.end for row in rows.values()), default=0)
 
 
 def _decode_recording(path: Path) -> tuple[np.ndarray, tuple[int, int]] | str:

@@ -19,6 +19,7 @@ from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import decode_recording, encode_wav, read_audio
 from tests.make_audio import FORMATS, noise, tone
 from tests.make_bombs import BOMBS, flac_constant
+from tests.processes import children_of, eventually, has_ended
 
 WAV = encode_wav(tone(0.5, 16_000)[:, 0])
 JOB = decoder_job(len(WAV), 16_000, 60.0)
@@ -39,23 +40,6 @@ def pool():
 def child_code(monkeypatch):
     """A function that replaces the program of the children."""
     return lambda code: monkeypatch.setattr(pools, "CHILD_CODE", code)
-
-
-def children_of(process_id: int) -> list[int]:
-    return [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/stat") if parent_of(p) == process_id]
-
-
-def parent_of(stat: Path) -> int:
-    with suppress(OSError):
-        return int(stat.read_text().rpartition(")")[2].split()[1])
-    return 0
-
-
-def eventually(condition, seconds: float = 20.0) -> bool:
-    end_s = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < end_s:
-        time.sleep(0.02)
-    return held
 
 
 def peak_bytes() -> int:
@@ -197,13 +181,7 @@ def test_a_child_ends_with_its_parent_in_the_middle_of_a_file(number):
     (child,) = children_of(parent.pid)
     parent.send_signal(number)
     parent.wait()
-    assert eventually(lambda: not Path(f"/proc/{child}").exists() or is_zombie(child))
-
-
-def is_zombie(process_id: int) -> bool:
-    with suppress(OSError):
-        return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return True
+    assert eventually(lambda: has_ended(child))
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")

@@ -1,5 +1,7 @@
 """Store of decoded recordings: stored samples, interruptions, truncated files, unreadable recordings."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,9 +12,11 @@ import torch
 from ser_core.audio.io import load_audio
 from ser_core.audio.windows import trim_silence
 from ser_core.data import audio_store as store
-from ser_core.data.audio_store import AudioStore, TrimmedClips, audio_cache_folder, decode_recordings
+from ser_core.data.audio_store import AudioStore, StoreError, TrimmedClips, audio_cache_folder, decode_recordings
 from ser_core.data.corpora import read_corpora
+from tests.conftest import ROOT
 from tests.make_corpus import voice, write_crema_d, write_wav
+from tests.processes import children_of, eventually, has_ended
 
 INDEX, SAMPLES = "index.csv", "audio.i16"
 
@@ -161,6 +165,75 @@ def test_lost_samples_are_decoded_again(utterances, whole, damaged):
     (damaged / SAMPLES).unlink()
     assert decode(utterances, damaged) == [""] * 6
     assert same(damaged, whole)
+
+
+# --- two writers, and samples that changed ---------------------------------------------------------------------------
+
+
+def test_a_second_writer_is_refused(utterances, whole, tmp_path):
+    first = decode_recordings(utterances, tmp_path, n_workers=1)
+    next(first)
+    with pytest.raises(StoreError, match="SER_CACHE"):
+        next(decode_recordings(utterances, tmp_path, n_workers=1))
+    assert len(list(first)) == 5
+    assert same(tmp_path, whole)
+
+
+def test_a_writer_that_was_killed_leaves_no_lock_and_no_process(utterances, whole, tmp_path, monkeypatch):
+    code = (
+        "import sys, time; from pathlib import Path; from ser_core.data import decode_recordings, read_corpora\n"
+        "running = decode_recordings(read_corpora(Path(sys.argv[1])).utterances, Path(sys.argv[2]), 2)\n"
+        "next(running); print(flush=True); time.sleep(600)"
+    )
+    corpus = utterances[0].path.parents[1]
+    writer = subprocess.Popen([sys.executable, "-c", code, corpus, tmp_path], cwd=ROOT, stdout=subprocess.PIPE)
+    writer.stdout.readline()
+    children = children_of(writer.pid)
+    assert children
+    writer.kill()
+    writer.wait()
+    assert eventually(lambda: all(has_ended(child) for child in children))
+    assert decode(utterances, tmp_path) == [""] * 5
+    assert same(tmp_path, whole)
+
+
+def test_changed_samples_are_never_used_and_are_decoded_again(utterances, whole, damaged):
+    content = bytearray((damaged / SAMPLES).read_bytes())
+    content[1000] ^= 1
+    (damaged / SAMPLES).write_bytes(content)
+    kept, name = AudioStore(damaged), utterances[0].id
+    assert kept.damaged() == {name}
+    for read in (kept.waveform, kept.trimmed, lambda name: TrimmedClips(kept, [name], torch.device("cpu"))):
+        with pytest.raises(StoreError, match="prepare_corpora"):
+            read(name)
+    assert len(kept.waveform(utterances[1].id))
+    assert decode(utterances, damaged) == [""]
+    assert not AudioStore(damaged).damaged()
+    np.testing.assert_array_equal(AudioStore(damaged).waveform(name), AudioStore(whole).waveform(name))
+
+
+def test_a_store_without_checksums_is_read_and_stays_as_it_is(utterances, whole, damaged):
+    lines = [line.rpartition(",")[0] for line in (damaged / INDEX).read_text().splitlines()]
+    (damaged / INDEX).write_text("\n".join([*lines, ""]))
+    np.testing.assert_array_equal(
+        AudioStore(damaged).waveform(utterances[3].id), AudioStore(whole).waveform(utterances[3].id)
+    )
+    assert decode(utterances, damaged) == []
+    assert (damaged / INDEX).read_text().splitlines()[1:] == lines[1:]
+
+
+def test_clips_that_share_samples_are_decoded_again(utterances, whole, damaged):
+    """As left behind by two writers at once, each of which counted from its own start."""
+    lines = (damaged / INDEX).read_text().splitlines()
+    name, start, *rest = lines[3].split(",")
+    lines[3] = ",".join([name, str(int(start) - 100), *rest[:-1]])
+    (damaged / INDEX).write_text("\n".join([*lines, ""]))
+    assert len(AudioStore(damaged)) == 4
+    assert decode(utterances, damaged) == ["", ""]
+    for utterance in utterances:
+        np.testing.assert_array_equal(
+            AudioStore(damaged).waveform(utterance.id), AudioStore(whole).waveform(utterance.id)
+        )
 
 
 # --- what cannot be read ---------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from scripts import (
     make_protocols,
     prepare_corpora,
 )
+from ser_core import paths
+from ser_core.data import audio_cache_folder
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import voice, write_wav
 
@@ -29,6 +31,13 @@ def test_prepare_lists_what_it_does_not_use(corpora, capsys):
     assert re.search(r"left out: 1\n +AudioWAV/1076_MTI_SAD_XX\.wav: digital silence", out)
     assert re.search(r"could not be read: 1\n +1001_DFA_ANG_XX\.wav: .+", out)
     assert re.search(r"fit no grammar: 1\n +holiday\.wav", out)
+
+
+def test_a_second_run_at_once_is_refused(corpora, capsys):
+    assert prepare_corpora.main([]) == 0
+    with paths.only_writer(audio_cache_folder()):
+        assert prepare_corpora.main([]) == 2
+    assert "Another process" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("script", [prepare_corpora, make_protocols])

@@ -7,7 +7,6 @@ interruptions, row for row.
 """
 
 import csv
-import fcntl
 import json
 import os
 import shutil
@@ -80,18 +79,14 @@ def exclusive_lock(out: Path) -> Iterator[None]:
     parts = parts_folder(out)
     parts.mkdir(parents=True, exist_ok=True)
     with ExitStack() as at_the_end:
-        handle = os.open(parts, os.O_RDONLY)
-        at_the_end.callback(os.close, handle)
-        _lock(handle, out)
+        try:
+            at_the_end.enter_context(paths.only_writer(parts))
+        except BlockingIOError:
+            raise BatchError(
+                f"{out} is being made by another process. Wait, or name another file with --out."
+            ) from None
         at_the_end.callback(_remove_empty, parts)
         yield
-
-
-def _lock(handle: int, out: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise BatchError(f"{out} is being made by another process. Wait, or name another file with --out.") from None
 
 
 def _remove_empty(folder: Path) -> None:
