@@ -8,6 +8,7 @@ python -m scripts.train resonet --protocol resonet --recipe checkpoints/resonet 
 python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/checkpoint --set distillation=0.5
 python -m scripts.train resonet --fold 0 --keep-epochs 1 8 26                       for the embedding map
 python -m scripts.train resonet --fold 0 --folder my-recordings --map joy=happy     with recordings of your own
+python -m scripts.train whisper --protocol left-out --fold tess               a head on a frozen encoder
 python -m scripts.distill --fold 0                                            prosonet as shipped, with its teachers
 
 To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
@@ -20,12 +21,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from scripts.flags import train_parser
 from scripts.folders import check_decoded, read_folders
+from scripts.train_head import train_head
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
@@ -64,6 +67,7 @@ from ser_core.training import (
     check_teacher_split,
     fit,
     fit_classifier,
+    head_recipe,
     initial_model,
     last_epoch_metrics,
     log_experiment,
@@ -199,7 +203,7 @@ def with_folders(data: TrainingData, own: Sequence[Utterance]) -> TrainingData:
         FileNotFoundError: they are not decoded.
     """
     check_decoded(own, data.store)
-    return replace(data, train=[*data.train, *(TrainingExample(u.id, u.corpus, u.emotion) for u in own)])
+    return replace(data, train=[*data.train, *(TrainingExample(u.id, u.corpus, u.emotion, u.speaker) for u in own)])
 
 
 def train(options: argparse.Namespace, command: str) -> None:
@@ -208,7 +212,27 @@ def train(options: argparse.Namespace, command: str) -> None:
     Raises:
         one of ERRORS.
     """
+    folder = Path("runs") / run_name(options)
+    if MODELS[options.model][0] == "whisper":
+        head = head_recipe(overrides(options))
+        model, data = initial_state(options, head.seed)
+        training = provenance(options, data, asdict(head))
+        return train_head(model, folder / "checkpoint", data, head, training)
     config = training_recipe(options.model, overrides(options), options.recipe)
+    model, data = initial_state(options, config.seed)
+    if not model.is_neural:
+        recipe = fit_on_functionals(model, data, config.seed)
+    else:
+        start = start_name(options.start) if options.start else ""
+        run = TrainingRun(folder, options.resume, start, command)
+        model, recipe = fit_network(model, config, data, run, options), asdict(config)
+        if options.log:
+            log(options, config, model.config, folder)
+    export(model, MODELS[options.model][0], folder / "checkpoint", data, provenance(options, data, recipe))
+
+
+def initial_state(options: argparse.Namespace, seed: int) -> tuple[Any, TrainingData]:
+    """The model before training, and its data, after all checks."""
     split = protocol_split(options.protocol, options.fold)
     check_start_split(options.start, split)
     for teacher in options.teachers:
@@ -218,19 +242,9 @@ def train(options: argparse.Namespace, command: str) -> None:
     if not options.partial:
         check_complete(options.protocol, store)
     data = with_folders(read_training_data(options.protocol, split, store), own)
-    torch.manual_seed(config.seed)
+    torch.manual_seed(seed)
     architecture = model_architecture(options.model, overrides(options), options.mfcc)
-    model = initial_model(options.model, architecture, options.start).to(options.device)
-    folder = Path("runs") / run_name(options)
-    if not model.is_neural:
-        recipe = fit_on_functionals(model, data, config.seed)
-    else:
-        start = start_name(options.start) if options.start else ""
-        run = TrainingRun(folder, options.resume, start, command)
-        model, recipe = fit_network(model, config, data, run, options), asdict(config)
-        if options.log:
-            log(options, config, architecture, folder)
-    export(model, MODELS[options.model][0], folder / "checkpoint", data, provenance(options, data, recipe))
+    return initial_model(options.model, architecture, options.start).to(options.device), data
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,8 @@
 from .calibration import (
     export_checkpoint as export_checkpoint,
     fit_calibration as fit_calibration,
+    fit_cross_corpus_calibration as fit_cross_corpus_calibration,
+    fit_cross_corpus_novelty as fit_cross_corpus_novelty,
     fit_ood_detector as fit_ood_detector,
 )
 from .comparison import (

@@ -24,6 +24,17 @@ from .experiments import (
     mean_uar as mean_uar,
     read_experiments as read_experiments,
 )
+from .frozen.cache import (
+    StatisticsCache as StatisticsCache,
+)
+from .frozen.cross_corpus import (
+    CrossCorpusPredictions as CrossCorpusPredictions,
+    predict_left_out_corpora as predict_left_out_corpora,
+)
+from .frozen.head import (
+    HeadConfig as HeadConfig,
+    fit_head as fit_head,
+)
 from .optimiser import (
     make_optimiser as make_optimiser,
 )
@@ -32,6 +43,7 @@ from .recipes import (
     checkpoint_recipe as checkpoint_recipe,
     config_overrides as config_overrides,
     flatten_config as flatten_config,
+    head_recipe as head_recipe,
     initial_model as initial_model,
     model_architecture as model_architecture,
     override_config as override_config,

@@ -48,3 +48,4 @@ class TrainingExample:
     id: str
     corpus: str
     emotion: str
+    speaker: str = ""  # needed by models that take reference clips

@@ -10,6 +10,7 @@ from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build
 from ser_core.training.augment import AugmentConfig
 from ser_core.training.config import TrainConfig, TrainingError
 from ser_core.training.experiments import MODEL_PREFIX
+from ser_core.training.frozen.head import HeadConfig
 
 COMMON_RECIPE = TrainConfig(
     epochs=18,
@@ -63,6 +64,23 @@ RECIPES_BY_MODEL = {
     **dict.fromkeys(("wav2vec2", "wav2vec2-dense"), FINE_TUNING_RECIPE),
 }
 """Model -> its recipe; the others have COMMON_RECIPE."""
+
+
+HEAD_RECIPE = HeadConfig()
+"""Recipe of a head on a frozen encoder."""
+
+
+def head_recipe(overrides: Mapping[str, Any]) -> HeadConfig:
+    """Recipe of a head on a frozen encoder, with overrides; see training_recipe.
+
+    Raises:
+        TrainingError: an unknown setting, or a value of another type.
+    """
+    config = HEAD_RECIPE
+    for name, value in overrides.items():
+        if not name.startswith(MODEL_PREFIX):
+            config = override_config(config, name, value)
+    return config
 
 
 def recipe_for_model(model: str) -> TrainConfig:

@@ -15,7 +15,7 @@ def read_training_data(protocol: str, split: ProtocolSplit, store: AudioStore) -
     """Clips of the training and the development part that are in the store, without auxiliary tasks."""
     rows = {row["utterance"]: row for row in read_protocol(protocol)}
     train, dev = (
-        [TrainingExample(i, rows[i]["corpus"], rows[i]["emotion"]) for i in ids if i in store]
+        [TrainingExample(i, *(rows[i][key] for key in ("corpus", "emotion", "speaker"))) for i in ids if i in store]
         for ids in (split.train, split.dev)
     )
     return TrainingData(train, dev, store)

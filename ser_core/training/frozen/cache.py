@@ -1,0 +1,103 @@
+"""Cache of the pooled statistics of a frozen encoder: of the clips themselves (pass 0), and of perturbed ones.
+
+A pass is two files below the cache folder: `<pass>.f16`, a row of every layer's mean and deviation for each clip, and
+`<pass>.txt`, the ids in the order of the rows. An interruption costs at most one batch.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ser_core.audio import pad_batch
+from ser_core.data import AudioStore
+from ser_core.models import Whisper
+from ser_core.training.frozen.perturbation import perturb, perturbation_rng
+
+BATCH_SIZE = 8
+MAX_CLIP_S = 30.0  # positions of the encoder
+
+
+class StatisticsCache:
+    """Pooled statistics of clips; the missing ones are computed on request.
+
+    Args:
+        folder: of the cache, e.g. audio_cache_folder() / "whisper-base".
+        model: whose frozen encoder is used; every layer up to the last pooled one is stored.
+        noises: recorded noises for the perturbed passes, each of shape (n_samples,).
+    """
+
+    def __init__(self, folder: Path, model: Whisper, store: AudioStore, noises: Sequence[np.ndarray] = ()):
+        self.folder, self.store, self.noises = folder, store, noises
+        self.layers = model.config.layers
+        self.model = every_layer(model)
+        self._width = 2 * model.config.backbone["d_model"]
+
+    def read(self, number: int, ids: Sequence[str], progress: Callable[[int], None] = lambda n_done: None):
+        """Statistics of clips in one pass, float32, shape = (n_clips, n_statistics).
+
+        Args:
+            number: of the pass: 0 for the unmodified clips.
+            progress: called with the number of clips that are available.
+        """
+        self.compute(number, ids, progress)
+        rows = {utterance_id: row for row, utterance_id in enumerate(self._ids(number))}
+        chosen = np.array([rows[i] for i in ids])
+        layers = [layer - 1 for layer in self.layers]
+        return self._rows(number)[chosen][:, layers].reshape(len(ids), -1).astype(np.float32)
+
+    def compute(self, number: int, ids: Sequence[str], progress: Callable[[int], None] = lambda n_done: None) -> None:
+        """Computes the missing clips of a pass, in batches of similar length."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        known = {*self._ids(number)}
+        missing = sorted((i for i in ids if i not in known), key=self.store.duration_s)
+        self._discard_unfinished(number)
+        progress(len(ids) - len(missing))
+        with self._path(number).open("ab") as rows, self._path(number).with_suffix(".txt").open("a") as names:
+            for first in range(0, len(missing), BATCH_SIZE):
+                batch = missing[first : first + BATCH_SIZE]
+                rows.write(self._statistics(number, batch).tobytes())
+                rows.flush()  # before the ids that refer to them
+                names.write("".join(f"{i}\n" for i in batch))
+                names.flush()
+                progress(len(ids) - len(missing) + first + len(batch))
+
+    @torch.inference_mode()
+    def _statistics(self, number: int, ids: Sequence[str]) -> np.ndarray:
+        """float16, shape = (n_clips, n_layers, 2 * d_model); perturbed clips in bfloat16, which takes half the time."""
+        clips = [self.store.trimmed(i) for i in ids]
+        if number:
+            clips = [
+                perturb(clip, perturbation_rng(number, i), self.noises) for clip, i in zip(clips, ids, strict=True)
+            ]
+        waveform, n_samples = pad_batch([clip[: round(MAX_CLIP_S * self.model.sample_rate)] for clip in clips])
+        features = self.model.frontend(waveform, n_samples)
+        with torch.autocast("cpu", torch.bfloat16, enabled=bool(number)):
+            return self.model.statistics(features, self.model.n_frames(n_samples)).flatten(2).half().numpy()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number}.f16"
+
+    def _ids(self, number: int) -> list[str]:
+        path = self._path(number).with_suffix(".txt")
+        return path.read_text().splitlines() if path.is_file() else []
+
+    def _rows(self, number: int) -> np.ndarray:
+        return np.memmap(self._path(number), np.float16, "r").reshape(-1, max(self.layers), self._width)
+
+    def _discard_unfinished(self, number: int) -> None:
+        """Cuts rows off that an interruption left without their ids."""
+        path, row_bytes = self._path(number), 2 * max(self.layers) * self._width
+        if path.is_file():
+            with path.open("rb+") as file:
+                file.truncate(len(self._ids(number)) * row_bytes)
+
+
+def every_layer(model: Whisper) -> Whisper:
+    """The model with every layer pooled up to its last one: for a cache that serves any choice of layers."""
+    layers = tuple(range(1, max(model.config.layers) + 1))
+    found = Whisper(replace(model.config, layers=layers, embedding_dim=1))
+    found.encoder.load_state_dict(model.encoder.state_dict())
+    return found.eval()

@@ -1,0 +1,162 @@
+"""Training of the linear head of a frozen encoder, for clips alone and for clips of an enrolled speaker."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ser_core.models import Whisper, head_input
+from ser_core.training.config import TrainingError, TrainingExample
+
+MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS = 3, 30
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """Training recipe of a head on a frozen encoder: every setting that changes the trained weights."""
+
+    epochs: int = 15
+    batch_size: int = 256
+    learning_rate: float = 3e-3  # peak
+    weight_decay: float = 0.3
+    label_smoothing: float = 0.1
+    mixup_alpha: float = 0.3
+    noise: float = 0.05  # deviation of the Gaussian noise on the embeddings
+    reference_chance: float = 0.5  # of a clip, to be seen relative to its speaker
+    corpus_power: float = 0.5  # a corpus is drawn by its number of clips to this power
+    passes: tuple[int, ...] = (0,)  # of the cache of statistics: 0 is the unmodified clips
+    seed: int = 0
+
+
+def fit_projection(model: Whisper, statistics: np.ndarray, seed: int) -> None:
+    """Sets the projection of a model: standardised statistics on their principal components, without whitening.
+
+    Whitening would give strange recordings' small components the weight of large ones: measured, 12 points of UAR less
+    on corpora that were left out.
+
+    Args:
+        statistics: of the training clips, shape = (n_clips, n_statistics).
+    """
+    mean, deviation = statistics.mean(0), statistics.std(0) + 1e-6
+    torch.manual_seed(seed)
+    standard = torch.from_numpy((statistics - mean) / deviation)
+    _, _, axes = torch.pca_lowrank(standard, q=model.config.embedding_dim, center=False)
+    weight = axes.T / torch.from_numpy(deviation) / (standard @ axes).std()
+    with torch.no_grad():
+        model.projection.weight.copy_(weight)
+        model.projection.bias.copy_(-weight @ torch.from_numpy(mean))
+
+
+def fit_head(
+    model: Whisper,
+    statistics: Sequence[np.ndarray],
+    clips: Sequence[TrainingExample],
+    config: HeadConfig,
+    progress: Callable[[int], None] = lambda epoch: None,
+) -> None:
+    """Fits projection and head in place.
+
+    Args:
+        statistics: of the training clips in every pass of the recipe, each of shape (n_clips, n_statistics).
+        clips: with speakers.
+        progress: called with the number of epochs done.
+
+    Raises:
+        TrainingError: fewer than three emotions, or clips without speakers.
+    """
+    _check_clips(clips)
+    fit_projection(model, statistics[0], config.seed)
+    with torch.no_grad():
+        embeddings = torch.stack([model.projection(torch.from_numpy(rows)) for rows in statistics])
+    batches = HeadBatches(embeddings, clips, model.config.labels, config)
+    torch.manual_seed(config.seed)
+    model.classifier.reset_parameters()
+    optimiser = torch.optim.AdamW(model.classifier.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, config.learning_rate, total_steps=batches.n_steps * config.epochs, pct_start=0.1
+    )
+    for epoch in range(config.epochs):
+        for inputs, targets in batches.epoch():
+            loss = F.cross_entropy(model.classifier(inputs), targets, label_smoothing=config.label_smoothing)
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+            schedule.step()
+        progress(epoch + 1)
+
+
+class HeadBatches:
+    """Random batches of embeddings, mixed, with or without the mean of other clips of the same speaker.
+
+    Every class of a corpus is drawn equally often, and a corpus by a power of its size.
+
+    Args:
+        embeddings: shape = (n_passes, n_clips, embedding_dim).
+    """
+
+    def __init__(self, embeddings: Tensor, clips: Sequence[TrainingExample], labels: Sequence[str], config: HeadConfig):
+        self.embeddings, self.config = embeddings, config
+        self.targets = F.one_hot(torch.tensor([labels.index(clip.emotion) for clip in clips]), len(labels)).float()
+        self.n_steps = max(1, len(clips) // config.batch_size)  # per epoch
+        self._chances = draw_chances(clips, config.corpus_power)
+        self._speakers = [clip.speaker for clip in clips]
+        self._rng = np.random.default_rng(config.seed)
+
+    def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(inputs of the head, targets) of each batch; references are drawn again in each epoch."""
+        references = self._references()
+        n_clips, size = len(self._chances), self.config.batch_size
+        for _ in range(self.n_steps):
+            chosen = torch.from_numpy(self._rng.choice(n_clips, size, p=self._chances))
+            number = self._rng.integers(len(self.embeddings))
+            yield self._mix(self.embeddings[number, chosen], references[number, chosen], self.targets[chosen])
+
+    def _mix(self, embedding: Tensor, reference: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Mixup of clips and their references, noise, and a choice for each clip whether its reference is used."""
+        alpha, size = self.config.mixup_alpha, len(embedding)
+        share = torch.from_numpy(self._rng.beta(alpha, alpha, (size, 1))).float()
+        share, order = torch.maximum(share, 1 - share), torch.from_numpy(self._rng.permutation(size))
+        embedding, reference, targets = (x * share + x[order] * (1 - share) for x in (embedding, reference, targets))
+        noise = self.config.noise * self._rng.standard_normal(embedding.shape, np.float32)
+        used = torch.from_numpy(self._rng.random((size, 1)) < self.config.reference_chance).float()
+        return head_input(embedding + torch.from_numpy(noise), reference, used), targets
+
+    def _references(self) -> Tensor:
+        """For each clip the mean of 3 to 30 other clips of its speaker, shape as the embeddings."""
+        by_speaker = defaultdict(list)
+        for row, speaker in enumerate(self._speakers):
+            by_speaker[speaker].append(row)
+        found = self.embeddings.clone()
+        for rows in by_speaker.values():
+            for row in rows:
+                if others := self._draw_others(rows, row):
+                    found[:, row] = self.embeddings[:, others].mean(1)
+        return found
+
+    def _draw_others(self, rows: list[int], row: int) -> list[int]:
+        wanted = self._rng.integers(MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS + 1)
+        drawn = self._rng.choice(rows, min(wanted + 1, len(rows)), replace=False)
+        return [int(other) for other in drawn if other != row][:wanted]
+
+
+def draw_chances(clips: Sequence[TrainingExample], corpus_power: float) -> np.ndarray:
+    """Probability of each clip to be drawn, shape = (n_clips,)."""
+    corpora, emotions = np.array([clip.corpus for clip in clips]), np.array([clip.emotion for clip in clips])
+    chances = np.zeros(len(clips))
+    for corpus in np.unique(corpora):
+        own = corpora == corpus
+        for emotion in np.unique(emotions[own]):
+            alike = own & (emotions == emotion)
+            chances[alike] = own.sum() ** corpus_power / len(np.unique(emotions[own])) / alike.sum()
+    return chances / chances.sum()
+
+
+def _check_clips(clips: Sequence[TrainingExample]) -> None:
+    if (n_emotions := len({clip.emotion for clip in clips})) < 3:
+        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
+    if not all(clip.speaker for clip in clips):
+        raise TrainingError("A head with references needs the speaker of every training clip.")

@@ -1,0 +1,162 @@
+"""A head on a frozen encoder: cache of statistics, perturbations, batches, fit, and left-out corpora."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ser_core.audio.features import FrontendConfig
+from ser_core.evaluation.calibration import balanced_rows, fit_cross_corpus_calibration, fit_cross_corpus_novelty
+from ser_core.labels import EMOTIONS
+from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
+from ser_core.training.config import TrainingError, TrainingExample
+from ser_core.training.frozen.cache import StatisticsCache
+from ser_core.training.frozen.cross_corpus import CrossCorpusPredictions, predict_left_out_corpora
+from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
+from ser_core.training.frozen.perturbation import perturb, perturbation_rng
+from tests.make_corpus import clips
+
+TINY = WHISPER_BASE | {"d_model": 16, "encoder_layers": 3, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}
+CONFIG = WhisperConfig(encoder="", backbone=TINY, layers=(2, 3), embedding_dim=6, frontend=FrontendConfig())
+RECIPE = HeadConfig(epochs=40, batch_size=32, learning_rate=0.03)
+
+
+@pytest.fixture
+def model() -> Whisper:
+    torch.manual_seed(0)
+    return Whisper(CONFIG).eval()
+
+
+def examples(n: int = 60, corpora=("crema_d", "tess", "savee")) -> list[TrainingExample]:
+    """Clips of three emotions, two speakers a corpus."""
+    return [
+        TrainingExample(str(i), corpora[i % len(corpora)], EMOTIONS[i // 6 % 3], f"{corpora[i % len(corpora)]}-{i % 2}")
+        for i in range(n)
+    ]
+
+
+def separable(found: list[TrainingExample], model: Whisper) -> np.ndarray:
+    """Statistics in which each emotion has a place of its own."""
+    rng = np.random.default_rng(0)
+    places = rng.standard_normal((len(EMOTIONS), model.config.n_statistics))
+    noise = 0.3 * rng.standard_normal((len(found), model.config.n_statistics))
+    return (np.stack([places[EMOTIONS.index(clip.emotion)] for clip in found]) + noise).astype(np.float32)
+
+
+def accuracy(model: Whisper, statistics: np.ndarray, found: list[TrainingExample]) -> float:
+    with torch.inference_mode():
+        y_pred = model.head(model.projection(torch.from_numpy(statistics))).argmax(1).numpy()
+    return float(np.mean([EMOTIONS[k] == clip.emotion for k, clip in zip(y_pred, found, strict=True)]))
+
+
+def test_cache_holds_what_the_encoder_gives(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:5]
+    found = StatisticsCache(tmp_path / "statistics", model, store).read(0, ids)
+    waveform = torch.from_numpy(store.trimmed(ids[3]))[None]
+    with torch.inference_mode():
+        expected = model.statistics(model.frontend(waveform)).flatten().numpy()
+    np.testing.assert_allclose(found[3], expected, rtol=2e-3, atol=2e-3)
+
+
+def test_interrupted_cache_is_continued(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:6]
+    folder, done = tmp_path / "statistics", []
+    expected = StatisticsCache(tmp_path / "once", model, store).read(1, ids)
+    StatisticsCache(folder, model, store).read(1, ids[:3])
+    with (folder / "1.f16").open("ab") as file:
+        file.write(b"cut off")
+    again = StatisticsCache(folder, model, store).read(1, ids, done.append)
+    assert done[0] == 3 and done[-1] == 6
+    np.testing.assert_allclose(again, expected, rtol=0.05, atol=0.05)  # bfloat16, in other batches
+
+
+def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:2]
+    both = StatisticsCache(tmp_path, model, store).read(0, ids)
+    last = StatisticsCache(tmp_path, Whisper(replace(CONFIG, layers=(3,))), store).read(0, ids)
+    assert last.shape == (2, 32)
+    np.testing.assert_array_equal(last, both[:, 32:])
+
+
+def test_perturbation_depends_on_clip_and_pass_alone():
+    waveform = (0.1 * np.random.default_rng(0).standard_normal(16_000)).astype(np.float32)
+    first, again, other = (perturb(waveform, perturbation_rng(n, "a"), [waveform]) for n in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+    for i in range(30):
+        found = perturb(waveform, perturbation_rng(1, str(i)), [waveform])
+        assert found.dtype == np.float32 and np.abs(found).max() <= 1 and 0.85 < len(found) / 16_000 < 1.16
+
+
+def test_every_class_of_a_corpus_is_drawn_equally_often():
+    found = [TrainingExample(str(i), "tess", "happy" if i else "sad", "a") for i in range(9)]
+    found += [TrainingExample(str(i), "savee", "sad", "b") for i in range(4)]
+    chances = draw_chances(found, 0.5)
+    assert chances[0] == pytest.approx(chances[1:9].sum())
+    assert chances[:9].sum() / chances[9:].sum() == pytest.approx(1.5)  # the root of 9 / 4
+
+
+def test_reference_is_the_mean_of_other_clips_of_the_speaker():
+    found = [TrainingExample(str(i), "tess", EMOTIONS[i % 3], "ab"[i // 3]) for i in range(6)]
+    embeddings = torch.arange(6.0)[None, :, None]
+    batches = HeadBatches(embeddings, found, EMOTIONS, HeadConfig())
+    assert batches._references().flatten().tolist() == [1.5, 1.0, 0.5, 4.5, 4.0, 3.5]
+
+
+def test_head_learns_alone_and_with_references(model):
+    found = examples()
+    statistics = separable(found, model)
+    fit_head(model, [statistics], found, RECIPE)
+    assert accuracy(model, statistics, found) > 0.9
+    with torch.inference_mode():
+        embedding = model.projection(torch.from_numpy(statistics))
+        y_pred = model.classify(embedding, embedding.mean(0)).argmax(1).numpy()
+    assert np.mean([EMOTIONS[k] == clip.emotion for k, clip in zip(y_pred, found, strict=True)]) > 0.9
+
+
+def test_same_seed_gives_the_same_head(model):
+    found = examples()
+    statistics, weights = separable(found, model), []
+    for seed in (0, 0, 1):
+        fit_head(model, [statistics], found, replace(RECIPE, epochs=2, seed=seed))
+        weights.append(model.classifier.weight.detach().clone())
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_clips_that_cannot_be_learned_are_refused(model):
+    found = examples()
+    statistics = separable(found, model)
+    with pytest.raises(TrainingError, match="speaker"):
+        fit_head(model, [statistics], [replace(clip, speaker="") for clip in found], RECIPE)
+    with pytest.raises(TrainingError, match="emotions"):
+        fit_head(model, [statistics], [replace(clip, emotion="sad") for clip in found], RECIPE)
+
+
+def test_each_corpus_is_predicted_by_a_head_without_it(model):
+    found = examples()
+    statistics = separable(found, model)
+    statistics[[clip.corpus == "tess" for clip in found]] += 100  # found by the distance, never by a head that saw it
+    left_out = predict_left_out_corpora(model, [statistics], found, RECIPE)
+    assert sorted(set(left_out.corpora)) == ["crema_d", "savee", "tess"] and len(left_out.y_true) == len(found)
+    far = left_out.distances[left_out.corpora == "tess"]
+    assert far.min() > left_out.distances[left_out.corpora == "savee"].max()
+    detector = fit_cross_corpus_novelty(model, statistics, left_out)
+    assert detector.percentile(float(far.max()) + 1) == 100
+
+
+def test_calibration_counts_every_corpus_the_same():
+    rng = np.random.default_rng(0)
+    corpora = np.array(["large"] * 400 + ["small"] * 50)
+    y_true = rng.integers(3, size=450)
+    logits = 3.0 * np.eye(3)[np.where(rng.random(450) < 0.6, y_true, rng.integers(3, size=450))]
+    assert len(balanced_rows(corpora)) == 100
+    found = fit_cross_corpus_calibration(CrossCorpusPredictions(corpora, y_true, np.zeros(450), logits))
+    assert found.temperature > 1  # such confidence would be right for nine in ten
+    assert 0 < found.min_confidence < 1
