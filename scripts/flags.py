@@ -16,10 +16,20 @@ SET_HELP = f"a setting of the recipe (augment.warp=0.2) or, with the prefix {MOD
 
 def predict_parser() -> argparse.ArgumentParser:
     parser = _described("predict")
-    parser.add_argument("files", nargs="+", metavar="FILE")
+    parser.add_argument("files", nargs="*", metavar="FILE")
     parser.add_argument("--model", action="append", help="name or folder; may be given more than once")
     parser.add_argument("--windows", action="store_true", help="also a prediction for each window")
     parser.add_argument("--format", choices=("json", "csv", "text"), default="json")
+    parser.add_argument(
+        "--reference",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="3 to 30 clips of the speaker of all files, a saved reference (.json), or: recording (each file its own)",
+    )
+    parser.add_argument(
+        "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips as JSON"
+    )
     return parser
 
 

@@ -1,6 +1,8 @@
 """Predictions for sound files.
 
 python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|csv|text]
+python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-reference voice.json]     one speaker
+python -m scripts.predict FILE... --model NAME --reference voice.json|recording
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
 exit code is 2 at the end. Exit code 0: all were read.
@@ -10,17 +12,54 @@ import csv
 import json
 import sys
 import warnings
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+
 from scripts.flags import predict_parser
+from ser_core import paths
 from ser_core.audio import AudioError, read_audio, speech_segments
-from ser_core.inference import prediction_record
+from ser_core.inference import (
+    OWN_RECORDING,
+    Reference,
+    ReferenceChoice,
+    SpeakerReferenceError,
+    check_reference,
+    prediction_record,
+    speaker_reference,
+)
 from ser_core.labels import EMOTIONS
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
-def records(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
+def make_references(given: list[str], models: list[SERModel]) -> list[ReferenceChoice]:
+    """For each model: the reference of the clips, the saved one, the word for the recording itself, or None.
+
+    Raises:
+        AudioError: a clip cannot be read.
+        SpeakerReferenceError: not a reference, clips without speech, or a model that takes none.
+        OSError: a saved reference cannot be read.
+    """
+    if not given:
+        return [None] * len(models)
+    if given == [OWN_RECORDING]:
+        return [OWN_RECORDING] * len(models)
+    if len(given) == 1 and given[0].endswith(".json"):
+        return [Reference.from_json(Path(given[0]).read_bytes())] * len(models)
+    waveforms = [_read_clip(file) for file in given]
+    return [speaker_reference(model, waveforms) for model in models]
+
+
+def _read_clip(file: str) -> np.ndarray:
+    try:
+        return read_audio(Path(file)).waveform
+    except AudioError as error:
+        raise AudioError(f"{file}: {error}") from None
+
+
+def records(file: str, models: list[SERModel], windows: bool, references: list[ReferenceChoice]) -> Iterator[dict]:
     """One record for each model, or one with the reason why the file cannot be read."""
     try:
         recording = read_audio(Path(file))
@@ -28,8 +67,8 @@ def records(file: str, models: list[SERModel], windows: bool) -> Iterator[dict]:
         yield {"file": file, "error": str(error)}
         return
     speech = speech_segments(recording.waveform)
-    for model in models:
-        yield prediction_record(recording, model, file, windows, speech)
+    for model, reference in zip(models, references, strict=True):
+        yield prediction_record(recording, model, file, windows, speech, reference=reference)
 
 
 def as_text(record: dict) -> str:
@@ -39,7 +78,11 @@ def as_text(record: dict) -> str:
     ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
     doubt = f"  Not sure: {record['reason']}" if record["abstain"] else ""
     speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
+    if record["reference_clips"]:
+        speech += f", {record['reference_clips']} reference clips"
     lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}){doubt}", *record["notes"]]
+    if record["reference_note"]:
+        lines.append(record["reference_note"])
     for window in record.get("windows", ()):
         best = window["probabilities"][window["emotion"]]
         lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {best:.0%}")
@@ -69,13 +112,38 @@ def as_rows(record: dict) -> list[dict]:
     ]
 
 
+def check_options(parser: ArgumentParser, options: Namespace) -> None:
+    """Ends the program if the flags do not fit together."""
+    clips = [file for file in options.reference if file != OWN_RECORDING and not file.endswith(".json")]
+    if not options.files and not options.save_reference:
+        parser.error("name at least one FILE, before --reference")
+    if options.save_reference and not clips:
+        parser.error("--save-reference needs the clips of --reference")
+    if options.save_reference and len(options.model or ()) > 1:
+        parser.error("--save-reference needs a single --model: each has its own reference")
+
+
+def save_reference(path: Path | None, reference: ReferenceChoice) -> None:
+    """Writes the reference as JSON, if asked."""
+    if path and isinstance(reference, Reference):
+        with paths.atomic_path(path) as unfinished:
+            unfinished.write_text(json.dumps(reference.to_dict()) + "\n")
+        print(f"{reference.n_clips} clips in {path}. {reference.note}".rstrip(), file=sys.stderr)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    options = predict_parser().parse_args(arguments)
+    parser = predict_parser()
+    options = parser.parse_args(arguments)
+    check_options(parser, options)
     warnings.simplefilter("ignore")  # the records hold them
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:
         models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
-    except CheckpointError as error:
+        references = make_references(options.reference, models)
+        save_reference(options.save_reference, references[0])
+        for model, reference in zip(models, references, strict=True):
+            check_reference(model, reference)
+    except (AudioError, CheckpointError, SpeakerReferenceError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
@@ -83,7 +151,7 @@ def main(arguments: list[str] | None = None) -> int:
         table.writeheader()
     failed = False
     for file in options.files:
-        for record in records(file, models, options.windows):
+        for record in records(file, models, options.windows, references):
             failed |= "error" in record
             if options.format == "json":
                 print(json.dumps(record, ensure_ascii=False), flush=True)

@@ -69,8 +69,11 @@ from .records import (
 from .reference import (
     MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
+    OWN_RECORDING as OWN_RECORDING,
     Reference as Reference,
+    ReferenceChoice as ReferenceChoice,
     SpeakerReferenceError as SpeakerReferenceError,
+    check_reference as check_reference,
 )
 from .results import (
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,

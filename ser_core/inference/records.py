@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
+from ser_core.inference.enrolment import recording_reference
 from ser_core.inference.forward import run_clips
 from ser_core.inference.prediction import predict_with_windows
+from ser_core.inference.reference import OWN_RECORDING, ReferenceChoice
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -31,6 +33,7 @@ def prediction_record(
     windows: bool = False,
     speech: SpeechSegments | None = None,
     progress: Progress = no_progress,
+    reference: ReferenceChoice = None,
 ) -> dict:
     """The prediction for one file, JSON-serialisable: the fields of Prediction, the file name and notes.
 
@@ -40,8 +43,14 @@ def prediction_record(
         windows: adds the prediction for each window.
         speech: speech_segments of it, if already computed.
         progress: called after each batch.
+        reference: of the speaker; "recording": see recording_reference, without one if there is too little speech.
+
+    Raises:
+        AudioError, SpeakerReferenceError: as for predict.
     """
-    prediction, trajectory = predict_with_windows(model, recording.waveform, speech, progress)
+    speech = speech_segments(recording.waveform) if speech is None else speech
+    own = recording_reference(model, recording.waveform, speech) if reference == OWN_RECORDING else reference
+    prediction, trajectory = predict_with_windows(model, recording.waveform, speech, progress, own)
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
     return record | ({"windows": trajectory.to_records()} if windows else {})
 

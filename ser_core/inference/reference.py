@@ -1,5 +1,6 @@
 """The reference of a speaker: what a model has learned from unlabelled clips of one voice, as small as a JSON file."""
 
+import json
 from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
@@ -19,6 +20,7 @@ MAX_RELATIVE_DISTANCE = 1.4
 FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 
 ReferenceSource = Literal["clips", "recording", "running"]
+OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
 
 
 class SpeakerReferenceError(ValueError):
@@ -60,13 +62,21 @@ class Reference:
         Raises:
             SpeakerReferenceError: the model takes no reference, or this is one of another model.
         """
+        self.check(model)
+        return torch.from_numpy(self.embedding).to(model.device)
+
+    def check(self, model: SERModel) -> None:
+        """Checks that a model can use it.
+
+        Raises:
+            SpeakerReferenceError: the model takes no reference, or this is one of another model.
+        """
         check_takes_reference(model)
         if (self.model, self.version) != (model.name, model.version):
             raise SpeakerReferenceError(
                 f"This reference was made by {self.model} (version {self.version}); "
                 f"{model.name} has version {model.version}. Make one from the same clips with {model.name}."
             )
-        return torch.from_numpy(self.embedding).to(model.device)
 
     def to_dict(self) -> dict:
         """JSON-serialisable."""
@@ -91,6 +101,19 @@ class Reference:
             raise SpeakerReferenceError("This is not a reference of this program, or it is damaged. Make it again.")
         return reference
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Reference":
+        """A reference from the JSON of to_dict.
+
+        Raises:
+            SpeakerReferenceError: another kind of text.
+        """
+        try:
+            values = json.loads(text)
+        except (ValueError, RecursionError):
+            values = None
+        return cls.from_dict(values)
+
     def _is_valid(self) -> bool:
         """Whether it may come from to_dict."""
         measures = [self.speech_s, 0.0 if self.spread is None else self.spread]
@@ -105,6 +128,21 @@ class Reference:
             and self.n_clips >= 1
             and all(isinstance(value, int | float) and 0 <= value < np.inf for value in measures)
         )
+
+
+ReferenceChoice = Reference | Literal["recording"] | None
+
+
+def check_reference(model: SERModel, reference: ReferenceChoice) -> None:
+    """Checks that a model can use a reference, or its recordings as one.
+
+    Raises:
+        SpeakerReferenceError: the model takes none, or this is one of another model.
+    """
+    if isinstance(reference, Reference):
+        reference.check(model)
+    elif reference is not None:
+        check_takes_reference(model)
 
 
 def check_takes_reference(model: SERModel) -> None:

@@ -155,3 +155,73 @@ def test_the_exit_code_reaches_the_shell(tmp_path):
     command = [sys.executable, "-m", "scripts.predict", "nothing.wav", "--model", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 2 and "config.json" in done.stderr and "Traceback" not in done.stderr
+
+
+# --- reference clips -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def enrolled(monkeypatch, enrolling_model, predicted):
+    """`predicted` with a model that takes reference clips."""
+    monkeypatch.setattr(predict, "load_model", lambda name: enrolling_model)
+    return predicted
+
+
+def test_clips_of_the_speaker_are_a_reference(enrolled, good, tmp_path):
+    plain, used = (enrolled(good, *more)[1][0] for more in ([], ["--reference", good, good, good]))
+    assert used["reference_clips"] == 3 and used["reference_source"] == "clips" and not plain["reference_clips"]
+    assert used["probabilities"] != plain["probabilities"]
+
+
+def test_a_reference_is_saved_and_used_again(enrolled, good, tmp_path):
+    saved = str(tmp_path / "voice.json")
+    code, (first,) = enrolled(good, "--reference", good, good, good, "--save-reference", saved)
+    again = enrolled(good, "--reference", saved)[1][0]
+    assert code == 0 and again["probabilities"] == pytest.approx(first["probabilities"], abs=1e-4)
+    assert enrolled("--reference", good, good, good, "--save-reference", str(tmp_path / "other.json")) == (0, [])
+    assert (tmp_path / "other.json").read_bytes() == Path(saved).read_bytes()
+
+
+def test_a_recording_may_be_its_own_reference(enrolled, tmp_path, speech):
+    write_wav(tmp_path / "long.wav", np.tile(speech, 4))
+    record = enrolled(str(tmp_path / "long.wav"), "--reference", "recording")[1][0]
+    assert record["reference_source"] == "recording" and record["reference_clips"] > 3
+
+
+def test_a_note_of_the_reference_is_shown(enrolled, good, capsys):
+    assert predict.main([good, "--reference", good, "--format", "text"]) == 0
+    assert "Reference clips: 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", "\udcff"])
+def test_another_file_is_not_a_reference(enrolled, good, tmp_path, content):
+    file = tmp_path / "voice.json"
+    file.write_bytes(content.encode(errors="surrogateescape"))
+    assert enrolled(good, "--reference", str(file)) == (2, [])
+    assert enrolled(good, "--reference", str(tmp_path / "missing.json")) == (2, [])
+
+
+def test_a_bad_reference_clip_is_named(predicted, good, bad, capsys, enrolled):
+    assert predict.main([good, "--reference", good, bad]) == 2
+    assert bad in capsys.readouterr().err
+
+
+def test_a_model_without_reference_is_named(predicted, good, capsys):
+    for reference in ("recording", good):
+        assert predict.main([good, "--model", "small", "--reference", reference]) == 2
+        assert "small takes no reference clips" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [],
+        ["--reference", "a.wav"],
+        ["a.wav", "--save-reference", "v.json"],
+        ["a.wav", "--reference", "recording", "--save-reference", "v.json"],
+        ["a.wav", "--reference", "b.wav", "--save-reference", "v.json", "--model", "x", "--model", "y"],
+    ],
+)
+def test_flags_that_do_not_fit_together(flags, capsys):
+    with pytest.raises(SystemExit):
+        predict.main(flags)
