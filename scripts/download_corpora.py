@@ -1,6 +1,8 @@
 """Downloads the corpora from their official homes, into the folder that all other commands read.
 
 python -m scripts.download_corpora ravdess crema_d tess [--to FOLDER] [--accept-licence]
+python -m scripts.download_corpora hindi turev ased           in other languages
+python -m scripts.download_corpora savee emovo                prints where to get these
 
 The folder is SER_CORPORA, or datasets/. What has been downloaded is kept: the same command resumes an interrupted
 download. Every file is checked against the checksum that its home states. Exit code 0: all is there;
@@ -19,12 +21,14 @@ from tqdm import tqdm
 from ser_core.data import (
     CORPUS_NAMES,
     CORPUS_SOURCES,
-    SAVEE_INSTRUCTIONS,
+    DOWNLOAD_INSTRUCTIONS,
     CorpusError,
     DownloadError,
     download_corpus,
     read_corpora,
 )
+
+CORPORA = (*CORPUS_SOURCES, *DOWNLOAD_INSTRUCTIONS)
 
 
 def accepted(name: str, without_asking: bool) -> bool:
@@ -64,9 +68,7 @@ def print_what_is_there(root: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "corpora", nargs="+", choices=[*CORPUS_SOURCES, "savee"], metavar="CORPUS", help=", ".join(CORPUS_SOURCES)
-    )
+    parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
     parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
     parser.add_argument("--accept-licence", action="store_true", help="without the question")
     options = parser.parse_args(arguments)
@@ -74,8 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.to.mkdir(parents=True, exist_ok=True)
         for name in dict.fromkeys(options.corpora):
-            if name == "savee":
-                print(SAVEE_INSTRUCTIONS)
+            if name in DOWNLOAD_INSTRUCTIONS:
+                print(DOWNLOAD_INSTRUCTIONS[name])
                 missing = True
             elif accepted(name, options.accept_licence):
                 get(name, options.to)

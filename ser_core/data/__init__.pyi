@@ -58,7 +58,7 @@ from .protocols import (
 )
 from .sources import (
     CORPUS_SOURCES as CORPUS_SOURCES,
-    SAVEE_INSTRUCTIONS as SAVEE_INSTRUCTIONS,
+    DOWNLOAD_INSTRUCTIONS as DOWNLOAD_INSTRUCTIONS,
     download_corpus as download_corpus,
 )
 from .statistics import (

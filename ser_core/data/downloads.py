@@ -27,7 +27,8 @@ DOWNLOAD_CHUNK_BYTES = 1 << 20
 MAX_LISTING_BYTES = 50_000_000
 MAX_COMPRESSION_RATIO = 20  # unpacked to packed; audio compresses to a third at best
 MIN_FREE_BYTES = 100_000_000  # left to the system
-CHECKSUM_ALGORITHMS = ("md5", "sha1", "sha256", "sha512")
+GIT_BLOB = "git-blob"  # SHA-1 as git computes it: of a header with the size, and the content
+CHECKSUM_ALGORITHMS = ("md5", "sha1", "sha256", "sha512", GIT_BLOB)
 RETRYABLE_STATUSES = (408, 429, 500, 502, 503, 504)  # HTTP statuses after which a retry may succeed
 
 
@@ -248,4 +249,7 @@ def _discard_partial(partial: Path, progress: Callable[[int], object]) -> None:
 
 def _file_digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
+        if algorithm != GIT_BLOB:
+            return hashlib.file_digest(file, algorithm).hexdigest()
+        header = hashlib.sha1(b"blob %d\0" % path.stat().st_size)
+        return hashlib.file_digest(file, header.copy).hexdigest()

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from ser_core.data.downloads import (
+    GIT_BLOB,
     DownloadError,
     RemoteFile,
     check_free_space,
@@ -25,9 +27,17 @@ GITHUB_API = "https://api.github.com"
 GITHUB_RAW = "https://raw.githubusercontent.com"
 GITHUB_MEDIA = "https://media.githubusercontent.com/media"  # the files behind the pointers of Git LFS
 CREMA_D_REPOSITORY, CREMA_D_BRANCH, CREMA_D_FOLDER = "CheyneyComputerScience/CREMA-D", "master", "AudioWAV"
+GITHUB_CORPORA = {
+    "hindi": "Candyxoxo/Speech-Emotion-Recognition-Hindi",
+    "turev": "Xeonen/TurEV-DB",
+    "ased": "Ethio2021/ASED_V1",
+}
+"""Corpus -> repository that holds its recordings as files."""
+
 DATAVERSE_URL, TESS_DOI = "https://borealisdata.ca", "doi:10.5683/SP2/E8H2MF"
 N_PARALLEL_DOWNLOADS = 8  # for corpora of thousands of small files
 DISK_SPACE_FACTOR = 4  # disk space for an archive and its content, relative to the archive
+MAX_LFS_POINTER_BYTES = 200
 LFS_POINTER = re.compile(rb"oid sha256:([0-9a-f]{64})\nsize (\d+)\n")
 
 
@@ -60,13 +70,36 @@ CORPUS_SOURCES = {
         "CC BY-NC-ND 4.0: not for commercial use, no changed copies, name the authors",
         "https://creativecommons.org/licenses/by-nc-nd/4.0/",
     ),
+    "hindi": CorpusSource(
+        "Hindi speech emotion corpus",
+        "https://github.com/Candyxoxo/Speech-Emotion-Recognition-Hindi",
+        "for research and education: name the authors",
+        "https://github.com/Candyxoxo/Speech-Emotion-Recognition-Hindi",
+    ),
+    "turev": CorpusSource(
+        "TurEV-DB, Turkish",
+        "https://github.com/Xeonen/TurEV-DB",
+        "CC BY-NC-ND 4.0: not for commercial use, no changed copies, name the authors",
+        "https://creativecommons.org/licenses/by-nc-nd/4.0/",
+    ),
+    "ased": CorpusSource(
+        "ASED, Amharic",
+        "https://github.com/Ethio2021/ASED_V1",
+        "freely available: cite the paper, doi.org/10.1145/3529759",
+        "https://github.com/Ethio2021/ASED_V1",
+    ),
 }
 """Corpora that can be downloaded."""
 
-SAVEE_INSTRUCTIONS = (
-    "To download SAVEE, register at http://kahlan.eps.surrey.ac.uk/savee/Download.html\n"
-    "Unpack its archive into the folder of the corpora; the layout does not matter."
-)
+_UNPACK = "Unpack its archive into the folder of the corpora; the layout does not matter."
+DOWNLOAD_INSTRUCTIONS = {
+    "savee": f"To download SAVEE, register at http://kahlan.eps.surrey.ac.uk/savee/Download.html\n{_UNPACK}",
+    "emovo": (
+        "To download EMOVO (not for commercial use; Costantini et al. 2014), open\n"
+        f"http://voice.fub.it/activities/corpora/emovo/index.html\n{_UNPACK}"
+    ),
+}
+"""Corpora that can only be downloaded by hand: how."""
 
 DownloadProgress = Callable[[int, int], object]
 """Called with the number of bytes received and the number of further bytes expected."""
@@ -154,6 +187,58 @@ def _resolve_lfs_pointer(name: str, raw: str, media: str) -> RemoteFile:
     return RemoteFile(name, f"{media}/{name}", int(pointer[2]), "sha256", pointer[1].decode())
 
 
+def download_from_github(
+    name: str,
+    root: Path,
+    progress: DownloadProgress,
+    api: str = GITHUB_API,
+    raw: str = GITHUB_RAW,
+    media: str = GITHUB_MEDIA,
+) -> None:
+    """Download the recordings of a repository at GitHub, in its folders, into <name>/. Errors as for download_corpus.
+
+    Args:
+        name: a key of GITHUB_CORPORA.
+    """
+    repository, folder = GITHUB_CORPORA[name], root / name
+    address = f"{api}/repos/{repository}/git/trees/HEAD?recursive=1"
+    sizes = _read_listing(_git_files, read_json(address), address)
+    recordings = [path for path in sizes if _is_safe_recording_path(path, name)]
+    if not recordings:
+        raise DownloadError(
+            f"{CORPUS_SOURCES[name].home} lists no recordings as files. Download them there and unpack them into the "
+            "folder of the corpora."
+        )
+    files = [
+        _git_file(path, *sizes[path], f"{raw}/{repository}/HEAD", f"{media}/{repository}/HEAD")
+        for path in recordings
+        if not (folder / path).is_file()
+    ]
+    _download_files(files, root, folder, progress)
+
+
+def _git_files(tree: dict, address: str) -> dict[str, tuple[int, str]]:
+    """Path -> size and hash of every file of a repository."""
+    if tree.get("truncated"):
+        raise DownloadError(f"{address} does not list all files.")
+    files = (entry for entry in tree["tree"] if entry["type"] == "blob")
+    return {str(entry["path"]): (int(entry["size"]), str(entry["sha"])) for entry in files}
+
+
+def _git_file(path: str, n_bytes: int, digest: str, raw: str, media: str) -> RemoteFile:
+    """File of a repository, or the file behind a pointer of Git LFS."""
+    if n_bytes <= MAX_LFS_POINTER_BYTES:
+        return replace(_resolve_lfs_pointer(quote(path), raw, media), name=path)
+    return RemoteFile(path, f"{raw}/{quote(path)}", n_bytes, GIT_BLOB, digest)
+
+
+def _is_safe_recording_path(path: str, corpus: str) -> bool:
+    """Whether a path from a server is a recording of a corpus, and safe as a path below a local folder."""
+    found = parse_filename(Path(path))
+    is_recording = isinstance(found, Utterance) and found.corpus == corpus and path.lower().endswith(".wav")
+    return is_recording and all(re.fullmatch(r"[\w(][\w .,()+&-]*", part) for part in path.split("/"))
+
+
 def download_tess(root: Path, progress: DownloadProgress, dataverse: str = DATAVERSE_URL) -> None:
     """Download the recordings of the data set at Borealis into tess/. Errors as for download_corpus."""
     listing = f"{dataverse}/api/datasets/:persistentId/versions/:latest-published/files?persistentId={TESS_DOI}"
@@ -217,4 +302,5 @@ _DOWNLOADS: dict[str, Callable[..., None]] = {
     "ravdess": download_ravdess,
     "crema_d": download_crema_d,
     "tess": download_tess,
+    **{name: partial(download_from_github, name) for name in GITHUB_CORPORA},
 }

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -16,6 +18,11 @@ from ser_core.data.utterances import CorpusError
 from tests.make_corpus import voice, write_wav
 from tests.make_server import Server, zipped
 
+OTHER_LANGUAGES = {
+    "hindi": ("my Dataset/1/session2/anger/1.2.anger-03.wav", "my Dataset/2/session5/disgust/2.5.dusgust-09.wav"),
+    "turev": ("Sound Source/Calm/1234_sk_cay.wav", "Sound Source/Sad/7895_hl_ogul1.wav"),
+    "ased": ("Neutral/n1-01-02-01-09.wav", "Angry/a5-02-01-02-37.wav"),
+}
 REPOSITORY = "/CheyneyComputerScience/CREMA-D"
 CREMA_D = ("1001_DFA_ANG_XX.wav", "1001_IEO_HAP_HI.wav", "1002_ITH_SAD_XX.wav")
 TESS = ("OAF_back_angry.wav", "YAF_dog_ps.wav", "OA_bite_neutral.wav")
@@ -23,6 +30,21 @@ TESS = ("OAF_back_angry.wav", "YAF_dog_ps.wav", "OA_bite_neutral.wav")
 
 def recording(tmp_path: Path, seed: int) -> bytes:
     return write_wav(tmp_path / "made.wav", voice(150, seed, 0.3)).read_bytes()
+
+
+def trees_of(corpus: str) -> str:
+    return f"/repos/{sources.GITHUB_CORPORA[corpus]}/git/trees/HEAD?recursive=1"
+
+
+def github_file(server: Server, corpus: str, path: str, content: bytes, number: int) -> dict:
+    """Size and hash of a file as GitHub lists it; the first one of a repository is in Git LFS."""
+    where = f"/{sources.GITHUB_CORPORA[corpus]}/HEAD/{quote(path)}"
+    if number == 0:
+        server.contents[f"/media{where}"] = content
+        digest = hashlib.sha256(content).hexdigest()
+        content = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(content)}\n".encode()
+    server.contents[where] = content
+    return {"size": len(content), "sha": hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()}
 
 
 @pytest.fixture
@@ -50,6 +72,15 @@ def homes(server, tmp_path) -> Server:
         pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(content).hexdigest()}\n"
         server.contents[f"{REPOSITORY}/master/AudioWAV/{name}"] = f"{pointer}size {len(content)}\n".encode()
 
+    for k, (corpus, paths) in enumerate(OTHER_LANGUAGES.items()):
+        tree = [{"path": "README.md", "type": "blob", "size": 999, "sha": "0"}, {"path": "x", "type": "tree"}]
+        for i, path in enumerate((*paths, "../" + paths[0])):
+            tree.append(
+                {"path": path, "type": "blob"}
+                | github_file(server, corpus, path, recording(tmp_path, 40 + k + 9 * i), i)
+            )
+        server.contents[trees_of(corpus)] = json.dumps({"tree": tree, "truncated": False}).encode()
+
     entries = []
     for k, name in enumerate((*TESS, "readme.txt", "../YAF_dog_sad.wav")):
         content = recording(tmp_path, 30 + k)
@@ -63,12 +94,19 @@ def homes(server, tmp_path) -> Server:
     return server
 
 
+def is_recording(path: str) -> bool:
+    """Whether the content at a path is a recording or an archive, not a listing or a pointer."""
+    in_git = "/HEAD/" in path and path.endswith(".wav") and not path.startswith("/media/")
+    return any(part in path for part in ("/media/", "/content", "datafile")) or in_git
+
+
 def addresses(server: Server, name: str) -> dict[str, str]:
     here = server.address
     return {
         "ravdess": {"zenodo": here},
         "crema_d": {"api": here, "raw": here, "media": f"{here}/media"},
         "tess": {"dataverse": here},
+        **{key: {"api": here, "raw": here, "media": f"{here}/media"} for key in OTHER_LANGUAGES},
     }[name]
 
 
@@ -85,7 +123,13 @@ def test_downloaded_corpora_are_readable(homes, tmp_path):
         progress = got(homes, name, root)
         assert sum(came for came, _ in progress) == sum(to_come for _, to_come in progress) > 0
     found = read_corpora(root)
-    assert Counter(u.corpus for u in found.utterances) == {"ravdess": 4, "ravdess_song": 1, "crema_d": 3, "tess": 3}
+    assert Counter(u.corpus for u in found.utterances) == {
+        "ravdess": 4,
+        "ravdess_song": 1,
+        "crema_d": 3,
+        "tess": 3,
+        **dict.fromkeys(OTHER_LANGUAGES, 2),
+    }
     assert not found.unrecognised and not found.excluded
     assert not list(root.rglob("*.zip")) and not list(root.rglob("*.partial")) and not list(tmp_path.glob("*.wav"))
 
@@ -96,19 +140,20 @@ def test_nothing_is_downloaded_twice(homes, tmp_path, name):
     got(homes, name, root)
     homes.requests.clear()
     assert sum(came for came, _ in got(homes, name, root)) == 0
-    assert not [path for path, _ in homes.requests if "/media/" in path or "/content" in path or "datafile" in path]
+    assert not [path for path, _ in homes.requests if is_recording(path)]
 
 
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
 def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
     root = tmp_path / "corpora"
-    heavy = [path for path in homes.contents if "/media/" in path or "/content" in path or "datafile" in path]
-    kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Speech" not in path}
+    own = sources.GITHUB_CORPORA.get(name, "")
+    heavy = [path for path in homes.contents if is_recording(path) and own in path]
+    kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Audio_Speech" not in path}
     with pytest.raises(DownloadError, match="404"):
         got(homes, name, root)
     homes.contents |= kept
     got(homes, name, root)
-    n_files = {"ravdess": 5, "crema_d": 3, "tess": 3}[name]
+    n_files = {"ravdess": 5, "crema_d": 3, "tess": 3}.get(name, 2)
     assert len(read_corpora(root).utterances) == n_files
 
 
@@ -148,11 +193,36 @@ def test_an_empty_listing_is_an_error(homes, tmp_path):
         got(homes, "crema_d", tmp_path / "corpora")
 
 
-def test_a_truncated_listing_is_an_error(homes, tmp_path):
-    path = f"/repos{REPOSITORY}/git/trees/5ha"
+@pytest.mark.parametrize("name", ["crema_d", *OTHER_LANGUAGES])
+def test_a_truncated_listing_is_an_error(homes, tmp_path, name):
+    path = f"/repos{REPOSITORY}/git/trees/5ha" if name == "crema_d" else trees_of(name)
     homes.contents[path] = json.dumps(json.loads(homes.contents[path]) | {"truncated": True}).encode()
     with pytest.raises(DownloadError, match="list"):
-        got(homes, "crema_d", tmp_path / "corpora")
+        got(homes, name, tmp_path / "corpora")
+
+
+@pytest.mark.parametrize("name", OTHER_LANGUAGES)
+def test_paths_that_lead_out_of_the_folder_are_not_written(homes, tmp_path, name):
+    got(homes, name, tmp_path / "corpora")
+    written = [path.relative_to(tmp_path / "corpora" / name).as_posix() for path in tmp_path.rglob("*.wav")]
+    assert sorted(written) == sorted(OTHER_LANGUAGES[name])
+
+
+@pytest.mark.parametrize("name", OTHER_LANGUAGES)
+def test_a_repository_without_recordings_is_an_error_with_the_cure(homes, tmp_path, name):
+    entry = {"path": "dataset.zip", "type": "blob", "size": 10**6, "sha": "0"}
+    homes.contents[trees_of(name)] = json.dumps({"tree": [entry]}).encode()
+    with pytest.raises(DownloadError, match="unpack"):
+        got(homes, name, tmp_path / "corpora")
+
+
+def test_a_damaged_file_of_a_repository_is_not_kept(homes, tmp_path, monkeypatch):
+    monkeypatch.setattr("ser_core.data.downloads.INITIAL_BACKOFF_S", 0)
+    path = f"/{sources.GITHUB_CORPORA['turev']}/HEAD/{quote(OTHER_LANGUAGES['turev'][1])}"
+    homes.contents[path] = homes.contents[path][:-1] + b"x"
+    with pytest.raises(DownloadError, match="checksum"):
+        got(homes, "turev", tmp_path / "corpora")
+    assert not (tmp_path / "corpora" / "turev" / OTHER_LANGUAGES["turev"][1]).exists()
 
 
 def test_a_file_that_is_not_a_pointer_is_an_error(homes, tmp_path):
@@ -202,9 +272,10 @@ def test_all_at_once_without_questions(command, capsys):
         assert line in said
 
 
-def test_savee_prints_instructions(command, capsys):
-    assert command("savee") == 2
-    assert "register" in capsys.readouterr().out
+@pytest.mark.parametrize("name", sources.DOWNLOAD_INSTRUCTIONS)
+def test_corpora_without_a_download_print_instructions(command, capsys, name):
+    assert command(name) == 2
+    assert re.search(r"http.*\n.*layout", capsys.readouterr().out)
 
 
 def test_errors_are_printed_in_one_line(command, homes, capsys, monkeypatch, tmp_path):
@@ -212,7 +283,6 @@ def test_errors_are_printed_in_one_line(command, homes, capsys, monkeypatch, tmp
     assert command("tess", "--accept-licence") == 2
     assert "404" in capsys.readouterr().err
     (tmp_path / "file").touch()
-    monkeypatch.setattr(sources, "SAVEE_INSTRUCTIONS", "")
     assert download_corpora.main(["tess", "--accept-licence", "--to", str(tmp_path / "file" / "x")]) == 2
     assert "--to" in capsys.readouterr().err
     with pytest.raises(SystemExit):
