@@ -14,7 +14,7 @@ import numpy as np
 
 from scripts.bench.benchmark import MODEL_COLUMNS, model_rows, sentences
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, ProtocolError, is_speech
+from ser_core.data import CORPUS_NAMES, ProtocolError, is_speech, protocol_of_split
 from ser_core.evaluation import (
     LEAVE_ONE_CORPUS_OUT,
     SPEAKER_INDEPENDENT,
@@ -206,7 +206,8 @@ def _points(value: float | None) -> str:
 
 def speaker_independent(found: Comparisons) -> str:
     """One table for each fold with two models or more, and the models without a result."""
-    several = [c for split, c in found.items() if split.startswith(SPEAKER_INDEPENDENT) and len(ranked_models(c)) > 1]
+    own = [c for split, c in found.items() if protocol_of_split(split) == SPEAKER_INDEPENDENT]
+    several = [comparison for comparison in own if len(ranked_models(comparison)) > 1]
     folds = [_fold(comparison) for comparison in several]
     return "\n\n".join(folds) or f"No model: {MISSING}."
 

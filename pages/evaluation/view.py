@@ -25,7 +25,9 @@ MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
 TITLES = {
     "resonet": "ResoNet's split",
     "ravdess-random": "RAVDESS, random clips",
+    "speaker-independent-8": "Unseen speakers of eight corpora, fold",
     "speaker-independent": "Unseen speakers, fold",
+    "left-out": "Unseen corpus, trained on seven",
     "leave-one-corpus-out": "Unseen corpus",
 }
 EVERYTHING = "all"

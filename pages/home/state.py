@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui import results
 from pages.ui.text import UAR_HELP
-from ser_core.data import CORPUS_NAMES, split_name
+from ser_core.data import CORPUS_NAMES, OTHER_LANGUAGE_CORPORA, split_name
 from ser_core.evaluation import INTENDED_USE
 from ser_core.models import HOW_TO_TRAIN, MODELS, CheckpointError, available_models, read_metrics
 
@@ -54,9 +54,10 @@ def _row(name: str) -> dict:
 def show_corpora() -> None:
     """How many recordings of each corpus are there."""
     counted = Counter(name.split("/")[0] for name in results.recordings())
-    states = [f"{title} {f'{counted[c]:,}' if counted[c] else 'missing'}" for c, title in CORPUS_NAMES.items()]
+    shown = [corpus for corpus in CORPUS_NAMES if counted[corpus] or corpus not in OTHER_LANGUAGE_CORPORA]
+    states = [f"{CORPUS_NAMES[c]} {f'{counted[c]:,}' if counted[c] else 'missing'}" for c in shown]
     st.markdown("**Recordings of actors:** " + " · ".join(states))
-    if not all(counted[corpus] for corpus in CORPUS_NAMES):
+    if not all(counted[corpus] for corpus in shown):
         st.caption(
             "Set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS and SAVEE and restart; to train, run "
             "`python -m scripts.prepare_corpora` once."

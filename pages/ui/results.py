@@ -8,7 +8,15 @@ import numpy as np
 import streamlit as st
 
 from ser_core import paths
-from ser_core.data import PROTOCOLS, CorpusError, Utterance, corpora_root, protocol_folds, read_corpora, split_name
+from ser_core.data import (
+    CorpusError,
+    Utterance,
+    corpora_root,
+    protocol_folds,
+    protocol_of_split,
+    read_corpora,
+    split_name,
+)
 from ser_core.evaluation import (
     Comparison,
     CrossValidationResult,
@@ -99,8 +107,8 @@ def all_folds(split: str) -> dict[str, CrossValidationResult]:
     Raises:
         ResultError: as measured.
     """
-    protocol = next((name for name in PROTOCOLS if protocol_folds(name) and split.startswith(f"{name}-")), None)
-    if protocol is None:
+    protocol = protocol_of_split(split)
+    if protocol is None or not protocol_folds(protocol):
         return {}
     paths = [path for fold in protocol_folds(protocol) for path in list_results(split_name(protocol, fold))]
     return _all_folds(protocol, tuple((path, path.stat().st_mtime_ns) for path in paths))

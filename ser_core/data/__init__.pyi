@@ -49,6 +49,7 @@ from .protocols import (
     development_corpus as development_corpus,
     nested_split as nested_split,
     protocol_folds as protocol_folds,
+    protocol_of_split as protocol_of_split,
     protocol_split as protocol_split,
     read_protocol as read_protocol,
     speaker_independent_fold as speaker_independent_fold,

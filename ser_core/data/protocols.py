@@ -208,6 +208,14 @@ def protocol_folds(name: str) -> tuple[str, ...]:
     return tuple(sorted({row["fold"] for row in read_protocol(name) if "fold" in row}))
 
 
+def protocol_of_split(split: str) -> str | None:
+    """Protocol of a test part, the inverse of split_name; None for another text."""
+    for name in filter(split.startswith, PROTOCOLS):  # reading every file would make a page wait
+        if split in [split_name(name, fold) for fold in protocol_folds(name) or (None,)]:
+            return name
+    return None
+
+
 def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
     """One train/dev/test split of a protocol.
 

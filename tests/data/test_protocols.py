@@ -18,9 +18,11 @@ from ser_core.data.protocols import (
     development_corpus,
     nested_split,
     protocol_folds,
+    protocol_of_split,
     protocol_split,
     read_protocol,
     speaker_independent_fold,
+    split_name,
     write_protocol,
 )
 from ser_core.data.utterances import ALL_SPEECH_CORPORA, OTHER_LANGUAGE_CORPORA, SPEECH_CORPORA, Utterance
@@ -265,6 +267,13 @@ def test_an_unknown_fold_lists_what_exists(subtests):
     for fold in [5, "5", -1, None, "savee"]:
         with subtests.test(fold=fold), pytest.raises(ProtocolError, match="0, 1, 2, 3, 4"):
             protocol_split("speaker-independent", fold)
+
+
+def test_the_protocol_of_a_test_part(subtests):
+    for name, fold in SPLITS:
+        with subtests.test(name=name, fold=fold):
+            assert protocol_of_split(split_name(name, fold)) == name
+    assert protocol_of_split("speaker-independent-9") is protocol_of_split("") is None
 
 
 def test_a_fold_of_a_single_split_is_refused():
