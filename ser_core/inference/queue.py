@@ -1,8 +1,8 @@
 """The inference queue: one model runs at a time, first come, first served.
 
 Simultaneous forward passes only slow each other down. A page takes a turn for each batch and always waits, so that a
-long recording does not block the others. A request takes one `Ticket` for all its work, decoding included, and is
-refused if the queue is full.
+long recording does not block the others. A request takes one `Ticket` for all its predictions, and is refused if the
+queue is full. Nothing is decoded in a turn: that may take long for a hostile file.
 """
 
 import math

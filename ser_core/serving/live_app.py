@@ -256,8 +256,8 @@ def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | N
         name = resolve_model(model or None)
         if file is None or content is None:
             raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
+        recording = read_audio(content, max_duration_s=limits.duration_s)
         with inference_queue.place().turn():
-            recording = read_audio(content, max_duration_s=limits.duration_s)
             return prediction_record(recording, shared_model(name), file["orig_name"] or "")
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

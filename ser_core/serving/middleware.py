@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.inference import ClientGone
 from ser_core.serving.error_response import error_response
+from ser_core.serving.protection.fair_slots import client_address
 
 LOCALHOST_NAMES = ("localhost", "127.0.0.1", "::1")
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -97,8 +98,7 @@ class RequestMiddleware:
 
     async def _handle(self, state: "_RequestState") -> None:
         scope = state.scope
-        address = scope["client"][0] if scope["client"] else ""
-        wait_s = self._rate.wait_s(address) if scope["method"] == "POST" else 0.0
+        wait_s = self._rate.wait_s(client_address(scope)) if scope["method"] == "POST" else 0.0
         if wait_s:
             message = f"Too many requests from this address. Try again in {math.ceil(wait_s)} s."
             return await error_response(429, message, wait_s)(scope, state.receive, state.send)

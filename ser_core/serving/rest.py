@@ -1,11 +1,13 @@
 """REST API: predictions, windows and embeddings as JSON, as printed by the command line.
 
-One thread runs the models, one request after the other, in the same queue as the pages.
+Child processes decode recordings, a few at once; one thread runs the models, one request after the other, in the same
+queue as the pages.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
 
 from fastapi import FastAPI, Request
@@ -27,6 +29,7 @@ from ser_core.models import available_models, resolve_model
 from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
 from ser_core.serving.openapi import add_docs
+from ser_core.serving.protection.fair_slots import N_SLOTS, FairSlots, client_address
 from ser_core.serving.request_body import REQUEST_BODY_SCHEMA, BodyReader
 from ser_core.serving.routes import live_is_up
 from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, WindowsResponse
@@ -45,18 +48,24 @@ def build_rest(limits: RequestLimits | None = None) -> FastAPI:
     )
     rest.add_middleware(RequestMiddleware, rate=RateLimit(limits))
     add_error_handlers(rest)
-    _add_prediction_routes(rest, InferenceService(limits))
-    _add_info_routes(rest)
+    service = InferenceService(limits)
+    _add_prediction_routes(rest, service)
+    _add_info_routes(rest, service)
     add_docs(rest)
     return rest
 
 
 class InferenceService:
-    """Runs a model on the recording of a request, in the queue."""
+    """Runs a model on the recording of a request: decoded beside the queue, predicted in it."""
 
     def __init__(self, limits: RequestLimits):
-        self._limits, self._body_reader = limits, BodyReader(limits)
-        self._worker = ThreadPoolExecutor(1, "rest")
+        self._limits, self._body_reader, self._slots = limits, BodyReader(limits), FairSlots()
+        self._decoders, self._worker = ThreadPoolExecutor(N_SLOTS, "decode"), ThreadPoolExecutor(1, "rest")
+
+    @property
+    def n_waiting(self) -> int:
+        """Number of requests that are not in the inference queue yet."""
+        return self._slots.n_waiting
 
     async def respond(self, request: Request, model: str | None, make_record: RecordFunction) -> JSONResponse:
         """Response with the result of one model for the recording of a request.
@@ -67,29 +76,54 @@ class InferenceService:
             ClientGone: the client closed the connection.
         """
         model_name = resolve_model(model)
-        async with self._body_reader.recording(request) as (content, name):
-            ticket = inference_queue.place()
-            watcher = asyncio.create_task(_cancel_on_disconnect(request, ticket))
-            try:
-                job = partial(self._run, content, name, model_name, make_record, ticket)
-                return JSONResponse(await asyncio.get_running_loop().run_in_executor(self._worker, ticket.run, job))
-            finally:
-                watcher.cancel()
-                ticket.cancel()
+        async with (
+            self._body_reader.recording(request) as (content, name),
+            _watch_client(request) as gone,
+            self._slots.slot(client_address(request.scope), gone),
+        ):
+            return await self._run(content, partial(make_record, name=name), model_name, gone)
 
-    def _run(self, content: bytes, name: str, model_name: str, make_record: RecordFunction, ticket: Ticket) -> dict:
-        def stop_when_cancelled(share: float) -> None:
-            if ticket.cancelled:
+    async def _run(
+        self, content: bytes, make_record: RecordFunction, model_name: str, gone: asyncio.Event
+    ) -> JSONResponse:
+        def stop_when_gone(share: float = 0.0) -> None:
+            if gone.is_set():
                 raise ClientGone
 
-        recording = read_audio(content, max_duration_s=self._limits.duration_s)
-        return make_record(recording, shared_model(model_name), name, progress=stop_when_cancelled)
+        def predict() -> dict:
+            return make_record(recording, shared_model(model_name), progress=stop_when_gone)
+
+        loop = asyncio.get_running_loop()
+        read = partial(read_audio, content, max_duration_s=self._limits.duration_s, check=stop_when_gone)
+        recording = await loop.run_in_executor(self._decoders, read)
+        ticket = inference_queue.place()
+        cancellation = asyncio.create_task(_cancel_when(gone, ticket))
+        try:
+            return JSONResponse(await loop.run_in_executor(self._worker, ticket.run, predict))
+        finally:
+            cancellation.cancel()
+            ticket.cancel()
 
 
-async def _cancel_on_disconnect(request: Request, ticket: Ticket) -> None:
-    """Cancel the ticket as soon as the client has closed the connection."""
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
+@asynccontextmanager
+async def _watch_client(request: Request) -> AsyncIterator[asyncio.Event]:
+    """An event that is set as soon as the client has closed the connection; after the body was read."""
+    gone = asyncio.Event()
+
+    async def watch() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+        gone.set()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield gone
+    finally:
+        watcher.cancel()
+
+
+async def _cancel_when(gone: asyncio.Event, ticket: Ticket) -> None:
+    await gone.wait()
     ticket.cancel()
 
 
@@ -113,7 +147,7 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
         return await service.respond(request, model, embedding_record)
 
 
-def _add_info_routes(rest: FastAPI) -> None:
+def _add_info_routes(rest: FastAPI, service: InferenceService) -> None:
     """Routes on the state of the server."""
 
     @rest.get("/models")
@@ -124,4 +158,6 @@ def _add_info_routes(rest: FastAPI) -> None:
     @rest.get("/health")
     async def health() -> HealthResponse:
         """State of the server: live page ready, length of the queue, models in memory."""
-        return HealthResponse("ok", live_is_up.is_set(), len(inference_queue), tuple(loaded_models()))
+        return HealthResponse(
+            "ok", live_is_up.is_set(), len(inference_queue) + service.n_waiting, tuple(loaded_models())
+        )

@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 
 from scripts import predict
 from scripts.bench.server import post_sound
+from ser_core.audio.decoder_pool import decoder_pool
 from ser_core.audio.io import load_audio
 from ser_core.evaluation import environment as machine
 from ser_core.inference.forward import run_clips
@@ -30,6 +31,7 @@ from ser_core.serving.rest import build_rest
 from tests.conftest import ROOT
 from tests.inference.test_queue import wait_until
 from tests.make_audio import with_soundfile
+from tests.make_bombs import flac_constant
 from tests.make_page import wav
 
 SPEECH = ROOT / "assets" / "samples" / "low_slow.ogg"
@@ -405,6 +407,22 @@ def test_a_disconnected_client_leaves_the_queue(checkpoints, sound, caplog):
         raw(port, head(len(sound)), sound[:100]).close()  # in the middle of the body
         wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_CLOSED_REQUEST}") == 4)
         assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
+
+
+def test_a_hostile_recording_holds_nobody_up_and_ends_with_its_sender(checkpoints, sound, caplog):
+    bomb = flac_constant()
+    with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
+        host = f"127.0.0.1:{port}"
+        assert ask_alone(host, sound)[0] == 200
+        senders = [raw(port, head(len(bomb)), bomb) for _ in range(2)]
+        wait_until(lambda: len(decoder_pool._running) == 2)
+        started = time.monotonic()
+        assert ask_alone(host, sound)[0] == 200
+        assert time.monotonic() - started < 5 and len(decoder_pool._running) == 2
+        for sender in senders:
+            sender.close()
+        wait_until(lambda: not decoder_pool._running)
+        wait_until(lambda: caplog.text.count(f"status={gate.CLIENT_CLOSED_REQUEST}") == 2)
 
 
 @pytest.mark.parametrize("question", ["/predict", "/windows", "/embed"])
