@@ -1,6 +1,7 @@
 """A folder of one's own as one more corpus: labels from a table (CSV), or from folders named after emotions."""
 
 import csv
+import hashlib
 import io
 import re
 import unicodedata
@@ -17,6 +18,7 @@ from ser_core.labels import EMOTIONS
 
 TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
 TABLE_SUFFIXES = (".csv", ".tsv")
+N_DIGEST_DIGITS = 8
 UNKNOWN_SPEAKER = "unknown"
 UNKNOWN_EMOTION = "unknown emotion"
 MISSING_FILE = "the file does not exist"
@@ -114,7 +116,18 @@ def _parse_row(row: _Row, root: Path, words: Mapping[str, str]) -> Utterance | s
         raise CorpusError(
             f"{corpus} is the name of a known corpus. Rename the folder, or give another name in the column corpus."
         )
-    return _utterance(corpus, _plain_name(row.speaker) or UNKNOWN_SPEAKER, emotion, row.name.replace("\\", "/"), path)
+    try:
+        digest = _content_digest(path)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    name = row.name.replace("\\", "/") + f"#{digest}"
+    return _utterance(corpus, _plain_name(row.speaker) or UNKNOWN_SPEAKER, emotion, name, path)
+
+
+def _content_digest(path: Path) -> str:
+    """Start of a hash: a file that has changed is another recording, also for the store of decoded ones."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:N_DIGEST_DIGITS]
 
 
 def _plain_name(text: str) -> str:

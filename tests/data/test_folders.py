@@ -191,6 +191,14 @@ def test_a_folder_without_recordings_says_what_is_expected(tmp_path):
 # --- ids -------------------------------------------------------------------------------------------------------------
 
 
+def test_a_changed_file_is_another_recording(office):
+    (office / "labels.csv").write_text(table())
+    before = {u.path: u.id for u in read_folder(office).utterances}
+    (office / "a.wav").write_bytes(b"again")
+    after = {u.path: u.id for u in read_folder(office).utterances}
+    assert [path.name for path in before if before[path] != after[path]] == ["a.wav"]
+
+
 def test_an_id_holds_all_labels(tmp_path):
     empty_files(tmp_path / "x", "Ann/sad/03-01-05-01-01-01-01.wav", "Ann/sad/deep/er/b.wav")
     for utterance in read_folder(tmp_path / "x").utterances:
