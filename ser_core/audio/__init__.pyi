@@ -65,6 +65,9 @@ from .rooms import (
     LARGE_ROOM as LARGE_ROOM,
     SMALL_ROOM as SMALL_ROOM,
 )
+from .rumble import (
+    remove_rumble as remove_rumble,
+)
 from .vad import (
     speech_segments as speech_segments,
 )

@@ -28,6 +28,7 @@ from ser_core.audio.decoding import (
 )
 from ser_core.audio.joined import split_joined
 from ser_core.audio.repair import NO_REPAIR, Repair, SignalStatistics
+from ser_core.audio.rumble import remove_rumble
 
 SAMPLE_RATE = 16_000
 """Sample rate of every waveform in the program, in Hz."""
@@ -40,7 +41,8 @@ MAX_AUDIO_BYTES = 200_000_000
 MIN_SOURCE_RATE = 2_000  # in Hz; below it no speech band is left: such a rate comes from a damaged header
 MAX_SOURCE_RATE = 768_000  # in Hz; that of the fastest converters on the market
 TRUNCATION_TOLERANCE_S = 0.1  # codecs pad and cut up to a few thousand samples at the end: no audio is lost
-MAX_OVERSHOOT_PEAK = 1.25  # of lossy codecs: 1.19 in all clips of the corpora; beyond, the sound itself is too loud
+MAX_OVERSHOOT_PEAK = 1.7  # of lossy codecs: 1.64 in all clips of the corpora; beyond, the sound itself is too loud
+NOTED_OVERSHOOT_PEAK = 1.25  # of what is cut
 SILENT_PEAK = 1e-4  # -80 dBFS: a track without sound
 FLOOR_DBFS = -120.0  # level of digital silence, so that every level is finite
 
@@ -146,8 +148,9 @@ def decode_recording(data: bytes, sample_rate: int, max_duration_s: float) -> Re
     for part in parts:
         notes += _decoding_notes(part, max_duration_s, is_alone=len(parts) == 1)
         waveform, level_notes = _limit_to_full_scale(part)
+        waveform, rumble_notes = remove_rumble(waveform, sample_rate)
         waveforms.append(waveform)
-        notes += level_notes
+        notes += level_notes + rumble_notes
     waveform = waveforms[0] if len(parts) == 1 else np.concatenate(waveforms)
     return Recording(
         waveform=waveform,
@@ -333,9 +336,10 @@ def _limit_to_full_scale(decoded: _DecodedAudio) -> tuple[np.ndarray, tuple[str,
     waveform = decoded.waveform
     peak = float(np.abs(waveform).max(initial=0.0))
     is_loud = decoded.signal.peak > 1.0 if decoded.source.is_float else peak > MAX_OVERSHOOT_PEAK
-    if peak <= 1.0 or not is_loud:
-        return np.clip(waveform, -1, 1), ()
-    return waveform / peak, (f"The samples reached {peak:.3g} times full scale; the level was reduced to fit.",)
+    if is_loud and peak > 1.0:
+        return waveform / peak, (f"The samples reached {peak:.3g} times full scale; the level was reduced to fit.",)
+    note = f"The samples reached {peak:.3g} times full scale and were cut: export it at a lower level."
+    return np.clip(waveform, -1, 1), (note,) if peak > NOTED_OVERSHOOT_PEAK else ()
 
 
 def _decoding_notes(decoded: _DecodedAudio, max_duration_s: float, is_alone: bool) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from ser_core.audio import (
     SAMPLE_RATE,
     AudioError,
     power_to_dbfs,
+    remove_rumble,
     speech_overlap_s,
     speech_segments,
 )
@@ -171,6 +172,7 @@ class LiveSession:
 
     def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
         """The prediction for the window that ends at sample `due`."""
+        window, _ = remove_rumble(window, SAMPLE_RATE)
         speech = speech_segments(window)
         reference = self._running.reference() if self._running else None
         prediction, _, outputs = predict_with_outputs(self.model, window, speech, reference=reference)

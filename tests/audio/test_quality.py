@@ -59,11 +59,16 @@ def add_noise(speech: np.ndarray, snr_db: float) -> np.ndarray:
     return speech + hiss * np.float32(np.sqrt(np.mean(speech**2) / np.mean(hiss**2) / 10 ** (snr_db / 10)))
 
 
+def at_speech_level(waveform: np.ndarray) -> np.ndarray:
+    """As the detector receives it; that of the package does not change the level."""
+    return waveform * vad._gain(float(vad._chunk_levels(waveform).max()))
+
+
 # --- speech --------------------------------------------------------------------------------------------------------
 
 
 def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
-    waveform = vad._normalise_level(sentences())  # the package does not level
+    waveform = at_speech_level(sentences())
     expected = package_segments(silero, waveform)
     assert len(expected) >= 3
     for n_chunks in (4_096, 100):  # at once, and in pieces
@@ -81,7 +86,7 @@ def test_real_speech_is_found_where_the_package_finds_it(silero):
         pytest.skip(str(error))
     files = sorted(folder.glob("crema_d/*"))[:600:150] + sorted(folder.glob("ravdess/Actor_01/*"))[:4]
     assert len(files) == 8
-    waveform = vad._normalise_level(np.concatenate([load_audio(file) for file in files]))
+    waveform = at_speech_level(np.concatenate([load_audio(file) for file in files]))
     np.testing.assert_allclose(speech_segments(waveform), package_segments(silero, waveform), atol=1e-3)
 
 

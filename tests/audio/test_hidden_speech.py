@@ -1,0 +1,69 @@
+"""Speech is found behind a knock, on an offset and under rumble, as in the recording without them."""
+
+import numpy as np
+import pytest
+
+from ser_core.audio.io import SAMPLE_RATE, read_audio
+from ser_core.audio.rumble import remove_rumble
+from ser_core.audio.vad import speech_segments
+from tests.make_audio import with_soundfile
+
+
+@pytest.fixture(scope="module")
+def quiet(speech) -> np.ndarray:
+    """Speech at -46 dBFS with a second of silence before it."""
+    level = np.sqrt(np.mean(np.square(speech)))
+    return np.concatenate([np.zeros(SAMPLE_RATE, np.float32), speech * np.float32(0.005 / level)])
+
+
+def speech_s(waveform: np.ndarray) -> float:
+    recording = read_audio(with_soundfile(waveform[:, None].astype(np.float32), SAMPLE_RATE, "WAV", "PCM_24"))
+    return sum(end_s - start_s for start_s, end_s in speech_segments(recording.waveform))
+
+
+def knock(at_s: float, n_samples: int) -> np.ndarray:
+    """A full-scale knock of 150 ms."""
+    time_s = np.arange(round(0.15 * SAMPLE_RATE)) / SAMPLE_RATE
+    start = round(at_s * SAMPLE_RATE)
+    sound = np.zeros(n_samples)
+    sound[start : start + len(time_s)] = 0.9 * np.exp(-time_s / 0.03) * np.sin(2 * np.pi * 180 * time_s)
+    return sound
+
+
+@pytest.mark.parametrize("at_s", [0.1, 0.5, 0.8])
+@pytest.mark.parametrize("gain_db", [0, -10])
+def test_a_knock_does_not_hide_quiet_speech(quiet, at_s, gain_db):
+    plain = quiet * 10 ** (gain_db / 20)
+    assert speech_s(plain + knock(at_s, len(quiet))) == pytest.approx(speech_s(plain), abs=0.2)
+
+
+def test_several_knocks_in_a_long_recording(quiet):
+    plain = np.tile(quiet, 20)
+    knocks = sum(knock(at_s, len(plain)) for at_s in range(1, len(plain) // SAMPLE_RATE - 12, 11))
+    assert speech_s(plain + knocks) >= 0.9 * speech_s(plain)
+
+
+HIDING = {
+    "offset": lambda time_s: 0.2 + 0 * time_s,
+    "negative offset": lambda time_s: -0.05 + 0 * time_s,
+    "8 Hz": lambda time_s: 0.3 * np.sin(2 * np.pi * 8 * time_s),
+    "25 Hz": lambda time_s: 0.3 * np.sin(2 * np.pi * 25 * time_s),
+    "40 Hz": lambda time_s: 0.3 * np.sin(2 * np.pi * 40 * time_s + 1),
+    "offset and rumble": lambda time_s: 0.2 + 0.3 * np.sin(2 * np.pi * 12 * time_s),
+    "slow drift": lambda time_s: 0.3 * np.cos(2 * np.pi * 0.3 * time_s),
+}
+
+
+@pytest.mark.parametrize("name", HIDING)
+def test_inaudible_sound_does_not_hide_quiet_speech(quiet, name):
+    hidden = quiet + HIDING[name](np.arange(len(quiet)) / SAMPLE_RATE)
+    recording = read_audio(with_soundfile(hidden[:, None].astype(np.float32), SAMPLE_RATE, "WAV", "PCM_24"))
+    assert speech_s(hidden) == pytest.approx(speech_s(quiet), abs=0.2)
+    assert len(recording.notes) == 1 and "removed" in recording.notes[0]
+    assert np.sqrt(np.mean(np.square(recording.waveform[2000:-2000] - quiet[2000:-2000]))) < 0.003
+
+
+def test_ordinary_recordings_are_unchanged(speech):
+    for waveform in (speech, speech + np.float32(0.001), np.zeros(8_000, np.float32), np.full(3, 0.5, np.float32)):
+        kept, notes = remove_rumble(waveform, SAMPLE_RATE)
+        assert kept is waveform and notes == ()
