@@ -1,8 +1,6 @@
 from .calibration import (
     export_checkpoint as export_checkpoint,
     fit_calibration as fit_calibration,
-    fit_cross_corpus_calibration as fit_cross_corpus_calibration,
-    fit_cross_corpus_novelty as fit_cross_corpus_novelty,
     fit_ood_detector as fit_ood_detector,
 )
 from .comparison import (
@@ -24,6 +22,14 @@ from .cost import (
     measure_cost as measure_cost,
     median_ms as median_ms,
     single_torch_thread as single_torch_thread,
+)
+from .cross_corpus.calibration import (
+    fit_cross_corpus_calibration as fit_cross_corpus_calibration,
+    fit_cross_corpus_novelty as fit_cross_corpus_novelty,
+)
+from .cross_corpus.report import (
+    N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
+    corpus_report as corpus_report,
 )
 from .cross_validation import (
     CrossValidationResult as CrossValidationResult,

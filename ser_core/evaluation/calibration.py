@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 from scipy.special import softmax
 
 from ser_core.data import AudioStore, Utterance, is_speech
@@ -17,19 +16,15 @@ from ser_core.models import (
     Calibration,
     NoveltyDetector,
     SERModel,
-    Whisper,
-    fit_distance_reference,
     fit_novelty_detector,
     load_model,
     save_model,
 )
-from ser_core.training import CrossCorpusPredictions, TrainingData, TrainingExample
+from ser_core.training import TrainingData, TrainingExample
 
 DEV_COVERAGE = 0.85  # share of development clips on which the threshold lets the model predict
 FAMILIES_WITHOUT_OOD = ("egemaps", "wav2vec2")
 """Model families without an OOD detector: opensmile's functionals are not an embedding, wav2vec2's is too large."""
-
-TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpora above the threshold
 
 StageProgress = Callable[[str, float], None]
 """Gets the name of a stage and its share that is done, in (0, 1]."""
@@ -77,49 +72,6 @@ def fit_calibration(predictions: PredictionTable, coverage: float = DEV_COVERAGE
     temperature = fit_temperature(logits, predictions.y_true)
     confidence = softmax(logits / temperature, axis=-1).max(1)
     return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - coverage)), 4))
-
-
-def fit_cross_corpus_calibration(predictions: CrossCorpusPredictions) -> Calibration:
-    """Temperature and abstention threshold for recordings of an unseen corpus; every corpus counts the same.
-
-    The threshold is the lowest one above which TARGET_ACCURACY of the predictions are correct, but leaves at least
-    MIN_COVERAGE of the clips answered.
-
-    Args:
-        predictions: for each corpus by a model that was trained without it.
-    """
-    rows = balanced_rows(predictions.corpora)
-    logits, y_true = predictions.logits[rows], predictions.y_true[rows]
-    temperature = fit_temperature(logits, y_true)
-    probabilities = softmax(logits / temperature, axis=-1)
-    confidence = np.sort(probabilities.max(1))
-    order = np.argsort(probabilities.max(1))
-    right_above = np.cumsum((probabilities.argmax(1) == y_true)[order][::-1])[::-1] / np.arange(len(rows), 0, -1)
-    reached = np.nonzero(right_above >= TARGET_ACCURACY)[0]
-    most = int((1 - MIN_COVERAGE) * len(rows))
-    lowest = min(int(reached[0]), most) if len(reached) else most
-    return Calibration(round(temperature, 4), round(float(confidence[lowest]), 4))
-
-
-def balanced_rows(corpora: np.ndarray) -> np.ndarray:
-    """Rows of equally many clips of each corpus, spread evenly over its clips."""
-    n_clips = int(np.unique(corpora, return_counts=True)[1].min())
-    rows = (np.nonzero(corpora == corpus)[0] for corpus in np.unique(corpora))
-    return np.concatenate([own[np.linspace(0, len(own) - 1, n_clips).astype(int)] for own in rows])
-
-
-def fit_cross_corpus_novelty(
-    model: Whisper, statistics: np.ndarray, predictions: CrossCorpusPredictions
-) -> NoveltyDetector:
-    """Out-of-distribution detector of a head on a frozen encoder; its percentiles are those of left-out corpora.
-
-    Args:
-        statistics: of the training clips, see fit_head.
-        predictions: of left-out corpora, with their distances.
-    """
-    with torch.inference_mode():
-        known = model.projection(torch.from_numpy(statistics)).numpy()
-    return fit_distance_reference(known).with_reference_distances(predictions.distances)
 
 
 def fit_ood_detector(

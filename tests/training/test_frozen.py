@@ -7,7 +7,11 @@ import pytest
 import torch
 
 from ser_core.audio.features import FrontendConfig
-from ser_core.evaluation.calibration import balanced_rows, fit_cross_corpus_calibration, fit_cross_corpus_novelty
+from ser_core.evaluation.cross_corpus.calibration import (
+    balanced_rows,
+    fit_cross_corpus_calibration,
+    fit_cross_corpus_novelty,
+)
 from ser_core.labels import EMOTIONS
 from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
 from ser_core.training.config import TrainingError, TrainingExample

@@ -1,0 +1,123 @@
+"""Trains a head on a frozen encoder for every fold of a protocol and scores each on its test part, corpus by corpus.
+
+python -m scripts.train_heads whisper --protocol left-out               what an unseen corpus meets
+python -m scripts.train_heads whisper --protocol speaker-independent-8  what an unseen speaker of a known corpus meets
+python -m scripts.train_heads whisper --protocol left-out --check       compares with the recorded scores
+
+Writes assets/results/<protocol>-<model>.json and prints its table. Each fold is a run of scripts.train below runs/;
+finished runs are skipped. Scores are of clips without the silence at their ends, each as one window, from the cache of
+the encoder's outputs.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scripts import train
+from scripts.train_head import read_statistics
+from ser_core import paths
+from ser_core.data import AudioStore, is_speech, protocol_folds, protocol_split
+from ser_core.evaluation import N_REFERENCE_CLIPS, corpus_report, markdown_table
+from ser_core.models import load_model
+from ser_core.training import HeadConfig, TrainingData, TrainingExample, read_training_data
+
+PROTOCOLS = ("left-out", "speaker-independent-8")
+
+
+def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
+    """Scores of one fold by corpus; trains its model first."""
+    run = f"{model_name}-{protocol}-{fold}"
+    checkpoint = Path("runs") / run / "checkpoint"
+    arguments = [model_name, "--protocol", protocol, "--fold", fold, "--run", run]
+    if not checkpoint.is_dir() and (code := train.main(arguments)):
+        raise SystemExit(code)
+    model, clips = load_model(checkpoint, "cpu"), test_clips(protocol, fold)
+    (statistics,) = read_statistics(model, TrainingData(clips, (), AudioStore()), HeadConfig())
+    corpora = np.array([clip.corpus for clip in clips])
+    return {
+        str(corpus): corpus_report(model, statistics[corpora == corpus], [c for c in clips if c.corpus == corpus])
+        for corpus in np.unique(corpora)
+    }
+
+
+def test_clips(protocol: str, fold: str) -> list[TrainingExample]:
+    """Speech of a test part."""
+    split = protocol_split(protocol, fold)
+    data = read_training_data(protocol, type(split)(split.test, (), ()), AudioStore())
+    return [clip for clip in data.train if is_speech(clip.corpus)]
+
+
+def mean_reports(folds: dict[str, dict[str, dict]]) -> dict[str, dict]:
+    """Mean over the folds of every number, by corpus."""
+    by_corpus = defaultdict(list)
+    for reports in folds.values():
+        for corpus, report in reports.items():
+            by_corpus[corpus].append(report)
+    return {corpus: mean_of(reports) for corpus, reports in by_corpus.items()}
+
+
+def mean_of(reports: Sequence[dict]) -> dict:
+    """Means of equal keys, through nested dicts; clips and speakers are summed."""
+    found: dict = {}
+    for key, value in reports[0].items():
+        values = [report[key] for report in reports if key in report]
+        if isinstance(value, dict):
+            found[key] = mean_of(values)
+        else:
+            found[key] = sum(values) if key.startswith("n_") else round(float(np.mean(values)), 4)
+    return found
+
+
+def table(by_corpus: dict[str, dict]) -> str:
+    """UAR in percent over the common emotions, alone and enrolled, and the doubt, by corpus."""
+    rows = [
+        {
+            "corpus": corpus,
+            "all emotions": percent(report["uar"]),
+            "common, alone": percent(report["uar_common"]),
+            **{f"{n} clips": percent(report["enrolled"][str(n)]["uar_common"]) for n in N_REFERENCE_CLIPS},
+            "answered": percent(report["coverage"]),
+            "of these right": percent(report["accuracy_answered"]),
+            "ECE": f"{report['ece']:.3f}",
+            "AUROC right/wrong": f"{report['auroc_correct']:.2f}",
+        }
+        for corpus, report in [*by_corpus.items(), ("mean", mean_of(list(by_corpus.values())))]
+    ]
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model")
+    parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
+    parser.add_argument("--check", action="store_true", help="compare with the recorded scores instead of writing them")
+    options = parser.parse_args(arguments)
+    folds = {}
+    for fold in protocol_folds(options.protocol):
+        folds[fold] = fold_reports(options.model, options.protocol, fold)
+        print(
+            fold, {c: (r["uar_common"], r["enrolled"]["10"]["uar_common"]) for c, r in folds[fold].items()}, flush=True
+        )
+    found = {"model": options.model, "protocol": options.protocol, "folds": folds, "corpora": mean_reports(folds)}
+    print(table(found["corpora"]))
+    path = paths.RESULTS / f"{options.protocol}-{options.model}.json"
+    if options.check:
+        equal = json.loads(path.read_text()) == found
+        print("equal to the recorded scores" if equal else "differs from the recorded scores")
+        return 0 if equal else 1
+    with paths.atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Evaluation and calibration on corpora that a model was not trained on."""

@@ -1,0 +1,54 @@
+"""Calibration for strangers: temperature, threshold and detector from corpora left out of training."""
+
+import numpy as np
+import torch
+from scipy.special import softmax
+
+from ser_core.metrics import fit_temperature
+from ser_core.models import Calibration, NoveltyDetector, Whisper, fit_distance_reference
+from ser_core.training import CrossCorpusPredictions
+
+TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpora above the threshold
+
+
+def fit_cross_corpus_calibration(predictions: CrossCorpusPredictions) -> Calibration:
+    """Temperature and abstention threshold for recordings of an unseen corpus; every corpus counts the same.
+
+    The threshold is the lowest one above which TARGET_ACCURACY of the predictions are correct, but leaves at least
+    MIN_COVERAGE of the clips answered.
+
+    Args:
+        predictions: for each corpus by a model that was trained without it.
+    """
+    rows = balanced_rows(predictions.corpora)
+    logits, y_true = predictions.logits[rows], predictions.y_true[rows]
+    temperature = fit_temperature(logits, y_true)
+    probabilities = softmax(logits / temperature, axis=-1)
+    confidence = np.sort(probabilities.max(1))
+    order = np.argsort(probabilities.max(1))
+    right_above = np.cumsum((probabilities.argmax(1) == y_true)[order][::-1])[::-1] / np.arange(len(rows), 0, -1)
+    reached = np.nonzero(right_above >= TARGET_ACCURACY)[0]
+    most = int((1 - MIN_COVERAGE) * len(rows))
+    lowest = min(int(reached[0]), most) if len(reached) else most
+    return Calibration(round(temperature, 4), round(float(confidence[lowest]), 4))
+
+
+def balanced_rows(corpora: np.ndarray) -> np.ndarray:
+    """Rows of equally many clips of each corpus, spread evenly over its clips."""
+    n_clips = int(np.unique(corpora, return_counts=True)[1].min())
+    rows = (np.nonzero(corpora == corpus)[0] for corpus in np.unique(corpora))
+    return np.concatenate([own[np.linspace(0, len(own) - 1, n_clips).astype(int)] for own in rows])
+
+
+def fit_cross_corpus_novelty(
+    model: Whisper, statistics: np.ndarray, predictions: CrossCorpusPredictions
+) -> NoveltyDetector:
+    """Out-of-distribution detector of a head on a frozen encoder; its percentiles are those of left-out corpora.
+
+    Args:
+        statistics: of the training clips, see fit_head.
+        predictions: of left-out corpora, with their distances.
+    """
+    with torch.inference_mode():
+        known = model.projection(torch.from_numpy(statistics)).numpy()
+    return fit_distance_reference(known).with_reference_distances(predictions.distances)
