@@ -172,10 +172,10 @@ class LiveSession:
 
     def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
         """The prediction for the window that ends at sample `due`."""
-        window, _ = remove_rumble(window, SAMPLE_RATE)
-        speech = speech_segments(window)
+        audible, _ = remove_rumble(window, SAMPLE_RATE)
+        speech = speech_segments(audible)
         reference = self._running.reference() if self._running else None
-        prediction, _, outputs = predict_with_outputs(self.model, window, speech, reference=reference)
+        prediction, _, outputs = predict_with_outputs(self.model, audible, speech, reference=reference)
         elapsed_s, at_s = (due - self._predicted_until) / SAMPLE_RATE, due / SAMPLE_RATE
         end_s = len(window) / SAMPLE_RATE
         new_speech_s = float(speech_overlap_s(speech, np.array([end_s - elapsed_s]), np.array([end_s]))[0])

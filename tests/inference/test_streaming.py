@@ -267,3 +267,9 @@ def test_nothing_is_heard_in_an_empty_chunk(model):
     session = LiveSession(model)
     assert session.feed(np.zeros(0, np.int16), 48_000) is None and session.feed(np.zeros((0, 2)), 48_000) is None
     assert session.trajectory() is None
+
+
+def test_an_offset_does_not_hide_quiet_speech(model, speech):
+    quiet = 0.02 * speech
+    plain, hidden = (answers_to(LiveSession(model), sound) for sound in (quiet, quiet + np.float32(0.2)))
+    assert sum(a.speaking for a in hidden) == sum(a.speaking for a in plain) > 2
