@@ -92,7 +92,7 @@ def as_text(record: dict) -> str:
 COLUMNS = (
     *("file", "error", "model", "version", "start_s", "end_s", "speech_s"),
     *("emotion", "confidence", "abstain", "reason", "novelty"),
-    *("arousal", "valence", "reference_clips", "reference_source", "reference_note"),
+    *("arousal", "valence", "reference_clips", "reference_source", "reference_note", "notes"),
 )
 
 
@@ -100,12 +100,12 @@ def as_rows(record: dict) -> list[dict]:
     """One row for the recording, or for each of its windows with --windows."""
     if "error" in record:
         return [record]
-    clip_columns = {name: record[name] for name in ("file", "model", "version")}
+    clip_columns = {name: record[name] for name in ("file", "model", "version")} | {"notes": " ".join(record["notes"])}
     parts = record.get("windows") or [record]
     return [
         {
             name: value
-            for name, value in (clip_columns | part | part["probabilities"]).items()
+            for name, value in (part | clip_columns | part["probabilities"]).items()
             if name in COLUMNS + EMOTIONS
         }
         for part in parts
