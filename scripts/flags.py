@@ -36,7 +36,7 @@ def predict_parser() -> argparse.ArgumentParser:
 def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--model", help="name or folder; default: the first model")
+    parser.add_argument("--model", help="name or folder; default: prosonet, the fast one")
     parser.add_argument("--out", type=Path, default=Path("results.parquet"))
     parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
     parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')

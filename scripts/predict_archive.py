@@ -28,7 +28,7 @@ from ser_core.inference import (
     process_executor,
     run_job,
 )
-from ser_core.models import DEFAULT_MODEL, CheckpointError, available_models, load_model
+from ser_core.models import FAST_MODEL, CheckpointError, available_models, load_model
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
     try:
-        given = options.model or DEFAULT_MODEL
+        given = options.model or FAST_MODEL
         version = load_model(given, "cpu").version
         model = given if given in available_models() else str(Path(given).resolve())
         with exclusive_lock(options.out):

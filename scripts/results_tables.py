@@ -35,7 +35,7 @@ from ser_core.evaluation import (
     score_table,
 )
 from ser_core.metrics import Scores, format_percent
-from ser_core.models import DEFAULT_MODEL, METRICS_FILE, MODELS
+from ser_core.models import FAST_MODEL, METRICS_FILE, MODELS
 from ser_core.training import Experiment, read_experiments
 
 DOCUMENTS = (paths.ROOT / "README.md", paths.ROOT / "docs" / "results.md")
@@ -235,9 +235,9 @@ def _mean_of_speech(ranked: RankedModel) -> float:
 
 def summary(by_speaker: CrossValidations, by_corpus: CrossValidations) -> str:
     """UAR of the default model on unseen speakers and on unseen corpora, one row for each corpus."""
-    speakers, corpora = by_speaker.get(DEFAULT_MODEL), by_corpus.get(DEFAULT_MODEL)
+    speakers, corpora = by_speaker.get(FAST_MODEL), by_corpus.get(FAST_MODEL)
     if not (speakers and corpora):
-        return f"`{DEFAULT_MODEL}`: {MISSING}."
+        return f"`{FAST_MODEL}`: {MISSING}."
     rows = [
         [CORPUS_NAMES[name], str(scores.n_clips), str(scores.n_speakers), _uar(scores), _uar(other)]
         for name, scores in speakers.pooled_by_corpus.items()

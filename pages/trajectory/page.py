@@ -11,10 +11,10 @@ with st.spinner("Starting"):
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
-    from ser_core.models import available_models
+    from ser_core.models import models_for_long_audio
 
 hindered = receive_live_recording()
-names = available_models()
+names = models_for_long_audio()
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
     choose_clip()

@@ -23,7 +23,7 @@ from ser_core import (
 )
 from ser_core.audio import load_audio
 from ser_core.inference import LIVE_HOP_S
-from ser_core.models import CheckpointError, available_models
+from ser_core.models import CheckpointError, models_for_long_audio
 from ser_core.serving import LiveSessions
 
 SPEECH = paths.SAMPLES / "story.ogg"
@@ -102,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--people", type=int, nargs="+", default=[1, 4])
     parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--model", default=next(iter(available_models()), ""))
+    parser.add_argument("--model", default=next(iter(models_for_long_audio()), ""))
     options = parser.parse_args(arguments)
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype(np.int16)
     try:

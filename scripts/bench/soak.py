@@ -27,7 +27,7 @@ from scripts.bench.server import PATIENCE_S, chromium, resident_bytes, running_s
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.inference import LIVE_HOP_S
-from ser_core.models import available_models
+from ser_core.models import models_for_long_audio
 from ser_core.serving import LIVE_PATH
 
 SPEECH = paths.SAMPLES / "story.ogg"
@@ -61,7 +61,7 @@ def as_fast_as_possible(address: str, process_id: int, minutes: float, n_parts: 
     """A row for each part."""
     speech = np.round(32767 * load_audio(SPEECH, RATE)).astype("<i2")
     page = Page(address)
-    page.call("start", model=available_models()[0], sample_rate=RATE)
+    page.call("start", model=models_for_long_audio()[0], sample_rate=RATE)
     at, n_predictions = 0, 0
     for part in range(1, n_parts + 1):
         started = time.perf_counter()

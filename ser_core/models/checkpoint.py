@@ -24,7 +24,8 @@ from ser_core.models.registry import MODEL_FAMILIES
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
-DEFAULT_MODEL = "prosonet"
+DEFAULT_MODEL = "whisper"
+FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
@@ -39,7 +40,12 @@ class UnknownModel(CheckpointError):
 def available_models(folder: Path | None = None) -> tuple[str, ...]:
     """Names of the existing checkpoints, the default one first."""
     names = (path.parent.name for path in (folder or paths.CHECKPOINTS).glob(f"*/{CONFIG_FILE}"))
-    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name)))
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name != FAST_MODEL, name)))
+
+
+def models_for_long_audio() -> tuple[str, ...]:
+    """Names of the existing checkpoints, the fast one first: for live speech, long recordings and archives."""
+    return tuple(sorted(available_models(), key=lambda name: name != FAST_MODEL))
 
 
 def models_with_reference() -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from ser_core.inference import (
     shared_model,
 )
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.models import HOW_TO_TRAIN, CheckpointError, available_models, models_with_reference, resolve_model
+from ser_core.models import HOW_TO_TRAIN, CheckpointError, models_for_long_audio, models_with_reference, resolve_model
 from ser_core.plots import GREY, emotion_label, magma_colours
 from ser_core.serving.error_response import error_response
 from ser_core.serving.gradio_uploads import GradioUploads
@@ -178,7 +178,7 @@ def _page_arguments(sessions: LiveSessions) -> dict:
             _page_callable(getattr(sessions, name)) for name in ("start", "feed", "stop", "hand_over")
         ],
         "page_id": "",  # set when the page is open
-        "models": available_models(),
+        "models": models_for_long_audio(),
         "models_with_reference": models_with_reference(),
         "no_model_message": f"There is no trained model yet. {HOW_TO_TRAIN}",
         "styles": {emotion: {"symbol": s.symbol, "colour": s.colour} for emotion, s in EMOTION_STYLES.items()},

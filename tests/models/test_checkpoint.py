@@ -14,10 +14,12 @@ from safetensors.torch import load_file, save_file
 from ser_core import paths
 from ser_core.models.checkpoint import (
     DEFAULT_MODEL,
+    FAST_MODEL,
     Calibration,
     CheckpointError,
     available_models,
     load_model,
+    models_for_long_audio,
     save_metrics_and_card,
     save_model,
 )
@@ -252,6 +254,9 @@ def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
 def test_the_default_model_comes_first(checkpoints):
     (checkpoints / "small").rename(checkpoints / DEFAULT_MODEL)
     assert available_models() == (DEFAULT_MODEL, "other")
+    (checkpoints / "other").rename(checkpoints / FAST_MODEL)
+    assert available_models() == (DEFAULT_MODEL, FAST_MODEL)
+    assert models_for_long_audio() == (FAST_MODEL, DEFAULT_MODEL)
 
 
 # --- what ships ------------------------------------------------------------------------------------------------------

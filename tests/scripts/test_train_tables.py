@@ -11,7 +11,7 @@ from scripts import (
     train_tables,
 )
 from ser_core import paths
-from ser_core.models.checkpoint import DEFAULT_MODEL
+from ser_core.models.checkpoint import FAST_MODEL
 from ser_core.training.recipes import (
     checkpoint_recipe,
     recipe_for_model,
@@ -70,7 +70,7 @@ def test_one_recipe_for_all_networks_of_a_table():
     recipes: dict[str, dict[str, TrainConfig]] = {}
     for path in sorted(paths.CHECKPOINTS.glob("*/config.json")):
         config = json.loads(path.read_text())
-        if config["family"] not in ("egemaps", "wav2vec2") and path.parent.name != DEFAULT_MODEL:  # it has its own
+        if config["family"] not in ("egemaps", "wav2vec2") and path.parent.name != FAST_MODEL:  # it has its own
             recipes.setdefault(config["training"]["protocol"], {})[path.parent.name] = checkpoint_recipe(path.parent)
     assert recipes
     for found in recipes.values():
