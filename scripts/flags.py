@@ -39,6 +39,11 @@ def archive_parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", help="name or folder; default: prosonet, the fast one")
     parser.add_argument("--out", type=Path, default=Path("results.parquet"))
     parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
+    parser.add_argument(
+        "--speakers",
+        metavar="folders|CSV",
+        help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker",
+    )
     parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
     return parser
 

@@ -1,6 +1,7 @@
 """Predictions for all sound files below a folder, thousands of them, in one table.
 
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
+python -m scripts.predict_archive FOLDER --speakers folders|speakers.csv       with enrolment, for models that take it
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
 
 It can be interrupted at any time: the same command resumes. Files that cannot be read are listed in
@@ -17,11 +18,16 @@ from tqdm import tqdm
 
 from scripts.flags import archive_parser
 from ser_core.inference import (
+    BY_FOLDER,
     BatchError,
     BatchJob,
     ClusterError,
+    SpeakerReferenceError,
+    SpeakerTableError,
     bad_files_path,
+    check_takes_reference,
     dask_executor,
+    enrol_speakers,
     exclusive_lock,
     finish_job,
     open_job,
@@ -46,6 +52,8 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
     """Runs all missing batches, with a progress bar."""
     began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
     with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
+        if job.speakers:
+            bar.write(f"Speakers with a reference: {enrol_speakers(job, out, executor)}")
         for progress in run_job(job, out, executor, n):
             total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
             if progress.from_earlier_run:
@@ -58,6 +66,11 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
     print(f"{now_s:.0f} s of sound in {elapsed_s:.1f} s: {now_s / elapsed_s:.0f} times real time")
 
 
+def _speakers(given: str | None) -> str:
+    """The option as the plan of the job holds it, valid in any working folder."""
+    return given or "" if given in (None, BY_FOLDER) else str(Path(given).resolve())
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = archive_parser()
     options = parser.parse_args(arguments)
@@ -65,13 +78,16 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--workers must be 1 or more")
     try:
         given = options.model or FAST_MODEL
-        version = load_model(given, "cpu").version
+        loaded = load_model(given, "cpu")
+        if options.speakers:
+            check_takes_reference(loaded)
         model = given if given in available_models() else str(Path(given).resolve())
         with exclusive_lock(options.out):
-            job = open_job(options.folder, model, version, options.out, options.workers)
+            speakers = _speakers(options.speakers)
+            job = open_job(options.folder, model, loaded.version, options.out, options.workers, speakers)
             analyse(job, options.out, options.scheduler, options.workers)
             n_bad = finish_job(job, options.out)
-    except (BatchError, CheckpointError, ClusterError) as error:
+    except (BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

@@ -2,6 +2,7 @@ from .archive.batch import (
     BatchError as BatchError,
     BatchJob as BatchJob,
     bad_files_path as bad_files_path,
+    enrol_speakers as enrol_speakers,
     exclusive_lock as exclusive_lock,
     finish_job as finish_job,
     open_job as open_job,
@@ -12,6 +13,10 @@ from .archive.executors import (
     dask_executor as dask_executor,
     n_cores as n_cores,
     process_executor as process_executor,
+)
+from .archive.speakers import (
+    BY_FOLDER as BY_FOLDER,
+    SpeakerTableError as SpeakerTableError,
 )
 from .enrolment import (
     recording_reference as recording_reference,
@@ -74,6 +79,7 @@ from .reference import (
     ReferenceChoice as ReferenceChoice,
     SpeakerReferenceError as SpeakerReferenceError,
     check_reference as check_reference,
+    check_takes_reference as check_takes_reference,
 )
 from .results import (
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,

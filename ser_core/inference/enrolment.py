@@ -71,6 +71,11 @@ def recording_reference(
     return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
 
 
+def has_speech(model: SERModel, waveform: np.ndarray) -> bool:
+    """Whether a recording can be a reference clip."""
+    return bool(_speech_windows(model, waveform, speech_segments(waveform), model.config.window_s))
+
+
 class RunningReference:
     """The speech so far of a live session as its reference: the mean over its windows with speech."""
 

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from ser_core.audio import AudioError
-from ser_core.inference import QueueFull
+from ser_core.inference import QueueFull, SpeakerReferenceError
 from ser_core.models import CheckpointError, UnknownModel
 from ser_core.serving.error_response import ErrorResponse, error_response
 from ser_core.serving.routes import API_PATH
@@ -20,7 +20,7 @@ _DESCRIPTIONS = {
     408: "the upload was too slow",
     413: "the recording is too large",
     415: "the content type is not audio",
-    422: "the recording cannot be used: not audio, damaged, too short",
+    422: "the recording cannot be used: not audio, damaged, too short; or the reference does not fit",
     429: "too many requests from this address",
     500: "internal error, or the model cannot be loaded",
     503: "the queue is full",
@@ -46,6 +46,10 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(AudioError)
     async def audio_error(request: Request, error: AudioError) -> JSONResponse:
+        return error_response(422, str(error))
+
+    @app.exception_handler(SpeakerReferenceError)
+    async def reference_error(request: Request, error: SpeakerReferenceError) -> JSONResponse:
         return error_response(422, str(error))
 
     @app.exception_handler(UnknownModel)

@@ -9,6 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import HTMLResponse
 
 CURL_SAMPLE = "assets/samples/story.ogg"
+CURL_BODY = f" -H 'Content-Type: audio/ogg' --data-binary @{CURL_SAMPLE}"
+CURL_FORM = f" -F 'file=@{CURL_SAMPLE};type=audio/ogg'"  # one file or several
 DOCS_TEMPLATE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>
 <style>body {{font: 16px system-ui; max-width: 52em; margin: 2em auto; padding: 0 1em; color-scheme: light dark}}
 pre {{white-space: pre-wrap; padding: .6em; border: 1px solid #8884}}</style>
@@ -40,7 +42,8 @@ def openapi_schema(rest: FastAPI, address: str) -> dict:
     schema = get_openapi(title=rest.title, version=rest.version, description=rest.description, routes=rest.routes)
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            arguments = f" -H 'Content-Type: audio/ogg' --data-binary @{CURL_SAMPLE}" if method == "post" else ""
+            upload = CURL_FORM if path == "/reference" else CURL_BODY
+            arguments = upload if method == "post" else ""
             operation["x-codeSamples"] = [{"lang": "shell", "source": f"curl{arguments} {address}{path}"}]
     return schema | {"servers": [{"url": address}]}
 

@@ -1,17 +1,19 @@
-"""Reader of the recording in a request body: checks type, size and time limits, keeps it in memory only."""
+"""Reader of the recordings in a request body: checks type, size and time limits, keeps them in memory only."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
-from ser_core.inference import QueueFull, inference_queue
+from ser_core.inference import MAX_REFERENCE_CLIPS, QueueFull, inference_queue
 from ser_core.serving.middleware import RequestLimits
 
-FORM_FIELD = "file"  # of a form
+FORM_FIELD, REFERENCE_FIELD = "file", "reference"  # of a form
+MAX_REFERENCE_BYTES = 200_000  # of the JSON of a reference
 FORM_CONTENT_TYPE = "multipart/form-data"
 # video/: the type of audio recordings of some browsers
 AUDIO_CONTENT_TYPES = ("audio/", "video/", "application/ogg", "application/octet-stream")
@@ -29,10 +31,42 @@ REQUEST_BODY_SCHEMA = {  # OpenAPI
         "audio/*": {"schema": _BINARY},
         "application/octet-stream": {"schema": _BINARY},
         FORM_CONTENT_TYPE: {
-            "schema": {"type": "object", "required": [FORM_FIELD], "properties": {FORM_FIELD: _BINARY}}
+            "schema": {
+                "type": "object",
+                "required": [FORM_FIELD],
+                "properties": {
+                    FORM_FIELD: _BINARY,
+                    REFERENCE_FIELD: {
+                        "type": "string",
+                        "description": "JSON from /reference, or: recording (itself the reference, if long)",
+                    },
+                },
+            }
         },
     },
 }
+REFERENCE_BODY_SCHEMA = {  # OpenAPI
+    "required": True,
+    "description": f"Clips of one speaker: the parts {FORM_FIELD!r} of a form, or a single one as the body.",
+    "content": {
+        FORM_CONTENT_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": [FORM_FIELD],
+                "properties": {FORM_FIELD: {"type": "array", "items": _BINARY, "maxItems": MAX_REFERENCE_CLIPS}},
+            }
+        },
+        "audio/*": {"schema": _BINARY},
+    },
+}
+
+
+@dataclass(frozen=True)
+class RequestContent:
+    """What a request contains."""
+
+    files: tuple[tuple[bytes, str], ...]  # (content, file name or "") of each; a name is never used as a path
+    reference: str = ""  # a field of the form
 
 
 class BodyReader:
@@ -52,14 +86,20 @@ class BodyReader:
 
     @asynccontextmanager
     async def recording(self, request: Request) -> AsyncIterator[tuple[bytes, str]]:
-        """Content of the recording and its file name or "", which is never used as a path.
+        """Content of the recording and its file name or "", which is never used as a path. Errors as `content`."""
+        async with self.content(request) as content:
+            yield content.files[0]
+
+    @asynccontextmanager
+    async def content(self, request: Request, max_files: int = 1) -> AsyncIterator[RequestContent]:
+        """Content of the recordings, at least one, and of the field for a reference.
 
         Raises:
             HTTPException: the body is not a recording, too large or too slow.
             QueueFull: the bodies in memory reach the total limit.
             ClientDisconnect: the client closed the connection.
         """
-        body = _RequestBody(request, self)
+        body = _RequestBody(request, self, max_files)
         try:
             yield await body.read_within_timeout()
         finally:
@@ -67,18 +107,18 @@ class BodyReader:
 
 
 class _RequestBody:
-    def __init__(self, request: Request, reader: BodyReader):
-        self.n_bytes = 0
+    def __init__(self, request: Request, reader: BodyReader, max_files: int):
+        self.n_bytes, self._max_files = 0, max_files
         self._request, self._reader = request, reader
 
-    async def read_within_timeout(self) -> tuple[bytes, str]:
+    async def read_within_timeout(self) -> RequestContent:
         try:
             async with asyncio.timeout(self._reader.limits.body_timeout_s):
                 return await self._read()
         except TimeoutError:
             raise HTTPException(408, "The upload was too slow. Send it again, or in a smaller format.") from None
 
-    async def _read(self) -> tuple[bytes, str]:
+    async def _read(self) -> RequestContent:
         content_type = self._request.headers.get("content-type", "").partition(";")[0].strip().lower()
         declared = self._request.headers.get("content-length", "")
         if content_type != FORM_CONTENT_TYPE:
@@ -86,18 +126,21 @@ class _RequestBody:
         self._check_size(int(declared) if declared.isdecimal() else 0)
         if content_type == FORM_CONTENT_TYPE:
             return await self._form()
-        return b"".join([chunk async for chunk in self._chunks()]), ""
+        return RequestContent(((b"".join([chunk async for chunk in self._chunks()]), ""),))
 
-    async def _form(self) -> tuple[bytes, str]:
+    async def _form(self) -> RequestContent:
         try:
-            form = await _InMemoryParser(self._request.headers, self._chunks()).parse()
+            form = await _InMemoryParser(self._request.headers, self._chunks(), self._max_files).parse()
         except MultiPartException as error:
             raise HTTPException(400, f"This form cannot be read: {error.message} {UPLOAD_USAGE}") from None
-        file = form.get(self._reader.field)
-        if not isinstance(file, UploadFile):
+        files = [file for file in form.getlist(self._reader.field) if isinstance(file, UploadFile)]
+        if not files:
             raise HTTPException(400, f"This form contains no recording. {UPLOAD_USAGE}")
-        self._check_content_type(file.content_type or "application/octet-stream")
-        return await file.read(), file.filename or ""
+        for file in files:
+            self._check_content_type(file.content_type or "application/octet-stream")
+        reference = form.get(REFERENCE_FIELD)
+        contents = tuple([(await file.read(), file.filename or "") for file in files])
+        return RequestContent(contents, reference if isinstance(reference, str) else "")
 
     def _check_content_type(self, content_type: str) -> None:
         if not content_type.lower().startswith(self._reader.content_types):
@@ -129,9 +172,9 @@ class _RequestBody:
 
 
 class _InMemoryParser(MultiPartParser):
-    """Parser of a form with one file, which is not written to disk."""
+    """Parser of a form whose files are not written to disk."""
 
     spool_max_size = 0  # never to disk
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]):
-        super().__init__(headers, stream, max_files=1, max_fields=4, max_part_size=FORM_OVERHEAD_BYTES)
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], max_files: int):
+        super().__init__(headers, stream, max_files=max_files, max_fields=4, max_part_size=MAX_REFERENCE_BYTES)

@@ -13,28 +13,36 @@ from functools import partial
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from ser_core.audio import read_audio
+from ser_core.audio import Recording, read_audio
 from ser_core.inference import (
+    MAX_REFERENCE_CLIPS,
+    OWN_RECORDING,
     ClientGone,
     Embedding,
+    Reference,
+    ReferenceChoice,
     Ticket,
+    check_reference,
     embedding_record,
     inference_queue,
     loaded_models,
     prediction_record,
     shared_model,
+    speaker_reference,
 )
 from ser_core.labels import EMOTIONS
-from ser_core.models import available_models, resolve_model
+from ser_core.models import SERModel, available_models, resolve_model
+from ser_core.progress import Progress
 from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
 from ser_core.serving.openapi import add_docs
 from ser_core.serving.protection.fair_slots import N_SLOTS, FairSlots, client_address
-from ser_core.serving.request_body import REQUEST_BODY_SCHEMA, BodyReader
+from ser_core.serving.request_body import REFERENCE_BODY_SCHEMA, REQUEST_BODY_SCHEMA, BodyReader, RequestContent
 from ser_core.serving.routes import live_is_up
-from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, WindowsResponse
+from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, ReferenceResponse, WindowsResponse
 
-RecordFunction = Callable[..., dict]  # (recording, model, file name, progress=...) -> JSON-serialisable result
+RecordFunction = Callable[..., dict]  # (recording, model, name=, progress=, reference=) -> JSON-serialisable result
+RunFunction = Callable[[RequestContent, list[Recording], SERModel, Progress], dict]
 
 
 def build_rest(limits: RequestLimits | None = None) -> FastAPI:
@@ -71,31 +79,51 @@ class InferenceService:
         """Response with the result of one model for the recording of a request.
 
         Raises:
-            HTTPException, QueueFull, ClientDisconnect: as BodyReader.recording.
-            AudioError, CheckpointError: the recording or the model cannot be used.
+            HTTPException, QueueFull, ClientDisconnect: as BodyReader.content.
+            AudioError, CheckpointError, SpeakerReferenceError: one of them cannot be used.
             ClientGone: the client closed the connection.
         """
+
+        def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
+            reference = _parse_reference(content.reference)
+            check_reference(loaded, reference)
+            return make_record(recordings[0], loaded, name=content.files[0][1], progress=progress, reference=reference)
+
+        return await self._respond(request, model, 1, run)
+
+    async def respond_reference(self, request: Request, model: str | None) -> JSONResponse:
+        """Response with the reference of the clips of a request. Errors as `respond`."""
+
+        def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
+            return speaker_reference(loaded, [recording.waveform for recording in recordings], progress).to_dict()
+
+        return await self._respond(request, model, MAX_REFERENCE_CLIPS, run)
+
+    async def _respond(self, request: Request, model: str | None, max_files: int, run: RunFunction) -> JSONResponse:
         model_name = resolve_model(model)
         async with (
-            self._body_reader.recording(request) as (content, name),
+            self._body_reader.content(request, max_files) as content,
             _watch_client(request) as gone,
             self._slots.slot(client_address(request.scope), gone),
         ):
-            return await self._run(content, partial(make_record, name=name), model_name, gone)
+            longest_s = self._limits.duration_s / max_files  # all together no longer than one recording may be
+            return await self._run(content, longest_s, run, model_name, gone)
 
     async def _run(
-        self, content: bytes, make_record: RecordFunction, model_name: str, gone: asyncio.Event
+        self, content: RequestContent, longest_s: float, run: RunFunction, model_name: str, gone: asyncio.Event
     ) -> JSONResponse:
         def stop_when_gone(share: float = 0.0) -> None:
             if gone.is_set():
                 raise ClientGone
 
+        def read() -> list[Recording]:
+            return [read_audio(data, max_duration_s=longest_s, check=stop_when_gone) for data, _ in content.files]
+
         def predict() -> dict:
-            return make_record(recording, shared_model(model_name), progress=stop_when_gone)
+            return run(content, recordings, shared_model(model_name), stop_when_gone)
 
         loop = asyncio.get_running_loop()
-        read = partial(read_audio, content, max_duration_s=self._limits.duration_s, check=stop_when_gone)
-        recording = await loop.run_in_executor(self._decoders, read)
+        recordings = await loop.run_in_executor(self._decoders, read)
         ticket = inference_queue.place()
         cancellation = asyncio.create_task(_cancel_when(gone, ticket))
         try:
@@ -103,6 +131,13 @@ class InferenceService:
         finally:
             cancellation.cancel()
             ticket.cancel()
+
+
+def _parse_reference(text: str) -> ReferenceChoice:
+    """The reference of a form: the JSON of /reference, the word for the recording itself, or nothing."""
+    if text == OWN_RECORDING:
+        return OWN_RECORDING
+    return Reference.from_json(text) if text else None
 
 
 @asynccontextmanager
@@ -144,7 +179,27 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
     @post("/embed", responses={200: {"model": Embedding}, **ERROR_RESPONSES})
     async def embed(request: Request, model: str | None = None) -> JSONResponse:
         """Embedding of a recording: the mean over its windows."""
-        return await service.respond(request, model, embedding_record)
+        return await service.respond(request, model, _embedding_without_reference)
+
+    @rest.post(
+        "/reference",
+        openapi_extra={"requestBody": REFERENCE_BODY_SCHEMA},
+        response_class=JSONResponse,
+        responses={200: {"model": ReferenceResponse}, **ERROR_RESPONSES},
+    )
+    async def reference(request: Request, model: str | None = None) -> JSONResponse:
+        """Reference of one speaker from 3 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
+
+        The server keeps nothing: the response is the reference.
+        """
+        return await service.respond_reference(request, model)
+
+
+def _embedding_without_reference(
+    recording: Recording, model: SERModel, name: str, progress: Progress, reference: ReferenceChoice
+) -> dict:
+    """An embedding does not depend on a reference."""
+    return embedding_record(recording, model, name, progress=progress)
 
 
 def _add_info_routes(rest: FastAPI, service: InferenceService) -> None:

@@ -34,6 +34,19 @@ class WindowsResponse(PredictResponse):
 
 
 @dataclass(frozen=True)
+class ReferenceResponse:
+    """Reference of one speaker for one model."""
+
+    model: str
+    version: str
+    embedding: tuple[float, ...]  # mean over the clips
+    n_clips: int
+    speech_s: float
+    spread: float | None  # mean distance of a clip from the mean of the others; null for a single clip
+    source: str  # "clips"
+
+
+@dataclass(frozen=True)
 class ModelsResponse:
     """Available models and their classes."""
 

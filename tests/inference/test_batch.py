@@ -95,7 +95,7 @@ def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_pa
     heard = []
     monkeypatch.setattr(rows, "MAX_GROUP_S", 3.0)
     original = rows.predict_batch
-    monkeypatch.setattr(rows, "predict_batch", lambda m, w: heard.append(sum(map(len, w))) or original(m, w))
+    monkeypatch.setattr(rows, "predict_batch", lambda m, w, **_: heard.append(sum(map(len, w))) or original(m, w))
     files = [row["file"] for row in expected]
     found = rows.predict_files(str(recordings), files, model, load_model(model).version).to_pylist()
     longest = max(row["duration_s"] for row in expected)

@@ -21,6 +21,7 @@ from scripts.bench.server import post_sound
 from ser_core.audio.decoder_pool import decoder_pool
 from ser_core.audio.io import load_audio
 from ser_core.evaluation import environment as machine
+from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import run_clips
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
@@ -110,15 +111,17 @@ def test_models_and_health(client, sound):
 
 def test_the_docs_are_complete_without_external_resources(client):
     described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/models", "/health"}
+    assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/reference", "/models", "/health"}
     page = client.get("/docs").text
     assert "src=" not in page and page.count("http") == page.count("http://testserver")
     for path in described["paths"]:
         assert f"http://testserver{path}</pre>" in page
 
 
-@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/models", "/health"])
-def test_responses_match_the_schema(client, sound, path):
+@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/reference", "/models", "/health"])
+def test_responses_match_the_schema(client, sound, path, enrolling_model, monkeypatch):
+    if path == "/reference":
+        monkeypatch.setattr(rest, "shared_model", lambda name: enrolling_model)
     described = client.get("/openapi.json").json()
     ((method, operation),) = described["paths"][path].items()
     answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
@@ -130,10 +133,74 @@ def test_responses_match_the_schema(client, sound, path):
 
 def test_every_error_status_is_documented(client):
     """The documented statuses are those tested in this file."""
-    for path in ("/predict", "/windows", "/embed"):
+    for path in ("/predict", "/windows", "/embed", "/reference"):
         responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
         assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
         assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
+
+
+# --- reference clips -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def enrolling(client, monkeypatch, enrolling_model):
+    """The client, with a model that takes reference clips."""
+    monkeypatch.setattr(rest, "shared_model", lambda name: enrolling_model)
+    return client
+
+
+def with_reference(client, sound: bytes, reference: str, path: str = "/predict"):
+    return client.post(path, files={"file": ("a.ogg", sound, "audio/ogg")}, data={"reference": reference})
+
+
+def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrolling_model, sound):
+    clips = [("file", (f"{i}.ogg", sound, "audio/ogg")) for i in range(3)]
+    found = enrolling.post("/reference", files=clips)
+    assert found.status_code == 200, found.text
+    assert found.json() == speaker_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+    for path in ("/predict", "/windows"):
+        used = with_reference(enrolling, sound, found.text, path).json()
+        assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
+    assert used["probabilities"] != enrolling.post("/predict", content=sound, headers=OGG).json()["probabilities"]
+
+
+def test_one_clip_may_be_the_body(enrolling, sound):
+    assert enrolling.post("/reference", content=sound, headers=OGG).json()["n_clips"] == 1
+
+
+def test_a_recording_may_be_its_own_reference(enrolling, speech):
+    answer = with_reference(enrolling, wav(np.tile(speech, 4)), "recording").json()
+    assert answer["reference_source"] == "recording"
+
+
+def test_the_embedding_does_not_depend_on_a_reference(enrolling, sound):
+    found = [with_reference(enrolling, sound, words, "/embed").json() for words in ("", "recording")]
+    assert found[0] == found[1]
+
+
+def test_too_many_clips_are_refused(enrolling):
+    assert "30" in error_message(enrolling.post("/reference", files=[("file", ("a", b"x", "audio/ogg"))] * 31), 400)
+
+
+@pytest.mark.parametrize("reference", ["{}", "[]", "yes", '{"model": 1}'])
+def test_another_text_is_not_a_reference(enrolling, sound, reference):
+    assert "not a reference" in error_message(with_reference(enrolling, sound, reference), 422)
+
+
+def test_a_silent_clip_is_named(enrolling, sound):
+    clips = [("file", ("a", sound, "audio/ogg")), ("file", ("b", wav(np.zeros(16_000)), "audio/wav"))]
+    assert "number 2" in error_message(enrolling.post("/reference", files=clips), 422)
+
+
+def test_a_model_without_reference_refuses_one(client, sound):
+    assert "no reference clips" in error_message(client.post("/reference", content=sound, headers=OGG), 422)
+    assert "no reference clips" in error_message(with_reference(client, sound, "recording"), 422)
+
+
+def test_of_a_reference_clip_the_beginning_is_read(checkpoints, monkeypatch, enrolling_model, sound):
+    monkeypatch.setattr(rest, "shared_model", lambda name: enrolling_model)
+    client = TestClient(build_rest(RequestLimits(duration_s=90.0)))
+    assert client.post("/reference", content=sound, headers=OGG).json()["speech_s"] <= 3.0
 
 
 def test_only_ten_minutes_are_read(checkpoints, speech):

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,10 +25,12 @@ import pyarrow.parquet as pq
 from ser_core import paths
 from ser_core.audio import LINK_TO_PARENT, walk_files
 from ser_core.inference.archive.batch_table import BATCH_TABLE_SCHEMA, PREDICTION_SCHEMA, predict_files
+from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
+from ser_core.inference.reference import Reference
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
-PLAN_FILE, JOB_FILE = "plan.jsonl", "job.json"
+PLAN_FILE, JOB_FILE, REFERENCES_FILE = "plan.jsonl", "job.json", "references.json"
 
 
 class BatchError(ValueError):
@@ -43,6 +46,7 @@ class BatchJob:
     version: str
     n_files: int
     batch_size: int
+    speakers: str = ""  # "folders" or the path of a table: who speaks in which file; "": without enrolment
 
     @property
     def n_batches(self) -> int:
@@ -94,7 +98,7 @@ def _remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
-def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) -> BatchJob:
+def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int, speakers: str = "") -> BatchJob:
     """Writes the plan of a new job, or reads that of an interrupted one.
 
     Args:
@@ -104,16 +108,20 @@ def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) 
         version: of the checkpoint.
         out: path of the results table.
         n_workers: how many batches may run at once.
+        speakers: see speaker_function; the files of a speaker become the reference for all of them.
 
     Raises:
+        SpeakerTableError: the table of speakers cannot be used.
         BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
             another job.
     """
     if not folder.is_dir():
         raise BatchError(f"There is no folder {str(folder)!r}. Check the path.")
+    if speakers:
+        speaker_function(speakers)
     parts = parts_folder(out)
     if (parts / JOB_FILE).is_file():
-        return _load_job(parts, str(folder.resolve()), version)
+        return _load_job(parts, str(folder.resolve()), version, speakers)
     if out.exists():
         raise BatchError(f"{out} already exists. Delete it, or name another file with --out.")
     parts.mkdir(parents=True, exist_ok=True)
@@ -123,20 +131,22 @@ def open_job(folder: Path, model: str, version: str, out: Path, n_workers: int) 
     if not n_files:
         raise BatchError(f"There are no files in {folder}.")
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
-    job = BatchJob(str(folder.resolve()), model, version, n_files, batch_size)
+    (parts / REFERENCES_FILE).unlink(missing_ok=True)
+    job = BatchJob(str(folder.resolve()), model, version, n_files, batch_size, speakers)
     with paths.atomic_path(parts / JOB_FILE) as path:
         path.write_text(json.dumps(asdict(job), indent=1) + "\n")
     return job
 
 
-def _load_job(parts: Path, folder: str, version: str) -> BatchJob:
+def _load_job(parts: Path, folder: str, version: str, speakers: str) -> BatchJob:
     try:
         job = BatchJob(**json.loads((parts / JOB_FILE).read_text()))
     except (ValueError, TypeError):
         raise BatchError(f"{parts / JOB_FILE} is damaged. Delete the folder {parts} and start again.") from None
-    if (job.folder, job.version) != (folder, version):
+    if (job.folder, job.version, job.speakers) != (folder, version, speakers):
         raise BatchError(
-            f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}. "
+            f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}"
+            f"{f', speakers by {job.speakers}' if job.speakers else ''}. "
             "Finish that one, delete the folder, or name another file with --out."
         )
     return job
@@ -168,8 +178,45 @@ def _raise_unlistable(error: OSError) -> None:
     raise BatchError(f"{error.filename} cannot be listed: {error.strerror}. Make it readable, or move it away.")
 
 
+def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> int:
+    """Makes the references of all speakers, unless an earlier run did; returns their number.
+
+    Args:
+        executor: runs enrol_files.
+
+    Raises:
+        BatchError: a process ended unexpectedly.
+        CheckpointError: a worker cannot use the checkpoint.
+        SpeakerTableError: the table of speakers cannot be used.
+    """
+    path = parts_folder(out) / REFERENCES_FILE
+    if not path.is_file():
+        clips = draw_clips(lambda: _read_plan(parts_folder(out)), speaker_function(job.speakers))
+        running = {s: executor.submit(enrol_files, job.folder, c, job.model, job.version) for s, c in clips.items()}
+        found = {speaker: _result(future) for speaker, future in running.items()}
+        values = {speaker: reference.to_dict() for speaker, reference in found.items() if reference}
+        with paths.atomic_path(path) as unfinished:
+            unfinished.write_text(json.dumps(values))
+    return len(_read_references(job, parts_folder(out)))
+
+
+def _read_references(job: BatchJob, parts: Path) -> dict[str, Reference]:
+    """Speaker -> reference; empty without enrolment."""
+    if not job.speakers:
+        return {}
+    return {s: Reference.from_dict(values) for s, values in json.loads((parts / REFERENCES_FILE).read_text()).items()}
+
+
+def _read_plan(parts: Path) -> Iterator[str]:
+    with (parts / PLAN_FILE).open() as plan:
+        for line in plan:
+            yield json.loads(line)
+
+
 def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Iterator[BatchProgress]:
     """Predicts the remaining files; a lazy iterator, which submits batches as it is consumed.
+
+    A job with speakers needs enrol_speakers before.
 
     Args:
         executor: runs predict_files, at most 2 * n_workers batches at once.
@@ -182,12 +229,15 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
         CheckpointError: a worker cannot use the checkpoint.
     """
     parts = parts_folder(out)
+    references = _read_references(job, parts)
+    speaker_of = speaker_function(job.speakers) if job.speakers else str
     running: dict[Future, int] = {}
     for number, files in _batches(job, parts):
         if (path := _part_path(parts, number)).is_file():
             yield _batch_progress(pq.read_table(path, columns=["error", "duration_s"]), from_earlier_run=True)
             continue
-        running[executor.submit(predict_files, job.folder, files, job.model, job.version)] = number
+        own = [references.get(speaker_of(file)) for file in files]
+        running[executor.submit(predict_files, job.folder, files, job.model, job.version, own)] = number
         if len(running) >= 2 * n_workers:
             yield from _collect_finished(running, parts)
     while running:
@@ -204,16 +254,20 @@ def _collect_finished(running: dict[Future, int], parts: Path) -> Iterator[Batch
     """Waits for at least one batch, and stores the finished ones."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
         number = running.pop(future)
-        try:
-            rows = future.result()
-        except (BrokenExecutor, MemoryError):
-            raise BatchError(
-                "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
-                "Finished batches are kept: start the same command again, with fewer --workers."
-            ) from None
+        rows = _result(future)
         with paths.atomic_path(_part_path(parts, number)) as path:
             pq.write_table(rows, path)
         yield _batch_progress(rows, from_earlier_run=False)
+
+
+def _result(future: Future) -> Any:
+    try:
+        return future.result()
+    except (BrokenExecutor, MemoryError):
+        raise BatchError(
+            "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
+            "Finished batches are kept: start the same command again, with fewer --workers."
+        ) from None
 
 
 def _batch_progress(rows: pa.Table, from_earlier_run: bool) -> BatchProgress:

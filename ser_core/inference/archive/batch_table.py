@@ -14,6 +14,7 @@ import torch
 
 from ser_core.audio import LINK_TO_PARENT, AudioError, Recording, read_audio
 from ser_core.inference.prediction import predict_batch
+from ser_core.inference.reference import Reference
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.models import CheckpointError, SERModel, load_model
@@ -43,7 +44,9 @@ BATCH_TABLE_SCHEMA = PREDICTION_SCHEMA.append(pa.field("error", pa.string()))
 """The same with unreadable files, which have only `file` and `error`."""
 
 
-def predict_files(folder: str, files: Sequence[str], model: str, version: str) -> pa.Table:
+def predict_files(
+    folder: str, files: Sequence[str], model: str, version: str, references: Sequence[Reference | None] = ()
+) -> pa.Table:
     """Decodes and predicts files; runs in any process, on any machine that can read the folder.
 
     Args:
@@ -51,6 +54,7 @@ def predict_files(folder: str, files: Sequence[str], model: str, version: str) -
         files: names relative to it.
         model: name or folder of the checkpoint.
         version: required of the checkpoint, so that one table holds one version only.
+        references: of the speaker of each file, or none at all.
 
     Returns:
         One row per file, in the order of `files`, with BATCH_TABLE_SCHEMA.
@@ -59,29 +63,43 @@ def predict_files(folder: str, files: Sequence[str], model: str, version: str) -
         CheckpointError: the checkpoint is missing, damaged or of another version here.
     """
     torch.set_num_threads(1)  # every core has its own process
-    loaded = _cached_model(model)
+    loaded = cached_model(model, version)
+    rows = _predict_rows(loaded, Path(folder), files, references or [None] * len(files))
+    return pa.Table.from_pylist(list(rows), schema=BATCH_TABLE_SCHEMA)
+
+
+def cached_model(name: str, version: str) -> SERModel:
+    """The model of this process.
+
+    Raises:
+        CheckpointError: the checkpoint is missing, damaged or of another version here.
+    """
+    loaded = _load_once(name)
     if loaded.version != version:
         raise CheckpointError(
             f"{loaded.name} has version {loaded.version} on one machine and {version} on another. "
             "Put the same checkpoint on all of them."
         )
-    return pa.Table.from_pylist(list(_predict_rows(loaded, Path(folder), files)), schema=BATCH_TABLE_SCHEMA)
+    return loaded
 
 
 @lru_cache(maxsize=1)
-def _cached_model(name: str) -> SERModel:
+def _load_once(name: str) -> SERModel:
     return load_model(name)
 
 
-def _predict_rows(model: SERModel, folder: Path, files: Sequence[str]) -> Iterator[dict]:
-    """Rows in the order of the files, predicted in groups of recordings."""
+def _predict_rows(
+    model: SERModel, folder: Path, files: Sequence[str], references: Sequence[Reference | None]
+) -> Iterator[dict]:
+    """Rows in the order of the files, predicted in groups of recordings, each of one reference."""
     group: list[tuple[str, Recording | str]] = []
-    for name in files:
+    for name, reference, following in zip(files, references, [*references[1:], None], strict=True):
         group.append((name, _read_or_error(folder / name)))
-        if sum(r.duration_s for _, r in group if isinstance(r, Recording)) >= MAX_GROUP_S:
-            yield from _predict_group(model, group)
+        long = sum(r.duration_s for _, r in group if isinstance(r, Recording)) >= MAX_GROUP_S
+        if long or following is not reference:
+            yield from _predict_group(model, group, reference)
             group = []
-    yield from _predict_group(model, group)
+    yield from _predict_group(model, group, references[-1] if references else None)
 
 
 def _read_or_error(path: Path) -> Recording | str:
@@ -96,10 +114,12 @@ def _read_or_error(path: Path) -> Recording | str:
         return f"This file cannot be read ({type(error).__name__}: {error!s:.200}). Export it again, as 16-bit WAV."
 
 
-def _predict_group(model: SERModel, group: Sequence[tuple[str, Recording | str]]) -> Iterator[dict]:
+def _predict_group(
+    model: SERModel, group: Sequence[tuple[str, Recording | str]], reference: Reference | None
+) -> Iterator[dict]:
     recordings = [recording for _, recording in group if isinstance(recording, Recording)]
     waveforms = [recording.waveform for recording in recordings]
-    predictions = iter(predict_batch(model, waveforms))
+    predictions = iter(predict_batch(model, waveforms, reference=reference))
     for name, recording in group:
         shown = printable_name(name)
         if isinstance(recording, str):

@@ -1,0 +1,98 @@
+"""Enrolment in an archive: the files of one speaker, unlabelled, are the reference for all of them."""
+
+import csv
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+
+from ser_core.audio import AudioError, read_audio
+from ser_core.inference.archive.batch_table import cached_model
+from ser_core.inference.enrolment import has_speech, speaker_reference
+from ser_core.inference.reference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, Reference
+
+BY_FOLDER = "folders"  # every folder holds the files of one speaker
+MAX_CLIP_S = 20.0  # of each file, as clips of the speaker
+
+
+class SpeakerTableError(ValueError):
+    """A table of speakers that cannot be used; the message names the cause and the cure."""
+
+
+def speaker_function(speakers: str) -> Callable[[str], str]:
+    """From the name of a file to its speaker; "" for a file whose speaker is unknown.
+
+    Args:
+        speakers: "folders", or the path of a CSV file with the columns `file` (relative to the archive) and `speaker`.
+
+    Raises:
+        SpeakerTableError: the table cannot be read, or lacks these columns.
+    """
+    if speakers == BY_FOLDER:
+        return lambda file: PurePosixPath(file).parent.as_posix()
+    table = _read_table(Path(speakers))
+    return lambda file: table.get(file, "")
+
+
+def _read_table(path: Path) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            if not {"file", "speaker"} <= set(table.fieldnames or ()):
+                raise SpeakerTableError(f"{path} needs the columns file and speaker.")
+            return {row["file"]: row["speaker"] or "" for row in table}
+    except SpeakerTableError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
+        raise SpeakerTableError(f"{path} cannot be read as CSV ({error!s:.100}).") from None
+
+
+def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str], str]) -> dict[str, list[str]]:
+    """Speaker -> at most 30 of their files, spread evenly over the plan; without unknown speakers and those with few.
+
+    Args:
+        read_plan: reads the names of all files, twice: they need not fit into memory.
+        speaker_of: from speaker_function.
+    """
+    counts = Counter(speaker_of(file) for file in read_plan())
+    drawn = {s: set(_spread(n)) for s, n in counts.items() if s and n >= MIN_REFERENCE_CLIPS}
+    clips, seen = defaultdict(list), Counter[str]()
+    for file in read_plan():
+        speaker = speaker_of(file)
+        if seen[speaker] in drawn.get(speaker, ()):
+            clips[speaker].append(file)
+        seen[speaker] += 1
+    return dict(clips)
+
+
+def _spread(n: int) -> Sequence[int]:
+    return np.linspace(0, n - 1, min(n, MAX_REFERENCE_CLIPS)).round().astype(int).tolist()
+
+
+def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> Reference | None:
+    """The reference of one speaker; runs in any process, on any machine that can read the folder.
+
+    Args:
+        folder, model, version: as for predict_files.
+        files: clips of the speaker; those without speech or that cannot be read are left out.
+
+    Returns:
+        None with fewer than 3 clips: a reference from the file itself would hide its emotion.
+
+    Raises:
+        CheckpointError: as for predict_files.
+    """
+    torch.set_num_threads(1)  # every core has its own process
+    loaded = cached_model(model, version)
+    clips = [waveform for waveform in _read_clips(Path(folder), files) if has_speech(loaded, waveform)]
+    return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None
+
+
+def _read_clips(folder: Path, files: Sequence[str]) -> Iterator[np.ndarray]:
+    for name in files:
+        try:
+            yield read_audio(folder / name, max_duration_s=MAX_CLIP_S).waveform
+        except AudioError:
+            continue  # the prediction of this file reports it

@@ -1,0 +1,119 @@
+"""Enrolment in an archive: which files are the reference of a speaker, and which predictions use it."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from scripts import predict_archive
+from ser_core.audio.io import read_audio
+from ser_core.inference.archive import batch as archive, batch_table as rows
+from ser_core.inference.archive.batch import BatchError
+from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, speaker_function
+from ser_core.inference.enrolment import speaker_reference
+from ser_core.inference.prediction import predict
+from ser_core.labels import EMOTIONS
+from tests.make_corpus import write_wav
+
+
+@pytest.fixture
+def recordings(tmp_path, speech):
+    """Four clips of one speaker, two of another, one of a third that is silent."""
+    noise = np.random.default_rng(0).normal(0, 0.004, len(speech)).astype(np.float32)
+    for i in range(4):
+        write_wav(tmp_path / "archive" / "a" / f"{i}.wav", speech + i * noise)
+    write_wav(tmp_path / "archive" / "a" / "silent.wav", np.zeros(16_000))
+    for i in range(2):
+        write_wav(tmp_path / "archive" / "b" / f"{i}.wav", speech)
+    (tmp_path / "archive" / "a" / "damaged.wav").write_bytes(b"no sound")
+    return tmp_path / "archive"
+
+
+@pytest.fixture
+def predicted(recordings, tmp_path, monkeypatch, enrolling_model):
+    """A function that runs a job with enrolment: rows by file."""
+    monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
+
+    def run(speakers: str, n_workers: int = 1) -> dict[str, dict]:
+        out = tmp_path / "r.parquet"
+        out.unlink(missing_ok=True)
+        job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, n_workers, speakers)
+        with ThreadPoolExecutor(1) as executor:
+            if speakers:
+                archive.enrol_speakers(job, out, executor)
+            list(archive.run_job(job, out, executor, n_workers))
+        archive.finish_job(job, out)
+        return {row["file"]: row for row in pq.read_table(out).to_pylist()}
+
+    return run
+
+
+def test_the_files_of_a_folder_are_the_reference_of_its_speaker(predicted, recordings, enrolling_model):
+    found = predicted("folders")
+    clips = {f"a/{i}.wav": read_audio(recordings / "a" / f"{i}.wav").waveform for i in range(4)}
+    reference = speaker_reference(enrolling_model, list(clips.values()))
+    for file, waveform in clips.items():
+        expected = predict(enrolling_model, waveform, reference=reference)
+        assert [found[file][e] for e in EMOTIONS] == pytest.approx(list(expected.probabilities.values()), abs=1e-5)
+        assert (found[file]["reference_clips"], found[file]["reference_source"]) == (4, "clips")
+
+
+def test_a_speaker_with_few_files_has_no_reference(predicted):
+    assert [predicted("folders")[f"b/{i}.wav"]["reference_clips"] for i in range(2)] == [0, 0]
+
+
+def test_without_enrolment_nothing_changes(predicted):
+    assert not any(row["reference_clips"] for row in predicted("").values())
+
+
+def test_a_table_names_the_speakers(predicted, tmp_path):
+    lines = ["speaker,file", *(f"x,a/{i}.wav" for i in range(2)), *(f"x,b/{i}.wav" for i in range(2)), ",a/2.wav"]
+    table = tmp_path / "speakers.csv"
+    table.write_text("\n".join(lines))
+    used = {file: row["reference_clips"] for file, row in predicted(str(table)).items()}
+    assert {file for file, n in used.items() if n} == {"a/0.wav", "a/1.wav", "b/0.wav", "b/1.wav"}
+    assert set(used.values()) == {0, 4}
+
+
+def test_batches_change_no_answer(predicted):
+    one, several = predicted("folders"), predicted("folders", n_workers=2)
+    for file, row in one.items():
+        assert [row[e] for e in EMOTIONS] == pytest.approx([several[file][e] for e in EMOTIONS], abs=1e-5)
+
+
+def test_references_are_made_once(recordings, tmp_path, monkeypatch, enrolling_model):
+    monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
+    out = tmp_path / "r.parquet"
+    job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1, "folders")
+    with ThreadPoolExecutor(1) as executor:
+        assert archive.enrol_speakers(job, out, executor) == 1
+        monkeypatch.setattr(archive, "enrol_files", None)
+        assert archive.enrol_speakers(job, out, executor) == 1
+    with pytest.raises(BatchError, match="another job"):
+        archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1)
+
+
+def test_at_most_thirty_clips_are_drawn_evenly():
+    files = [f"{'ab'[i % 2]}/{i}" for i in range(200)] + ["c/1", "c/2", "loose"]
+    drawn = draw_clips(lambda: iter(files), speaker_function("folders"))
+    assert set(drawn) == {"a", "b"} and [len(clips) for clips in drawn.values()] == [30, 30]
+    assert drawn["a"][0] == "a/0" and drawn["a"][-1] == "a/198"
+
+
+@pytest.mark.parametrize("content", ["file,who\na.wav,x", "", "\udcff"])
+def test_another_table_is_refused(tmp_path, content):
+    (tmp_path / "t.csv").write_bytes(content.encode(errors="surrogateescape"))
+    with pytest.raises(SpeakerTableError):
+        speaker_function(str(tmp_path / "t.csv"))("a.wav")
+
+
+def test_a_missing_table_is_refused(tmp_path):
+    with pytest.raises(SpeakerTableError):
+        speaker_function(str(tmp_path / "missing.csv"))
+
+
+def test_a_model_without_reference_is_named(recordings, checkpoints, tmp_path, capsys):
+    model = str(checkpoints / "small")
+    assert predict_archive.main([str(recordings), "--model", model, "--speakers", "folders"]) == 2
+    assert "small takes no reference clips" in capsys.readouterr().err
