@@ -202,15 +202,15 @@ def download_from_github(
     """
     repository, folder = GITHUB_CORPORA[name], root / name
     address = f"{api}/repos/{repository}/git/trees/HEAD?recursive=1"
-    sizes = _read_listing(_git_files, read_json(address), address)
-    recordings = [path for path in sizes if _is_safe_recording_path(path, name)]
+    listed = _read_listing(_git_files, read_json(address), address)
+    recordings = [path for path in listed if _is_safe_recording_path(path, name)]
     if not recordings:
         raise DownloadError(
             f"{CORPUS_SOURCES[name].home} lists no recordings as files. Download them there and unpack them into the "
             "folder of the corpora."
         )
     files = [
-        _git_file(path, *sizes[path], f"{raw}/{repository}/HEAD", f"{media}/{repository}/HEAD")
+        _git_file(path, listed[path], f"{raw}/{repository}/HEAD", f"{media}/{repository}/HEAD")
         for path in recordings
         if not (folder / path).is_file()
     ]
@@ -225,8 +225,13 @@ def _git_files(tree: dict, address: str) -> dict[str, tuple[int, str]]:
     return {str(entry["path"]): (int(entry["size"]), str(entry["sha"])) for entry in files}
 
 
-def _git_file(path: str, n_bytes: int, digest: str, raw: str, media: str) -> RemoteFile:
-    """File of a repository, or the file behind a pointer of Git LFS."""
+def _git_file(path: str, entry: tuple[int, str], raw: str, media: str) -> RemoteFile:
+    """File of a repository, or the file behind a pointer of Git LFS.
+
+    Args:
+        entry: size and hash, from _git_files.
+    """
+    n_bytes, digest = entry
     if n_bytes <= MAX_LFS_POINTER_BYTES:
         return replace(_resolve_lfs_pointer(quote(path), raw, media), name=path)
     return RemoteFile(path, f"{raw}/{quote(path)}", n_bytes, GIT_BLOB, digest)
