@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 from scripts.flags import train_parser
 from scripts.folders import check_decoded, read_folders
-from scripts.train_head import train_head
+from scripts.train_head import soft_labels, train_head
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
@@ -48,6 +48,7 @@ from ser_core.models import (
     EgemapsClassifier,
     ModelConfig,
     SERModel,
+    Whisper,
     load_model,
     save_model,
 )
@@ -120,6 +121,8 @@ def fit_network(
 ) -> SERModel:
     """Trains with a progress bar; the models of the epochs to keep are saved."""
     teachers = [load_model(teacher, options.device) for teacher in options.teachers]
+    if len(teachers) == 1 and isinstance(teachers[0], Whisper):
+        data, teachers = replace(data, soft_labels=soft_labels(teachers[0], data)), []
     data = add_auxiliary_tasks(data, config)
 
     def keep(epoch: int, average: SERModel) -> None:

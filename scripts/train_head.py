@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from ser_core.audio import load_audio, trim_silence
@@ -45,3 +46,20 @@ def trimmed(path: Path) -> np.ndarray:
     waveform = load_audio(path)
     first, last = trim_silence(waveform)
     return waveform[first:last]
+
+
+@torch.inference_mode()
+def soft_labels(model: Whisper, data: TrainingData) -> np.ndarray:
+    """Probabilities of the training clips by a head that knows the other clips of each speaker.
+
+    Returns:
+        shape = (n_clips, n_classes), float32.
+    """
+    (statistics,) = read_statistics(model, data, HeadConfig())
+    embeddings = model.projection(torch.from_numpy(statistics))
+    speakers = np.array([clip.speaker for clip in data.train])
+    logits = torch.empty(len(speakers), len(model.config.labels))
+    for speaker in np.unique(speakers):
+        own = torch.from_numpy(speakers == speaker)
+        logits[own] = model.classify(embeddings[own], embeddings[own].mean(0))
+    return logits.softmax(1).numpy()

@@ -27,6 +27,7 @@ class TrainingData:
     dev: Sequence[TrainingExample]  # monitored only: no choice depends on it
     store: AudioStore
     auxiliary_tasks: Sequence[AuxiliaryTask] = ()
+    soft_labels: np.ndarray | None = None  # probabilities by a teacher with another front end, (n_train, n_classes)
 
 
 @dataclass
@@ -50,7 +51,7 @@ class BatchSource:
 
     Args:
         model: provides front end, labels and device.
-        teachers: models with the same front end and labels, on the same device.
+        teachers: models with the same front end and labels, on the same device; none if the data has soft labels.
 
     Raises:
         TrainingError: no training clip, or auxiliary tasks or teachers that do not match the config.
@@ -58,13 +59,14 @@ class BatchSource:
 
     def __init__(self, model: SERModel, config: TrainConfig, data: TrainingData, teachers: Sequence[SERModel] = ()):
         _check_data(data, config)
-        _check_teachers(model, teachers, config)
+        _check_teachers(model, teachers, data.soft_labels, config)
         self.model, self.config, self.teachers = model, config, teachers
         self.train, self.auxiliary_tasks = data.train, data.auxiliary_tasks
         self.n_clips = sum(_draws_per_corpus(data.train, config).values())  # per epoch
         self.n_steps = config.epochs * math.ceil(self.n_clips / config.batch_size)  # of the run
         self._clips = TrimmedClips(data.store, [clip.id for clip in data.train], model.device)
         self._window = round((config.crop_s or model.config.window_s) * model.sample_rate)
+        self._soft_labels = None if data.soft_labels is None else torch.from_numpy(data.soft_labels).to(model.device)
         self._class_weights = class_weights(data.train, model.config.labels, config).to(model.device)
 
     def epoch(self, epoch: int) -> Iterator[TrainingBatch]:
@@ -87,7 +89,7 @@ class BatchSource:
         waveform, n_samples = self._clips.cut(chosen, self._window, rng)
         features, n_frames = self._features(waveform, n_samples, augment)
         mix = Mixup.draw(len(chosen), self.config.mixup_alpha, rng, features.device)
-        features, targets, n_frames = mix.apply(features, self._one_hot(chosen), n_frames)
+        features, targets, n_frames = mix.apply(features, self._targets(chosen), n_frames)
         ids = [self.train[i].id for i in chosen]
         return TrainingBatch(
             features=features,
@@ -113,11 +115,14 @@ class BatchSource:
         augmented = augment.features(features, n_frames, spectrum=not frontend.n_mfcc, n_deltas=frontend.deltas)
         return augmented, n_frames
 
-    def _one_hot(self, chosen: np.ndarray) -> Tensor:
-        """Targets from the labels, shape = (B, n_classes)."""
+    def _targets(self, chosen: np.ndarray) -> Tensor:
+        """Targets from the labels and the soft labels, shape = (B, n_classes)."""
         labels = self.model.config.labels
         y_true = torch.tensor([labels.index(self.train[i].emotion) for i in chosen], device=self.model.device)
-        return F.one_hot(y_true, len(labels)).float()
+        one_hot = F.one_hot(y_true, len(labels)).float()
+        if self._soft_labels is None:
+            return one_hot
+        return one_hot.lerp(self._soft_labels[torch.from_numpy(chosen).to(one_hot.device)], self.config.distillation)
 
     def _soften(self, targets: Tensor, features: Tensor, n_frames: Tensor) -> Tensor:
         """Targets after label smoothing and distillation, shape = (B, n_classes)."""
@@ -197,8 +202,10 @@ def _check_data(data: TrainingData, config: TrainConfig) -> None:
         raise TrainingError(f"The recipe names the auxiliary tasks {sorted(config.side_tasks)}: give their targets.")
 
 
-def _check_teachers(model: SERModel, teachers: Sequence[SERModel], config: TrainConfig) -> None:
-    if bool(teachers) != bool(config.distillation):
+def _check_teachers(
+    model: SERModel, teachers: Sequence[SERModel], soft_labels: np.ndarray | None, config: TrainConfig
+) -> None:
+    if (bool(teachers) or soft_labels is not None) != bool(config.distillation):
         raise TrainingError("Teachers and a recipe with distillation above zero need each other: give both.")
     for teacher in teachers:
         if (teacher.config.frontend, teacher.config.labels) != (model.config.frontend, model.config.labels):

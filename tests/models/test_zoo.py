@@ -272,8 +272,8 @@ def test_start_weights_that_do_not_fit_are_refused(tmp_path):
 
 
 def test_a_family_without_start_weights_says_so():
-    with pytest.raises(ValueError, match="ResoNet"):
-        MODEL_FAMILIES["resonet"][0].from_pretrained_weights(RESONET, "weights.safetensors")
+    with pytest.raises(ValueError, match="CNN"):
+        MODEL_FAMILIES["simple-cnn"][0].from_pretrained_weights(RESONET, "weights.safetensors")
 
 
 def test_attention_adds_nothing_before_it_has_learned():
@@ -283,3 +283,15 @@ def test_attention_adds_nothing_before_it_has_learned():
     clip = 0.1 * torch.randn(1, 16_000, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         close(whole(clip), alone(clip))
+
+
+def test_resonet_starts_from_a_checkpoint_of_the_same_config(tmp_path):
+    config, first = RESONET, used("resonet")
+    first.save_weights(tmp_path / first.weights_file)
+    again = type(first).from_pretrained_weights(config, str(tmp_path))
+    for name, value in again.state_dict().items():
+        assert torch.equal(value, first.state_dict()[name].half().to(value)), name
+    with pytest.raises(ValueError, match="checkpoint"):
+        type(first).from_pretrained_weights(replace(config, embedding_dim=16), str(tmp_path))
+    with pytest.raises(ValueError, match="checkpoint"):
+        type(first).from_pretrained_weights(config, str(tmp_path / "nowhere"))

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from ser_core.data.audio_store import AudioStore, TrimmedClips
 from ser_core.inference.prediction import predict
+from ser_core.labels import EMOTIONS
 from ser_core.metrics import uar
 from ser_core.training import batches as training_batches, run_state, trainer
 from ser_core.training.augment import AugmentConfig
@@ -433,6 +434,16 @@ def test_a_student_learns_the_predictions_of_its_teacher(run, tmp_path, train, s
     wrong = [replace(clip, emotion="disgust") for clip in train]
     student = run(tmp_path / "student", replace(plain, distillation=1.0), train=wrong, teachers=[teacher])
     assert dev_uar(student, train, store)["crema_d"] > 0.5
+
+
+def test_soft_labels_are_mixed_into_the_targets(train, store, new_model):
+    soft = np.full((len(train), len(EMOTIONS)), 0.125, np.float32)
+    data, recipe = TrainingData(train, (), store, soft_labels=soft), replace(RECIPE, mixup_alpha=1e-6)
+    own = next(BatchSource(new_model(), replace(recipe, distillation=0.8, label_smoothing=0), data).epoch(0))
+    assert own.targets.sum(1).tolist() == pytest.approx([1.0] * len(own.targets))
+    assert own.targets.amax(1).tolist() == pytest.approx([0.3] * len(own.targets), abs=1e-3)
+    with pytest.raises(TrainingError, match="distillation"):
+        BatchSource(new_model(), recipe, data)
 
 
 @pytest.mark.parametrize(("share", "n_teachers"), [(0.5, 0), (0.0, 1)])

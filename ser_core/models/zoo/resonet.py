@@ -7,14 +7,17 @@ residual connections, and every layer respects the true length of a padded clip.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.audio import frame_mask
 from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
+from ser_core.models.errors import first_line
 from ser_core.models.zoo.layers import MaskedConv, column_mask
 
 
@@ -86,6 +89,23 @@ class ResoNet(SpectrogramModel):
             nn.Linear(2 * width, config.embedding_dim), nn.BatchNorm1d(config.embedding_dim), nn.ReLU()
         )
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.embedding_dim, len(config.labels)))
+
+    @classmethod
+    def from_pretrained_weights(cls, config: ResoNetConfig, start: str) -> "ResoNet":  # type: ignore[override]  # own config
+        """A model with the weights of another one of the same config.
+
+        Args:
+            start: folder of a checkpoint of this program.
+
+        Raises:
+            ValueError: no such folder, or weights of another model.
+        """
+        model = cls(config)
+        try:
+            model.load_weights(Path(start) / cls.weights_file)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise ValueError(f"{start} is not the checkpoint of such a model: {first_line(error)}") from None
+        return model
 
     def encode_sequence(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
         """The sequence before pooling: shape = (B, n_steps, channels[-1]), and each clip's true number of steps."""

@@ -56,7 +56,7 @@ class WhisperConfig(ModelConfig):
     encoder: str = "whisper-base"  # frozen weights below checkpoints/encoders; "": in the checkpoint itself
     backbone: dict = field(default_factory=lambda: dict(WHISPER_BASE), hash=False)
     layers: tuple[int, ...] = (2, 3, 4, 5)  # pooled layers: outputs of the n-th layer, counted from 1
-    embedding_dim: int = 768
+    embedding_dim: int = 256  # more directions serve known corpora only, see docs/training.md
 
     @property
     def n_statistics(self) -> int:

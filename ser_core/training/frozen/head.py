@@ -25,7 +25,7 @@ class HeadConfig:
     weight_decay: float = 0.3
     label_smoothing: float = 0.1
     mixup_alpha: float = 0.3
-    noise: float = 0.05  # deviation of the Gaussian noise on the embeddings
+    noise: float = 0.3  # deviation of the Gaussian noise on the embeddings
     reference_chance: float = 0.5  # of a clip, to be seen relative to its speaker
     corpus_power: float = 0.5  # a corpus is drawn by its number of clips to this power
     passes: tuple[int, ...] = (0,)  # of the cache of statistics: 0 is the unmodified clips
