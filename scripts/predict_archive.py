@@ -24,6 +24,7 @@ from ser_core.inference import (
     ClusterError,
     SpeakerReferenceError,
     SpeakerTableError,
+    WorkerDied,
     bad_files_path,
     check_takes_reference,
     dask_executor,
@@ -35,6 +36,8 @@ from ser_core.inference import (
     run_job,
 )
 from ser_core.models import FAST_MODEL, CheckpointError, available_models, load_model
+
+MAX_WORKER_DEATHS = 20  # then the machine is at fault rather than a file
 
 
 @contextmanager
@@ -71,6 +74,20 @@ def _speakers(given: str | None) -> str:
     return given or "" if given in (None, BY_FOLDER) else str(Path(given).resolve())
 
 
+def analyse_despite_deaths(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> None:
+    """The same with new workers whenever one dies; the file that ends them is found and left out.
+
+    Raises:
+        WorkerDied: too many died.
+    """
+    for _ in range(MAX_WORKER_DEATHS):
+        try:
+            return analyse(job, out, scheduler, n_workers)
+        except WorkerDied:
+            print("\nA worker process died; looking for the file that ended it.", file=sys.stderr)
+    analyse(job, out, scheduler, n_workers)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = archive_parser()
     options = parser.parse_args(arguments)
@@ -85,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
         with exclusive_lock(options.out):
             speakers = _speakers(options.speakers)
             job = open_job(options.folder, model, loaded.version, options.out, options.workers, speakers)
-            analyse(job, options.out, options.scheduler, options.workers)
+            analyse_despite_deaths(job, options.out, options.scheduler, options.workers)
             n_bad = finish_job(job, options.out)
     except (BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError) as error:
         print(error, file=sys.stderr)

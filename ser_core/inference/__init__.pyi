@@ -1,6 +1,7 @@
 from .archive.batch import (
     BatchError as BatchError,
     BatchJob as BatchJob,
+    WorkerDied as WorkerDied,
     bad_files_path as bad_files_path,
     enrol_speakers as enrol_speakers,
     exclusive_lock as exclusive_lock,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from scripts import predict_archive
 from ser_core.audio.io import read_audio
 from ser_core.audio.vad import speech_segments
 from ser_core.inference.archive import batch as archive, batch_table as rows
-from ser_core.inference.archive.batch import BatchError
+from ser_core.inference.archive.batch import BatchError, WorkerDied
 from ser_core.inference.prediction import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import CheckpointError, load_model
@@ -170,19 +171,56 @@ def test_results_inside_the_folder_are_not_heard(recordings, model):
     assert len(found) == 16 and bad_rows(recordings / "r.parquet").keys() == BAD.keys()
 
 
-def test_a_dead_process_is_told_with_the_cure(recordings, model, tmp_path):
-    from concurrent.futures.process import BrokenProcessPool
+class Mortal(ThreadPoolExecutor):
+    """An executor whose worker dies of one file: the tasks that run then, and all later ones, fail."""
 
-    class Broken(ThreadPoolExecutor):
-        def submit(self, *_):
-            future = Future()
-            future.set_exception(BrokenProcessPool())
-            return future
+    def __init__(self, *lethal: str):
+        super().__init__(1)
+        self.lethal, self.is_broken, self.calls = lethal, False, []
 
+    def submit(self, predict, folder, files, *rest):
+        self.calls.append(files)
+        self.is_broken |= any(name in files for name in self.lethal)
+        if not self.is_broken:
+            return super().submit(predict, folder, files, *rest)
+        future = Future()
+        future.set_exception(BrokenProcessPool())
+        return future
+
+
+def test_files_that_end_a_worker_are_named_and_left_out(recordings, model, tmp_path):
+    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    lethal = {"speaker 0/03.wav", "speaker 1/07.wav"}
+    out, deaths = tmp_path / "r.parquet", 0
+    job = archive.open_job(recordings, model, load_model(model).version, out, 2)
+    while True:
+        try:
+            with Mortal(*lethal) as executor:
+                done = list(archive.run_job(job, out, executor, 2))
+            break
+        except WorkerDied as error:
+            assert "same command" in str(error)
+            deaths += 1
+    assert deaths <= 2 * len(lethal)
+    assert all(len(files) == 1 for files in executor.calls[:1])
+    assert sum(p.n_files for p in done) == job.n_files
+    archive.finish_job(job, out)
+    assert bad_rows(out).keys() == BAD.keys() | lethal
+    assert "ended the process" in bad_rows(out)["speaker 0/03.wav"]
+    found = pq.read_table(out).to_pylist()
+    assert [row["file"] for row in found] == [row["file"] for row in expected if row["file"] not in lethal]
+    assert not archive.parts_folder(out).exists()
+
+
+def test_an_innocent_batch_that_ran_beside_is_predicted(recordings, model, tmp_path):
     out = tmp_path / "r.parquet"
-    job = archive.open_job(recordings, model, load_model(model).version, out, 1)
-    with pytest.raises(BatchError, match="same command"):
-        list(archive.run_job(job, out, Broken(1), 1))
+    job = archive.open_job(recordings, model, load_model(model).version, out, 2)
+    with Mortal("deep/er/notes.txt") as executor, pytest.raises(WorkerDied):
+        list(archive.run_job(job, out, executor, 2))
+    with ThreadPoolExecutor(1) as executor:  # it was the machine, not a file
+        list(archive.run_job(job, out, executor, 2))
+    archive.finish_job(job, out)
+    assert bad_rows(out).keys() == BAD.keys()
 
 
 def test_another_version_does_not_answer(recordings, model):

@@ -2,16 +2,16 @@
 
 RESULTS.parts/ holds plan.jsonl (the names of all files, fixed at the start), job.json (model, version and batch size)
 and one NUMBER.parquet for each finished batch. A file gets its name there only when it is complete: missing batches are
-run, and no batch is run twice. At the end the parts become RESULTS in the order of the plan: the table of a run without
-interruptions, row for row.
+run, and no batch is run twice. suspects.json lists the batches in which a worker died, which are read file by file. At
+the end the parts become RESULTS in the order of the plan: the table of a run without interruptions, row for row.
 """
 
 import csv
 import json
 import os
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
@@ -26,6 +26,7 @@ from ser_core import paths
 from ser_core.audio import LINK_TO_PARENT, walk_files
 from ser_core.inference.archive.batch_table import BATCH_TABLE_SCHEMA, PREDICTION_SCHEMA, predict_files
 from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
+from ser_core.inference.archive.suspects import WORKER_ERRORS, Suspects, predict_one_by_one
 from ser_core.inference.reference import Reference
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
@@ -35,6 +36,10 @@ PLAN_FILE, JOB_FILE, REFERENCES_FILE = "plan.jsonl", "job.json", "references.jso
 
 class BatchError(ValueError):
     """A job that cannot start or continue; the message names the cause and the cure."""
+
+
+class WorkerDied(BatchError):
+    """A worker process ended unexpectedly. The job continues with a new executor, and finds the file that ended it."""
 
 
 @dataclass(frozen=True)
@@ -225,23 +230,52 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
         The counts of each batch, in any order; those of an earlier run too.
 
     Raises:
-        BatchError: a process ended unexpectedly.
+        WorkerDied: a process ended unexpectedly; call again, with a new executor.
         CheckpointError: a worker cannot use the checkpoint.
     """
     parts = parts_folder(out)
     references = _read_references(job, parts)
     speaker_of = speaker_function(job.speakers) if job.speakers else str
-    running: dict[Future, int] = {}
-    for number, files in _batches(job, parts):
-        if (path := _part_path(parts, number)).is_file():
-            yield _batch_progress(pq.read_table(path, columns=["error", "duration_s"]), from_earlier_run=True)
-            continue
+
+    def submit(files: Sequence[str]) -> Future:
         own = [references.get(speaker_of(file)) for file in files]
-        running[executor.submit(predict_files, job.folder, files, job.model, job.version, own)] = number
-        if len(running) >= 2 * n_workers:
+        return executor.submit(predict_files, job.folder, files, job.model, job.version, own)
+
+    suspects, running = Suspects.load(parts), {}
+    try:
+        yield from _run_suspects(job, parts, submit, suspects)
+        for number, files in _batches(job, parts):
+            if number in suspects.batches:
+                continue
+            if (path := _part_path(parts, number)).is_file():
+                yield _batch_progress(pq.read_table(path, columns=["error", "duration_s"]), from_earlier_run=True)
+                continue
+            running[submit(files)] = number
+            if len(running) >= 2 * n_workers:
+                yield from _collect_finished(running, parts)
+        while running:
             yield from _collect_finished(running, parts)
-    while running:
-        yield from _collect_finished(running, parts)
+    except WORKER_ERRORS:
+        suspects.add(running.values())
+        suspects.save(parts)
+        raise WorkerDied(
+            "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. Finished "
+            "batches are kept: start the same command again, with fewer --workers if it happens with many files."
+        ) from None
+
+
+def _run_suspects(
+    job: BatchJob, parts: Path, submit: Callable[[Sequence[str]], Future], suspects: Suspects
+) -> Iterator[BatchProgress]:
+    """Predicts the batches in which a worker died, file by file."""
+    for number, files in _batches(job, parts):
+        if number not in suspects.batches:
+            continue
+        from_earlier_run = (path := _part_path(parts, number)).is_file()
+        rows = pq.read_table(path) if from_earlier_run else predict_one_by_one(submit, files, suspects)
+        if not from_earlier_run:
+            _write_part(rows, path)
+        yield _batch_progress(rows, from_earlier_run)
 
 
 def _batches(job: BatchJob, parts: Path) -> Iterator[tuple[int, list[str]]]:
@@ -253,17 +287,20 @@ def _batches(job: BatchJob, parts: Path) -> Iterator[tuple[int, list[str]]]:
 def _collect_finished(running: dict[Future, int], parts: Path) -> Iterator[BatchProgress]:
     """Waits for at least one batch, and stores the finished ones."""
     for future in wait(running, return_when=FIRST_COMPLETED).done:
-        number = running.pop(future)
-        rows = _result(future)
-        with paths.atomic_path(_part_path(parts, number)) as path:
-            pq.write_table(rows, path)
+        rows = future.result()
+        _write_part(rows, _part_path(parts, running.pop(future)))
         yield _batch_progress(rows, from_earlier_run=False)
+
+
+def _write_part(rows: pa.Table, path: Path) -> None:
+    with paths.atomic_path(path) as temporary:
+        pq.write_table(rows, temporary)
 
 
 def _result(future: Future) -> Any:
     try:
         return future.result()
-    except (BrokenExecutor, MemoryError):
+    except WORKER_ERRORS:
         raise BatchError(
             "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
             "Finished batches are kept: start the same command again, with fewer --workers."
