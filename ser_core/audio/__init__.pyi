@@ -1,6 +1,3 @@
-from .decoder_pool import (
-    decoder_pool as decoder_pool,
-)
 from .decoding import (
     AudioError as AudioError,
 )
@@ -44,6 +41,9 @@ from .io import (
     encode_wav as encode_wav,
     load_audio as load_audio,
     read_audio as read_audio,
+)
+from .isolation.decoder_pool import (
+    decoder_pool as decoder_pool,
 )
 from .prosody import (
     ACTIVE_FRAME_RANGE_DB as ACTIVE_FRAME_RANGE_DB,

@@ -17,7 +17,6 @@ from typing import BinaryIO
 import numpy as np
 import soxr
 
-from ser_core.audio.decoder_pool import decoder_job, decoder_pool
 from ser_core.audio.decoding import (
     DECODER_ERRORS,
     AudioError,
@@ -26,6 +25,7 @@ from ser_core.audio.decoding import (
     soundfile_blocks,
     unreadable_message,
 )
+from ser_core.audio.isolation.decoder_pool import decoder_job, decoder_pool
 from ser_core.audio.joined import split_joined
 from ser_core.audio.repair import NO_REPAIR, Repair, SignalStatistics
 from ser_core.audio.rumble import remove_rumble

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core.audio import decoder_pool as pools
-from ser_core.audio.decoder_pool import DecoderPool, decoder_job
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import decode_recording, encode_wav, read_audio
+from ser_core.audio.isolation import decoder_pool as pools
+from ser_core.audio.isolation.decoder_pool import DecoderPool, decoder_job
 from tests.make_audio import FORMATS, noise, tone
 from tests.make_bombs import BOMBS, flac_constant
 from tests.processes import children_of, eventually, has_ended

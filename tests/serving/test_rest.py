@@ -18,8 +18,8 @@ from starlette.testclient import TestClient
 
 from scripts import predict
 from scripts.bench.server import post_sound
-from ser_core.audio.decoder_pool import decoder_pool
 from ser_core.audio.io import load_audio
+from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.evaluation import environment as machine
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import run_clips

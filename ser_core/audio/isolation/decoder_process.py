@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ser_core.audio.decoder_pool import EXPORT_AGAIN, SENT_SAMPLES, DecoderJob
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import Recording, decode_recording
+from ser_core.audio.isolation.decoder_pool import EXPORT_AGAIN, SENT_SAMPLES, DecoderJob
 
 MAX_RESIDENT_BYTES = 150_000_000  # above it after a file the parent ends the child: its memory goes back to the system
 

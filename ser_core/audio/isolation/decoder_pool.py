@@ -32,7 +32,7 @@ BUSY_FACTOR = 6  # elapsed by CPU time of a job on a busy machine; beyond, the c
 CHECK_INTERVAL_S = 0.05
 SENT_SAMPLES = 1 << 20  # in one message
 
-CHILD_CODE = "from ser_core.audio.decoder_process import main; main()"
+CHILD_CODE = "from ser_core.audio.isolation.decoder_process import main; main()"
 EXPORT_AGAIN = "It is damaged, or made to overload programs. Export the recording again, as 16-bit WAV."
 
 
@@ -139,7 +139,7 @@ _SIGXCPU = 24
 
 def _child_environment() -> dict[str, str]:
     """Imports the same code; one thread and one heap, so that the address space is that of the work."""
-    paths = [str(Path(__file__).parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    paths = [str(Path(__file__).parents[3]), *filter(None, [os.environ.get("PYTHONPATH")])]
     single = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
     return os.environ | single | {"PYTHONPATH": os.pathsep.join(paths)}
 

@@ -1,0 +1,1 @@
+"""Decoding in child processes: the pool in this process, and the program of a child."""
