@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from scripts import train
 from scripts.train_head import read_statistics
@@ -38,9 +39,11 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
         raise SystemExit(code)
     model, clips = load_model(checkpoint, "cpu"), test_clips(protocol, fold)
     (statistics,) = read_statistics(model, TrainingData(clips, (), AudioStore()), HeadConfig())
+    with torch.inference_mode():
+        embeddings = model.projection(torch.from_numpy(statistics)).numpy()
     corpora = np.array([clip.corpus for clip in clips])
     return {
-        str(corpus): corpus_report(model, statistics[corpora == corpus], [c for c in clips if c.corpus == corpus])
+        str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
         for corpus in np.unique(corpora)
     }
 
@@ -91,6 +94,12 @@ def table(by_corpus: dict[str, dict]) -> str:
     return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
+def write_results(path: Path, found: dict) -> None:
+    """Writes scores as JSON."""
+    with paths.atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n")
+
+
 def percent(value: float) -> str:
     return f"{100 * value:.1f}"
 
@@ -114,8 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
         equal = json.loads(path.read_text()) == found
         print("equal to the recorded scores" if equal else "differs from the recorded scores")
         return 0 if equal else 1
-    with paths.atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n")
+    write_results(path, found)
     return 0
 
 

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
 from ser_core.inference import CPU_BATCH_SIZE, inference_queue, run_windows
-from ser_core.models import ResoNet, SERModel, unpadded_lengths
+from ser_core.models import ResoNet, SERModel, SpectrogramModel, unpadded_lengths
 from ser_core.progress import Progress, no_progress
 
 OCCLUSION_PATCH_S, OCCLUSION_PATCH_BANDS = 0.25, 16  # of an occluded patch; the step is half a patch
@@ -75,7 +75,8 @@ def attribution_methods(model: SERModel) -> tuple[str, ...]:
 
     Those over bands need 2-D convolutions over a spectrogram: rows of cepstral coefficients are not frequencies.
     """
-    if not any(isinstance(layer, nn.Conv2d) for layer in model.modules()) or model.config.frontend.n_mfcc:
+    convolves = isinstance(model, SpectrogramModel) and any(isinstance(layer, nn.Conv2d) for layer in model.modules())
+    if not convolves or model.config.frontend.n_mfcc:
         return (SILENCING,)
     own = (SELF_ATTENTION,) if getattr(model, "attention", None) else ()
     return (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, *own, SILENCING)

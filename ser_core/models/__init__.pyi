@@ -66,6 +66,10 @@ from .zoo.egemaps import (
     functional_names as functional_names,
     functionals_cache as functionals_cache,
 )
+from .zoo.fusion import (
+    Fusion as Fusion,
+    FusionConfig as FusionConfig,
+)
 from .zoo.pretrained import (
     describe_labels as describe_labels,
     load_pretrained_classifier as load_pretrained_classifier,

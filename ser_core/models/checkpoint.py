@@ -24,7 +24,7 @@ from ser_core.models.registry import MODEL_FAMILIES
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
-DEFAULT_MODEL = "whisper"
+DEFAULT_MODEL = "whisper-prosonet"
 FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
@@ -96,7 +96,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         model_class, config_class = MODEL_FAMILIES[config["family"]]
         model = model_class(config_class.from_dict(config["model"]))
         calibration = Calibration(**config["calibration"])
-    except MissingEncoder as error:
+    except (MissingEncoder, CheckpointError) as error:
         raise CheckpointError(f"{folder.name} cannot be loaded: {error}") from None
     except Exception as error:  # its type depends on the foreign config
         raise CheckpointError(f"{folder.name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
@@ -112,6 +112,23 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.novelty = _read_novelty(folder / NOVELTY_FILE)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return model.to(device).eval()
+
+
+def load_member(name: str, version: str) -> SERModel:
+    """A member of a fusion.
+
+    Raises:
+        CheckpointError: it cannot be loaded, or is of another version than the fusion was calibrated with.
+    """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise CheckpointError(f"The member {name!r:.80} of a fusion must be the name of a checkpoint.")
+    model = load_model(name, "cpu")
+    if model.version != version:
+        raise CheckpointError(
+            f"{name} is of version {model.version}, its fusion needs {version}. Make the fusion again: "
+            "python -m scripts.fuse"
+        )
+    return model
 
 
 def weights_sha256(folder: Path, model: SERModel) -> str:
@@ -187,8 +204,9 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     Raises:
         UnknownModel: no such checkpoint.
     """
-    folder = paths.CHECKPOINTS / name_or_folder if str(name_or_folder) in available_models() else Path(name_or_folder)
-    if not os.path.isdir(folder):  # Path.is_dir raises for long names
+    inside = paths.CHECKPOINTS / name_or_folder
+    folder = inside if os.path.isfile(inside / CONFIG_FILE) else Path(name_or_folder)
+    if not os.path.isdir(folder):  # methods of Path raise for long names
         raise _unknown_model(name_or_folder)
     return folder
 

@@ -4,6 +4,7 @@ from ser_core.audio import FrontendConfig
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.zoo.cnn import CNN, CNNConfig
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.fusion import Fusion, FusionConfig
 from ser_core.models.zoo.pretrained import HuggingFaceClassifier, HuggingFaceClassifierConfig
 from ser_core.models.zoo.resnet import ResNet, ResNetConfig
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
@@ -18,6 +19,7 @@ MODEL_FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resnet": (ResNet, ResNetConfig),
     "wav2vec2": (Wav2Vec2, Wav2Vec2Config),
     "whisper": (Whisper, WhisperConfig),
+    "fusion": (Fusion, FusionConfig),
     "egemaps": (EgemapsClassifier, EgemapsConfig),
     "stock": (HuggingFaceClassifier, HuggingFaceClassifierConfig),
 }

@@ -73,7 +73,7 @@ def batch() -> torch.Tensor:
 
 
 def test_every_family_is_here():
-    assert MAKERS.keys() == MODEL_FAMILIES.keys()
+    assert MAKERS.keys() | {"fusion"} == MODEL_FAMILIES.keys()  # a fusion is of checkpoints, see test_fusion
 
 
 @pytest.mark.slow

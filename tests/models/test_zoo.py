@@ -273,7 +273,7 @@ def test_start_weights_that_do_not_fit_are_refused(tmp_path):
 
 def test_a_family_without_start_weights_says_so():
     with pytest.raises(ValueError, match="CNN"):
-        MODEL_FAMILIES["simple-cnn"][0].from_pretrained_weights(RESONET, "weights.safetensors")
+        MODEL_FAMILIES["cnn"][0].from_pretrained_weights(SMALL["simple-cnn"][1], "weights.safetensors")
 
 
 def test_attention_adds_nothing_before_it_has_learned():

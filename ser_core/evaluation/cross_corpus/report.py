@@ -1,4 +1,4 @@
-"""Scores of a head on a frozen encoder for the clips of one corpus, from cached statistics: alone and enrolled."""
+"""Scores of a model for the clips of one corpus, from their embeddings: alone and enrolled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import confusion_matrix, reliability, uar
-from ser_core.models import Whisper
+from ser_core.models import SERModel
 from ser_core.training import TrainingExample
 
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
@@ -29,12 +29,12 @@ class EmbeddedClips:
 
 
 @torch.inference_mode()
-def corpus_report(model: Whisper, statistics: np.ndarray, clips: Sequence[TrainingExample]) -> dict:
+def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[TrainingExample]) -> dict:
     """JSON-serialisable scores in [0, 1], to 4 places.
 
     Args:
-        model: with its calibration.
-        statistics: of the clips, each as one window, shape = (n_clips, n_statistics).
+        model: with its calibration; it takes references.
+        embeddings: of the clips, shape = (n_clips, embedding_dim).
         clips: of one corpus, none of which the model was trained on.
 
     Returns:
@@ -44,11 +44,11 @@ def corpus_report(model: Whisper, statistics: np.ndarray, clips: Sequence[Traini
         and abstention of the predictions without reference.
     """
     embedded = EmbeddedClips(
-        model.projection(torch.from_numpy(statistics)).numpy(),
+        embeddings,
         np.array([clip.emotion for clip in clips]),
         np.array([clip.speaker for clip in clips]),
     )
-    logits = model.head(torch.from_numpy(embedded.embeddings)).numpy()
+    logits = model.classify(torch.from_numpy(embeddings)).numpy()
     found = {"n_clips": len(clips), "n_speakers": len(set(embedded.speakers))}
     found |= _scores(model, logits, embedded.emotions) | _doubt(model, logits, embedded.emotions)
     enrolled = {str(n): _enrolled_logits(model, embedded, n) for n in N_REFERENCE_CLIPS}
@@ -58,7 +58,7 @@ def corpus_report(model: Whisper, statistics: np.ndarray, clips: Sequence[Traini
     return found
 
 
-def _scores(model: Whisper, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:
+def _scores(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:
     labels = model.config.labels
     y_true = np.array([labels.index(emotion) for emotion in emotions])
     common = [labels.index(emotion) for emotion in COMMON_EMOTIONS if emotion in emotions]
@@ -70,7 +70,7 @@ def _scores(model: Whisper, logits: np.ndarray, emotions: np.ndarray) -> dict[st
     }
 
 
-def _doubt(model: Whisper, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:
+def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:
     """Calibration and abstention over all emotions."""
     probabilities = softmax(logits.astype(np.float64) / model.calibration.temperature, axis=-1)
     y_true = np.array([model.config.labels.index(emotion) for emotion in emotions])
@@ -85,11 +85,11 @@ def _doubt(model: Whisper, logits: np.ndarray, emotions: np.ndarray) -> dict[str
     }
 
 
-def _enrolled_logits(model: Whisper, clips: EmbeddedClips, n_clips: int, neutral: bool = False) -> np.ndarray:
+def _enrolled_logits(model: SERModel, clips: EmbeddedClips, n_clips: int, neutral: bool = False) -> np.ndarray:
     """Logits relative to other clips of the same speaker; of a speaker without others, logits without reference."""
     rng = np.random.default_rng(REFERENCE_SEED)
     usable = clips.emotions == "neutral" if neutral else np.ones(len(clips.emotions), bool)
-    logits = model.head(torch.from_numpy(clips.embeddings)).numpy()
+    logits = model.classify(torch.from_numpy(clips.embeddings)).numpy()
     for speaker in np.unique(clips.speakers):
         (own,) = np.nonzero(clips.speakers == speaker)
         (pool,) = np.nonzero((clips.speakers == speaker) & usable)

@@ -1,0 +1,82 @@
+"""Late fusion: the weighted sum of the log probabilities of several models for the same window.
+
+The members are checkpoints of their own; a fusion adds a factor for each. They err differently: on corpora left out of
+training, a head on Whisper's frozen encoder and a small network over spectrograms are better together.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from ser_core.models.base import ModelConfig, SERModel, WaveformModel
+
+
+@dataclass(frozen=True)
+class FusionConfig(ModelConfig):
+    """The members, by the names of their checkpoints, and the factors of their log probabilities."""
+
+    window_s: float = 4.0
+    members: tuple[str, ...] = ()
+    versions: tuple[str, ...] = ()  # of the members, as SERModel.version; a member of another version is refused
+    factors: tuple[float, ...] = ()
+
+
+class Fusion(WaveformModel):
+    """See the module's docstring. Its embedding is those of the members, one after the other."""
+
+    takes_reference = True  # by the members that take one
+    config: FusionConfig
+
+    def __init__(self, config: FusionConfig):
+        """Loads the members.
+
+        Raises:
+            CheckpointError: a member is missing, damaged, or of another version.
+            ValueError: no member, or not one factor and version for each.
+        """
+        from ser_core.models.checkpoint import load_member  # which imports this file
+
+        super().__init__(config)
+        if not config.members or not len(config.members) == len(config.versions) == len(config.factors):
+            raise ValueError("A fusion needs members, and a version and a factor for each.")
+        pairs = zip(config.members, config.versions, strict=True)
+        self.members = nn.ModuleList(load_member(name, version) for name, version in pairs)
+        self.register_buffer("factors", torch.tensor(config.factors))
+
+    @property
+    def sizes(self) -> list[int]:
+        """Widths of the members' embeddings."""
+        return [model.config.embedding_dim for model in self._models]
+
+    @property
+    def _models(self) -> list[SERModel]:
+        return list(self.members)  # type: ignore[arg-type]  # a ModuleList hides their type
+
+    def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
+        """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""
+        return torch.cat([model.embed(features, n_frames) for model in self._models], 1)
+
+    def head(self, embedding: Tensor) -> Tensor:  # type: ignore[override]  # of the members
+        """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
+        return self.classify(embedding)
+
+    def classify(self, embedding: Tensor, reference: Tensor | None = None) -> Tensor:
+        """See SERModel; a reference is used by the members that take one."""
+        own = embedding.split(self.sizes, 1)
+        given = [None] * len(own) if reference is None else reference.split(self.sizes, -1)
+        logits = (
+            model.classify(part, known if model.takes_reference else None)
+            for model, part, known in zip(self._models, own, given, strict=True)
+        )
+        return torch.stack([f * x.log_softmax(1) for f, x in zip(self.factors, logits, strict=True)]).sum(0)
+
+    def state_dict(self, *args, **kwargs) -> dict:  # type: ignore[override]  # the members keep their own weights
+        """The factors alone."""
+        return {"factors": self.factors}
+
+    def load_state_dict(self, state_dict, strict: bool = True, assign: bool = False):
+        """Inverse of state_dict."""
+        if strict and state_dict.keys() != {"factors"}:
+            raise RuntimeError(f"A fusion has factors only, this file holds {', '.join(sorted(state_dict))[:160]}.")
+        self.factors.copy_(state_dict["factors"])
