@@ -4,13 +4,14 @@ import streamlit as st
 
 st.title("Record & analyse", anchor=False)
 with st.spinner("Starting"):  # torch takes seconds to import, once per server
-    from pages.record import feedback
+    from pages.record import enrolment, feedback
     from pages.ui import analysis, result
     from pages.ui.clip import chosen, current_clip
     from pages.ui.clip_input import choose_clip
     from pages.ui.layout import result_place
     from pages.ui.problems import show_no_model, show_problem
     from ser_core.audio import AudioError
+    from ser_core.inference import SpeakerReferenceError
     from ser_core.models import AdapterError, CheckpointError
 
 inputs, results = st.columns([1, 2.3], gap="large")
@@ -29,8 +30,8 @@ with work:
         if clip:
             prepared = analysis.prepare_clip(clip, settings)
             others = analysis.all_model_results(prepared) if settings.all_models else None
-            model_result = analysis.model_result(prepared, settings.model, settings.my_voice)
-    except (AudioError, CheckpointError, AdapterError) as error:
+            model_result = analysis.model_result(prepared, settings.model, settings.my_voice, settings.enrolled)
+    except (AudioError, CheckpointError, AdapterError, SpeakerReferenceError) as error:
         problem = error
 
 with shown():
@@ -42,6 +43,7 @@ with shown():
             result.show_side_by_side(*others)
     elif model_result:
         result.show_prediction(clip, model_result)
+        enrolment.show_enrolment(clip, model_result)
         feedback.show_feedback(clip, model_result)
         if others:
             result.show_side_by_side(*others)

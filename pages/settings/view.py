@@ -41,7 +41,7 @@ def _kept() -> list[str]:
     """One line for each kind of content; a file name was chosen by the person."""
     now, clip = session(), chosen()
     counts = [state.contents() for state in now.pages.values()]
-    counts.append({"models adapted to your voice": len(now.adapters)})
+    counts.append({"models adapted to your voice": len(now.adapters), "clips of your voice": len(now.voice_clips)})
     own = [f"the clip {clip.name}; results computed from it: {len(now.memory)}"] if clip else []
     return own + [f"{content}: {n}" for page in counts for content, n in page.items() if n]
 

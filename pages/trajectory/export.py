@@ -63,6 +63,8 @@ def _content(name: str, line: Line) -> dict:
         "hop_s": line.trajectory.hop_s,
         "smoothing": asdict(line.smoothing),
         "min_confidence": line.min_confidence,
+        "reference_clips": line.trajectory.reference_clips,
+        "reference_source": line.trajectory.reference_source,
         "segments": _segment_rows(line),
         "windows": _window_rows(line),
     }

@@ -20,6 +20,7 @@ with inputs:
     choose_clip()
     models = choose_models(names) if names else []
     view = parts.choose_view(models)
+    own_reference = parts.choose_own_reference(models)
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 
 with results:
@@ -32,7 +33,7 @@ with work:
     try:
         clip = current_clip()
         if clip:
-            found = state.course(clip)
+            found = state.course(clip, own_reference)
             if not any(name in found.partials for name in models):
                 with st.spinner("Analysing"):
                     state.analyse(found, models, step_s=0)

@@ -1,7 +1,7 @@
 """Trajectories of the clip as far as analysed. They grow piece by piece, and settings never run a model again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import numpy as np
@@ -19,6 +19,7 @@ from ser_core.inference import (
     extend_trajectory,
     label_segments,
     pool_trajectory,
+    recording_reference,
     smooth_trajectory,
     start_trajectory,
     window_labels,
@@ -47,6 +48,7 @@ class Course:
     speech: tuple[tuple[float, float], ...]
     bounds: tuple[int, int]  # in samples: all but the silence at both ends
     is_beginning: bool = False  # only the first BEGINNING_S are known
+    own_reference: bool = False  # models that take a reference use the recording itself
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     stopped: bool = False
 
@@ -87,16 +89,27 @@ class Line:
     complete: bool  # nothing comes later; with more passes the hop may still become finer
 
 
-def course(clip: SessionClip) -> Course:
-    """The clip with its speech, before any model; of a long one its beginning until `full_course` is called."""
+def course(clip: SessionClip, own_reference: bool = False) -> Course:
+    """The clip with its speech, before any model; of a long one its beginning until `full_course` is called.
+
+    Args:
+        own_reference: models that take a reference use the recording itself.
+    """
     if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
-        return full_course(clip)
-    return remember(lambda: _analyse_beginning(clip), clip.id, "beginning")
+        return full_course(clip, own_reference)
+    plain = remember(lambda: _analyse_beginning(clip), clip.id, "beginning")
+    return _with_own_reference(plain, clip, "beginning") if own_reference else plain
 
 
-def full_course(clip: SessionClip) -> Course:
+def full_course(clip: SessionClip, own_reference: bool = False) -> Course:
     """All of the clip with its speech."""
-    return remember(lambda: _analyse_all(clip), clip.id, "course")
+    plain = remember(lambda: _analyse_all(clip), clip.id, "course")
+    return _with_own_reference(plain, clip, "course") if own_reference else plain
+
+
+def _with_own_reference(plain: Course, clip: SessionClip, kind: str) -> Course:
+    """The same sound with trajectories of its own."""
+    return remember(lambda: replace(plain, partials={}, own_reference=True), clip.id, kind, "own reference")
 
 
 def _analyse_all(clip: SessionClip) -> Course:
@@ -124,11 +137,18 @@ def analyse(found: Course, models: Sequence[str], step_s: float, progress: Calla
     with functionals_cache():
         while behind := found.missing(models):
             for name in behind:
-                partial = found.partials.get(name) or start_trajectory(get_model(name), found.bounds, found.speech)
+                partial = found.partials.get(name) or _start(found, name)
                 found.partials[name] = extend_trajectory(get_model(name), found.waveform, partial)
             progress()
             if perf_counter() > until and found.n_known(models) > before:
                 return
+
+
+def _start(found: Course, name: str) -> PartialTrajectory:
+    model = get_model(name)
+    own = found.own_reference and model.takes_reference
+    reference = recording_reference(model, found.waveform, found.speech) if own else None
+    return start_trajectory(model, found.bounds, found.speech, reference=reference)
 
 
 def line(found: Course, name: str, view: View) -> Line:

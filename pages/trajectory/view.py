@@ -81,6 +81,15 @@ def _choose_smoothing() -> Smoothing:
     return Smoothing(kind, amount)
 
 
+def choose_own_reference(models: Sequence[str]) -> bool:
+    """Whether the recording is its own reference; asked if a model takes one."""
+    return any(get_model(name).takes_reference for name in models) and st.toggle(
+        "Relative to this recording",
+        key="own-reference",
+        help="Models that take reference clips of a speaker use this recording, from 10 s of speech on. For one speaker.",
+    )
+
+
 def show_empty() -> None:
     st.subheader("Nothing to follow yet", anchor=False)
     st.markdown(
@@ -104,7 +113,7 @@ def show_course(clip: SessionClip, found: Course, models: Sequence[str], view: V
     if not going:
         return
     if found.is_beginning:
-        state.full_course(clip)
+        state.full_course(clip, found.own_reference)
     else:
         state.analyse(found, models, state.STEP_S, lambda: _show_progress(bar, found, models))
     st.rerun()
@@ -117,9 +126,9 @@ def _show_state(clip: SessionClip, found: Course, models: Sequence[str], going: 
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
         if going:
-            st.button("Stop", on_click=_set_stopped, args=(clip, True), key="stop")
+            st.button("Stop", on_click=_set_stopped, args=(clip, found, True), key="stop")
         else:
-            st.button("Go on", on_click=_set_stopped, args=(clip, False), key="go-on", type="primary")
+            st.button("Go on", on_click=_set_stopped, args=(clip, found, False), key="go-on", type="primary")
     _show_progress(place, found, models)
     return place
 
@@ -134,8 +143,10 @@ def _show_progress(place, found: Course, models: Sequence[str]) -> None:
     place.progress(found.share(models), text)
 
 
-def _set_stopped(clip: SessionClip, stopped: bool) -> None:
-    state.course(clip).stopped = stopped  # all of the clip may have been searched for speech since the click
+def _set_stopped(clip: SessionClip, found: Course, stopped: bool) -> None:
+    state.course(
+        clip, found.own_reference
+    ).stopped = stopped  # all of the clip may have been searched for speech since the click
 
 
 def _show_lines(clip: SessionClip, found: Course, lines: dict[str, Line]) -> None:

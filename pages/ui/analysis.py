@@ -12,8 +12,15 @@ from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
 from ser_core.audio import Quality, measure_quality, reduce_noise
-from ser_core.inference import Prediction, Trajectory, predict_with_windows
-from ser_core.models import Adapter, CheckpointError, apply_adapter, available_models, functionals_cache
+from ser_core.inference import Prediction, Reference, Trajectory, predict_with_windows, speaker_reference
+from ser_core.models import (
+    Adapter,
+    CheckpointError,
+    apply_adapter,
+    available_models,
+    functionals_cache,
+    models_with_reference,
+)
 
 NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses, in which it measures the noise."
 
@@ -24,6 +31,7 @@ class Settings:
     reduce_noise: bool = False
     all_models: bool = False  # run all the other models too
     my_voice: bool = False  # with the speaker adapter of this session
+    enrolled: bool = False  # with the enrolled voice of this session as the reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +74,14 @@ def choose_settings(has_clip: bool) -> Settings:
         and chosen in session().adapters
         and st.toggle("Use my voice", help="The speaker adaptation from your clips on the page Embedding map.")
     )
-    return Settings(chosen, reduce, several, mine)
+    enrolled = (
+        has_clip
+        and not mine
+        and bool(session().voice_clips)
+        and chosen in models_with_reference()
+        and st.toggle("Use my enrolled voice", help="Predicts relative to your clips under “Enrolled voice”.")
+    )
+    return Settings(chosen, reduce, several, mine, enrolled)
 
 
 def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
@@ -89,20 +104,40 @@ def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
     return PreparedClip(f"{clip_id} {name}", waveform, (drawn,), measured)
 
 
-def model_result(prepared: PreparedClip, model_name: str | None, my_voice: bool = False) -> ModelResult | None:
+def model_result(
+    prepared: PreparedClip, model_name: str | None, my_voice: bool = False, enrolled: bool = False
+) -> ModelResult | None:
     """Result of one model; None without a model.
 
     Args:
         my_voice: with the adapter of this session.
+        enrolled: with the enrolled voice of this session.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         AdapterError: the adapter is of another version.
+        SpeakerReferenceError: a clip of the voice cannot be used, or its reference is of another version.
     """
     if model_name is None:
         return None
     adapter = session().adapters[model_name] if my_voice else None
-    return remember(lambda: _run_model(prepared, model_name, adapter), prepared.id, "answer", model_name, adapter)
+    reference = voice_reference(model_name) if enrolled else None
+    key = (prepared.id, "answer", model_name, adapter, reference)
+    return remember(lambda: _run_model(prepared, model_name, adapter, reference), *key)
+
+
+def voice_reference(model_name: str) -> Reference:
+    """The reference of the enrolled voice, made at the first call.
+
+    Raises:
+        SpeakerReferenceError: a clip cannot be used.
+    """
+    now = session()
+    if model_name not in now.references:
+        with st.spinner("Enrolling the voice"):
+            clips = list(now.voice_clips.values())
+            now.references[model_name] = speaker_reference(get_model(model_name), clips)
+    return now.references[model_name]
 
 
 def all_model_results(prepared: PreparedClip) -> tuple[list[ModelResult], list[str]]:
@@ -122,13 +157,19 @@ def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[Mo
     return results, problems
 
 
-def _run_model(prepared: PreparedClip, model_name: str, adapter: Adapter | None = None) -> ModelResult:
+def _run_model(
+    prepared: PreparedClip, model_name: str, adapter: Adapter | None, reference: Reference | None
+) -> ModelResult:
     words = f"Running {plain(model_name)}"
     model = apply_adapter(get_model(model_name), adapter) if adapter else get_model(model_name)
     bar = st.progress(0.0, words)
     started = perf_counter()
     prediction, trajectory = predict_with_windows(
-        model, prepared.waveform, prepared.quality.speech_segments, lambda share: bar.progress(share, words)
+        model,
+        prepared.waveform,
+        prepared.quality.speech_segments,
+        lambda share: bar.progress(share, words),
+        reference,
     )
     took_s = perf_counter() - started
     bar.empty()

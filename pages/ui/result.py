@@ -71,6 +71,8 @@ def show_prediction(clip: SessionClip, result: ModelResult) -> None:
     with text:
         _show_verdict(prediction)
         st.caption(_facts(result), help=UAR_HELP)
+        if prediction.reference_note:
+            st.warning(plain(prediction.reference_note))
         if clip.utterance:
             _show_truth(clip)
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
@@ -247,6 +249,7 @@ def _facts(result: ModelResult) -> str:
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
         f"with {format_duration(prediction.speech_s)} of speech, in {result.took_s:.2f} s by {_versioned(prediction)}. "
         + _ood_percentile(prediction)
+        + _reference(prediction)
         + f"{describe_performance(result.metrics)} {plain(result.note)}"
     )
 
@@ -262,6 +265,10 @@ def _ood_percentile(prediction: Prediction) -> str:
         f"Out-of-distribution percentile: {prediction.novelty:.0f} (100: farther from the training data than all "
         "windows of unseen speakers). "
     )
+
+
+def _reference(prediction: Prediction) -> str:
+    return f"Relative to {prediction.reference_clips} clips of this voice. " if prediction.reference_clips else ""
 
 
 def _ranking(pairs) -> str:

@@ -11,10 +11,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 if TYPE_CHECKING:  # app.py imports this module before torch
+    import numpy as np
     from streamlit.delta_generator import DeltaGenerator
 
     from ser_core.audio import Recording
     from ser_core.data import Utterance
+    from ser_core.inference import Reference
     from ser_core.models import Adapter
 
 
@@ -73,6 +75,8 @@ class Session:
     shown: Any = None  # clip and settings of the result on the screen
     revealed: str = ""  # id of the clip whose label was revealed
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
+    voice_clips: dict[str, np.ndarray] = field(default_factory=dict)  # of the enrolled voice, 16 kHz, by hash
+    references: dict[str, Reference] = field(default_factory=dict)  # of these clips, by model
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
     card: DeltaGenerator | None = None  # place of the clip in the sidebar, in this run
@@ -87,11 +91,16 @@ class Session:
         self.memory, self.revealed = {}, ""
 
     def clear_pages(self, *, following_clip_only: bool) -> None:
-        """Drop the state of pages, with their uploaded files, and the adapters."""
+        """Drop the state of pages, with their uploaded files, the adapters and the enrolled voice."""
         for kind in [kind for kind in self.pages if kind.follows_clip or not following_clip_only]:
             for file in self.pages.pop(kind).files():
                 erase(file)
         self.adapters = {}
+        self.clear_voice()
+
+    def clear_voice(self) -> None:
+        """Drop the enrolled voice."""
+        self.voice_clips, self.references = {}, {}
 
     def empty_inputs(self, keep: str | None = None) -> None:
         """Erase the files of all inputs but one: a widget is emptied by giving it a new key."""

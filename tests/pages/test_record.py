@@ -1,5 +1,6 @@
 """The page "Record & analyse" without a browser: every way in, every kind of file, and what must never be seen."""
 
+import copy
 import csv
 import io
 import json
@@ -394,3 +395,47 @@ def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     toggle.set_value(True).run()
     assert not page.exception and not page.error
     assert "surprise" in [header.value for header in page.header][-1] and "my voice" in texts(page)
+
+
+# --- enrolled voice --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
+    """The page with a model that takes reference clips."""
+    enrolled = copy.copy(enrolling_model)
+    enrolled.name = str(checkpoint)
+    for module in ("pages.ui.analysis", "pages.record.enrolment"):
+        monkeypatch.setattr(f"{module}.models_with_reference", lambda: (str(checkpoint),))
+    monkeypatch.setattr("pages.ui.analysis.get_model", lambda name: enrolled)
+    page.button(key="sample-low_slow.ogg").click().run()
+    return page
+
+
+def enrolled_toggles(page) -> list:
+    return [toggle for toggle in page.toggle if toggle.label == "Use my enrolled voice"]
+
+
+def test_an_enrolled_voice_is_used_on_demand(enrolling):
+    assert not enrolled_toggles(enrolling)
+    enrolling.button(key="enrol-clip").click().run()
+    assert enrolling.button(key="enrol-clip").disabled and len(session_of(enrolling).voice_clips) == 1
+    (toggle,) = enrolled_toggles(enrolling)
+    toggle.set_value(True).run()
+    assert not enrolling.exception and not enrolling.error
+    assert "Relative to 1 clips" in texts(enrolling)
+    assert any("Reference clips: 1" in warning.value for warning in enrolling.warning)
+
+
+def test_an_enrolled_voice_can_be_removed(enrolling):
+    enrolling.button(key="enrol-clip").click().run()
+    enrolling.button(key="clear-voice").click().run()
+    assert not session_of(enrolling).voice_clips and not enrolled_toggles(enrolling)
+    enrolling.button(key="enrol-clip").click().run()
+    enrolling.button(key="delete").click().run()
+    assert not session_of(enrolling).voice_clips
+
+
+def test_models_without_reference_offer_no_enrolment(page):
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert "enrol-clip" not in [button.key for button in page.button]

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from streamlit.testing.v1 import AppTest
 
 from pages.trajectory import state
 from pages.ui import results
+from ser_core.audio import speech_segments
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.smoothing import NOT_ANALYSED
+from ser_core.inference.smoothing import NOT_ANALYSED, Smoothing
 from ser_core.labels import EMOTIONS
 from tests.inference.test_writers import tiers
 from tests.make_page import open_page, session_of, upload, wav
@@ -194,3 +196,18 @@ def test_without_a_chosen_model_one_is_asked_for(page):
     page.multiselect(key="models").set_value([])
     open_sample(page)
     assert "model" in page.info[0].value
+
+
+def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
+    monkeypatch.setattr(state, "get_model", lambda name: enrolling_model)
+    waveform = np.tile(speech, 4)
+    segments = speech_segments(waveform)
+    plain = state.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
+    own = replace(plain, partials={}, own_reference=True)
+    view = state.View(1, 0.5, Smoothing())
+    for found in (plain, own):
+        while found.missing(["m"]):
+            state.analyse(found, ["m"], step_s=60)
+    first, second = (state.line(found, "m", view).trajectory for found in (plain, own))
+    assert (first.reference_source, second.reference_source) == ("", "recording")
+    assert not np.allclose(first.probabilities, second.probabilities)
