@@ -25,6 +25,7 @@ from ser_core.evaluation import (
     RankedModel,
     ResultError,
     compare_results,
+    left_out_uars,
     list_results,
     load_result,
     published_table,
@@ -148,7 +149,7 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     try:
         for name in splits_to_compare(options.split, folder):
             results = [load_result(path) for path in list_results(name, folder)]
-            comparison = compare_results(results, published_table(name))
+            comparison = compare_results(results, published_table(name), left_out_uars(folder))
             show(comparison)
             path = options.json or folder / f"comparison-{name}.json"
             path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")

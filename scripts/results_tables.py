@@ -9,14 +9,25 @@ import json
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
-from scripts.bench.benchmark import MODEL_COLUMNS, model_rows, sentences
+from scripts.bench.benchmark import COST_KEYS, MODEL_COLUMNS, model_rows, sentences
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, ProtocolError, is_speech, protocol_of_split
+from ser_core.data import (
+    CORPUS_NAMES,
+    CorpusError,
+    ProtocolError,
+    Utterance,
+    corpora_root,
+    parse_filename,
+    protocol_of_split,
+    read_listener_votes,
+)
 from ser_core.evaluation import (
-    LEAVE_ONE_CORPUS_OUT,
+    LEFT_OUT_PROTOCOL,
     SPEAKER_INDEPENDENT,
     Comparison,
     ComparisonError,
@@ -25,22 +36,32 @@ from ser_core.evaluation import (
     RankedModel,
     ResultError,
     compare_results,
+    compare_with_baseline,
+    cost_table,
     fold_table,
+    left_out_uars,
     list_results,
     load_cross_validation,
     load_result,
     markdown_table,
+    mean_over_corpora,
+    published_section,
     published_table,
     recompute_result,
+    score_listeners,
     score_table,
 )
-from ser_core.metrics import Scores, format_percent
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import Scores, format_percent, round_floats
 from ser_core.models import FAST_MODEL, METRICS_FILE, MODELS
 from ser_core.training import Experiment, read_experiments
 
 DOCUMENTS = (paths.ROOT / "README.md", paths.ROOT / "docs" / "results.md")
 BENCHMARK = paths.RESULTS / "benchmark.json"
+LISTENERS = paths.RESULTS / "listeners.json"
 MISSING = "not trained yet"
+NOT_SHIPPED = "\u2020"
+NOT_SHIPPED_NOTE = f"{NOT_SHIPPED} The weights are not part of the repository: the figures cannot be repeated from it."
 RESONET, RAVDESS_RANDOM = "resonet", "ravdess-random"
 RESONET_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
 RAVDESS_MEASURES = {
@@ -68,7 +89,8 @@ def compare_all() -> Comparisons:
     for path in list_results(folder=paths.RESULTS):
         found[path.parent.name].append(load_result(path))
     ranked = {split: group for split, group in found.items() if not all(result.leak for result in group)}
-    return {split: compare_results(group, published_table(split)) for split, group in ranked.items()}
+    left_out = left_out_uars(paths.RESULTS)
+    return {split: compare_results(group, published_table(split), left_out) for split, group in ranked.items()}
 
 
 def ranked_models(comparison: Comparison | None) -> dict[str, RankedModel]:
@@ -85,44 +107,57 @@ def scores() -> str:
             continue
         title = f"`{path.parent.name}`, protocol `{metrics['protocol']}`, fold {metrics['fold']}:"
         common = (
-            f"Six common emotions: {100 * metrics['common_pooled']['accuracy']:.1f} % accuracy pooled over the speech "
-            f"corpora, {100 * metrics['common_accuracy_mean']:.1f} % averaged over them."
+            f"Mean of the speech corpora: UAR {100 * mean_over_corpora(metrics, 'uar'):.1f} %, accuracy on the six "
+            f"common emotions {100 * metrics['common_accuracy_mean']:.1f} %."
         )
         blocks.append(f"{title}\n\n{score_table(metrics)}\n\n{common}")
     return "\n\n".join(blocks)
 
 
 def benchmark() -> str:
-    """One row for each figure, then one for each model and test part."""
+    """One row for each figure, one for each model, and the comparison with the SVM on each test part."""
     figures = json.loads(BENCHMARK.read_text())
-    models, yardstick = figures.pop("models", {}), figures.pop("yardstick", {})
+    measured = figures.pop("models", {})
+    figures.pop("yardstick", None)
     table = "| measured | |\n|---|---|\n" + "\n".join(f"| {name} | {value:.2f} |" for name, value in figures.items())
-    if not models:
+    if not measured:
         return table
+    models = cost_table({name: {key: m[key] for key in COST_KEYS if key in m} for name, m in measured.items()})
     costs = markdown_table([*MODEL_COLUMNS], [[*row] for row in model_rows(models)])
-    starred = "A star marks the Pareto front of a test part: no other model is both faster and better in UAR."
-    comparisons = "\n".join(f"- {sentence}" for sentence in sentences(yardstick))
-    return f"{table}\n\n{costs}\n\n{starred}\n\n{comparisons}"
+    comparisons = "\n".join(f"- {sentence}" for sentence in sentences(compare_with_baseline(models)))
+    return f"{table}\n\n{costs}\n\n{comparisons}"
 
 
 def table_resonet(found: Comparisons) -> str:
     """Every published row of the split `resonet`, and every other model evaluated on it."""
     table = published_table(RESONET)
     corpora = " / ".join(CORPUS_NAMES[name] for name in RESONET_CORPORA)
-    header = ["model", "accuracy % [clips] [speakers]", "macro-F1 % [clips] [speakers]", "UAR % [speakers]"]
+    header = ["model", "accuracy % [clips]", "macro-F1 % [clips]", "UAR %, mean of the corpora"]
     header += [f"accuracy % {corpora}", "published: accuracy, macro-F1", "difference, points"]
-    return markdown_table(header, [_row_resonet(*row) for row in _rows(table, found.get(RESONET))])
+    rows = _rows(table, found.get(RESONET))
+    return markdown_table(header, [_row_resonet(*row) for row in rows]) + _note_on_weights(row[2] for row in rows)
 
 
 def _rows(table: dict, comparison: Comparison | None) -> list[tuple[str, dict, RankedModel | None]]:
     """(title, published row, scores or None): in the published order, then the models without a published row."""
     found = ranked_models(comparison)
     names = [*table["rows"], *(name for name in found if name not in table["rows"])]
-    return [(_title(name, table["rows"]), table["rows"].get(name, {}), found.get(name)) for name in names]
+    return [
+        (_title(name, table["rows"], found.get(name)), table["rows"].get(name, {}), found.get(name)) for name in names
+    ]
 
 
-def _title(name: str, rows: dict) -> str:
-    return f"{rows[name]['title']}, `{name}`" if name in rows else f"`{name}`"
+def _title(name: str, rows: dict, ranked: RankedModel | None) -> str:
+    return (f"{rows[name]['title']}, " if name in rows else "") + _marked(name, ranked)
+
+
+def _marked(name: str, ranked: RankedModel | None) -> str:
+    """The name, marked where the weights are not shipped."""
+    return f"`{name}`" + (f" {NOT_SHIPPED}" if ranked and not ranked.shipped else "")
+
+
+def _note_on_weights(ranking: Iterable[RankedModel | None]) -> str:
+    return f"\n\n{NOT_SHIPPED_NOTE}" if any(ranked and not ranked.shipped for ranked in ranking) else ""
 
 
 def _row_resonet(title: str, row: dict, ranked: RankedModel | None) -> list[str]:
@@ -133,14 +168,8 @@ def _row_resonet(title: str, row: dict, ranked: RankedModel | None) -> list[str]
         return [title, MISSING, "", "", "", published or "-", ""]
     pooled = ranked.pooled
     own = " / ".join(_percent(ranked.corpora.get(name), "accuracy") for name in RESONET_CORPORA)
-    both = (_with_both_intervals(pooled, measure) for measure in ("accuracy", "macro_f1"))
-    return [title, *both, format_percent(pooled["uar"], pooled["uar_ci"]), own, published or "-", _difference(ranked)]
-
-
-def _with_both_intervals(scores: dict, measure: str) -> str:
-    over_clips = format_percent(scores[measure], scores[f"{measure}_ci_clips"])
-    over_speakers = format_percent(scores[measure], scores[f"{measure}_ci"])
-    return f"{over_clips} {over_speakers.partition(' ')[2]}".strip()
+    both = (format_percent(pooled[measure], pooled[f"{measure}_ci_clips"]) for measure in ("accuracy", "macro_f1"))
+    return [title, *both, _points(ranked.means["uar"]), own, published or "-", _difference(ranked)]
 
 
 def _difference(ranked: RankedModel) -> str:
@@ -153,7 +182,8 @@ def table_ravdess(found: Comparisons) -> str:
     table = published_table(RAVDESS_RANDOM)
     header = ["model", *(f"{title} %" for title in RAVDESS_MEASURES.values())]
     rows = _rows(table, found.get(RAVDESS_RANDOM))
-    return markdown_table(header, [[title, *_cells_ravdess(row, ranked)] for title, row, ranked in rows])
+    cells = [[title, *_cells_ravdess(row, ranked)] for title, row, ranked in rows]
+    return markdown_table(header, cells) + _note_on_weights(row[2] for row in rows)
 
 
 def _cells_ravdess(row: dict, ranked: RankedModel | None) -> list[str]:
@@ -215,36 +245,39 @@ def speaker_independent(found: Comparisons) -> str:
 def _fold(comparison: Comparison) -> str:
     found = ranked_models(comparison)
     corpora = list(dict.fromkeys(name for ranked in found.values() for name in ranked.corpora))
-    header = ["model", *(f"UAR %, {CORPUS_NAMES[name]}" for name in corpora), "UAR %, mean of the speech corpora"]
-    header += [f"{measure} %, pooled" for measure in ("UAR", "macro-F1", "accuracy")]
+    header = [
+        "model",
+        "left-out corpora: UAR %",
+        "mean of the corpora: UAR %",
+        *(CORPUS_NAMES[c] for c in corpora),
+        "ECE",
+    ]
     rows = []
-    for name, ranked in sorted(found.items(), key=lambda pair: -_mean_of_speech(pair[1])):
-        pooled = (format_percent(ranked.pooled[m], ranked.pooled[f"{m}_ci"]) for m in ("uar", "macro_f1", "accuracy"))
+    for name, ranked in found.items():
         own = (_percent(ranked.corpora.get(corpus), "uar") for corpus in corpora)
-        rows.append([f"`{name}`", *own, _points(_mean_of_speech(ranked)), *pooled])
+        means = (_points(ranked.left_out), _points(ranked.means["uar"]))
+        rows.append([_marked(name, ranked), *means, *own, f"{ranked.ece:.3f}"])
     missing = ", ".join(f"`{name}`" for name in MODELS if name not in found)
-    return f"`{comparison.split}`:\n\n{markdown_table(header, rows)}" + (
+    pooled = ", ".join(f"`{name}` {_points(ranked.pooled['uar'])}" for name, ranked in found.items())
+    notes = f"Pooled over all clips, where TESS, one voice, decides: {pooled}." + _note_on_weights(found.values())
+    return f"`{comparison.split}`:\n\n{markdown_table(header, rows)}\n\n{notes}" + (
         f"\n\nNot evaluated: {missing}." if missing else ""
     )
 
 
-def _mean_of_speech(ranked: RankedModel) -> float:
-    """UAR averaged over corpora; pooled, TESS would outweigh CREMA-D, RAVDESS and SAVEE together."""
-    return float(np.mean([s["uar"] for corpus, s in ranked.corpora.items() if is_speech(corpus)]))
-
-
 def summary(by_speaker: CrossValidations, by_corpus: CrossValidations) -> str:
-    """UAR of the default model on unseen speakers and on unseen corpora, one row for each corpus."""
+    """UAR of the fast model on left-out corpora and on unseen speakers, one row for each corpus, then the means."""
     speakers, corpora = by_speaker.get(FAST_MODEL), by_corpus.get(FAST_MODEL)
     if not (speakers and corpora):
         return f"`{FAST_MODEL}`: {MISSING}."
     rows = [
-        [CORPUS_NAMES[name], str(scores.n_clips), str(scores.n_speakers), _uar(scores), _uar(other)]
+        [CORPUS_NAMES[name], str(scores.n_clips), str(scores.n_speakers), _uar(other), _uar(scores)]
         for name, scores in speakers.pooled_by_corpus.items()
         if (other := corpora.pooled_by_corpus.get(name))
     ]
-    header = ["corpus", "clips", "speakers", "unseen speakers: UAR %", "unseen corpus, six emotions: UAR %"]
-    return markdown_table(header, rows)
+    means = (f"**{_points(model.mean_uar)}**" for model in (corpora, speakers))
+    header = ["corpus", "clips", "speakers", "left-out corpus, six emotions: UAR %", "unseen speakers: UAR %"]
+    return markdown_table(header, [*rows, ["**mean of the speech corpora**", "", "", *means]])
 
 
 def _uar(scores: Scores) -> str:
@@ -252,26 +285,34 @@ def _uar(scores: Scores) -> str:
 
 
 def all_folds(measured: CrossValidations) -> str:
-    """One table for each model evaluated on several folds, next to published scores."""
+    """One table for each model evaluated on several folds, then published scores."""
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
-    return "\n\n".join([*blocks, published_table(SPEAKER_INDEPENDENT)["note"]])
+    return "\n\n".join([*blocks, published_section(SPEAKER_INDEPENDENT)])
 
 
 def cross_corpus(measured: CrossValidations) -> str:
     """Scores on each corpus of a model trained on the others."""
-    blocks = [f"`{name}`:\n\n{fold_table(model)}\n\n{_mean_uar(model)}" for name, model in measured.items()]
+    blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()]
     return "\n\n".join(blocks) or f"No model: {MISSING}."
 
 
-def _mean_uar(model: CrossValidationResult) -> str:
-    uars = [spreads["uar"].mean for corpus, spreads in model.corpora.items() if is_speech(corpus)]
-    return f"UAR averaged over {len(uars)} speech corpora: {_points(float(np.mean(uars)))} %."
+def listeners(measured: CrossValidations) -> str:
+    """UAR of people and of the fast model on CREMA-D, which the model was not trained on."""
+    if not LISTENERS.is_file() or FAST_MODEL not in measured:
+        return f"Listeners: {MISSING}."
+    people, model = json.loads(LISTENERS.read_text()), measured[FAST_MODEL].pooled_by_corpus["crema_d"]
+    rows = [
+        [f"`{FAST_MODEL}`, trained without CREMA-D", _uar(model)],
+        ["one listener", _points(people["single_listener"])],
+        ["the most frequent vote of about ten listeners", _points(people["plurality"])],
+    ]
+    return markdown_table(["CREMA-D", "UAR %"], rows)
 
 
 def robustness() -> str:
     """UAR of each model under each degradation, and the points lost."""
     measured = json.loads((paths.RESULTS / "robustness.json").read_text())
-    header = ["degradation", *(f"`{name}`: UAR % (lost), same label %" for name in measured)]
+    header = ["degradation", *(f"`{name}`: mean UAR % (lost), same label %" for name in measured)]
     conditions = dict.fromkeys(name for found in measured.values() for name in found["conditions"])
     models = [found["conditions"] for found in measured.values()]
     return markdown_table(
@@ -338,21 +379,28 @@ def render_blocks() -> dict[str, str]:
     """
     found = compare_all()
     speakers, corpora = (
-        load_cross_validation(protocol, paths.RESULTS) for protocol in (SPEAKER_INDEPENDENT, LEAVE_ONE_CORPUS_OUT)
+        load_cross_validation(protocol, paths.RESULTS) for protocol in (SPEAKER_INDEPENDENT, LEFT_OUT_PROTOCOL)
     )
     blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness)}
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}
-    return blocks | folds | {"cross_corpus": cross_corpus(corpora)}
+    return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
 
 
 def recompute() -> None:
-    """The metrics of all result files and of the checkpoints, from the recorded predictions.
+    """The metrics of all result files and of the checkpoints, from the recorded predictions; the listeners' scores.
 
     Raises:
         ResultError: a damaged file.
     """
+    try:
+        votes = read_listener_votes(corpora_root(), EMOTIONS)
+    except CorpusError:
+        votes = None
+    if votes:
+        utterances = [clip for clip in map(parse_filename, map(Path, votes)) if isinstance(clip, Utterance)]
+        LISTENERS.write_text(json.dumps(round_floats(score_listeners(votes, utterances, EMOTIONS)), indent=1) + "\n")
     for path in list_results(folder=paths.RESULTS):
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")

@@ -249,6 +249,16 @@ def precision_recall_curves(probabilities: np.ndarray, y_true: np.ndarray) -> di
     return curves
 
 
+def auroc(negatives: np.ndarray, positives: np.ndarray) -> float:
+    """Area under the ROC curve: the probability that a positive has the larger value; 0.5 without one of the two."""
+    from scipy.stats import rankdata  # here: as in roc_curves
+
+    if not len(negatives) or not len(positives):
+        return 0.5
+    ranks = rankdata(np.concatenate([positives, negatives]))[: len(positives)]
+    return float((ranks.sum() - len(positives) * (len(positives) + 1) / 2) / (len(positives) * len(negatives)))
+
+
 def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> McNemar:
     """McNemar's test, exact (binomial), of two models on the same clips.
 

@@ -65,6 +65,7 @@ def make_cost(latency_ms: float, n_parameters: int | None = 10) -> dict:
         "size_mb": 3.0,
         "latency_ms": latency_ms,
         "load_s": 0.5,
+        "predict_cpu_ms": latency_ms,
     }
 
 

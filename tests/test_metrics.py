@@ -8,6 +8,7 @@ from sklearn import metrics as sklearn
 
 from ser_core.metrics import (
     accuracy,
+    auroc,
     brier,
     class_scores,
     compute_scores,
@@ -337,3 +338,11 @@ def test_the_temperature_stays_in_its_range():
     always_right = 5 * np.eye(3)
     assert fit_temperature(always_right, np.arange(3)) == pytest.approx(0.25)
     assert fit_temperature(always_right, (np.arange(3) + 1) % 3) == pytest.approx(4.0, rel=0.02)
+
+
+def test_auroc_is_the_probability_of_a_larger_value():
+    rng = np.random.default_rng(0)
+    negatives, positives = rng.integers(0, 20, 50), rng.integers(5, 25, 70)  # with ties
+    truth = np.r_[np.zeros(50), np.ones(70)]
+    assert auroc(negatives, positives) == pytest.approx(sklearn.roc_auc_score(truth, np.r_[negatives, positives]))
+    assert auroc(np.array([]), positives) == auroc(negatives, np.array([])) == 0.5

@@ -32,8 +32,13 @@ from .cross_corpus.report import (
     corpus_report as corpus_report,
 )
 from .cross_validation import (
+    LEFT_OUT_PROTOCOL as LEFT_OUT_PROTOCOL,
+    Confidence as Confidence,
     CrossValidationResult as CrossValidationResult,
+    left_out_uars as left_out_uars,
     load_cross_validation as load_cross_validation,
+    mean_over_corpora as mean_over_corpora,
+    ranking_key as ranking_key,
 )
 from .environment import (
     code_version as code_version,
@@ -50,6 +55,7 @@ from .evaluator import (
     evaluate as evaluate,
     predict_utterances as predict_utterances,
     predict_utterances_per_model as predict_utterances_per_model,
+    score_listeners as score_listeners,
 )
 from .model_card import (
     CORPUS_LICENCES as CORPUS_LICENCES,
@@ -59,11 +65,11 @@ from .model_card import (
     score_table as score_table,
 )
 from .model_card_tables import (
-    LEAVE_ONE_CORPUS_OUT as LEAVE_ONE_CORPUS_OUT,
     SPEAKER_INDEPENDENT as SPEAKER_INDEPENDENT,
     evaluation_sections as evaluation_sections,
     fold_table as fold_table,
     markdown_table as markdown_table,
+    published_section as published_section,
 )
 from .non_speech import (
     NON_SPEECH_SOUNDS as NON_SPEECH_SOUNDS,
@@ -76,6 +82,7 @@ from .ood_detection import (
 from .results import (
     EvaluationResult as EvaluationResult,
     ResultError as ResultError,
+    is_shipped as is_shipped,
     list_results as list_results,
     load_result as load_result,
     protocol_sha256 as protocol_sha256,

@@ -5,7 +5,7 @@ A model that was trained on some of the test clips is not ranked; it gets a leak
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from pathlib import Path
@@ -14,8 +14,9 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, protocol_split
-from ser_core.evaluation.evaluator import PredictionTable
-from ser_core.evaluation.results import EvaluationResult
+from ser_core.evaluation.cross_validation import FOLD_METRICS, mean_over_corpora, ranking_key
+from ser_core.evaluation.evaluator import PredictionTable, calibration_metrics
+from ser_core.evaluation.results import EvaluationResult, is_shipped
 from ser_core.metrics import holm, mcnemar, round_floats
 
 LEAK_SUFFIX = "-leak"  # of the name of a model that was trained on test clips; its valid twin is named without
@@ -33,11 +34,14 @@ class RankedModel:
 
     model: str
     family: str
+    left_out: float | None  # UAR averaged over left-out corpora, of the same recipe; None: not evaluated on all
+    means: dict[str, float]  # uar, macro_f1 and accuracy, averaged over the corpora of the test part
+    shipped: bool  # the weights are part of the repository
     pooled: dict  # metrics.Scores, as the result file holds it
     corpora: dict[str, dict]  # the same for each corpus
     per_class: dict[str, dict]  # emotion -> metrics.ClassScores, pooled
     confusion: list[list[int]]  # pooled, rows true, columns predicted, in label order
-    ece: float
+    ece: float  # mean over the corpora
     nll: float  # nats
     aurc: float  # area under the risk-coverage curve
     cost: dict
@@ -102,7 +106,7 @@ class Comparison:
     pooled_corpora: tuple[str, ...]
     n_clips: int  # pooled
     n_speakers: int
-    ranking: tuple[RankedModel, ...]  # by UAR, the best one first
+    ranking: tuple[RankedModel, ...]  # by ranking_key, the best one first
     pairs: tuple[PairwiseTest, ...]
     leaks: tuple[LeakageReport, ...]
 
@@ -133,21 +137,26 @@ def _percent_to_fraction(percents):
     return percents if isinstance(percents, str) else round(percents / 100, 4)
 
 
-def compare_results(results: Sequence[EvaluationResult], published: dict | None = None) -> Comparison:
+def compare_results(
+    results: Sequence[EvaluationResult], published: dict | None = None, left_out: Mapping[str, float] | None = None
+) -> Comparison:
     """Ranks the results of one test part and tests every pair, Holm-corrected.
 
     Args:
         published: result of published_table.
+        left_out: result of left_out_uars; None: no model has such a result.
 
     Raises:
         ComparisonError: results of several test parts, of other clips or classes, or none that may be ranked.
     """
-    results = _align_results(results)
+    results, left_out = _align_results(results), left_out or {}
     rows = (published or {}).get("rows", {})
     honest = [result for result in results if not result.leak]
     if not honest:
         raise ComparisonError(f"{results[0].split}: all results are of models that were trained on test clips.")
-    ranked = sorted(honest, key=_ranking_key)
+    ranked = sorted(
+        honest, key=lambda r: ranking_key(left_out.get(r.model), mean_over_corpora(r.metrics, "uar"), r.model)
+    )
     pooled = ranked[0].metrics["pooled"]
     twins = {result.model: result for result in honest}
     return Comparison(
@@ -157,15 +166,10 @@ def compare_results(results: Sequence[EvaluationResult], published: dict | None 
         pooled_corpora=tuple(ranked[0].metrics["pooled_corpora"]),
         n_clips=pooled["n_clips"],
         n_speakers=pooled["n_speakers"],
-        ranking=tuple(_ranked_model(result, rows.get(result.model)) for result in ranked),
+        ranking=tuple(_ranked_model(result, rows.get(result.model), left_out.get(result.model)) for result in ranked),
         pairs=_pairwise_tests(ranked),
         leaks=tuple(_leakage_report(result, twins, rows) for result in results if result.leak),
     )
-
-
-def _ranking_key(result: EvaluationResult) -> tuple:
-    pooled = result.metrics["pooled"]
-    return -pooled["uar"], -pooled["macro_f1"], result.model
 
 
 def _align_results(results: Sequence[EvaluationResult]) -> list[EvaluationResult]:
@@ -206,7 +210,7 @@ def pooled_predictions(result: EvaluationResult) -> PredictionTable:
     return result.predictions.select(lambda u: u.corpus in result.metrics["pooled_corpora"])
 
 
-def _ranked_model(result: EvaluationResult, row: dict | None) -> RankedModel:
+def _ranked_model(result: EvaluationResult, row: dict | None, left_out: float | None) -> RankedModel:
     metrics = result.metrics
     certainty = metrics["calibration"]["after"]
     difference = _published_difference(metrics, row) if row else None
@@ -214,11 +218,14 @@ def _ranked_model(result: EvaluationResult, row: dict | None) -> RankedModel:
     return RankedModel(
         model=result.model,
         family=result.family,
+        left_out=left_out,
+        means={measure: mean_over_corpora(metrics, measure) for measure in FOLD_METRICS},
+        shipped=is_shipped(result),
         pooled=metrics["pooled"],
         corpora=metrics["corpora"],
         per_class=metrics["per_class"]["pooled"],
         confusion=metrics["confusion"]["pooled"],
-        ece=certainty["ece"],
+        ece=_mean_ece(result),
         nll=certainty["nll"],
         aurc=certainty["aurc"],
         cost=result.cost,
@@ -226,6 +233,11 @@ def _ranked_model(result: EvaluationResult, row: dict | None) -> RankedModel:
         difference=difference,
         reached=min(figures) >= 0 if figures else None,
     )
+
+
+def _mean_ece(result: EvaluationResult) -> float:
+    parts = (result.predictions.of_corpus(corpus) for corpus in result.metrics["pooled_corpora"])
+    return float(np.mean([calibration_metrics(part.probabilities, part.y_true).ece for part in parts]))
 
 
 def _published_difference(metrics: dict, row: dict) -> dict:

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from ser_core.evaluation.results import EvaluationResult, list_results, load_result
+from ser_core.evaluation.cross_validation import mean_over_corpora
+from ser_core.evaluation.results import EvaluationResult, is_shipped, list_results, load_result
 from ser_core.models import SERModel
 
 BASELINE_MODEL = "svm-egemaps"  # opensmile's functionals and an SVM: what every neural model is compared with
@@ -63,19 +64,25 @@ def latency_ms(model: SERModel) -> float:
             model.to(device)
 
 
-def median_ms(action: Callable[[], object], n_runs: int = N_LATENCY_RUNS, budget_s: float = LATENCY_BUDGET_S) -> float:
+def median_ms(
+    action: Callable[[], object],
+    n_runs: int = N_LATENCY_RUNS,
+    budget_s: float = LATENCY_BUDGET_S,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Median time of one call after a warm-up call, in milliseconds.
 
     Args:
         n_runs: maximum number of timed calls.
         budget_s: total time after which no further call starts; at least three calls are made.
+        clock: in seconds; time.process_time is the same on a machine that others use too.
     """
     action()
     times_s: list[float] = []
     while len(times_s) < min(n_runs, 3) or (len(times_s) < n_runs and sum(times_s) < budget_s):
-        started = time.perf_counter()
+        started = clock()
         action()
-        times_s.append(time.perf_counter() - started)
+        times_s.append(clock() - started)
     return 1000 * statistics.median(times_s)
 
 
@@ -164,31 +171,33 @@ def cost_table(measured: dict[str, dict]) -> dict[str, dict]:
     """Cost and recorded UAR of every model, the fastest first.
 
     Args:
-        measured: the fields of ModelCost and load_s of each checkpoint, measured at the same time. A model without one
-            has the cost in its result file, of another time, so its latency is compared with no other.
+        measured: the fields of ModelCost, load_s and predict_cpu_ms of each checkpoint, measured at the same time. A
+            model without one has the cost in its result file, of another time, so it is compared with no other.
 
     Returns:
-        By model: the cost, times_faster (than BASELINE_MODEL; None where not comparable), and results: by test part,
-        uar, corpora (UAR by corpus) and, for the measured models, pareto (see mark_pareto_front).
+        By model: the cost, times_faster (predictions, speech detection included, against BASELINE_MODEL; None where not
+        comparable), and results of shipped weights: by test part, uar (mean of the corpora), corpora (UAR by corpus)
+        and, for the measured models, pareto (see mark_pareto_front).
 
     Raises:
         ResultError: a damaged result file.
     """
     table = {name: entry | {"results": {}} for name, entry in measured.items()}
     for result in map(load_result, list_results()):
-        if not result.leak:
+        if not result.leak and is_shipped(result):
             entry = table.setdefault(result.model, result.cost | {"load_s": None, "results": {}})
             entry["results"][result.split] = _recorded_uar(result)
-    baseline_ms = measured.get(BASELINE_MODEL, {}).get("latency_ms")
-    for name, entry in table.items():
-        entry["times_faster"] = baseline_ms / entry["latency_ms"] if baseline_ms and name in measured else None
+    baseline_ms = measured.get(BASELINE_MODEL, {}).get("predict_cpu_ms")
+    for entry in table.values():
+        own_ms = entry.get("predict_cpu_ms")
+        entry["times_faster"] = baseline_ms / own_ms if baseline_ms and own_ms else None
     mark_pareto_front({name: table[name] for name in measured})
     return dict(sorted(table.items(), key=lambda item: item[1]["latency_ms"]))
 
 
 def _recorded_uar(result: EvaluationResult) -> dict:
     corpora = {corpus: scores["uar"] for corpus, scores in result.metrics["corpora"].items()}
-    return {"uar": result.metrics["pooled"]["uar"], "corpora": corpora}
+    return {"uar": mean_over_corpora(result.metrics, "uar"), "corpora": corpora}
 
 
 def mark_pareto_front(table: dict[str, dict]) -> None:

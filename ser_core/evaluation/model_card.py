@@ -25,7 +25,7 @@ MODEL_CARD_TEMPLATE = """# {name}
 `{name}` is {what}. It assigns one of eight emotions to a recording of speech:
 {labels}.
 Input: the waveform, mono, 16 kHz; {features}.
-
+{evidence}
 ## Results on {evaluated_on}
 
 Protocol `{protocol}`{fold}: {independence}.
@@ -35,11 +35,11 @@ within each corpus); fewer than eight speakers of a corpus have none and are wea
 {table}
 
 {common}{calibration}
-{doubt}: coverage {coverage:.0f} % of the test clips,
-accuracy {accuracy_when_answered:.0f} % on these.
+{doubt}: {coverage:.0f} % of the test clips are answered,
+{accuracy_when_answered:.0f} % of these right, pooled over the corpora.
 
 Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
-{evidence}
+
 ## Training
 
 {made};

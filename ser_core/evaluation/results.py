@@ -7,6 +7,7 @@ tests and tables need no recordings.
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +49,19 @@ def protocol_sha256(protocol: str) -> str:
     """
     read_protocol(protocol)
     return hashlib.sha256((paths.PROTOCOLS / f"{protocol}.csv").read_bytes()).hexdigest()
+
+
+def is_shipped(result: EvaluationResult) -> bool:
+    """Whether the weights that made the predictions are below checkpoints/, so that anybody can repeat the result."""
+    files = sorted(path for path in paths.CHECKPOINTS.rglob("model.*") if path.is_file())
+    hashes = (_file_sha256(path, path.stat().st_mtime_ns) for path in files)
+    return result.provenance.get("weights_sha256") in hashes
+
+
+@lru_cache(maxsize=256)
+def _file_sha256(path: Path, modified_ns: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def result_path(split: str, model: str, folder: Path | None = None) -> Path:

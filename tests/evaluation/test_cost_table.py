@@ -3,6 +3,7 @@
 import pytest
 
 from ser_core import paths
+from ser_core.evaluation import cost
 from ser_core.evaluation.cost import BASELINE_MODEL, compare_with_baseline, cost_table
 from tests.make_results import make_cost, save_uar
 
@@ -11,8 +12,9 @@ SVM = {BASELINE_MODEL: make_cost(120.0, None)}
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """save_uar, for results in a folder of this test."""
+    """save_uar, for results in a folder of this test, of shipped weights."""
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(cost, "is_shipped", lambda result: True)
     return save_uar
 
 
@@ -60,3 +62,9 @@ def test_a_latency_of_another_time_is_compared_with_nothing(record):
     assert (found["latency_ms"], found["load_s"], found["times_faster"]) == (0.1, None, None)
     assert models["svm-egemaps"]["results"]["speaker-independent-0"]["pareto"]
     assert compare_with_baseline(models) == {}
+
+
+def test_results_of_weights_that_are_not_shipped_are_left_out(record, monkeypatch):
+    record("fast", 0.9)
+    monkeypatch.setattr(cost, "is_shipped", lambda result: False)
+    assert cost_table({"fast": make_cost(1.0)})["fast"]["results"] == {}

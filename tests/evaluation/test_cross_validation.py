@@ -1,10 +1,22 @@
 """All folds together: means and ranges of the folds, and every speaker once."""
 
+import json
+
 import numpy as np
 import pytest
 
+from ser_core import paths
 from ser_core.data.protocols import protocol_folds, protocol_split
-from ser_core.evaluation.cross_validation import concatenate_predictions, load_cross_validation, summarise_folds
+from ser_core.data.utterances import SPEECH_CORPORA
+from ser_core.evaluation.cross_validation import (
+    LEFT_OUT_PROTOCOL,
+    concatenate_predictions,
+    left_out_uars,
+    load_cross_validation,
+    mean_over_corpora,
+    ranking_key,
+    summarise_folds,
+)
 from ser_core.evaluation.results import save_result
 from tests.make_results import make_result
 
@@ -37,8 +49,6 @@ def test_means_and_ranges_are_those_of_the_folds(five):
         "ravdess": 5, "crema_d": 5, "tess": 2, "savee": 4, "ravdess_song": 5
     }  # fmt: skip
     assert found.missing == () and found.measured_folds == tuple("01234")
-    common = [r.metrics["common_accuracy_mean"] for r in five]
-    assert found.common_accuracy_mean == pytest.approx(np.mean(common))
 
 
 def test_all_speakers_together_are_the_clips_of_all_folds(five):
@@ -53,8 +63,54 @@ def test_all_speakers_together_are_the_clips_of_all_folds(five):
         assert scores.accuracy == pytest.approx(right[corpus].mean())
     speech = np.concatenate([right[c] for c in right if c != "ravdess_song"])
     assert found.pooled.accuracy == pytest.approx(speech.mean()) and found.pooled.n_clips == len(speech)
-    assert found.ece == pytest.approx(abs(0.93 - speech.mean()), abs=1e-4)  # it is always 93 % sure
-    assert found.coverage == 1 and found.accuracy_when_answered == pytest.approx(speech.mean())
+    assert found.calibrated and set(found.confidence) == set(SPEECH_CORPORA)
+    for corpus, confidence in found.confidence.items():
+        assert confidence.ece == pytest.approx(abs(0.93 - right[corpus].mean()), abs=1e-4)  # it is always 93 % sure
+        assert (confidence.coverage, confidence.auroc) == (1, 0.5)
+        assert confidence.accuracy_when_answered == pytest.approx(right[corpus].mean())
+    means = [right[corpus].mean() for corpus in SPEECH_CORPORA]
+    assert found.mean_confidence.accuracy_when_answered == pytest.approx(np.mean(means))
+    assert found.mean_uar == pytest.approx(np.mean([found.pooled_by_corpus[c].uar for c in SPEECH_CORPORA]))
+
+
+def left_out_results(model="m", share_right=0.6):
+    results = []
+    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
+        clips = protocol_split(LEFT_OUT_PROTOCOL, fold).test[::20]
+        right = np.random.default_rng(1).random(len(clips)) < share_right
+        results.append(make_result(model, clips, right, LEFT_OUT_PROTOCOL, fold))
+    return results
+
+
+def test_a_model_without_development_speakers_has_no_abstention_of_its_own(tmp_path, monkeypatch):
+    """Its threshold is 0: it answers every clip. The shipped calibration is applied if there is one."""
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path)
+    found = summarise_folds(left_out_results())
+    assert (found.calibrated, found.confidence, found.mean_confidence) == (False, {}, None)
+    for min_confidence, coverage in ((0.5, 1), (0.95, 0)):
+        (tmp_path / "m").mkdir(exist_ok=True)
+        calibration = {"temperature": 1.0, "min_confidence": min_confidence}
+        (tmp_path / "m" / "config.json").write_text(json.dumps({"calibration": calibration}))
+        found = summarise_folds(left_out_results())
+        assert not found.calibrated and found.mean_confidence.coverage == coverage
+    (tmp_path / "m" / "config.json").write_text(json.dumps({"calibration": {"temperature": 2.0, "min_confidence": 0}}))
+    softer = summarise_folds(left_out_results()).confidence["crema_d"]
+    assert softer.ece != found.confidence["crema_d"].ece and softer.auroc == found.confidence["crema_d"].auroc
+
+
+def test_left_out_corpora_rank_first_then_the_mean_over_corpora(tmp_path):
+    for result in (*left_out_results("strangers"), *left_out_results("half")[:2]):
+        save_result(result, tmp_path)
+    found = left_out_uars(tmp_path)
+    assert list(found) == ["strangers"] and 0.4 < found["strangers"] < 0.8
+    rows = [("a", None, 0.9), ("b", 0.5, 0.1), ("c", 0.4, 0.8), ("d", None, 0.95)]
+    assert [name for name, *values in sorted(rows, key=lambda r: ranking_key(r[1], r[2], r[0]))] == ["b", "c", "d", "a"]
+
+
+def test_the_mean_over_corpora_leaves_song_out():
+    corpora = {"ravdess": {"uar": 0.4}, "tess": {"uar": 0.8}, "ravdess_song": {"uar": 0.0}}
+    assert mean_over_corpora({"corpora": corpora}, "uar") == pytest.approx(0.6)
+    assert mean_over_corpora({"corpora": {"ravdess_song": {"uar": 0.3}}}, "uar") == 0.3
 
 
 def test_joined_answers_keep_their_order(five):

@@ -16,14 +16,17 @@ from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
 from ser_core.evaluation.results import (
     EvaluationResult,
     ResultError,
+    is_shipped,
     list_results,
     load_result,
     protocol_sha256,
     result_path,
     save_result,
 )
+from ser_core.evaluation.tasks import recompute_result
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import CONFIG_FILE, METRICS_FILE
+from tests.make_results import make_result, some_clips
 
 IDS = ("crema_d/1001_DFA_ANG_XX", "ravdess/03-01-02-01-01-01-16", "savee/DC_a01", "tess/OAF_back_ps")
 
@@ -178,3 +181,30 @@ def test_a_shipped_model_shows_the_figures_of_its_own_weights(subtests):
             assert result.provenance["weights_sha256"] == hashlib.sha256(weights.read_bytes()).hexdigest()
             config = json.loads((path.parent / CONFIG_FILE).read_text())
             assert result.trained_on == {name: config["training"][name] for name in ("protocol", "fold")}
+
+
+def test_weights_below_checkpoints_are_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path)
+    weights = tmp_path / "folds" / "m-1" / "model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    result = make_result("m", some_clips(), np.ones(12, bool))
+    assert not is_shipped(result)
+    known = hashlib.sha256(b"weights").hexdigest()
+    assert is_shipped(replace(result, provenance=result.provenance | {"weights_sha256": known}))
+    weights.write_bytes(b"other weights")
+    assert not is_shipped(replace(result, provenance=result.provenance | {"weights_sha256": known}))
+
+
+def test_metrics_are_computed_again_from_the_predictions(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "checkpoints")
+    result = make_result("m", some_clips(), np.arange(12) % 3 > 0)
+    stored = json.loads(json.dumps(result.metrics))
+    old = stored | {"coverage": 0.123}
+    path = save_result(replace(result, metrics=old), tmp_path)
+    own = tmp_path / "checkpoints" / "m" / "metrics.json"
+    own.parent.mkdir(parents=True)
+    own.write_text(json.dumps({"protocol": "resonet", "fold": None} | old))
+    assert recompute_result(path) and not recompute_result(path)
+    assert load_result(path).metrics == stored
+    assert json.loads(own.read_text()) == {"protocol": "resonet", "fold": None} | stored

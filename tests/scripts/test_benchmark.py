@@ -8,6 +8,7 @@ import pytest
 from scripts import results_tables
 from scripts.bench import benchmark
 from ser_core import paths
+from ser_core.evaluation import cost
 from ser_core.evaluation.cost import compare_with_baseline, cost_table
 from ser_core.models.checkpoint import CheckpointError, load_model
 from tests.make_results import make_cost, save_uar
@@ -15,8 +16,9 @@ from tests.make_results import make_cost, save_uar
 
 @pytest.fixture
 def record(tmp_path, monkeypatch):
-    """save_uar, for results in a folder of this test."""
+    """save_uar, for results in a folder of this test, of shipped weights."""
     monkeypatch.setattr(paths, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(cost, "is_shipped", lambda result: True)
     return save_uar
 
 
@@ -39,18 +41,11 @@ def test_when_no_network_is_better_the_fastest_one_is_named_as_worse(record):
     assert "none is better, is fast" in sentence and "-10.0 points" in sentence
 
 
-def test_the_pareto_front_has_stars(record):
-    for name, uar in (("fast", 0.5), ("slow", 0.6), ("slower", 0.6)):
-        record(name, uar)
-    models = cost_table({"fast": make_cost(1.0), "slow": make_cost(2.0), "slower": make_cost(3.0)})
-    stars = [row[benchmark.MODEL_COLUMNS.index("UAR [%]")] for row in benchmark.model_rows(models)]
-    assert stars == ["50.0 *", "60.0 *", "60.0"]
-
-
 @pytest.fixture
 def nothing_else_is_measured(monkeypatch):
-    for part in ("clip_of_three_seconds", "file_of_ten_minutes", "features_against_librosa"):
+    for part in ("clip_of_three_seconds", "file_of_ten_minutes"):
         monkeypatch.setattr(benchmark, part, lambda model, part=part: {f"{part} [ms]": 1.0})
+    monkeypatch.setattr(benchmark, "features_against_librosa", dict)
     monkeypatch.setattr(benchmark, "training", lambda: {"training [clips/s]": 2.0})
 
 
@@ -67,7 +62,7 @@ def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
     assert benchmark.main(["--model", "small", "--json", str(tmp_path / "benchmark.json")]) == 0
     said = capsys.readouterr()
     assert re.search("^other .*opensmile", said.err, re.M)
-    assert "svm-egemaps" in said.out and re.search(r"small .*speaker-independent-0 +37\.5 \*", said.out)
+    assert "svm-egemaps" in said.out and re.search(r"^small +[\d,]+ ", said.out, re.M)
     written = json.loads((tmp_path / "benchmark.json").read_text())
     models = written.pop("models")
     assert written.pop("yardstick") == {} and list(models) == ["small"]
@@ -86,8 +81,8 @@ def test_the_docs_show_what_the_benchmark_wrote(record, monkeypatch, tmp_path):
     (tmp_path / "benchmark.json").write_text(json.dumps(written))
     shown = results_tables.benchmark()
     assert "| a figure | 1.23 |" in shown and "12.0 times faster, UAR +12.5 points" in shown
-    assert "| fast | 10 | 2 | 3.0 | 0.50 | 10.0 | 12.0 | speaker-independent-0 | 62.5 * |" in shown
-    assert "| svm-egemaps | - | - | 3.0 | 0.50 | 120.0 | 1.0 | speaker-independent-0 | 50.0 |" in shown
+    assert "| fast | 10 | 2 | 3.0 | 0.50 | 10.0 | 10.0 | 12.0 |" in shown
+    assert "| svm-egemaps | - | - | 3.0 | 0.50 | 120.0 | 120.0 | 1.0 |" in shown
 
 
 def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoints, record, capsys, tmp_path):
@@ -97,6 +92,7 @@ def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoint
     assert "speaker-independent-0/small.json" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("part", ["clip_of_three_seconds", "features_against_librosa"])
-def test_benchmark_measures_one_model_closely(new_model, part):
-    assert all(value > 0 for value in getattr(benchmark, part)(new_model()).values())
+def test_benchmark_measures_one_model_closely(new_model):
+    assert all(value > 0 for value in benchmark.clip_of_three_seconds(new_model()).values())
+    assert all(value > 0 for value in benchmark.features_against_librosa().values())
+    assert benchmark.predict_cpu_ms(new_model()) > 0
