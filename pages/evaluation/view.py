@@ -85,12 +85,14 @@ def show_ranking(found: EvaluationResults) -> None:
         alt=f"{MEASURES[measure]} of {len(comparison.ranking)} models; the table below has the numbers.",
     )
     rows = [_row(standing) for standing in comparison.ranking]
-    st.dataframe(rows, hide_index=True, alt="Every model with its scores and 95 % intervals over speakers")
+    st.dataframe(rows, hide_index=True, alt="Every model with its scores, averaged over the corpora")
+    pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
     st.caption(
-        "In brackets 95 % intervals over speakers, from eight of a corpus on; thin lines: over clips, too narrow, for "
-        "clips of one voice are alike. UAR is the mean of the recalls of the emotions; all eight are "
-        "candidates for every clip."
+        "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
+        "corpora), then by the mean over the corpora of this test part. UAR: mean of the recalls of the emotions; "
+        "all eight are candidates for every clip. Results of weights that are not shipped cannot be repeated here."
     )
+    st.caption(f"Pooled over all clips, where the largest corpus decides, UAR %: {pooled}.")
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
     corpora = {
         s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in comparison.ranking
@@ -98,7 +100,7 @@ def show_ranking(found: EvaluationResults) -> None:
     st.subheader("By corpus and emotion", anchor=False)
     left, right = st.columns(2, gap="medium")
     with left:
-        st.caption("UAR of each corpus")
+        st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
         chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
         with st.expander("Table"):
             rows = [_corpora_row(standing) for standing in comparison.ranking]
@@ -111,9 +113,10 @@ def show_ranking(found: EvaluationResults) -> None:
 
 
 def _row(standing: RankedModel) -> dict:
-    pooled = standing.pooled
-    scores = {f"{title} %": format_percent(pooled[m], pooled[f"{m}_ci"]) for m, title in MEASURES.items()}
-    return {"model": standing.model, **scores, "ECE": round(standing.ece, 3), "clips": pooled["n_clips"]}
+    left_out = None if standing.left_out is None else round(100 * standing.left_out, 1)
+    means = {f"{title} %, mean": round(100 * standing.means[m], 1) for m, title in MEASURES.items()}
+    rest = {"ECE, mean": round(standing.ece, 3), "weights shipped": standing.shipped}
+    return {"model": standing.model, "left-out corpora UAR %": left_out} | means | rest
 
 
 def _corpora_row(standing: RankedModel) -> dict:
@@ -130,7 +133,9 @@ def show_all_folds(split: str) -> None:
     st.subheader("All folds", anchor=False)
     st.caption(
         "UAR in percent, mean over the folds that test a corpus; in brackets the lowest and the highest of them. "
-        "Each fold has a model of its own, made by the same recipe from the speakers of the other folds."
+        "Each fold has a model of its own, made by the same recipe from the speakers of the other folds. "
+        "The last columns are means over the corpora; a model without development speakers has no threshold, so no "
+        "figure of abstention."
     )
     rows = [_folds_row(model) for model in models.values()]
     st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
@@ -142,7 +147,11 @@ def _folds_row(model: CrossValidationResult) -> dict:
     for corpus, spreads in model.corpora.items():
         uar = spreads["uar"]
         row[CORPUS_NAMES[corpus]] = format_percent(uar.mean, (uar.lowest, uar.highest))
-    return row | {"ECE": round(model.ece, 3), "coverage %": round(100 * model.coverage)}
+    row["mean"] = round(100 * model.mean_uar, 1)
+    if (found := model.mean_confidence) and model.calibrated:
+        row |= {"ECE": round(found.ece, 3), "answered %": round(100 * found.coverage)}
+        row["right when answered %"] = round(100 * found.accuracy_when_answered)
+    return row
 
 
 def show_published(found: EvaluationResults) -> None:

@@ -22,11 +22,13 @@ from ser_core.evaluation import (
     CrossValidationResult,
     PredictionTable,
     compare_results,
+    left_out_uars,
     list_results,
     load_cross_validation,
     load_result,
     pooled_predictions,
     published_table,
+    ranking_key,
 )
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
 
@@ -97,7 +99,7 @@ def load_results(split: str) -> EvaluationResults:
 @st.cache_resource(max_entries=8, show_spinner="Reading the results")
 def _load_results(split: str, files: tuple[tuple[Path, int], ...]) -> EvaluationResults:
     found = {result.model: result for result in (load_result(path) for path, _ in files)}
-    comparison = compare_results(list(found.values()), published_table(split))
+    comparison = compare_results(list(found.values()), published_table(split), left_out_uars())
     return EvaluationResults(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
 
 
@@ -117,7 +119,27 @@ def all_folds(split: str) -> dict[str, CrossValidationResult]:
 @st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
 def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, CrossValidationResult]:
     found = load_cross_validation(protocol)
-    return dict(sorted(found.items(), key=lambda item: (-len(item[1].measured_folds), -item[1].pooled.uar)))
+    left_out = left_out_uars()
+    return dict(sorted(found.items(), key=lambda item: ranking_key(left_out.get(item[0]), item[1].mean_uar, item[0])))
+
+
+def headlines() -> dict[str, dict[str, float]]:
+    """Model -> UAR averaged over left-out corpora, and over corpora of unseen speakers in all folds, where it has them.
+
+    Raises:
+        ResultError: a result file that is damaged or out of date.
+    """
+    return _headlines(tuple((path, path.stat().st_mtime_ns) for path in list_results()))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the results")
+def _headlines(files: tuple[tuple[Path, int], ...]) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for model, uar in left_out_uars().items():
+        found.setdefault(model, {})["left-out corpora"] = uar
+    for model, folds in load_cross_validation("speaker-independent").items():
+        found.setdefault(model, {})["unseen speakers"] = folds.mean_uar
+    return found
 
 
 def read_json(path: Path) -> dict:
@@ -132,7 +154,7 @@ def model_costs(comparison: Comparison) -> dict[str, tuple[float, float, float]]
     """Latency in ms, UAR and size in 1e6 bytes of the models of one benchmark run."""
     models = read_json(BENCHMARK).get("models", {})
     return {
-        s.model: (models[s.model]["latency_ms"], s.pooled["uar"], models[s.model]["size_mb"])
+        s.model: (models[s.model]["latency_ms"], s.means["uar"], models[s.model]["size_mb"])
         for s in comparison.ranking
         if s.model in models and models[s.model]["size_mb"]
     }

@@ -2,7 +2,9 @@ from .decoding import (
     AudioError as AudioError,
 )
 from .degradations import (
+    LARGE_ROOM as LARGE_ROOM,
     PHONE_BAND_HZ as PHONE_BAND_HZ,
+    SMALL_ROOM as SMALL_ROOM,
     Degradation as Degradation,
     add_babble as add_babble,
     add_noise as add_noise,
@@ -60,10 +62,6 @@ from .quality import (
     Quality as Quality,
     measure_quality as measure_quality,
     reduce_noise as reduce_noise,
-)
-from .rooms import (
-    LARGE_ROOM as LARGE_ROOM,
-    SMALL_ROOM as SMALL_ROOM,
 )
 from .rumble import (
     remove_rumble as remove_rumble,

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import av
@@ -13,7 +14,6 @@ from scipy import signal
 
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.quality import reduce_noise
-from ser_core.audio.rooms import RoomRange, draw_room_response
 
 GSM_RATE = 8000  # Hz
 CODEC_FRAME_SAMPLES = 320  # passed to an encoder at once
@@ -23,8 +23,24 @@ PHONE_BAND_HZ = (300.0, 3400.0)
 GAIN_CONTROL_RMS, MAX_GAIN_CONTROL_GAIN = 0.1, 10.0  # -20 dBFS; at most 20 dB up or down
 GAIN_CONTROL_TIME_CONSTANT_S = 0.3
 
+SPEED_OF_SOUND_M_S = 343.0
+WALL_DISTANCE_M = 0.3  # the least distance of speaker and microphone from a wall
+MAX_REFLECTIONS = 30  # of an image; the later ones are weaker than -20 dB
+
 Degradation = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """(waveform, rng) -> degraded waveform; float32 at 16 kHz in [-1, 1] in and out, shape = (n_samples,)."""
+
+
+@dataclass(frozen=True)
+class RoomRange:
+    """Ranges from which a room is drawn uniformly."""
+
+    size_m: tuple[tuple[float, float], tuple[float, float], tuple[float, float]]  # length, width, height
+    reflection: tuple[float, float]  # pressure reflection coefficient of all six walls
+
+
+SMALL_ROOM = RoomRange(((2.0, 4.0), (2.0, 3.5), (2.3, 2.6)), (0.75, 0.88))
+LARGE_ROOM = RoomRange(((6.0, 10.0), (5.0, 8.0), (2.8, 4.0)), (0.82, 0.92))
 
 
 def change_gain(decibels: float) -> Degradation:
@@ -87,6 +103,32 @@ def place_in_room(rooms: RoomRange) -> Degradation:
         return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
 
     return degrade
+
+
+def draw_room_response(rooms: RoomRange, rng: np.random.Generator) -> np.ndarray:
+    """Impulse response between two random points of a random room, shape = (n_samples,), begins with the direct sound.
+
+    Image-source method: Allen & Berkley, "Image method for efficiently simulating small-room acoustics", 1979.
+    """
+    size = np.array([rng.uniform(*limits) for limits in rooms.size_m])
+    speaker, microphone = (rng.uniform(WALL_DISTANCE_M, size - WALL_DISTANCE_M) for _ in range(2))
+    distance_m, n_reflections = _images(size, speaker, microphone)
+    gain = rng.uniform(*rooms.reflection) ** n_reflections / distance_m
+    delay = np.round((distance_m - distance_m.min()) / SPEED_OF_SOUND_M_S * SAMPLE_RATE).astype(int)
+    response = np.bincount(delay, gain)
+    return response / response[0]
+
+
+def _images(size: np.ndarray, speaker: np.ndarray, microphone: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance of each mirror image of the speaker from the microphone in metres, and its number of reflections."""
+    order = np.arange(-MAX_REFLECTIONS, MAX_REFLECTIONS + 1)
+    position = order[:, None] * size + np.where(order[:, None] % 2, size - speaker, speaker)
+    offset = position - microphone
+    squares = offset[:, None, None, 0] ** 2 + offset[None, :, None, 1] ** 2 + offset[None, None, :, 2] ** 2
+    bounces = np.abs(order)
+    count = bounces[:, None, None] + bounces[None, :, None] + bounces[None, None, :]
+    kept = count <= MAX_REFLECTIONS
+    return np.sqrt(squares[kept]), count[kept]
 
 
 def clip_peaks(share: float) -> Degradation:

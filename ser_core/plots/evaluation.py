@@ -11,6 +11,7 @@ import numpy as np
 from plotly import graph_objects as go
 from plotly.colors import sample_colorscale
 
+from ser_core.data import CORPUS_NAMES
 from ser_core.labels import EMOTION_STYLES, EmotionStyle
 from ser_core.plots.clip import BLACK, GREY, ROW_HEIGHT, WHITE, emotion_label, text_colour_on
 
@@ -21,43 +22,42 @@ if TYPE_CHECKING:
 LINE_DASHES = ("solid", "dash", "dot")  # distinguish models of one colour
 DIVERGING_SCALE = [[0.0, EMOTION_STYLES["sad"].colour], [0.5, GREY], [1.0, EMOTION_STYLES["angry"].colour]]
 CAMERA_HEIGHT = 28  # pixels above the cells: a phone always shows the button that saves the figure
+CORPUS_SYMBOLS = {
+    "ravdess": "diamond-open",
+    "crema_d": "square-open",
+    "tess": "triangle-up-open",
+    "savee": "cross-open",
+}
 LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def ranking_plot(ranking: Sequence["RankedModel"], measure: str = "uar") -> go.Figure:
-    """Ranking with one row per model, the best on top: value, 95 % confidence intervals, published value if any.
-
-    The wide interval is over speakers (none with fewer than eight of a corpus), the thin one over clips.
+    """Ranking with one row per model, the best on top: the value of each corpus, and their mean.
 
     Args:
         ranking: the models, best first.
         measure: "uar", "macro_f1" or "accuracy".
     """
     names = [entry.model for entry in ranking]
-    values = [entry.pooled[measure] for entry in ranking]
     figure = go.Figure()
-    for title, key, width in (("95 % CI over speakers", "ci", 6), ("95 % CI over clips", "ci_clips", 2)):
-        intervals = [entry.pooled[f"{measure}_{key}"] or (None, None) for entry in ranking]
-        x = [edge for interval in intervals for edge in (*interval, None)]
-        y = [name for name in names for _ in range(3)]
-        line = {"color": GREY, "width": width}
-        figure.add_scatter(x=x, y=y, mode="lines", line=line, opacity=0.6, name=title, hoverinfo="skip")
-    marker = {"color": EMOTION_STYLES["sad"].colour, "size": 10}
-    figure.add_scatter(
-        x=values, y=names, mode="markers", marker=marker, name="measured", hovertemplate="%{y}: %{x:.1%}"
-    )
-    published = [(s.model, s.published[measure]) for s in ranking if s.published and measure in s.published]
-    if published:
-        marker = {"color": EMOTION_STYLES["angry"].colour, "size": 10, "symbol": "diamond-open", "line": {"width": 2}}
-        published_names, published_values = zip(*published, strict=True)
+    for corpus in dict.fromkeys(corpus for entry in ranking for corpus in entry.corpora):
+        rows = [entry for entry in ranking if corpus in entry.corpora]
         figure.add_scatter(
-            x=published_values,
-            y=published_names,
+            x=[entry.corpora[corpus][measure] for entry in rows],
+            y=[entry.model for entry in rows],
             mode="markers",
-            marker=marker,
-            name="published",
-            hovertemplate="%{y}: %{x:.1%}",
+            marker={"color": GREY, "size": 7, "symbol": CORPUS_SYMBOLS.get(corpus, "circle-open")},
+            name=CORPUS_NAMES.get(corpus, corpus),
+            hovertemplate=f"%{{y}}, {CORPUS_NAMES.get(corpus, corpus)}: %{{x:.1%}}<extra></extra>",
         )
+    figure.add_scatter(
+        x=[entry.means[measure] for entry in ranking],
+        y=names,
+        mode="markers",
+        marker={"color": EMOTION_STYLES["sad"].colour, "size": 12},
+        name="mean of the corpora of speech",
+        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+    )
     figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
     return _with_row_layout(figure, names)
 

@@ -48,10 +48,18 @@ def test_it_says_what_no_model_must_be_used_for(page):
 
 
 def test_figures_are_those_of_the_checkpoint(page, checkpoints):
-    content = {"protocol": "speaker-independent", "fold": "0", "pooled": {"uar": 0.6178}}
+    corpora = {"crema_d": {"uar": 0.5}, "tess": {"uar": 0.7356}, "ravdess_song": {"uar": 0.1}}
+    content = {"protocol": "speaker-independent", "fold": "0", "corpora": corpora}
     (checkpoints / "small" / METRICS_FILE).write_text(json.dumps(content))
     table = page.run().dataframe[0].value.set_index("model")
-    assert list(table.loc["small"]) == ["speaker-independent-0", 61.8]
+    assert table.loc["small"].dropna().to_dict() == {"protocol": "speaker-independent-0", "fold 0": 61.8}
+
+
+def test_no_figure_where_test_speakers_are_known(page, checkpoints):
+    content = {"protocol": "ravdess-random", "fold": None, "corpora": {"ravdess": {"uar": 0.9}}}
+    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps(content))
+    table = page.run().dataframe[0].value.set_index("model")
+    assert table.loc["small"].dropna().to_dict() == {"protocol": "ravdess-random"}
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", '{"protocol": "resonet"}', '{"protocol": 1, "fold": 2, "pooled": 3}'])

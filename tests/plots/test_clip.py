@@ -171,20 +171,12 @@ def named_traces(figure):
     return {trace.name: trace for trace in figure.data}
 
 
-def test_the_ranking_shows_value_intervals_and_published_figure(comparison):
+def test_the_ranking_has_the_mean_and_each_corpus(comparison):
     traces = named_traces(ranking_plot(comparison.ranking, "accuracy"))
-    assert traces["measured"].y == ("best", "middle", "worst") and traces["measured"].x[0] == 1
-    low, high = comparison.ranking[1].pooled["accuracy_ci_clips"]
-    assert traces["95 % CI over clips"].x[3:6] == (low, high, None)
-    assert traces["95 % CI over speakers"].line.width > traces["95 % CI over clips"].line.width
-    assert (traces["published"].x, traces["published"].y) == ((0.4,), ("middle",))
-    assert "published" not in named_traces(ranking_plot(comparison.ranking, "macro_f1"))
-
-
-def test_few_speakers_have_no_interval_to_draw(comparison):
-    best = comparison.ranking[0]
-    alone = [replace(best, pooled=best.pooled | {"uar_ci": None})]
-    assert named_traces(ranking_plot(alone))["95 % CI over speakers"].x == (None,) * 3
+    mean = traces["mean of the corpora of speech"]
+    assert mean.y == ("best", "middle", "worst") and mean.x[0] == 1
+    assert mean.x == tuple(entry.means["accuracy"] for entry in comparison.ranking)
+    assert traces["CREMA-D"].x == tuple(entry.corpora["crema_d"]["accuracy"] for entry in comparison.ranking)
 
 
 def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
