@@ -8,8 +8,9 @@ from pages.trajectory import export, state
 from pages.trajectory.state import Course, Line, View
 from pages.ui.chart import chart, chosen_time, time_key
 from pages.ui.clip_input import sample_list, take_sample
-from pages.ui.components.player import Cell, player, sound_url
+from pages.ui.components.player import player, sound_url
 from pages.ui.model_picker import get_model, versions
+from pages.ui.result import segment_cell, segment_label
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from ser_core.inference import (
@@ -17,12 +18,10 @@ from ser_core.inference import (
     HYSTERESIS_SMOOTHING,
     MEDIAN_SMOOTHING,
     NO_SMOOTHING,
-    NOT_SURE,
     Segment,
     Smoothing,
 )
-from ser_core.labels import EMOTION_STYLES
-from ser_core.plots import GREY, emotion_label, format_time, segment_rows, trajectory_areas
+from ser_core.plots import format_time, segment_rows, trajectory_areas
 
 WINDOWS = (1, 2, 4, 8)  # times the model's own
 HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the hop of the predictions
@@ -166,7 +165,7 @@ def _show_player(clip: SessionClip, found: Course, line: Line) -> None:
     player(
         [state.original_track(clip)],
         found.speech,
-        [_cell(segment) for segment in line.segments],
+        [segment_cell(segment) for segment in line.segments],
         chosen_time(clip.id),
         chosen and (f"{chosen.start_s} {chosen.end_s}", chosen.start_s, chosen.end_s),
         key="player",
@@ -233,34 +232,12 @@ def _row(segment: Segment, sound: str) -> dict:
     return {
         "from": format_time(segment.start_s),
         "to": format_time(segment.end_s),
-        "prediction": _segment_label(segment),
+        "prediction": segment_label(segment),
         "confidence": None if segment.confidence is None else round(segment.confidence, 3),
         "seconds": round(segment.end_s - segment.start_s, 1),
         "speech s": round(segment.speech_s, 1),
         "play": f"{sound}#t={segment.start_s:.2f},{segment.end_s:.2f}",
     }
-
-
-def _segment_label(segment: Segment) -> str:
-    if not segment.emotion:
-        return segment.label
-    return (
-        f"{NOT_SURE} ({emotion_label(segment.emotion)})"
-        if segment.label == NOT_SURE
-        else emotion_label(segment.emotion)
-    )
-
-
-def _cell(segment: Segment) -> Cell:
-    """A segment as the player draws it."""
-    text = (
-        _segment_label(segment) if segment.confidence is None else f"{_segment_label(segment)} {segment.confidence:.0%}"
-    )
-    if segment.label in EMOTION_STYLES:
-        look, opacity = EMOTION_STYLES[segment.label], 0.2 + 0.8 * segment.confidence
-        return Cell(segment.start_s, segment.end_s, segment.label, look.symbol, look.colour, opacity, text)
-    unsure = segment.label == NOT_SURE
-    return Cell(segment.start_s, segment.end_s, segment.label, "?" if unsure else "", GREY, 0.3 * unsure, text)
 
 
 def _table_key(clip: SessionClip, line: Line) -> str:

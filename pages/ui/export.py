@@ -16,6 +16,7 @@ from ser_core.inference import (
     NO_SPEECH,
     NOT_SURE,
     Prediction,
+    Segment,
     Smoothing,
     as_textgrid,
     label_segments,
@@ -48,12 +49,16 @@ def prediction_label(prediction: Prediction) -> str:
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
+def clip_segments(clip: SessionClip, quality: Quality, result: ModelResult) -> tuple[Segment, ...]:
+    """The labelled segments of a clip, without smoothing."""
+    trajectory, lead = smooth_trajectory(result.trajectory, Smoothing())
+    return label_segments(trajectory, lead, quality.speech_segments, clip.recording.duration_s, result.min_confidence)
+
+
 def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
     """For Praat: the speech, and the labelled segments with their confidence."""
-    trajectory, lead = smooth_trajectory(result.trajectory, Smoothing())
-    speech, duration_s = quality.speech_segments, clip.recording.duration_s
-    found = label_segments(trajectory, lead, speech, duration_s, result.min_confidence)
-    return as_textgrid(speech, {result.prediction.model: found}, duration_s)
+    segments = clip_segments(clip, quality, result)
+    return as_textgrid(quality.speech_segments, {result.prediction.model: segments}, clip.recording.duration_s)
 
 
 def rows_as_csv(rows: Sequence[dict]) -> str:

@@ -1,7 +1,5 @@
 """Views of a result: the clip in the player, the prediction, the trajectory, the quality, the export."""
 
-from itertools import pairwise
-
 import streamlit as st
 
 from pages.ui import export
@@ -14,7 +12,7 @@ from pages.ui.samples import sample_list
 from pages.ui.session import SessionClip, session
 from pages.ui.text import UAR_HELP, describe_performance, plain
 from ser_core.audio import Quality
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory, window_labels
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NOT_SURE, Prediction, Segment
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models
 from ser_core.plots import (
@@ -59,7 +57,8 @@ def show_clip(clip: SessionClip, prepared: PreparedClip, result: ModelResult | N
         st.button("Delete my audio", icon=":material/delete:", on_click=forget, key="delete")
     _warn(clip.notes + prepared.notes)
     over_time = result is not None and len(result.trajectory.start_s) > 1
-    strip = cells(result.trajectory, recording.duration_s, result.min_confidence) if over_time else ()
+    segments = export.clip_segments(clip, prepared.quality, result) if result and over_time else ()
+    strip = [segment_cell(segment) for segment in segments]
     player(prepared.tracks, prepared.quality.speech_segments, strip, chosen_time(clip.id), key="player", on_trim=trim)
     _show_quality(prepared.quality)
 
@@ -217,30 +216,22 @@ def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
     st.download_button(label, content, name, mime, icon=":material/download:")
 
 
-def cells(trajectory: Trajectory, duration_s: float, min_confidence: float) -> tuple[Cell, ...]:
-    """The trajectory as adjacent cells: each reaches halfway to the middle of its neighbours."""
-    middle_s = (trajectory.start_s + trajectory.end_s) / 2
-    edges = [0.0, *((middle_s[1:] + middle_s[:-1]) / 2).tolist(), duration_s]
-    text = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
-    columns = zip(text, trajectory.emotions, trajectory.confidence.tolist(), strict=True)
-    return tuple(_cell(start_s, end_s, *row) for (start_s, end_s), row in zip(pairwise(edges), columns, strict=True))
+def segment_label(segment: Segment) -> str:
+    if segment.label in EMOTION_STYLES:
+        return emotion_label(segment.label)
+    return f"{NOT_SURE} ({emotion_label(segment.emotion)})" if segment.label == NOT_SURE else segment.label
 
 
-def _cell(start_s: float, end_s: float, label: str, emotion: str, confidence: float) -> Cell:
-    if label == NO_SPEECH:
-        return Cell(start_s, end_s, label, "", GREY, 0.0, label)
+def segment_cell(segment: Segment) -> Cell:
+    """A segment as the player draws it."""
+    start_s, end_s, label, text = segment.start_s, segment.end_s, segment.label, segment_label(segment)
+    if segment.confidence is None:
+        return Cell(start_s, end_s, label, "", GREY, 0.0, text)
+    text = f"{text} {segment.confidence:.0%}"
     if label == NOT_SURE:
-        return Cell(start_s, end_s, label, "?", GREY, 0.3, f"{label} ({emotion} {confidence:.0%})")
-    text = f"{emotion_label(emotion)} {confidence:.0%}"
-    return Cell(
-        start_s,
-        end_s,
-        emotion,
-        EMOTION_STYLES[emotion].symbol,
-        EMOTION_STYLES[emotion].colour,
-        0.2 + 0.8 * confidence,
-        text,
-    )
+        return Cell(start_s, end_s, label, "?", GREY, 0.3, text)
+    style = EMOTION_STYLES[label]
+    return Cell(start_s, end_s, label, style.symbol, style.colour, 0.2 + 0.8 * segment.confidence, text)
 
 
 def _facts(result: ModelResult) -> str:

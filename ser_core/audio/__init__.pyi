@@ -63,7 +63,7 @@ from .quality import (
     measure_quality as measure_quality,
     reduce_noise as reduce_noise,
 )
-from .rumble import (
+from .repairs.rumble import (
     remove_rumble as remove_rumble,
 )
 from .vad import (

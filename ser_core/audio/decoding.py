@@ -12,7 +12,7 @@ import av
 import numpy as np
 import soundfile
 
-from ser_core.audio.joined import id3_bytes
+from ser_core.audio.repairs.joined import id3_bytes
 
 DECODER_ERRORS = (soundfile.SoundFileError, av.FFmpegError)
 

@@ -26,9 +26,9 @@ from ser_core.audio.decoding import (
     unreadable_message,
 )
 from ser_core.audio.isolation.decoder_pool import decoder_job, decoder_pool
-from ser_core.audio.joined import split_joined
-from ser_core.audio.repair import NO_REPAIR, Repair, SignalStatistics
-from ser_core.audio.rumble import remove_rumble
+from ser_core.audio.repairs.joined import part_bounds
+from ser_core.audio.repairs.rumble import remove_rumble
+from ser_core.audio.repairs.signal import NO_REPAIR, Repair, SignalStatistics
 
 SAMPLE_RATE = 16_000
 """Sample rate of every waveform in the program, in Hz."""
@@ -242,16 +242,17 @@ class _Job:
 
 def _decode_joined(data: bytes, sample_rate: int, max_duration_s: float) -> tuple[list[_DecodedAudio], tuple[str, ...]]:
     """All recordings of a file, and a note for each that cannot be read."""
-    parts = split_joined(data)
-    if len(parts) == 1:
+    bounds = part_bounds(data)
+    if len(bounds) == 1:
         return [_decode(_Job(data, sample_rate, max_duration_s))], ()
     decoded: list[_DecodedAudio] = []
     notes = []
-    for number, part in enumerate(parts, 1):
+    for number, (start, end) in enumerate(bounds, 1):
+        left_s = max_duration_s - sum(part.decoded_s for part in decoded)
         try:
-            decoded.append(_decode(_Job(part, sample_rate, max_duration_s - sum(d.decoded_s for d in decoded))))
+            decoded.append(_decode(_Job(data[start:end], sample_rate, left_s)))
         except AudioError as error:
-            notes.append(f"Part {number} of the {len(parts)} joined in this file was left out. {error}")
+            notes.append(f"Part {number} of the {len(bounds)} joined in this file was left out. {error}")
         if decoded and decoded[-1].capped:
             break
     if not decoded:

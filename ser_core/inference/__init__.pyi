@@ -88,17 +88,19 @@ from .results import (
     Trajectory as Trajectory,
     arousal_and_valence as arousal_and_valence,
 )
+from .segments import (
+    NOT_ANALYSED as NOT_ANALYSED,
+    Segment as Segment,
+    label_segments as label_segments,
+)
 from .smoothing import (
     EMA_SMOOTHING as EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING as HYSTERESIS_SMOOTHING,
     MEDIAN_SMOOTHING as MEDIAN_SMOOTHING,
     NO_SMOOTHING as NO_SMOOTHING,
     NO_SPEECH as NO_SPEECH,
-    NOT_ANALYSED as NOT_ANALYSED,
     NOT_SURE as NOT_SURE,
-    Segment as Segment,
     Smoothing as Smoothing,
-    label_segments as label_segments,
     smooth_trajectory as smooth_trajectory,
     speech_mask as speech_mask,
     window_edges_s as window_edges_s,

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from ser_core.audio import SpeechSegments
-from ser_core.inference.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment
+from ser_core.inference.segments import NOT_ANALYSED, Segment
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 
 TextGridInterval = tuple[float, float, str]  # start_s, end_s, text
 

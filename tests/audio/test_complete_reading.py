@@ -10,7 +10,7 @@ import pytest
 
 from ser_core.audio import decoding
 from ser_core.audio.io import SAMPLE_RATE, Recording, read_audio
-from ser_core.audio.joined import split_joined
+from ser_core.audio.repairs.joined import part_bounds
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg, with_soundfile
 
 RATE = 48_000
@@ -104,7 +104,7 @@ def test_ordinary_stereo_is_the_mean_of_its_channels():
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_joined_files_are_read_to_the_end(name):
     first, second = (FORMATS[name](samples, RATE) for samples in (tone(2.6, RATE), tone(3.0, RATE) / 4))
-    assert split_joined(first) == [first]
+    assert part_bounds(first) == [(0, len(first))]
     recording = read_audio(first + second)
     assert recording.duration_s == pytest.approx(5.6, abs=JOINED_SLACK_S.get(name, 0.02))
     assert rms(recording, 3.0, 5.4) == pytest.approx(0.125 / np.sqrt(2), rel=0.1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ser_core.audio.io import SAMPLE_RATE, read_audio
-from ser_core.audio.rumble import remove_rumble
+from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.audio.vad import speech_segments
 from tests.make_audio import with_soundfile
 

@@ -1,6 +1,4 @@
-"""Smoothing and segments on trajectories made by hand."""
-
-from itertools import pairwise
+"""Smoothing on trajectories made by hand."""
 
 import numpy as np
 import pytest
@@ -11,13 +9,8 @@ from ser_core.inference.smoothing import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
     MEDIAN_SMOOTHING,
-    NO_SMOOTHING,
-    NO_SPEECH,
-    NOT_ANALYSED,
-    NOT_SURE,
     Smoothing,
     hysteresis_labels,
-    label_segments,
     smooth_ema,
     smooth_median,
     smooth_trajectory,
@@ -119,52 +112,7 @@ def test_an_unknown_smoothing_is_named():
         smooth_trajectory(made("s"), Smoothing("mean", 3))
 
 
-# --- segments --------------------------------------------------------------------------------------------------------
-
-
-def cut(letters: str, duration_s: float, **options):
-    trajectory = made(letters, **{k: options.pop(k) for k in ("certain", "first_s") if k in options})
-    return label_segments(
-        trajectory, smooth_trajectory(trajectory, Smoothing(NO_SMOOTHING))[1], [(0.5, 3.5)], duration_s, **options
-    )
-
-
-def test_segments_change_halfway_between_the_middles():
-    first, second = cut("ssaa", 5.0)
-    assert (first.start_s, first.end_s, first.label) == (0, 2.5, "sad")
-    assert (second.start_s, second.end_s, second.label) == (2.5, 5, "angry")
-    assert first.confidence == pytest.approx(0.6) and sum(first.probabilities) == pytest.approx(1)
-    assert first.speech_s == pytest.approx(2.0) and second.speech_s == pytest.approx(1.0)
-
-
-def test_silence_has_no_emotion_and_an_unsure_model_no_answer():
-    names = [segment.label for segment in cut("s__ss", 6.0, min_confidence=0.5)]
-    assert names == ["sad", NO_SPEECH, "sad"]
-    (unsure,) = cut("sss", 4.0, min_confidence=0.7)
-    assert unsure.label == NOT_SURE and unsure.emotion == "sad" and unsure.confidence == pytest.approx(0.6)
-
-
-def test_what_was_not_heard_yet_is_not_called_silence():
-    assert [s.label for s in cut("ss", 60.0, complete=False)] == ["sad", NOT_ANALYSED]
-    assert [s.label for s in cut("ss", 60.0)] == ["sad", NO_SPEECH]
-    assert [(s.label, s.start_s) for s in cut("_ss_", 60.0, first_s=4.0)] == [
-        (NO_SPEECH, 0),
-        ("sad", 5.5),
-        (NO_SPEECH, 7.5),
-    ]
-
-
-@given(rows, st.floats(0, 5), st.floats(0.01, 20), st.sampled_from([0.0, 0.5, 0.9]), st.booleans())
-@settings(max_examples=100, deadline=None)
-def test_segments_follow_each_other_without_gaps(letters, first_s, rest_s, min_confidence, complete):
-    trajectory = made(letters, first_s=first_s)
-    duration_s = trajectory.end_s[-1] + rest_s
-    lead = trajectory.probabilities.argmax(1)
-    found = label_segments(trajectory, lead, [], duration_s, min_confidence, complete)
-    assert found[0].start_s == 0 and found[-1].end_s == duration_s
-    for one, next_one in pairwise(found):
-        assert one.end_s == next_one.start_s and one.label != next_one.label
-    assert all(segment.end_s > segment.start_s for segment in found)
+# --- edges --------------------------------------------------------------------------------------------------------
 
 
 def test_every_window_reaches_to_its_neighbours():

@@ -5,7 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from ser_core.inference.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment
+from ser_core.inference.segments import NOT_ANALYSED, Segment
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.inference.writers import as_srt, as_textgrid
 
 SEGMENTS = (

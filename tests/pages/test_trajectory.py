@@ -17,7 +17,8 @@ from pages.trajectory import state
 from pages.ui import results
 from ser_core.audio import speech_segments
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.smoothing import NOT_ANALYSED, Smoothing
+from ser_core.inference.segments import NOT_ANALYSED
+from ser_core.inference.smoothing import Smoothing
 from ser_core.labels import EMOTIONS
 from tests.inference.test_writers import tiers
 from tests.make_page import open_page, session_of, upload, wav

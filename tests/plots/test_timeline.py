@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ser_core.inference.smoothing import NO_SPEECH, NOT_ANALYSED, NOT_SURE, Segment
+from ser_core.inference.segments import NOT_ANALYSED, Segment
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.plots.clip import emotion_label
 from ser_core.plots.timeline import segment_rows, trajectory_areas

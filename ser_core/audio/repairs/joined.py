@@ -22,16 +22,13 @@ MP3_BIT_RATES = (
 MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
-def split_joined(data: bytes) -> list[bytes]:
-    """The recordings of a file, each with its own header; `[data]` itself for an ordinary file.
+def part_bounds(data: bytes) -> list[tuple[int, int]]:
+    """First and end byte of each recording of a file; an ordinary file is one part.
 
     At most MAX_JOINED: the last one then contains the rest.
     """
-    starts = _starts(data)
-    if len(starts) < 2:
-        return [data]
-    starts = starts[:MAX_JOINED]
-    return [data[start:end] for start, end in pairwise([0, *starts[1:], len(data)])]
+    starts = _starts(data)[:MAX_JOINED]
+    return list(pairwise([0, *starts[1:], len(data)]))
 
 
 def _starts(data: bytes) -> list[int]:

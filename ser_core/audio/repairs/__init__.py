@@ -1,0 +1,1 @@
+"""Repairs of files and signals of which a part would otherwise be lost."""

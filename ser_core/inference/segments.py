@@ -1,0 +1,152 @@
+"""Segments of a recording: the speech, cut at pauses and where the label changes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+
+from ser_core.audio import SpeechSegments, speech_overlap_s
+from ser_core.inference.results import Trajectory
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE, window_edges_s, window_labels
+
+NOT_ANALYSED = "not analysed"
+MIN_PAUSE_S = 0.5  # a shorter one belongs to the phrase around it
+MIN_SEGMENT_SPEECH_S = 0.3  # in less nobody can tell an emotion
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a recording with one label."""
+
+    start_s: float
+    end_s: float
+    label: str  # an emotion, "not sure", "no speech" or "not analysed"
+    speech_s: float = 0.0  # seconds of speech in it
+    emotion: str = ""  # the most probable one, also when not sure
+    confidence: float | None = None  # its probability, mean over the windows; None without an emotion
+    probabilities: tuple[float, ...] = ()  # mean over the windows
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A part of a phrase with the label of its windows."""
+
+    start_s: float
+    end_s: float
+    label: str
+    speech_s: float
+
+
+def label_segments(
+    trajectory: Trajectory,
+    label_indices: np.ndarray,
+    speech: SpeechSegments,
+    duration_s: float,
+    min_confidence: float = 0.0,
+    complete: bool = True,
+) -> tuple[Segment, ...]:
+    """Segments of a recording, without gaps from 0 to duration_s.
+
+    Phrases are cut where the label changes, in the longest pause between the middles of the two windows if there is
+    one. A part with less than MIN_SEGMENT_SPEECH_S of speech joins its neighbour in the phrase. Between phrases, and in
+    phrases shorter than that, the label is "no speech".
+
+    Args:
+        label_indices: of the label of each window, shape = (n_windows,).
+        speech: (start_s, end_s) of the speech in the recording.
+        min_confidence: below it the label is "not sure".
+        complete: the rest after the last window is "no speech"; otherwise it is "not analysed".
+    """
+    labels = window_labels(trajectory, label_indices, min_confidence)
+    known_s = duration_s if complete else min(float(trajectory.end_s[-1]), duration_s)
+    changes = np.flatnonzero(labels[1:] != labels[:-1])
+    cuts = [0.0, *(_cut_s(trajectory, int(window), speech) for window in changes), known_s]
+    runs = list(zip(pairwise(cuts), labels[[0, *(changes + 1)]].tolist(), strict=True))
+    segments: list[Segment] = []
+    for phrase in _phrases(speech, known_s):
+        pieces = _join_short(_pieces(phrase, runs, speech))
+        segments += [_build_segment(trajectory, piece) for piece in pieces if piece.label != NO_SPEECH]
+    if not complete and known_s < duration_s:
+        segments.append(Segment(known_s, duration_s, NOT_ANALYSED))
+    return tuple(_fill_gaps(segments, duration_s))
+
+
+def _cut_s(trajectory: Trajectory, window: int, speech: SpeechSegments) -> float:
+    """Where the label changes after a window: in a pause, else halfway between the middles of the two windows."""
+    middle_s = (trajectory.start_s[window : window + 2] + trajectory.end_s[window : window + 2]) / 2
+    first_s, last_s = float(middle_s[0]), float(middle_s[1])
+    pauses = [
+        (min(last_s, start_s) - max(first_s, end_s), max(first_s, end_s), min(last_s, start_s))
+        for (_, end_s), (start_s, _) in pairwise(speech)
+        if end_s < last_s and start_s > first_s
+    ]
+    _, from_s, to_s = max(pauses, default=(0.0, first_s, last_s))
+    return (from_s + to_s) / 2
+
+
+def _phrases(speech: SpeechSegments, known_s: float) -> list[tuple[float, float]]:
+    """Speech with the short pauses inside, up to known_s."""
+    phrases: list[tuple[float, float]] = []
+    for start_s, end_s in speech:
+        if phrases and start_s - phrases[-1][1] < MIN_PAUSE_S:
+            start_s = phrases.pop()[0]
+        phrases.append((start_s, end_s))
+    return [(start_s, min(end_s, known_s)) for start_s, end_s in phrases if start_s < known_s]
+
+
+def _pieces(
+    phrase: tuple[float, float], runs: Sequence[tuple[tuple[float, float], str]], speech: SpeechSegments
+) -> list[_Piece]:
+    """A phrase, cut between runs of windows with the same label."""
+    bounds = [(max(phrase[0], start_s), min(phrase[1], end_s), label) for (start_s, end_s), label in runs]
+    bounds = [bound for bound in bounds if bound[0] < bound[1]]
+    if not bounds:
+        return []
+    start_s, end_s, labels = zip(*bounds, strict=True)
+    amounts = speech_overlap_s(speech, np.array(start_s), np.array(end_s)).tolist()
+    return [_Piece(*piece) for piece in zip(start_s, end_s, labels, amounts, strict=True)]
+
+
+def _join_short(pieces: list[_Piece]) -> list[_Piece]:
+    """Pieces with enough speech, each with its short neighbours; neighbours of the same label become one."""
+    while len(pieces) > 1:
+        short = [n for n, piece in enumerate(pieces) if _is_short(piece)]
+        same = [n for n, (one, other) in enumerate(pairwise(pieces)) if one.label == other.label]
+        if not short and not same:
+            break
+        number = same[0] if same else max(0, min(short, key=lambda n: pieces[n].speech_s) - 1)
+        pieces[number : number + 2] = [_join(*pieces[number : number + 2])]
+    return [replace(piece, label=NO_SPEECH) if piece.speech_s < MIN_SEGMENT_SPEECH_S else piece for piece in pieces]
+
+
+def _is_short(piece: _Piece) -> bool:
+    return piece.label == NO_SPEECH or piece.speech_s < MIN_SEGMENT_SPEECH_S
+
+
+def _join(one: _Piece, other: _Piece) -> _Piece:
+    """With the label of the one that is an answer, else of the one with more speech."""
+    label = max((one, other), key=lambda piece: (piece.label != NO_SPEECH, piece.speech_s)).label
+    return _Piece(one.start_s, other.end_s, label, one.speech_s + other.speech_s)
+
+
+def _build_segment(trajectory: Trajectory, piece: _Piece) -> Segment:
+    """The segment with the mean over its windows: those that reach into it halfway to their neighbours."""
+    edges_s = window_edges_s(trajectory)
+    first = int(np.clip(np.searchsorted(edges_s, piece.start_s, "right") - 1, 0, len(edges_s) - 2))
+    end = max(first + 1, int(np.searchsorted(edges_s, piece.end_s)))
+    mean = trajectory.probabilities[first:end].mean(0)
+    emotion = trajectory.labels[mean.argmax()] if piece.label == NOT_SURE else piece.label
+    confidence = float(mean[trajectory.labels.index(emotion)])
+    return Segment(piece.start_s, piece.end_s, piece.label, piece.speech_s, emotion, confidence, tuple(mean.tolist()))
+
+
+def _fill_gaps(segments: Sequence[Segment], duration_s: float) -> Iterator[Segment]:
+    """The segments, with "no speech" between them."""
+    end_s = 0.0
+    for segment in [*segments, Segment(duration_s, duration_s, NO_SPEECH)]:
+        if segment.start_s > end_s:
+            yield Segment(end_s, segment.start_s, NO_SPEECH)
+        end_s = segment.end_s
+        if segment.start_s < end_s:
+            yield segment
