@@ -39,11 +39,10 @@ def show_enrolment(clip: SessionClip, result: ModelResult) -> None:
             "predictions are then relative to this voice. The clips stay in this session."
         )
         known = session().voice_clips
-        addable = clip.id not in known and len(known) < MAX_REFERENCE_CLIPS
-        speaks = result.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S
-        st.button(
-            "Add this clip", on_click=_add_clip, args=(clip,), disabled=not (addable and speaks), key="enrol-clip"
-        )
+        full = len(known) >= MAX_REFERENCE_CLIPS
+        silent = result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S
+        unusable = full or silent or clip.id in known
+        st.button("Add this clip", on_click=_add_clip, args=(clip,), disabled=unusable, key="enrol-clip")
         key = input_key("voice")
         st.file_uploader(
             "Clips of this voice", FORMATS, accept_multiple_files=True, key=key, on_change=_add_files, args=(key,)

@@ -85,7 +85,7 @@ def choose_own_reference(models: Sequence[str]) -> bool:
     return any(get_model(name).takes_reference for name in models) and st.toggle(
         "Relative to this recording",
         key="own-reference",
-        help="Models that take reference clips of a speaker use this recording, from 10 s of speech on. For one speaker.",
+        help="For one speaker: models that take reference clips use this recording, from 10 s of speech on.",
     )
 
 
@@ -143,9 +143,8 @@ def _show_progress(place, found: Course, models: Sequence[str]) -> None:
 
 
 def _set_stopped(clip: SessionClip, found: Course, stopped: bool) -> None:
-    state.course(
-        clip, found.own_reference
-    ).stopped = stopped  # all of the clip may have been searched for speech since the click
+    # not `found`: all of the clip may have been searched for speech since the click
+    state.course(clip, found.own_reference).stopped = stopped
 
 
 def _show_lines(clip: SessionClip, found: Course, lines: dict[str, Line]) -> None:

@@ -259,7 +259,7 @@ def _ood_percentile(prediction: Prediction) -> str:
 
 
 def _reference(prediction: Prediction) -> str:
-    return f"Relative to {prediction.reference_clips} clips of this voice. " if prediction.reference_clips else ""
+    return f"Reference clips of this voice: {prediction.reference_clips}. " if prediction.reference_clips else ""
 
 
 def _ranking(pairs) -> str:

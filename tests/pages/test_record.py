@@ -420,8 +420,8 @@ def test_an_enrolled_voice_is_used_on_demand(enrolling):
     (toggle,) = enrolled_toggles(enrolling)
     toggle.set_value(True).run()
     assert not enrolling.exception and not enrolling.error
-    assert "Relative to 1 clips" in texts(enrolling)
-    assert any("Reference clips: 1" in warning.value for warning in enrolling.warning)
+    assert "Reference clips of this voice: 1" in texts(enrolling)
+    assert any("Reference clips" in warning.value for warning in enrolling.warning)
 
 
 def test_an_enrolled_voice_can_be_removed(enrolling):
