@@ -14,8 +14,8 @@ MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
 N_DIGITS = 6  # significant, of each value in JSON
 # Of a recording from the reference, in units of its spread. Measured on 141 speakers with ten clips each and the pooled
-# layers of Whisper base: fewer than 5 % of their own other clips are beyond it, and most clips of other corpora, but few of other
-# speakers in the same studio: it shows another recording situation rather than another voice.
+# layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few
+# of other speakers in the same studio. It shows another recording situation rather than another voice.
 MAX_RELATIVE_DISTANCE = 1.4
 FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 
