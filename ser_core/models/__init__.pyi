@@ -49,6 +49,7 @@ from .onnx import (
 from .ood import (
     NoveltyDetector as NoveltyDetector,
     fit_distance_reference as fit_distance_reference,
+    fit_neighbour_reference as fit_neighbour_reference,
     fit_novelty_detector as fit_novelty_detector,
 )
 from .registry import (

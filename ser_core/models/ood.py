@@ -1,8 +1,10 @@
 """Out-of-distribution detection: the distance of an input from the training data.
 
-The Mahalanobis distance of an embedding from those of the training clips (after Lee et al. 2018, "A simple unified
-framework for detecting out-of-distribution samples", with one Gaussian for all classes), as a percentile of the speech
-of unseen speakers.
+Networks: the Mahalanobis distance of an embedding from those of the training clips (after Lee et al. 2018, "A simple
+unified framework for detecting out-of-distribution samples", with one Gaussian for all classes). Heads on a frozen
+encoder: the distance to a near neighbour among training clips (after Sun et al. 2022, "Out-of-distribution detection
+with deep nearest neighbors"), in the few directions that tell recordings of one kind from another. Both as a percentile
+of the speech of unseen speakers.
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +13,10 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
+from scipy.spatial.distance import cdist
 
+N_NEIGHBOUR_DIRECTIONS = 8  # AUROC of a left-out corpus .91; with 16 it is .81, with all of them .6
+N_NEIGHBOURS_KEPT, NEIGHBOUR = 2000, 5  # training clips, and which of them in the order of distance
 COVARIANCE_SHRINKAGE = 0.01  # of the mean variance, added to each direction: some units are almost always zero
 
 
@@ -20,11 +25,12 @@ class NoveltyDetector:
     """The distribution of training embeddings, and the distances of unseen speakers' speech from it."""
 
     mean: np.ndarray  # (embedding_dim,)
-    whitening: np.ndarray  # (embedding_dim, embedding_dim)
-    unseen: np.ndarray  # distances of unseen (development) speakers' windows, sorted, (n_windows,)
+    whitening: np.ndarray  # (embedding_dim, n_directions)
+    unseen: np.ndarray  # distances of unseen speakers' speech, sorted, (n_windows,)
+    neighbours: np.ndarray | None = None  # training clips after mean and whitening, (n_clips, n_directions)
 
     def distance(self, embeddings: np.ndarray) -> np.ndarray:
-        """Squared Mahalanobis distance per dimension, about 1 for a training clip.
+        """Squared distance per direction: Mahalanobis, about 1 for a training clip, or to the fifth neighbour.
 
         Args:
             embeddings: shape = (n, embedding_dim).
@@ -32,7 +38,13 @@ class NoveltyDetector:
         Returns:
             shape = (n,).
         """
-        return np.square((embeddings - self.mean) @ self.whitening).mean(1)
+        white = (embeddings - self.mean) @ self.whitening
+        if self.neighbours is None:
+            return np.square(white).mean(1)
+        return (
+            np.partition(cdist(white, self.neighbours, "sqeuclidean"), NEIGHBOUR - 1, 1)[:, NEIGHBOUR - 1]
+            / white.shape[1]
+        )
 
     def percentile(self, distance: float) -> float:
         """Percent of the unseen speakers' speech that is closer to the training data; 100: all of it."""
@@ -50,7 +62,8 @@ class NoveltyDetector:
 
     def save(self, path: Path) -> None:
         """Writes it as safetensors."""
-        save_file({name: np.ascontiguousarray(value, np.float32) for name, value in vars(self).items()}, path)
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        save_file({name: np.ascontiguousarray(value, np.float32) for name, value in known.items()}, path)
 
     @classmethod
     def load(cls, path: Path) -> "NoveltyDetector":
@@ -63,7 +76,8 @@ class NoveltyDetector:
             found = cls(**load_file(path))
         except (SafetensorError, OSError, TypeError) as error:
             raise ValueError(f"{path.name} is damaged or not a detector ({error!s:.80})") from None
-        if found.whitening.shape != (*found.mean.shape, *found.mean.shape) or not found.unseen.size:
+        directions = found.mean.shape if found.neighbours is None else found.neighbours.shape[1:]
+        if found.whitening.shape != (*found.mean.shape, *directions) or not found.unseen.size:
             raise ValueError(f"{path.name} holds matrices of inconsistent shapes")
         return found
 
@@ -90,3 +104,29 @@ def fit_distance_reference(training: np.ndarray) -> NoveltyDetector:
     covariance += max(COVARIANCE_SHRINKAGE * np.trace(covariance) / len(covariance), 1e-9) * np.eye(len(covariance))
     whitening = np.linalg.cholesky(np.linalg.inv(covariance)).astype(np.float32)
     return NoveltyDetector(training.mean(0, dtype=np.float64).astype(np.float32), whitening, np.zeros(0, np.float32))
+
+
+def fit_neighbour_reference(training: np.ndarray, corpora: np.ndarray) -> NoveltyDetector:
+    """A detector by near neighbours from training embeddings, for distances, without percentiles.
+
+    Directions are whitened inside the corpora, so that one corpus is not far from another by its size alone.
+
+    Args:
+        training: embeddings whose first directions vary most, shape = (n_clips, embedding_dim).
+        corpora: names, shape = (n_clips,).
+
+    Raises:
+        ValueError: fewer clips than neighbours.
+    """
+    if len(training) < NEIGHBOUR:
+        raise ValueError(f"Novelty needs {NEIGHBOUR} training clips or more.")
+    first = training[:, :N_NEIGHBOUR_DIRECTIONS].astype(np.float64)
+    inside = np.concatenate([first[corpora == c] - first[corpora == c].mean(0) for c in np.unique(corpora)])
+    covariance = np.cov(inside, rowvar=False) + 1e-3 * np.eye(first.shape[1])
+    whitening = np.zeros((training.shape[1], first.shape[1]))
+    whitening[: first.shape[1]] = np.linalg.cholesky(np.linalg.inv(covariance))
+    kept = np.unique(np.linspace(0, len(first) - 1, N_NEIGHBOURS_KEPT).astype(int))
+    mean = training.mean(0, dtype=np.float64)
+    neighbours = (training[kept] - mean) @ whitening
+    arrays = (mean, whitening, np.zeros(0), neighbours)
+    return NoveltyDetector(*(array.astype(np.float32) for array in arrays))

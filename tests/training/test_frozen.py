@@ -151,7 +151,7 @@ def test_each_corpus_is_predicted_by_a_head_without_it(model):
     assert sorted(set(left_out.corpora)) == ["crema_d", "savee", "tess"] and len(left_out.y_true) == len(found)
     far = left_out.distances[left_out.corpora == "tess"]
     assert far.min() > left_out.distances[left_out.corpora == "savee"].max()
-    detector = fit_cross_corpus_novelty(model, statistics, left_out)
+    detector = fit_cross_corpus_novelty(model, statistics, np.array([clip.corpus for clip in found]), left_out)
     assert detector.percentile(float(far.max()) + 1) == 100
 
 

@@ -5,7 +5,7 @@ import torch
 from scipy.special import softmax
 
 from ser_core.metrics import fit_temperature
-from ser_core.models import Calibration, NoveltyDetector, Whisper, fit_distance_reference
+from ser_core.models import Calibration, NoveltyDetector, Whisper, fit_neighbour_reference
 from ser_core.training import CrossCorpusPredictions
 
 TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpora above the threshold
@@ -41,14 +41,15 @@ def balanced_rows(corpora: np.ndarray) -> np.ndarray:
 
 
 def fit_cross_corpus_novelty(
-    model: Whisper, statistics: np.ndarray, predictions: CrossCorpusPredictions
+    model: Whisper, statistics: np.ndarray, corpora: np.ndarray, predictions: CrossCorpusPredictions
 ) -> NoveltyDetector:
     """Out-of-distribution detector of a head on a frozen encoder; its percentiles are those of left-out corpora.
 
     Args:
         statistics: of the training clips, see fit_head.
+        corpora: of the training clips, names.
         predictions: of left-out corpora, with their distances.
     """
     with torch.inference_mode():
         known = model.projection(torch.from_numpy(statistics)).numpy()
-    return fit_distance_reference(known).with_reference_distances(predictions.distances)
+    return fit_neighbour_reference(known, corpora).with_reference_distances(predictions.distances)

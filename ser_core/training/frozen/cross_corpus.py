@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser_core.models import Whisper, fit_distance_reference
+from ser_core.models import Whisper, fit_neighbour_reference
 from ser_core.training.config import TrainingExample
 from ser_core.training.frozen.head import HeadConfig, fit_head
 
@@ -51,7 +51,7 @@ def predict_left_out_corpora(
         fit_head(model, [rows[train] for rows in statistics], [clips[i] for i in train], config)
         with torch.inference_mode():
             known, found = (model.projection(torch.from_numpy(statistics[0][rows])) for rows in (train, test))
-            distances[test] = fit_distance_reference(known.numpy()).distance(found.numpy())
+            distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())
             logits[test] = model.head(found).numpy()
     y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
     return CrossCorpusPredictions(corpora[tested], y_true[tested], distances[tested], logits[tested])
