@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from socket import gethostname
 from threading import Thread
 
 import streamlit as st
@@ -24,7 +25,16 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from scripts.flags import serve_parser
-from ser_core.serving import API_PATH, LIVE_PATH, LOCALHOST_NAMES, LazyApp, OriginCheck, RequestLimits, is_serving
+from ser_core.serving import (
+    API_PATH,
+    LIVE_PATH,
+    LOCALHOST_NAMES,
+    LazyApp,
+    OriginCheck,
+    RequestLimits,
+    SecurityHeaders,
+    is_serving,
+)
 
 PAGES = Path(__file__).parent.parent / "app.py"
 TAKES_LONGEST = "ser_core.evaluation.model_card"  # with torch: on its way while the server starts and the browser opens
@@ -53,10 +63,11 @@ def build(limits: RequestLimits, host: str) -> st.App:
     return st.App(PAGES, routes=doors + faces, lifespan=lifespan, middleware=[Middleware(_own_pages, host=host)])
 
 
-def _own_pages(app: ASGIApp, host: str) -> OriginCheck:
+def _own_pages(app: ASGIApp, host: str) -> SecurityHeaders:
     """Made when the server starts: only then Streamlit knows its options."""
-    names = LOCALHOST_NAMES if host in LOCALHOST_NAMES else ()
-    return OriginCheck(app, names, st.get_option("browser.serverAddress"))
+    is_local = host in LOCALHOST_NAMES
+    names = LOCALHOST_NAMES if is_local else (*LOCALHOST_NAMES, host.lower(), gethostname().lower())
+    return SecurityHeaders(OriginCheck(app, names, st.get_option("browser.serverAddress").lower(), is_local))
 
 
 def _rest(limits: RequestLimits) -> Starlette:
@@ -82,6 +93,7 @@ def main(arguments: list[str] | None = None) -> int:
     limits = RequestLimits() if options.rate is None else RequestLimits(requests_per_s=options.rate)
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
+    server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
     Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended

@@ -15,6 +15,9 @@ from .middleware import (
 from .one_time_store import (
     recording_store as recording_store,
 )
+from .protection.headers import (
+    SecurityHeaders as SecurityHeaders,
+)
 from .rest import (
     build_rest as build_rest,
 )

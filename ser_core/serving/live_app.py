@@ -6,6 +6,7 @@ file. The application also offers `predict` to `gradio_client`, whose uploads ar
 
 import asyncio
 import base64
+import re
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,9 +16,9 @@ from types import FrameType
 from typing import Any, cast
 
 import gradio as gr
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.datastructures import Headers
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ser_core import paths
@@ -49,6 +50,11 @@ LIVE_TITLE = "Live microphone"
 LIVE_SCRIPTS = tuple(paths.STATIC / name for name in ("microphone.js", "live_view.js", "live.js"))
 REQUEST_OVERHEAD_BYTES = 1_000_000  # of a request besides the audio
 MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
+USED_ROUTES = re.compile(  # of Gradio
+    r"/?|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon(/\d+)?)/?|/(assets|svelte|static)/.+|"
+    r"/gradio_api/(info|app_id|startup-events|reset|cancel|component_server|queue/(join|data|status)|heartbeat/\w+)/?|"
+    r"/gradio_api/call/(v2/)?\w+(/\w+)?|/gradio_api/run/\w+/?"
+)
 STALE_PAGE_MESSAGE = "This page is older than the server. Reload it."
 PREDICT_USAGE = "Send an audio file, by handle_file(...) of gradio_client, and the name of a model or null."
 FONT_FAMILY = ("system-ui", "sans-serif")  # no external fonts
@@ -59,7 +65,7 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
     """ASGI application, to be mounted at `LIVE_PATH`."""
     limits = limits or RequestLimits()
     app, uploads = FastAPI(openapi_url=None), GradioUploads(limits)
-    app.router.routes += [uploads.route("/gradio_api/upload"), Route("/gradio_api/deep_link", _not_found)]
+    app.router.routes += [uploads.route("/gradio_api/upload")]
     icon = base64.b64encode(paths.ICON.read_bytes()).decode()
     gr.mount_gradio_app(
         app,
@@ -77,23 +83,28 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes + REQUEST_OVERHEAD_BYTES)
     mount = cast(Mount, app.routes[-1])
     _stop_with_server(app, cast(gr.routes.App, mount.app))
-    mount.app = _reject_forms(mount.app)
+    mount.app = _only_used_routes(mount.app)
     return app
 
 
-def _reject_forms(app: ASGIApp) -> ASGIApp:
-    """Refuse forms: Gradio would write their files to disk. Uploads for `predict` have their own route."""
+def _only_used_routes(app: ASGIApp) -> ASGIApp:
+    """Hides the routes of Gradio that neither the page nor `gradio_client` uses, and refuses forms.
+
+    Among them are some that fetch addresses on a client's order, or write to disk. Uploads for `predict` have their
+    own route.
+    """
 
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-        is_form = Headers(scope=scope).get("content-type", "").lower().startswith("multipart/")
-        await (error_response(415, "Forms are not accepted here.") if is_form else app)(scope, receive, send)
+        response = app
+        if scope["type"] == "http" and not USED_ROUTES.fullmatch(
+            scope["path"].removeprefix(scope.get("root_path", ""))
+        ):
+            response = error_response(404, "Unknown path.")
+        elif Headers(scope=scope).get("content-type", "").lower().startswith("multipart/"):
+            response = error_response(415, "Forms are not accepted here.")
+        await response(scope, receive, send)
 
     return respond
-
-
-def _not_found(request: Request) -> Response:
-    """Replacement of a Gradio route that would write the state of a session to disk."""
-    return error_response(404, "Unknown path.")
 
 
 class _DiscreetBlocks(gr.Blocks):

@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import ipaddress
 import logging
 import math
 import re
@@ -30,6 +31,8 @@ from ser_core.serving.protection.fair_slots import client_address
 
 LOCALHOST_NAMES = ("localhost", "127.0.0.1", "::1")
 REQUEST_ID_HEADER = "X-Request-ID"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+FOREIGN_SITES = ("cross-site", "same-site")  # the second: another port of this machine
 VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")  # cannot forge a line of the log
 DRAIN_TIMEOUT_S, DRAIN_PAUSE_S = 5.0, 0.5
 CLIENT_CLOSED_REQUEST = 499  # as web servers log it; the client does not receive it
@@ -173,20 +176,24 @@ class BodyLimit:
 
 
 class OriginCheck:
-    """ASGI middleware: Origin and Host check against CSRF and DNS rebinding.
+    """ASGI middleware: only this server's own pages, and programs, may ask; against CSRF and DNS rebinding.
 
-    Browsers name the site of the requesting page in `Origin` and the requested site in `Host`; programs send no
-    `Origin`. With DNS rebinding both agree, so a server for this machine only also requires one of its own host names.
+    Browsers name the site of the requesting page in `Origin` and the requested site in `Host`, both with the port;
+    programs send no `Origin`. With DNS rebinding both agree, so `Host` must be a name of this server; an IP address
+    cannot be rebound. Requests without `Origin`, as for images, have `Sec-Fetch-Site`.
     """
 
-    def __init__(self, app: ASGIApp, host_names: Sequence[str], public_host: str):
+    def __init__(self, app: ASGIApp, host_names: Sequence[str], public_host: str = "", is_local: bool = True):
         """
         Args:
             app: the application behind the check.
-            host_names: allowed in `Host`; empty: any.
+            host_names: allowed in `Host`.
             public_host: additional host name, for a server behind a proxy.
+            is_local: the server is for this machine only: of IP addresses only those in `host_names` are allowed.
         """
-        self._app, self._host_names, self._public_host = app, host_names, public_host
+        self._app, self._is_local = app, is_local
+        self._public_host = "" if public_host in LOCALHOST_NAMES else public_host
+        self._host_names = {*host_names, self._public_host} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = self._app
@@ -196,19 +203,39 @@ class OriginCheck:
 
     def _problem(self, headers: Headers) -> str | None:
         """Reason for refusing a request, or None."""
-        requested = _hostname(f"//{headers.get('host', '')}")
-        if self._host_names and requested not in (*self._host_names, self._public_host):
+        origin = headers.get("origin")
+        scheme = origin.partition(":")[0] if origin else "http"
+        requested = _host_and_port(f"{scheme}://{headers.get('host', '')}")
+        if not requested or not self._is_own(requested[0]):
             return (
-                f"This server accepts requests from this machine only, as {self._host_names[0]}. "
+                f"This server does not answer under this name, but as {', '.join(sorted(self._host_names))}. "
                 "Behind a proxy, set STREAMLIT_BROWSER_SERVER_ADDRESS to the public address."
             )
-        if "origin" in headers and _hostname(headers["origin"]) not in (requested, self._public_host):
+        if origin is not None and not self._is_own_page(_host_and_port(origin), requested):
             return "Requests from pages of other sites are refused."
+        if headers.get("sec-fetch-site") in FOREIGN_SITES and headers.get("sec-fetch-dest") != "document":
+            return "Pages of other sites may link to this one, but not load or frame parts of it."
         return None
 
+    def _is_own(self, host: str) -> bool:
+        return host in self._host_names or (not self._is_local and _is_ip_address(host))
 
-def _hostname(url: str) -> str | None:
+    def _is_own_page(self, page: "tuple[str, int] | None", requested: tuple[str, int]) -> bool:
+        return page == requested or page in [(self._public_host, port) for port in DEFAULT_PORTS.values()]
+
+
+def _host_and_port(url: str) -> tuple[str, int] | None:
+    """Host name and port of an address; None if it is invalid."""
     try:
-        return urlsplit(url).hostname
-    except ValueError:  # not a valid URL
+        parts = urlsplit(url)
+        port = parts.port or DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError):
         return None
+    return (parts.hostname, port) if parts.hostname and not parts.username else None
+
+
+def _is_ip_address(host: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(host))
+    except ValueError:
+        return False

@@ -97,7 +97,7 @@ def test_uploads_are_never_on_disk_and_used_once(address, client, speech, tmp_pa
 @pytest.mark.parametrize("path", ["process_recording", "component_server"])
 def test_no_other_route_writes_a_file(address, tmp_path, speech, path):
     files = {name: ("diary of Jane.wav", wav(speech), "audio/wav") for name in ("video", "files")}
-    assert httpx.post(f"{address}/gradio_api/{path}", files=files).status_code == 415
+    assert httpx.post(f"{address}/gradio_api/{path}", files=files).status_code in (404, 415)
     assert not (tmp_path / "uploads").exists()
 
 
@@ -209,3 +209,31 @@ def test_a_signal_closes_open_pages_and_the_server():
     finally:
         signal.signal(signal.SIGTERM, before)
     assert sorted(order) == ["pages", "server"]
+
+
+def test_routes_that_nobody_uses_are_closed(subtests):
+    client = TestClient(live.build_live())
+    for path in [
+        "/gradio_api/file=http://example.org/x.png",
+        "/gradio_api/file=/etc/hostname",
+        "/gradio_api/file/x",
+        "/gradio_api/proxy=https://example.org/",
+        "/gradio_api/stream/a/b/c/playlist.m3u8",
+        "/gradio_api/custom_component/a/client/component/index.js",
+        "/custom_component/a/client/component/index.js",
+        "/gradio_api/openapi.json",
+        "/openapi.json",
+        "/monitoring",
+        "/gradio_api/monitoring/summary",
+        "/gradio_api/deep_link",
+        "/gradio_api/vibe-code",
+        "/gradio_api/run-history/records",
+        "/runs",
+        "/dev/reload",
+    ]:
+        with subtests.test(path=path):
+            assert client.get(path).status_code == 404
+    assert client.post("/gradio_api/process_recording").status_code == 404
+    for path in ("/", "/config", "/theme.css", "/gradio_api/info"):
+        with subtests.test(path=path):
+            assert client.get(path).status_code == 200
