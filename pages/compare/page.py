@@ -17,7 +17,7 @@ with st.spinner("Starting"):
 names = available_models()
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
-    choose_clip()
+    choose_clip("models", names)
     models = choose_models(names, n_first=len(names)) if names else []
     st.caption("Everything runs on your machine. Your audio is kept in this session only.")
 

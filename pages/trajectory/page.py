@@ -17,7 +17,7 @@ hindered = receive_live_recording()
 names = models_for_long_audio()
 inputs, results = st.columns([1, 2.3], gap="large")
 with inputs:
-    choose_clip()
+    choose_clip("models", names[:1])
     models = choose_models(names) if names else []
     view = parts.choose_view(models)
     own_reference = parts.choose_own_reference(models)

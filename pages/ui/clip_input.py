@@ -1,7 +1,7 @@
 """Inputs of the clip: record, upload, samples. The latest choice replaces and empties the others."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -12,22 +12,24 @@ from pages.ui.clip import chosen, forget, take
 from pages.ui.components.recorder import recorder
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.session import UploadedSource, input_key
+from pages.ui.text import plain
 from ser_core.audio import AUDIO_SUFFIXES
 from ser_core.data import (
     CORPUS_NAMES,
     SPEECH_CORPORA,
     CorpusError,
+    ProtocolError,
     Utterance,
     corpora_root,
     read_corpora,
-    speaker_independent_fold,
+    training_speakers,
 )
+from ser_core.models import CheckpointError, available_models, read_metrics
 
 WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
 FORMATS = [suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES]
 N_SHOWN_FORMATS = 13  # the usual ones
 MAX_RECORDING_S = 60
-TEST_FOLD = "0"
 SENTENCES = (
     "The parcel is still on the table in the hall.",
     "They will be here in about ten minutes.",
@@ -37,8 +39,13 @@ SENTENCES = (
 )
 
 
-def choose_clip() -> None:
-    """Draw the inputs; what the person chooses goes to _shared.take."""
+def choose_clip(picker: str = "model", default: Sequence[str] = ()) -> None:
+    """Draw the inputs; what the person chooses goes to clip.take.
+
+    Args:
+        picker: key of the widget that chooses the models, whose unseen speakers are offered.
+        default: the models that it begins with; by default the first one.
+    """
     requested = st.query_params.get("from")
     record, upload, samples = st.tabs(WAYS, default=requested if requested in WAYS else None)
     with record:
@@ -46,7 +53,7 @@ def choose_clip() -> None:
     with upload:
         _upload()
     with samples:
-        _samples()
+        _samples(picker, default)
 
 
 def _record() -> None:
@@ -79,18 +86,26 @@ def _upload() -> None:
     st.caption(f"{', '.join(FORMATS[:N_SHOWN_FORMATS])} and others, up to 200 MB. The first 60 minutes are read.")
 
 
-def _samples() -> None:
+def _samples(picker: str, default: Sequence[str]) -> None:
     st.caption("Synthetic voices by espeak-ng, without any intended emotion.")
     with st.container(horizontal=True, gap="xsmall"):
         for sample in sample_list():
             key = f"sample-{sample['file']}"
             st.button(sample["title"], key=key, on_click=take_sample, args=(sample,))
+    models = _asked_models(picker, default)
     try:
-        unseen = _unseen(corpora_root())
+        unseen = _unseen(corpora_root(), models)
     except CorpusError:
         st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart.")
         return
-    st.caption("A random clip of an unseen actor; its label is hidden until you reveal it.")
+    names = ", ".join(models) or "the models"
+    if not unseen:
+        st.caption(f"Real voices: no actor is known to be unseen by {plain(names)}.")
+        return
+    st.caption(
+        f"A random clip of an actor who is in no training or development part of {plain(names)}; its label is hidden "
+        "until you reveal it."
+    )
     with st.container(horizontal=True, gap="xsmall"):
         for corpus, utterances in unseen.items():
             st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
@@ -132,11 +147,23 @@ def _take_utterance(utterances: list[Utterance]) -> None:
     take(UploadedSource("corpus", name, str(utterance.path), utterance=utterance))
 
 
-@st.cache_data(show_spinner="Looking for the corpora")
-def _unseen(root: Path) -> dict[str, list[Utterance]]:
-    """Recordings of the speakers the models were tested on, by corpus."""
-    unseen = {corpus: [] for corpus in SPEECH_CORPORA}
+def _asked_models(picker: str, default: Sequence[str]) -> tuple[str, ...]:
+    """Names of the chosen models; the widget that chooses them may be drawn later."""
+    names, value = available_models(), st.session_state.get(picker)
+    chosen = [value] if isinstance(value, str) else value
+    return tuple(name for name in names if name in chosen) if chosen else tuple(default or names[:1])
+
+
+@st.cache_data(max_entries=16, show_spinner="Looking for the corpora")
+def _unseen(root: Path, models: tuple[str, ...]) -> dict[str, list[Utterance]]:
+    """Recordings of speakers that no model was trained or tuned on, by corpus; none where that is not known."""
+    try:
+        parts = [(metrics["protocol"], metrics["fold"]) for metrics in map(read_metrics, models)]
+        known = frozenset().union(*(training_speakers(*part) for part in parts))
+    except (CheckpointError, KeyError, TypeError, ProtocolError):  # never evaluated, or metrics of another version
+        return {}
+    unseen: dict[str, list[Utterance]] = {corpus: [] for corpus in SPEECH_CORPORA}
     for utterance in read_corpora(root).utterances:
-        if utterance.corpus in unseen and speaker_independent_fold(utterance) == TEST_FOLD:
+        if utterance.corpus in unseen and utterance.speaker not in known:
             unseen[utterance.corpus].append(utterance)
-    return {corpus: utterances for corpus, utterances in unseen.items() if utterances}
+    return {corpus: utterances for corpus, utterances in unseen.items() if utterances and models}

@@ -54,6 +54,7 @@ from .protocols import (
     read_protocol as read_protocol,
     speaker_independent_fold as speaker_independent_fold,
     split_name as split_name,
+    training_speakers as training_speakers,
     unseen_speaker_fold as unseen_speaker_fold,
     write_protocol as write_protocol,
 )

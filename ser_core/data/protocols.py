@@ -295,6 +295,14 @@ def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:
     return chosen
 
 
+@lru_cache(maxsize=64)
+def training_speakers(protocol: str, fold: str | None) -> frozenset[str]:
+    """Speakers of the training and of the development part. Errors as in protocol_split."""
+    split = protocol_split(protocol, fold)
+    known = {*split.train, *split.dev}
+    return frozenset(row["speaker"] for row in read_protocol(protocol) if row["utterance"] in known)
+
+
 def unseen_speaker_fold(model_name: str, metrics: dict) -> tuple[str, str | None]:
     """Protocol and fold of the unseen test speakers of a model.
 

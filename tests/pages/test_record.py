@@ -16,10 +16,11 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from pages.embedding_map.state import VoiceState
-from pages.ui import export, result, text
+from pages.ui import clip_input, export, result, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from ser_core.data.feedback import read_feedback
+from ser_core.data.protocols import training_speakers
 from ser_core.inference import Segment
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models.adapter import Adapter
@@ -264,7 +265,29 @@ def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):
     assert text.plain(NOTHING_TO_REDUCE) in [warning.value for warning in page.warning]
 
 
-def test_an_actors_label_is_hidden_until_asked_for(page, monkeypatch, tmp_path):
+def evaluated(checkpoint, protocol, fold):
+    (checkpoint / "metrics.json").write_text(json.dumps({"protocol": protocol, "fold": fold, "corpora": {}}))
+
+
+def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path, checkpoints):
+    """Speaker 1001 is in the test part of speaker-independent-0 and in the training part of resonet."""
+    clip_input._unseen.clear()
+    for name in ("1001_DFA_ANG_XX", "1091_DFA_SAD_XX"):
+        (tmp_path / f"{name}.wav").write_bytes(b"")
+    for protocol, fold in (("speaker-independent", "0"), ("speaker-independent", "4"), ("ravdess-random", None)):
+        evaluated(checkpoints / "small", protocol, fold)
+        clip_input._unseen.clear()
+        found = clip_input._unseen(tmp_path, ("small",)).get("crema_d", [])
+        speakers = {utterance.speaker for utterance in found}
+        assert not speakers & training_speakers(protocol, fold)
+        known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
+        assert speakers == known[fold]
+    assert clip_input._unseen(tmp_path, ("small", "other")) == {}  # never evaluated: nothing is known
+
+
+def test_an_actors_label_is_hidden_until_asked_for(page, checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setattr(clip_input, "available_models", lambda: (str(checkpoint),))
+    monkeypatch.setattr(clip_input, "read_metrics", lambda name: {"protocol": "speaker-independent", "fold": "0"})
     speech, rate = soundfile.read(SPEECH)
     soundfile.write(tmp_path / "1001_DFA_ANG_XX.wav", speech, rate)  # speaker 1001 belongs to the test fold
     soundfile.write(tmp_path / "1091_DFA_SAD_XX.wav", speech, rate)  # speaker 1091 was trained on
