@@ -10,7 +10,7 @@ from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.export import file_name, rows_as_csv
-from pages.ui.model_picker import get_model
+from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import SessionClip, remember
 from pages.ui.text import describe_performance, plain
 from ser_core.audio import SAMPLE_RATE
@@ -49,9 +49,12 @@ def show_comparison(
         st.info(plain(results[0].prediction.reason) if results else "Choose at least one model.")
         return
     predictions = [result.prediction for result in spoken]
-    rows = [*predictions, ensemble_prediction(predictions)] if len(predictions) > 1 else predictions
+    averaged = ensemble_members([prediction.model for prediction in predictions])
+    members = [prediction for prediction in predictions if prediction.model in averaged]
+    rows = [*predictions, ensemble_prediction(members)] if len(members) > 1 else predictions
     _show_bars(rows, spoken[0].prediction)
-    table = [_row(result, rows[-1]) for result in spoken]
+    _show_members(members)
+    table = [_row(result, rows[-1] if len(members) > 1 else rows[0]) for result in spoken]
     st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
     if len(predictions) > 1:
         _show_agreement(predictions)
@@ -60,6 +63,14 @@ def show_comparison(
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
         with st.expander("wav2vec2 is not installed"):
             st.text(WAV2VEC2_WEIGHTS_HINT)
+
+
+def _show_members(members: Sequence[Prediction]) -> None:
+    if len(members) > 1:
+        names = ", ".join(plain(member.model) for member in members)
+        st.caption(f"The ensemble is the mean of {names}: calibrated models of one protocol.")
+    else:
+        st.caption("No ensemble: fewer than two of these models are calibrated under one protocol.")
 
 
 def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
@@ -93,7 +104,9 @@ def _row(result: ModelResult, joint: Prediction) -> dict:
 def _formats() -> dict:
     return {
         "confidence": st.column_config.NumberColumn(format="percent"),
-        "differs": st.column_config.CheckboxColumn(help="Its most likely emotion is not that of the ensemble."),
+        "differs": st.column_config.CheckboxColumn(
+            help="Its most likely emotion is not that of the ensemble, or of the first model."
+        ),
         "latency ms": st.column_config.NumberColumn(
             help="Of the first run, features included; models with equal ones share them."
         ),

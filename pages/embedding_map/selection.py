@@ -67,7 +67,7 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
 
 
 def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
-    """The person's clip: its nearest neighbours in the embedding space, and its OOD percentile."""
+    """The person's clip: its nearest neighbours in the embedding space, and a warning when it is far from all."""
     st.subheader("Your clip", anchor=False)
     _show_distance(own, state.ood_percentile(found, own))
     index, distance = state.nearest(found, own)
@@ -88,16 +88,15 @@ def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
 
 
 def _show_distance(own: EmbeddedClip, far: float | None) -> None:
-    """OOD percentile of the clip; None for raw features."""
+    """A warning where the clip has no speech or is out of distribution.
+
+    Args:
+        far: OOD percentile of the clip, which is not shown: it ranks neither new corpora nor wrong predictions.
+    """
     name = f"**{plain(own.name)}**"
     if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
     elif far == MAX_NOVELTY_PERCENTILE:
         st.warning(
             f"{name} is out of distribution: farther from the training data than all windows of unseen speakers."
-        )
-    elif far is not None:
-        st.markdown(
-            f"{name}: out-of-distribution percentile **{far:.0f}** (farther from the training data than {far:.0f} % "
-            "of the windows of unseen speakers)."
         )

@@ -36,6 +36,20 @@ def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1)
     return usable
 
 
+def ensemble_members(names: Sequence[str]) -> list[str]:
+    """Models whose probabilities may be averaged: calibrated, under the protocol and fold of the first of them.
+
+    Uncalibrated probabilities mean something else, and a model that knows more of the speakers is no peer.
+    """
+    models = {name: get_model(name) for name in names}
+    parts = {
+        name: (model.metrics.get("protocol"), model.metrics.get("fold"))
+        for name, model in models.items()
+        if model.calibration.min_confidence > 0 and model.metrics
+    }
+    return [name for name, part in parts.items() if part == next(iter(parts.values()))]
+
+
 def versions(names: Sequence[str]) -> str:
     """Names and versions of loadable models."""
     return "; ".join(f"{plain(name)}, version {get_model(name).version}" for name in names)

@@ -239,7 +239,6 @@ def _facts(result: ModelResult) -> str:
     return (
         f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
         f"with {format_duration(prediction.speech_s)} of speech, in {result.took_s:.2f} s by {_versioned(prediction)}. "
-        + _ood_percentile(prediction)
         + _reference(prediction)
         + f"{describe_performance(result.metrics)} {plain(result.note)}"
     )
@@ -247,15 +246,6 @@ def _facts(result: ModelResult) -> str:
 
 def _versioned(prediction: Prediction) -> str:
     return f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
-
-
-def _ood_percentile(prediction: Prediction) -> str:
-    if prediction.novelty is None:
-        return ""
-    return (
-        f"Out-of-distribution percentile: {prediction.novelty:.0f} (100: farther from the training data than all "
-        "windows of unseen speakers). "
-    )
 
 
 def _reference(prediction: Prediction) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from streamlit.typing import UploadedFile
 
 from pages.ui.export import prediction_label
-from pages.ui.model_picker import get_model
+from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.data import Utterance, parse_filename
@@ -42,10 +42,12 @@ class BatchItem:
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
 
     def with_ensemble(self, models: Sequence[str]) -> dict[str, Prediction]:
-        """By model; with several, once all have run, also the ensemble prediction."""
+        """By model; once all have run, also the ensemble prediction of those that may be averaged."""
         found = {name: self.predictions[name] for name in models if name in self.predictions}
-        complete = 1 < len(models) == len(found)
-        return found | {ENSEMBLE_NAME: ensemble_prediction(list(found.values()))} if complete else found
+        members = ensemble_members(models) if 1 < len(models) == len(found) else []
+        if len(members) < 2:
+            return found
+        return found | {ENSEMBLE_NAME: ensemble_prediction([found[name] for name in members])}
 
     def disagreement(self, models: Sequence[str]) -> float | None:
         """Mean distance of the models from their mean, in [0, 1]; None until all have run."""

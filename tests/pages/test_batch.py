@@ -27,6 +27,11 @@ from tests.pages.test_evaluation import texts
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 
 
+@pytest.fixture(autouse=True)
+def _all_may_be_averaged(monkeypatch):
+    monkeypatch.setattr(state, "ensemble_members", list)
+
+
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""

@@ -4,22 +4,26 @@ import csv
 import io
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from pages.ui import model_picker
 from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import Calibration
 from tests.make_page import open_page, session_of
 from tests.pages.test_evaluation import texts
 
 
 @pytest.fixture
-def page(checkpoints) -> AppTest:
-    """With two small models that were never trained."""
+def page(checkpoints, monkeypatch) -> AppTest:
+    """With two small models that were never trained, and may be averaged."""
     unload_models()
+    monkeypatch.setattr("pages.compare.view.ensemble_members", list)
     page = open_page("compare")
     return page.run()
 
@@ -42,6 +46,19 @@ def test_every_model_and_all_of_them_together(page):
     assert "of 2 models" in texts(page) and "Disagreement" in texts(page)
     assert "mel bands" in texts(page)
     assert "0:00" in texts(page) and all(table["version"].str.len() == 8)
+
+
+def test_only_calibrated_models_of_one_protocol_are_averaged(monkeypatch):
+    models = {
+        "default": SimpleNamespace(calibration=Calibration(0.9, 0.4), metrics={"protocol": "a", "fold": "0"}),
+        "uncalibrated": SimpleNamespace(calibration=Calibration(), metrics={"protocol": "a", "fold": "0"}),
+        "peer": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={"protocol": "a", "fold": "0"}),
+        "elsewhere": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={"protocol": "b", "fold": None}),
+        "never evaluated": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={}),
+    }
+    monkeypatch.setattr(model_picker, "get_model", models.get)
+    assert model_picker.ensemble_members(list(models)) == ["default", "peer"]
+    assert model_picker.ensemble_members(["uncalibrated", "never evaluated"]) == []
 
 
 def test_one_model_is_compared_with_nobody(page):
