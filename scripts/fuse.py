@@ -25,8 +25,8 @@ from ser_core.models import (
     Calibration,
     CheckpointError,
     Fusion,
-    FusionConfig,
     SERModel,
+    load_fusion,
     load_model,
     save_model,
 )
@@ -38,16 +38,11 @@ FACTORS = (0.8, 0.2)
 CHUNK_CLIPS = 200
 
 
-def fused(accurate: str, fast: str) -> Fusion:
-    """An uncalibrated fusion of two checkpoints."""
-    versions = tuple(load_model(name, "cpu").version for name in (accurate, fast))
-    return Fusion(FusionConfig(members=(accurate, fast), versions=versions, factors=FACTORS)).eval()
-
-
 def left_out_fusion(corpus: str) -> Fusion:
     """The fusion of two models that were trained without a corpus."""
     fast = f"folds/{FAST}-leave-one-corpus-out-{corpus}"
-    return fused(f"folds/{ACCURATE}-left-out-{corpus}", fast if (paths.CHECKPOINTS / fast).is_dir() else FAST)
+    fast = fast if (paths.CHECKPOINTS / fast).is_dir() else FAST
+    return load_fusion((f"folds/{ACCURATE}-left-out-{corpus}", fast), FACTORS)
 
 
 def embeddings_of(model: SERModel, clips: list[TrainingExample], title: str) -> np.ndarray:
@@ -104,14 +99,14 @@ def make_default(every: int) -> None:
         },
     )
     training = {"protocol": "speaker-independent-8", "fold": "0", "members": [ACCURATE, FAST]}
-    save_model(fused(ACCURATE, FAST), paths.CHECKPOINTS / NAME, "fusion", calibrate(found), training)
+    save_model(load_fusion((ACCURATE, FAST), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibrate(found), training)
 
 
 def make_fold(fold: str) -> None:
     """The fusion of the models of one fold; its calibration is that of the default fusion."""
     training = {"protocol": "speaker-independent-8", "fold": fold, "members": [f"{ACCURATE}-{fold}", f"{FAST}-{fold}"]}
     calibration = load_model(NAME, "cpu").calibration
-    model = fused(f"folds/{ACCURATE}-{fold}", f"folds/{FAST}-{fold}")
+    model = load_fusion((f"folds/{ACCURATE}-{fold}", f"folds/{FAST}-{fold}"), FACTORS)
     save_model(model, paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}", "fusion", calibration, training)
 
 

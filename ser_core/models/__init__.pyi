@@ -25,6 +25,7 @@ from .checkpoint import (
     UnknownModel as UnknownModel,
     available_models as available_models,
     checkpoint_folder as checkpoint_folder,
+    load_fusion as load_fusion,
     load_model as load_model,
     models_for_long_audio as models_for_long_audio,
     models_with_reference as models_with_reference,
@@ -69,7 +70,6 @@ from .zoo.egemaps import (
 )
 from .zoo.fusion import (
     Fusion as Fusion,
-    FusionConfig as FusionConfig,
 )
 from .zoo.pretrained import (
     describe_labels as describe_labels,

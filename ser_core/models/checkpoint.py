@@ -6,7 +6,7 @@ Some have novelty.safetensors too: the reference distances for out-of-distributi
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +21,7 @@ from ser_core.models.calibration import Calibration
 from ser_core.models.errors import MissingEncoder
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
+from ser_core.models.zoo.fusion import Fusion, FusionConfig
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
@@ -93,8 +94,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     folder = checkpoint_folder(name_or_folder)
     config = _read_json(folder / CONFIG_FILE)
     try:
-        model_class, config_class = MODEL_FAMILIES[config["family"]]
-        model = model_class(config_class.from_dict(config["model"]))
+        model = _build_model(config)
         calibration = Calibration(**config["calibration"])
     except (MissingEncoder, CheckpointError) as error:
         raise CheckpointError(f"{folder.name} cannot be loaded: {error}") from None
@@ -114,12 +114,32 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     return model.to(device).eval()
 
 
-def load_member(name: str, version: str) -> SERModel:
-    """A member of a fusion.
+def load_fusion(members: Sequence[str], factors: Sequence[float]) -> Fusion:
+    """An uncalibrated fusion of checkpoints.
+
+    Args:
+        members: names of the checkpoints.
+        factors: of their log probabilities.
 
     Raises:
-        CheckpointError: it cannot be loaded, or is of another version than the fusion was calibrated with.
+        CheckpointError: a member cannot be loaded.
     """
+    models = [load_model(name, "cpu") for name in members]
+    versions = tuple(model.version for model in models)
+    return Fusion(FusionConfig(members=tuple(members), versions=versions, factors=tuple(factors)), models).eval()
+
+
+def _build_model(config: dict) -> SERModel:
+    """The model of a config.json with random weights; a fusion with its members."""
+    model_class, config_class = MODEL_FAMILIES[config["family"]]
+    own = config_class.from_dict(config["model"])
+    if not isinstance(own, FusionConfig):
+        return model_class(own)
+    return Fusion(own, [_load_member(*pair) for pair in zip(own.members, own.versions, strict=True)])
+
+
+def _load_member(name: str, version: str) -> SERModel:
+    """A member of a fusion, of the version that the fusion was calibrated with."""
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise CheckpointError(f"The member {name!r:.80} of a fusion must be the name of a checkpoint.")
     model = load_model(name, "cpu")

@@ -7,7 +7,7 @@ import torch
 
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction import predict
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.models.checkpoint import Calibration, CheckpointError, load_fusion, load_model, save_model
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
 from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
 from tests.make_corpus import voice
@@ -24,9 +24,8 @@ def members(checkpoints):
     return load_model("listener", "cpu"), load_model("small", "cpu")
 
 
-def fusion(members, factors=(0.8, 0.2), **changes) -> Fusion:
-    config = {"members": tuple(m.name for m in members), "versions": tuple(m.version for m in members)} | changes
-    return Fusion(FusionConfig(factors=factors, **config)).eval()
+def fusion(members, factors=(0.8, 0.2)) -> Fusion:
+    return load_fusion([member.name for member in members], factors)
 
 
 @pytest.fixture
@@ -70,7 +69,7 @@ def test_member_of_another_version_is_refused(members, checkpoints):
 
 def test_fusion_without_members_is_refused():
     with pytest.raises(ValueError, match="members"):
-        Fusion(FusionConfig())
+        Fusion(FusionConfig(), [])
 
 
 def test_weights_of_another_model_are_refused(members, checkpoints):

@@ -4,6 +4,7 @@ The members are checkpoints of their own; a fusion adds a factor for each. They 
 training, a head on Whisper's frozen encoder and a small network over spectrograms are better together.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,20 +29,18 @@ class Fusion(WaveformModel):
     takes_reference = True  # by the members that take one
     config: FusionConfig
 
-    def __init__(self, config: FusionConfig):
-        """Loads the members.
+    def __init__(self, config: FusionConfig, members: Sequence[SERModel]):
+        """
+        Args:
+            members: the models that the config names, in its order.
 
         Raises:
-            CheckpointError: a member is missing, damaged, or of another version.
             ValueError: no member, or not one factor and version for each.
         """
-        from ser_core.models.checkpoint import load_member  # which imports this file
-
         super().__init__(config)
-        if not config.members or not len(config.members) == len(config.versions) == len(config.factors):
+        if not members or not len(config.members) == len(config.versions) == len(config.factors) == len(members):
             raise ValueError("A fusion needs members, and a version and a factor for each.")
-        pairs = zip(config.members, config.versions, strict=True)
-        self.members = nn.ModuleList(load_member(name, version) for name, version in pairs)
+        self.members = nn.ModuleList(members)
         self.register_buffer("factors", torch.tensor(config.factors))
 
     @property
