@@ -5,6 +5,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.ui.layout import draw_layout
+from pages.ui.server.memory import keep_in_memory_only
 from ser_core.paths import ICON  # as a file: an icon by name would be fetched from the internet
 
 
@@ -49,4 +50,5 @@ else:  # imported before the server starts, by `streamlit run` and by scripts.se
     # Otherwise the first session takes the folder pages/ for the list of pages, and finds none at the address of a
     # page.
     PagesManager.uses_pages_directory = False
+    keep_in_memory_only()
     app = st.App(__file__)
