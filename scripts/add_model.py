@@ -1,10 +1,10 @@
 """Adds a published audio classifier of transformers to the models of this program.
 
-python -m scripts.add_model FOLDER_OR_NAME --as NAME [--labels map.json] [--download]
+python -m scripts.add_model FOLDER_OR_NAME --as NAME [--map LABEL=EMOTION ...] [--labels map.json] [--download]
 
 FOLDER_OR_NAME holds config.json, preprocessor_config.json and model.safetensors of a Wav2Vec2-, Hubert- or
 WavLMForSequenceClassification: a folder, or a name on the hub that is in the local cache (--download fetches it).
-map.json: {"their label": "our emotion"}; null for a label that is none.
+--map joyous=happy other=none, or in map.json {"joyous": "happy", "other": null}: for labels that are no known synonym.
 """
 
 import argparse
@@ -41,6 +41,21 @@ def label_map(path: Path | None) -> dict:
     return found
 
 
+def parse_map(pairs: list[str]) -> dict:
+    """Label -> emotion, None for "none".
+
+    Raises:
+        ValueError: not LABEL=EMOTION.
+    """
+    found: dict[str, str | None] = {}
+    for pair in pairs:
+        label, equals, emotion = pair.rpartition("=")
+        if not (label and equals and emotion):
+            raise ValueError(f"--map {pair!r} is not LABEL=EMOTION.")
+        found[label] = None if emotion.lower() == "none" else emotion
+    return found
+
+
 def add(source: str, name: str, given: dict, download: bool) -> str:
     """Writes the checkpoint, and gives the words for it."""
     folder = paths.CHECKPOINTS / name
@@ -63,11 +78,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", metavar="FOLDER_OR_NAME")
     parser.add_argument("--as", dest="name", required=True, metavar="NAME")
+    parser.add_argument("--map", nargs="+", default=[], metavar="LABEL=EMOTION")
     parser.add_argument("--labels", type=Path, metavar="FILE")
     parser.add_argument("--download", action="store_true", help="fetch a name that is not in the local cache")
     options = parser.parse_args(arguments)
     try:
-        print(add(options.source, options.name, label_map(options.labels), options.download))
+        given = label_map(options.labels) | parse_map(options.map)
+        print(add(options.source, options.name, given, options.download))
     except (CheckpointError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -27,6 +27,7 @@ from ser_core.inference import (
     ReferenceChoice,
     SpeakerReferenceError,
     check_reference,
+    guard_formula,
     prediction_record,
     speaker_reference,
 )
@@ -99,12 +100,12 @@ COLUMNS = (
 def as_rows(record: dict) -> list[dict]:
     """One row for the recording, or for each of its windows with --windows."""
     if "error" in record:
-        return [record]
+        return [{name: guard_formula(value) for name, value in record.items()}]
     clip_columns = {name: record[name] for name in ("file", "model", "version")} | {"notes": " ".join(record["notes"])}
     parts = record.get("windows") or [record]
     return [
         {
-            name: value
+            name: guard_formula(value)
             for name, value in (part | clip_columns | part["probabilities"]).items()
             if name in COLUMNS + EMOTIONS
         }

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import PurePath
@@ -19,12 +19,13 @@ from ser_core.inference import (
     Segment,
     Smoothing,
     as_textgrid,
+    guard_formula,
     label_segments,
     smooth_trajectory,
     window_labels,
 )
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+MAX_STEM_BYTES = 180  # of the 255 of a file system
 
 
 def as_json(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
@@ -66,9 +67,7 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
     file = io.StringIO()
     writer = csv.DictWriter(file, list(rows[0]))
     writer.writeheader()
-    writer.writerows(
-        {name: _no_formula(value) if isinstance(value, str) else value for name, value in row.items()} for row in rows
-    )
+    writer.writerows({name: guard_formula(value) for name, value in row.items()} for row in rows)
     return file.getvalue()
 
 
@@ -80,9 +79,11 @@ def window_rows(result: ModelResult) -> list[dict]:
 
 
 def file_name(name: str, suffix: str) -> str:
-    """A safe file name for the export of a clip."""
-    stem = re.sub(r"[^A-Za-z0-9-]+", "_", PurePath(name).stem).strip("_")[:60]
-    return f"{stem or 'clip'}_emotion.{suffix}"
+    """A safe file name for the export of a clip; letters, marks and digits of every script are kept."""
+    stem = unicodedata.normalize("NFC", PurePath(name).stem)
+    kept = "".join(c if c == "-" or unicodedata.category(c)[0] in "LMN" else " " for c in stem)
+    short = "_".join(kept.split()).encode()[:MAX_STEM_BYTES].decode(errors="ignore")
+    return f"{short or 'clip'}_emotion.{suffix}"
 
 
 def _row(record: dict, label: str) -> dict:
@@ -91,8 +92,3 @@ def _row(record: dict, label: str) -> dict:
     columns |= {"answer": label, "emotion": record["emotion"]}
     columns |= {"confidence": probabilities[record["emotion"]]} | probabilities
     return columns | {name: record[name] for name in ("arousal", "valence")}
-
-
-def _no_formula(text: str) -> str:
-    """A text that a spreadsheet does not evaluate as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

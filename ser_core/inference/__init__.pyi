@@ -117,4 +117,5 @@ from .streaming import (
 from .writers import (
     as_srt as as_srt,
     as_textgrid as as_textgrid,
+    guard_formula as guard_formula,
 )

@@ -1,4 +1,4 @@
-"""Segments in the formats of other programs, by hand as both are few lines: Praat TextGrid and SRT subtitles."""
+"""Formats of other programs, by hand as each is few lines: Praat TextGrid, SRT subtitles, cells of spreadsheets."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,13 @@ from ser_core.audio import SpeechSegments
 from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 TextGridInterval = tuple[float, float, str]  # start_s, end_s, text
+
+
+def guard_formula(value):
+    """The value as a cell of a CSV table; a text that a spreadsheet would run as a formula gets an apostrophe."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence[Segment]], duration_s: float) -> str:

@@ -33,7 +33,8 @@ ONNX_README_TEMPLATE = """# {name} for ONNX Runtime
 
 `model.onnx`: mono waveforms at {sample_rate} Hz in, logits and embedding out; the features are inside. Inputs:
 `waveform`, float32, shape = (batch, longest), zero-padded, and `n_samples`, int64, the true
-lengths, shape = (batch,). The metadata of the file hold the labels in order, temperature, window and hop in seconds.
+lengths, shape = (batch,). At least one clip of at least one sample: onnxruntime ends the process on a batch of none.
+The metadata of the file hold the labels in order, temperature, window and hop in seconds.
 Below a confidence of {min_confidence:g} the prediction is "not sure".
 
 {measured}

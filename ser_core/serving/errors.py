@@ -19,7 +19,7 @@ _DESCRIPTIONS = {
     404: "unknown model",
     408: "the upload was too slow",
     413: "the recording is too large",
-    415: "the content type is not audio",
+    415: "the content type is not audio, or the body is compressed",
     422: "the recording cannot be used: not audio, damaged, too short; or the reference does not fit",
     429: "too many requests from this address",
     500: "internal error, or the model cannot be loaded",

@@ -120,6 +120,7 @@ class _RequestBody:
 
     async def _read(self) -> RequestContent:
         content_type = self._request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._check_encoding(self._request.headers.get("content-encoding", ""))
         declared = self._request.headers.get("content-length", "")
         if content_type != FORM_CONTENT_TYPE:
             self._check_content_type(content_type)
@@ -141,6 +142,12 @@ class _RequestBody:
         reference = form.get(REFERENCE_FIELD)
         contents = tuple([(await file.read(), file.filename or "") for file in files])
         return RequestContent(contents, reference if isinstance(reference, str) else "")
+
+    def _check_encoding(self, encoding: str) -> None:
+        if encoding.strip().lower() not in ("", "identity"):
+            raise HTTPException(
+                415, f"Content-Encoding {encoding[:80]!r}: compressed bodies are not accepted. {UPLOAD_USAGE}"
+            )
 
     def _check_content_type(self, content_type: str) -> None:
         if not content_type.lower().startswith(self._reader.content_types):

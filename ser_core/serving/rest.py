@@ -210,6 +210,7 @@ def _add_info_routes(rest: FastAPI, service: InferenceService) -> None:
         """Available models, the default first, and the classes."""
         return ModelsResponse(available_models(), EMOTIONS)
 
+    @rest.head("/health", include_in_schema=False)  # uptime monitors and load balancers ask so
     @rest.get("/health")
     async def health() -> HealthResponse:
         """State of the server: live page ready, length of the queue, models in memory."""

@@ -7,7 +7,7 @@ import pytest
 
 from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
-from ser_core.inference.writers import as_srt, as_textgrid
+from ser_core.inference.writers import as_srt, as_textgrid, guard_formula
 
 SEGMENTS = (
     Segment(0.0, 1.25, NO_SPEECH),
@@ -61,3 +61,9 @@ def test_subtitles_are_numbered_and_silent_where_nobody_speaks():
 @pytest.mark.parametrize(("time_s", "text"), [(0.0004, "00:00:00,000"), (59.9996, "00:01:00,000")])
 def test_milliseconds_are_rounded_into_the_next_minute(time_s, text):
     assert text in as_srt([Segment(time_s, 100.0, "sad", 1.0, "sad", 0.5)])
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_guarded():
+    for text in ("=cmd|' /C calc'!A0", "+1.wav", "-1.wav", "@SUM(1).wav", "\t=1"):
+        assert guard_formula(text) == f"'{text}"
+    assert [guard_formula(value) for value in ("a=1.wav", "", -1.5, None, True)] == ["a=1.wav", "", -1.5, None, True]

@@ -10,12 +10,18 @@ import transformers
 from safetensors.torch import load_file, save_file
 
 from scripts import add_model
+from scripts.add_model import parse_map
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models import checkpoint
 from ser_core.models.adapter import AdapterError, last_layer
 from ser_core.models.checkpoint import available_models, load_model
-from ser_core.models.zoo.pretrained import TRANSFORMERS_CLASSES, load_pretrained_classifier, map_labels_to_emotions
+from ser_core.models.zoo.pretrained import (
+    TRANSFORMERS_CLASSES,
+    _labels_by_output,
+    load_pretrained_classifier,
+    map_labels_to_emotions,
+)
 from tests.make_page import open_page, texts, upload, wav
 
 LABELS = ("neu", "hap", "ang", "sad")
@@ -101,15 +107,31 @@ def test_the_app_lists_it_and_says_what_is_not_known_of_it(publish, checkpoints,
     assert shown.count("Not evaluated yet.") >= 2
 
 
-def test_labels_are_read_by_how_they_begin():
+def test_known_synonyms_of_labels_are_mapped():
     labels = ["Angry", "disgust", "FEARFUL", "happiness", "neutral", "sadness", "surprised", "calm"]
     expected = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise", "calm"]
     assert list(map_labels_to_emotions(labels, {}).values()) == expected
 
 
+@pytest.mark.parametrize(
+    "label", ["disappointed", "distressed", "surrender", "sadistic", "dissatisfied", "calculating"]
+)
+def test_a_label_is_never_guessed_from_its_first_letters(label):
+    with pytest.raises(ValueError, match=f"--map {label}=none"):
+        map_labels_to_emotions(["happy", label], {})
+    assert map_labels_to_emotions(["happy", label], parse_map([f"{label}=none"])) == {"happy": "happy", label: None}
+    assert map_labels_to_emotions(["happy", label], parse_map([f"{label}=disgust"]))[label] == "disgust"
+
+
+def test_the_order_of_labels_in_a_config_says_nothing():
+    labels = {2: "happy", 0: "sad", 10: "calm", 1: "angry", **{n: f"x{n}" for n in range(3, 10)}}
+    assert _labels_by_output(labels) == ["sad", "angry", "happy", *(f"x{n}" for n in range(3, 10)), "calm"]
+    assert _labels_by_output({str(number): label for number, label in labels.items()})[-1] == "calm"
+
+
 def test_labels_that_do_not_fit_are_named(subtests):
     for labels, given, cause in [
-        (["hap", "LABEL_1", "bored"], {}, r"LABEL_1, bored.*--labels"),
+        (["hap", "LABEL_1", "bored"], {}, r"LABEL_1, bored.*--map LABEL_1=none bored=none"),
         (["hap"], {"joyful": "happy"}, r"joyful.*hap"),
         (["hap"], {"hap": "glad"}, r"glad.*neutral"),
         (["x", "y"], {"x": None, "y": None}, r"labels"),

@@ -211,7 +211,7 @@ def test_a_hostile_file_name_is_only_ever_plain_text(page, name):
     assert name in [text.value for text in page.text]
     marked_up = "\n".join(element.value for kind in ("markdown", "caption", "warning") for element in page.get(kind))
     assert name not in marked_up
-    assert re.fullmatch(r"[A-Za-z0-9_-]+_emotion\.json", export.file_name(name, "json"))
+    assert re.fullmatch(r"[\w-]+_emotion\.json", export.file_name(name, "json"))
 
 
 def test_without_a_checkpoint_the_page_names_the_command_and_still_shows_the_clip(page, monkeypatch):
@@ -283,6 +283,15 @@ def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path
         known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
         assert speakers == known[fold]
     assert clip_input._unseen(tmp_path, ("small", "other")) == {}  # never evaluated: nothing is known
+
+
+def test_names_in_any_script_survive_in_the_names_of_exports():
+    for stem in ("录音", "запись", "été 2024", "हिन्दी", "تسجيل", "일본"):
+        assert export.file_name(f"{stem}.wav", "srt") == f"{stem.replace(' ', '_')}_emotion.srt"
+    long = export.file_name("録" * 300 + ".wav", "TextGrid")
+    assert len(long.encode()) < 255 and long.endswith("_emotion.TextGrid")
+    assert export.file_name("../..\\a:b\n<c>.wav", "json") == "a_b_c_emotion.json"
+    assert export.file_name("🙂.wav", "json") == "clip_emotion.json"
 
 
 def test_an_actors_label_is_hidden_until_asked_for(page, checkpoint, monkeypatch, tmp_path):

@@ -109,6 +109,18 @@ def test_models_and_health(client, sound):
     assert client.get("/health").json()["models_in_memory"] == ["small"]
 
 
+def test_a_monitor_asks_for_the_head_of_health_only(client):
+    answer = client.head("/health")
+    assert answer.status_code == 200 and not answer.content
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
+def test_a_compressed_body_is_refused_with_the_reason(client, sound, encoding):
+    headers = OGG | {"Content-Encoding": encoding}
+    assert "Content-Encoding" in error_message(client.post("/predict", content=sound, headers=headers), 415)
+    assert client.post("/predict", content=sound, headers=OGG | {"Content-Encoding": "identity"}).status_code == 200
+
+
 def test_the_docs_are_complete_without_external_resources(client):
     described = client.get("/openapi.json").json()
     assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/reference", "/models", "/health"}

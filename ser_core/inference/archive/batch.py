@@ -28,6 +28,7 @@ from ser_core.inference.archive.batch_table import BATCH_TABLE_SCHEMA, PREDICTIO
 from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
 from ser_core.inference.archive.suspects import WORKER_ERRORS, Suspects, predict_one_by_one
 from ser_core.inference.reference import Reference
+from ser_core.inference.writers import guard_formula
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
@@ -341,7 +342,8 @@ def _write_bad_files(job: BatchJob, parts: Path, path: Path) -> int:
         table.writerow(["file", "reason"])
         for rows in _read_parts(job, parts):
             bad = rows.filter(pc.is_valid(rows["error"]))
-            table.writerows(zip(bad["file"].to_pylist(), bad["error"].to_pylist(), strict=True))
+            names, reasons = (map(guard_formula, bad[column].to_pylist()) for column in ("file", "error"))
+            table.writerows(zip(names, reasons, strict=True))
             n_bad += len(bad)
     return n_bad
 

@@ -5,6 +5,7 @@ code in its folder; loaded from safetensors, strictly.
 """
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,18 +25,19 @@ TRANSFORMERS_CLASSES = {
     "hubert": "HubertForSequenceClassification",
     "wavlm": "WavLMForSequenceClassification",
 }
-EMOTION_PREFIXES = {
-    "neu": "neutral",
-    "cal": "calm",
-    "hap": "happy",
-    "joy": "happy",
-    "sad": "sad",
-    "ang": "angry",
-    "fea": "fear",
-    "dis": "disgust",
-    "sur": "surprise",
+EMOTION_SYNONYMS = {
+    "neutral": ("neutral", "neutrality", "neu"),
+    "calm": ("calm", "calmness", "cal"),
+    "happy": ("happy", "happiness", "joy", "joyful", "hap"),
+    "sad": ("sad", "sadness", "sa"),
+    "angry": ("angry", "anger", "ang"),
+    "fear": ("fear", "fearful", "fea"),
+    "disgust": ("disgust", "disgusted", "dis"),
+    "surprise": ("surprise", "surprised", "sur", "ps", "pleasant surprise"),
 }
-"""Prefixes of the labels of published models: "ang", "anger", "Angry" are one emotion."""
+"""Our emotion -> labels of published models that mean it, in any case. Other labels are asked for, never guessed."""
+
+_EMOTION_OF_LABEL = {name: emotion for emotion, names in EMOTION_SYNONYMS.items() for name in names}
 
 PRETRAINED_PROBABILITY_FLOOR = 1e-6  # of an emotion without label: keeps logarithms finite
 PRETRAINED_METADATA_KEYS = (
@@ -78,7 +80,7 @@ class HuggingFaceClassifier(WaveformModel):
         network = getattr(transformers_package(), _transformers_class_name(config.stock))(
             _make_transformers_config(config.stock)
         )
-        if list(network.config.id2label.values()) != list(config.answers):
+        if _labels_by_output(network.config.id2label) != list(config.answers):
             raise ValueError("its labels are not those of the mapping")
         self.classifier, network.classifier = network.classifier, nn.Identity()
         self.network = network
@@ -149,7 +151,7 @@ def describe_labels(label_map: Mapping[str, str | None]) -> str:
 
 
 def map_labels_to_emotions(labels: list[str], label_map: Mapping[str, str | None]) -> dict[str, str | None]:
-    """The emotion of each label: as in `label_map`, otherwise by its prefix.
+    """The emotion of each label: as in `label_map`, otherwise the one of which it is a known synonym.
 
     Raises:
         ValueError: unmapped labels, labels of the map that do not occur, or unknown emotions.
@@ -158,18 +160,25 @@ def map_labels_to_emotions(labels: list[str], label_map: Mapping[str, str | None
         raise ValueError(f"The map names {', '.join(strange)}; the model's labels are {', '.join(labels)}.")
     if strange := sorted({str(emotion) for emotion in label_map.values()} - {*EMOTIONS, "None"}):
         raise ValueError(f"The map names {', '.join(strange)}; the emotions are {', '.join(EMOTIONS)}, or null.")
-    found = {
-        label: label_map[label] if label in label_map else EMOTION_PREFIXES.get(label.lower()[:3]) for label in labels
-    }
+    found = {label: label_map[label] if label in label_map else _synonym(label) for label in labels}
     if unmapped := [label for label in labels if not found[label] and label not in label_map]:
-        example = json.dumps(dict.fromkeys(unmapped))
+        line = " ".join(shlex.quote(f"{label}=none") for label in unmapped)
         raise ValueError(
-            f"It predicts {', '.join(unmapped)}, none of {', '.join(EMOTIONS)}. Write a file such as {example}, "
-            "with an emotion in place of null where one fits, and give it after --labels."
+            f"It predicts {', '.join(unmapped)}, which the program does not map to {', '.join(EMOTIONS)} by itself. "
+            f"Add this, with an emotion in place of none where one fits: --map {line}"
         )
     if not any(found.values()):
         raise ValueError("None of its labels is an emotion of ours.")
     return found
+
+
+def _synonym(label: str) -> str | None:
+    return _EMOTION_OF_LABEL.get(label.strip().lower().replace("_", " "))
+
+
+def _labels_by_output(id2label: Mapping) -> list[str]:
+    """The labels in the order of the outputs, which need not be the order of the file."""
+    return [id2label[number] for number in sorted(id2label, key=int)]
 
 
 def load_pretrained_classifier(
@@ -179,7 +188,7 @@ def load_pretrained_classifier(
 
     Args:
         source: a local folder with config.json, preprocessor_config.json and model.safetensors, or a name on the hub.
-        label_map: label -> emotion or None, for labels without a known prefix.
+        label_map: label -> emotion or None, for labels that are no known synonym.
         download: whether to download a name that is not in the local cache.
 
     Raises:
@@ -187,7 +196,7 @@ def load_pretrained_classifier(
             message names the cure.
     """
     stock, extractor = _read_config_and_extractor(source, download)
-    mapped = map_labels_to_emotions(list(stock.id2label.values()), label_map)
+    mapped = map_labels_to_emotions(_labels_by_output(stock.id2label), label_map)
     if extractor.sampling_rate != 16_000:
         raise ValueError(f"{source} expects {extractor.sampling_rate} Hz, this program 16000 Hz.")
     network = _load_strict(source, stock.model_type, download)
