@@ -131,7 +131,7 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
     long = np.tile(speech, 1 + 150 * RATE // len(speech))
     full_course = state.full_course
     monkeypatch.setattr(
-        state, "full_course", lambda clip: setattr(state.course(clip), "stopped", True)
+        state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True)
     )  # Stop, meanwhile
     upload(page, "long.wav", wav(long))
     assert "Partial: analysed to 0:3" in page.get("progress")[0].proto.text
@@ -149,7 +149,7 @@ def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_s
 def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
     full_course = state.full_course
-    monkeypatch.setattr(state, "full_course", lambda clip: setattr(state.course(clip), "stopped", True))
+    monkeypatch.setattr(state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True))
     upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
     monkeypatch.setattr(state, "full_course", full_course)
     of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
