@@ -244,7 +244,7 @@ def _decode_joined(data: bytes, sample_rate: int, max_duration_s: float) -> tupl
     """All recordings of a file, and a note for each that cannot be read."""
     bounds = part_bounds(data)
     if len(bounds) == 1:
-        return [_decode(_Job(data, sample_rate, max_duration_s))], ()
+        return [_decode(_Job(data[slice(*bounds[0])], sample_rate, max_duration_s))], ()
     decoded: list[_DecodedAudio] = []
     notes = []
     for number, (start, end) in enumerate(bounds, 1):

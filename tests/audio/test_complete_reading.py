@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ser_core.audio import decoding
-from ser_core.audio.io import SAMPLE_RATE, Recording, read_audio
+from ser_core.audio.io import SAMPLE_RATE, Recording, decode_recording, read_audio
 from ser_core.audio.repairs.joined import part_bounds
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg, with_soundfile
 
@@ -85,9 +85,17 @@ def test_opposite_polarity_in_a_part_of_a_recording_is_inverted_there():
 def test_polarity_does_not_depend_on_the_size_of_blocks(monkeypatch):
     mono = noise(2.0, RATE)
     content = with_soundfile(np.hstack([mono, -mono]), RATE, "WAV", "PCM_16")
-    expected = read_audio(content).waveform
+    expected = decode_recording(content, SAMPLE_RATE, 60.0).waveform
     monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 777)
-    np.testing.assert_allclose(read_audio(content).waveform, expected, atol=1e-6)
+    np.testing.assert_allclose(decode_recording(content, SAMPLE_RATE, 60.0).waveform, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mp3", "ogg vorbis", "opus", "flac", "m4a"])
+def test_decoding_in_pieces_equals_decoding_at_once(name, monkeypatch):
+    content = FORMATS[name](noise(4.0, RATE), RATE)
+    expected = decode_recording(content, SAMPLE_RATE, 60.0).waveform
+    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 5_000)
+    np.testing.assert_allclose(decode_recording(content, SAMPLE_RATE, 60.0).waveform, expected, atol=1e-6)
 
 
 def test_ordinary_stereo_is_the_mean_of_its_channels():
@@ -127,6 +135,21 @@ def test_joined_mp3_files_with_tags(subtests):
             recording = read_audio(content)
             assert recording.duration_s == pytest.approx(expected_s, abs=0.06)
             assert recording.notes == ()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7])
+def test_an_mp3_whose_count_is_too_small_is_read_without_a_break(share):
+    samples = noise(6.0, SAMPLE_RATE) * np.repeat(np.linspace(0, 1, 60), SAMPLE_RATE // 10)[:, None]
+    content = bytearray(FORMATS["mp3"](samples.astype(np.float32), SAMPLE_RATE))
+    expected = read_audio(bytes(content)).waveform
+    mark = max(content.find(b"Xing"), content.find(b"Info"))
+    n_frames, n_bytes = struct.unpack(">II", content[mark + 8 : mark + 16])
+    content[mark + 8 : mark + 16] = struct.pack(">II", round(share * n_frames), round(share * n_bytes))
+    recording = read_audio(bytes(content))
+    assert recording.notes == () and recording.duration_s == pytest.approx(6.0, abs=0.1)
+    found, n = recording.waveform, len(expected) - 2_000
+    delay = int(np.argmax([np.dot(found[lag : lag + n], expected[:n]) for lag in range(2_000)]))
+    np.testing.assert_allclose(found[delay : delay + n], expected[:n], atol=0.02)
 
 
 def test_a_damaged_second_recording_is_noted():

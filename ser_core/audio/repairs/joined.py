@@ -5,13 +5,16 @@ A decoder stops at the end that the first recording declares; decoded one by one
 
 import re
 from collections.abc import Callable, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 
 MAX_JOINED = 1000  # bounds the time of a hostile file of empty recordings
+MAX_BOXES = 1_000_000  # on the top level of an MP4 file; an hour in fragments has some thousands
 
 FLAC_START = b"fLaC\x00\x00\x00\x22"  # the marker, and the header of the first block, 34 bytes
-MATROSKA_START = re.compile(rb"\x1a\x45\xdf\xa3.{0,60}?\x42\x82.(?:webm|matroska)", re.DOTALL)
+MATROSKA_START, MATROSKA_KIND = b"\x1a\x45\xdf\xa3", re.compile(rb"\x42\x82.(?:webm|matroska)", re.DOTALL)
+MATROSKA_HEAD_BYTES = 64  # between both
 AMR_START = re.compile(rb"#!AMR(?:-WB)?\n")
+MP3_START = rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfb]"
 MP3_COUNT = re.compile(rb"(?:Xing|Info)\x00\x00\x00[\x00-\x0f]")  # with flags for the fields that follow
 MP3_SYNC = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfb]")  # layer III
 MP3_COUNT_OFFSETS = (36, 21, 13, 38, 23, 15)  # from the start of a frame, by version, channels and checksum
@@ -19,6 +22,7 @@ MP3_BIT_RATES = (
     (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),  # kbit/s, MPEG 1
     (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG 2 and 2.5
 )
+MAX_SYNCS = 100_000  # tried after the end of a recording; tags there contain few
 MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
 
 
@@ -28,15 +32,17 @@ def part_bounds(data: bytes) -> list[tuple[int, int]]:
     At most MAX_JOINED: the last one then contains the rest.
     """
     starts = _starts(data)[:MAX_JOINED]
-    return list(pairwise([0, *starts[1:], len(data)]))
+    return list(pairwise([*starts, len(data)]))
 
 
 def _starts(data: bytes) -> list[int]:
     """The first byte of each recording, ascending."""
     head = data[:12]
+    if re.match(MP3_START, head, re.DOTALL):
+        return sorted(set(islice(_mp3_starts(data), MAX_JOINED)))
     for signature, find in _FINDERS.items():
         if re.match(signature, head, re.DOTALL):
-            return sorted({0, *find(data)})
+            return sorted({0, *islice(find(data), MAX_JOINED)})
     return [0]
 
 
@@ -66,10 +72,20 @@ def _ogg_starts(data: bytes) -> Iterator[int]:
         at += 27 + n_segments + sum(data[at + 27 : at + 27 + n_segments])
 
 
+def _matroska_starts(data: bytes) -> Iterator[int]:
+    """An EBML header of WebM or Matroska."""
+    for match in MATROSKA_KIND.finditer(data):
+        start = data.rfind(MATROSKA_START, max(0, match.start() - MATROSKA_HEAD_BYTES), match.start())
+        if start >= 0:
+            yield start
+
+
 def _mp4_starts(data: bytes) -> Iterator[int]:
     """A second `ftyp` box on the top level."""
     at = 0
-    while len(data) >= at + 16:
+    for _ in range(MAX_BOXES):
+        if len(data) < at + 16:
+            return
         size, kind = int.from_bytes(data[at : at + 4]), data[at + 4 : at + 8]
         size = int.from_bytes(data[at + 8 : at + 16]) if size == 1 else size
         if kind == b"ftyp":
@@ -80,13 +96,31 @@ def _mp4_starts(data: bytes) -> Iterator[int]:
 
 
 def _mp3_starts(data: bytes) -> Iterator[int]:
-    """A frame with a count of frames; and the frame after the bytes that such a count includes."""
-    counts = [start for match in MP3_COUNT.finditer(data) if (start := _mp3_count_frame(data, match.start())) >= 0]
-    yield from (_before_id3(data, start) for start in counts[1:])
+    """A frame with a count of frames; and the frame after the bytes that such a count includes.
+
+    Where that frame needs bits of earlier ones (the reservoir), the count is wrong: the part then begins after it,
+    and is read to its end.
+    """
+    frames = (_mp3_count_frame(data, match.start()) for match in MP3_COUNT.finditer(data))
+    counts = list(islice((frame for frame in frames if frame >= 0), MAX_JOINED))
+    if not counts:
+        yield 0
     for start, end in pairwise([*counts, len(data)]):
         rest = start + (_mp3_counted_bytes(data, start) or end)
-        if rest < end and (found := _next_mp3_frame(data, rest, end)) is not None:
+        found = _next_mp3_frame(data, rest, end) if rest < end else None
+        if found is not None and _needs_reservoir(data, found):
+            yield start + _mp3_frame_bytes(data, start)
+            continue
+        yield 0 if start == counts[0] else _before_id3(data, start)
+        if found is not None:
             yield _before_id3(data, found)
+
+
+def _needs_reservoir(data: bytes, at: int) -> bool:
+    """Whether a frame begins with bits that earlier frames hold."""
+    side_info = at + (4 if data[at + 1] & 1 else 6)  # after a checksum
+    is_mpeg_1 = data[at + 1] >> 3 & 3 == 3
+    return bool(data[side_info] or (is_mpeg_1 and data[side_info + 1] & 0x80))
 
 
 def _mp3_count_frame(data: bytes, mark: int) -> int:
@@ -106,7 +140,7 @@ def _mp3_counted_bytes(data: bytes, start: int) -> int | None:
 
 def _next_mp3_frame(data: bytes, start: int, end: int) -> int | None:
     """The first frame from `start` on that two further frames follow."""
-    for match in MP3_SYNC.finditer(data, start, end):
+    for match in islice(MP3_SYNC.finditer(data, start, end), MAX_SYNCS):
         at = match.start()
         for _ in range(3):
             size = _mp3_frame_bytes(data, at)
@@ -148,7 +182,6 @@ _FINDERS: dict[bytes, Callable[[bytes], Iterator[int]]] = {
     rb"fLaC": _flac_starts,
     rb"OggS": _ogg_starts,
     rb"....ftyp": _mp4_starts,
-    rb"\x1a\x45\xdf\xa3": lambda data: (match.start() for match in MATROSKA_START.finditer(data)),
+    rb"\x1a\x45\xdf\xa3": _matroska_starts,
     rb"#!AMR": lambda data: (match.start() for match in AMR_START.finditer(data)),
-    rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfb]": _mp3_starts,
 }
