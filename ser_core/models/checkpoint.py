@@ -24,6 +24,7 @@ from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
+WEIGHTS_HASH = "weights_sha256"  # in config.json: its weights are those of the same save
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
 DEFAULT_MODEL = "whisper-prosonet"
 FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
@@ -106,7 +107,12 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
             f"This program's are {', '.join(EMOTIONS)}."
         )
     _load_weights(model, folder / model.weights_file)
-    model.name, model.version = folder.name, weights_sha256(folder, model)[:N_VERSION_DIGITS]
+    digest = weights_sha256(folder, model)
+    if config.get(WEIGHTS_HASH, digest) != digest:
+        raise CheckpointError(
+            f"{folder.name} holds the files of two checkpoints: saving was interrupted. Get or train it again."
+        )
+    model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
     model.calibration = calibration
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE)
@@ -153,8 +159,7 @@ def _load_member(name: str, version: str) -> SERModel:
 
 def weights_sha256(folder: Path, model: SERModel) -> str:
     """Hash of the weights file of a checkpoint."""
-    with (folder / model.weights_file).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return _sha256(folder / model.weights_file)
 
 
 def read_metrics(name_or_folder: str | Path) -> dict:
@@ -187,9 +192,28 @@ def save_model(
     own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
     files = model.transformers_files()
     files[CONFIG_FILE] = files.get(CONFIG_FILE, {}) | own
-    texts = {name: json.dumps(content, indent=1) + "\n" for name, content in files.items()}
     binary = {model.weights_file: model.save_weights} | ({NOVELTY_FILE: novelty.save} if novelty else {})
-    _write_atomically(folder, binary | {name: _text_writer(text) for name, text in texts.items()})
+    texts = {name: _text_writer(_as_text(content)) for name, content in files.items() if name != CONFIG_FILE}
+
+    def write_config(path: Path) -> None:
+        """Written after the weights, whose hash it holds."""
+        path.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: _sha256(_unfinished(path, model.weights_file))}))
+
+    _write_atomically(folder, binary | texts | {CONFIG_FILE: write_config})
+
+
+def _as_text(content: dict) -> str:
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _unfinished(path: Path, name: str) -> Path:
+    """Where another file of the checkpoint is until all are written, as `paths.atomic_path` names it."""
+    return path.with_name(f"{name}.tmp")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:

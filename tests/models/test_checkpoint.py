@@ -251,6 +251,24 @@ def test_a_full_disk_leaves_the_old_figures_whole(checkpoints, monkeypatch):
     assert {path.name: path.read_bytes() for path in (checkpoints / "small").iterdir()} == before
 
 
+def test_files_of_two_checkpoints_are_refused(tmp_path):
+    """As left behind by a kill between two renames."""
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        save_model(build_model("simple-cnn"), tmp_path / str(seed), "cnn", Calibration(temperature=1 + seed), {})
+        load_model(tmp_path / str(seed))
+    (tmp_path / "0" / "config.json").replace(tmp_path / "1" / "config.json")
+    with pytest.raises(CheckpointError, match="two checkpoints"):
+        load_model(tmp_path / "1")
+
+
+def test_a_checkpoint_without_the_hash_of_its_weights_is_loaded(tmp_path):
+    save_model(build_model("simple-cnn"), tmp_path / "old", "cnn", Calibration(), {})
+    path = tmp_path / "old" / "config.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "weights_sha256"}))
+    assert load_model(tmp_path / "old").name == "old"
+
+
 def test_the_default_model_comes_first(checkpoints):
     (checkpoints / "small").rename(checkpoints / DEFAULT_MODEL)
     assert available_models() == (DEFAULT_MODEL, "other")
