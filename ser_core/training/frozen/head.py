@@ -1,6 +1,5 @@
 """Training of the linear head of a frozen encoder, for clips alone and for clips of an enrolled speaker."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -103,7 +102,8 @@ class HeadBatches:
         self.targets = F.one_hot(torch.tensor([labels.index(clip.emotion) for clip in clips]), len(labels)).float()
         self.n_steps = max(1, len(clips) // config.batch_size)  # per epoch
         self._chances = draw_chances(clips, config.corpus_power)
-        self._speakers = [clip.speaker for clip in clips]
+        names, members = np.unique([clip.speaker for clip in clips], return_inverse=True)
+        self._rows_by_speaker = [torch.from_numpy(np.nonzero(members == i)[0]) for i in range(len(names))]
         self._rng = np.random.default_rng(config.seed)
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -127,20 +127,23 @@ class HeadBatches:
 
     def _references(self) -> Tensor:
         """For each clip the mean of 3 to 30 other clips of its speaker, shape as the embeddings."""
-        by_speaker = defaultdict(list)
-        for row, speaker in enumerate(self._speakers):
-            by_speaker[speaker].append(row)
         found = self.embeddings.clone()
-        for rows in by_speaker.values():
-            for row in rows:
-                if others := self._draw_others(rows, row):
-                    found[:, row] = self.embeddings[:, others].mean(1)
+        for rows in self._rows_by_speaker:
+            if len(rows) > 1:
+                found[:, rows] = torch.from_numpy(self._draw_weights(len(rows))) @ self.embeddings[:, rows]
         return found
 
-    def _draw_others(self, rows: list[int], row: int) -> list[int]:
-        wanted = self._rng.integers(MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS + 1)
-        drawn = self._rng.choice(rows, min(wanted + 1, len(rows)), replace=False)
-        return [int(other) for other in drawn if other != row][:wanted]
+    def _draw_weights(self, n_clips: int) -> np.ndarray:
+        """Weights of a speaker's clips in the reference of each, shape = (n_clips, n_clips)."""
+        order = self._rng.random((n_clips, n_clips))
+        np.fill_diagonal(order, np.inf)  # a clip is not its own reference
+        most = min(MAX_REFERENCE_CLIPS, n_clips - 1)
+        drawn = np.argpartition(order, most - 1, 1)[:, :most]
+        drawn = self._rng.permuted(drawn, axis=1)
+        n_drawn = np.minimum(self._rng.integers(MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS + 1, (n_clips, 1)), most)
+        weights = np.zeros((n_clips, n_clips), np.float32)
+        np.put_along_axis(weights, drawn, ((np.arange(most) < n_drawn) / n_drawn).astype(np.float32), 1)
+        return weights
 
 
 def draw_chances(clips: Sequence[TrainingExample], corpus_power: float) -> np.ndarray:
