@@ -148,8 +148,8 @@ def ood_section(found: dict) -> str:
         f"distance alone separates them from {found['n_speech']} clips of unseen speakers with AUROC "
         f"{found['auroc']:.4f} ({found['auroc_with_vad']:.4f} together with the detector). At a detection rate of 95 % "
         f"it rejects {100 * found['fpr95']:.1f} % of the speech; at the threshold of the program "
-        f"{100 * found['speech_called_unknown']:.1f} %. It says nothing about new corpora: speech of a corpus that was "
-        f"left out of training is not farther away than speech of known ones.\n\n"
+        f"{100 * found['speech_called_unknown']:.1f} %. None of this measures whether speech of a new "
+        f"corpus is recognised as such.\n\n"
         f"{markdown_table(header, rows)}"
     )
 
