@@ -29,6 +29,7 @@ ESTIMATED_DURATION_FORMATS = (
 AMR_PAUSE_BYTES = 7  # a packet of at most this size describes a pause (DTX), which FFmpeg does not decode
 
 MIN_GAP_S = 0.05  # between time stamps; a smaller one is their rounding
+MIN_JUMP_BACK_S = 1.0  # between joined streams; a smaller one is an overlap
 MAX_GAP_S = 600.0  # a greater one comes from a damaged time stamp
 
 MAX_DECLARED_S = 86_400.0  # a longer duration in a header is a placeholder, as in files written to a pipe
@@ -64,6 +65,7 @@ class DecodedStream:
     header_duration_s: float | None = None  # duration declared by the header, if any
     damaged_packets: int = 0
     truncated: bool = False  # the file ends before the end that its format declares
+    unread_s: float = 0.0  # behind the end that a WAV header declares
     track: int | None = None  # the audio track to decode
     n_tracks: int = 1
     start_gap_s: float = 0.0  # silence before the sound, which begins after the picture
@@ -106,7 +108,7 @@ class Timeline:
             else:
                 self._source.start_gap_s = gap_s
             return round(gap_s * rate)
-        if abs(gap_s) > MIN_GAP_S:  # back, as where files were joined, or to a time that cannot be
+        if gap_s > MIN_GAP_S or gap_s < -MIN_JUMP_BACK_S:  # to a time that cannot be
             self._source.ignored_jump_s = max(self._source.ignored_jump_s, gap_s)
             self._origin_s += gap_s
         return 0
@@ -130,6 +132,7 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray
         source.codec, source.rate, source.channels = f"{sound.format} {sound.subtype}", sound.samplerate, sound.channels
         source.header_duration_s = plausible_duration_s(sound.frames * _wav_header_ratio(data) / sound.samplerate)
         source.is_float = sound.subtype in ("FLOAT", "DOUBLE")
+        source.unread_s = sound.frames / sound.samplerate * _wav_unread_ratio(data)
         source.truncated = sound.format == "OGG" and not _ogg_is_complete(data)
         if sound.format == "MP3" and not _mp3_has_length_header(data):
             raise soundfile.SoundFileError("libsndfile estimates the length of this MP3 and stops there")
@@ -145,17 +148,35 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray
             yield block
 
 
-def _wav_header_ratio(data: bytes) -> float:
-    """Declared by actual size of the samples of a WAV file, which libsndfile does not report; 1 for other formats."""
+def _wav_samples(data: bytes) -> tuple[int, int] | None:
+    """First byte and declared size of the samples of a WAV file; None for other formats."""
     if data[:4] != b"RIFF" or data[8:12] != b"WAVE":
-        return 1.0
+        return None
     at = 12
     while at + 8 < len(data):
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if data[at : at + 4] == b"data":
-            return 1.0 if size >= STREAMED_WAV_SIZE else max(1.0, size / (len(data) - at - 8))
+            return at + 8, size
         at += 8 + size + size % 2
-    return 1.0
+    return None
+
+
+def _wav_header_ratio(data: bytes) -> float:
+    """Declared by actual size of the samples of a WAV file, which libsndfile does not report; 1 for other formats."""
+    start, size = _wav_samples(data) or (0, 0)
+    if not start or size >= STREAMED_WAV_SIZE:
+        return 1.0
+    return max(1.0, size / (len(data) - start))
+
+
+def _wav_unread_ratio(data: bytes) -> float:
+    """What follows the samples of a WAV file and is no further chunk, as a share of their size; 0 for other formats."""
+    start, size = _wav_samples(data) or (0, 0)
+    rest = start + size + size % 2
+    if not size or rest >= len(data):
+        return 0.0
+    is_chunk = all(32 <= byte < 127 for byte in data[rest : rest + 4])
+    return 0.0 if is_chunk else (len(data) - rest) / size
 
 
 def _mp3_has_length_header(data: bytes) -> bool:

@@ -359,6 +359,10 @@ def _decoding_notes(decoded: _DecodedAudio, max_duration_s: float, is_alone: boo
         known = source.header_duration_s and source.header_duration_s - decoded.decoded_s > TRUNCATION_TOLERANCE_S
         total = f" of the {source.header_duration_s:.1f} s declared by its header" if known else ""
         notes.append(f"The file ends early: {decoded.decoded_s:.1f} s{total} could be read.")
+    if source.unread_s > TRUNCATION_TOLERANCE_S:
+        notes.append(
+            f"Its header ends before the file: {source.unread_s:.1f} s after the end it declares were not read."
+        )
     if source.damaged_packets:
         notes.append(f"Damaged packets skipped: {source.damaged_packets}.")
     return (*notes, *_timing_notes(source), *decoded.repair.notes())

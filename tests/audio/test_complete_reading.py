@@ -47,9 +47,11 @@ def with_tracks(
     return buffer.getvalue()
 
 
-def mux(output, stream, samples: np.ndarray, start_s: float, left_out=(0.0, 0.0), jump_s: float = 0.0) -> None:
+def mux(
+    output, stream, samples: np.ndarray, start_s: float, left_out=(0.0, 0.0), jump_s: float = 0.0, jitter_s: float = 0.0
+) -> None:
     """Encodes 20-ms packets from `start_s` on, without those of an interval; after 1 s their time stamps jump."""
-    packets = []
+    packets, last_pts = [], -(10**9)
     for at in range(0, len(samples) - 959, 960):
         frame = av.AudioFrame.from_ndarray(samples[at : at + 960].reshape(1, -1), format="flt", layout="mono")
         frame.sample_rate, frame.time_base = RATE, Fraction(1, RATE)
@@ -59,6 +61,8 @@ def mux(output, stream, samples: np.ndarray, start_s: float, left_out=(0.0, 0.0)
         at_s = float(packet.pts * packet.time_base)
         if jump_s and at_s >= 1.0:
             packet.pts = packet.dts = packet.pts + round(jump_s / packet.time_base)
+        late = round(jitter_s * (round(at_s / 0.4) % 2) / packet.time_base)
+        packet.pts = packet.dts = last_pts = max(packet.pts + late, last_pts + 1) if jitter_s else packet.pts
         if not left_out[0] <= at_s < left_out[1]:
             output.mux(packet)
 
@@ -175,6 +179,26 @@ def test_a_flac_of_unknown_length_is_complete(n_declared):
     content[21:26] = bytes([content[21] & 0xF0 | n_declared >> 32]) + struct.pack(">I", n_declared & 0xFFFFFFFF)
     recording = read_audio(bytes(content))
     assert recording.duration_s == 1.0 and recording.notes == ()
+
+
+def test_samples_behind_the_declared_end_of_a_wav_are_noted():
+    content = bytearray(with_soundfile(noise(2.0, SAMPLE_RATE), SAMPLE_RATE, "WAV", "PCM_16"))
+    content[40:44] = struct.pack("<I", SAMPLE_RATE * 2)
+    recording = read_audio(bytes(content))
+    assert recording.duration_s == 1.0 and "1.0 s" in recording.notes[0]
+    whole = with_soundfile(noise(1.0, SAMPLE_RATE), SAMPLE_RATE, "WAV", "PCM_16")
+    chunk = b"LIST" + struct.pack("<I", 40_000) + bytes(40_000)
+    for rest in (b"", chunk, bytes(100)):
+        assert read_audio(whole + rest).notes == ()
+
+
+def test_jittery_time_stamps_add_no_silence():
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as output:
+        stream = output.add_stream("libopus", rate=RATE, layout="mono")
+        mux(output, stream, tone(4.0, RATE)[:, 0], 0.0, jitter_s=0.08)
+    recording = read_audio(buffer.getvalue())
+    assert recording.duration_s == pytest.approx(4.0, abs=0.12)
 
 
 # --- time stamps ---------------------------------------------------------------------------------------------------
