@@ -23,6 +23,8 @@ from ser_core.models.checkpoint import (
 )
 from ser_core.models.onnx import ExportError
 from ser_core.models.registry import MODEL_FAMILIES
+from ser_core.models.zoo.fusion import Fusion
+from ser_core.models.zoo.whisper import Whisper
 
 HUB_LIBRARY_NAME = "speech-emotion-workbench"
 HUB_FILES = (CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, "preprocessor_config.json", "model.safetensors")
@@ -107,11 +109,16 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
     model = load_model(name_or_folder, "cpu")
     if not model.is_neural:
         raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
+    if isinstance(model, Fusion):
+        raise ExportError(f"{model.name} is a sum of models: export its members {', '.join(model.config.members)}.")
     source = checkpoint_folder(name_or_folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in HUB_FILES:
         if name != CARD_FILE and (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
+    if isinstance(model, Whisper) and model.config.encoder:
+        training = json.loads((source / CONFIG_FILE).read_text())["training"]
+        save_model(model.standalone(), folder, "whisper", model.calibration, training, model.novelty)
     card = (
         (source / CARD_FILE).read_text()
         if (source / CARD_FILE).is_file()

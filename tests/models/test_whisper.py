@@ -1,6 +1,7 @@
 """Whisper's encoder: the front end, start weights, shared encoders, and references."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from scripts import prepare_encoder
 from ser_core import paths
 from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.models.hub import export_hub
 from ser_core.models.zoo.whisper import (
     WHISPER_BASE,
     Whisper,
@@ -108,9 +110,7 @@ def test_checkpoint_on_a_shared_encoder_leaves_its_weights_out(start, encoders, 
 def test_checkpoint_with_a_missing_encoder_names_the_cure(start, encoders, tmp_path):
     save_whisper_encoder(str(start), 2, encoders / "tiny")
     save_model(Whisper(replace(CONFIG, encoder="tiny")), tmp_path / "small", "whisper", Calibration(), {})
-    (encoders / "tiny" / "model.safetensors").unlink()
-    (encoders / "tiny" / "config.json").unlink()
-    (encoders / "tiny").rmdir()
+    shutil.rmtree(encoders)
     with pytest.raises(CheckpointError, match="prepare_encoder"):
         load_model(tmp_path / "small", "cpu")
 
@@ -142,3 +142,14 @@ def test_config_that_the_encoder_cannot_serve_is_refused():
     for changes in ({"window_s": 31.0}, {"layers": (4,)}, {"layers": ()}, {"layers": (0, 1)}):
         with pytest.raises(ValueError, match="encoder"):
             Whisper(replace(CONFIG, **changes))
+
+
+def test_hub_export_holds_the_encoder(start, encoders, tmp_path):
+    save_whisper_encoder(str(start), 2, encoders / "tiny")
+    shared = Whisper(replace(CONFIG, encoder="tiny")).eval()
+    save_model(shared, tmp_path / "small", "whisper", Calibration(1.2), {})
+    export_hub(tmp_path / "small", tmp_path / "hub")
+    shutil.rmtree(encoders)
+    exported, waveform = load_model(tmp_path / "hub", "cpu"), torch.from_numpy(sound(8000))[None]
+    assert exported.calibration == Calibration(1.2)
+    torch.testing.assert_close(exported(waveform), shared(waveform), atol=2e-3, rtol=1e-2)  # half precision

@@ -173,6 +173,13 @@ class Whisper(SERModel):
         """
         return self.classifier(head_input(embedding, reference))
 
+    def standalone(self) -> "Whisper":
+        """A copy whose checkpoint holds the encoder too, for use without this program's folder of encoders."""
+        backbone = self.config.backbone | {"encoder_layers": max(self.config.layers)}
+        copy = Whisper(replace(self.config, encoder="", backbone=backbone))
+        copy.load_state_dict(self.state_dict())
+        return copy.eval()
+
     def save_weights(self, path: Path) -> None:
         """See SERModel; the weights of a shared encoder are left out.
 
