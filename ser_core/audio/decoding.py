@@ -268,7 +268,7 @@ def _decoded_frames(
     while True:
         try:
             packet = next(packets, None)
-        except av.FFmpegError:
+        except (av.FFmpegError, IndexError):  # the latter: a damaged packet of a track that did not exist before
             source.truncated = True
             return
         if packet is None:

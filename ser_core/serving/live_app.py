@@ -43,6 +43,7 @@ from ser_core.serving.gradio_uploads import GradioUploads
 from ser_core.serving.live_sessions import LiveSessionError, LiveSessions
 from ser_core.serving.middleware import BodyLimit, RequestLimits
 from ser_core.serving.one_time_store import RECORDING_LIFETIME_S, OneTimeStoreError
+from ser_core.serving.protection.fair_slots import client_address
 from ser_core.serving.routes import is_serving, live_is_up
 
 LIVE_TITLE = "Live microphone"
@@ -122,7 +123,12 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
     sessions = LiveSessions()
     with _DiscreetBlocks(title=LIVE_TITLE, analytics_enabled=False) as live:
         page = gr.HTML(**_page_arguments(sessions))
-        live.load(_open_page, None, page, api_visibility="private", queue=False, show_progress="hidden")
+
+        def _open(request: gr.Request) -> gr.HTML:
+            sessions.open(request.session_hash or "", client_address(request.request.scope))
+            return _open_page(request)
+
+        live.load(_open, None, page, api_visibility="private", queue=False, show_progress="hidden")
 
         @live.unload
         def _close_page(request: gr.Request) -> None:

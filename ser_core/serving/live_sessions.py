@@ -19,8 +19,10 @@ from ser_core.models import resolve_model
 from ser_core.serving.live_text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
 
-MAX_LIVE_SESSIONS = 16
-SESSION_IDLE_S = 600.0  # after which a session may be replaced by that of a new page
+MAX_LIVE_SESSIONS, MAX_SESSIONS_PER_ADDRESS = 16, 12
+MAX_RECORDED_BYTES = 500_000_000  # of all sessions: four hours
+MAX_KNOWN_PAGES = 1000  # whose address is remembered
+SESSION_IDLE_S = 60.0  # without a chunk, after which a session may be replaced by that of a new page
 MAX_CHUNK_CHARACTERS = 20_000_000  # of base64: 2.5 min at 48 kHz, five times the most that a page sends at once
 
 
@@ -35,6 +37,7 @@ class _PageSession:
     totals: SessionTotals = field(default_factory=SessionTotals)
     n_received: int = 0  # samples
     last_used_s: float = 0.0
+    address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -44,11 +47,19 @@ class LiveSessions:
     def __init__(self, store: OneTimeStore = recording_store, clock: Callable[[], float] = time.monotonic):
         self._store, self._clock = store, clock
         self._sessions: dict[str, _PageSession] = {}
+        self._addresses: dict[str, str] = {}  # of pages, the latest last
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         """Number of sessions."""
         return len(self._sessions)
+
+    def open(self, page_id: str, address: str) -> None:
+        """Remember the address of a page that was opened; sessions are limited per address."""
+        with self._lock:
+            self._addresses[page_id] = address
+            for oldest in list(self._addresses)[:-MAX_KNOWN_PAGES]:
+                del self._addresses[oldest]
 
     def start(self, page_id: str, model: str, sample_rate: int, running_reference: bool = False) -> dict:
         """Start a session, which replaces an earlier one of this page.
@@ -70,9 +81,10 @@ class LiveSessions:
         loaded = shared_model(resolve_model(str(model)))
         with self._lock:
             self._sessions.pop(page_id, None)
-            self._make_room()
+            address = self._addresses.get(page_id, "")
+            self._make_room(address)
             live = LiveSession(loaded, keep_recording=True, running_reference=bool(running_reference))
-            self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock())
+            self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock(), address=address)
         return {"min_confidence": loaded.calibration.min_confidence, "window_s": loaded.config.window_s}
 
     def feed(self, page_id: str, offset: int, samples: str) -> dict:
@@ -91,6 +103,8 @@ class LiveSessions:
             LiveSessionError: the session does not exist.
         """
         session = self._page_session(page_id)
+        if self._n_recorded_bytes() > MAX_RECORDED_BYTES:
+            raise LiveSessionError("The server holds too many recordings. Stop, and download this one.")
         chunk = decode_chunk(samples)
         with session.lock:
             new = chunk[max(0, session.n_received - offset) :]
@@ -122,6 +136,11 @@ class LiveSessions:
         """Delete the session of a closed page."""
         with self._lock:
             self._sessions.pop(page_id, None)
+            self._addresses.pop(page_id, None)
+
+    def _n_recorded_bytes(self) -> int:
+        with self._lock:
+            return sum(session.live.recording().nbytes for session in self._sessions.values())
 
     def _page_session(self, page_id: str) -> _PageSession:
         with self._lock:
@@ -132,7 +151,9 @@ class LiveSessions:
             self._sessions[page_id].last_used_s = self._clock()
             return self._sessions[page_id]
 
-    def _make_room(self) -> None:
+    def _make_room(self, address: str) -> None:
+        if sum(session.address == address for session in self._sessions.values()) >= MAX_SESSIONS_PER_ADDRESS:
+            raise LiveSessionError(f"{MAX_SESSIONS_PER_ADDRESS} sessions are open at this address. Close one of them.")
         if len(self._sessions) < MAX_LIVE_SESSIONS:
             return
         page_id, oldest = min(self._sessions.items(), key=lambda item: item[1].last_used_s)

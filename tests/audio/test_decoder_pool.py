@@ -17,7 +17,7 @@ from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import decode_recording, encode_wav, read_audio
 from ser_core.audio.isolation import decoder_pool as pools
 from ser_core.audio.isolation.decoder_pool import DecoderPool, decoder_job
-from tests.make_audio import FORMATS, noise, tone
+from tests.make_audio import FORMATS, noise, tone, with_ffmpeg
 from tests.make_bombs import BOMBS, flac_constant
 from tests.processes import children_of, eventually, has_ended
 
@@ -128,6 +128,18 @@ def test_a_child_killed_between_two_files_is_replaced(pool):
     os.kill(pool._idle[0]._process.pid, signal.SIGKILL)
     pool._idle[0]._process.wait()
     assert len(pool.decode(WAV, JOB, nothing)[1]) == 8_000
+
+
+def test_a_track_that_appears_in_a_damaged_packet_ends_the_file_with_a_note():
+    """Found by fuzzing: the binding of FFmpeg looks the new track up in a list that has not grown."""
+    whole = with_ffmpeg(noise(0.6, 48_000), 48_000, "mpegts", "aac")
+    generator, outcomes = np.random.default_rng(18), []
+    for _ in range(300):
+        damaged = np.frombuffer(whole, np.uint8).copy()
+        damaged[generator.integers(0, len(whole), 30)] = generator.integers(0, 256, 30)
+        with suppress(AudioError):
+            outcomes.append(decode_recording(damaged.tobytes(), 16_000, 60.0).notes)
+    assert len(outcomes) > 100
 
 
 # --- cancellation and memory -----------------------------------------------------------------------------------------

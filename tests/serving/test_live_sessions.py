@@ -125,6 +125,29 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
     assert len(on) == 2 and on.stop("b")
 
 
+def test_one_address_cannot_take_all_sessions(checkpoints, monkeypatch):
+    monkeypatch.setattr(module, "MAX_SESSIONS_PER_ADDRESS", 2)
+    on = LiveSessions()
+    for page, address in (("a", "192.0.2.1"), ("b", "192.0.2.1"), ("c", "192.0.2.1"), ("d", "192.0.2.2")):
+        on.open(page, address)
+    on.start("a", "small", RATE)
+    on.start("b", "small", RATE)
+    with pytest.raises(LiveSessionError, match="address"):
+        on.start("c", "small", RATE)
+    on.start("d", "small", RATE)
+    on.start("b", "small", RATE)
+    on.forget("a")
+    on.start("c", "small", RATE)
+
+
+def test_the_recordings_of_all_sessions_are_bounded(on, speech, monkeypatch):
+    fed(on, "a", speech)
+    monkeypatch.setattr(module, "MAX_RECORDED_BYTES", 1000)
+    with pytest.raises(LiveSessionError, match="too many recordings"):
+        on.feed("a", 10**6, encoded(speech[:HOP]))
+    assert on.stop("a")
+
+
 def test_only_models_by_name(on, subtests):
     for model in ["../small", "/etc", "", "small/", 5]:
         with subtests.test(model=model), pytest.raises(UnknownModel):
