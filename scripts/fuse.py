@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from scripts.train_heads import table, test_clips, write_results
+from scripts.head_tables import table
+from scripts.train_heads import test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration

@@ -13,17 +13,17 @@ import argparse
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from scripts import train
+from scripts.head_tables import mean_of, table
 from scripts.train_head import read_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, is_speech, protocol_folds, protocol_split
-from ser_core.evaluation import N_REFERENCE_CLIPS, corpus_report, markdown_table
+from ser_core.evaluation import corpus_report
 from ser_core.models import load_model
 from ser_core.training import HeadConfig, TrainingData, TrainingExample, read_training_data
 
@@ -64,44 +64,10 @@ def mean_reports(folds: dict[str, dict[str, dict]]) -> dict[str, dict]:
     return {corpus: mean_of(reports) for corpus, reports in by_corpus.items()}
 
 
-def mean_of(reports: Sequence[dict]) -> dict:
-    """Means of equal keys, through nested dicts; clips and speakers are summed."""
-    found: dict = {}
-    for key, value in reports[0].items():
-        values = [report[key] for report in reports if key in report]
-        if isinstance(value, dict):
-            found[key] = mean_of(values)
-        else:
-            found[key] = sum(values) if key.startswith("n_") else round(float(np.mean(values)), 4)
-    return found
-
-
-def table(by_corpus: dict[str, dict]) -> str:
-    """UAR in percent over the common emotions, alone and enrolled, and the doubt, by corpus."""
-    rows = [
-        {
-            "corpus": corpus,
-            "all emotions": percent(report["uar"]),
-            "common, alone": percent(report["uar_common"]),
-            **{f"{n} clips": percent(report["enrolled"][str(n)]["uar_common"]) for n in N_REFERENCE_CLIPS},
-            "answered": percent(report["coverage"]),
-            "of these right": percent(report["accuracy_answered"]),
-            "ECE": f"{report['ece']:.3f}",
-            "AUROC right/wrong": f"{report['auroc_correct']:.2f}",
-        }
-        for corpus, report in [*by_corpus.items(), ("mean", mean_of(list(by_corpus.values())))]
-    ]
-    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
-
-
 def write_results(path: Path, found: dict) -> None:
     """Writes scores as JSON."""
     with paths.atomic_path(path) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n")
-
-
-def percent(value: float) -> str:
-    return f"{100 * value:.1f}"
 
 
 def main(arguments: list[str] | None = None) -> int:

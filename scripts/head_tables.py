@@ -1,0 +1,62 @@
+"""Tables of scripts.train_heads and scripts.fuse: one row for each corpus."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.evaluation import N_REFERENCE_CLIPS, markdown_table
+
+
+def mean_of(reports: Sequence[dict]) -> dict:
+    """Means of equal keys, through nested dicts; clips and speakers are summed."""
+    found: dict = {}
+    for key, value in reports[0].items():
+        values = [report[key] for report in reports if key in report]
+        if isinstance(value, dict):
+            found[key] = mean_of(values)
+        else:
+            found[key] = sum(values) if key.startswith("n_") else round(float(np.mean(values)), 4)
+    return found
+
+
+def table(by_corpus: dict[str, dict]) -> str:
+    """UAR in percent over the common emotions, alone and enrolled, and the doubt, by corpus."""
+    rows = [
+        {
+            "corpus": CORPUS_NAMES.get(corpus, corpus),
+            "all emotions": percent(report["uar"]),
+            "common, alone": percent(report["uar_common"]),
+            **{f"{n} clips": percent(report["enrolled"][str(n)]["uar_common"]) for n in N_REFERENCE_CLIPS},
+            "answered": percent(report["coverage"]),
+            "of these right": percent(report["accuracy_answered"]),
+            "ECE": f"{report['ece']:.3f}",
+            "AUROC right/wrong": f"{report['auroc_correct']:.2f}",
+        }
+        for corpus, report in [*by_corpus.items(), *mean_rows(by_corpus)]
+    ]
+    return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def mean_rows(by_corpus: dict[str, dict]) -> list[tuple[str, dict]]:
+    """The means over the English corpora and over all."""
+    english = [report for corpus, report in by_corpus.items() if corpus in SPEECH_CORPORA]
+    return [("mean of the English ones", mean_of(english)), ("mean of all", mean_of(list(by_corpus.values())))]
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.1f}"
+
+
+def recorded_tables(folder: Path, protocol: str) -> str:
+    """The tables of all models under a protocol, from their result files."""
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{protocol}-*.json"))]
+    if not found:
+        return "Not measured yet: python -m scripts.train_heads."
+    return "\n\n".join(f"`{result['model']}`{_sample(result)}:\n\n{table(result['corpora'])}" for result in found)
+
+
+def _sample(result: dict) -> str:
+    return f", every {result['every']}th clip" if result.get("every", 1) > 1 else ""
