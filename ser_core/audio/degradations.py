@@ -62,7 +62,7 @@ def add_noise(snr_db: float, noises: Sequence[np.ndarray]) -> Degradation:
     """
 
     def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        noise = noises[rng.integers(len(noises))]
+        noise = noises[int(rng.integers(len(noises)))]
         return _mix_at_snr(waveform, np.resize(np.roll(noise, rng.integers(len(noise))), len(waveform)), snr_db)
 
     return degrade
