@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from ser_core.audio.io import SAMPLE_RATE
-from ser_core.audio.windows import SpeechSegments
+from ser_core.audio.windows import SpeechSegments, has_knock, loudest_and_lasting_level
 from ser_core.progress import Progress, no_progress
 
 SILERO_CHUNK = 512  # samples; step of Silero at 16 kHz
@@ -28,10 +28,6 @@ VAD_MIN_SILENCE_S = 0.1
 VAD_PAD_S = 0.03
 VAD_TARGET_RMS = 0.1  # -20 dBFS, the level that Silero expects: 40 dB lower it misses nine clips of ten
 VAD_MAX_GAIN = 100.0  # 40 dB; below that there is only converter noise
-KNOCK_S = 0.2  # a longer sound is no knock
-KNOCK_RATIO = 15.0  # 23.5 dB above what lasts longer: no clip of the corpora of at least a second reaches it
-KNOCK_PART_S = 10.0  # with one knock
-KNOCK_MIN_DURATION_S = 1.0  # the loudest part of a shorter recording may be all of a word
 
 
 def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> SpeechSegments:
@@ -61,29 +57,15 @@ def _probabilities_at_speech_level(waveform: np.ndarray, progress: Progress) -> 
     Quiet recordings are detected too. After a knock, speech is as quiet as silence: then the higher of two
     probabilities counts, with and without the knock.
     """
-    levels = _chunk_levels(waveform)
-    loudest, lasting = float(levels.max()), _lasting_level(levels)
+    loudest, lasting = loudest_and_lasting_level(waveform)
     probabilities = speech_probabilities(waveform * _gain(loudest), progress)
-    if len(waveform) < KNOCK_MIN_DURATION_S * SAMPLE_RATE or loudest <= KNOCK_RATIO * lasting:
+    if not has_knock(waveform):
         return probabilities
     return np.maximum(probabilities, speech_probabilities(np.clip(waveform * _gain(lasting), -1, 1)))
 
 
-def _chunk_levels(waveform: np.ndarray) -> np.ndarray:
-    """RMS of each chunk, shape = (n_chunks,)."""
-    chunks = np.pad(waveform, (0, -len(waveform) % SILERO_CHUNK)).reshape(-1, SILERO_CHUNK)
-    return np.sqrt(np.square(chunks).mean(1))
-
-
 def _gain(level: float) -> float:
     return min(VAD_TARGET_RMS / max(level, 1e-9), VAD_MAX_GAIN)
-
-
-def _lasting_level(levels: np.ndarray) -> float:
-    """The highest level that lasts longer than a knock: in a part of KNOCK_PART_S, of the chunks of a recording."""
-    part, n_knock = round(KNOCK_PART_S * SAMPLE_RATE / SILERO_CHUNK), round(KNOCK_S * SAMPLE_RATE / SILERO_CHUNK)
-    parts = np.pad(levels, (0, -len(levels) % part)).reshape(-1, part)
-    return float(np.sort(parts, axis=1)[:, -n_knock - 1].max())
 
 
 @torch.inference_mode()

@@ -7,6 +7,13 @@ import torch
 
 from ser_core.audio.io import SAMPLE_RATE
 
+LEVEL_FRAME = 512  # samples, 32 ms: a step of the detector of speech
+KNOCK_S = 0.2  # a longer sound is no knock
+KNOCK_RATIO = 15.0  # 23.5 dB above what lasts longer: no clip of the corpora of at least a second reaches it
+KNOCK_PART_S = 10.0  # with one knock
+KNOCK_MIN_DURATION_S = 1.0  # the loudest part of a shorter recording may be all of a word
+SPEECH_MARGIN_S = 0.1  # around speech, where a knock is louder than all else
+
 
 def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0.1) -> tuple[int, int]:
     """Bounds of a 16 kHz waveform without the silence at its ends.
@@ -62,12 +69,33 @@ SpeechSegments = Sequence[tuple[float, float]]
 def analysed_bounds(waveform: np.ndarray, speech: SpeechSegments) -> tuple[int, int]:
     """(start, end) in samples of the analysed part: the recording without silence at its ends, all speech included.
 
-    Level alone is not enough: relative to a knock on the table, a voice is as quiet as silence.
+    Level alone is not enough: relative to a knock on the table, a voice is as quiet as silence. A knock before or after
+    the speech is left out.
     """
-    first, last = trim_silence(waveform)
     if not speech:
-        return first, last
+        return trim_silence(waveform)
+    if has_knock(waveform):
+        start_s, end_s = speech[0][0] - SPEECH_MARGIN_S, speech[-1][1] + SPEECH_MARGIN_S
+        return max(0, round(start_s * SAMPLE_RATE)), min(len(waveform), round(end_s * SAMPLE_RATE))
+    first, last = trim_silence(waveform)
     return min(first, int(speech[0][0] * SAMPLE_RATE)), max(last, round(speech[-1][1] * SAMPLE_RATE))
+
+
+def has_knock(waveform: np.ndarray) -> bool:
+    """Whether a 16 kHz waveform, shape = (n_samples,), has a short sound far louder than all that lasts longer."""
+    if len(waveform) < KNOCK_MIN_DURATION_S * SAMPLE_RATE:
+        return False
+    loudest, lasting = loudest_and_lasting_level(waveform)
+    return loudest > KNOCK_RATIO * lasting
+
+
+def loudest_and_lasting_level(waveform: np.ndarray) -> tuple[float, float]:
+    """The highest level (RMS) of a frame, and the highest one that lasts longer than a knock."""
+    frames = np.pad(waveform, (0, -len(waveform) % LEVEL_FRAME)).reshape(-1, LEVEL_FRAME)
+    levels = np.sqrt(np.square(frames).mean(1))
+    part, n_knock = round(KNOCK_PART_S * SAMPLE_RATE / LEVEL_FRAME), round(KNOCK_S * SAMPLE_RATE / LEVEL_FRAME)
+    parts = np.pad(levels, (0, -len(levels) % part)).reshape(-1, part)
+    return float(levels.max()), float(np.sort(parts, axis=1)[:, -n_knock - 1].max())
 
 
 def speech_overlap_s(speech: SpeechSegments, start_s: np.ndarray, end_s: np.ndarray) -> np.ndarray:

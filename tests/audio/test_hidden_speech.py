@@ -6,6 +6,7 @@ import pytest
 from ser_core.audio.io import SAMPLE_RATE, read_audio
 from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.audio.vad import speech_segments
+from ser_core.audio.windows import analysed_bounds
 from tests.make_audio import with_soundfile
 
 
@@ -35,6 +36,13 @@ def knock(at_s: float, n_samples: int) -> np.ndarray:
 def test_a_knock_does_not_hide_quiet_speech(quiet, at_s, gain_db):
     plain = quiet * 10 ** (gain_db / 20)
     assert speech_s(plain + knock(at_s, len(quiet))) == pytest.approx(speech_s(plain), abs=0.2)
+
+
+def test_a_knock_before_the_speech_is_not_analysed(quiet):
+    waveform = (0.1 * quiet + knock(0.1, len(quiet))).astype(np.float32)
+    first, last = analysed_bounds(waveform, speech_segments(waveform))
+    assert first > 0.3 * SAMPLE_RATE and last > len(waveform) - 2 * SAMPLE_RATE
+    assert analysed_bounds(quiet, speech_segments(quiet))[0] >= 0.8 * SAMPLE_RATE
 
 
 def test_several_knocks_in_a_long_recording(quiet):

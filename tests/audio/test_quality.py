@@ -17,6 +17,7 @@ from ser_core.audio import vad
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.quality import measure_quality, reduce_noise
 from ser_core.audio.vad import speech_probabilities, speech_segments
+from ser_core.audio.windows import loudest_and_lasting_level
 from ser_core.data import corpora
 from tests.make_audio import noise, spoken, tone, with_soundfile
 
@@ -61,7 +62,7 @@ def add_noise(speech: np.ndarray, snr_db: float) -> np.ndarray:
 
 def at_speech_level(waveform: np.ndarray) -> np.ndarray:
     """As the detector receives it; that of the package does not change the level."""
-    return waveform * vad._gain(float(vad._chunk_levels(waveform).max()))
+    return waveform * vad._gain(loudest_and_lasting_level(waveform)[0])
 
 
 # --- speech --------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ A decoder stops at the end that the first recording declares; decoded one by one
 import re
 from collections.abc import Callable, Iterator
 from itertools import islice, pairwise
+from typing import Literal
 
 MAX_JOINED = 1000  # bounds the time of a hostile file of empty recordings
 MAX_BOXES = 1_000_000  # on the top level of an MP4 file; an hour in fragments has some thousands
@@ -48,8 +49,8 @@ def _starts(data: bytes) -> list[int]:
 
 def _chunk_file_starts(data: bytes) -> Iterator[int]:
     """RIFF (WAV) and IFF (AIFF): the next file begins where the size in the header ends."""
-    kind, order = data[:4], "little" if data[:4] == b"RIFF" else "big"
-    at = 0
+    kind, at = data[:4], 0
+    order: Literal["little", "big"] = "little" if kind == b"RIFF" else "big"
     while data[at : at + 4] == kind:
         yield at
         end = at + 8 + int.from_bytes(data[at + 4 : at + 8], order)
