@@ -92,7 +92,7 @@ def as_text(record: dict) -> str:
 
 COLUMNS = (
     *("file", "error", "model", "version", "start_s", "end_s", "speech_s"),
-    *("emotion", "confidence", "abstain", "reason", "novelty"),
+    *("emotion", "confidence", "abstain", "reason", "novelty", "familiarity"),
     *("arousal", "valence", "reference_clips", "reference_source", "reference_note", "notes"),
 )
 

@@ -25,8 +25,7 @@ def train_head(model: Whisper, folder: Path, data: TrainingData, config: HeadCon
     )
     fit_head(model, statistics, data.train, config)
     calibration = fit_cross_corpus_calibration(left_out)
-    corpora = np.array([clip.corpus.removesuffix("_song") for clip in data.train])
-    novelty = fit_cross_corpus_novelty(model, statistics[0], corpora, left_out)
+    novelty = fit_cross_corpus_novelty(model, statistics[0], data.train, left_out)
     save_model(model, folder, "whisper", calibration, training, novelty)
     print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {folder}")
 

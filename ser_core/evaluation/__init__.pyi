@@ -26,6 +26,7 @@ from .cost import (
 from .cross_corpus.calibration import (
     fit_cross_corpus_calibration as fit_cross_corpus_calibration,
     fit_cross_corpus_novelty as fit_cross_corpus_novelty,
+    fit_familiarity as fit_familiarity,
 )
 from .cross_corpus.report import (
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,

@@ -37,6 +37,7 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
         end_s=max(prediction.end_s for prediction in predictions),
         version="",
         novelty=None,  # each model has its own embedding space
+        familiarity=None,
         reference_clips=enrolled.reference_clips,
         reference_source=enrolled.reference_source,
         reference_note=enrolled.reference_note,

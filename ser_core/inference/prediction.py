@@ -20,7 +20,7 @@ from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Traj
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
-MAX_NOVELTY_PERCENTILE = 100.0  # of an input further from the training data than all speech of unseen speakers
+MAX_NOVELTY_PERCENTILE = 100.0  # of an input further from the training data than all unseen speech
 
 
 def predict(
@@ -147,7 +147,8 @@ def _aggregate_windows(
     ranked = sorted(zip(labels, probabilities.tolist(), strict=True), key=lambda pair: -pair[1])
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
     reason = _abstain_reason(model, ranked[0][1], speech_s, novelty)
-    dimensions = arousal_and_valence(labels, probabilities).tolist() if speech_s >= MIN_SPEECH_TO_PREDICT_S else None
+    spoken = speech_s >= MIN_SPEECH_TO_PREDICT_S
+    dimensions = arousal_and_valence(labels, probabilities).tolist() if spoken else None
     return Prediction(
         model=model.name,
         emotion=ranked[0][0],
@@ -162,6 +163,7 @@ def _aggregate_windows(
         end_s=float(trajectory.end_s[-1]),
         version=model.version,
         novelty=novelty,
+        familiarity=_familiarity(model, novelty) if spoken else None,
         reference_clips=trajectory.reference_clips,
         reference_source=trajectory.reference_source,
         reference_note=_reference_note(reference, outputs.embeddings, trajectory.speech_s),
@@ -187,6 +189,11 @@ def _weighted_novelty(model: SERModel, distances: np.ndarray | None, weight: np.
     if distances is None or model.novelty is None:
         return None
     return model.novelty.percentile((distances * weight).sum() / weight.sum())
+
+
+def _familiarity(model: SERModel, novelty: float | None) -> str | None:
+    """The word for a novelty in percent; None where it ranks nothing reliably."""
+    return None if novelty is None or model.novelty is None else model.novelty.familiarity(novelty)
 
 
 def check_waveform(waveform: np.ndarray) -> None:
@@ -254,7 +261,7 @@ def _abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty
     if model.novelty and novelty == MAX_NOVELTY_PERCENTILE:
         return (
             "This is out of distribution: its embedding is further from the training data than every one of "
-            f"{len(model.novelty.unseen)} windows of speech by unseen speakers."
+            f"{len(model.novelty.unseen)} recordings of unseen speech."
         )
     if confidence < model.calibration.min_confidence:
         return (

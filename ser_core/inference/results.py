@@ -26,7 +26,8 @@ class Prediction:
     start_s: float  # of the analysed part: without the silence at both ends
     end_s: float
     version: str = ""  # of the model: the first digits of the hash of its weights
-    novelty: float | None = None  # percent of unseen speakers' speech that is closer to the training data
+    novelty: float | None = None  # percent of unseen speech that is closer to the training data, see NoveltyDetector
+    familiarity: str | None = None  # "typical", "unusual" or "unlike training"; None without speech or its detector
     reference_clips: int = 0  # unlabelled clips of the speaker that the model used; 0: no reference
     reference_source: str = ""  # of the reference: "clips", "recording" or "running"; "" without
     reference_note: str = ""  # what is doubtful about it, or ""

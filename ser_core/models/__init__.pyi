@@ -21,6 +21,7 @@ from .checkpoint import (
     FAST_MODEL as FAST_MODEL,
     HOW_TO_TRAIN as HOW_TO_TRAIN,
     METRICS_FILE as METRICS_FILE,
+    NOVELTY_FILE as NOVELTY_FILE,
     CheckpointError as CheckpointError,
     UnknownModel as UnknownModel,
     available_models as available_models,
@@ -48,6 +49,9 @@ from .onnx import (
     write_onnx_readme as write_onnx_readme,
 )
 from .ood import (
+    TYPICAL as TYPICAL,
+    UNLIKE_TRAINING as UNLIKE_TRAINING,
+    UNUSUAL as UNUSUAL,
     NoveltyDetector as NoveltyDetector,
     fit_distance_reference as fit_distance_reference,
     fit_neighbour_reference as fit_neighbour_reference,

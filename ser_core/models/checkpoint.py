@@ -115,7 +115,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
     model.calibration = calibration
     model.metrics = read_metrics(folder)
-    model.novelty = _read_novelty(folder / NOVELTY_FILE)
+    model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     return model.to(device).eval()
 

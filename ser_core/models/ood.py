@@ -4,7 +4,8 @@ Networks: the Mahalanobis distance of an embedding from those of the training cl
 unified framework for detecting out-of-distribution samples", with one Gaussian for all classes). Heads on a frozen
 encoder: the distance to a near neighbour among training clips (after Sun et al. 2022, "Out-of-distribution detection
 with deep nearest neighbors"), in the few directions that tell recordings of one kind from another. Both as a percentile
-of the speech of unseen speakers.
+of other speech: of unseen speakers (networks), of corpora left out of training (heads). Only a detector with fitted
+thresholds is reliable enough for a word, the familiarity.
 """
 
 from dataclasses import dataclass, replace
@@ -17,17 +18,21 @@ from scipy.spatial.distance import cdist
 
 N_NEIGHBOUR_DIRECTIONS = 8  # AUROC of a left-out corpus .91; with 16 it is .81, with all of them .6
 N_NEIGHBOURS_KEPT, NEIGHBOUR = 2000, 5  # training clips, and which of them in the order of distance
+TYPICAL, UNUSUAL, UNLIKE_TRAINING = "typical", "unusual", "unlike training"
+TYPICAL_SHARE = 0.75  # of the speech of unseen speakers of known corpora; with .9 a third of strange speech is typical
+UNLIKE_NOVELTY = 50.0  # percent of the speech of left-out corpora that is closer; so far are 5 % of known corpora
 COVARIANCE_SHRINKAGE = 0.01  # of the mean variance, added to each direction: some units are almost always zero
 
 
 @dataclass(frozen=True, eq=False)
 class NoveltyDetector:
-    """The distribution of training embeddings, and the distances of unseen speakers' speech from it."""
+    """The distribution of training embeddings, and the distances of unseen speech from it."""
 
     mean: np.ndarray  # (embedding_dim,)
     whitening: np.ndarray  # (embedding_dim, n_directions)
-    unseen: np.ndarray  # distances of unseen speakers' speech, sorted, (n_windows,)
+    unseen: np.ndarray  # distances of the speech of unseen speakers, or of left-out corpora; sorted, (n_windows,)
     neighbours: np.ndarray | None = None  # training clips after mean and whitening, (n_clips, n_directions)
+    thresholds: np.ndarray | None = None  # highest percentile of typical speech and of unusual speech, (2,)
 
     def distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Squared distance per direction: Mahalanobis, about 1 for a training clip, or to the fifth neighbour.
@@ -46,12 +51,61 @@ class NoveltyDetector:
             / white.shape[1]
         )
 
+    def distance_from_others(self, training: np.ndarray, speakers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """As `distance`, of training clips from those of other speakers: what an unseen speaker would have.
+
+        Args:
+            training: embeddings that the neighbours were chosen from, shape = (n_clips, embedding_dim).
+            speakers: names, shape = (n_clips,).
+            rows: of the clips, shape = (n,).
+
+        Returns:
+            shape = (n,).
+
+        Raises:
+            ValueError: a detector without neighbours, or of other training clips.
+        """
+        kept = _kept_rows(len(training))
+        if self.neighbours is None or len(kept) != len(self.neighbours):
+            raise ValueError("The detector was fitted on other training clips.")
+        far = cdist((training[rows] - self.mean) @ self.whitening, self.neighbours, "sqeuclidean")
+        far[speakers[rows][:, None] == speakers[kept]] = np.inf
+        return np.partition(far, NEIGHBOUR - 1, 1)[:, NEIGHBOUR - 1] / self.neighbours.shape[1]
+
     def percentile(self, distance: float) -> float:
-        """Percent of the unseen speakers' speech that is closer to the training data; 100: all of it."""
+        """Percent of the unseen speech that is closer to the training data; 100: all of it."""
         return 100 * float(np.searchsorted(self.unseen, distance)) / len(self.unseen)
 
+    def familiarity(self, percentile: float) -> str | None:
+        """TYPICAL, UNUSUAL or UNLIKE_TRAINING, from the percentile; None for a detector without thresholds."""
+        if self.thresholds is None:
+            return None
+        return (TYPICAL, UNUSUAL, UNLIKE_TRAINING)[int(np.searchsorted(self.thresholds, percentile))]
+
+    def with_familiarity(self, known: np.ndarray) -> "NoveltyDetector":
+        """The detector with thresholds from recordings of known corpora; `unseen` must be of left-out corpora.
+
+        Typical is what is no farther than TYPICAL_SHARE of the recordings, unlike training what is farther than half of
+        the speech of left-out corpora.
+
+        Args:
+            known: distances of unseen speakers of the training corpora, shape = (n,).
+        """
+        typical = min(self.percentile(float(np.quantile(known, TYPICAL_SHARE))), UNLIKE_NOVELTY)
+        return replace(self, thresholds=np.array([typical, UNLIKE_NOVELTY], np.float32))
+
+    def for_part(self, first: int, width: int) -> "NoveltyDetector":
+        """The same detector for a wider embedding, whose columns from `first` on are the present ones.
+
+        Args:
+            width: of the wider embedding.
+        """
+        after = width - first - len(self.mean)
+        whitening = np.pad(self.whitening, ((first, after), (0, 0)))
+        return replace(self, mean=np.pad(self.mean, (first, after)), whitening=whitening)
+
     def with_reference_distances(self, distances: np.ndarray) -> "NoveltyDetector":
-        """The detector with these distances of unseen speakers' speech for its percentiles, shape = (n,).
+        """The detector with these distances of unseen speech for its percentiles, shape = (n,).
 
         Raises:
             ValueError: an empty array.
@@ -77,7 +131,8 @@ class NoveltyDetector:
         except (SafetensorError, OSError, TypeError) as error:
             raise ValueError(f"{path.name} is damaged or not a detector ({error!s:.80})") from None
         directions = found.mean.shape if found.neighbours is None else found.neighbours.shape[1:]
-        if found.whitening.shape != (*found.mean.shape, *directions) or not found.unseen.size:
+        thresholds = (2,) if found.thresholds is None else found.thresholds.shape
+        if found.whitening.shape != (*found.mean.shape, *directions) or not found.unseen.size or thresholds != (2,):
             raise ValueError(f"{path.name} holds matrices of inconsistent shapes")
         return found
 
@@ -125,8 +180,13 @@ def fit_neighbour_reference(training: np.ndarray, corpora: np.ndarray) -> Novelt
     covariance = np.cov(inside, rowvar=False) + 1e-3 * np.eye(first.shape[1])
     whitening = np.zeros((training.shape[1], first.shape[1]))
     whitening[: first.shape[1]] = np.linalg.cholesky(np.linalg.inv(covariance))
-    kept = np.unique(np.linspace(0, len(first) - 1, N_NEIGHBOURS_KEPT).astype(int))
+    kept = _kept_rows(len(first))
     mean = training.mean(0, dtype=np.float64)
     neighbours = (training[kept] - mean) @ whitening
     arrays = (mean, whitening, np.zeros(0), neighbours)
     return NoveltyDetector(*(array.astype(np.float32) for array in arrays))
+
+
+def _kept_rows(n_clips: int) -> np.ndarray:
+    """Training clips that are kept as neighbours, spread evenly."""
+    return np.unique(np.linspace(0, n_clips - 1, N_NEIGHBOURS_KEPT).astype(int))

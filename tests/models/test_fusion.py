@@ -2,12 +2,15 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
 from ser_core.inference.enrolment import speaker_reference
+from ser_core.inference.forward import run_windows
 from ser_core.inference.prediction import predict
 from ser_core.models.checkpoint import Calibration, CheckpointError, load_fusion, load_model, save_model
+from ser_core.models.ood import fit_novelty_detector
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
 from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
 from tests.make_corpus import voice
@@ -87,3 +90,17 @@ def test_every_way_to_a_prediction_works(members, speech):
     found, enrolled = predict(model, speech), predict(model, speech, reference=reference)
     assert found.probabilities.keys() == {*model.config.labels}
     assert enrolled.probabilities != found.probabilities
+
+
+def test_detector_of_a_member_serves_the_fusion(members, checkpoints, speech):
+    first, second = members
+    assert fusion(members).novelty is None
+    rows = np.random.default_rng(0).normal(size=(60, second.config.embedding_dim))
+    second.novelty = fit_novelty_detector(rows[:50], rows[50:])
+    save_model(second, checkpoints / "small", "resonet", second.calibration, {}, second.novelty)
+    save_model(fusion(members), checkpoints / "both", "fusion", Calibration(), {})
+    model = load_model("both", "cpu")
+    np.testing.assert_allclose(
+        run_windows(model, [speech]).distances, run_windows(second, [speech]).distances, rtol=1e-3
+    )
+    assert not (checkpoints / "both" / "novelty.safetensors").exists() and first.novelty is None

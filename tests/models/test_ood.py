@@ -14,7 +14,7 @@ from ser_core.inference.prediction import (
 )
 from ser_core.models import checkpoint
 from ser_core.models.checkpoint import NOVELTY_FILE, CheckpointError, load_model, save_model
-from ser_core.models.ood import NoveltyDetector, fit_novelty_detector
+from ser_core.models.ood import TYPICAL, UNLIKE_TRAINING, UNUSUAL, NoveltyDetector, fit_novelty_detector
 
 RNG = np.random.default_rng(0)
 KNOWN = RNG.normal(size=(4000, 6)) @ np.diag([3, 1, 1, 0.5, 0.5, 0]) + 5  # the last unit never fires
@@ -41,6 +41,31 @@ def test_percentiles_are_shares_of_unseen_clips(novelty):
     assert novelty.percentile(0.0) == 0
     assert novelty.percentile(distances.max() * 1.001) == MAX_NOVELTY_PERCENTILE
     assert novelty.percentile(distances.max() * 0.999) < MAX_NOVELTY_PERCENTILE
+
+
+def test_familiarity_needs_thresholds_and_follows_the_percentile(novelty, tmp_path):
+    assert novelty.familiarity(0.0) is None
+    near = novelty.with_reference_distances(np.arange(1.0, 11.0)).with_familiarity(
+        np.repeat([1.5, 2.5, 9.5], [40, 40, 20])
+    )
+    assert near.thresholds.tolist() == [20, 50]
+    assert [near.familiarity(p) for p in (0, 20, 30, 50, 60, 100)] == [
+        *(TYPICAL, TYPICAL, UNUSUAL, UNUSUAL, UNLIKE_TRAINING, UNLIKE_TRAINING)
+    ]
+    far = near.with_familiarity(np.full(100, 1e6))
+    assert [far.familiarity(p) for p in (50, 51)] == [TYPICAL, UNLIKE_TRAINING]
+    near.save(tmp_path / "detector")
+    assert NoveltyDetector.load(tmp_path / "detector").familiarity(30) == UNUSUAL
+    replace(near, thresholds=np.zeros(3)).save(tmp_path / "detector")
+    with pytest.raises(ValueError, match="shape"):
+        NoveltyDetector.load(tmp_path / "detector")
+
+
+def test_prediction_holds_the_word_and_none_in_silence(knowing, speech):
+    assert predict(knowing, speech).familiarity is None
+    knowing.novelty = replace(knowing.novelty, thresholds=np.array([0, 100], np.float32), unseen=np.array([0, 1e9]))
+    assert predict(knowing, speech).familiarity == UNUSUAL
+    assert predict(knowing, speech * 0).familiarity is None
 
 
 def test_one_clip_gives_what_many_give(novelty):
@@ -121,7 +146,7 @@ def test_what_lies_beyond_all_speech_is_not_answered(knowing, speech):
     knowing.novelty = replace(known, unseen=known.unseen * 1e-3)
     prediction = predict(knowing, speech)
     assert prediction.novelty == MAX_NOVELTY_PERCENTILE and prediction.abstain
-    assert "out of distribution" in prediction.reason and f"{len(known.unseen)} windows" in prediction.reason
+    assert "out of distribution" in prediction.reason and f"{len(known.unseen)} recordings" in prediction.reason
 
 
 def test_embeddings_and_logits_come_in_the_order_of_the_windows(knowing, speech):

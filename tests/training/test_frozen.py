@@ -11,8 +11,10 @@ from ser_core.evaluation.cross_corpus.calibration import (
     balanced_rows,
     fit_cross_corpus_calibration,
     fit_cross_corpus_novelty,
+    fit_familiarity,
 )
 from ser_core.labels import EMOTIONS
+from ser_core.models.ood import fit_neighbour_reference
 from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
@@ -151,8 +153,29 @@ def test_each_corpus_is_predicted_by_a_head_without_it(model):
     assert sorted(set(left_out.corpora)) == ["crema_d", "savee", "tess"] and len(left_out.y_true) == len(found)
     far = left_out.distances[left_out.corpora == "tess"]
     assert far.min() > left_out.distances[left_out.corpora == "savee"].max()
-    detector = fit_cross_corpus_novelty(model, statistics, np.array([clip.corpus for clip in found]), left_out)
+    detector = fit_cross_corpus_novelty(model, statistics, found, left_out)
     assert detector.percentile(float(far.max()) + 1) == 100
+    assert detector.thresholds is None  # two speakers a corpus
+
+
+def test_thresholds_come_from_each_speaker_against_the_others():
+    rng = np.random.default_rng(0)
+    found = [TrainingExample(str(i), "ab"[i % 2], EMOTIONS[0], f"{'ab'[i % 2]}-{i // 2 % 3}") for i in range(240)]
+    speakers = np.array([clip.speaker for clip in found])
+    embeddings = rng.normal(size=(240, 10)).astype(np.float32)
+    embeddings[speakers == "a-0"] += 5
+    detector = fit_neighbour_reference(embeddings, np.array([clip.corpus for clip in found]))
+    own, others = (
+        detector.distance(embeddings),
+        detector.distance_from_others(embeddings, speakers, np.arange(240)),
+    )
+    assert (others >= own).all() and others[speakers == "a-0"].min() > others[speakers == "b-0"].max()
+    fitted = fit_familiarity(
+        detector.with_reference_distances(np.linspace(0, 2 * others.max(), 1000)), embeddings, found
+    )
+    assert fitted.thresholds[0] == pytest.approx(fitted.percentile(float(np.quantile(others, 0.75))), abs=5)
+    with pytest.raises(ValueError, match="clips"):
+        detector.distance_from_others(embeddings[:200], speakers[:200], np.arange(5))
 
 
 def test_calibration_counts_every_corpus_the_same():

@@ -1,14 +1,17 @@
 """Calibration for strangers: temperature, threshold and detector from corpora left out of training."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from scipy.special import softmax
 
 from ser_core.metrics import fit_temperature
 from ser_core.models import Calibration, NoveltyDetector, Whisper, fit_neighbour_reference
-from ser_core.training import CrossCorpusPredictions
+from ser_core.training import CrossCorpusPredictions, TrainingExample
 
 TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpora above the threshold
+MIN_SPEAKERS = 3  # of a corpus in training, to know its unseen speakers
 
 
 def fit_cross_corpus_calibration(predictions: CrossCorpusPredictions) -> Calibration:
@@ -41,15 +44,46 @@ def balanced_rows(corpora: np.ndarray) -> np.ndarray:
 
 
 def fit_cross_corpus_novelty(
-    model: Whisper, statistics: np.ndarray, corpora: np.ndarray, predictions: CrossCorpusPredictions
+    model: Whisper,
+    statistics: np.ndarray,
+    clips: Sequence[TrainingExample],
+    predictions: CrossCorpusPredictions,
 ) -> NoveltyDetector:
     """Out-of-distribution detector of a head on a frozen encoder; its percentiles are those of left-out corpora.
 
     Args:
         statistics: of the training clips, see fit_head.
-        corpora: of the training clips, names.
+        clips: of training.
         predictions: of left-out corpora, with their distances.
     """
     with torch.inference_mode():
         known = model.projection(torch.from_numpy(statistics)).numpy()
-    return fit_neighbour_reference(known, corpora).with_reference_distances(predictions.distances)
+    corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
+    detector = fit_neighbour_reference(known, corpora).with_reference_distances(predictions.distances)
+    return fit_familiarity(detector, known, clips)
+
+
+def fit_familiarity(
+    detector: NoveltyDetector, embeddings: np.ndarray, clips: Sequence[TrainingExample]
+) -> NoveltyDetector:
+    """The detector with thresholds for the words of familiarity; every corpus counts the same.
+
+    Unseen speakers of known corpora are the training speakers, each compared with the others. A corpus of fewer than
+    MIN_SPEAKERS is left out: without one of them it is hardly known.
+
+    Args:
+        detector: by near neighbours, with distances of left-out corpora.
+        embeddings: of the training clips, shape = (n_clips, embedding_dim).
+        clips: of training.
+
+    Raises:
+        ValueError: a detector of other clips.
+    """
+    corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
+    speakers = np.array([clip.speaker for clip in clips])
+    known = [name for name in np.unique(corpora) if len(np.unique(speakers[corpora == name])) >= MIN_SPEAKERS]
+    if not known:
+        return detector
+    (usable,) = np.nonzero(np.isin(corpora, known))
+    rows = usable[balanced_rows(corpora[usable])]
+    return detector.with_familiarity(detector.distance_from_others(embeddings, speakers, rows))

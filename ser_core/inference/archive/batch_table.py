@@ -27,6 +27,7 @@ _ARROW_TYPES: dict[Any, pa.DataType] = {
     bool: pa.bool_(),
     int: pa.int64(),
     float | None: pa.float64(),
+    str | None: pa.string(),
 }
 _SCALAR_COLUMNS = [(field.name, _ARROW_TYPES[field.type]) for field in fields(Prediction) if field.type in _ARROW_TYPES]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ser_core.models.base import ModelConfig, SERModel, WaveformModel
+from ser_core.models.ood import NoveltyDetector
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,10 @@ class FusionConfig(ModelConfig):
 
 
 class Fusion(WaveformModel):
-    """See the module's docstring. Its embedding is those of the members, one after the other."""
+    """See the module's docstring. Its embedding is those of the members, one after the other.
+
+    Its out-of-distribution detector is that of the first member that has one.
+    """
 
     takes_reference = True  # by the members that take one
     config: FusionConfig
@@ -42,6 +46,7 @@ class Fusion(WaveformModel):
             raise ValueError("A fusion needs members, and a version and a factor for each.")
         self.members = nn.ModuleList(members)
         self.register_buffer("factors", torch.tensor(config.factors))
+        self.novelty = self._member_detector()
 
     @property
     def sizes(self) -> list[int]:
@@ -51,6 +56,14 @@ class Fusion(WaveformModel):
     @property
     def _models(self) -> list[SERModel]:
         return list(self.members)  # type: ignore[arg-type]  # a ModuleList hides their type
+
+    def _member_detector(self) -> NoveltyDetector | None:
+        first = 0
+        for model, size in zip(self._models, self.sizes, strict=True):
+            if model.novelty:
+                return model.novelty.for_part(first, sum(self.sizes))
+            first += size
+        return None
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""

@@ -1,0 +1,59 @@
+"""Fits the thresholds of familiarity of trained heads, from their training clips.
+
+python -m scripts.fit_familiarity whisper runs/whisper-left-out-tess/checkpoint
+
+scripts.train fits them too: this is for checkpoints from before. Weights and version stay the same.
+"""
+
+import argparse
+import json
+import sys
+
+import torch
+
+from scripts.train_head import read_statistics
+from ser_core import paths
+from ser_core.data import AudioStore, ProtocolError, protocol_split
+from ser_core.evaluation import fit_familiarity
+from ser_core.models import NOVELTY_FILE, CheckpointError, NoveltyDetector, Whisper, checkpoint_folder, load_model
+from ser_core.training import HeadConfig, read_training_data
+
+
+def fitted(name: str) -> NoveltyDetector:
+    """The detector of a checkpoint with new thresholds.
+
+    Raises:
+        CheckpointError: another family, or a checkpoint without a detector.
+        ValueError: other training clips than those of the checkpoint.
+    """
+    model = load_model(name, "cpu")
+    if not isinstance(model, Whisper) or model.novelty is None:
+        raise CheckpointError(f"{name} has no detector by near neighbours.")
+    training = json.loads((checkpoint_folder(name) / "config.json").read_text())["training"]
+    split = protocol_split(training["protocol"], training["fold"])
+    data = read_training_data(training["protocol"], split, AudioStore())
+    if len(data.train) != training["n_clips"]:
+        raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
+    (statistics,) = read_statistics(model, data, HeadConfig())
+    with torch.inference_mode():
+        embeddings = model.projection(torch.from_numpy(statistics)).numpy()
+    return fit_familiarity(model.novelty, embeddings, data.train)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("models", nargs="+", help="names or folders of checkpoints of the family whisper")
+    try:
+        for name in parser.parse_args(arguments).models:
+            novelty = fitted(name)
+            with paths.atomic_path(checkpoint_folder(name) / NOVELTY_FILE) as temporary:
+                novelty.save(temporary)
+            print(f"{name}: thresholds {novelty.thresholds}")
+    except (CheckpointError, ProtocolError, OSError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
