@@ -20,7 +20,7 @@ from ser_core.serving.live_text import SessionTotals, live_message, session_summ
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
 
 MAX_LIVE_SESSIONS, MAX_SESSIONS_PER_ADDRESS = 16, 12
-MAX_RECORDED_BYTES = 500_000_000  # of all sessions: four hours
+MAX_RECORDED_BYTES = 300_000_000  # of all sessions: more than two hours
 MAX_KNOWN_PAGES = 1000  # whose address is remembered
 SESSION_IDLE_S = 60.0  # without a chunk, after which a session may be replaced by that of a new page
 MAX_CHUNK_CHARACTERS = 20_000_000  # of base64: 2.5 min at 48 kHz, five times the most that a page sends at once

@@ -45,7 +45,7 @@ class RequestLimits:
     """Limits for requests with a recording."""
 
     max_body_bytes: int = 25_000_000  # ten minutes of 16-bit mono WAV at 16 kHz are 19 MB
-    max_total_body_bytes: int = 500_000_000  # of all bodies in memory
+    max_total_body_bytes: int = 250_000_000  # of all bodies in memory
     duration_s: float = 600.0  # decoding stops here, and a note is added
     chunk_timeout_s: float = 10.0  # without a byte from the client
     body_timeout_s: float = 60.0  # for a complete body

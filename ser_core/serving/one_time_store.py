@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ser_core.audio import MAX_AUDIO_BYTES
 
 RECORDING_LIFETIME_S = 300.0
-MAX_STORED_BYTES = 400_000_000  # of all stored recordings: three of an hour each
+MAX_STORED_BYTES = 250_000_000  # of all stored recordings: two of an hour each
 
 
 class OneTimeStoreError(ValueError):

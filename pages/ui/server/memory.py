@@ -20,8 +20,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.session_manager import SessionInfo
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-MAX_INCOMING_BYTES = 400_000_000  # of all uploads that come in
-MAX_UPLOADED_BYTES, MAX_SESSION_BYTES = 600_000_000, 250_000_000  # of all stored uploads; of those of one session
+MAX_INCOMING_BYTES = 250_000_000  # of all uploads that come in
+MAX_UPLOADED_BYTES, MAX_SESSION_BYTES = 400_000_000, 250_000_000  # of all stored uploads; of those of one session
 CLOSE_BEFORE_S = 5.0  # the storage forgets an expired session without closing it
 CLEAN_UP_S = 1.0  # between two passes: files for download survive the first
 FULL = "The server holds too many uploads at the moment. Try again in a few minutes."

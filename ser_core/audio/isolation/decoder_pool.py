@@ -24,7 +24,7 @@ import numpy as np
 
 from ser_core.audio.decoding import AudioError
 
-MAX_POOL_MEMORY_BYTES = 2_400_000_000  # of all children at once
+MAX_POOL_MEMORY_BYTES = 2_000_000_000  # of all children at once
 LIBRARY_MEMORY_BYTES = 450_000_000  # address space of the interpreter, the libraries and the buffers of the decoders
 COPIES_OF_FILE, BYTES_PER_SECOND = 3, 4 * 4 * 16_000  # in memory at once: the file; four float32 copies at 16 kHz
 MIN_CPU_S, CPU_S_PER_SECOND = 5.0, 1 / 120  # ordinary files take a thousandth of their duration
