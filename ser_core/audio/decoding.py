@@ -29,6 +29,7 @@ ESTIMATED_DURATION_FORMATS = (
 AMR_PAUSE_BYTES = 7  # a packet of at most this size describes a pause (DTX), which FFmpeg does not decode
 
 MIN_GAP_S = 0.05  # between time stamps; a smaller one is their rounding
+MAX_FIRST_PAGE_S = 10.0  # of an Ogg file; pages hold about a second
 MIN_JUMP_BACK_S = 1.0  # between joined streams; a smaller one is an overlap
 MAX_GAP_S = 600.0  # a greater one comes from a damaged time stamp
 
@@ -134,6 +135,8 @@ def soundfile_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray
         source.is_float = sound.subtype in ("FLOAT", "DOUBLE")
         source.unread_s = sound.frames / sound.samplerate * _wav_unread_ratio(data)
         source.truncated = sound.format == "OGG" and not _ogg_is_complete(data)
+        if sound.subtype == "VORBIS":  # libsndfile counts the samples that are there, not those of lost pages
+            source.header_duration_s = _vorbis_duration_s(data, sound.samplerate) or source.header_duration_s
         if sound.format == "MP3" and not _mp3_has_length_header(data):
             raise soundfile.SoundFileError("libsndfile estimates the length of this MP3 and stops there")
         n_frames = max(1, BLOCK_SAMPLES // sound.channels)
@@ -192,6 +195,28 @@ def _ogg_is_complete(data: bytes) -> bool:
         return False
     n_segments = page[26]
     return bool(page[5] & 4) and len(page) >= 27 + n_segments + sum(page[27 : 27 + n_segments])
+
+
+def _vorbis_duration_s(data: bytes, rate: int) -> float | None:
+    """Time stamp of the last page of an Ogg Vorbis file; None for one that was cut out of a longer stream."""
+    last = data.rfind(b"OggS")
+    first = next((page for page in _ogg_pages(data) if _page_samples(data, page) > 0), last)
+    if _page_samples(data, first) > MAX_FIRST_PAGE_S * rate:
+        return None
+    return plausible_duration_s(_page_samples(data, last) / rate)
+
+
+def _ogg_pages(data: bytes) -> Iterator[int]:
+    """The first byte of each page."""
+    at = data.find(b"OggS")
+    while at >= 0:
+        yield at
+        at = data.find(b"OggS", at + 4)
+
+
+def _page_samples(data: bytes, page: int) -> int:
+    """The position of an Ogg page, in samples."""
+    return int.from_bytes(data[page + 6 : page + 14], "little", signed=True)
 
 
 def ffmpeg_blocks(data: bytes, source: DecodedStream) -> Generator[np.ndarray, None, None]:

@@ -1,6 +1,7 @@
 """Everything in a file is read, once and at its time, or a note says what was not."""
 
 import io
+import re
 import struct
 from fractions import Fraction
 
@@ -221,6 +222,16 @@ def test_missing_packets_leave_silence(container):
     assert recording.duration_s == pytest.approx(6.0, abs=0.03)
     assert rms(recording, 2.1, 3.9) < 1e-3 and rms(recording, 4.1, 5.9) > 0.3
     assert "2.0 s" in recording.notes[0]
+
+
+@pytest.mark.parametrize("name", ["opus", "ogg vorbis"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_lost_pages_of_an_ogg_file_keep_the_time_or_are_noted(name, share):
+    content = FORMATS[name](noise(20.0, RATE), RATE)
+    pages = [match.start() for match in re.finditer(b"OggS", content)]
+    lost = round(share * len(pages))
+    recording = read_audio(content[: pages[lost]] + content[pages[lost + 2] :])
+    assert recording.duration_s == pytest.approx(20.0, abs=0.05) or recording.notes
 
 
 def test_a_damaged_time_stamp_does_not_add_hours():
