@@ -8,6 +8,7 @@ import errno
 import hashlib
 import http.client
 import json
+import lzma
 import shutil
 import stat
 import time
@@ -157,11 +158,13 @@ def unpack_zip(archive: Path, folder: Path, wanted: Callable[[PurePosixPath], bo
             check_free_space(archive.parent, n_bytes)
             for member in chosen:
                 _unpack_member(members, member, temporary / _safe_name(member))
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, FileExistsError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError, ValueError) as error:
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, DownloadError):
             raise
-        raise DownloadError(f"{archive.name} cannot be unpacked ({error!s:.100}). Download it again.") from None
+        raise DownloadError(
+            f"{archive.name} cannot be unpacked ({error!s:.100}). Download it again, or check the disk."
+        ) from None
     if not chosen:
         raise DownloadError(f"{archive.name} contains none of the expected recordings.")
     temporary.replace(folder)

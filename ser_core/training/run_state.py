@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -79,6 +80,21 @@ class TrainingRun:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content | {"command": self.command}, indent=1))
+
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Holds the folder: two processes would mix their epochs.
+
+        Raises:
+            TrainingError: another process trains there.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(paths.only_writer(self.folder))
+            except BlockingIOError:
+                raise TrainingError(f"Another process trains in {self.folder.name}. Wait for its end.") from None
+            yield
 
     def restore(self, state: TrainingState) -> None:
         """Loads the last saved state, if the run is to be resumed and has one.

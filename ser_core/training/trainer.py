@@ -49,17 +49,19 @@ def fit(
         The model with the running average of the weights, in eval mode.
 
     Raises:
-        TrainingError: no training clip, a resume with another config or other clips, or a full disk.
+        TrainingError: no training clip, a resume with another config or other clips, another process in the folder,
+            or a full disk.
     """
     callbacks = callbacks or Callbacks()
     source = BatchSource(model, config, data, teachers)
-    run.prepare(model, config)
-    state = new_state(model, config, data)
-    run.restore(state)
-    for epoch in range(state.epoch, config.epochs):
-        record = _train_epoch(state, source, epoch, callbacks)
-        run.save_epoch(state, record | _dev_record(state.average, data, config.bf16))
-        callbacks.on_epoch(state.epoch, state.average)
+    with run.only_writer():
+        run.prepare(model, config)
+        state = new_state(model, config, data)
+        run.restore(state)
+        for epoch in range(state.epoch, config.epochs):
+            record = _train_epoch(state, source, epoch, callbacks)
+            run.save_epoch(state, record | _dev_record(state.average, data, config.bf16))
+            callbacks.on_epoch(state.epoch, state.average)
     return state.average.eval()
 
 

@@ -1,7 +1,9 @@
 """Downloads from a local server that interrupts, sends wrong bytes, has no ranges, or refuses."""
 
 import hashlib
+import io
 import stat
+import zipfile
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -140,6 +142,16 @@ def test_members_are_unpacked(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"a.zip", "out"}
 
 
+def lzma_member_damaged() -> bytes:
+    """An archive whose only member is damaged in the middle of its LZMA stream."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.wav", CONTENT)
+    content = bytearray(file.getvalue())
+    content[60:200] = bytes([255]) * 140
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -152,6 +164,8 @@ def test_members_are_unpacked(tmp_path):
         zipped({"bomb.wav": bytes(5_000_000)}),
         zipped({"a.wav": b"x", "a.wav/b.wav": b"x"}),
         zipped({}),
+        zipped({f"{'a' * 300}.wav": b"x"}),
+        lzma_member_damaged(),
         b"no archive",
         zipped({"a.wav": CONTENT})[:-200],
         zipped({"a.wav": CONTENT}).replace(CONTENT[50_000:50_010], bytes(10), 1),
@@ -164,6 +178,7 @@ def test_unsafe_or_damaged_archives_are_refused(tmp_path, content):
     with pytest.raises(DownloadError):
         unpack_zip(folder / "a.zip", folder / "out", everything)
     assert not (folder / "out").exists() and not list(tmp_path.rglob("evil*"))
+    assert not list(tmp_path.rglob("*.unpacking"))
 
 
 def test_an_encrypted_archive_is_refused(tmp_path):

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch.nn import functional as F
 
+from ser_core import paths
 from ser_core.data.audio_store import AudioStore, TrimmedClips
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
@@ -585,3 +586,11 @@ def test_the_development_score_is_the_mean_recall_of_each_corpus(new_model, stor
     ]
     assert dev_uar(model, relabelled, store) == {"crema_d": 1.0, "tess": 0.0}
     assert dev_uar(model, [], store) == {}
+
+
+def test_one_process_trains_in_a_folder(tmp_path, run):
+    run(tmp_path / "taken")
+    before = (tmp_path / "taken" / "metrics.jsonl").read_bytes()
+    with paths.only_writer(tmp_path / "taken"), pytest.raises(TrainingError, match="Another process"):
+        run(tmp_path / "taken", resume=True)
+    assert (tmp_path / "taken" / "metrics.jsonl").read_bytes() == before
