@@ -113,7 +113,7 @@ class AudioStore:
         return self._samples[row.start : row.end]
 
     def _is_intact(self, row: _Row) -> bool:
-        return row.crc32 == NO_CHECKSUM or row.crc32 == zlib.crc32(self._samples[row.start : row.end])
+        return row.crc32 == NO_CHECKSUM or row.crc32 == zlib.crc32(self._samples[row.start : row.end].data)
 
 
 class TrimmedClips:
@@ -211,7 +211,7 @@ def _append(folder: Path, end: int, missing: Sequence[Utterance], n_workers: int
             pcm, trim = result
             sink.write(pcm.tobytes())
             sink.flush()  # samples are written before the row that refers to them
-            writer.writerow([utterance.id, *_Row(end, len(pcm), *trim, zlib.crc32(pcm))])
+            writer.writerow([utterance.id, *_Row(end, len(pcm), *trim, zlib.crc32(pcm.data))])
             index_file.flush()
             end += len(pcm)
             yield utterance, ""

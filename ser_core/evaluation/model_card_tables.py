@@ -137,7 +137,7 @@ def robustness_table(found: dict) -> str:
 def ood_section(found: dict) -> str:
     """What the model answers to sounds that are not speech, and by which test they were rejected."""
     header = ["sound", "AUROC of the embedding distance", *NON_SPEECH_OUTCOMES.values()]
-    rows, totals = [], Counter()
+    rows, totals = [], Counter[str]()
     for kind, values in found["kinds"].items():
         totals.update(values["answers"])
         counts = (str(values["answers"].get(outcome, 0)) for outcome in NON_SPEECH_OUTCOMES)

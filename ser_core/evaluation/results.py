@@ -55,7 +55,7 @@ def is_shipped(result: EvaluationResult) -> bool:
     """Whether the weights that made the predictions are below checkpoints/, so that anybody can repeat the result."""
     files = sorted(path for path in paths.CHECKPOINTS.rglob("model.*") if path.is_file())
     hashes = (_file_sha256(path, path.stat().st_mtime_ns) for path in files)
-    return result.provenance.get("weights_sha256") in hashes
+    return result.provenance.get("weights_sha256", "") in hashes
 
 
 @lru_cache(maxsize=256)

@@ -125,7 +125,7 @@ def _blocks(limits: RequestLimits, uploads: GradioUploads) -> gr.Blocks:
         page = gr.HTML(**_page_arguments(sessions))
 
         def _open(request: gr.Request) -> gr.HTML:
-            sessions.open(request.session_hash or "", client_address(request.request.scope))
+            sessions.open(request.session_hash or "", client_address(request.request.scope))  # type: ignore[union-attr]  # set by Gradio
             return _open_page(request)
 
         live.load(_open, None, page, api_visibility="private", queue=False, show_progress="hidden")

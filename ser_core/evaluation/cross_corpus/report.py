@@ -49,7 +49,7 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
         np.array([clip.speaker for clip in clips]),
     )
     logits = model.classify(torch.from_numpy(embeddings)).numpy()
-    found = {"n_clips": len(clips), "n_speakers": len(set(embedded.speakers))}
+    found: dict = {"n_clips": len(clips), "n_speakers": len(set(embedded.speakers))}
     found |= _scores(model, logits, embedded.emotions) | _doubt(model, logits, embedded.emotions)
     enrolled = {str(n): _enrolled_logits(model, embedded, n) for n in N_REFERENCE_CLIPS}
     if "neutral" in embedded.emotions:
@@ -95,7 +95,7 @@ def _enrolled_logits(model: SERModel, clips: EmbeddedClips, n_clips: int, neutra
         (pool,) = np.nonzero((clips.speakers == speaker) & usable)
         if len(pool) < 2:
             continue
-        references = np.stack([_mean_of_others(clips.embeddings, pool, row, n_clips, rng) for row in own])
+        references = np.stack([_mean_of_others(clips.embeddings, pool, int(row), n_clips, rng) for row in own])
         embeddings = torch.from_numpy(clips.embeddings[own])
         logits[own] = model.classify(embeddings, torch.from_numpy(references)).numpy()
     return logits

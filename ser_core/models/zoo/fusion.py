@@ -32,6 +32,8 @@ class Fusion(WaveformModel):
 
     takes_reference = True  # by the members that take one
     config: FusionConfig
+    members: nn.ModuleList
+    factors: Tensor
 
     def __init__(self, config: FusionConfig, members: Sequence[SERModel]):
         """
@@ -51,7 +53,7 @@ class Fusion(WaveformModel):
     @property
     def sizes(self) -> list[int]:
         """Widths of the members' embeddings."""
-        return [model.config.embedding_dim for model in self._models]
+        return [model.config.embedding_dim for model in self._models]  # type: ignore[attr-defined]  # of every network
 
     @property
     def _models(self) -> list[SERModel]:
@@ -69,7 +71,7 @@ class Fusion(WaveformModel):
         """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""
         return torch.cat([model.embed(features, n_frames) for model in self._models], 1)
 
-    def head(self, embedding: Tensor) -> Tensor:  # type: ignore[override]  # of the members
+    def head(self, embedding: Tensor) -> Tensor:  # of the members
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
         return self.classify(embedding)
 

@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -21,6 +22,9 @@ from ser_core.audio import frame_mask
 from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
 from ser_core.models.errors import MissingEncoder, first_line
 from ser_core.models.zoo.wav2vec2 import transformers_package
+
+if TYPE_CHECKING:
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 WHISPER_WEIGHTS_HINT = (
     "The encoder of Whisper comes from published weights (MIT licence). With internet access:\n"
@@ -69,6 +73,7 @@ class Whisper(SERModel):
 
     takes_reference = True
     config: WhisperConfig
+    mel_filters: Tensor
 
     def __init__(self, config: WhisperConfig):
         """Random weights; those of a shared encoder are loaded.
@@ -157,7 +162,7 @@ class Whisper(SERModel):
         n_steps = -(-int(n_frames.max()) // 2)
         return hidden[:, :n_steps] + self.encoder.embed_positions.weight[:n_steps]
 
-    def head(self, embedding: Tensor) -> Tensor:  # type: ignore[override]  # one head for clips with and without reference
+    def head(self, embedding: Tensor) -> Tensor:  # one head for clips with and without reference
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
         return self.classify(embedding)
 
@@ -230,7 +235,7 @@ def mean_and_deviation(frames: Tensor, inside: Tensor) -> Tensor:
     return torch.stack([mean, variance.clamp_min(MIN_VARIANCE).sqrt()], 1)
 
 
-def whisper_encoder(sizes: dict) -> nn.Module:
+def whisper_encoder(sizes: dict) -> "WhisperEncoder":
     """The encoder of transformers with random weights.
 
     Args:
@@ -243,7 +248,8 @@ def whisper_encoder(sizes: dict) -> nn.Module:
     config = Sizes(**sizes)
     config._attn_implementation = "sdpa"
     encoder = WhisperEncoder(config)
-    encoder.layer_norm = nn.Identity()  # follows the last layer of the published encoder, which is not pooled
+    # The norm follows the last layer of the published encoder, which is not pooled.
+    encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
     return encoder
 
 

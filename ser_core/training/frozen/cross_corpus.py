@@ -48,7 +48,7 @@ def predict_left_out_corpora(
     for corpus in np.unique(corpora):
         progress(str(corpus))
         (train,), (test,) = np.nonzero(corpora != corpus), np.nonzero((corpora == corpus) & tested)
-        fit_head(model, [rows[train] for rows in statistics], [clips[i] for i in train], config)
+        fit_head(model, [rows[train] for rows in statistics], [clips[int(i)] for i in train], config)
         with torch.inference_mode():
             known, found = (model.projection(torch.from_numpy(statistics[0][rows])) for rows in (train, test))
             distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())

@@ -57,7 +57,7 @@ def _add_room(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _add_noise(waveform: np.ndarray, rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarray:
     """A recorded noise, or noise whose power falls with frequency at a random slope."""
     if rng.random() < RECORDED_NOISE_CHANCE and len(noises):
-        noise = noises[rng.integers(len(noises))]
+        noise = noises[int(rng.integers(len(noises)))]
         noise = np.resize(np.roll(noise, rng.integers(len(noise))), len(waveform))
     else:
         spectrum = np.fft.rfft(rng.standard_normal(len(waveform)))
