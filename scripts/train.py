@@ -46,7 +46,6 @@ from ser_core.models import (
     Calibration,
     CheckpointError,
     EgemapsClassifier,
-    ModelConfig,
     SERModel,
     Whisper,
     load_model,
@@ -178,8 +177,9 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
     print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {folder}")
 
 
-def log(options: argparse.Namespace, recipe: TrainConfig, architecture: ModelConfig, folder: Path) -> None:
+def log(options: argparse.Namespace, recipe: TrainConfig, folder: Path) -> None:
     """Adds the run to the log of experiments and prints the verdict."""
+    architecture = model_architecture(options.model, overrides(options), options.mfcc)  # as asked: no start weights in it
     dev_uar, seconds = last_epoch_metrics(folder / CURVE_FILE)
     experiment = log_experiment(
         Experiment(
@@ -230,7 +230,7 @@ def train(options: argparse.Namespace, command: str) -> None:
         run = TrainingRun(folder, options.resume, start, command)
         model, recipe = fit_network(model, config, data, run, options), asdict(config)
         if options.log:
-            log(options, config, model.config, folder)
+            log(options, config, folder)
     export(model, MODELS[options.model][0], folder / "checkpoint", data, provenance(options, data, recipe))
 
 
