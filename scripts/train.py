@@ -179,7 +179,7 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
 
 def log(options: argparse.Namespace, recipe: TrainConfig, folder: Path) -> None:
     """Adds the run to the log of experiments and prints the verdict."""
-    architecture = model_architecture(options.model, overrides(options), options.mfcc)  # as asked: no start weights in it
+    architecture = model_architecture(options.model, overrides(options), options.mfcc)  # as asked
     dev_uar, seconds = last_epoch_metrics(folder / CURVE_FILE)
     experiment = log_experiment(
         Experiment(
