@@ -1,20 +1,24 @@
-"""Evaluates out-of-distribution detection: synthetic non-speech against speech of unseen speakers.
+"""Evaluates out-of-distribution detection: non-speech against speech of unseen speakers.
 
-python -m scripts.ood resonet      after scripts.prepare_corpora; writes assets/results/novelty.json
+python -m scripts.ood prosonet                           synthetic sounds; after scripts.prepare_corpora
+python -m scripts.ood whisper-prosonet --recorded        recorded sounds: fold 5 of ESC-50, in SER_CORPORA
+python -m scripts.ood prosonet --recorded --every 4      with every fourth clip of speech
 
-For each kind of sound: the area under the ROC curve of the embedding's distance alone, the share of sounds that the
-program abstains from, and the reason.
+Writes assets/results/novelty.json. For each kind of sound: the area under the ROC curve of the distance from the
+training data, the share of sounds that the program abstains from, and the reason.
 """
 
 import argparse
 import json
 import sys
+from collections import defaultdict
 
 from tqdm import tqdm
 
 from ser_core import paths
-from ser_core.data import ProtocolError
-from ser_core.evaluation import evaluate_ood_detection, read_trimmed_test_speech
+from ser_core.audio import load_audio
+from ser_core.data import CorpusError, ProtocolError, corpora_root, read_noises
+from ser_core.evaluation import evaluate_ood_detection, evaluate_recorded_sounds, read_trimmed_test_speech
 from ser_core.models import CheckpointError, SERModel, load_model
 
 RESULT = paths.RESULTS / "novelty.json"
@@ -33,20 +37,38 @@ def evaluate(model: SERModel) -> dict:
     } | found
 
 
+def evaluate_recorded(model: SERModel, every: int) -> dict:
+    """Entry of one model for recorded sounds.
+
+    Args:
+        every: uses every n-th clip of the speech.
+    """
+    speech, sounds = read_trimmed_test_speech(model)[::every], defaultdict(list)
+    for noise in read_noises(corpora_root(), "test"):
+        sounds[noise.name].append(load_audio(noise.path))
+    with tqdm(desc=model.name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
+        found = evaluate_recorded_sounds(model, speech, sounds, lambda share: bar.update(share - bar.n))
+    thinned = f" --every {every}" if every > 1 else ""
+    return {"command": f"python -m scripts.ood {model.name} --recorded{thinned}"} | found
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
+    parser.add_argument("--recorded", action="store_true", help="recorded sounds instead of synthetic ones")
+    parser.add_argument("--every", type=int, default=1, help="with --recorded: every n-th clip of the speech")
     options = parser.parse_args(arguments)
     try:
         for name in options.models:
             model = load_model(name)
             if model.novelty is None:
                 raise CheckpointError(f"{name} has no out-of-distribution detector: train it again.")
-            found = evaluate(model)
+            found = {"recorded": evaluate_recorded(model, options.every)} if options.recorded else evaluate(model)
             print(json.dumps(found, indent=1))
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-            RESULT.write_text(json.dumps(results | {name: found}, indent=1) + "\n")
-    except (CheckpointError, FileNotFoundError, ProtocolError) as error:
+            entry = {name: results.get(name, {}) | found}
+            RESULT.write_text(json.dumps(results | entry, indent=1) + "\n")
+    except (CheckpointError, CorpusError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -21,7 +21,9 @@ import numpy as np
 from scripts.flags import predict_parser
 from ser_core import paths
 from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.evaluation import describe_expected_accuracy
 from ser_core.inference import (
+    MIN_SPEECH_TO_PREDICT_S,
     OWN_RECORDING,
     Reference,
     ReferenceChoice,
@@ -72,8 +74,12 @@ def records(file: str, models: list[SERModel], windows: bool, references: list[R
         yield prediction_record(recording, model, file, windows, speech, reference=reference)
 
 
-def as_text(record: dict) -> str:
-    """One line for a person, and one more for each window."""
+def as_text(record: dict, metrics: dict[str, dict]) -> str:
+    """One line for a person, how often the model is right, and one more for each window.
+
+    Args:
+        metrics: of each model, by name.
+    """
     if "error" in record:
         return f"{record['file']}: {record['error']}"
     ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
@@ -84,6 +90,9 @@ def as_text(record: dict) -> str:
     lines = [f"{record['file']}: {ranked} ({record['model']}, {speech}){doubt}", *record["notes"]]
     if record["reference_note"]:
         lines.append(record["reference_note"])
+    if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S:
+        name = record["model"]
+        lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"])])
     for window in record.get("windows", ()):
         best = window["probabilities"][window["emotion"]]
         lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {best:.0%}")
@@ -147,6 +156,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (AudioError, CheckpointError, SpeakerReferenceError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    metrics = {model.name: model.metrics for model in models}
     table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
     if options.format == "csv":
         table.writeheader()
@@ -157,7 +167,7 @@ def main(arguments: list[str] | None = None) -> int:
             if options.format == "json":
                 print(json.dumps(record, ensure_ascii=False), flush=True)
             elif options.format == "text":
-                print(as_text(record), flush=True)
+                print(as_text(record, metrics), flush=True)
             else:
                 table.writerows(as_rows(record))
     return 2 if failed else 0

@@ -327,6 +327,35 @@ def _degraded_scores(values: dict | None) -> str:
     return f"{_points(values['uar'])} ({100 * values['lost']:+.1f}), {100 * values['unchanged']:.0f}"
 
 
+def non_speech() -> str:
+    """Answers of each model to recorded sounds, and their separation from speech."""
+    measured = {name: found["recorded"] for name, found in _read_novelty().items() if "recorded" in found}
+    if not measured:
+        return "Not measured yet: python -m scripts.ood --recorded."
+    header = [
+        "model",
+        "sounds",
+        "emotion named %",
+        "speech missed %",
+        "AUROC, distance",
+        "AUROC, with speech detection",
+    ]
+    rows = [
+        [
+            f"`{name}`",
+            str(found["n_sounds"]),
+            *(f"{100 * found[key]:.1f}" for key in ("emotion_named", "speech_missed")),
+            *(f"{found[key]:.3f}" for key in ("auroc", "auroc_with_vad")),
+        ]
+        for name, found in measured.items()
+    ]
+    return markdown_table(header, rows)
+
+
+def _read_novelty() -> dict[str, dict]:
+    return json.loads((paths.RESULTS / "novelty.json").read_text())
+
+
 def experiments() -> str:
     """The log of experiments, one table for each schedule of a model."""
     kinds = defaultdict(list)
@@ -382,7 +411,7 @@ def render_blocks() -> dict[str, str]:
     speakers, corpora = (
         load_cross_validation(protocol, paths.RESULTS) for protocol in (SPEAKER_INDEPENDENT, LEFT_OUT_PROTOCOL)
     )
-    blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness)}
+    blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness, non_speech)}
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}

@@ -11,6 +11,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_input import sample_list, take_sample
 from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import ensemble_members, get_model
+from pages.ui.result import show_expectation
 from pages.ui.session import SessionClip, remember
 from pages.ui.text import describe_performance, plain
 from ser_core.audio import SAMPLE_RATE
@@ -56,6 +57,8 @@ def show_comparison(
     _show_members(members)
     table = [_row(result, rows[-1] if len(members) > 1 else rows[0]) for result in spoken]
     st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
+    for result in spoken:
+        show_expectation(result.prediction, result.metrics)
     if len(predictions) > 1:
         _show_agreement(predictions)
     _show_features(prepared, spoken)
@@ -94,6 +97,7 @@ def _row(result: ModelResult, joint: Prediction) -> dict:
         "prediction": f"not sure ({closest})" if prediction.abstain else closest,
         "confidence": round(prediction.confidence, 3),
         "differs": prediction.emotion != joint.emotion,
+        "familiarity": prediction.familiarity,
         "latency ms": round(1000 * result.took_s),
         "parameters": n_parameters or None,
         "reason": prediction.reason,
@@ -106,6 +110,9 @@ def _formats() -> dict:
         "confidence": st.column_config.NumberColumn(format="percent"),
         "differs": st.column_config.CheckboxColumn(
             help="Its most likely emotion is not that of the ensemble, or of the first model."
+        ),
+        "familiarity": st.column_config.TextColumn(
+            help="Of the recording, compared with the training data; none where the model cannot tell."
         ),
         "latency ms": st.column_config.NumberColumn(
             help="Of the first run, features included; models with equal ones share them."

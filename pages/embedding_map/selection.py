@@ -10,7 +10,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import show_clips
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.interpret import RAW_FEATURES, Atlas
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
@@ -69,7 +69,7 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
 def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
     """The person's clip: its nearest neighbours in the embedding space, and a warning when it is far from all."""
     st.subheader("Your clip", anchor=False)
-    _show_distance(own, state.ood_percentile(found, own))
+    _show_familiarity(own, state.prediction(clip, found.model))
     index, distance = state.nearest(found, own)
     st.caption(
         f"Its {len(index)} nearest clips in the embedding space, connected by lines. A projection distorts "
@@ -87,16 +87,16 @@ def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
             st.button(f"Remove {what}", on_click=state.drop_takes, key="drop-takes")
 
 
-def _show_distance(own: EmbeddedClip, far: float | None) -> None:
-    """A warning where the clip has no speech or is out of distribution.
+def _show_familiarity(own: EmbeddedClip, prediction: Prediction | None) -> None:
+    """A warning where the clip has no speech or is out of distribution, else the word, as on the other pages.
 
     Args:
-        far: OOD percentile of the clip, which is not shown: it ranks neither new corpora nor wrong predictions.
+        prediction: of the model for the clip; None for raw features.
     """
     name = f"**{plain(own.name)}**"
     if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
-    elif far == MAX_NOVELTY_PERCENTILE:
-        st.warning(
-            f"{name} is out of distribution: farther from the training data than all windows of unseen speakers."
-        )
+    elif prediction and prediction.novelty == MAX_NOVELTY_PERCENTILE:
+        st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
+    elif prediction and prediction.familiarity:
+        st.markdown(f"Compared with the training data, {name} is **{prediction.familiarity}**.")

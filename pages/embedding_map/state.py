@@ -5,10 +5,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import streamlit as st
 
+from pages.ui.analysis import Settings, model_result, prepare_clip
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, remember, session
 from ser_core import paths
 from ser_core.audio import speech_segments, trim_silence
+from ser_core.inference import Prediction
 from ser_core.interpret import (
     RAW_FEATURES,
     Atlas,
@@ -20,7 +22,6 @@ from ser_core.interpret import (
     load_atlas,
     map_quality,
     nearest_neighbours,
-    ood_score,
     raw_features,
 )
 from ser_core.models import CheckpointError, available_models
@@ -154,12 +155,12 @@ def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:
     return neighbours.index[0], neighbours.distance[0]
 
 
-def ood_percentile(found: Atlas, own: EmbeddedClip) -> float | None:
-    """As ood_score; None for raw features."""
-    try:
-        return ood_score(found.novelty, own.windows, own.speech_s)
-    except ValueError:
+def prediction(clip: SessionClip, name: str) -> Prediction | None:
+    """The prediction that the other pages show for the clip; None for raw features, or where the model is not here."""
+    if name not in available_models():
         return None
+    result = model_result(prepare_clip(clip, Settings(name)), name)
+    return result and result.prediction
 
 
 @dataclass(frozen=True, eq=False)

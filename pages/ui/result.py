@@ -10,7 +10,7 @@ from pages.ui.clip_input import take_sample
 from pages.ui.components.player import Cell, player
 from pages.ui.samples import sample_list
 from pages.ui.session import SessionClip, session
-from pages.ui.text import UAR_HELP, describe_performance, plain
+from pages.ui.text import UAR_HELP, describe_expectation, describe_performance, plain
 from ser_core.audio import Quality
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NOT_SURE, Prediction, Segment
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
@@ -69,6 +69,8 @@ def show_prediction(clip: SessionClip, result: ModelResult) -> None:
     text, bars = st.columns([1, 1.35], gap="medium")
     with text:
         _show_verdict(prediction)
+        if expected := describe_expectation(result.prediction, result.metrics):
+            st.markdown(expected)
         st.caption(_facts(result), help=UAR_HELP)
         if prediction.reference_note:
             st.warning(plain(prediction.reference_note))
@@ -145,6 +147,12 @@ def _show_verdict(prediction: Prediction) -> None:
     st.header(_coloured(prediction.emotion), anchor=False)
     st.markdown(f"**{prediction.confidence:.0%} confidence**")
     st.markdown("Then " + _ranking(prediction.top3[1:]))
+
+
+def show_expectation(prediction: Prediction, metrics: dict) -> None:
+    """One line with the model, the familiarity of the recording, and how often the model is right."""
+    if expected := describe_expectation(prediction, metrics):
+        st.caption(f"{plain(prediction.model)}: {expected}")
 
 
 def _show_truth(clip: SessionClip) -> None:

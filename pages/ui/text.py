@@ -1,6 +1,8 @@
 """Sentences shared by several pages."""
 
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
+from ser_core.evaluation import describe_expected_accuracy
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 
 UAR_HELP = (
     "UAR, unweighted average recall: the recall of each emotion, "
@@ -18,6 +20,13 @@ def describe_performance(metrics: dict) -> str:
     except (KeyError, TypeError, ValueError, AttributeError):  # of another version, or written by hand
         return "Metrics unreadable: python -m scripts.evaluate writes them again."
     return f"UAR on {f'a test part that {shared} with training' if shared else 'unseen speakers'}: {corpora}."
+
+
+def describe_expectation(prediction: Prediction, metrics: dict) -> str:
+    """Familiarity of the recording, and how often the model is right; "" where unknown, or without speech."""
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return ""
+    return plain(describe_expected_accuracy(prediction.model, metrics, prediction.familiarity))
 
 
 def plain(text: str) -> str:

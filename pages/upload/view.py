@@ -11,10 +11,11 @@ from pages.ui.chart import chart
 from pages.ui.clip_input import FORMATS, show_expired_files
 from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import get_model, versions
+from pages.ui.result import show_expectation
 from pages.ui.text import plain
 from pages.upload import state
 from pages.upload.state import BatchItem
-from ser_core.inference import NO_SPEECH, Prediction
+from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
 from ser_core.models import CheckpointError
@@ -142,6 +143,8 @@ def _show_predictions(predictions: Sequence[Prediction]) -> None:
     for prediction in predictions:
         if prediction.abstain:
             st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
+        if prediction.model != ENSEMBLE_NAME:
+            show_expectation(prediction, get_model(prediction.model).metrics)
     spoken = [prediction for prediction in predictions if prediction_label(prediction) != NO_SPEECH]
     if spoken:
         alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)

@@ -28,6 +28,9 @@ from .cross_corpus.calibration import (
     fit_cross_corpus_novelty as fit_cross_corpus_novelty,
     fit_familiarity as fit_familiarity,
 )
+from .cross_corpus.expectation import (
+    describe_expected_accuracy as describe_expected_accuracy,
+)
 from .cross_corpus.report import (
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     corpus_report as corpus_report,
@@ -78,6 +81,7 @@ from .non_speech import (
 )
 from .ood_detection import (
     evaluate_ood_detection as evaluate_ood_detection,
+    evaluate_recorded_sounds as evaluate_recorded_sounds,
     read_trimmed_test_speech as read_trimmed_test_speech,
 )
 from .results import (

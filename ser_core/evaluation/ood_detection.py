@@ -1,7 +1,7 @@
-"""Evaluation of out-of-distribution detection: synthetic non-speech against speech of unseen speakers."""
+"""Evaluation of out-of-distribution detection: non-speech, synthetic or recorded, against speech of unseen speakers."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
@@ -9,7 +9,14 @@ from sklearn.metrics import roc_auc_score
 from ser_core.audio import trim_silence
 from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, unseen_speaker_fold
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS, draw_non_speech
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, predict, run_clips
+from ser_core.inference import (
+    MAX_NOVELTY_PERCENTILE,
+    MIN_SPEECH_TO_PREDICT_S,
+    NO_SPEECH,
+    Prediction,
+    predict,
+    run_clips,
+)
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -62,6 +69,53 @@ def evaluate_ood_detection(
     }
 
 
+def evaluate_recorded_sounds(
+    model: SERModel,
+    speech: Sequence[np.ndarray],
+    sounds: Mapping[str, Sequence[np.ndarray]],
+    progress: Progress = no_progress,
+) -> dict:
+    """Separation of recorded sounds from speech, both through `predict`: by the novelty, and with speech detection.
+
+    Args:
+        model: with an out-of-distribution detector.
+        speech: clips of unseen speakers, each of shape (n_samples,).
+        sounds: of each class, each of shape (n_samples,).
+        progress: called after each class.
+
+    Returns:
+        JSON-serialisable figures to 4 places: n_speech, n_sounds, emotion_named (share of the sounds), speech_missed
+        (share of the clips in which no speech is found), auroc, auroc_with_vad, and for each class answers (counts of
+        the outcomes).
+
+    Raises:
+        ValueError: the model has no detector.
+    """
+    if model.novelty is None:
+        raise ValueError(f"{model.name} has no out-of-distribution detector.")
+    spoken, found = [predict(model, clip) for clip in speech], {}
+    for done, (name, own) in enumerate(sounds.items(), 1):
+        found[name] = [predict(model, sound) for sound in own]
+        progress(done / len(sounds))
+    flat = [prediction for own in found.values() for prediction in own]
+    outcomes = {name: Counter(map(outcome, own)) for name, own in found.items()}
+    return {
+        "n_speech": len(spoken),
+        "n_sounds": len(flat),
+        "emotion_named": round(sum(counts["an emotion"] for counts in outcomes.values()) / len(flat), 4),
+        "speech_missed": round(sum(outcome(p) == NO_SPEECH for p in spoken) / len(spoken), 4),
+        "auroc": auroc(*(np.array([p.novelty for p in part]) for part in (spoken, flat))),
+        "auroc_with_vad": auroc(*(np.array([_strangeness(p) for p in part]) for part in (spoken, flat))),
+        "classes": {name: dict(counts) for name, counts in outcomes.items()},
+    }
+
+
+def _strangeness(prediction: Prediction) -> float:
+    """Novelty in percent; without speech more than any novelty."""
+    without = outcome(prediction) == NO_SPEECH or prediction.novelty is None
+    return 2 * MAX_NOVELTY_PERCENTILE if without else prediction.novelty
+
+
 def _distances(model: SERModel, clips: Sequence[np.ndarray]) -> np.ndarray:
     """Distance of each clip from the training data, shape = (n_clips,)."""
     return np.asarray(run_clips(model, clips).distances)
@@ -90,7 +144,11 @@ def auroc(speech: np.ndarray, sounds: np.ndarray) -> float:
 
 def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:
     """Outcome for one sound: NO_SPEECH, "unknown" (out of distribution), "uncertain" or "an emotion"."""
-    prediction = predict(model, sound)
+    return outcome(predict(model, sound))
+
+
+def outcome(prediction: Prediction) -> str:
+    """The same for a prediction."""
     if not prediction.abstain:
         return "an emotion"
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:

@@ -34,7 +34,6 @@ from .embeddings import (
     embed_windows as embed_windows,
     map_quality as map_quality,
     nearest_neighbours as nearest_neighbours,
-    ood_score as ood_score,
     raw_features as raw_features,
 )
 from .faithfulness import (

@@ -16,7 +16,7 @@ from ser_core import paths
 from ser_core.data import Utterance, parse_utterance_id
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
-from ser_core.models import NoveltyDetector, fit_distance_reference
+from ser_core.models import fit_distance_reference
 
 EXPORT_HINT = "Make it: python -m scripts.export_embeddings"
 TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART = "training", "development", "unseen"
@@ -60,16 +60,6 @@ class Atlas:
         if name == "part":
             return np.array(ATLAS_PARTS)[self.part]
         return np.array([str(getattr(u, name) or "unknown") for u in self.utterances])
-
-    @cached_property
-    def novelty(self) -> NoveltyDetector:
-        """The detector from the training clips and the distances of unseen speakers' clips.
-
-        Raises:
-            ValueError: the atlas has fewer than two training clips, or none of unseen speakers.
-        """
-        training, unseen = (self.part == ATLAS_PARTS.index(part) for part in (TRAINING_PART, UNSEEN_PART))
-        return fit_distance_reference(self.embeddings[training]).with_reference_distances(self.distances[unseen])
 
     def projection(self, config: ProjectionConfig) -> Projection:
         """A stored map.

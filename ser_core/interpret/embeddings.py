@@ -8,13 +8,12 @@ import torch
 
 from ser_core.audio import FrontendConfig, LogMel, SpeechSegments, analysed_bounds, speech_overlap_s, speech_segments
 from ser_core.inference import (
-    MAX_NOVELTY_PERCENTILE,
     MIN_SPEECH_TO_PREDICT_S,
     clip_window_starts,
     clip_windows,
     run_windows,
 )
-from ser_core.models import NoveltyDetector, SERModel
+from ser_core.models import SERModel
 
 RAW_FEATURES = "raw-features"  # in place of a model's name
 MAP_QUALITY_NEIGHBOURS = 15
@@ -42,23 +41,6 @@ def embed_windows(
     kept = np.flatnonzero(spoken | ~spoken.any())
     windows = clip_windows(model, waveform[first:last])
     return start_s[kept], run_windows(model, [windows[i] for i in kept]).embeddings
-
-
-def ood_score(novelty: NoveltyDetector, windows: np.ndarray, speech_s: float) -> float:
-    """The novelty of a recording: percent of unseen speakers' clips that are closer to the training data.
-
-    Without speech it is MAX_NOVELTY_PERCENTILE, whatever the embedding: the networks were not trained on noise, and may
-    map music close to speech. The distances of the windows are averaged, as for the reference clips, and not their
-    embeddings: a mean of many embeddings is close to the centre of the space.
-
-    Args:
-        novelty: the detector of the space.
-        windows: embeddings of the recording, shape = (n_windows, embedding_dim).
-        speech_s: seconds of speech in it.
-    """
-    if speech_s < MIN_SPEECH_TO_PREDICT_S:
-        return MAX_NOVELTY_PERCENTILE
-    return novelty.percentile(float(novelty.distance(windows).mean()))
 
 
 @torch.inference_mode()

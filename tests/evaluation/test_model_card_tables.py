@@ -57,6 +57,20 @@ def test_the_figures_of_non_speech_sounds(folder):
     assert "Of 200 synthetic sounds" in text and "rejected 190;" in text and "abstaining 10 times" in text
 
 
+def test_recorded_sounds_stand_alone_or_beside_synthetic_ones(tmp_path):
+    recorded = {"n_sounds": 4, "n_speech": 300, "emotion_named": 0.25, "speech_missed": 0.012, "auroc": 0.91}
+    recorded |= {
+        "auroc_with_vad": 0.987,
+        "classes": {"dog": {"no speech": 3, "an emotion": 1}},
+        "command": "recorded m",
+    }
+    for entry, n_commands in (({"recorded": recorded}, 1), (NOVELTY | {"recorded": recorded}, 2)):
+        (tmp_path / "novelty.json").write_text(json.dumps({"m": entry}))
+        text = evaluation_sections("m", tmp_path)
+        assert all(figure in text for figure in ("25.0 %", "0.987", "1.2 %", "rejects 3")) and "`recorded m`" in text
+        assert text.count("\n`") == n_commands
+
+
 def test_no_section_without_a_result(tmp_path, folder):
     assert evaluation_sections("unknown", folder) == "" and evaluation_sections("m", tmp_path / "empty") == ""
 

@@ -15,7 +15,7 @@ from ser_core.evaluation.speaker_adaptation import EmbeddedSpeech, adapt_to_spea
 from ser_core.inference.forward import run_windows
 from ser_core.models.checkpoint import METRICS_FILE, save_model
 from ser_core.models.ood import fit_novelty_detector
-from tests.make_corpus import decoded, write_crema_d
+from tests.make_corpus import decoded, write_crema_d, write_wav
 
 SPEAKERS = ("1001", "1002")  # in the test part of speaker-independent fold 0
 
@@ -71,6 +71,20 @@ def test_each_kind_of_non_speech_is_counted(ready, capsys):
         assert set(values["answers"]) <= {"no speech", "unknown", "uncertain", "an emotion"}
     assert found["kinds"]["silence"]["answers"] == {"no speech": 3}
     assert found["auroc"] <= found["auroc_with_vad"] <= 1
+
+
+def test_recorded_sounds_are_added_to_the_entry(ready, tmp_path, monkeypatch, speech):
+    for name in ("101_dog/5-1-A.wav", "102_rooster/5-2-A.wav", "102_rooster/1-3-A.wav"):
+        (tmp_path / "esc50" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_wav(tmp_path / "esc50" / name, speech if "rooster" in name else np.zeros(16_000))
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "esc50"))
+    (ready / "scripts.ood.json").write_text(json.dumps({"small": {"auroc": 0.5}}))
+    assert ood.main(["small", "--recorded", "--every", "6"]) == 0
+    entry = json.loads((ready / "scripts.ood.json").read_text())["small"]
+    found = entry["recorded"]
+    assert entry["auroc"] == 0.5 and (found["n_speech"], found["n_sounds"]) == (4, 2)
+    assert found["classes"]["dog"] == {"no speech": 1} and "no speech" not in found["classes"]["rooster"]
+    assert found["command"] == "python -m scripts.ood small --recorded --every 6"
 
 
 def test_the_area_is_the_probability_of_a_larger_distance():

@@ -4,20 +4,15 @@ import io
 import re
 import zipfile
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
 
 from scripts.bench.map import synthetic
-from ser_core.audio.io import load_audio
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import analysed_bounds
-from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.protocols import protocol_split
-from ser_core.evaluation.non_speech import brown_noise, pink_noise, sine_tone, synthetic_music, white_noise
 from ser_core.inference.forward import clip_windows, embed, run_clips, run_windows
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
 from ser_core.interpret.atlas import (
     NO_PREDICTION,
     Atlas,
@@ -26,11 +21,11 @@ from ser_core.interpret.atlas import (
     load_atlas,
     training_distances,
 )
-from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows, ood_score
+from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
-from ser_core.models.ood import fit_distance_reference, fit_novelty_detector
+from ser_core.models.ood import fit_distance_reference
 
 IDS = [*protocol_split("speaker-independent", "0").train[:30], *protocol_split("speaker-independent", "0").test[:30]]
 PCA = ProjectionConfig("pca")
@@ -65,16 +60,6 @@ def test_columns_say_what_the_names_say(small):
     assert set(small.column("intensity")) <= {"low", "medium", "high", "normal", "unknown"}
     raw = replace(small, predicted=np.full(60, NO_PREDICTION))
     assert set(raw.column("answered")) == set(raw.column("right")) == {""}
-
-
-def test_novelty_comes_from_what_it_learned_from_and_never_heard(small):
-    far = small.embeddings.mean(0) + 30
-    assert small.novelty.percentile(float(small.novelty.distance(far[None])[0])) == 100
-    np.testing.assert_array_equal(small.novelty.unseen, np.sort(small.distances[30:]))
-    with pytest.raises(ValueError, match="training clips"):
-        _ = replace(small, part=np.full(60, 2)).novelty
-    with pytest.raises(ValueError, match="unseen speakers"):
-        _ = replace(small, part=np.zeros(60, int)).novelty
 
 
 def test_the_distance_of_a_clip_is_the_mean_over_its_windows(small):
@@ -188,56 +173,3 @@ SHIPPED = [name for name in available_atlases() if name != RAW_FEATURES]
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_ships_is_of_the_models_as_they_are(name):
     assert load_atlas(name).version == load_model(name).version
-
-
-def test_a_long_recording_is_not_near_because_its_mean_is():
-    rng = np.random.default_rng(0)
-    known = rng.normal(size=(500, 8)).astype(np.float32)
-    novelty = fit_novelty_detector(known, rng.normal(size=(500, 8)).astype(np.float32))
-    windows = 1.6 * rng.normal(size=(60, 8))
-    assert ood_score(novelty, windows, 60.0) > 90 > 5 > ood_score(novelty, windows.mean(0)[None], 60.0)
-    assert ood_score(novelty, known[:1], 0.1) == MAX_NOVELTY_PERCENTILE
-
-
-@pytest.mark.shipped
-@pytest.mark.parametrize("name", SHIPPED)
-def test_what_is_not_speech_is_beyond_the_99th_percentile(name, subtests):
-    model, novelty = load_model(name), load_atlas(name).novelty
-    for make, seed in product([white_noise, pink_noise, brown_noise, sine_tone, synthetic_music], range(5)):
-        with subtests.test(sound=make.__name__, seed=seed):
-            waveform = make(np.random.default_rng(seed), 3.0)
-            speech = speech_segments(waveform)
-            _, windows = embed_windows(model, waveform, speech)
-            assert ood_score(novelty, windows, sum(end - start for start, end in speech)) > 99
-
-
-@pytest.mark.shipped
-@pytest.mark.parametrize("name", SHIPPED)
-def test_clips_of_unseen_speakers_lie_in_every_fifth(name):
-    """Each half of the speakers against the other half: a speaker is never compared with himself."""
-    found = load_atlas(name)
-    speaker, unseen = found.column("speaker"), found.column("part") == "unseen"
-    names, percentiles = np.unique(speaker[unseen]), []
-    for half in (0, 1):
-        known = unseen & np.isin(speaker, names[half::2])
-        novelty = found.novelty.with_reference_distances(found.distances[known])
-        percentiles += [novelty.percentile(distance) for distance in found.distances[unseen & ~known]]
-    shares = np.histogram(percentiles, [0, 20, 40, 60, 80, 100.1])[0] / len(percentiles)
-    assert shares.min() > 0.14 and shares.max() < 0.32  # 25 speakers, each of whom is more or less far out
-
-
-@pytest.mark.corpora
-@pytest.mark.parametrize("name", SHIPPED)
-def test_recordings_of_unseen_speakers_are_as_far_out_as_the_file_says(name):
-    """As the page takes them, from the recording on, however many windows they have."""
-    found, model = load_atlas(name), load_model(name)
-    rows = np.flatnonzero(found.column("part") == "unseen")[::70]
-    paths = {u.id: u.path for u in read_corpora(corpora_root()).utterances}
-    told = []
-    for i in rows:
-        waveform = load_audio(paths[found.ids[i]])
-        speech = speech_segments(waveform)
-        _, windows = embed_windows(model, waveform, speech)
-        told.append(ood_score(found.novelty, windows, sum(end - start for start, end in speech)))
-    expected = [found.novelty.percentile(far) for far in found.distances[rows]]
-    assert np.quantile(np.abs(np.array(told) - expected), 0.9) < 1

@@ -17,12 +17,13 @@ from pages.ui.export import rows_as_csv
 from ser_core import paths
 from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import protocol_split
-from ser_core.inference.model_cache import unload_models
+from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.interpret.atlas import Atlas, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.adapter import MIN_ADAPTATION_CLIPS
 from ser_core.models.checkpoint import load_model
+from ser_core.models.ood import UNUSUAL, NoveltyDetector
 from ser_core.plots import embedding_map as map_figures
 from ser_core.plots.embedding_map import (
     UserClip,
@@ -169,8 +170,11 @@ def test_in_three_dimensions(page):
 
 def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     page.segmented_control(key="map").set_value("pca").run()
+    model = shared_model(page.selectbox(key="space").value)
+    width, thresholds = model.config.embedding_dim, np.array([0, 100])
+    model.novelty = NoveltyDetector(np.zeros(width), np.eye(width), np.array([0, 1e9]), None, thresholds)
     upload(page, "mine.ogg", SPEECH)
-    assert "Your clip" in texts(page) and "unseen speakers" in texts(page)
+    assert "Your clip" in texts(page) and UNUSUAL in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
     assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
