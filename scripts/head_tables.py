@@ -59,4 +59,4 @@ def recorded_tables(folder: Path, protocol: str) -> str:
 
 
 def _sample(result: dict) -> str:
-    return f", every {result['every']}th clip" if result.get("every", 1) > 1 else ""
+    return f", one in {result['every']} clips" if result.get("every", 1) > 1 else ""
