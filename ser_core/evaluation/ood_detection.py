@@ -14,6 +14,7 @@ from ser_core.inference import (
     MIN_SPEECH_TO_PREDICT_S,
     NO_SPEECH,
     Prediction,
+    is_hardly_speech,
     predict,
     run_clips,
 )
@@ -153,7 +154,8 @@ def outcome(prediction: Prediction) -> str:
         return "an emotion"
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return NO_SPEECH
-    return "unknown" if prediction.novelty == MAX_NOVELTY_PERCENTILE else "uncertain"
+    is_noise = is_hardly_speech(prediction.speech_s, prediction.familiarity)
+    return "unknown" if is_noise or prediction.novelty == MAX_NOVELTY_PERCENTILE else "uncertain"
 
 
 def _trimmed(sound: np.ndarray) -> np.ndarray:

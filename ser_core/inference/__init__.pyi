@@ -87,6 +87,7 @@ from .results import (
     Prediction as Prediction,
     Trajectory as Trajectory,
     arousal_and_valence as arousal_and_valence,
+    is_hardly_speech as is_hardly_speech,
 )
 from .segments import (
     NOT_ANALYSED as NOT_ANALYSED,

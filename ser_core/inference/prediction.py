@@ -16,7 +16,13 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
 from ser_core.inference.reference import Reference
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory, arousal_and_valence
+from ser_core.inference.results import (
+    MIN_SPEECH_TO_PREDICT_S,
+    Prediction,
+    Trajectory,
+    arousal_and_valence,
+    is_hardly_speech,
+)
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -263,6 +269,8 @@ def _abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty
             "This is out of distribution: its embedding is further from the training data than every one of "
             f"{len(model.novelty.unseen)} recordings of unseen speech."
         )
+    if is_hardly_speech(speech_s, _familiarity(model, novelty)):
+        return f"Only {speech_s:.1f} s were detected as speech, unlike the training data: it may be a noise."
     if confidence < model.calibration.min_confidence:
         return (
             f"The most likely emotion has a probability of {confidence:.0%}; predictions below "

@@ -6,8 +6,19 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ser_core.labels import AROUSAL_VALENCE
+from ser_core.models import UNLIKE_TRAINING
 
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
+
+MIN_UNLIKE_SPEECH_S = 1.0  # less, and unlike the training data, is a snore or a machine more often than a word
+
+
+def is_hardly_speech(speech_s: float, familiarity: str | None) -> bool:
+    """Whether detected speech is short and unlike the training data.
+
+    What speech detection lets through of ESC-50's folds 1 to 4 (a snore, an insect, a sip) is at most 0.9 s long.
+    """
+    return familiarity == UNLIKE_TRAINING and speech_s < MIN_UNLIKE_SPEECH_S
 
 
 @dataclass(frozen=True)

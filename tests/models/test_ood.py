@@ -68,6 +68,18 @@ def test_prediction_holds_the_word_and_none_in_silence(knowing, speech):
     assert predict(knowing, speech * 0).familiarity is None
 
 
+def test_short_speech_unlike_the_training_data_is_not_answered(knowing, speech):
+    near = replace(knowing.novelty, thresholds=np.array([0, 100], np.float32), unseen=np.array([0, 1e9]))
+    knowing.calibration = replace(knowing.calibration, min_confidence=0.0)
+    for thresholds, segment, abstains in (
+        ((0, 100), (1.0, 1.5), False),
+        ((0, 10), (1.0, 1.5), True),
+        ((0, 10), (1.0, 2.5), False),
+    ):
+        knowing.novelty = replace(near, thresholds=np.array(thresholds, np.float32))
+        assert predict(knowing, speech, [segment]).abstain is abstains
+
+
 def test_one_clip_gives_what_many_give(novelty):
     together = novelty.distance(KNOWN[:5])
     np.testing.assert_allclose([novelty.distance(row[None])[0] for row in KNOWN[:5]], together, rtol=1e-5)
