@@ -28,7 +28,7 @@ from ser_core.models.checkpoint import CheckpointError, load_model
 from tests.make_archive import BAD, hear_all, write_recordings
 from tests.make_corpus import voice, write_wav
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -1,0 +1,67 @@
+"""Scores of a corpus from its embeddings, alone and enrolled."""
+
+import numpy as np
+import pytest
+
+from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report
+from ser_core.labels import EMOTIONS
+from ser_core.models.base import SERModel
+from ser_core.models.calibration import Calibration
+from ser_core.training.config import TrainingExample
+
+USED = ("neutral", "happy", "angry")
+N_CLIPS = 60
+
+
+class Nearest(SERModel):
+    """The embedding is the logits; a reference is subtracted."""
+
+    takes_reference = True
+
+    def __init__(self):
+        self.config = type("Config", (), {"labels": EMOTIONS})
+        self.calibration = Calibration(1.0, 0.5)
+
+    def frontend(self, waveform, n_samples=None): ...
+
+    def n_frames(self, n_samples): ...
+
+    def encode(self, features, n_frames=None): ...
+
+    def classify(self, embedding, reference=None):
+        return embedding - (0 if reference is None else reference)
+
+
+@pytest.fixture
+def clips() -> list[TrainingExample]:
+    """Two speakers, three emotions."""
+    return [TrainingExample(str(i), "tess", USED[i % 3], f"tess-{i // 30}") for i in range(N_CLIPS)]
+
+
+@pytest.fixture
+def embeddings(clips) -> np.ndarray:
+    """Logits that are right, with a confident offset of the second speaker towards sadness."""
+    found = np.stack([4.0 * (np.array(EMOTIONS) == clip.emotion) for clip in clips])
+    found[30:, EMOTIONS.index("sad")] += 6
+    found += 0.01 * np.random.default_rng(0).standard_normal(found.shape)
+    return found.astype(np.float32)
+
+
+def test_a_reference_removes_the_offset_of_a_speaker(clips, embeddings):
+    found = corpus_report(Nearest(), embeddings, clips)
+    assert (found["n_clips"], found["n_speakers"], found["uar"]) == (60, 2, 0.5)
+    assert found["enrolled"].keys() == {*map(str, N_REFERENCE_CLIPS), "neutral"}
+    assert found["enrolled"]["30"]["uar"] == 1.0
+
+
+def test_the_doubt_counts_what_is_answered(clips, embeddings):
+    found = corpus_report(Nearest(), embeddings, clips)
+    assert (found["coverage"], found["accuracy_answered"], found["accuracy"]) == (1.0, 0.5, 0.5)
+    assert found["ece"] == pytest.approx(0.4, abs=0.1) and 0 <= found["auroc_correct"] <= 1
+
+
+def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embeddings):
+    embeddings[:, EMOTIONS.index("calm")] += 20  # no emotion of this corpus
+    embeddings[:, EMOTIONS.index("sad")] = 0
+    found = corpus_report(Nearest(), embeddings, clips)
+    assert (found["uar"], found["uar_common"]) == (0.0, 1.0)

@@ -1,0 +1,42 @@
+"""Predictions and embeddings as plain data."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from ser_core.audio.io import load_audio, read_audio
+from ser_core.inference.prediction import predict
+from ser_core.inference.records import embedding_record, prediction_record
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "assets" / "samples" / "low_slow.ogg"
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return read_audio(SAMPLE)
+
+
+def test_a_prediction_is_that_of_predict_with_name_and_notes(new_model, recording):
+    found = prediction_record(recording, new_model(), "a.ogg")
+    assert found == {"file": "a.ogg", "notes": recording.notes} | predict(new_model(), load_audio(SAMPLE)).to_dict()
+    assert json.loads(json.dumps(found))["emotion"] == found["emotion"]
+
+
+def test_windows_are_added_on_request(new_model, recording):
+    found = prediction_record(recording, new_model(), windows=True)["windows"]
+    assert len(found) > 1 and all(a["start_s"] < b["start_s"] for a, b in pairwise(found))
+
+
+def test_a_short_recording_is_no_reference_of_its_own(enrolling_model, recording):
+    found = prediction_record(recording, enrolling_model, reference="recording")
+    assert not found["reference_clips"]
+
+
+def test_an_embedding_states_model_and_analysed_part(enrolling_model, recording):
+    found = embedding_record(recording, enrolling_model, "a.ogg")
+    assert (found["file"], found["model"], found["version"]) == ("a.ogg", "enrolling", "01234567")
+    assert 0 <= found["start_s"] < found["end_s"] <= len(recording.waveform) / 16_000
+    assert np.shape(found["embedding"]) == (8,) and json.dumps(found)

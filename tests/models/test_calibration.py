@@ -1,0 +1,17 @@
+"""Calibration: the values it accepts."""
+
+import math
+
+import pytest
+
+from ser_core.models.calibration import Calibration
+
+
+@pytest.mark.parametrize("values", [(0, 0), (-1, 0), (math.inf, 0), (math.nan, 0), (1, -0.1), (1, 1.1), (1, math.nan)])
+def test_values_out_of_range_are_refused(values):
+    with pytest.raises(ValueError, match="temperature"):
+        Calibration(*values)
+
+
+def test_the_default_changes_no_logits_and_never_abstains():
+    assert (Calibration().temperature, Calibration().min_confidence) == (1, 0)
