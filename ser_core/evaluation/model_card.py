@@ -14,7 +14,7 @@ Act forbids emotion inference at the workplace and in education, except for medi
 children, who are in none of the corpora, and not for the voice of anybody who has not consented."""
 INTENDED_USE = f"""\
 For research, teaching and the design of voice interfaces: to study acted emotional speech, to compare models, to
-prototype. It was trained on **actors who played emotions**, in English, in quiet rooms. It reports how much a recording
+prototype. It was trained on **actors who played emotions**, in quiet rooms. It reports how much a recording
 resembles such acting, not what a person feels.
 
 {PROHIBITED_USE}"""
@@ -91,6 +91,13 @@ CORPUS_LICENCES = {
 }
 
 
+ON_ENCODER = {
+    "whisper": "A linear head on the frozen encoder of Whisper base (OpenAI, MIT licence)",
+    "fusion": "The sum of a linear head on the frozen encoder of Whisper base (OpenAI, MIT licence) and of a network",
+}
+"""Families with a pre-trained, frozen part, and how they are made."""
+
+
 def render_model_card(
     name: str, config: dict, metrics: dict, n_parameters: int | None, extra_sections: str = ""
 ) -> str:
@@ -119,7 +126,7 @@ def render_model_card(
         independence=independence,
         table=score_table(metrics),
         common=_describe_common_emotions(metrics),
-        calibration=_describe_calibration(metrics, parts),
+        calibration=_describe_calibration(config, metrics, parts),
         doubt=_describe_abstention(config["calibration"]["min_confidence"]),
         coverage=100 * metrics["coverage"],
         evidence=extra_sections,
@@ -178,8 +185,10 @@ def _describe_common_emotions(metrics: dict) -> str:
     )
 
 
-def _describe_calibration(metrics: dict, parts: ProtocolSplit) -> str:
+def _describe_calibration(config: dict, metrics: dict, parts: ProtocolSplit) -> str:
     fitted = "fitted on the development part" if parts.dev else "not fitted: the protocol has no development part"
+    if config["family"] in ON_ENCODER:
+        fitted = "fitted for strangers, on corpora left out of training"
     before, after = metrics["calibration"]["before"], metrics["calibration"]["after"]
     return (
         f"Calibration: temperature {metrics['calibration']['temperature']:.2f} ({fitted}). Expected calibration error "
@@ -200,6 +209,8 @@ def _describe_training(config: dict, trained_on: list[str]) -> str:
     corpora = f"{', '.join(most)} and {last}" if most else last
     start, teachers = config["training"].get("start"), config["training"].get("teachers", [])
     made = f"Started from {start}, then trained on {corpora}" if start else f"Trained from scratch on {corpora}"
+    if config["family"] in ON_ENCODER:
+        made = f"{ON_ENCODER[config['family']]}, trained on {corpora}"
     distilled = f", on the labels and on the probabilities of {len(teachers)} teachers trained on the same clips"
     return made + distilled if teachers else made
 
@@ -207,11 +218,13 @@ def _describe_training(config: dict, trained_on: list[str]) -> str:
 def _training_command(name: str, config: dict) -> str:
     """The command that trains this model."""
     training = config["training"]
+    if config["family"] == "fusion":
+        return "python -m scripts.fuse"
     if training.get("teachers"):
         values = {key: training.get(key) for key in ("protocol", "fold")}
         return f"python -m scripts.distill {_command_flags(values)}"
     values = {key: training.get(key) for key in ("protocol", "fold", "start")}
-    if "epochs" in training.get("recipe", {}):
+    if "epochs" in training.get("recipe", {}) and config["family"] not in ON_ENCODER:
         values["recipe"] = f"checkpoints/{name}"
     if name in MODELS and (changes := config_overrides(_model_config(config), MODELS[name][1])):
         values["set"] = " ".join(f"{MODEL_PREFIX}{field}={json.dumps(value)}" for field, value in changes.items())
