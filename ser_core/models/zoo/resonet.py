@@ -104,7 +104,7 @@ class ResoNet(SpectrogramModel):
         try:
             model.load_weights(Path(start) / cls.weights_file)
         except (OSError, RuntimeError, SafetensorError) as error:
-            raise ValueError(f"{start} is not the checkpoint of such a model: {first_line(error)}") from None
+            raise ValueError(f"{start} is no {cls.__name__} of this size: {first_line(error)}") from None
         return model
 
     def encode_sequence(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
