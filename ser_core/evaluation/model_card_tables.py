@@ -146,7 +146,7 @@ def ood_section(found: dict) -> str:
 
 
 def _recorded_sounds(found: dict) -> str:
-    totals = sum(map(Counter, found["classes"].values()), Counter())
+    totals: Counter[str] = sum(map(Counter, found["classes"].values()), Counter())
     return (
         f"Of {found['n_sounds']} recorded sounds (ESC-50, fold 5: animals, weather, machines, and people who laugh, "
         f"cry, cough, snore) an emotion is named for {100 * found['emotion_named']:.1f} %; speech detection rejects "

@@ -113,8 +113,9 @@ def evaluate_recorded_sounds(
 
 def _strangeness(prediction: Prediction) -> float:
     """Novelty in percent; without speech more than any novelty."""
-    without = outcome(prediction) == NO_SPEECH or prediction.novelty is None
-    return 2 * MAX_NOVELTY_PERCENTILE if without else prediction.novelty
+    if outcome(prediction) == NO_SPEECH or prediction.novelty is None:
+        return 2 * MAX_NOVELTY_PERCENTILE
+    return prediction.novelty
 
 
 def _distances(model: SERModel, clips: Sequence[np.ndarray]) -> np.ndarray:
