@@ -58,5 +58,22 @@ def recorded_tables(folder: Path, protocol: str) -> str:
     return "\n\n".join(f"`{result['model']}`{_sample(result)}:\n\n{table(result['corpora'])}" for result in found)
 
 
+def strangers_table(folder: Path) -> str:
+    """One row for each model that was measured on the eight left-out corpora: UAR in percent, alone and enrolled."""
+    header = ["model", "English, alone", "English, with ten clips", "all eight, alone", "all eight, with ten clips"]
+    rows = []
+    for path in sorted(folder.glob("left-out-*.json"), reverse=True):
+        result = json.loads(path.read_text())
+        means = [report for _, report in mean_rows(result["corpora"])]
+        rows.append([f"`{result['model']}`{_sample(result)}", *_strangers_row(means)])
+        if "whisper_alone" in means[0]:
+            rows.append(["`whisper`, the same clips", *_strangers_row([mean["whisper_alone"] for mean in means])])
+    return markdown_table(header, rows)
+
+
+def _strangers_row(means: Sequence[dict]) -> list[str]:
+    return [percent(part["uar_common"]) for mean in means for part in (mean, mean["enrolled"]["10"])]
+
+
 def _sample(result: dict) -> str:
     return f", one in {result['every']} clips" if result.get("every", 1) > 1 else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.bench.benchmark import COST_KEYS, MODEL_COLUMNS, model_rows, sentences
-from scripts.head_tables import recorded_tables
+from scripts.head_tables import recorded_tables, strangers_table
 from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,
@@ -415,6 +415,7 @@ def render_blocks() -> dict[str, str]:
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}
+    blocks["strangers"] = strangers_table(paths.RESULTS)
     blocks["left_out"] = recorded_tables(paths.RESULTS, "left-out")
     blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, "speaker-independent-8")
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
