@@ -353,7 +353,8 @@ def non_speech() -> str:
 
 
 def _read_novelty() -> dict[str, dict]:
-    return json.loads((paths.RESULTS / "novelty.json").read_text())
+    path = paths.RESULTS / "novelty.json"
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def experiments() -> str:
