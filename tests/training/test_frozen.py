@@ -81,6 +81,18 @@ def test_interrupted_cache_is_continued(model, cache, crema_d, tmp_path):
     np.testing.assert_allclose(again, expected, rtol=0.05, atol=0.05)  # bfloat16, in other batches
 
 
+def test_cache_of_another_last_layer_is_kept_and_refused(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:20]
+    StatisticsCache(tmp_path, model, store).compute(0, ids)
+    before = (tmp_path / "0.f16").read_bytes()
+    lower = Whisper(replace(CONFIG, layers=(2,)))
+    with pytest.raises(TrainingError, match="layer"):
+        StatisticsCache(tmp_path, lower, store).read(0, ids)
+    assert (tmp_path / "0.f16").read_bytes() == before
+
+
 def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):
     from ser_core.data.audio_store import AudioStore
 

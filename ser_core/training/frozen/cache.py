@@ -14,6 +14,7 @@ import torch
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
 from ser_core.models import Whisper
+from ser_core.training.config import TrainingError
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 
 BATCH_SIZE = 8
@@ -49,8 +50,13 @@ class StatisticsCache:
         return self._rows(number)[chosen][:, layers].reshape(len(ids), -1).astype(np.float32)
 
     def compute(self, number: int, ids: Sequence[str], progress: Callable[[int], None] = lambda n_done: None) -> None:
-        """Computes the missing clips of a pass, in batches of similar length."""
+        """Computes the missing clips of a pass, in batches of similar length.
+
+        Raises:
+            TrainingError: the pass was computed with another number of layers.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_width(number)
         known = {*self._ids(number)}
         missing = sorted((i for i in ids if i not in known), key=self.store.duration_s)
         self._discard_unfinished(number)
@@ -86,6 +92,13 @@ class StatisticsCache:
 
     def _rows(self, number: int) -> np.ndarray:
         return np.memmap(self._path(number), np.float16, "r").reshape(-1, max(self.layers), self._width)
+
+    def _check_width(self, number: int) -> None:
+        """Rows of another width would be cut and read as those of other clips."""
+        path, row_bytes = self._path(number), 2 * max(self.layers) * self._width
+        n_bytes = path.stat().st_size if path.is_file() else 0
+        if not 0 <= n_bytes - len(self._ids(number)) * row_bytes <= BATCH_SIZE * row_bytes:
+            raise TrainingError(f"{path} is of another encoder or last pooled layer. Delete it to compute it again.")
 
     def _discard_unfinished(self, number: int) -> None:
         """Cuts rows off that an interruption left without their ids."""
