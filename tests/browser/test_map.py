@@ -168,7 +168,7 @@ def test_a_recorded_voice_is_placed_with_its_neighbours(new_page, app_url, space
     page.locator("button.record.on").click()  # Streamlit may have a Stop of its own
     page.get_by_role("heading", name="Your clip").wait_for()
     page.keyboard.press("Escape")
-    expect(page.get_by_text("of unseen speakers")).to_be_visible()
+    expect(page.get_by_text("nearest clips in the embedding space")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the map as CSV").click()

@@ -28,7 +28,7 @@ if arrived:
 
 def upload(page, path):
     page.get_by_role("tab", name="Upload").click()
-    page.locator("input[type=file]").set_input_files(path)
+    page.locator("input[type=file]").first.set_input_files(path)
 
 
 def open_sample(page, title):

@@ -365,10 +365,10 @@ def test_the_recorded_counts_are_those_of_the_protocol():
 @shipped
 def test_the_shipped_model_reaches_what_was_promised():
     recorded = json.loads(RECORDED.read_text())
-    assert (recorded["protocol"], str(recorded["fold"])) == ("speaker-independent", "0")
-    least = {"crema_d": 0.65, "ravdess": 0.70, "tess": 0.70, "savee": 0.70}
+    assert (recorded["protocol"], str(recorded["fold"])) == ("speaker-independent-8", "0")
+    least = {"crema_d": 0.72, "ravdess": 0.73, "tess": 0.77, "savee": 0.80}
     assert {c: recorded["corpora"][c]["uar"] >= uar for c, uar in least.items()} == dict.fromkeys(least, True)
-    assert recorded["common_pooled"]["accuracy"] >= 0.68 and recorded["common_accuracy_mean"] >= 0.70
+    assert recorded["common_pooled"]["accuracy"] >= 0.68 and recorded["common_accuracy_mean"] >= 0.66
     assert sum(path.stat().st_size for path in RECORDED.parent.iterdir()) <= 20_000_000
 
 

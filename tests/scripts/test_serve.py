@@ -70,7 +70,7 @@ def test_the_examples_of_the_description_run(server):
         described = json.load(response)
     assert described["servers"] == [{"url": server[0] + API_PATH}]
     samples = [op["x-codeSamples"][0]["source"] for ops in described["paths"].values() for op in ops.values()]
-    assert len(samples) == 5
+    assert len(samples) == 6
     for sample in samples:
         assert "error" not in json.loads(run(*shlex.split(sample)))
 
