@@ -31,17 +31,22 @@ QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two min
 SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
 
 
+def area(item) -> str:
+    """The folder of a test below tests/."""
+    return item.path.relative_to(ROOT / "tests").parts[0]
+
+
 def start_order(item) -> int:
-    folder = item.path.parent.name
+    folder = area(item)
     return SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
 
 
 def pytest_collection_modifyitems(items):
     items.sort(key=start_order)
     for item in items:
-        if item.path.parent.name == "pages" and item.path.name not in QUICK_PAGES:
+        if area(item) == "pages" and item.path.name not in QUICK_PAGES:
             item.add_marker(pytest.mark.slow)
-        if "corpora" in item.keywords and not os.environ.get("SER_CORPORA"):
+        if item.get_closest_marker("corpora") and not os.environ.get("SER_CORPORA"):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
 
 

@@ -81,7 +81,7 @@ class Timeline:
     def __init__(self, source: DecodedStream, start_s: float | None, declared_s: float | None):
         """
         Args:
-            source: is told of the gaps.
+            source: gets the gaps, to report them.
             start_s: time stamp of the start; None for a format without time stamps.
             declared_s: duration of the file, if known; a later time stamp is wrong.
         """

@@ -167,7 +167,7 @@ class DecoderPool:
         Args:
             data: content of the file.
             job: with its limits.
-            check: called often meanwhile; what it raises ends the job.
+            check: called often during the job; an exception from it ends the job.
 
         Raises:
             AudioError: the child crashed, reached a limit or cannot be started.

@@ -93,14 +93,14 @@ def test_common_batches_change_no_answer(new_model, speech):
 
 def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_path):
     expected = hear_all(recordings, model, tmp_path / "a.parquet")
-    heard = []
+    sizes = []
     monkeypatch.setattr(rows, "MAX_GROUP_S", 3.0)
     original = rows.predict_batch
-    monkeypatch.setattr(rows, "predict_batch", lambda m, w, **_: heard.append(sum(map(len, w))) or original(m, w))
+    monkeypatch.setattr(rows, "predict_batch", lambda m, w, **_: sizes.append(sum(map(len, w))) or original(m, w))
     files = [row["file"] for row in expected]
     found = rows.predict_files(str(recordings), files, model, load_model(model).version).to_pylist()
     longest = max(row["duration_s"] for row in expected)
-    assert len(heard) > 3 and max(heard) / 16_000 < 3 + longest
+    assert len(sizes) > 3 and max(sizes) / 16_000 < 3 + longest
     for row, other in zip(found, expected, strict=True):
         assert [row[e] for e in EMOTIONS] == pytest.approx([other[e] for e in EMOTIONS], abs=1e-5)
 
@@ -166,7 +166,7 @@ def test_names_that_are_no_text_are_shown_escaped(model, tmp_path, speech):
     assert {row["file"] for row in found} == {"caf\\udce9.wav", "new\nline.wav"}
 
 
-def test_results_inside_the_folder_are_not_heard(recordings, model):
+def test_results_inside_the_folder_are_not_read(recordings, model):
     found = hear_all(recordings, model, recordings / "r.parquet")
     assert len(found) == 16 and bad_rows(recordings / "r.parquet").keys() == BAD.keys()
 
@@ -362,7 +362,7 @@ def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how
 
 def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, capsys):
     out = tmp_path / "r.parquet"
-    for arguments in (["nowhere", "--model", model], [str(recordings), "--model", "unheard-of"]):
+    for arguments in (["nowhere", "--model", model], [str(recordings), "--model", "unsizes-of"]):
         assert predict_archive.main([*arguments, "--out", str(out)]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1 and not archive.parts_folder(out).exists()
     assert predict_archive.main([str(recordings), "--model", model, "--out", "/proc/nowhere/r.parquet"]) == 2
