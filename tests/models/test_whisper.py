@@ -153,3 +153,15 @@ def test_hub_export_holds_the_encoder(start, encoders, tmp_path):
     exported, waveform = load_model(tmp_path / "hub", "cpu"), torch.from_numpy(sound(8000))[None]
     assert exported.calibration == Calibration(1.2)
     torch.testing.assert_close(exported(waveform), shared(waveform), atol=2e-3, rtol=1e-2)  # half precision
+
+
+@torch.inference_mode()
+def test_clip_in_a_batch_ends_in_the_silence_that_it_ends_in_alone():
+    torch.manual_seed(0)
+    model = Whisper(CONFIG).eval()
+    model.encoder.conv1.weight.mul_(30), model.encoder.conv2.weight.mul_(30)  # random ones hardly see the last frame
+    n_samples = torch.tensor([1600, 9120, 16_000])
+    waveform = torch.from_numpy(sound(16_000)) * (torch.arange(16_000) < n_samples[:, None])
+    together = model.statistics(model.frontend(waveform, n_samples), model.n_frames(n_samples))
+    alone = [model.statistics(model.frontend(clip[None, :n])) for clip, n in zip(waveform, n_samples, strict=True)]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
