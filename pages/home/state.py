@@ -29,6 +29,7 @@ def show_models() -> None:
         return
     headlines = _headlines()
     rows = sorted((_row(name, headlines.get(name, {})) for name in found), key=_ranking)
+    rows.sort(key=lambda row: row["model"] != found[0])  # stable: the default model, then the ranking
     st.dataframe(
         rows,
         hide_index=True,
@@ -38,7 +39,10 @@ def show_models() -> None:
         column_config={"protocol": PROTOCOL} | {name: _uar_column(test) for name, test in UNSEEN.items()},
         alt=f"{len(found)} models are here",
     )
-    st.caption("UAR in percent, best first. Models with known test speakers have no figure here: see Evaluation.")
+    st.caption(
+        "The default model, then the others by UAR in percent. Models of other protocols have no figure here: "
+        "see Evaluation and docs/results.md."
+    )
     if missing := [name for name in MODELS if name not in found]:
         st.caption(f"Not installed: {', '.join(missing)}. See docs/training.md, or `python -m scripts.train --help`.")
 
