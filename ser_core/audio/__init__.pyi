@@ -47,6 +47,11 @@ from .io import (
 from .isolation.decoder_pool import (
     decoder_pool as decoder_pool,
 )
+from .mel import (
+    hz_to_mel as hz_to_mel,
+    mel_filters as mel_filters,
+    mel_frequencies as mel_frequencies,
+)
 from .prosody import (
     ACTIVE_FRAME_RANGE_DB as ACTIVE_FRAME_RANGE_DB,
     OCTAVE_ERROR_SEMITONES as OCTAVE_ERROR_SEMITONES,

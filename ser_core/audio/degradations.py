@@ -9,7 +9,6 @@ import av
 import numpy as np
 import soundfile
 import soxr
-from librosa.effects import pitch_shift
 from scipy import signal
 
 from ser_core.audio.io import SAMPLE_RATE, load_audio
@@ -158,7 +157,13 @@ def change_speed(rate: float) -> Degradation:
 
 def shift_pitch(semitones: float) -> Degradation:
     """Pitch shift at the same tempo, by a phase vocoder; the formants move along."""
-    return lambda waveform, rng: _limit_peak(pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones))
+
+    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        from librosa.effects import pitch_shift  # compiles code for seconds
+
+        return _limit_peak(pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones))
+
+    return degrade
 
 
 def transcode(codec: str, container: str, bit_rate: int) -> Degradation:

@@ -3,10 +3,11 @@
 import math
 from dataclasses import dataclass
 
-import librosa
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ser_core.audio.mel import mel_filters
 
 DELTA_WIDTH = 9  # frames, librosa's default
 
@@ -159,9 +160,7 @@ def _fourier_kernels(window: Tensor, n_fft: int) -> Tensor:
 def _mel_filters(config: FrontendConfig, n_fft: int) -> Tensor:
     """Triangular mel filters, shape = (n_mels, 1 + n_fft // 2)."""
     c = config
-    return torch.from_numpy(
-        librosa.filters.mel(sr=c.sample_rate, n_fft=n_fft, n_mels=c.n_mels, fmin=c.fmin, fmax=c.fmax)
-    )
+    return torch.from_numpy(mel_filters(c.sample_rate, n_fft, c.n_mels, c.fmin, c.fmax))
 
 
 def _dct_matrix(n_mfcc: int, n_mels: int) -> Tensor:

@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-import librosa
 import numpy as np
 
 from ser_core.audio import (
@@ -20,6 +19,8 @@ from ser_core.audio import (
 )
 from ser_core.data.utterances import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS
+
+MIN_POWER = 1e-10  # below, a bin counts as this in the spectral flatness
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,15 @@ def measure_recording(waveform: np.ndarray) -> dict[str, float]:
 
 def _spectral_means(frames: np.ndarray) -> dict[str, float]:
     """Spectral measures, averaged over the frames."""
-    magnitude = np.abs(np.fft.rfft(frames * np.hanning(PROSODY_FRAME))).T
-    centroid = librosa.feature.spectral_centroid(S=magnitude, sr=SAMPLE_RATE)
+    hertz = np.fft.rfftfreq(PROSODY_FRAME, 1 / SAMPLE_RATE)
+    magnitude = np.abs(np.fft.rfft(frames * np.hanning(PROSODY_FRAME)))
+    share = magnitude / np.maximum(magnitude.sum(1, keepdims=True), np.finfo(float).tiny)
+    centroid = (share * hertz).sum(1, keepdims=True)
+    power = np.maximum(np.square(magnitude), MIN_POWER)
     return {
         "centroid_hz": float(centroid.mean()),
-        "bandwidth_hz": float(
-            librosa.feature.spectral_bandwidth(S=magnitude, sr=SAMPLE_RATE, centroid=centroid).mean()
-        ),
-        "flatness": float(librosa.feature.spectral_flatness(S=magnitude).mean()),
+        "bandwidth_hz": float(np.sqrt((share * np.square(hertz - centroid)).sum(1)).mean()),
+        "flatness": float((np.exp(np.log(power).mean(1)) / power.mean(1)).mean()),
     }
 
 

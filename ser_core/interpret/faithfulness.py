@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import librosa
 import numpy as np
 import torch
 from scipy.ndimage import zoom
 from scipy.stats import rankdata
 
-from ser_core.audio import SAMPLE_RATE, FrontendConfig
+from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret.attribution import Explanation
 from ser_core.models import SERModel
@@ -87,7 +86,7 @@ def _interpolate_rows(rows: np.ndarray, own: np.ndarray, wanted: np.ndarray) -> 
 
 def mel_band_centres_hz(frontend: FrontendConfig) -> np.ndarray:
     """Centre frequencies of the mel bands, shape = (n_mels,)."""
-    return librosa.mel_frequencies(frontend.n_mels + 2, fmin=frontend.fmin, fmax=frontend.fmax)[1:-1]
+    return mel_frequencies(frontend.n_mels + 2, fmin=frontend.fmin, fmax=frontend.fmax)[1:-1]
 
 
 @dataclass(frozen=True, eq=False)

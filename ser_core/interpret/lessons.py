@@ -7,12 +7,11 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-import librosa
 import numpy as np
 import torch
 from scipy.fft import dct, idct
 
-from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, window_starts
+from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, mel_frequencies, window_starts
 from ser_core.data import protocol_split, read_protocol
 from ser_core.labels import EMOTIONS
 from ser_core.models import ResoNet, SERModel
@@ -66,7 +65,7 @@ def logmel_db(waveform: np.ndarray, n_mels: int, window_s: float, fmax: float = 
 
 def mel_band_edges_hz(n_mels: int, fmax: float) -> np.ndarray:
     """Lower edge, peak and upper edge of each triangular mel filter, shape = (n_mels, 3)."""
-    corners = librosa.mel_frequencies(n_mels + 2, fmin=0.0, fmax=fmax)
+    corners = mel_frequencies(n_mels + 2, fmin=0.0, fmax=fmax)
     return np.lib.stride_tricks.sliding_window_view(corners, 3)
 
 

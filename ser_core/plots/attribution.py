@@ -7,12 +7,11 @@ import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import librosa
 import numpy as np
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
-from ser_core.audio import FrontendConfig
+from ser_core.audio import FrontendConfig, hz_to_mel
 from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_centres_hz
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import GREY, MIN_PEAK_TO_SHOW, Spectrogram, emotion_label
@@ -93,7 +92,7 @@ def _panel_spacing() -> dict[str, float]:
 
 def _mel_height(hertz: np.ndarray, frontend: FrontendConfig) -> np.ndarray:
     """Position on the mel axis of the spectrogram, 0..1 from the bottom."""
-    return librosa.hz_to_mel(hertz) / librosa.hz_to_mel(frontend.fmax)
+    return hz_to_mel(hertz) / hz_to_mel(frontend.fmax)
 
 
 def _relevance_limit(values: np.ndarray) -> float:

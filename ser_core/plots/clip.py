@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import librosa
 import numpy as np
 import torch
 from PIL import Image
@@ -17,7 +16,7 @@ from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
 from plotly.subplots import make_subplots
 from torch.nn import functional as F
 
-from ser_core.audio import FrontendConfig, LogMel
+from ser_core.audio import FrontendConfig, LogMel, hz_to_mel
 from ser_core.labels import EMOTION_STYLES
 
 if TYPE_CHECKING:
@@ -63,8 +62,8 @@ def spectrogram(waveform: np.ndarray, n_columns: int = MAX_IMAGE_COLUMNS) -> Spe
         level_db = F.adaptive_avg_pool1d(frames_db, min(n_columns, frames_db.shape[-1]))[0].numpy()
     ceiling_db = max(float(level_db.max()), MIN_CEILING_DB)
     above_floor = 1 + (level_db - ceiling_db) / config.top_db
-    nyquist = librosa.hz_to_mel(config.fmax)
-    ticks = tuple((hertz, float(librosa.hz_to_mel(hertz) / nyquist)) for hertz in FREQUENCY_TICKS_HZ)
+    nyquist = hz_to_mel(config.fmax)
+    ticks = tuple((hertz, float(hz_to_mel(hertz) / nyquist)) for hertz in FREQUENCY_TICKS_HZ)
     return Spectrogram(magma_png(above_floor[::-1]), ticks)
 
 

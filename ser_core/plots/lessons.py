@@ -6,11 +6,10 @@ Emotions are identified by text and symbol as well as colour; fonts and backgrou
 import base64
 from collections.abc import Mapping, Sequence
 
-import librosa
 import numpy as np
 from plotly import graph_objects as go
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, hz_to_mel
 from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_edges_hz
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import FREQUENCY_TICKS_HZ, GREY, emotion_label, magma_png
@@ -35,7 +34,7 @@ def log_mel_image(level_db: np.ndarray, fmax: float, start_s: float, duration_s:
     figure = go.Figure()
     _add_image(figure, 1 + (level_db - level_db.max()) / LESSON_TOP_DB, (start_s, 0.0, duration_s, 1.0))
     ticks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
-    heights = librosa.hz_to_mel(ticks) / librosa.hz_to_mel(fmax)
+    heights = hz_to_mel(ticks) / hz_to_mel(fmax)
     figure.update_layout(height=260, margin=NARROW_MARGIN)
     figure.update_xaxes(range=[start_s, start_s + duration_s], ticksuffix=" s", fixedrange=True, showgrid=False)
     figure.update_yaxes(range=[0, 1], tickvals=heights, ticktext=[f"{hertz} Hz " for hertz in ticks], fixedrange=True)
@@ -86,7 +85,7 @@ def spectral_envelope_lines(original_db: np.ndarray, kept_db: np.ndarray, fmax: 
         hover = f"{title}: %{{y:.0f}} dB<extra></extra>"
         figure.add_scatter(x=bands, y=values, mode="lines", name=title, line=line, hovertemplate=hover)
     ticks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
-    positions = librosa.hz_to_mel(ticks) / librosa.hz_to_mel(fmax) * (len(bands) + 1) - 1  # band k peaks at edge k + 1
+    positions = hz_to_mel(ticks) / hz_to_mel(fmax) * (len(bands) + 1) - 1  # band k peaks at edge k + 1
     figure.update_layout(height=260, margin=NARROW_MARGIN | {"b": 56})
     figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core import paths
-from ser_core.audio import frame_mask
+from ser_core.audio import frame_mask, mel_filters
 from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
 from ser_core.models.errors import MissingEncoder, first_line
 from ser_core.models.zoo.wav2vec2 import transformers_package
@@ -325,9 +325,7 @@ def _download(name: str) -> Path:
 
 
 def _mel_filters(n_mels: int) -> Tensor:
-    import librosa
-
-    return torch.from_numpy(librosa.filters.mel(sr=16_000, n_fft=N_FFT, n_mels=n_mels)).float()
+    return torch.from_numpy(mel_filters(16_000, N_FFT, n_mels))
 
 
 def _check_sizes(config: WhisperConfig) -> None:
