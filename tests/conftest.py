@@ -25,6 +25,9 @@ ROOT = Path(__file__).parent.parent
 MAIN = sys.modules["__main__"]
 
 
+# Workers that compile at the same time damage a cache that they share.
+os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba" / os.environ.get("PYTEST_XDIST_WORKER", "main"))
+
 QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two minutes of a core
 
 
