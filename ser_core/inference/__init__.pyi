@@ -1,3 +1,23 @@
+from .annotation.annotations import (
+    Annotation as Annotation,
+    AnnotationError as AnnotationError,
+    AnnotationFile as AnnotationFile,
+)
+from .annotation.reading import (
+    ANNOTATION_SUFFIXES as ANNOTATION_SUFFIXES,
+    read_annotations as read_annotations,
+)
+from .annotation.summary import (
+    Peak as Peak,
+    TrajectorySummary as TrajectorySummary,
+    default_smoothing as default_smoothing,
+    summarise_trajectory as summarise_trajectory,
+)
+from .annotation.units import (
+    SpeakerMean as SpeakerMean,
+    predict_annotations as predict_annotations,
+    speaker_means as speaker_means,
+)
 from .archive.batch import (
     BatchError as BatchError,
     BatchJob as BatchJob,

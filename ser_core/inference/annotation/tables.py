@@ -1,0 +1,112 @@
+"""Readers of annotations with a line or a block for each segment: RTTM, SRT and CSV."""
+
+import csv
+import re
+
+from ser_core.inference.annotation.annotations import Annotation, AnnotationError
+
+RTTM_FIELDS = "SPEAKER file 1 start duration <NA> <NA> speaker <NA> <NA>"
+START_COLUMNS, END_COLUMNS = ("start_s", "start", "from", "begin"), ("end_s", "end", "to")
+_SRT_TIME = r"(\d+:\d\d:\d\d[,.]\d{1,3})"
+_SRT_TIMES = re.compile(rf"^\s*{_SRT_TIME}\s*-->\s*{_SRT_TIME}")
+_SRT_SPEAKER = re.compile(r"^\[([^\]]+)\]:?\s*")  # as transcription programs write it
+
+
+def parse_rttm(text: str, stem: str) -> list[Annotation]:
+    """The turns of one recording in an RTTM file, as programs for speaker diarisation write it.
+
+    Args:
+        stem: of the name of the recording; picks its lines where the file describes several recordings.
+
+    Raises:
+        AnnotationError: a malformed line, or several recordings and none of this name.
+    """
+    turns: dict[str, list[Annotation]] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.split()
+        if fields and fields[0] == "SPEAKER":
+            if len(fields) < 8:
+                raise AnnotationError(f"Line {number} is not “{RTTM_FIELDS}”.")
+            start_s, length_s = _seconds(fields[3], number), _seconds(fields[4], number)
+            turn = _annotation(number, start_s, start_s + length_s, "", fields[7])
+            turns.setdefault(fields[1], []).append(turn)
+    if len(turns) < 2:
+        return next(iter(turns.values()), [])
+    if stem not in turns:
+        raise AnnotationError(f"The file describes {len(turns)} recordings, none named {stem}: {', '.join(turns)}.")
+    return turns[stem]
+
+
+def parse_srt(text: str) -> list[Annotation]:
+    """The subtitles of an SRT file; a name in square brackets before the text is the speaker.
+
+    Raises:
+        AnnotationError: a malformed time.
+    """
+    lines, found = text.splitlines(), []
+    for number, line in enumerate(lines, 1):
+        if "-->" not in line:
+            continue
+        times = _SRT_TIMES.match(line)
+        if not times:
+            raise AnnotationError(f"Line {number} is not “00:00:01,250 --> 00:00:03,000”.")
+        words = " ".join(_until_empty(lines[number:]))
+        speaker = _SRT_SPEAKER.match(words)
+        start_s, end_s = (_seconds(time.replace(",", "."), number) for time in times.groups())
+        label = re.sub(r"<[^>]+>", "", words[speaker.end() :] if speaker else words).strip()
+        found.append(_annotation(number, start_s, end_s, label, speaker[1] if speaker else ""))
+    return found
+
+
+def _until_empty(lines: list[str]) -> list[str]:
+    end = next((i for i, line in enumerate(lines) if not line.strip()), len(lines))
+    return [line.strip() for line in lines[:end]]
+
+
+def parse_csv(text: str) -> list[Annotation]:
+    """The rows of a table with the columns start_s and end_s, and label and speaker if it has them.
+
+    Comma, semicolon and tab separate columns; times are in seconds, or as 1:02:03.5.
+
+    Raises:
+        AnnotationError: a missing column, or a malformed time.
+    """
+    lines = text.splitlines()
+    head = lines[0] if lines else ""
+    delimiter = max(",;\t", key=head.count)
+    names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
+    start, end = (next((n for n in known if n in names), None) for known in (START_COLUMNS, END_COLUMNS))
+    if start is None or end is None:
+        raise AnnotationError(
+            f"The first line must name the columns start_s and end_s; label and speaker may follow. It is “{head:.80}”."
+        )
+    reader, found = csv.reader(lines[1:], delimiter=delimiter), []
+    for cells in reader:
+        row, number = dict(zip(names, (cell.strip() for cell in cells), strict=False)), reader.line_num + 1
+        if any(row.values()):
+            start_s, end_s = (_seconds(_with_point(row.get(name, ""), delimiter), number) for name in (start, end))
+            found.append(_annotation(number, start_s, end_s, row.get("label", ""), row.get("speaker", "")))
+    return found
+
+
+def _with_point(time: str, delimiter: str) -> str:
+    """A time with a decimal point; tables separated by semicolons often have decimal commas."""
+    return time if delimiter == "," else time.replace(",", ".")
+
+
+def _seconds(text: str, line: int) -> float:
+    """Seconds, from seconds or hours:minutes:seconds."""
+    total_s = 0.0
+    try:
+        for part in text.split(":"):
+            total_s = 60 * total_s + float(part)
+    except ValueError:
+        raise AnnotationError(f"Line {line}: “{text:.40}” is not a time in seconds.") from None
+    return total_s
+
+
+def _annotation(line: int, start_s: float, end_s: float, label: str, speaker: str) -> Annotation:
+    try:
+        return Annotation(start_s, end_s, label, speaker)
+    except AnnotationError as error:
+        raise AnnotationError(f"Line {line}: {error}") from None

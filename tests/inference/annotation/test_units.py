@@ -1,0 +1,64 @@
+"""The user's own segments are predicted as recordings of their own, and averaged by speaker; one sentence for all."""
+
+import numpy as np
+import pytest
+
+from ser_core.inference.annotation.annotations import Annotation
+from ser_core.inference.annotation.summary import default_smoothing, summarise_trajectory
+from ser_core.inference.annotation.units import predict_annotations, speaker_means
+from ser_core.inference.prediction import predict
+from ser_core.inference.segments import Segment, label_segments
+from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SMOOTHING, NO_SPEECH, NOT_SURE
+from ser_core.labels import EMOTIONS
+from tests.inference.test_segments import trajectory_of
+
+
+def certain_of(emotion: str) -> tuple[float, ...]:
+    return tuple(np.eye(len(EMOTIONS))[EMOTIONS.index(emotion)].tolist())
+
+
+def test_each_segment_is_predicted_as_a_recording_of_its_own(new_model, speech):
+    model, waveform = new_model(), np.concatenate([speech, np.zeros(8000, np.float32)])
+    spans = [(0.0, 1.0), (0.5, len(speech) / 16_000), (len(speech) / 16_000, len(waveform) / 16_000)]
+    spoken = [(0.1, 0.4), (0.6, len(speech) / 16_000)]
+    found = list(predict_annotations(model, waveform, [Annotation(*span) for span in spans], spoken))
+    assert [(segment.start_s, segment.end_s) for segment in found] == spans
+    alone = predict(model, speech[:16_000], [(0.1, 0.4), (0.6, 1.0)])
+    np.testing.assert_allclose(found[0].probabilities, list(alone.probabilities.values()), atol=1e-4)
+    assert found[0].speech_s == pytest.approx(0.7) and found[2].label == NO_SPEECH and not found[2].probabilities
+
+
+def test_speakers_count_where_nobody_else_is_annotated():
+    annotations = [Annotation(0, 2, "", "anna"), Annotation(1, 3, "", "ben"), Annotation(4, 5, "", "anna")]
+    segments = [
+        Segment(0, 2, "sad", 2.0, "sad", 1.0, certain_of("sad")),
+        Segment(1, 3, NO_SPEECH),
+        Segment(4, 5, "angry", 1.0, "angry", 1.0, certain_of("angry")),
+    ]
+    anna, ben = speaker_means(annotations, segments, EMOTIONS)
+    assert (anna.n_segments, anna.speech_s) == (2, 2.0)
+    assert anna.probabilities["sad"] == anna.probabilities["angry"] == pytest.approx(0.5)
+    assert anna.arousal == pytest.approx(0.1) and (ben.emotion, ben.arousal) == ("", None)
+    assert speaker_means([Annotation(0, 2)], segments[:1], EMOTIONS) == ()
+
+
+def test_the_summary_has_the_shares_of_the_speech_and_the_peaks_of_the_others():
+    letters, speech = "s" * 60 + "a" * 4 + "s" * 36, [(0.0, 101.0)]
+    trajectory = trajectory_of(letters, speech, certain=0.8)
+    segments = label_segments(trajectory, trajectory.probabilities.argmax(1), speech, 101.0)
+    found = summarise_trajectory(trajectory, segments, 101.0)
+    assert found.prevalent == "sad" and dict(found.shares)["angry"] == pytest.approx(0.04, abs=0.01)
+    assert [(peak.emotion, peak.probability) for peak in found.peaks] == [("angry", pytest.approx(0.8))]
+    assert 61 <= found.peaks[0].time_s <= 65
+
+
+def test_without_speech_nothing_is_summarised_and_doubt_is_a_label():
+    silent = trajectory_of("ss", [])
+    assert summarise_trajectory(silent, [Segment(0, 3, NO_SPEECH)], 3.0).shares == ()
+    unsure = (Segment(0, 3, NOT_SURE, 3.0, "sad", 0.3, certain_of("sad")),)
+    assert summarise_trajectory(trajectory_of("ss", [(0, 3.0)]), unsure, 3.0).prevalent == NOT_SURE
+
+
+def test_smoothing_grows_with_the_recording():
+    assert default_smoothing(60).kind == NO_SMOOTHING
+    assert (default_smoothing(3600).kind, default_smoothing(3600).amount) == (EMA_SMOOTHING, 18)
