@@ -24,7 +24,6 @@ from ser_core.inference.queue import inference_queue
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.serving import live_app as live
 from ser_core.serving.live_sessions import LiveSessions
-from ser_core.serving.middleware import RequestLimits
 from tests.inference.test_queue import wait_until
 from tests.make_page import wav
 
@@ -129,19 +128,6 @@ def predict_uploaded(address: str, path: str) -> dict | None:
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]
     text = httpx.get(f"{address}/gradio_api/call/predict/{event}", timeout=60).text
     return json.loads(text.partition("event: complete\ndata: ")[2])[0] if "event: complete" in text else None
-
-
-def test_uploads_have_bounds(checkpoints):
-    client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
-    path = "/gradio_api/upload"
-    found = [client.post(path, files={"files": ("a.wav", bytes(n))}) for n in (1000, 20_000)]
-    assert [answer.status_code for answer in found] == [200, 413] and "larger than" in found[1].json()["error"]
-    found = [client.post(path, files={"files": ("a.wav", bytes(1000))}) for _ in range(30)]
-    assert {answer.status_code for answer in found} == {200, 503} and found[-1].headers["Retry-After"]
-    call = {"session_hash": "a", "component_id": 1, "fn_name": "feed", "data": {"samples": "A" * 2_000_000}}
-    refused = client.post("/gradio_api/component_server", json=call)
-    assert refused.status_code in (400, 413)  # 400 by FastAPI
-    assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
 
 
 def test_the_queue_of_predict_is_bounded(address, client, speech, tmp_path):

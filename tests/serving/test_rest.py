@@ -3,17 +3,13 @@
 import http.client
 import json
 import logging
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 
-import jsonschema
 import numpy as np
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
 from scripts import predict
@@ -23,7 +19,6 @@ from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.evaluation import environment as machine
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import run_clips
-from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
 from ser_core.models.checkpoint import load_model
 from ser_core.serving import middleware as gate, rest
@@ -31,49 +26,9 @@ from ser_core.serving.middleware import RateLimit, RequestLimits
 from ser_core.serving.rest import build_rest
 from tests.conftest import ROOT
 from tests.inference.test_queue import wait_until
-from tests.make_audio import with_soundfile
 from tests.make_bombs import flac_constant
 from tests.make_page import wav
-
-SPEECH = ROOT / "assets" / "samples" / "low_slow.ogg"
-OGG = {"Content-Type": "audio/ogg"}
-ANY = RequestLimits(requests_per_s=1e6)
-
-
-@pytest.fixture
-def client(checkpoints):
-    """Client of an application with the models `small` and `other`."""
-    unload_models()
-    yield TestClient(build_rest(ANY), raise_server_exceptions=False)
-    unload_models()
-    assert len(inference_queue) == 0
-
-
-@pytest.fixture(scope="session")
-def sound() -> bytes:
-    return SPEECH.read_bytes()
-
-
-@contextmanager
-def served(limits: RequestLimits):
-    """Port of a real server in this process."""
-    server = uvicorn.Server(uvicorn.Config(build_rest(limits), port=0, log_level="critical"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    wait_until(lambda: server.started)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join(30)
-
-
-def error_message(answer, status: int) -> str:
-    """Message of an error response, its only content."""
-    assert answer.status_code == status, answer.text
-    assert set(answer.json()) == {"error"} and "Traceback" not in answer.text
-    return answer.json()["error"]
-
+from tests.serving.rest_server import ANY, OGG, SPEECH, error_message, head, raw, served
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 
@@ -112,43 +67,6 @@ def test_models_and_health(client, sound):
 def test_a_monitor_asks_for_the_head_of_health_only(client):
     answer = client.head("/health")
     assert answer.status_code == 200 and not answer.content
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])
-def test_a_compressed_body_is_refused_with_the_reason(client, sound, encoding):
-    headers = OGG | {"Content-Encoding": encoding}
-    assert "Content-Encoding" in error_message(client.post("/predict", content=sound, headers=headers), 415)
-    assert client.post("/predict", content=sound, headers=OGG | {"Content-Encoding": "identity"}).status_code == 200
-
-
-def test_the_docs_are_complete_without_external_resources(client):
-    described = client.get("/openapi.json").json()
-    assert set(described["paths"]) == {"/predict", "/windows", "/embed", "/reference", "/models", "/health"}
-    page = client.get("/docs").text
-    assert "src=" not in page and page.count("http") == page.count("http://testserver")
-    for path in described["paths"]:
-        assert f"http://testserver{path}</pre>" in page
-
-
-@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/reference", "/models", "/health"])
-def test_responses_match_the_schema(client, sound, path, enrolling_model, monkeypatch):
-    if path == "/reference":
-        monkeypatch.setattr(rest, "shared_model", lambda name: enrolling_model)
-    described = client.get("/openapi.json").json()
-    ((method, operation),) = described["paths"][path].items()
-    answer = client.request(method, path, content=sound if method == "post" else None, headers=OGG)
-    shape = operation["responses"]["200"]["content"]["application/json"]["schema"]
-    jsonschema.validate(answer.json(), shape | {"components": described["components"]})
-    named = described["components"]["schemas"][shape["$ref"].rpartition("/")[2]]
-    assert set(answer.json()) == set(named["properties"]) and answer.headers["Content-Type"] == "application/json"
-
-
-def test_every_error_status_is_documented(client):
-    """The documented statuses are those tested in this file."""
-    for path in ("/predict", "/windows", "/embed", "/reference"):
-        responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
-        assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
 
 
 # --- reference clips -------------------------------------------------------------------------------------------------
@@ -237,13 +155,6 @@ def test_a_path_is_not_a_model_name(client, sound, checkpoints):
     )
 
 
-def test_another_type_is_refused(client, sound, subtests):
-    for kind in ["application/json", "text/html", "application/x-www-form-urlencoded", "", "audio"]:
-        with subtests.test(kind=kind):
-            headers = {"Content-Type": kind} if kind else {}
-            assert "Content-Type" in error_message(client.post("/predict", content=sound, headers=headers), 415)
-
-
 def test_content_other_than_audio_is_explained(client, subtests):
     for content, words in [
         (b"", "empty"),
@@ -264,49 +175,6 @@ def test_a_truncated_file_gives_a_prediction_with_a_note(client, speech):
     half = wav(speech)[:60_000]
     answer = client.post("/predict", content=half, headers={"Content-Type": "audio/wav"})
     assert answer.status_code == 200 and len(answer.json()["notes"]) == 1
-
-
-@pytest.mark.parametrize("name", ["../../../etc/passwd", "C:\\con.wav", "a\nb.wav", "<script>.wav", "/dev/null"])
-def test_the_file_name_is_never_used_as_a_path(client, sound, name, tmp_path, monkeypatch, caplog):
-    monkeypatch.chdir(tmp_path)
-    with caplog.at_level(logging.INFO, "ser_core"):
-        answer = client.post("/predict", files={"file": (name, sound, "audio/ogg")})
-    assert answer.status_code == 200 and answer.json()["emotion"]
-    assert not list(tmp_path.rglob("*.wav")) and name.strip("./") not in caplog.text
-
-
-def test_a_broken_form_is_refused(client, subtests):
-    for headers, content in [
-        ({"Content-Type": "multipart/form-data"}, b"--a"),
-        ({"Content-Type": "multipart/form-data; boundary=a"}, b"no form"),
-        (
-            {"Content-Type": "multipart/form-data; boundary=a"},
-            b"--a\r\nContent-Disposition: form-data\r\n\r\n1\r\n--a--",
-        ),
-        ({"Content-Type": "multipart/form-data; boundary=a"}, b""),
-    ]:
-        with subtests.test(headers=headers):
-            assert "'file'" in error_message(client.post("/predict", content=content, headers=headers), 400)
-
-
-def test_a_form_without_one_recording_is_refused(client, subtests):
-    for files in [
-        {"sound": ("a.ogg", b"1", "audio/ogg")},
-        [("file", ("a.ogg", b"1", "audio/ogg")), ("file", ("b.ogg", b"2", "audio/ogg"))],
-        {"file": (None, "text")},
-    ]:
-        with subtests.test(files=files):
-            assert "'file'" in error_message(client.post("/predict", files=files), 400)
-
-
-def test_another_type_in_a_form_is_refused(client):
-    assert "'text/html'" in error_message(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
-
-
-def test_forms_do_not_touch_the_disk(client, monkeypatch):
-    monkeypatch.setattr("tempfile.TemporaryFile", lambda *a, **k: pytest.fail("written to disk"))
-    noise = with_soundfile(np.random.default_rng(0).uniform(-1, 1, (1_000_000, 1)), 16_000, "WAV", "FLOAT")
-    assert client.post("/embed", files={"file": ("a.wav", noise, "audio/wav")}).status_code == 200
 
 
 def test_unknown_paths_are_json_errors(client, subtests):
@@ -395,84 +263,11 @@ def test_clients_of_a_trusted_proxy_are_counted_separately(checkpoints, monkeypa
     assert tuple(found) == statuses
 
 
-def test_too_large_a_body_is_refused_while_it_is_received(checkpoints):
-    limits = RequestLimits(max_body_bytes=1000)
-    sent = 0
-
-    def chunks():
-        nonlocal sent
-        for _ in range(10_000):
-            sent += 1
-            yield bytes(10_000)
-
-    client = TestClient(build_rest(limits))
-    assert "0.001 MB" in error_message(client.post("/predict", content=bytes(20_000), headers=OGG), 413)
-    assert "larger than" in error_message(
-        client.post("/predict", files={"file": ("a", bytes(20_000), "audio/wav")}), 413
-    )
-    assert "larger than" in error_message(client.post("/predict", content=chunks(), headers=OGG), 413)
-    assert error_message(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
-
-
-def test_the_total_size_of_bodies_is_bounded(checkpoints):
-    client = TestClient(build_rest(RequestLimits(max_total_body_bytes=1000)))
-    for _ in range(5):  # memory is released after each request
-        for content in (bytes(2000), iter([bytes(600), bytes(600)])):
-            answer = client.post("/predict", content=content, headers=OGG)
-            assert "Try again" in error_message(answer, 503) and int(answer.headers["Retry-After"]) >= 1
-        assert client.post("/predict", content=iter([bytes(600)]), headers=OGG).status_code == 422
-
-
 # --- a real server ---------------------------------------------------------------------------------------------------
-
-
-def raw(port: int, *parts: bytes) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    for part in parts:
-        connection.sendall(part)
-    return connection
-
-
-def head(length: int) -> bytes:
-    """Request head of a client like urllib: the server closes the connection after the response."""
-    lines = ("POST /predict HTTP/1.1", "Host: here", "Connection: close", "Content-Type: audio/ogg")
-    lines += (f"Content-Length: {length}",)
-    return "\r\n".join((*lines, "", "")).encode()
 
 
 def ask_alone(host: str, sound: bytes) -> tuple[int, float, bytes]:
     return post_sound(http.client.HTTPConnection(host, timeout=120), sound, "/predict")
-
-
-def status_of(connection: socket.socket) -> int:
-    response = http.client.HTTPResponse(connection)
-    response.begin()
-    assert set(json.loads(response.read())) == {"error"}
-    return response.status
-
-
-@pytest.mark.parametrize("limits", [RequestLimits(chunk_timeout_s=0.3), RequestLimits(body_timeout_s=0.3)])
-def test_a_slow_body_times_out(checkpoints, limits, monkeypatch):
-    monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
-    with served(limits) as port:
-        assert status_of(raw(port, head(1000), b"1")) == 408
-    assert len(inference_queue) == 0
-
-
-def test_a_huge_length_is_refused_before_anything_is_sent(checkpoints, monkeypatch):
-    monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
-    with served(ANY) as port:
-        assert status_of(raw(port, head(10**15))) == 413
-
-
-def test_a_refused_client_may_send_everything_before_reading(checkpoints):
-    n_parts, part = 10, bytes(3_000_000)
-    with served(ANY) as port:
-        connection = raw(port, head(n_parts * len(part)))
-        for _ in range(n_parts):
-            time.sleep(gate.DRAIN_PAUSE_S / 10)
-            connection.sendall(part)
-        assert status_of(connection) == 413
 
 
 def test_a_disconnected_client_leaves_the_queue(checkpoints, sound, caplog):

@@ -1,0 +1,29 @@
+"""Uploads of Gradio's clients: bounded, and taken once."""
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from ser_core.serving import live_app as live
+from ser_core.serving.gradio_uploads import GradioUploads
+from ser_core.serving.middleware import RequestLimits
+
+
+def test_an_upload_is_taken_once_under_a_name_of_the_server():
+    uploads = GradioUploads(RequestLimits())
+    client = TestClient(Starlette(routes=[uploads.route("/upload")]))
+    (name,) = client.post("/upload", files={"files": ("../../diary of Jane.wav", b"sound", "audio/wav")}).json()
+    assert "Jane" not in name
+    assert [uploads.take(name), uploads.take(name), uploads.take("/etc/hostname")] == [b"sound", None, None]
+
+
+def test_uploads_have_bounds(checkpoints):
+    client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
+    path = "/gradio_api/upload"
+    found = [client.post(path, files={"files": ("a.wav", bytes(n))}) for n in (1000, 20_000)]
+    assert [answer.status_code for answer in found] == [200, 413] and "larger than" in found[1].json()["error"]
+    found = [client.post(path, files={"files": ("a.wav", bytes(1000))}) for _ in range(30)]
+    assert {answer.status_code for answer in found} == {200, 503} and found[-1].headers["Retry-After"]
+    call = {"session_hash": "a", "component_id": 1, "fn_name": "feed", "data": {"samples": "A" * 2_000_000}}
+    refused = client.post("/gradio_api/component_server", json=call)
+    assert refused.status_code in (400, 413)  # 400 by FastAPI
+    assert client.get("/gradio_api/deep_link", params={"session_hash": "a"}).status_code == 404
