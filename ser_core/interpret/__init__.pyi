@@ -75,3 +75,21 @@ from .projection import (
 from .sanity_check import (
     parameter_randomisation_test as parameter_randomisation_test,
 )
+from .voice import (
+    MAX_VOICE_S as MAX_VOICE_S,
+    VOICE_MEASURES as VOICE_MEASURES,
+    VoiceMeasure as VoiceMeasure,
+    measure_voice as measure_voice,
+)
+from .voice_ranges import (
+    ANY_VOICE as ANY_VOICE,
+    VOICE_GROUPS as VOICE_GROUPS,
+    VOICE_RANGES as VOICE_RANGES,
+    VoiceGroup as VoiceGroup,
+    VoiceRange as VoiceRange,
+    VoiceRanges as VoiceRanges,
+    describe_voice as describe_voice,
+    load_voice_ranges as load_voice_ranges,
+    summarise_voices as summarise_voices,
+    write_voice_ranges as write_voice_ranges,
+)

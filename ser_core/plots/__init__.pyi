@@ -68,3 +68,11 @@ from .timeline import (
     segment_rows as segment_rows,
     trajectory_areas as trajectory_areas,
 )
+from .voice import (
+    CLIP_COLOURS as CLIP_COLOURS,
+    NamedVoice as NamedVoice,
+    format_measure as format_measure,
+    format_number as format_number,
+    two_clips as two_clips,
+    voice_strips as voice_strips,
+)

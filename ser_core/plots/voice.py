@@ -1,0 +1,173 @@
+"""Figures of a voice: each measure within its normal range, and two clips over one time axis."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from ser_core.audio import SAMPLE_RATE, measure_prosody
+from ser_core.interpret import VOICE_MEASURES, VoiceGroup, VoiceRange
+from ser_core.plots.clip import GREY, spectrogram
+
+CLIP_COLOURS = ("#3A7CB8", "#A67C1E")  # of the first and the second clip: 3:1 on both themes, no emotion's
+CLIP_MARKERS = ("circle", "diamond")
+STRIP_HEIGHT = 50  # pixels for a measure
+MARGIN = 0.4  # of the normal range, drawn on both sides of it; a value further out is drawn at the edge
+BAND, MIDDLE = 0.22, 0.34  # opacity of the normal range, and of its middle half
+PITCH_TICKS_HZ = (75, 100, 150, 200, 300, 400, 600)
+
+
+@dataclass(frozen=True)
+class NamedVoice:
+    """The measures of one clip."""
+
+    name: str
+    measured: Mapping[str, float]
+
+
+def voice_strips(voices: Sequence[NamedVoice], group: VoiceGroup) -> go.Figure:
+    """One strip for each measure, whose normal range is the same part of the width.
+
+    Args:
+        voices: one clip or two.
+        group: with the ranges; a measure without one is a number only.
+    """
+    names = [n for n in VOICE_MEASURES if any(n in voice.measured for voice in voices)]
+    figure = go.Figure()
+    for row, name in enumerate(names):
+        if name in group.ranges:
+            _add_band(figure, row, group.ranges[name])
+        _add_text(figure, row, name, group.ranges.get(name), voices)
+    for i, voice in enumerate(voices):
+        _add_values(figure, i, voice, names, group)
+    figure.update_layout(height=STRIP_HEIGHT * len(names) + 34, margin={"l": 2, "r": 2, "t": 2, "b": 2})
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "top"}, showlegend=len(voices) > 1)
+    figure.update_xaxes(range=[-MARGIN, 1 + MARGIN], visible=False, fixedrange=True)
+    figure.update_yaxes(range=[len(names) - 0.4, -0.75], visible=False, fixedrange=True)
+    return figure
+
+
+def _add_band(figure: go.Figure, row: int, found: VoiceRange) -> None:
+    """The normal range, and its middle half."""
+    bar = {"type": "rect", "y0": row - 0.11, "y1": row + 0.11, "line_width": 0, "fillcolor": GREY, "layer": "below"}
+    middle = {"x0": _position(found, found.at(25)), "x1": _position(found, found.at(75)), "opacity": MIDDLE}
+    line = {"type": "line", "y0": row, "y1": row, "line": {"color": GREY, "width": 0.5}, "layer": "below"}
+    figure.add_shape(bar | {"x0": 0, "x1": 1, "opacity": BAND})
+    figure.add_shape(bar | middle)
+    figure.add_shape(line | {"x0": -MARGIN, "x1": 1 + MARGIN})
+
+
+def _add_text(figure: go.Figure, row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> None:
+    """Above the strip: the measure on the left, the numbers on the right."""
+    values = " · ".join(format_measure(name, voice.measured[name]) for voice in voices if name in voice.measured)
+    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no range"
+    text = {"showarrow": False, "y": row - 0.3, "yanchor": "bottom"}
+    figure.add_annotation(text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"})
+    figure.add_annotation(text | {"text": f"<b>{values}</b>   {normal}", "x": 1 + MARGIN, "xanchor": "right"})
+
+
+def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[str], group: VoiceGroup) -> None:
+    """A marker on each strip; an arrow at the edge where the value lies beyond."""
+    rows = [row for row, name in enumerate(names) if name in voice.measured and name in group.ranges]
+    kept = [names[row] for row in rows]
+    places = [_position(group.ranges[name], voice.measured[name]) for name in kept]
+    shown = np.clip(places, 0.03 - MARGIN, MARGIN + 0.97)
+    symbols = [
+        "triangle-left" if place < x else "triangle-right" if place > x else CLIP_MARKERS[index]
+        for place, x in zip(places, shown, strict=True)
+    ]
+    figure.add_scatter(
+        x=shown,
+        y=rows,
+        name=voice.name,
+        mode="markers",
+        marker={"symbol": symbols, "size": 13, "color": CLIP_COLOURS[index], "line": {"color": "white", "width": 1.5}},
+        text=[_hover(name, voice.measured[name], group.ranges[name]) for name in kept],
+        hovertemplate="%{text}<extra></extra>",
+    )
+
+
+def _hover(name: str, value: float, found: VoiceRange) -> str:
+    title = VOICE_MEASURES[name].title
+    return f"{title}: {format_measure(name, value)}, percentile {found.percentile_of(value):.0f}"
+
+
+def _position(found: VoiceRange, value: float) -> float:
+    """0 at the 5th percentile, 1 at the 95th."""
+    low, high = found.normal
+    return (value - low) / max(high - low, 1e-9)
+
+
+def format_number(name: str, value: float) -> str:
+    """A value of a measure without its unit."""
+    return f"{value:.{VOICE_MEASURES[name].decimals}f}".replace("-", "−")
+
+
+def format_measure(name: str, value: float) -> str:
+    """A value of a measure with its unit."""
+    return f"{format_number(name, value)} {VOICE_MEASURES[name].unit}"
+
+
+def two_clips(names: Sequence[str], waveforms: Sequence[np.ndarray], onsets_s: Sequence[float]) -> go.Figure:
+    """Spectrograms of two clips one above the other, and their pitch overlaid; both begin with the speech.
+
+    Args:
+        names: of the first and the second clip.
+        waveforms: 16 kHz, each of shape = (n_samples,).
+        onsets_s: begin of the speech in each.
+    """
+    figure = make_subplots(3, 1, shared_xaxes=True, row_heights=[0.3, 0.3, 0.4], vertical_spacing=0.05)
+    for i, (name, waveform, onset_s) in enumerate(zip(names, waveforms, onsets_s, strict=True)):
+        _add_spectrogram(figure, i + 1, waveform, onset_s)
+        _add_pitch(figure, i, name, waveform, onset_s)
+        corner = {"xref": "x domain", "yref": f"y{i + 1 if i else ''} domain", "x": 0, "y": 1, "showarrow": False}
+        corner |= {"xanchor": "left", "yanchor": "top", "bgcolor": CLIP_COLOURS[i], "font": {"color": "white"}}
+        figure.add_annotation(corner | {"text": f" <b>{name}</b> "})
+    ends = [len(waveform) / SAMPLE_RATE - onset for waveform, onset in zip(waveforms, onsets_s, strict=True)]
+    figure.update_xaxes(range=[-max(onsets_s), max(ends)], zeroline=False, showgrid=False)
+    figure.update_xaxes(title="seconds from the first speech", row=3)
+    ticks = {"tickvals": np.log2(PITCH_TICKS_HZ), "ticktext": [f"{hz} Hz" for hz in PITCH_TICKS_HZ]}
+    figure.update_yaxes(ticks, row=3, ticklabelposition="inside top", zeroline=False)
+    for row in (1, 2):
+        figure.update_yaxes(range=[0, 1], visible=False, fixedrange=True, row=row)
+    figure.update_layout(height=430, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False, hovermode="closest")
+    return figure
+
+
+def _add_spectrogram(figure: go.Figure, row: int, waveform: np.ndarray, onset_s: float) -> None:
+    """As an image of the same scale in time as the other clip's."""
+    source = f"data:image/png;base64,{base64.b64encode(spectrogram(waveform).png).decode()}"
+    duration_s = len(waveform) / SAMPLE_RATE
+    image = {
+        "source": source,
+        "x": -onset_s,
+        "y": 1,
+        "sizex": duration_s,
+        "sizey": 1,
+        "sizing": "stretch",
+        "layer": "below",
+    }
+    figure.add_layout_image(image, row=row, col=1)
+    figure.add_scatter(
+        x=[-onset_s, duration_s - onset_s], y=[0, 0], mode="markers", opacity=0, hoverinfo="skip", row=row, col=1
+    )
+
+
+def _add_pitch(figure: go.Figure, index: int, name: str, waveform: np.ndarray, onset_s: float) -> None:
+    """In octaves, so that the same melody has the same shape at any height."""
+    prosody = measure_prosody(waveform)
+    figure.add_scatter(
+        x=np.round(prosody.time_s - onset_s, 3),
+        y=np.log2(prosody.pitch_hz),
+        name=name,
+        mode="lines",
+        connectgaps=False,
+        line={"color": CLIP_COLOURS[index], "width": 3, "dash": "solid" if index == 0 else "dot"},
+        customdata=np.round(prosody.pitch_hz),
+        hovertemplate=f"{name}: %{{customdata}} Hz at %{{x:.2f}} s<extra></extra>",
+        row=3,
+        col=1,
+    )

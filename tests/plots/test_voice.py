@@ -1,0 +1,32 @@
+"""Figures of a voice: what is drawn where."""
+
+import numpy as np
+import pytest
+
+from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
+from ser_core.plots import CLIP_COLOURS, NamedVoice, format_measure, two_clips, voice_strips
+from tests.make_corpus import voice
+
+GROUP = load_voice_ranges().group("female")
+
+
+def test_a_value_lies_in_its_range_or_at_the_edge():
+    low, high = GROUP.ranges["f0_hz"].normal
+    middle = {name: (r.normal[0] + r.normal[1]) / 2 for name, r in GROUP.ranges.items()}
+    figure = voice_strips([NamedVoice("A", middle), NamedVoice("B", {"f0_hz": 10 * high, "pause_percent": 3.0})], GROUP)
+    first, second = figure.data
+    assert first.x == pytest.approx([0.5] * len(middle)) and set(first.marker.symbol) == {"circle"}
+    assert list(second.x) == [pytest.approx(1.37)] and second.marker.symbol == ("triangle-right",)
+    assert first.marker.color == CLIP_COLOURS[0] != second.marker.color
+    assert len(figure.layout.annotations) == 2 * len(VOICE_MEASURES)  # pauses too, without a range
+    assert format_measure("level_dbfs", -20.4) == "−20 dBFS" and low < high
+
+
+def test_two_clips_begin_with_their_speech():
+    quiet = np.zeros(8000, np.float32)
+    late = np.concatenate([quiet, voice(200, 0)])
+    figure = two_clips(["A", "B"], [voice(150, 0), late], [0.0, 0.5])
+    assert [image.x for image in figure.layout.images] == [0.0, -0.5]
+    pitch = [trace for trace in figure.data if trace.name]
+    assert [2 ** np.nanmean(trace.y) for trace in pitch] == pytest.approx([150, 200], rel=0.03)
+    assert figure.layout.xaxis.range == pytest.approx((-0.5, 0.6))

@@ -1,0 +1,27 @@
+"""scripts.voice_ranges."""
+
+import json
+
+import pytest
+
+from scripts import prepare_corpora, voice_ranges
+from ser_core.labels import EMOTIONS
+
+
+def test_clips_are_of_unseen_speakers_and_no_speaker_outweighs(corpora, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(voice_ranges, "MIN_SPEAKERS", 1)
+    monkeypatch.setattr(voice_ranges, "training_speakers", lambda protocol, fold: {"crema_d-1037"})
+    prepare_corpora.main([])
+    path = tmp_path / "voice_ranges.json"
+    assert voice_ranges.main(["--clips", "6", "--json", str(path)]) == 0
+    found = json.loads(path.read_text(), parse_constant=pytest.fail)
+    everyone = found["groups"][0]
+    n_speakers = sum(found["corpora"]["crema_d"].values())
+    assert everyone["n_speakers"] == n_speakers and everyone["n_clips"] == 6 * n_speakers
+    assert {group["emotion"] for group in found["groups"]} <= {"all", *EMOTIONS}
+
+
+def test_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
+    assert voice_ranges.main(["--json", str(tmp_path / "voice_ranges.json")]) == 2
+    assert "SER_CORPORA" in capsys.readouterr().err and not (tmp_path / "voice_ranges.json").exists()
