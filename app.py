@@ -23,18 +23,17 @@ def navigation() -> st.Page:
         page("live", "Live", "graphic_eq"),
         page("trajectory", "Trajectory", "timeline"),
         page("compare", "Compare models", "compare_arrows", "compare_models"),
-        page("upload", "Upload & compare", "table_rows", "upload_and_compare"),
+        page("many_files", "Many files", "table_rows"),
         page("listening", "Listening test", "hearing", "listening_test"),
     ]
     explore = [
         page("explain", "Why?", "search_insights", "why"),
         page("embedding_map", "Embedding map", "scatter_plot"),
-        page("evaluation", "Evaluation", "bar_chart"),
+        page("models", "Models", "bar_chart"),
         page("data", "Data explorer", "library_music", "data_explorer"),
     ]
     about = [
         page("learn", "Learn", "school"),
-        page("cards", "Model cards", "description", "model_cards"),
         page("settings", "Settings & API", "settings"),
     ]
     train = [page("training", "Training", "model_training")]

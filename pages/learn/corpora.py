@@ -89,7 +89,7 @@ def _show_leak() -> None:
         st.markdown(f"**A split that is drawn twice.** {_leaked(leak)}")
     if leaks:
         st.page_link(
-            "pages/evaluation/page.py",
+            "pages/models/page.py",
             label="All figures on leakage",
             query_params={"split": SHARED, "show": "Comparison"},
         )

@@ -21,7 +21,9 @@ from ser_core.evaluation import (
     Comparison,
     CrossValidationResult,
     PredictionTable,
+    Verdict,
     compare_results,
+    concatenate_predictions,
     left_out_uars,
     list_results,
     load_cross_validation,
@@ -29,8 +31,10 @@ from ser_core.evaluation import (
     pooled_predictions,
     published_table,
     ranking_key,
+    read_verdict as evaluation_verdict,
 )
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
+from ser_core.models import DEFAULT_MODEL
 
 BENCHMARK = paths.RESULTS / "benchmark.json"
 
@@ -82,9 +86,11 @@ class EvaluationResults:
 
 
 def splits() -> list[str]:
-    """Test parts with a result of at least one model, unseen speakers first."""
-    found = list(dict.fromkeys(path.parent.name for path in list_results()))
-    return sorted(found, key=lambda name: (not name.startswith("speaker-independent"), name))
+    """Test parts with a result of at least one model: those of the default model, then unseen speakers."""
+    files = list_results()
+    own = {path.parent.name for path in files if path.stem == DEFAULT_MODEL}
+    found = {path.parent.name for path in files}
+    return sorted(found, key=lambda name: (name not in own, not name.startswith("speaker-independent"), name))
 
 
 def load_results(split: str) -> EvaluationResults:
@@ -121,6 +127,39 @@ def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, 
     found = load_cross_validation(protocol)
     left_out = left_out_uars()
     return dict(sorted(found.items(), key=lambda item: ranking_key(left_out.get(item[0]), item[1].mean_uar, item[0])))
+
+
+def unseen_predictions(split: str, model: str) -> PredictionTable:
+    """Predictions of a model on a test part; on those of all folds together, where every fold was evaluated.
+
+    Errors as load_result.
+    """
+    protocol = protocol_of_split(split)
+    folds = [list_results(split_name(protocol, fold)) for fold in protocol_folds(protocol)] if protocol else []
+    files = [path for paths_of_fold in folds for path in paths_of_fold if path.stem == model]
+    if len(files) < max(len(folds), 2):
+        return load_results(split).predictions[model]
+    return _all_predictions(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
+def _all_predictions(files: tuple[tuple[Path, int], ...]) -> PredictionTable:
+    return concatenate_predictions([pooled_predictions(load_result(path)) for path, _ in files])
+
+
+def read_verdict(model: str) -> Verdict:
+    """UAR of a model on unseen speakers and left-out corpora, beside people and chance.
+
+    Raises:
+        ResultError: a result file that is damaged or out of date.
+    """
+    files = (*list_results(), *sorted(paths.RESULTS.glob("*.json")))
+    return _read_verdict(model, str(paths.CHECKPOINTS), tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+@st.cache_resource(max_entries=64, show_spinner="Reading the results")
+def _read_verdict(model: str, folder: str, files: tuple[tuple[Path, int], ...]) -> Verdict:
+    return evaluation_verdict(model)
 
 
 def headlines() -> dict[str, dict[str, float]]:

@@ -33,7 +33,7 @@ def through_page(address: str, model: str, files: dict[str, bytes]) -> dict[str,
         for first in range(0, len(names), IN_BATCH):
             page = browser.new_page()
             page.set_default_timeout(PATIENCE_MS)
-            page.goto(f"{address}/upload_and_compare?models={model}")
+            page.goto(f"{address}/many_files?models={model}")
             found |= dict(_batch(page, [f"{folder}/{name}" for name in names[first : first + IN_BATCH]]))
             page.close()
         browser.close()

@@ -42,7 +42,7 @@ SCREENSHOTS = {
     "trajectory_dark": Screenshot("trajectory?from=Samples", "dark"),
     "why_light": Screenshot("why?from=Samples"),
     "map_light": Screenshot("embedding_map", with_clip=False),
-    "evaluation_light": Screenshot("evaluation", with_clip=False),
+    "models_light": Screenshot("models", with_clip=False),
 }
 
 

@@ -39,6 +39,7 @@ from .cross_validation import (
     LEFT_OUT_PROTOCOL as LEFT_OUT_PROTOCOL,
     Confidence as Confidence,
     CrossValidationResult as CrossValidationResult,
+    concatenate_predictions as concatenate_predictions,
     left_out_uars as left_out_uars,
     load_cross_validation as load_cross_validation,
     mean_over_corpora as mean_over_corpora,
@@ -102,6 +103,15 @@ from .robustness import (
 from .speaker_adaptation import (
     embed_test_speech as embed_test_speech,
     evaluate_enrolment as evaluate_enrolment,
+)
+from .summary.fairness import (
+    GROUPINGS as GROUPINGS,
+    score_groups as score_groups,
+)
+from .summary.verdict import (
+    Verdict as Verdict,
+    listener_uars as listener_uars,
+    read_verdict as read_verdict,
 )
 from .tasks import (
     EvaluationTask as EvaluationTask,

@@ -25,6 +25,15 @@ from .comparison import (
     comparison_figures as comparison_figures,
     comparison_page as comparison_page,
 )
+from .curves import (
+    class_score_radar as class_score_radar,
+    learning_curves as learning_curves,
+    pareto_dots as pareto_dots,
+    precision_recall_lines as precision_recall_lines,
+    reliability_diagram as reliability_diagram,
+    risk_coverage_lines as risk_coverage_lines,
+    roc_lines as roc_lines,
+)
 from .embedding_map import (
     MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
     UserClip as UserClip,
@@ -36,20 +45,17 @@ from .embedding_map import (
     points_in_polygon as points_in_polygon,
 )
 from .evaluation import (
-    agreement_heatmap as agreement_heatmap,
     class_score_dots as class_score_dots,
-    class_score_radar as class_score_radar,
+    emotion_boxplots as emotion_boxplots,
+    group_intervals as group_intervals,
+    ranking_plot as ranking_plot,
+    score_bars as score_bars,
+    verdict_plot as verdict_plot,
+)
+from .heatmaps import (
+    agreement_heatmap as agreement_heatmap,
     confusion_heatmap as confusion_heatmap,
     count_heatmap as count_heatmap,
-    emotion_boxplots as emotion_boxplots,
-    learning_curves as learning_curves,
-    pareto_dots as pareto_dots,
-    precision_recall_lines as precision_recall_lines,
-    ranking_plot as ranking_plot,
-    reliability_diagram as reliability_diagram,
-    risk_coverage_lines as risk_coverage_lines,
-    roc_lines as roc_lines,
-    score_bars as score_bars,
     score_heatmap as score_heatmap,
     significance_heatmap as significance_heatmap,
 )

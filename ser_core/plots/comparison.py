@@ -10,17 +10,9 @@ from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import pooled_predictions
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import precision_recall_curves, risk_coverage, roc_curves
-from ser_core.plots.evaluation import (
-    class_score_dots,
-    class_score_radar,
-    confusion_heatmap,
-    precision_recall_lines,
-    ranking_plot,
-    risk_coverage_lines,
-    roc_lines,
-    score_heatmap,
-    significance_heatmap,
-)
+from ser_core.plots.curves import class_score_radar, precision_recall_lines, risk_coverage_lines, roc_lines
+from ser_core.plots.evaluation import class_score_dots, ranking_plot
+from ser_core.plots.heatmaps import confusion_heatmap, score_heatmap, significance_heatmap
 
 if TYPE_CHECKING:
     from ser_core.evaluation import Comparison, EvaluationResult, PredictionTable

@@ -17,8 +17,8 @@ N_FILES = 200
 READY = {
     "data_explorer": "Training and test speakers by protocol",
     "training": "Training",
-    "model_cards": "Files",
-    "upload_and_compare": "Upload & compare",
+    "models": "What to expect, by corpus",
+    "many_files": "Many files",
     "compare_models": "Nothing to compare yet",
     "trajectory": "Nothing to follow yet",
 }
@@ -42,7 +42,7 @@ def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
 
 
 def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
-    page = new_page(f"{app_url}/evaluation?split=resonet&show=Comparison")
+    page = new_page(f"{app_url}/models?split=resonet&show=Comparison")
     numbers = page.locator(".st-key-numbers-cost button")
     numbers.focus()
     page.keyboard.press("Enter")
@@ -58,7 +58,7 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
 
 
 def test_settings_live_in_the_address(new_page, app_url):
-    page = new_page(f"{app_url}/evaluation")
+    page = new_page(f"{app_url}/models?show=Ranking")
     page.get_by_role("radio", name="macro-F1").click()
     page.wait_for_url(re.compile("measure=macro"))
     page.reload()
@@ -75,7 +75,7 @@ def test_a_model_that_the_address_names_is_asked_on_the_next_page_too(new_page, 
 
 
 def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_page, app_url, tmp_path):
-    page = new_page(f"{app_url}/upload_and_compare?models=simple-cnn")
+    page = new_page(f"{app_url}/many_files?models=simple-cnn")
     paths = [tmp_path / f"{i:03d}.wav" for i in range(N_FILES)]
     for i, path in enumerate(paths):
         soundfile.write(path, voice(120 + i, i, duration_s=0.2), 16_000)

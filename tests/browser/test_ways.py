@@ -36,7 +36,7 @@ def test_record_then_compare_then_explain_then_take_along(new_page, app_url):
 
 
 def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page, app_url, tmp_path):
-    page = new_page(f"{app_url}/upload_and_compare")
+    page = new_page(f"{app_url}/many_files")
     names = [f"{1001 + i}_DFA_{code}_XX.wav" for i in range(6) for code in ("ANG", "DIS", "FEA", "HAP", "SAD")]
     for i, name in enumerate(names):
         soundfile.write(tmp_path / name, np.tile(voice(110 + 8 * i, i), 2), 16_000)
@@ -56,7 +56,7 @@ def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):
     pages = {}
     for i, name in enumerate(("anna.wav", "ben.wav")):
         soundfile.write(tmp_path / name, np.tile(voice(110 + 60 * i, i), 2), 16_000)
-        pages[name] = new_page(f"{app_url}/upload_and_compare")
+        pages[name] = new_page(f"{app_url}/many_files")
         pages[name].locator("input[type=file]").first.set_input_files(tmp_path / name)
     for page in pages.values():
         page.get_by_role("button", name="Analyse the file").click()

@@ -15,8 +15,7 @@ from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration
-from tests.make_page import open_page, session_of
-from tests.pages.test_evaluation import texts
+from tests.make_page import open_page, session_of, texts
 
 
 @pytest.fixture

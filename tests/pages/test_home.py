@@ -15,7 +15,7 @@ from ser_core import paths
 from ser_core.evaluation.model_card import INTENDED_USE
 from ser_core.models.checkpoint import METRICS_FILE
 from ser_core.models.registry import MODELS
-from tests.pages.test_evaluation import texts
+from tests.make_page import texts
 
 ROOT = Path(__file__).parent.parent.parent
 

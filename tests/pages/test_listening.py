@@ -13,8 +13,7 @@ from ser_core.data.protocols import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import write_crema_d
-from tests.make_page import open_page, session_of
-from tests.pages.test_evaluation import texts
+from tests.make_page import open_page, session_of, texts
 
 UNSEEN, SEEN = "1001", "1037"  # in the test part and in the training part of speaker-independent fold 0
 

@@ -10,16 +10,15 @@ from streamlit.testing.v1 import AppTest
 
 from pages.embedding_map.state import VoiceState
 from pages.listening.state import Guess, ListeningState
+from pages.many_files.state import UploadState
 from pages.settings import view
 from pages.ui import model_picker, results
 from pages.ui.session import UploadedSource
-from pages.upload.state import UploadState
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
 from ser_core.models.checkpoint import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH, is_serving
-from tests.make_page import open_page, session_of
-from tests.pages.test_evaluation import texts
+from tests.make_page import open_page, session_of, texts
 
 ROOT = Path(__file__).parent.parent.parent
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()

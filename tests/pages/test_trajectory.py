@@ -21,8 +21,7 @@ from ser_core.inference.segments import NOT_ANALYSED
 from ser_core.inference.smoothing import Smoothing
 from ser_core.labels import EMOTIONS
 from tests.inference.test_writers import tiers
-from tests.make_page import open_page, session_of, upload, wav
-from tests.pages.test_evaluation import texts
+from tests.make_page import open_page, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg")
 RATE = 16_000

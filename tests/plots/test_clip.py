@@ -24,25 +24,25 @@ from ser_core.plots.clip import (
     trajectory_lines,
     waveform_envelope,
 )
-from ser_core.plots.evaluation import (
-    DIVERGING_SCALE,
-    agreement_heatmap,
-    class_score_dots,
+from ser_core.plots.curves import (
     class_score_radar,
-    confusion_heatmap,
-    count_heatmap,
-    emotion_boxplots,
     learning_curves,
     pareto_dots,
     precision_recall_lines,
-    ranking_plot,
     reliability_diagram,
     risk_coverage_lines,
     roc_lines,
-    score_bars,
+)
+from ser_core.plots.evaluation import class_score_dots, emotion_boxplots, ranking_plot, score_bars
+from ser_core.plots.heatmaps import (
+    DIVERGING_SCALE,
+    agreement_heatmap,
+    confusion_heatmap,
+    count_heatmap,
     score_heatmap,
     significance_heatmap,
 )
+from ser_core.plots.model_style import FIRST_MODELS, model_style
 from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000
@@ -286,7 +286,7 @@ def test_confusion_is_in_shares_of_the_true_class():
 
 def test_reliability_is_drawn_where_there_are_clips():
     bins = Reliability((0, 30, 10), (0.0, 0.5, 0.9), (0.0, 0.4, 1.0))
-    diagonal, line = reliability_diagram({"after": bins}).data
+    diagonal, line = reliability_diagram({"after": bins}, "prosonet").data
     assert line.x.tolist() == [0.5, 0.9] and line.y.tolist() == [0.4, 1.0] and line.customdata.tolist() == [30, 10]
     assert line.marker.size[0] > line.marker.size[1] and line.name == "after, ECE 0.100"
     assert tuple(diagonal.x) == tuple(diagonal.y) == (0, 1)
@@ -319,13 +319,14 @@ def test_a_curve_of_two_points_can_be_drawn():
     assert roc_lines({"sad": Curve(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 0.5)}).data
 
 
-def test_thirteen_models_have_different_styles():
+def test_models_have_different_styles_and_no_colour_of_an_emotion():
     curve = Curve(np.linspace(0, 1, 20), np.zeros(20), 0.0)
-    figure = risk_coverage_lines({f"m{i}": curve for i in range(13)})
+    figure = risk_coverage_lines(dict.fromkeys(FIRST_MODELS, curve))
     lines, marks = figure.data[::2], figure.data[1::2]
     looks = {(line.line.color, line.line.dash, mark.marker.symbol) for line, mark in zip(lines, marks, strict=True)}
-    assert len(looks) == 13
-    assert len({(colour, symbol) for colour, _, symbol in looks}) == 13
+    assert len(looks) == len({(colour, symbol) for colour, _, symbol in looks}) == len(FIRST_MODELS)
+    assert not {colour for colour, *_ in looks} & {style.colour for style in EMOTION_STYLES.values()}
+    assert model_style("my own") == model_style("my own")
 
 
 def test_the_radar_is_closed_and_on_the_same_axes():

@@ -14,7 +14,7 @@ from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.training.recipes import COMMON_RECIPE
 from ser_core.training.runs import config_differences, list_runs
-from tests.pages.test_evaluation import texts
+from tests.make_page import texts
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,4 @@
-"""The pages "Data explorer" and "Model cards" without a browser: with and without corpora, statistics and models."""
-
-import hashlib
-import shutil
+"""The page "Data explorer" and the model cards without a browser: with and without corpora, statistics and models."""
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -11,7 +8,6 @@ from pages.ui import results
 from ser_core import paths
 from ser_core.data.utterances import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import available_models
 from tests import make_page
 from tests.make_corpus import write_crema_d
 from tests.make_page import texts
@@ -107,40 +103,3 @@ def test_a_recording_that_is_taken_away_is_said_among_the_others(open_page, monk
     page.run()
     assert not page.exception
     assert sum("no longer" in caption.value for caption in page.caption) == 1
-
-
-# --- model cards -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.shipped
-def test_every_shipped_card_is_shown(open_page, subtests):
-    page = open_page("cards")
-    for name in available_models():
-        with subtests.test(name=name):
-            page.selectbox(key="model").set_value(name).run()
-            assert not page.exception and not page.error
-            assert f"`{name}`" in texts(page)
-            files = page.dataframe[0].value.set_index("file")["sha256"].to_dict()
-            folder = paths.CHECKPOINTS / name
-            assert set(files) == {path.name for path in folder.iterdir()}
-            assert files["config.json"] == hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
-
-
-def test_without_models_the_page_says_how_to_train(open_page, checkpoints):
-    for folder in checkpoints.iterdir():
-        shutil.rmtree(folder)
-    page = open_page("cards")
-    assert not page.exception and page.info
-
-
-@pytest.mark.parametrize("card", [b"", b"# odd\n\n| a |\n", b"# odd\n\n|", b"# odd \xff\xfe\n\nwords\n"], ids=str)
-def test_a_card_that_others_wrote_is_shown(open_page, checkpoints, card):
-    (checkpoints / "small" / "README.md").write_bytes(card)
-    page = open_page("cards")
-    page.selectbox(key="model").set_value("small").run()
-    assert not page.exception and "README.md" in page.dataframe[0].value["file"].tolist()
-
-
-def test_a_model_without_a_card_says_how_to_write_one(open_page, checkpoints):
-    page = open_page("cards")
-    assert not page.exception and "--write" in page.warning[0].value

@@ -13,8 +13,7 @@ from pages.ui.session import UploadedSource
 from ser_core import paths
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.interpret import lessons
-from tests.make_page import session_of
-from tests.pages.test_evaluation import texts
+from tests.make_page import session_of, texts
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The page "Evaluation" in a browser: reached by its address, wide enough for no screen to scroll, clicked."""
+"""The page "Models" in a browser: reached by its address, wide enough for no screen to scroll, clicked."""
 
 import pytest
 
@@ -15,10 +15,10 @@ def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way):
     """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
     with running(*WAYS_TO_START[way]) as url:
         page = chromium.new_page()
-        page.goto(f"{url}/evaluation")
+        page.goto(f"{url}/models?show=Ranking")
         page.get_by_role("heading", name="By corpus and emotion").wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 15 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
+        assert links.count() == 14 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
         page.close()
 
 
@@ -32,7 +32,7 @@ LAST = {
 
 @pytest.mark.parametrize("part", LAST)
 def test_nothing_is_wider_than_the_screen(app_url, new_page, part):
-    page = new_page(f"{app_url}/evaluation?split=resonet&show={part}", viewport={"width": 1280, "height": 900})
+    page = new_page(f"{app_url}/models?split=resonet&show={part}", viewport={"width": 1280, "height": 900})
     page.get_by_role("heading", name=LAST[part]).wait_for()
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -41,7 +41,7 @@ def test_nothing_is_wider_than_the_screen(app_url, new_page, part):
 
 
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
-    page = new_page(f"{app_url}/evaluation")
+    page = new_page(f"{app_url}/models")
     page.get_by_role("radio", name="Confusion").click()
     page.get_by_text("clips, the most confident predictions first").wait_for()
     page.wait_for_timeout(1000)

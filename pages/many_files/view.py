@@ -1,4 +1,4 @@
-"""Views of the page "Upload & compare"."""
+"""Views of the page "Many files"."""
 
 import json
 from collections.abc import Sequence
@@ -7,14 +7,14 @@ import numpy as np
 import streamlit as st
 from streamlit.typing import UploadedFile
 
+from pages.many_files import state
+from pages.many_files.state import BatchItem
 from pages.ui.chart import chart
 from pages.ui.clip_input import FORMATS, show_expired_files
 from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import get_model, versions
 from pages.ui.result import show_expectation
 from pages.ui.text import plain
-from pages.upload import state
-from pages.upload.state import BatchItem
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar

@@ -1,11 +1,26 @@
-"""Views of the page "Model cards": the card and the files of a checkpoint."""
+"""The card and the files of a checkpoint."""
 
 import hashlib
 from pathlib import Path
 
 import streamlit as st
 
-from ser_core.models import CARD_FILE, checkpoint_folder
+from pages.models.verdict import show_table
+from pages.ui.results import read_verdict
+from ser_core.models import CARD_FILE, available_models, checkpoint_folder
+
+
+def show_cards() -> None:
+    """The card of any model.
+
+    Raises:
+        CheckpointError: deleted while the app runs.
+    """
+    names = available_models()
+    if names:
+        name = st.selectbox("Model", names, key="model", bind="query-params")
+        show_card(name)
+        show_files(name)
 
 
 def show_card(name: str) -> None:
@@ -17,6 +32,10 @@ def show_card(name: str) -> None:
     card = path.read_text(errors="replace")
     title, _, text = card.partition("\n")
     st.header(title.lstrip("# "), anchor=False)
+    found = read_verdict(name)
+    if found.left_out:
+        st.markdown("**UAR on corpora left out of training**, beside unseen speakers of corpora it was trained on")
+        show_table(found)
     for block in text.replace("\n## ", "\n### ").split("\n\n"):
         _show_block(block.strip())
     st.download_button(

@@ -70,7 +70,7 @@ class UploadState(PageState):
     running: bool = False
 
     def contents(self) -> dict[str, int]:
-        return {"files of Upload & compare, with their results": len(self.uploaded)}
+        return {"files of Many files, with their results": len(self.uploaded)}
 
     def files(self) -> Iterable[UploadedFile]:
         return self.uploaded.values()

@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-st.title("Upload & compare", anchor=False)
+st.title("Many files", anchor=False)
 with st.spinner("Starting"):
+    from pages.many_files import state, view
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model
-    from pages.upload import state, view
     from ser_core.models import available_models
 
 names = available_models()

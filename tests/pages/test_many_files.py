@@ -13,16 +13,15 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
+from pages.many_files import state, view
+from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
-from pages.upload import state, view
-from pages.upload.state import BatchItem, UploadState
 from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.plots.clip import emotion_label
-from tests.make_page import open_page, session_of
-from tests.pages.test_evaluation import texts
+from tests.make_page import open_page, session_of, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 
@@ -35,7 +34,7 @@ def _all_may_be_averaged(monkeypatch):
 @pytest.fixture
 def page(checkpoints) -> AppTest:
     """With two small models that were never trained."""
-    page = open_page("upload")
+    page = open_page("many_files")
     return page.run()
 
 
@@ -162,7 +161,7 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
             path.unlink()
     for path in checkpoints.iterdir():
         path.rmdir()
-    page = open_page("upload", timeout_s=60)
+    page = open_page("many_files", timeout_s=60)
     page.run()
     assert not page.exception and page.info
 

@@ -1,22 +1,26 @@
-"""The page "Evaluation" without a browser: every shipped result is shown, and what is missing or damaged is said."""
+"""The page "Models" without a browser: every shipped result is shown, and what is missing or damaged is said."""
 
 import shutil
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.evaluation import comparison
+from pages.models import comparison, verdict
 from pages.ui import results
 from ser_core import paths
 from ser_core.data.protocols import protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.results import list_results, save_result
+from ser_core.evaluation.summary.fairness import score_groups
+from ser_core.evaluation.summary.verdict import Verdict
+from ser_core.models.checkpoint import DEFAULT_MODEL
 from tests.make_page import open_page, texts
 from tests.make_results import make_result
 
 PARTS = {
     "Confusion": "Confusion matrix",
     "Confidence": "Calibration",
+    "Groups of speakers": "By sex",
     "Comparison": "",
 }
 SHIPPED = sorted({path.parent.name for path in list_results()})
@@ -26,7 +30,8 @@ SHIPPED = sorted({path.parent.name for path in list_results()})
 def page(monkeypatch) -> AppTest:
     monkeypatch.delenv("SER_CORPORA", raising=False)
     results.utterances.clear()
-    page = open_page("evaluation")
+    page = open_page("models")
+    page.query_params["show"] = "Ranking"
     return page
 
 
@@ -35,7 +40,8 @@ def test_every_test_part_is_shown(page, split):
     page.run().selectbox(key="split").set_value(split).run()
     assert not page.exception and not page.error
     found = results.load_results(split)
-    assert page.dataframe[0].value["model"].tolist() == [s.model for s in found.comparison.ranking]
+    ranked = [s.model for s in found.comparison.ranking]
+    assert [name for name in page.dataframe[0].value["model"] if name in ranked] == ranked
     assert found.comparison.about in texts(page)
     assert bool(page.warning) == bool(found.comparison.note)
     for part, heading in PARTS.items():
@@ -46,8 +52,10 @@ def test_every_test_part_is_shown(page, split):
 
 
 def test_each_corpus_has_its_interval(page):
-    page.run()
+    page.run().selectbox(key="split").set_value("speaker-independent-0").run()
     (table,) = [table.value for table in page.dataframe if "CREMA-D" in table.value and "folds" not in table.value]
+    assert table["model"][0] == DEFAULT_MODEL  # its own test part holds these clips
+    table = table[table["model"] == "prosonet"].reset_index()
     standing = results.load_results(page.selectbox(key="split").value).comparison.ranking[0]
     scores = standing.corpora["crema_d"]
     low, high = scores["uar_ci"]
@@ -76,8 +84,35 @@ def test_all_folds_of_a_model_stand_in_one_table(page, monkeypatch, tmp_path):
     assert not page.exception and "All folds" in texts(page)
 
 
-def test_unseen_speakers_come_first(page):
-    assert page.run().selectbox(key="split").value.startswith("speaker-independent")
+def test_the_page_opens_with_a_verdict_on_the_default_model(page):
+    del page.query_params["show"]
+    page.run()
+    found = results.read_verdict(DEFAULT_MODEL)
+    assert not page.exception and DEFAULT_MODEL.replace("-", r"\-") in page.markdown[0].value
+    assert f"**{found.mean_left_out:.0%}**" in page.markdown[0].value
+    assert [metric.value for metric in page.metric][-2:] == [
+        f"{found.listeners['crema_d']:.0%}".replace("%", " %"),
+        "12.5 %",
+    ]
+    assert found.chance < found.left_out["crema_d"] < found.unseen["crema_d"]
+    page.segmented_control(key="show").set_value("Model card").run()
+    assert not page.exception and "left out of training, UAR %" in page.dataframe[0].value
+
+
+def test_a_verdict_without_left_out_corpora_claims_none():
+    found = Verdict("m", {"crema_d": 0.5, "tess": 0.7}, {}, {})
+    assert verdict.describe_verdict(found).count("%") == 2 and "**60%**" in verdict.describe_verdict(found)
+
+
+def test_groups_of_speakers_have_intervals_over_speakers():
+    groups = score_groups(results.unseen_predictions("speaker-independent-0", "prosonet").of_corpus("crema_d"), "age")
+    assert list(groups) == ["below 30", "30 to 44", "45 or older"]
+    assert sum(scores.n_speakers for scores in groups.values()) == 91  # of all folds
+    assert all(scores.uar_ci[0] < scores.uar < scores.uar_ci[1] for scores in groups.values())
+
+
+def test_the_test_part_of_the_default_model_comes_first(page):
+    assert page.run().selectbox(key="split").value == "speaker-independent-8-0"
 
 
 def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
@@ -113,7 +148,7 @@ def test_without_results_the_page_says_what_to_run(page, monkeypatch, tmp_path):
     monkeypatch.setattr(paths, "RESULTS", tmp_path)
     page.run()
     assert not page.exception
-    assert page.info and "scripts.evaluate" in page.info[0].value
+    assert page.info and "scripts.evaluate" in page.info[0].value and not page.selectbox
 
 
 def test_a_damaged_result_is_named(page, monkeypatch, tmp_path):

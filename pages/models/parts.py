@@ -1,0 +1,53 @@
+"""What can be seen on the page: the views, and the test parts by name."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ser_core.data import CORPUS_NAMES
+
+TITLES = {
+    "resonet": "ResoNet's split",
+    "ravdess-random": "RAVDESS, random clips",
+    "speaker-independent-8": "Unseen speakers of eight corpora, fold",
+    "speaker-independent": "Unseen speakers of four English corpora, fold",
+    "left-out": "Left-out corpus, trained on seven:",
+    "leave-one-corpus-out": "Left-out corpus, trained on three:",
+}
+SUMMARY, RANKING, CONFUSION, CONFIDENCE = "Summary", "Ranking", "Confusion", "Confidence"
+FAIRNESS, COMPARISON, CARD = "Groups of speakers", "Comparison", "Model card"
+VIEWS = (SUMMARY, RANKING, CONFUSION, CONFIDENCE, FAIRNESS, COMPARISON, CARD)
+
+
+def title_of(split: str) -> str:
+    """Display name of a test part."""
+    name = next((name for name in TITLES if split.startswith(name)), None)
+    if name is None:
+        return split
+    rest = split.removeprefix(name).removeprefix("-")
+    return f"{TITLES[name]} {CORPUS_NAMES.get(rest, rest)}".rstrip()
+
+
+def choose_part() -> str:
+    """One view at a time: drawing all of them takes too long."""
+    return st.segmented_control(
+        "View",
+        VIEWS,
+        default=SUMMARY,
+        required=True,
+        key="show",
+        bind="query-params",
+        label_visibility="collapsed",
+        wrap=True,
+    )
+
+
+def choose_split(names: Sequence[str]) -> str | None:
+    """The test part; None, with what to do, where nothing was evaluated."""
+    if not names:
+        st.info(
+            "With the recordings in `SER_CORPORA`: `python -m scripts.evaluate all --write`.",
+            title="No model has been evaluated yet",
+        )
+        return None
+    return st.selectbox("Test part", names, format_func=title_of, key="split", bind="query-params")

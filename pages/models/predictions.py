@@ -1,0 +1,111 @@
+"""The predictions of one model: confusion matrix, clips, calibration, curves."""
+
+import streamlit as st
+
+from pages.ui.chart import chart
+from pages.ui.clip_table import show_clips
+from pages.ui.results import EvaluationResults
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import PredictionTable
+from ser_core.metrics import precision_recall_curves, roc_curves
+from ser_core.models import DEFAULT_MODEL
+from ser_core.plots import (
+    confusion_heatmap,
+    emotion_label,
+    precision_recall_lines,
+    reliability_diagram,
+    risk_coverage_lines,
+    roc_lines,
+)
+
+EVERYTHING = "all"
+
+
+def choose_model(found: EvaluationResults) -> str:
+    """The model whose predictions are shown: the default one, then the best."""
+    names = sorted(found.predictions, key=lambda name: name != DEFAULT_MODEL)
+    return st.selectbox("Model", names, key="looked-at", bind="query-params")
+
+
+def show_model(found: EvaluationResults) -> None:
+    """Confusion matrix of one model, and the clips of each cell."""
+    st.subheader("Confusion matrix", anchor=False)
+    with st.container(horizontal=True):
+        model = choose_model(found)
+        present = [EVERYTHING, *dict.fromkeys(found.predictions[model].corpora.tolist())]
+        corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
+        counts = st.toggle("Counts", key="counts")
+    corpus = None if corpus == EVERYTHING else corpus
+    matrix = found.confusion(model, corpus)
+    labels = found.comparison.labels
+    left, right = st.columns([1.3, 1], gap="medium")
+    with left:
+        event = chart(
+            confusion_heatmap(matrix, labels, counts),
+            key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
+            on_select="rerun",
+            selection_mode="points",
+            alt="Confusion matrix; choose a cell, or the two emotions next to it, to see its clips.",
+        )
+    points = event.selection.points if event else []
+    with right:
+        st.caption("Click a cell, or choose here, to see its clips.")
+        chosen = tuple(points[0]["customdata"]) if points else (None, None)
+        true = _emotion("Label", labels, chosen[0])
+        predicted = _emotion("Predicted", labels, chosen[1])
+        clips = found.clips(model, corpus, true, predicted)
+        st.markdown(f"**{len(clips)}** clips, the most confident predictions first")
+    show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
+
+
+def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
+    options = (EVERYTHING, *labels)
+    index = options.index(chosen) if chosen else 0
+    picked = st.selectbox(
+        title, options, index, format_func=lambda e: e if e == EVERYTHING else emotion_label(e), key=f"{title}-{chosen}"
+    )
+    return None if picked == EVERYTHING else picked
+
+
+def show_confidence(found: EvaluationResults) -> None:
+    """Reliability diagram and risk-coverage curves."""
+    st.subheader("Calibration", anchor=False)
+    model = choose_model(found)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        bins = found.reliabilities(model)
+        st.caption(f"{model}: the dotted line is perfect calibration")
+        chart(
+            reliability_diagram(bins, model),
+            key="reliability",
+            alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
+        )
+    with right:
+        st.caption("All models: error rate against coverage, when the least confident predictions are left out")
+        curves = found.risk_curves()
+        chart(
+            risk_coverage_lines(curves),
+            key="risk",
+            alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
+        )
+    _show_curves(model, found.predictions[model])
+
+
+def _show_curves(model: str, predictions: PredictionTable) -> None:
+    """ROC and precision-recall curves, computed on demand."""
+    box = st.expander(f"{model}: each emotion against the rest", key=f"curves-{model}", on_change="rerun")
+    if not box.open:
+        return
+    for column, curves, draw, title in zip(
+        box.columns(2, gap="medium"),
+        (roc_curves, precision_recall_curves),
+        (roc_lines, precision_recall_lines),
+        ("ROC", "Precision and recall"),
+        strict=True,
+    ):
+        with column:
+            st.caption(title)
+            by_class = curves(predictions.probabilities, predictions.y_true)
+            drawn = {predictions.labels[k]: curve for k, curve in by_class.items()}
+            areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())
+            chart(draw(drawn), key=title, alt=f"{title}, areas: {areas}")

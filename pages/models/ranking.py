@@ -1,0 +1,166 @@
+"""The ranking of the models on one test part, its folds, and published results."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.models.parts import title_of
+from pages.ui import results
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows
+from pages.ui.results import EvaluationResults
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import Comparison, CrossValidationResult, RankedModel, listener_uars, mean_over_corpora
+from ser_core.metrics import format_percent
+from ser_core.plots import class_score_dots, ranking_plot, score_heatmap
+
+MEASURES = {"uar": "UAR", "macro_f1": "macro-F1", "accuracy": "accuracy"}
+WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another one whose test parts hold its clips
+
+
+def show_ranking(found: EvaluationResults) -> None:
+    """All models, the best one on top."""
+    comparison = found.comparison
+    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
+    if comparison.note:
+        st.warning(
+            "Some test speakers are in the training data. These figures say little about unseen speakers: "
+            "use them only to compare models."
+        )
+    measure = st.segmented_control(
+        "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
+    )
+    measure = measure or "uar"
+    added = _trained_on_more(comparison)
+    ranking = [*added, *comparison.ranking]
+    chart(
+        ranking_plot(ranking, measure, _references(comparison) if measure == "uar" else {}),
+        key="ranking",
+        numbers=False,
+        alt=f"{MEASURES[measure]} of {len(ranking)} models; the table below has the numbers.",
+    )
+    if added:
+        names = " and ".join(standing.model for standing in added)
+        st.caption(f"{names}: the same test clips, but trained on more corpora.")
+    rows = [_row(standing) | _left_out(standing, ranking) for standing in ranking]
+    st.dataframe(rows, hide_index=True, placeholder="", alt="Every model with its scores, averaged over the corpora")
+    pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
+    st.caption(
+        "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
+        "corpora), then by the mean over the corpora of this test part. UAR: mean of the recalls of the emotions; "
+        "all eight are candidates for every clip. Results of weights that are not shipped cannot be repeated here."
+    )
+    st.caption(f"Pooled over all clips, where the largest corpus decides, UAR %: {pooled}.")
+    download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
+    corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in ranking}
+    st.subheader("By corpus and emotion", anchor=False)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
+        chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
+        with st.expander("Table"):
+            rows = [_corpora_row(standing) for standing in ranking]
+            st.dataframe(rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers")
+            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
+    with right:
+        st.caption("F1 of each emotion")
+        f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
+        chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
+
+
+def _references(comparison: Comparison) -> dict[str, float]:
+    """Name -> UAR of chance, and of the listeners to these corpora."""
+    people = {f"one listener, {CORPUS_NAMES[c]}": uar for c, uar in listener_uars().items()}
+    there = {f"one listener, {CORPUS_NAMES[c]}" for c in comparison.pooled_corpora}
+    return {"chance": 1 / len(comparison.labels)} | {name: uar for name, uar in people.items() if name in there}
+
+
+def _trained_on_more(comparison: Comparison) -> list[RankedModel]:
+    """Models whose own test part holds the clips of this one: only scores by corpus can be compared."""
+    protocol, _, fold = comparison.split.rpartition("-")
+    other = f"{WIDER.get(protocol)}-{fold}"
+    if other not in results.splits():
+        return []
+    corpora, known = comparison.ranking[0].corpora, {standing.model for standing in comparison.ranking}
+    wider = results.load_results(other).comparison.ranking
+    return [_restricted(standing, corpora) for standing in wider if standing.model not in known]
+
+
+def _restricted(standing: RankedModel, corpora: Iterable[str]) -> RankedModel:
+    scores = {corpus: standing.corpora[corpus] for corpus in corpora}
+    means = {measure: mean_over_corpora({"corpora": scores}, measure) for measure in MEASURES}
+    return replace(standing, corpora=scores, means=means, left_out=None, ece=None)
+
+
+def _row(standing: RankedModel) -> dict:
+    means = {f"{title} %, mean": round(100 * standing.means[m], 1) for m, title in MEASURES.items()}
+    rest = {"ECE, mean": standing.ece and round(standing.ece, 3), "weights shipped": standing.shipped}
+    return {"model": standing.model} | means | rest
+
+
+def _left_out(standing: RankedModel, ranking: Sequence[RankedModel]) -> dict:
+    """A column of its own where any model has this figure."""
+    if all(one.left_out is None for one in ranking):
+        return {}
+    return {"left-out corpora UAR %": standing.left_out and round(100 * standing.left_out, 1)}
+
+
+def _corpora_row(standing: RankedModel) -> dict:
+    return {"model": standing.model} | {
+        CORPUS_NAMES[name]: format_percent(scores["uar"], scores["uar_ci"]) for name, scores in standing.corpora.items()
+    }
+
+
+def show_all_folds(split: str) -> None:
+    """Cross-validation: models trained once per fold, so that every speaker is tested as an unseen speaker."""
+    models = results.all_folds(split)
+    if not models:
+        return
+    st.subheader("All folds", anchor=False)
+    st.caption(
+        "UAR in percent, mean over the folds that test a corpus; in brackets the lowest and the highest of them. "
+        "Each fold has a model of its own, made by the same recipe from the speakers of the other folds. "
+        "The last columns are means over the corpora; a model without development speakers has no threshold, so no "
+        "figure of abstention."
+    )
+    rows = [_folds_row(model) for model in models.values()]
+    st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
+    download_rows("Download all folds", rows, f"{split}_all_folds.csv")
+
+
+def _folds_row(model: CrossValidationResult) -> dict:
+    row = {"model": model.model, "folds": len(model.measured_folds)}
+    for corpus, spreads in model.corpora.items():
+        uar = spreads["uar"]
+        row[CORPUS_NAMES[corpus]] = format_percent(uar.mean, (uar.lowest, uar.highest))
+    row["mean"] = round(100 * model.mean_uar, 1)
+    if (found := model.mean_confidence) and model.calibrated:
+        row |= {"ECE": round(found.ece, 3), "answered %": round(100 * found.coverage)}
+        row["right when answered %"] = round(100 * found.accuracy_when_answered)
+    return row
+
+
+def show_published(found: EvaluationResults) -> None:
+    """Published results on this test part."""
+    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
+    if not rows:
+        return
+    st.subheader("Comparison with published results", anchor=False)
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        alt="Accuracy and macro-F1 here, as published, and the difference in points",
+    )
+
+
+def _published(standing: RankedModel) -> dict:
+    row = {"model": standing.model}
+    for measure in ("accuracy", "macro_f1"):
+        if measure in standing.published:
+            title = MEASURES[measure]
+            row[f"{title} %"] = round(100 * standing.pooled[measure], 1)
+            row[f"{title} %, published"] = round(100 * standing.published[measure], 1)
+            row[f"{title}, points"] = round(100 * standing.difference[measure], 1)
+    return row

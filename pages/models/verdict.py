@@ -1,0 +1,88 @@
+"""The verdict on a model in one sentence, four figures and one chart."""
+
+import streamlit as st
+
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows
+from pages.ui.results import read_verdict
+from pages.ui.text import UAR_HELP, plain
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import Verdict
+from ser_core.models import HOW_TO_TRAIN, available_models
+from ser_core.plots import verdict_plot
+
+PEOPLE_CORPUS = "crema_d"  # the one with votes of thousands of listeners
+
+
+def show_verdict() -> None:
+    """Of the default model, in one sentence; what to do where nothing was measured."""
+    names = available_models()
+    if not names:
+        st.info(HOW_TO_TRAIN, title="No trained model yet")
+        return
+    found = read_verdict(names[0])
+    if found.mean_unseen is None:
+        st.info(f"`python -m scripts.evaluate {names[0]} --write`", title=f"{names[0]} has not been evaluated yet")
+        return
+    st.markdown(describe_verdict(found), help=UAR_HELP)
+    with st.container(horizontal=True):
+        _show_figure("left-out corpora", found.mean_left_out, "Recordings and languages it was not trained on")
+        _show_figure("unseen speakers", found.mean_unseen, "Of corpora it was trained on")
+        _show_figure("one listener", found.listeners.get(PEOPLE_CORPUS), "People with the voice alone, on CREMA-D")
+        st.metric("chance", f"{100 * found.chance:.3g} %", help="Guessing among eight emotions", width=150)
+
+
+def _show_figure(title: str, value: float | None, about: str) -> None:
+    if value is not None:
+        st.metric(title, f"{100 * value:.0f} %", help=about, width=150)
+
+
+def describe_verdict(found: Verdict) -> str:
+    """One sentence on the model, and one on people, in Markdown."""
+    strange = "" if found.mean_left_out is None else f"**{found.mean_left_out:.0%}** on corpora left out of training, "
+    sentence = (
+        f"**{plain(found.model)}** recognises acted emotions with a UAR of {strange}**{found.mean_unseen:.0%}** on "
+        f"unseen speakers of corpora it was trained on; guessing gives {found.chance:.1%}."
+    )
+    people = found.listeners.get(PEOPLE_CORPUS)
+    own = [values[PEOPLE_CORPUS] for values in (found.left_out, found.unseen) if PEOPLE_CORPUS in values]
+    if people is None or not own:
+        return sentence
+    reached = " and ".join(f"{value:.0%}" for value in own)
+    return f"{sentence} On {CORPUS_NAMES[PEOPLE_CORPUS]} it reaches {reached}, one human listener {people:.0%}."
+
+
+def show_by_corpus() -> None:
+    """The figures of each corpus, of any model that has some."""
+    verdicts = {name: read_verdict(name) for name in available_models()}
+    names = [name for name, found in verdicts.items() if found.unseen]
+    if not names:
+        return
+    st.subheader("What to expect, by corpus", anchor=False)
+    found = verdicts[st.selectbox("Model", names, key="model", bind="query-params")]
+    chart(
+        verdict_plot(found),
+        key="verdict",
+        numbers=False,
+        alt=f"UAR of {found.model} by corpus, for unseen speakers and left out of training; the table has the numbers.",
+    )
+    st.caption(
+        "A new microphone, room or language is a corpus the model was not trained on: expect the open circles. "
+        "All corpora are acted speech."
+    )
+    with st.expander("Table"):
+        rows = show_table(found)
+        download_rows("Download the numbers", rows, f"{found.model}_corpora.csv")
+
+
+def show_table(found: Verdict) -> list[dict]:
+    """The figures of each corpus; returns the rows."""
+    rows = [_row(found, corpus) for corpus in CORPUS_NAMES if corpus in found.unseen or corpus in found.left_out]
+    st.dataframe(rows, hide_index=True, placeholder="", alt=f"UAR in percent of {found.model} by corpus")
+    return rows
+
+
+def _row(found: Verdict, corpus: str) -> dict:
+    columns = {"left out of training": found.left_out, "unseen speakers": found.unseen, "one listener": found.listeners}
+    percents = {f"{k}, UAR %": round(100 * v[corpus], 1) if corpus in v else None for k, v in columns.items()}
+    return {"corpus": CORPUS_NAMES[corpus]} | percents

@@ -1,0 +1,1 @@
+"""What the results come to: a verdict on a model, scores of groups of speakers."""

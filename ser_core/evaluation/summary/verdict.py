@@ -1,0 +1,92 @@
+"""What a model is worth in a few figures: unseen speakers, left-out corpora, listeners, chance."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from ser_core import paths
+from ser_core.data import SPEAKER_OVERLAP, is_speech, protocol_folds, split_name
+from ser_core.evaluation.comparison import published_table
+from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
+from ser_core.evaluation.results import load_result, result_path
+from ser_core.labels import EMOTIONS
+from ser_core.models import CheckpointError, read_metrics
+
+LISTENER_CORPUS = "crema_d"  # whose listeners' votes are in assets/results/listeners.json
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """UAR of a model by corpus, in [0, 1]; dicts are empty where nothing was measured."""
+
+    model: str
+    unseen: dict[str, float]  # speakers that are not in its training part
+    left_out: dict[str, float]  # corpora left out of training, by models of the same recipe
+    listeners: dict[str, float]  # people who hear the voice alone
+
+    @property
+    def chance(self) -> float:
+        """UAR of guessing: every class is possible on every corpus."""
+        return 1 / len(EMOTIONS)
+
+    @property
+    def mean_unseen(self) -> float | None:
+        return _mean(self.unseen)
+
+    @property
+    def mean_left_out(self) -> float | None:
+        return _mean(self.left_out)
+
+
+def read_verdict(model: str) -> Verdict:
+    """The verdict on a model, from its metrics and the files in assets/results.
+
+    Raises:
+        ResultError: a result file that is damaged or out of date.
+    """
+    return Verdict(model, _unseen(model), _left_out(model), listener_uars())
+
+
+def listener_uars() -> dict[str, float]:
+    """Corpus -> UAR of one listener of the voice alone: measured from votes where there are some, else as published."""
+    rows = (published_table("speaker-independent") or {}).get("rows", {})
+    published = dict(rows.get("listeners", {}).get("uar", {}))
+    try:
+        measured = json.loads((paths.RESULTS / "listeners.json").read_text())["single_listener"]
+    except (OSError, ValueError, KeyError):
+        return published
+    return published | {LISTENER_CORPUS: measured}
+
+
+def _unseen(model: str) -> dict[str, float]:
+    try:
+        metrics = read_metrics(model)
+    except CheckpointError:
+        return {}
+    if not metrics or metrics.get("protocol") in SPEAKER_OVERLAP:
+        return {}
+    return {corpus: scores["uar"] for corpus, scores in metrics["corpora"].items() if is_speech(corpus)}
+
+
+def _left_out(model: str) -> dict[str, float]:
+    try:
+        corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"]
+    except (OSError, ValueError, KeyError):
+        return _left_out_folds(model)
+    return {corpus: scores["uar"] for corpus, scores in corpora.items() if is_speech(corpus)}
+
+
+def _left_out_folds(model: str) -> dict[str, float]:
+    """From the result files of the protocol that leaves one corpus out."""
+    found: dict[str, float] = {}
+    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
+        path = result_path(split_name(LEFT_OUT_PROTOCOL, fold), model)
+        if path.is_file():
+            corpora = load_result(path).metrics["corpora"]
+            found |= {corpus: scores["uar"] for corpus, scores in corpora.items() if is_speech(corpus)}
+    return found
+
+
+def _mean(values: dict[str, float]) -> float | None:
+    return float(np.mean(list(values.values()))) if values else None
