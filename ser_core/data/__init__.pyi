@@ -23,6 +23,11 @@ from .feedback import (
     read_feedback as read_feedback,
     save_feedback as save_feedback,
 )
+from .file_labels import (
+    FileLabel as FileLabel,
+    FileLabels as FileLabels,
+    label_files as label_files,
+)
 from .file_names import (
     parse_filename as parse_filename,
 )

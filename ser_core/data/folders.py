@@ -1,38 +1,23 @@
 """A folder of one's own as one more corpus: labels from a table (CSV), or from folders named after emotions."""
 
-import csv
 import hashlib
-import io
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ser_core.audio import AUDIO_SUFFIXES, walk_files
 from ser_core.data.corpora import CorporaListing
 from ser_core.data.file_names import parse_filename
+from ser_core.data.label_tables import TABLE_COLUMNS, TABLE_SUFFIXES, LabelRow, column_names, parse_table, table_text
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
-TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
-TABLE_SUFFIXES = (".csv", ".tsv")
 N_DIGEST_DIGITS = 8
 UNKNOWN_SPEAKER = "unknown"
 UNKNOWN_EMOTION = "unknown emotion"
 MISSING_FILE = "the file does not exist"
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One recording as a table or a folder lists it; all text as written there."""
-
-    where: str  # for messages
-    name: str  # path, relative to the folder
-    speaker: str
-    emotion: str
-    corpus: str
 
 
 def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
@@ -58,7 +43,7 @@ def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> Corpora
         raise CorpusError(f"{path} does not exist.")
     table = path if path.is_file() else _find_table(path)
     root = table.parent if table else path
-    rows = _read_table(table) if table else _tree_rows(path, words)
+    rows = parse_table(table.name, table.read_bytes()) if table else _tree_rows(path, words)
     listing = _list_rows(rows, root, words)
     if not listing.utterances:
         raise CorpusError(_describe_empty(path, root, listing))
@@ -85,8 +70,8 @@ def _utterance(corpus: str, speaker: str, emotion: str, name: str, path: Path) -
     return Utterance(f"{corpus}/{speaker}/{emotion}/{name}", path, corpus, f"{corpus}-{speaker}", "unknown", emotion)
 
 
-def _list_rows(rows: Iterable[_Row], root: Path, words: Mapping[str, str]) -> CorporaListing:
-    found: dict[Path, list[tuple[_Row, Utterance]]] = defaultdict(list)
+def _list_rows(rows: Iterable[LabelRow], root: Path, words: Mapping[str, str]) -> CorporaListing:
+    found: dict[Path, list[tuple[LabelRow, Utterance]]] = defaultdict(list)
     excluded: dict[str, str] = {}
     for row in rows:
         utterance = _parse_row(row, root, words)
@@ -104,7 +89,7 @@ def _list_rows(rows: Iterable[_Row], root: Path, words: Mapping[str, str]) -> Co
     return CorporaListing(tuple(sorted(used, key=lambda utterance: utterance.id)), excluded)
 
 
-def _parse_row(row: _Row, root: Path, words: Mapping[str, str]) -> Utterance | str:
+def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance | str:
     """Utterance of a row, or the reason why it is not used."""
     emotion = words.get(row.emotion.casefold(), row.emotion.casefold())
     if not row.emotion or emotion not in EMOTIONS:
@@ -144,7 +129,7 @@ def _existing_file(root: Path, name: str) -> Path | None:
     return None
 
 
-def _tree_rows(root: Path, words: Mapping[str, str]) -> list[_Row]:
+def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
     """Rows of the recordings in folders; the emotion is at the depth where most known emotions are."""
     paths = (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
     names = [path.relative_to(root) for path in sorted(paths)]
@@ -156,7 +141,7 @@ def _tree_rows(root: Path, words: Mapping[str, str]) -> list[_Row]:
         folders = name.parts[:-1]
         emotion = folders[depth] if depth < len(folders) else ""
         speaker = "_".join(part for i, part in enumerate(folders) if i != depth)
-        rows.append(_Row(name.as_posix(), name.as_posix(), speaker, emotion, ""))
+        rows.append(LabelRow(name.as_posix(), name.as_posix(), speaker, emotion, ""))
     return rows
 
 
@@ -167,63 +152,11 @@ def _find_table(folder: Path) -> Path | None:
         CorpusError: there are several.
     """
     tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES]
-    fitting = [path for path in tables if set(TABLE_COLUMNS) <= set(_column_names(_table_text(path)))]
+    columns = {path: column_names(table_text(path.name, path.read_bytes())) for path in tables}
+    fitting = [path for path, names in columns.items() if set(TABLE_COLUMNS) <= set(names)]
     if len(fitting) > 1:
         raise CorpusError(f"{folder} has several tables: {', '.join(p.name for p in fitting)}. Give the path of one.")
     return fitting[0] if fitting else None
-
-
-def _read_table(path: Path) -> list[_Row]:
-    """Rows of a table; the separator is comma, semicolon or tab.
-
-    Raises:
-        CorpusError: a column is missing, or it is not a table.
-    """
-    text = _table_text(path)
-    columns = _column_names(text)
-    if absent := [name for name in TABLE_COLUMNS if name not in columns]:
-        raise CorpusError(
-            f"{path.name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
-            f"Required: {', '.join(TABLE_COLUMNS)}; optional: corpus."
-        )
-    try:
-        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))[1:]
-    except csv.Error as error:
-        raise CorpusError(f"{path.name} is not a table ({error}).") from None
-    rows = []
-    for number, line in enumerate(cells, 2):
-        row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
-        if any(row.values()):
-            name, speaker, emotion, corpus = (row.get(column, "") for column in (*TABLE_COLUMNS, "corpus"))
-            rows.append(_Row(f"row {number}, {name}", name, speaker, emotion, corpus))
-    return rows
-
-
-def _table_text(path: Path) -> str:
-    """Text of a table as spreadsheets write it: UTF-8 with or without a mark, UTF-16 or Windows-1252.
-
-    Raises:
-        CorpusError: another encoding.
-    """
-    content = path.read_bytes()
-    encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
-    for encoding in encodings:
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise CorpusError(f"{path.name} has an unknown encoding. Save it as CSV UTF-8.")
-
-
-def _separator(text: str) -> str:
-    """The most frequent of comma, semicolon and tab in the first line."""
-    return max(",;\t", key=text.partition("\n")[0].count)
-
-
-def _column_names(text: str) -> list[str]:
-    """Names in the first line, in lower case; empty for an empty table."""
-    header = next(csv.reader([text.partition("\n")[0]], delimiter=_separator(text)), [])
-    return [name.strip().casefold() for name in header]
 
 
 def _describe_empty(path: Path, root: Path, listing: CorporaListing) -> str:

@@ -85,6 +85,21 @@ from .ood_detection import (
     evaluate_recorded_sounds as evaluate_recorded_sounds,
     read_trimmed_test_speech as read_trimmed_test_speech,
 )
+from .own_data.confounds import (
+    Confound as Confound,
+    measure_confounds as measure_confounds,
+)
+from .own_data.head import (
+    HeadError as HeadError,
+    OwnHead as OwnHead,
+    train_head as train_head,
+)
+from .own_data.labels import (
+    DoubtfulLabel as DoubtfulLabel,
+    Duplicate as Duplicate,
+    find_duplicates as find_duplicates,
+    rank_doubtful_labels as rank_doubtful_labels,
+)
 from .results import (
     EvaluationResult as EvaluationResult,
     ResultError as ResultError,

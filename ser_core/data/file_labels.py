@@ -1,0 +1,113 @@
+"""Labels of single files, of which only the names are known: from tables, names of corpora, or folders."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath, PurePosixPath
+
+from ser_core.data.file_names import parse_filename
+from ser_core.data.label_tables import LabelRow, parse_table
+from ser_core.data.utterances import CorpusError, Utterance
+from ser_core.labels import EMOTIONS
+
+REQUIRED_COLUMNS = ("path", "emotion")
+
+
+@dataclass(frozen=True)
+class FileLabel:
+    """Label of one file; None where it is unknown."""
+
+    emotion: str | None
+    speaker: str | None = None
+    sentence: str | None = None
+    utterance_id: str | None = None  # of a corpus recording
+
+
+@dataclass(frozen=True)
+class FileLabels:
+    """Labels of files, and all that could not be used."""
+
+    labels: dict[str, FileLabel] = field(default_factory=dict)  # by name of the file
+    unknown_words: dict[str, int] = field(default_factory=dict)  # word for an emotion -> how often
+    problems: tuple[tuple[str, str], ...] = ()  # (where, what is wrong)
+
+
+def label_files(
+    names: Sequence[str], tables: Mapping[str, bytes] | None = None, words: Mapping[str, str] | None = None
+) -> FileLabels:
+    """Labels of files: of a table first, then of corpus file names, then of folders named after emotions.
+
+    Args:
+        names: with the folders, as far as known.
+        tables: name -> content of CSV files with the columns path and emotion, and optionally speaker and sentence.
+        words: word for an emotion, as the tables or folders have it -> one of EMOTIONS.
+    """
+    known = {emotion: emotion for emotion in EMOTIONS} | {w.casefold(): e for w, e in (words or {}).items()}
+    labels = {name: label for name in names if (label := _label_of_name(name, known))}
+    unknown: Counter[str] = Counter()
+    problems: list[tuple[str, str]] = []
+    listed: dict[str, str] = {}
+    for table, content in (tables or {}).items():
+        try:
+            rows = parse_table(table, content, REQUIRED_COLUMNS)
+        except CorpusError as error:
+            problems.append((table, str(error)))
+            continue
+        for row, name in _matched(rows, names, table, problems):
+            emotion = known.get(row.emotion.casefold())
+            if emotion is None:
+                unknown[row.emotion or "(empty)"] += 1
+                labels.pop(name, None)  # what the table says of a file counts, not its name
+            elif listed.setdefault(name, emotion) != emotion:
+                problems.append((f"{table}, {row.where}", f"listed before as {listed[name]}; the first one is used"))
+            else:
+                labels[name] = FileLabel(emotion, row.speaker or None, row.sentence or None, _utterance_id(name))
+    return FileLabels(labels, dict(unknown), tuple(problems))
+
+
+def _label_of_name(name: str, known: Mapping[str, str]) -> FileLabel | None:
+    if isinstance(utterance := parse_filename(PurePath(name)), Utterance):
+        return FileLabel(utterance.emotion, utterance.speaker, utterance.sentence, utterance.id)
+    folders = [part for part in _path_key(name).split("/")[:-1] if part]
+    place = next((i for i in reversed(range(len(folders))) if folders[i] in known), None)
+    if place is None:
+        return None
+    speaker = "_".join(folders[place + 1 :]) or (folders[place - 1] if place > 1 else "")
+    return FileLabel(known[folders[place]], speaker or None)
+
+
+def _utterance_id(name: str) -> str | None:
+    utterance = parse_filename(PurePath(name))
+    return utterance.id if isinstance(utterance, Utterance) else None
+
+
+def _matched(
+    rows: Iterable[LabelRow], names: Sequence[str], table: str, problems: list[tuple[str, str]]
+) -> Iterable[tuple[LabelRow, str]]:
+    """Each row with the file that it names; what names none or several becomes a problem."""
+    by_end: dict[str, list[str]] = {}
+    for name in names:
+        parts = _path_key(name).split("/")
+        for i in range(len(parts)):
+            by_end.setdefault("/".join(parts[i:]), []).append(name)
+    for row in rows:
+        found = _longest_match(_path_key(row.name), by_end)
+        if len(found) == 1:
+            yield row, found[0]
+        elif found:
+            problems.append((f"{table}, {row.where}", f"{len(found)} files have this name: give the folder too"))
+        else:
+            problems.append((f"{table}, {row.where}", "no such file among those chosen: choose it too"))
+
+
+def _longest_match(path: str, by_end: Mapping[str, list[str]]) -> list[str]:
+    """Files whose path ends as this one does: as much of it as any file shares."""
+    parts = path.split("/")
+    ends = ("/".join(parts[i:]) for i in range(len(parts)))
+    return next((by_end[end] for end in ends if end and end in by_end), [])
+
+
+def _path_key(path: str) -> str:
+    """A path for comparison: of Windows, of macOS (other normal form), or with capitals."""
+    return unicodedata.normalize("NFC", str(PurePosixPath(path.replace("\\", "/")))).casefold()

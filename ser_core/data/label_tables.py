@@ -1,0 +1,82 @@
+"""Tables (CSV, TSV) that label recordings, as spreadsheets write them."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ser_core.data.utterances import CorpusError
+
+TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
+TABLE_SUFFIXES = (".csv", ".tsv")
+OTHER_NAMES = {"file": "path", "filename": "path", "file name": "path", "label": "emotion"}
+"""Other name of a column -> its name; used where the table has none of that name."""
+
+
+@dataclass(frozen=True)
+class LabelRow:
+    """One recording as a table or a folder lists it; all text as written there, "" where nothing is."""
+
+    where: str  # for messages
+    name: str  # path, relative to the folder
+    speaker: str
+    emotion: str
+    corpus: str = ""
+    sentence: str = ""
+
+
+def parse_table(name: str, content: bytes, required: Sequence[str] = TABLE_COLUMNS) -> list[LabelRow]:
+    """Rows of a table; the separator is comma, semicolon or tab.
+
+    Args:
+        name: of the file, for messages.
+        required: columns without which it is refused.
+
+    Raises:
+        CorpusError: a column is missing, it is not a table, or its encoding is unknown.
+    """
+    text = table_text(name, content)
+    columns = column_names(text)
+    if absent := [column for column in required if column not in columns]:
+        raise CorpusError(
+            f"{name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
+            f"Required: {', '.join(required)}; optional: corpus."
+        )
+    try:
+        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))[1:]
+    except csv.Error as error:
+        raise CorpusError(f"{name} is not a table ({error}).") from None
+    rows = []
+    for number, line in enumerate(cells, 2):
+        row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
+        if any(row.values()):
+            found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
+            rows.append(LabelRow(f"row {number}, {row.get('path', '')}", row.get("path", ""), **found))
+    return rows
+
+
+def table_text(name: str, content: bytes) -> str:
+    """Text of a table: UTF-8 with or without a mark, UTF-16 or Windows-1252.
+
+    Raises:
+        CorpusError: another encoding.
+    """
+    encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
+    for encoding in encodings:
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise CorpusError(f"{name} has an unknown encoding. Save it as CSV UTF-8.")
+
+
+def column_names(text: str) -> list[str]:
+    """Names in the first line, in lower case; empty for an empty table."""
+    header = next(csv.reader([text.partition("\n")[0]], delimiter=_separator(text)), [])
+    names = [name.strip().casefold() for name in header]
+    return [OTHER_NAMES.get(name, name) if OTHER_NAMES.get(name) not in names else name for name in names]
+
+
+def _separator(text: str) -> str:
+    """The most frequent of comma, semicolon and tab in the first line."""
+    return max(",;\t", key=text.partition("\n")[0].count)

@@ -1,0 +1,49 @@
+"""Labels of files of which only the names are known: nothing is dropped without a word."""
+
+import pytest
+
+from ser_core.data.file_labels import label_files
+
+FILES = ("my/anna/Lärm 1.wav", "my/ben/b.wav", "1001_DFA_ANG_XX.wav", "sad/c.wav", "d.wav")
+
+
+def test_names_of_corpora_and_folders_give_labels():
+    found = label_files([*FILES, "trip/sad/carl/e.wav", "dora/Joy/f.wav", "my/dora/joy/g.wav"], words={"joy": "happy"})
+    labels = {name: (label.emotion, label.speaker) for name, label in found.labels.items()}
+    assert labels == {
+        "1001_DFA_ANG_XX.wav": ("angry", "crema_d-1001"),
+        "sad/c.wav": ("sad", None),
+        "trip/sad/carl/e.wav": ("sad", "carl"),
+        "dora/Joy/f.wav": ("happy", None),
+        "my/dora/joy/g.wav": ("happy", "dora"),
+    }
+    assert found.labels["1001_DFA_ANG_XX.wav"].utterance_id == "crema_d/1001_DFA_ANG_XX"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_tables_of_every_spreadsheet_are_read(encoding, separator):
+    rows = (
+        ("File", "Label", "Speaker", "Sentence"),
+        (r"C:\data\my\anna\Lärm 1.wav", "Happy", "anna", "s1"),
+        ("B.WAV", "wut", "", ""),
+    )
+    text = "\n".join(separator.join(row) for row in rows)
+    found = label_files(FILES, {"labels.csv": text.encode(encoding)}, {"wut": "angry"})
+    anna = found.labels["my/anna/Lärm 1.wav"]
+    assert (anna.emotion, anna.speaker, anna.sentence) == ("happy", "anna", "s1")
+    assert found.labels["my/ben/b.wav"].emotion == "angry" and not found.problems
+
+
+def test_what_cannot_be_used_is_named():
+    files = [*FILES, "x/twice.wav", "y/twice.wav"]
+    table = "path,emotion\ngone.wav,sad\ntwice.wav,sad\nd.wav,furious\nsad/c.wav,\nb.wav,sad\nmy/ben/b.wav,fear\n"
+    found = label_files(files, {"a.csv": table.encode(), "b.csv": b"x,y\n1,2\n", "c.csv": b"\xff\xfe\x00"})
+    assert found.unknown_words == {"furious": 1, "(empty)": 1}
+    where = [place for place, _ in found.problems]
+    assert where == [
+        *(f"a.csv, row {n}, {f}" for n, f in ((2, "gone.wav"), (3, "twice.wav"), (7, "my/ben/b.wav"))),
+        "b.csv",
+        "c.csv",
+    ]
+    assert found.labels["my/ben/b.wav"].emotion == "sad" and "sad/c.wav" not in found.labels

@@ -1,0 +1,74 @@
+"""Labelled recordings of one's own: what gives labels away, which are doubtful, what a head is worth."""
+
+import numpy as np
+import pytest
+
+from ser_core.evaluation.own_data.confounds import measure_confounds
+from ser_core.evaluation.own_data.head import HeadError, train_head
+from ser_core.evaluation.own_data.labels import find_duplicates, rank_doubtful_labels
+
+
+def test_what_decides_the_label_is_found_and_what_is_drawn_at_random_is_not():
+    rng = np.random.default_rng(0)
+    labels = np.array(["sad", "angry", "happy"])[np.arange(150) % 3]
+    groups = {"sentence": [f"s{label}" for label in labels], "speaker": rng.integers(0, 5, 150).astype(str)}
+    quantities = {"level": np.where(labels == "angry", -10.0, -30.0) + rng.normal(size=150), "one": np.zeros(150)}
+    found = {c.name: c for c in measure_confounds(labels.tolist(), groups, quantities, rng)}
+    assert next(iter(found)) == "sentence" and found["sentence"].uar == 1 and "one" not in found
+    assert found["level"].gives_away and 0.5 < found["level"].uar < 0.9  # angry from the rest, no more
+    assert not found["speaker"].gives_away and found["speaker"].chance == pytest.approx(1 / 3, abs=0.05)
+
+
+def test_too_few_clips_have_no_confound():
+    assert not measure_confounds(["sad"] * 50, {"speaker": ["a", "b"] * 25}, {}, np.random.default_rng(0))
+    assert not measure_confounds(["sad", "angry"] * 4, {"speaker": ["a", "b"] * 4}, {}, np.random.default_rng(0))
+
+
+def test_a_wrong_label_comes_first():
+    classes, labels = ("sad", "angry"), ["sad"] * 5 + ["angry"] * 5
+    probabilities = np.repeat([[0.9, 0.1], [0.2, 0.8]], 5, axis=0)
+    probabilities[2] = [0.05, 0.95]  # labelled sad
+    probabilities[7] = [0.5, 0.5]  # no clear prediction
+    (one,) = rank_doubtful_labels(probabilities, labels, classes)
+    assert (one.index, one.label, one.suggestion) == (2, "sad", "angry") and one.label_probability == 0.05
+
+
+def test_copies_are_found():
+    embeddings = np.random.default_rng(0).normal(size=(5, 64))
+    embeddings[3], embeddings[4] = embeddings[0], embeddings[1] + 0.01
+    exact, near = find_duplicates(["a", "b", "c", "a", "e"], embeddings)
+    assert (exact.first, exact.second, exact.is_exact) == (0, 3, True)
+    assert (near.first, near.second, near.is_exact) == (1, 4, False)
+
+
+def some_clips(n_speakers: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str], list[str]]:
+    """Embeddings in which a speaker moves all of them, and the emotion the first dimension."""
+    speakers = np.repeat(np.arange(n_speakers), 10)
+    y = np.arange(10 * n_speakers) % 2
+    embeddings = rng.normal(size=(len(y), 16)) + 3 * rng.normal(size=(n_speakers, 16))[speakers]
+    embeddings[:, 0] = 3 * y + rng.normal(size=len(y))
+    return embeddings, [("sad", "angry")[k] for k in y], speakers.astype(str).tolist()
+
+
+def test_a_head_learns_from_other_speakers():
+    embeddings, emotions, speakers = some_clips(10, np.random.default_rng(0))
+    head = train_head(embeddings, emotions, speakers)
+    assert head.by_speaker and head.n_folds == 5 and head.scores.uar > 0.85 and head.confusion.sum() == 100
+    predicted = np.array(head.labels)[head.probabilities(embeddings).argmax(1)]
+    assert (predicted == emotions).mean() > 0.9 and head.to_dict("m", "v")["cross_validation"] == "by speaker"
+
+
+def test_labels_that_only_name_the_speaker_are_worth_nothing_on_others():
+    by_speaker, by_clip = [], []
+    for seed in range(6):
+        embeddings, _, speakers = some_clips(8, np.random.default_rng(seed))
+        emotions = ["sad" if int(speaker) % 2 else "angry" for speaker in speakers]
+        by_speaker.append(train_head(embeddings, emotions, speakers).scores.uar)
+        by_clip.append(train_head(embeddings, emotions, ["one"] * len(speakers)).scores.uar)
+    assert np.mean(by_speaker) < 0.7 and np.mean(by_clip) > 0.95
+
+
+@pytest.mark.parametrize(("emotions", "message"), [(["sad"] * 20, "two emotions"), (["sad"] * 18 + ["fear"] * 2, "2")])
+def test_a_head_needs_clips(emotions, message):
+    with pytest.raises(HeadError, match=message):
+        train_head(np.zeros((20, 4)), emotions, ["a"] * 20)
