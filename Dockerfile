@@ -9,7 +9,7 @@ COPY requirements.txt constraints.txt ./
 RUN pip install --no-cache-dir -r requirements.txt -c constraints.txt \
     ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"}
 
-COPY app.py pyproject.toml README.md LICENSE ./
+COPY app.py pyproject.toml README.md LICENSE CITATION.cff ./
 COPY .streamlit .streamlit
 COPY pages pages
 COPY ser_core ser_core

@@ -12,6 +12,7 @@ import yaml
 import ser_core
 from scripts import results_tables
 from ser_core import __version__
+from ser_core.evaluation import citation_bibtex
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import DEFAULT_MODEL, Calibration, available_models, save_model
 
@@ -109,6 +110,9 @@ def test_the_citation_is_valid():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= citation.keys() and citation["license"] == "MIT"
     assert citation["version"] == __version__
+    entry = citation_bibtex()
+    assert entry.startswith("@software{") and all(f"{{{citation[key]}}}" in entry for key in ("title", "version"))
+    assert citation["authors"][0]["name"] in entry and str(citation["date-released"].year) in entry
 
 
 def test_the_readme_example_runs(checkpoints, new_model, tmp_path, monkeypatch, capsys):

@@ -12,7 +12,7 @@ from pages.ui.session import session
 from pages.ui.text import plain
 from ser_core import paths
 from ser_core.data import audio_cache_folder
-from ser_core.evaluation import folder_bytes, required_packages, resident_bytes, system_info
+from ser_core.evaluation import citation_bibtex, folder_bytes, required_packages, resident_bytes, system_info
 from ser_core.inference import loaded_models, unload_models
 from ser_core.models import HOW_TO_TRAIN, available_models
 from ser_core.serving import API_PATH, LIVE_PATH, is_serving
@@ -151,3 +151,10 @@ def show_machine() -> None:
 @st.cache_data
 def _system() -> dict[str, str]:
     return system_info()
+
+
+def show_citation() -> None:
+    """How to cite the program."""
+    if entry := citation_bibtex():
+        st.subheader("Cite", anchor=False)
+        st.code(entry, language="bibtex", wrap_lines=True)

@@ -46,6 +46,7 @@ from .cross_validation import (
     ranking_key as ranking_key,
 )
 from .environment import (
+    citation_bibtex as citation_bibtex,
     code_version as code_version,
     folder_bytes as folder_bytes,
     required_packages as required_packages,

@@ -1,6 +1,7 @@
 """Environment of the program: its version, packages, device, and memory."""
 
 import platform
+import re
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +13,7 @@ from ser_core import paths
 
 VERSIONED_PATHS = ("ser_core", "scripts", "assets/protocols")  # other files do not change a result
 REQUIREMENTS_FILE = paths.ROOT / "requirements.txt"
+CITATION_FILE = paths.ROOT / "CITATION.cff"
 PROCESS_STATUS_FILE = Path("/proc/self/status")  # exists on Linux only
 
 
@@ -30,6 +32,25 @@ def _run_git(*arguments: str) -> str:
     return subprocess.run(
         ["git", "-C", str(paths.ROOT), *arguments], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def citation_bibtex() -> str:
+    """A BibTeX entry from CITATION.cff; "" where that file is missing."""
+    try:
+        text = CITATION_FILE.read_text()
+    except OSError:
+        return ""
+    found = dict(re.findall(r'^(\S+): *"?([^">\n]+?)"?$', text, re.MULTILINE))
+    authors = re.findall(r'^ +- name: *"?(.+?)"?$', text, re.MULTILINE)
+    fields = {
+        "title": f"{{{found['title']}}}",
+        "author": " and ".join(f"{{{name}}}" for name in authors),  # a group: no first and last name
+        "year": found["date-released"][:4],
+        "version": found["version"],
+        "url": found.get("repository-code", found.get("url", "")),
+    }
+    lines = ",\n".join(f"  {name:7} = {{{value}}}" for name, value in fields.items() if value)
+    return f"@software{{speech_emotion_workbench,\n{lines}\n}}\n"
 
 
 def required_packages() -> list[tuple[str, str, str]]:

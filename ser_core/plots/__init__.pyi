@@ -67,6 +67,12 @@ from .lessons import (
     seen_and_unseen_speakers as seen_and_unseen_speakers,
     spectral_envelope_lines as spectral_envelope_lines,
 )
+from .report import (
+    ReportClip as ReportClip,
+    ReportRow as ReportRow,
+    batch_report as batch_report,
+    clip_report as clip_report,
+)
 from .tables import (
     figure_to_rows as figure_to_rows,
 )

@@ -14,7 +14,7 @@ from ser_core.plots.clip import GREY, spectrogram
 
 CLIP_COLOURS = ("#3A7CB8", "#A67C1E")  # of the first and the second clip: 3:1 on both themes, no emotion's
 CLIP_MARKERS = ("circle", "diamond")
-STRIP_HEIGHT = 50  # pixels for a measure
+STRIP_HEIGHT = 52  # pixels for a measure
 MARGIN = 0.4  # of the normal range, drawn on both sides of it; a value further out is drawn at the edge
 BAND, MIDDLE = 0.22, 0.34  # opacity of the normal range, and of its middle half
 PITCH_TICKS_HZ = (75, 100, 150, 200, 300, 400, 600)
@@ -63,8 +63,8 @@ def _add_band(figure: go.Figure, row: int, found: VoiceRange) -> None:
 def _add_text(figure: go.Figure, row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> None:
     """Above the strip: the measure on the left, the numbers on the right."""
     values = " · ".join(format_measure(name, voice.measured[name]) for voice in voices if name in voice.measured)
-    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no range"
-    text = {"showarrow": False, "y": row - 0.3, "yanchor": "bottom"}
+    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no range known"
+    text = {"showarrow": False, "y": row - 0.19, "yanchor": "bottom"}
     figure.add_annotation(text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"})
     figure.add_annotation(text | {"text": f"<b>{values}</b>   {normal}", "x": 1 + MARGIN, "xanchor": "right"})
 

@@ -126,13 +126,13 @@ def test_the_python_example_runs(page):
 
 def test_a_server_of_pages_alone_says_how_to_get_the_others(page):
     assert not is_serving.is_set()
-    assert "make app" in texts(page.run()) and len(page.code) == 2
+    assert "make app" in texts(page.run()) and len(page.code) == 3
 
 
 def test_a_server_that_answers_other_programs_shows_how_to_ask_it(page, monkeypatch):
     monkeypatch.setattr(is_serving, "is_set", lambda: True)
     monkeypatch.setattr(view, "_address", lambda: "http://here:9000")
-    examples = [code.value for code in page.run().code[2:]]
+    examples = [code.value for code in page.run().code[2:-1]]
     assert len(examples) == 2 and not page.exception
     assert f"http://here:9000{API_PATH}/predict" in examples[0] and f"http://here:9000{LIVE_PATH}" in examples[1]
     assert view.README_ADDRESS not in "".join(examples)

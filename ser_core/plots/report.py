@@ -1,0 +1,213 @@
+"""A report of one clip or of many: one HTML file with figures and sound, which opens without the program."""
+
+import base64
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+
+import numpy as np
+from plotly import graph_objects as go
+
+from ser_core.audio import SAMPLE_RATE, SpeechSegments, encode_wav
+from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import INTENDED_USE, citation_bibtex, code_version, describe_expected_accuracy
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory
+from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots.clip import (
+    GREY,
+    emotion_label,
+    format_duration,
+    probability_bars,
+    trajectory_lines,
+)
+from ser_core.plots.comparison import FIGURE_LAYOUT, GRID
+from ser_core.plots.report_figures import label_count_bars, sound_timeline
+from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
+
+PAGE = Template((Path(__file__).parent / "report.html").read_text())
+MAX_SOUND_S = 600.0  # in all clips of a report: 26 MB
+
+
+@dataclass(frozen=True, eq=False)
+class ReportClip:
+    """One clip and what was computed from it."""
+
+    name: str
+    waveform: np.ndarray  # 16 kHz, shape = (n_samples,)
+    speech: SpeechSegments
+    prediction: Prediction
+    trajectory: Trajectory
+    min_confidence: float  # abstention threshold of the model
+    metrics: Mapping = field(default_factory=dict)  # of the model, on unseen speakers
+    voice: Mapping[str, float] = field(default_factory=dict)  # measure_voice()
+    voice_group: VoiceGroup | None = None  # whose ranges are shown
+    voice_source: str = ""  # VoiceRanges.source
+
+
+@dataclass(frozen=True, eq=False)
+class ReportRow:
+    """One file of a batch."""
+
+    name: str
+    prediction: Prediction
+    waveform: np.ndarray | None = None  # 16 kHz, shape = (n_samples,); None where it is not kept
+
+
+def clip_report(clip: ReportClip) -> str:
+    """HTML of one clip: answer, sound, timeline, probabilities, voice, model, limits, command, citation."""
+    wav = _sound(clip.waveform, "clip") if len(clip.waveform) <= MAX_SOUND_S * SAMPLE_RATE else ""
+    figures = _Figures()
+    parts = [
+        _answer(clip.prediction, clip.metrics),
+        wav or "<p class=quiet>The sound is too long to be part of this file.</p>",
+        f'<div id="timeline">{figures.draw(sound_timeline(clip.waveform))}</div>',
+        "<p class=quiet>A click in the picture plays from there; drag to zoom, double-click to see all.</p>",
+        _section("Probabilities", figures.draw(probability_bars(clip.prediction, clip.min_confidence or None))),
+    ]
+    if len(clip.trajectory.start_s) > 1:
+        parts.append(_section("Over time", figures.draw(trajectory_lines(clip.trajectory, clip.prediction.duration_s))))
+    if clip.voice:
+        parts.append(_section("Voice", _voice(clip, figures)))
+    parts += _model_sections(clip.prediction, clip.metrics, f'python -m scripts.predict "{clip.name}"')
+    return _page(clip.name, parts)
+
+
+def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping) -> str:
+    """HTML of many files: how many of each emotion, then a table with the sound of each, the doubtful ones first.
+
+    Args:
+        title: of the batch.
+        rows: of one model, at least one.
+        metrics: of the model, on unseen speakers.
+    """
+    ordered = sorted(rows, key=lambda row: row.prediction.confidence)
+    labels = [_label(row.prediction) for row in rows]
+    parts = [
+        _section(f"{len(rows)} files", _Figures().draw(label_count_bars(labels))),
+        _section("Files, the least certain first", _table(ordered)),
+        *_model_sections(rows[0].prediction, metrics, "python -m scripts.predict FILE..."),
+    ]
+    return _page(title, parts)
+
+
+class _Figures:
+    """Draws figures; the first one brings plotly.js along."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def draw(self, figure: go.Figure) -> str:
+        figure.update_layout(**FIGURE_LAYOUT)
+        figure.update_xaxes(gridcolor=GRID)
+        figure.update_yaxes(gridcolor=GRID)
+        self.drawn += 1
+        config = {"displaylogo": False, "responsive": True}
+        return figure.to_html(full_html=False, include_plotlyjs=self.drawn == 1, config=config)
+
+
+def _page(title: str, parts: Iterable[str]) -> str:
+    about = f"Speech emotion workbench, version {code_version()}."
+    return PAGE.substitute(title=html.escape(title), about=html.escape(about), body="\n".join(parts))
+
+
+def _section(title: str, content: str) -> str:
+    return f"<h2>{html.escape(title)}</h2>\n{content}"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{html.escape(text)}</p>" if text else ""
+
+
+def _preformatted(text: str) -> str:
+    return f"<pre>{html.escape(text)}</pre>"
+
+
+def _label(prediction: Prediction) -> str:
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return NO_SPEECH
+    return NOT_SURE if prediction.abstain else prediction.emotion
+
+
+def _shown(label: str) -> str:
+    return emotion_label(label) if label in EMOTION_STYLES else label
+
+
+def _answer(prediction: Prediction, metrics: Mapping) -> str:
+    label = _label(prediction)
+    certain = f"{prediction.confidence:.0%} confidence" if label in EMOTION_STYLES else prediction.reason
+    expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity)
+    colour = EMOTION_STYLES[label].colour if label in EMOTION_STYLES else GREY
+    style = f"border-left: 0.5rem solid {colour}; padding-left: 0.75rem"
+    return (
+        f'<p class="answer" style="{style}">{html.escape(_shown(label))}</p>{_paragraph(certain)}{_paragraph(expected)}'
+    )
+
+
+def _sound(waveform: np.ndarray, kind: str) -> str:
+    content = base64.b64encode(encode_wav(waveform)).decode()
+    return f'<audio class="{kind}" controls preload="metadata" src="data:audio/wav;base64,{content}"></audio>'
+
+
+def _voice(clip: ReportClip, figures: _Figures) -> str:
+    """Strips where there are ranges, and a table."""
+    rows = [
+        [VOICE_MEASURES[name].title, format_measure(name, value), VOICE_MEASURES[name].definition]
+        for name, value in clip.voice.items()
+    ]
+    table = _html_table(["measure", "value", "definition"], rows)
+    if clip.voice_group is None:
+        return table
+    drawn = figures.draw(voice_strips([NamedVoice(clip.name, clip.voice)], clip.voice_group))
+    about = f"Normal: 5th to 95th percentile of {VOICE_GROUPS[clip.voice_group.sex]}. {clip.voice_source}"
+    return f"{drawn}{_paragraph(about)}<details><summary>Definitions</summary>{table}</details>"
+
+
+def _table(rows: Sequence[ReportRow]) -> str:
+    """A row for each file; the sound as long as there is room for it."""
+    cells, left_s = [], MAX_SOUND_S
+    for row in rows:
+        sound_s = np.inf if row.waveform is None else len(row.waveform) / SAMPLE_RATE
+        sound = _sound(row.waveform, "file") if row.waveform is not None and sound_s <= left_s else ""
+        left_s -= sound_s if sound else 0
+        numbers = [f"{row.prediction.confidence:.0%}", format_duration(row.prediction.duration_s)]
+        cells.append([row.name, _shown(_label(row.prediction)), *numbers, sound])
+    head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
+    return _html_table(head, cells, raw=len(head) - 1)
+
+
+def _html_table(head: Sequence[str], rows: Iterable[Sequence[str]], raw: int | None = None) -> str:
+    """Cells are escaped, those of the column `raw` are HTML."""
+    titles = "".join(f"<th>{html.escape(text)}</th>" for text in head)
+    lines = [
+        "<tr>" + "".join(f"<td>{text if i == raw else html.escape(text)}</td>" for i, text in enumerate(row)) + "</tr>"
+        for row in rows
+    ]
+    return f'<div class="scroll"><table><thead><tr>{titles}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _model_sections(prediction: Prediction, metrics: Mapping, command: str) -> list[str]:
+    """The model with its results, the limits, the command, and how to cite."""
+    use = INTENDED_USE.replace("**", "").split("\n\n")
+    named = f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
+    sections = [_section("Model", _paragraph(named) + _results(metrics))]
+    sections.append(_section("Limits", "".join(map(_paragraph, use))))
+    sections.append(
+        _section("Reproduce", f"<pre>{html.escape(f'{command} --model {prediction.model} --windows')}</pre>")
+    )
+    if entry := citation_bibtex():
+        sections.append(_section("Cite", _preformatted(entry)))
+    return sections
+
+
+def _results(metrics: Mapping) -> str:
+    """On unseen speakers, by corpus, as in the model card."""
+    if not metrics:
+        return ""
+    rows = [
+        [CORPUS_NAMES.get(name, name), str(found["n_clips"]), str(found["n_speakers"]), f"{found['uar']:.1%}"]
+        for name, found in metrics["corpora"].items()
+    ]
+    return _html_table(["corpus, unseen speakers", "clips", "speakers", "UAR"], rows)

@@ -1,0 +1,60 @@
+"""Reports: complete in one file, safe with any file name."""
+
+import re
+
+import numpy as np
+import pytest
+
+from ser_core.inference import Prediction, Trajectory
+from ser_core.interpret import load_voice_ranges
+from ser_core.labels import EMOTIONS
+from ser_core.plots import ReportClip, ReportRow, batch_report, clip_report
+from tests.make_corpus import voice
+
+NAME = "<script>alert(1)</script>.wav"
+METRICS = {"corpora": {"tess": {"n_clips": 10, "n_speakers": 1, "uar": 0.5}}}
+
+
+def prediction(emotion: str = "angry", confidence: float = 0.8, **changes) -> Prediction:
+    rest = (1 - confidence) / 7
+    probabilities = {name: confidence if name == emotion else rest for name in EMOTIONS}
+    settings = {"abstain": False, "reason": "", "duration_s": 2.4, "speech_s": 2.0, "start_s": 0.0, "end_s": 2.4}
+    top3 = tuple(sorted(probabilities.items(), key=lambda item: -item[1])[:3])
+    return Prediction("small", emotion, confidence, probabilities, top3, **settings | changes)
+
+
+def clip(**changes) -> ReportClip:
+    found = prediction(**changes)
+    windows = np.tile(list(found.probabilities.values()), (3, 1))
+    start_s = np.arange(3.0)
+    trajectory = Trajectory("small", EMOTIONS, start_s, start_s + 1, windows, np.ones(3), 1.0, 1.0)
+    group = load_voice_ranges().group("female")
+    return ReportClip(
+        NAME, voice(200, 0, 2.4), ((0.0, 2.4),), found, trajectory, 0.4, METRICS, {"f0_hz": 200.0}, group, "Source."
+    )
+
+
+def test_a_report_of_a_clip_needs_no_other_file():
+    page = clip_report(clip())
+    assert NAME not in page and "&lt;script&gt;alert(1)" in page
+    assert page.count("data:audio/wav;base64,") == 1 and page.count("plotly-graph-div") == 4
+    assert "✚ angry" in page and "@software{" in page and "--model small" in page and "Source." in page
+    markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert not re.findall(r'(?:src|href)="(?!data:)', markup)  # nothing to load
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"), [({"abstain": True, "reason": "Doubt."}, "not sure"), ({"speech_s": 0.0}, "no speech")]
+)
+def test_a_report_names_no_emotion_where_the_model_does_not(changes, shown):
+    assert re.search(rf'class="answer"[^>]*>{shown}', clip_report(clip(**changes)))
+
+
+def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
+    sound = voice(200, 0, 2.4)
+    rows = [ReportRow("sure.wav", prediction(confidence=0.9), sound), ReportRow("doubt.wav", prediction(), sound)]
+    page = batch_report(NAME, [*rows, ReportRow("gone.wav", prediction("sad"))], METRICS)
+    assert NAME not in page and page.count("data:audio/wav") == 2
+    assert re.findall(r"<td>(\w+)\.wav", page) == ["doubt", "gone", "sure"]
+    monkeypatch.setattr("ser_core.plots.report.MAX_SOUND_S", 3.0)
+    assert batch_report("title", rows, METRICS).count("data:audio/wav") == 1
