@@ -67,7 +67,7 @@ from .lessons import (
     seen_and_unseen_speakers as seen_and_unseen_speakers,
     spectral_envelope_lines as spectral_envelope_lines,
 )
-from .report import (
+from .reports.html_report import (
     ReportClip as ReportClip,
     ReportRow as ReportRow,
     batch_report as batch_report,

@@ -56,5 +56,5 @@ def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
     page = batch_report(NAME, [*rows, ReportRow("gone.wav", prediction("sad"))], METRICS)
     assert NAME not in page and page.count("data:audio/wav") == 2
     assert re.findall(r"<td>(\w+)\.wav", page) == ["doubt", "gone", "sure"]
-    monkeypatch.setattr("ser_core.plots.report.MAX_SOUND_S", 3.0)
+    monkeypatch.setattr("ser_core.plots.reports.html_report.MAX_SOUND_S", 3.0)
     assert batch_report("title", rows, METRICS).count("data:audio/wav") == 1

@@ -24,7 +24,7 @@ from ser_core.plots.clip import (
     trajectory_lines,
 )
 from ser_core.plots.comparison import FIGURE_LAYOUT, GRID
-from ser_core.plots.report_figures import label_count_bars, sound_timeline
+from ser_core.plots.reports.figures import label_count_bars, sound_timeline
 from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
 PAGE = Template((Path(__file__).parent / "report.html").read_text())
