@@ -40,6 +40,8 @@ from .archive.speakers import (
     SpeakerTableError as SpeakerTableError,
 )
 from .enrolment import (
+    EnrolmentGain as EnrolmentGain,
+    enrolment_gain as enrolment_gain,
     recording_reference as recording_reference,
     speaker_reference as speaker_reference,
 )

@@ -1,14 +1,15 @@
 """Enrolment: the reference of a speaker, from unlabelled clips or from a long recording itself."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, speech_overlap_s, speech_segments
 from ser_core.inference.forward import mean_over_windows, run_windows
-from ser_core.inference.prediction import check_waveform, window_bounds
+from ser_core.inference.prediction import check_waveform, predict, window_bounds
 from ser_core.inference.reference import MAX_REFERENCE_CLIPS, Reference, SpeakerReferenceError, check_takes_reference
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -42,6 +43,63 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
     return _build_reference(model, clips, sum(end - start for s in speech for start, end in s))
+
+
+@dataclass(frozen=True)
+class EnrolmentGain:
+    """Predictions for labelled clips of one speaker, without a reference and relative to the speaker's other clips."""
+
+    emotions: tuple[str, ...]  # the labels
+    without: tuple[Prediction, ...]
+    enrolled: tuple[Prediction, ...]
+
+    @property
+    def n_right(self) -> tuple[int, int]:
+        """How many of the most probable emotions are the label: without, and with the reference."""
+        before, after = (
+            sum(p.emotion == emotion for p, emotion in zip(predictions, self.emotions, strict=True))
+            for predictions in (self.without, self.enrolled)
+        )
+        return before, after
+
+
+def enrolment_gain(
+    model: SERModel,
+    waveforms: Sequence[np.ndarray],
+    emotions: Sequence[str | None],
+    progress: Progress = no_progress,
+) -> EnrolmentGain:
+    """What a reference changes, on the labelled ones of the clips it is made of.
+
+    The reference for a clip is made of the other clips, so that none is compared with itself.
+
+    Args:
+        model: that takes a reference.
+        waveforms: two or more clips, as for speaker_reference.
+        emotions: the label of each, None for a clip without.
+        progress: called after each labelled clip.
+
+    Raises:
+        AudioError, SpeakerReferenceError: as speaker_reference, or a single clip.
+    """
+    if len(waveforms) < 2:
+        raise SpeakerReferenceError("A single clip has no others to be compared with. Add some.")
+    whole = speaker_reference(model, waveforms)
+    labelled = {i: emotion for i, emotion in enumerate(emotions) if emotion}
+    without, enrolled = [], []
+    for done, i in enumerate(labelled, 1):
+        others = _without_clip(whole, speaker_reference(model, [waveforms[i]]))
+        without.append(predict(model, waveforms[i]))
+        enrolled.append(predict(model, waveforms[i], reference=others))
+        progress(done / len(labelled))
+    return EnrolmentGain(tuple(labelled.values()), tuple(without), tuple(enrolled))
+
+
+def _without_clip(whole: Reference, clip: Reference) -> Reference:
+    """A reference without one of its clips, which has an equal share in the mean."""
+    n_clips = whole.n_clips - 1
+    mean = (whole.n_clips * whole.embedding - clip.embedding) / n_clips
+    return replace(whole, embedding=mean, n_clips=n_clips, speech_s=whole.speech_s - clip.speech_s)
 
 
 def recording_reference(

@@ -85,6 +85,7 @@ from .voice import (
     NamedVoice as NamedVoice,
     format_measure as format_measure,
     format_number as format_number,
+    probability_differences as probability_differences,
     two_clips as two_clips,
     voice_strips as voice_strips,
 )

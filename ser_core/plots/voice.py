@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from plotly import graph_objects as go
@@ -10,10 +11,15 @@ from plotly.subplots import make_subplots
 
 from ser_core.audio import SAMPLE_RATE, measure_prosody
 from ser_core.interpret import VOICE_MEASURES, VoiceGroup, VoiceRange
-from ser_core.plots.clip import GREY, spectrogram
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots.clip import GREY, emotion_label, spectrogram
+
+if TYPE_CHECKING:
+    from ser_core.inference import Prediction
 
 CLIP_COLOURS = ("#3A7CB8", "#A67C1E")  # of the first and the second clip: 3:1 on both themes, no emotion's
 CLIP_MARKERS = ("circle", "diamond")
+WHITE_EDGE = {"color": "white", "width": 1.5}
 STRIP_HEIGHT = 52  # pixels for a measure
 MARGIN = 0.4  # of the normal range, drawn on both sides of it; a value further out is drawn at the edge
 BAND, MIDDLE = 0.22, 0.34  # opacity of the normal range, and of its middle half
@@ -84,7 +90,7 @@ def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[st
         y=rows,
         name=voice.name,
         mode="markers",
-        marker={"symbol": symbols, "size": 13, "color": CLIP_COLOURS[index], "line": {"color": "white", "width": 1.5}},
+        marker={"symbol": symbols, "size": 13, "color": CLIP_COLOURS[index], "line": WHITE_EDGE},
         text=[_hover(name, voice.measured[name], group.ranges[name]) for name in kept],
         hovertemplate="%{text}<extra></extra>",
     )
@@ -171,3 +177,27 @@ def _add_pitch(figure: go.Figure, index: int, name: str, waveform: np.ndarray, o
         row=3,
         col=1,
     )
+
+
+def probability_differences(first: "Prediction", second: "Prediction") -> go.Figure:
+    """A line for each emotion from the probability of the first clip to that of the second."""
+    names = list(first.probabilities)
+    figure = go.Figure()
+    for name in names:
+        ends = {"x": [first.probabilities[name], second.probabilities[name]], "y": [emotion_label(name)] * 2}
+        line = {"color": EMOTION_STYLES[name].colour, "width": 4}
+        figure.add_scatter(**ends, mode="lines", line=line, showlegend=False, hoverinfo="skip")
+    for i, (clip, prediction) in enumerate(zip("AB", (first, second), strict=True)):
+        figure.add_scatter(
+            x=[prediction.probabilities[name] for name in names],
+            y=[emotion_label(name) for name in names],
+            name=clip,
+            mode="markers",
+            marker={"symbol": CLIP_MARKERS[i], "size": 11, "color": CLIP_COLOURS[i], "line": WHITE_EDGE},
+            hovertemplate=f"{clip}: %{{y}} %{{x:.0%}}<extra></extra>",
+        )
+    figure.update_layout(height=28 * len(names) + 60, margin={"l": 0, "r": 8, "t": 4, "b": 24})
+    figure.update_layout(legend={"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top"})
+    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
+    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    return figure

@@ -8,7 +8,7 @@ import pytest
 
 from ser_core.audio import AudioError, speech_segments
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
-from ser_core.inference.enrolment import recording_reference, speaker_reference
+from ser_core.inference.enrolment import enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import Reference, SpeakerReferenceError
@@ -177,3 +177,20 @@ def test_a_short_recording_is_not(enrolling_model, speech):
 
 def test_of_a_very_long_recording_windows_are_drawn_evenly(enrolling_model, long_recording):
     assert recording_reference(enrolling_model, np.tile(long_recording, 4)).n_clips == 30
+
+
+def test_the_gain_is_measured_without_the_clip_itself(enrolling_model, clips):
+    emotions = ["happy", None, "sad", None]
+    found = enrolment_gain(enrolling_model, clips, emotions)
+    assert found.emotions == ("happy", "sad")
+    for prediction, i in zip(found.enrolled, (0, 2), strict=True):
+        others = speaker_reference(enrolling_model, [clip for j, clip in enumerate(clips) if j != i])
+        expected = predict(enrolling_model, clips[i], reference=others).probabilities
+        assert prediction.probabilities == pytest.approx(expected, abs=1e-4)
+    assert found.without[1].probabilities == predict(enrolling_model, clips[2]).probabilities
+    right = [
+        sum(p.emotion == e for p, e in zip(ps, found.emotions, strict=True)) for ps in (found.without, found.enrolled)
+    ]
+    assert found.n_right == tuple(right)
+    with pytest.raises(SpeakerReferenceError, match="single"):
+        enrolment_gain(enrolling_model, clips[:1], ["happy"])

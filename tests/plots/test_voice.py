@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
-from ser_core.plots import CLIP_COLOURS, NamedVoice, format_measure, two_clips, voice_strips
+from ser_core.plots import CLIP_COLOURS, NamedVoice, format_measure, probability_differences, two_clips, voice_strips
 from tests.make_corpus import voice
+from tests.plots.test_report import prediction
 
 GROUP = load_voice_ranges().group("female")
 
@@ -30,3 +31,9 @@ def test_two_clips_begin_with_their_speech():
     pitch = [trace for trace in figure.data if trace.name]
     assert [2 ** np.nanmean(trace.y) for trace in pitch] == pytest.approx([150, 200], rel=0.03)
     assert figure.layout.xaxis.range == pytest.approx((-0.5, 0.6))
+
+
+def test_the_difference_of_two_predictions():
+    *lines, first, second = probability_differences(prediction("angry", 0.8), prediction("sad", 0.7)).data
+    assert len(lines) == len(first.x) == 8 and dict(zip(first.y, first.x, strict=True))["✚ angry"] == 0.8
+    assert tuple(lines[0].x) == (first.x[0], second.x[0])
