@@ -8,6 +8,14 @@ from pages.ui.layout import draw_layout
 from pages.ui.server.memory import keep_in_memory_only
 from ser_core.paths import ICON  # as a file: an icon by name would be fetched from the internet
 
+MOVED = {
+    "record_and_analyse": "answer",
+    "trajectory": "over_time",
+    "why": "why",
+    "compare_models": "models",
+    "embedding_map": "map",
+}  # address of a page of earlier versions -> view of the workspace
+
 
 def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.Page:
     """The page in a folder of pages/; its address is the name of the folder unless given."""
@@ -16,33 +24,34 @@ def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.
     return st.Page(path, title=title, icon=icon, url_path=url_path or folder, default=folder == "home")
 
 
+def moved(address: str, view: str) -> st.Page:
+    """Leads from an old address, with all that it names, to the view that is there now."""
+
+    def lead() -> None:
+        st.switch_page("pages/workspace/page.py", query_params=st.query_params.to_dict() | {"view": view})
+
+    return st.Page(lead, title="Clip", url_path=address, visibility="hidden")
+
+
 def navigation() -> st.Page:
     """Draws the list of pages; the page to be shown."""
-    analyse = [
-        page("record", "Record & analyse", "mic", "record_and_analyse"),
-        page("live", "Live", "graphic_eq"),
-        page("trajectory", "Trajectory", "timeline"),
-        page("compare", "Compare models", "compare_arrows", "compare_models"),
+    pages = [
+        page("home", "Home", "home"),
+        page("workspace", "Clip", "graphic_eq", "clip"),
         page("many_files", "Many files", "table_rows"),
+        page("live", "Live", "mic"),
         page("listening", "Listening test", "hearing", "listening_test"),
-    ]
-    explore = [
-        page("explain", "Why?", "search_insights", "why"),
-        page("embedding_map", "Embedding map", "scatter_plot"),
         page("models", "Models", "bar_chart"),
-        page("data", "Data explorer", "library_music", "data_explorer"),
-    ]
-    about = [
+        page("data", "Data", "library_music", "data_explorer"),
         page("learn", "Learn", "school"),
-        page("settings", "Settings & API", "settings"),
+        page("training", "Training", "model_training"),
+        page("settings", "Settings", "settings"),
     ]
-    train = [page("training", "Training", "model_training")]
-    sections = {"": [page("home", "Home", "home")], "Analyse": analyse, "Explore": explore, "Train": train}
-    return st.navigation(sections | {"About": about}, expanded=True)
+    return st.navigation([*pages, *(moved(*old) for old in MOVED.items())], expanded=True)
 
 
 if get_script_run_ctx(suppress_warning=True):
-    st.set_page_config(page_title="Speech emotion workbench", page_icon=ICON, layout="wide")
+    st.set_page_config(page_icon=ICON, layout="wide")
     draw_layout()
     navigation().run()
 else:  # imported before the server starts, by `streamlit run` and by scripts.serve

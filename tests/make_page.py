@@ -18,6 +18,13 @@ def open_page(name: str, timeout_s: float = 120) -> AppTest:
     return AppTest.from_file(str(paths.ROOT / "pages" / name / "page.py"), default_timeout=timeout_s)
 
 
+def open_view(name: str, timeout_s: float = 120) -> AppTest:
+    """The workspace with one of its views, not yet run."""
+    page = open_page("workspace", timeout_s)
+    page.query_params["view"] = name
+    return page
+
+
 def session_of(page: AppTest) -> Session:
     """The state of the page's session, created where the page has not run yet."""
     if "session" not in page.session_state:

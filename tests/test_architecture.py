@@ -63,8 +63,16 @@ def import_faults(name: str, tree: ast.AST):
             yield from face_faults(rest)
         if top == root == "pages" and rest and inner[:1] != rest[:1] != ["ui"]:
             yield f"{'.'.join(inner)} must not import {imported}"
+        if top == root == "pages" and inner[0] == rest[0] == "workspace" and other_view(inner, rest):
+            yield f"{'.'.join(inner)} must not import {imported}"
         if top == root == "ser_core" and rest and climbs(inner[0], rest[0]):
             yield f"{inner[0]} must not import {rest[0]}"
+
+
+def other_view(inner: list[str], rest: list[str]) -> bool:
+    """Whether one view of the workspace imports another."""
+    here, there = inner[1:2], rest[1:2]
+    return here != there and all(part and (ROOT / "pages" / "workspace" / part[0]).is_dir() for part in (here, there))
 
 
 def climbs(importer: str, imported: str) -> bool:
@@ -160,16 +168,17 @@ def test_the_rules_catch(subtests):
         ("ser_core.inference.prediction", "from ser_core.serving import API"),
         ("ser_core.serving.rest", "import streamlit"),
         ("scripts.train", "import streamlit"),
-        ("pages.compare.view", "def f():\n    from torch import nn"),
-        ("pages.compare.view", "from pages.record import view"),
-        ("pages.ui.clip", "from pages.record.view import show"),
+        ("pages.workspace.models.view", "def f():\n    from torch import nn"),
+        ("pages.workspace.models.view", "from pages.workspace.answer import view"),
+        ("pages.ui.clip", "from pages.workspace.answer.view import show"),
+        ("pages.learn.view", "from pages.workspace import sound"),
         ("ser_core.models.checkpoint", "model.load_state_dict(weights, strict=False)"),
         ("ser_core.models.checkpoint", "torch.load(path)"),
         ("scripts.train", "import joblib"),
         ("scripts.live", "import sounddevice"),
         ("ser_core.inference.archive.executors", "from distributed import Client"),
         ("ser_core.inference.streaming", "def f():\n    import sounddevice"),
-        ("pages.compare.view", "st.markdown(name, unsafe_allow_html=True)"),
+        ("pages.workspace.models.view", "st.markdown(name, unsafe_allow_html=True)"),
         ("ser_core.models.base", "class A:\n    def forward(self, x):\n        return nn.Linear(2, 2)(x)"),
     ]:
         with subtests.test(name=name, line=line):

@@ -135,7 +135,7 @@ def test_what_the_program_does_not_need_stays_out(subtests):
 
 # --- it runs where nothing can be written ----------------------------------------------------------------------------
 
-PAGES = ("app.py", "pages/record/page.py", "pages/models/page.py", "pages/settings/page.py")
+PAGES = ("app.py", "pages/workspace/page.py", "pages/models/page.py", "pages/settings/page.py")
 LIKE_OTHERS = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
 """Takes from root the right to write where nobody may."""
 

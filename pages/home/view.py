@@ -4,21 +4,16 @@ import streamlit as st
 
 from pages.ui.samples import SAMPLES, sample_list
 
-ANALYSE = "pages/record/page.py"
+ANALYSE = "pages/workspace/page.py"
 PURPOSES = {
-    "record": "one clip: emotion, confidence, trajectory",
+    "workspace": "one clip: the answer, over time, why, all models, the map",
+    "many_files": "many files, several models, one table",
     "live": "predictions while you speak, every half second",
-    "trajectory": "emotion over time, up to an hour",
-    "compare": "one clip, all models, who agrees",
-    "upload": "many files, several models, one table",
     "listening": "you against the models, on real actors",
-    "explain": "attribution: the relevant parts of a clip, to see and to play",
-    "embedding_map": "the embedding space of a model",
-    "evaluation": "results on unseen speakers, down to the clip",
+    "models": "results on unseen speakers, down to the clip; the model cards",
     "data": "the training corpora in numbers",
-    "training": "the training runs of this machine",
     "learn": "six interactive lessons",
-    "cards": "training data, results, intended use",
+    "training": "the training runs of this machine",
     "settings": "versions, memory, caches, code to copy",
 }
 """Folder of a page -> its purpose; in the order of the navigation."""

@@ -9,7 +9,7 @@ with st.spinner("Starting"):
 st.markdown(
     "Speak, and see every half second the predicted emotion of the last seconds with its confidence, next to the "
     "level and the spectrogram. At the end: the share of your speech by emotion, the recording to download, and "
-    "a link to open it on the page “Trajectory”."
+    "a link to open it on the page Clip."
 )
 if is_serving.is_set():
     st.link_button("Open the live microphone", f"{LIVE_PATH}/", icon=":material/graphic_eq:", type="primary")
@@ -20,4 +20,4 @@ else:
         "stop the program and start it with `make app`, or `python -m scripts.serve`.",
         title="Not available on this server",
     )
-    st.page_link("pages/record/page.py", label="Record & analyse takes up to a minute at once")
+    st.page_link("pages/workspace/page.py", label="The page Clip takes up to a minute at once")

@@ -11,9 +11,9 @@ from pages.many_files import state
 from pages.many_files.state import BatchItem
 from pages.ui.chart import chart
 from pages.ui.clip_input import FORMATS, show_expired_files
+from pages.ui.emotion import show_expectation
 from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import get_model, versions
-from pages.ui.result import show_expectation
 from pages.ui.text import plain
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, Prediction
 from ser_core.labels import EMOTIONS

@@ -29,7 +29,6 @@ NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses,
 class Settings:
     model: str | None  # None when there is no checkpoint
     reduce_noise: bool = False
-    all_models: bool = False  # run all the other models too
     my_voice: bool = False  # with the speaker adapter of this session
     enrolled: bool = False  # with the enrolled voice of this session as the reference
 
@@ -57,31 +56,25 @@ class ModelResult:
     note: str  # caveat shown with every prediction
 
 
-def choose_settings(has_clip: bool) -> Settings:
-    """Draw the choices that exist: the model when there are several, noise reduction when there is a clip."""
+def choose_settings() -> Settings:
+    """Draw the choices that exist: the model when there are several, noise reduction, the voice of this session."""
     names = available_models()
     chosen = choose_model(names) if names else None
-    several = False
-    if len(names) > 1:
-        several = has_clip and st.toggle(f"Run all {len(names)} models", help="Shows their predictions side by side.")
-    reduce = has_clip and st.toggle(
+    reduce = st.toggle(
         "Reduce steady noise",
         help="Spectral gating. Compare both versions in the player, and see whether the prediction changes. "
         "The models were trained without it.",
     )
-    mine = (
-        has_clip
-        and chosen in session().adapters
-        and st.toggle("Use my voice", help="The speaker adaptation from your clips on the page Embedding map.")
+    mine = chosen in session().adapters and st.toggle(
+        "Use my voice", help="The speaker adaptation from your labelled clips in the view Map."
     )
     enrolled = (
-        has_clip
-        and not mine
+        not mine
         and bool(session().voice_clips)
         and chosen in models_with_reference()
         and st.toggle("Use my enrolled voice", help="Predicts relative to your clips under “Enrolled voice”.")
     )
-    return Settings(chosen, reduce, several, mine, enrolled)
+    return Settings(chosen, reduce, mine, enrolled)
 
 
 def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
@@ -140,13 +133,8 @@ def voice_reference(model_name: str) -> Reference:
     return now.references[model_name]
 
 
-def all_model_results(prepared: PreparedClip) -> tuple[list[ModelResult], list[str]]:
-    """Results of all models, as model_results."""
-    return model_results(prepared, available_models())
-
-
 def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
-    """Results of several models for the clip, and the errors of those without one."""
+    """Results of several models for the clip, and the errors of those that have none."""
     results, problems = [], []
     with st.spinner("Running the models"), functionals_cache():
         for name in names:

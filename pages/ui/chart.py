@@ -52,14 +52,3 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
     with box:
         st.dataframe(rows, hide_index=True, alt=alt)
         st.download_button("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")
-
-
-def time_key(clip_id: str) -> str:
-    """Widget key of the chart over time: a selection in the chart of one clip does not apply to another."""
-    return f"trajectory-{clip_id}"
-
-
-def chosen_time(clip_id: str) -> tuple[str, float] | None:
-    """The point chosen in the chart over time: (id, time_s)."""
-    points = st.session_state.get(time_key(clip_id), {}).get("selection", {}).get("points", [])
-    return (str(points[0]["x"]), float(points[0]["x"])) if points else None

@@ -1,4 +1,4 @@
-"""The clip of this session: chosen, decoded, trimmed, deleted, and shown as a card in the sidebar."""
+"""The clip of this session: chosen, decoded, trimmed, deleted."""
 
 import hashlib
 from dataclasses import replace
@@ -6,13 +6,12 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from pages.ui.session import SessionClip, UploadedSource, remember, session
-from ser_core.audio import SAMPLE_RATE, encode_wav, read_audio
+from pages.ui.session import SessionClip, UploadedSource, session
+from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
-WIDTH, HEIGHT = 240, 40  # of the small waveform
-MAX_PLAYED_S = 60  # a longer one has its player on the pages about it
+LINK = "sample"  # in an address: names a clip that everybody has
 
 
 def take(source: UploadedSource) -> None:
@@ -41,6 +40,7 @@ def forget(keep: str | None = None) -> None:
     if keep is None:
         now.clear_pages(following_clip_only=True)
     now.empty_inputs(keep)
+    st.query_params.pop(LINK, None)
 
 
 def trim(start_s: float, end_s: float) -> None:
@@ -55,7 +55,9 @@ def trim(start_s: float, end_s: float) -> None:
     offset_s = clip.offset_s + start_s
     note = f"Only {offset_s:.2f} s to {offset_s + recording.duration_s:.2f} s is analysed; times count from there."
     notes = (*now.full_clip.notes, note)
-    now.clip = replace(clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s)
+    now.clip = replace(
+        clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s, link=""
+    )
 
 
 def untrim() -> None:
@@ -80,7 +82,6 @@ def current_clip() -> SessionClip | None:
         with st.spinner("Reading the file"):
             now.clip = _decode(now.source)
         now.source = None
-        draw_card()
     return now.clip
 
 
@@ -88,44 +89,16 @@ def _decode(source: UploadedSource) -> SessionClip:
     recording = read_audio(source.file)
     notes = source.notes + recording.notes
     return SessionClip(
-        _digest(recording.waveform), source.kind, source.name, recording, notes, source.words, source.utterance
+        _digest(recording.waveform),
+        source.kind,
+        source.name,
+        recording,
+        notes,
+        source.words,
+        source.utterance,
+        link=source.link,
     )
 
 
 def _digest(waveform: np.ndarray) -> str:
     return hashlib.sha256(waveform.tobytes()).hexdigest()
-
-
-def draw_card() -> None:
-    """The clip of this session in the sidebar; once in a run, when the clip is known."""
-    now = session()
-    if now.clip and now.card:
-        with now.card.container():
-            show_clip_card(now.clip)
-
-
-def show_clip_card(clip: SessionClip) -> None:
-    """Draw it where the caller stands."""
-    duration_s = clip.recording.duration_s
-    st.text(clip.name)
-    st.image(remember(lambda: _small_waveform(clip), clip.id, "small waveform"), alt="Waveform", width="stretch")
-    if duration_s <= MAX_PLAYED_S:
-        st.audio(encode_wav(clip.recording.waveform), alt="The current clip")
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.caption(f"{duration_s:.1f} s, kept in this session only")
-        st.button("Clear", icon=":material/delete:", on_click=forget, key="clear-clip", type="tertiary")
-
-
-def _small_waveform(clip: SessionClip) -> str:
-    """An SVG of the waveform, as high as it goes."""
-    from ser_core.plots import GREY, waveform_envelope
-
-    low, high = waveform_envelope(clip.recording.waveform, WIDTH)
-    peak = max(float(high.max()), float(-low.min()), 1e-3)
-    upper = [f"{x},{HEIGHT / 2 * (1 - y / peak):.1f}" for x, y in enumerate(high)]
-    lower = [f"{x},{HEIGHT / 2 * (1 - y / peak) + 1:.1f}" for x, y in enumerate(low)]
-    points = " ".join(upper + lower[::-1])
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {len(high)} {HEIGHT}" preserveAspectRatio="none" '
-        f'width="{WIDTH}" height="{HEIGHT}"><polygon points="{points}" fill="{GREY}"/></svg>'
-    )

@@ -1,4 +1,4 @@
-"""Inputs of the clip: record, upload, samples. The latest choice replaces and empties the others."""
+"""Inputs of the clip: record, upload, samples, a link. The latest choice replaces and empties the others."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -10,6 +10,7 @@ from streamlit.typing import UploadedFile
 
 from pages.ui.clip import chosen, forget, take
 from pages.ui.components.recorder import recorder
+from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.session import UploadedSource, input_key
 from pages.ui.text import plain
@@ -57,11 +58,7 @@ def choose_clip(picker: str = "model", default: Sequence[str] = ()) -> None:
 
 
 def _record() -> None:
-    arrived = recorder(key=input_key("raw"), max_s=MAX_RECORDING_S)
-    if arrived:
-        wav, notes = arrived
-        take(UploadedSource("raw", "Your recording", wav, notes))
-        st.rerun()  # what was drawn before this line belongs to the clip before
+    recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=take_recording)
     st.caption("Unprocessed microphone signal: echo cancellation, noise suppression and gain control are off.")
     with st.expander("Sentences to read"):
         st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
@@ -107,8 +104,12 @@ def _samples(picker: str, default: Sequence[str]) -> None:
         "until you reveal it."
     )
     with st.container(horizontal=True, gap="xsmall"):
-        for corpus, utterances in unseen.items():
-            st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_utterance, args=(utterances,))
+        for corpus, clips in unseen.items():
+            st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_one_of, args=(clips,))
+
+
+def take_recording(wav: bytes, notes: tuple[str, ...]) -> None:
+    take(UploadedSource("raw", "Your recording", wav, notes))
 
 
 def _take_file(kind: str, key: str) -> None:
@@ -138,13 +139,29 @@ def show_expired_files(empty: Callable[[], None], *keys: str) -> None:
 
 def take_sample(sample: dict) -> None:
     name = f"{sample['title']} (synthetic, espeak-ng)"
-    take(UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"]))
+    link = Path(sample["file"]).stem
+    take(UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"], link=link))
 
 
-def _take_utterance(utterances: list[Utterance]) -> None:
-    utterance = random.choice(utterances)
+def take_utterance(utterance: Utterance) -> None:
     name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
-    take(UploadedSource("corpus", name, str(utterance.path), utterance=utterance))
+    take(UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=utterance.id))
+
+
+def _take_one_of(utterances: list[Utterance]) -> None:
+    take_utterance(random.choice(utterances))
+
+
+def take_link(link: str) -> bool:
+    """Make the sample or the recording of a corpus that an address names the clip; False where there is none."""
+    for sample in sample_list():
+        if Path(sample["file"]).stem == link:
+            take_sample(sample)
+            return True
+    found = next((u for u in utterances() if u.id == link), None)
+    if found:
+        take_utterance(found)
+    return found is not None
 
 
 def _asked_models(picker: str, default: Sequence[str]) -> tuple[str, ...]:
@@ -166,4 +183,4 @@ def _unseen(root: Path, models: tuple[str, ...]) -> dict[str, list[Utterance]]:
     for utterance in read_corpora(root).utterances:
         if utterance.corpus in unseen and utterance.speaker not in known:
             unseen[utterance.corpus].append(utterance)
-    return {corpus: utterances for corpus, utterances in unseen.items() if utterances and models}
+    return {corpus: clips for corpus, clips in unseen.items() if clips and models}

@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,11 +21,6 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    session().card = st.sidebar.empty()
-    if session().clip and not session().source:
-        from pages.ui.clip import draw_card  # not light
-
-        draw_card()
     if ahead := _plotly_preload():
         st.sidebar.html(ahead, unsafe_allow_javascript=True)
 
@@ -56,15 +51,18 @@ def _freeze_modules(n_modules: int) -> None:
     gc.freeze()
 
 
-def result_place(shown) -> Callable[[], DeltaGenerator]:
+def result_place(shown: Hashable, place: str = "result") -> Callable[[], DeltaGenerator]:
     """Where the result goes: a function that gives the container, to be called when the result is there.
 
     A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both
     are the result of the same clip and settings (`shown`); otherwise the place stays empty until the call.
+
+    Args:
+        place: names it among the places of a page.
     """
     now = session()
-    keep = now.source is None and now.shown == shown
-    now.shown = shown
+    keep = now.source is None and now.shown.get(place) == shown
+    now.shown[place] = shown
     if not keep:
         return st.empty().container
     container = st.container()

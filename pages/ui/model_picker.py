@@ -1,23 +1,19 @@
-"""Model selection: kept across pages by the address; the sidebar describes the selected models."""
+"""Model selection, kept across pages by the address."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.ui.text import describe_performance, plain
+from pages.ui.text import plain
 from ser_core.inference import loaded_models, shared_model
 from ser_core.models import CheckpointError, SERModel
-
-MAX_SHOWN = 3  # in the sidebar
 
 
 def choose_model(names: Sequence[str]) -> str:
     """One of them."""
     if st.session_state.get("model") in names:  # Streamlit takes only along what was clicked, not what an address named
         st.session_state.model = st.session_state.model
-    chosen = st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
-    _show_model_info([chosen])
-    return chosen
+    return st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
 
 
 def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1) -> list[str]:
@@ -32,7 +28,6 @@ def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1)
             usable.append(name)
         except CheckpointError as error:
             st.warning(plain(str(error)))
-    _show_model_info(usable)
     return usable
 
 
@@ -53,22 +48,6 @@ def ensemble_members(names: Sequence[str]) -> list[str]:
 def versions(names: Sequence[str]) -> str:
     """Names and versions of loadable models."""
     return "; ".join(f"{plain(name)}, version {get_model(name).version}" for name in names)
-
-
-def _show_model_info(names: Sequence[str]) -> None:
-    """Version, classes, performance and caveats, in the sidebar."""
-    for name in names[:MAX_SHOWN]:
-        try:
-            found = get_model(name)
-        except CheckpointError:
-            continue  # the page shows the reason
-        st.sidebar.markdown(f"**{plain(name)}**")
-        st.sidebar.caption(
-            f"Version {found.version}. {len(found.config.labels)} classes. {describe_performance(found.metrics)} "
-            + plain(found.note)
-        )
-    if len(names) > MAX_SHOWN:
-        st.sidebar.caption(f"and {len(names) - MAX_SHOWN} more models")
 
 
 def get_model(name: str) -> SERModel:

@@ -12,7 +12,6 @@ from streamlit.typing import UploadedFile
 
 if TYPE_CHECKING:  # app.py imports this module before torch
     import numpy as np
-    from streamlit.delta_generator import DeltaGenerator
 
     from ser_core.audio import Recording
     from ser_core.data import Utterance
@@ -30,6 +29,7 @@ class UploadedSource:
     notes: tuple[str, ...] = ()
     words: str = ""  # transcript, where known
     utterance: Utterance | None = None  # of a corpus; its label is hidden until the person reveals it
+    link: str = ""  # names it in an address: a sample, or an utterance id
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +44,7 @@ class SessionClip:
     words: str
     utterance: Utterance | None
     offset_s: float = 0.0  # start in the full recording, for a trimmed clip
+    link: str = ""  # names it in an address; "" for a recording of the person
 
 
 @dataclass
@@ -72,14 +73,13 @@ class Session:
     clip: SessionClip | None = None
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
-    shown: Any = None  # clip and settings of the result on the screen
+    shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
     revealed: str = ""  # id of the clip whose label was revealed
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
     voice_clips: dict[str, np.ndarray] = field(default_factory=dict)  # of the enrolled voice, 16 kHz, by hash
     references: dict[str, Reference] = field(default_factory=dict)  # of these clips, by model
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
-    card: DeltaGenerator | None = None  # place of the clip in the sidebar, in this run
 
     def page(self, kind: type[State]) -> State:
         """The state of one page, created at the first call."""
@@ -87,8 +87,8 @@ class Session:
 
     def clear_clip(self) -> None:
         """Drop the clip and what was computed from it."""
-        self.source = self.clip = self.full_clip = self.shown = None
-        self.memory, self.revealed = {}, ""
+        self.source = self.clip = self.full_clip = None
+        self.memory, self.revealed, self.shown = {}, "", {}
 
     def clear_pages(self, *, following_clip_only: bool) -> None:
         """Drop the state of pages, with their uploaded files, the adapters and the enrolled voice."""

@@ -60,7 +60,7 @@ def measured(browser, address: str, n: int) -> dict[str, float]:
     page.set_default_timeout(PATIENCE_MS)
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
     started = time.perf_counter()
-    page.goto(f"{address}/embedding_map?space=synthetic-{n}")
+    page.goto(f"{address}/clip?view=map&space=synthetic-{n}")
     plot = page.locator(".js-plotly-plot").first
     plot.locator("canvas").first.wait_for(state="attached")
     n_drawn = plot.evaluate("plot => plot._fullData.reduce((n, t) => n + (t.customdata ? t.x.length : 0), 0)")

@@ -36,12 +36,12 @@ class Screenshot:
 
 
 SCREENSHOTS = {
-    "record_light": Screenshot("record_and_analyse?from=Samples"),
-    "record_dark": Screenshot("record_and_analyse?from=Samples", "dark"),
-    "record_390": Screenshot("record_and_analyse?from=Samples", width=390, height=1900),
-    "trajectory_dark": Screenshot("trajectory?from=Samples", "dark"),
-    "why_light": Screenshot("why?from=Samples"),
-    "map_light": Screenshot("embedding_map", with_clip=False),
+    "record_light": Screenshot("clip?sample=story"),
+    "record_dark": Screenshot("clip?sample=story", "dark"),
+    "record_390": Screenshot("clip?sample=story", width=390, height=1900),
+    "trajectory_dark": Screenshot("clip?view=over_time&sample=story", "dark"),
+    "why_light": Screenshot("clip?view=why&sample=story"),
+    "map_light": Screenshot("clip?view=map", with_clip=False),
     "models_light": Screenshot("models", with_clip=False),
 }
 

@@ -98,4 +98,4 @@ class OneTimeStore:
 
 
 recording_store = OneTimeStore()
-"""Store of this process: written by the live page, read by the page "Trajectory"."""
+"""Store of this process: written by the live page, read by the page "Clip"."""

@@ -19,8 +19,7 @@ READY = {
     "training": "Training",
     "models": "What to expect, by corpus",
     "many_files": "Many files",
-    "compare_models": "Nothing to compare yet",
-    "trajectory": "Nothing to follow yet",
+    "clip": "Clip",
 }
 
 
@@ -35,7 +34,7 @@ def test_nothing_is_wider_than_a_phone(new_page, app_url, path):
 
 
 def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
-    page = new_page(f"{app_url}/trajectory")
+    page = new_page(f"{app_url}/clip?view=over_time")
     page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /PlotlyChart/.test(e.name))")
     expect(page.get_by_role("heading", name=READY["trajectory"], exact=True)).to_be_visible()
     assert page.locator(".js-plotly-plot").count() == 0
@@ -66,7 +65,7 @@ def test_settings_live_in_the_address(new_page, app_url):
 
 
 def test_a_model_that_the_address_names_is_asked_on_the_next_page_too(new_page, app_url):
-    page = new_page(f"{app_url}/record_and_analyse?model=simple-cnn")
+    page = new_page(f"{app_url}/clip?model=simple-cnn")
     chosen = page.get_by_role("combobox", name="Model")
     expect(chosen).to_have_value("simple-cnn")
     page.get_by_role("link", name="Why?").click()
@@ -95,7 +94,7 @@ def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_pag
 
 
 def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path):
-    page = new_page(f"{app_url}/trajectory?models=random-forest&from=Upload")
+    page = new_page(f"{app_url}/clip?view=over_time&models=random-forest&from=Upload")
     soundfile.write(tmp_path / "long.wav", np.tile(voice(150, 0), 1000), 16_000)
     page.locator("input[type=file]").first.set_input_files(tmp_path / "long.wav")
     page.locator(".st-key-stop button").wait_for()
@@ -109,7 +108,7 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
 def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
     port = free_port()
     with served(ROOT / "app.py", port=port) as url:
-        page = new_page(f"{url}/record_and_analyse")
+        page = new_page(f"{url}/clip")
         page.get_by_role("button", name="Open a sample").click()
         page.get_by_role("button", name="Download JSON").wait_for()
         _settle(page)

@@ -6,7 +6,7 @@ from tests.browser.conftest import ROOT, served
 
 TITLES = {
     "": "Speech emotion workbench",
-    "record_and_analyse": "Record & analyse",
+    "clip": "Clip",
     "learn": "Learn",
     "settings": "Settings & API",
 }
@@ -21,7 +21,7 @@ def test_the_first_page_of_a_new_server_is_whole(chromium):
         page.close()
 
 
-@pytest.mark.parametrize("path", ["record_and_analyse", "learn"])
+@pytest.mark.parametrize("path", ["clip", "learn"])
 def test_the_first_visitor_may_come_by_the_address_of_a_page(chromium, path):
     with served(ROOT / "app.py") as url:
         page = chromium.new_page()

@@ -69,7 +69,7 @@ def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, liv
     sound, rate = soundfile.read(tmp_path / "live.wav")
     assert len(sound) / rate >= 4 and abs(sound).max() > 0.01
     with page.context.expect_page() as opened:
-        page.get_by_role("button", name="Open in Trajectory").click()
+        page.get_by_role("button", name="Open in Clip").click()
     trajectory = opened.value
     trajectory.get_by_text("Live recording").first.wait_for(timeout=60_000)
     expect(trajectory).to_have_url(re.compile(r"/trajectory$"))  # the token has gone

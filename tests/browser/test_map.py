@@ -48,7 +48,7 @@ def space() -> str:
 
 def opened(new_page, app_url, space):
     """The map of principal components, all of it drawn."""
-    page = new_page(f"{app_url}/embedding_map?space={space}&map=PCA", viewport=DESK)
+    page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport=DESK)
     page.get_by_text("Trustworthiness").wait_for()
     page.wait_for_timeout(1500)  # drawn once more when all of the page is there
     return page, page.locator(f"[class*=st-key-map-{space}] .js-plotly-plot").first
@@ -161,7 +161,7 @@ def winds(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def test_a_recorded_voice_is_placed_with_its_neighbours(new_page, app_url, space):
-    page = new_page(f"{app_url}/embedding_map?space={space}&map=PCA", viewport={"width": 390, "height": 900})
+    page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport={"width": 390, "height": 900})
     page.get_by_role("button", name="Your clip").click()
     page.get_by_role("button", name="Record", exact=True).click()
     page.get_by_text(re.compile(r"^5[0-7] s left$")).wait_for()  # three seconds, however late the microphone came

@@ -57,7 +57,7 @@ def downloaded(page):
 
 @pytest.fixture
 def analyse_url(app_url):
-    return f"{app_url}/record_and_analyse"
+    return f"{app_url}/clip"
 
 
 @pytest.fixture

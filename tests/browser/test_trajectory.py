@@ -25,7 +25,7 @@ def long(tmp_path_factory):
 
 def test_twenty_minutes_to_chart_seek_loop_and_textgrid(new_page, app_url, long):
     page = new_page(
-        f"{app_url}/trajectory?smoothing=median&models=resonet&models=random-forest"
+        f"{app_url}/clip?view=over_time&smoothing=median&models=resonet&models=random-forest"
     )  # the second one is slow
     expect(page.get_by_text("Nothing to follow yet")).to_be_visible()
     upload(page, long)
@@ -74,7 +74,7 @@ def subtitles(srt: str) -> list[tuple[float, float]]:
 
 
 def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_url):
-    page = new_page(f"{app_url}/trajectory", viewport={"width": 390, "height": 844})
+    page = new_page(f"{app_url}/clip?view=over_time", viewport={"width": 390, "height": 844})
     page.get_by_role("button", name="Open a sample").click()
     page.get_by_role("button", name="Download SRT").wait_for()
     assert _overflow(page) == []

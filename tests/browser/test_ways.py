@@ -15,7 +15,7 @@ N_FILES, N_BROKEN = 30, 3
 
 
 def test_record_then_compare_then_explain_then_take_along(new_page, app_url):
-    page = new_page(f"{app_url}/record_and_analyse")
+    page = new_page(f"{app_url}/clip")
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_timeout(3000)
     page.locator("button.record.on").click()  # Streamlit may have a Stop of its own

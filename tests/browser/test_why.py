@@ -8,7 +8,7 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
-    page = new_page(f"{app_url}/why", viewport={"width": 390, "height": 900})
+    page = new_page(f"{app_url}/clip?view=why", viewport={"width": 390, "height": 900})
     page.get_by_role("tab", name="Samples").click()
     page.get_by_role("button", name="Low and slow").click()
     page.get_by_role("heading", name="Robustness").wait_for()

@@ -8,17 +8,18 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui.session import UploadedSource
 from ser_core.inference.model_cache import unload_models
-from tests.make_page import open_page, session_of, texts
+from tests.make_page import open_page, open_view, session_of, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
-ASKING = ("record", "compare", "trajectory", "upload", "explain")
-SHOWING = ("cards", "listening", "learn", "settings")
+VIEWS = ("answer", "models", "over_time", "why")
+ASKING = (*VIEWS, "many_files")
+SHOWING = ("models", "listening", "learn", "settings")
 
 
 def opened(name: str, chosen: str | None = None) -> AppTest:
     """A page with a clip and, where models are chosen, one of them."""
-    page = open_page(name)
-    session_of(page).source = UploadedSource("upload", "mine.ogg", SPEECH)
+    page = open_view(name) if name in VIEWS else open_page(name)
+    session_of(page).source = UploadedSource("many_files", "mine.ogg", SPEECH)
     page.run()
     for box in [box for box in page.selectbox if box.key == "model"] if chosen else ():
         box.set_value(chosen).run()
@@ -48,7 +49,7 @@ def test_the_chosen_model_is_deleted(checkpoints, name, lost):
     assert not page.exception and len(texts(page)) > 100
 
 
-@pytest.mark.parametrize("name", (*ASKING, "cards", "listening", "settings"))
+@pytest.mark.parametrize("name", (*ASKING, "models", "listening", "settings"))
 def test_every_model_is_deleted(checkpoints, name):
     page = opened(name)
     shutil.rmtree(checkpoints)

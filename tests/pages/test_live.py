@@ -7,7 +7,7 @@ import streamlit as st
 from ser_core.inference.model_cache import unload_models
 from ser_core.serving.one_time_store import recording_store
 from ser_core.serving.routes import LIVE_PATH, is_serving
-from tests.make_page import open_page, session_of, wav
+from tests.make_page import open_page, open_view, session_of, wav
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def trajectory(checkpoints, monkeypatch):
     unload_models()
 
     def opened(token: str):
-        page = open_page("trajectory", timeout_s=300)
+        page = open_view("over_time", timeout_s=300)
         page.query_params["recording"] = token
         page.run()
         assert not page.exception
@@ -56,7 +56,7 @@ def test_without_the_server_it_says_what_to_do(links, monkeypatch):
 def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, speech):
     token = recording_store.put(wav(speech))
     page = trajectory(token)
-    assert page.main.text[0].value == "Live recording" and page.dataframe
+    assert session_of(page).clip.name == "Live recording" and page.dataframe
     assert "recording" not in page.query_params and len(recording_store) == 0
     page.run()
     assert not page.warning and session_of(page).clip.kind == "live"

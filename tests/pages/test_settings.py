@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.embedding_map.state import VoiceState
 from pages.listening.state import Guess, ListeningState
 from pages.many_files.state import UploadState
 from pages.settings import view
 from pages.ui import model_picker, results
 from pages.ui.session import UploadedSource
+from pages.workspace.map.state import VoiceState
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
 from ser_core.models.checkpoint import available_models
@@ -67,7 +67,7 @@ def test_all_that_is_kept_is_named_and_deleted(page):
         r"the clip \*mine\*\.ogg" in texts(page)
         and r"results\: 2" in texts(page)
         and r"listening test\: 1" in texts(page)
-        and r"embedding map\: 3" in texts(page)
+        and r"clips on the map\: 3" in texts(page)
         and r"“My voice”\: 4" in texts(page)
         and r"adapted to your voice\: 1" in texts(page)
     )

@@ -32,7 +32,7 @@ from ser_core.training.recipes import (
     RECIPES_BY_MODEL,
     override_config,
 )
-from tests.make_page import open_page
+from tests.make_page import open_view
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -69,7 +69,7 @@ def test_kept_epochs_are_compared_on_the_map(workplace, small_networks, monkeypa
     assert export_embeddings.main(["runs/x/epochs/1", "runs/x/epochs/2"]) == 0
     first, last = (atlas.load_atlas(name) for name in ("x-epoch-1", "x-epoch-2"))
     assert set(first.column("part")) == {"training", "development"} and first.version != last.version
-    page = open_page("embedding_map")
+    page = open_view("map")
     page.session_state["map"], page.session_state["second-space"] = "pca", "x-epoch-2"
     page.run()
     assert not page.exception and not page.error and page.selectbox(key="space").value == "x-epoch-1"

@@ -1,5 +1,5 @@
 // The linked player: waveform, speech, spectrogram and the predicted emotions, over one time axis with one cursor.
-// player_loop.js follows in the same module.
+// one_sound.js comes before in the same module; player_loop.js and dock.js follow.
 
 const players = new WeakMap();
 const TICK_STEPS_S = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
@@ -15,18 +15,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
   player.trim.hidden = !data.trims;
   if (player.id !== data.id) load(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
-  if (data.seek && player.seekId !== data.seek.id) {
-    player.seekId = data.seek.id;
-    seek(player, data.seek.time_s);
-  }
-  if (!data.loop) player.loopId = null;
-  else if (player.loopId !== data.loop.id) {
-    player.loopId = data.loop.id;
-    setLoop(player, data.loop.start_s, data.loop.end_s);
-    seek(player, data.loop.start_s);
-  }
+  if (data.docked && !player.undock) dock(player);
   return () => {
     player.audio.pause();
+    player.undock?.();
+    player.stay();
     player.resize.disconnect();
     players.delete(parentElement);
   };
@@ -34,15 +27,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function build(parentElement) {
   const find = (name) => parentElement.querySelector(`.${name}`);
-  const player = { id: null, cellsId: null, seekId: null, loopId: null, duration: 0, cells: [], runs: [], wanted_s: 0,
-    loop: null, looping: false, audio: new Audio() };
+  const player = { id: null, cellsId: null, duration: 0, cells: [], runs: [], wanted_s: 0,
+    loop: null, looping: false, until_s: null, audio: new Audio() };
   for (const name of ["play", "time", "predicted", "versions", "stage", "wave", "peak", "speech", "mel", "hertz", "lane", "names",
-    "drawn", "curved", "curves", "pitches", "ticks", "cursor", "ghost", "problem", "selection", "looped", "repeat", "clear", "trim", "speed"]) player[name] = find(name);
+    "drawn", "curved", "curves", "pitches", "ticks", "cursor", "ghost", "problem", "selection", "played", "looped", "repeat", "clear", "trim", "speed"]) player[name] = find(name);
 
   const { audio, stage } = player;
-  audio.onplay = audio.onpause = () => { showPlaying(player); follow(player); };
+  player.stay = pauseForOthers(audio);
+  audio.onplay = () => { sayPlaying(audio); showPlaying(player); follow(player); };
+  audio.onpause = () => { endInterval(player); showPlaying(player); follow(player); };
   audio.onended = () => { if (!repeat(player)) { showPlaying(player); follow(player); } };
-  audio.ontimeupdate = audio.onseeked = () => { repeat(player); showTime(player); };
+  audio.ontimeupdate = audio.onseeked = () => { stopAtEnd(player); repeat(player); showTime(player); };
   audio.onloadedmetadata = () => {
     audio.currentTime = player.wanted_s; // some browsers cannot seek earlier
     setSpeed(player);
@@ -140,7 +135,7 @@ function drawCells(player, data) {
   player.cells = data.cells;
   player.lane.toggleAttribute("hidden", !data.cells.length);
   player.names.hidden = !data.cells.length;
-  player.lane.setAttribute("viewBox", `0 0 ${data.duration_s} 1`);
+  player.lane.setAttribute("viewBox", `0 0 ${player.duration} 1`);
   player.lane.replaceChildren(...data.cells.map((cell) => {
     const box = document.createElementNS(SVG, "rect");
     box.setAttribute("x", cell.start_s);
@@ -218,6 +213,7 @@ function onKey(player, event) {
 }
 
 function follow(player) {
+  stopAtEnd(player);
   repeat(player);
   showTime(player);
   if (!player.audio.paused) requestAnimationFrame(() => follow(player));

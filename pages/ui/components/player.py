@@ -20,7 +20,7 @@ _mount = st.components.v2.component(
     "linked_player",
     html=(FOLDER / "player.html").read_text(),
     css=(FOLDER / "player.css").read_text(),
-    js="\n".join((FOLDER / name).read_text() for name in ("player.js", "player_loop.js")),
+    js="\n".join((FOLDER / name).read_text() for name in ("one_sound.js", "player.js", "player_loop.js", "dock.js")),
 )
 
 
@@ -69,11 +69,10 @@ def player(
     tracks: Sequence[Track],
     speech: Sequence[tuple[float, float]],
     cells: Sequence[Cell] = (),
-    seek: tuple[str, float] | None = None,
-    loop: tuple[str, float, float] | None = None,
     *,
     key: str,
     on_trim: Callable[[float, float], None] | None = None,
+    docked: bool = False,
 ) -> None:
     """Show versions of one recording.
 
@@ -81,9 +80,8 @@ def player(
         tracks: of equal length; the last one is chosen first.
         speech: (start_s, end_s) of the speech.
         cells: labels over time, without gaps.
-        seek: (id, time_s): jump there once for each new id.
-        loop: (id, start_s, end_s): repeat this interval, once for each new id.
         on_trim: called with (start_s, end_s) when the person wants to keep only the chosen interval.
+        docked: the player of the workspace: lower, with the keys of the page, and played by `ser:play` events.
     """
     hertz = [{"text": _hertz(hz), "height": height} for hz, height in tracks[0].spectrogram.frequency_ticks]
     cells = [asdict(cell) for cell in cells]
@@ -103,8 +101,7 @@ def player(
             "cells": cells,
             "cells_id": hashlib.sha256(json.dumps(cells).encode()).hexdigest(),
             "trims": on_trim is not None,
-            "seek": {"id": seek[0], "time_s": seek[1]} if seek else None,
-            "loop": {"id": loop[0], "start_s": loop[1], "end_s": loop[2]} if loop else None,
+            "docked": docked,
         },
     )
 

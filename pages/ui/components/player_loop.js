@@ -44,6 +44,7 @@ function otherEdge({ loop, stage, duration }, event) { // of the edge under the 
 
 function click(player, time_s) {
   if (player.loop && (time_s < player.loop.start_s || time_s >= player.loop.end_s)) clearLoop(player);
+  endInterval(player);
   seek(player, time_s);
 }
 

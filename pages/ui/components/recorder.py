@@ -1,6 +1,7 @@
 """A recorder that takes the microphone as it is: echo cancellation, noise suppression and gain control off."""
 
 import base64
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -22,19 +23,24 @@ _mount = st.components.v2.component(
 )
 
 
-def recorder(*, key: str, max_s: int) -> tuple[bytes, tuple[str, ...]] | None:
+def recorder(*, key: str, max_s: int, on_clip: Callable[[bytes, tuple[str, ...]], None]) -> None:
     """Show the recorder, which stops by itself after max_s seconds.
 
-    Returns:
-        None, but in the one run in which a recording arrives: the bytes of a WAV file (empty when the browser sent
-        something else), and a note on each thing the browser did to the sound.
+    Args:
+        on_clip: called when a recording has arrived, before the page runs: with the bytes of a WAV file (empty when the
+            browser sent something else), and a note on each thing the browser did to the sound.
     """
-    arrived = _mount(key=key, data={"max_s": max_s}, on_clip_change=lambda: None).clip
-    return None if arrived is None else unpacked(arrived)
+    _mount(key=key, data={"max_s": max_s}, on_clip_change=lambda: _arrived(key, on_clip))
+
+
+def _arrived(key: str, on_clip: Callable[[bytes, tuple[str, ...]], None]) -> None:
+    sent = st.session_state[key].get("clip")
+    if sent is not None:
+        on_clip(*unpacked(sent))
 
 
 def unpacked(arrived) -> tuple[bytes, tuple[str, ...]]:
-    """What the browser sent, which may be anything, as recorder returns it."""
+    """The WAV file and the notes; the browser may send anything."""
     try:
         wav = base64.b64decode(arrived["wav"], validate=True)
         kept = [text for name, text in PROCESSING.items() if name in arrived["processed"]]

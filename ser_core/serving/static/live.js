@@ -164,11 +164,11 @@ async function finish(ended) {
   find(".summary h2").focus();
 }
 
-async function openInTrajectory() {
+async function openInClip() {
   const tab = window.open("about:blank"); // before the request: later it would be blocked as a popup
   try {
     const { token } = await callServer("hand_over", {});
-    const address = new URL(`../../trajectory?recording=${token}`, window.location.href);
+    const address = new URL(`../../clip?view=over_time&recording=${token}`, window.location.href);
     if (tab) tab.location = address;
     else window.location = address;
   } catch (error) {
@@ -189,7 +189,7 @@ select.append(...props.models.map((name) => new Option(name, name)));
 select.addEventListener("change", showReferenceSwitch);
 showReferenceSwitch();
 button.onclick = () => !busy && (session ? stop() : start());
-find(".open").onclick = openInTrajectory;
+find(".open").onclick = openInClip;
 window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks before leaving
 watch("page_id", enableStart);
 enableStart();

@@ -141,9 +141,9 @@ function showSummary({ shares, text, has_speech }, { latencies_s }) {
   showBars(find(".shares"), shares, Object.keys(shares).reduce((a, b) => (shares[b] > shares[a] ? b : a)));
   find(".open").hidden = !props.trajectory_available;
   find(".open-note").textContent = props.trajectory_available
-    ? "“Open in Trajectory” passes the recording to that page: "
+    ? "“Open in Clip” passes the recording to that page: "
       + `once, within ${props.token_lifetime_min} minutes, in memory.`
-    : "To see the trajectory, download the recording and open it on the page Trajectory.";
+    : "To see it over time, download the recording and open it on the page Clip.";
 }
 
 function hideSummary() {

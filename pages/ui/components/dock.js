@@ -1,0 +1,49 @@
+// Last part of the linked player: as the one player of a page it plays what other parts of the page ask for with a
+// `ser:play` event, takes new labels over time from a `ser:cells` event, and listens to the keys of the whole page.
+
+const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, canvas, [contenteditable]"
+  + ["slider", "button", "radio", "tab", "combobox", "option", "menuitem", "checkbox", "textbox", "grid", "dialog"]
+    .map((role) => `, [role=${role}]`).join("");
+
+function dock(player) {
+  player.stage.closest(".player").classList.add("docked");
+  const onPlay = ({ detail }) => { if (!detail.url) playInterval(player, detail.start_s, detail.end_s); };
+  const onCells = ({ detail }) => { if (player.cellsId !== detail.cells_id) drawCells(player, detail); };
+  const onPageKey = (event) => {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return;
+    const free = target === document.body || !target.closest(TAKES_KEYS);
+    if (free && [" ", "ArrowLeft", "ArrowRight"].includes(event.key)) onKey(player, event);
+  };
+  window.addEventListener("ser:play", onPlay);
+  window.addEventListener("ser:cells", onCells);
+  document.addEventListener("keydown", onPageKey);
+  player.undock = () => {
+    window.removeEventListener("ser:play", onPlay);
+    window.removeEventListener("ser:cells", onCells);
+    document.removeEventListener("keydown", onPageKey);
+  };
+}
+
+function playInterval(player, start_s, end_s) {
+  clearLoop(player);
+  player.until_s = null;
+  seek(player, start_s);
+  player.audio.play().then(() => markInterval(player, start_s, end_s), () => { player.problem.hidden = false; });
+}
+
+function markInterval(player, start_s, end_s) {
+  player.until_s = end_s ?? null;
+  player.played.hidden = player.until_s === null;
+  player.played.style.left = `${(start_s / player.duration) * 100}%`;
+  player.played.style.width = `${(((end_s ?? start_s) - start_s) / player.duration) * 100}%`;
+}
+
+function stopAtEnd(player) {
+  if (player.until_s !== null && player.audio.currentTime >= player.until_s) player.audio.pause();
+}
+
+function endInterval(player) {
+  player.until_s = null;
+  player.played.hidden = true;
+}

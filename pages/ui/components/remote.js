@@ -1,0 +1,43 @@
+// Hands the player what a page asked for after it was drawn, and plays any other sound. one_sound.js comes before.
+
+const remotes = new WeakMap();
+
+export default function ({ data, parentElement }) {
+  if (!remotes.has(parentElement)) remotes.set(parentElement, build(parentElement));
+  if (data.cells) window.dispatchEvent(new CustomEvent("ser:cells", { detail: data }));
+  const { request } = data;
+  if (request && window.serRequest !== request.id) {
+    window.serRequest = request.id; // kept on the window: the request is not repeated when the page is left and opened
+    window.dispatchEvent(new CustomEvent("ser:play", { detail: request }));
+  }
+  return () => {
+    remotes.get(parentElement)?.close();
+    remotes.delete(parentElement);
+  };
+}
+
+function build(parentElement) {
+  const find = (name) => parentElement.querySelector(`.${name}`), audio = new Audio();
+  const box = find("remote"), stay = pauseForOthers(audio);
+  const onPlay = ({ detail }) => { if (detail.url) start(detail); };
+  const start = ({ url, name }) => {
+    audio.src = url;
+    find("name").textContent = name;
+    box.hidden = false;
+    audio.play();
+  };
+  audio.onplay = () => { sayPlaying(audio); find("stop").disabled = false; };
+  audio.onpause = () => { find("stop").disabled = true; };
+  audio.ontimeupdate = () => { find("done").style.width = `${(100 * audio.currentTime) / (audio.duration || 1)}%`; };
+  find("stop").onclick = () => audio.pause();
+  find("again").onclick = () => { audio.currentTime = 0; audio.play(); };
+  window.addEventListener("ser:play", onPlay);
+  const onClip = ({ detail }) => { if (detail !== audio) box.hidden = true; };
+  window.addEventListener("ser:playing", onClip);
+  return { close: () => {
+    audio.pause();
+    stay();
+    window.removeEventListener("ser:play", onPlay);
+    window.removeEventListener("ser:playing", onClip);
+  } };
+}

@@ -1,0 +1,39 @@
+"""Emotions in words and colours: of a prediction, of a segment in the player."""
+
+import streamlit as st
+
+from pages.ui.components.player import Cell
+from pages.ui.text import describe_expectation, plain
+from ser_core.inference import NOT_SURE, Prediction, Segment
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots import GREY, emotion_label
+
+
+def coloured(emotion: str) -> str:
+    """Markdown: the symbol in the colour of the emotion, then its name."""
+    look = EMOTION_STYLES[emotion]
+    return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
+
+
+def segment_label(segment: Segment) -> str:
+    if segment.label in EMOTION_STYLES:
+        return emotion_label(segment.label)
+    return f"{NOT_SURE} ({emotion_label(segment.emotion)})" if segment.label == NOT_SURE else segment.label
+
+
+def segment_cell(segment: Segment) -> Cell:
+    """A segment as the player draws it."""
+    start_s, end_s, label, text = segment.start_s, segment.end_s, segment.label, segment_label(segment)
+    if segment.confidence is None:
+        return Cell(start_s, end_s, label, "", GREY, 0.0, text)
+    text = f"{text} {segment.confidence:.0%}"
+    if label == NOT_SURE:
+        return Cell(start_s, end_s, label, "?", GREY, 0.3, text)
+    style = EMOTION_STYLES[label]
+    return Cell(start_s, end_s, label, style.symbol, style.colour, 0.2 + 0.8 * segment.confidence, text)
+
+
+def show_expectation(prediction: Prediction, metrics: dict) -> None:
+    """One line with the model, the familiarity of the recording, and how often the model is right."""
+    if expected := describe_expectation(prediction, metrics):
+        st.caption(f"{plain(prediction.model)}: {expected}")

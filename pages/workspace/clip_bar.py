@@ -1,0 +1,55 @@
+"""The bar above the player: name of the clip, another clip, settings, delete; or the inputs of the first one."""
+
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from pages.ui import analysis
+from pages.ui.analysis import Settings
+from pages.ui.clip import forget, untrim
+from pages.ui.clip_input import choose_clip
+from pages.ui.session import PageState, SessionClip, session
+from pages.ui.text import plain
+from ser_core.plots import format_duration
+
+KEPT = "Everything runs on your machine. Your audio is kept in this session only."
+
+
+@dataclass
+class BarState(PageState):
+    settings: Settings = field(default_factory=lambda: Settings(None))
+
+
+def settings() -> Settings:
+    """What was chosen in the bar, for all views alike."""
+    return session().page(BarState).settings
+
+
+def draw_inputs() -> None:
+    """Ways to a first clip."""
+    st.title("Clip", anchor=False)
+    choose_clip()
+    st.caption(KEPT)
+
+
+def draw_bar(clip: SessionClip) -> None:
+    with st.container(key="clip-bar", horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(gap=None, width="stretch"):
+            st.title(plain(clip.name), anchor=False)
+            st.caption(_facts(clip), help=f"Words: {clip.words}" if clip.words else None)
+        if full_clip := session().full_clip:
+            label = f"Use all {format_duration(full_clip.recording.duration_s)}"
+            st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
+        with st.popover("Another clip", icon=":material/mic:", key=f"another-{clip.id[:8]}"):
+            choose_clip()
+            st.caption(KEPT)
+        with st.popover("Settings", icon=":material/tune:", key="settings"):
+            session().page(BarState).settings = analysis.choose_settings()
+        st.button("Delete", icon=":material/delete:", on_click=forget, key="delete", help="Deletes this clip.")
+
+
+def _facts(clip: SessionClip) -> str:
+    recording = clip.recording
+    channels = {1: "mono", 2: "stereo"}.get(recording.source_channels, f"{recording.source_channels} channels")
+    rate = f"{recording.source_rate / 1000:g} kHz"
+    return f"{format_duration(recording.duration_s)} · {recording.codec}, {rate}, {channels}"

@@ -1,0 +1,82 @@
+"""The frame of the workspace: the clip that the address names, the bar, the player in sight, the chosen view."""
+
+import streamlit as st
+
+from pages.ui import analysis
+from pages.ui.clip import LINK, chosen, current_clip
+from pages.ui.clip_input import take_link
+from pages.ui.layout import result_place
+from pages.ui.problems import show_no_model, show_problem
+from pages.ui.session import SessionClip
+from pages.ui.text import plain
+from pages.workspace import clip_bar, sound, views
+from ser_core.audio import AudioError
+from ser_core.models import available_models
+
+
+def draw(hindered: str) -> None:
+    """The full page.
+
+    Args:
+        hindered: why a recording that the address names could not be taken; "" where all is well.
+    """
+    if hindered:
+        st.warning(f"{hindered} Download it there and upload it here.")
+    _follow_address()
+    shown = result_place("workspace", "page")
+    clip = problem = None
+    try:
+        clip = current_clip()
+    except AudioError as error:
+        problem = error
+    with shown():
+        if clip:
+            _show_in_address(clip)
+            _draw_clip(clip)
+        else:
+            _draw_without_clip(problem)
+
+
+def _follow_address() -> None:
+    """Opens the clip that the address names; an address that names none leaves everything as it is."""
+    views.read_address()
+    link = st.query_params.get(LINK)
+    if link and not (chosen() and chosen().link == link) and not take_link(link):
+        st.warning(f"There is no clip {plain(link)} here. Recordings of a corpus need the corpus: see Settings.")
+        del st.query_params[LINK]
+
+
+def _show_in_address(clip: SessionClip) -> None:
+    """A link to this page opens the same clip, where it is one that others have too."""
+    if clip.link and st.query_params.get(LINK) != clip.link:
+        st.query_params[LINK] = clip.link
+
+
+def _draw_without_clip(problem: AudioError | None) -> None:
+    clip_bar.draw_inputs()
+    if problem:
+        show_problem(problem, chosen().name)
+    view = views.choose_view()
+    if not views.VIEWS[view].needs_clip:
+        views.module(view).draw(None)
+    elif not available_models():
+        show_no_model()
+    elif not problem:
+        st.info("Record, upload or pick a clip: the views above are about it.", title="No clip yet")
+
+
+def _draw_clip(clip: SessionClip) -> None:
+    clip_bar.draw_bar(clip)
+    prepared = analysis.prepare_clip(clip, clip_bar.settings())
+    if notes := (*clip.notes, *prepared.notes):
+        st.warning("  \n".join(map(plain, notes)))
+    with st.container(key="dock"):
+        player, others = st.container(), st.container()
+        with player:
+            sound.draw_player(clip.id, prepared)
+        view = views.choose_view()
+    place = result_place((view, clip.id), "view")
+    with place():
+        views.module(view).draw(clip)
+    with others:
+        sound.draw_remote(clip.id)

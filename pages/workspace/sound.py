@@ -1,0 +1,55 @@
+"""The sound of the workspace: one player for the clip, and any other sound beside it; only one of them plays.
+
+Python asks with `play` and `play_other`, before or while a view is drawn (in a fragment: followed by `st.rerun()`). The
+JavaScript of a component can ask without a run of the page: it dispatches a `ser:play` event on the window, with
+`{start_s, end_s}` or `{name, url}` as its detail.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+
+from pages.ui.analysis import PreparedClip
+from pages.ui.clip import trim
+from pages.ui.components.player import Cell, Track, player, sound_url
+from pages.ui.components.remote import remote
+from pages.ui.session import PageState, session
+
+
+@dataclass
+class SoundState(PageState):
+    follows_clip = True
+    request: dict | None = None  # what was asked last
+    strips: dict[str, list[Cell]] = field(default_factory=dict)  # emotions over time under the player, by clip id
+
+
+def play(start_s: float, end_s: float | None = None) -> None:
+    """Play an interval of the clip once, or from a time to its end."""
+    _ask(start_s=start_s, end_s=end_s)
+
+
+def play_other(track: Track) -> None:
+    """Play another sound than the clip: a neighbour, a relevant part."""
+    _ask(name=track.name, url=sound_url(track, "other"))
+
+
+def _ask(**detail: object) -> None:
+    session().page(SoundState).request = {"id": time.time_ns(), **detail}
+
+
+def show_strip(clip_id: str, cells: Sequence[Cell]) -> None:
+    """Show emotions over time under the player of the clip."""
+    session().page(SoundState).strips = {clip_id: list(cells)}
+
+
+def draw_player(clip_id: str, prepared: PreparedClip) -> None:
+    """The player of the clip, with the strip as far as it is known."""
+    cells = session().page(SoundState).strips.get(clip_id, [])
+    player(prepared.tracks, prepared.quality.speech_segments, cells, key="player", on_trim=trim, docked=True)
+
+
+def draw_remote(clip_id: str) -> None:
+    """Carries out what the view asked for; called after the view."""
+    state = session().page(SoundState)
+    cells = state.strips.get(clip_id)
+    remote(key="remote", request=state.request, cells=None if cells is None else [asdict(cell) for cell in cells])

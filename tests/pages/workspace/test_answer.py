@@ -1,0 +1,443 @@
+"""The workspace with its view "Answer", without a browser: every way in, every file, and what must never be seen."""
+
+import copy
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import clip_input, emotion, export, text
+from pages.ui.analysis import NOTHING_TO_REDUCE
+from pages.ui.components import recorder
+from pages.workspace.map.state import VoiceState
+from ser_core.data.feedback import read_feedback
+from ser_core.data.protocols import training_speakers
+from ser_core.inference import Segment
+from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.models.adapter import Adapter
+from ser_core.models.checkpoint import Calibration, load_model, save_model
+from ser_core.models.registry import build_model
+from tests.inference.test_writers import tiers
+from tests.make_page import open_view, session_of, texts, upload, wav
+
+SAMPLE_RATE = 16_000
+SPEECH = Path("assets/samples/low_slow.ogg")
+STORY = Path("assets/samples/story.ogg")
+SYNTHETIC = "espeak-ng"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory) -> Path:
+    """A model with random weights that is always sure."""
+    folder = tmp_path_factory.mktemp("checkpoints") / "untrained"
+    save_model(build_model("resonet"), folder, "resonet", Calibration(), training={})
+    return folder
+
+
+@pytest.fixture
+def page(monkeypatch, checkpoint) -> AppTest:
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(checkpoint),))
+    return open_view("answer").run()
+
+
+def tone(duration_s: float, rate: int = SAMPLE_RATE) -> np.ndarray:
+    return 0.3 * np.sin(2 * np.pi * 220 * np.arange(round(duration_s * rate)) / rate)
+
+
+def test_an_empty_page_says_what_to_do_and_where_the_audio_goes(page):
+    assert not page.exception and not page.error
+    assert not session_of(page).clip and not page.metric
+    assert "kept in this session" in texts(page)
+
+
+def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
+    assert SYNTHETIC in texts(page).lower()
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.exception and not page.error
+    assert "synthetic" in texts(page)
+    assert [metric.label for metric in page.metric][:2] == ["Speech", "Loudness"]
+    assert "confidence**" in texts(page)
+    assert "untrained" in texts(page)
+
+
+def test_the_browsers_recorder_leads_to_an_answer(page):
+    speech, rate = soundfile.read(SPEECH)
+    page.audio_input[0].upload("recording.wav", wav(speech, rate)).run()
+    assert not page.exception and not page.error
+    assert "confidence**" in texts(page)
+
+
+def test_the_latest_choice_wins_and_empties_the_others(page):
+    upload(page, "first.wav", SPEECH.read_bytes())
+    page.button(key="sample-story.ogg").click().run()
+    assert "half a minute" in session_of(page).clip.name
+    assert not page.file_uploader[0].value
+    upload(page, "second.wav", SPEECH.read_bytes())
+    assert session_of(page).clip.name == "second.wav"
+
+
+def test_a_file_that_replaces_another_finds_the_same_uploader(page):
+    """The browser may take the old file away in one step and send the new one, to the same widget, in the next."""
+    upload(page, "first.wav", SPEECH.read_bytes())
+    key = page.file_uploader[0].key
+    page.file_uploader[0].clear().run()
+    assert not session_of(page).clip and page.file_uploader[0].key == key
+    upload(page, "second.wav", SPEECH.read_bytes())
+    assert session_of(page).clip.name == "second.wav"
+
+
+def test_deleting_leaves_nothing_of_the_audio(page):
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    page.button(key="delete").click().run()
+    assert "mine.wav" not in texts(page) and not page.metric
+    assert not page.file_uploader[0].value
+    assert not (session_of(page).clip or session_of(page).source or session_of(page).memory)
+
+
+def test_deleting_erases_the_upload_on_the_server_too(page, monkeypatch):
+    erased = []
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    file = page.session_state["upload-0"]
+    page.button(key="delete").click().run()
+    assert erased == [file.file_id]
+
+
+def test_a_file_of_a_session_that_is_over_is_told_and_the_page_begins_anew(page, monkeypatch):
+    with monkeypatch.context() as restarted:
+        restarted.setattr(MemoryUploadedFileManager, "get_files", lambda *_, **__: [])
+        upload(page, "mine.wav", SPEECH.read_bytes())
+        assert "expired" in page.warning[0].value and not session_of(page).clip
+        page.button(key="empty-upload-0").click().run()
+        assert not page.exception and not page.warning
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    assert session_of(page).clip.name == "mine.wav"
+
+
+def test_two_sessions_do_not_see_each_others_clip(page, checkpoint):
+    other = open_view("answer").run()
+    upload(page, "mine.wav", SPEECH.read_bytes())
+    other.run()
+    assert "mine.wav" not in texts(other) and not session_of(other).clip
+
+
+def test_nobody_speaking_is_no_answer(page):
+    page.button(key="sample-empty_room.ogg").click().run()
+    assert not page.exception
+    assert not page.error and "confidence**" not in texts(page)
+    assert "0.0 s" in texts(page)
+
+
+NAN = wav(np.full(8000, np.nan), subtype="FLOAT")
+UNUSABLE = {
+    "empty.wav": b"",
+    "text.wav": b"Dear diary, this is not a sound. " * 50,
+    "picture.mp3": bytes.fromhex("ffd8ffe000104a46494600010100000100010000") + bytes(range(256)) * 20,
+    "header.wav": wav(np.zeros(0)),
+    "nan.wav": NAN,
+}
+
+
+@pytest.mark.parametrize("name", UNUSABLE)
+def test_an_unusable_file_gets_a_sentence_and_the_page_goes_on(page, name):
+    upload(page, name, UNUSABLE[name])
+    assert not page.exception
+    assert re.search(r"[A-Z].{20,}\.", page.error[0].value.replace("\\", ""))
+    assert not page.metric
+    page.button(key="sample-even.ogg").click().run()
+    assert not page.exception and not page.error and page.metric
+
+
+USABLE = {
+    "half.wav": wav(tone(4))[: 4 * SAMPLE_RATE],
+    "one_sample.wav": wav(np.array([0.1])),
+    "twenty_ms.wav": wav(tone(0.02)),
+    "zeros.wav": wav(np.zeros(2 * SAMPLE_RATE)),
+    "eight_channels.wav": wav(np.tile(tone(1)[:, None], 8)),
+    "eight_khz.wav": wav(tone(1, 8000), 8000),
+    "192_khz.wav": wav(tone(1, 192_000), 192_000),
+    "eight_bit.wav": wav(tone(1), subtype="PCM_U8"),
+    "24_bit.wav": wav(tone(1), subtype="PCM_24"),
+    "float64.wav": wav(tone(1), subtype="DOUBLE"),
+    "square.wav": wav(np.sign(tone(2))),
+}
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_an_odd_file_is_shown_with_its_quality(page, name):
+    upload(page, name, USABLE[name])
+    assert not page.exception and not page.error
+    assert len(page.metric) == 6
+
+
+def test_what_the_decoder_left_out_is_told(page):
+    upload(page, "half.wav", USABLE["half.wav"])
+    assert any("ends early" in warning.value.replace("\\", "") for warning in page.warning)
+
+
+HOSTILE = [
+    "../../etc/passwd.wav",
+    "\"quoted\" 'name'.wav",
+    "<img src=x onerror=alert(1)>.wav",
+    "**bold** [link](http://x) $x$ :material/delete:.wav",
+    "\N{GRINNING FACE} \u202egnp.wav",
+    "=HYPERLINK(1).wav",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_name_is_only_ever_plain_text(page, name):
+    upload(page, name, SPEECH.read_bytes())
+    assert not page.exception and not page.error
+    assert page.title[0].value == text.plain(name)
+    marked_up = "\n".join(element.value for kind in ("markdown", "caption", "warning") for element in page.get(kind))
+    assert name not in marked_up
+    assert re.fullmatch(r"[\w-]+_emotion\.json", export.file_name(name, "json"))
+
+
+def test_without_a_checkpoint_the_page_names_the_command_and_still_shows_the_clip(page, monkeypatch):
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: ())
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.exception and not page.error
+    assert "python -m scripts.train" in page.info[0].value
+    assert len(page.metric) == 6
+
+
+def test_a_broken_checkpoint_is_explained(page, monkeypatch, tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(tmp_path),))
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.exception
+    assert "damaged" in page.error[0].value
+    assert len(page.metric) == 6
+
+
+def test_two_models_can_be_chosen_from(page, monkeypatch, checkpoint):
+    monkeypatch.setattr("pages.ui.analysis.available_models", lambda: (str(checkpoint), "unknown"))
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.error
+    page.selectbox[0].select("unknown").run()
+    assert not page.exception
+    assert "unknown" in page.error[0].value
+
+
+def test_noise_reduction_is_off_and_says_when_it_has_nothing_to_do(page):
+    page.button(key="sample-empty_room.ogg").click().run()
+    assert page.toggle[0].value is False
+    page.toggle[0].set_value(True).run()
+    assert not page.exception
+    assert text.plain(NOTHING_TO_REDUCE) in [warning.value for warning in page.warning]
+
+
+def evaluated(checkpoint, protocol, fold):
+    (checkpoint / "metrics.json").write_text(json.dumps({"protocol": protocol, "fold": fold, "corpora": {}}))
+
+
+def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path, checkpoints):
+    """Speaker 1001 is in the test part of speaker-independent-0 and in the training part of resonet."""
+    clip_input._unseen.clear()
+    for name in ("1001_DFA_ANG_XX", "1091_DFA_SAD_XX"):
+        (tmp_path / f"{name}.wav").write_bytes(b"")
+    for protocol, fold in (("speaker-independent", "0"), ("speaker-independent", "4"), ("ravdess-random", None)):
+        evaluated(checkpoints / "small", protocol, fold)
+        clip_input._unseen.clear()
+        found = clip_input._unseen(tmp_path, ("small",)).get("crema_d", [])
+        speakers = {utterance.speaker for utterance in found}
+        assert not speakers & training_speakers(protocol, fold)
+        known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
+        assert speakers == known[fold]
+    assert clip_input._unseen(tmp_path, ("small", "other")) == {}  # never evaluated: nothing is known
+
+
+def test_names_in_any_script_survive_in_the_names_of_exports():
+    for stem in ("录音", "запись", "été 2024", "हिन्दी", "تسجيل", "일본"):
+        assert export.file_name(f"{stem}.wav", "srt") == f"{stem.replace(' ', '_')}_emotion.srt"
+    long = export.file_name("録" * 300 + ".wav", "TextGrid")
+    assert len(long.encode()) < 255 and long.endswith("_emotion.TextGrid")
+    assert export.file_name("../..\\a:b\n<c>.wav", "json") == "a_b_c_emotion.json"
+    assert export.file_name("🙂.wav", "json") == "clip_emotion.json"
+
+
+def test_an_actors_label_is_hidden_until_asked_for(page, checkpoint, monkeypatch, tmp_path):
+    monkeypatch.setattr(clip_input, "available_models", lambda: (str(checkpoint),))
+    monkeypatch.setattr(clip_input, "read_metrics", lambda name: {"protocol": "speaker-independent", "fold": "0"})
+    speech, rate = soundfile.read(SPEECH)
+    soundfile.write(tmp_path / "1001_DFA_ANG_XX.wav", speech, rate)  # speaker 1001 belongs to the test fold
+    soundfile.write(tmp_path / "1091_DFA_SAD_XX.wav", speech, rate)  # speaker 1091 was trained on
+    monkeypatch.setenv("SER_CORPORA", str(tmp_path))
+    page.run()
+    page.button(key="corpus-crema_d").click().run()
+    assert not page.exception and not page.error
+    assert "actor 1001" in texts(page)
+    assert not re.search(r"label .*angry", texts(page)) and "ANG" not in texts(page)
+    page.button(key="reveal").click().run()
+    assert re.search(r"label .*angry", texts(page))
+
+
+def test_without_corpora_the_page_says_how_to_get_real_voices(page):
+    assert "SER_CORPORA" in texts(page)
+
+
+def test_the_strip_under_the_player_shows_segments():
+    sad = emotion.segment_cell(Segment(0, 2.75, "sad", 2.0, "sad", 0.65))
+    assert (sad.name, sad.text, sad.colour) == (
+        "sad",
+        f"{EMOTION_STYLES['sad'].symbol} sad 65%",
+        EMOTION_STYLES["sad"].colour,
+    )
+    assert emotion.segment_cell(Segment(2.75, 4.25, "not sure", 1.0, "sad", 0.2)).name == "not sure"
+    assert emotion.segment_cell(Segment(4.25, 7, "no speech")).name == "no speech"
+
+
+def test_text_of_others_is_shown_as_it_is():
+    assert text.plain("*a* [b](c) :red[d] $e$ `f`") == r"\*a\* \[b\]\(c\) \:red\[d\] \$e\$ \`f\`"
+
+
+def answer_of(page):
+    return session_of(page).clip, next(value for key, value in session_of(page).memory.items() if "answer" in key)
+
+
+def test_the_export_holds_the_answer_and_every_window(page):
+    upload(page, "=1+1.ogg", STORY.read_bytes())
+    clip, answer = answer_of(page)
+    rows = list(csv.DictReader(io.StringIO(export.as_csv(clip, answer))))
+    assert rows[0]["file"] == "'=1+1.ogg" and rows[0]["part"] == "clip"
+    assert rows[0]["emotion"] == answer.prediction.emotion
+    assert {row["answer"] for row in rows[1:]} <= {*EMOTIONS, "not sure", "no speech"}
+    assert len(rows) == 1 + len(answer.trajectory.start_s)
+    quality = next(value for key, value in session_of(page).memory.items() if "quality" in key)
+    content = json.loads(export.as_json(clip, quality, answer))
+    assert content["file"] == "=1+1.ogg" and content["quality"]["duration_s"] == pytest.approx(30.5, abs=0.1)
+    assert len(content["windows"]) == len(answer.trajectory.start_s)
+    assert list(content["probabilities"]) == list(EMOTIONS)
+    found = tiers(export.clip_textgrid(clip, quality, answer))
+    assert list(found) == ["speech", "emotion", "certainty"]
+    assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
+
+
+def test_the_table_claims_no_emotion_where_the_page_claims_none(page):
+    upload(page, "story.ogg", STORY.read_bytes())
+    clip, answer = answer_of(page)
+    for said, changes in (
+        ("no speech", {"speech_s": 0.1, "abstain": True}),
+        ("not sure", {"abstain": True}),
+        (answer.prediction.emotion, {"abstain": False}),
+    ):
+        changed = replace(answer, prediction=replace(answer.prediction, **changes))
+        assert next(csv.DictReader(io.StringIO(export.as_csv(clip, changed))))["answer"] == said
+
+
+@pytest.mark.parametrize("sent", [{}, 3, [], {"wav": 3, "processed": []}, {"wav": "no base64 é", "processed": []}])
+def test_the_recorder_believes_nothing_the_browser_sends(sent):
+    assert recorder.unpacked(sent) == (b"", ())
+
+
+@pytest.mark.parametrize(
+    "metrics", [[1], {"pooled": 1}, {"corpora": []}, {"corpora": {"moon": {"uar": 1.0}}}, {"corpora": {"tess": {}}}]
+)
+def test_figures_of_another_form_are_no_crash(metrics):
+    assert "scripts.evaluate" in text.describe_performance(metrics)
+
+
+def test_the_recorder_tells_what_the_browser_kept_on():
+    content, (note,) = recorder.unpacked({"wav": "UklGRg==", "processed": ["autoGainControl"]})
+    assert content == b"RIFF" and "gain control" in note
+
+
+def test_what_was_meant_is_forgotten_unless_a_folder_was_chosen(page, monkeypatch, tmp_path):
+    monkeypatch.delenv("SER_FEEDBACK", raising=False)
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.get("button_group")[-1].set_value("sad").run()
+    assert not page.exception and any("SER_FEEDBACK" in caption.value for caption in page.caption)
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    page.run().button(key="keep").click().run()
+    assert not page.exception and "1 saved" in page.get("text")[-1].value
+    (said,) = read_feedback(tmp_path)
+    assert said.meant == "sad" and said.clip == session_of(page).clip.id
+    page.button(key="delete-feedback").click().run()
+    assert read_feedback(tmp_path) == []
+
+
+def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
+    (tmp_path / "feedback.sqlite3").write_bytes(b"no database" * 100)
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.exception and any("sqlite3" in warning.value for warning in page.warning)
+
+
+def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(page):
+    session = session_of(page)
+    session.page(VoiceState).labelled = session.adapters = kept = {"small": {"mine": object()}}
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.button(key="sample-story.ogg").click().run()
+    assert session.page(VoiceState).labelled == session.adapters == kept
+    page.button(key="delete").click().run()
+    assert not session_of(page).page(VoiceState).labelled and not session_of(page).adapters
+
+
+def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert "Use my voice" not in [toggle.label for toggle in page.toggle]
+    found = load_model(checkpoint)
+    weight = np.zeros((len(EMOTIONS), found.config.embedding_dim), np.float32)
+    bias = np.where(np.array(EMOTIONS) == "surprise", 50, 0).astype(np.float32)
+    learned = Adapter(found.name, found.version, weight, bias, 3, 1.0, 0.5)
+    session_of(page).adapters = {str(checkpoint): learned}
+    page.run()
+    (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Use my voice"]
+    toggle.set_value(True).run()
+    assert not page.exception and not page.error
+    assert "surprise" in [header.value for header in page.header][-1] and "my voice" in texts(page)
+
+
+# --- enrolled voice --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
+    """The page with a model that takes reference clips."""
+    enrolled = copy.copy(enrolling_model)
+    enrolled.name = str(checkpoint)
+    for module in ("pages.ui.analysis", "pages.workspace.answer.enrolment"):
+        monkeypatch.setattr(f"{module}.models_with_reference", lambda: (str(checkpoint),))
+    monkeypatch.setattr("pages.ui.analysis.get_model", lambda name: enrolled)
+    page.button(key="sample-low_slow.ogg").click().run()
+    return page
+
+
+def enrolled_toggles(page) -> list:
+    return [toggle for toggle in page.toggle if toggle.label == "Use my enrolled voice"]
+
+
+def test_an_enrolled_voice_is_used_on_demand(enrolling):
+    assert not enrolled_toggles(enrolling)
+    enrolling.button(key="enrol-clip").click().run()
+    assert enrolling.button(key="enrol-clip").disabled and len(session_of(enrolling).voice_clips) == 1
+    (toggle,) = enrolled_toggles(enrolling)
+    toggle.set_value(True).run()
+    assert not enrolling.exception and not enrolling.error
+    assert "Reference clips of this voice: 1" in texts(enrolling)
+    assert any("Reference clips" in warning.value for warning in enrolling.warning)
+
+
+def test_an_enrolled_voice_can_be_removed(enrolling):
+    enrolling.button(key="enrol-clip").click().run()
+    enrolling.button(key="clear-voice").click().run()
+    assert not session_of(enrolling).voice_clips and not enrolled_toggles(enrolling)
+    enrolling.button(key="enrol-clip").click().run()
+    enrolling.button(key="delete").click().run()
+    assert not session_of(enrolling).voice_clips
+
+
+def test_models_without_reference_offer_no_enrolment(page):
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert "enrol-clip" not in [button.key for button in page.button]

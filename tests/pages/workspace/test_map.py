@@ -1,0 +1,393 @@
+"""The page "Embedding map" without a browser, and its figures: filters, the person's clip, what is missing."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+import streamlit as st
+
+from pages.ui.export import rows_as_csv
+from pages.workspace.map import state, view
+from pages.workspace.map.export import as_parquet, map_rows
+from pages.workspace.map.selection import chosen_rows
+from ser_core import paths
+from ser_core.data.file_names import parse_filename
+from ser_core.data.protocols import protocol_split
+from ser_core.inference.model_cache import shared_model, unload_models
+from ser_core.interpret.atlas import Atlas, load_atlas
+from ser_core.interpret.embeddings import RAW_FEATURES
+from ser_core.interpret.projection import ProjectionConfig
+from ser_core.models.adapter import MIN_ADAPTATION_CLIPS
+from ser_core.models.checkpoint import load_model
+from ser_core.models.ood import UNUSUAL, NoveltyDetector
+from ser_core.plots import embedding_map as map_figures
+from ser_core.plots.embedding_map import (
+    UserClip,
+    add_density_contours,
+    add_user_clips,
+    embedding_scatter,
+    embedding_scatter_by_value,
+    points_in_polygon,
+    subsample_points,
+)
+from tests.make_page import open_view, session_of, texts, upload, wav
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+PARTS = protocol_split("speaker-independent", "0")
+IDS = sorted([*PARTS.train[::100], *PARTS.test[::60]])
+RNG = np.random.default_rng(0)
+MAPS = (ProjectionConfig("umap"), ProjectionConfig("tsne"), ProjectionConfig("pca"), ProjectionConfig("umap", 3))
+
+
+def made_up(model: str, version: str, dim: int) -> Atlas:
+    """An atlas of real names and made-up embeddings, with a map of each kind that is the default."""
+    n = len(IDS)
+    embeddings = RNG.normal(size=(n, dim)).astype(np.float32)
+    predicted = np.full(n, -1) if model == RAW_FEATURES else RNG.integers(0, 8, n)
+    part = np.array([0 if i in set(PARTS.train) else 2 for i in IDS])
+    certainty = np.full(n, np.nan if model == RAW_FEATURES else 0.5, np.float32)
+    distances = np.full(n, np.nan) if model == RAW_FEATURES else RNG.normal(1, 0.1, n)
+    found = Atlas(model, version, np.array(IDS), embeddings, predicted, certainty, part, distances)
+    for config in MAPS:
+        found = found.with_map(config, RNG.normal(size=(n, config.n_dims)))
+    return found
+
+
+@pytest.fixture
+def folder(checkpoints, tmp_path, monkeypatch):
+    """Embeddings of `small` and of the raw features."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path / "embeddings")
+    unload_models()
+    state._read.clear()
+    state._projection.clear()
+    state.quality.clear()
+    view._figure.clear()
+    made_up("small", load_model("small").version, 8).save(tmp_path / "embeddings" / "small.npz")
+    made_up(RAW_FEATURES, "", 128).save(tmp_path / "embeddings" / f"{RAW_FEATURES}.npz")
+    return tmp_path / "embeddings"
+
+
+@pytest.fixture
+def page(folder):
+    page = open_view("map").run()
+    assert not page.exception and not page.error
+    return page
+
+
+def points(page, chart: int = 0) -> int:
+    """How many clips a chart shows in colour."""
+    spec = json.loads(page.get("plotly_chart")[chart].proto.spec)
+    return sum(len(trace["text"]) for trace in spec["data"] if trace["marker"].get("opacity") == 0.7)
+
+
+def names_of_own(page) -> list[str]:
+    """The person's clips on the first map."""
+    spec = json.loads(page.get("plotly_chart")[0].proto.spec)
+    return [trace["name"] for trace in spec["data"] if trace["mode"] == "markers" and trace["marker"]["size"] > 9]
+
+
+def test_every_clip_is_a_point(page):
+    assert points(page) == len(IDS)
+    assert [metric.label for metric in page.metric][:2] == ["Trustworthiness", "Continuity"]
+    assert page.selectbox(key="space").options == ["small", RAW_FEATURES]
+
+
+@pytest.mark.parametrize("colour", ["answered", "right", "certainty", "corpus", "part", "sex", "intensity", "speaker"])
+def test_each_colour_can_be_chosen(page, colour):
+    page.selectbox(key="colour").set_value(colour).run()
+    assert not page.exception and not page.error and points(page) == len(IDS)
+
+
+def test_what_does_not_fit_turns_grey(page):
+    page.multiselect(key="map-emotions").set_value(["sad"]).run()
+    found = load_atlas("small")
+    assert points(page) == (found.column("emotion") == "sad").sum()
+    page.multiselect(key="map-corpora").set_value(["crema_d"]).run()
+    both = (found.column("emotion") == "sad") & (found.column("corpus") == "crema_d")
+    assert points(page) == both.sum()
+    page.text_input(key="map-find").set_value(found.ids[both][0].split("/")[1]).run()
+    assert points(page) == 1 and not page.exception
+
+
+def test_what_the_filter_leaves_is_a_table_where_nothing_can_be_clicked(page):
+    assert "lasso" in texts(page) and not page.dataframe
+    page.toggle(key="map-3d").set_value(True).run()
+    page.multiselect(key="map-emotions").set_value(["sad"]).run()
+    found = load_atlas("small")
+    sad = found.column("emotion") == "sad"
+    assert page.dataframe[0].value["clip"].tolist() == found.ids[sad].tolist()
+    assert page.dataframe[0].value["sex"].tolist() == found.column("sex")[sad].tolist()
+    assert page.dataframe[0].value["intensity"].tolist() == found.column("intensity")[sad].tolist()
+
+
+def test_each_example_of_a_name_finds_clips(page):
+    names = [f"{i} {parse_filename(Path(i)).speaker}".lower() for i in (*PARTS.train, *PARTS.dev, *PARTS.test)]
+    examples = page.text_input(key="map-find").placeholder.removesuffix(" ...").split(", ")
+    assert all(any(example.lower() in name for name in names) for example in examples)
+
+
+def test_raw_features_have_no_answers_to_colour(page):
+    page.selectbox(key="space").set_value(RAW_FEATURES).run()
+    assert not page.exception and points(page) == len(IDS)
+    assert page.selectbox(key="colour").options == ["label", "corpus", "sex", "intensity", "speaker"]
+
+
+def test_two_spaces_side_by_side(page):
+    page.selectbox(key="second-space").set_value(RAW_FEATURES).run()
+    assert not page.exception and points(page, 0) == points(page, 1) == len(IDS)
+    assert "**small**" in texts(page) and "raw" in texts(page)
+
+
+def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
+    page.selectbox(key="second-space").set_value(RAW_FEATURES).run()
+    session_of(page).page(state.MapState).linked = IDS[3:8]  # a lasso cannot be drawn without a browser
+    page.run()
+    assert not page.exception and points(page, 0) == points(page, 1) == 5
+    (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
+    assert table["clip"].tolist() == IDS[3:8]
+    page.button(key="unlink").click().run()
+    assert points(page, 0) == points(page, 1) == len(IDS)
+
+
+def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, monkeypatch):
+    found, shown = load_atlas("small"), np.arange(len(IDS)) % 2 == 0
+    places = found.maps[ProjectionConfig("pca")].astype(float)
+    box = {"x": [0, 9], "y": [-9, 9]}
+    monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
+    view._link("key", found, places, shown)
+    assert st.session_state["session"].page(state.MapState).linked == found.ids[(places[:, 0] > 0) & shown].tolist()
+
+
+def test_in_three_dimensions(page):
+    page.toggle(key="map-3d").set_value(True).run()
+    assert not page.exception and points(page) == len(IDS)
+
+
+def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
+    page.segmented_control(key="map").set_value("pca").run()
+    model = shared_model(page.selectbox(key="space").value)
+    width, thresholds = model.config.embedding_dim, np.array([0, 100])
+    model.novelty = NoveltyDetector(np.zeros(width), np.eye(width), np.array([0, 1e9]), None, thresholds)
+    upload(page, "mine.ogg", SPEECH)
+    assert "Your clip" in texts(page) and UNUSUAL in texts(page)
+    (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
+    assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
+    page.button(key="keep-take").click().run()
+    assert not page.exception and page.button(key="drop-takes")
+    assert names_of_own(page) == ["1: mine.ogg"]  # not twice
+    page.selectbox(key="space").set_value(RAW_FEATURES).run()
+    assert not page.exception and names_of_own(page) == ["1: mine.ogg"]  # a take stays when the space changes
+    page.button(key="drop-takes").click().run()
+    assert not page.exception and "drop-takes" not in [button.key for button in page.button]
+
+
+def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "take.wav", wav(speech[:50_000]))
+    page.button(key="keep-take").click().run()
+    upload(page, "take.wav", wav(speech[60_000:]))
+    spec = json.loads(page.get("plotly_chart")[0].proto.spec)
+    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("name") in ("1: take.wav", "take.wav")]
+    assert not page.exception and len(stars) == 2 and stars[0] != stars[1]
+
+
+def test_a_voice_is_learned_used_and_forgotten(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    for i, emotion in enumerate(("sad", "angry", "sad")):
+        upload(page, f"take{i}.wav", wav(speech[20_000 + 9000 * i :][:30_000]))
+        (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
+        meant.set_value(emotion).run()
+        page.button(key="add-voice").click().run()
+    assert not page.exception and "label" in page.dataframe[-1].value
+    page.button(key="learn-voice").click().run()
+    assert not page.exception and "3 clips" in page.success[0].value
+    adapter = session_of(page).adapters["small"]
+    assert (adapter.model, adapter.n_clips) == ("small", 3)
+    page.button(key="forget-voice").click().run()
+    assert not page.exception and not page.success and "small" not in session_of(page).adapters
+
+
+def test_one_emotion_teaches_nothing(page, speech):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "take.wav", wav(speech))
+    (meant,) = [group for group in page.get("button_group") if str(group.key).startswith("meant-")]
+    meant.set_value("sad").run()
+    page.button(key="add-voice").click().run()
+    page.button(key="learn-voice").click().run()
+    assert not page.exception and f"{MIN_ADAPTATION_CLIPS}" in page.error[0].value and not session_of(page).adapters
+
+
+def test_a_bad_file_is_a_sentence_and_the_map_stays(page):
+    upload(page, "bad.wav", b"no sound")
+    assert page.error and points(page) == len(IDS)
+
+
+def test_too_large_a_perplexity_is_a_sentence(page):
+    page.segmented_control(key="map").set_value("tsne").run()
+    page.slider(key="perplexity").set_value(100).run()
+    assert not page.exception and "100" in page.error[0].value
+
+
+def test_without_embeddings_the_page_names_the_command(folder):
+    for path in folder.iterdir():
+        path.unlink()
+    page = open_view("map").run()
+    assert not page.exception and "scripts.export_embeddings" in page.info[0].value
+
+
+def test_embeddings_of_another_version_are_refused(folder):
+    made_up("small", "old", 8).save(folder / "small.npz")
+    page = open_view("map").run()
+    assert not page.exception and "version old" in page.error[0].value
+
+
+def test_embeddings_without_their_model_can_be_looked_at(folder, checkpoints):
+    (checkpoints / "small" / "config.json").unlink()
+    page = open_view("map").run()
+    assert not page.exception and not page.error and points(page) == len(IDS)
+
+    upload(page, "mine.ogg", SPEECH)
+    assert not page.error and points(page) == len(IDS) and not names_of_own(page)
+    assert any("small" in caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize("content", [wav(np.zeros(16_000)), wav(RNG.normal(0, 0.1, 40))])
+def test_silence_and_a_click_are_told_not_to_be_speech(page, content):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "nothing.wav", content)
+    said = [element.value for element in (*page.warning, *page.error)]
+    assert len(said) == 1 and points(page) == len(IDS)
+
+
+@pytest.mark.parametrize("n", [1, 2, 12])
+def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
+    small = load_atlas("small")
+    rows = slice(0, n)
+    few = Atlas(
+        *("small", small.version, small.ids[rows], small.embeddings[rows], small.predicted[rows]),
+        small.certainty[rows],
+        small.part[rows],
+        small.distances[rows],
+    )
+    few.save(folder / "small.npz")
+    page = open_view("map")
+    page.session_state["map"] = "pca"
+    page.run()
+    assert not page.exception
+    if n < 5:
+        assert page.error[0].value.startswith(f"{n} points")
+    else:
+        assert not page.error and points(page) == n and f"{n} points" in texts(page)
+        upload(page, "mine.ogg", SPEECH)
+        assert not page.exception and "Your clip" in texts(page)
+
+
+def test_the_files_hold_what_is_on_the_map(folder):
+    found = load_atlas("small")
+    made = found.projection(ProjectionConfig("umap"))
+    chosen = np.flatnonzero(found.column("emotion") == "sad")
+    read = list(csv.DictReader(io.StringIO(rows_as_csv(map_rows(found, made, chosen)))))
+    assert [row["clip"] for row in read] == found.ids[chosen].tolist()
+    np.testing.assert_allclose([[float(row[k]) for k in "xy"] for row in read], made.coordinates[chosen], atol=1e-4)
+    table = pyarrow.parquet.read_table(io.BytesIO(as_parquet(found, made, chosen)))
+    assert {"x", "y", "text", "label", "neighbors"} <= set(table.column_names)
+    assert table["text"].to_pylist() == found.ids[chosen].tolist() and set(table["label"].to_pylist()) == {"sad"}
+    np.testing.assert_allclose(np.transpose([table["x"], table["y"]]), made.coordinates[chosen], atol=1e-4)
+    beside = table["neighbors"].to_pylist()[0]
+    gaps = np.linalg.norm(found.embeddings[chosen] - found.embeddings[chosen[0]], axis=1)
+    assert beside["ids"] == np.argsort(gaps)[: len(beside["ids"])].tolist()
+    np.testing.assert_allclose(beside["distances"], np.sort(gaps)[: len(beside["ids"])], atol=1e-3)
+    np.testing.assert_array_equal(table["vector"].to_pylist(), found.embeddings[chosen])
+
+
+def test_lasso_and_box_hold_what_is_not_grey_and_a_click_holds_any():
+    places = np.array([[0, 0], [1, 1], [2, 2], [3, 3]], float)
+    shown = np.array([True, False, True, True])
+    lasso = {"x": [-1, 2.5, 2.5, -1], "y": [-1, -1, 2.5, 2.5]}
+    box = {"x": [2.9, 3.1], "y": [3.1, 2.9]}
+    click = {"customdata": [1]}
+    assert chosen_rows({"lasso": [lasso], "box": [box], "points": [click]}, places, shown).tolist() == [0, 2, 3]
+    assert chosen_rows({"lasso": [], "box": [], "points": [click, {"x": 1}]}, places, shown).tolist() == [1]
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_polygon_holds_what_winds_around_each_point():
+    polygon, points = RNG.normal(size=(9, 2)), RNG.normal(size=(400, 2))
+    to = polygon[None] - points[:, None]  # from each point to each corner
+    angle = np.arctan2(to[..., 1], to[..., 0])
+    turns = (np.diff(angle, axis=1, append=angle[:, :1]) + np.pi) % (2 * np.pi) - np.pi
+    odd = np.round(turns.sum(1) / (2 * np.pi)).astype(int) % 2 == 1
+    np.testing.assert_array_equal(points_in_polygon(points, polygon), odd)
+    assert 20 < odd.sum() < 380
+
+
+def test_a_large_map_is_thinned_out_the_grey_points_first(monkeypatch):
+    monkeypatch.setattr(map_figures, "MAX_DRAWN_POINTS", 10)
+    shown = np.arange(40) < 8
+    assert subsample_points(shown)[:8].all() and subsample_points(shown).sum() == 10
+    assert subsample_points(np.ones(40, bool)).sum() == 10 and subsample_points(shown[:9]).all()
+    coordinates = RNG.normal(size=(40, 2))
+    for figure in (
+        embedding_scatter(coordinates, ["sad"] * 40, shown, ["t"] * 40),
+        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 40), shown, ["t"] * 40),
+    ):
+        grey, *points = (trace for trace in figure.data if trace.customdata is not None)
+        assert sorted(row for trace in points for row in trace.customdata) == list(range(8))
+        assert len(grey.customdata) == 2
+
+
+def test_groups_keep_their_look_and_the_rest_is_grey():
+    coordinates, shown = RNG.normal(size=(6, 2)), np.array([True] * 4 + [False] * 2)
+    figure = embedding_scatter(coordinates, ["sad", "happy"] * 3, shown, [f"t{i}" for i in range(6)])
+    grey, *points = (trace for trace in figure.data if trace.customdata is not None)
+    assert grey.customdata.tolist() == [4, 5]
+    looks = {int(row): (trace.marker.symbol, trace.text[0]) for trace in points for row in trace.customdata[:1]}
+    looks |= {int(row): (trace.marker.symbol, trace.text[-1]) for trace in points for row in trace.customdata[-1:]}
+    assert looks == {i: (("triangle-down", "triangle-up")[i % 2], f"t{i}") for i in range(4)}
+    assert [trace.name for trace in figure.data if trace.customdata is None] == ["happy", "sad"]
+
+
+def test_where_groups_mix_none_lies_on_top_of_the_others():
+    figure = embedding_scatter(RNG.normal(size=(300, 2)), ["sad", "happy"] * 150, np.ones(300, bool), ["t"] * 300)
+    drawn = [trace.marker.symbol for trace in figure.data if trace.customdata is not None]
+    assert drawn == ["triangle-up", "triangle-down"] * map_figures.DRAWING_ROUNDS
+
+
+@pytest.mark.parametrize("n_dims", [2, 3])
+def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
+    coordinates = RNG.normal(size=(6, n_dims))
+    own = UserClip("mine", coordinates[0] + 1, coordinates[:3], np.array([0, 1.25, 2.5]), coordinates[3:])
+    for figure in (
+        embedding_scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6),
+        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6),
+    ):
+        n_before = len(figure.data)
+        lines, trail, star = add_user_clips(figure, [own]).data[n_before:]
+        assert len(figure.data) == n_before  # it is everybody's
+        assert len(lines.x) == 9 and len(trail.x) == 3 and star.name == "mine" and len(star.x) == 1
+        assert trail.text[1] == "mine, from 1.2 s" and lines.customdata is None and star.customdata is None
+
+
+def test_a_contour_holds_the_core_of_an_emotion():
+    coordinates = np.concatenate([RNG.normal(0, 1, (300, 2)), RNG.normal(12, 1, (300, 2))])
+    emotions = np.repeat(["sad", "angry"], 300)
+    figure = add_density_contours(
+        embedding_scatter(coordinates, emotions, np.ones(600, bool), ["t"] * 600),
+        coordinates,
+        emotions,
+        np.ones(600, bool),
+    )
+    middles = {a.text: (a.x, a.y) for a in figure.layout.annotations}
+    assert set(middles) == {"<b>▼ sad</b>", "<b>✚ angry</b>"}
+    np.testing.assert_allclose(middles["<b>✚ angry</b>"], (12, 12), atol=0.3)
+    sad = next(trace for trace in figure.data if trace.type == "contour" and trace.line.width)
+    z = np.array(sad.z) >= sad.contours.start
+    share = np.array(sad.z)[z].sum() / np.array(sad.z).sum()
+    assert share == pytest.approx(0.5, abs=0.1)

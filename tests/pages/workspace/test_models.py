@@ -1,0 +1,103 @@
+"""The page "Compare models" without a browser."""
+
+import csv
+import io
+import json
+import shutil
+from types import SimpleNamespace
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import model_picker
+from ser_core.inference.ensemble import ENSEMBLE_NAME
+from ser_core.inference.model_cache import unload_models
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import Calibration
+from tests.make_page import open_view, session_of, texts
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch) -> AppTest:
+    """With two small models that were never trained, and may be averaged."""
+    unload_models()
+    monkeypatch.setattr("pages.workspace.models.view.ensemble_members", list)
+    page = open_view("models")
+    return page.run()
+
+
+def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def test_an_empty_page_says_what_it_does(page):
+    assert not page.exception and not session_of(page).clip and not page.dataframe and page.info
+
+
+def test_every_model_and_all_of_them_together(page):
+    open_sample(page)
+    table = page.dataframe[0].value
+    assert list(table["model"]) == ["other", "small"] and all(table["latency ms"] >= 0) and all(table["parameters"] > 0)
+    assert "of 2 models" in texts(page) and "Disagreement" in texts(page)
+    assert "mel bands" in texts(page)
+    assert "0:00" in texts(page) and all(table["version"].str.len() == 8)
+
+
+def test_only_calibrated_models_of_one_protocol_are_averaged(monkeypatch):
+    models = {
+        "default": SimpleNamespace(calibration=Calibration(0.9, 0.4), metrics={"protocol": "a", "fold": "0"}),
+        "uncalibrated": SimpleNamespace(calibration=Calibration(), metrics={"protocol": "a", "fold": "0"}),
+        "peer": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={"protocol": "a", "fold": "0"}),
+        "elsewhere": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={"protocol": "b", "fold": None}),
+        "never evaluated": SimpleNamespace(calibration=Calibration(1.1, 0.5), metrics={}),
+    }
+    monkeypatch.setattr(model_picker, "get_model", models.get)
+    assert model_picker.ensemble_members(list(models)) == ["default", "peer"]
+    assert model_picker.ensemble_members(["uncalibrated", "never evaluated"]) == []
+
+
+def test_one_model_is_compared_with_nobody(page):
+    open_sample(page)
+    page.multiselect(key="models").set_value(["small"]).run()
+    assert list(page.dataframe[0].value["model"]) == ["small"] and "Disagreement" not in texts(page)
+
+
+def test_the_export_holds_every_answer_and_the_joint_one(page, monkeypatch):
+    files = {}
+    monkeypatch.setattr(st, "download_button", lambda label, content, *_, **__: files.update({label: content}))
+    open_sample(page)
+    rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
+    assert [row["model"] for row in rows] == ["other", "small", ENSEMBLE_NAME]
+    for emotion in EMOTIONS:
+        first, second, joint = (float(row[emotion]) for row in rows)
+        assert joint == pytest.approx((first + second) / 2)
+    content = json.loads(files["Download JSON"])
+    assert [p["model"] for p in content["predictions"]] == [row["model"] for row in rows]
+    assert len(content["agreement"]) == 3
+
+
+def test_without_speech_nobody_is_compared(page):
+    open_sample(page, "sample-empty_room.ogg")
+    assert page.info and not page.dataframe
+
+
+def test_without_any_model_it_says_how_to_train_one(page, checkpoints):
+    shutil.rmtree(checkpoints)
+    open_sample(page)
+    assert "scripts.train" in texts(page)
+
+
+def test_a_damaged_model_is_named_and_the_other_one_answers(page, checkpoints):
+    (checkpoints / "other" / "model.safetensors").write_bytes(b"torn")
+    unload_models()
+    open_sample(page)
+    assert any("other" in warning.value for warning in page.warning)
+    assert list(page.dataframe[0].value["model"]) == ["small"]
+
+
+def test_a_file_that_is_none_is_named(page):
+    page.file_uploader[0].set_value([("torn.wav", b"RIFF", "audio/wav")]).run()
+    assert not page.exception and page.error[0].value

@@ -1,0 +1,213 @@
+"""The page "Trajectory" without a browser: it grows, stops, goes on, and settings never ask a model again."""
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import results
+from pages.workspace.over_time import state
+from ser_core.audio import speech_segments
+from ser_core.inference.model_cache import unload_models
+from ser_core.inference.segments import NOT_ANALYSED
+from ser_core.inference.smoothing import Smoothing
+from ser_core.labels import EMOTIONS
+from tests.inference.test_writers import tiers
+from tests.make_page import open_view, session_of, texts, upload, wav
+
+SPEECH = Path("assets/samples/low_slow.ogg")
+RATE = 16_000
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch) -> AppTest:
+    """With two small models that were never trained, and without corpora."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    results.utterances.clear()
+    unload_models()
+    page = open_view("over_time", timeout_s=600)
+    return page.run()
+
+
+@pytest.fixture
+def files(monkeypatch) -> dict[str, str]:
+    """What the download buttons of the last run would give, by label."""
+    found = {}
+    monkeypatch.setattr(st, "download_button", lambda label, make, *_, **__: found.update({label: make()}))
+    return found
+
+
+def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
+    page.button(key=key).click().run()
+    assert not page.exception
+    return page
+
+
+def course(page: AppTest) -> state.Course:
+    return next(value for key, value in session_of(page).memory.items() if "course" in key)
+
+
+def test_an_empty_page_says_what_it_does_and_one_click_opens_a_sample(page):
+    assert not page.exception and not session_of(page).clip and not page.dataframe
+    assert "kept in this session" in texts(page) and "SER_CORPORA" in texts(page)
+
+
+def test_a_clip_is_cut_into_segments_and_exported(page, files):
+    open_sample(page)
+    table = page.dataframe[0].value
+    assert table["from"].iloc[0] == "0:00" and table["seconds"].sum() == pytest.approx(course(page).duration_s, abs=0.5)
+    assert "Partial" not in texts(page)
+    rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
+    assert sum(row["part"] == "segment" for row in rows) == len(table)
+    windows = [row for row in rows if row["part"] == "window"]
+    assert f"other, version {rows[0]['version']}" in texts(page) and len(rows[0]["version"]) == 8
+    assert sum(float(windows[0][emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
+    content = json.loads(files["Download JSON"])
+    assert content["models"][0]["complete"] and len(content["models"][0]["windows"]) == len(windows)
+    assert list(tiers(files["Download TextGrid"])) == ["speech", "emotion", "certainty"]
+    assert files["Download SRT"].startswith("1\n00:00:")
+
+
+def test_no_setting_asks_a_model_again(page, files, monkeypatch):
+    open_sample(page)
+    before = files["Download JSON"]
+    monkeypatch.setattr("ser_core.inference.progressive.run_windows", lambda *_: pytest.fail("run again"))
+    page.selectbox(key="window").select(2).run()
+    page.selectbox(key="hop").select(0.5).run()
+    for kind in ("EMA", "median", "hysteresis"):
+        page.selectbox(key="smoothing").select(kind).run()
+        assert not page.exception
+        content = json.loads(files["Download JSON"])["models"][0]
+        assert (content["window_s"], content["hop_s"]) == (5.0, 0.5)
+        assert content["smoothing"]["kind"] == kind and content["smoothing"]["amount"] > 0
+    assert files["Download JSON"] != before
+
+
+def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
+    open_sample(page)
+    first = course(page).partials["other"]
+    page.multiselect(key="models").set_value(["other", "small"]).run()
+    assert not page.exception and "SRT" in texts(page)
+    assert course(page).partials["other"] is first and course(page).partials["small"].share == 1
+    assert list(tiers(files["Download TextGrid"]))[1:] == [
+        "emotion other",
+        "certainty other",
+        "emotion small",
+        "certainty small",
+    ]
+
+
+def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monkeypatch):
+    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
+    analyse = state.analyse
+
+    def stopped_after_a_piece(found, models, step_s, progress=lambda: None):
+        analyse(found, models, 0)
+        found.stopped = True  # what a click on Stop does
+
+    monkeypatch.setattr(state, "analyse", stopped_after_a_piece)
+    upload(page, "long.wav", wav(np.tile(speech, 6)))
+    assert 0 < course(page).partials["other"].share < 1
+    assert NOT_ANALYSED in texts(page)
+    content = json.loads(files["Download JSON"])["models"][0]
+    assert not content["complete"] and content["segments"][-1]["answer"] == NOT_ANALYSED
+    assert content["segments"][-1]["end_s"] == pytest.approx(len(speech) * 6 / RATE, abs=0.01)
+    monkeypatch.setattr(state, "analyse", analyse)
+    page.button(key="go-on").click().run()
+    assert not page.exception and course(page).partials["other"].share == 1 and NOT_ANALYSED not in texts(page)
+
+
+def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_speech(page, files, monkeypatch):
+    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
+    long = np.tile(speech, 1 + 150 * RATE // len(speech))
+    full_course = state.full_course
+    monkeypatch.setattr(
+        state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True)
+    )  # Stop, meanwhile
+    upload(page, "long.wav", wav(long))
+    assert "Partial: analysed to 0:3" in page.get("progress")[0].proto.text
+    content = json.loads(files["Download JSON"])
+    first = content["models"][0]
+    assert not first["complete"] and first["analysed_until_s"] < 60 < content["duration_s"]
+    assert first["segments"][-1]["answer"] == NOT_ANALYSED
+    assert first["segments"][-1]["end_s"] == pytest.approx(len(long) / RATE, abs=0.01)
+    monkeypatch.setattr(state, "full_course", full_course)
+    page.button(key="go-on").click().run()
+    after = json.loads(files["Download JSON"])["models"][0]
+    assert not page.exception and after["complete"] and after["analysed_until_s"] > 150
+
+
+def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
+    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
+    full_course = state.full_course
+    monkeypatch.setattr(state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True))
+    upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
+    monkeypatch.setattr(state, "full_course", full_course)
+    of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
+    session_of(page).memory[session_of(page).clip.id, "course"] = of_all
+    page.button(key="go-on").click().run()
+    assert not page.exception and not of_all.stopped and of_all.share(["other"]) == 1
+
+
+def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
+    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
+    shares, show = [], state.line
+
+    def seen(found, name, view):
+        shares.append(found.share([name]))
+        return show(found, name, view)
+
+    monkeypatch.setattr(state, "line", seen)
+    monkeypatch.setattr(state, "STEP_S", 0.5)
+    upload(page, "long.wav", wav(np.tile(speech, 1200 * RATE // len(speech))))
+    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 2
+
+
+@pytest.mark.parametrize("waveform", [0.1 * np.ones(RATE), np.zeros(5 * RATE), np.array([0.1])])
+def test_short_and_silent_clips_have_no_emotion(page, files, waveform):
+    upload(page, "odd.wav", wav(waveform))
+    assert list(page.dataframe[0].value["prediction"]) == ["no speech"] and files["Download SRT"] == ""
+
+
+def test_an_unusable_file_gets_a_sentence(page):
+    upload(page, "torn.wav", b"Dear diary, this is no sound. " * 50)
+    assert len(page.error) == 1 and not page.dataframe
+    open_sample(page)
+    assert not page.error and page.dataframe
+
+
+def test_without_a_model_the_page_says_what_to_do(checkpoints):
+    shutil.rmtree(checkpoints)
+    checkpoints.mkdir()
+    page = open_view("over_time", timeout_s=60)
+    open_sample(page.run())
+    assert "python -m scripts.train" in page.info[0].value
+
+
+def test_without_a_chosen_model_one_is_asked_for(page):
+    open_sample(page)
+    page.multiselect(key="models").set_value([]).run()
+    assert "model" in page.info[0].value
+
+
+def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
+    monkeypatch.setattr(state, "get_model", lambda name: enrolling_model)
+    waveform = np.tile(speech, 4)
+    segments = speech_segments(waveform)
+    plain = state.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
+    own = replace(plain, partials={}, own_reference=True)
+    view = state.View(1, 0.5, Smoothing())
+    for found in (plain, own):
+        while found.missing(["m"]):
+            state.analyse(found, ["m"], step_s=60)
+    first, second = (state.line(found, "m", view).trajectory for found in (plain, own))
+    assert (first.reference_source, second.reference_source) == ("", "recording")
+    assert not np.allclose(first.probabilities, second.probabilities)

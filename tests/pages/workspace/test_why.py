@@ -1,0 +1,191 @@
+"""The page "Why?" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui import model_picker
+from pages.workspace.why.checks import _against_chance
+from ser_core.inference.forward import calibrated_probabilities, run_windows
+from ser_core.inference.model_cache import unload_models
+from ser_core.inference.prediction import predict_windows
+from ser_core.inference.queue import inference_queue
+from ser_core.interpret.attribution import GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SELF_ATTENTION, SILENCING
+from ser_core.interpret.probes import PERTURBATION_PROBES
+from ser_core.labels import EMOTIONS
+from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.plots.clip import emotion_label
+from tests.make_page import open_view, session_of, texts, upload, wav
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SELF_ATTENTION, SILENCING]
+
+
+def box(page: AppTest, label: str):
+    (found,) = [found for found in page.selectbox if found.label == label]
+    return found
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch) -> AppTest:
+    """With two small models that were never trained, and no corpora."""
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    page = open_view("why", timeout_s=200)
+    return page.run()
+
+
+@pytest.fixture
+def opened(page) -> AppTest:
+    upload(page, "mine.ogg", SPEECH)
+    return box(page, "Model").set_value("small").run()
+
+
+def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
+    assert not page.exception and not session_of(page).clip and not page.get("plotly_chart")
+    assert "kept in this session" in texts(page) and "SER_CORPORA" in texts(page)
+
+
+def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, speech):
+    options = box(opened, "Window").options
+    windows = predict_windows(new_model(), speech)
+    assert len(options) == len(windows.start_s) > 2
+    assert box(opened, "Method").options == METHODS and box(opened, "Method").value == GRAD_CAM
+    emotion = box(opened, "Why").value
+    assert emotion in EMOTIONS and f"Why {emotion_label(emotion)}?" in texts(opened)
+    assert "small, version " in texts(opened)
+    assert f"{emotion_label(emotion)} " in options[box(opened, "Window").value]
+    assert len(opened.get("plotly_chart")) == 2 and "Half of what supports it is from" in texts(opened)
+    assert [metric.label for metric in opened.metric] == [
+        f"{part}: {emotion_label(emotion)}" for part in ("Everything", "Remainder", "Relevant part")
+    ]
+    assert len(inference_queue) == 0
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_is_explained(opened, method):
+    box(opened, "Method").set_value(method).run()
+    assert not opened.exception and not opened.error
+    words = {
+        INTEGRATED_GRADIENTS: "The map sums to",
+        SELF_ATTENTION: "Half of the attention is",
+        SILENCING: "fall silent",
+    }
+    assert words.get(method, method) in texts(opened)
+
+
+def test_why_not_another_emotion(opened):
+    emotion = box(opened, "Why").value
+    other = "sad" if emotion != "sad" else "fear"
+    before = [metric.value for metric in opened.metric]
+    box(opened, "Why not").set_value(other).run()
+    assert not opened.exception and f"Why {emotion_label(emotion)} and not {emotion_label(other)}?" in texts(opened)
+    assert emotion not in box(opened, "Why not").options and opened.metric[0].value == before[0]
+
+
+def test_the_model_hears_what_the_slider_keeps(opened):
+    opened.slider(key="share").set_value(95).run()
+    assert not opened.exception
+    memory = session_of(opened).memory
+    parts = {key[-1]: found for key, found in memory.items() if key[1] == "sounds"}
+    assert parts.keys() == {0.2, 0.95}
+    kept, removed = parts[0.95]
+    small = model_picker.get_model("small")
+    expected = calibrated_probabilities(small, run_windows(small, [removed, kept]).logits)[
+        :, EMOTIONS.index(box(opened, "Why").value)
+    ]
+    assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]
+
+
+@pytest.mark.parametrize(
+    ("gains", "words"),
+    [
+        ((0.2, 0.1), "clearly better than chance in both tests"),
+        ((0.2, 0.0), "clearly better than chance in one test, and not in the other"),
+        ((-0.2, 0.1), "clearly better than chance in one test, and clearly worse in the other"),
+        ((0.0, 0.0), "not clearly better than chance"),
+        ((-0.2, 0.0), "clearly worse than chance"),
+    ],
+)
+def test_a_map_that_is_worse_than_chance_is_called_so(gains, words):
+    assert f"The map is {words}." == _against_chance(*gains)
+
+
+def test_shuffled_weights_on_demand(opened):
+    assert "Adebayo" not in texts(opened)
+    opened.button(key="sanity").click().run()
+    assert not opened.exception and "Adebayo" in texts(opened)
+    found = [metric for metric in opened.metric if metric.label.startswith("Shuffle")]
+    assert len(found) == 3 and all(m.value == "flat" or -1 <= float(m.value) <= 1 for m in found)
+    opened.slider(key="share").set_value(50).run()
+    assert "Adebayo" in texts(opened)  # what is known stays
+
+
+@pytest.mark.parametrize("kind", PERTURBATION_PROBES)
+def test_worse_sound_on_demand(opened, kind):
+    assert len(opened.get("plotly_chart")) == 2
+    opened.segmented_control(key="probe").set_value(kind).run()
+    assert not opened.exception and len(opened.get("plotly_chart")) == 3
+    assert PERTURBATION_PROBES[kind].about in texts(opened) and "at this value: " in texts(opened)
+    opened.select_slider(key=f"value-{kind}").set_value(PERTURBATION_PROBES[kind].values[-1]).run()
+    assert not opened.exception
+    assert any(key[1:] == ("worse", kind, PERTURBATION_PROBES[kind].values[-1]) for key in session_of(opened).memory)
+
+
+def test_a_short_clip_has_no_windows_to_choose_from(page, speech):
+    upload(page, "short.wav", wav(speech[20_000:36_000]))
+    assert "Window" not in [found.label for found in page.selectbox] and "Why" in texts(page)
+
+
+@pytest.mark.parametrize("content", [np.zeros(16_000), 1e-4 * np.random.default_rng(0).standard_normal(16_000)])
+def test_without_speech_there_is_nothing_to_explain(page, content):
+    upload(page, "silence.wav", wav(content))
+    assert page.info and "0.0 s" in page.info[0].value and not page.get("plotly_chart")
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"no sound at all"])
+def test_a_bad_file_is_a_sentence_and_the_page_goes_on(page, content):
+    upload(page, "bad.wav", content)
+    assert page.error and "bad.wav" in texts(page)
+    page.button(key="sample-low_slow.ogg").click().run()
+    assert not page.error and page.get("plotly_chart")
+
+
+def test_what_was_repaired_in_a_file_is_said(page, speech):
+    upload(page, "torn.wav", wav(speech)[:-60_000])
+    assert len(page.warning) == 1 and page.get("plotly_chart")
+
+
+def test_deleting_leaves_nothing(opened):
+    opened.button(key="delete").click().run()
+    assert not opened.exception and "mine.ogg" not in texts(opened) and not opened.get("plotly_chart")
+    assert not session_of(opened).clip and not session_of(opened).memory
+
+
+def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, page, speech):
+    classifier = EgemapsClassifier(EgemapsConfig(classifier="tree"))
+    rng = np.random.default_rng(0)
+    classifier.fit(rng.standard_normal((32, 88)), np.array(EMOTIONS * 4))
+    save_model(classifier, checkpoints / "a-tree", "egemaps", Calibration(), {})
+    upload(page, "mine.ogg", SPEECH)
+    box(page, "Model").set_value("a-tree").run()
+    assert box(page, "Method").options == [SILENCING]
+    assert "sanity" not in [button.key for button in page.button] and "all moments" not in texts(page)
+
+
+def test_a_damaged_checkpoint_is_a_sentence(checkpoints, page):
+    unload_models()  # kept from another test
+    (checkpoints / "other" / "model.safetensors").write_bytes(b"damaged")
+    upload(page, "mine.ogg", SPEECH)
+    box(page, "Model").set_value("other").run()
+    assert page.error and "damaged" in page.error[0].value
+
+
+def test_without_a_model_the_page_says_what_to_do(checkpoints):
+    shutil.rmtree(checkpoints)
+    page = open_view("why", timeout_s=60)
+    page.run()
+    assert not page.exception and "python -m scripts.train" in page.info[0].value
