@@ -1,10 +1,11 @@
-"""Many files, several models: a sortable table, and metrics where the labels are known."""
+"""Many files: an overview, a table in order of doubt, and, with labels, what they and the models are worth."""
 
 import streamlit as st
 
 st.title("Many files", anchor=False)
 with st.spinner("Starting"):
-    from pages.many_files import state, view
+    from pages.many_files import inputs, run, state
+    from pages.many_files.batch import read_batch
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model
     from ser_core.models import available_models
@@ -13,18 +14,21 @@ names = available_models()
 if not names:
     show_no_model()
     st.stop()
-files = view.choose_files()
-models = choose_models(names)
-if not files:
-    view.show_empty()
+inputs.choose_files()
+if not state.sound_files():
+    inputs.show_empty()
     st.stop()
+models = choose_models(names)
 if not models:
     st.info("Choose at least one model.")
     st.stop()
-view.work(files, models)
-items = [state.results()[file.file_id] for file in files if file.file_id in state.results()]
-view.show_problems(items)
-read = [h for h in items if not h.problem]
-if read:
-    view.show_table(read, files, models)
-    view.show_truth(read, models)
+run.work(models)
+batch = read_batch(models)
+inputs.show_problems(batch)
+if batch.rows:
+    from pages.many_files import files, head, labels, overview, own_map
+
+    overview.show_overview(batch)
+    views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own head": head.show}
+    views[overview.choose_view(list(views))](batch)
+run.go_on()

@@ -1,32 +1,30 @@
-"""Batch of uploaded files: results are kept in this session until they are deleted."""
+"""Files of this session and the predictions for them: kept until they are deleted."""
 
-from collections.abc import Callable, Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import numpy as np
 from streamlit.typing import UploadedFile
 
-from pages.ui.export import prediction_label
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
 from ser_core.audio import AudioError, read_audio, speech_segments
-from ser_core.data import Utterance, parse_filename
+from ser_core.evaluation import OwnHead
 from ser_core.inference import (
     ENSEMBLE_NAME,
-    NO_SPEECH,
-    NOT_SURE,
     Prediction,
     ensemble_disagreement,
     ensemble_prediction,
     predict,
     stack_probabilities,
 )
-from ser_core.labels import EMOTIONS
-from ser_core.metrics import confusion_matrix
-from ser_core.models import functionals_cache
+from ser_core.interpret import embed_windows
+from ser_core.models import FAST_MODEL, available_models, functionals_cache
 
-CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
+TABLE_SUFFIXES = (".csv", ".tsv")  # of files with labels
+FLOOR_DB = -120.0
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,11 @@ class BatchItem:
     duration_s: float = 0.0
     speech_s: float = 0.0
     notes: tuple[str, ...] = ()
-    label: str | None = None  # the emotion in the name of a corpus recording
     problem: str = ""  # why it could not be read
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
+    level_db: float = FLOOR_DB  # RMS of all samples, dBFS
+    digest: str = ""  # of the samples
+    embedding: np.ndarray | None = None  # in the space of space_model(), (embedding_dim,)
 
     def with_ensemble(self, models: Sequence[str]) -> dict[str, Prediction]:
         """By model; once all have run, also the ensemble prediction of those that may be averaged."""
@@ -68,6 +68,12 @@ class UploadState(PageState):
     in_widgets: set[str] = field(default_factory=set)
     round: int = 0  # how often the widgets were emptied: part of their keys
     running: bool = False
+    words: dict[str, str] = field(default_factory=dict)  # word for an emotion -> the emotion
+    identified: dict[str, str] = field(default_factory=dict)  # file id -> corpus recording with this sound, "": none
+    current: str = ""  # id of the file that is played
+    n_walks: int = 0  # how often the keys chose a row: part of the key of the table
+    head: OwnHead | None = None
+    head_files: tuple[str, ...] = ()  # ids of the files that the head was trained on
 
     def contents(self) -> dict[str, int]:
         return {"files of Many files, with their results": len(self.uploaded)}
@@ -86,8 +92,21 @@ def results() -> dict[str, BatchItem]:
 
 
 def files() -> dict[str, UploadedFile]:
-    """File id -> file, of this session."""
+    """File id -> file, of this session: sounds and tables."""
     return upload_state().uploaded
+
+
+def sound_files() -> list[UploadedFile]:
+    return [file for file in files().values() if not is_table(file)]
+
+
+def tables() -> dict[str, bytes]:
+    """Name -> content of the tables with labels."""
+    return {file.name: file.getvalue() for file in files().values() if is_table(file)}
+
+
+def is_table(file: UploadedFile) -> bool:
+    return PurePath(file.name).suffix.lower() in TABLE_SUFFIXES
 
 
 def forget() -> None:
@@ -122,19 +141,28 @@ def unprocessed(files: Sequence[UploadedFile], models: Sequence[str]) -> list[Up
     ]
 
 
+def space_model() -> str:
+    """The model whose embeddings compare files: the fast one, which has an atlas of the corpora."""
+    names = available_models()
+    return FAST_MODEL if FAST_MODEL in names else names[0]
+
+
 def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     """Run the models that have no prediction of the file yet; an unreadable file is kept with the error.
 
     Raises:
         CheckpointError: a model cannot be used.
     """
-    item = results().get(file.file_id) or BatchItem(file.name, label=_label_in_name(file.name))
+    item = results().get(file.file_id) or BatchItem(file.name)
     try:
         file.seek(0)
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
         with functionals_cache():
             new = {n: predict(get_model(n), recording.waveform, speech) for n in models if n not in item.predictions}
+        if item.embedding is None:
+            windows = embed_windows(get_model(space_model()), recording.waveform, speech)[1]
+            item = replace(item, embedding=windows.mean(0), **_about_samples(recording.waveform))
     except AudioError as error:
         results()[file.file_id] = replace(item, problem=str(error))
         return
@@ -147,43 +175,7 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     )
 
 
-def _label_in_name(name: str) -> str | None:
-    utterance = parse_filename(PurePath(name))
-    return utterance.emotion if isinstance(utterance, Utterance) else None
-
-
-def table_row(item: BatchItem, models: Sequence[str], written: Callable[[str], str] = str) -> dict:
-    """A row of the table and of the CSV; `written` formats an emotion."""
-    found = item.with_ensemble(models)
-    line: dict = {"file": item.name, "meant": written(item.label) if item.label else ""}
-    if len(models) > 1:
-        line["disagreement"] = item.disagreement(models)
-    for name in [ENSEMBLE_NAME, *models] if len(models) > 1 else models:
-        line[name], line[name + CERTAINTY_SUFFIX] = _prediction_cells(found.get(name), written)
-    return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
-
-
-def _prediction_cells(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
-    """Prediction and confidence; None for a model that was not run."""
-    if prediction is None:
-        return None, None
-    text, closest = prediction_label(prediction), written(prediction.emotion)
-    if text == NO_SPEECH:
-        return text, None
-    return f"{text} ({closest})" if text == NOT_SURE else closest, round(prediction.confidence, 3)
-
-
-def confusions(items: Sequence[BatchItem], models: Sequence[str]) -> dict[str, np.ndarray]:
-    """By model, and of the ensemble, over the files with a known label.
-
-    Returns:
-        Counts, each of shape (n_emotions, n_emotions): row label, column prediction. None without such files.
-    """
-    known = [(h.label, h.with_ensemble(models)) for h in items if h.label]
-    pairs = {
-        name: [(EMOTIONS.index(label), EMOTIONS.index(found[name].emotion)) for label, found in known if name in found]
-        for name in (*models, ENSEMBLE_NAME)
-    }
-    return {
-        name: confusion_matrix(*np.array(predicted).T, len(EMOTIONS)) for name, predicted in pairs.items() if predicted
-    }
+def _about_samples(waveform: np.ndarray) -> dict:
+    power = float(np.mean(np.square(waveform, dtype=np.float64)))
+    level_db = max(10 * float(np.log10(max(power, 1e-12))), FLOOR_DB)
+    return {"level_db": level_db, "digest": hashlib.sha256(waveform.tobytes()).hexdigest()}

@@ -12,6 +12,7 @@ from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
 LINK = "sample"  # in an address: names a clip that everybody has
+CLIP_PAGE = "pages/workspace/page.py"
 
 
 def take(source: UploadedSource) -> None:
@@ -102,3 +103,16 @@ def _decode(source: UploadedSource) -> SessionClip:
 
 def _digest(waveform: np.ndarray) -> str:
     return hashlib.sha256(waveform.tobytes()).hexdigest()
+
+
+def open_in_workspace(name: str, sound: object, key: str, label: str = "Open as the clip") -> None:
+    """A button that makes any sound the clip of the session and opens it.
+
+    Args:
+        name: shown as plain text.
+        sound: the path of a file, bytes, or an uploaded file.
+    """
+    if st.button(label, icon=":material/open_in_new:", key=key):
+        content = sound if isinstance(sound, str | bytes) else sound.getvalue()
+        take(UploadedSource("upload", name, content))
+        st.switch_page(CLIP_PAGE)

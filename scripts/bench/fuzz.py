@@ -115,7 +115,7 @@ def mutations(host: str, process_id: int | None, n: int, page: bool = False) -> 
 
     Args:
         process_id: of the server, for its memory.
-        page: also through the page "Upload & compare".
+        page: also through the page "Many files".
     """
     files = damaged_files(n)
     lines, line_bytes = through_command_line(files)

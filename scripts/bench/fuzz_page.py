@@ -1,4 +1,4 @@
-"""Damaged sound files through the page "Upload & compare", in a real browser."""
+"""Damaged sound files through the page "Many files", in a real browser."""
 
 import json
 import re
@@ -52,8 +52,8 @@ def _batch(page, paths: list[str]) -> Iterator[tuple[str, tuple[str, float]]]:
     with page.expect_download() as download:
         page.get_by_role("button", name="Download JSON").click()
     predicted = {record["file"] for record in json.loads(Path(download.value.path()).read_text())}
-    title = page.get_by_text(re.compile(r"\d+ of \d+ files could not be read"))
-    n_refused = int(title.first.inner_text().split()[0]) if title.count() else 0
+    title = page.get_by_text(re.compile(r"^Files that cannot be read: \d+"))
+    n_refused = int(re.search(r"\d+", title.first.inner_text())[0]) if title.count() else 0
     names = [Path(path).name for path in paths]
     outcome = "error" if n_refused == len(names) - len(predicted) else "nothing"
     yield from ((name, ("answer" if name in predicted else outcome, longest_s)) for name in names)

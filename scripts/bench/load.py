@@ -5,7 +5,7 @@ python -m scripts.bench.load [URL] --mutate 1000 [--page] [--json FILE]
 
 Without a URL, as http://localhost:8501, a server is started for it. Times are also given as multiples of the time of
 one request alone: those hold on other machines. --mutate sends damaged copies of a sample to REST, gives the same
-files to `python -m scripts.predict` and with --page to a browser with the page Upload & compare, and ends with exit
+files to `python -m scripts.predict` and with --page to a browser with the page Many files, and ends with exit
 code 1 when one of them dies, hangs or takes too much memory, or when they disagree on what is readable.
 """
 

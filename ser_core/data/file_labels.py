@@ -11,6 +11,7 @@ from ser_core.data.label_tables import LabelRow, parse_table
 from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
+MIN_FOLDER_SHARE = 0.4  # with fewer files in folders of emotions, the folders beside them are not meant as labels
 REQUIRED_COLUMNS = ("path", "emotion")
 
 
@@ -45,7 +46,7 @@ def label_files(
     """
     known = {emotion: emotion for emotion in EMOTIONS} | {w.casefold(): e for w, e in (words or {}).items()}
     labels = {name: label for name in names if (label := _label_of_name(name, known))}
-    unknown: Counter[str] = Counter()
+    unknown = _unknown_folders(names, labels, known)
     problems: list[tuple[str, str]] = []
     listed: dict[str, str] = {}
     for table, content in (tables or {}).items():
@@ -69,12 +70,28 @@ def label_files(
 def _label_of_name(name: str, known: Mapping[str, str]) -> FileLabel | None:
     if isinstance(utterance := parse_filename(PurePath(name)), Utterance):
         return FileLabel(utterance.emotion, utterance.speaker, utterance.sentence, utterance.id)
-    folders = [part for part in _path_key(name).split("/")[:-1] if part]
-    place = next((i for i in reversed(range(len(folders))) if folders[i] in known), None)
+    folders, place = _emotion_folder(name, known)
     if place is None:
         return None
     speaker = "_".join(folders[place + 1 :]) or (folders[place - 1] if place > 1 else "")
     return FileLabel(known[folders[place]], speaker or None)
+
+
+def _emotion_folder(name: str, known: Mapping[str, str]) -> tuple[list[str], int | None]:
+    """Folders of a file, and which of them is the deepest one named after an emotion."""
+    folders = [part for part in _path_key(name).split("/")[:-1] if part]
+    return folders, next((i for i in reversed(range(len(folders))) if folders[i] in known), None)
+
+
+def _unknown_folders(names: Sequence[str], labels: Mapping[str, FileLabel], known: Mapping[str, str]) -> Counter[str]:
+    """Folders beside those of emotions: word -> number of files."""
+    found = {name: _emotion_folder(name, known) for name in names}
+    depths = Counter(place for _, place in found.values() if place is not None)
+    if not depths:
+        return Counter()
+    depth, n_files = depths.most_common(1)[0]
+    beside = [folders[depth] for name, (folders, _) in found.items() if name not in labels and depth < len(folders)]
+    return Counter(beside if n_files > MIN_FOLDER_SHARE * len(beside) else [])
 
 
 def _utterance_id(name: str) -> str | None:

@@ -67,6 +67,10 @@ from .lessons import (
     seen_and_unseen_speakers as seen_and_unseen_speakers,
     spectral_envelope_lines as spectral_envelope_lines,
 )
+from .own_data import (
+    confound_bars as confound_bars,
+    emotion_count_bars as emotion_count_bars,
+)
 from .reports.html_report import (
     ReportClip as ReportClip,
     ReportRow as ReportRow,

@@ -43,13 +43,18 @@ def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page
     (tmp_path / "empty.wav").write_bytes(b"")
     (tmp_path / "text.wav").write_text("this is no sound")
     (tmp_path / "half.ogg").write_bytes((SAMPLES / "even.ogg").read_bytes()[:200])
-    page.get_by_role("tab", name="A folder").click()
     page.locator("input[webkitdirectory]").set_input_files(tmp_path)
     page.get_by_role("button", name=f"Analyse {N_FILES + N_BROKEN} files").click()
+    expect(page.locator(".st-key-go, .st-key-stop")).to_have_count(0)
     rows = list(csv.DictReader(downloaded(page, "Download CSV").splitlines()))
     assert len(names) == N_FILES and {row["file"] for row in rows} == {f"{tmp_path.name}/{name}" for name in names}
-    expect(page.get_by_text(f"{N_BROKEN} of {N_FILES + N_BROKEN} files could not be read")).to_be_visible()
-    expect(page.get_by_role("heading", name="Evaluation against the labels in the file names")).to_be_visible()
+    expect(page.get_by_text(f"Files that cannot be read: {N_BROKEN}")).to_be_visible()
+    expect(page.get_by_text("Against the labels, unseen speakers first")).to_be_visible()
+    page.locator("h1").click()
+    page.keyboard.press("ArrowDown")
+    page.locator("audio").wait_for()
+    page.get_by_role("radio", name="Labels").click()
+    expect(page.get_by_role("heading", name="What gives the label away?")).to_be_visible()
 
 
 def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):

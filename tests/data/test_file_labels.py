@@ -47,3 +47,9 @@ def test_what_cannot_be_used_is_named():
         "c.csv",
     ]
     assert found.labels["my/ben/b.wav"].emotion == "sad" and "sad/c.wav" not in found.labels
+
+
+def test_folders_beside_those_of_emotions_are_named():
+    found = label_files(["my/sad/a.wav", "my/furious/b.wav", "my/furious/c.wav", "d.wav"])
+    assert found.unknown_words == {"furious": 2} and len(found.labels) == 1
+    assert not label_files(["my/recordings/a.wav"]).unknown_words

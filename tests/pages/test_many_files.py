@@ -1,4 +1,4 @@
-"""The page "Upload & compare" without a browser: many files, broken ones too, several models, stop and delete."""
+"""The page "Many files" without a browser: many files, broken ones too, several models, stop and delete."""
 
 import csv
 import io
@@ -8,17 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.many_files import state, view
+from pages.many_files import batch as batches, files, head, labels, run, state
+from pages.many_files.batch import OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
+from ser_core.data.file_labels import FileLabel, label_files
+from ser_core.data.protocols import protocol_split
 from ser_core.inference import ENSEMBLE_NAME
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
+from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
 from ser_core.plots.clip import emotion_label
 from tests.make_page import open_page, session_of, texts
@@ -29,6 +34,7 @@ SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 @pytest.fixture(autouse=True)
 def _all_may_be_averaged(monkeypatch):
     monkeypatch.setattr(state, "ensemble_members", list)
+    monkeypatch.setattr(files, "ensemble_members", list)
 
 
 @pytest.fixture
@@ -50,6 +56,12 @@ def hear(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     return page
 
 
+def table_of(page: AppTest):
+    """The table of all files."""
+    (found,) = [frame.value for frame in page.dataframe if "seconds" in frame.value]
+    return found
+
+
 def test_an_empty_page_says_what_it_does_and_where_files_go(page):
     assert not page.exception and "kept in this session" in texts(page)
 
@@ -57,11 +69,10 @@ def test_an_empty_page_says_what_it_does_and_where_files_go(page):
 def test_broken_files_are_named_and_the_rest_is_done(page):
     good = [(f"{i}.ogg", SPEECH) for i in range(3)]
     hear(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
-    assert "2 of 6" in page.expander[0].label
-    broken, table = page.dataframe[0].value, page.dataframe[1].value
-    assert set(broken["file"]) == {"torn.wav", "text.mp3"} and all(broken["reason"].str.len() > 10)
+    broken, table = page.dataframe[0].value, table_of(page)
+    assert set(broken["file or row"]) == {"torn.wav", "text.mp3"} and all(broken["reason"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
-    assert {file: label for file, label in zip(table["file"], table["meant"], strict=True) if label} == {
+    assert {file: label for file, label in zip(table["file"], table["label"], strict=True) if label} == {
         "1001_DFA_ANG_XX.ogg": emotion_label("angry")
     }
     assert shared_model("other").version in texts(page)
@@ -69,9 +80,9 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
 
 
 def test_several_models_stand_side_by_side_and_together(page):
-    page.multiselect(key="models").set_value(["small", "other"])
-    hear(page, ("a.ogg", SPEECH))
-    (line,) = page.dataframe[0].value.to_dict("records")
+    choose(page, ("a.ogg", SPEECH)).multiselect(key="models").set_value(["small", "other"]).run()
+    page.button(key="go").click().run()
+    (line,) = table_of(page).to_dict("records")
     assert {"small", "other", ENSEMBLE_NAME, "disagreement"} <= line.keys()
     assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{ENSEMBLE_NAME}, certain"] <= 1
 
@@ -100,7 +111,7 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
 
     def stopped_after_two(file, models):
         if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
-            view._go(False)
+            run.set_running(False)
             st.rerun()
         hear_one(file, models)
         done.append(file.name)
@@ -123,11 +134,11 @@ def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkp
         shutil.rmtree(checkpoints / "other", ignore_errors=True)
         unload_models()
 
-    page.multiselect(key="models").set_value(["small", "other"])
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH)).multiselect(key="models").set_value(["small", "other"]).run()
     monkeypatch.setattr(state, "process_file", hear_and_lose)
-    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.button(key="go").click().run()
-    table = page.dataframe[0].value
+    page.button(key="go").click().run()
+    table = table_of(page)
     assert not page.exception and "other" not in table and set(table["file"]) == {"a.ogg", "b.ogg"}
 
 
@@ -166,74 +177,127 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
     assert not page.exception and page.info
 
 
+def test_rows_are_walked_by_key_and_played(page):
+    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    assert page.button(key="Previous").disabled and not page.get("audio")
+    page.button(key="Next").click().run()
+    assert not page.exception and page.get("audio") and "1 of 2" in texts(page)
+    page.button(key="Next").click().run()
+    assert "2 of 2" in texts(page) and page.button(key="Next").disabled
+
+
+TABLE = b"path;emotion;speaker\nC:\\mine\\x00.ogg;wut;anna\ngone.ogg;sad;anna\nx01.ogg;sad;ben\n"
+
+
+def test_a_table_gives_labels_and_what_it_lacks_is_named(page):
+    hear(page, ("x00.ogg", SPEECH), ("x01.ogg", SPEECH), ("labels.csv", TABLE))
+    assert "gone.ogg" in page.dataframe[0].value["file or row"][0]
+    page.selectbox(key="word-wut").set_value("angry").run()
+    assert not page.exception and {emotion_label("angry"), emotion_label("sad")} == set(table_of(page)["label"])
+    page.segmented_control(key="batch-view").set_value("Labels").run()
+    assert not page.exception and page.dataframe[-1].value["how"].tolist() == ["identical"]  # two labels, one sound
+    assert {"sad", "angry"} == set(page.dataframe[-1].value["labels"][0].split(" / "))
+    page.button(key="undo").click().run()
+    assert page.selectbox(key="word-wut").value == "leave out"
+
+
+def test_every_view_says_what_it_needs(page):
+    hear(page, ("a.ogg", SPEECH))
+    for view in ("Labels", "Map", "Your own head"):
+        page.segmented_control(key="batch-view").set_value(view).run()
+        assert not page.exception and page.info, view
+
+
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
-def batch_item(name: str, speech_s: float = 2.0, **chosen: str) -> BatchItem:
-    """Models that give 0.79 to one emotion and 0.03 to each other one."""
+def row(name: str, speech_s: float = 2.0, label: str | None = None, speaker: str | None = None, **chosen) -> BatchRow:
+    """Models that give 0.79 to one emotion and 0.03 to each other one; a tuple sets another confidence."""
     predictions = {}
     for model, emotion in chosen.items():
         values = {e: 0.79 if e == emotion else 0.03 for e in EMOTIONS}
         predictions[model] = Prediction(model, emotion, 0.79, values, (), False, "", 2.0, speech_s, 0.0, 2.0)
-    return BatchItem(name, 2.0, speech_s, label=state._label_in_name(name), predictions=predictions)
+    known = label_files([name]).labels.get(name)
+    given = FileLabel(label, speaker) if label else known
+    item = BatchItem(name, 2.0, speech_s, predictions=predictions, digest=name)
+    return BatchRow(name, item, given, (known.utterance_id if known else None) or "")
 
 
-def test_disagreement_is_the_distance_from_the_mean():
-    assert batch_item("a.wav", x="sad", y="sad").disagreement(["x", "y"]) == 0
-    assert batch_item("a.wav", x="sad", y="angry").disagreement(["x", "y"]) == pytest.approx(0.38)
-    together = batch_item("a.wav", x="sad", y="angry").with_ensemble(["x", "y"])[ENSEMBLE_NAME].probabilities
+def batch_of(rows: list[BatchRow], *models: str) -> Batch:
+    return Batch(list(models), rows, label_files([]), [], 0)
+
+
+def test_disagreement_is_the_distance_from_the_mean_and_comes_first():
+    alike, apart = row("a.wav", x="sad", y="sad"), row("b.wav", x="sad", y="angry")
+    assert alike.item.disagreement(["x", "y"]) == 0
+    assert apart.item.disagreement(["x", "y"]) == pytest.approx(0.38)
+    together = apart.item.with_ensemble(["x", "y"])[ENSEMBLE_NAME].probabilities
     assert together["sad"] == pytest.approx(0.41) and sum(together.values()) == pytest.approx(1)
+    silent = row("c.wav", speech_s=0.0, x="sad", y="fear")
+    assert batch_of([silent, alike, apart], "x", "y").by_doubt() == [apart, alike, silent]
 
 
-def test_together_says_what_it_does_on_the_page_that_compares_models():
-    doubtful = batch_item("a.wav", x="sad", y="sad", z="sad")
+def test_the_ensemble_abstains_with_the_majority():
+    doubtful = row("a.wav", x="sad", y="sad", z="sad")
     for name in ("x", "y"):
-        doubtful.predictions[name] = replace(doubtful.predictions[name], abstain=True, reason="too close")
-    assert state.table_row(doubtful, ["x", "y", "z"])[ENSEMBLE_NAME] == "not sure (sad)"
-    assert "2 of 3" in doubtful.with_ensemble(["x", "y", "z"])[ENSEMBLE_NAME].reason
+        doubtful.item.predictions[name] = replace(doubtful.item.predictions[name], abstain=True, reason="too close")
+    batch = batch_of([doubtful], "x", "y", "z")
+    assert files.table_row(doubtful, batch)[ENSEMBLE_NAME] == "not sure (sad)"
+    assert "2 of 3" in doubtful.item.with_ensemble(["x", "y", "z"])[ENSEMBLE_NAME].reason
 
 
-def test_a_model_that_was_not_asked_yet_says_nothing_and_takes_no_part():
-    files = [batch_item("1001_DFA_ANG_XX.wav", x="angry")]
-    line = state.table_row(files[0], ["x", "y"])
-    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4 and line[
-        "x"
-    ] == "angry"
-    assert state.confusions(files, ["x", "y"]).keys() == {"x"}
+def test_a_model_that_has_not_run_yet_takes_no_part():
+    one = row("a.wav", label="angry", x="angry")
+    line = files.table_row(one, batch_of([one], "x", "y"))
+    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4
+    assert line["x"] == "angry" and not batches.confusion([one], "y").any()
 
 
-def test_a_chosen_file_is_shown_before_a_new_model_has_run_on_it(page, monkeypatch):
-    hear(page, ("a.ogg", SPEECH))
-    page.multiselect(key="models").set_value(["small", "other"])
-    chosen = SimpleNamespace(selection=SimpleNamespace(rows=[0]))
-    monkeypatch.setattr(st, "dataframe", lambda *_, **__: chosen)
-    assert not page.run().exception and page.get("plotly_chart")
+def test_recordings_of_a_corpus_count_by_their_part_in_training(monkeypatch):
+    split = protocol_split("speaker-independent", "0")
+    train, test = (next(i for i in ids if i.startswith("crema_d/")) for ids in (split.train, split.test))
+    model = SimpleNamespace(version="test of parts", metrics={"protocol": "speaker-independent", "fold": "0"})
+    monkeypatch.setattr(batches, "get_model", lambda name: model)
+    rows = [row(f"{name.removeprefix('crema_d/')}.wav") for name in (train, test)] + [row("mine.wav")]
+    batch = batch_of(rows, "small")
+    assert [batch.part(one, "small") for one in rows] == [TRAINING, UNSEEN, OWN]
 
 
-def test_the_truth_is_read_from_names_only():
-    files = [
-        batch_item("1001_DFA_ANG_XX.wav", x="angry"),
-        batch_item("1001_DFA_SAD_XX.wav", x="fear"),
-        batch_item("song.wav", x="sad"),
-    ]
-    (found,) = state.confusions(files, ["x"]).values()
-    assert found.sum() == 2 and found[EMOTIONS.index("angry"), EMOTIONS.index("angry")] == 1
-    assert found[EMOTIONS.index("sad"), EMOTIONS.index("fear")] == 1
-    assert not state.confusions([batch_item("song.wav", x="sad")], ["x"])
+def test_a_recording_under_another_name_is_known_by_its_sound(monkeypatch):
+    found = load_atlas("prosonet")
+    monkeypatch.setattr(batches, "_atlas", lambda name, version: found)
+    monkeypatch.setattr(batches, "get_model", shared_model)
+    same, other = found.embeddings[7], found.embeddings[7] + np.random.default_rng(0).normal(size=256)
+    assert batches._same_sound([same, other]) == [found.ids[7], ""]
 
 
 def test_nothing_is_claimed_where_nobody_speaks():
-    line = state.table_row(batch_item("a.wav", speech_s=0.0, x="sad"), ["x"])
+    silent = row("a.wav", speech_s=0.0, x="sad")
+    line = files.table_row(silent, batch_of([silent], "x"))
     assert (line["x"], line["x, certain"]) == ("no speech", None)
 
 
 def test_exports_hold_every_file_and_no_formula():
-    read = [batch_item("=1+1.wav", x="sad"), batch_item("b.wav", x="fear")]
-    rows = [state.table_row(h, ["x"]) for h in read]
-    lines = list(csv.DictReader(io.StringIO(rows_as_csv(rows))))
-    assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"] and [line["x"] for line in lines] == [
-        "sad",
-        "fear",
-    ]
-    content = json.loads(view._as_json(read, ["x"]))
+    rows = [row("=1+1.wav", x="sad"), row("b.wav", x="fear")]
+    batch = batch_of(rows, "x")
+    lines = list(csv.DictReader(io.StringIO(rows_as_csv([files.table_row(one, batch) for one in rows]))))
+    assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"]
+    assert [line["x"] for line in lines] == ["sad", "fear"]
+    content = json.loads(files.as_json(rows, ["x"]))
     assert [c["predictions"][0]["emotion"] for c in content] == ["sad", "fear"]
+
+
+def test_doubtful_labels_come_from_the_cross_validated_head_once_there_is_one(monkeypatch):
+    rows = [row(f"{i}.wav", label=("sad", "angry")[i % 2], speaker=str(i % 4), x="sad") for i in range(20)]
+    embeddings = np.random.default_rng(0).normal(size=(20, 4)) + 3 * (np.arange(20) % 2)[:, None]
+    now = UploadState()
+    monkeypatch.setattr(labels.state, "upload_state", lambda: now)
+    batch = batch_of(rows, "x")
+    assert labels._judged(batch, rows)[2] == "x"
+    with_embeddings = [
+        replace(one, item=replace(one.item, embedding=e)) for one, e in zip(rows, embeddings, strict=True)
+    ]
+    head._train(with_embeddings)
+    judged, probabilities, judge = labels._judged(batch, rows)
+    assert "head" in judge and judged == rows and probabilities.sum(1) == pytest.approx(1)
+    assert now.head.by_speaker and now.head.scores.uar > 0.9

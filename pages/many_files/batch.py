@@ -1,0 +1,137 @@
+"""The files that could be read, with their labels and the part of a corpus they belong to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages.many_files import state
+from pages.many_files.state import BatchItem
+from pages.ui.model_picker import get_model
+from ser_core.data import FileLabel, FileLabels, ProtocolError, label_files, protocol_split
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.interpret import Atlas, AtlasError, load_atlas, nearest_neighbours
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import confusion_matrix
+
+SAME_RECORDING = 0.999  # cosine of two embeddings: the same file gives 0.9999, no other take more than 0.99
+UNSEEN, OWN, DEVELOPMENT, TRAINING = "unseen speakers", "your own", "development", "training"
+PARTS = (UNSEEN, OWN, DEVELOPMENT, TRAINING)
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One readable file."""
+
+    file_id: str
+    item: BatchItem
+    label: FileLabel | None  # None: without a label
+    utterance_id: str  # of the corpus recording that it is, "" for another one
+
+    @property
+    def has_speech(self) -> bool:
+        return self.item.speech_s >= MIN_SPEECH_TO_PREDICT_S
+
+
+@dataclass(frozen=True)
+class Batch:
+    """All files of the session, as far as they are analysed."""
+
+    models: list[str]
+    rows: list[BatchRow]
+    labels: FileLabels
+    unreadable: list[BatchItem]
+    n_waiting: int
+
+    def labelled(self) -> list[BatchRow]:
+        return [row for row in self.rows if row.label and row.label.emotion]
+
+    def by_doubt(self) -> list[BatchRow]:
+        """The most doubtful first: where models disagree, then where the first one is least confident; silence last."""
+        return sorted(self.rows, key=self._certainty)
+
+    def _certainty(self, row: BatchRow) -> tuple:
+        disagreement = row.item.disagreement(self.models) if len(self.models) > 1 else None
+        first = row.item.predictions.get(self.models[0])
+        return not row.has_speech, -(disagreement or 0.0), first.confidence if first else 0.0
+
+    def part(self, row: BatchRow, model: str) -> str:
+        """Which part of the corpora of this model a file is from."""
+        if not row.utterance_id:
+            return OWN
+        train, dev = _parts(model, get_model(model).version)
+        return TRAINING if row.utterance_id in train else DEVELOPMENT if row.utterance_id in dev else UNSEEN
+
+
+def read_batch(models: Sequence[str]) -> Batch:
+    """The batch as it is now."""
+    known, files = state.results(), state.sound_files()
+    labels = label_files([file.name for file in files], state.tables(), state.upload_state().words)
+    items = {file.file_id: known[file.file_id] for file in files if file.file_id in known}
+    readable = {i: item for i, item in items.items() if not item.problem}
+    identified = _identify(readable, labels)
+    rows = [BatchRow(i, item, labels.labels.get(item.name), identified[i]) for i, item in readable.items()]
+    unreadable = [item for item in items.values() if item.problem]
+    return Batch(list(models), rows, labels, unreadable, len(state.unprocessed(files, models)))
+
+
+def predictions_of(rows: Sequence[BatchRow], model: str) -> list[tuple[BatchRow, Prediction]]:
+    """Rows that a model has run on."""
+    return [(row, row.item.predictions[model]) for row in rows if model in row.item.predictions]
+
+
+def confusion(rows: Sequence[BatchRow], model: str) -> np.ndarray:
+    """Counts of the labelled rows, shape = (n_emotions, n_emotions): row label, column prediction."""
+    pairs = [
+        (EMOTIONS.index(row.label.emotion), EMOTIONS.index(prediction.emotion))
+        for row, prediction in predictions_of(rows, model)
+        if row.label and row.label.emotion
+    ]
+    return confusion_matrix(*np.array(pairs, int).reshape(-1, 2).T, len(EMOTIONS))
+
+
+@st.cache_data(max_entries=32)
+def _parts(model: str, version: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Recordings in the training and in the development part of a model; none where that is not known."""
+    metrics = get_model(model).metrics
+    try:
+        split = protocol_split(metrics["protocol"], metrics["fold"])
+    except (KeyError, TypeError, ProtocolError):
+        return frozenset(), frozenset()
+    return frozenset(split.train), frozenset(split.dev)
+
+
+def _identify(items: dict[str, BatchItem], labels: FileLabels) -> dict[str, str]:
+    """File id -> corpus recording: by its name, otherwise by its sound; "" where it is none."""
+    known = state.upload_state().identified
+    for file_id, item in items.items():
+        label = labels.labels.get(item.name)
+        if label and label.utterance_id:
+            known[file_id] = label.utterance_id
+    unknown = [i for i in items if i not in known and items[i].embedding is not None]
+    found = _same_sound([items[i].embedding for i in unknown]) if unknown else []
+    known.update(zip(unknown, found, strict=True))
+    return {i: known.get(i, "") for i in items}
+
+
+def _same_sound(embeddings: list[np.ndarray]) -> list[str]:
+    atlas = _atlas(state.space_model(), get_model(state.space_model()).version)
+    if atlas is None:
+        return [""] * len(embeddings)
+    reference, own = _unit(atlas.embeddings), _unit(np.stack(embeddings))
+    nearest = nearest_neighbours(reference, own, 1).index[:, 0]
+    alike = (reference[nearest] * own).sum(1) > SAME_RECORDING
+    return [str(atlas.ids[row]) if same else "" for row, same in zip(nearest, alike, strict=True)]
+
+
+def _unit(embeddings: np.ndarray) -> np.ndarray:
+    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the embeddings")
+def _atlas(name: str, version: str) -> Atlas | None:
+    try:
+        return load_atlas(name, version)
+    except AtlasError:  # files are then known by their names only
+        return None

@@ -1,0 +1,156 @@
+"""The table of all files in order of doubt, and a player that walks through it."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from pages.many_files import state
+from pages.many_files.batch import Batch, BatchRow
+from pages.ui.chart import chart
+from pages.ui.clip import open_in_workspace
+from pages.ui.emotion import show_expectation
+from pages.ui.export import prediction_label, rows_as_csv
+from pages.ui.model_picker import ensemble_members, get_model, versions
+from pages.ui.text import plain
+from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
+from ser_core.plots import emotion_label, probability_bars, stacked_probability_bars
+
+CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
+
+
+def show(batch: Batch) -> None:
+    """The table, the chosen file, and the downloads."""
+    ordered = batch.by_doubt()
+    left, right = st.columns([1.5, 1], gap="medium")
+    with right:
+        _show_walk(batch, ordered)
+    with left:
+        _show_table(batch, ordered)
+    several = " Disagreement: mean distance of the models from the ensemble, 0 to 1." if len(batch.models) > 1 else ""
+    used = [n for n in batch.models if any(n in row.item.predictions for row in batch.rows)]
+    st.caption(f"The most doubtful first. Analysed by {versions(used)}.{several}")
+    rows = [table_row(row, batch) for row in ordered]
+    with st.container(horizontal=True):
+        by = {f"{name}, version": get_model(name).version for name in batch.models}
+        _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
+        _download("JSON", as_json(ordered, batch.models), "application/json")
+
+
+def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
+    rows = [table_row(row, batch, emotion_label) for row in ordered]
+    columns = {
+        name: st.column_config.NumberColumn(name.removesuffix(CERTAINTY_SUFFIX) + ", confidence", format="percent")
+        for name in rows[0]
+        if name.endswith(CERTAINTY_SUFFIX)
+    }
+    chosen = [i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current]
+    key = f"batch-table-{state.upload_state().n_walks}"
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        key=key,
+        on_select=lambda: _choose_row(key, ordered),
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": chosen}},
+        column_config=columns,
+        alt="Every file with the prediction of each model",
+    )
+
+
+def _choose_row(key: str, ordered: Sequence[BatchRow]) -> None:
+    rows = st.session_state[key]["selection"]["rows"]
+    state.upload_state().current = ordered[rows[0]].file_id if rows and rows[0] < len(ordered) else ""
+
+
+def _show_walk(batch: Batch, ordered: Sequence[BatchRow]) -> None:
+    """The chosen file with its player, and the buttons to the next one."""
+    current = next((i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current), None)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _step("Previous", ":material/skip_previous:", "Up", ordered, None if current is None else current - 1)
+        _step("Next", ":material/skip_next:", "Down", ordered, 0 if current is None else current + 1)
+        if current is not None:
+            st.caption(f"{current + 1} of {len(ordered)}")
+    if current is None:
+        st.caption("Choose a row, or press ↓, to play files one after the other.")
+        return
+    row = ordered[current]
+    file = state.files()[row.file_id]
+    st.markdown(f"**{plain(row.item.name)}**")
+    st.audio(file, autoplay=True, alt=f"The file {row.item.name}")
+    for note in row.item.notes:
+        st.warning(plain(note))
+    _show_predictions(list(row.item.with_ensemble(batch.models).values()))
+    open_in_workspace(row.item.name, file, key="batch-open")
+
+
+def _step(title: str, icon: str, shortcut: str, ordered: Sequence[BatchRow], to: int | None) -> None:
+    is_there = to is not None and 0 <= to < len(ordered)
+    args = (ordered[to].file_id,) if is_there else ()
+    st.button(title, icon=icon, shortcut=shortcut, disabled=not is_there, on_click=walk_to, args=args, key=title)
+
+
+def walk_to(file_id: str) -> None:
+    """Make a file the one that is played; the table is drawn anew, as its selection cannot be changed."""
+    state.upload_state().current = file_id
+    state.upload_state().n_walks += 1
+
+
+def _show_predictions(predictions: Sequence[Prediction]) -> None:
+    """The predictions for the chosen file; none without speech or without a model."""
+    spoken = [prediction for prediction in predictions if prediction_label(prediction) != NO_SPEECH]
+    if spoken:
+        alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
+        figure = probability_bars(spoken[0]) if len(spoken) == 1 else stacked_probability_bars(spoken)
+        chart(figure, key="batch-bars", alt=alt, numbers=len(spoken) > 1)
+    for prediction in predictions:
+        if prediction.abstain:
+            st.caption(plain(f"{prediction.model} is not sure: {prediction.reason}"))
+        if prediction.model != ENSEMBLE_NAME:
+            show_expectation(prediction, get_model(prediction.model).metrics)
+
+
+def table_row(row: BatchRow, batch: Batch, written: Callable[[str], str] = str) -> dict:
+    """A row of the table and of the CSV; `written` formats an emotion."""
+    item, models = row.item, batch.models
+    found = item.with_ensemble(models)
+    line: dict = {"file": item.name}
+    if batch.labelled():
+        line["label"] = written(row.label.emotion) if row.label and row.label.emotion else ""
+    if any(one.utterance_id for one in batch.rows):
+        line["recording of"] = batch.part(row, models[0])
+    if len(models) > 1:
+        line["disagreement"] = item.disagreement(models)
+    for name in [ENSEMBLE_NAME, *models] if len(models) > 1 < len(ensemble_members(models)) else models:
+        line[name], line[name + CERTAINTY_SUFFIX] = _prediction_cells(found.get(name), written)
+    return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
+
+
+def _prediction_cells(prediction: Prediction | None, written: Callable[[str], str]) -> tuple[str | None, float | None]:
+    """Prediction and confidence; None for a model that was not run."""
+    if prediction is None:
+        return None, None
+    text, closest = prediction_label(prediction), written(prediction.emotion)
+    if text == NO_SPEECH:
+        return text, None
+    return f"{text} ({closest})" if text == NOT_SURE else closest, round(prediction.confidence, 3)
+
+
+def as_json(rows: Sequence[BatchRow], models: Sequence[str]) -> str:
+    """All probabilities of all files."""
+    content = [
+        {
+            "file": row.item.name,
+            "label": row.label and row.label.emotion,
+            "notes": row.item.notes,
+            "predictions": [prediction.to_dict() for prediction in row.item.with_ensemble(models).values()],
+        }
+        for row in rows
+    ]
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
+def _download(kind: str, content: str, mime: str) -> None:
+    name = f"many_files_emotion.{kind.lower()}"
+    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:", on_click="ignore")

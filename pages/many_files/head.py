@@ -1,0 +1,105 @@
+"""A classifier of one's own on the labelled files, with cross-validation by speaker."""
+
+import json
+
+import numpy as np
+import streamlit as st
+
+from pages.many_files import state
+from pages.many_files.batch import TRAINING, Batch, BatchRow, confusion
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows
+from pages.ui.model_picker import get_model
+from pages.ui.text import plain
+from ser_core.evaluation import HeadError, OwnHead, train_head
+from ser_core.metrics import format_percent, uar
+from ser_core.plots import confusion_heatmap, emotion_label
+
+UNKNOWN_SPEAKER = "unknown"
+
+
+def show(batch: Batch) -> None:
+    """Train, see what it is worth, apply, download."""
+    labelled = [row for row in batch.labelled() if row.item.embedding is not None]
+    st.markdown(
+        f"A logistic regression on the embeddings of {state.space_model()} learns **your** labels. It is tested on "
+        "speakers it was not trained on, so that the figure holds for new speakers."
+    )
+    if not labelled:
+        st.info("Give labels first: the view “Labels” says how.")
+        return
+    if st.button(f"Train on {len(labelled)} files", type="primary", key="train-head"):
+        _train(labelled)
+    now = state.upload_state()
+    if now.head and set(now.head_files) <= {row.file_id for row in batch.rows}:
+        _show_head(batch, now.head, [row for row in labelled if row.file_id in now.head_files])
+        _show_applied(batch, now.head)
+
+
+def _train(labelled: list[BatchRow]) -> None:
+    now = state.upload_state()
+    emotions = [row.label.emotion for row in labelled]
+    speakers = [row.label.speaker or UNKNOWN_SPEAKER for row in labelled]
+    try:
+        with st.spinner("Training and cross-validating"):
+            now.head = train_head(np.stack([row.item.embedding for row in labelled]), emotions, speakers)
+        now.head_files = tuple(row.file_id for row in labelled)
+    except HeadError as error:
+        now.head = None
+        st.warning(plain(str(error)))
+
+
+def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
+    """Its UAR beside those of the models and of chance."""
+    scores = head.scores
+    if head.by_speaker:
+        how = f"{head.n_folds} folds, {scores.n_speakers} speakers, no speaker in training and test"
+    else:
+        how = f"{head.n_folds} folds by file"
+        st.warning(
+            "The files name no speakers, or one: the same voices are in training and test. The figure holds for these "
+            "voices only. Give speakers in a column `speaker`, or in folders."
+        )
+    lines = [_line("your own head", format_percent(scores.uar, scores.uar_ci), 0)]
+    for model in batch.models:
+        n_known = sum(batch.part(row, model) == TRAINING for row in rows)
+        lines.append(_line(model, format_percent(float(uar(confusion(rows, model))), None), n_known))
+    lines.append(_line("chance", format_percent(1 / len(head.labels), None), 0))
+    left, right = st.columns([1, 1.1], gap="large")
+    with left:
+        st.dataframe(lines, hide_index=True, key="head-scores", alt="UAR of your own head, the models, and chance")
+        st.caption(f"Cross-validation: {how}. Brackets: 95 % interval over speakers.")
+        content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
+        name = "own_head.json"
+        st.download_button("Download the head", content, name, "application/json", icon=":material/download:")
+    with right:
+        alt = f"Confusion matrix of your own head on {scores.n_clips} files, cross-validated"
+        chart(confusion_heatmap(head.confusion, head.labels, counts=True), key="head-matrix", alt=alt)
+
+
+def _line(classifier: str, uar_percent: str, n_known: int) -> dict:
+    return {
+        "classifier": classifier,
+        "UAR %": uar_percent,
+        "trained on": f"{n_known} of these files" if n_known else "",
+    }
+
+
+def _show_applied(batch: Batch, head: OwnHead) -> None:
+    """Its predictions for the files without a label."""
+    rows = [row for row in batch.rows if row.item.embedding is not None and not (row.label and row.label.emotion)]
+    if not rows:
+        return
+    st.subheader("Files without a label", anchor=False)
+    probabilities = head.probabilities(np.stack([row.item.embedding for row in rows]))
+    table = [
+        {
+            "file": row.item.name,
+            "your own head": emotion_label(head.labels[int(p.argmax())]),
+            "probability": float(p.max()),
+        }
+        for row, p in zip(rows, probabilities, strict=True)
+    ]
+    percent = {"probability": st.column_config.NumberColumn(format="percent")}
+    st.dataframe(table, hide_index=True, column_config=percent, alt="Predictions of your own head")
+    download_rows("Download its predictions", table, "own_head_predictions.csv")

@@ -1,0 +1,107 @@
+"""Files and tables of the person: chosen, with labels that are unknown or missing, and what cannot be read."""
+
+import streamlit as st
+
+from pages.many_files import run, state
+from pages.many_files.batch import Batch
+from pages.ui.clip_input import FORMATS, show_expired_files
+from pages.ui.text import plain
+from ser_core.labels import EMOTIONS
+from ser_core.plots import emotion_label
+
+LEAVE_OUT = "leave out"
+MOST_WORDS = 24
+EXAMPLE = "path,emotion,speaker\nanna/01.wav,happy,anna\nben/01.wav,angry,ben\n"
+
+
+def choose_files() -> None:
+    """Files one by one, or a folder; those from before a visit to another page are still there."""
+    turn = state.upload_state().round
+    is_back = f"files-{turn}" not in st.session_state
+    formats = [*FORMATS, *(suffix.removeprefix(".") for suffix in state.TABLE_SUFFIXES)]
+    n_files = len(state.sound_files())
+    box = st.expander("Add files", icon=":material/add:") if n_files else st.container()
+    with box:
+        one_by_one, folder = st.columns(2)
+        uploaded = one_by_one.file_uploader("Sound files", formats, accept_multiple_files=True, key=f"files-{turn}")
+        whole = "directory"
+        uploaded += folder.file_uploader("A folder", formats, accept_multiple_files=whole, key=f"folder-{turn}")
+        show_expired_files(state.forget, f"files-{turn}", f"folder-{turn}")
+        state.keep(uploaded, is_back)
+        if is_back:
+            run.set_running(False)
+        if n_kept := len(state.files()) - len(uploaded):
+            st.caption(f"{n_kept} of {len(state.files())} files are from before you left this page.")
+    if bool(n_files) != bool(state.sound_files()):
+        st.rerun()  # with or without the expander
+    if len(state.sound_files()) > run.MOST_FILES:
+        st.warning(
+            f"{len(state.sound_files())} files are more than a page can show: only the first {run.MOST_FILES} are "
+            "analysed. For thousands use `python -m scripts.predict_archive FOLDER`."
+        )
+
+
+def show_empty() -> None:
+    """What can be done here, and how labels are given."""
+    st.markdown(
+        "Choose files or a folder, up to hundreds at once. You get an overview, a table that starts with the most "
+        "doubtful files, and a player that walks through it."
+    )
+    st.markdown(
+        "**Do you have labels?** Then you also get the accuracy of each model, what gives your labels away, doubtful "
+        "labels, duplicates, a map, and a classifier of your own. Labels are read from"
+    )
+    st.markdown(
+        "- folders named after emotions: `anna/happy/01.wav`\n"
+        "- a table (CSV) chosen together with the files; the column `speaker` is optional\n"
+        "- the file names of RAVDESS, CREMA-D, TESS, SAVEE and the other known corpora"
+    )
+    st.code(EXAMPLE.rstrip(), language=None)
+    st.caption("Everything runs on your machine. Your files are kept in this session only.")
+
+
+def show_problems(batch: Batch) -> None:
+    """Files that cannot be read, rows of a table that cannot be used, words that are no emotion."""
+    _show_words(batch)
+    rows = [{"file or row": item.name, "reason": item.problem} for item in batch.unreadable]
+    rows += [{"file or row": where, "reason": reason} for where, reason in batch.labels.problems]
+    if not rows:
+        return
+    n_files, n_labels = len(batch.unreadable), len(batch.labels.problems)
+    parts = [f"files that cannot be read: {n_files}"] * bool(n_files)
+    parts += [f"labels that cannot be used: {n_labels}"] * bool(n_labels)
+    with st.expander(", ".join(parts).capitalize(), icon=":material/warning:", expanded=n_files + n_labels < 20):
+        st.dataframe(rows, hide_index=True, alt="Files and labels that cannot be used, and why")
+
+
+def _show_words(batch: Batch) -> None:
+    """Words of tables and folders that are no emotion here, each with a box to choose one."""
+    words, chosen = batch.labels.unknown_words, state.upload_state().words
+    if chosen:
+        listed = ", ".join(f"{word} as {emotion}" for word, emotion in chosen.items())
+        st.button(f"{plain(listed)}: undo", on_click=chosen.clear, type="tertiary", icon=":material/undo:", key="undo")
+    if not words:
+        return
+    with st.expander(f"Words that are no emotion here: {len(words)}. Choose one for each", icon=":material/translate:"):
+        with st.container(horizontal=True):
+            for word, n_rows in list(words.items())[:MOST_WORDS]:
+                _show_word(word, n_rows)
+        st.caption("Until then, files with these words count as files without a label.")
+
+
+def _show_word(word: str, n_rows: int) -> None:
+    st.selectbox(
+        f"{plain(word)} ({n_rows})",
+        (LEAVE_OUT, *EMOTIONS),
+        format_func=lambda emotion: emotion if emotion == LEAVE_OUT else emotion_label(emotion),
+        key=f"word-{word}",
+        on_change=_choose_word,
+        args=(word,),
+        width=180,
+    )
+
+
+def _choose_word(word: str) -> None:
+    chosen = st.session_state[f"word-{word}"]
+    if chosen != LEAVE_OUT:
+        state.upload_state().words[word] = chosen

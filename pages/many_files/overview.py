@@ -1,0 +1,83 @@
+"""What came out, before any table: counts of the emotions, abstentions, and accuracy by part of the corpora."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.many_files.batch import OWN, PARTS, TRAINING, UNSEEN, Batch, confusion, predictions_of
+from pages.ui.chart import chart
+from pages.ui.text import UAR_HELP
+from ser_core.labels import EMOTIONS
+from ser_core.metrics import accuracy, uar
+from ser_core.plots import emotion_count_bars, format_duration
+
+PART_NOTES = {
+    UNSEEN: "corpus recordings the model was not trained on",
+    OWN: "no recording of a known corpus",
+    "development": "used to choose settings of the model",
+    TRAINING: "the model was trained on these very recordings: no evidence",
+}
+
+
+def show_overview(batch: Batch) -> None:
+    """Figures, the counts of the first model, and the accuracy where there are labels."""
+    model = batch.models[0]
+    found = [(row, p) for row, p in predictions_of(batch.rows, model) if row.has_speech]
+    n_silent = sum(not row.has_speech for row in batch.rows)
+    unsure = sum(p.abstain for _, p in found)
+    with st.container(horizontal=True):
+        st.metric("files", len(batch.rows), width=110)
+        st.metric("audio", format_duration(sum(row.item.duration_s for row in batch.rows)), width=140)
+        st.metric("not sure", f"{100 * unsure / max(len(found), 1):.0f} %", help=f"{model} abstains", width=110)
+        if n_silent:
+            st.metric("no speech", n_silent, width=110)
+        if batch.unreadable:
+            st.metric("unreadable", len(batch.unreadable), width=110)
+        if batch.labelled():
+            st.metric("with a label", len(batch.labelled()), width=110)
+    counts = {emotion: Counter(p.abstain for _, p in found if p.emotion == emotion) for emotion in EMOTIONS}
+    left, right = st.columns([1, 1.1], gap="large") if batch.labelled() else (st.container(), None)
+    with left:
+        st.caption(f"Emotions predicted by {model}; the pale part: not sure")
+        chart(
+            emotion_count_bars({emotion: (c[False], c[True]) for emotion, c in counts.items()}),
+            key="batch-counts",
+            numbers=False,
+            alt=", ".join(f"{emotion} {sum(c.values())}" for emotion, c in counts.items() if c),
+        )
+    if right:
+        with right:
+            _show_accuracy(batch)
+
+
+def _show_accuracy(batch: Batch) -> None:
+    """UAR of each model by the part of the corpora that a file is from, unseen speakers first."""
+    rows = [row for model in batch.models for row in _accuracy_rows(batch, model)]
+    rows.sort(key=lambda row: PARTS.index(row["recordings"]))
+    st.caption("Against the labels, unseen speakers first", help=UAR_HELP)
+    st.dataframe(rows, hide_index=True, key="accuracy", alt="UAR and accuracy of each model by part")
+    if any(row["recordings"] == TRAINING for row in rows):
+        st.caption(f"{TRAINING.capitalize()}: {PART_NOTES[TRAINING]}.")
+
+
+def _accuracy_rows(batch: Batch, model: str) -> list[dict]:
+    rows = []
+    for part in PARTS:
+        counts = confusion([row for row in batch.labelled() if batch.part(row, model) == part], model)
+        if counts.sum():
+            scores = {"UAR %": _percent(uar(counts)), "accuracy %": _percent(accuracy(counts))}
+            named = {"recordings": part} | ({"model": model} if len(batch.models) > 1 else {})
+            rows.append(named | {"files": int(counts.sum())} | scores)
+    return rows
+
+
+def _percent(value: float) -> float:
+    return round(100 * float(value), 1)
+
+
+def choose_view(names: Sequence[str]) -> str:
+    """One view at a time."""
+    return st.segmented_control(
+        "View", names, default=names[0], required=True, key="batch-view", label_visibility="collapsed", wrap=True
+    )

@@ -1,0 +1,68 @@
+"""The files as points: alike sounds lie near each other."""
+
+import numpy as np
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from pages.many_files import state
+from pages.many_files.batch import Batch, BatchRow
+from pages.ui.chart import chart
+from ser_core.interpret import Projection, ProjectionConfig
+from ser_core.plots import embedding_scatter
+
+MIN_FILES = 10
+POINT_SIZE, MAP_HEIGHT = 10, 480  # pixels
+BY_LABEL, BY_PREDICTION, BY_SPEAKER = "label", "prediction", "speaker"
+
+
+def show(batch: Batch) -> None:
+    """A map of the files; a click plays one."""
+    rows = [row for row in batch.rows if row.item.embedding is not None]
+    if len(rows) < MIN_FILES:
+        st.info(f"A map needs at least {MIN_FILES} files.")
+        return
+    colours = [BY_LABEL, BY_PREDICTION, BY_SPEAKER] if batch.labelled() else [BY_PREDICTION]
+    by = st.segmented_control("Colour", colours, default=colours[0], required=True, key="map-colour")
+    places = _places(tuple(row.file_id for row in rows), np.stack([row.item.embedding for row in rows]))
+    texts = [f"{row.item.name}<br>{_group(batch, row, BY_LABEL)}" for row in rows]
+    groups = [_group(batch, row, by) for row in rows]
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        event = chart(
+            _larger(embedding_scatter(places, groups, np.ones(len(rows), bool), texts)),
+            key="own-map",
+            numbers=False,
+            tools=True,
+            on_select="rerun",
+            selection_mode="points",
+            alt=f"{len(rows)} files by the embeddings of {state.space_model()}; the view Files lists them.",
+        )
+    chosen = event.selection.points if event else []
+    with right:
+        if not chosen or "customdata" not in chosen[0]:
+            st.caption("Click a point to play the file.")
+            return
+        row = rows[int(np.ravel(chosen[0]["customdata"])[0])]
+        st.text(row.item.name)
+        st.audio(state.files()[row.file_id], autoplay=True, alt=f"The file {row.item.name}")
+        st.caption(f"Label: {_group(batch, row, BY_LABEL)}; predicted: {_group(batch, row, BY_PREDICTION)}.")
+        st.caption(f"Principal components of the embeddings of {state.space_model()}.")
+
+
+def _larger(figure: Figure) -> Figure:
+    """Points that can be hit by a finger: there are few of them."""
+    return figure.update_traces(marker_size=POINT_SIZE).update_layout(height=MAP_HEIGHT)
+
+
+def _group(batch: Batch, row: BatchRow, by: str) -> str:
+    if by == BY_PREDICTION:
+        prediction = row.item.predictions.get(batch.models[0])
+        return prediction.emotion if prediction else "not analysed"
+    if row.label is None:
+        return "no label"
+    return (row.label.emotion if by == BY_LABEL else row.label.speaker) or f"no {by}"
+
+
+@st.cache_data(max_entries=8, show_spinner="Making the map")
+def _places(file_ids: tuple[str, ...], _embeddings: np.ndarray) -> np.ndarray:
+    return Projection.fit(ProjectionConfig("pca", 2), _embeddings).coordinates
