@@ -81,12 +81,17 @@ def current_clip() -> SessionClip | None:
     now = session()
     if now.source:
         with st.spinner("Reading the file"):
-            now.clip = _decode(now.source)
+            now.clip = decode(now.source)
         now.source = None
     return now.clip
 
 
-def _decode(source: UploadedSource) -> SessionClip:
+def decode(source: UploadedSource) -> SessionClip:
+    """Reads a recording.
+
+    Raises:
+        AudioError: the file cannot be used.
+    """
     recording = read_audio(source.file)
     notes = source.notes + recording.notes
     return SessionClip(

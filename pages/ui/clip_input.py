@@ -138,14 +138,24 @@ def show_expired_files(empty: Callable[[], None], *keys: str) -> None:
 
 
 def take_sample(sample: dict) -> None:
+    take(sample_source(sample))
+
+
+def sample_source(sample: dict) -> UploadedSource:
+    """A synthetic recording of the program."""
     name = f"{sample['title']} (synthetic, espeak-ng)"
     link = Path(sample["file"]).stem
-    take(UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"], link=link))
+    return UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"], link=link)
 
 
 def take_utterance(utterance: Utterance) -> None:
+    take(utterance_source(utterance))
+
+
+def utterance_source(utterance: Utterance) -> UploadedSource:
+    """A recording of a corpus."""
     name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
-    take(UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=utterance.id))
+    return UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=utterance.id)
 
 
 def _take_one_of(utterances: list[Utterance]) -> None:

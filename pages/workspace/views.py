@@ -22,6 +22,7 @@ VIEWS = {
     "why": View("Why"),
     "models": View("Models"),
     "map": View("Map", needs_clip=False),
+    "voice": View("Voice"),
 }
 """Folder -> view. Its view.py has `draw(clip: SessionClip) -> None`; without need of a clip, `clip` may be None."""
 

@@ -163,11 +163,11 @@ def _unusual(measured: Mapping[str, float], group: VoiceGroup) -> Iterable[str]:
 _UNUSUAL = {
     ("f0_hz", "below"): "an unusually low pitch",
     ("f0_hz", "above"): "an unusually high pitch",
-    ("f0_range_semitones", "below"): "a flat melody",
+    ("f0_range_semitones", "below"): "an unusually narrow pitch range",
     ("f0_range_semitones", "above"): "an unusually wide pitch range",
     ("rate_hz", "below"): "unusually slow speech",
     ("rate_hz", "above"): "unusually fast speech",
-    ("hnr_db", "below"): "a rough or breathy voice (low HNR)",
-    ("hnr_db", "above"): "an unusually clear voice (high HNR)",
+    ("hnr_db", "below"): "an unusually low HNR (a rough or breathy voice)",
+    ("hnr_db", "above"): "an unusually high HNR (a clear voice)",
 }
 """(measure, place) -> words. Level depends on the microphone, formants on the words: neither is mentioned."""

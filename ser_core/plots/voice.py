@@ -68,7 +68,8 @@ def _add_band(figure: go.Figure, row: int, found: VoiceRange) -> None:
 
 def _add_text(figure: go.Figure, row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> None:
     """Above the strip: the measure on the left, the numbers on the right."""
-    values = " · ".join(format_measure(name, voice.measured[name]) for voice in voices if name in voice.measured)
+    numbers = [format_number(name, voice.measured[name]) for voice in voices if name in voice.measured]
+    values = f"{' · '.join(numbers)} {VOICE_MEASURES[name].unit}"
     normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no range known"
     text = {"showarrow": False, "y": row - 0.19, "yanchor": "bottom"}
     figure.add_annotation(text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"})
@@ -85,12 +86,16 @@ def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[st
         "triangle-left" if place < x else "triangle-right" if place > x else CLIP_MARKERS[index]
         for place, x in zip(places, shown, strict=True)
     ]
+    look = {"size": 13, "color": CLIP_COLOURS[index], "line": WHITE_EDGE}
+    key = {"symbol": CLIP_MARKERS[index], **look}  # in the legend, whatever the values
+    figure.add_scatter(x=[None], y=[None], name=voice.name, mode="markers", marker=key)
     figure.add_scatter(
         x=shown,
         y=rows,
         name=voice.name,
         mode="markers",
-        marker={"symbol": symbols, "size": 13, "color": CLIP_COLOURS[index], "line": WHITE_EDGE},
+        marker={"symbol": symbols, **look},
+        showlegend=False,
         text=[_hover(name, voice.measured[name], group.ranges[name]) for name in kept],
         hovertemplate="%{text}<extra></extra>",
     )
@@ -124,14 +129,18 @@ def two_clips(names: Sequence[str], waveforms: Sequence[np.ndarray], onsets_s: S
         names: of the first and the second clip.
         waveforms: 16 kHz, each of shape = (n_samples,).
         onsets_s: begin of the speech in each.
+
+    Returns:
+        A figure whose first two traces are the pitch.
     """
     figure = make_subplots(3, 1, shared_xaxes=True, row_heights=[0.3, 0.3, 0.4], vertical_spacing=0.05)
     for i, (name, waveform, onset_s) in enumerate(zip(names, waveforms, onsets_s, strict=True)):
-        _add_spectrogram(figure, i + 1, waveform, onset_s)
         _add_pitch(figure, i, name, waveform, onset_s)
         corner = {"xref": "x domain", "yref": f"y{i + 1 if i else ''} domain", "x": 0, "y": 1, "showarrow": False}
         corner |= {"xanchor": "left", "yanchor": "top", "bgcolor": CLIP_COLOURS[i], "font": {"color": "white"}}
         figure.add_annotation(corner | {"text": f" <b>{name}</b> "})
+    for row, (waveform, onset_s) in enumerate(zip(waveforms, onsets_s, strict=True), 1):
+        _add_spectrogram(figure, row, waveform, onset_s)
     ends = [len(waveform) / SAMPLE_RATE - onset for waveform, onset in zip(waveforms, onsets_s, strict=True)]
     figure.update_xaxes(range=[-max(onsets_s), max(ends)], zeroline=False, showgrid=False)
     figure.update_xaxes(title="seconds from the first speech", row=3)

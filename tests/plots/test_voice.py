@@ -15,7 +15,7 @@ def test_a_value_lies_in_its_range_or_at_the_edge():
     low, high = GROUP.ranges["f0_hz"].normal
     middle = {name: (r.normal[0] + r.normal[1]) / 2 for name, r in GROUP.ranges.items()}
     figure = voice_strips([NamedVoice("A", middle), NamedVoice("B", {"f0_hz": 10 * high, "pause_percent": 3.0})], GROUP)
-    first, second = figure.data
+    _, first, _, second = figure.data
     assert first.x == pytest.approx([0.5] * len(middle)) and set(first.marker.symbol) == {"circle"}
     assert list(second.x) == [pytest.approx(1.37)] and second.marker.symbol == ("triangle-right",)
     assert first.marker.color == CLIP_COLOURS[0] != second.marker.color

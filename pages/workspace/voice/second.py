@@ -1,0 +1,121 @@
+"""The second clip: another sample, a file, the same sentence in another emotion, or one kept from before."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.ui.clip import LINK, decode
+from pages.ui.clip_input import FORMATS, sample_source, utterance_source
+from pages.ui.results import utterances
+from pages.ui.samples import sample_list
+from pages.ui.session import SessionClip, UploadedSource, erase, input_key, session
+from pages.ui.text import plain
+from pages.workspace.voice.state import voice_state
+from ser_core.audio import AudioError
+from ser_core.data import Utterance
+from ser_core.plots import emotion_label
+
+MAX_OFFERED = 8  # recordings of the same sentence
+
+
+def chosen_clip(clip: SessionClip) -> SessionClip | None:
+    """The second clip, if there is one other than the first."""
+    second = voice_state().second
+    return second if second and second.id != clip.id else None
+
+
+def draw_choice(clip: SessionClip) -> None:
+    """Ways to a second clip, or out of the comparison."""
+    with st.container(border=True, key="second-clip"):
+        if kept := voice_state().second:
+            _draw_kept(clip, kept)
+            return
+        st.subheader("Compare with a second clip", anchor=False)
+        st.caption("Two spectrograms, both pitch contours in one chart, and the difference of the predictions.")
+        _offer_same_sentence(clip)
+        st.caption("A sample:")
+        with st.container(horizontal=True, gap="xsmall"):
+            for sample in sample_list():
+                source = sample_source(sample)
+                st.button(sample["title"], key=f"second-{sample['file']}", on_click=_take, args=(source,))
+        key = input_key("second")
+        st.file_uploader("A file", FORMATS, key=key, on_change=_take_file, args=(key,))
+        st.button(
+            "Keep this clip, then choose another",
+            icon=":material/push_pin:",
+            on_click=_keep,
+            args=(clip,),
+            key="keep-second",
+        )
+        if problem := voice_state().problem:
+            st.warning(plain(problem))
+            voice_state().problem = ""
+
+
+def _draw_kept(clip: SessionClip, kept: SessionClip) -> None:
+    if kept.id == clip.id:
+        st.markdown(f"**{plain(kept.name)}** is kept as B. Choose another clip in the bar above: it becomes A.")
+    with st.container(horizontal=True):
+        st.button("Another second clip", icon=":material/close:", on_click=_drop, key="drop-second")
+        if kept.id != clip.id:
+            st.button("Swap A and B", icon=":material/swap_horiz:", on_click=_swap, args=(clip,), key="swap-clips")
+
+
+def _offer_same_sentence(clip: SessionClip) -> None:
+    """Recordings of the same speaker and sentence in other emotions, where the corpora are there."""
+    offered = same_sentence(clip.utterance) if clip.utterance else []
+    if not offered:
+        return
+    st.caption("The same speaker and sentence, in another emotion:")
+    with st.container(horizontal=True, gap="xsmall"):
+        for utterance in offered:
+            source = utterance_source(utterance)
+            source = replace(source, name=f"{source.name}, {utterance.emotion}")
+            label = emotion_label(utterance.emotion)
+            st.button(label, key=f"second-{utterance.id}", on_click=_take, args=(source,))
+
+
+def same_sentence(utterance: Utterance) -> list[Utterance]:
+    """One recording for each other emotion."""
+    found: dict[str, Utterance] = {}
+    for other in utterances():
+        alike = (other.speaker, other.corpus, other.sentence) == (
+            utterance.speaker,
+            utterance.corpus,
+            utterance.sentence,
+        )
+        if alike and other.sentence and other.emotion != utterance.emotion:
+            found.setdefault(other.emotion, other)
+    return list(found.values())[:MAX_OFFERED]
+
+
+def _take(source: UploadedSource) -> None:
+    """A callback may not raise: the reason is shown with the choice."""
+    try:
+        voice_state().second = decode(source)
+    except AudioError as error:
+        voice_state().problem = f"{source.name}: {error}"
+
+
+def _take_file(key: str) -> None:
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    _take(UploadedSource("upload", file.name, file))
+    erase(file)
+    session().rounds["second"] += 1
+
+
+def _keep(clip: SessionClip) -> None:
+    voice_state().second = clip
+
+
+def _drop() -> None:
+    voice_state().second = None
+
+
+def _swap(clip: SessionClip) -> None:
+    now = session()
+    now.clip, voice_state().second = voice_state().second, clip
+    now.full_clip = None
+    st.query_params.pop(LINK, None)  # of the other clip

@@ -1,0 +1,111 @@
+"""The view "Voice" without a browser: the measures, a second clip, the report."""
+
+import json
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.ui.session import UploadedSource
+from pages.workspace.voice.comparison import describe_difference
+from pages.workspace.voice.second import same_sentence
+from pages.workspace.voice.state import VoiceState
+from ser_core.data import Utterance
+from ser_core.inference.model_cache import unload_models
+from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
+from tests.make_page import open_view, session_of, texts, wav
+from tests.plots.test_report import prediction
+
+GROUP_KEY = "voice-group-"
+
+
+@pytest.fixture
+def page(checkpoints) -> AppTest:
+    """With a sample and an untrained model."""
+    unload_models()
+    page = open_view("voice")
+    page.query_params["sample"] = "low_slow"
+    page.run()
+    assert not page.exception
+    return page
+
+
+def strips(page: AppTest) -> dict:
+    chart = next(chart for chart in page.get("plotly_chart") if "voice" in chart.proto.id)
+    return json.loads(chart.proto.spec)
+
+
+def choose_group(page: AppTest, sex: str) -> AppTest:
+    (group,) = [group for group in page.get("button_group") if str(group.key).startswith(GROUP_KEY)]
+    return group.set_value(sex).run()
+
+
+def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
+    table = page.dataframe[0].value
+    assert list(table["measure"]) == [measure.title for measure in VOICE_MEASURES.values()]
+    everyone, men = load_voice_ranges().group("all"), load_voice_ranges().group("male")
+    assert f"{everyone.n_clips:,} clips of {everyone.n_speakers} speakers" in texts(page)
+    before = strips(page)
+    choose_group(page, "male")
+    assert not page.exception and f"{men.n_clips:,} clips of {men.n_speakers} men" in texts(page)
+    assert strips(page) != before and session_of(page).page(VoiceState).group == "male"
+
+
+def test_a_second_clip_stands_beside_the_first_until_it_is_dropped(page):
+    page.button(key="second-high_fast.ogg").click().run()
+    assert not page.exception and {"A", "B"} <= set(page.dataframe[0].value.columns)
+    assert session_of(page).page(VoiceState).contents() == {"second clips": 1}
+    first = session_of(page).clip.id
+    page.button(key="play-B").click().run()
+    page.button(key="swap-clips").click().run()
+    assert not page.exception and session_of(page).clip.id != first
+    assert session_of(page).page(VoiceState).second.id == first
+    page.button(key="drop-second").click().run()
+    assert "B" not in page.dataframe[0].value.columns and not session_of(page).page(VoiceState).second
+
+
+def test_a_clip_is_kept_while_another_one_is_chosen(page):
+    kept = session_of(page).clip
+    page.button(key="keep-second").click().run()
+    assert not page.exception and "becomes A" in texts(page)
+    session_of(page).source = UploadedSource(
+        "upload", "mine.wav", wav(0.1 * np.random.default_rng(0).normal(size=8000))
+    )
+    page.run()
+    assert not page.exception and session_of(page).page(VoiceState).second is kept
+
+
+def test_a_broken_second_file_is_refused_by_name(page):
+    page.file_uploader[-1].upload("broken.wav", b"this is no sound").run()
+    assert not page.exception and any("broken" in warning.value for warning in page.warning)
+    assert not session_of(page).page(VoiceState).second
+
+
+def test_silence_has_no_voice(page):
+    page.query_params["sample"] = "empty_room"
+    page.run()
+    assert not page.exception and page.info and not page.dataframe
+
+
+def test_without_ranges_there_are_the_numbers(page, monkeypatch):
+    monkeypatch.setattr("pages.workspace.voice.view.load_voice_ranges", lambda: None)
+    page.run()
+    assert not page.exception and len(page.dataframe[0].value) == len(VOICE_MEASURES)
+    assert "scripts.voice_ranges" in texts(page)
+
+
+def test_the_same_sentence_in_other_emotions(monkeypatch, tmp_path):
+    def recording(emotion: str, speaker: str = "tess-OAF", sentence: str | None = "back") -> Utterance:
+        name = f"tess/{speaker}_{sentence}_{emotion}"
+        return Utterance(name, tmp_path, "tess", speaker, "female", emotion, sentence=sentence)
+
+    clips = [recording("sad"), recording("angry"), recording("fear", "tess-YAF"), recording("happy", sentence="bar")]
+    monkeypatch.setattr("pages.workspace.voice.second.utterances", lambda: clips)
+    assert [u.emotion for u in same_sentence(clips[0])] == ["angry"]
+    assert same_sentence(recording("sad", sentence=None)) == []
+
+
+def test_the_difference_is_said_in_words():
+    said = describe_difference(prediction("angry", 0.8), prediction("sad", 0.7))
+    assert "angry" in said and "sad" in said and "80%" in said
+    assert "Both" in describe_difference(prediction("sad", 0.9), prediction("sad", 0.7))
