@@ -6,19 +6,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import streamlit as st
 
 from pages.ui.model_picker import get_model
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, sample_list
 from pages.ui.session import PageState, session
 from ser_core.audio import AudioError, load_audio, speech_segments
-from ser_core.data import SPEECH_CORPORA, ProtocolError, Utterance, protocol_split
+from ser_core.data import (
+    SPEECH_CORPORA,
+    CorpusError,
+    ListenerVotes,
+    ProtocolError,
+    Utterance,
+    corpora_root,
+    parse_filename,
+    protocol_split,
+    read_listener_votes,
+)
 from ser_core.inference import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, confusion_matrix, uar
 from ser_core.models import CheckpointError, functionals_cache
 
 PERSON = "you"
+LISTENERS = "one listener of CREMA-D"
+ROUND = 10  # clips
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,9 @@ class Guess:
     clip: str  # utterance id
     label: str  # "": a sample
     emotions: dict[str, str]  # by PERSON: the answer; by model: the prediction
+    confidences: dict[str, float] = field(default_factory=dict)  # of the models
+    listeners: float | None = None  # share of the corpus's listeners who chose the label; None without votes
+    sound: Utterance | Sample | None = None
 
     @property
     def reference(self) -> str:
@@ -57,6 +73,15 @@ class ListeningState(PageState):
 
     def contents(self) -> dict[str, int]:
         return {"answers in the listening test": len(self.guesses)}
+
+    @property
+    def round(self) -> list[Guess]:
+        """The guesses of the round that the latest one is in."""
+        return self.guesses[(len(self.guesses) - 1) // ROUND * ROUND :] if self.guesses else []
+
+    @property
+    def is_round_over(self) -> bool:
+        return self.is_guessed and len(self.guesses) % ROUND == 0
 
     @property
     def is_guessed(self) -> bool:
@@ -80,11 +105,33 @@ def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
     Raises:
         CheckpointError: a model cannot be used.
     """
-    if not utterances():
+    known = utterances() or _shipped()
+    if not known:
         spoken = [sample for sample in sample_list() if sample["text"]]
         return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
     allowed = set.intersection(*map(_test_clips, models))
-    return [u for u in utterances() if u.corpus in SPEECH_CORPORA and u.id in allowed]
+    return [u for u in known if u.corpus in SPEECH_CORPORA and u.id in allowed]
+
+
+def _shipped() -> list[Utterance]:
+    """Corpus recordings among the samples of the program."""
+    parsed = (parse_filename(path) for path in sorted(SAMPLES.rglob("*")) if path.is_file())
+    return [utterance for utterance in parsed if isinstance(utterance, Utterance)]
+
+
+@st.cache_data(show_spinner=False)
+def _votes() -> ListenerVotes:
+    """Listeners' votes, where the corpora have them."""
+    try:
+        return read_listener_votes(corpora_root(), EMOTIONS) or {}
+    except CorpusError:
+        return {}
+
+
+def listener_share(utterance_id: str, emotion: str) -> float | None:
+    """Share of the listeners to the voice alone who chose an emotion; None without votes."""
+    votes = _votes().get(utterance_id)
+    return None if votes is None or not emotion else float(votes[EMOTIONS.index(emotion)])
 
 
 def _test_clips(name: str) -> set[str]:
@@ -133,12 +180,28 @@ def run_models(models: Sequence[str]) -> None:
         waveform = load_audio(now.clip.path)
         speech = speech_segments(waveform)
         with functionals_cache():
-            predictions = {name: predict(get_model(name), waveform, speech).emotion for name in models}
+            found = {name: predict(get_model(name), waveform, speech) for name in models}
     except (AudioError, CheckpointError) as error:
         now.clip, now.problem = None, f"{now.clip.id}: {error}"
         return
     now.problem = ""
-    now.guesses.append(Guess(now.clip.id, now.clip.emotion, {PERSON: answer} | predictions))
+    emotions = {PERSON: answer} | {name: prediction.emotion for name, prediction in found.items()}
+    confidences = {name: prediction.confidence for name, prediction in found.items()}
+    share = listener_share(now.clip.id, now.clip.emotion)
+    now.guesses.append(Guess(now.clip.id, now.clip.emotion, emotions, confidences, share, now.clip))
+
+
+def round_scores(guesses: Sequence[Guess]) -> dict[str, tuple[float, int]]:
+    """Name -> (clips right, clips) of the person, the models and, on average, one listener of the corpus.
+
+    Args:
+        guesses: of clips with a label.
+    """
+    names = list(dict.fromkeys(name for g in guesses for name in g.emotions))
+    taken = {name: [g for g in guesses if name in g.emotions] for name in names}
+    scores = {name: (sum(g.emotions[name] == g.label for g in found), len(found)) for name, found in taken.items()}
+    shares = [g.listeners for g in guesses if g.listeners is not None]
+    return scores | ({LISTENERS: (sum(shares), len(shares))} if shares else {})
 
 
 def matrix(guesses: Sequence[Guess], who: str) -> np.ndarray:
@@ -169,4 +232,4 @@ def standings(guesses: Sequence[Guess]) -> list[dict]:
 def table(guesses: Sequence[Guess]) -> list[dict]:
     """One row a clip, one column for the person and each model; empty without an answer."""
     names = list(dict.fromkeys(name for g in guesses for name in g.emotions))
-    return [{"clip": g.clip, "meant": g.label} | {name: g.emotions.get(name, "") for name in names} for g in guesses]
+    return [{"clip": g.clip, "label": g.label} | {name: g.emotions.get(name, "") for name in names} for g in guesses]

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.listening import state
-from pages.listening.state import PERSON, Sample
+from pages.listening.state import LISTENERS, PERSON, ROUND, Guess, Sample
 from pages.ui.chart import chart
+from pages.ui.clip import open_in_workspace
 from pages.ui.export import rows_as_csv
 from pages.ui.results import utterances
+from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.data import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS
@@ -19,8 +21,8 @@ def choose_models(names: Sequence[str]) -> list[str]:
     """Models to compare with."""
     if utterances():
         st.markdown(
-            "Listen to recordings that the models were not trained on and choose the intended emotion; only then "
-            "do you see the label and the models' predictions."
+            "Ten recordings of speakers that the models were not trained on: which emotion does the actor play? After "
+            "your answer you see the label and the predictions of the models."
         )
     else:
         st.markdown(
@@ -61,7 +63,9 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         else:
             st.info("You have judged all clips available for these models.")
         return
-    st.subheader(f"Clip {len(now.guesses) + (not now.is_guessed)}", anchor=False)
+    n = len(now.guesses) + (not now.is_guessed)
+    st.subheader(f"Clip {(n - 1) % ROUND + 1} of {ROUND}", anchor=False)
+    st.markdown(_marks(now.round if now.is_guessed or len(now.guesses) % ROUND else []))
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
     if now.answer:
         with st.spinner("Running the models"):
@@ -76,19 +80,82 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
             st.button(emotion_label(emotion), on_click=state.guess, args=(emotion,), key=key, shortcut=str(i))
 
 
+def _marks(guesses: Sequence[Guess]) -> str:
+    """The round so far: right, wrong, to come."""
+    marks = [_mark(guess.emotions[PERSON] == guess.label) if guess.label else "●" for guess in guesses]
+    return " ".join([*marks, *[":gray[○]"] * (ROUND - len(marks))])
+
+
+def _mark(is_right: bool) -> str:
+    return ":green[:material/check_circle:]" if is_right else ":red[:material/cancel:]"
+
+
 def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
     now = state.listening_state()
     latest = now.guesses[-1]
     answer = emotion_label(latest.emotions[PERSON])
-    if latest.label:
-        right = "right" if latest.emotions[PERSON] == latest.label else "wrong"
-        st.markdown(f"The label is **{emotion_label(latest.label)}**. Your answer, {answer}, is **{right}**.")
-    else:
+    if not latest.label:
         st.markdown(f"Your answer: **{answer}**.")
-    rivals = ", ".join(f"{name}: {emotion_label(latest.emotions[name])}" for name in models if name in latest.emotions)
-    st.markdown(f"Predictions: {rivals}.")
+    elif latest.emotions[PERSON] == latest.label:
+        st.success(f"**Right:** {emotion_label(latest.label)}", icon=":material/check_circle:")
+    else:
+        st.error(f"**Wrong:** you chose {answer}; the label is {emotion_label(latest.label)}", icon=":material/cancel:")
+    for name in models:
+        if name in latest.emotions:
+            st.markdown(_prediction_line(latest, name))
+    if latest.listeners is not None:
+        st.markdown(f"Of the listeners of {CORPUS_NAMES['crema_d']}, {latest.listeners:.0%} chose the label.")
     st.caption(_about(now.clip))
-    st.button("Next clip", type="primary", on_click=state.draw, args=(clips,), key="next", shortcut="N")
+    with st.container(horizontal=True):
+        label = "Next round" if now.is_round_over else "Next clip"
+        st.button(label, type="primary", on_click=state.draw, args=(clips,), key="next", shortcut="N")
+        open_in_workspace(_source(now.clip), "why", "Why?", view="why")
+    if now.is_round_over and latest.label:
+        _show_round(now.round)
+
+
+def _prediction_line(guess: Guess, model: str) -> str:
+    """The prediction of one model, marked where there is a label."""
+    emotion, confidence = guess.emotions[model], guess.confidences.get(model)
+    mark = _mark(emotion == guess.label) + " " if guess.label else ""
+    sure = "" if confidence is None else f", confidence {confidence:.0%}"
+    return f"{mark}{plain(model)}: {emotion_label(emotion)}{sure}"
+
+
+def _show_round(guesses: Sequence[Guess]) -> None:
+    """The score of a round of ten, and its clips to hear again."""
+    scores = state.round_scores(guesses)
+    right, n_clips = scores[PERSON]
+    with st.container(border=True):
+        st.subheader(f"Round over: {right:.0f} of {n_clips}", anchor=False)
+        with st.container(horizontal=True):
+            for name, (n_right, n) in scores.items():
+                st.metric(
+                    name, f"{n_right:.0f} of {n}" if n_right == int(n_right) else f"{n_right:.1f} of {n}", width=200
+                )
+        rivals = {name: n_right for name, (n_right, _) in scores.items() if name not in (PERSON, LISTENERS)}
+        if rivals:
+            best = max(rivals, key=rivals.get)
+            lost = f"{plain(best)} wins this round." if right < rivals[best] else "A tie."
+            st.markdown("You win this round." if right > rivals[best] else lost)
+        rows = [_round_row(guess) for guess in guesses]
+        event = st.dataframe(
+            rows, hide_index=True, key="round", on_select="rerun", selection_mode="single-row", alt="The ten clips"
+        )
+        for i in event.selection.rows:
+            st.audio(str(guesses[i].sound.path), autoplay=True, alt=f"Clip {i + 1} of the round")
+
+
+def _round_row(guess: Guess) -> dict:
+    answers = {name: emotion_label(emotion) for name, emotion in guess.emotions.items()}
+    return {"": "✓" if guess.emotions[PERSON] == guess.label else "✗", "label": emotion_label(guess.label)} | answers
+
+
+def _source(clip: Utterance | Sample) -> UploadedSource:
+    """The clip for the other pages."""
+    if isinstance(clip, Sample):
+        return UploadedSource("sample", clip.corpus, str(clip.path))
+    return UploadedSource("corpus", _about(clip), str(clip.path), utterance=clip)
 
 
 def _about(clip: Utterance | Sample) -> str:
@@ -103,7 +170,12 @@ def show_score() -> None:
     guesses = state.listening_state().guesses
     if not guesses:
         return
-    st.subheader("Score", anchor=False)
+    box = st.expander(f"Score and confusion matrices over all clips so far: {len(guesses)}", expanded=False)
+    with box:
+        _show_matrices(guesses)
+
+
+def _show_matrices(guesses: Sequence[Guess]) -> None:
     rows = state.standings(guesses)
     st.dataframe(rows, hide_index=True, alt="Correct answers of the person and predictions of each model")
     if not guesses[-1].label:

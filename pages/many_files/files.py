@@ -12,6 +12,7 @@ from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
 from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import ensemble_members, get_model, versions
+from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
 from ser_core.plots import emotion_label, probability_bars, stacked_probability_bars
@@ -82,7 +83,7 @@ def _show_walk(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     for note in row.item.notes:
         st.warning(plain(note))
     _show_predictions(list(row.item.with_ensemble(batch.models).values()))
-    open_in_workspace(row.item.name, file, key="batch-open")
+    open_in_workspace(UploadedSource("upload", row.item.name, file.getvalue()), key="batch-open")
 
 
 def _step(title: str, icon: str, shortcut: str, ordered: Sequence[BatchRow], to: int | None) -> None:

@@ -110,14 +110,8 @@ def _digest(waveform: np.ndarray) -> str:
     return hashlib.sha256(waveform.tobytes()).hexdigest()
 
 
-def open_in_workspace(name: str, sound: object, key: str, label: str = "Open as the clip") -> None:
-    """A button that makes any sound the clip of the session and opens it.
-
-    Args:
-        name: shown as plain text.
-        sound: the path of a file, bytes, or an uploaded file.
-    """
+def open_in_workspace(source: UploadedSource, key: str, label: str = "Open as the clip", view: str = "answer") -> None:
+    """A button that makes any sound the clip of the session and opens a view of it."""
     if st.button(label, icon=":material/open_in_new:", key=key):
-        content = sound if isinstance(sound, str | bytes) else sound.getvalue()
-        take(UploadedSource("upload", name, content))
-        st.switch_page(CLIP_PAGE)
+        take(source)
+        st.switch_page(CLIP_PAGE, query_params={"view": view})

@@ -125,13 +125,13 @@ def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
         page = chromium.new_page()
         page.goto(f"{url}/listening_test")
         page.get_by_role("button", name="Start").click()
-        page.get_by_role("heading", name="Clip 1").wait_for()
+        page.get_by_role("heading", name="Clip 1 of").wait_for()
         _settle(page)
         page.keyboard.press("3")
-        page.get_by_text("Your answer").wait_for()
+        page.get_by_role("button", name="Next clip").wait_for()
         _settle(page)
         page.keyboard.press("n")
-        page.get_by_role("heading", name="Clip 2").wait_for()
+        page.get_by_role("heading", name="Clip 2 of").wait_for()
         page.close()
 
 

@@ -18,7 +18,7 @@ def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way):
         page.goto(f"{url}/models?show=Ranking")
         page.get_by_role("heading", name="By corpus and emotion").wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 14 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
+        assert links.count() == 10 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
         page.close()
 
 

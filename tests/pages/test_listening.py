@@ -1,6 +1,7 @@
 """The page "Listening test" without a browser: only new clips, nothing told too early, and the right score."""
 
 import json
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -86,14 +87,36 @@ def test_rivals_of_different_folds_have_no_clip_in_common(page):
 def test_nothing_is_told_before_the_guess(page):
     page.button(key="start").click().run()
     clip = session_of(page).page(ListeningState).clip
-    assert "The label is" not in texts(page)
+    assert not page.success and not page.error
     assert not session_of(page).page(ListeningState).guesses
     page.button(key=f"guess-{clip.emotion}").click().run()
-    assert "The label is" in texts(page) and "**right**" in texts(page) and "small:" in texts(page)
+    assert page.success and not page.error and "small:" in texts(page)
     table = page.dataframe[0].value.set_index("who")
     assert table["right"][PERSON] == "1 of 1" and set(table.index) == {PERSON, "small"}
     page.button(key="again").click().run()
     assert not session_of(page).page(ListeningState).guesses
+
+
+def test_a_round_has_a_score_against_models_and_listeners():
+    guesses = [Guess(str(i), "sad", {PERSON: "sad" if i < 7 else "fear", "x": "sad"}) for i in range(10)]
+    guesses[0] = replace(guesses[0], listeners=0.9)
+    guesses[1] = replace(guesses[1], listeners=0.4)
+    scores = state.round_scores(guesses)
+    assert (scores[PERSON], scores["x"]) == ((7, 10), (10, 10))
+    assert scores[state.LISTENERS] == (pytest.approx(1.3), 2)
+    now = ListeningState(guesses=guesses + guesses[:3])
+    assert len(now.round) == 3 and len(ListeningState(guesses=guesses).round) == 10 and not ListeningState().round
+
+
+def test_after_ten_clips_the_round_is_over(page):
+    page.button(key="start").click().run()
+    now = session_of(page).page(ListeningState)
+    now.guesses = [Guess(str(i), "sad", {PERSON: "sad", "small": "fear"}, sound=now.clip) for i in range(9)]
+    page.run().button(key=f"guess-{now.clip.emotion}").click().run()
+    assert not page.exception and page.button(key="next").label == "Next round"
+    assert page.metric[0].value == "10 of 10" and page.metric[1].label == "small"
+    page.button(key="next").click().run()
+    assert not page.metric
 
 
 def test_the_score_counts_each_rival_over_its_predictions():
@@ -112,8 +135,8 @@ def test_the_score_counts_each_rival_over_its_predictions():
 def test_the_export_has_a_column_for_everybody_with_an_answer():
     guesses = [Guess("a", "sad", {PERSON: "sad"}), Guess("b", "sad", {PERSON: "fear", "x": "sad"})]
     assert state.table(guesses) == [
-        {"clip": "a", "meant": "sad", PERSON: "sad", "x": ""},
-        {"clip": "b", "meant": "sad", PERSON: "fear", "x": "sad"},
+        {"clip": "a", "label": "sad", PERSON: "sad", "x": ""},
+        {"clip": "b", "label": "sad", PERSON: "fear", "x": "sad"},
     ]
 
 
@@ -158,7 +181,7 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
         assert f"{rival}:" not in texts(page)
         page.button(key=f"guess-{emotion}").click().run()
         assert not page.exception and f"{rival}:" in texts(page)
-        assert "The label is" not in texts(page) and "**right**" not in texts(page)
+        assert not page.success and not page.error
     guesses = session_of(page).page(ListeningState).guesses
     alike = sum(guess.emotions[rival] == emotion for guess, emotion in zip(guesses, answers, strict=True))
     rows = state.matrix(guesses, rival).sum(1)
