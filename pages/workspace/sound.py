@@ -2,7 +2,7 @@
 
 Python asks with `play` and `play_other`, before or while a view is drawn (in a fragment: followed by `st.rerun()`). The
 JavaScript of a component can ask without a run of the page: it dispatches a `ser:play` event on the window, with
-`{start_s, end_s}` or `{name, url}` as its detail.
+`{start_s, end_s}` or `{name, url}` as its detail. The player says where it is with `ser:time`: `{time_s, playing}`.
 """
 
 import time

@@ -15,6 +15,7 @@ from .annotation.summary import (
 )
 from .annotation.units import (
     SpeakerMean as SpeakerMean,
+    annotation_tiers as annotation_tiers,
     predict_annotations as predict_annotations,
     speaker_means as speaker_means,
 )
@@ -77,6 +78,7 @@ from .prediction import (
     predict_with_windows as predict_with_windows,
 )
 from .progressive import (
+    GRID_HOP_S as GRID_HOP_S,
     PartialTrajectory as PartialTrajectory,
     extend_trajectory as extend_trajectory,
     pool_trajectory as pool_trajectory,
@@ -114,6 +116,7 @@ from .results import (
 from .segments import (
     NOT_ANALYSED as NOT_ANALYSED,
     Segment as Segment,
+    fill_gaps as fill_gaps,
     label_segments as label_segments,
 )
 from .smoothing import (

@@ -69,7 +69,7 @@ def label_segments(
         segments += [_build_segment(trajectory, piece) for piece in pieces if piece.label != NO_SPEECH]
     if not complete and known_s < duration_s:
         segments.append(Segment(known_s, duration_s, NOT_ANALYSED))
-    return tuple(_fill_gaps(segments, duration_s))
+    return tuple(fill_gaps(segments, duration_s))
 
 
 def _cut_s(trajectory: Trajectory, window: int, speech: SpeechSegments) -> float:
@@ -141,7 +141,7 @@ def _build_segment(trajectory: Trajectory, piece: _Piece) -> Segment:
     return Segment(piece.start_s, piece.end_s, piece.label, piece.speech_s, emotion, confidence, tuple(mean.tolist()))
 
 
-def _fill_gaps(segments: Sequence[Segment], duration_s: float) -> Iterator[Segment]:
+def fill_gaps(segments: Sequence[Segment], duration_s: float) -> Iterator[Segment]:
     """The segments, with "no speech" between them."""
     end_s = 0.0
     for segment in [*segments, Segment(duration_s, duration_s, NO_SPEECH)]:

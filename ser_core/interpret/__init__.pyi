@@ -15,6 +15,7 @@ from .atlas_export import (
     export_atlas as export_atlas,
 )
 from .attribution import (
+    EXPECTED_GRADIENTS as EXPECTED_GRADIENTS,
     GRAD_CAM as GRAD_CAM,
     INTEGRATED_GRADIENTS as INTEGRATED_GRADIENTS,
     OCCLUSION as OCCLUSION,
@@ -28,6 +29,13 @@ from .attribution import (
     attribution_methods as attribution_methods,
     explain as explain,
 )
+from .clusters import (
+    DENSITY_CELLS as DENSITY_CELLS,
+    Cluster as Cluster,
+    density as density,
+    extent as extent,
+    map_clusters as map_clusters,
+)
 from .embeddings import (
     RAW_FEATURES as RAW_FEATURES,
     MapQuality as MapQuality,
@@ -37,6 +45,7 @@ from .embeddings import (
     raw_features as raw_features,
 )
 from .faithfulness import (
+    CLEAR_GAIN as CLEAR_GAIN,
     FaithfulnessCurves as FaithfulnessCurves,
     measure_faithfulness as measure_faithfulness,
     mel_band_centres_hz as mel_band_centres_hz,

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ser_core.audio import SAMPLE_RATE, pad_batch, window_starts
 from ser_core.inference import CPU_BATCH_SIZE, inference_queue, run_windows
+from ser_core.interpret.expected_gradients import expected_gradients, gradient_turn
 from ser_core.models import ResoNet, SERModel, SpectrogramModel, unpadded_lengths
 from ser_core.progress import Progress, no_progress
 
@@ -73,13 +74,15 @@ class Explanation:
 def attribution_methods(model: SERModel) -> tuple[str, ...]:
     """The methods that apply to a model, the fastest first.
 
-    Those over bands need 2-D convolutions over a spectrogram: rows of cepstral coefficients are not frequencies.
+    Those over features need 2-D convolutions over a spectrogram: rows of cepstral coefficients are not frequencies.
     """
+    if not model.is_neural:
+        return (SILENCING,)
     convolves = isinstance(model, SpectrogramModel) and any(isinstance(layer, nn.Conv2d) for layer in model.modules())
     if not convolves or model.config.frontend.n_mfcc:
-        return (SILENCING,)
+        return (SILENCING, EXPECTED_GRADIENTS)
     own = (SELF_ATTENTION,) if getattr(model, "attention", None) else ()
-    return (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, *own, SILENCING)
+    return (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, *own, SILENCING)
 
 
 def explain(
@@ -115,7 +118,7 @@ def _grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, 
     By hand: LayerGradCam of captum wants a layer with one output, after its ReLU. ResoNet's stages also return lengths,
     and the last layer of ResNet101 is before its ReLU.
     """
-    with _gradient_turn(), _record_feature_maps(model) as seen:
+    with gradient_turn(), _record_feature_maps(model) as seen:
         features = _window_features(model, waveform).requires_grad_()
         score = _target_score(model, target, features).sum()
         (slope,) = torch.autograd.grad(score, seen[-1])
@@ -138,7 +141,7 @@ def _integrated_gradients(
 
     def slope_in_turn(*arguments, **options) -> tuple[Tensor, ...]:
         nonlocal n_done
-        with _gradient_turn():
+        with gradient_turn():
             found = slope(*arguments, **options)
         n_done += CPU_BATCH_SIZE
         progress(n_done / N_INTEGRATION_STEPS)
@@ -195,6 +198,12 @@ def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTa
     return F.interpolate(attention, features.shape[-1], mode="linear")[0].cpu().numpy()
 
 
+def _expected_gradients(
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress
+) -> np.ndarray:
+    return expected_gradients(model, waveform, lambda logits: target.score(model.config.labels, logits), progress)
+
+
 def _silencing(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """The loss of score when a span of the window is silenced: for any model; shape = (1, n_frames)."""
     length = round(SILENCED_SPAN_S * SAMPLE_RATE)
@@ -216,11 +225,12 @@ def _silencing_envelope(n_samples: int, start: int, end: int) -> np.ndarray:
 
 
 GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS = "Grad-CAM", "Occlusion", "Integrated gradients"
-SELF_ATTENTION, SILENCING = "Attention", "Silence"
+EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING = "Expected gradients", "Attention", "Silence"
 ATTRIBUTION_METHODS = {
     GRAD_CAM: _grad_cam,
     OCCLUSION: _occlusion,
     INTEGRATED_GRADIENTS: _integrated_gradients,
+    EXPECTED_GRADIENTS: _expected_gradients,
     SELF_ATTENTION: _self_attention,
     SILENCING: _silencing,
 }
@@ -235,13 +245,6 @@ def _window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
 
 def _target_score(model: SERModel, target: AttributionTarget, features: Tensor) -> Tensor:
     return target.score(model.config.labels, model.classify(model.encode(features)))
-
-
-@contextmanager
-def _gradient_turn() -> Iterator[None]:
-    """A turn of the queue, without cuDNN: its recurrent layers have no gradient in eval mode."""
-    with inference_queue.turn(), torch.backends.cudnn.flags(enabled=False):
-        yield
 
 
 @contextmanager

@@ -93,15 +93,19 @@ class MapQuality:
     continuity: float  # neighbours in the embedding are neighbours on the map
     purity_embedding: float  # share of a point's neighbours with its label, in the embedding
     purity_map: float  # the same on the map
+    same_corpus: float  # share of a point's neighbours of its corpus, in the embedding
 
 
-def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequence[str], seed: int = 0) -> MapQuality:
+def map_quality(
+    embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequence[str], corpora: Sequence[str], seed: int = 0
+) -> MapQuality:
     """The quality of a map.
 
     Args:
         embeddings: shape = (n, embedding_dim).
         coordinates: shape = (n, n_dims).
         labels: of each point, for the purity.
+        corpora: of each point.
 
     Raises:
         ValueError: too few points.
@@ -120,6 +124,7 @@ def map_quality(embeddings: np.ndarray, coordinates: np.ndarray, labels: Sequenc
         continuity=float(trustworthiness(low, high, n_neighbors=MAP_QUALITY_NEIGHBOURS)),
         purity_embedding=neighbour_purity(embeddings, labels, chosen),
         purity_map=neighbour_purity(coordinates, labels, chosen),
+        same_corpus=neighbour_purity(embeddings, corpora, chosen),
     )
 
 

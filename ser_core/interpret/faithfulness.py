@@ -20,6 +20,7 @@ MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, i
 KEPT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 RANDOM_MAP_CELLS = (8, 12)  # bands and frames of the random map before it is smoothed
 N_RANDOM_MAPS = 3  # averaged
+CLEAR_GAIN = 0.05  # of mean probability
 
 
 def relevance_mask(relevance: np.ndarray, share: float) -> np.ndarray:
@@ -103,6 +104,19 @@ class FaithfulnessCurves:
     kept_at_random: np.ndarray
     removed_at_random: np.ndarray
 
+    @property
+    def gains(self) -> tuple[float, float]:
+        """How much better than random maps: with parts kept, and with parts removed; of mean probability."""
+        return (
+            float(self.kept.mean() - self.kept_at_random.mean()),
+            float(self.removed_at_random.mean() - self.removed.mean()),
+        )
+
+    @property
+    def n_passed(self) -> int:
+        """In how many of the two tests it is clearly better than random maps."""
+        return sum(gain > CLEAR_GAIN for gain in self.gains)
+
 
 def measure_faithfulness(
     model: SERModel,
@@ -110,23 +124,32 @@ def measure_faithfulness(
     explanation: Explanation,
     emotion: str,
     progress: Progress = no_progress,
+    at_random: FaithfulnessCurves | None = None,
 ) -> FaithfulnessCurves:
-    """The probability of the emotion for growing shares of the cells, in the order of the map and of random maps."""
-    frontend = model.config.frontend
-    maps = [
-        explanation.relevance,
-        *(random_relevance_map(explanation.relevance.shape, seed) for seed in range(N_RANDOM_MAPS)),
-    ]
-    sounds = [
+    """The probability of the emotion for growing shares of the cells, in the order of the map and of random maps.
+
+    Args:
+        at_random: curves of another map of this shape, for this sound and emotion: its random maps are not run again.
+    """
+    shape = explanation.relevance.shape
+    random_maps = [] if at_random else [random_relevance_map(shape, seed) for seed in range(N_RANDOM_MAPS)]
+    maps = [replace(explanation, relevance=relevance) for relevance in (explanation.relevance, *random_maps)]
+    between = KEPT_SHARES[1:-1]  # of nothing and of all the sounds are known
+    parts = [
         sound
-        for relevance in maps
-        for share in KEPT_SHARES
-        for sound in split_by_relevance(waveform, replace(explanation, relevance=relevance), frontend, share)
+        for one in maps
+        for share in between
+        for sound in split_by_relevance(waveform, one, model.config.frontend, share)
     ]
+    sounds = [np.zeros_like(waveform), waveform, *parts]
     probabilities = calibrated_probabilities(model, run_windows(model, sounds, progress).logits)
-    found = probabilities[:, model.config.labels.index(emotion)]
-    by_map, *at_random = found.reshape(len(maps), len(KEPT_SHARES), 2)
-    return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(at_random, axis=0).T)
+    nothing, everything, *inner = probabilities[:, model.config.labels.index(emotion)]
+    curves = np.array(inner).reshape(len(maps), len(between), 2)
+    first, last = (np.tile(ends, (len(maps), 1, 1)) for ends in ([nothing, everything], [everything, nothing]))
+    by_map, *random_curves = np.concatenate([first, curves, last], axis=1)
+    if at_random:
+        return replace(at_random, kept=by_map[:, 0], removed=by_map[:, 1])
+    return FaithfulnessCurves(KEPT_SHARES, *by_map.T, *np.mean(random_curves, axis=0).T)
 
 
 def random_relevance_map(shape: tuple[int, int], seed: int) -> np.ndarray:

@@ -37,6 +37,8 @@ from .curves import (
 from .embedding_map import (
     MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
     UserClip as UserClip,
+    add_chosen_clip as add_chosen_clip,
+    add_cluster_names as add_cluster_names,
     add_density_contours as add_density_contours,
     add_user_clips as add_user_clips,
     embedding_scatter as embedding_scatter,
@@ -81,8 +83,8 @@ from .tables import (
     figure_to_rows as figure_to_rows,
 )
 from .timeline import (
-    segment_rows as segment_rows,
-    trajectory_areas as trajectory_areas,
+    describe_trajectory as describe_trajectory,
+    timeline_data as timeline_data,
 )
 from .voice import (
     CLIP_COLOURS as CLIP_COLOURS,

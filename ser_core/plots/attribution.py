@@ -4,10 +4,12 @@ Emotions are identified by text and symbol as well as colour; fonts and backgrou
 """
 
 import base64
+import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image
 from plotly import graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -19,7 +21,7 @@ from ser_core.plots.clip import GREY, MIN_PEAK_TO_SHOW, Spectrogram, emotion_lab
 if TYPE_CHECKING:
     from ser_core.interpret import Explanation
 
-SUPPORTING_COLOUR, OPPOSING_COLOUR = "#3FE0E8", "#B6F24A"  # distinct from every colour of magma
+SUPPORTING_COLOUR, OPPOSING_COLOUR = "#1E96F0", "#FF8A1F"  # apart for the colour-blind too, and from grey
 RELEVANCE_CLIP_QUANTILE = 0.97  # of the relevance, drawn in full colour: outliers would leave the rest pale
 RELEVANCE_MAP_HEIGHT = 380  # pixels
 
@@ -100,9 +102,16 @@ def _relevance_limit(values: np.ndarray) -> float:
 
 
 def _add_spectrogram(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> None:
-    source = "data:image/png;base64," + base64.b64encode(spectrogram.png).decode()
+    source = "data:image/png;base64," + base64.b64encode(_in_grey(spectrogram.png)).decode()
     position = {"x": time_s[0], "y": 1, "sizex": time_s[-1] - time_s[0], "sizey": 1, "sizing": "stretch"}
     figure.add_layout_image(source=source, xref="x3", yref="y3", layer="below", **position)
+
+
+def _in_grey(png: bytes) -> bytes:
+    """The image without colour: colours belong to the map over it."""
+    file = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("L").save(file, "PNG")
+    return file.getvalue()
 
 
 def _add_profile(

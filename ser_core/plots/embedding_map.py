@@ -10,8 +10,9 @@ import numpy as np
 from plotly import graph_objects as go
 from scipy.ndimage import gaussian_filter
 
+from ser_core.interpret import DENSITY_CELLS, Cluster, density, extent
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label
+from ser_core.plots.clip import BLACK, GREY, emotion_label
 
 EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
 EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
@@ -19,6 +20,9 @@ MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distingui
 EMBEDDING_MAP_HEIGHT = 620  # pixels
 DENSITY_GRID_CELLS = 80  # per axis
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
+MIN_POINTS_FOR_DENSITY = 100
+DENSITY_NAME = "density"
+LABEL_BACKGROUND = "rgba(255,255,255,0.82)"
 DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
 USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
@@ -85,7 +89,7 @@ def embedding_scatter(
                 figure.add_trace(_points(coordinates, selected, captions, colour, marker))
     for title, colour, marker in styles.values() if len(names) <= MAX_LEGEND_GROUPS else ():
         figure.add_trace(_legend_entry(title, colour, marker, flat=coordinates.shape[1] == 2))
-    return _with_map_layout(figure)
+    return _with_map_layout(figure, coordinates)
 
 
 def embedding_scatter_by_value(
@@ -99,12 +103,36 @@ def embedding_scatter_by_value(
     bar = {"title": "confidence", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)
-    return _with_map_layout(figure)
+    return _with_map_layout(figure, coordinates)
 
 
 def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> go.Figure:
     """Figure with the grey points."""
-    return go.Figure([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])
+    density = (
+        [_density(coordinates)] if coordinates.shape[1] == 2 and len(coordinates) >= MIN_POINTS_FOR_DENSITY else []
+    )
+    return go.Figure(
+        [*density, *([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])]
+    )
+
+
+def _density(coordinates: np.ndarray) -> go.Contour:
+    """Where the clips are, in grey, below the points."""
+    bounds = extent(coordinates)
+    x, y = (np.linspace(low, high, DENSITY_CELLS) for low, high in bounds)
+    return go.Contour(
+        x=x,
+        y=y,
+        z=np.log1p(density(coordinates, bounds)).T.astype(np.float32),
+        ncontours=8,
+        contours={"coloring": "fill", "showlines": False},
+        colorscale=[[0, "rgba(138,143,152,0)"], [1, "rgba(138,143,152,0.35)"]],
+        line={"width": 0},
+        showscale=False,
+        showlegend=False,
+        hoverinfo="skip",
+        name=DENSITY_NAME,
+    )
 
 
 def _group_style(name: str, i: int) -> tuple[str, str, str]:
@@ -120,7 +148,7 @@ def _group_style(name: str, i: int) -> tuple[str, str, str]:
 def _points(coordinates, rows, texts, colour: str, marker: str, opacity=0.7) -> go.Scattergl | go.Scatter3d:
     flat = coordinates.shape[1] == 2
     axes = dict(zip("xyz", coordinates[rows].astype(np.float32).T, strict=False))
-    style = {"color": colour, "symbol": marker if flat else "circle", "size": 5 if flat else 3, "opacity": opacity}
+    style = {"color": colour, "symbol": marker if flat else "circle", "size": 4 if flat else 3, "opacity": opacity}
     kind = go.Scattergl if flat else go.Scatter3d
     common = {"mode": "markers", "marker": style, "showlegend": False, "customdata": rows.astype(np.int32)}
     return kind(**axes, **common, text=texts[rows], hovertemplate="%{text}<extra></extra>")
@@ -131,6 +159,37 @@ def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatte
     empty = {"x": [None], "y": [None]} | ({} if flat else {"z": [None]})
     style = {"color": colour, "symbol": marker if flat else "circle", "size": 9}
     return (go.Scatter if flat else go.Scatter3d)(**empty, mode="markers", marker=style, name=title)
+
+
+def add_cluster_names(figure: go.Figure, clusters: Sequence[Cluster]) -> go.Figure:
+    """Add the names of the clusters at their places; 2-D only."""
+    for cluster in clusters:
+        names = [emotion_label(name) if name in EMOTION_STYLES else name for name in cluster.names if name]
+        x, y = cluster.place
+        figure.add_annotation(
+            x=x,
+            y=y,
+            text=", ".join(names),
+            showarrow=False,
+            yanchor="bottom",
+            font={"size": 12, "color": BLACK},
+            bgcolor=LABEL_BACKGROUND,
+            borderpad=2,
+        )
+    return figure
+
+
+def add_chosen_clip(figure: go.Figure, place: np.ndarray, name: str) -> go.Figure:
+    """Copy of a figure with a ring around the chosen clip.
+
+    Args:
+        place: shape = (n_dims,).
+    """
+    figure, flat = go.Figure(figure), len(place) == 2
+    marker = {"size": 20 if flat else 10, "color": USER_CLIP_COLOUR, "symbol": "circle-open", "line": {"width": 3}}
+    axes = {axis: [float(value)] for axis, value in zip("xyz", place, strict=False)}
+    kind = go.Scattergl if flat else go.Scatter3d
+    return figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, showlegend=False, hoverinfo="skip"))
 
 
 def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
@@ -211,7 +270,8 @@ def _contour(density: np.ndarray, edges: Sequence[np.ndarray], name: str) -> go.
     )
 
 
-def _with_map_layout(figure: go.Figure) -> go.Figure:
+def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
+    """The axes hold nearly all points and fill the width: a projection has no scale to keep."""
     figure.update_layout(
         height=EMBEDDING_MAP_HEIGHT,
         margin={"l": 0, "r": 0, "t": 4, "b": 0},
@@ -220,8 +280,9 @@ def _with_map_layout(figure: go.Figure) -> go.Figure:
         uirevision="map",
     )
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "title": None}
-    figure.update_xaxes(**hidden)
-    figure.update_yaxes(**hidden, scaleanchor="x")
+    bounds = extent(coordinates) if len(coordinates) else np.array([[0.0, 1.0], [0.0, 1.0]])
+    figure.update_xaxes(**hidden, range=bounds[0].tolist())
+    figure.update_yaxes(**hidden, range=bounds[1].tolist())
     empty = {"showticklabels": False, "title": "", "showbackground": False}
     figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
     return figure

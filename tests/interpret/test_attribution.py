@@ -15,6 +15,7 @@ from ser_core.inference.forward import run_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret import sanity_check as sanity
 from ser_core.interpret.attribution import (
+    EXPECTED_GRADIENTS,
     GRAD_CAM,
     INTEGRATED_GRADIENTS,
     OCCLUSION,
@@ -34,7 +35,7 @@ from ser_core.models.checkpoint import Calibration, available_models, load_model
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.egemaps import EgemapsConfig
 
-ALL = (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SELF_ATTENTION, SILENCING)
+ALL = (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING)
 BANDS, FRAMES = slice(20, 24), slice(60, 66)
 HAPPY = AttributionTarget("happy")
 
@@ -114,6 +115,12 @@ def test_the_only_informative_patch_is_found(method):
     np.testing.assert_allclose(relevance[~near], 0, atol=1e-6)
 
 
+def test_expected_gradients_find_the_informative_part_of_any_sound():
+    relevance = explain(Listener(), burst() + 0.1, EXPECTED_GRADIENTS, HAPPY).over_time
+    around = slice(round(0.9 / 0.016), round(1.3 / 0.016))  # a cell of the mask reaches 0.1 s further
+    assert relevance[around].sum() > 0.95 * relevance.sum() > 0
+
+
 def test_silence_finds_the_only_informative_moment():
     found = explain(Listener(), burst() + 0.1, SILENCING, HAPPY)
     assert found.relevance.shape == (1, 157) and 1.0 <= found.relevance[0].argmax() * found.hop_s < 1.2
@@ -157,7 +164,7 @@ def test_integrated_gradients_explain_the_whole_difference_from_silence(name, in
     assert found.completeness_error == pytest.approx(abs(found.relevance.sum() - gained), abs=1e-3)
 
 
-@pytest.mark.parametrize("method", [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SILENCING])
+@pytest.mark.parametrize("method", [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SILENCING])
 def test_why_not_another_one_is_the_difference_of_two_maps(model, window, method):
     happy, sad, both = (
         explain(model, window, method, q).relevance
@@ -180,13 +187,13 @@ def test_a_window_of_any_length_has_a_map_of_its_frames(model, window, subtests)
 
 def test_each_model_says_what_it_allows(new_model):
     assert attribution_methods(new_model()) == ALL
-    assert attribution_methods(new_model(attention=False)) == (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SILENCING)
-    assert attribution_methods(new_model(frontend=FrontendConfig(n_mfcc=13))) == (SILENCING,)
+    assert SELF_ATTENTION not in attribution_methods(new_model(attention=False))
+    assert attribution_methods(new_model(frontend=FrontendConfig(n_mfcc=13))) == (SILENCING, EXPECTED_GRADIENTS)
     assert attribution_methods(build_model("svm-egemaps", EgemapsConfig())) == (SILENCING,)
 
 
 def test_a_method_that_is_not_allowed_is_refused(new_model, window):
-    with pytest.raises(ValueError, match=r"one of: Grad-CAM, Occlusion, Integrated gradients, Silence\."):
+    with pytest.raises(ValueError, match=r"one of: Grad-CAM, Occlusion, .*, Silence\."):
         explain(new_model(attention=False), window, SELF_ATTENTION, HAPPY)
 
 
@@ -224,7 +231,7 @@ def test_every_method_waits_for_its_turn_and_gives_it_back(model, window, method
     assert len(inference_queue) == 0
 
 
-@pytest.mark.parametrize("method", [OCCLUSION, INTEGRATED_GRADIENTS, SILENCING])
+@pytest.mark.parametrize("method", [OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SILENCING])
 def test_progress_grows_to_one(model, window, method):
     shares = []
     explain(model, window, method, HAPPY, shares.append)

@@ -121,6 +121,7 @@ def test_a_perfect_map_and_a_shuffled_one():
     flat = np.concatenate([POINTS[:, :2], np.zeros((N_POINTS, 3))], axis=1)
     perfect = map_quality(flat, flat[:, :2], LABELS.astype(str))
     assert perfect.trustworthiness == perfect.continuity == 1 and perfect.purity_map == perfect.purity_embedding
+    assert perfect.same_corpus == perfect.purity_embedding  # the same groups
     shuffled = map_quality(flat, np.random.default_rng(1).permutation(flat[:, :2]), LABELS.astype(str))
     assert shuffled.trustworthiness < 0.6 and shuffled.continuity < 0.6
     assert shuffled.purity_map == pytest.approx(1 / N_CLUSTERS, abs=0.05)

@@ -25,6 +25,10 @@ function dock(player) {
   };
 }
 
+function sayTime(player, time_s) { // for what draws a cursor of its own
+  window.dispatchEvent(new CustomEvent("ser:time", { detail: { time_s, playing: !player.audio.paused } }));
+}
+
 function playInterval(player, start_s, end_s) {
   clearLoop(player);
   player.until_s = null;

@@ -234,6 +234,7 @@ function showTime(player) {
   player.predicted.textContent = predicted;
   player.stage.setAttribute("aria-valuenow", now.toFixed(1));
   player.stage.setAttribute("aria-valuetext", `${now.toFixed(1)} s of ${player.duration.toFixed(1)} s ${predicted}`);
+  if (player.undock) sayTime(player, now);
 }
 
 function clock(time_s, resolution_s) {

@@ -117,7 +117,7 @@ def quality(key: tuple, _found: Atlas, _made: Projection) -> MapQuality:
     Raises:
         ValueError: too few points to say.
     """
-    return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"))
+    return map_quality(_found.embeddings, _made.coordinates, _found.column("emotion"), _found.column("corpus"))
 
 
 def embed(clip: SessionClip, name: str) -> EmbeddedClip | None:

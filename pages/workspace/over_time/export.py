@@ -12,42 +12,65 @@ from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace.over_time.state import Course, Line
-from ser_core.inference import NO_SPEECH, arousal_and_valence, as_srt, as_textgrid
+from ser_core.inference import (
+    NO_SPEECH,
+    Annotation,
+    Segment,
+    annotation_tiers,
+    arousal_and_valence,
+    as_srt,
+    as_textgrid,
+)
+
+Units = Sequence[tuple[Annotation, Segment]]  # the user's own segments, predicted by the first model
 
 
-def show_exports(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> None:
-    """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again."""
+def show_exports(clip: SessionClip, found: Course, lines: Mapping[str, Line], units: Units) -> None:
+    """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again.
+
+    Args:
+        units: in the order of time; SRT then holds these.
+    """
     first = next(iter(lines))
-    by_model = {name: line.segments for name, line in lines.items()}
+    shown = [segment for _, segment in units] or lines[first].segments
+    by_model = {name: line.segments for name, line in lines.items()} | _own_tiers(units, found.duration_s)
     with st.container(horizontal=True):
-        _download("CSV", lambda: as_csv(clip, lines), "text/csv", clip)
-        _download("JSON", lambda: as_json(clip, found, lines), "application/json", clip)
+        _download("CSV", lambda: as_csv(clip, lines, units), "text/csv", clip)
+        _download("JSON", lambda: as_json(clip, found, lines, units), "application/json", clip)
         _download("TextGrid", lambda: as_textgrid(found.speech, by_model, found.duration_s), "text/plain", clip)
-        _download("SRT", lambda: as_srt(lines[first].segments), "application/x-subrip", clip)
+        _download("SRT", lambda: as_srt(shown), "application/x-subrip", clip)
     partial = [name for name, line in lines.items() if not line.complete]
     several = f" SRT holds {plain(first)} only." if len(lines) > 1 else ""
+    several = " SRT holds your segments." if units else several
     words = ("Partial: in the files the rest is “not analysed”." if partial else "") + several
     if words:
         st.caption(words)
 
 
-def as_csv(clip: SessionClip, lines: Mapping[str, Line]) -> str:
-    """One row for each segment and, below, for each window, of every model; times in seconds."""
+def _own_tiers(units: Units, duration_s: float) -> dict[str, tuple[Segment, ...]]:
+    return annotation_tiers([one for one, _ in units], [segment for _, segment in units], duration_s)
+
+
+def as_csv(clip: SessionClip, lines: Mapping[str, Line], units: Units = ()) -> str:
+    """One row for each segment of the user, then for each segment and each window of every model; times in seconds."""
     rows = []
     for name, line in lines.items():
         head = {"file": clip.name, "model": name, "version": get_model(name).version}
+        if not rows:
+            rows += [head | {"part": "own segment", **row} for row in _unit_rows(line, units)]
         rows += [head | {"part": "segment", **row} for row in _segment_rows(line)]
         rows += [head | {"part": "window", **row} for row in _window_rows(line)]
     return rows_as_csv(rows)
 
 
-def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line]) -> str:
+def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line], units: Units = ()) -> str:
     """Everything, with the settings; times in seconds."""
     content = {
         "file": clip.name,
         "duration_s": found.duration_s,
         "notes": clip.notes,
         "speech": found.speech,
+        "own_segments": _unit_rows(next(iter(lines.values())), units),
         "models": [_content(name, line) for name, line in lines.items()],
     }
     return json.dumps(content, indent=1, ensure_ascii=False)
@@ -70,21 +93,17 @@ def _content(name: str, line: Line) -> dict:
     }
 
 
+def _unit_rows(line: Line, units: Units) -> list[dict]:
+    return [_segment_row(line, segment) | {"label": one.label, "speaker": one.speaker} for one, segment in units]
+
+
 def _segment_rows(line: Line) -> list[dict]:
-    n_labels = len(line.trajectory.labels)
-    return [
-        _row(
-            line,
-            s.start_s,
-            s.end_s,
-            s.speech_s,
-            s.label,
-            s.emotion,
-            s.confidence,
-            s.probabilities or (None,) * n_labels,
-        )
-        for s in line.segments
-    ]
+    return [_segment_row(line, segment) for segment in line.segments]
+
+
+def _segment_row(line: Line, s: Segment) -> dict:
+    probabilities = s.probabilities or (None,) * len(line.trajectory.labels)
+    return _row(line, s.start_s, s.end_s, s.speech_s, s.label, s.emotion, s.confidence, probabilities)
 
 
 def _window_rows(line: Line) -> list[dict]:

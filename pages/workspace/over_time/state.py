@@ -1,32 +1,38 @@
 """Trajectories of the clip as far as analysed. They grow piece by piece, and settings never run a model again."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 
 import numpy as np
-import streamlit as st
 
+from pages.ui.analysis import PreparedClip, voice_reference
 from pages.ui.model_picker import get_model
-from pages.ui.session import SessionClip, is_remembered, remember
-from ser_core.audio import SAMPLE_RATE, analysed_bounds, speech_segments
+from pages.ui.session import SessionClip, remember, session
+from ser_core.audio import SpeechSegments, analysed_bounds
 from ser_core.inference import (
+    GRID_HOP_S,
+    OWN_RECORDING,
     PartialTrajectory,
     Segment,
     Smoothing,
     Trajectory,
+    TrajectorySummary,
+    default_smoothing,
     extend_trajectory,
     label_segments,
     pool_trajectory,
     recording_reference,
     smooth_trajectory,
     start_trajectory,
+    summarise_trajectory,
     window_labels,
 )
 from ser_core.models import functionals_cache
 
 STEP_S = 2.0  # from one look at the growing result to the next
-BEGINNING_S = 60.0  # of a longer clip its beginning is shown while the rest is still searched for speech
+SHORT_S, SHORT_HOP_S = 15.0, 0.25  # a short clip has a finer grid: a word lasts as long as the usual hop
+NO_REFERENCE, ENROLLED = "", "clips"  # besides OWN_RECORDING
 
 
 @dataclass(frozen=True)
@@ -44,20 +50,20 @@ class Course:
 
     waveform: np.ndarray  # shape = (n_samples,)
     duration_s: float
-    speech: tuple[tuple[float, float], ...]
+    speech: SpeechSegments
     bounds: tuple[int, int]  # in samples: all but the silence at both ends
-    is_beginning: bool = False  # only the first BEGINNING_S are known
-    own_reference: bool = False  # models that take a reference use the recording itself
+    grid_s: float = GRID_HOP_S
+    reference: str = NO_REFERENCE  # of models that take one: the recording itself, or the enrolled voice
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     stopped: bool = False
 
     def is_done(self, models: Sequence[str]) -> bool:
         """Nothing more will come."""
-        return not (self.is_beginning or self.missing(models))
+        return not self.missing(models)
 
     def covers(self, name: str) -> bool:
         """Whether a model has analysed the clip from the beginning to the end."""
-        return not self.is_beginning and name in self.partials and self.partials[name].n_passes > 0
+        return name in self.partials and self.partials[name].n_passes > 0
 
     def missing(self, models: Sequence[str]) -> list[str]:
         """Models that have not analysed the full clip."""
@@ -69,8 +75,6 @@ class Course:
 
     def share(self, models: Sequence[str]) -> float:
         """How much is done, in [0, 1]."""
-        if self.is_beginning:
-            return 0.0
         return sum(self.partials[name].share if name in self.partials else 0.0 for name in models) / len(models)
 
 
@@ -88,41 +92,30 @@ class Line:
     complete: bool  # nothing comes later; with more passes the hop may still become finer
 
 
-def course(clip: SessionClip, own_reference: bool = False) -> Course:
-    """The clip with its speech, before any model; of a long one its beginning until `full_course` is called.
+def grid_hop_s(clip: SessionClip) -> float:
+    """From one prediction to the next."""
+    return SHORT_HOP_S if clip.recording.duration_s <= SHORT_S else GRID_HOP_S
+
+
+def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERENCE) -> Course:
+    """The clip with its speech, before any model.
 
     Args:
-        own_reference: models that take a reference use the recording itself.
+        reference: which one the models use that take one.
     """
-    if clip.recording.duration_s <= 2 * BEGINNING_S or is_remembered(clip.id, "course"):
-        return full_course(clip, own_reference)
-    plain = remember(lambda: _analyse_beginning(clip), clip.id, "beginning")
-    return _with_own_reference(plain, clip, "beginning") if own_reference else plain
-
-
-def full_course(clip: SessionClip, own_reference: bool = False) -> Course:
-    """All of the clip with its speech."""
-    plain = remember(lambda: _analyse_all(clip), clip.id, "course")
-    return _with_own_reference(plain, clip, "course") if own_reference else plain
-
-
-def _with_own_reference(plain: Course, clip: SessionClip, kind: str) -> Course:
-    """The same sound with trajectories of its own."""
-    return remember(lambda: replace(plain, partials={}, own_reference=True), clip.id, kind, "own reference")
-
-
-def _analyse_all(clip: SessionClip) -> Course:
-    waveform, bar = clip.recording.waveform, st.progress(0.0, "Detecting speech")
-    speech = speech_segments(waveform, lambda share: bar.progress(share, "Detecting speech"))
-    bar.empty()
-    return Course(waveform, clip.recording.duration_s, speech, analysed_bounds(waveform, speech))
-
-
-def _analyse_beginning(clip: SessionClip) -> Course:
-    waveform = clip.recording.waveform[: round(BEGINNING_S * SAMPLE_RATE)]
-    speech = speech_segments(waveform)
-    bounds = analysed_bounds(waveform, speech)
-    return Course(waveform, clip.recording.duration_s, speech, bounds, is_beginning=True)
+    voice = tuple(session().voice_clips) if reference == ENROLLED else ()
+    speech, waveform = prepared.quality.speech_segments, prepared.waveform
+    return remember(
+        lambda: Course(
+            waveform,
+            clip.recording.duration_s,
+            speech,
+            analysed_bounds(waveform, speech),
+            grid_hop_s(clip),
+            reference,
+        ),
+        *(prepared.id, "course", reference, voice),
+    )
 
 
 def analyse(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
@@ -139,10 +132,18 @@ def analyse(found: Course, models: Sequence[str], step_s: float, progress: Calla
 
 
 def _start(found: Course, name: str) -> PartialTrajectory:
-    model = get_model(name)
-    own = found.own_reference and model.takes_reference
-    reference = recording_reference(model, found.waveform, found.speech) if own else None
-    return start_trajectory(model, found.bounds, found.speech, reference=reference)
+    model, reference = get_model(name), None
+    if model.takes_reference and found.reference == OWN_RECORDING:
+        reference = recording_reference(model, found.waveform, found.speech)
+    elif model.takes_reference and found.reference == ENROLLED:
+        reference = voice_reference(name)
+    return start_trajectory(model, found.bounds, found.speech, found.grid_s, reference)
+
+
+def summary(found: Course, name: str) -> TrajectorySummary:
+    """One model's trajectory so far, smoothed as its length asks for."""
+    plain = line(found, name, View(1, found.grid_s, default_smoothing(found.duration_s)))
+    return summarise_trajectory(plain.trajectory, plain.segments, found.duration_s)
 
 
 def line(found: Course, name: str, view: View) -> Line:

@@ -1,146 +1,97 @@
-"""The view "Over time": emotion over long audio, drawn while the models are still running."""
+"""The view "Over time": emotion over any length of audio, drawn while the models are still running."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import streamlit as st
 
-from pages.ui.chart import chart
+from pages.ui import analysis
 from pages.ui.emotion import segment_cell, segment_label
-from pages.ui.model_picker import choose_models, get_model, versions
+from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model
 from pages.ui.session import SessionClip
-from pages.workspace import sound
-from pages.workspace.over_time import export, state
-from pages.workspace.over_time.state import Course, Line, View
-from ser_core.inference import (
-    EMA_SMOOTHING,
-    HYSTERESIS_SMOOTHING,
-    MEDIAN_SMOOTHING,
-    NO_SMOOTHING,
-    Segment,
-    Smoothing,
-)
+from pages.ui.text import plain
+from pages.workspace import clip_bar, sound
+from pages.workspace.over_time import export, settings, state, units
+from pages.workspace.over_time.settings import Choice
+from pages.workspace.over_time.state import Course, Line
+from pages.workspace.over_time.timeline import timeline
+from ser_core.inference import Annotation, Segment, annotation_tiers
 from ser_core.models import models_for_long_audio
-from ser_core.plots import format_time, segment_rows, trajectory_areas
-
-WINDOWS = (1, 2, 4, 8)  # times the model's own
-HOPS_S = (0.5, 1.0, 2.0, 5.0)  # multiples of the hop of the predictions
-SMOOTHINGS = {
-    NO_SMOOTHING: ((), "", ""),
-    EMA_SMOOTHING: (
-        (1, 2, 3, 5, 10, 20),
-        "Time constant",
-        "Exponential moving average: the past fades with this time constant.",
-    ),
-    MEDIAN_SMOOTHING: (
-        (3, 5, 9, 15, 31),
-        "Windows",
-        "Each probability becomes the median over this many windows around it.",
-    ),
-    HYSTERESIS_SMOOTHING: ((1, 2, 3, 5, 10, 20), "Hold", "A new emotion counts only if it leads for this long."),
-}
-
-
-def choose_view(models: Sequence[str]) -> View:
-    """Window, hop and smoothing; none of them runs a model again."""
-    own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
-    left, right = st.columns(2)
-    window = left.selectbox(
-        "Window",
-        WINDOWS,
-        format_func=lambda n: " or ".join(f"{n * window_s:g} s" for window_s in own_s) if models else str(n),
-        key="window",
-        bind="query-params",
-        help="The shortest is the model's own, what it was trained on. A longer one is the mean of its predictions, "
-        "weighted by speech, as for a full recording. With several models each has multiples of its own.",
-    )
-    hops_s = [hop_s for hop_s in HOPS_S if hop_s <= window * own_s[0]] or [HOPS_S[0]]
-    hop_s = right.selectbox(
-        "Hop",
-        hops_s,
-        index=min(1, len(hops_s) - 1),
-        format_func="{:g} s".format,
-        key="hop",
-        bind="query-params",
-        help="From one window to the next. Models are run every 0.5 s; a wider hop shows a subset.",
-    )
-    return View(window, hop_s, _choose_smoothing())
-
-
-def _choose_smoothing() -> Smoothing:
-    left, right = st.columns(2)
-    kind = left.selectbox("Smoothing", list(SMOOTHINGS), key="smoothing", bind="query-params")
-    amounts, label, text = SMOOTHINGS[kind]
-    if not amounts:
-        return Smoothing()
-    unit = "" if kind == MEDIAN_SMOOTHING else " s"
-    amount = right.selectbox(
-        label, amounts, index=2, format_func=lambda n: f"{n}{unit}", key=kind, bind="query-params", help=text
-    )
-    return Smoothing(kind, amount)
-
-
-def choose_own_reference(models: Sequence[str]) -> bool:
-    """Whether the recording is its own reference; asked if a model takes one."""
-    return any(get_model(name).takes_reference for name in models) and st.toggle(
-        "Relative to this recording",
-        key="own-reference",
-        help="For one speaker: models that take reference clips use this recording, from 10 s of speech on.",
-    )
+from ser_core.plots import describe_trajectory, format_time, timeline_data
 
 
 def draw(clip: SessionClip) -> None:
-    names = models_for_long_audio()
-    if not names:
+    """The results so far; then, unless stopped, the models go on and the page starts again."""
+    if not models_for_long_audio():
         show_no_model()
         return
-    with st.popover("Models and windows", icon=":material/tune:"):
-        models = choose_models(names)
-        view = choose_view(models)
-        own_reference = choose_own_reference(models)
-    if not models:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        headline = st.container(width="stretch", gap=None)
+        with st.popover("Your segments", icon=":material/segment:", key="units"):
+            own = units.choose_units(clip)
+        with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
+            choice = settings.choose(clip)
+    if problem := units.problem():
+        st.error(plain(problem))
+    if not choice.models:
         st.info("Choose at least one model.")
         return
-    found = state.course(clip, own_reference)
-    if not any(name in found.partials for name in models):
+    found = state.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
+    if not any(name in found.partials for name in choice.models):
         with st.spinner("Analysing"):
-            state.analyse(found, models, step_s=0)
-    show_course(clip, found, models, view)
+            state.analyse(found, choice.models, step_s=0)
+    known = units.predicted(clip, choice.models[0], own, choice.reference)
+    _show(clip, found, choice, own, known, headline)
 
 
-def show_course(clip: SessionClip, found: Course, models: Sequence[str], view: View) -> None:
-    """The results so far; then, unless stopped, the models go on and the page starts again."""
-    going = not (found.stopped or found.is_done(models))
-    bar = _show_state(clip, found, models, going)
-    lines = {name: state.line(found, name, view) for name in models if name in found.partials}
+def _show(
+    clip: SessionClip, found: Course, choice: Choice, own: Sequence[Annotation], known: list[Segment], headline
+) -> None:
+    models, waits = choice.models, len(known) < len(own)
+    done = found.is_done(models) and not waits
+    going = not (found.stopped or done)
+    bar = None if done else _show_state(found, models, going)
+    lines = {name: state.line(found, name, choice.view) for name in models if name in found.partials}
     if lines:
-        _show_lines(clip, found, lines)
-    if not going:
-        return
-    if found.is_beginning:
-        state.full_course(clip, found.own_reference)
+        with headline:
+            _show_summary(found, models[0])
+        _show_lines(clip, found, lines, own, known)
+    if going:
+        _go_on(found, choice, own, known, lambda: _show_progress(bar, found, models))
+        st.rerun()
+
+
+def _go_on(
+    found: Course,
+    choice: Choice,
+    own: Sequence[Annotation],
+    known: list[Segment],
+    progress: Callable[[], None],
+) -> None:
+    """A piece of the work that is left: the user's segments first."""
+    if len(known) < len(own):
+        units.extend(found, choice.models[0], own, known)
     else:
-        state.analyse(found, models, state.STEP_S, lambda: _show_progress(bar, found, models))
-    st.rerun()
+        state.analyse(found, choice.models, state.STEP_S, progress)
 
 
-def _show_state(clip: SessionClip, found: Course, models: Sequence[str], going: bool):
-    """How far it is, with Stop or Go on; nothing when all is done."""
-    if found.is_done(models):
-        return None
+def _show_state(found: Course, models: Sequence[str], going: bool):
+    """How far it is, with Stop or Go on."""
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
         if going:
-            st.button("Stop", on_click=_set_stopped, args=(clip, found, True), key="stop")
+            st.button("Stop", on_click=_set_stopped, args=(found, True), key="stop")
         else:
-            st.button("Go on", on_click=_set_stopped, args=(clip, found, False), key="go-on", type="primary")
+            st.button("Go on", on_click=_set_stopped, args=(found, False), key="go-on", type="primary")
     _show_progress(place, found, models)
     return place
 
 
 def _show_progress(place, found: Course, models: Sequence[str]) -> None:
-    if all(found.covers(name) for name in models):
+    if found.is_done(models):
+        text = "Predicting your segments"
+    elif all(found.covers(name) for name in models):
         hop_s = max(found.partials[name].predicted_hop_s for name in models)
         text = f"All of it is analysed every {hop_s:g} s, not yet in between"
     else:
@@ -149,73 +100,74 @@ def _show_progress(place, found: Course, models: Sequence[str]) -> None:
     place.progress(found.share(models), text)
 
 
-def _set_stopped(clip: SessionClip, found: Course, stopped: bool) -> None:
-    # not `found`: all of the clip may have been searched for speech since the click
-    state.course(clip, found.own_reference).stopped = stopped
+def _set_stopped(found: Course, stopped: bool) -> None:
+    found.stopped = stopped
 
 
-def _show_lines(clip: SessionClip, found: Course, lines: dict[str, Line]) -> None:
-    name, first = next(iter(lines.items()))
+def _show_summary(found: Course, name: str) -> None:
+    words = describe_trajectory(state.summary(found, name)) or "No speech was detected."
+    so_far = "" if found.covers(name) else "So far: "
+    st.markdown(f"#### {so_far}{words}")
+
+
+def _show_lines(
+    clip: SessionClip, found: Course, lines: dict[str, Line], own: Sequence[Annotation], known: Sequence[Segment]
+) -> None:
+    (name, first), *others = lines.items()
     sound.show_strip(clip.id, [segment_cell(segment) for segment in first.segments])
-    _show_areas(clip, found, name, first)
-    if len(lines) > 1:
-        _show_lanes(found, lines)
-    _show_segments(clip, name, first)
-    export.show_exports(clip, found, lines)
+    data = timeline_data(
+        first.trajectory,
+        first.segments,
+        found.duration_s,
+        first.min_confidence,
+        found.duration_s if first.complete else first.until_s,
+        annotation_tiers(own, known, found.duration_s),
+        {other: line.segments for other, line in others},
+    )
+    n_labelled = sum(segment.confidence is not None for segment in first.segments)
+    timeline(data, clip.id, f"Emotions over {found.duration_s:.0f} seconds, {n_labelled} segments with a prediction.")
+    st.caption(_facts(found, name, first))
+    units.show_speakers(name, own, known)
+    _show_segments(clip, name, first, own, known)
+    export.show_exports(clip, found, lines, list(zip(own, known, strict=False)))
 
 
-def _show_areas(clip: SessionClip, found: Course, name: str, line: Line) -> None:
+def _facts(found: Course, name: str, line: Line) -> str:
     trajectory = line.trajectory
-    chart(
-        trajectory_areas(trajectory, line.lead, found.speech, found.duration_s, line.min_confidence),
-        key=f"trajectory-{clip.id}",
-        numbers=False,
-        on_select=partial(_play_from, f"trajectory-{clip.id}"),
-        selection_mode="points",
-        alt=f"Probability of each emotion in {len(line.lead)} windows; the table below has the segments.",
-    )
     spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
-    where = f"the first {state.BEGINNING_S:g} s have" if found.is_beginning else "the clip has"
-    st.caption(
-        f"Analysed {format_time(trajectory.start_s[0])} to {format_time(line.until_s)} by {versions([name])}; {where} "
-        f"{spoken_s:.1f} s of speech. Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at "
-        "their centres; the height of a colour is the probability of its emotion. Click "
-        "anywhere to play from there."
-        + (" Below the dotted line the model abstains (“not sure”)." if line.min_confidence else "")
+    one = len(trajectory.start_s) == 1
+    windows = (
+        f"One window of {trajectory.window_s:g} s covers all of it: nothing can change over time."
+        if one
+        else f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at their centres."
+    )
+    return (
+        f"{versions([name])}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
+        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities."
     )
 
 
-def _play_from(key: str) -> None:
-    if points := st.session_state[key].get("selection", {}).get("points", []):
-        sound.play(float(points[0]["x"]))
-
-
-def _show_lanes(found: Course, lines: dict[str, Line]) -> None:
-    st.subheader("Every model", anchor=False)
-    by_model = {name: line.segments for name, line in lines.items()}
-    chart(
-        segment_rows(by_model, found.duration_s),
-        key="lanes",
-        numbers=False,
-        alt=f"The predictions over time of {len(lines)} models, one lane each; the CSV has the numbers.",
-    )
-    st.caption("Grey with ?: not sure. Empty: no speech. The first model is the one shown above.")
-
-
-def _show_segments(clip: SessionClip, name: str, line: Line) -> None:
-    st.subheader("Segments", anchor=False)
-    key = _table_key(clip, line)
+def _show_segments(
+    clip: SessionClip, name: str, line: Line, own: Sequence[Annotation], known: Sequence[Segment]
+) -> None:
+    """The user's segments, or else those of the model."""
+    st.subheader("Your segments" if own else "Segments", anchor=False)
+    key = _table_key(clip, line, own)
+    shown = known if own else line.segments
+    rows = [_row(segment) for segment in shown]
+    if own:
+        rows = [row | {"label": one.label, "speaker": one.speaker} for row, one in zip(rows, own, strict=False)]
     st.dataframe(
-        [_row(segment) for segment in line.segments],
+        rows,
         hide_index=True,
         placeholder="",
         key=key,
-        on_select=partial(_play_segment, key, line),
+        on_select=partial(_play_segment, key, tuple(shown)),
         selection_mode="single-row",
         column_config={"confidence": st.column_config.NumberColumn(format="percent")},
         alt=f"The segments of {name} from the beginning to the end",
     )
-    st.caption("Choose a row to play it. Confidence: the mean over its windows.")
+    st.caption("Choose a row to play it. Confidence: " + ("of the segment." if own else "the mean over its windows."))
 
 
 def _row(segment: Segment) -> dict:
@@ -230,13 +182,14 @@ def _row(segment: Segment) -> dict:
     }
 
 
-def _table_key(clip: SessionClip, line: Line) -> str:
+def _table_key(clip: SessionClip, line: Line, own: Sequence[Annotation]) -> str:
     """Another one for other settings: their rows are other segments."""
     trajectory = line.trajectory
-    return f"segments-{clip.id}-{trajectory.model}-{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
+    which = f"{len(own)} own" if own else f"{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"
+    return f"segments-{clip.id}-{trajectory.model}-{which}"
 
 
-def _play_segment(key: str, line: Line) -> None:
+def _play_segment(key: str, shown: Sequence[Segment]) -> None:
     rows = st.session_state[key].get("selection", {}).get("rows", [])
-    if rows and rows[0] < len(line.segments):
-        sound.play(line.segments[rows[0]].start_s, line.segments[rows[0]].end_s)
+    if rows and rows[0] < len(shown):
+        sound.play(shown[rows[0]].start_s, shown[rows[0]].end_s)

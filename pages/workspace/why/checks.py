@@ -1,4 +1,4 @@
-"""Tests on the page "Why?": faithfulness, randomised weights, and perturbations of the audio."""
+"""Tests on the view "Why": faithfulness, randomised weights, and perturbations of the audio."""
 
 import math
 from collections.abc import Sequence
@@ -7,24 +7,25 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.chart import chart
-from pages.ui.components.player import player, track
+from pages.ui.components.player import track
 from pages.ui.model_picker import get_model
 from pages.ui.session import is_remembered, remember
+from pages.workspace import sound
 from pages.workspace.why import state
 from pages.workspace.why.state import ExplainedWindow
-from ser_core.interpret import PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
+from ser_core.interpret import CLEAR_GAIN, PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
 from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
-CLEARLY = 0.05  # of mean probability
 SHOWS_THE_SOUND, PARTLY = 0.5, 0.25  # rank correlation with the maps of models that have learned nothing
 
 
-def show_trust(explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
+def show_trust(
+    explained: ExplainedWindow, found: Explanation, question: AttributionTarget, curves: FaithfulnessCurves
+) -> None:
     """Two tests of the map: against random parts of the audio, and against models with randomised weights."""
     st.subheader("Can the map be trusted?", anchor=False)
     by_map, by_weights = st.columns(2, gap="large")
     with by_map:
-        curves = state.faithfulness_curves(explained, found, question)
         verdict = _faithful_words(curves, question)
         chart(faithfulness_lines(curves, question.emotion), key="why-faithful", alt=verdict)
         st.caption(verdict)
@@ -36,7 +37,7 @@ def _faithful_words(curves: FaithfulnessCurves, question: AttributionTarget) -> 
     kept, kept_random = curves.kept.mean(), curves.kept_at_random.mean()
     removed, removed_random = curves.removed.mean(), curves.removed_at_random.mean()
     return (
-        f"{_against_chance(kept - kept_random, removed_random - removed)} Mean probability of "
+        f"{_against_chance(*curves.gains)} Mean probability of "
         f"{emotion_label(question.emotion)} with parts kept: {kept:.0%} by the map, {kept_random:.0%} at random "
         "(more is "
         f"better); with parts removed: {removed:.0%} and {removed_random:.0%} (less is better)."
@@ -45,7 +46,7 @@ def _faithful_words(curves: FaithfulnessCurves, question: AttributionTarget) -> 
 
 def _against_chance(*gains: float) -> str:
     """How much better the map is than chance in each of the two tests, in words."""
-    better, worse = sum(gain > CLEARLY for gain in gains), sum(gain < -CLEARLY for gain in gains)
+    better, worse = sum(gain > CLEAR_GAIN for gain in gains), sum(gain < -CLEAR_GAIN for gain in gains)
     if better == 2:
         return "The map is clearly better than chance in both tests."
     if better:
@@ -108,7 +109,9 @@ def show_probe(explained: ExplainedWindow) -> None:
     drawn = remember(
         lambda: track(f"{kind} {value:g}", waveform, explained.id), explained.id, "worse track", kind, value
     )
-    player([drawn], (), key="probe-player")
+    st.button(
+        f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", on_click=sound.play_other, args=(drawn,)
+    )
     row = probabilities[probe.values.index(value)]
     ranked = ", ".join(f"{emotion_label(labels[i])} {row[i]:.0%}" for i in np.argsort(-row)[:3])
     st.markdown(f"{explained.model} at this value: {ranked}.")

@@ -1,4 +1,4 @@
-"""Computations of the page "Why?", each done once per clip."""
+"""Computations of the view "Why", each done once per clip."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import streamlit as st
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.components.player import Track, track
 from pages.ui.model_picker import get_model
-from pages.ui.session import remember
+from pages.ui.session import is_remembered, remember
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
 from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret import (
@@ -127,12 +127,35 @@ def part_probabilities(
 
 
 def faithfulness_curves(
-    explained: ExplainedWindow, found: Explanation, question: AttributionTarget
+    explained: ExplainedWindow,
+    found: Explanation,
+    question: AttributionTarget,
+    at_random: FaithfulnessCurves | None = None,
 ) -> FaithfulnessCurves:
-    """What is left when parts are kept or removed in the order of the map."""
-    make = partial(measure_faithfulness, get_model(explained.model), explained.waveform, found, question.emotion)
-    key = (explained.id, "faithfulness", explained.model, found.method, question)
-    return _with_progress("Removing and keeping parts", make, *key)
+    """What is left when parts are kept or removed in the order of the map.
+
+    Args:
+        at_random: curves of another map of the same shape.
+    """
+    make = partial(
+        measure_faithfulness,
+        get_model(explained.model),
+        explained.waveform,
+        found,
+        question.emotion,
+        at_random=at_random,
+    )
+    return _with_progress(f"Testing: {found.method}", make, *_curves_key(explained, found.method, question))
+
+
+def known_curves(explained: ExplainedWindow, method: str, question: AttributionTarget) -> FaithfulnessCurves | None:
+    """The same, if it is known."""
+    key = _curves_key(explained, method, question)
+    return remember(lambda: None, *key) if is_remembered(*key) else None
+
+
+def _curves_key(explained: ExplainedWindow, method: str, question: AttributionTarget) -> tuple:
+    return explained.id, "faithfulness", explained.model, method, question
 
 
 def randomisation_test(

@@ -11,7 +11,7 @@ from ser_core.inference.forward import CPU_BATCH_SIZE
 from ser_core.inference.prediction import predict_batch
 from ser_core.inference.reference import Reference
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, arousal_and_valence
-from ser_core.inference.segments import Segment
+from ser_core.inference.segments import Segment, fill_gaps
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.models import SERModel
 
@@ -74,6 +74,25 @@ def _segment(annotation: Annotation, prediction: Prediction) -> Segment:
     label = NOT_SURE if prediction.abstain else prediction.emotion
     values = tuple(prediction.probabilities.values())
     return Segment(*span, label, prediction.speech_s, prediction.emotion, prediction.confidence, values)
+
+
+def annotation_tiers(
+    annotations: Sequence[Annotation], segments: Sequence[Segment], duration_s: float
+) -> dict[str, tuple[Segment, ...]]:
+    """Tiers without overlaps and gaps, from 0 to duration_s: one for each speaker, and more where their own overlap.
+
+    Args:
+        segments: predict_annotations of the first len(segments) annotations.
+    """
+    tiers: dict[str, list[Segment]] = {}
+    for annotation, segment in zip(annotations, segments, strict=False):
+        speaker, number = annotation.speaker or "yours", 1
+        name = speaker
+        while name in tiers and tiers[name][-1].end_s > segment.start_s:
+            number += 1
+            name = f"{speaker} {number}"
+        tiers.setdefault(name, []).append(segment)
+    return {name: tuple(fill_gaps(own, duration_s)) for name, own in tiers.items()}
 
 
 def speaker_means(

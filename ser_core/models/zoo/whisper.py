@@ -125,7 +125,8 @@ class Whisper(SERModel):
 
     @cached_property
     def _stft_window(self) -> Tensor:
-        return torch.hann_window(N_FFT, device=self.device)
+        with torch.inference_mode(False):  # else no gradient could pass later
+            return torch.hann_window(N_FFT, device=self.device)
 
     def n_frames(self, n_samples: Tensor) -> Tensor:
         """See SERModel."""

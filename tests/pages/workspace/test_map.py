@@ -82,13 +82,13 @@ def page(folder):
 def points(page, chart: int = 0) -> int:
     """How many clips a chart shows in colour."""
     spec = json.loads(page.get("plotly_chart")[chart].proto.spec)
-    return sum(len(trace["text"]) for trace in spec["data"] if trace["marker"].get("opacity") == 0.7)
+    return sum(len(trace["text"]) for trace in spec["data"] if trace.get("marker", {}).get("opacity") == 0.7)
 
 
 def names_of_own(page) -> list[str]:
     """The person's clips on the first map."""
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
-    return [trace["name"] for trace in spec["data"] if trace["mode"] == "markers" and trace["marker"]["size"] > 9]
+    return [trace["name"] for trace in spec["data"] if trace.get("mode") == "markers" and trace["marker"]["size"] > 9]
 
 
 def test_every_clip_is_a_point(page):

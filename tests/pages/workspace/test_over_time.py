@@ -1,4 +1,4 @@
-"""The page "Trajectory" without a browser: it grows, stops, goes on, and settings never ask a model again."""
+"""The view "Over time" without a browser: it grows, stops, goes on; settings never run a model again; own segments."""
 
 import csv
 import io
@@ -14,8 +14,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import results
-from pages.workspace.over_time import state
+from pages.workspace.over_time import state, units
 from ser_core.audio import speech_segments
+from ser_core.inference import OWN_RECORDING
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.segments import NOT_ANALYSED
 from ser_core.inference.smoothing import Smoothing
@@ -94,7 +95,7 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
     open_sample(page)
     first = course(page).partials["other"]
-    page.multiselect(key="models").set_value(["other", "small"]).run()
+    page.multiselect(key="timeline-models").set_value(["other", "small"]).run()
     assert not page.exception and "SRT" in texts(page)
     assert course(page).partials["other"] is first and course(page).partials["small"].share == 1
     assert list(tiers(files["Download TextGrid"]))[1:] == [
@@ -125,36 +126,44 @@ def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monke
     assert not page.exception and course(page).partials["other"].share == 1 and NOT_ANALYSED not in texts(page)
 
 
-def test_the_beginning_of_a_long_clip_is_shown_before_the_rest_is_searched_for_speech(page, files, monkeypatch):
-    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    long = np.tile(speech, 1 + 150 * RATE // len(speech))
-    full_course = state.full_course
-    monkeypatch.setattr(
-        state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True)
-    )  # Stop, meanwhile
-    upload(page, "long.wav", wav(long))
-    assert "Partial: analysed to 0:3" in page.get("progress")[0].proto.text
-    content = json.loads(files["Download JSON"])
-    first = content["models"][0]
-    assert not first["complete"] and first["analysed_until_s"] < 60 < content["duration_s"]
-    assert first["segments"][-1]["answer"] == NOT_ANALYSED
-    assert first["segments"][-1]["end_s"] == pytest.approx(len(long) / RATE, abs=0.01)
-    monkeypatch.setattr(state, "full_course", full_course)
-    page.button(key="go-on").click().run()
-    after = json.loads(files["Download JSON"])["models"][0]
-    assert not page.exception and after["complete"] and after["analysed_until_s"] > 150
+OWN = "start_s,end_s,label,speaker\n0.2,1.4,hello,anna\n1.0,2.5,there,ben\n2.5,2.6,,ben\n"
 
 
-def test_a_click_that_comes_when_the_rest_was_just_searched_holds_for_all(page, monkeypatch):
-    speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    full_course = state.full_course
-    monkeypatch.setattr(state, "full_course", lambda clip, *_: setattr(state.course(clip), "stopped", True))
-    upload(page, "long.wav", wav(np.tile(speech, 1 + 150 * RATE // len(speech))))
-    monkeypatch.setattr(state, "full_course", full_course)
-    of_all = state.Course(np.zeros(RATE), 150.0, ((0.0, 1.0),), (0, RATE), stopped=True)
-    session_of(page).memory[session_of(page).clip.id, "course"] = of_all
-    page.button(key="go-on").click().run()
-    assert not page.exception and not of_all.stopped and of_all.share(["other"]) == 1
+def take_segments(page: AppTest, name: str, content: str) -> AppTest:
+    page.file_uploader(key=f"own-segments-{session_of(page).clip.id[:8]}").upload(name, content.encode()).run()
+    assert not page.exception
+    return page
+
+
+def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files):
+    open_sample(page)
+    take_segments(page, "turns.csv", OWN)
+    table, speakers = page.dataframe[1].value, page.dataframe[0].value
+    assert table["label"].tolist()[:2] == ["hello", "there"] and table["speaker"].tolist() == ["anna", "ben", "ben"]
+    assert table["prediction"].iloc[2] == "no speech" and table["from"].iloc[1] == "0:01"
+    assert speakers["speaker"].tolist() == ["anna", "ben"] and speakers["segments"].tolist() == [1, 2]
+    assert {"emotion anna", "emotion ben", "emotion other"} <= set(tiers(files["Download TextGrid"]))
+    own = json.loads(files["Download JSON"])["own_segments"]
+    assert [row["label"] for row in own] == ["hello", "there", ""] and own[0]["answer"]
+    rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
+    assert [row["part"] for row in rows[:4]] == ["own segment"] * 3 + ["segment"]
+    assert files["Download SRT"].startswith("1\n00:00:00,200 --> 00:00:01,400\n")
+    page.button(key="remove-units").click().run()
+    assert not page.exception and len(page.dataframe) == 1
+
+
+def test_segments_of_another_recording_are_refused_with_a_sentence(page):
+    open_sample(page)
+    take_segments(page, "turns.csv", OWN.replace("2.6", "9000"))
+    assert "ends after the recording" in page.error[0].value and len(page.dataframe) == 1
+
+
+def test_tiers_of_a_textgrid_may_be_speakers(page, files):
+    open_sample(page)
+    take_segments(page, "own.TextGrid", files["Download TextGrid"])
+    n_speech = len(page.dataframe[0].value)
+    page.selectbox(key="tier").select(units.TIERS_AS_SPEAKERS).run()
+    assert not page.exception and len(page.dataframe) == 2 and len(page.dataframe[1].value) > n_speech
 
 
 def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
@@ -168,7 +177,7 @@ def test_twenty_minutes_grow_piece_by_piece(page, monkeypatch):
     monkeypatch.setattr(state, "line", seen)
     monkeypatch.setattr(state, "STEP_S", 0.5)
     upload(page, "long.wav", wav(np.tile(speech, 1200 * RATE // len(speech))))
-    assert shares[0] == 0 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 2
+    assert shares[0] < 0.1 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 2
 
 
 @pytest.mark.parametrize("waveform", [0.1 * np.ones(RATE), np.zeros(5 * RATE), np.array([0.1])])
@@ -194,7 +203,7 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
 
 def test_without_a_chosen_model_one_is_asked_for(page):
     open_sample(page)
-    page.multiselect(key="models").set_value([]).run()
+    page.multiselect(key="timeline-models").set_value([]).run()
     assert "model" in page.info[0].value
 
 
@@ -203,7 +212,7 @@ def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, spee
     waveform = np.tile(speech, 4)
     segments = speech_segments(waveform)
     plain = state.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
-    own = replace(plain, partials={}, own_reference=True)
+    own = replace(plain, partials={}, reference=OWN_RECORDING)
     view = state.View(1, 0.5, Smoothing())
     for found in (plain, own):
         while found.missing(["m"]):

@@ -1,5 +1,6 @@
-"""The page "Why?" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
+"""The view "Why" without a browser: every method, both tests, worse sound, and clips that cannot be explained."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -8,12 +9,22 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import model_picker
+from pages.workspace.sound import SoundState
 from pages.workspace.why.checks import _against_chance
+from pages.workspace.why.controls import AUTOMATIC, WhyState
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.prediction import predict_windows
 from ser_core.inference.queue import inference_queue
-from ser_core.interpret.attribution import GRAD_CAM, INTEGRATED_GRADIENTS, OCCLUSION, SELF_ATTENTION, SILENCING
+from ser_core.interpret.attribution import (
+    EXPECTED_GRADIENTS,
+    GRAD_CAM,
+    INTEGRATED_GRADIENTS,
+    OCCLUSION,
+    SELF_ATTENTION,
+    SILENCING,
+)
+from ser_core.interpret.faithfulness import FaithfulnessCurves
 from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, save_model
@@ -22,7 +33,7 @@ from ser_core.plots.clip import emotion_label
 from tests.make_page import open_view, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
-METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, SELF_ATTENTION, SILENCING]
+METHODS = [GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING]
 
 
 def box(page: AppTest, label: str):
@@ -40,8 +51,15 @@ def page(checkpoints, monkeypatch) -> AppTest:
 
 @pytest.fixture
 def opened(page) -> AppTest:
+    """With a clip and one method: the automatic choice would test all of them on a model that has learned nothing."""
+    session_of(page).page(WhyState).methods = {"small": GRAD_CAM, "other": GRAD_CAM}
     upload(page, "mine.ogg", SPEECH)
     return box(page, "Model").set_value("small").run()
+
+
+def shares(page: AppTest) -> list[int]:
+    """Percent of the emotion for the relevant part, the remainder and everything."""
+    return [int(n) for element in page.markdown for n in re.findall(r"\*\*(\d+)%\*\*", element.value)]
 
 
 def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
@@ -53,15 +71,12 @@ def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, spe
     options = box(opened, "Window").options
     windows = predict_windows(new_model(), speech)
     assert len(options) == len(windows.start_s) > 2
-    assert box(opened, "Method").options == METHODS and box(opened, "Method").value == GRAD_CAM
+    assert [name.split(" (")[0].lstrip("✓~✗ ") for name in box(opened, "Method").options[1:]] == METHODS
     emotion = box(opened, "Why").value
-    assert emotion in EMOTIONS and f"Why {emotion_label(emotion)}?" in texts(opened)
-    assert "small, version " in texts(opened)
+    assert emotion in EMOTIONS and "small, version " in texts(opened)
     assert f"{emotion_label(emotion)} " in options[box(opened, "Window").value]
     assert len(opened.get("plotly_chart")) == 2 and "Half of what supports it is from" in texts(opened)
-    assert [metric.label for metric in opened.metric] == [
-        f"{part}: {emotion_label(emotion)}" for part in ("Everything", "Remainder", "Relevant part")
-    ]
+    assert len(shares(opened)) == 3
     assert len(inference_queue) == 0
 
 
@@ -75,15 +90,30 @@ def test_every_method_is_explained(opened, method):
         SILENCING: "fall silent",
     }
     assert words.get(method, method) in texts(opened)
+    opened.run()  # its name in the menu now has the result of the tests
+    assert (
+        box(opened, "Method").value == method and "tests)" in box(opened, "Method").options[1 + METHODS.index(method)]
+    )
+
+
+def test_the_automatic_method_is_the_first_that_passes_its_tests(opened, monkeypatch):
+    monkeypatch.setattr(FaithfulnessCurves, "n_passed", property(lambda found: 2 if len(tried()) > 1 else 0))
+
+    def tried() -> set:
+        return {key[3] for key in session_of(opened).memory if key[1] == "faithfulness"}
+
+    box(opened, "Method").set_value(AUTOMATIC).run()
+    assert not opened.exception and tried() == {GRAD_CAM, OCCLUSION}
+    assert AUTOMATIC in box(opened, "Method").options[0].lower()
 
 
 def test_why_not_another_emotion(opened):
     emotion = box(opened, "Why").value
     other = "sad" if emotion != "sad" else "fear"
-    before = [metric.value for metric in opened.metric]
+    before = shares(opened)
     box(opened, "Why not").set_value(other).run()
-    assert not opened.exception and f"Why {emotion_label(emotion)} and not {emotion_label(other)}?" in texts(opened)
-    assert emotion not in box(opened, "Why not").options and opened.metric[0].value == before[0]
+    assert not opened.exception and "and not" in opened.subheader[0].value
+    assert emotion not in box(opened, "Why not").options and shares(opened)[-1] == before[-1]
 
 
 def test_the_model_hears_what_the_slider_keeps(opened):
@@ -97,7 +127,7 @@ def test_the_model_hears_what_the_slider_keeps(opened):
     expected = calibrated_probabilities(small, run_windows(small, [removed, kept]).logits)[
         :, EMOTIONS.index(box(opened, "Why").value)
     ]
-    assert [metric.value for metric in opened.metric[1:3]] == [f"{value:.0%}" for value in expected]
+    assert shares(opened)[1::-1] == [round(100 * value) for value in expected]
 
 
 @pytest.mark.parametrize(
@@ -112,6 +142,13 @@ def test_the_model_hears_what_the_slider_keeps(opened):
 )
 def test_a_map_that_is_worse_than_chance_is_called_so(gains, words):
     assert f"The map is {words}." == _against_chance(*gains)
+
+
+def test_the_relevant_part_and_the_remainder_are_played(opened):
+    for name in ("Relevant part", "Remainder"):
+        opened.button(key=f"play-{name}").click().run()
+        request = session_of(opened).page(SoundState).request
+        assert not opened.exception and request["name"] == name and request["url"]
 
 
 def test_shuffled_weights_on_demand(opened):
@@ -172,7 +209,7 @@ def test_a_model_without_spectrogram_says_which_method_it_allows(checkpoints, pa
     save_model(classifier, checkpoints / "a-tree", "egemaps", Calibration(), {})
     upload(page, "mine.ogg", SPEECH)
     box(page, "Model").set_value("a-tree").run()
-    assert box(page, "Method").options == [SILENCING]
+    assert len(box(page, "Method").options) == 2 and SILENCING in box(page, "Method").options[1]
     assert "sanity" not in [button.key for button in page.button] and "all moments" not in texts(page)
 
 

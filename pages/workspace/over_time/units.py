@@ -1,0 +1,148 @@
+"""Segments of the user's own, from a file, as units of prediction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import streamlit as st
+
+from pages.ui.model_picker import get_model
+from pages.ui.session import PageState, SessionClip, remember, session
+from pages.ui.text import plain
+from pages.workspace.over_time.state import Course
+from ser_core.inference import (
+    ANNOTATION_SUFFIXES,
+    CPU_BATCH_SIZE,
+    Annotation,
+    AnnotationError,
+    AnnotationFile,
+    Segment,
+    predict_annotations,
+    read_annotations,
+    speaker_means,
+)
+from ser_core.plots import emotion_label
+
+UPLOADER = "own-segments"
+TIERS_AS_SPEAKERS = "every tier is a speaker"
+MAX_MEGABYTES = 20
+
+
+@dataclass
+class UnitsState(PageState):
+    """The file of this clip."""
+
+    follows_clip = True
+    clip_id: str = ""
+    name: str = ""
+    found: AnnotationFile | None = None
+    problem: str = ""
+    file: object = None  # as uploaded
+
+    def contents(self) -> dict[str, int]:
+        return {"files with segments": int(self.found is not None)}
+
+    def files(self) -> tuple[object, ...]:
+        return (self.file,)
+
+
+def choose_units(clip: SessionClip) -> tuple[Annotation, ...]:
+    """Draws the inputs of a file; its segments, or none."""
+    known = session().page(UnitsState)
+    st.file_uploader(
+        "Segments to predict one by one",
+        [suffix.removeprefix(".") for suffix in ANNOTATION_SUFFIXES],
+        key=f"{UPLOADER}-{clip.id[:8]}",
+        on_change=_take,
+        args=(clip,),
+        max_upload_size=MAX_MEGABYTES,
+        help="TextGrid, RTTM, SRT or CSV. A CSV has the columns start_s and end_s, in seconds, and may have label "
+        "and speaker. Where speakers are named, you also get their means.",
+    )
+    if known.problem:
+        st.error(plain(known.problem))
+    if known.found is None or known.clip_id != clip.id:
+        return ()
+    chosen = _choose_tier(known.found)
+    for note in known.found.notes:
+        st.caption(plain(note))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(plain(f"{known.name}: {len(chosen)} segments"))
+        st.button("Remove", on_click=_remove, key="remove-units", type="tertiary")
+    return chosen
+
+
+def _take(clip: SessionClip) -> None:
+    file = st.session_state[f"{UPLOADER}-{clip.id[:8]}"]
+    if file is None:
+        return
+    known = session().pages[UnitsState] = UnitsState(clip_id=clip.id, name=file.name, file=file)
+    try:
+        known.found = read_annotations(file.name, file.getvalue(), clip.recording.duration_s, clip.name)
+    except AnnotationError as error:
+        known.problem = f"{file.name}: {error}"
+
+
+def _remove() -> None:
+    session().pages.pop(UnitsState, None)
+
+
+def _choose_tier(found: AnnotationFile) -> tuple[Annotation, ...]:
+    if len(found.tiers) == 1:
+        return tuple(next(iter(found.tiers.values())))
+    name = st.selectbox("Tier", [*found.tiers, TIERS_AS_SPEAKERS], key="tier")
+    if name != TIERS_AS_SPEAKERS:
+        return tuple(found.tiers[name])
+    everything = [
+        Annotation(one.start_s, one.end_s, one.label, tier) for tier, own in found.tiers.items() for one in own
+    ]
+    return tuple(sorted(everything, key=lambda one: one.start_s))
+
+
+def problem() -> str:
+    """Why the last file could not be used, or ""."""
+    return session().page(UnitsState).problem
+
+
+def predicted(clip: SessionClip, model: str, units: tuple[Annotation, ...], reference: str) -> list[Segment]:
+    """The predictions so far; `extend` appends to them."""
+    return remember(list, clip.id, "units", model, units, reference)
+
+
+def extend(found: Course, model: str, units: Sequence[Annotation], known: list[Segment]) -> None:
+    """Predicts the next batch."""
+    rest = units[len(known) :]
+    reference = found.partials[model].reference if model in found.partials else None
+    made = predict_annotations(get_model(model), found.waveform, rest, found.speech, reference)
+    known.extend(islice(made, CPU_BATCH_SIZE))
+
+
+def show_speakers(model: str, units: Sequence[Annotation], known: Sequence[Segment]) -> None:
+    """The means by speaker, where speakers are named."""
+    labels = get_model(model).config.labels
+    means = speaker_means(units, known, labels)
+    if not means:
+        return
+    st.subheader("Speakers", anchor=False)
+    rows = [
+        {
+            "speaker": mean.speaker,
+            "segments": mean.n_segments,
+            "speech s": round(mean.speech_s, 1),
+            "most likely": emotion_label(mean.emotion) if mean.emotion else "no speech",
+            "arousal": mean.arousal,
+            "valence": mean.valence,
+            **{emotion: mean.probabilities.get(emotion) for emotion in labels},
+        }
+        for mean in means
+    ]
+    percent = st.column_config.NumberColumn(format="percent")
+    number = st.column_config.NumberColumn(format="%.2f")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key="speakers",
+        column_config={"arousal": number, "valence": number} | dict.fromkeys(labels, percent),
+        alt="Mean prediction of each speaker",
+    )
+    st.caption("Means over the segments of a speaker, weighted by the speech in which nobody else is annotated.")

@@ -1,0 +1,46 @@
+"""Downloads of the view "Why": the map as numbers."""
+
+import json
+
+import streamlit as st
+
+from pages.ui.export import file_name, rows_as_csv
+from pages.ui.model_picker import get_model
+from pages.ui.session import SessionClip
+from pages.workspace.why.state import ExplainedWindow
+from ser_core.interpret import AttributionTarget, Explanation, mel_band_centres_hz
+
+
+def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
+    """The map as JSON and CSV."""
+    rows = map_rows(explained, found)
+    content = {
+        "file": clip.name,
+        "model": explained.model,
+        "version": get_model(explained.model).version,
+        "method": found.method,
+        "emotion": question.emotion,
+        "instead_of": question.instead_of,
+        "start_s": explained.start_s,
+        "end_s": explained.end_s,
+        "probabilities": explained.probabilities,
+        "relevance": rows,
+    }
+    with st.container(horizontal=True):
+        for kind, text, mime in (
+            ("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json"),
+            ("CSV", rows_as_csv(rows), "text/csv"),
+        ):
+            name = file_name(clip.name, kind.lower())
+            st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:", on_click="ignore")
+
+
+def map_rows(explained: ExplainedWindow, found: Explanation) -> list[dict]:
+    """One row for each frame: when it is in the recording, and the relevance of each band."""
+    n_bands, n_frames = found.relevance.shape
+    bands = [f"{hertz:.0f} Hz" for hertz in mel_band_centres_hz(explained.frontend)] if n_bands > 1 else ["all bands"]
+    return [
+        {"time_s": round(explained.start_s + i * found.hop_s, 4)}
+        | dict(zip(bands, (float(f"{value:.5g}") for value in found.relevance[:, i]), strict=True))
+        for i in range(n_frames)
+    ]

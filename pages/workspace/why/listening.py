@@ -1,0 +1,62 @@
+"""The relevant part of a window and the remainder: to see, to play, and how the model answers to each."""
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from pages.ui.components.player import Track
+from pages.ui.emotion import coloured
+from pages.ui.export import file_name
+from pages.workspace import sound
+from pages.workspace.why import state
+from pages.workspace.why.state import RELEVANT, REMAINDER, WHOLE, ExplainedWindow
+from ser_core.interpret import AttributionTarget, Explanation
+
+ORDER = (RELEVANT, REMAINDER, WHOLE)
+
+
+def show_parts(explained: ExplainedWindow, found: Explanation, question: AttributionTarget, percent: int) -> None:
+    """A column for each part.
+
+    Args:
+        percent: of the spectrogram, kept in the relevant part.
+    """
+    key = (found.method, question, percent)
+    parts = state.relevant_and_remainder(explained, found, question, percent / 100)
+    tracks = {track.name: track for track in state.tracks(explained, parts, explained.model, *key)}
+    probabilities = state.part_probabilities(explained, parts, *key)
+    for name, column in zip(ORDER, st.columns(len(ORDER), gap="medium"), strict=True):
+        with column:
+            _show_part(tracks[name], probabilities[name], question.emotion, _title(name, percent))
+    st.caption("Masked audio is out of distribution: use these predictions to test the map only.")
+
+
+def _title(name: str, percent: int) -> str:
+    return {RELEVANT: f"{RELEVANT}, {percent} %", REMAINDER: f"{REMAINDER}, {100 - percent} %"}.get(name, name)
+
+
+def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, title: str) -> None:
+    """Its spectrogram, a button that plays it, the probability of the emotion."""
+    st.image(track.spectrogram.png, width="stretch", alt=f"Spectrogram: {title}")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            title,
+            icon=":material/play_arrow:",
+            key=f"play-{track.name}",
+            on_click=sound.play_other,
+            args=(track,),
+            type="primary" if track.name == RELEVANT else "secondary",
+        )
+        st.download_button(
+            "WAV",
+            track.wav,
+            file_name(track.name, "wav"),
+            "audio/wav",
+            icon=":material/download:",
+            key=f"wav-{track.name}",
+            type="tertiary",
+            on_click="ignore",
+        )
+    likeliest = max(probabilities, key=lambda name: probabilities[name])
+    other = "" if likeliest == emotion else f"; most likely {coloured(likeliest)} {probabilities[likeliest]:.0%}"
+    st.markdown(f"{coloured(emotion)} **{probabilities[emotion]:.0%}**{other}")
