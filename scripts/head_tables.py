@@ -9,6 +9,8 @@ import numpy as np
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.evaluation import N_REFERENCE_CLIPS, markdown_table
 
+UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against unseen speakers of known ones
+
 
 def mean_of(reports: Sequence[dict]) -> dict:
     """Means of equal keys, through nested dicts; clips and speakers are summed."""
@@ -34,6 +36,7 @@ def table(by_corpus: dict[str, dict]) -> str:
             "of these right": percent(report["accuracy_answered"]),
             "ECE": f"{report['ece']:.3f}",
             "AUROC right/wrong": f"{report['auroc_correct']:.2f}",
+            **({"AUROC unlike training": f"{report[UNLIKE]:.2f}"} if UNLIKE in report else {}),
         }
         for corpus, report in [*by_corpus.items(), *mean_rows(by_corpus)]
     ]

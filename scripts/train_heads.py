@@ -13,21 +13,24 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
 from scripts import train
-from scripts.head_tables import mean_of, table
+from scripts.head_tables import UNLIKE, mean_of, table
 from scripts.train_head import read_statistics
 from ser_core import paths
-from ser_core.data import AudioStore, is_speech, protocol_folds, protocol_split
-from ser_core.evaluation import corpus_report
-from ser_core.models import load_model
+from ser_core.data import AudioStore, ProtocolSplit, is_speech, protocol_folds, protocol_split
+from ser_core.evaluation import corpus_report, unseen_speaker_distances
+from ser_core.models import Whisper, load_model
 from ser_core.training import HeadConfig, TrainingData, TrainingExample, read_training_data
 
-PROTOCOLS = ("left-out", "speaker-independent-8")
+LEFT_OUT = "left-out"
+PROTOCOLS = (LEFT_OUT, "speaker-independent-8")
 
 
 def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
@@ -37,22 +40,36 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
     arguments = [model_name, "--protocol", protocol, "--fold", fold, "--run", run]
     if not checkpoint.is_dir() and (code := train.main(arguments)):
         raise SystemExit(code)
-    model, clips = load_model(checkpoint, "cpu"), test_clips(protocol, fold)
-    (statistics,) = read_statistics(model, TrainingData(clips, (), AudioStore()), HeadConfig())
-    with torch.inference_mode():
-        embeddings = model.projection(torch.from_numpy(statistics)).numpy()
-    corpora = np.array([clip.corpus for clip in clips])
-    return {
+    model, split = load_model(checkpoint, "cpu"), protocol_split(protocol, fold)
+    clips = [clip for clip in read_clips(protocol, split.test) if is_speech(clip.corpus)]
+    embeddings, corpora = embed_clips(model, clips), np.array([clip.corpus for clip in clips])
+    reports = {
         str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
         for corpus in np.unique(corpora)
     }
+    if protocol == LEFT_OUT:
+        training_clips = read_clips(protocol, split.train)
+        reports[fold][UNLIKE] = auroc_unlike_training(model, training_clips, embeddings)
+    return reports
 
 
-def test_clips(protocol: str, fold: str) -> list[TrainingExample]:
-    """Speech of a test part."""
-    split = protocol_split(protocol, fold)
-    data = read_training_data(protocol, type(split)(split.test, (), ()), AudioStore())
-    return [clip for clip in data.train if is_speech(clip.corpus)]
+def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:
+    """The clips of one part of a split."""
+    return read_training_data(protocol, ProtocolSplit(tuple(ids), (), ()), AudioStore()).train
+
+
+@torch.inference_mode()
+def embed_clips(model: Whisper, clips: Sequence[TrainingExample]) -> np.ndarray:
+    """Embeddings from the cache, shape = (n_clips, embedding_dim)."""
+    (statistics,) = read_statistics(model, TrainingData(clips, (), AudioStore()), HeadConfig())
+    return model.projection(torch.from_numpy(statistics)).numpy()
+
+
+def auroc_unlike_training(model: Whisper, training_clips: Sequence[TrainingExample], left_out: np.ndarray) -> float:
+    """Area under the ROC curve of the distance: clips of a left-out corpus against unseen speakers of known ones."""
+    known = unseen_speaker_distances(model.novelty, embed_clips(model, training_clips), training_clips)
+    distances = np.concatenate([known, model.novelty.distance(left_out)])
+    return round(float(roc_auc_score(np.arange(len(distances)) >= len(known), distances)), 4)
 
 
 def mean_reports(folds: dict[str, dict[str, dict]]) -> dict[str, dict]:

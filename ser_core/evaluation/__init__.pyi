@@ -27,6 +27,7 @@ from .cross_corpus.calibration import (
     fit_cross_corpus_calibration as fit_cross_corpus_calibration,
     fit_cross_corpus_novelty as fit_cross_corpus_novelty,
     fit_familiarity as fit_familiarity,
+    unseen_speaker_distances as unseen_speaker_distances,
 )
 from .cross_corpus.expectation import (
     describe_expected_accuracy as describe_expected_accuracy,

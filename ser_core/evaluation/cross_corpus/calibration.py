@@ -66,15 +66,29 @@ def fit_cross_corpus_novelty(
 def fit_familiarity(
     detector: NoveltyDetector, embeddings: np.ndarray, clips: Sequence[TrainingExample]
 ) -> NoveltyDetector:
-    """The detector with thresholds for the words of familiarity; every corpus counts the same.
-
-    Unseen speakers of known corpora are the training speakers, each compared with the others. A corpus of fewer than
-    MIN_SPEAKERS is left out: without one of them it is hardly known.
+    """The detector with thresholds for the words of familiarity. Arguments and errors as unseen_speaker_distances.
 
     Args:
-        detector: by near neighbours, with distances of left-out corpora.
+        detector: with distances of left-out corpora.
+    """
+    distances = unseen_speaker_distances(detector, embeddings, clips)
+    return detector.with_familiarity(distances) if len(distances) else detector
+
+
+def unseen_speaker_distances(
+    detector: NoveltyDetector, embeddings: np.ndarray, clips: Sequence[TrainingExample]
+) -> np.ndarray:
+    """Distances of unseen speakers of known corpora: each training speaker is compared with the others.
+
+    Every corpus counts the same. One of fewer than MIN_SPEAKERS is left out: without one of them it is hardly known.
+
+    Args:
+        detector: by near neighbours, of these clips.
         embeddings: of the training clips, shape = (n_clips, embedding_dim).
         clips: of training.
+
+    Returns:
+        shape = (n_chosen,), of clips spread over each corpus.
 
     Raises:
         ValueError: a detector of other clips.
@@ -83,7 +97,7 @@ def fit_familiarity(
     speakers = np.array([clip.speaker for clip in clips])
     known = [name for name in np.unique(corpora) if len(np.unique(speakers[corpora == name])) >= MIN_SPEAKERS]
     if not known:
-        return detector
+        return np.zeros(0)
     (usable,) = np.nonzero(np.isin(corpora, known))
     rows = usable[balanced_rows(corpora[usable])]
-    return detector.with_familiarity(detector.distance_from_others(embeddings, speakers, rows))
+    return detector.distance_from_others(embeddings, speakers, rows)
