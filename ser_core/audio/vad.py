@@ -124,16 +124,15 @@ def _silero_lstm(
     n_units = recurrent_weights.shape[1]
     hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), state[1]
     hidden[0] = state[0]
+    # sigmoid(x) = 0.5 + 0.5 * tanh(x / 2): one tanh serves all four gates
+    slope = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), n_units)
+    gate_inputs, recurrent_weights = gate_inputs * slope, recurrent_weights * slope[:, None]
     for step, gate_input in enumerate(gate_inputs):
-        gates = gate_input + np.vecdot(recurrent_weights, hidden[step])  # vecdot uses one thread, matmul may use all
-        input_gate, forget_gate, _, output_gate = _sigmoid(gates).reshape(4, n_units)
-        cell = forget_gate * cell + input_gate * np.tanh(gates[2 * n_units : 3 * n_units])
+        gates = np.tanh(gate_input + np.vecdot(recurrent_weights, hidden[step]))  # one thread; matmul may use all
+        input_gate, forget_gate, _, output_gate = (0.5 + 0.5 * gates).reshape(4, n_units)
+        cell = forget_gate * cell + input_gate * gates[2 * n_units : 3 * n_units]
         hidden[step + 1] = output_gate * np.tanh(cell)
     return hidden[1:], np.stack([hidden[-1], cell])
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 + 0.5 * np.tanh(0.5 * x)
 
 
 @lru_cache(maxsize=1)
