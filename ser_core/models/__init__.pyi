@@ -75,6 +75,9 @@ from .zoo.egemaps import (
 from .zoo.fusion import (
     Fusion as Fusion,
 )
+from .zoo.int8 import (
+    use_float32 as use_float32,
+)
 from .zoo.pretrained import (
     describe_labels as describe_labels,
     load_pretrained_classifier as load_pretrained_classifier,

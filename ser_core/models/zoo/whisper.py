@@ -21,6 +21,7 @@ from ser_core import paths
 from ser_core.audio import frame_mask, mel_filters
 from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
 from ser_core.models.errors import MissingEncoder, first_line
+from ser_core.models.zoo.int8 import use_int8
 from ser_core.models.zoo.wav2vec2 import transformers_package
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ N_FFT, HOP, MIN_SAMPLES = 400, 160, 800  # of Whisper's front end; shorter clips
 DYNAMIC_RANGE = 8.0  # in log10 units of power, below the loudest bin of a clip
 N_PADDING_FRAMES = 2  # of silence behind a clip: as far as the two convolutions reach
 MIN_VARIANCE = 1e-10  # of a clip of one frame, whose deviation would have no gradient
+INT8_LAYERS = ("q_proj", "k_proj", "fc1", "fc2")  # the rounding of values and their projection moves the statistics
 MASKED = -1e9  # attention score of a padded frame
 
 WHISPER_BASE = {
@@ -251,6 +253,7 @@ def whisper_encoder(sizes: dict) -> "WhisperEncoder":
     encoder = WhisperEncoder(config)
     # The norm follows the last layer of the published encoder, which is not pooled.
     encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
+    use_int8(encoder.layers, INT8_LAYERS)
     return encoder
 
 
@@ -337,3 +340,5 @@ def _check_sizes(config: WhisperConfig) -> None:
         raise ValueError(
             f"layers = {config.layers} must lie in 1..{config.backbone['encoder_layers']}, the encoder's layers."
         )
+    if len(set(config.layers)) < len(config.layers):
+        raise ValueError(f"layers = {config.layers} names a layer twice.")

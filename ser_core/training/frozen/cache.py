@@ -13,7 +13,7 @@ import torch
 
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
-from ser_core.models import Whisper
+from ser_core.models import Whisper, use_float32
 from ser_core.training.config import TrainingError
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 
@@ -113,4 +113,5 @@ def every_layer(model: Whisper) -> Whisper:
     layers = tuple(range(1, max(model.config.layers) + 1))
     found = Whisper(replace(model.config, layers=layers, embedding_dim=1))
     found.encoder.load_state_dict(model.encoder.state_dict())
+    use_float32(found)  # heads are fitted on exact statistics
     return found.eval()
