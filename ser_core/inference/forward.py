@@ -10,7 +10,7 @@ from scipy.special import softmax
 from ser_core.audio import WINDOW_OVERLAP, analysed_bounds, pad_batch, speech_segments, window_starts
 from ser_core.inference.queue import inference_queue
 from ser_core.inference.reference import Reference, SpeakerReferenceError
-from ser_core.models import SERModel
+from ser_core.models import CheckpointError, SERModel
 from ser_core.progress import Progress, no_progress
 
 CPU_BATCH_SIZE = 16  # stays in a core's cache
@@ -62,6 +62,7 @@ def run_windows(
         Their outputs, in the order of `windows`.
 
     Raises:
+        CheckpointError: outputs that are not finite, from damaged weights.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
     """
     enrolled = None if reference is None else reference.tensor_for(model)
@@ -74,6 +75,8 @@ def run_windows(
             rows[i] = tuple(row)
         progress((first + len(indices)) / len(order))
     embeddings, logits = (np.stack(column) for column in zip(*rows, strict=True))
+    if not np.isfinite(logits).all():
+        raise CheckpointError(f"{model.name} returns values that are not finite: get or train the model again.")
     return WindowOutputs(embeddings, logits, model.novelty.distance(embeddings) if model.novelty else None)
 
 

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar, get_origin, get_type_hints
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -13,6 +14,10 @@ from ser_core.audio import FrontendConfig, LogMel
 from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration
 from ser_core.models.ood import NoveltyDetector
+
+Config = TypeVar("Config", bound="FrontendConfig | ModelConfig")
+LARGEST_SIZE = 100_000  # of any number in a config: layers, samples, Hz
+NEVER_ZERO = ("window_s", "sample_rate", "n_fft", "win_length", "hop_length", "n_mels")
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,26 @@ class ModelConfig:
         """Inverse of to_dict.
 
         Raises:
-            TypeError: a field that this family does not have.
+            TypeError: a field that this family does not have, or a value of another type.
+            ValueError: a number out of range.
         """
-        return cls(**_lists_to_tuples(values) | {"frontend": FrontendConfig(**_lists_to_tuples(values["frontend"]))})
+        frontend = _checked(FrontendConfig(**_lists_to_tuples(values["frontend"])))
+        return _checked(cls(**_lists_to_tuples(values) | {"frontend": frontend}))
+
+
+def _checked(config: Config) -> Config:
+    """The config, if every value is of its field's type and every number is one that a layer can have."""
+    for name, hint in get_type_hints(type(config)).items():
+        value, kind = getattr(config, name), get_origin(hint) or hint
+        parts = value if isinstance(value, tuple) else (value,)
+        if not isinstance(value, (int, float) if kind is float else kind) or isinstance(value, bool) != (kind is bool):
+            raise TypeError(f"{name} = {value!r:.40} is not of type {kind.__name__}")
+        numbers = [part for part in parts if isinstance(part, int | float)]
+        if not all(0 <= number <= LARGEST_SIZE for number in numbers) or (name in NEVER_ZERO and not value):
+            raise ValueError(f"{name} = {value!r:.40} is out of range")
+        if isinstance(value, tuple) and not all(isinstance(part, str | int | float) for part in value):
+            raise TypeError(f"{name} = {value!r:.40} does not hold names or numbers")
+    return config
 
 
 def _lists_to_tuples(values: dict) -> dict:

@@ -12,6 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ser_core import paths
+from ser_core.inference.prediction import predict
 from ser_core.models.checkpoint import (
     DEFAULT_MODEL,
     FAST_MODEL,
@@ -286,3 +287,35 @@ def test_what_ships_fits_a_repository():
     assert sizes
     assert {path: size for path, size in sizes.items() if size >= 95} == {}
     assert sum(sizes.values()) < 220
+
+
+# --- damaged values --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("window_s", None),
+        ("window_s", -1),
+        ("window_s", float("nan")),
+        ("embedding_dim", 10**9),
+        ("embedding_dim", True),
+        ("channels", [4, None, 8, 8]),
+        ("frontend", {"hop_length": 0}),
+        ("frontend", {"n_fft": "x"}),
+    ],
+)
+def test_a_damaged_value_of_the_config_is_named(checkpoints, name, value):
+    path = checkpoints / "small" / CONFIG
+    config = json.loads(path.read_text())
+    config["model"][name] = config["model"][name] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=next(iter(value)) if isinstance(value, dict) else name):
+        load_model("small")
+
+
+def test_weights_that_are_not_finite_give_no_prediction(new_model, speech):
+    model = new_model()
+    model.head[-1].weight.data[0, 0] = torch.nan
+    with pytest.raises(CheckpointError, match="not finite"):
+        predict(model, speech)

@@ -6,6 +6,7 @@ quality.
 """
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -279,5 +280,5 @@ def _read_skops(path: Path):
         if unknown:
             raise ValueError(f"types that are not trusted: {', '.join(sorted(unknown))}")
         return skops.io.load(path, trusted=sorted(TRUSTED_SKOPS_TYPES))
-    except (BadZipFile, KeyError, EOFError) as error:
+    except (BadZipFile, KeyError, EOFError, zlib.error) as error:
         raise OSError(f"{path.name} is damaged") from error
