@@ -17,11 +17,13 @@ MOVED = {
 }  # address of a page of earlier versions -> view of the workspace
 
 
-def page(folder: str, title: str, icon: str, url_path: str | None = None) -> st.Page:
+def page(folder: str, title: str, icon: str, url_path: str | None = None, listed: bool = True) -> st.Page:
     """The page in a folder of pages/; its address is the name of the folder unless given."""
     path = f"pages/{folder}/page.py"
     icon = f":material/{icon}:"
-    return st.Page(path, title=title, icon=icon, url_path=url_path or folder, default=folder == "home")
+    visibility = "visible" if listed else "hidden"
+    address = url_path or folder
+    return st.Page(path, title=title, icon=icon, url_path=address, default=folder == "home", visibility=visibility)
 
 
 def moved(address: str, view: str) -> st.Page:
@@ -39,6 +41,7 @@ def navigation() -> st.Page:
         page("home", "Home", "home"),
         page("workspace", "Clip", "graphic_eq", "clip"),
         page("many_files", "Many files", "table_rows"),
+        page("enrol", "My voice", "record_voice_over", "my_voice", listed=False),
         page("live", "Live", "mic"),
         page("listening", "Listening test", "hearing", "listening_test"),
         page("models", "Models", "bar_chart"),

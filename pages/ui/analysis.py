@@ -11,6 +11,7 @@ from pages.ui.components.player import Track, track
 from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
+from pages.ui.voice.switch import uses_voice
 from ser_core.audio import Quality, measure_quality, reduce_noise
 from ser_core.inference import Prediction, Reference, Trajectory, predict_with_windows, speaker_reference
 from ser_core.models import (
@@ -19,7 +20,6 @@ from ser_core.models import (
     apply_adapter,
     available_models,
     functionals_cache,
-    models_with_reference,
 )
 
 NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses, in which it measures the noise."
@@ -66,15 +66,9 @@ def choose_settings() -> Settings:
         "The models were trained without it.",
     )
     mine = chosen in session().adapters and st.toggle(
-        "Use my voice", help="The speaker adaptation from your labelled clips in the view Map."
+        "Speaker adaptation", help="The last layer, adapted to your labelled clips in the view Map."
     )
-    enrolled = (
-        not mine
-        and bool(session().voice_clips)
-        and chosen in models_with_reference()
-        and st.toggle("Use my enrolled voice", help="Predicts relative to your clips under “Enrolled voice”.")
-    )
-    return Settings(chosen, reduce, mine, enrolled)
+    return Settings(chosen, reduce, mine, enrolled=not mine and uses_voice(chosen))
 
 
 def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:

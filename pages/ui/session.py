@@ -78,6 +78,7 @@ class Session:
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
     voice_clips: dict[str, np.ndarray] = field(default_factory=dict)  # of the enrolled voice, 16 kHz, by hash
     references: dict[str, Reference] = field(default_factory=dict)  # of these clips, by model
+    uses_voice: bool = False  # predictions are relative to the enrolled voice
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
 
@@ -91,16 +92,17 @@ class Session:
         self.memory, self.revealed, self.shown = {}, "", {}
 
     def clear_pages(self, *, following_clip_only: bool) -> None:
-        """Drop the state of pages, with their uploaded files, the adapters and the enrolled voice."""
+        """Drop the state of pages with their uploaded files, and adapters; of all pages, also the enrolled voice."""
         for kind in [kind for kind in self.pages if kind.follows_clip or not following_clip_only]:
             for file in self.pages.pop(kind).files():
                 erase(file)
         self.adapters = {}
-        self.clear_voice()
+        if not following_clip_only:
+            self.clear_voice()
 
     def clear_voice(self) -> None:
         """Drop the enrolled voice."""
-        self.voice_clips, self.references = {}, {}
+        self.voice_clips, self.references, self.uses_voice = {}, {}, False
 
     def empty_inputs(self, keep: str | None = None) -> None:
         """Erase the files of all inputs but one: a widget is emptied by giving it a new key."""

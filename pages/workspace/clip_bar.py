@@ -10,6 +10,8 @@ from pages.ui.clip import forget, untrim
 from pages.ui.clip_input import choose_clip
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
+from pages.ui.voice.clips import lead_to_page
+from pages.ui.voice.switch import draw_switch
 from ser_core.plots import format_duration
 
 KEPT = "Everything runs on your machine. Your audio is kept in this session only."
@@ -40,11 +42,15 @@ def draw_bar(clip: SessionClip) -> None:
         if full_clip := session().full_clip:
             label = f"Use all {format_duration(full_clip.recording.duration_s)}"
             st.button(label, icon=":material/undo:", on_click=untrim, key="untrim")
+        switch = st.container(width="content")
         with st.popover("Another clip", icon=":material/mic:", key=f"another-{clip.id[:8]}"):
             choose_clip()
             st.caption(KEPT)
         with st.popover("Settings", icon=":material/tune:", key="settings"):
             session().page(BarState).settings = analysis.choose_settings()
+            lead_to_page("voice-from-bar")
+        with switch:
+            draw_switch(settings().model)
         st.button("Delete", icon=":material/delete:", on_click=forget, key="delete", help="Deletes this clip.")
 
 

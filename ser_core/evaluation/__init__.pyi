@@ -30,6 +30,7 @@ from .cross_corpus.calibration import (
     unseen_speaker_distances as unseen_speaker_distances,
 )
 from .cross_corpus.expectation import (
+    describe_enrolment as describe_enrolment,
     describe_expected_accuracy as describe_expected_accuracy,
 )
 from .cross_corpus.report import (

@@ -9,8 +9,9 @@ from pages.ui.emotion import coloured, segment_cell
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip, session
 from pages.ui.text import UAR_HELP, describe_expectation, describe_performance, plain
+from pages.ui.voice.clips import offer_enrolment
 from pages.workspace import clip_bar, sound
-from pages.workspace.answer import enrolment, feedback
+from pages.workspace.answer import feedback
 from ser_core.audio import Quality
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, SpeakerReferenceError
 from ser_core.models import AdapterError, CheckpointError
@@ -34,7 +35,7 @@ def draw(clip: SessionClip) -> None:
     sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
     show_prediction(clip, result)
     _show_quality(prepared.quality)
-    enrolment.show_enrolment(clip, result)
+    offer_enrolment(clip, result.prediction)
     feedback.show_feedback(clip, result)
     show_export(clip, prepared, result)
 

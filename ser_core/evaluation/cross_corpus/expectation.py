@@ -50,6 +50,27 @@ def _rates(known: float, strange: float, strange_first: bool) -> str:
     )
 
 
+ENROLLED_CLIPS = "10"  # as the keys of the results
+
+
+def describe_enrolment(model: str) -> str:
+    """What reference clips of the speaker change on corpora left out of training, in a sentence; "" if not measured.
+
+    Args:
+        model: name of the checkpoint, whose left-out corpora are in assets/results/left-out-<model>.json.
+    """
+    try:
+        corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"].values()
+        alone = np.mean([scores["uar"] for scores in corpora])
+        enrolled = np.mean([scores["enrolled"][ENROLLED_CLIPS]["uar"] for scores in corpora])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return (
+        f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "
+        f"{enrolled:.0%} with {ENROLLED_CLIPS} clips of the speaker."
+    )
+
+
 def _known_accuracy(metrics: dict) -> float | None:
     """Mean accuracy over the corpora, of unseen speakers."""
     try:

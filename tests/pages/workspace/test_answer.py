@@ -386,14 +386,14 @@ def test_deleting_drops_what_the_map_knows_of_a_voice_and_another_clip_does_not(
 
 def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     page.button(key="sample-low_slow.ogg").click().run()
-    assert "Use my voice" not in [toggle.label for toggle in page.toggle]
+    assert "Speaker adaptation" not in [toggle.label for toggle in page.toggle]
     found = load_model(checkpoint)
     weight = np.zeros((len(EMOTIONS), found.config.embedding_dim), np.float32)
     bias = np.where(np.array(EMOTIONS) == "surprise", 50, 0).astype(np.float32)
     learned = Adapter(found.name, found.version, weight, bias, 3, 1.0, 0.5)
     session_of(page).adapters = {str(checkpoint): learned}
     page.run()
-    (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Use my voice"]
+    (toggle,) = [toggle for toggle in page.toggle if toggle.label == "Speaker adaptation"]
     toggle.set_value(True).run()
     assert not page.exception and not page.error
     assert "surprise" in [header.value for header in page.header][-1] and "my voice" in texts(page)
@@ -407,15 +407,14 @@ def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
     """The page with a model that takes reference clips."""
     enrolled = copy.copy(enrolling_model)
     enrolled.name = str(checkpoint)
-    for module in ("pages.ui.analysis", "pages.workspace.answer.enrolment"):
-        monkeypatch.setattr(f"{module}.models_with_reference", lambda: (str(checkpoint),))
+    monkeypatch.setattr("pages.ui.voice.clips.models_with_reference", lambda: (str(checkpoint),))
     monkeypatch.setattr("pages.ui.analysis.get_model", lambda name: enrolled)
     page.button(key="sample-low_slow.ogg").click().run()
     return page
 
 
 def enrolled_toggles(page) -> list:
-    return [toggle for toggle in page.toggle if toggle.label == "Use my enrolled voice"]
+    return [toggle for toggle in page.toggle if toggle.key == "use-voice"]
 
 
 def test_an_enrolled_voice_is_used_on_demand(enrolling):
@@ -429,13 +428,12 @@ def test_an_enrolled_voice_is_used_on_demand(enrolling):
     assert any("Reference clips" in warning.value for warning in enrolling.warning)
 
 
-def test_an_enrolled_voice_can_be_removed(enrolling):
-    enrolling.button(key="enrol-clip").click().run()
-    enrolling.button(key="clear-voice").click().run()
-    assert not session_of(enrolling).voice_clips and not enrolled_toggles(enrolling)
+def test_an_enrolled_voice_stays_when_the_clip_is_deleted(enrolling):
     enrolling.button(key="enrol-clip").click().run()
     enrolling.button(key="delete").click().run()
-    assert not session_of(enrolling).voice_clips
+    assert session_of(enrolling).voice_clips and not session_of(enrolling).clip
+    session_of(enrolling).clear()
+    assert not session_of(enrolling).voice_clips and not session_of(enrolling).uses_voice
 
 
 def test_models_without_reference_offer_no_enrolment(page):

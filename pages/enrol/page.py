@@ -1,0 +1,20 @@
+"""My voice: enrolment of one speaker by ten sentences, clips or files; what it changes; export and import."""
+
+import streamlit as st
+
+st.title("My voice", anchor=False)
+with st.spinner("Starting"):
+    from pages.enrol import comparison, view
+    from pages.enrol.state import enrolling_model
+
+model = enrolling_model()
+view.show_introduction(model)
+if model:
+    reading, others = st.columns([1.5, 1], gap="large")
+    with reading:
+        view.show_reading()
+    with others:
+        view.show_other_ways()
+    view.show_problem()
+    view.show_clips(model)
+    comparison.show_comparison(model)

@@ -1,0 +1,67 @@
+"""State of the page "My voice": the sentence to read, and what the voice changes on the labelled clips."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.ui.model_picker import get_model
+from pages.ui.session import PageState, session
+from pages.ui.voice.clips import enrolment_state
+from ser_core.inference import EnrolmentGain, enrolment_gain
+from ser_core.models import models_with_reference
+
+SENTENCES = (
+    ("The parcel is still on the table in the hall.", "neutral"),
+    ("They will be here in about ten minutes.", "neutral"),
+    ("I have never seen that colour on a house.", "neutral"),
+    ("You left the window open last night.", "happy"),
+    ("It is the third door on the left.", "happy"),
+    ("There is a letter for you downstairs.", "sad"),
+    ("The train left before we were there.", "sad"),
+    ("You said it would be ready by now.", "angry"),
+    ("That is the second time this week.", "angry"),
+    ("Somebody is standing at the gate.", "fear"),
+)
+"""Sentence -> how to read it. The words fit every emotion."""
+
+
+@dataclass
+class ReadingState(PageState):
+    position: int = 0  # in SENTENCES
+    gain: tuple[frozenset, EnrolmentGain] | None = None  # of these clips with these labels
+
+    def contents(self) -> dict[str, int]:
+        return {"comparisons with and without your voice": int(self.gain is not None)}
+
+
+def reading_state() -> ReadingState:
+    return session().page(ReadingState)
+
+
+def enrolling_model() -> str | None:
+    """The chosen model if it takes a reference, else the first one that does."""
+    names = models_with_reference()
+    chosen = st.session_state.get("model")
+    return chosen if chosen in names else next(iter(names), None)
+
+
+def known_gain() -> EnrolmentGain | None:
+    """What the voice changes, if it was measured on the clips and labels of now."""
+    found = reading_state().gain
+    return found[1] if found and found[0] == _clips_and_labels() else None
+
+
+def measure_gain(model: str, progress) -> None:
+    """Predicts every labelled clip with and without the other clips.
+
+    Raises:
+        SpeakerReferenceError: a clip cannot be used.
+    """
+    clips, labels = session().voice_clips, enrolment_state().labels
+    found = enrolment_gain(get_model(model), list(clips.values()), [labels.get(i) for i in clips], progress)
+    reading_state().gain = (_clips_and_labels(), found)
+
+
+def _clips_and_labels() -> frozenset:
+    labels = enrolment_state().labels
+    return frozenset((clip_id, labels.get(clip_id)) for clip_id in session().voice_clips)

@@ -1,0 +1,170 @@
+"""Views of the page "My voice": the sentences to read, other ways to a clip, the clips, export and import."""
+
+import json
+
+import streamlit as st
+
+from pages.enrol.state import SENTENCES, reading_state
+from pages.ui.analysis import voice_reference
+from pages.ui.clip_input import FORMATS
+from pages.ui.components.recorder import recorder
+from pages.ui.emotion import coloured
+from pages.ui.session import input_key, session
+from pages.ui.text import plain
+from pages.ui.voice import clips
+from pages.ui.voice.switch import draw_switch
+from ser_core.audio import SAMPLE_RATE
+from ser_core.evaluation import describe_enrolment
+from ser_core.inference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, SpeakerReferenceError
+from ser_core.labels import EMOTIONS
+
+RECORDER, FILES, REFERENCE = "voice-raw", "voice", "voice-reference"  # inputs
+MAX_REFERENCE_MB = 1
+
+
+def show_introduction(model: str | None) -> None:
+    """What it is good for, with the measured gain."""
+    if model is None:
+        st.info(
+            "No model here takes reference clips; whisper-prosonet does. Its folder belongs in checkpoints/.",
+            title="No model for it",
+        )
+        return
+    st.markdown(
+        "Voices differ: one person's calm sounds like another's sadness. Read ten sentences, and predictions are "
+        f"relative to your voice. {describe_enrolment(model)}"
+    )
+    st.caption("About two minutes. The clips stay in this session, on this machine.")
+
+
+def show_reading() -> None:
+    """One sentence at a time."""
+    state = reading_state()
+    done = state.position >= len(SENTENCES)
+    st.progress(
+        state.position / len(SENTENCES), f"Sentence {min(state.position + 1, len(SENTENCES))} of {len(SENTENCES)}"
+    )
+    with st.container(border=True, key="reading"):
+        if done:
+            st.subheader("All sentences are read", anchor=False)
+            st.button("Read them again", on_click=_go_to, args=(0,), key="read-again")
+            return
+        sentence, emotion = SENTENCES[state.position]
+        how = "plainly, as you speak every day" if emotion == "neutral" else f"as if you were {coloured(emotion)}"
+        how = f"with {coloured(emotion)}" if emotion == "fear" else how
+        st.markdown(f"Read {how}:")
+        st.header(f"“{sentence}”", anchor=False)
+        recorder(key=input_key(RECORDER), max_s=int(clips.MAX_CLIP_S), on_clip=_read)
+        with st.container(horizontal=True):
+            st.button("Skip", on_click=_go_to, args=(state.position + 1,), key="skip")
+            if state.position:
+                st.button("Back", on_click=_go_to, args=(state.position - 1,), key="back")
+
+
+def _go_to(position: int) -> None:
+    reading_state().position = position
+
+
+def _read(wav: bytes, notes: tuple[str, ...]) -> None:
+    """The sentence was recorded: the next one is shown; without speech, the same again."""
+    state = reading_state()
+    sentence, emotion = SENTENCES[min(state.position, len(SENTENCES) - 1)]
+    if clips.add_recording(sentence, wav, emotion):
+        state.position += 1
+    session().rounds[RECORDER] += 1
+
+
+def show_other_ways() -> None:
+    """The clip of the session, files, and a voice that was exported before."""
+    now = session()
+    if now.clip and not clips.is_enrolled(now.clip.id):
+        st.button(
+            "Add the current clip",
+            icon=":material/add:",
+            on_click=clips.add_clip,
+            args=(now.clip,),
+            key="add-current",
+            help=plain(now.clip.name),
+        )
+    key = input_key(FILES)
+    st.file_uploader(
+        "Clips of your voice", FORMATS, accept_multiple_files=True, key=key, on_change=_add_files, args=(key,)
+    )
+    key = input_key(REFERENCE)
+    st.file_uploader(
+        "A voice that you exported", ["json"], key=key, on_change=_import, args=(key,), max_upload_size=MAX_REFERENCE_MB
+    )
+
+
+def _add_files(key: str) -> None:
+    clips.add_files(st.session_state.get(key) or ())
+    session().rounds[FILES] += 1
+
+
+def _import(key: str) -> None:
+    """A callback may not raise: the reason is shown below."""
+    file = st.session_state.get(key)
+    if file is None:
+        return
+    try:
+        clips.import_reference(file.getvalue())
+        session().uses_voice = True
+    except SpeakerReferenceError as error:
+        clips.enrolment_state().problem = f"{file.name}: {error}"
+    session().rounds[REFERENCE] += 1
+
+
+def show_problem() -> None:
+    clips.show_problem_of_clips()
+
+
+def show_clips(model: str) -> None:
+    """The clips with their labels, the switch, and the export."""
+    known, state = session().voice_clips, clips.enrolment_state()
+    if not clips.has_voice(model):
+        return
+    seconds = sum(len(waveform) for waveform in known.values()) / SAMPLE_RATE
+    st.subheader(f"{len(known)} clips, {seconds:.0f} s" if known else "An imported voice", anchor=False)
+    if 0 < len(known) < MIN_REFERENCE_CLIPS:
+        st.caption(f"{MIN_REFERENCE_CLIPS} or more describe a voice better; at most {MAX_REFERENCE_CLIPS} are used.")
+    if known:
+        _edit_clips(known, state)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        draw_switch(model)
+        _offer_export(model)
+        st.button("Remove all", icon=":material/delete:", on_click=clips.remove_voice, key="clear-voice")
+
+
+def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
+    """A table in which labels are chosen and rows are removed."""
+    ids = list(known)
+    rows = [
+        {
+            "clip": state.names.get(clip_id, ""),
+            "seconds": round(len(known[clip_id]) / SAMPLE_RATE, 1),
+            "label": state.labels.get(clip_id),
+            "remove": False,
+        }
+        for clip_id in ids
+    ]
+    help_text = "Only for the comparison below: enrolment needs no labels."
+    columns = {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
+    fixed, key = ["clip", "seconds"], f"clips-{hash(tuple(ids))}"
+    edited = st.data_editor(rows, hide_index=True, disabled=fixed, column_config=columns, key=key, placeholder="")
+    state.labels = {i: row["label"] for i, row in zip(ids, edited, strict=True) if row["label"]}
+    if removed := [i for i, row in zip(ids, edited, strict=True) if row["remove"]]:
+        clips.remove_clips(removed)
+        st.rerun()
+
+
+def _offer_export(model: str) -> None:
+    try:
+        reference = voice_reference(model)
+    except SpeakerReferenceError as error:
+        st.warning(plain(str(error)))
+        return
+    content = json.dumps(reference.to_dict())
+    help_text = "A JSON file without audio: to import here, for `scripts.predict --reference`, and for the REST API."
+    st.download_button(
+        "Export", content, "my_voice.json", "application/json", icon=":material/download:", help=help_text
+    )

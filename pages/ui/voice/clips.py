@@ -1,0 +1,140 @@
+"""The enrolled voice: unlabelled clips of one speaker, kept in this session, as the reference of its predictions."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.model_picker import get_model
+from pages.ui.session import PageState, SessionClip, erase, session
+from pages.ui.text import plain
+from ser_core.audio import SAMPLE_RATE, AudioError, read_audio, speech_segments
+from ser_core.inference import (
+    MAX_REFERENCE_CLIPS,
+    MIN_SPEECH_TO_PREDICT_S,
+    Prediction,
+    Reference,
+    SpeakerReferenceError,
+)
+from ser_core.models import models_with_reference
+
+MAX_CLIP_S = 20.0  # of each clip
+PAGE = "pages/enrol/page.py"
+
+
+@dataclass
+class EnrolmentState(PageState):
+    names: dict[str, str] = field(default_factory=dict)  # by clip id
+    labels: dict[str, str] = field(default_factory=dict)  # emotions that the person states, by clip id
+    problem: str = ""  # why the latest clip was not added
+
+    def contents(self) -> dict[str, int]:
+        return {"labels of your voice": len(self.labels)}
+
+
+def enrolment_state() -> EnrolmentState:
+    return session().page(EnrolmentState)
+
+
+def has_voice(model: str | None) -> bool:
+    """Whether this session has a voice that a model can use."""
+    now = session()
+    return model in models_with_reference() and bool(now.voice_clips or model in now.references)
+
+
+def is_enrolled(clip_id: str) -> bool:
+    return clip_id in session().voice_clips
+
+
+def add_clip(clip: SessionClip, label: str = "") -> None:
+    """Adds the clip of the session, with an emotion where the person states one."""
+    _add(clip.id, clip.name, clip.recording.waveform, label)
+
+
+def add_recording(name: str, file: object, label: str = "") -> bool:
+    """Adds a recording or a file; returns whether it was added, otherwise `problem` is the reason."""
+    try:
+        waveform = read_audio(file, max_duration_s=MAX_CLIP_S).waveform
+        if sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) < MIN_SPEECH_TO_PREDICT_S:
+            raise AudioError("No speech was found in it.")
+    except AudioError as error:
+        enrolment_state().problem = f"{name}: {error}"
+        return False
+    return _add(hashlib.sha256(waveform.tobytes()).hexdigest(), name, waveform, label)
+
+
+def add_files(files: Iterable[object]) -> None:
+    """Adds uploaded files and erases them."""
+    for file in files:
+        add_recording(file.name, file)
+        erase(file)
+
+
+def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
+    now, state = session(), enrolment_state()
+    if len(now.voice_clips) >= MAX_REFERENCE_CLIPS:
+        state.problem = f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added."
+        return False
+    now.voice_clips[clip_id] = waveform[: round(MAX_CLIP_S * SAMPLE_RATE)]
+    now.references = {}
+    state.names[clip_id] = name
+    if label:
+        state.labels[clip_id] = label
+    return True
+
+
+def remove_clips(clip_ids: Iterable[str]) -> None:
+    """Removes some of the clips."""
+    now, state = session(), enrolment_state()
+    for clip_id in clip_ids:
+        now.voice_clips.pop(clip_id, None)
+        state.names.pop(clip_id, None)
+        state.labels.pop(clip_id, None)
+    now.references = {}
+
+
+def remove_voice() -> None:
+    """Removes the clips, the references and the labels."""
+    session().clear_voice()
+    session().pages.pop(EnrolmentState, None)
+
+
+def import_reference(content: bytes) -> None:
+    """Takes a reference that was exported before; the clips it was made of are not in it.
+
+    Raises:
+        SpeakerReferenceError: another file, or the reference of a model or version that is not here.
+    """
+    reference = Reference.from_json(content)
+    if reference.model not in models_with_reference():
+        raise SpeakerReferenceError(f"It is a reference of {reference.model}, which is not on this machine.")
+    reference.check(get_model(reference.model))
+    session().references[reference.model] = reference
+
+
+def show_problem_of_clips() -> None:
+    """Why the latest clip was not added, once."""
+    if problem := enrolment_state().problem:
+        st.warning(plain(problem))
+        enrolment_state().problem = ""
+
+
+def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
+    """A button that adds the clip to the voice, and the way to the page about it; for models that take a reference."""
+    if prediction.model not in models_with_reference():
+        return
+    full = len(session().voice_clips) >= MAX_REFERENCE_CLIPS
+    silent = prediction.speech_s < MIN_SPEECH_TO_PREDICT_S
+    with st.container(horizontal=True, vertical_alignment="center"):
+        unusable = full or silent or is_enrolled(clip.id)
+        label = "Part of your voice" if is_enrolled(clip.id) else "Add this clip to your voice"
+        st.button(label, on_click=add_clip, args=(clip,), disabled=unusable, icon=":material/add:", key="enrol-clip")
+        lead_to_page("voice-from-answer")
+
+
+def lead_to_page(key: str) -> None:
+    """A button that opens the page about the voice."""
+    if st.button("My voice", icon=":material/record_voice_over:", key=key, help="Enrol your voice in two minutes."):
+        st.switch_page(PAGE)

@@ -1,0 +1,127 @@
+"""The page "My voice" without a browser: ten sentences, other clips, before and after, export and import."""
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.enrol import state, view
+from pages.enrol.comparison import describe_gain
+from pages.ui.voice import clips
+from pages.ui.voice.clips import EnrolmentState
+from ser_core.audio import load_audio
+from ser_core.inference import EnrolmentGain
+from tests.make_page import open_page, session_of, wav
+from tests.plots.test_report import prediction
+
+SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+NAME = "small"
+
+
+@pytest.fixture
+def page(checkpoints, monkeypatch, enrolling_model) -> AppTest:
+    """With a model that takes reference clips."""
+    model = copy.copy(enrolling_model)
+    model.name = NAME
+    for module in ("pages.ui.voice.clips", "pages.enrol.state"):
+        monkeypatch.setattr(f"{module}.models_with_reference", lambda: (NAME,))
+    for module in ("pages.ui.voice.clips", "pages.enrol.state", "pages.ui.analysis"):
+        monkeypatch.setattr(f"{module}.get_model", lambda name: model)
+    page = open_page("enrol").run()
+    assert not page.exception
+    return page
+
+
+def add_clips(page: AppTest, *labels: str) -> AppTest:
+    """Clips of one voice, which differ in their noise."""
+    speech = load_audio("assets/samples/low_slow.ogg")
+    for i, label in enumerate(labels):
+        noise = np.random.default_rng(i).normal(0, 0.002, len(speech)).astype(np.float32)
+        session_of(page).voice_clips[f"clip {i}"] = speech + noise
+        if label:
+            session_of(page).page(EnrolmentState).labels[f"clip {i}"] = label
+    page.run()
+    assert not page.exception
+    return page
+
+
+def test_sentences_are_read_one_after_the_other(page, monkeypatch):
+    shown = page.header[0].value
+    assert state.SENTENCES[0][0] in shown and len(state.SENTENCES) == 10
+    page.button(key="skip").click().run()
+    assert state.SENTENCES[1][0] in page.header[0].value
+    page.button(key="back").click().run()
+    assert page.header[0].value == shown and not page.exception
+
+
+def test_a_recording_counts_with_the_emotion_it_was_read_in(page, monkeypatch):
+    now = session_of(page)
+    for module in (clips, state, view):
+        monkeypatch.setattr(module, "session", lambda: now)
+    now.page(state.ReadingState).position = 3
+    view._read(SPEECH, ())
+    (clip_id,) = now.voice_clips
+    assert (
+        now.page(EnrolmentState).labels == {clip_id: state.SENTENCES[3][1]}
+        and now.page(state.ReadingState).position == 4
+    )
+    view._read(wav(np.zeros(16_000)), ())
+    assert len(now.voice_clips) == 1 and now.page(state.ReadingState).position == 4  # without speech: once more
+    page.run()
+    assert not page.exception and "No speech" in page.warning[0].value
+
+
+def test_files_are_added_and_broken_ones_named(page):
+    page.file_uploader[0].upload("mine.ogg", SPEECH, "audio/ogg").run()
+    page.file_uploader[0].upload("broken.wav", b"no sound", "audio/wav").run()
+    assert not page.exception and len(session_of(page).voice_clips) == 1
+    assert any("broken" in warning.value for warning in page.warning)
+
+
+def test_one_switch_for_the_voice_which_can_be_removed(page):
+    assert "use-voice" not in [toggle.key for toggle in page.toggle]
+    add_clips(page, "happy", "", "")
+    page.toggle(key="use-voice").set_value(True).run()
+    assert not page.exception and session_of(page).uses_voice
+    page.button(key="clear-voice").click().run()
+    assert not page.exception and not session_of(page).voice_clips and not session_of(page).uses_voice
+
+
+def test_before_and_after_on_labelled_clips(page):
+    add_clips(page, "happy", "sad", "")
+    page.button(key="measure-gain").click().run()
+    assert not page.exception
+    rows = page.dataframe[-1].value
+    assert len(rows) == 2 and list(rows.columns) == ["label", "without", "with your voice"]
+    add_clips(page, "happy", "sad", "", "angry")  # other labels: measured again on demand
+    assert "measure-gain" in [button.key for button in page.button]
+
+
+def test_what_is_exported_can_be_imported(page):
+    add_clips(page, "", "", "")
+    content = json.dumps(session_of(page).references[NAME].to_dict()).encode()
+    page.button(key="clear-voice").click().run()
+    page.file_uploader[1].upload("voice.json", content, "application/json").run()
+    assert not page.exception and session_of(page).references[NAME].n_clips == 3 and session_of(page).uses_voice
+    page.button(key="clear-voice").click().run()
+    page.file_uploader[1].upload("voice.json", b"{}", "application/json").run()
+    assert not page.exception and page.warning and not session_of(page).references
+
+
+def test_without_a_model_it_says_so(page, monkeypatch):
+    monkeypatch.setattr("pages.enrol.state.models_with_reference", tuple)
+    page.run()
+    assert not page.exception and page.info and not page.file_uploader
+
+
+@pytest.mark.parametrize(
+    ("after", "said"), [("happy", "No difference"), ("sad", "may be chance"), ("angry", "does not help")]
+)
+def test_no_gain_is_no_success(after, said):
+    without = [prediction("happy"), prediction("happy")]
+    enrolled = [prediction("angry") if after == "angry" else prediction("happy"), prediction(after)]
+    found = EnrolmentGain(("happy", "sad"), tuple(without), tuple(enrolled))
+    assert said in describe_gain(found) and "say little" in describe_gain(found)
