@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-st.title("Data explorer", anchor=False)
+st.title("Data", anchor=False)
 with st.spinner("Starting"):
     from pages.data import view
     from pages.ui.results import statistics
 
 found = statistics()
 view.show_corpora(found)
-if found:
-    view.show_measure(found)
 view.show_voices()
+if found:
+    view.show_counts(found)
+    view.show_measure(found)
 view.show_protocols()

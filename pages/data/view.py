@@ -1,4 +1,4 @@
-"""Views of the page "Data explorer". All but the recordings themselves comes from files of the repository."""
+"""Views of the page "Data". All but the recordings themselves comes from files of the repository."""
 
 from collections import Counter, defaultdict
 
@@ -32,11 +32,12 @@ WORDS = {
     "ased": "Amharic: 47 speakers, two sentences in every emotion; listeners confirmed the label of each recording.",
 }
 WALL_COLUMNS = 4
+ALL_CORPORA, FIRST_CORPUS = "all", "crema_d"
 ALL_CLIPS_PROTOCOL = "left-out"  # its file lists every clip
 
 
 def show_corpora(found: dict) -> None:
-    """One row for each corpus, and how many clips of each emotion it has."""
+    """One row for each corpus."""
     st.markdown(
         "Corpora of **acted** speech: actors read given sentences in an instructed emotion, in quiet rooms. "
         "Models learn acted emotion from them. Five corpora are English; those in Hindi, Italian, Turkish and "
@@ -61,6 +62,10 @@ def show_corpora(found: dict) -> None:
         st.caption("Found: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
     else:
         st.caption("No recordings found: set `SER_CORPORA` to their folder and restart.")
+
+
+def show_counts(found: dict) -> None:
+    """Clips of each emotion, by corpus or by speaker."""
     st.subheader("Clips per emotion", anchor=False)
     by_speaker = st.selectbox(
         "Rows",
@@ -74,6 +79,7 @@ def show_corpora(found: dict) -> None:
     else:
         counts = _speakers(by_speaker)
     chart(count_heatmap(counts), key="counts", alt="Clips by row and emotion")
+    st.caption("The colour is the share of the row.")
 
 
 def _corpus_row(corpus: str, found: dict) -> dict:
@@ -109,12 +115,19 @@ def show_measure(found: dict) -> None:
             "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
         )
         sexes = {g["sex"] for g in found["groups"] if g["measure"] == name} - {"all"}
-        apart = st.toggle("Split by sex", value=True, key="apart") if sexes else False
+        known = list(dict.fromkeys(g["corpus"] for g in found["groups"] if g["measure"] == name))
+        start = known.index(FIRST_CORPUS) + 1 if FIRST_CORPUS in known else 0
+        titles = {ALL_CORPORA: "all corpora"} | CORPUS_NAMES
+        corpus = st.selectbox("Corpus", [ALL_CORPORA, *known], start, format_func=titles.get, key=f"corpus-{name}")
+        apart = st.toggle("Split by sex", value=corpus != ALL_CORPORA, key=f"apart-{corpus}") if sexes else False
     groups = [
         g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
         for g in found["groups"]
-        if g["measure"] == name and (g["sex"] != "all") == apart
+        if g["measure"] == name and (g["sex"] != "all") == apart and corpus in (ALL_CORPORA, g["corpus"])
     ]
+    if not groups:
+        st.caption("The sex of these speakers is unknown: switch off “Split by sex”.")
+        return
     unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
     chart(
         emotion_boxplots(groups, unit),

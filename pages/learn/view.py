@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.learn import corpora
+from pages.learn import corpora, voice
 from pages.learn.sound import excerpt, first_model, sound
 from pages.ui.chart import chart
 from pages.ui.session import remember
@@ -157,7 +157,7 @@ def dimensions() -> None:
             "instead: valence, how pleasant, and arousal, how excited. Arousal is easy to infer from a voice, valence "
             "hard: anger and joy are both loud and high, so models confuse them."
         )
-        placed = st.toggle("Place a model's prediction for the clip", key="placed")
+        placed = st.toggle("Place a model's prediction for the clip", value=True, key="placed")
         probabilities = _circumplex_prediction() if placed else None
         st.caption(
             "The places are a sketch after Russell, “A circumplex model of affect” (1980), not measured here: disgust "
@@ -190,6 +190,7 @@ def _circumplex_prediction() -> dict[str, float] | None:
 
 
 LESSONS = {
+    "What is in a voice?": voice.show,
     "Mel filterbank": filterbank,
     "Window length": window_length,
     "MFCC": cepstrum,

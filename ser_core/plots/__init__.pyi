@@ -27,6 +27,7 @@ from .comparison import (
 )
 from .curves import (
     class_score_radar as class_score_radar,
+    experiment_dots as experiment_dots,
     learning_curves as learning_curves,
     pareto_dots as pareto_dots,
     precision_recall_lines as precision_recall_lines,
@@ -66,6 +67,7 @@ from .lessons import (
     feature_map_grid as feature_map_grid,
     log_mel_image as log_mel_image,
     mel_filter_triangles as mel_filter_triangles,
+    prosody_curves as prosody_curves,
     seen_and_unseen_speakers as seen_and_unseen_speakers,
     spectral_envelope_lines as spectral_envelope_lines,
 )

@@ -12,6 +12,7 @@ from ser_core.plots.model_style import model_style
 
 if TYPE_CHECKING:
     from ser_core.metrics import Curve, Reliability
+    from ser_core.training import Experiment
 
 LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
@@ -196,4 +197,27 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Fig
     longest = max(map(len, curves.values()), default=1)
     figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # integer ticks
     figure.update_yaxes(title=title, zeroline=False)
+    return figure
+
+
+def experiment_dots(experiments: Sequence["Experiment"]) -> go.Figure:
+    """Mean development UAR of each experiment in the order of the log; filled where it was the best of its kind."""
+    figure = go.Figure()
+    for model in dict.fromkeys(experiment.model for experiment in experiments):
+        style = model_style(model)
+        rows = [(i, one) for i, one in enumerate(experiments, 1) if one.model == model]
+        colours = [style.colour if one.kept else "rgba(0,0,0,0)" for _, one in rows]
+        figure.add_scatter(
+            x=[i for i, _ in rows],
+            y=[one.mean_uar for _, one in rows],
+            customdata=[f"{one.purpose}; fold {one.fold}, {one.epochs} epochs" for _, one in rows],
+            mode="markers",
+            marker={"color": colours, "size": 10, "line": {"color": style.colour, "width": 2}},
+            name=model,
+            hovertemplate="%{customdata}: %{y:.1%}<extra></extra>",
+        )
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend, showlegend=True)
+    figure.update_xaxes(title="experiment", zeroline=False)
+    figure.update_yaxes(title="development UAR", tickformat=".0%", zeroline=False)
     return figure

@@ -105,16 +105,19 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
 
 
 def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:
-    """Number of clips per corpus or speaker (row) and emotion (column).
+    """Number of clips per corpus or speaker (row) and emotion (column); the colour is the share of the row.
 
     Args:
         counts: row -> emotion -> clips.
     """
     cells = [[row.get(emotion) or None for emotion in EMOTION_STYLES] for row in counts.values()]
+    totals = [sum(cell for cell in row if cell) or 1 for row in cells]
+    shares = [[cell and cell / n for cell in row] for row, n in zip(cells, totals, strict=True)]
     text = [["" if cell is None else str(cell) for cell in row] for row in cells]
-    largest = max((cell for row in cells for cell in row if cell), default=1)
+    largest = max((share for row in shares for share in row if share), default=1)
     columns = [emotion_label(emotion) for emotion in EMOTION_STYLES]
-    figure = _heatmap(cells, columns, list(counts), text, colorscale="Viridis", zmin=0, zmax=largest)
+    scale = {"colorscale": "Viridis", "zmin": 0, "zmax": largest}
+    figure = _heatmap(shares, columns, list(counts), text, customdata=cells, **scale)
     figure.update_xaxes(**slanted_names(EMOTION_STYLES))
     figure = with_row_layout(figure, list(counts))
     return figure.update_layout(height=figure.layout.height - 4 + CAMERA_HEIGHT, margin_t=CAMERA_HEIGHT)

@@ -5,14 +5,20 @@ Emotions are identified by text and symbol as well as colour; fonts and backgrou
 
 import base64
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from plotly import graph_objects as go
+from plotly.subplots import make_subplots
 
 from ser_core.audio import SAMPLE_RATE, hz_to_mel
 from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_edges_hz
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import FREQUENCY_TICKS_HZ, GREY, emotion_label, magma_png
+from ser_core.plots.model_style import series_colour
+
+if TYPE_CHECKING:
+    from ser_core.audio import Prosody
 
 MIN_IMAGE_ROWS = 256  # pixels: an image of few bands is enlarged in blocks, not blurred by the browser
 FEATURE_MAP_COLUMNS = 4
@@ -189,3 +195,24 @@ def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Fi
     figure.update_xaxes(range=[0, 1.04], tickformat=".0%", fixedrange=True, zeroline=False)
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
     return figure
+
+
+def prosody_curves(voices: Mapping[str, "Prosody"]) -> go.Figure:
+    """Pitch above, level below, over time; the last voice in colour, the others grey.
+
+    Args:
+        voices: title -> prosody.
+    """
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    for i, (title, found) in enumerate(voices.items(), 1):
+        line = {"color": series_colour(5) if i == len(voices) else GREY, "width": 2}
+        for row, values, unit in ((1, found.pitch_hz, "Hz"), (2, found.level_dbfs, "dBFS")):
+            figure.add_scatter(x=found.time_s, y=values, mode="lines", line=line, name=title, row=row, col=1)
+            figure.data[-1].update(showlegend=row == 1, legendgroup=title)
+            figure.data[-1].update(hovertemplate=f"{title}: %{{y:.0f}} {unit} at %{{x:.2f}} s<extra></extra>")
+    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend)
+    figure.update_yaxes(title="pitch, Hz", type="log", tickvals=[75, 100, 150, 200, 300, 400, 600], row=1, col=1)
+    figure.update_yaxes(title="level, dBFS", row=2, col=1)
+    figure.update_xaxes(title="s", row=2, col=1)
+    return figure.update_xaxes(zeroline=False).update_yaxes(zeroline=False)

@@ -11,7 +11,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ser_core import paths
+from ser_core.models.checkpoint import DEFAULT_MODEL
 from ser_core.models.registry import MODELS
+from ser_core.training.experiments import read_experiments
 from ser_core.training.recipes import COMMON_RECIPE
 from ser_core.training.runs import config_differences, list_runs
 from tests.make_page import texts
@@ -162,7 +164,10 @@ def test_a_run_in_its_first_epoch_is_not_called_stopped(three, page):
 
 def test_the_page_compares_two_runs(three, page):
     page.run()
-    differences, whole_config = page.dataframe[-2].value, page.dataframe[-1].value
+    (differences,) = [
+        table.value for table in page.dataframe if "setting" in table.value and "value" not in table.value
+    ]
+    (whole_config,) = [table.value for table in page.dataframe if "value" in table.value]
     assert differences["setting"].tolist() == ["train.learning_rate"]
     assert len(whole_config) > 30 and "model.dropout" in set(whole_config["setting"])
     page.selectbox(key="other").set_value("now").run()
@@ -173,10 +178,13 @@ def test_without_runs_the_page_says_how_to_start_one(page, tmp_path, monkeypatch
     monkeypatch.setattr(paths, "RUNS", tmp_path / "none")
     page.run()
     assert not page.exception and "scripts.train" in page.info[0].value
+    shipped, experiments = (table.value for table in page.dataframe)
+    assert shipped["model"][0] == DEFAULT_MODEL and 0 < shipped["UAR %"][0] < 100
+    assert len(experiments) == len(read_experiments())
 
 
 def test_a_run_before_its_first_epoch(page, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     write_run(tmp_path / "runs" / "new", 0)
     page.run()
-    assert not page.exception and not page.get("plotly_chart")
+    assert not page.exception and [chart.key for chart in page.get("plotly_chart")] == ["experiments"]

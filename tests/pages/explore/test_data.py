@@ -1,4 +1,4 @@
-"""The page "Data explorer" and the model cards without a browser: with and without corpora, statistics and models."""
+"""The page "Data" and the model cards without a browser: with and without corpora, statistics and models."""
 
 import pytest
 from streamlit.testing.v1 import AppTest

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.learn import corpora
+from pages.learn.progress import LearnState
 from pages.learn.view import LESSONS
 from pages.ui.session import UploadedSource
 from ser_core import paths
@@ -50,8 +51,26 @@ def test_a_clip_that_cannot_be_read_is_told_and_a_sample_taken(page):
     assert not page.exception and page.error and page.get("plotly_chart")
 
 
+def test_a_voice_is_changed_and_heard(page):
+    page.run()
+    for semitones in (0, 6):
+        page.select_slider(key="voice-Pitch").set_value(semitones).run()
+        before, after = (float(hertz) for hertz in re.findall(r"(\d+) Hz", page.caption[-2].value))
+        assert not page.exception and page.get("audio")
+        assert after / before == pytest.approx(2 ** (semitones / 12), rel=0.05)
+
+
+def test_progress_is_kept_and_leads_to_the_next_lesson(page):
+    titles = list(LESSONS)
+    page.run().button(key="next").click().run()
+    assert not page.exception and page.button_group(key="lesson").value == titles[1]
+    lesson(page, titles[3])
+    assert session_of(page).page(LearnState).opened == {titles[i] for i in (0, 1, 3)}
+    assert page.button(key="next").label == f"Next: {titles[4]}"
+
+
 def test_bands_and_window_change_what_is_said(page):
-    page.run().select_slider(key="bands").set_value(4).run()
+    lesson(page, "Mel filterbank").select_slider(key="bands").set_value(4).run()
     page.select_slider(key="fmax").set_value(2000).run()
     assert re.search(r"\b4 filters", texts(page)) and "2000 Hz" in texts(page)
     lesson(page, "Window length").select_slider(key="window").set_value(128).run()
@@ -59,7 +78,7 @@ def test_bands_and_window_change_what_is_said(page):
 
 
 def test_the_edges_of_the_filters_stand_in_a_table(page):
-    page.run()
+    lesson(page, "Mel filterbank")
     table = page.dataframe[0].value
     assert len(table) == page.select_slider(key="bands").value and table["to Hz"].iloc[-1] == 8000
 

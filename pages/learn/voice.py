@@ -1,0 +1,71 @@
+"""The first lesson: what a voice carries beside words, changed by hand and heard again."""
+
+from dataclasses import replace
+
+import numpy as np
+import streamlit as st
+
+from pages.learn.sound import Excerpt, excerpt, first_model
+from pages.ui.chart import chart
+from ser_core.audio import SAMPLE_RATE, Prosody, encode_wav, measure_prosody
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, predict
+from ser_core.interpret import PERTURBATION_PROBES, perturb_waveform
+from ser_core.models import SERModel
+from ser_core.plots import prosody_curves, stacked_probability_bars
+
+EXCERPT_S = 4.0
+CHANGES = {"Pitch": "semitones", "Speed": "times as fast", "Gain": "dB", "Phone band": "Hz at most"}
+"""Probe -> unit of its values."""
+FIRST_PITCH = 4  # semitones: enough to hear
+AS_RECORDED, CHANGED = "as recorded", "changed"
+
+
+def show() -> None:
+    """Pitch, level, tempo, timbre: change one, hear it, and see what a model predicts then."""
+    st.markdown(
+        "Beside words a voice carries four things that move with emotion: **pitch**, the melody; **level**, how loud; "
+        "**tempo**, how fast and with which pauses; **timbre**, from breathy to sharp. Anger and joy are both high, "
+        "loud and fast, sadness is low, soft and slow. Who speaks changes all four as well: that is why it is hard."
+    )
+    part = excerpt(EXCERPT_S)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.segmented_control("Change", list(CHANGES), default="Pitch", required=True, key="voice-change")
+        probe = PERTURBATION_PROBES[name]
+        start = FIRST_PITCH if name == "Pitch" else probe.values[0]
+        value = st.select_slider(f"{name}, {CHANGES[name]}", sorted(probe.values), start, key=f"voice-{name}")
+    changed = perturb_waveform(probe, part.waveform, value)
+    st.audio(encode_wav(changed), alt=f"The clip with {name} at {value}")
+    _show_curves(part, changed)
+    model = first_model(with_stages=False)
+    if model is not None:
+        _show_predictions(model, part.waveform, changed)
+
+
+def _show_curves(part: Excerpt, changed: np.ndarray) -> None:
+    before, after = measure_prosody(part.waveform), measure_prosody(changed)
+    pitch = f"Median pitch {_pitch(before)}, {CHANGED} {_pitch(after)}"
+    about = f"{pitch}; peak level {_level(before)}, {CHANGED} {_level(after)}"
+    chart(prosody_curves({AS_RECORDED: before, CHANGED: after}), key="voice-curves", numbers=False, alt=about)
+    st.caption(f"{about}. Duration {part.duration_s:.1f} s, {CHANGED} {len(changed) / SAMPLE_RATE:.1f} s.")
+
+
+def _pitch(found: Prosody) -> str:
+    return f"{np.median(found.voiced_hz):.0f} Hz" if len(found.voiced_hz) else "unknown"
+
+
+def _level(found: Prosody) -> str:
+    return f"{found.level_dbfs.max():.0f} dBFS"
+
+
+def _show_predictions(model: SERModel, waveform: np.ndarray, changed: np.ndarray) -> None:
+    found = [_named(predict(model, w), title) for w, title in ((waveform, AS_RECORDED), (changed, CHANGED))]
+    if found[0].speech_s < MIN_SPEECH_TO_PREDICT_S:
+        st.caption("No speech was detected, so there is no prediction.")
+        return
+    alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in found)
+    st.caption(f"What {model.name} predicts. The words are the same; only the voice has changed.")
+    chart(stacked_probability_bars(found), key="voice-predictions", alt=alt)
+
+
+def _named(prediction: Prediction, title: str) -> Prediction:
+    return replace(prediction, model=title)

@@ -1,0 +1,91 @@
+"""How the shipped models were made: recipes and results, and the log of experiments that led to them."""
+
+import streamlit as st
+
+from pages.ui.chart import chart
+from pages.ui.clip_table import download_rows
+from pages.ui.results import read_json
+from ser_core import paths
+from ser_core.data import SPEAKER_OVERLAP, split_name
+from ser_core.evaluation import mean_over_corpora
+from ser_core.models import CheckpointError, available_models, read_metrics
+from ser_core.plots import experiment_dots
+from ser_core.training import Experiment, read_experiments
+
+
+def show_shipped() -> None:
+    """One row a model: on what, how long and from what it was trained, and what came out."""
+    rows = [row for name in available_models() if (row := _row(name))]
+    if not rows:
+        return
+    st.subheader("Models on this machine", anchor=False)
+    st.dataframe(rows, hide_index=True, placeholder="", alt="How each model was trained, and its UAR")
+    st.caption(
+        "UAR: mean over the corpora of the test part of its own protocol. Compare only rows with the same protocol; "
+        "the page Models ranks them. The full recipe of each is in its `config.json`, the command in its card."
+    )
+
+
+def _row(name: str) -> dict | None:
+    training = read_json(paths.CHECKPOINTS / name / "config.json").get("training") or {}
+    if not training.get("protocol"):
+        return None
+    recipe = training.get("recipe") or {}
+    return {
+        "model": name,
+        "trained under": split_name(training["protocol"], training.get("fold")),
+        "clips": training.get("n_clips"),
+        "epochs": recipe.get("epochs"),
+        "learning rate": recipe.get("learning_rate"),
+        "made from": _made_from(training),
+        "UAR %": _uar_percent(name),
+        "test speakers": SPEAKER_OVERLAP.get(training["protocol"], "unseen"),
+    }
+
+
+def _made_from(training: dict) -> str:
+    if members := training.get("members"):
+        names = [member if isinstance(member, str) else member.get("name", "") for member in members]
+        return f"fusion of {' and '.join(filter(None, names))}" if any(names) else f"fusion of {len(members)} models"
+    if teachers := training.get("teachers"):
+        return f"distilled from {len(teachers)} teachers"
+    return f"started from {training['start']}" if training.get("start") else "scratch"
+
+
+def _uar_percent(name: str) -> float | None:
+    try:
+        return round(100 * mean_over_corpora(read_metrics(name), "uar"), 1)
+    except (CheckpointError, KeyError, TypeError):
+        return None
+
+
+def show_experiments() -> None:
+    """The search for the recipe: every training that was tried, on development speakers."""
+    experiments = read_experiments()
+    if not experiments:
+        return
+    st.subheader("How the recipe was found", anchor=False)
+    kept = sum(experiment.kept for experiment in experiments)
+    st.caption(
+        f"{len(experiments)} trainings, each with one change, judged on development speakers; no test clip was used. "
+        f"Filled: the {kept} that were better than all before them of the same model, fold and number of epochs."
+    )
+    alt = f"{len(experiments)} experiments; the table has what was changed and the UAR of each."
+    chart(experiment_dots(experiments), key="experiments", numbers=False, alt=alt)
+    rows = [_experiment_row(i, experiment) for i, experiment in enumerate(experiments, 1)]
+    with st.expander("Table"):
+        st.dataframe(rows, hide_index=True, placeholder="", alt="All experiments with their changes")
+        download_rows("Download the experiments", rows, "experiments.csv")
+
+
+def _experiment_row(i: int, experiment: Experiment) -> dict:
+    return {
+        "experiment": i,
+        "question": experiment.purpose,
+        "model": experiment.model,
+        "fold": experiment.fold,
+        "epochs": experiment.epochs,
+        "development UAR %": round(100 * experiment.mean_uar, 1),
+        "best so far": experiment.kept,
+        "minutes": round(experiment.seconds / 60, 1),
+    }
