@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -81,6 +82,7 @@ class Session:
     uses_voice: bool = False  # predictions are relative to the enrolled voice
     pages: dict[type[PageState], PageState] = field(default_factory=dict)
     rounds: dict[str, int] = field(default_factory=dict)  # by input: how often it was emptied
+    visitor: str = field(default_factory=lambda: secrets.token_hex(8))  # of the labels that it saves
 
     def page(self, kind: type[State]) -> State:
         """The state of one page, created at the first call."""

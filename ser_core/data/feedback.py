@@ -31,6 +31,7 @@ class Feedback:
     abstained: bool
     duration_s: float
     said_at: str  # ISO 8601, UTC
+    visitor: str = ""  # a random name of the session that saved it; files of earlier versions have none
 
 
 # The names of the columns stay: files of earlier versions have them.
@@ -44,7 +45,7 @@ def feedback_folder() -> Path | None:
 
 
 def save_feedback(feedback: Feedback, folder: Path) -> None:
-    """Save feedback; earlier feedback on the same clip and model is replaced.
+    """Save feedback; earlier feedback of the same visitor on the same clip and model is replaced.
 
     Raises:
         FeedbackError: the folder is not writable, or its file is not a feedback database.
@@ -55,8 +56,11 @@ def save_feedback(feedback: Feedback, folder: Path) -> None:
         )
 
 
-def read_feedback(folder: Path) -> list[Feedback]:
-    """All saved feedback, oldest first; empty if there is none.
+def read_feedback(folder: Path, visitor: str | None = None) -> list[Feedback]:
+    """Saved feedback, oldest first; empty if there is none.
+
+    Args:
+        visitor: whose feedback is read; None: that of all.
 
     Raises:
         FeedbackError: the file cannot be read.
@@ -65,21 +69,20 @@ def read_feedback(folder: Path) -> list[Feedback]:
         return []
     with _open_database(folder) as table:
         rows = table.execute(f"SELECT {', '.join(FEEDBACK_COLUMNS)} FROM feedback ORDER BY said_at").fetchall()
-    return [Feedback(**dict(zip(FEEDBACK_COLUMNS, row, strict=True)) | {"abstained": bool(row[5])}) for row in rows]
+    saved = [Feedback(**dict(zip(FEEDBACK_COLUMNS, row, strict=True)) | {"abstained": bool(row[5])}) for row in rows]
+    return [feedback for feedback in saved if visitor in (None, feedback.visitor)]
 
 
-def delete_feedback(folder: Path) -> None:
-    """Delete the file with all feedback.
+def delete_feedback(folder: Path, visitor: str) -> None:
+    """Delete the feedback of one visitor.
 
     Raises:
-        FeedbackError: it cannot be deleted.
+        FeedbackError: the file cannot be changed.
     """
-    try:
-        (folder / FEEDBACK_FILE).unlink(missing_ok=True)
-    except OSError as error:
-        raise FeedbackError(
-            f"{FEEDBACK_FILE} cannot be deleted: {error.strerror}. Close the programs that use it."
-        ) from None
+    with _open_database(folder) as table:
+        table.execute("DELETE FROM feedback WHERE visitor = ?", [visitor])
+        table.commit()
+        table.execute("VACUUM")  # deleted rows would stay in the file
 
 
 @contextmanager
@@ -88,13 +91,25 @@ def _open_database(folder: Path) -> Iterator[sqlite3.Connection]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(folder / FEEDBACK_FILE, timeout=5)) as connection, connection:
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS feedback (clip TEXT, model TEXT, meant TEXT, answered TEXT, "
-                "confidence REAL, abstained INTEGER, duration_s REAL, said_at TEXT, PRIMARY KEY (clip, model))"
-            )
+            _create_table(connection)
             yield connection
     except (OSError, sqlite3.Error) as error:
         raise FeedbackError(
             f"{FEEDBACK_FILE} in the folder of {FEEDBACK_FOLDER_VARIABLE} cannot be used ({error!s:.80}). "
             "Choose a writable folder, or move that file away."
         ) from None
+
+
+def _create_table(connection: sqlite3.Connection) -> None:
+    """Creates the table; one of an earlier version, in which a clip has one label for all visitors, is copied."""
+    columns = [column for _, column, *_ in connection.execute("PRAGMA table_info(feedback)")]
+    is_earlier = bool(columns) and "visitor" not in columns
+    if is_earlier:
+        connection.execute("ALTER TABLE feedback RENAME TO earlier")
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS feedback (clip TEXT, model TEXT, meant TEXT, answered TEXT, confidence REAL, "
+        "abstained INTEGER, duration_s REAL, said_at TEXT, visitor TEXT, PRIMARY KEY (clip, model, visitor))"
+    )
+    if is_earlier:
+        connection.execute("INSERT INTO feedback SELECT *, '' FROM earlier")
+        connection.execute("DROP TABLE earlier")

@@ -1,7 +1,7 @@
 """User feedback: saved on request, replaced, read, deleted."""
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import pytest
 
@@ -45,12 +45,26 @@ def test_text_is_not_executed_as_sql(tmp_path):
     assert len(read_feedback(tmp_path)) == 1
 
 
-def test_deleting_leaves_no_file(tmp_path):
-    assert read_feedback(tmp_path) == []
-    save_feedback(SAID, tmp_path)
-    delete_feedback(tmp_path)
-    assert read_feedback(tmp_path) == [] and not list(tmp_path.iterdir())
-    delete_feedback(tmp_path)
+def test_one_visitor_neither_reads_replaces_nor_deletes_the_labels_of_another(tmp_path):
+    mine, other = replace(SAID, visitor="mine"), replace(SAID, visitor="other", meant="happy")
+    assert read_feedback(tmp_path, "mine") == []
+    save_feedback(mine, tmp_path)
+    save_feedback(other, tmp_path)
+    assert read_feedback(tmp_path, "mine") == [mine] and len(read_feedback(tmp_path)) == 2
+    delete_feedback(tmp_path, "mine")
+    assert read_feedback(tmp_path) == [other]
+    assert b"mine" not in (tmp_path / FEEDBACK_FILE).read_bytes()
+
+
+def test_a_file_of_an_earlier_version_keeps_its_labels(tmp_path):
+    with sqlite3.connect(tmp_path / FEEDBACK_FILE) as connection:
+        connection.execute(
+            "CREATE TABLE feedback (clip TEXT, model TEXT, meant TEXT, answered TEXT, confidence REAL, "
+            "abstained INTEGER, duration_s REAL, said_at TEXT, PRIMARY KEY (clip, model))"
+        )
+        connection.execute("INSERT INTO feedback VALUES (?, ?, ?, ?, ?, ?, ?, ?)", astuple(SAID)[:-1])
+    save_feedback(replace(SAID, visitor="mine"), tmp_path)
+    assert [feedback.visitor for feedback in read_feedback(tmp_path)] == ["", "mine"]
 
 
 def test_the_file_has_these_columns_and_no_audio(tmp_path):

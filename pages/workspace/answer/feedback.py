@@ -41,11 +41,13 @@ def show_feedback(clip: SessionClip, result: ModelResult) -> None:
         return
     try:
         with st.container(horizontal=True, vertical_alignment="center"):
-            entry = Feedback(clip.id, *_feedback_fields(result, label or ""), clip.recording.duration_s, _now())
+            entry = Feedback(
+                clip.id, *_feedback_fields(result, label or ""), clip.recording.duration_s, _now(), session().visitor
+            )
             st.button(
                 "Save my label", disabled=not label, on_click=_try, args=(save_feedback, entry, folder), key="keep"
             )
-            _show_kept(read_feedback(folder), folder)
+            _show_kept(read_feedback(folder, session().visitor), folder)
         st.caption(f"Saved in {FEEDBACK_FILE} of the folder you chose: your label and the prediction, never the audio.")
     except FeedbackError as error:
         st.warning(plain(str(error)))
@@ -65,14 +67,14 @@ def _now() -> str:
 
 
 def _show_kept(saved: list[Feedback], folder) -> None:
-    """The saved labels, to download or to delete."""
+    """The labels that this session saved, to download or to delete."""
     if not saved:
         return
     right = sum(f.meant == f.answered and not f.abstained for f in saved)
     st.text(f"{len(saved)} saved, {right} predicted correctly")
     content = rows_as_csv([asdict(f) for f in saved])
     st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
-    st.button("Delete all", on_click=_try, args=(delete_feedback, folder), key="delete-feedback")
+    st.button("Delete all", on_click=_try, args=(delete_feedback, folder, session().visitor), key="delete-feedback")
 
 
 def _try(action, *args) -> None:

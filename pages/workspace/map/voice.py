@@ -80,7 +80,7 @@ def _show_adapter(name: str) -> None:
         return
     st.success(
         f"Leave-one-out accuracy on {found.n_clips} clips: {found.accuracy:.0%}; without "
-        f"adaptation {found.accuracy_before:.0%}. To use it, switch on “Speaker adaptation” in the settings of the clip."
+        f"adaptation {found.accuracy_before:.0%}. To use it, switch on “Speaker adaptation” in the clip’s settings."
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "adapter.safetensors"

@@ -77,6 +77,14 @@ def test_what_cannot_be_read_is_listed_with_the_reason(recordings, model, tmp_pa
     assert not listed.keys() & {row["file"] for row in found}
 
 
+def test_a_listed_name_is_never_a_formula(model, tmp_path, speech):
+    folder = tmp_path / "recordings"
+    write_wav(folder / "good.wav", speech)
+    (folder / "=cmd|' C calc'!A0.wav").write_bytes(b"no sound")
+    hear_all(folder, model, tmp_path / "r.parquet")
+    assert list(bad_rows(tmp_path / "r.parquet")) == ["'=cmd|' C calc'!A0.wav"]
+
+
 def test_common_batches_change_no_answer(new_model, speech):
     model, waveforms = new_model(), [speech, speech[:9000], np.tile(speech, 3), np.zeros(100, np.float32)]
     found = predict_batch(model, waveforms, [speech_segments(w) for w in waveforms])
