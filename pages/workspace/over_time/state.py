@@ -141,9 +141,12 @@ def _start(found: Course, name: str) -> PartialTrajectory:
 
 
 def summary(found: Course, name: str) -> TrajectorySummary:
-    """One model's trajectory so far, smoothed as its length asks for."""
-    plain = line(found, name, View(1, found.grid_s, default_smoothing(found.duration_s)))
-    return summarise_trajectory(plain.trajectory, plain.segments, found.duration_s)
+    """One model's trajectory so far: shares of the segments, and peaks smoothed as the length asks for."""
+    plain, smooth = (
+        line(found, name, View(1, found.grid_s, smoothing))
+        for smoothing in (Smoothing(), default_smoothing(found.duration_s))
+    )
+    return summarise_trajectory(smooth.trajectory, plain.segments, found.duration_s)
 
 
 def line(found: Course, name: str, view: View) -> Line:

@@ -75,7 +75,7 @@ def _choose_method(explained: ExplainedWindow, question: AttributionTarget) -> s
     known = session().page(WhyState).methods
     options = [AUTOMATIC, *attribution_methods(get_model(explained.model))]
     names = {method: methods.badge(explained, method, question) for method in options[1:]}
-    names[AUTOMATIC] = f"Automatic: {methods.preferred(explained, question)}"
+    names[AUTOMATIC] = f"Automatic: {names[methods.preferred(explained, question)]}"
     before = known.get(explained.model, AUTOMATIC)
     key = f"method {explained.model} {explained.id} {' '.join(names.values())}"
     chosen = st.selectbox(
@@ -87,6 +87,6 @@ def _choose_method(explained: ExplainedWindow, question: AttributionTarget) -> s
         on_change=lambda: known.update({explained.model: st.session_state[key]}),
         help="Two tests on this clip: keeping the relevant parts preserves the prediction, and removing them changes "
         "it, more than with random parts. Automatic takes the first method that passes both.",
-        width=WIDTH + 90,
+        width=2 * WIDTH,
     )
     return None if chosen == AUTOMATIC else chosen

@@ -1,5 +1,6 @@
 """The relevant part of a window and the remainder: to see, to play, and how the model answers to each."""
 
+import base64
 from collections.abc import Mapping
 
 import streamlit as st
@@ -12,6 +13,7 @@ from pages.workspace.why import state
 from pages.workspace.why.state import RELEVANT, REMAINDER, WHOLE, ExplainedWindow
 from ser_core.interpret import AttributionTarget, Explanation
 
+IMAGE_STYLE = "display:block;width:100%;height:88px;border-radius:4px"
 ORDER = (RELEVANT, REMAINDER, WHOLE)
 
 
@@ -37,7 +39,8 @@ def _title(name: str, percent: int) -> str:
 
 def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, title: str) -> None:
     """Its spectrogram, a button that plays it, the probability of the emotion."""
-    st.image(track.spectrogram.png, width="stretch", alt=f"Spectrogram: {title}")
+    png = base64.b64encode(track.spectrogram.png).decode()
+    st.html(f'<img alt="Spectrogram: {title}" src="data:image/png;base64,{png}" style="{IMAGE_STYLE}">')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
             title,

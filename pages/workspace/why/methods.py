@@ -39,7 +39,7 @@ def describe_limits(model: str) -> str:
     """Why other methods are missing for a model, or ""."""
     if GRAD_CAM in attribution_methods(get_model(model)):
         return ""
-    return f" {model} is no convolutional network over a spectrogram: other methods do not apply to it."
+    return f" {GRAD_CAM} and occlusion need a convolutional network over a spectrogram, which {model} is not."
 
 
 def preferred(explained: ExplainedWindow, question: AttributionTarget) -> str:

@@ -48,8 +48,8 @@ def summarise_trajectory(trajectory: Trajectory, segments: Sequence[Segment], du
     """The summary of a recording.
 
     Args:
-        trajectory: of one model, smoothed as the segments.
-        segments: label_segments of it.
+        trajectory: of one model, with default_smoothing: its peaks are events in a recording of this length.
+        segments: label_segments of the trajectory without smoothing.
         duration_s: of the recording.
     """
     seconds: dict[str, float] = {}
