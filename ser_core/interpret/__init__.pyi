@@ -37,6 +37,7 @@ from .clusters import (
     map_clusters as map_clusters,
 )
 from .embeddings import (
+    MAP_QUALITY_NEIGHBOURS as MAP_QUALITY_NEIGHBOURS,
     RAW_FEATURES as RAW_FEATURES,
     MapQuality as MapQuality,
     embed_windows as embed_windows,

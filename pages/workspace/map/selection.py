@@ -9,17 +9,10 @@ from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace.map import state
 from pages.workspace.map.export import clip_rows
-from pages.workspace.map.state import EmbeddedClip
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.interpret import RAW_FEATURES, Atlas
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 from ser_core.plots import confusion_heatmap, group_count_bars, points_in_polygon
-
-HOW_TO_CHOOSE = (
-    "Click a point, or draw a lasso or a box with the tools above the map, to list the clips; in 3-D, or without a "
-    "mouse, use the filter."
-)
 
 
 def chosen_rows(selection: dict, coordinates: np.ndarray, shown: np.ndarray) -> np.ndarray:
@@ -43,7 +36,6 @@ def _row(point: dict) -> int | None:
 def show_chosen(found: Atlas, rows: np.ndarray) -> None:
     """The selected clips: counts by emotion, confusion matrix, table."""
     if not len(rows):
-        st.caption(HOW_TO_CHOOSE)
         return
     st.subheader(f"{len(rows)} chosen clips" if len(rows) > 1 else "The chosen clip", anchor=False)
     label = found.column("emotion")[rows]
@@ -66,37 +58,12 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
     st.caption(words)
 
 
-def show_own(found: Atlas, clip: SessionClip, own: EmbeddedClip) -> None:
-    """The person's clip: its nearest neighbours in the embedding space, and a warning when it is far from all."""
-    st.subheader("Your clip", anchor=False)
-    _show_familiarity(own, state.prediction(clip, found.model))
-    index, distance = state.nearest(found, own)
-    st.caption(
-        f"Its {len(index)} nearest clips in the embedding space, connected by lines. A projection distorts "
-        "distances: these "
-        "are the true ones."
-    )
-    lines = zip(clip_rows(found, index), distance.tolist(), strict=True)
-    show_clips([line | {"distance": round(far_off, 2)} for line, far_off in lines], "neighbours.csv")
+def show_takes(clip: SessionClip) -> None:
+    """Buttons that keep the clip of the session on the map, and remove what was kept."""
     kept = state.takes()
     with st.container(horizontal=True):
         if all(take.clip.id != clip.id for take in kept):
-            st.button("Keep this take on the map", on_click=state.keep, args=(clip,), key="keep-take")
+            st.button("Keep this clip on the map", on_click=state.keep, args=(clip,), key="keep-take")
         if kept:
-            what = "the take" if len(kept) == 1 else f"all {len(kept)} takes"
-            st.button(f"Remove {what}", on_click=state.drop_takes, key="drop-takes")
-
-
-def _show_familiarity(own: EmbeddedClip, prediction: Prediction | None) -> None:
-    """A warning where the clip has no speech or is out of distribution, else the word, as on the other pages.
-
-    Args:
-        prediction: of the model for the clip; None for raw features.
-    """
-    name = f"**{plain(own.name)}**"
-    if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
-    elif prediction and prediction.novelty == MAX_NOVELTY_PERCENTILE:
-        st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
-    elif prediction and prediction.familiarity:
-        st.markdown(f"Compared with the training data, {name} is **{prediction.familiarity}**.")
+            what = "the clip" if len(kept) == 1 else f"all {len(kept)} clips"
+            st.button(f"Remove {what} kept", on_click=state.drop_takes, key="drop-takes")

@@ -1,6 +1,7 @@
 """State of the view "Map": atlases, projections, and the clip placed among them."""
 
 from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 import numpy as np
 import streamlit as st
@@ -28,6 +29,8 @@ from ser_core.models import CheckpointError, available_models
 from ser_core.plots import UserClip
 
 N_NEIGHBOURS = 8
+MIN_CLIPS_TO_COMPARE = 9
+SAME_RECORDING = 0.05  # of the median distance of neighbours: the embeddings on disk are rounded
 MOST_WINDOWS = 60  # of a trail; a longer recording is thinned out
 
 
@@ -150,9 +153,30 @@ def place(made: Projection, found: Atlas, own: EmbeddedClip, key: str) -> UserCl
 
 
 def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:
-    """Nearest neighbours of a clip in the embedding itself: rows of the atlas and distances, the nearest first."""
-    neighbours = nearest_neighbours(found.embeddings, own.embedding[None], min(N_NEIGHBOURS, len(found.ids)))
-    return neighbours.index[0], neighbours.distance[0]
+    """Nearest neighbours of a clip in the embedding itself: rows of the atlas and distances, the nearest first.
+
+    The very recording of the clip is none of them.
+    """
+    return nearest_to(found, own.embedding, itself(found, own))
+
+
+def nearest_to(found: Atlas, point: np.ndarray, left_out: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """As nearest, of a point, shape = (embedding_dim,), with a row left out."""
+    n_found = min(N_NEIGHBOURS + (left_out is not None), len(found.ids))
+    neighbours = nearest_neighbours(found.embeddings, point[None], n_found)
+    kept = neighbours.index[0] != (-1 if left_out is None else left_out)
+    return neighbours.index[0][kept][:N_NEIGHBOURS], neighbours.distance[0][kept][:N_NEIGHBOURS]
+
+
+def itself(found: Atlas, own: EmbeddedClip) -> int | None:
+    """Row of the very recording of a clip, by its name or by its embedding; None where it is not on the map."""
+    stem = PurePath(own.name).stem
+    named = [i for i, clip in enumerate(found.ids.tolist()) if clip.rpartition("/")[2] == stem]
+    if named or len(found.ids) < MIN_CLIPS_TO_COMPARE:
+        return named[0] if named else None
+    neighbours = nearest_neighbours(found.embeddings, own.embedding[None], MIN_CLIPS_TO_COMPARE)
+    is_same = neighbours.distance[0, 0] < SAME_RECORDING * np.median(neighbours.distance[0])
+    return int(neighbours.index[0, 0]) if is_same else None
 
 
 def prediction(clip: SessionClip, name: str) -> Prediction | None:

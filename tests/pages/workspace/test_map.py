@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 
 from pages.ui.export import rows_as_csv
-from pages.workspace.map import state, view
+from pages.workspace.map import figure as map_figure, neighbours, state
 from pages.workspace.map.export import as_parquet, map_rows
 from pages.workspace.map.selection import chosen_rows
 from ser_core import paths
@@ -66,7 +66,7 @@ def folder(checkpoints, tmp_path, monkeypatch):
     state._read.clear()
     state._projection.clear()
     state.quality.clear()
-    view._figure.clear()
+    map_figure._figure.clear()
     made_up("small", load_model("small").version, 8).save(tmp_path / "embeddings" / "small.npz")
     made_up(RAW_FEATURES, "", 128).save(tmp_path / "embeddings" / f"{RAW_FEATURES}.npz")
     return tmp_path / "embeddings"
@@ -88,7 +88,8 @@ def points(page, chart: int = 0) -> int:
 def names_of_own(page) -> list[str]:
     """The person's clips on the first map."""
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
-    return [trace["name"] for trace in spec["data"] if trace.get("mode") == "markers" and trace["marker"]["size"] > 9]
+    stars = [trace for trace in spec["data"] if trace.get("marker", {}).get("symbol") == "star" and trace.get("name")]
+    return [trace["name"] for trace in stars if trace["marker"]["size"] > 9 and "x" in trace and trace["x"] != [None]]
 
 
 def test_every_clip_is_a_point(page):
@@ -115,7 +116,7 @@ def test_what_does_not_fit_turns_grey(page):
 
 
 def test_what_the_filter_leaves_is_a_table_where_nothing_can_be_clicked(page):
-    assert "lasso" in texts(page) and not page.dataframe
+    assert not page.dataframe
     page.toggle(key="map-3d").set_value(True).run()
     page.multiselect(key="map-emotions").set_value(["sad"]).run()
     found = load_atlas("small")
@@ -159,7 +160,7 @@ def test_a_lasso_in_one_of_two_maps_is_of_all_that_the_filters_leave(folder, mon
     places = found.maps[ProjectionConfig("pca")].astype(float)
     box = {"x": [0, 9], "y": [-9, 9]}
     monkeypatch.setattr(st, "session_state", {"key": {"selection": {"lasso": [], "box": [box], "points": []}}})
-    view._link("key", found, places, shown)
+    map_figure._choose("key", found, places, shown, True)
     assert st.session_state["session"].page(state.MapState).linked == found.ids[(places[:, 0] > 0) & shown].tolist()
 
 
@@ -174,7 +175,7 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     width, thresholds = model.config.embedding_dim, np.array([0, 100])
     model.novelty = NoveltyDetector(np.zeros(width), np.eye(width), np.array([0, 1e9]), None, thresholds)
     upload(page, "mine.ogg", SPEECH)
-    assert "Your clip" in texts(page) and UNUSUAL in texts(page)
+    assert "your clip" in texts(page) and UNUSUAL in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
     assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
@@ -184,6 +185,35 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert not page.exception and names_of_own(page) == ["1: mine.ogg"]  # a take stays when the space changes
     page.button(key="drop-takes").click().run()
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
+
+
+def distances(page) -> list[float]:
+    """Of the neighbours in the panel."""
+    (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
+    return table["distance"].tolist()
+
+
+def test_a_walk_among_neighbours_by_key_and_around_another_clip(page):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "mine.ogg", SPEECH)
+    assert page.button(key="previous-neighbour").disabled and "SER_CORPORA" in texts(page)
+    page.button(key="next-neighbour").click().run()
+    walk = session_of(page).page(neighbours.WalkState)
+    assert not page.exception and (walk.anchor, walk.place) == ("", 1)
+    session_of(page).pages[neighbours.WalkState] = neighbours.WalkState(IDS[3], neighbours.ANCHOR)  # a click
+    page.run()
+    assert f"`{IDS[3]}`" in texts(page) and min(distances(page)) > 0  # no neighbour of itself
+    page.button(key="own-neighbours").click().run()
+    assert not page.exception and "your clip" in texts(page)
+
+
+def test_the_very_recording_of_a_clip_is_none_of_its_neighbours(page):
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, f"{Path(IDS[5]).name}.ogg", SPEECH)
+    assert not page.exception and f"`{IDS[5]}`" in texts(page)
+    found = load_atlas("small")
+    own = state.EmbeddedClip("mine.wav", found.embeddings[7] + 1e-4, found.embeddings[7:8], np.zeros(1), 1.0)
+    assert state.itself(found, own) == 7 and 7 not in state.nearest(found, own)[0]
 
 
 def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
@@ -284,7 +314,7 @@ def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
     else:
         assert not page.error and points(page) == n and f"{n} points" in texts(page)
         upload(page, "mine.ogg", SPEECH)
-        assert not page.exception and "Your clip" in texts(page)
+        assert not page.exception and "your clip" in texts(page)
 
 
 def test_the_files_hold_what_is_on_the_map(folder):

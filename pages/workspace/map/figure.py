@@ -1,0 +1,109 @@
+"""The figure of the map, and what is chosen on it by click, lasso or box."""
+
+from dataclasses import astuple
+from functools import partial
+
+import numpy as np
+import streamlit as st
+from plotly.graph_objects import Figure
+
+from pages.ui.chart import chart
+from pages.ui.session import session
+from pages.workspace.map import neighbours, state
+from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, View
+from pages.workspace.map.export import image_format
+from pages.workspace.map.selection import chosen_rows
+from ser_core.data import CORPUS_NAMES
+from ser_core.interpret import RAW_FEATURES, Atlas, Projection, map_clusters
+from ser_core.plots import (
+    MAX_DRAWN_POINTS,
+    UserClip,
+    add_chosen_clip,
+    add_cluster_names,
+    add_density_contours,
+    add_user_clips,
+    embedding_scatter,
+    embedding_scatter_by_value,
+)
+
+
+def texts(found: Atlas) -> np.ndarray:
+    """The text of each point."""
+    predicted = [
+        f", predicted {predicted} {certain:.0%}" if predicted else ""
+        for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
+    ]
+    labels = found.column("emotion")
+    return np.array([f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)])
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _made: Projection) -> Figure:
+    """The clips of the corpora on a map, the same for everybody: never changed, only added to.
+
+    Args:
+        key: names the map.
+        shown: a mask, as bytes.
+    """
+    places, mask = _made.coordinates, np.frombuffer(shown, bool)
+    if colour == "certainty":
+        figure = embedding_scatter_by_value(places, _found.certainty, mask, texts(_found))
+    else:
+        figure = embedding_scatter(places, _found.column(colour), mask, texts(_found))
+    if places.shape[1] == 2:
+        corpora = [CORPUS_NAMES.get(corpus, corpus) for corpus in _found.column("corpus").tolist()]
+        add_cluster_names(figure, map_clusters(places, corpora, _found.column("emotion")))
+    return add_density_contours(figure, places, _found.column("emotion"), mask) if cores else figure
+
+
+def show_map(
+    found: Atlas, made: Projection, view: View, shown: np.ndarray, own: list[UserClip], reached: int | None
+) -> np.ndarray:
+    """Draws it; the rows of the atlas that were chosen with lasso or box.
+
+    Args:
+        reached: row of the clip that the walk has reached; a click on a point goes there.
+
+    Lasso and box hold the clips in them that are not grey, also those that are not drawn. What is chosen in one of two
+    maps stands out in both.
+    """
+    colour = view.colour if found.model != RAW_FEATURES or view.colour not in PREDICTION_COLOURS else "emotion"
+    linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.second_space)
+    bright = shown & linked if linked.any() else shown
+    figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
+    key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
+    figure = add_user_clips(figure, own) if own else figure
+    figure = figure if reached is None else add_chosen_clip(figure, made.coordinates[reached], str(found.ids[reached]))
+    event = chart(
+        figure,
+        key=key,
+        numbers=False,
+        tools=True,
+        image_format=image_format(),
+        on_select=partial(_choose, key, found, made.coordinates, shown, bool(view.second_space)),
+        selection_mode=("points", "box", "lasso"),
+        alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
+        f"{COLOURS[colour]}. A click plays a clip; lasso, box and the filter choose several, listed in a table below.",
+    )
+    if len(shown) > MAX_DRAWN_POINTS:
+        st.caption(
+            f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, a random subset with grey ones last, for speed. "
+            "Lasso, box, contours, figures and downloads take all of them."
+        )
+    if view.second_space:
+        return np.flatnonzero(linked)
+    rows = chosen_rows(event.selection, made.coordinates, shown)
+    return rows if len(rows) > 1 else rows[:0]
+
+
+def _choose(key: str, found: Atlas, coordinates: np.ndarray, shown: np.ndarray, is_linked: bool) -> None:
+    """A single clip is where the walk goes; of two maps, what was chosen last is what is chosen in both."""
+    rows = chosen_rows(st.session_state[key]["selection"], coordinates, shown)
+    if len(rows) == 1:
+        neighbours.start_from(str(found.ids[rows[0]]))
+    if is_linked:
+        session().page(state.MapState).linked = found.ids[rows].tolist()
+
+
+def unlink() -> None:
+    session().page(state.MapState).linked = []

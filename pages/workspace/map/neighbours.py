@@ -1,0 +1,105 @@
+"""The walk among neighbours: around the clip of the session, or around a clip of a corpus that was clicked."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from pages.ui import results
+from pages.ui.components.player import Track, track
+from pages.ui.session import PageState, session
+from pages.workspace import sound
+from pages.workspace.map import state
+from pages.workspace.map.state import EmbeddedClip
+from ser_core.audio import AudioError, load_audio
+from ser_core.interpret import Atlas
+
+ANCHOR = -1  # the place of the clip in the middle
+
+
+@dataclass
+class WalkState(PageState):
+    """Where the walk is."""
+
+    follows_clip = True
+    anchor: str = ""  # utterance id of the clip in the middle; "": the clip of the session
+    place: int = 0  # among its neighbours, the nearest first; ANCHOR: the clip in the middle
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """A clip and its nearest clips in the space of a model."""
+
+    anchor: str  # as in WalkState
+    rows: np.ndarray  # of the atlas, the nearest first, (k,)
+    distances: np.ndarray  # (k,)
+    itself: str = ""  # utterance id of this very recording, where it is on the map
+
+
+def neighbourhood(found: Atlas, own: EmbeddedClip | None) -> Neighbourhood | None:
+    """Around the clip that was clicked, else around the clip of the session; None without either."""
+    walk = session().page(WalkState)
+    rows = np.flatnonzero(found.ids == walk.anchor)
+    if len(rows):
+        return Neighbourhood(walk.anchor, *state.nearest_to(found, found.embeddings[rows[0]], int(rows[0])))
+    if own is None:
+        return None
+    itself = state.itself(found, own)
+    return Neighbourhood("", *state.nearest(found, own), "" if itself is None else str(found.ids[itself]))
+
+
+def chosen(found: Atlas, around: Neighbourhood | None) -> int | None:
+    """Row of the clip the walk has reached; None at the clip of the session."""
+    place = session().page(WalkState).place
+    if around is None:
+        return None
+    if place == ANCHOR:
+        return int(np.flatnonzero(found.ids == around.anchor)[0]) if around.anchor else None
+    return int(around.rows[min(place, len(around.rows) - 1)])
+
+
+def start_from(clip: str) -> None:
+    """Goes to a clip of a corpus, and plays it."""
+    session().pages[WalkState] = WalkState(clip, ANCHOR)
+    play(clip)
+
+
+def back_to_own() -> None:
+    """The clip of the session is in the middle again."""
+    session().pages[WalkState] = WalkState()
+
+
+def step(found: Atlas, around: Neighbourhood, by: int) -> None:
+    """Goes to the next or the previous neighbour, and plays it."""
+    go_to(found, around, session().page(WalkState).place + by)
+
+
+def go_to(found: Atlas, around: Neighbourhood, place: int) -> None:
+    """Goes to a place within the neighbourhood, and plays it."""
+    first = ANCHOR if around.anchor else 0
+    walk = session().page(WalkState)
+    walk.place = min(max(place, first), len(around.rows) - 1)
+    if (row := chosen(found, around)) is not None:
+        play(str(found.ids[row]))
+
+
+def play(clip: str) -> None:
+    """Plays a clip of a corpus, where its recording is here."""
+    if (made := recording(clip)) is not None:
+        sound.play_other(made)
+
+
+def recording(clip: str) -> Track | None:
+    """Its sound and spectrogram; None where it is not here, or cannot be read."""
+    path = results.recordings().get(clip)
+    if path is None or not path.is_file():
+        return None
+    try:
+        return _track(clip, str(path))
+    except AudioError:
+        return None
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _track(clip: str, path: str) -> Track:
+    return track(clip, load_audio(path), clip)

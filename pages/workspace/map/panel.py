@@ -1,0 +1,131 @@
+"""The panel beside the map: the clip the walk has reached, with its spectrogram and sound, and its neighbours."""
+
+import base64
+from collections import Counter
+
+import streamlit as st
+
+from pages.ui.emotion import coloured
+from pages.ui.session import SessionClip, session
+from pages.ui.text import plain
+from pages.workspace.map import neighbours, state
+from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
+from pages.workspace.map.state import EmbeddedClip
+from ser_core.data import CORPUS_NAMES
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.interpret import Atlas
+from ser_core.plots import emotion_label
+
+IMAGE_STYLE = "display:block;width:100%;height:96px;border-radius:4px"
+
+
+def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None, around: Neighbourhood | None) -> None:
+    """Everything about one clip and its neighbours."""
+    if clip and own is None:
+        st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
+    if own and clip:
+        _show_own(own, state.prediction(clip, found.model))
+    if around is None:
+        st.caption("Click a point to play its clip and to walk among its neighbours.")
+        return
+    _show_heading(found, around, has_own=own is not None)
+    _show_buttons(found, around)
+    row = neighbours.chosen(found, around)
+    if row is not None:
+        _show_clip(found, row)
+    _show_table(found, around)
+
+
+def _show_own(own: EmbeddedClip, prediction: Prediction | None) -> None:
+    """A warning where the clip has no speech or is out of distribution, else the word, as in the other views.
+
+    Args:
+        prediction: of the model for the clip; None for raw features.
+    """
+    name = f"**{plain(own.name)}**"
+    if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
+    elif prediction and prediction.novelty == MAX_NOVELTY_PERCENTILE:
+        st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
+    elif prediction and prediction.familiarity:
+        st.markdown(f"Compared with the training data, {name} is **{prediction.familiarity}**.")
+
+
+def _show_heading(found: Atlas, around: Neighbourhood, has_own: bool) -> None:
+    emotions = Counter(found.column("emotion")[around.rows].tolist())
+    corpora = Counter(found.column("corpus")[around.rows].tolist())
+    ((emotion, n_emotion),), ((corpus, n_corpus),) = emotions.most_common(1), corpora.most_common(1)
+    of_whom = f"`{around.anchor}`" if around.anchor else "your clip"
+    st.markdown(
+        f"Of the {len(around.rows)} clips nearest to {of_whom}, {n_emotion} are labelled {coloured(emotion)} and "
+        f"{n_corpus} are from {CORPUS_NAMES.get(corpus, corpus)}."
+    )
+    if around.itself:
+        st.caption(f"This very recording is on the map, as `{around.itself}`. It is not counted.")
+    if around.anchor and has_own:
+        st.button("Neighbours of your clip", on_click=neighbours.back_to_own, key="own-neighbours", type="tertiary")
+
+
+def _show_buttons(found: Atlas, around: Neighbourhood) -> None:
+    place, first = session().page(WalkState).place, ANCHOR if around.anchor else 0
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        for label, key, by, shortcut, off in (
+            ("Previous", "previous-neighbour", -1, "p", place <= first),
+            ("Next", "next-neighbour", 1, "n", place >= len(around.rows) - 1),
+        ):
+            st.button(
+                label,
+                key=key,
+                on_click=neighbours.step,
+                args=(found, around, by),
+                shortcut=shortcut,
+                disabled=off,
+            )
+
+
+def _show_clip(found: Atlas, row: int) -> None:
+    """Who speaks, label and prediction, spectrogram and sound."""
+    clip, utterance = str(found.ids[row]), found.utterances[row]
+    corpus, speaker = CORPUS_NAMES.get(utterance.corpus, utterance.corpus), utterance.speaker.split("-")[1]
+    predicted = str(found.column("answered")[row])
+    answer = f"; predicted {coloured(predicted)} {found.certainty[row]:.0%}" if predicted else ""
+    made = neighbours.recording(clip)
+    with st.container(border=True, key="map-clip", gap="small"):
+        if made:
+            png = base64.b64encode(made.spectrogram.png).decode()
+            st.html(f'<img alt="Spectrogram of {clip}" src="data:image/png;base64,{png}" style="{IMAGE_STYLE}">')
+        st.markdown(f"{corpus}, speaker {plain(speaker)}: label {coloured(utterance.emotion)}{answer}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if made:
+                icon = ":material/play_arrow:"
+                st.button("Play", icon=icon, key="play-neighbour", on_click=neighbours.play, args=(clip,))
+            else:
+                st.caption("Its recording is not here: set `SER_CORPORA` and restart to play it.")
+            st.caption(plain(clip))
+
+
+def _show_table(found: Atlas, around: Neighbourhood) -> None:
+    """The neighbours; a row goes there and plays."""
+    key = f"neighbours-{found.model}-{around.anchor}"
+    rows = [
+        {
+            "label": emotion_label(found.utterances[i].emotion),
+            "corpus": CORPUS_NAMES.get(found.utterances[i].corpus, found.utterances[i].corpus),
+            "distance": round(float(distance), 2),
+        }
+        for i, distance in zip(around.rows.tolist(), around.distances, strict=True)
+    ]
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=key,
+        on_select=lambda: _go_to_row(found, around, key),
+        selection_mode="single-row",
+        alt="The nearest clips, the nearest first",
+    )
+    st.caption("N and P go to the next and the previous one. Distances are those in the space; a map distorts them.")
+
+
+def _go_to_row(found: Atlas, around: Neighbourhood, key: str) -> None:
+    if rows := st.session_state[key].get("selection", {}).get("rows", []):
+        neighbours.go_to(found, around, rows[0])
