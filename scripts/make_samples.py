@@ -1,26 +1,37 @@
-"""Makes the synthetic samples of the app with espeak-ng and writes them, with their list, to assets/samples/.
+"""Makes the samples of the app in assets/samples/: synthetic ones, and eight real voices from CREMA-D.
 
-python -m scripts.make_samples              needs espeak-ng; the same version makes the same sound
+python -m scripts.make_samples synthetic    needs espeak-ng; the same version makes the same sound
+python -m scripts.make_samples voices       needs SER_CORPORA with CREMA-D; copies clips of unseen speakers
 """
 
+import argparse
 import io
 import json
+import random
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
 
 from ser_core import paths
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, load_audio
+from ser_core.data import Utterance, corpora_root, read_corpora, training_speakers
+from ser_core.inference import predict
+from ser_core.models import DEFAULT_MODEL, FAST_MODEL, load_model, read_metrics
+from ser_core.plots import spectrogram
 
 PAUSE_S = 0.6
 EDGE_S = 0.3
 ROOM_NOISE_DBFS = -60.0
 SEED = 7
+N_VOICES = 8  # half of them of each sex
+VOICES = paths.SAMPLES / "crema_d"
+EXAMPLE_COLUMNS = 640  # pixels of its spectrogram
 
 
 @dataclass(frozen=True)
@@ -64,12 +75,65 @@ SAMPLES = (
 )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=("synthetic", "voices"))
+    if parser.parse_args(arguments).kind == "voices":
+        copy_voices(VOICES)
+    else:
+        make_synthetic()
+    return 0
+
+
+def make_synthetic() -> None:
     if not shutil.which("espeak-ng"):
         sys.exit("espeak-ng is missing. Install it with the system's package manager, e.g. apt install espeak-ng.")
     paths.SAMPLES.mkdir(parents=True, exist_ok=True)
     listing = [write(sample) for sample in SAMPLES]
     (paths.SAMPLES / "samples.json").write_text(json.dumps(listing, indent=2) + "\n")
+
+
+def copy_voices(folder: Path) -> None:
+    """Copies the chosen clips as they are, in place of those in the folder."""
+    clips = [u for u in read_corpora(corpora_root()).utterances if u.corpus == "crema_d"]
+    parts = [read_metrics(name) for name in (DEFAULT_MODEL, FAST_MODEL)]
+    known = frozenset().union(*(training_speakers(part["protocol"], part["fold"]) for part in parts))
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [path for path in folder.iterdir() if path.suffix != ".md"]:
+        old.unlink()
+    for clip in choose_voices([u for u in clips if u.speaker not in known]):
+        shutil.copyfile(clip.path, folder / clip.path.name)
+        print(clip.path.name)
+    write_example(folder)
+
+
+def write_example(folder: Path) -> None:
+    """Predicts the clips with the default model: the most confident one is the example of Home, right or wrong."""
+    model, waveforms = load_model(DEFAULT_MODEL), {path: load_audio(path) for path in sorted(folder.glob("*_*_*_*.*"))}
+    predictions = {path: predict(model, waveform) for path, waveform in waveforms.items()}
+    path, found = max(predictions.items(), key=lambda item: item[1].confidence)
+    example = {"file": path.name, "model": found.model, "version": found.version, "emotion": found.emotion}
+    example |= {"confidence": round(found.confidence, 4)}
+    (folder / "example.json").write_text(json.dumps(example, indent=2) + "\n")
+    (folder / "example.png").write_bytes(spectrogram(waveforms[path], EXAMPLE_COLUMNS).png)
+
+
+def choose_voices(clips: list[Utterance]) -> list[Utterance]:
+    """Random clips of different speakers and sentences: as many of each sex, each emotion at least once.
+
+    What a model predicts for them plays no part.
+    """
+    rng = random.Random(SEED)
+    clips = sorted(clips, key=lambda u: u.id)
+    emotions = sorted({u.emotion for u in clips})
+    wanted = emotions + rng.sample(emotions, max(0, N_VOICES - len(emotions)))
+    chosen: list[Utterance] = []
+    for i, emotion in enumerate(rng.sample(wanted, N_VOICES)):
+        taken = {name for u in chosen for name in (u.speaker, u.sentence)}
+        sex = ("female", "male")[i % 2]
+        fitting = [u for u in clips if (u.emotion, u.sex) == (emotion, sex) and not {u.speaker, u.sentence} & taken]
+        chosen.append(rng.choice(fitting))
+    return chosen
 
 
 def write(sample: Sample) -> dict:
@@ -105,4 +169,4 @@ def room_noise(n_samples: int, level_dbfs: float) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

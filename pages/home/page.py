@@ -1,23 +1,20 @@
-"""Overview: inputs, purpose of each page, available models and recordings, limits."""
+"""Home: record at once, or upload, or pick a voice; an analysed example; limits."""
 
 import streamlit as st
 
 from pages.home import view
 
-st.title("Speech emotion workbench", anchor=False)
-view.show_purpose()
-left, right = st.columns([1.2, 1], gap="large")
-with left:
-    view.show_ways_in()
-    view.show_pages()
-    use = st.container()
-with right, st.spinner("Looking for models and recordings"):  # after the rest is drawn: torch takes seconds to import
+view.draw_head()
+inputs, example = st.columns([1.15, 1], gap="large")
+with inputs:
+    view.show_recorder()
+    view.show_upload()
+with example:
+    view.show_example()
+view.show_voices()
+view.open_workspace()
+with st.spinner("Starting"):  # after the rest is drawn: torch takes seconds to import
     from pages.home import state
 
-    state.show_models()
-    recordings = st.container()
-    state.show_limits()
-with use:
-    state.show_use()
-with recordings:  # thousands of names to read
-    state.show_corpora()
+    state.show_state()
+    state.load_ahead()

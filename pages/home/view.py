@@ -1,64 +1,90 @@
-"""Views of the page "Home" that are drawn first. Light to import: without torch."""
+"""What Home shows first: ways to a first answer, and what one looks like. Light to import: without torch."""
 
 import streamlit as st
 
-from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.components.recorder import recorder
+from pages.ui.hero import certainty, emotion_hero
+from pages.ui.samples import Voice, example, voices
+from pages.ui.session import UploadedSource, input_key, session
 
-ANALYSE = "pages/workspace/page.py"
-PURPOSES = {
-    "workspace": "one clip: the answer, over time, why, all models, the map",
-    "many_files": "many files, several models, one table",
-    "live": "predictions while you speak, every half second",
-    "listening": "you against the models, on real actors",
-    "models": "results on unseen speakers, down to the clip; the model cards",
-    "data": "the training corpora in numbers",
-    "learn": "six interactive lessons",
-    "training": "the training runs of this machine",
-    "settings": "versions, memory, caches, code to copy",
-}
-"""Folder of a page -> its purpose; in the order of the navigation."""
+WORKSPACE = "pages/workspace/page.py"
+MAX_RECORDING_S = 60
+FORMATS = ("wav", "mp3", "m4a", "flac", "ogg", "opus", "webm", "mp4", "mov", "aac", "wma", "aiff", "amr", "mkv")
+ANY_SENTENCE = "Say any sentence, for example: “I have never seen that colour on a house.”"
 
 
-def show_purpose() -> None:
+def draw_head() -> None:
+    st.title("Which emotion is in a voice?", anchor=False)
     st.markdown(
-        "Speak, upload a recording or pick a sample: several models predict, side by side, the emotion in the "
-        "voice, with confidence and over time. Everything runs on your machine; your audio is kept in your session "
-        "only."
+        "Speak a sentence: models predict the emotion, when and why they predict it, and how often they are right. "
+        "Everything runs on your machine; your audio is kept in this session only."
     )
 
 
-def show_ways_in() -> None:
-    """Three ways to the first prediction."""
-    with st.container(horizontal=True):
-        if st.button("Record your voice", type="primary", icon=":material/mic:", key="record"):
-            st.switch_page(ANALYSE)
-        if st.button("Upload a file", icon=":material/upload:", key="upload"):
-            st.switch_page(ANALYSE, query_params={"from": "Upload"})
-    _show_samples()
+def show_recorder() -> None:
+    with st.container(border=True):
+        recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=_take_recording)
+        st.caption(ANY_SENTENCE)
 
 
-def _show_samples() -> None:
-    """One of them to play, and to take along."""
-    titles = {sample["title"]: sample for sample in sample_list()}
-    label = "Or a synthetic sample, made by espeak-ng"
-    chosen = titles[st.pills(label, titles, default=next(iter(titles)), required=True, wrap=True)]
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.audio(str(SAMPLES / chosen["file"]), alt=f"Sample: {chosen['title']}")
-        if st.button("Analyse this sample", key="try", width="content"):
-            _take_along(chosen)
+def show_upload() -> None:
+    key = input_key("upload")
+    st.file_uploader(
+        "Or drop a sound file or a video here", FORMATS, key=key, on_change=_take_upload, args=(key,), width="stretch"
+    )
 
 
-def _take_along(sample: dict) -> None:
-    with st.spinner("Starting"):
-        from pages.ui.clip_input import take_sample
-    take_sample(sample)
-    st.switch_page(ANALYSE, query_params={"from": "Samples"})
+def show_example() -> None:
+    """A real voice with its prediction, spectrogram and sound."""
+    found = example()
+    if found is None:
+        return
+    voice = found.voice
+    actor = {"female": "woman", "male": "man"}.get(voice.utterance.sex, "person")
+    with st.container(border=True, key="example"):
+        st.markdown(f"**An example:** a {actor} of {voice.utterance.age} says “{voice.words}”")
+        st.image(found.spectrogram, width="stretch", alt="Mel spectrogram of the example")
+        st.audio(voice.utterance.path, alt="The example")
+        emotion_hero(found.emotion, certainty(found.confidence))
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.caption(
+                f"Predicted by {found.model}, which does not know this actor. Acted as: {voice.utterance.emotion}.",
+                width="content",
+            )
+            st.button("Open it", key="open-example", on_click=_open, args=(voice,), icon=":material/arrow_forward:")
 
 
-def show_pages() -> None:
-    """A link to every page, with what it is for."""
-    with st.container(gap=None):
-        for name, purpose in PURPOSES.items():
-            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-                st.page_link(f"pages/{name}/page.py")
-                st.caption(purpose, width="content")
+def show_voices() -> None:
+    """The other voices that come with the program."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="voices"):
+        st.markdown("Or a voice the models do not know:", width="content")
+        for voice in voices():
+            st.button(voice.title, key=f"voice-{voice.link}", on_click=_open, args=(voice,), help=voice.words)
+    st.caption("Actors of CREMA-D (Cao et al. 2014, Open Database License 1.0). Their labels are hidden until you ask.")
+
+
+def open_workspace() -> None:
+    """Leaves for the workspace as soon as there is a clip to be analysed."""
+    if session().source:
+        st.switch_page(WORKSPACE)
+
+
+def _take_recording(wav: bytes, notes: tuple[str, ...]) -> None:
+    _take(UploadedSource("raw", "Your recording", wav, notes))
+
+
+def _take_upload(key: str) -> None:
+    if file := st.session_state[key]:
+        _take(UploadedSource("upload", file.name, file))
+
+
+def _open(voice: Voice) -> None:
+    from pages.ui.clip_input import take_voice  # not light
+
+    take_voice(voice)
+
+
+def _take(source: UploadedSource) -> None:
+    from pages.ui.clip import take  # not light
+
+    take(source)

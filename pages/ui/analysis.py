@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.ui.components.player import Track, track
 from pages.ui.model_picker import choose_model, get_model
-from pages.ui.session import SessionClip, remember, session
+from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
 from pages.ui.voice.switch import uses_voice
 from ser_core.audio import Quality, measure_quality, reduce_noise
@@ -92,13 +92,18 @@ def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
 
 
 def model_result(
-    prepared: PreparedClip, model_name: str | None, my_voice: bool = False, enrolled: bool = False
+    prepared: PreparedClip,
+    model_name: str | None,
+    my_voice: bool = False,
+    enrolled: bool = False,
+    quiet: bool = False,
 ) -> ModelResult | None:
     """Result of one model; None without a model.
 
     Args:
         my_voice: with the adapter of this session.
         enrolled: with the enrolled voice of this session.
+        quiet: without a progress bar.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
@@ -110,7 +115,12 @@ def model_result(
     adapter = session().adapters[model_name] if my_voice else None
     reference = voice_reference(model_name) if enrolled else None
     key = (prepared.id, "answer", model_name, adapter, reference)
-    return remember(lambda: _run_model(prepared, model_name, adapter, reference), *key)
+    return remember(lambda: _run_model(prepared, model_name, adapter, reference, quiet), *key)
+
+
+def is_predicted(prepared: PreparedClip, model_name: str) -> bool:
+    """Whether the result of a model is there already, without adapter and reference."""
+    return is_remembered(prepared.id, "answer", model_name, None, None)
 
 
 def voice_reference(model_name: str) -> Reference:
@@ -140,17 +150,18 @@ def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[Mo
 
 
 def _run_model(
-    prepared: PreparedClip, model_name: str, adapter: Adapter | None, reference: Reference | None
+    prepared: PreparedClip, model_name: str, adapter: Adapter | None, reference: Reference | None, quiet: bool
 ) -> ModelResult:
     words = f"Running {plain(model_name)}"
-    model = apply_adapter(get_model(model_name), adapter) if adapter else get_model(model_name)
-    bar = st.progress(0.0, words)
+    model = get_model(model_name, quiet)
+    model = apply_adapter(model, adapter) if adapter else model
+    bar = st.empty()
     started = perf_counter()
     prediction, trajectory = predict_with_windows(
         model,
         prepared.waveform,
         prepared.quality.speech_segments,
-        lambda share: bar.progress(share, words),
+        lambda share: None if quiet else bar.progress(share, words),
         reference,
     )
     took_s = perf_counter() - started

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import streamlit as st
@@ -11,7 +12,7 @@ from streamlit.typing import UploadedFile
 from pages.ui.clip import chosen, forget, take
 from pages.ui.components.recorder import recorder
 from pages.ui.results import utterances
-from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.samples import SAMPLES, Voice, sample_list, voices
 from pages.ui.session import UploadedSource, input_key
 from pages.ui.text import plain
 from ser_core.audio import AUDIO_SUFFIXES
@@ -84,25 +85,34 @@ def _upload() -> None:
 
 
 def _samples(picker: str, default: Sequence[str]) -> None:
-    st.caption("Synthetic voices by espeak-ng, without any intended emotion.")
+    _voices()
+    _corpora(picker, default)
+    st.caption("Synthetic voices by espeak-ng, without any intended emotion:")
     with st.container(horizontal=True, gap="xsmall"):
         for sample in sample_list():
             key = f"sample-{sample['file']}"
             st.button(sample["title"], key=key, on_click=take_sample, args=(sample,))
+
+
+def _voices() -> None:
+    st.caption("Actors of CREMA-D whom the default models do not know. The label is hidden until you reveal it:")
+    with st.container(horizontal=True, gap="xsmall"):
+        for voice in voices():
+            st.button(voice.title, key=f"voice-{voice.link}", on_click=take_voice, args=(voice,), help=voice.words)
+
+
+def _corpora(picker: str, default: Sequence[str]) -> None:
+    """A random clip of an actor unseen by the chosen models; nothing without the corpora."""
     models = _asked_models(picker, default)
     try:
         unseen = _unseen(corpora_root(), models)
     except CorpusError:
-        st.caption("Real voices: set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart.")
         return
     names = ", ".join(models) or "the models"
     if not unseen:
-        st.caption(f"Real voices: no actor is known to be unseen by {plain(names)}.")
+        st.caption(f"Of the corpora, no actor is known to be unseen by {plain(names)}.")
         return
-    st.caption(
-        f"A random clip of an actor who is in no training or development part of {plain(names)}; its label is hidden "
-        "until you reveal it."
-    )
+    st.caption(f"A random clip of an actor who is in no training or development part of {plain(names)}:")
     with st.container(horizontal=True, gap="xsmall"):
         for corpus, clips in unseen.items():
             st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_one_of, args=(clips,))
@@ -148,18 +158,27 @@ def sample_source(sample: dict) -> UploadedSource:
     return UploadedSource("sample", name, str(SAMPLES / sample["file"]), words=sample["text"], link=link)
 
 
-def take_utterance(utterance: Utterance) -> None:
-    take(utterance_source(utterance))
+def take_voice(voice: Voice) -> None:
+    take(voice_source(voice))
 
 
-def utterance_source(utterance: Utterance) -> UploadedSource:
-    """A recording of a corpus."""
+def voice_source(voice: Voice) -> UploadedSource:
+    """A real voice that comes with the program."""
+    return replace(utterance_source(voice.utterance, voice.link), words=voice.words)
+
+
+def utterance_source(utterance: Utterance, link: str) -> UploadedSource:
+    """A recording of a corpus, whose label is hidden.
+
+    Args:
+        link: for the address; "" where the utterance id, which has the label in it, would give it away.
+    """
     name = f"{CORPUS_NAMES[utterance.corpus]}, {utterance.sex} actor {utterance.speaker.split('-')[1]}"
-    return UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=utterance.id)
+    return UploadedSource("corpus", name, str(utterance.path), utterance=utterance, link=link)
 
 
 def _take_one_of(utterances: list[Utterance]) -> None:
-    take_utterance(random.choice(utterances))
+    take(utterance_source(random.choice(utterances), link=""))
 
 
 def take_link(link: str) -> bool:
@@ -168,9 +187,13 @@ def take_link(link: str) -> bool:
         if Path(sample["file"]).stem == link:
             take_sample(sample)
             return True
+    for voice in voices():
+        if link in (voice.link, voice.utterance.id):
+            take(voice_source(voice))
+            return True
     found = next((u for u in utterances() if u.id == link), None)
     if found:
-        take_utterance(found)
+        take(utterance_source(found, link))
     return found is not None
 
 

@@ -50,13 +50,16 @@ def versions(names: Sequence[str]) -> str:
     return "; ".join(f"{plain(name)}, version {get_model(name).version}" for name in names)
 
 
-def get_model(name: str) -> SERModel:
+def get_model(name: str, quiet: bool = False) -> SERModel:
     """A trained model in eval mode, shared by all sessions and by the requests of other programs.
+
+    Args:
+        quiet: without a spinner while it is loaded.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
     """
-    if name in loaded_models():
+    if quiet or name in loaded_models():
         return shared_model(name)
     with st.spinner("Loading the model"):
         return shared_model(name)

@@ -10,17 +10,20 @@ import streamlit as st
 from ser_core import paths
 from ser_core.data import (
     CorpusError,
+    ProtocolError,
     Utterance,
     corpora_root,
     protocol_folds,
     protocol_of_split,
     read_corpora,
     split_name,
+    unseen_speaker_fold,
 )
 from ser_core.evaluation import (
     Comparison,
     CrossValidationResult,
     PredictionTable,
+    ResultError,
     Verdict,
     compare_results,
     concatenate_predictions,
@@ -34,7 +37,7 @@ from ser_core.evaluation import (
     read_verdict as evaluation_verdict,
 )
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
-from ser_core.models import DEFAULT_MODEL
+from ser_core.models import DEFAULT_MODEL, CheckpointError, read_metrics
 
 BENCHMARK = paths.RESULTS / "benchmark.json"
 
@@ -107,6 +110,15 @@ def _load_results(split: str, files: tuple[tuple[Path, int], ...]) -> Evaluation
     found = {result.model: result for result in (load_result(path) for path, _ in files)}
     comparison = compare_results(list(found.values()), published_table(split), left_out_uars())
     return EvaluationResults(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
+
+
+def unseen_clips(model: str) -> PredictionTable | None:
+    """Predictions of a model for the test clips of speakers it does not know; None where it was not evaluated so."""
+    try:
+        part = split_name(*unseen_speaker_fold(model, read_metrics(model)))
+        return pooled_predictions(load_result(paths.RESULTS / part / f"{model}.json"))
+    except (CheckpointError, ProtocolError, ResultError):
+        return None
 
 
 def all_folds(split: str) -> dict[str, CrossValidationResult]:

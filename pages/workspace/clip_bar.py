@@ -36,7 +36,7 @@ def draw_inputs() -> None:
 
 def draw_bar(clip: SessionClip) -> None:
     with st.container(key="clip-bar", horizontal=True, vertical_alignment="center", gap="small"):
-        with st.container(gap=None, width="stretch"):
+        with st.container(gap="xsmall", width="stretch", key="clip-name"):
             st.title(plain(clip.name), anchor=False)
             st.caption(_facts(clip), help=f"Words: {clip.words}" if clip.words else None)
         if full_clip := session().full_clip:

@@ -77,6 +77,8 @@ def _draw_clip(clip: SessionClip) -> None:
         view = views.choose_view()
     place = result_place((view, clip.id), "view")
     with place():
-        views.module(view).draw(clip)
+        finish = views.module(view).draw(clip)
     with others:
         sound.draw_remote(clip.id)
+    if finish:
+        finish()

@@ -24,7 +24,8 @@ VIEWS = {
     "map": View("Map", needs_clip=False),
     "voice": View("Voice"),
 }
-"""Folder -> view. Its view.py has `draw(clip: SessionClip) -> None`; without need of a clip, `clip` may be None."""
+"""Folder -> view. Its view.py has `draw(clip: SessionClip)`, where `clip` may be None for a view without need of one.
+It returns None, or a function that is called at the end of the page: work that fills in what is drawn already."""
 
 
 def read_address() -> None:

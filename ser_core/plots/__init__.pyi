@@ -75,6 +75,9 @@ from .own_data import (
     confound_bars as confound_bars,
     emotion_count_bars as emotion_count_bars,
 )
+from .plane import (
+    arousal_valence_plane as arousal_valence_plane,
+)
 from .reports.html_report import (
     ReportClip as ReportClip,
     ReportRow as ReportRow,

@@ -48,7 +48,7 @@ from ser_core.serving.routes import is_serving, live_is_up
 
 LIVE_TITLE = "Live microphone"
 # Concatenated in this order: Gradio takes one script as text, without a module loader.
-LIVE_SCRIPTS = tuple(paths.STATIC / name for name in ("microphone.js", "live_view.js", "live.js"))
+LIVE_SCRIPTS = tuple(paths.STATIC / name for name in ("microphone.js", "spectrogram.js", "live_view.js", "live.js"))
 REQUEST_OVERHEAD_BYTES = 1_000_000  # of a request besides the audio
 MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
 USED_ROUTES = re.compile(  # of Gradio

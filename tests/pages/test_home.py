@@ -1,4 +1,4 @@
-"""The page "Home" without a browser: what it leads to, what it says is there, and that it is drawn before torch."""
+"""Home without a browser: every way to a first answer, the example, what it says of models, and that it is light."""
 
 import json
 import shutil
@@ -9,64 +9,44 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.home import view
-from pages.ui import results
+from pages.home import state
+from pages.ui.samples import example, voices
 from ser_core import paths
+from ser_core.audio.io import load_audio
+from ser_core.data import training_speakers
 from ser_core.evaluation.model_card import INTENDED_USE
-from ser_core.models.checkpoint import METRICS_FILE
-from ser_core.models.registry import MODELS
+from ser_core.inference.prediction import predict
+from ser_core.models.checkpoint import DEFAULT_MODEL, FAST_MODEL, METRICS_FILE, load_model, read_metrics
 from tests.make_page import session_of, texts
 
 ROOT = Path(__file__).parent.parent.parent
+SPEECH = ROOT / "assets/samples/low_slow.ogg"
 
 
 @pytest.fixture
 def page(monkeypatch, checkpoints) -> AppTest:
     """With two small models that were never measured, and without corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    results.utterances.clear()
-    yield AppTest.from_file(str(paths.ROOT / "app.py"), default_timeout=120)
-    results.utterances.clear()
+    monkeypatch.setattr(state, "load_ahead", lambda: None)
+    return AppTest.from_file(str(paths.ROOT / "app.py"), default_timeout=120)
 
 
-def states(page: AppTest) -> dict[str, str]:
-    table = page.dataframe[0].value
-    return dict(zip(table["model"], table["protocol"], strict=True))
-
-
-def test_it_is_the_first_page_and_says_what_is_here(page):
+def test_it_is_the_first_page_and_shows_an_example(page):
     page.run()
-    assert not page.exception and not page.error
-    assert page.title[0].value == "Speech emotion workbench"
-    assert states(page) == dict.fromkeys(("other", "small"), "found, not evaluated")
-    assert f"Not installed: {', '.join(MODELS)}." in texts(page)
-    assert "SAVEE missing" in texts(page) and "SER_CORPORA" in texts(page)
+    assert not page.exception and not page.error and not session_of(page).clip
+    assert page.title[0].value == "Which emotion is in a voice?"
+    assert example().voice.words in texts(page) and example().model in texts(page)
+    assert page.file_uploader and "other and 1 others" in texts(page)
 
 
 def test_it_says_what_no_model_must_be_used_for(page):
     assert all(paragraph in texts(page.run()) for paragraph in INTENDED_USE.split("\n\n"))
 
 
-def test_figures_are_those_of_the_checkpoint(page, checkpoints):
-    corpora = {"crema_d": {"uar": 0.5}, "tess": {"uar": 0.7356}, "ravdess_song": {"uar": 0.1}}
-    content = {"protocol": "speaker-independent", "fold": "0", "corpora": corpora}
-    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps(content))
-    table = page.run().dataframe[0].value.set_index("model")
-    assert table.loc["small"].dropna().to_dict() == {"protocol": "speaker-independent-0", "fold 0": 61.8}
-
-
-def test_no_figure_where_test_speakers_are_known(page, checkpoints):
-    content = {"protocol": "ravdess-random", "fold": None, "corpora": {"ravdess": {"uar": 0.9}}}
-    (checkpoints / "small" / METRICS_FILE).write_text(json.dumps(content))
-    table = page.run().dataframe[0].value.set_index("model")
-    assert table.loc["small"].dropna().to_dict() == {"protocol": "ravdess-random"}
-
-
-@pytest.mark.parametrize("content", ["{", "[1]", '{"protocol": "resonet"}', '{"protocol": 1, "fold": 2, "pooled": 3}'])
-def test_damaged_figures_are_told(page, checkpoints, content):
-    (checkpoints / "small" / METRICS_FILE).write_text(content)
+def test_damaged_metrics_stop_nobody(page, checkpoints):
+    (checkpoints / "other" / METRICS_FILE).write_text("{")
     page.run()
-    assert not page.exception and "damaged" in states(page)["small"]
+    assert not page.exception and page.file_uploader
 
 
 def test_without_a_model_it_says_how_to_train(page, checkpoints):
@@ -74,32 +54,42 @@ def test_without_a_model_it_says_how_to_train(page, checkpoints):
         shutil.rmtree(folder)
     page.run()
     assert not page.exception and "python -m scripts.train" in page.info[0].value
-    assert page.button(key="record")
 
 
-def test_recordings_are_counted(page, monkeypatch, crema_d):
-    monkeypatch.setenv("SER_CORPORA", str(crema_d))
-    n = len(list(crema_d.rglob("*.wav")))
-    assert f"CREMA-D {n}" in texts(page.run()) and n > 0 and "TESS missing" in texts(page)
-
-
-def test_a_sample_is_taken_along(page):
-    page.run().button_group[0].set_value("Low and slow").run()
-    page.button(key="try").click().run()
+def test_a_voice_opens_in_the_workspace_with_its_label_hidden(page):
+    voice = voices()[0]
+    page.run().button(key=f"voice-{voice.link}").click().run()
     assert not page.exception and not page.error
-    assert session_of(page).clip.link == "low_slow"
+    assert session_of(page).clip.utterance == voice.utterance and page.query_params["sample"] == [voice.link]
+    assert voice.utterance.emotion not in session_of(page).clip.name and page.button(key="reveal")
 
 
-@pytest.mark.parametrize("way", ["record", "upload"])
-def test_the_other_ways_lead_there_too(page, way):
-    page.run().button(key=way).click().run()
-    assert not page.exception and page.title[0].value == "Clip"
-    assert page.query_params.get("from") == ("Upload" if way == "upload" else None)
+def test_the_example_opens_in_the_workspace(page):
+    page.run().button(key="open-example").click().run()
+    assert not page.exception and session_of(page).clip.link == example().voice.link
 
 
-def test_every_page_has_a_purpose():
-    folders = {path.parent.name for path in (ROOT / "pages").glob("*/page.py")}
-    assert set(view.PURPOSES) == folders - {"home"}
+def test_an_upload_opens_in_the_workspace(page):
+    page.run().file_uploader[0].upload("mine.ogg", SPEECH.read_bytes()).run()
+    assert not page.exception and session_of(page).clip.name == "mine.ogg"
+
+
+def test_the_voices_are_of_speakers_that_the_default_models_do_not_know():
+    parts = [read_metrics(name) for name in (DEFAULT_MODEL, FAST_MODEL)]
+    known = set().union(*(training_speakers(part["protocol"], part["fold"]) for part in parts))
+    clips = [voice.utterance for voice in voices()]
+    assert len(clips) == len({clip.speaker for clip in clips}) == 8 and not known & {clip.speaker for clip in clips}
+    assert [clip.sex for clip in clips].count("female") == 4 and len({clip.emotion for clip in clips}) == 6
+    assert len({voice.link for voice in voices()}) == 8
+    assert "DbCL" in (ROOT / "assets/samples/crema_d/LICENSE.md").read_text()
+
+
+def test_the_example_is_what_the_default_model_predicts():
+    content = json.loads((ROOT / "assets/samples/crema_d/example.json").read_text())
+    model, path = load_model(DEFAULT_MODEL), example().voice.utterance.path
+    found = predict(model, load_audio(path))
+    assert (found.emotion, found.version) == (content["emotion"], content["version"])
+    assert found.confidence == pytest.approx(content["confidence"], abs=0.01)
 
 
 def test_the_first_page_is_drawn_before_torch_is_imported():

@@ -228,7 +228,7 @@ function showPlaying(player) {
 function showTime(player) {
   const now = Math.min(player.audio.currentTime, player.duration);
   const cell = player.cells.find((c) => c.start_s <= now && now < c.end_s) ?? player.cells.at(-1);
-  const predicted = cell ? cell.text : "";
+  const predicted = cell && cell.symbol ? cell.text : ""; // no symbol: no speech, or not analysed
   player.cursor.style.left = `${(now / player.duration) * 100}%`;
   player.time.textContent = `${clock(now, 0.1)} / ${clock(player.duration, 0.1)}`;
   player.predicted.textContent = predicted;

@@ -1,6 +1,11 @@
 // Records the microphone as it is: echo cancellation, noise suppression and gain control off, 16-bit mono WAV out.
+// microphone.js and spectrogram.js come before in the same module, recorder_view.js follows.
 
 const recorders = new WeakMap();
+const SILENCE_S = 1.5; // after speech: then the recording ends by itself
+const SPEECH_S = 0.4; // of sound above the quiet: only then silence counts
+const QUIET_BELOW_LOUDEST_DB = 24;
+const NEVER_SPEECH_DBFS = -48;
 const TAP = `registerProcessor("tap", class extends AudioWorkletProcessor {
   process([channels]) {
     if (channels[0]) this.port.postMessage(channels[0].slice());
@@ -22,9 +27,8 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function build(parentElement) {
   const recorder = { session: null };
-  for (const name of ["record", "label", "clock", "meter", "level", "state"]) {
-    recorder[name] = parentElement.querySelector(`.${name}`);
-  }
+  const names = ["record", "label", "clock", "live", "wave", "mel", "meter", "level", "state", "stops", "input", "devices"];
+  for (const name of names) recorder[name] = parentElement.querySelector(`.${name}`);
   recorder.record.onclick = () => (recorder.session ? recorder.session.stop() : start(recorder));
   return recorder;
 }
@@ -36,6 +40,7 @@ async function start(recorder) {
   try {
     recorder.session = await open(recorder);
     showRecording(recorder);
+    await offerDevices(recorder);
   } catch (fault) {
     say(recorder, microphoneError(fault));
   }
@@ -43,41 +48,59 @@ async function start(recorder) {
 }
 
 async function open(recorder) {
-  const stream = await navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED_AUDIO });
+  const device = recorder.devices.value;
+  const audio = device ? { ...UNPROCESSED_AUDIO, deviceId: { exact: device } } : UNPROCESSED_AUDIO;
+  const stream = await navigator.mediaDevices.getUserMedia({ audio });
   const [track] = stream.getAudioTracks();
   const context = new AudioContext();
-  const blocks = [];
-  let n_samples = 0;
-  const close = () => { track.stop(); context.close(); recorder.session = null; };
+  const session = { blocks: [], n_samples: 0, peaks: [], loudest: FLOOR_DBFS, spoken_s: 0, silent_s: 0,
+    sample_rate: context.sampleRate, settings: track.getSettings() };
+  session.close = () => { track.stop(); context.close(); recorder.session = null; };
+  session.stop = () => {
+    if (recorder.session !== session) return;
+    session.close();
+    finish(recorder, session);
+  };
   try {
     await addWorklet(context, TAP);
   } catch (fault) {
-    close();
+    session.close();
     throw fault;
   }
-  const stop = () => {
-    if (!recorder.session) return;
-    close();
-    finish(recorder, blocks, n_samples, context.sampleRate, track.getSettings());
-  };
   const tap = new AudioWorkletNode(context, "tap", { channelCount: 1, channelCountMode: "explicit" });
-  tap.port.onmessage = ({ data: block }) => {
-    if (!recorder.session) return;
-    blocks.push(block);
-    n_samples += block.length;
-    showLevel(recorder, block, n_samples / context.sampleRate);
-    if (n_samples >= recorder.max_s * context.sampleRate) stop();
-  };
-  track.onended = stop; // unplugged: keep what was recorded
-  context.createMediaStreamSource(stream).connect(tap);
-  return { stop, close, peaks: [], loudest: FLOOR_DBFS };
+  session.analyser = new AnalyserNode(context, { fftSize: 1024, smoothingTimeConstant: 0 });
+  tap.port.onmessage = ({ data }) => receive(recorder, session, data);
+  track.onended = session.stop; // unplugged: keep what was recorded
+  context.createMediaStreamSource(stream).connect(session.analyser).connect(tap);
+  return session;
 }
 
-function finish(recorder, blocks, n_samples, sample_rate, settings) {
-  const length_s = n_samples / sample_rate;
+function receive(recorder, session, block) {
+  if (recorder.session !== session) return;
+  session.blocks.push(block);
+  session.n_samples += block.length;
+  session.peaks.push(block.reduce((most, value) => Math.max(most, Math.abs(value)), 0));
+  if (session.peaks.length === 24) { // 24 blocks of 128 samples: 64 ms at 48 kHz
+    const peak = Math.max(...session.peaks), step_s = (24 * block.length) / session.sample_rate;
+    session.peaks = [];
+    listen(session, amplitudeToDbfs(peak), step_s);
+    showLevel(recorder, session, peak);
+    if (recorder.stops.checked && session.silent_s >= SILENCE_S) session.stop();
+  }
+  if (session.n_samples >= recorder.max_s * session.sample_rate) session.stop();
+}
+
+function listen(session, level_dbfs, step_s) {
+  session.loudest = Math.max(session.loudest, level_dbfs);
+  const speaks = level_dbfs > Math.max(session.loudest - QUIET_BELOW_LOUDEST_DB, NEVER_SPEECH_DBFS);
+  if (speaks) session.spoken_s += step_s;
+  session.silent_s = speaks || session.spoken_s < SPEECH_S ? 0 : session.silent_s + step_s;
+}
+
+function finish(recorder, { blocks, n_samples, sample_rate, settings }) {
   showIdle(recorder);
   if (!n_samples) return say(recorder, "The microphone sent nothing. Check that it is switched on, then record again.");
-  say(recorder, `${length_s.toFixed(1)} s recorded.`);
+  say(recorder, `${(n_samples / sample_rate).toFixed(1)} s recorded. The answer follows.`);
   recorder.send({ wav: encodeBase64(wav(blocks, n_samples, sample_rate)), processed: activeProcessing(settings) });
 }
 
@@ -90,38 +113,4 @@ function wav(blocks, n_samples, sample_rate) {
     for (const value of block) samples.setInt16(2 * at++, toInt16(value), true);
   }
   return file;
-}
-
-function showLevel(recorder, block, now_s) {
-  const peak = block.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const { peaks } = recorder.session;
-  recorder.session.loudest = Math.max(recorder.session.loudest, amplitudeToDbfs(peak));
-  peaks.push(peak);
-  if (peaks.length < 24) return; // 24 blocks of 128 samples: the meter moves every 64 ms at 48 kHz
-  const level = amplitudeToDbfs(Math.max(...peaks));
-  peaks.length = 0;
-  recorder.level.style.width = `${Math.max(0, 1 - level / FLOOR_DBFS) * 100}%`;
-  recorder.meter.setAttribute("aria-valuenow", level.toFixed(0));
-  recorder.meter.classList.toggle("over", level >= LOUD_DBFS);
-  recorder.clock.textContent = `${Math.max(0, recorder.max_s - now_s).toFixed(0)} s left`;
-  say(recorder, levelAdvice(recorder.session.loudest, now_s) || "Recording.");
-}
-
-function showRecording(recorder) {
-  recorder.record.classList.add("on");
-  recorder.label.textContent = "Stop";
-  recorder.meter.hidden = false;
-  recorder.clock.textContent = `${recorder.max_s} s left`;
-  say(recorder, "Recording.");
-}
-
-function showIdle(recorder) {
-  recorder.record.classList.remove("on");
-  recorder.label.textContent = "Record";
-  recorder.meter.hidden = true;
-  recorder.clock.textContent = `up to ${recorder.max_s} s`;
-}
-
-function say(recorder, text) {
-  if (recorder.state.textContent !== text) recorder.state.textContent = text;
 }

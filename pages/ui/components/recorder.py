@@ -9,7 +9,8 @@ import streamlit as st
 from ser_core import paths
 
 FOLDER = Path(__file__).parent
-SHARED = paths.STATIC / "microphone.js"  # the live page listens the same way
+SHARED = [paths.STATIC / name for name in ("microphone.js", "spectrogram.js")]  # of the live page
+OWN = [FOLDER / name for name in ("recorder.js", "recorder_view.js")]
 PROCESSING = {
     "echoCancellation": "echo cancellation",
     "noiseSuppression": "noise suppression",
@@ -19,7 +20,7 @@ _mount = st.components.v2.component(
     "raw_recorder",
     html=(FOLDER / "recorder.html").read_text(),
     css=(FOLDER / "recorder.css").read_text(),
-    js=SHARED.read_text() + (FOLDER / "recorder.js").read_text(),
+    js="\n".join(path.read_text() for path in (*SHARED, *OWN)),
 )
 
 

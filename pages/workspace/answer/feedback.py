@@ -1,7 +1,8 @@
-"""Feedback: the person's label and the prediction, stored only where a folder is configured."""
+"""Was it right? One label for the clip: kept in the session for enrolment, and where a folder is configured, stored."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import streamlit as st
 
@@ -9,6 +10,7 @@ from pages.ui.analysis import ModelResult
 from pages.ui.export import rows_as_csv
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
+from pages.ui.voice.clips import enrolment_state
 from ser_core.data import (
     FEEDBACK_FILE,
     FEEDBACK_FOLDER_HINT,
@@ -19,6 +21,7 @@ from ser_core.data import (
     read_feedback,
     save_feedback,
 )
+from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label
 
@@ -29,52 +32,86 @@ class FeedbackState(PageState):
 
 
 def show_feedback(clip: SessionClip, result: ModelResult) -> None:
-    """The choice of a label, with its storage."""
-    label = st.pills("Your label for this clip", EMOTIONS, format_func=emotion_label, key=f"meant-{clip.id}", wrap=True)
-    folder = feedback_folder()
-    if label:
-        right = label == result.prediction.emotion and not result.prediction.abstain
-        st.caption(f"{'The' if right else 'Not the'} prediction of {plain(result.prediction.model)}.")
-    if folder is None:
-        if label:
-            st.caption(f"Your label is deleted with this session. {FEEDBACK_FOLDER_HINT}")
-        return
-    try:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            entry = Feedback(
-                clip.id, *_feedback_fields(result, label or ""), clip.recording.duration_s, _now(), session().visitor
-            )
-            st.button(
-                "Save my label", disabled=not label, on_click=_try, args=(save_feedback, entry, folder), key="keep"
-            )
-            _show_kept(read_feedback(folder, session().visitor), folder)
-        st.caption(f"Saved in {FEEDBACK_FILE} of the folder you chose: your label and the prediction, never the audio.")
-    except FeedbackError as error:
-        st.warning(plain(str(error)))
+    """The question, then the label with a way back."""
+    label = enrolment_state().labels.get(clip.id)
+    if label is None:
+        _ask(clip, result)
+    else:
+        _show_label(clip, label, result.prediction)
+    _show_stored()
     state = session().page(FeedbackState)
     if state.problem:
         st.warning(plain(state.problem))
         state.problem = ""
 
 
-def _feedback_fields(result: ModelResult, label: str) -> tuple[str, str, str, float, bool]:
+def _ask(clip: SessionClip, result: ModelResult) -> None:
     prediction = result.prediction
-    return prediction.model, label, prediction.emotion, prediction.confidence, prediction.abstain
+    st.markdown("**Which emotion was meant?**" if prediction.abstain else "**Was it right?**")
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", key="label-buttons"):
+        if not prediction.abstain:
+            args = (clip, result, prediction.emotion)
+            st.button("Yes", key="right", on_click=_label, args=args, icon=":material/check:", shortcut="Y")
+            st.markdown("No, I meant", width="content")
+        for i, emotion in enumerate(EMOTIONS, 1):
+            args = (clip, result, emotion)
+            st.button(emotion_label(emotion), key=f"meant-{emotion}", on_click=_label, args=args, shortcut=str(i))
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _show_label(clip: SessionClip, label: str, prediction: Prediction) -> None:
+    right = label == prediction.emotion and not prediction.abstain
+    verdict = "as predicted" if right else "not as predicted"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"Your label: **{emotion_label(label)}**, {verdict}.", width="content")
+        st.button("Change", key="relabel", on_click=_unlabel, args=(clip,), type="tertiary")
+    if feedback_folder() is None:
+        st.caption(f"Kept in this session, for the enrolment of your voice. {FEEDBACK_FOLDER_HINT}")
 
 
-def _show_kept(saved: list[Feedback], folder) -> None:
-    """The labels that this session saved, to download or to delete."""
-    if not saved:
+def _label(clip: SessionClip, result: ModelResult, emotion: str) -> None:
+    enrolment_state().labels[clip.id] = emotion
+    folder = feedback_folder()
+    if folder:
+        prediction = result.prediction
+        answer = (prediction.model, emotion, prediction.emotion, prediction.confidence, prediction.abstain)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        _try(save_feedback, Feedback(clip.id, *answer, clip.recording.duration_s, now, session().visitor), folder)
+
+
+def _unlabel(clip: SessionClip) -> None:
+    enrolment_state().labels.pop(clip.id, None)
+
+
+def _show_stored() -> None:
+    """The labels that this visitor stored, to download or to delete."""
+    folder = feedback_folder()
+    if folder is None:
         return
-    right = sum(f.meant == f.answered and not f.abstained for f in saved)
-    st.text(f"{len(saved)} saved, {right} predicted correctly")
-    content = rows_as_csv([asdict(f) for f in saved])
-    st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:")
-    st.button("Delete all", on_click=_try, args=(delete_feedback, folder, session().visitor), key="delete-feedback")
+    try:
+        stored = read_feedback(folder, session().visitor)
+    except FeedbackError as error:
+        st.warning(plain(str(error)))
+        return
+    if stored:
+        _show_table(stored, folder)
+
+
+def _show_table(stored: list[Feedback], folder: Path) -> None:
+    right = sum(f.meant == f.answered and not f.abstained for f in stored)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(
+            f"{len(stored)} labels in {FEEDBACK_FILE}, {right} as predicted: label and prediction, never the audio.",
+            width="content",
+        )
+        content = rows_as_csv([asdict(f) for f in stored])
+        st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:", type="tertiary")
+        st.button(
+            "Delete all",
+            on_click=_try,
+            args=(delete_feedback, folder, session().visitor),
+            key="delete-feedback",
+            type="tertiary",
+        )
 
 
 def _try(action, *args) -> None:

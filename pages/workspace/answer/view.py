@@ -1,148 +1,123 @@
-"""The view "Answer": the predicted emotion, its confidence, how often the model is right, feedback, export."""
+"""The view "Answer": the predicted emotion, how sure and how often right, what the other models predict, next steps."""
+
+from collections.abc import Callable
 
 import streamlit as st
 
 from pages.ui import analysis, export
-from pages.ui.analysis import ModelResult, PreparedClip
+from pages.ui.analysis import ModelResult, PreparedClip, Settings
 from pages.ui.chart import chart
 from pages.ui.emotion import coloured, segment_cell
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip, session
-from pages.ui.text import UAR_HELP, describe_expectation, describe_performance, plain
+from pages.ui.text import describe_expectation, plain
 from pages.ui.voice.clips import offer_enrolment
-from pages.workspace import clip_bar, sound
-from pages.workspace.answer import feedback
-from ser_core.audio import Quality
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, SpeakerReferenceError
-from ser_core.models import AdapterError, CheckpointError
-from ser_core.plots import format_duration, format_time, probability_bars
+from pages.workspace import clip_bar, sound, views
+from pages.workspace.answer import details, feedback
+from pages.workspace.answer.agreement import show_agreement
+from pages.workspace.answer.hero import show_emotion
+from pages.workspace.answer.plane import show_plane
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, SpeakerReferenceError
+from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
+from ser_core.plots import emotion_label, probability_bars
+
+NEXT = {"why": "Why {emotion}?", "over_time": "Over time", "map": "On the map", "voice": "The voice"}
+"""View -> text of the button that leads there."""
 
 
-def draw(clip: SessionClip) -> None:
+def draw(clip: SessionClip) -> Callable[[], None] | None:
+    """Draws the answer; returns what fills in the other models, to be called at the end of the page."""
     settings = clip_bar.settings()
     prepared = analysis.prepare_clip(clip, settings)
+    details.show_advice(prepared.quality)
+    first_look, result = st.empty(), None
     try:
+        if _worth_a_first_look(prepared, settings):
+            with first_look.container():
+                _show_first_look(analysis.model_result(prepared, FAST_MODEL))
         result = analysis.model_result(prepared, settings.model, settings.my_voice, settings.enrolled)
     except (CheckpointError, AdapterError, SpeakerReferenceError) as error:
         show_problem(error)
-        _show_quality(prepared.quality)
-        return
     if result is None:
-        show_no_model()
-        _show_quality(prepared.quality)
-        return
-    segments = export.clip_segments(clip, prepared.quality, result)
-    sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
-    show_prediction(clip, result)
-    _show_quality(prepared.quality)
-    offer_enrolment(clip, result.prediction)
+        if settings.model is None:
+            show_no_model()
+        details.show_details(prepared.quality, None)
+        return None
+    sound.show_strip(clip.id, [segment_cell(s) for s in export.clip_segments(clip, prepared.quality, result)])
+    _show_answer(clip, result)
+    first_look.empty()  # only now: there is an answer at every moment
+    fill_in = _show_models(prepared, result)
     feedback.show_feedback(clip, result)
-    show_export(clip, prepared, result)
+    offer_enrolment(clip, result.prediction)
+    details.show_details(prepared.quality, result)
+    details.show_export(clip, prepared, result)
+    return fill_in
 
 
-def show_prediction(clip: SessionClip, result: ModelResult) -> None:
-    """Predicted emotion, confidence, all probabilities, and how they change over time."""
+def _worth_a_first_look(prepared: PreparedClip, settings: Settings) -> bool:
+    """Whether the fast model can answer while the chosen one is still running."""
+    if settings.model in (None, FAST_MODEL) or FAST_MODEL not in available_models():
+        return False
+    return not (settings.my_voice or settings.enrolled or analysis.is_predicted(prepared, settings.model))
+
+
+def _show_first_look(result: ModelResult) -> None:
+    show_emotion(result.prediction)
+    st.caption(f"First look by {result.prediction.model}. A more accurate model is running.")
+
+
+def _show_answer(clip: SessionClip, result: ModelResult) -> None:
     prediction = result.prediction
-    text, bars = st.columns([1, 1.35], gap="medium")
+    text, plane = st.columns([1, 1], gap="medium")
     with text:
-        _show_verdict(prediction)
-        if expected := describe_expectation(result.prediction, result.metrics):
+        show_emotion(prediction)
+        if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+            return
+        if prediction.abstain:
+            st.markdown(plain(prediction.reason))
+        if expected := describe_expectation(prediction, result.metrics):
             st.markdown(expected)
-        st.caption(_facts(result), help=UAR_HELP)
         if prediction.reference_note:
             st.warning(plain(prediction.reference_note))
         if clip.utterance:
             _show_truth(clip)
-    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        return
+        _show_next(prediction.emotion)
+    with plane:
+        show_plane(result)
+
+
+def _show_next(emotion: str) -> None:
+    with st.container(horizontal=True, gap="xsmall", key="next"):
+        for view, text in NEXT.items():
+            if view in views.VIEWS:
+                label = text.format(emotion=emotion_label(emotion))
+                kind = "primary" if view == "why" else "secondary"
+                st.button(label, key=f"next-{view}", on_click=views.show, args=(view,), type=kind)
+
+
+def _show_models(prepared: PreparedClip, result: ModelResult) -> Callable[[], None] | None:
+    """The probabilities of this model, beside what the others predict."""
+    if result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return None
+    bars, others = st.columns(2, gap="medium")
     with bars:
         chart(
-            probability_bars(prediction, result.min_confidence or None),
+            probability_bars(result.prediction, result.min_confidence or None),
             key="bars",
-            alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in prediction.probabilities.items()),
+            alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in result.prediction.probabilities.items()),
         )
         if result.min_confidence:  # 0: no development speakers to find a threshold on
-            st.caption(f"Dotted line: below {result.min_confidence:.0%} confidence the model abstains (“not sure”).")
-
-
-def _show_verdict(prediction: Prediction) -> None:
-    if prediction.abstain:
-        st.header("Not sure", anchor=False)
-        st.markdown(plain(prediction.reason))
-        if prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
-            st.markdown("Closest: " + _ranking(prediction.top3))
-        return
-    st.header(coloured(prediction.emotion), anchor=False)
-    st.markdown(f"**{prediction.confidence:.0%} confidence**")
-    st.markdown("Then " + _ranking(prediction.top3[1:]))
+            st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")
+    with others:
+        return show_agreement(prepared, result)
 
 
 def _show_truth(clip: SessionClip) -> None:
     if session().revealed != clip.id:
-        st.button("Reveal the label", on_click=_reveal, args=(clip.id,), key="reveal")
+        st.button("Reveal the label", on_click=_reveal, args=(clip.id,), key="reveal", icon=":material/visibility:")
         return
     st.markdown(f"The label is {coloured(clip.utterance.emotion)}.")
 
 
 def _reveal(clip_id: str) -> None:
     session().revealed = clip_id
-
-
-def _show_quality(quality: Quality) -> None:
-    """The numbers of the quality report with its advice."""
-    with st.container(horizontal=True, gap="medium"):
-        for label, value in _numbers(quality).items():
-            st.metric(label, value, width="content")
-    _warn(quality.advice)
-
-
-def _warn(sentences: tuple[str, ...]) -> None:
-    if sentences:
-        st.warning("  \n".join(plain(sentence) for sentence in sentences))
-
-
-def _numbers(quality: Quality) -> dict[str, str]:
-    loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
-    return {
-        "Speech": f"{format_duration(quality.speech_s)} of {format_duration(quality.duration_s)}",
-        "Loudness": loudness,
-        "Peak": f"{quality.peak_dbfs:.1f} dBFS",
-        "Clipped": f"{quality.clipped_percent:.1f} %",
-        "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
-        "DC offset": f"{abs(quality.dc_offset):.3f}",
-    }
-
-
-def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> None:
-    with st.container(horizontal=True):
-        _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
-        _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
-        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result), "text/plain", clip.name)
-
-
-def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
-    name = export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
-    label = f"Download {kind}"
-    st.download_button(label, content, name, mime, icon=":material/download:")
-
-
-def _facts(result: ModelResult) -> str:
-    prediction = result.prediction
-    return (
-        f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
-        f"with {format_duration(prediction.speech_s)} of speech, in {result.took_s:.2f} s by {_versioned(prediction)}. "
-        + _reference(prediction)
-        + f"{describe_performance(result.metrics)} {plain(result.note)}"
-    )
-
-
-def _versioned(prediction: Prediction) -> str:
-    return f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
-
-
-def _reference(prediction: Prediction) -> str:
-    return f"Reference clips of this voice: {prediction.reference_clips}. " if prediction.reference_clips else ""
-
-
-def _ranking(pairs) -> str:
-    return ", ".join(f"{coloured(name)} {probability:.0%}" for name, probability in pairs)

@@ -69,7 +69,7 @@ def _offer_same_sentence(clip: SessionClip) -> None:
     st.caption("The same speaker and sentence, in another emotion:")
     with st.container(horizontal=True, gap="xsmall"):
         for utterance in offered:
-            source = utterance_source(utterance)
+            source = utterance_source(utterance, link="")
             source = replace(source, name=f"{source.name}, {utterance.emotion}")
             label = emotion_label(utterance.emotion)
             st.button(label, key=f"second-{utterance.id}", on_click=_take, args=(source,))

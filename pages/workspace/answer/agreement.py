@@ -1,0 +1,73 @@
+"""What the other models predict, filled in one by one below an answer that stays."""
+
+from collections.abc import Callable
+from html import escape
+
+import streamlit as st
+
+from pages.ui import analysis
+from pages.ui.analysis import ModelResult, PreparedClip
+from ser_core.inference import Prediction
+from ser_core.labels import EMOTION_STYLES
+from ser_core.models import CheckpointError, available_models, functionals_cache
+from ser_core.plots import emotion_label
+
+MAX_S = 60.0  # of a clip: a longer one is left to the view Models
+
+
+def show_agreement(prepared: PreparedClip, first: ModelResult) -> Callable[[], None] | None:
+    """Draws what is known; returns what fills in the rest, None where nothing is missing."""
+    others = [name for name in available_models() if name != first.prediction.model]
+    if not others:
+        return None
+    if prepared.quality.duration_s > MAX_S:
+        st.caption("The view Models runs the other models on this clip.")
+        return None
+    place = st.empty()
+    known = {name: _prediction(prepared, name) for name in others if analysis.is_predicted(prepared, name)}
+    _draw(place, first.prediction, known, len(others))
+    missing = [name for name in others if name not in known]
+    return (lambda: _fill_in(place, prepared, first.prediction, known, missing)) if missing else None
+
+
+def _fill_in(place, prepared: PreparedClip, first: Prediction, known: dict, missing: list[str]) -> None:
+    n_others = len(known) + len(missing)
+    with functionals_cache():
+        for name in missing:
+            known[name] = _prediction(prepared, name)
+            _draw(place, first, known, n_others)
+
+
+def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
+    """None where the model cannot be used: the view Models says why."""
+    try:
+        return analysis.model_result(prepared, name, quiet=True).prediction
+    except CheckpointError:
+        return None
+
+
+def _draw(place, first: Prediction, known: dict[str, Prediction | None], n_others: int) -> None:
+    rows = [first, *(prediction for prediction in known.values() if prediction)]
+    waiting = n_others - len(known)
+    with place.container(gap="xsmall"):
+        st.markdown(f"**{in_words(rows, waiting)}**")
+        st.html(f'<ul class="model-rows">{"".join(map(_row, rows))}</ul>')
+
+
+def in_words(predictions: list[Prediction], waiting: int = 0) -> str:
+    """How many agree with the likeliest emotion of most models."""
+    votes = [prediction.emotion for prediction in predictions]
+    common = max(dict.fromkeys(votes), key=votes.count)
+    still = f"; {waiting} still running" if waiting else ""
+    return f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} most likely{still}"
+
+
+def _row(prediction: Prediction) -> str:
+    style = EMOTION_STYLES[prediction.emotion]
+    unsure = " unsure" if prediction.abstain else ""
+    name, label = escape(prediction.model), emotion_label(prediction.emotion)
+    return (
+        f'<li class="model-row{unsure}" style="--emotion:{style.colour};--share:{prediction.confidence:.3f}">'
+        f'<span class="model">{name}</span><span class="label">{label}{" ?" if prediction.abstain else ""}</span>'
+        f'<span class="track"><i></i></span><span class="share">{prediction.confidence:.0%}</span></li>'
+    )

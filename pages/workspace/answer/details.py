@@ -1,0 +1,63 @@
+"""Below the answer: warnings of the recording, its quality in numbers, the model, the probabilities, the export."""
+
+import streamlit as st
+
+from pages.ui import export
+from pages.ui.analysis import ModelResult, PreparedClip
+from pages.ui.session import SessionClip
+from pages.ui.text import UAR_HELP, describe_performance, plain
+from ser_core.audio import Quality
+from ser_core.plots import format_duration, format_time
+
+
+def show_advice(quality: Quality) -> None:
+    """Only when something is wrong with the recording."""
+    if quality.advice:
+        st.warning("  \n".join(map(plain, quality.advice)))
+
+
+def show_details(quality: Quality, result: ModelResult | None) -> None:
+    with st.expander("Recording and model in numbers", key="details"):
+        with st.container(horizontal=True, gap="medium"):
+            for label, value in _numbers(quality).items():
+                st.metric(label, value, width="content")
+        if result:
+            st.caption(_facts(result), help=UAR_HELP)
+
+
+def _numbers(quality: Quality) -> dict[str, str]:
+    loudness = "too short" if quality.level_lufs is None else f"{quality.level_lufs:.1f} LUFS"
+    return {
+        "Speech": f"{format_duration(quality.speech_s)} of {format_duration(quality.duration_s)}",
+        "Loudness": loudness,
+        "Peak": f"{quality.peak_dbfs:.1f} dBFS",
+        "Clipped": f"{quality.clipped_percent:.1f} %",
+        "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
+        "DC offset": f"{abs(quality.dc_offset):.3f}",
+    }
+
+
+def _facts(result: ModelResult) -> str:
+    prediction = result.prediction
+    version = f", version {prediction.version}" if prediction.version else ""
+    clips = prediction.reference_clips
+    reference = f"Reference clips of this voice: {clips}. " if clips else ""
+    return (
+        f"Analysed {format_time(prediction.start_s)} to {format_time(prediction.end_s)}, "
+        f"with {format_duration(prediction.speech_s)} of speech, in {result.took_s:.2f} s by "
+        f"{prediction.model}{version}. "
+        f"{reference}{describe_performance(result.metrics)} {plain(result.note)}"
+    )
+
+
+def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> None:
+    with st.container(horizontal=True):
+        _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
+        _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
+        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result), "text/plain", clip.name)
+
+
+def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
+    name = export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
+    label = f"Download {kind}"
+    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")

@@ -1,0 +1,18 @@
+"""The answer in large: an emotion, "Not sure" or "No speech", with its certainty in words."""
+
+from pages.ui.hero import certainty, emotion_hero, hero
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.plots import GREY, emotion_label
+
+
+def show_emotion(prediction: Prediction) -> None:
+    """The largest thing on the page."""
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        hero("–", GREY, "No speech", prediction.reason)
+        return
+    (first, probability), (second, other), *_ = prediction.top3
+    if prediction.abstain:
+        closest = f"closest: {emotion_label(first)} {probability:.0%}, {emotion_label(second)} {other:.0%}"
+        hero("?", GREY, "Not sure", closest)
+    else:
+        emotion_hero(prediction.emotion, f"{certainty(prediction.confidence)} · then {second} {other:.0%}")

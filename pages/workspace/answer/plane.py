@@ -1,0 +1,44 @@
+"""The prediction in the plane of arousal and valence, with test clips of unseen speakers behind it."""
+
+import numpy as np
+import streamlit as st
+
+from pages.ui.analysis import ModelResult
+from pages.ui.chart import chart
+from pages.ui.results import unseen_clips
+from ser_core.inference import Prediction, arousal_and_valence
+from ser_core.plots import arousal_valence_plane
+
+MOST_DOTS = 900
+SEED = 0
+
+
+def show_plane(result: ModelResult) -> None:
+    prediction, trajectory = result.prediction, result.trajectory
+    others, labels = _others(prediction.model)
+    trail = arousal_and_valence(trajectory.labels, trajectory.probabilities[trajectory.speech_s > 0])
+    figure = arousal_valence_plane(
+        np.array([prediction.arousal, prediction.valence]),
+        None if prediction.abstain else prediction.emotion,
+        others,
+        labels,
+        trail,
+    )
+    chart(figure, key="plane", numbers=False, alt=_words(prediction))
+    dots = f"Dots: {len(labels)} clips of unseen speakers, coloured by label. " if labels else ""
+    st.caption(f"{dots}The place is the mean of the emotions' places, weighted by probability.")
+
+
+def _words(prediction: Prediction) -> str:
+    return f"Arousal {prediction.arousal:+.2f}, valence {prediction.valence:+.2f}, each between -1 and 1"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _others(model: str) -> tuple[np.ndarray, list[str]]:
+    """(arousal, valence) and label of some of the model's test clips; none where it was not evaluated."""
+    found = unseen_clips(model)
+    if found is None:
+        return np.zeros((0, 2)), []
+    n = len(found.utterances)
+    rows = np.random.default_rng(SEED).permutation(n)[:MOST_DOTS]
+    return arousal_and_valence(found.labels, found.probabilities[rows]), [found.utterances[i].emotion for i in rows]
