@@ -2,8 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.components.hero import certainty, emotion_hero
 from pages.ui.components.recorder import recorder
-from pages.ui.hero import certainty, emotion_hero
 from pages.ui.samples import Voice, example, voices
 from pages.ui.session import UploadedSource, input_key, session
 

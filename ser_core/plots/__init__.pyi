@@ -21,10 +21,6 @@ from .clip import (
     trajectory_lines as trajectory_lines,
     waveform_envelope as waveform_envelope,
 )
-from .comparison import (
-    comparison_figures as comparison_figures,
-    comparison_page as comparison_page,
-)
 from .curves import (
     class_score_radar as class_score_radar,
     experiment_dots as experiment_dots,
@@ -77,6 +73,10 @@ from .own_data import (
 )
 from .plane import (
     arousal_valence_plane as arousal_valence_plane,
+)
+from .reports.comparison import (
+    comparison_figures as comparison_figures,
+    comparison_page as comparison_page,
 )
 from .reports.html_report import (
     ReportClip as ReportClip,

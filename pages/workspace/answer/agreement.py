@@ -15,9 +15,13 @@ from ser_core.plots import emotion_label
 MAX_S = 60.0  # of a clip: a longer one is left to the view Models
 
 
-def show_agreement(prepared: PreparedClip, first: ModelResult) -> Callable[[], None] | None:
-    """Draws what is known; returns what fills in the rest, None where nothing is missing."""
-    others = [name for name in available_models() if name != first.prediction.model]
+def show_agreement(prepared: PreparedClip, chosen: str, first: ModelResult) -> Callable[[], None] | None:
+    """Draws what is known; returns what fills in the rest, None where nothing is missing.
+
+    Args:
+        chosen: the model whose result stands first.
+    """
+    others = [name for name in available_models() if name != chosen]
     if not others:
         return None
     if prepared.quality.duration_s > MAX_S:

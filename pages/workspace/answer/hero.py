@@ -1,6 +1,6 @@
 """The answer in large: an emotion, "Not sure" or "No speech", with its certainty in words."""
 
-from pages.ui.hero import certainty, emotion_hero, hero
+from pages.ui.components.hero import certainty, emotion_hero, hero
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.plots import GREY, emotion_label
 

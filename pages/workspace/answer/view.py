@@ -46,7 +46,7 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
     sound.show_strip(clip.id, [segment_cell(s) for s in export.clip_segments(clip, prepared.quality, result)])
     _show_answer(clip, result)
     first_look.empty()  # only now: there is an answer at every moment
-    fill_in = _show_models(prepared, result)
+    fill_in = _show_models(prepared, settings.model, result)
     feedback.show_feedback(clip, result)
     offer_enrolment(clip, result.prediction)
     details.show_details(prepared.quality, result)
@@ -95,7 +95,7 @@ def _show_next(emotion: str) -> None:
                 st.button(label, key=f"next-{view}", on_click=views.show, args=(view,), type=kind)
 
 
-def _show_models(prepared: PreparedClip, result: ModelResult) -> Callable[[], None] | None:
+def _show_models(prepared: PreparedClip, chosen: str, result: ModelResult) -> Callable[[], None] | None:
     """The probabilities of this model, beside what the others predict."""
     if result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return None
@@ -109,7 +109,7 @@ def _show_models(prepared: PreparedClip, result: ModelResult) -> Callable[[], No
         if result.min_confidence:  # 0: no development speakers to find a threshold on
             st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")
     with others:
-        return show_agreement(prepared, result)
+        return show_agreement(prepared, chosen, result)
 
 
 def _show_truth(clip: SessionClip) -> None:

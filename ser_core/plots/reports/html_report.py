@@ -23,7 +23,7 @@ from ser_core.plots.clip import (
     probability_bars,
     trajectory_lines,
 )
-from ser_core.plots.comparison import FIGURE_LAYOUT, GRID
+from ser_core.plots.reports.comparison import FIGURE_LAYOUT, GRID
 from ser_core.plots.reports.figures import label_count_bars, sound_timeline
 from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
