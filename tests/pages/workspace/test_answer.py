@@ -368,10 +368,10 @@ def test_one_label_serves_feedback_and_enrolment(page, monkeypatch, tmp_path):
     assert not session_of(page).page(EnrolmentState).labels
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
     page.button(key="right").click().run()
-    (said,) = read_feedback(tmp_path)
+    (said,) = read_feedback(tmp_path, session_of(page).visitor)
     assert said.meant == said.answered and said.clip == clip.id
     page.button(key="delete-feedback").click().run()
-    assert read_feedback(tmp_path) == []
+    assert read_feedback(tmp_path, session_of(page).visitor) == []
 
 
 def test_the_other_models_are_filled_in(page, monkeypatch, checkpoint, tmp_path):
