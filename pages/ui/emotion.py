@@ -1,5 +1,7 @@
 """Emotions in words and colours: of a prediction, of a segment in the player."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.ui.components.player import Cell
@@ -13,6 +15,18 @@ def coloured(emotion: str) -> str:
     """Markdown: the symbol in the colour of the emotion, then its name."""
     look = EMOTION_STYLES[emotion]
     return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
+
+
+def agreement_in_words(predictions: Sequence[Prediction], waiting: int = 0) -> str:
+    """How many models find the same emotion most likely.
+
+    Args:
+        waiting: how many more models are still running.
+    """
+    votes = [prediction.emotion for prediction in predictions]
+    common = max(dict.fromkeys(votes), key=votes.count)
+    still = f"; {waiting} still running" if waiting else ""
+    return f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} most likely{still}"
 
 
 def segment_label(segment: Segment) -> str:

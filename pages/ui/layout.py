@@ -12,6 +12,17 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui.session import session
 
 SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
+CLOSE_MENU = """<script>
+if (!window.serMenu) {
+  window.serMenu = true;
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("[data-testid=stSidebarNavLink]");
+    const close = document.querySelector("[data-testid=stSidebarCollapseButton] button");
+    if (link && close && window.innerWidth < 768) setTimeout(() => close.click());
+  });
+}
+</script>"""
+"""On a phone the list of pages covers the page: a choice closes it, which Streamlit does not do."""
 PAGE_DRAWN_MS = 500  # by then the first page is, mostly
 SESSION_EXPIRED = "Your session has expired: your audio and its results are deleted. Choose the recording again."
 
@@ -21,8 +32,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    if ahead := _plotly_preload():
-        st.sidebar.html(ahead, unsafe_allow_javascript=True)
+    st.sidebar.html(_plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)

@@ -67,6 +67,7 @@ def _draw_without_clip(problem: AudioError | None) -> None:
 
 def _draw_clip(clip: SessionClip) -> None:
     clip_bar.draw_bar(clip)
+    st.set_page_config(page_title=clip.name)  # of the tab of the browser
     prepared = analysis.prepare_clip(clip, clip_bar.settings())
     if notes := (*clip.notes, *prepared.notes):
         st.warning("  \n".join(map(plain, notes)))

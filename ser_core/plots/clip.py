@@ -13,7 +13,6 @@ import torch
 from PIL import Image
 from plotly import graph_objects as go
 from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
-from plotly.subplots import make_subplots
 from torch.nn import functional as F
 
 from ser_core.audio import FrontendConfig, LogMel, hz_to_mel
@@ -159,29 +158,38 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
 
 
 def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
-    """One row per model, one column per emotion, so that the bars of an emotion are aligned.
+    """One row per model, one column per emotion from 0 to 1, so that the bars of an emotion are aligned.
 
     The predicted emotion is in full colour; a model that abstains has none.
     """
     emotions, names = list(predictions[0].probabilities), [prediction.model for prediction in predictions]
-    titles = [EMOTION_STYLES[emotion].symbol for emotion in emotions]
-    figure = make_subplots(1, len(emotions), shared_yaxes=True, horizontal_spacing=0.012, column_titles=titles)
-    for column, emotion in enumerate(emotions, 1):
+    figure = go.Figure()
+    for column, emotion in enumerate(emotions):
         predicted = [not p.abstain and p.emotion == emotion for p in predictions]
-        bar = go.Bar(
+        figure.add_bar(
             x=[prediction.probabilities[emotion] for prediction in predictions],
+            base=[column] * len(names),
             y=names,
             orientation="h",
             name=emotion_label(emotion),
             marker={"color": EMOTION_STYLES[emotion].colour, "opacity": [1.0 if hit else 0.4 for hit in predicted]},
-            hovertemplate=f"%{{y}}: {emotion} %{{x:.1%}}<extra></extra>",
+            customdata=[prediction.probabilities[emotion] for prediction in predictions],
+            hovertemplate=f"%{{y}}: {emotion} %{{customdata:.1%}}<extra></extra>",
         )
-        figure.add_trace(bar, 1, column)
-    figure.update_layout(bargap=0.25, margin={"l": 0, "r": 4, "t": 28, "b": 72})
-    figure.update_layout(height=ROW_HEIGHT * len(names) + 110)
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemclick": False}
-    figure.update_layout(legend=legend | {"itemdoubleclick": False})
-    figure.update_xaxes(range=[0, 1], tickvals=[0, 0.5, 1], showticklabels=False, fixedrange=True, zeroline=False)
+    for column in range(len(emotions) + 1):
+        figure.add_vline(column, line={"width": 1, "color": GREY}, opacity=0.35, layer="below")
+    figure.update_layout(barmode="overlay", bargap=0.25, margin={"l": 0, "r": 4, "t": 4, "b": 4}, showlegend=False)
+    figure.update_layout(height=ROW_HEIGHT * len(names) + 70)
+    middles = [column + 0.5 for column in range(len(emotions))]
+    figure.update_xaxes(
+        range=[0, len(emotions)],
+        tickvals=middles,
+        ticktext=[emotion_label(emotion) for emotion in emotions],
+        side="top",
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+    )
     figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
     return figure
 

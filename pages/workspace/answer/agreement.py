@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
+from pages.ui.emotion import agreement_in_words
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTION_STYLES
 from ser_core.models import CheckpointError, available_models, functionals_cache
@@ -54,16 +55,8 @@ def _draw(place, first: Prediction, known: dict[str, Prediction | None], n_other
     rows = [first, *(prediction for prediction in known.values() if prediction)]
     waiting = n_others - len(known)
     with place.container(gap="xsmall"):
-        st.markdown(f"**{in_words(rows, waiting)}**")
+        st.markdown(f"**{agreement_in_words(rows, waiting)}**")
         st.html(f'<ul class="model-rows">{"".join(map(_row, rows))}</ul>')
-
-
-def in_words(predictions: list[Prediction], waiting: int = 0) -> str:
-    """How many agree with the likeliest emotion of most models."""
-    votes = [prediction.emotion for prediction in predictions]
-    common = max(dict.fromkeys(votes), key=votes.count)
-    still = f"; {waiting} still running" if waiting else ""
-    return f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} most likely{still}"
 
 
 def _row(prediction: Prediction) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
-from pages.ui.emotion import show_expectation
+from pages.ui.emotion import agreement_in_words, show_expectation
 from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
@@ -30,6 +30,7 @@ from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models, functional_
 from ser_core.plots import agreement_heatmap, aligned_probability_bars, emotion_label, features_png, format_time
 
 MOST_FUNCTIONALS = 12
+FEATURES_WIDTH = 480  # pixels: a window is a few seconds
 
 
 def draw(clip: SessionClip) -> None:
@@ -37,34 +38,40 @@ def draw(clip: SessionClip) -> None:
     if not names:
         show_no_model()
         return
-    chosen = choose_models(names, n_first=len(names))
+    verdict = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
+    with verdict:
+        words = st.empty()
+        with st.popover("Choose models", icon=":material/tune:", key="choose-models"):
+            chosen = choose_models(names, n_first=len(names))
     prepared = analysis.prepare_clip(clip, clip_bar.settings())
-    show_comparison(clip, prepared, *analysis.model_results(prepared, chosen))
-
-
-def show_comparison(
-    clip: SessionClip, prepared: PreparedClip, results: Sequence[ModelResult], problems: Sequence[str]
-) -> None:
-    """Bars, words, table, agreement, features and export."""
+    results, problems = analysis.model_results(prepared, chosen)
     for problem in problems:
         st.warning(plain(problem))
     spoken = [result for result in results if result.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S]
-    if not spoken:
+    if spoken:
+        words.subheader(agreement_in_words([result.prediction for result in spoken]), anchor=False)
+        show_comparison(clip, prepared, spoken)
+    else:
         st.info(plain(results[0].prediction.reason) if results else "Choose at least one model.")
-        return
+
+
+def show_comparison(clip: SessionClip, prepared: PreparedClip, spoken: Sequence[ModelResult]) -> None:
+    """Bars, then table, agreement and features to open, and the export."""
     predictions = [result.prediction for result in spoken]
     averaged = ensemble_members([prediction.model for prediction in predictions])
     members = [prediction for prediction in predictions if prediction.model in averaged]
     rows = [*predictions, ensemble_prediction(members)] if len(members) > 1 else predictions
     _show_bars(rows, spoken[0].prediction)
     _show_members(members)
+    show_expectation(spoken[0].prediction, spoken[0].metrics)
     table = [_row(result, rows[-1] if len(members) > 1 else rows[0]) for result in spoken]
-    st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
-    for result in spoken:
-        show_expectation(result.prediction, result.metrics)
+    with st.expander("Table: confidence, latency, parameters, performance"):
+        st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
     if len(predictions) > 1:
-        _show_agreement(predictions)
-    _show_features(prepared, spoken)
+        with st.expander("Pairwise agreement"):
+            _show_agreement(predictions)
+    with st.expander("Input of a model"):
+        _show_features(prepared, spoken)
     _show_exports(clip, rows, table)
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
         with st.expander("wav2vec2 is not installed"):
@@ -80,7 +87,6 @@ def _show_members(members: Sequence[Prediction]) -> None:
 
 
 def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
-    st.subheader("Side by side", anchor=False)
     alt = "; ".join(f"{row.model}: {row.emotion} {row.confidence:.0%}" for row in rows)
     chart(aligned_probability_bars(rows), key="aligned", alt=alt)
     st.caption(
@@ -126,16 +132,8 @@ def _formats() -> dict:
 
 def _show_agreement(predictions: Sequence[Prediction]) -> None:
     """Pairwise agreement of the models."""
-    st.subheader("Pairwise agreement", anchor=False)
     rows, names = stack_probabilities(predictions), [prediction.model for prediction in predictions]
-    votes = [prediction.emotion for prediction in predictions]
-    common = max(dict.fromkeys(votes), key=votes.count)
-    against = [name for name, vote in zip(names, votes, strict=True) if vote != common]
-    others = f" Others: {', '.join(against)}." if against else ""
-    st.markdown(
-        f"{votes.count(common)} of {len(votes)} models find {emotion_label(common)} most likely.{plain(others)} "
-        f"Disagreement {ensemble_disagreement(rows):.2f}, 0 is full agreement."
-    )
+    st.markdown(f"Disagreement {ensemble_disagreement(rows):.2f}, 0 is full agreement.")
     chart(agreement_heatmap(pairwise_agreement(rows), names), key="agreement", alt="Agreement of every two models")
     st.caption(
         "The share of their probabilities that two models have in common, in percent: 100 for equal predictions. "
@@ -145,7 +143,6 @@ def _show_agreement(predictions: Sequence[Prediction]) -> None:
 
 def _show_features(prepared: PreparedClip, results: Sequence[ModelResult]) -> None:
     """Input features of one of the models, as its front end computes them."""
-    st.subheader("Input of a model", anchor=False)
     predictions = {result.prediction.model: result.prediction for result in results}
     name = st.selectbox("Model", predictions, key="input-model")
     start_s = predictions[name].start_s
@@ -154,7 +151,7 @@ def _show_features(prepared: PreparedClip, results: Sequence[ModelResult]) -> No
     features = remember(lambda: frontend_features(get_model(name), window), prepared.id, "features", name)
     where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
     if features.ndim == 2:
-        st.image(features_png(features), alt=f"The features that {name} gets", width="stretch")
+        st.image(features_png(features), alt=f"The features that {name} gets", width=FEATURES_WIDTH)
         st.caption(f"{where}. {_front_end(name)}")
     elif len(features) == len(window):
         st.caption(f"{where}. Input: the waveform itself.")
