@@ -1,6 +1,7 @@
 """Two clips side by side: what the model predicts for each, their spectrograms and pitch over one time axis."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -40,7 +41,8 @@ def draw(clips: Sequence[SessionClip], prepared: Sequence[PreparedClip], results
 
 def _draw_clip(name: str, clip: SessionClip, ready: PreparedClip, result: ModelResult | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(f"Play {name}", icon=":material/play_arrow:", on_click=_play, args=(name, ready), key=f"play-{name}")
+        label, icon, about = f"Play {name}", ":material/play_arrow:", (name, clip, ready)
+        st.button(label, icon=icon, on_click=_play, args=about, key=f"play-{name}")
         st.markdown(f"**{plain(clip.name)}**")
     if result:
         label = prediction_label(result.prediction)
@@ -48,11 +50,11 @@ def _draw_clip(name: str, clip: SessionClip, ready: PreparedClip, result: ModelR
         st.markdown(f"{coloured(label) if label in EMOTION_STYLES else label}{certain}")
 
 
-def _play(name: str, ready: PreparedClip) -> None:
+def _play(name: str, clip: SessionClip, ready: PreparedClip) -> None:
     if name == NAMES[0]:
         sound.play(0.0)
     else:
-        sound.play_other(ready.tracks[-1])
+        sound.play_other(replace(ready.tracks[-1], name=clip.name))
 
 
 def _play_from(prepared: Sequence[PreparedClip], onsets_s: Sequence[float]) -> None:
@@ -63,7 +65,7 @@ def _play_from(prepared: Sequence[PreparedClip], onsets_s: Sequence[float]) -> N
     if points[0]["curve_number"] == 0:
         sound.play(max(0.0, float(points[0]["x"]) + onsets_s[0]))
     else:
-        _play(NAMES[1], prepared[1])
+        sound.play_other(replace(prepared[1].tracks[-1], name=NAMES[1]))
 
 
 def _draw_difference(first: Prediction, second: Prediction) -> None:
