@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from pages.many_files import state
-from pages.many_files.batch import Batch, BatchRow
+from pages.many_files.batch import Batch, BatchRow, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
@@ -14,9 +14,11 @@ from pages.ui.export import prediction_label, rows_as_csv
 from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
+from ser_core.audio import read_audio
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
-from ser_core.plots import emotion_label, probability_bars, stacked_probability_bars
+from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
+ROW_HEIGHT, N_ROWS = 35, 16  # pixels; rows in sight
 CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
 
 
@@ -36,6 +38,30 @@ def show(batch: Batch) -> None:
         by = {f"{name}, version": get_model(name).version for name in batch.models}
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
         _download("JSON", as_json(ordered, batch.models), "application/json")
+        _offer_report(ordered, batch.models[0])
+
+
+def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
+    """One HTML file with the overview, the table and the sounds, made when the button is clicked."""
+    found = predictions_of(rows, model)
+    if not found:
+        return
+    st.download_button(
+        "Report",
+        lambda: batch_report("Many files", [_report_row(row, p) for row, p in found], get_model(model).metrics),
+        "many_files_report.html",
+        "text/html",
+        icon=":material/description:",
+        on_click="ignore",
+        key="batch-report",
+        help="One HTML file with the figures, the sounds, the model, its limits and the citation.",
+    )
+
+
+def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
+    file = state.files()[row.file_id]
+    file.seek(0)
+    return ReportRow(row.item.name, prediction, read_audio(file).waveform)
 
 
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
@@ -51,6 +77,7 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
         rows,
         hide_index=True,
         placeholder="",
+        height=ROW_HEIGHT * (min(len(rows), N_ROWS) + 1) + 3,
         key=key,
         on_select=lambda: _choose_row(key, ordered),
         selection_mode="single-row",

@@ -1,6 +1,7 @@
 """Files and tables of the person: chosen, with labels that are unknown or missing, and what cannot be read."""
 
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from pages.many_files import run, state
 from pages.many_files.batch import Batch
@@ -27,6 +28,7 @@ def choose_files() -> None:
         whole = "directory"
         uploaded += folder.file_uploader("A folder", formats, accept_multiple_files=whole, key=f"folder-{turn}")
         show_expired_files(state.forget, f"files-{turn}", f"folder-{turn}")
+        uploaded = [file for file in uploaded if not isinstance(file, DeletedFile)]
         state.keep(uploaded, is_back)
         if is_back:
             run.set_running(False)

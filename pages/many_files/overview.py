@@ -39,6 +39,9 @@ def show_overview(batch: Batch) -> None:
     counts = {emotion: Counter(p.abstain for _, p in found if p.emotion == emotion) for emotion in EMOTIONS}
     left, right = st.columns([1, 1.1], gap="large") if batch.labelled() else (st.container(), None)
     with left:
+        if not found:
+            st.caption(f"{model} has found no speech so far.")
+            return
         st.caption(f"Emotions predicted by {model}; the pale part: not sure")
         chart(
             emotion_count_bars({emotion: (c[False], c[True]) for emotion, c in counts.items()}),

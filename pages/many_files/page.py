@@ -8,7 +8,7 @@ with st.spinner("Starting"):
     from pages.many_files.batch import read_batch
     from pages.ui.model_picker import choose_models
     from pages.ui.problems import show_no_model
-    from ser_core.models import available_models
+    from ser_core.models import CheckpointError, available_models
 
 names = available_models()
 if not names:
@@ -23,12 +23,15 @@ if not models:
     st.info("Choose at least one model.")
     st.stop()
 run.work(models)
-batch = read_batch(models)
-inputs.show_problems(batch)
-if batch.rows:
-    from pages.many_files import files, head, labels, overview, own_map
+try:
+    batch = read_batch(models)
+    inputs.show_problems(batch)
+    if batch.rows:
+        from pages.many_files import files, head, labels, overview, own_map
 
-    overview.show_overview(batch)
-    views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own head": head.show}
-    views[overview.choose_view(list(views))](batch)
+        overview.show_overview(batch)
+        views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own head": head.show}
+        views[overview.choose_view(list(views))](batch)
+except CheckpointError:  # deleted since `choose_models` looked; it leaves it out now
+    st.rerun()
 run.go_on()

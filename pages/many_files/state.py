@@ -127,6 +127,8 @@ def keep(uploaded: Sequence[UploadedFile], is_back: bool) -> None:
     for file_id in before - now.keys():
         files().pop(file_id, None)
         results().pop(file_id, None)
+    if now.keys() - files().keys():
+        upload_state().running = True  # new ones are analysed at once
     files().update(now)
     upload_state().in_widgets = set(now)
 

@@ -11,7 +11,14 @@ from pages.ui.results import recordings
 from pages.ui.session import session
 from pages.ui.text import plain
 from ser_core import paths
-from ser_core.data import audio_cache_folder
+from ser_core.data import (
+    FEEDBACK_FILE,
+    FeedbackError,
+    audio_cache_folder,
+    delete_feedback,
+    feedback_folder,
+    read_feedback,
+)
 from ser_core.evaluation import citation_bibtex, folder_bytes, required_packages, resident_bytes, system_info
 from ser_core.inference import loaded_models, unload_models
 from ser_core.models import HOW_TO_TRAIN, available_models
@@ -76,7 +83,26 @@ def show_folders() -> None:
         {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
         {"what": "decoded recordings", "where": _short(audio_cache_folder()), "there": decoded},
     ]
+    if folder := feedback_folder():
+        rows.append({"what": "saved labels", "where": "SER_FEEDBACK", "there": _saved_labels(folder)})
     st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Folders and what is in them")
+    if folder and (folder / FEEDBACK_FILE).is_file():
+        st.button("Delete the saved labels", icon=":material/delete:", on_click=_delete, args=(folder,), key="labels")
+
+
+def _saved_labels(folder: Path) -> str:
+    """How many, or why they cannot be read."""
+    try:
+        return f"{len(read_feedback(folder))} labels of clips, in {FEEDBACK_FILE}"
+    except FeedbackError as error:
+        return str(error)
+
+
+def _delete(folder: Path) -> None:
+    try:
+        delete_feedback(folder)
+    except FeedbackError as error:  # a callback may not raise
+        st.toast(plain(str(error)), icon=":material/warning:")
 
 
 def _short(folder: Path) -> str:

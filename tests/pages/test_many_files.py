@@ -26,6 +26,7 @@ from ser_core.inference.results import Prediction
 from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
 from ser_core.plots.clip import emotion_label
+from ser_core.plots.reports.html_report import batch_report
 from tests.make_page import open_page, session_of, texts
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -50,12 +51,6 @@ def choose(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
     return page
 
 
-def hear(page: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    choose(page, *files).button(key="go").click().run()
-    assert not page.exception
-    return page
-
-
 def table_of(page: AppTest):
     """The table of all files."""
     (found,) = [frame.value for frame in page.dataframe if "seconds" in frame.value]
@@ -68,7 +63,7 @@ def test_an_empty_page_says_what_it_does_and_where_files_go(page):
 
 def test_broken_files_are_named_and_the_rest_is_done(page):
     good = [(f"{i}.ogg", SPEECH) for i in range(3)]
-    hear(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
+    choose(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
     broken, table = page.dataframe[0].value, table_of(page)
     assert set(broken["file or row"]) == {"torn.wav", "text.mp3"} and all(broken["reason"].str.len() > 10)
     assert set(table["file"]) == {"0.ogg", "1.ogg", "2.ogg", "1001_DFA_ANG_XX.ogg"}
@@ -97,7 +92,7 @@ def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
 
 
 def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
-    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     before = dict(session_of(page).page(UploadState).results)
     page.multiselect(key="models").set_value(["small", "other"]).run()
     page.button(key="go").click().run()
@@ -107,19 +102,18 @@ def test_a_model_that_is_added_later_hears_only_what_it_lacks(page):
 
 
 def test_stop_keeps_what_is_done(page, monkeypatch):
-    hear_one, done = state.process_file, []
+    process_one, done = state.process_file, []
 
     def stopped_after_two(file, models):
         if len(done) == 2:  # what a click on Stop does: its callback runs, and the script starts again
             run.set_running(False)
             st.rerun()
-        hear_one(file, models)
+        process_one(file, models)
         done.append(file.name)
 
-    choose(page, *((f"{i}.ogg", SPEECH) for i in range(4)))
     with monkeypatch.context() as patch:
         patch.setattr(state, "process_file", stopped_after_two)
-        page.button(key="go").click().run()
+        choose(page, *((f"{i}.ogg", SPEECH) for i in range(4)))
     assert not page.exception and len(session_of(page).page(UploadState).results) == 2
     assert "2" in page.button(key="go").label
     page.button(key="go").click().run()
@@ -127,23 +121,22 @@ def test_stop_keeps_what_is_done(page, monkeypatch):
 
 
 def test_a_model_that_is_deleted_in_the_middle_of_a_run_is_left_out(page, checkpoints, monkeypatch):
-    hear_one = state.process_file
+    process_one = state.process_file
 
-    def hear_and_lose(file, models):
-        hear_one(file, models)
+    def process_and_lose(file, models):
+        process_one(file, models)
         shutil.rmtree(checkpoints / "other", ignore_errors=True)
         unload_models()
 
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH)).multiselect(key="models").set_value(["small", "other"]).run()
-    monkeypatch.setattr(state, "process_file", hear_and_lose)
-    page.button(key="go").click().run()
+    monkeypatch.setattr(state, "process_file", process_and_lose)
     page.button(key="go").click().run()
     table = table_of(page)
     assert not page.exception and "other" not in table and set(table["file"]) == {"a.ogg", "b.ogg"}
 
 
 def test_deleting_leaves_nothing(page):
-    hear(page, ("mine.ogg", SPEECH))
+    choose(page, ("mine.ogg", SPEECH))
     page.button(key="delete-batch").click().run()
     left = session_of(page).page(UploadState)
     assert not left.uploaded and not left.results and "mine.ogg" not in texts(page)
@@ -157,11 +150,11 @@ def test_files_of_a_session_that_is_over_are_told_and_the_page_begins_anew(page,
         assert "expired" in page.warning[0].value
         page.button(key="empty-files-0").click().run()
         assert not page.exception and not page.warning
-    assert choose(page, ("a.ogg", SPEECH)).button(key="go")
+    assert len(table_of(choose(page, ("a.ogg", SPEECH)))) == 1
 
 
 def test_a_file_that_is_taken_away_is_forgotten(page):
-    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     page.file_uploader[0].set_value([("b.ogg", SPEECH, "audio/ogg")]).run()
     assert {batch_item.name for batch_item in session_of(page).page(UploadState).results.values()} <= {"b.ogg"}
 
@@ -178,7 +171,7 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
 
 
 def test_rows_are_walked_by_key_and_played(page):
-    hear(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     assert page.button(key="Previous").disabled and not page.get("audio")
     page.button(key="Next").click().run()
     assert not page.exception and page.get("audio") and "1 of 2" in texts(page)
@@ -190,7 +183,7 @@ TABLE = b"path;emotion;speaker\nC:\\mine\\x00.ogg;wut;anna\ngone.ogg;sad;anna\nx
 
 
 def test_a_table_gives_labels_and_what_it_lacks_is_named(page):
-    hear(page, ("x00.ogg", SPEECH), ("x01.ogg", SPEECH), ("labels.csv", TABLE))
+    choose(page, ("x00.ogg", SPEECH), ("x01.ogg", SPEECH), ("labels.csv", TABLE))
     assert "gone.ogg" in page.dataframe[0].value["file or row"][0]
     page.selectbox(key="word-wut").set_value("angry").run()
     assert not page.exception and {emotion_label("angry"), emotion_label("sad")} == set(table_of(page)["label"])
@@ -202,7 +195,7 @@ def test_a_table_gives_labels_and_what_it_lacks_is_named(page):
 
 
 def test_every_view_says_what_it_needs(page):
-    hear(page, ("a.ogg", SPEECH))
+    choose(page, ("a.ogg", SPEECH))
     for view in ("Labels", "Map", "Your own head"):
         page.segmented_control(key="batch-view").set_value(view).run()
         assert not page.exception and page.info, view
@@ -235,6 +228,13 @@ def test_disagreement_is_the_distance_from_the_mean_and_comes_first():
     assert together["sad"] == pytest.approx(0.41) and sum(together.values()) == pytest.approx(1)
     silent = row("c.wav", speech_s=0.0, x="sad", y="fear")
     assert batch_of([silent, alike, apart], "x", "y").by_doubt() == [apart, alike, silent]
+
+
+def test_the_report_has_every_file(monkeypatch):
+    file = io.BytesIO(SPEECH)
+    monkeypatch.setattr(files.state, "files", lambda: {"a.ogg": file})
+    report_row = files._report_row(row("a.ogg"), row("a.ogg", x="sad").item.predictions["x"])
+    assert "a.ogg" in batch_report("Many files", [report_row], {}) and len(report_row.waveform) > 16_000
 
 
 def test_the_ensemble_abstains_with_the_majority():
