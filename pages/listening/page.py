@@ -12,9 +12,12 @@ names = available_models()
 if not names:
     show_no_model()
     st.stop()
+intro = st.container()
 models = view.choose_models(names)
 try:
     clips = state.eligible_clips(models) if models else []
+    with intro:
+        view.show_intro(clips)
     if not clips:
         view.show_nothing(models)
     else:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.ui.model_picker import get_model
 from pages.ui.results import utterances
-from pages.ui.samples import SAMPLES, sample_list
+from pages.ui.samples import SAMPLES, sample_list, voices
 from pages.ui.session import PageState, session
 from ser_core.audio import AudioError, load_audio, speech_segments
 from ser_core.data import (
@@ -20,7 +20,6 @@ from ser_core.data import (
     ProtocolError,
     Utterance,
     corpora_root,
-    parse_filename,
     protocol_split,
     read_listener_votes,
 )
@@ -97,7 +96,7 @@ def restart() -> None:
 
 
 def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
-    """Recordings of speech that none of the models was trained or tuned on; samples where there are no recordings.
+    """Recordings of speech that none of the models was trained or tuned on; synthetic ones without corpora and any.
 
     Args:
         models: at least one.
@@ -105,18 +104,17 @@ def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
     Raises:
         CheckpointError: a model cannot be used.
     """
-    known = utterances() or _shipped()
-    if not known:
-        spoken = [sample for sample in sample_list() if sample["text"]]
-        return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
     allowed = set.intersection(*map(_test_clips, models))
-    return [u for u in known if u.corpus in SPEECH_CORPORA and u.id in allowed]
+    found = [u for u in recordings() if u.corpus in SPEECH_CORPORA and u.id in allowed]
+    if found or utterances():
+        return [*found]
+    spoken = [sample for sample in sample_list() if sample["text"]]
+    return [Sample(sample["file"], SAMPLES / sample["file"], sample["title"]) for sample in spoken]
 
 
-def _shipped() -> list[Utterance]:
-    """Corpus recordings among the samples of the program."""
-    parsed = (parse_filename(path) for path in sorted(SAMPLES.rglob("*")) if path.is_file())
-    return [utterance for utterance in parsed if isinstance(utterance, Utterance)]
+def recordings() -> tuple[Utterance, ...]:
+    """Recordings of the corpora; the real voices that come with the program where there are no corpora."""
+    return utterances() or tuple(voice.utterance for voice in voices())
 
 
 @st.cache_data(show_spinner=False)

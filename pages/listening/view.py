@@ -17,21 +17,25 @@ from ser_core.labels import EMOTIONS
 from ser_core.plots import confusion_heatmap, emotion_label
 
 
-def choose_models(names: Sequence[str]) -> list[str]:
-    """Models to compare with."""
-    if utterances():
-        st.markdown(
-            "Ten recordings of speakers that the models were not trained on: which emotion does the actor play? After "
-            "your answer you see the label and the predictions of the models."
-        )
-    else:
-        st.markdown(
-            "Choose the emotion you perceive in a synthetic voice; only then do you see the models' predictions."
-        )
+def show_intro(clips: Sequence[Utterance | Sample]) -> None:
+    """What is asked, and of which recordings."""
+    if clips and isinstance(clips[0], Sample):
+        st.markdown("Choose the emotion you perceive in a synthetic voice; then you see the predictions of the models.")
         st.info(
             "These samples have no label: the test shows agreement, not accuracy. For the real test "
             "set `SER_CORPORA` to the folder with RAVDESS, CREMA-D, TESS or SAVEE and restart."
         )
+        return
+    st.markdown(
+        "Ten recordings of speakers that the models were not trained on: which emotion does the actor play? After "
+        "your answer you see the label and the predictions of the models."
+    )
+    if clips and not utterances():
+        st.caption(f"{len(clips)} recordings come with the program. For more set `SER_CORPORA` and restart.")
+
+
+def choose_models(names: Sequence[str]) -> list[str]:
+    """Models to compare with."""
     return st.multiselect("Models to compare with", names, names[:1], key="rivals") if len(names) > 1 else list(names)
 
 
@@ -64,8 +68,9 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
             st.info("You have judged all clips available for these models.")
         return
     n = len(now.guesses) + (not now.is_guessed)
-    st.subheader(f"Clip {(n - 1) % ROUND + 1} of {ROUND}", anchor=False)
-    st.markdown(_marks(now.round if now.is_guessed or len(now.guesses) % ROUND else []))
+    n_round = min(ROUND, len(clips))
+    st.subheader(f"Clip {(n - 1) % ROUND + 1} of {n_round}", anchor=False)
+    st.markdown(_marks(now.round if now.is_guessed or len(now.guesses) % ROUND else [], n_round))
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
     if now.answer:
         with st.spinner("Running the models"):
@@ -80,10 +85,10 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
             st.button(emotion_label(emotion), on_click=state.guess, args=(emotion,), key=key, shortcut=str(i))
 
 
-def _marks(guesses: Sequence[Guess]) -> str:
+def _marks(guesses: Sequence[Guess], n_round: int) -> str:
     """The round so far: right, wrong, to come."""
     marks = [_mark(guess.emotions[PERSON] == guess.label) if guess.label else "●" for guess in guesses]
-    return " ".join([*marks, *[":gray[○]"] * (ROUND - len(marks))])
+    return " ".join([*marks, *[":gray[○]"] * (n_round - len(marks))])
 
 
 def _mark(is_right: bool) -> str:
@@ -107,10 +112,11 @@ def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> 
         st.markdown(f"Of the listeners of {CORPUS_NAMES['crema_d']}, {latest.listeners:.0%} chose the label.")
     st.caption(_about(now.clip))
     with st.container(horizontal=True):
-        label = "Next round" if now.is_round_over else "Next clip"
+        is_over = now.is_round_over or not state.left(clips)
+        label = "Next round" if is_over else "Next clip"
         st.button(label, type="primary", on_click=state.draw, args=(clips,), key="next", shortcut="N")
         open_in_workspace(_source(now.clip), "why", "Why?", view="why")
-    if now.is_round_over and latest.label:
+    if is_over and latest.label:
         _show_round(now.round)
 
 

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from pages.listening import state
 from pages.listening.state import PERSON, Guess, ListeningState
 from pages.ui import results
+from pages.ui.samples import voices
 from ser_core.data.protocols import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
@@ -166,6 +167,20 @@ def test_a_recording_that_is_taken_away_is_named_and_the_test_goes_on(page, gues
     assert not page.exception and path.stem in page.warning[0].value.replace("\\", "")
     page.button(key="start").click().run()
     assert not page.exception and page.button(key="guess-sad")
+
+
+def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, monkeypatch):
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    results.utterances.clear()
+    metrics = {"protocol": "speaker-independent", "fold": "0", "corpora": {}}
+    (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
+    unload_models()
+    page = open_page("listening").run()
+    page.multiselect(key="rivals").set_value(["small"]).run().button(key="start").click().run()
+    clip = session_of(page).page(ListeningState).clip
+    assert not page.exception and clip.path.is_file() and clip.id in {voice.utterance.id for voice in voices()}
+    page.button(key=f"guess-{clip.emotion}").click().run()
+    assert page.success and not page.exception
 
 
 def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
