@@ -1,5 +1,6 @@
 """The table of all files in order of doubt, and a player that walks through it."""
 
+import io
 import json
 from collections.abc import Callable, Sequence
 
@@ -46,9 +47,10 @@ def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
     found = predictions_of(rows, model)
     if not found:
         return
+    content, metrics = [_report_row(row, p) for row, p in found], get_model(model).metrics
     st.download_button(
         "Report",
-        lambda: batch_report("Many files", [_report_row(row, p) for row, p in found], get_model(model).metrics),
+        lambda: batch_report("Many files", content, metrics),  # in a thread that knows nothing of the session
         "many_files_report.html",
         "text/html",
         icon=":material/description:",
@@ -60,8 +62,7 @@ def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
 
 def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
     file = state.files()[row.file_id]
-    file.seek(0)
-    return ReportRow(row.item.name, prediction, read_audio(file).waveform)
+    return ReportRow(row.item.name, prediction, lambda: read_audio(io.BytesIO(file.getvalue())).waveform)
 
 
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:

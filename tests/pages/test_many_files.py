@@ -234,7 +234,7 @@ def test_the_report_has_every_file(monkeypatch):
     file = io.BytesIO(SPEECH)
     monkeypatch.setattr(files.state, "files", lambda: {"a.ogg": file})
     report_row = files._report_row(row("a.ogg"), row("a.ogg", x="sad").item.predictions["x"])
-    assert "a.ogg" in batch_report("Many files", [report_row], {}) and len(report_row.waveform) > 16_000
+    assert "a.ogg" in batch_report("Many files", [report_row], {}) and len(report_row.load()) > 16_000
 
 
 def test_the_ensemble_abstains_with_the_majority():

@@ -51,8 +51,10 @@ def test_a_report_names_no_emotion_where_the_model_does_not(changes, shown):
 
 
 def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
-    sound = voice(200, 0, 2.4)
-    rows = [ReportRow("sure.wav", prediction(confidence=0.9), sound), ReportRow("doubt.wav", prediction(), sound)]
+    def load() -> np.ndarray:
+        return voice(200, 0, 2.4)
+
+    rows = [ReportRow("sure.wav", prediction(confidence=0.9), load), ReportRow("doubt.wav", prediction(), load)]
     page = batch_report(NAME, [*rows, ReportRow("gone.wav", prediction("sad"))], METRICS)
     assert NAME not in page and page.count("data:audio/wav") == 2
     assert re.findall(r"<td>(\w+)\.wav", page) == ["doubt", "gone", "sure"]

@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui import export
 from pages.ui.analysis import ModelResult, PreparedClip
+from pages.ui.reports.clip import offer_report
 from pages.ui.session import SessionClip
 from pages.ui.text import UAR_HELP, describe_performance, plain
 from ser_core.audio import Quality
@@ -55,6 +56,7 @@ def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult) 
         _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
         _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
         _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result), "text/plain", clip.name)
+        offer_report(clip, prepared, result)
 
 
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.ui.clip import LINK, decode
-from pages.ui.clip_input import FORMATS, sample_source, utterance_source
+from pages.ui.clip_input import FORMATS, sample_source, utterance_source, voice_source
 from pages.ui.results import utterances
-from pages.ui.samples import sample_list
+from pages.ui.samples import sample_list, voices
 from pages.ui.session import SessionClip, UploadedSource, erase, input_key, session
 from pages.ui.text import plain
 from pages.workspace.voice.state import voice_state
@@ -33,11 +33,7 @@ def draw_choice(clip: SessionClip) -> None:
         st.subheader("Compare with a second clip", anchor=False)
         st.caption("Two spectrograms, both pitch contours in one chart, and the difference of the predictions.")
         _offer_same_sentence(clip)
-        st.caption("A sample:")
-        with st.container(horizontal=True, gap="xsmall"):
-            for sample in sample_list():
-                source = sample_source(sample)
-                st.button(sample["title"], key=f"second-{sample['file']}", on_click=_take, args=(source,))
+        _offer_samples()
         key = input_key("second")
         st.file_uploader("A file", FORMATS, key=key, on_change=_take_file, args=(key,))
         st.button(
@@ -50,6 +46,18 @@ def draw_choice(clip: SessionClip) -> None:
         if problem := voice_state().problem:
             st.warning(plain(problem))
             voice_state().problem = ""
+
+
+def _offer_samples() -> None:
+    """Real voices, then synthetic ones."""
+    real = [(voice.title, voice.link, voice_source(voice)) for voice in voices()]
+    synthetic = [(sample["title"], sample["file"], sample_source(sample)) for sample in sample_list()]
+    for about, offered in (("A real voice:", real), ("A synthetic voice:", synthetic)):
+        if offered:
+            st.caption(about)
+        with st.container(horizontal=True, gap="xsmall"):
+            for title, name, source in offered:
+                st.button(title, key=f"second-{name}", on_click=_take, args=(source,))
 
 
 def _draw_kept(clip: SessionClip, kept: SessionClip) -> None:

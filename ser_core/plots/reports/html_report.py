@@ -2,7 +2,7 @@
 
 import base64
 import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
@@ -53,7 +53,7 @@ class ReportRow:
 
     name: str
     prediction: Prediction
-    waveform: np.ndarray | None = None  # 16 kHz, shape = (n_samples,); None where it is not kept
+    load: Callable[[], np.ndarray] | None = None  # gives the waveform, 16 kHz; None where it is not kept
 
 
 def clip_report(clip: ReportClip) -> str:
@@ -169,9 +169,9 @@ def _table(rows: Sequence[ReportRow]) -> str:
     """A row for each file; the sound as long as there is room for it."""
     cells, left_s = [], MAX_SOUND_S
     for row in rows:
-        sound_s = np.inf if row.waveform is None else len(row.waveform) / SAMPLE_RATE
-        sound = _sound(row.waveform, "file") if row.waveform is not None and sound_s <= left_s else ""
-        left_s -= sound_s if sound else 0
+        fits = row.load is not None and row.prediction.duration_s <= left_s
+        sound = _sound(row.load(), "file") if row.load and fits else ""
+        left_s -= row.prediction.duration_s if fits else 0
         numbers = [f"{row.prediction.confidence:.0%}", format_duration(row.prediction.duration_s)]
         cells.append([row.name, _shown(_label(row.prediction)), *numbers, sound])
     head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
