@@ -72,7 +72,7 @@ class Explanation:
 
 
 def attribution_methods(model: SERModel) -> tuple[str, ...]:
-    """The methods that apply to a model, the fastest first.
+    """The methods that apply to a model, in the order in which they are tried: the fastest and finest first.
 
     Those over features need 2-D convolutions over a spectrogram: rows of cepstral coefficients are not frequencies.
     """
@@ -80,7 +80,7 @@ def attribution_methods(model: SERModel) -> tuple[str, ...]:
         return (SILENCING,)
     convolves = isinstance(model, SpectrogramModel) and any(isinstance(layer, nn.Conv2d) for layer in model.modules())
     if not convolves or model.config.frontend.n_mfcc:
-        return (SILENCING, EXPECTED_GRADIENTS)
+        return (EXPECTED_GRADIENTS, SILENCING)
     own = (SELF_ATTENTION,) if getattr(model, "attention", None) else ()
     return (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, *own, SILENCING)
 

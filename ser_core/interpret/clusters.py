@@ -26,7 +26,7 @@ class Cluster:
     names: tuple[str, ...]  # what prevails in each of the groupings, "" where nothing does
 
 
-def extent(coordinates: np.ndarray, share: float = 0.99, margin: float = 0.04) -> np.ndarray:
+def extent(coordinates: np.ndarray, share: float = 0.99, margin: float = 0.08) -> np.ndarray:
     """Bounds of a share of the points on each axis, widened by a margin on both sides; shape = (n_dims, 2)."""
     low, high = np.quantile(coordinates, [(1 - share) / 2, (1 + share) / 2], axis=0)
     widening = np.maximum(margin * (high - low), 1e-6)

@@ -180,12 +180,12 @@ def add_cluster_names(figure: go.Figure, clusters: Sequence[Cluster]) -> go.Figu
 
 
 def add_chosen_clip(figure: go.Figure, place: np.ndarray, name: str) -> go.Figure:
-    """Copy of a figure with a ring around the chosen clip.
+    """Add a ring around the chosen clip.
 
     Args:
         place: shape = (n_dims,).
     """
-    figure, flat = go.Figure(figure), len(place) == 2
+    flat = len(place) == 2
     marker = {"size": 20 if flat else 10, "color": USER_CLIP_COLOUR, "symbol": "circle-open", "line": {"width": 3}}
     axes = {axis: [float(value)] for axis, value in zip("xyz", place, strict=False)}
     kind = go.Scattergl if flat else go.Scatter3d

@@ -72,8 +72,9 @@ def show_map(
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
-    figure = add_user_clips(figure, own) if own else figure
-    figure = figure if reached is None else add_chosen_clip(figure, made.coordinates[reached], str(found.ids[reached]))
+    figure = add_user_clips(figure, own)
+    if reached is not None:
+        add_chosen_clip(figure, made.coordinates[reached], str(found.ids[reached]))
     event = chart(
         figure,
         key=key,
