@@ -114,12 +114,12 @@ def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
     """Seconds from the upload to the first chart, until all of it is analysed every second, and in between too."""
     path = folder / "long.wav"
     soundfile.write(path, speech(60 * minutes), SAMPLE_RATE)
-    page.goto(f"{url}/trajectory?from=Upload")
+    page.goto(f"{url}/clip?view=over_time&from=Upload")
     page.locator("input[type=file]").first.wait_for(state="attached")
     settle(page)
     started = time.perf_counter()
     page.locator("input[type=file]").first.set_input_files(path)
-    page.locator('[class*="st-key-trajectory-"] .js-plotly-plot').first.wait_for()
+    page.locator("canvas.detail").first.wait_for()
     yield time.perf_counter() - started
     page.wait_for_function(f"() => {OVER} || {EVERY_SECOND}.test(document.body.innerText)")
     yield time.perf_counter() - started

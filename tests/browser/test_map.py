@@ -1,4 +1,4 @@
-"""The embedding map in a browser: a lasso holds what numpy says, a voice finds its place, files hold what is shown."""
+"""The view "Map" in a browser: a lasso holds what numpy says, a walk by keys, files hold what is shown."""
 
 import csv
 import re
@@ -13,7 +13,8 @@ from ser_core.interpret.atlas import available_atlases, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import CheckpointError, load_model
-from tests.browser.conftest import PATIENCE_MS
+from tests.browser.conftest import PATIENCE_MS, SAMPLES
+from tests.browser.test_record import upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -49,7 +50,7 @@ def space() -> str:
 def opened(new_page, app_url, space):
     """The map of principal components, all of it drawn."""
     page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport=DESK)
-    page.get_by_text("Trustworthiness").wait_for()
+    page.get_by_text("have the same emotion").wait_for()
     page.wait_for_timeout(1500)  # drawn once more when all of the page is there
     return page, page.locator(f"[class*=st-key-map-{space}] .js-plotly-plot").first
 
@@ -83,20 +84,21 @@ def photographed(page, form: str):
     return waiting.value.path()
 
 
-def test_a_click_pins_a_clip_as_the_page_opens(new_page, app_url, space):
+def test_a_click_starts_a_walk_and_a_box_holds_the_clips_that_lie_in_it(new_page, app_url, space):
     page, plot = opened(new_page, app_url, space)
-    clip, *place = min(plot.evaluate(DRAWN), key=lambda point: point[1])  # the leftmost lies by itself
+    coordinates = load_atlas(space).maps[ProjectionConfig("pca")].astype(float)
+    low, high = np.quantile(coordinates[:, 0], [0.01, 0.99])  # the leftmost in view lies by itself
+    clip, *place = min((point for point in plot.evaluate(DRAWN) if low < point[1] < high), key=lambda point: point[1])
     page.mouse.move(*plot.evaluate(ON_SCREEN, place))
     page.locator(".hoverlayer").get_by_text(clip).wait_for()
     page.mouse.click(*plot.evaluate(ON_SCREEN, place))
-    page.get_by_role("heading", name="The chosen clip").wait_for()
-    with saved(page, "Download these clips").open() as file:
-        assert [row["clip"] for row in csv.DictReader(file)] == [clip]
-
-
-def test_a_box_holds_the_clips_that_lie_in_it(new_page, app_url, space):
-    page, plot = opened(new_page, app_url, space)
-    coordinates = load_atlas(space).maps[ProjectionConfig("pca")].astype(float)
+    card = page.locator(".st-key-map-clip")
+    card.get_by_text(clip).wait_for()
+    page.keyboard.press("n")
+    expect(card.get_by_text(clip)).to_have_count(0)  # at its nearest neighbour
+    page.keyboard.press("p")
+    card.get_by_text(clip).wait_for()
+    page.wait_for_timeout(1500)
     page.locator("[data-val=select]").first.click(force=True)  # a box, not a lasso
     pull(page, [plot.evaluate(ON_SCREEN, c) for c in np.quantile(coordinates, [0.3, 0.7], axis=0).tolist()])
     page.get_by_role("heading", name="chosen clips").wait_for()
@@ -160,15 +162,10 @@ def winds(polygon: np.ndarray, points: np.ndarray) -> np.ndarray:
     return np.round(turns.sum(1) / (2 * np.pi)).astype(int) % 2 == 1
 
 
-def test_a_recorded_voice_is_placed_with_its_neighbours(new_page, app_url, space):
+def test_a_voice_is_placed_with_its_neighbours_on_a_small_screen(new_page, app_url, space):
     page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport={"width": 390, "height": 900})
-    page.get_by_role("button", name="Your clip").click()
-    page.get_by_role("button", name="Record", exact=True).click()
-    page.get_by_text(re.compile(r"^5[0-7] s left$")).wait_for()  # three seconds, however late the microphone came
-    page.locator("button.record.on").click()  # Streamlit may have a Stop of its own
-    page.get_by_role("heading", name="Your clip").wait_for()
-    page.keyboard.press("Escape")
-    expect(page.get_by_text("nearest clips in the embedding space")).to_be_visible()
+    upload(page, SAMPLES / "low_slow.ogg")
+    expect(page.get_by_text("nearest to your clip")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download the map as CSV").click()

@@ -63,7 +63,7 @@ def draw(clip: SessionClip | None) -> None:
         show_problem(error)
         return
     around = neighbours.neighbourhood(found, own)
-    left, right = st.columns([2.4, 1], gap="medium")
+    left, right = (st.container(), st.container()) if view.second_space else st.columns([2.4, 1], gap="medium")
     with right:
         panel.show_panel(found, clip, own, around)
     with left:
