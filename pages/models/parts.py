@@ -14,6 +14,7 @@ TITLES = {
     "left-out": "Left-out corpus, trained on seven:",
     "leave-one-corpus-out": "Left-out corpus, trained on three:",
 }
+SPLIT = "split"  # of the widget, and in the address
 SUMMARY, RANKING, CONFUSION, CONFIDENCE = "Summary", "Ranking", "Confusion", "Confidence"
 FAIRNESS, COMPARISON, CARD = "Groups of speakers", "Comparison", "Model card"
 VIEWS = (SUMMARY, RANKING, CONFUSION, CONFIDENCE, FAIRNESS, COMPARISON, CARD)
@@ -50,4 +51,10 @@ def choose_split(names: Sequence[str]) -> str | None:
             title="No model has been evaluated yet",
         )
         return None
-    return st.selectbox("Test part", names, format_func=title_of, key="split", bind="query-params")
+    named = st.query_params.get(SPLIT)  # by its name: a bound widget would expect the title
+    if named in names and SPLIT not in st.session_state:
+        st.session_state[SPLIT] = named
+    chosen = st.selectbox("Test part", names, format_func=title_of, key=SPLIT)
+    if chosen != names[0] or named:
+        st.query_params[SPLIT] = chosen
+    return chosen

@@ -60,7 +60,7 @@ def significance_heatmap(comparison: "Comparison") -> go.Figure:
 
 def _with_pairwise_layout(grid: go.Figure, names: Sequence[str]) -> go.Figure:
     """Columns are labelled by the number of their row: names would not fit on a phone."""
-    grid.update_layout(height=ROW_HEIGHT * len(names) + 28, margin={"l": 0, "r": 0, "t": 24, "b": 4})
+    grid.update_layout(height=ROW_HEIGHT * len(names) + 40, margin={"l": 0, "r": 0, "t": 36, "b": 4})
     numbers = range(1, len(names) + 1)
     grid.update_xaxes(tickvals=names, ticktext=[str(n) for n in numbers], tickangle=0, side="top")
     rows = [f"{name} {n} " for name, n in zip(names, numbers, strict=True)]

@@ -99,6 +99,13 @@ def test_the_page_opens_with_a_verdict_on_the_default_model(page):
     assert not page.exception and "left out of training, UAR %" in page.dataframe[0].value
 
 
+def test_the_address_names_the_test_part(page):
+    page.query_params["split"] = "resonet"
+    assert page.run().selectbox(key="split").value == "resonet" and not page.exception
+    page.selectbox(key="split").set_value("ravdess-random").run()
+    assert page.query_params["split"] in ("ravdess-random", ["ravdess-random"])
+
+
 def test_a_verdict_without_left_out_corpora_claims_none():
     found = Verdict("m", {"crema_d": 0.5, "tess": 0.7}, {}, {})
     assert verdict.describe_verdict(found).count("%") == 2 and "**60%**" in verdict.describe_verdict(found)
