@@ -1,5 +1,6 @@
 """The second clip: another sample, a file, the same sentence in another emotion, or one kept from before."""
 
+import random
 from dataclasses import replace
 
 import streamlit as st
@@ -70,17 +71,23 @@ def _draw_kept(clip: SessionClip, kept: SessionClip) -> None:
 
 
 def _offer_same_sentence(clip: SessionClip) -> None:
-    """Recordings of the same speaker and sentence in other emotions, where the corpora are there."""
+    """Recordings of the same speaker and sentence, where the corpora are there.
+
+    Their emotions are named once the label of the clip is revealed: before, the missing one would give it away.
+    """
     offered = same_sentence(clip.utterance) if clip.utterance else []
-    if not offered:
-        return
-    st.caption("The same speaker and sentence, in another emotion:")
-    with st.container(horizontal=True, gap="xsmall"):
-        for utterance in offered:
-            source = utterance_source(utterance, link="")
-            source = replace(source, name=f"{source.name}, {utterance.emotion}")
-            label = emotion_label(utterance.emotion)
-            st.button(label, key=f"second-{utterance.id}", on_click=_take, args=(source,))
+    if offered and session().revealed != clip.id:
+        one = random.Random(clip.id).choice(offered)
+        source = utterance_source(one, "")
+        st.button("The same sentence in another emotion", key="second-any", on_click=_take, args=(source,))
+    elif offered:
+        st.caption("The same speaker and sentence, in another emotion:")
+        with st.container(horizontal=True, gap="xsmall"):
+            for utterance in offered:
+                source = utterance_source(utterance, "")
+                source = replace(source, name=f"{source.name}, {utterance.emotion}")
+                label = emotion_label(utterance.emotion)
+                st.button(label, key=f"second-{utterance.id}", on_click=_take, args=(source,))
 
 
 def same_sentence(utterance: Utterance) -> list[Utterance]:

@@ -69,10 +69,11 @@ def _draw_measures(clips: list[tuple[SessionClip, PreparedClip]]) -> None:
         st.caption(NO_RANGES)
         _draw_table(clips[0][0], voices, None)
         return
+    sentences = st.container()
     group = _choose_group(clips[0][0], ranges)
     for voice in voices:
         named = f"**{voice.name}.** " if len(voices) > 1 else ""
-        st.markdown(f"{named}{describe_voice(voice.measured, group)}")
+        sentences.markdown(f"{named}{describe_voice(voice.measured, group)}")
     chart(voice_strips(voices, group), key="voice", numbers=False, alt=_alternative(voices, group))
     st.caption(
         f"Bar: the 5th to the 95th percentile of {group.n_clips:,} clips of {group.n_speakers} "

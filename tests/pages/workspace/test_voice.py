@@ -1,6 +1,7 @@
 """The view "Voice" without a browser: the measures, a second clip, the report."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from pages.ui.session import UploadedSource
 from pages.workspace.voice.comparison import describe_difference
 from pages.workspace.voice.second import same_sentence
 from pages.workspace.voice.state import VoiceState
+from ser_core import paths
 from ser_core.data import Utterance
 from ser_core.inference.model_cache import unload_models
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
@@ -103,6 +105,25 @@ def test_the_same_sentence_in_other_emotions(monkeypatch, tmp_path):
     monkeypatch.setattr("pages.workspace.voice.second.utterances", lambda: clips)
     assert [u.emotion for u in same_sentence(clips[0])] == ["angry"]
     assert same_sentence(recording("sad", sentence=None)) == []
+
+
+def test_the_label_is_not_given_away_by_the_emotions_offered(page, monkeypatch, tmp_path):
+    now, name = session_of(page), "1001_IEO_ANG_HI"
+    angry = Utterance(f"crema_d/{name}", tmp_path, "crema_d", "crema_d-1001", "male", "angry", sentence="IEO")
+    path = str(paths.SAMPLES / "low_slow.ogg")
+    sad = replace(angry, id="crema_d/1001_IEO_SAD_XX", emotion="sad", path=path)
+    monkeypatch.setattr("pages.workspace.voice.second.utterances", lambda: [angry, sad])
+    now.clip = replace(now.clip, utterance=angry)
+    page.run()
+    assert "second-any" in keys(page) and f"second-{sad.id}" not in keys(page)
+    now.revealed = now.clip.id
+    page.run()
+    page.button(key=f"second-{sad.id}").click().run()
+    assert not page.exception and "sad" in now.page(VoiceState).second.name and not now.page(VoiceState).second.link
+
+
+def keys(page: AppTest) -> list[str]:
+    return [button.key for button in page.button]
 
 
 def test_the_difference_is_said_in_words():
