@@ -35,7 +35,8 @@ def extent(coordinates: np.ndarray, share: float = 0.99, margin: float = 0.08) -
 
 def density(coordinates: np.ndarray, bounds: np.ndarray) -> np.ndarray:
     """Smoothed number of points in each cell within the bounds, shape = (DENSITY_CELLS, DENSITY_CELLS), x first."""
-    counts, _, _ = np.histogram2d(*coordinates.T, bins=DENSITY_CELLS, range=bounds.tolist())
+    x, y = coordinates.T
+    counts, _, _ = np.histogram2d(x, y, bins=DENSITY_CELLS, range=bounds.tolist())
     return gaussian_filter(counts, SMOOTHED_CELLS)
 
 

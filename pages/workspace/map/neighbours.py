@@ -1,12 +1,14 @@
 """The walk among neighbours: around the clip of the session, or around a clip of a corpus that was clicked."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
 from pages.ui import results
 from pages.ui.components.player import Track, track
+from pages.ui.samples import voices
 from pages.ui.session import PageState, session
 from pages.workspace import sound
 from pages.workspace.map import state
@@ -91,13 +93,18 @@ def play(clip: str) -> None:
 
 def recording(clip: str) -> Track | None:
     """Its sound and spectrogram; None where it is not here, or cannot be read."""
-    path = results.recordings().get(clip)
+    path = (results.recordings() or shipped()).get(clip)
     if path is None or not path.is_file():
         return None
     try:
         return _track(clip, str(path))
     except AudioError:
         return None
+
+
+def shipped() -> dict[str, Path]:
+    """Utterance id -> file, of the clips that come with the program."""
+    return {voice.utterance.id: voice.utterance.path for voice in voices()}
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

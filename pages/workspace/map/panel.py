@@ -5,6 +5,7 @@ from collections import Counter
 
 import streamlit as st
 
+from pages.ui import results
 from pages.ui.emotion import coloured
 from pages.ui.session import SessionClip, session
 from pages.ui.text import plain
@@ -25,6 +26,8 @@ def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None,
         st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
     if own and clip:
         _show_own(own, state.prediction(clip, found.model))
+    if not results.recordings():
+        _choose_shipped(found)
     if around is None:
         st.caption("Click a point to play its clip and to walk among its neighbours.")
         return
@@ -51,6 +54,22 @@ def _show_own(own: EmbeddedClip, prediction: Prediction | None) -> None:
         st.markdown(f"Compared with the training data, {name} is **{prediction.familiarity}**.")
 
 
+def _choose_shipped(found: Atlas) -> None:
+    """Without the corpora, a way to the clips that can be played all the same."""
+    there = [clip for clip in neighbours.shipped() if clip in set(found.ids.tolist())]
+    key = f"shipped-{found.model}"
+    if there:
+        st.selectbox(
+            "Clips that come with the program",
+            there,
+            None,
+            key=key,
+            placeholder="play one",
+            on_change=lambda: st.session_state[key] and neighbours.start_from(st.session_state[key]),
+            help="To play the others, set `SER_CORPORA` and restart.",
+        )
+
+
 def _show_heading(found: Atlas, around: Neighbourhood, has_own: bool) -> None:
     emotions = Counter(found.column("emotion")[around.rows].tolist())
     corpora = Counter(found.column("corpus")[around.rows].tolist())
@@ -61,7 +80,7 @@ def _show_heading(found: Atlas, around: Neighbourhood, has_own: bool) -> None:
         f"{n_corpus} are from {CORPUS_NAMES.get(corpus, corpus)}."
     )
     if around.itself:
-        st.caption(f"This very recording is on the map, as `{around.itself}`. It is not counted.")
+        st.caption("This very recording is on the map. It is not counted.")  # its name tells the label
     if around.anchor and has_own:
         st.button("Neighbours of your clip", on_click=neighbours.back_to_own, key="own-neighbours", type="tertiary")
 

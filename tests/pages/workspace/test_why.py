@@ -64,7 +64,7 @@ def shares(page: AppTest) -> list[int]:
 
 def test_an_empty_page_says_what_it_does_and_where_audio_goes(page):
     assert not page.exception and not session_of(page).clip and not page.get("plotly_chart")
-    assert "kept in this session" in texts(page) and "SER_CORPORA" in texts(page)
+    assert "kept in this session" in texts(page)
 
 
 def test_a_clip_is_explained_from_its_most_telling_window(opened, new_model, speech):
