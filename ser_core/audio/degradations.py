@@ -13,6 +13,7 @@ from scipy import signal
 
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.quality import reduce_noise
+from ser_core.audio.vocoder import change_pitch
 
 GSM_RATE = 8000  # Hz
 CODEC_FRAME_SAMPLES = 320  # passed to an encoder at once
@@ -157,13 +158,7 @@ def change_speed(rate: float) -> Degradation:
 
 def shift_pitch(semitones: float) -> Degradation:
     """Pitch shift at the same tempo, by a phase vocoder; the formants move along."""
-
-    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        from librosa.effects import pitch_shift  # compiles code for seconds
-
-        return _limit_peak(pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones))
-
-    return degrade
+    return lambda waveform, rng: _limit_peak(change_pitch(waveform, semitones))
 
 
 def transcode(codec: str, container: str, bit_rate: int) -> Degradation:

@@ -17,6 +17,7 @@ from ser_core.audio import (
     mel_frequencies,
 )
 from ser_core.audio.prosody import PROSODY_FRAME, PROSODY_HOP
+from ser_core.audio.vocoder import change_pitch
 from ser_core.paths import SAMPLES
 
 
@@ -48,9 +49,23 @@ def test_the_pitch_of_voiced_frames_equals_librosa():
         assert np.mean(np.abs(12 * np.log2(found / expected)[voiced]) < 0.01) > 0.99, name
 
 
+@pytest.mark.parametrize("semitones", [-4, 3.5])
+def test_a_pitch_shift_equals_that_of_librosa(semitones):
+    waveform = load_audio(SAMPLES / "even.ogg")
+    expected = librosa.effects.pitch_shift(waveform, sr=SAMPLE_RATE, n_steps=semitones)
+    assert np.abs(change_pitch(waveform, semitones) - expected).max() < 0.01 * np.abs(expected).max()
+
+
 def test_librosa_is_not_imported_to_predict_or_draw():
     """Its import compiles code into a cache that processes starting together damage: they crashed."""
-    modules = ["audio.degradations", "audio.prosody", "inference.prediction", "models.zoo.whisper", "plots.clip"]
+    modules = [
+        "audio.degradations",
+        "audio.vocoder",
+        "audio.prosody",
+        "inference.prediction",
+        "models.zoo.whisper",
+        "plots.clip",
+    ]
     imports = ", ".join(f"ser_core.{name}" for name in modules)
     code = f"import sys, {imports}; print('numba' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
