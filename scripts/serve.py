@@ -14,7 +14,6 @@ from functools import partial
 from importlib import import_module
 from pathlib import Path
 from socket import gethostname
-from threading import Thread
 
 import streamlit as st
 from starlette.applications import Starlette
@@ -37,8 +36,7 @@ from ser_core.serving import (
 )
 
 PAGES = Path(__file__).parent.parent / "app.py"
-TAKES_LONGEST = "ser_core.evaluation.model_card"  # with torch: on its way while the server starts and the browser opens
-FIRST_PAGE_S = 5.0  # by then it is drawn; REST and Gradio would keep it waiting by seconds of imports
+FIRST_PAGE_S = 4.0  # by then it is drawn; torch, REST and Gradio would keep it waiting by seconds of imports
 
 
 def build(limits: RequestLimits, host: str) -> st.App:
@@ -95,7 +93,6 @@ def main(arguments: list[str] | None = None) -> int:
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
-    Thread(target=import_module, args=[TAKES_LONGEST], daemon=True).start()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(limits, options.host).run(config=server)
     return 0

@@ -15,7 +15,8 @@ from ser_core import paths
 from ser_core.audio.io import load_audio
 from ser_core.data import downloads as fetching
 from ser_core.models.base import SERModel
-from ser_core.models.checkpoint import METRICS_FILE, Calibration, save_model
+from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.models.names import METRICS_FILE
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
 from tests.make_corpus import decoded, write_crema_d

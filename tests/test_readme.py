@@ -14,7 +14,8 @@ from scripts import results_tables
 from ser_core import __version__
 from ser_core.evaluation import citation_bibtex
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import DEFAULT_MODEL, Calibration, available_models, save_model
+from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.models.names import DEFAULT_MODEL, available_models
 
 ROOT = Path(__file__).parent.parent
 PAGES = [

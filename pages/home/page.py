@@ -13,7 +13,7 @@ with example:
     view.show_example()
 view.show_voices()
 view.open_workspace()
-with st.spinner("Starting"):  # after the rest is drawn: torch takes seconds to import
+with st.spinner("Starting"):  # after the rest is drawn
     from pages.home import state
 
     state.show_state()

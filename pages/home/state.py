@@ -6,7 +6,6 @@ import streamlit as st
 
 from pages.ui.text import plain
 from ser_core.evaluation import INTENDED_USE, describe_expected_accuracy
-from ser_core.inference import shared_model
 from ser_core.models import DEFAULT_MODEL, FAST_MODEL, HOW_TO_TRAIN, CheckpointError, available_models, read_metrics
 
 
@@ -38,6 +37,8 @@ def load_ahead() -> None:
 
 
 def _load(names: list[str]) -> None:
+    from ser_core.inference import shared_model  # here: torch takes seconds to import, and the page is there already
+
     for name in names:
         try:
             shared_model(name)

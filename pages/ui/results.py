@@ -174,25 +174,6 @@ def _read_verdict(model: str, folder: str, files: tuple[tuple[Path, int], ...]) 
     return evaluation_verdict(model)
 
 
-def headlines() -> dict[str, dict[str, float]]:
-    """Model -> UAR averaged over left-out corpora, and over corpora of unseen speakers in all folds, where it has them.
-
-    Raises:
-        ResultError: a result file that is damaged or out of date.
-    """
-    return _headlines(tuple((path, path.stat().st_mtime_ns) for path in list_results()))
-
-
-@st.cache_resource(max_entries=2, show_spinner="Reading the results")
-def _headlines(files: tuple[tuple[Path, int], ...]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for model, uar in left_out_uars().items():
-        found.setdefault(model, {})["left-out corpora"] = uar
-    for model, folds in load_cross_validation("speaker-independent").items():
-        found.setdefault(model, {})["unseen speakers"] = folds.mean_uar
-    return found
-
-
 def read_json(path: Path) -> dict:
     """Content of a JSON file of a script; empty where it is missing or incomplete."""
     try:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from ser_core.audio import AUDIO_SUFFIXES, walk_files
@@ -50,6 +51,7 @@ def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> Corpora
     return listing
 
 
+@lru_cache(maxsize=1 << 16)  # results of several models name the same clips
 def parse_utterance_id(utterance_id: str) -> Utterance | None:
     """Utterance of an id, of a known corpus or of a folder of one's own; None for other text.
 

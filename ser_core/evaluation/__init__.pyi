@@ -67,7 +67,6 @@ from .evaluator import (
 )
 from .model_card import (
     CORPUS_LICENCES as CORPUS_LICENCES,
-    INTENDED_USE as INTENDED_USE,
     render_model_card as render_model_card,
     render_pretrained_card as render_pretrained_card,
     score_table as score_table,
@@ -125,6 +124,9 @@ from .speaker_adaptation import (
 from .summary.fairness import (
     GROUPINGS as GROUPINGS,
     score_groups as score_groups,
+)
+from .summary.intended_use import (
+    INTENDED_USE as INTENDED_USE,
 )
 from .summary.verdict import (
     Verdict as Verdict,

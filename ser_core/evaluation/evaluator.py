@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
 
-from ser_core.audio import load_audio, speech_segments
 from ser_core.data import ALL_SPEECH_CORPORA, ListenerVotes, Utterance
-from ser_core.inference import predict
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import (
     ClassScores,
@@ -25,7 +24,9 @@ from ser_core.metrics import (
     risk_coverage,
     round_floats,
 )
-from ser_core.models import SERModel, functionals_cache
+
+if TYPE_CHECKING:  # with torch: tables of predictions are read without
+    from ser_core.models import SERModel
 
 BOOTSTRAP_SEED = 0
 N_PROBABILITY_DECIMALS = 5  # of the probabilities in result files
@@ -155,14 +156,14 @@ class Metrics:
 
 
 def predict_utterances(
-    model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
+    model: "SERModel", utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> PredictionTable:
     """Predictions of one model, see predict_utterances_per_model."""
     return predict_utterances_per_model([model], utterances, progress)[0]
 
 
 def predict_utterances_per_model(
-    models: Sequence[SERModel],
+    models: Sequence["SERModel"],
     utterances: Sequence[Utterance],
     progress: Callable[[int], None] = lambda n_done: None,
     degrade: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
@@ -176,6 +177,10 @@ def predict_utterances_per_model(
     Raises:
         AudioError: a recording cannot be read; nothing is skipped.
     """
+    from ser_core.audio import load_audio, speech_segments  # here: these need torch, and tables are read without
+    from ser_core.inference import predict
+    from ser_core.models import functionals_cache
+
     predictions = []
     for utterance in utterances:
         waveform = degrade(load_audio(utterance.path), utterance)
@@ -292,7 +297,7 @@ def score_listeners(votes: ListenerVotes, utterances: Sequence[Utterance], label
 
 
 def evaluate(
-    model: SERModel, utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
+    model: "SERModel", utterances: Sequence[Utterance], progress: Callable[[int], None] = lambda n_done: None
 ) -> Metrics:
     """Metrics of a model on recordings.
 

@@ -15,23 +15,9 @@ from .calibration import (
     Calibration as Calibration,
 )
 from .checkpoint import (
-    CARD_FILE as CARD_FILE,
-    CONFIG_FILE as CONFIG_FILE,
-    DEFAULT_MODEL as DEFAULT_MODEL,
-    FAST_MODEL as FAST_MODEL,
-    HOW_TO_TRAIN as HOW_TO_TRAIN,
-    METRICS_FILE as METRICS_FILE,
-    NOVELTY_FILE as NOVELTY_FILE,
-    CheckpointError as CheckpointError,
-    UnknownModel as UnknownModel,
-    available_models as available_models,
-    checkpoint_folder as checkpoint_folder,
     load_fusion as load_fusion,
     load_model as load_model,
-    models_for_long_audio as models_for_long_audio,
     models_with_reference as models_with_reference,
-    read_metrics as read_metrics,
-    resolve_model as resolve_model,
     save_metrics_and_card as save_metrics_and_card,
     save_model as save_model,
     weights_sha256 as weights_sha256,
@@ -39,6 +25,23 @@ from .checkpoint import (
 from .hub import (
     HubModel as HubModel,
     export_hub as export_hub,
+)
+from .names import (
+    CARD_FILE as CARD_FILE,
+    CONFIG_FILE as CONFIG_FILE,
+    DEFAULT_MODEL as DEFAULT_MODEL,
+    FAST_MODEL as FAST_MODEL,
+    HOW_TO_TRAIN as HOW_TO_TRAIN,
+    METRICS_FILE as METRICS_FILE,
+    MODEL_NAMES as MODEL_NAMES,
+    NOVELTY_FILE as NOVELTY_FILE,
+    CheckpointError as CheckpointError,
+    UnknownModel as UnknownModel,
+    available_models as available_models,
+    checkpoint_folder as checkpoint_folder,
+    models_for_long_audio as models_for_long_audio,
+    read_metrics as read_metrics,
+    resolve_model as resolve_model,
 )
 from .onnx import (
     ONNX_FILE as ONNX_FILE,

@@ -5,7 +5,6 @@ Some have novelty.safetensors too: the reference distances for out-of-distributi
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -19,35 +18,24 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
 from ser_core.models.errors import MissingEncoder
+from ser_core.models.names import (
+    CARD_FILE,
+    CONFIG_FILE,
+    HOW_TO_TRAIN,
+    METRICS_FILE,
+    NOVELTY_FILE,
+    CheckpointError,
+    available_models,
+    checkpoint_folder,
+    read_checkpoint_json,
+    read_metrics,
+)
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
 
-CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 WEIGHTS_HASH = "weights_sha256"  # in config.json: its weights are those of the same save
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
-DEFAULT_MODEL = "whisper-prosonet"
-FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
-HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that does not exist or is incomplete; the message names the cause and the cure."""
-
-
-class UnknownModel(CheckpointError):
-    """A name that no checkpoint has; the message lists those that exist."""
-
-
-def available_models(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the existing checkpoints, the default one first."""
-    names = (path.parent.name for path in (folder or paths.CHECKPOINTS).glob(f"*/{CONFIG_FILE}"))
-    return tuple(sorted(names, key=lambda name: (name != DEFAULT_MODEL, name != FAST_MODEL, name)))
-
-
-def models_for_long_audio() -> tuple[str, ...]:
-    """Names of the existing checkpoints, the fast one first: for live speech, long recordings and archives."""
-    return tuple(sorted(available_models(), key=lambda name: name != FAST_MODEL))
 
 
 def models_with_reference() -> tuple[str, ...]:
@@ -57,28 +45,9 @@ def models_with_reference() -> tuple[str, ...]:
 
 def _takes_reference(name: str) -> bool:
     try:
-        return MODEL_FAMILIES[_read_json(paths.CHECKPOINTS / name / CONFIG_FILE)["family"]][0].takes_reference
+        return MODEL_FAMILIES[read_checkpoint_json(paths.CHECKPOINTS / name / CONFIG_FILE)["family"]][0].takes_reference
     except (CheckpointError, KeyError, TypeError):
         return False  # damaged: load_model names the fault
-
-
-def resolve_model(name: str | None = None) -> str:
-    """The name of an existing checkpoint: the given one, or the default. A path is not a name.
-
-    Raises:
-        UnknownModel: no such checkpoint, or none at all.
-    """
-    names = available_models()
-    if name is None and names:
-        return names[0]
-    if name not in names:
-        raise _unknown_model(DEFAULT_MODEL if name is None else name)
-    return name
-
-
-def _unknown_model(name: object) -> UnknownModel:
-    listed = ", ".join(available_models()) or f"none. {HOW_TO_TRAIN}"
-    return UnknownModel(f"Unknown model {str(name)[:80]!r}. There are: {listed}.")
 
 
 def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
@@ -93,7 +62,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
         CheckpointError: a missing or damaged file, foreign weights.
     """
     folder = checkpoint_folder(name_or_folder)
-    config = _read_json(folder / CONFIG_FILE)
+    config = read_checkpoint_json(folder / CONFIG_FILE)
     try:
         model = _build_model(config)
         calibration = Calibration(**config["calibration"])
@@ -160,16 +129,6 @@ def _load_member(name: str, version: str) -> SERModel:
 def weights_sha256(folder: Path, model: SERModel) -> str:
     """Hash of the weights file of a checkpoint."""
     return _sha256(folder / model.weights_file)
-
-
-def read_metrics(name_or_folder: str | Path) -> dict:
-    """The metrics of a checkpoint, without loading it; empty if it was never evaluated.
-
-    Raises:
-        CheckpointError: unknown name, or a damaged file.
-    """
-    path = checkpoint_folder(name_or_folder) / METRICS_FILE
-    return _read_json(path) if path.is_file() else {}
 
 
 def save_model(
@@ -240,30 +199,6 @@ def _write_atomically(folder: Path, files: dict[str, Callable[[Path], object]]) 
                 write(stack.enter_context(paths.atomic_path(folder / name)))
     except (ValueError, OSError, SafetensorError) as error:
         raise CheckpointError(f"{folder.name} cannot be saved: {error}. The previous files are untouched.") from error
-
-
-def checkpoint_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a checkpoint, by name or path.
-
-    Raises:
-        UnknownModel: no such checkpoint.
-    """
-    inside = paths.CHECKPOINTS / name_or_folder
-    folder = inside if os.path.isfile(inside / CONFIG_FILE) else Path(name_or_folder)
-    if not os.path.isdir(folder):  # methods of Path raise for long names
-        raise _unknown_model(name_or_folder)
-    return folder
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{path.parent.name} has no {path.name}: the checkpoint is incomplete. Get or train the model again."
-        ) from None
-    except ValueError:
-        raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None
 
 
 def _read_novelty(path: Path) -> NoveltyDetector | None:

@@ -12,15 +12,8 @@ from torch import Tensor, nn
 
 from ser_core.data import CORPUS_NAMES
 from ser_core.models.base import SERModel
-from ser_core.models.checkpoint import (
-    CARD_FILE,
-    CONFIG_FILE,
-    METRICS_FILE,
-    NOVELTY_FILE,
-    checkpoint_folder,
-    load_model,
-    save_model,
-)
+from ser_core.models.checkpoint import load_model, save_model
+from ser_core.models.names import CARD_FILE, CONFIG_FILE, METRICS_FILE, NOVELTY_FILE, checkpoint_folder
 from ser_core.models.onnx import ExportError
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion

@@ -12,7 +12,8 @@ from playwright.sync_api import expect
 from ser_core.interpret.atlas import available_atlases, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
 from ser_core.interpret.projection import ProjectionConfig
-from ser_core.models.checkpoint import CheckpointError, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import CheckpointError
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
 from tests.browser.test_record import upload
 

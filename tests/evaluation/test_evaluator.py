@@ -26,7 +26,8 @@ from ser_core.evaluation.evaluator import (
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import entropy, nll, reliability
-from ser_core.models.checkpoint import DEFAULT_MODEL, METRICS_FILE, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import DEFAULT_MODEL, METRICS_FILE
 from tests.make_corpus import write_wav
 
 

@@ -25,7 +25,7 @@ from ser_core.evaluation.results import (
 )
 from ser_core.evaluation.tasks import recompute_result
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import CONFIG_FILE, METRICS_FILE
+from ser_core.models.names import CONFIG_FILE, METRICS_FILE
 from tests.make_results import make_result, some_clips
 
 IDS = ("crema_d/1001_DFA_ANG_XX", "ravdess/03-01-02-01-01-01-16", "savee/DC_a01", "tess/OAF_back_ps")

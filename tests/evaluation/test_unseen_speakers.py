@@ -13,7 +13,8 @@ from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS
 from ser_core.evaluation.ood_detection import auroc
 from ser_core.evaluation.speaker_adaptation import EmbeddedSpeech, adapt_to_speakers
 from ser_core.inference.forward import run_windows
-from ser_core.models.checkpoint import METRICS_FILE, save_model
+from ser_core.models.checkpoint import save_model
+from ser_core.models.names import METRICS_FILE
 from ser_core.models.ood import fit_novelty_detector
 from tests.make_corpus import decoded, write_crema_d, write_wav
 

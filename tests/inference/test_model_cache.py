@@ -6,7 +6,7 @@ import pytest
 
 from ser_core.inference import model_cache as loaded
 from ser_core.inference.model_cache import shared_model, unload_models
-from ser_core.models.checkpoint import UnknownModel
+from ser_core.models.names import UnknownModel
 
 
 @pytest.fixture(autouse=True)

@@ -31,7 +31,8 @@ from ser_core.interpret.attribution import (
 from ser_core.interpret.sanity_check import parameter_randomisation_test, randomise_parameters
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import ModelConfig, SERModel, SpectrogramModel, WaveformModel
-from ser_core.models.checkpoint import Calibration, available_models, load_model
+from ser_core.models.checkpoint import Calibration, load_model
+from ser_core.models.names import available_models
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.egemaps import EgemapsConfig
 

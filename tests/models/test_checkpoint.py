@@ -13,17 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from ser_core import paths
 from ser_core.inference.prediction import predict
-from ser_core.models.checkpoint import (
-    DEFAULT_MODEL,
-    FAST_MODEL,
-    Calibration,
-    CheckpointError,
-    available_models,
-    load_model,
-    models_for_long_audio,
-    save_metrics_and_card,
-    save_model,
-)
+from ser_core.models.checkpoint import Calibration, load_model, save_metrics_and_card, save_model
+from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
 from ser_core.models.registry import MODEL_FAMILIES, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"

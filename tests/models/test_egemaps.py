@@ -24,7 +24,8 @@ from ser_core.evaluation.evaluator import predict_utterances_per_model
 from ser_core.inference.forward import run_clips, run_windows
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.models.checkpoint import Calibration, load_model, save_model
+from ser_core.models.names import CheckpointError
 from ser_core.models.registry import build_model
 from ser_core.models.zoo import egemaps
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig, egemaps_functionals, functionals_cache

@@ -20,8 +20,9 @@ from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.inference.prediction import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import onnx as export
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model
+from ser_core.models.checkpoint import Calibration, load_model
 from ser_core.models.hub import HubModel
+from ser_core.models.names import CheckpointError
 from ser_core.models.onnx import ONNX_EXAMPLE_CODE, ONNX_METADATA_KEY, ExportError, export_onnx, open_onnx
 from ser_core.models.registry import MODEL_FAMILIES
 from tests.models.test_pretrained import add, publish  # noqa: F401 - a fixture

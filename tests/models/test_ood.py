@@ -13,7 +13,8 @@ from ser_core.inference.prediction import (
     predict_with_windows,
 )
 from ser_core.models import checkpoint
-from ser_core.models.checkpoint import NOVELTY_FILE, CheckpointError, load_model, save_model
+from ser_core.models.checkpoint import load_model, save_model
+from ser_core.models.names import NOVELTY_FILE, CheckpointError
 from ser_core.models.ood import TYPICAL, UNLIKE_TRAINING, UNUSUAL, NoveltyDetector, fit_novelty_detector
 
 RNG = np.random.default_rng(0)

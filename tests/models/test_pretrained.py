@@ -15,7 +15,8 @@ from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models import checkpoint
 from ser_core.models.adapter import AdapterError, last_layer
-from ser_core.models.checkpoint import available_models, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import available_models
 from ser_core.models.zoo.pretrained import (
     TRANSFORMERS_CLASSES,
     _labels_by_output,

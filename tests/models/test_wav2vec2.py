@@ -18,7 +18,8 @@ from ser_core.audio.features import FrontendConfig
 from ser_core.evaluation.cost import measure_cost
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.models.checkpoint import Calibration, load_model, save_model
+from ser_core.models.names import CheckpointError
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.wav2vec2 import REFERENCE_HEAD_SIZES, WAV2VEC2_WEIGHTS_HINT, Wav2Vec2, Wav2Vec2Config
 from ser_core.training.augment import coloured_noise

@@ -12,8 +12,9 @@ from safetensors.torch import load_file, save_file
 
 from scripts import prepare_encoder
 from ser_core import paths
-from ser_core.models.checkpoint import Calibration, CheckpointError, load_model, save_model
+from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.hub import export_hub
+from ser_core.models.names import CheckpointError
 from ser_core.models.zoo.whisper import (
     WHISPER_BASE,
     Whisper,

@@ -13,7 +13,7 @@ from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.results import list_results, save_result
 from ser_core.evaluation.summary.fairness import score_groups
 from ser_core.evaluation.summary.verdict import Verdict
-from ser_core.models.checkpoint import DEFAULT_MODEL
+from ser_core.models.names import DEFAULT_MODEL
 from tests.make_page import open_page, texts
 from tests.make_results import make_result
 

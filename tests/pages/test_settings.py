@@ -17,7 +17,7 @@ from pages.workspace.map.state import VoiceState
 from ser_core.data.feedback import Feedback, save_feedback
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
-from ser_core.models.checkpoint import available_models
+from ser_core.models.names import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH, is_serving
 from tests.make_page import open_page, session_of, texts
 

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts import model_cards
-from ser_core.models.checkpoint import available_models
+from ser_core.models.names import available_models
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ import pytest
 from pages.settings.view import README_ADDRESS, api_examples
 from scripts.bench import fuzz as _damaged, load as load_test, soak as soak_test
 from scripts.bench.server import peak_bytes, post_sound, running_server
-from ser_core.models.checkpoint import available_models
+from ser_core.models.names import available_models
 from ser_core.serving.routes import API_PATH, LIVE_PATH
 from tests.conftest import ROOT
 

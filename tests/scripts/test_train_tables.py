@@ -11,7 +11,7 @@ from scripts import (
     train_tables,
 )
 from ser_core import paths
-from ser_core.models.checkpoint import FAST_MODEL
+from ser_core.models.names import FAST_MODEL
 from ser_core.training.recipes import (
     checkpoint_recipe,
     recipe_for_model,

@@ -11,7 +11,7 @@ from ser_core.audio.io import encode_wav, load_audio
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
-from ser_core.models.checkpoint import UnknownModel
+from ser_core.models.names import UnknownModel
 from ser_core.serving import live_sessions as module
 from ser_core.serving.live_sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
 from ser_core.serving.one_time_store import OneTimeStore

@@ -11,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ser_core import paths
-from ser_core.models.checkpoint import DEFAULT_MODEL
+from ser_core.models.names import DEFAULT_MODEL
 from ser_core.models.registry import MODELS
 from ser_core.training.experiments import read_experiments
 from ser_core.training.recipes import COMMON_RECIPE

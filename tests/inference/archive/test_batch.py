@@ -24,7 +24,8 @@ from ser_core.inference.archive import batch as archive, batch_table as rows
 from ser_core.inference.archive.batch import BatchError, WorkerDied
 from ser_core.inference.prediction import predict, predict_batch
 from ser_core.labels import EMOTIONS
-from ser_core.models.checkpoint import CheckpointError, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import CheckpointError
 from tests.make_archive import BAD, hear_all, write_recordings
 from tests.make_corpus import voice, write_wav
 

@@ -11,7 +11,8 @@ import pytest
 
 from ser_core.inference.archive import batch as archive, executors as workers
 from ser_core.inference.archive.executors import ClusterError, dask_executor, n_cores, process_executor
-from ser_core.models.checkpoint import CheckpointError, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import CheckpointError
 from tests.make_archive import hear_all, write_recordings
 
 pytestmark = pytest.mark.slow

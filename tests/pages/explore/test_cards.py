@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from ser_core import paths
-from ser_core.models.checkpoint import available_models
+from ser_core.models.names import available_models
 from tests.make_page import open_page, texts
 
 

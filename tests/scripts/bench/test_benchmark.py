@@ -10,7 +10,8 @@ from scripts.bench import benchmark
 from ser_core import paths
 from ser_core.evaluation import cost
 from ser_core.evaluation.cost import compare_with_baseline, cost_table
-from ser_core.models.checkpoint import CheckpointError, load_model
+from ser_core.models.checkpoint import load_model
+from ser_core.models.names import CheckpointError
 from tests.make_results import make_cost, save_uar
 
 
