@@ -37,11 +37,11 @@ def receive_live_recording() -> str:
 def forget(keep: str | None = None) -> None:
     """Drop the clip, all that was computed from it, and the content of every input except `keep`."""
     now = session()
+    now.old_link = chosen().link if chosen() else now.old_link
     now.clear_clip()
     if keep is None:
         now.clear_pages(following_clip_only=True)
     now.empty_inputs(keep)
-    st.query_params.pop(LINK, None)
 
 
 def trim(start_s: float, end_s: float) -> None:
@@ -56,6 +56,7 @@ def trim(start_s: float, end_s: float) -> None:
     offset_s = clip.offset_s + start_s
     note = f"Only {offset_s:.2f} s to {offset_s + recording.duration_s:.2f} s is analysed; times count from there."
     notes = (*now.full_clip.notes, note)
+    now.old_link = clip.link
     now.clip = replace(
         clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s, link=""
     )

@@ -12,6 +12,11 @@ from streamlit.delta_generator import DeltaGenerator
 from pages.ui.session import session
 
 SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
+CONTRAST = """<style>
+button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
+.token.keyword { color: light-dark(#8a3d00, #ffb27a) !important; }
+</style>"""
+"""Text of Streamlit whose contrast is below 4.5:1."""
 CLOSE_MENU = """<script>
 if (!window.serMenu) {
   window.serMenu = true;
@@ -32,7 +37,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    st.sidebar.html(_plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
+    st.sidebar.html(CONTRAST + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)

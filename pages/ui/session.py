@@ -75,6 +75,7 @@ class Session:
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
     shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
+    old_link: str = ""  # of the clip before, which the address may still name: a callback cannot change it
     revealed: str = ""  # id of the clip whose label was revealed
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
     voice_clips: dict[str, np.ndarray] = field(default_factory=dict)  # of the enrolled voice, 16 kHz, by hash

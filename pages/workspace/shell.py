@@ -7,7 +7,7 @@ from pages.ui.clip import LINK, chosen, current_clip
 from pages.ui.clip_input import take_link
 from pages.ui.layout import result_place
 from pages.ui.problems import show_no_model, show_problem
-from pages.ui.session import SessionClip
+from pages.ui.session import SessionClip, session
 from pages.ui.text import plain
 from pages.workspace import clip_bar, sound, views
 from ser_core.audio import AudioError
@@ -40,8 +40,13 @@ def draw(hindered: str) -> None:
 def _follow_address() -> None:
     """Opens the clip that the address names; an address that names none leaves everything as it is."""
     views.read_address()
-    link = st.query_params.get(LINK)
-    if link and not (chosen() and chosen().link == link) and not take_link(link):
+    now, link = session(), st.query_params.get(LINK)
+    known = bool(chosen()) and chosen().link == link
+    if link and link == now.old_link and not known:
+        del st.query_params[LINK]
+        return
+    now.old_link = ""
+    if link and not known and not take_link(link):
         st.warning(f"There is no clip {plain(link)} here. Recordings of a corpus need the corpus: see Settings.")
         del st.query_params[LINK]
 

@@ -9,7 +9,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
-from tests.browser.test_record import _overflow
+from tests.browser.steps import overflow
 from tests.make_corpus import voice, write_crema_d
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -28,15 +28,15 @@ def test_nothing_is_wider_than_a_phone(new_page, app_url, path):
     page = new_page(f"{app_url}/{path}", viewport={"width": 390, "height": 844})
     page.get_by_role("heading", name=READY[path], exact=True).wait_for()
     page.wait_for_timeout(1000)
-    assert _overflow(page) == []
+    assert overflow(page) == []
     main = page.get_by_test_id("stMain")
     assert main.evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
-    page = new_page(f"{app_url}/clip?view=over_time")
+    page = new_page(f"{app_url}/clip")
     page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /PlotlyChart/.test(e.name))")
-    expect(page.get_by_role("heading", name=READY["trajectory"], exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Clip", exact=True)).to_be_visible()
     assert page.locator(".js-plotly-plot").count() == 0
 
 
@@ -64,13 +64,13 @@ def test_settings_live_in_the_address(new_page, app_url):
     expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
 
 
-def test_a_model_that_the_address_names_is_asked_on_the_next_page_too(new_page, app_url):
-    page = new_page(f"{app_url}/clip?model=simple-cnn")
-    chosen = page.get_by_role("combobox", name="Model")
-    expect(chosen).to_have_value("simple-cnn")
-    page.get_by_role("link", name="Why?").click()
-    page.get_by_role("heading", name="Nothing to explain yet").wait_for()
-    expect(chosen).to_have_value("simple-cnn")
+def test_a_model_that_the_address_names_is_used_in_every_view(new_page, app_url):
+    page = new_page(f"{app_url}/clip?model=simple-cnn&sample=low_slow")
+    expect(page.locator(".model-row .model").first).to_have_text("simple-cnn")
+    page.get_by_role("radio", name="Over time").click()
+    page.wait_for_url(re.compile("view=over_time"))
+    page.locator(".st-key-settings button").click()
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("simple-cnn")
 
 
 def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_page, app_url, tmp_path):
@@ -99,17 +99,14 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
     page.locator("input[type=file]").first.set_input_files(tmp_path / "long.wav")
     page.locator(".st-key-stop button").wait_for()
     page.reload()
-    page.get_by_text("Nothing to follow yet").wait_for()
-    page.get_by_role("button", name="Open a sample").click()
-    page.get_by_role("button", name="Download SRT").wait_for()
+    page.get_by_text("No clip yet").wait_for()
     expect(page.get_by_text("encountered an error")).to_have_count(0)
 
 
-def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
+def test_a_session_that_is_over_is_told_and_a_link_opens_its_clip_again(new_page):
     port = free_port()
     with served(ROOT / "app.py", port=port) as url:
-        page = new_page(f"{url}/clip")
-        page.get_by_role("button", name="Open a sample").click()
+        page = new_page(f"{url}/clip?sample=low_slow&model=prosonet")
         page.get_by_role("button", name="Download JSON").wait_for()
         _settle(page)
         expect(page.get_by_text("Your session has expired")).to_have_count(0)
@@ -117,7 +114,7 @@ def test_a_session_that_is_over_is_told_to_who_clicks_a_download(new_page):
         page.get_by_test_id("stConnectionStatus").wait_for(state="detached")
         page.get_by_role("button", name="Download JSON").click()
         expect(page.get_by_text("Your session has expired")).to_be_visible()
-        expect(page.get_by_role("heading", name="Nothing to analyse yet")).to_be_visible()
+        expect(page.locator(".answer-hero h2")).to_have_count(1)
 
 
 def test_the_listening_test_is_done_by_keys(chromium, tmp_path):

@@ -15,7 +15,7 @@ from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.test_record import upload
+from tests.browser.steps import upload
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -8,7 +8,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES, drag
-from tests.browser.test_record import _overflow, position_s, slider, upload
+from tests.browser.steps import overflow, position_s, slider, upload
 from tests.inference.test_writers import tiers
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -79,7 +79,7 @@ def subtitles(srt: str) -> list[tuple[float, float]]:
 def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_url):
     page = new_page(f"{app_url}/clip?view=over_time&sample=story", viewport={"width": 390, "height": 844})
     page.get_by_role("button", name="Download SRT").wait_for()
-    assert _overflow(page) == []
+    assert overflow(page) == []
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download SRT").click()
     assert waiting.value.suggested_filename.endswith(".srt")

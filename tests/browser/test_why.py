@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.test_record import upload
+from tests.browser.steps import upload
 
 expect.set_options(timeout=PATIENCE_MS)
 

@@ -1,0 +1,65 @@
+"""What tests do again and again in the workspace."""
+
+import json
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import PATIENCE_MS
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+def open_inputs(page):
+    """The inputs stand on the page as long as there is no clip, afterwards behind a button."""
+    page.locator("[class*=st-key-another-], [data-testid=stTabs]").first.wait_for()
+    another = page.locator("[class*=st-key-another-] button")
+    if another.count() and not page.get_by_role("tab", name="Upload").count():
+        another.first.click()
+
+
+def upload(page, path):
+    open_inputs(page)
+    page.get_by_role("tab", name="Upload").click()
+    page.locator("input[type=file]").first.set_input_files(path)
+
+
+def open_sample(page, title):
+    open_inputs(page)
+    page.get_by_role("tab", name="Samples").click()
+    page.get_by_role("button", name=title).click()
+    answered(page)
+
+
+def answered(page):
+    expect(page.get_by_role("button", name="Download JSON")).to_be_visible()
+
+
+def settle(page):
+    """Until the server has drawn all: a key that is pressed before that may be lost."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+
+
+def slider(page):
+    return page.get_by_role("slider", name="Position in the recording").first
+
+
+def position_s(page):
+    return float(slider(page).get_attribute("aria-valuenow"))
+
+
+def downloaded(page):
+    """Name and content of the JSON export."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download JSON").click()
+    return waiting.value.suggested_filename, json.loads(waiting.value.path().read_text())
+
+
+def overflow(page):
+    """Visible elements that reach over the right edge of the window; what is inside a chart or table is its affair."""
+    return page.evaluate(
+        """() => [...document.querySelectorAll("[data-testid=stMain] *")]
+             .filter((e) => !(e instanceof SVGElement) && e.checkVisibility())
+             .filter((e) => !e.parentElement.closest("[data-testid=stDataFrameResizable], [data-testid=stTable]"))
+             .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
+             .map((e) => `${e.tagName} ${e.className}`)"""
+    )

@@ -1,0 +1,311 @@
+"""The workspace in a real browser: microphone, player, sounds, downloads, keyboard, small screens, themes."""
+
+import re
+
+import av
+import numpy as np
+import pytest
+import soundfile
+from playwright.sync_api import expect
+
+from tests.browser.conftest import SAMPLES, drag, served
+from tests.browser.steps import (
+    answered,
+    downloaded,
+    open_inputs,
+    open_sample,
+    overflow,
+    position_s,
+    settle,
+    slider,
+    upload,
+)
+
+RECORDER_ALONE = """
+import sys
+sys.path.insert(0, {root!r})
+import streamlit as st
+from pages.ui.components.recorder import recorder
+from ser_core import read_audio
+
+def arrived(wav, notes):
+    st.session_state.text = f"{{read_audio(wav).duration_s:.1f}} s arrived"
+
+recorder(key="raw", max_s={max_s}, on_clip=arrived)
+st.text(st.session_state.get("text", ""))
+"""
+FAULTS = {
+    "NotAllowedError": "blocked the microphone",
+    "NotFoundError": "No microphone was found",
+    "NotReadableError": "Another program",
+    "SomethingElse": "could not be opened",
+}
+
+
+@pytest.fixture
+def clip_url(app_url):
+    return f"{app_url}/clip?model=prosonet"  # the fast one
+
+
+@pytest.fixture
+def page(new_page, clip_url):
+    return new_page(clip_url)
+
+
+def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_role("meter")).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^3\.\d s$"))).to_be_visible()
+    drawn = page.locator("canvas.mel").evaluate(
+        "c => c.getContext('2d').getImageData(0, 0, 600, 96).data.some(v => v > 99)"
+    )
+    page.locator("button.record.on").click()  # Streamlit may have a Stop of its own
+    answered(page)
+    assert drawn and page.locator(".answer-hero h2").count() == 1
+
+    name, content = downloaded(page)
+    assert name == "Your_recording_emotion.json"
+    assert 3 < content["duration_s"] < 8 and content["speech_s"] > 1
+    assert content["notes"] == []  # no processing was kept on, nothing was repaired
+
+    slider(page).click(position={"x": slider(page).bounding_box()["width"] / 2, "y": 60})
+    assert position_s(page) == pytest.approx(content["duration_s"] / 2, abs=0.2)
+    page.get_by_role("button", name="Play").first.click()
+    page.wait_for_timeout(1000)
+    assert position_s(page) > content["duration_s"] / 2 + 0.3
+
+
+@pytest.mark.parametrize("max_s", [2, 60])
+def test_the_recorder_stops_by_itself(new_page, tmp_path, request, max_s):
+    """After the longest time, or after silence: the analyser is made to hear some after two seconds."""
+    script = tmp_path / "recorder_alone.py"
+    script.write_text(RECORDER_ALONE.format(root=str(request.config.rootpath), max_s=max_s))
+    silence = """const real = AudioWorkletNode; let started = 0;
+        window.AudioWorkletNode = class extends real { constructor(...all) { super(...all); started = performance.now();
+          const gain = new GainNode(this.context); this.quiet = gain; } };
+        const connect = AudioNode.prototype.connect;
+        AudioNode.prototype.connect = function (to, ...rest) {
+          if (!(to instanceof AnalyserNode)) return connect.call(this, to, ...rest);
+          const gain = new GainNode(this.context);
+          gain.gain.setValueAtTime(1, 0);
+          gain.gain.setValueAtTime(0, this.context.currentTime + 2);
+          connect.call(this, gain);
+          return connect.call(gain, to, ...rest);
+        };"""
+    with served(script) as url:
+        page = new_page(url, before=silence if max_s > 2 else "")
+        page.get_by_role("button", name="Record", exact=True).click()
+        expect(page.get_by_text(re.compile(r"^[2-5]\.\d s arrived"))).to_be_visible()
+        expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+
+
+def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, clip_url):
+    refuse = """const faults = %s;
+        navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', faults.shift()); };"""
+    page = new_page(clip_url, before=refuse % list(FAULTS))
+    for words in FAULTS.values():
+        page.get_by_role("button", name="Record", exact=True).click()
+        expect(page.get_by_text(words)).to_be_visible()
+    page.evaluate("Object.defineProperty(window, 'isSecureContext', { value: false })")
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_text("http://localhost")).to_be_visible()
+    open_sample(page, "Low and slow")
+
+
+def test_the_browsers_own_recorder(page):
+    widget = page.get_by_test_id("stAudioInput")
+    for _ in range(3):  # a click that lands while the page is drawn again is lost
+        page.get_by_text("The browser's own recorder").click()
+        page.wait_for_timeout(1000)
+        if widget.is_visible():
+            break
+    widget.get_by_role("button", name="Record").click()
+    page.wait_for_timeout(2500)
+    widget.get_by_role("button", name="Stop recording").click()
+    answered(page)
+
+
+def test_files_of_all_kinds_and_delete(page, tmp_path):
+    """A broken one gets a sentence, one from a phone an answer; a deleted one is off the page and the server."""
+    broken, memo = tmp_path / "<b>broken.wav", tmp_path / "memo.m4a"
+    broken.write_text("this is no sound at all")
+    duration_s = write_m4a(memo)
+    upload(page, broken)
+    alert = page.get_by_role("alert").filter(has_text="cannot be analysed")
+    expect(alert).to_be_visible()
+    assert "Traceback" not in page.content() and "encountered an error" not in page.content()
+    upload(page, memo)
+    answered(page)
+    expect(alert).to_have_count(0)
+    expect(page.get_by_role("heading", name="memo.m4a")).to_be_visible()
+    assert downloaded(page)[1]["duration_s"] == pytest.approx(duration_s, abs=0.2)
+
+    picture = page.locator("img.mel").first.evaluate("image => image.src")
+    assert page.request.get(picture).ok
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("No clip yet")).to_be_visible()
+    expect(slider(page)).to_have_count(0)
+    page.wait_for_timeout(500)
+    assert page.request.get(picture).status == 404
+
+
+def write_m4a(path):
+    """Speech as a phone records it; its duration in seconds."""
+    speech, rate = soundfile.read(SAMPLES / "even.ogg", dtype=np.float32)
+    speech = speech[::-1].copy()  # what another session shows stays on the server
+    with av.open(path, "w", format="mp4") as container:
+        stream = container.add_stream("aac", rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(speech[None], format="fltp", layout="mono")
+        frame.sample_rate = rate
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return len(speech) / rate
+
+
+def test_two_people_at_once_do_not_see_each_others_clip(new_page, clip_url, tmp_path):
+    speech = (SAMPLES / "even.ogg").read_bytes()
+    pages = {}
+    for name in ("anna.ogg", "ben.ogg"):
+        (tmp_path / name).write_bytes(speech)
+        pages[name] = new_page(clip_url)
+        upload(pages[name], tmp_path / name)
+    for name, page in pages.items():
+        answered(page)
+        other = "ben.ogg" if name == "anna.ogg" else "anna.ogg"
+        assert name in page.content() and other not in page.content()
+    expect(new_page(clip_url).get_by_text("No clip yet")).to_be_visible()
+
+
+def test_while_a_new_file_is_analysed_the_old_answer_is_gone(page, tmp_path):
+    speech, rate = soundfile.read(SAMPLES / "story.ogg", dtype=np.float32)
+    soundfile.write(tmp_path / "long.wav", np.tile(speech, 8), rate)
+    open_sample(page, "Low and slow")
+    upload(page, tmp_path / "long.wav")
+    expect(page.get_by_role("heading", name="Low and slow")).to_have_count(0)
+    assert page.get_by_role("button", name="Download JSON").count() == 0 or "4 min" in page.content()
+    answered(page)
+    expect(page.get_by_role("heading", name="long.wav")).to_be_visible()
+
+
+def test_the_player_trims_loops_shows_curves_and_versions(page):
+    open_sample(page, "Low and slow")
+    settle(page)
+    curves = page.locator(".st-key-player svg.curves")
+    expect(curves).to_be_hidden()
+    page.get_by_role("checkbox", name="pitch level").first.check()
+    drawn, picture = curves.locator("path.pitch").bounding_box(), page.locator("img.mel").first.bounding_box()
+    middle = drawn["y"] + drawn["height"] / 2
+    assert drawn["width"] > 0.5 * picture["width"] and picture["y"] < middle < picture["y"] + picture["height"]
+    assert re.search(r"Pitch \d+ Hz, mostly between", slider(page).get_attribute("aria-description"))
+
+    whole, box = slider(page).get_attribute("aria-valuemax"), slider(page).bounding_box()
+    drag(page, box, 0.2, 0.6)
+    drag(page, box, 0.6, 0.5)  # its end, by the handle
+    page.get_by_role("button", name="Keep only this").click()
+    expect(page.get_by_role("button", name=re.compile(r"Use all \d"))).to_be_visible()
+    expect(slider(page)).to_have_attribute("aria-valuemax", f"{0.3 * float(whole):.1f}")
+    answered(page)
+    expect(page.get_by_text("is analysed; times count from there")).to_be_visible()
+    page.get_by_role("button", name=re.compile(r"Use all \d")).click()
+    expect(slider(page)).to_have_attribute("aria-valuemax", whole)
+    settle(page)
+
+    page.locator(".st-key-settings button").click()
+    page.get_by_text("Reduce steady noise").click()
+    expect(page.locator(".st-key-player").get_by_role("radio")).to_have_count(2)
+    expect(page.get_by_role("radio", name="Noise reduced")).to_be_checked()
+
+
+def test_the_keyboard_plays_moves_and_labels(page):
+    expect(page.get_by_role("tab", name="Record")).to_be_visible()
+    _tab_to(page, "Record")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    _tab_to(page, "Low and slow")
+    page.keyboard.press("Enter")
+    answered(page)
+    settle(page)
+    _tab_to(page, "Position in the recording")
+    page.keyboard.press("End")
+    end_s = position_s(page)
+    page.keyboard.press("PageDown")
+    assert end_s > 6 and position_s(page) == pytest.approx(end_s - 1)
+    page.keyboard.press("Home")
+    page.evaluate("document.activeElement.shadowRoot?.activeElement?.blur(); document.activeElement.blur()")
+    page.keyboard.press("ArrowRight")  # of the page: nothing has the focus
+    assert position_s(page) == pytest.approx(0.1)
+    page.keyboard.press("Space")
+    page.wait_for_timeout(700)
+    assert position_s(page) > 0.3
+    page.keyboard.press("4")
+    expect(page.get_by_text(re.compile("Your label:.*sad"))).to_be_visible()
+
+
+def _tab_to(page, name, most=90):
+    """Press Tab until the element of that name has the focus."""
+    for _ in range(most):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            """() => { let e = document.activeElement;
+                       while (e.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+                       return e.getAttribute("aria-label") ?? e.innerText ?? ""; }"""
+        )
+        if focused.strip() == name:
+            return
+    raise AssertionError(f"{name!r} cannot be reached with the keyboard")
+
+
+def test_only_one_sound_plays_and_a_part_ends(page):
+    open_sample(page, "Low and slow")
+    settle(page)
+    page.evaluate("window.dispatchEvent(new CustomEvent('ser:play', { detail: { start_s: 1, end_s: 1.6 } }))")
+    page.wait_for_timeout(1500)
+    assert position_s(page) == pytest.approx(1.6, abs=0.15)
+    sound = page.locator("img.mel").first.evaluate("image => image.src")  # any address: it is not played to its end
+    page.get_by_role("button", name="Play").first.click()
+    page.evaluate("url => window.dispatchEvent(new CustomEvent('ser:play', { detail: { url, name: 'other' } }))", sound)
+    expect(page.get_by_text("other", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Play").first.click()
+    expect(page.get_by_text("other", exact=True)).to_be_hidden()
+
+
+def test_on_a_phone_the_answer_is_on_the_first_screen_and_the_menu_closes(new_page, app_url):
+    page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet", viewport={"width": 390, "height": 844})
+    hero = page.locator(".answer-hero h2")
+    expect(hero).to_have_count(1)
+    answered(page)
+    settle(page)
+    assert hero.bounding_box()["y"] < 600 and overflow(page) == []
+    page.get_by_test_id("stMain").evaluate("e => e.scrollTo(0, 700)")
+    page.wait_for_timeout(500)
+    assert 0 <= slider(page).bounding_box()["y"] < 400  # the player stays in sight
+    page.get_by_test_id("stExpandSidebarButton").click()
+    page.get_by_role("link", name="Learn").click()
+    page.wait_for_url(re.compile("/learn"))
+    page.wait_for_timeout(1000)
+    assert page.get_by_test_id("stSidebar").evaluate("e => e.getBoundingClientRect().right") <= 0
+
+
+def test_nothing_is_fetched_from_other_machines_in_either_theme(new_page, app_url):
+    for scheme in ("light", "dark"):
+        page, asked = new_page("about:blank", color_scheme=scheme), []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.goto(f"{app_url}/clip?sample=low_slow&model=prosonet")
+        answered(page)
+        page.wait_for_timeout(500)
+        assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+        colours = page.evaluate(
+            """() => [getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor,
+                      getComputedStyle(document.querySelector("h1")).color]"""
+        )
+        background, text = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+        assert (background < text) == (scheme == "dark")
+
+
+def test_an_old_address_leads_to_the_view(new_page, app_url):
+    page = new_page(f"{app_url}/compare_models?sample=low_slow&model=prosonet")
+    page.wait_for_url(re.compile("/clip.*view=models"))
+    expect(page.get_by_role("radio", name="Models")).to_be_checked()
+    open_inputs(page)
+    expect(page.get_by_role("tab", name="Upload")).to_be_visible()
