@@ -308,6 +308,33 @@ def test_a_tree_that_leads_nowhere_is_refused(features, tmp_path, kind, array, v
         load_model(tmp_path / "mine")
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("_dual_coef_", lambda values: values[:, :-1]),
+        ("_intercept_", lambda values: values[:-1]),
+        ("support_", lambda values: values + 10**6),
+        ("support_vectors_", lambda values: values[:-1]),
+        ("_n_support", lambda values: values + 1),
+        ("_gamma", lambda value: np.nan),
+    ],
+)
+def test_an_svm_whose_arrays_do_not_belong_together_is_refused(svm, tmp_path, name, damage):
+    """scikit-learn would read behind their ends, and answer."""
+    classifier = svm.pipeline[-1]
+    setattr(classifier, name, damage(getattr(classifier, name)))
+    saved(svm, tmp_path / "mine")
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops .*support vectors"):
+        load_model(tmp_path / "mine")
+
+
+def test_a_scaler_of_other_features_is_refused(svm, tmp_path):
+    svm.pipeline[0].scale_ = svm.pipeline[0].scale_[:42]
+    saved(svm, tmp_path / "mine")
+    with pytest.raises(CheckpointError, match=r"mine/model\.skops .*scaler"):
+        load_model(tmp_path / "mine")
+
+
 # --- packages that are not installed ---------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from ser_core.models.base import ModelConfig, SERModel
+from ser_core.models.zoo.classifier_checks import check_classifier, check_scaler
 
 N_FUNCTIONALS = 88
 MIN_FUNCTIONALS_SAMPLES = 960  # 60 ms, the longest frame of eGeMAPS: below it opensmile returns NaN
@@ -29,7 +30,7 @@ EGEMAPS_LEVEL_QUANTILE, EGEMAPS_TARGET_LEVEL = 0.99, 0.1
 SVM_LOGISTIC_STEEPNESS = 4.0  # of the logistic function over the margins of the SVM, which are 1 at its support vectors
 EGEMAPS_PROBABILITY_FLOOR = 1e-3  # of an emotion with probability 0: keeps logarithms finite
 EGEMAPS_PACKAGES = {"opensmile": "opensmile==2.6.0", "sklearn": "scikit-learn==1.9.1", "skops": "skops==0.16.0"}
-TRUSTED_SKOPS_TYPES = frozenset({"sklearn.tree._tree.Tree"})  # besides those of skops; see `_is_valid_tree`
+TRUSTED_SKOPS_TYPES = frozenset({"sklearn.tree._tree.Tree"})  # besides those of skops; see `classifier_checks`
 
 
 @dataclass(frozen=True)
@@ -121,17 +122,17 @@ class EgemapsClassifier(SERModel):
 
     def _check_pipeline(self, pipeline):
         from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import StandardScaler
 
-        if type(pipeline) is not Pipeline or type(pipeline[-1]) is not type(
-            EGEMAPS_CLASSIFIERS[self.config.classifier]()
-        ):
+        parts = [type(part) for part in pipeline] if type(pipeline) is Pipeline else []
+        if parts != [StandardScaler, type(EGEMAPS_CLASSIFIERS[self.config.classifier]())]:
             raise ValueError(f"not a {self.config.classifier} of scikit-learn")
         if pipeline.n_features_in_ != N_FUNCTIONALS:
             raise ValueError(f"{pipeline.n_features_in_} features, not {N_FUNCTIONALS}")
         if foreign := set(pipeline.classes_.tolist()) - set(self.config.labels):
             raise ValueError(f"labels {', '.join(map(str, sorted(foreign)))} that are not in config.json")
-        if not all(_is_valid_tree(tree.tree_) for tree in _decision_trees(pipeline[-1])):
-            raise ValueError("a tree with invalid branches")
+        check_scaler(pipeline[0], N_FUNCTIONALS)
+        check_classifier(pipeline[-1], N_FUNCTIONALS)
         return pipeline
 
 
@@ -256,19 +257,6 @@ def _probabilities_from_margins(margins: np.ndarray, n_classes: int) -> np.ndarr
     wins, losses = (-np.logaddexp(0, -sign * SVM_LOGISTIC_STEEPNESS * margins) for sign in (1, -1))
     shares = np.exp((wins @ first + losses @ second) / (n_classes - 1))
     return shares / shares.sum(1, keepdims=True)
-
-
-def _decision_trees(classifier) -> list:
-    return getattr(classifier, "estimators_", [classifier] if hasattr(classifier, "tree_") else [])
-
-
-def _is_valid_tree(tree) -> bool:
-    """Whether every branch leads to a later node and an existing feature, which scikit-learn does not check."""
-    inner = tree.children_left != -1
-    children = np.stack([tree.children_left, tree.children_right])[:, inner]
-    forward = (children > np.flatnonzero(inner)) & (children < tree.node_count)
-    known = (tree.feature[inner] >= 0) & (tree.feature[inner] < N_FUNCTIONALS)
-    return bool(forward.all() and known.all())
 
 
 def _read_skops(path: Path):
