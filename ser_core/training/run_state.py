@@ -64,7 +64,8 @@ class TrainingRun:
         """Writes config.json.
 
         Raises:
-            TrainingError: the folder holds a run that is not to be resumed, or one with another config.
+            TrainingError: the folder holds a run that is not to be resumed, or one with another config; or the disk is
+                full.
         """
         path = self.folder / CONFIG_FILE
         content = {"train": asdict(config), "model": model.config.to_dict(), "start": self.start}
@@ -78,29 +79,30 @@ class TrainingRun:
                 f"{self.folder.name} was started with another config or other start weights. "
                 "Give the same ones, or start a new run."
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content | {"command": self.command}, indent=1))
+        self._write(path, json.dumps(content | {"command": self.command}, indent=1))
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:
         """Holds the folder: two processes would mix their epochs.
 
         Raises:
-            TrainingError: another process trains there.
+            TrainingError: another process trains there, or the folder cannot be made.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
             try:
+                self.folder.mkdir(parents=True, exist_ok=True)
                 stack.enter_context(paths.only_writer(self.folder))
             except BlockingIOError:
                 raise TrainingError(f"Another process trains in {self.folder.name}. Wait for its end.") from None
+            except OSError as error:
+                raise self._unwritable(error) from error
             yield
 
     def restore(self, state: TrainingState) -> None:
         """Loads the last saved state, if the run is to be resumed and has one.
 
         Raises:
-            TrainingError: the state belongs to other training clips.
+            TrainingError: the state belongs to other training clips, or the disk is full.
         """
         if not self.resume:
             return
@@ -131,7 +133,22 @@ class TrainingRun:
         """Drops later lines: an interruption between curve and state must not leave an epoch twice."""
         path = self.folder / CURVE_FILE
         lines = path.read_text().splitlines() if path.is_file() else []
-        path.write_text("".join(f"{line}\n" for line in lines[:n_epochs]))
+        if lines[n_epochs:]:
+            self._write(path, "".join(f"{line}\n" for line in lines[:n_epochs]))
+
+    def _write(self, path: Path, text: str) -> None:
+        """Replaces a file as a whole."""
+        try:
+            with paths.atomic_path(path) as temporary:
+                temporary.write_text(text)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> TrainingError:
+        return TrainingError(
+            f"{self.folder.name} cannot be written: {error.strerror or error}. Its saved epochs are intact: "
+            "free some space and continue with --resume."
+        )
 
 
 def write_tensorboard_epoch(folder: Path, record: dict) -> None:

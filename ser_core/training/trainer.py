@@ -28,7 +28,10 @@ class Callbacks:
     on_step: Callable[[int, int, float], None] = lambda step, n_steps, loss: None
     """Called after each step with its number (from 1), the number of all steps, and the loss."""
     on_epoch: Callable[[int, SERModel], None] = lambda epoch, average: None
-    """Called after each saved epoch with its number (from 1) and the model with the running average of the weights."""
+    """Called after each saved epoch with its number (from 1) and the model with the running average of the weights.
+
+    A resumed run begins with the call for its last epoch.
+    """
 
 
 def fit(
@@ -58,6 +61,8 @@ def fit(
         run.prepare(model, config)
         state = new_state(model, config, data)
         run.restore(state)
+        if state.epoch:  # the process may have ended between saving it and this
+            callbacks.on_epoch(state.epoch, state.average)
         for epoch in range(state.epoch, config.epochs):
             record = _train_epoch(state, source, epoch, callbacks)
             run.save_epoch(state, record | _dev_record(state.average, data, config.bf16))

@@ -1,10 +1,13 @@
 """The training loop: it learns, it loses at most an epoch, and it does with the clips what the recipe says."""
 
 import copy
+import errno
 import json
+import shutil
 from collections import Counter
 from dataclasses import asdict, replace
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -119,10 +122,17 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
 
 def test_on_epoch_gets_the_average_of_the_weights(run, tmp_path):
     seen = []
-    last = run(tmp_path / "a", on_epoch=lambda epoch, average: seen.append((epoch, copy.deepcopy(average))))
+
+    def keep(epoch, average):
+        seen.append((epoch, copy.deepcopy(average)))
+
+    last = run(tmp_path / "a", on_epoch=keep)
     assert [epoch for epoch, _ in seen] == list(range(1, len(seen) + 1)) and len(seen) > 1
     for name, value in seen[-1][1].state_dict().items():
         torch.testing.assert_close(value, last.state_dict()[name])
+    run(tmp_path / "a", resume=True, on_epoch=keep)  # as if killed before the last call
+    assert seen[-1][0] == seen[-2][0] == RECIPE.epochs and len(seen) == RECIPE.epochs + 1
+    assert_same(seen[-1][1], seen[-2][1])
     assert any((a != b).any() for a, b in zip(seen[0][1].parameters(), last.parameters(), strict=True))
 
 
@@ -218,6 +228,26 @@ def test_a_full_disk_loses_one_epoch_and_says_how_to_go_on(run, tmp_path, comple
         run(folder)
     assert not (folder / "state.safetensors.tmp").exists()
     assert_same_run(folder, run(folder, resume=True), complete)
+
+
+@pytest.mark.parametrize("full", ["config.json", "metrics.jsonl"])
+def test_a_full_disk_at_resume_is_an_error_and_changes_nothing(run, tmp_path, complete, monkeypatch, full):
+    folder, write = tmp_path / "run", Path.write_text
+    shutil.copytree(complete[0], folder)
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"epoch": 4}\n')
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def write_half(path, text):
+        if not path.name.startswith(full):
+            return write(path, text)
+        write(path, text[: len(text) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    with pytest.raises(TrainingError, match=r"run cannot be written: No space left.*--resume"):
+        run(folder, resume=True)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_finished_run_only_returns_its_model(run, complete, new_model):
