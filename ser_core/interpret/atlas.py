@@ -5,6 +5,7 @@ names of the recordings.
 """
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from ser_core.models import fit_distance_reference
 EXPORT_HINT = "Make it: python -m scripts.export_embeddings"
 TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART = "training", "development", "unseen"
 ATLAS_PARTS = (TRAINING_PART, DEVELOPMENT_PART, UNSEEN_PART)
+MAX_COMPRESSION_RATIO, MIN_BYTES = 20, 10_000_000  # of the file unpacked; embeddings compress to a half at best
 NO_PREDICTION = -1  # for raw features, which come without predictions
 
 
@@ -127,6 +129,7 @@ def load_atlas(name: str, version: str | None = None, folder: Path | None = None
     if not path.is_file():
         raise AtlasError(f"There are no embeddings of {name}. {EXPORT_HINT} {name}")
     try:
+        _check_size(path)
         with np.load(path) as file:
             found = _parse_atlas(file)
     except Exception as error:  # zlib or numpy's parser, depending on the damaged place
@@ -136,6 +139,14 @@ def load_atlas(name: str, version: str | None = None, folder: Path | None = None
     if version is not None and found.version != version:
         raise AtlasError(f"{path.name} is of version {found.version}, {name} now is {version}. {EXPORT_HINT} {name}")
     return found
+
+
+def _check_size(path: Path) -> None:
+    """Raises ValueError for a small file that would fill the memory; zipfile reads no more than it declares."""
+    with zipfile.ZipFile(path) as members:
+        n_bytes = sum(member.file_size for member in members.infolist())
+    if n_bytes > max(MIN_BYTES, MAX_COMPRESSION_RATIO * path.stat().st_size):
+        raise ValueError(f"it would unpack to {n_bytes / 1e6:.0f} MB")
 
 
 def _parse_atlas(file) -> Atlas:

@@ -123,6 +123,17 @@ def test_a_file_that_claims_more_than_there_is_is_refused(tmp_path, small):
         load_atlas("m", "abc", tmp_path)
 
 
+def test_a_small_file_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path, small, monkeypatch):
+    small.save(tmp_path / "small.npz")
+    with np.load(tmp_path / "small.npz") as file:
+        content = dict(file)
+    content["embeddings"] = np.zeros((len(small.ids), 3_000_000), np.float16)
+    np.savez_compressed(tmp_path / "small.npz", **content)
+    monkeypatch.setattr("ser_core.interpret.atlas.np.load", lambda path: pytest.fail("unpacked"))
+    with pytest.raises(AtlasError, match=r"small\.npz .*MB.*export_embeddings small"):
+        load_atlas("small", folder=tmp_path)
+
+
 def test_the_map_that_is_measured_in_a_browser_can_be_read(tmp_path):
     synthetic(100).save(tmp_path / "synthetic-100.npz")
     assert len(load_atlas("synthetic-100", folder=tmp_path).ids) == 100
