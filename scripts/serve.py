@@ -33,6 +33,7 @@ from ser_core.serving import (
     RequestLimits,
     SecurityHeaders,
     is_serving,
+    limit_request_heads,
 )
 
 PAGES = Path(__file__).parent.parent / "app.py"
@@ -93,6 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
     print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
+    limit_request_heads()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(limits, options.host).run(config=server)
     return 0

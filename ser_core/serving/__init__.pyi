@@ -18,6 +18,9 @@ from .one_time_store import (
 from .protection.headers import (
     SecurityHeaders as SecurityHeaders,
 )
+from .protection.request_head import (
+    limit_request_heads as limit_request_heads,
+)
 from .rest import (
     build_rest as build_rest,
 )

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from ser_core.audio import AudioError
 from ser_core.inference import QueueFull, SpeakerReferenceError
@@ -38,11 +39,13 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         reasons = {404: "Unknown path.", 405: "Method not allowed for this path."}
-        if error.detail == HTTPStatus(error.status_code).phrase:
-            return error_response(
-                error.status_code, f"{reasons.get(error.status_code, error.detail)} See {API_PATH}/docs."
-            )
-        return error_response(error.status_code, str(error.detail))
+        detail = str(error.detail)
+        if detail == HTTPStatus(error.status_code).phrase:
+            detail = f"{reasons.get(error.status_code, detail)} See {API_PATH}/docs."
+        response = error_response(error.status_code, detail)
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(_allowed_methods(app, request))
+        return response
 
     @app.exception_handler(AudioError)
     async def audio_error(request: Request, error: AudioError) -> JSONResponse:
@@ -63,3 +66,10 @@ def add_error_handlers(app: FastAPI) -> None:
     @app.exception_handler(QueueFull)
     async def queue_full(request: Request, error: QueueFull) -> JSONResponse:
         return error_response(503, str(error), error.retry_after_s)
+
+
+def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    """Methods of the path of a request, over all routes: Starlette names those of the first one only."""
+    routes = [route for route in app.routes if isinstance(route, Route)]
+    found = [route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in found for method in methods})

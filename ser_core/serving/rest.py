@@ -100,7 +100,7 @@ class InferenceService:
         return await self._respond(request, model, MAX_REFERENCE_CLIPS, run)
 
     async def _respond(self, request: Request, model: str | None, max_files: int, run: RunFunction) -> JSONResponse:
-        model_name = resolve_model(model)
+        model_name = resolve_model(model or None)  # `?model=` is the default, as without
         async with (
             self._body_reader.content(request, max_files) as content,
             _watch_client(request) as gone,

@@ -48,6 +48,10 @@ def test_the_first_model_is_the_default(client, sound):
     assert client.post("/predict", content=sound, headers=OGG).json()["model"] == "other"
 
 
+def test_an_empty_model_is_the_default(client, sound):
+    assert client.post("/predict?model=", content=sound, headers=OGG).json()["model"] == "other"
+
+
 def test_the_embedding_is_that_of_the_analysed_part(client, sound):
     found = client.post("/embed", params={"model": "small"}, content=sound, headers=OGG).json()
     model, waveform = load_model("small"), load_audio(SPEECH)
@@ -143,7 +147,7 @@ def test_only_ten_minutes_are_read(checkpoints, speech):
 
 
 def test_an_unknown_model_lists_what_exists(client, sound, subtests):
-    for name in ["nobody", "../small", "/etc", "", "small\x00", "x" * 5000]:
+    for name in ["nobody", "../small", "/etc", " ", "small\x00", "x" * 5000]:
         with subtests.test(name=name):
             message = error_message(client.post("/predict", params={"model": name}, content=sound, headers=OGG), 404)
             assert repr(name[:80]) in message and "other, small" in message
@@ -181,6 +185,12 @@ def test_unknown_paths_are_json_errors(client, subtests):
     for method, path, status in [("GET", "/nothing", 404), ("GET", "/predict", 405)]:
         with subtests.test(method=method, path=path, status=status):
             assert "/api/v1/docs" in error_message(client.request(method, path), status)
+
+
+def test_a_method_that_a_path_has_not_is_told_those_it_has(client):
+    for path, allowed in {"/predict": "POST", "/health": "GET, HEAD", "/docs": "GET"}.items():
+        answer = client.put(path)
+        assert answer.status_code == 405 and answer.headers["Allow"] == allowed
 
 
 def test_an_internal_error_is_reported_without_details(client, sound, monkeypatch, caplog):
