@@ -22,6 +22,7 @@ DENSITY_GRID_CELLS = 80  # per axis
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
 DENSITY_NAME = "density"
+CORPUS_NAME_SHIFT = 16  # pixels: above the names of the groups inside
 LABEL_BACKGROUND = "rgba(255,255,255,0.82)"
 DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
@@ -172,6 +173,7 @@ def add_cluster_names(figure: go.Figure, clusters: Sequence[Cluster]) -> go.Figu
             text=", ".join(names),
             showarrow=False,
             yanchor="bottom",
+            yshift=CORPUS_NAME_SHIFT if cluster.names[0] and len(names) == 1 else 0,
             font={"size": 12, "color": BLACK},
             bgcolor=LABEL_BACKGROUND,
             borderpad=2,

@@ -99,7 +99,8 @@ def describe_trajectory(summary: TrajectorySummary) -> str:
         peaks.setdefault(peak.emotion, []).append(format_time(round(peak.time_s)))
     parts += [f"{emotion_label(emotion)} peaks at {' and '.join(times)}" for emotion, times in peaks.items()]
     parts += [f"{NOT_SURE} in {share:.0%}" for label, share in others if label == NOT_SURE and share >= 0.005]
-    return "; ".join(parts) + "."
+    words = "; ".join(parts) + "."
+    return words[0].upper() + words[1:]
 
 
 def _name(label: str) -> str:

@@ -44,6 +44,7 @@ def test_segments_have_a_label_where_something_was_predicted():
     [
         ((), (), ""),
         ((("sad", 1.0),), (), "▼ sad throughout."),
+        (((NOT_SURE, 1.0),), (), "Not sure throughout."),
         (
             (("neutral", 0.6), ("angry", 0.3), (NOT_SURE, 0.1)),
             (Peak("angry", 190.2, 0.9), Peak("angry", 580.0, 0.8)),

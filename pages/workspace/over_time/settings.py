@@ -1,5 +1,6 @@
 """Settings of the view "Over time": models, windows, smoothing, reference. None but the models runs one."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,9 +18,10 @@ from ser_core.inference import (
     OWN_RECORDING,
     Smoothing,
 )
-from ser_core.models import models_for_long_audio
+from ser_core.models import CheckpointError, models_for_long_audio
 
 ACCURATE_UP_TO_S = 60.0  # a longer recording begins with the fast model
+MIN_WINDOWS = 2  # in a recording: nothing changes in fewer
 WINDOWS = (1, 2, 4, 8)  # times the model's own
 HOPS = (1, 2, 4, 10)  # times the hop of the predictions
 SMOOTHINGS = {
@@ -49,12 +51,20 @@ class Choice:
 
 def choose(clip: SessionClip) -> Choice:
     """Draw the settings."""
-    names = models_for_long_audio()
-    first = clip_bar.settings().model
-    if clip.recording.duration_s <= ACCURATE_UP_TO_S and first in names:
-        names = (first, *(name for name in names if name != first))
-    models = choose_models(names, key="timeline-models")
+    models = choose_models(_by_preference(clip.recording.duration_s), key="timeline-models")
     return Choice(tuple(models), _choose_view(models, grid_hop_s(clip)), _choose_reference(models))
+
+
+def _by_preference(duration_s: float) -> tuple[str, ...]:
+    """The models, the one to begin with first: that of the other views, unless it is slow or has few windows here."""
+    names, chosen = models_for_long_audio(), clip_bar.settings().model
+    try:
+        shortest_s = MIN_WINDOWS * get_model(chosen).config.window_s if chosen in names else math.inf
+    except CheckpointError:
+        return names  # the menu of the models says why
+    if not shortest_s <= duration_s <= ACCURATE_UP_TO_S:
+        return names
+    return (chosen, *(name for name in names if name != chosen))
 
 
 def _choose_view(models: Sequence[str], grid_s: float) -> View:

@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.emotion import segment_cell, segment_label
 from pages.ui.model_picker import versions
-from pages.ui.problems import show_no_model
+from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace import clip_bar, sound
@@ -16,7 +16,7 @@ from pages.workspace.over_time import export, settings, state, units
 from pages.workspace.over_time.settings import Choice
 from pages.workspace.over_time.state import Course, Line
 from pages.workspace.over_time.timeline import timeline
-from ser_core.inference import Annotation, Segment, annotation_tiers
+from ser_core.inference import Annotation, Segment, SpeakerReferenceError, annotation_tiers
 from ser_core.models import models_for_long_audio
 from ser_core.plots import describe_trajectory, format_time, timeline_data
 
@@ -38,9 +38,13 @@ def draw(clip: SessionClip) -> None:
         st.info("Choose at least one model.")
         return
     found = state.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
-    if not any(name in found.partials for name in choice.models):
-        with st.spinner("Analysing"):
-            state.analyse(found, choice.models, step_s=0)
+    try:
+        if not any(name in found.partials for name in choice.models):
+            with st.spinner("Analysing"):
+                state.analyse(found, choice.models, step_s=0)
+    except SpeakerReferenceError as error:
+        show_problem(error)
+        return
     known = units.predicted(clip, choice.models[0], own, choice.reference)
     _show(clip, found, choice, own, known, headline)
 
