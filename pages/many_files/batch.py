@@ -1,7 +1,8 @@
 """The files that could be read, with their labels and the part of a corpus they belong to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import streamlit as st
@@ -43,9 +44,15 @@ class Batch:
     labels: FileLabels
     unreadable: list[BatchItem]
     n_waiting: int
+    known: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # result of _parts, by model
 
+    @cached_property
     def labelled(self) -> list[BatchRow]:
         return [row for row in self.rows if row.label and row.label.emotion]
+
+    @cached_property
+    def has_corpus_recordings(self) -> bool:
+        return any(row.utterance_id for row in self.rows)
 
     def by_doubt(self) -> list[BatchRow]:
         """The most doubtful first: where models disagree, then where the first one is least confident; silence last."""
@@ -60,7 +67,9 @@ class Batch:
         """Which part of the corpora of this model a file is from."""
         if not row.utterance_id:
             return OWN
-        train, dev = _parts(model, get_model(model).version)
+        if model not in self.known:
+            self.known[model] = _parts(model, get_model(model).version)
+        train, dev = self.known[model]
         return TRAINING if row.utterance_id in train else DEVELOPMENT if row.utterance_id in dev else UNSEEN
 
 
@@ -91,7 +100,7 @@ def confusion(rows: Sequence[BatchRow], model: str) -> np.ndarray:
     return confusion_matrix(*np.array(pairs, int).reshape(-1, 2).T, len(EMOTIONS))
 
 
-@st.cache_data(max_entries=32)
+@st.cache_resource(max_entries=32)  # not copied for each file that is looked up
 def _parts(model: str, version: str) -> tuple[frozenset[str], frozenset[str]]:
     """Recordings in the training and in the development part of a model; none where that is not known."""
     metrics = get_model(model).metrics

@@ -145,9 +145,9 @@ def table_row(row: BatchRow, batch: Batch, written: Callable[[str], str] = str) 
     item, models = row.item, batch.models
     found = item.with_ensemble(models)
     line: dict = {"file": item.name}
-    if batch.labelled():
+    if batch.labelled:
         line["label"] = written(row.label.emotion) if row.label and row.label.emotion else ""
-    if any(one.utterance_id for one in batch.rows):
+    if batch.has_corpus_recordings:
         line["recording of"] = batch.part(row, models[0])
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)

@@ -20,7 +20,7 @@ UNKNOWN_SPEAKER = "unknown"
 
 def show(batch: Batch) -> None:
     """Train, see what it is worth, apply, download."""
-    labelled = [row for row in batch.labelled() if row.item.embedding is not None]
+    labelled = [row for row in batch.labelled if row.item.embedding is not None]
     st.markdown(
         f"A logistic regression on the embeddings of {state.space_model()} learns **your** labels. It is tested on "
         "speakers it was not trained on, so that the figure holds for new speakers."

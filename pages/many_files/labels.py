@@ -17,7 +17,7 @@ from ser_core.plots import confound_bars, confusion_heatmap, emotion_label
 
 def show(batch: Batch) -> None:
     """With labels all of it, otherwise duplicates alone, and how to give labels."""
-    labelled = batch.labelled()
+    labelled = batch.labelled
     if labelled:
         left, right = st.columns([1.1, 1], gap="large")
         with left:

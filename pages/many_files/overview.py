@@ -34,10 +34,10 @@ def show_overview(batch: Batch) -> None:
             st.metric("no speech", n_silent, width=110)
         if batch.unreadable:
             st.metric("unreadable", len(batch.unreadable), width=110)
-        if batch.labelled():
-            st.metric("with a label", len(batch.labelled()), width=110)
+        if batch.labelled:
+            st.metric("with a label", len(batch.labelled), width=110)
     counts = {emotion: Counter(p.abstain for _, p in found if p.emotion == emotion) for emotion in EMOTIONS}
-    left, right = st.columns([1, 1.1], gap="large") if batch.labelled() else (st.container(), None)
+    left, right = st.columns([1, 1.1], gap="large") if batch.labelled else (st.container(), None)
     with left:
         if not found:
             st.caption(f"{model} has found no speech so far.")
@@ -67,7 +67,7 @@ def _show_accuracy(batch: Batch) -> None:
 def _accuracy_rows(batch: Batch, model: str) -> list[dict]:
     rows = []
     for part in PARTS:
-        counts = confusion([row for row in batch.labelled() if batch.part(row, model) == part], model)
+        counts = confusion([row for row in batch.labelled if batch.part(row, model) == part], model)
         if counts.sum():
             scores = {"UAR %": _percent(uar(counts)), "accuracy %": _percent(accuracy(counts))}
             named = {"recordings": part} | ({"model": model} if len(batch.models) > 1 else {})

@@ -21,7 +21,7 @@ def show(batch: Batch) -> None:
     if len(rows) < MIN_FILES:
         st.info(f"A map needs at least {MIN_FILES} files.")
         return
-    colours = [BY_LABEL, BY_PREDICTION, BY_SPEAKER] if batch.labelled() else [BY_PREDICTION]
+    colours = [BY_LABEL, BY_PREDICTION, BY_SPEAKER] if batch.labelled else [BY_PREDICTION]
     by = st.segmented_control("Colour", colours, default=colours[0], required=True, key="map-colour")
     places = _places(tuple(row.file_id for row in rows), np.stack([row.item.embedding for row in rows]))
     texts = [f"{row.item.name}<br>{_group(batch, row, BY_LABEL)}" for row in rows]
