@@ -56,9 +56,8 @@ def clip_segments(clip: SessionClip, quality: Quality, result: ModelResult) -> t
     return label_segments(trajectory, lead, quality.speech_segments, clip.recording.duration_s, result.min_confidence)
 
 
-def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
+def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult, segments: Sequence[Segment]) -> str:
     """For Praat: the speech, and the labelled segments with their confidence."""
-    segments = clip_segments(clip, quality, result)
     return as_textgrid(quality.speech_segments, {result.prediction.model: segments}, clip.recording.duration_s)
 
 

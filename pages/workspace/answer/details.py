@@ -1,5 +1,7 @@
 """Below the answer: warnings of the recording, its quality in numbers, the model, the probabilities, the export."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from pages.ui import export
@@ -8,6 +10,7 @@ from pages.ui.reports.clip import offer_report
 from pages.ui.session import SessionClip
 from pages.ui.text import UAR_HELP, describe_performance, plain
 from ser_core.audio import Quality
+from ser_core.inference import Segment
 from ser_core.plots import format_duration, format_time
 
 
@@ -51,11 +54,12 @@ def _facts(result: ModelResult) -> str:
     )
 
 
-def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> None:
+def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult, segments: Sequence[Segment]) -> None:
+    """Downloads; the TextGrid holds the segments."""
     with st.container(horizontal=True):
         _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
         _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
-        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result), "text/plain", clip.name)
+        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result, segments), "text/plain", clip.name)
         offer_report(clip, prepared, result)
 
 

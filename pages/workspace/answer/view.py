@@ -1,6 +1,6 @@
 """The view "Answer": the predicted emotion, how sure and how often right, what the other models predict, next steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -17,7 +17,8 @@ from pages.workspace.answer import details, feedback
 from pages.workspace.answer.agreement import show_agreement
 from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, SpeakerReferenceError
+from pages.workspace.over_time.state import ENROLLED, NO_REFERENCE, timeline_segments
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, SpeakerReferenceError
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
 from ser_core.plots import emotion_label, probability_bars
 
@@ -43,15 +44,23 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
             show_no_model()
         details.show_details(prepared.quality, None)
         return None
-    sound.show_strip(clip.id, [segment_cell(s) for s in export.clip_segments(clip, prepared.quality, result)])
+    segments = _segments(clip, prepared, settings, result)
+    sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
     _show_answer(clip, result)
     first_look.empty()  # only now: there is an answer at every moment
     fill_in = _show_models(prepared, settings.model, result)
     feedback.show_feedback(clip, result)
     offer_enrolment(clip, result.prediction)
     details.show_details(prepared.quality, result)
-    details.show_export(clip, prepared, result)
+    details.show_export(clip, prepared, result, segments)
     return fill_in
+
+
+def _segments(clip: SessionClip, prepared: PreparedClip, settings: Settings, result: ModelResult) -> Sequence[Segment]:
+    """Those of the timeline where there is one of the same predictions, so that the strip agrees with it."""
+    reference = ENROLLED if settings.enrolled else NO_REFERENCE
+    known = None if settings.my_voice else timeline_segments(clip, prepared, settings.model, reference)
+    return known or export.clip_segments(clip, prepared.quality, result)
 
 
 def _worth_a_first_look(prepared: PreparedClip, settings: Settings) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pages.ui.analysis import PreparedClip, voice_reference
 from pages.ui.model_picker import get_model
-from pages.ui.session import SessionClip, remember, session
+from pages.ui.session import SessionClip, is_remembered, remember, session
 from ser_core.audio import SpeechSegments, analysed_bounds
 from ser_core.inference import (
     GRID_HOP_S,
@@ -56,6 +56,7 @@ class Course:
     reference: str = NO_REFERENCE  # of models that take one: the recording itself, or the enrolled voice
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
     stopped: bool = False
+    view: View | None = None  # that was shown last
 
     def is_done(self, models: Sequence[str]) -> bool:
         """Nothing more will come."""
@@ -103,7 +104,6 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
     Args:
         reference: which one the models use that take one.
     """
-    voice = tuple(session().voice_clips) if reference == ENROLLED else ()
     speech, waveform = prepared.quality.speech_segments, prepared.waveform
     return remember(
         lambda: Course(
@@ -114,8 +114,26 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
             grid_hop_s(clip),
             reference,
         ),
-        *(prepared.id, "course", reference, voice),
+        *_course_key(prepared, reference),
     )
+
+
+def _course_key(prepared: PreparedClip, reference: str) -> tuple:
+    voice = tuple(session().voice_clips) if reference == ENROLLED else ()
+    return prepared.id, "course", reference, voice
+
+
+def timeline_segments(
+    clip: SessionClip, prepared: PreparedClip, name: str, reference: str = NO_REFERENCE
+) -> tuple[Segment, ...] | None:
+    """The segments of a model that the timeline shows; None as long as it does not cover the clip.
+
+    The one source of segments from then on: those of the coarser windows of the answer differ in a few per cent.
+    """
+    if not is_remembered(*_course_key(prepared, reference)):
+        return None
+    found = course(clip, prepared, reference)
+    return line(found, name, found.view).segments if found.view and found.covers(name) else None
 
 
 def analyse(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:

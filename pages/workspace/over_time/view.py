@@ -56,6 +56,7 @@ def _show(
     done = found.is_done(models) and not waits
     going = not (found.stopped or done)
     bar = None if done else _show_state(found, models, going)
+    found.view = choice.view
     lines = {name: state.line(found, name, choice.view) for name in models if name in found.partials}
     if lines:
         with headline:

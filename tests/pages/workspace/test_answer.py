@@ -323,7 +323,8 @@ def test_the_export_holds_the_answer_and_every_window(page):
     assert content["file"] == "=1+1.ogg" and content["quality"]["duration_s"] == pytest.approx(30.5, abs=0.1)
     assert len(content["windows"]) == len(answer.trajectory.start_s)
     assert list(content["probabilities"]) == list(EMOTIONS)
-    found = tiers(export.clip_textgrid(clip, quality, answer))
+    segments = export.clip_segments(clip, quality, answer)
+    found = tiers(export.clip_textgrid(clip, quality, answer, segments))
     assert list(found) == ["speech", "emotion", "certainty"]
     assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
 

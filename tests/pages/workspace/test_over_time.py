@@ -15,11 +15,12 @@ from streamlit.testing.v1 import AppTest
 
 from pages.ui import results
 from pages.workspace.over_time import state, units
+from pages.workspace.sound import SoundState
 from ser_core.audio import speech_segments
 from ser_core.inference import OWN_RECORDING
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.segments import NOT_ANALYSED
-from ser_core.inference.smoothing import Smoothing
+from ser_core.inference.segments import NOT_ANALYSED, Segment
+from ser_core.inference.smoothing import NO_SPEECH, Smoothing
 from ser_core.labels import EMOTIONS
 from tests.inference.test_writers import tiers
 from tests.make_page import open_view, session_of, texts, upload, wav
@@ -42,7 +43,9 @@ def page(checkpoints, monkeypatch) -> AppTest:
 def files(monkeypatch) -> dict[str, str]:
     """What the download buttons of the last run would give, by label."""
     found = {}
-    monkeypatch.setattr(st, "download_button", lambda label, make, *_, **__: found.update({label: make()}))
+    monkeypatch.setattr(
+        st, "download_button", lambda label, make, *_, **__: found.update({label: make() if callable(make) else make})
+    )
     return found
 
 
@@ -90,6 +93,28 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
         assert (content["window_s"], content["hop_s"]) == (5.0, 0.5)
         assert content["smoothing"]["kind"] == kind and content["smoothing"]["amount"] > 0
     assert files["Download JSON"] != before
+
+
+def strip(page: AppTest) -> list[tuple[float, float, str]]:
+    """What is under the player."""
+    (cells,) = session_of(page).page(SoundState).strips.values()
+    return [(cell.start_s, cell.end_s, cell.name) for cell in cells]
+
+
+def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, files, monkeypatch):
+    monkeypatch.setattr("pages.ui.export.clip_segments", lambda *_: (Segment(0, 1, NO_SPEECH),))  # of coarser windows
+    page.segmented_control(key="view").set_value("answer").run()
+    open_sample(page)
+    assert strip(page) == [(0, 1, NO_SPEECH)]
+    page.segmented_control(key="view").set_value("over_time").run()
+    page.selectbox(key="smoothing").select("median").run()
+    found, shown = course(page), strip(page)
+    timeline = state.line(found, "other", found.view).segments
+    assert shown == [(segment.start_s, segment.end_s, segment.label) for segment in timeline]
+    own = tiers(files["Download TextGrid"])
+    page.segmented_control(key="view").set_value("answer").run()
+    assert not page.exception and strip(page) == shown
+    assert tiers(files["Download TextGrid"]) == own
 
 
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
