@@ -1,4 +1,4 @@
-"""Measures the page "Embedding map" in a browser: how much it sends, when it is drawn, how smoothly it moves.
+"""Measures the view Map in a browser: how much it sends, when it is drawn, how smoothly it moves.
 
 python -m scripts.bench.map [--points 12000 100000]     needs chromium and playwright (requirements-dev.txt)
 
@@ -65,7 +65,7 @@ def measured(browser, address: str, n: int) -> dict[str, float]:
     plot.locator("canvas").first.wait_for(state="attached")
     n_drawn = plot.evaluate("plot => plot._fullData.reduce((n, t) => n + (t.customdata ? t.x.length : 0), 0)")
     drawn_s = time.perf_counter() - started
-    page.get_by_text("Trustworthiness").wait_for()  # all of the page is there
+    page.get_by_text("have the same emotion").wait_for()  # all of the page is there
     settled_s, payload = time.perf_counter() - started, sum(received)
     frames_ms = _dragged(page, plot)
     page.close()

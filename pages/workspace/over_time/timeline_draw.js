@@ -63,7 +63,7 @@ const DRAWN = {
   row(context, timeline, { y, height, segments, title }, width, columns, colours) {
     context.fillStyle = colours.panel;
     context.fillRect(0, y, width, height - 3);
-    drawBlocks(context, timeline, segments, y, height - 3, width, colours);
+    drawBlocks(context, timeline, segments, y, height - 3, width, colours, context.measureText(title).width + 12);
     if (title) tag(context, title, y + (height - 3) / 2, colours);
   },
   lane(context, timeline, { y, height, label, k }, width, columns, colours) {
@@ -111,7 +111,7 @@ function drawPrevalent(context, { labels, min_confidence }, columns, y, height) 
   context.globalAlpha = 1;
 }
 
-function drawBlocks(context, { data, from, to, playable, chosen }, segments, y, height, width, colours) {
+function drawBlocks(context, { data, from, to, playable, chosen }, segments, y, height, width, colours, inset = 0) { // inset: of the words, in pixels
   const place = (time_s) => ((time_s - from) / (to - from)) * width;
   for (const segment of segments) {
     const left = Math.max(place(segment.start_s), -2), right = Math.min(place(segment.end_s), width + 2);
@@ -122,8 +122,8 @@ function drawBlocks(context, { data, from, to, playable, chosen }, segments, y, 
     context.fillRect(left + 0.5, y, Math.max(right - left - 1, 1), height);
     context.globalAlpha = 1;
     const words = [segment.text, label ? `${label.symbol} ${label.name}` : "not sure", label?.symbol ?? "?"];
-    const shown = words.find((text) => context.measureText(text).width + 8 < right - left);
-    if (shown) halo(context, shown, left + 5, y + height / 2, colours);
+    const from_x = Math.max(left, inset), shown = words.find((text) => context.measureText(text).width + 8 < right - from_x);
+    if (shown) halo(context, shown, from_x + 5, y + height / 2, colours);
     if (playable[chosen] === segment) {
       context.strokeStyle = colours.text;
       context.lineWidth = 2;

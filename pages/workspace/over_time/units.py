@@ -132,7 +132,7 @@ def show_speakers(model: str, units: Sequence[Annotation], known: Sequence[Segme
             "most likely": emotion_label(mean.emotion) if mean.emotion else "no speech",
             "arousal": mean.arousal,
             "valence": mean.valence,
-            **{emotion: mean.probabilities.get(emotion) for emotion in labels},
+            **{emotion: round(mean.probabilities[emotion], 2) for emotion in labels if mean.probabilities},
         }
         for mean in means
     ]
