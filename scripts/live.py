@@ -1,4 +1,4 @@
-"""Predictions for the microphone of this machine, every half second, in the terminal.
+"""Predictions for the microphone of this machine, four times a second, in the terminal.
 
 python -m scripts.live [--model NAME] [--device 3] [--save session.wav]
 python -m scripts.live --list-devices

@@ -1,19 +1,18 @@
-"""Link to the live microphone, which is a web application of its own."""
+"""The live microphone, inside the page; a recording that it hands over becomes the clip."""
 
 import streamlit as st
 
 st.title("Live", anchor=False)
 with st.spinner("Starting"):
+    from pages.live.frame import live_frame
+    from pages.ui.clip import take_live_recording
+    from pages.ui.session import session
     from ser_core.serving import LIVE_PATH, is_serving
 
-st.markdown(
-    "Speak, and see every half second the predicted emotion of the last seconds with its confidence, next to the "
-    "level and the spectrogram. At the end: the share of your speech by emotion, the recording to download, and "
-    "a link to open it on the page Clip."
-)
 if is_serving.is_set():
-    st.link_button("Open the live microphone", f"{LIVE_PATH}/", icon=":material/graphic_eq:", type="primary")
-    st.caption("It opens in a new tab. Sound goes from there to this machine only, and stays in memory.")
+    live_frame(f"{LIVE_PATH}/", take_live_recording)
+    if session().source and session().source.kind == "live":  # just handed over
+        st.switch_page("pages/workspace/page.py", query_params={"view": "over_time"})
 else:
     st.info(
         "`make app` serves the live microphone together with these pages. This server runs the pages only: "

@@ -27,11 +27,17 @@ def receive_live_recording() -> str:
     if token is None:
         return ""
     del st.query_params[HANDED_OVER]  # good once: an address that is kept or sent on opens nothing
+    if take_live_recording(token):
+        return ""
+    return "The recording has expired: such a link works once, for a few minutes, on the server of the live page."
+
+
+def take_live_recording(token: str) -> bool:
+    """Make a recording from the live page the clip of this session; False where it has expired."""
     content = recording_store.take(token)
-    if content is None:
-        return "The recording has expired: such a link works once, for a few minutes, on the server of the live page."
-    take(UploadedSource("live", "Live recording", content))
-    return ""
+    if content is not None:
+        take(UploadedSource("live", "Live recording", content))
+    return content is not None
 
 
 def forget(keep: str | None = None) -> None:

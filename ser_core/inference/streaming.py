@@ -1,4 +1,4 @@
-"""Streaming prediction: audio in chunks of any length and sample rate, a prediction every half second.
+"""Streaming prediction: audio in chunks of any length and sample rate, a prediction four times a second.
 
 Each is `predict` of the last window, with the trimming and the speech detection of a recording of that length. Only the
 samples for the next prediction are kept, and the recording only on request.
@@ -28,7 +28,7 @@ from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Traj
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
 from ser_core.models import SERModel
 
-LIVE_HOP_S = 0.5  # from one prediction to the next
+LIVE_HOP_S = 0.25  # from one prediction to the next
 LIVE_HISTORY_S = 120.0  # of predictions, for smoothing and for the chart
 MAX_LIVE_RECORDING_S = 3600.0
 DEFAULT_LIVE_SMOOTHING = Smoothing(EMA_SMOOTHING, 1.5)
@@ -112,7 +112,7 @@ class LiveSession:
             sample_rate: of the samples, in Hz; it may change during a session.
 
         Returns:
-            A prediction every half second, else None.
+            A prediction every LIVE_HOP_S, else None.
 
         Raises:
             AudioError: samples of another type or shape, samples that are not finite, an impossible sample rate.

@@ -1,6 +1,6 @@
-"""Live page: a Gradio application with a prediction for the microphone every half second.
+"""Live page: a Gradio application with a prediction for the microphone four times a second.
 
-The browser sends the samples directly, in memory: the microphone component of Gradio would write each half second to a
+The browser sends the samples directly, in memory: the microphone component of Gradio would write each piece to a
 file. The application also offers `predict` to `gradio_client`, whose uploads are kept in memory too.
 """
 
@@ -35,7 +35,7 @@ from ser_core.inference import (
     prediction_record,
     shared_model,
 )
-from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS
 from ser_core.models import HOW_TO_TRAIN, CheckpointError, models_for_long_audio, models_with_reference, resolve_model
 from ser_core.plots import GREY, emotion_label, magma_colours
 from ser_core.serving.error_response import error_response
@@ -48,7 +48,9 @@ from ser_core.serving.routes import is_serving, live_is_up
 
 LIVE_TITLE = "Live microphone"
 # Concatenated in this order: Gradio takes one script as text, without a module loader.
-LIVE_SCRIPTS = tuple(paths.STATIC / name for name in ("microphone.js", "spectrogram.js", "live_view.js", "live.js"))
+LIVE_SCRIPTS = tuple(
+    paths.STATIC / name for name in ("microphone.js", "spectrogram.js", "live_view.js", "live_plane.js", "live.js")
+)
 REQUEST_OVERHEAD_BYTES = 1_000_000  # of a request besides the audio
 MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
 USED_ROUTES = re.compile(  # of Gradio
@@ -199,6 +201,7 @@ def _page_arguments(sessions: LiveSessions) -> dict:
         "models_with_reference": models_with_reference(),
         "no_model_message": f"There is no trained model yet. {HOW_TO_TRAIN}",
         "styles": {emotion: {"symbol": s.symbol, "colour": s.colour} for emotion, s in EMOTION_STYLES.items()},
+        "places": AROUSAL_VALENCE,
         "colormap": magma_colours(),
         "hop_s": LIVE_HOP_S,
         "smoothing_s": DEFAULT_LIVE_SMOOTHING.amount,

@@ -2,7 +2,17 @@
 
 from collections import defaultdict
 
-from ser_core.inference import LIVE_HOP_S, MAX_NOVELTY_PERCENTILE, NO_SPEECH, NOT_SURE, LivePrediction, LiveSummary
+import numpy as np
+
+from ser_core.inference import (
+    LIVE_HOP_S,
+    MAX_NOVELTY_PERCENTILE,
+    NO_SPEECH,
+    NOT_SURE,
+    LivePrediction,
+    LiveSummary,
+    arousal_and_valence,
+)
 from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label, format_duration
 
@@ -18,19 +28,29 @@ def live_message(prediction: LivePrediction, received_s: float) -> dict:
         received_s: seconds of audio that the page had sent before it.
 
     Returns:
-        answer (the label), emotion, probabilities and speaking as in LivePrediction; heading and detail as texts; and
-        lag_s: age of the oldest new audio in this prediction, relative to the newest.
+        answer (the label), emotion, probabilities and speaking as in LivePrediction; place: [arousal, valence], None
+        without speech; heading and detail as texts; and lag_s: age of the oldest new audio in this prediction, relative
+        to the newest.
     """
     heading, detail = heading_and_detail(prediction)
     return {
         "answer": prediction.label,
         "emotion": prediction.emotion,
         "probabilities": prediction.probabilities,
+        "place": _place(prediction.probabilities),
         "speaking": prediction.speaking,
         "heading": heading,
         "detail": detail,
         "lag_s": received_s - prediction.at_s + LIVE_HOP_S,
     }
+
+
+def _place(probabilities: dict[str, float]) -> list[float] | None:
+    """Arousal and valence, each in [-1, 1]."""
+    if not probabilities:
+        return None
+    place = arousal_and_valence(tuple(probabilities), np.array([list(probabilities.values())]))[0]
+    return [round(float(value), 3) for value in place]
 
 
 def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:

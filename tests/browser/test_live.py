@@ -72,7 +72,7 @@ def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, liv
         page.get_by_role("button", name="Open in Clip").click()
     trajectory = opened.value
     trajectory.get_by_text("Live recording").first.wait_for(timeout=60_000)
-    expect(trajectory).to_have_url(re.compile(r"/trajectory$"))  # the token has gone
+    expect(trajectory).to_have_url(re.compile(r"/clip\?view=over_time$"))  # the token has gone
 
 
 def test_silence_is_not_speech(new_page, live_url):
@@ -127,10 +127,17 @@ def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, schem
     assert dark == (scheme == "dark")
 
 
-def test_the_pages_lead_there(new_page, everything_url, app_url):
+def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url):
     page = new_page(f"{everything_url}/live")
-    expect(page.get_by_role("link", name="Open the live microphone")).to_have_attribute(
-        "href", f"{LIVE_PATH}/", timeout=PATIENCE_MS
-    )
+    live = page.frame_locator("iframe[title='Live microphone']")
+    live.get_by_role("button", name="Start").click()
+    expect(live.locator(".history i")).not_to_have_count(0)
+    expect(live.locator("h1")).to_be_hidden()  # the page has one
+    assert "Source Sans" in live.locator(".live").evaluate("box => getComputedStyle(box).fontFamily")
+    page.wait_for_timeout(2000)
+    live.get_by_role("button", name="Stop").click()
+    live.get_by_role("button", name="Open in Clip").click()
+    page.get_by_text("Live recording").first.wait_for()
+    expect(page).to_have_url(re.compile(r"/clip\?view=over_time$"))
     alone = new_page(f"{app_url}/live")
     expect(alone.get_by_text("make app").first).to_be_visible(timeout=PATIENCE_MS)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
+from pages.live import frame
 from ser_core.inference.model_cache import unload_models
 from ser_core.serving.one_time_store import recording_store
 from ser_core.serving.routes import LIVE_PATH, is_serving
@@ -18,10 +19,10 @@ def served():
 
 
 @pytest.fixture
-def links(monkeypatch) -> list[str]:
-    """Where the links of the page lead."""
+def drawn(monkeypatch) -> list[dict]:
+    """What the frame of the page is given."""
     found = []
-    monkeypatch.setattr(st, "link_button", lambda label, url, **_: found.append(url))
+    monkeypatch.setattr(frame, "_mount", lambda key, data, on_token_change: found.append(data))
     return found
 
 
@@ -42,15 +43,23 @@ def trajectory(checkpoints, monkeypatch):
     unload_models()
 
 
-def test_a_link_leads_to_the_live_page_where_it_is_served(served, links):
+def test_the_microphone_is_part_of_the_page_where_it_is_served(served, drawn):
     page = open_page("live").run()
-    assert not page.exception and links == [f"{LIVE_PATH}/"] and not page.info
+    assert not page.exception and drawn == [{"address": f"{LIVE_PATH}/"}] and not page.info
 
 
-def test_without_the_server_it_says_what_to_do(links, monkeypatch):
+def test_without_the_server_it_says_what_to_do(drawn, monkeypatch):
     monkeypatch.setattr(st, "page_link", lambda *_, **__: None)  # it knows the pages of an app only
     page = open_page("live").run()
-    assert not page.exception and not links and "make app" in page.info[0].value
+    assert not page.exception and not drawn and "make app" in page.info[0].value
+
+
+@pytest.mark.parametrize(("sent", "taken"), [("abc", ["abc"]), ("", []), (None, []), ({"x": 1}, [])])
+def test_what_the_frame_hands_over_may_be_anything(monkeypatch, sent, taken):
+    monkeypatch.setattr(st, "session_state", {frame.KEY: {"token": sent}})
+    found = []
+    frame._arrived(found.append)
+    assert found == taken
 
 
 def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, speech):

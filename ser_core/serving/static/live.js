@@ -1,9 +1,9 @@
-// Live page. The browser records, draws level and spectrogram, and keeps the recording; the server receives half a
-// second at a time and returns a prediction. One request at a time: audio recorded during a request goes into the next.
+// Live page. The browser records, draws level and spectrogram, and keeps the recording; the server receives a quarter of
+// a second at a time and returns a prediction. One request at a time: audio recorded during a request goes into the next.
 //
 // Scope, by Gradio: element (root of the page), props (see live_app.py), server (its functions), watch.
 
-const CHUNK_WORKLET = `registerProcessor("half-seconds", class extends AudioWorkletProcessor {
+const CHUNK_WORKLET = `registerProcessor("pieces", class extends AudioWorkletProcessor {
   constructor({ processorOptions: { hop_s } }) {
     super();
     this.hop = Math.round(hop_s * sampleRate);
@@ -75,7 +75,7 @@ async function openSession() {
 }
 
 function startRecording(model, stream, context, close) {
-  const worklet = new AudioWorkletNode(context, "half-seconds", {
+  const worklet = new AudioWorkletNode(context, "pieces", {
     channelCount: 1, channelCountMode: "explicit", processorOptions: { hop_s: props.hop_s },
   });
   const analyser = new AnalyserNode(context, { fftSize: 1024, smoothingTimeConstant: 0 });
@@ -165,6 +165,7 @@ async function finish(ended) {
 }
 
 async function openInClip() {
+  if (embedded) return handOverToParent();
   const tab = window.open("about:blank"); // before the request: later it would be blocked as a popup
   try {
     const { token } = await callServer("hand_over", {});
@@ -173,6 +174,15 @@ async function openInClip() {
     else window.location = address;
   } catch (error) {
     tab?.close();
+    showState(error.message);
+  }
+}
+
+async function handOverToParent() {
+  try {
+    const { token } = await callServer("hand_over", {});
+    window.parent.postMessage({ token }, window.location.origin);
+  } catch (error) {
     showState(error.message);
   }
 }
@@ -191,5 +201,6 @@ showReferenceSwitch();
 button.onclick = () => !busy && (session ? stop() : start());
 find(".open").onclick = openInClip;
 window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks before leaving
+if (embedded) fillFrame();
 watch("page_id", enableStart);
 enableStart();

@@ -3,7 +3,8 @@
 const find = (selector) => element.querySelector(selector);
 const [button, select, reference, clock, state] = [".start", ".model", ".reference input", ".clock", ".state"].map(find);
 const FREQUENCY_TICKS_HZ = [250, 1000, 4000];
-const HISTORY_CELLS = 60;
+const HISTORY_CELLS = 80; // 20 s
+const embedded = window.parent !== window; // in the page Live
 
 function showListening(session) {
   button.classList.add("on");
@@ -11,8 +12,10 @@ function showListening(session) {
   find(".summary").hidden = true;
   find(".latency").hidden = find(".latency-details").hidden = true;
   find(".heading").textContent = "Recording";
-  find(".detail").textContent = "The first prediction follows after half a second.";
+  find(".detail").textContent = "The first prediction follows at once.";
   find(".history").replaceChildren();
+  trace.length = 0;
+  drawPlane(null);
   showThreshold(session.min_confidence);
   showBars(find(".current"), {}, "");
   animate(session, spectrogramDrawer(find("canvas"), session.analyser, props.colormap));
@@ -76,6 +79,7 @@ function showPrediction(session, prediction, captured_ms) {
   find(".detail").textContent = prediction.detail;
   showBars(find(".current"), prediction.probabilities, prediction.answer);
   addHistoryCell(prediction.answer);
+  addPlace(prediction);
   requestAnimationFrame(() => setTimeout(() => { // after the frame is drawn
     const round_trip_s = (performance.now() - captured_ms) / 1000;
     session.latencies_s.push(prediction.lag_s + round_trip_s);
@@ -104,12 +108,12 @@ function showThreshold(min_confidence) {
 
 function addHistoryCell(answer) {
   const style = props.styles[answer];
-  const cell = document.createElement("i");
-  cell.textContent = style?.symbol ?? (answer === "not sure" ? "?" : "·");
+  const cell = document.createElement("i"), history = find(".history");
+  const goesOn = history.lastChild?.title === answer; // the symbol stands at the begin of a run only
+  cell.textContent = goesOn ? "" : style?.symbol ?? (answer === "not sure" ? "?" : "·");
   cell.title = answer;
   cell.classList.toggle("quiet", !style);
   if (style) cell.style.background = style.colour;
-  const history = find(".history");
   history.append(cell);
   if (history.children.length > HISTORY_CELLS) history.firstChild.remove();
 }
@@ -118,7 +122,7 @@ function showLatency({ latencies_s, window_s }, lag_s, round_trip_s) {
   find(".latency b").textContent = formatSeconds(latencies_s.at(-1));
   find(".latency").hidden = find(".latency-details").hidden = false;
   find(".latency-details p").textContent = [
-    `${formatSeconds(lag_s)} until the half second is complete,`,
+    `${formatSeconds(lag_s)} until the piece of audio is complete,`,
     `${formatSeconds(round_trip_s)} to send it, run the model and draw the prediction.`,
     "This is the latency for the oldest new audio in a prediction;",
     `for the newest it is ${formatSeconds(props.hop_s)} less.`,
@@ -151,6 +155,20 @@ function offerDownload({ recorded, n_recorded, sample_rate }) {
   const link = find(".download");
   URL.revokeObjectURL(link.href);
   link.href = URL.createObjectURL(new Blob([wavHeader(n_recorded, sample_rate), ...recorded], { type: "audio/wav" }));
+}
+
+function fillFrame() { // of the page around this one, which learns the height
+  find(".live").classList.add("embedded");
+  for (let box = element; box !== document.body; box = box.parentElement) {
+    for (const name of ["padding", "margin", "border"]) box.style.setProperty(name, "0", "important");
+    box.style.setProperty("max-width", "none", "important");
+  }
+  const tell = () => {
+    const height = find(".live").getBoundingClientRect().bottom + 8;
+    window.parent.postMessage({ height }, window.location.origin);
+  };
+  new ResizeObserver(tell).observe(element);
+  tell();
 }
 
 function formatSeconds(duration_s) { return `${duration_s.toFixed(2)} s`; }
