@@ -101,10 +101,11 @@ def test_every_clip_is_a_point(page):
     assert page.selectbox(key="space").options == ["small", RAW_FEATURES]
 
 
-@pytest.mark.parametrize("colour", ["answered", "right", "certainty", "corpus", "part", "sex", "intensity", "speaker"])
-def test_each_colour_can_be_chosen(page, colour):
-    page.selectbox(key="colour").set_value(colour).run()
-    assert not page.exception and not page.error and points(page) == len(IDS)
+def test_each_colour_can_be_chosen(page, subtests):
+    for colour in ("answered", "right", "certainty", "corpus", "part", "sex", "intensity", "speaker"):
+        with subtests.test(colour=colour):
+            page.selectbox(key="colour").set_value(colour).run()
+            assert not page.exception and not page.error and points(page) == len(IDS)
 
 
 def test_what_does_not_fit_turns_grey(page):
