@@ -43,7 +43,6 @@ class Batch:
     rows: list[BatchRow]
     labels: FileLabels
     unreadable: list[BatchItem]
-    n_waiting: int
     known: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)  # result of _parts, by model
 
     @cached_property
@@ -82,7 +81,7 @@ def read_batch(models: Sequence[str]) -> Batch:
     identified = _identify(readable, labels)
     rows = [BatchRow(i, item, labels.labels.get(item.name), identified[i]) for i, item in readable.items()]
     unreadable = [item for item in items.values() if item.problem]
-    return Batch(list(models), rows, labels, unreadable, len(state.unprocessed(files, models)))
+    return Batch(list(models), rows, labels, unreadable)
 
 
 def predictions_of(rows: Sequence[BatchRow], model: str) -> list[tuple[BatchRow, Prediction]]:

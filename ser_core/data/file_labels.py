@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from ser_core.data.file_names import parse_filename
 from ser_core.data.label_tables import LabelRow, parse_table
@@ -68,7 +68,7 @@ def label_files(
 
 
 def _label_of_name(name: str, known: Mapping[str, str]) -> FileLabel | None:
-    if isinstance(utterance := parse_filename(PurePath(name)), Utterance):
+    if isinstance(utterance := parse_filename(Path(name)), Utterance):
         return FileLabel(utterance.emotion, utterance.speaker, utterance.sentence, utterance.id)
     folders, place = _emotion_folder(name, known)
     if place is None:
@@ -95,7 +95,7 @@ def _unknown_folders(names: Sequence[str], labels: Mapping[str, FileLabel], know
 
 
 def _utterance_id(name: str) -> str | None:
-    utterance = parse_filename(PurePath(name))
+    utterance = parse_filename(Path(name))
     return utterance.id if isinstance(utterance, Utterance) else None
 
 

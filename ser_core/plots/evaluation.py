@@ -117,7 +117,8 @@ def group_intervals(groups: Mapping[str, "Scores"], model: str, references: Mapp
             continue
         errors = None
         if is_known:
-            high, low = ([s.uar_ci[1] - s.uar for s in rows.values()], [s.uar - s.uar_ci[0] for s in rows.values()])
+            bounds = [(s.uar, *s.uar_ci) for s in rows.values() if s.uar_ci]
+            high, low = [high - uar for uar, _, high in bounds], [uar - low for uar, low, _ in bounds]
             errors = {"type": "data", "symmetric": False, "array": high, "arrayminus": low, "color": colour}
         marker = {"color": colour, "symbol": symbol, "size": 11}
         figure.add_scatter(x=[s.uar for s in rows.values()], y=list(rows), error_x=errors, mode="markers", name=title)

@@ -217,7 +217,7 @@ def row(name: str, speech_s: float = 2.0, label: str | None = None, speaker: str
 
 
 def batch_of(rows: list[BatchRow], *models: str) -> Batch:
-    return Batch(list(models), rows, label_files([]), [], 0)
+    return Batch(list(models), rows, label_files([]), [])
 
 
 def test_disagreement_is_the_distance_from_the_mean_and_comes_first():

@@ -33,8 +33,11 @@ def score_groups(predictions: PredictionTable, by: str) -> dict[str, Scores]:
     group_of = GROUPINGS[by]
     found = dict.fromkeys(group for u in predictions.utterances if (group := group_of(u)))
     order = list(found) if by == "corpus" else sorted(found, key=lambda group: (not group.startswith("below"), group))
-    parts = {group: predictions.select(lambda u, group=group: group_of(u) == group) for group in order}
-    return {group: _scores(part) for group, part in parts.items()}
+    return {group: _scores(_select(predictions, group_of, group)) for group in order}
+
+
+def _select(predictions: PredictionTable, group_of: Callable[[Utterance], str | None], group: str) -> PredictionTable:
+    return predictions.select(lambda utterance: group_of(utterance) == group)
 
 
 def _scores(part: PredictionTable) -> Scores:
