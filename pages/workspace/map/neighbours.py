@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.components.player import Track, track
 from pages.ui.samples import voices
-from pages.ui.session import PageState, session
+from pages.ui.session import PageState, SessionClip, session
 from pages.workspace import sound
 from pages.workspace.map import state
 from pages.workspace.map.state import EmbeddedClip
@@ -26,6 +26,7 @@ class WalkState(PageState):
     follows_clip = True
     anchor: str = ""  # utterance id of the clip in the middle; "": the clip of the session
     place: int = 0  # among its neighbours, the nearest first; ANCHOR: the clip in the middle
+    session_clip: str = ""  # id of the clip of the session at that time
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +37,15 @@ class Neighbourhood:
     rows: np.ndarray  # of the atlas, the nearest first, (k,)
     distances: np.ndarray  # (k,)
     itself: str = ""  # utterance id of this very recording, where it is on the map
+
+
+def follow(clip: SessionClip | None) -> None:
+    """Another clip of the session begins its own walk."""
+    clip_id = clip.id if clip else ""
+    walk = session().page(WalkState)
+    if walk.session_clip != clip_id:
+        walk.anchor, walk.place = ("", 0) if clip else (walk.anchor, walk.place)
+        walk.session_clip = clip_id
 
 
 def neighbourhood(found: Atlas, own: EmbeddedClip | None) -> Neighbourhood | None:
@@ -62,13 +72,15 @@ def chosen(found: Atlas, around: Neighbourhood | None) -> int | None:
 
 def start_from(clip: str) -> None:
     """Goes to a clip of a corpus, and plays it."""
-    session().pages[WalkState] = WalkState(clip, ANCHOR)
+    walk = session().page(WalkState)
+    walk.anchor, walk.place = clip, ANCHOR
     play(clip)
 
 
 def back_to_own() -> None:
     """The clip of the session is in the middle again."""
-    session().pages[WalkState] = WalkState()
+    walk = session().page(WalkState)
+    walk.anchor, walk.place = "", 0
 
 
 def step(found: Atlas, around: Neighbourhood, by: int) -> None:

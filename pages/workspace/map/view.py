@@ -62,6 +62,7 @@ def draw(clip: SessionClip | None) -> None:
     except (AtlasError, CheckpointError) as error:
         show_problem(error)
         return
+    neighbours.follow(clip)
     around = neighbours.neighbourhood(found, own)
     left, right = (st.container(), st.container()) if view.second_space else st.columns([2.4, 1], gap="medium")
     with right:

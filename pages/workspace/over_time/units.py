@@ -59,9 +59,7 @@ def choose_units(clip: SessionClip) -> tuple[Annotation, ...]:
         help="TextGrid, RTTM, SRT or CSV. A CSV has the columns start_s and end_s, in seconds, and may have label "
         "and speaker. Where speakers are named, you also get their means.",
     )
-    if known.problem:
-        st.error(plain(known.problem))
-    if known.found is None or known.clip_id != clip.id:
+    if known.clip_id != clip.id or known.found is None:
         return ()
     chosen = _choose_tier(known.found)
     for note in known.found.notes:
@@ -99,9 +97,10 @@ def _choose_tier(found: AnnotationFile) -> tuple[Annotation, ...]:
     return tuple(sorted(everything, key=lambda one: one.start_s))
 
 
-def problem() -> str:
-    """Why the last file could not be used, or ""."""
-    return session().page(UnitsState).problem
+def problem(clip: SessionClip) -> str:
+    """Why the last file for this clip could not be used, or ""."""
+    known = session().page(UnitsState)
+    return known.problem if known.clip_id == clip.id else ""
 
 
 def predicted(clip: SessionClip, model: str, units: tuple[Annotation, ...], reference: str) -> list[Segment]:

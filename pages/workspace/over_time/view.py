@@ -32,7 +32,7 @@ def draw(clip: SessionClip) -> None:
             own = units.choose_units(clip)
         with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
             choice = settings.choose(clip)
-    if problem := units.problem():
+    if problem := units.problem(clip):
         st.error(plain(problem))
     if not choice.models:
         st.info("Choose at least one model.")

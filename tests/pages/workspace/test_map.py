@@ -204,11 +204,14 @@ def test_a_walk_among_neighbours_by_key_and_around_another_clip(page):
     page.button(key="next-neighbour").click().run()
     walk = session_of(page).page(neighbours.WalkState)
     assert not page.exception and (walk.anchor, walk.place) == ("", 1)
-    session_of(page).pages[neighbours.WalkState] = neighbours.WalkState(IDS[3], neighbours.ANCHOR)  # a click
+    walk.anchor, walk.place = IDS[3], neighbours.ANCHOR  # a click
     page.run()
     assert f"`{IDS[3]}`" in texts(page) and min(distances(page)) > 0  # no neighbour of itself
     page.button(key="own-neighbours").click().run()
     assert not page.exception and "your clip" in texts(page)
+    walk.anchor = IDS[3]
+    upload(page, "other.wav", wav(RNG.normal(0, 0.1, 16_000)))
+    assert walk.anchor == ""  # another clip, another walk
 
 
 def test_clips_of_the_program_are_played_without_corpora(folder):
