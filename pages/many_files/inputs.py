@@ -32,8 +32,8 @@ def choose_files() -> None:
         state.keep(uploaded, is_back)
         if is_back:
             run.set_running(False)
-        if n_kept := len(state.files()) - len(uploaded):
-            st.caption(f"{n_kept} of {len(state.files())} files are from before you left this page.")
+    if n_kept := len(state.files()) - len(uploaded):
+        st.caption(f"{n_kept} of {len(state.files())} files are from before you left this page.")
     if bool(n_files) != bool(state.sound_files()):
         st.rerun()  # with or without the expander
     if len(state.sound_files()) > run.MOST_FILES:

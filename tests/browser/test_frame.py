@@ -120,6 +120,7 @@ def test_a_session_that_is_over_is_told_and_a_link_opens_its_clip_again(new_page
 def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
     with served(ROOT / "app.py", SER_CORPORA=str(write_crema_d(tmp_path, ("1001",), ("DFA",)))) as url:
         page = chromium.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         page.goto(f"{url}/listening_test")
         page.get_by_role("button", name="Start").click()
         page.get_by_role("heading", name="Clip 1 of").wait_for()
