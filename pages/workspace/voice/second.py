@@ -34,7 +34,7 @@ def draw_choice(clip: SessionClip) -> None:
         st.subheader("Compare with a second clip", anchor=False)
         st.caption("Two spectrograms, both pitch contours in one chart, and the difference of the predictions.")
         _offer_same_sentence(clip)
-        _offer_samples()
+        _offer_samples(clip)
         key = input_key("second")
         st.file_uploader("A file", FORMATS, key=key, on_change=_take_file, args=(key,))
         st.button(
@@ -49,8 +49,8 @@ def draw_choice(clip: SessionClip) -> None:
             voice_state().problem = ""
 
 
-def _offer_samples() -> None:
-    """Real voices, then synthetic ones."""
+def _offer_samples(clip: SessionClip) -> None:
+    """Real voices, then synthetic ones, without the clip itself."""
     real = [(voice.title, voice.link, voice_source(voice)) for voice in voices()]
     synthetic = [(sample["title"], sample["file"], sample_source(sample)) for sample in sample_list()]
     for about, offered in (("A real voice:", real), ("A synthetic voice:", synthetic)):
@@ -58,7 +58,8 @@ def _offer_samples() -> None:
             st.caption(about)
         with st.container(horizontal=True, gap="xsmall"):
             for title, name, source in offered:
-                st.button(title, key=f"second-{name}", on_click=_take, args=(source,))
+                if not clip.link or source.link != clip.link:
+                    st.button(title, key=f"second-{name}", on_click=_take, args=(source,))
 
 
 def _draw_kept(clip: SessionClip, kept: SessionClip) -> None:
