@@ -33,6 +33,7 @@ from ser_core.models.names import (
 from ser_core.models.ood import NoveltyDetector
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
+from ser_core.models.zoo.layers import fold_batch_norms
 
 WEIGHTS_HASH = "weights_sha256"  # in config.json: its weights are those of the same save
 N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
@@ -86,7 +87,9 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    return model.to(device).eval()
+    model.to(device).eval()
+    fold_batch_norms(model)
+    return model
 
 
 def load_fusion(members: Sequence[str], factors: Sequence[float]) -> Fusion:

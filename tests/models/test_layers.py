@@ -9,6 +9,7 @@ from ser_core.models.zoo.layers import (
     MaskedConv,
     column_mask,
     dense_layers,
+    fold_batch_norms,
     halve_lengths,
     load_backbone,
     mean_over_clip,
@@ -60,3 +61,19 @@ def test_start_weights_that_do_not_fit_are_refused(tmp_path):
     save_file({"weight": torch.zeros(2, 2)}, path)
     with pytest.raises(ValueError, match="bias is missing"):
         load_backbone(nn.Linear(2, 2), str(path), ())
+
+
+def test_a_folded_norm_gives_the_same_until_the_layer_is_trained():
+    torch.manual_seed(0)
+    layer, x, mask = MaskedConv(2, 3), torch.randn(4, 2, 5, 7), torch.ones(4, 1, 1, 7)
+    layer(x, mask)  # running statistics
+    layer.eval()
+    with torch.no_grad():
+        expected = layer(x, mask)
+        fold_batch_norms(layer)
+        assert layer.conv.is_folded
+        torch.testing.assert_close(layer(x, mask), expected)
+        torch.testing.assert_close(layer.double()(x.double(), mask).float(), expected)
+    assert not layer.conv.is_folded and layer(x.double(), mask).requires_grad  # with gradients, two layers
+    assert set(layer.state_dict()) == set(MaskedConv(2, 3).state_dict())
+    assert layer.train().conv.folded is None

@@ -6,8 +6,53 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ser_core.audio import frame_mask
+
+
+class FoldableConv(nn.Conv2d):
+    """A convolution without bias that can take in the batch norm behind it, to predict with weights that stay."""
+
+    folded: tuple[Tensor, Tensor] | None = None
+    """Weight and bias of both layers; used without gradients. Training drops it."""
+
+    @torch.no_grad()
+    def fold(self, norm: nn.BatchNorm2d) -> None:
+        """Takes in a norm with running statistics."""
+        assert norm.running_mean is not None and norm.running_var is not None
+        scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
+        weight = (self.weight * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
+        self.folded = weight, norm.bias - norm.running_mean * scale
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the next call includes the norm."""
+        return self.folded is not None and not torch.is_grad_enabled()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n_in, n_bands, width) -> (B, n_out, ...)."""
+        if self.folded is None or not self.is_folded:
+            return super().forward(x)
+        weight, bias = self.folded
+        return F.conv2d(x, weight, bias, self.stride, self.padding)  # type: ignore[arg-type]  # both are pairs
+
+    def train(self, mode: bool = True) -> "FoldableConv":
+        self.folded = None if mode else self.folded
+        return super().train(mode)
+
+    def _apply(self, fn, recurse: bool = True):
+        """Also to another device or type."""
+        if self.folded is not None:
+            self.folded = fn(self.folded[0]), fn(self.folded[1])
+        return super()._apply(fn, recurse)
+
+
+def fold_batch_norms(model: nn.Module) -> None:
+    """Makes every MaskedConv of a model in eval mode predict with one layer instead of two."""
+    for layer in model.modules():
+        if isinstance(layer, MaskedConv):
+            layer.conv.fold(layer.norm)
 
 
 class MaskedConv(nn.Module):
@@ -15,11 +60,11 @@ class MaskedConv(nn.Module):
 
     def __init__(self, n_in: int, n_out: int, stride: tuple[int, int] = (1, 1), height: int = 3):
         super().__init__()
-        self.conv = nn.Conv2d(n_in, n_out, (height, 3), stride, padding=(height // 2, 1), bias=False)
+        self.conv = FoldableConv(n_in, n_out, (height, 3), stride, padding=(height // 2, 1), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        x = self.norm(self.conv(x))
+        x = self.conv(x) if self.conv.is_folded else self.norm(self.conv(x))
         return x * mask.to(x.dtype)  # a float32 mask would promote all later layers to float32
 
 
