@@ -51,7 +51,7 @@ def first_page(browser) -> float:
     with running_server() as (url, _):
         page = browser.new_page()
         page.goto(url)
-        page.get_by_role("heading", name="Out of scope").wait_for(timeout=PATIENCE_MS)
+        page.get_by_text("Intended use and limits").wait_for(timeout=PATIENCE_MS)
         settle(page)
         took_s = time.perf_counter() - started
         page.close()
@@ -92,7 +92,7 @@ def page_changes(page, url: str) -> dict[str, float]:
 def all_predictions(page, url: str, folder: Path) -> float:
     """Seconds from the upload of a clip to the predictions of all small models, when these are in memory."""
     names = [name for name in available_models() if _weights_bytes(name) < SMALL_BYTES]
-    page.goto(f"{url}/compare_models?from=Upload&" + "&".join(f"models={name}" for name in names))
+    page.goto(f"{url}/clip?view=models&from=Upload&" + "&".join(f"models={name}" for name in names))
     for sample in ("even", "low_slow"):  # the first clip loads the models
         path = folder / f"{sample}.wav"
         spoken = read_audio(SAMPLES / f"{sample}.ogg").waveform[: round(CLIP_S * SAMPLE_RATE)]
@@ -101,7 +101,7 @@ def all_predictions(page, url: str, folder: Path) -> float:
         settle(page)
         started = time.perf_counter()
         page.locator("input[type=file]").first.set_input_files(path)
-        page.get_by_test_id("stMain").get_by_test_id("stText").get_by_text(path.name, exact=True).wait_for()
+        page.get_by_role("heading", name=path.name, exact=True).wait_for()
         settle(page)
     return time.perf_counter() - started
 

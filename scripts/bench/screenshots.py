@@ -102,7 +102,7 @@ def _picture(page, wait_ms: int = DRAWING_MS) -> Image.Image:
 
 
 def _save(image: Image.Image, name: str) -> None:
-    image.quantize(N_COLOURS).save(FOLDER / f"{name}.png", optimize=True)
+    image.quantize(N_COLOURS, kmeans=2).save(FOLDER / f"{name}.png", optimize=True)
     print(f"{name}.png", flush=True)
 
 
