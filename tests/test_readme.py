@@ -90,7 +90,7 @@ def test_the_site_builds(tmp_path):
     assert built.returncode == 0, built.stderr
     home = (tmp_path / "index.html").read_text()
     assert 'href="results.html"' in home and 'href="cards/prosonet.html"' in home
-    assert (tmp_path / "assets" / "screenshots" / "record_light.png").is_file()
+    assert (tmp_path / "assets" / "screenshots" / "answer_light.png").is_file()
     assert not re.search(r'(src|<link[^>]*href)="https?://', home)  # opens without the internet
 
 
