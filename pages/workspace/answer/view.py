@@ -17,7 +17,7 @@ from pages.workspace.answer import details, feedback
 from pages.workspace.answer.agreement import show_agreement
 from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
-from pages.workspace.over_time.state import ENROLLED, NO_REFERENCE, timeline_segments
+from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, timeline_segments
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, SpeakerReferenceError
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
 from ser_core.plots import emotion_label, probability_bars

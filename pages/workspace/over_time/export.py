@@ -11,7 +11,7 @@ from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.workspace.over_time.state import Course, Line
+from pages.workspace.trajectories import Course, Line
 from ser_core.inference import (
     NO_SPEECH,
     Annotation,

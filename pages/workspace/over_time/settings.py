@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.model_picker import choose_models, get_model
 from pages.ui.session import SessionClip
 from pages.workspace import clip_bar
-from pages.workspace.over_time.state import ENROLLED, NO_REFERENCE, View, grid_hop_s
+from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, View, grid_hop_s
 from ser_core.inference import (
     EMA_SMOOTHING,
     HYSTERESIS_SMOOTHING,
@@ -46,7 +46,7 @@ class Choice:
 
     models: tuple[str, ...]
     view: View
-    reference: str  # see state.Course
+    reference: str  # see Course
 
 
 def choose(clip: SessionClip) -> Choice:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, remember, session
 from pages.ui.text import plain
-from pages.workspace.over_time.state import Course
+from pages.workspace.trajectories import Course
 from ser_core.inference import (
     ANNOTATION_SUFFIXES,
     CPU_BATCH_SIZE,

@@ -11,11 +11,11 @@ from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.workspace import clip_bar, sound
-from pages.workspace.over_time import export, settings, state, units
+from pages.workspace import clip_bar, sound, trajectories
+from pages.workspace.over_time import export, settings, units
 from pages.workspace.over_time.settings import Choice
-from pages.workspace.over_time.state import Course, Line
 from pages.workspace.over_time.timeline import timeline
+from pages.workspace.trajectories import Course, Line
 from ser_core.inference import Annotation, Segment, SpeakerReferenceError, annotation_tiers
 from ser_core.models import models_for_long_audio
 from ser_core.plots import describe_trajectory, format_time, timeline_data
@@ -37,11 +37,11 @@ def draw(clip: SessionClip) -> None:
     if not choice.models:
         st.info("Choose at least one model.")
         return
-    found = state.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
+    found = trajectories.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
     try:
         if not any(name in found.partials for name in choice.models):
             with st.spinner("Analysing"):
-                state.analyse(found, choice.models, step_s=0)
+                trajectories.analyse(found, choice.models, step_s=0)
     except SpeakerReferenceError as error:
         show_problem(error)
         return
@@ -57,7 +57,7 @@ def _show(
     going = not (found.stopped or done)
     bar = None if done else _show_state(found, models, going)
     found.view = choice.view
-    lines = {name: state.line(found, name, choice.view) for name in models if name in found.partials}
+    lines = {name: trajectories.line(found, name, choice.view) for name in models if name in found.partials}
     if lines:
         with headline:
             _show_summary(found, models[0])
@@ -78,7 +78,7 @@ def _go_on(
     if len(known) < len(own):
         units.extend(found, choice.models[0], own, known)
     else:
-        state.analyse(found, choice.models, state.STEP_S, progress)
+        trajectories.analyse(found, choice.models, trajectories.STEP_S, progress)
 
 
 def _show_state(found: Course, models: Sequence[str], going: bool):
@@ -110,7 +110,7 @@ def _set_stopped(found: Course, stopped: bool) -> None:
 
 
 def _show_summary(found: Course, name: str) -> None:
-    words = describe_trajectory(state.summary(found, name)) or "No speech was detected."
+    words = describe_trajectory(trajectories.summary(found, name)) or "No speech was detected."
     so_far = "" if found.covers(name) else "So far: "
     st.markdown(f"#### {so_far}{words}")
 

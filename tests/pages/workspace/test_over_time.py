@@ -14,7 +14,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import results
-from pages.workspace.over_time import state, units
+from pages.workspace import trajectories
+from pages.workspace.over_time import units
 from pages.workspace.sound import SoundState
 from ser_core.audio import speech_segments
 from ser_core.inference import OWN_RECORDING
@@ -55,7 +56,7 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
     return page
 
 
-def course(page: AppTest) -> state.Course:
+def course(page: AppTest) -> trajectories.Course:
     return next(value for key, value in session_of(page).memory.items() if "course" in key)
 
 
@@ -109,7 +110,7 @@ def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, fi
     page.segmented_control(key="view").set_value("over_time").run()
     page.selectbox(key="smoothing").select("median").run()
     found, shown = course(page), strip(page)
-    timeline = state.line(found, "other", found.view).segments
+    timeline = trajectories.line(found, "other", found.view).segments
     assert shown == [(segment.start_s, segment.end_s, segment.label) for segment in timeline]
     own = tiers(files["Download TextGrid"])
     page.segmented_control(key="view").set_value("answer").run()
@@ -133,20 +134,20 @@ def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
 
 def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    analyse = state.analyse
+    analyse = trajectories.analyse
 
     def stopped_after_a_piece(found, models, step_s, progress=lambda: None):
         analyse(found, models, 0)
         found.stopped = True  # what a click on Stop does
 
-    monkeypatch.setattr(state, "analyse", stopped_after_a_piece)
+    monkeypatch.setattr(trajectories, "analyse", stopped_after_a_piece)
     upload(page, "long.wav", wav(np.tile(speech, 6)))
     assert 0 < course(page).partials["other"].share < 1
     assert NOT_ANALYSED in texts(page)
     content = json.loads(files["Download JSON"])["models"][0]
     assert not content["complete"] and content["segments"][-1]["answer"] == NOT_ANALYSED
     assert content["segments"][-1]["end_s"] == pytest.approx(len(speech) * 6 / RATE, abs=0.01)
-    monkeypatch.setattr(state, "analyse", analyse)
+    monkeypatch.setattr(trajectories, "analyse", analyse)
     page.button(key="go-on").click().run()
     assert not page.exception and course(page).partials["other"].share == 1 and NOT_ANALYSED not in texts(page)
 
@@ -193,14 +194,14 @@ def test_tiers_of_a_textgrid_may_be_speakers(page, files):
 
 def test_ten_minutes_grow_piece_by_piece(page, monkeypatch):
     speech, _ = soundfile.read(SPEECH, dtype=np.float32)
-    shares, show = [], state.line
+    shares, show = [], trajectories.line
 
     def seen(found, name, view):
         shares.append(found.share([name]))
         return show(found, name, view)
 
-    monkeypatch.setattr(state, "line", seen)
-    monkeypatch.setattr(state, "STEP_S", 0.5)
+    monkeypatch.setattr(trajectories, "line", seen)
+    monkeypatch.setattr(trajectories, "STEP_S", 0.5)
     upload(page, "long.wav", wav(np.tile(speech, 600 * RATE // len(speech))))
     assert shares[0] < 0.1 and shares[-1] == 1 and shares == sorted(shares) and len(shares) > 2
 
@@ -233,15 +234,15 @@ def test_without_a_chosen_model_one_is_asked_for(page):
 
 
 def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
-    monkeypatch.setattr(state, "get_model", lambda name: enrolling_model)
+    monkeypatch.setattr(trajectories, "get_model", lambda name: enrolling_model)
     waveform = np.tile(speech, 4)
     segments = speech_segments(waveform)
-    plain = state.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
+    plain = trajectories.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
     own = replace(plain, partials={}, reference=OWN_RECORDING)
-    view = state.View(1, 0.5, Smoothing())
+    view = trajectories.View(1, 0.5, Smoothing())
     for found in (plain, own):
         while found.missing(["m"]):
-            state.analyse(found, ["m"], step_s=60)
-    first, second = (state.line(found, "m", view).trajectory for found in (plain, own))
+            trajectories.analyse(found, ["m"], step_s=60)
+    first, second = (trajectories.line(found, "m", view).trajectory for found in (plain, own))
     assert (first.reference_source, second.reference_source) == ("", "recording")
     assert not np.allclose(first.probabilities, second.probabilities)
