@@ -14,7 +14,8 @@ from pages.ui.session import session
 SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
 CONTRAST = """<style>
 button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
-[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: light-dark(#5c656e, #a5b1bd); }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p
+  { color: light-dark(#5c656e, #a5b1bd); opacity: 1 !important; }
 .token.keyword { color: light-dark(#8a3d00, #ffb27a) !important; }
 </style>"""
 """Text of Streamlit whose contrast is below 4.5:1."""
