@@ -16,7 +16,11 @@ from ser_core.interpret import Atlas, AtlasError, load_atlas, nearest_neighbours
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 
-SAME_RECORDING = 0.999  # cosine of two embeddings: the same file gives 0.9999, no other take more than 0.99
+SAME_RECORDING = 0.999  # cosine of two embeddings: no two takes of the corpora come near it
+ALIKE, MAX_RATIO = (
+    0.98,
+    0.25,
+)  # less is enough where the next recording is four times as far: windows may be cut elsewhere
 UNSEEN, OWN, DEVELOPMENT, TRAINING = "unseen speakers", "your own", "development", "training"
 PARTS = (UNSEEN, OWN, DEVELOPMENT, TRAINING)
 
@@ -128,9 +132,10 @@ def _same_sound(embeddings: list[np.ndarray]) -> list[str]:
     if atlas is None:
         return [""] * len(embeddings)
     reference, own = _unit(atlas.embeddings), _unit(np.stack(embeddings))
-    nearest = nearest_neighbours(reference, own, 1).index[:, 0]
-    alike = (reference[nearest] * own).sum(1) > SAME_RECORDING
-    return [str(atlas.ids[row]) if same else "" for row, same in zip(nearest, alike, strict=True)]
+    nearest = nearest_neighbours(reference, own, 2).index
+    first, second = (1 - (reference[nearest[:, k]] * own).sum(1) for k in (0, 1))
+    same = (first < 1 - SAME_RECORDING) | ((first < 1 - ALIKE) & (first < MAX_RATIO * second))
+    return [str(atlas.ids[row]) if found else "" for row, found in zip(nearest[:, 0], same, strict=True)]
 
 
 def _unit(embeddings: np.ndarray) -> np.ndarray:
