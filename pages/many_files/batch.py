@@ -17,10 +17,8 @@ from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix
 
 SAME_RECORDING = 0.999  # cosine of two embeddings: no two takes of the corpora come near it
-ALIKE, MAX_RATIO = (
-    0.98,
-    0.25,
-)  # less is enough where the next recording is four times as far: windows may be cut elsewhere
+ALIKE = 0.98  # is enough where the next recording is much farther: windows may be cut elsewhere
+MAX_RATIO = 0.25  # of the distances to the nearest and to the next recording, for that
 UNSEEN, OWN, DEVELOPMENT, TRAINING = "unseen speakers", "your own", "development", "training"
 PARTS = (UNSEEN, OWN, DEVELOPMENT, TRAINING)
 
