@@ -55,7 +55,8 @@ def dask_executor(
     """The workers of a Dask cluster; tasks of a lost worker are run by the others.
 
     Args:
-        scheduler: address such as tcp://host:8786; "local" starts a cluster of n_workers on this machine.
+        scheduler: address such as tcp://host:8786, or tls:// with the certificates of Dask's configuration; "local"
+            starts a cluster of n_workers on this machine.
         timeout_s: for the scheduler to respond, in seconds.
 
     Yields:
@@ -87,17 +88,18 @@ def dask_executor(
 
 
 def _connect_client(scheduler: str, timeout_s: float):
-    from distributed import Client
+    from distributed import Client, Security
     from distributed.comm import connect
 
     async def greet():  # a Client would wait for ever for a server that accepts but never responds
-        (await asyncio.wait_for(connect(scheduler, timeout=timeout_s), 2 * timeout_s)).abort()
+        certificates = Security().get_connection_args("client")  # of Dask's configuration; none by default
+        (await asyncio.wait_for(connect(scheduler, timeout=timeout_s, **certificates), 2 * timeout_s)).abort()
 
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # its messages become ClusterError
     try:
         asyncio.run(greet())
         return Client(scheduler, timeout=timeout_s, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:  # the last: incompatible versions
+    except (OSError, ValueError, ImportError, TypeError) as error:  # incompatible versions; TLS without certificates
         raise ClusterError(
             f"No Dask scheduler responds at {scheduler} ({_describe_error(error)}). "
             f"Start one with `{DASK_COMMAND} scheduler`, or check the address."
