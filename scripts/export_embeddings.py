@@ -71,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             path = paths.EMBEDDINGS / f"{atlas.model}.npz"
             (atlas if options.no_maps else with_maps(atlas)).save(path)
             print(f"{path.parent.name}/{path.name}: {len(atlas.ids)} clips, {path.stat().st_size / 1e6:.1f} MB")
-    except (CheckpointError, FileNotFoundError, ProtocolError, ValueError) as error:
+    except (CheckpointError, OSError, ProtocolError, ValueError) as error:  # OSError: also a full disk
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -123,6 +123,8 @@ def download_corpus(name: str, root: Path, progress: DownloadProgress, **address
 def download_ravdess(root: Path, progress: DownloadProgress, zenodo: str = ZENODO_URL) -> None:
     """Download two archives of the record at Zenodo into ravdess/ and ravdess_song/. Errors as for download_corpus."""
     missing = {folder: name for folder, name in RAVDESS_ARCHIVES.items() if not (root / folder).is_dir()}
+    for folder in RAVDESS_ARCHIVES.keys() - missing:
+        _archive_path(root, folder).unlink(missing_ok=True)  # of a process that was killed after it had unpacked it
     if not missing:
         return
     record = f"{zenodo}/api/records/{RAVDESS_RECORD_ID}"
@@ -143,8 +145,12 @@ def _zenodo_files(record: dict, address: str) -> list[RemoteFile]:
     return files
 
 
+def _archive_path(root: Path, folder: str) -> Path:
+    return root / ".download" / f"{folder}.zip"
+
+
 def _download_archive(file: RemoteFile, root: Path, folder: Path, progress: DownloadProgress) -> None:
-    archive = root / ".download" / f"{folder.name}.zip"
+    archive = _archive_path(root, folder.name)
     if not archive.is_file():
         progress(0, file.n_bytes)
         download_file(file, archive, lambda n_bytes: progress(n_bytes, 0))

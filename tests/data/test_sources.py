@@ -143,6 +143,15 @@ def test_nothing_is_downloaded_twice(homes, tmp_path, name):
     assert not [path for path, _ in homes.requests if is_recording(path)]
 
 
+def test_an_archive_that_a_kill_left_behind_is_deleted(homes, tmp_path):
+    root = tmp_path / "corpora"
+    got(homes, "ravdess", root)
+    left = root / ".download" / "ravdess.zip"
+    left.write_bytes(b"unpacked before the kill")
+    got(homes, "ravdess", root)
+    assert not left.exists() and (root / "ravdess").is_dir()
+
+
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
 def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
     root = tmp_path / "corpora"

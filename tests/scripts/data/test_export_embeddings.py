@@ -1,5 +1,7 @@
 """scripts.export_embeddings."""
 
+import errno
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,18 @@ def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
     assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
     assert np.abs(first.embeddings - last.embeddings).max() > 0.01
     assert atlas_export.atlas_name("runs/warm/checkpoint") == "warm" and atlas_export.atlas_name("resonet") == "resonet"
+
+
+def test_a_full_disk_is_said_and_leaves_the_old_file(ready, capsys, monkeypatch):
+    def full(file, **arrays):
+        file.write(b"half a file")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert script.main(["raw-features", "--no-maps"]) == 0
+    before = (ready / "raw-features.npz").read_bytes()
+    monkeypatch.setattr("ser_core.interpret.atlas.np.savez_compressed", full)
+    assert script.main(["raw-features", "--no-maps"]) == 2 and "No space left" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in ready.iterdir()} == {"raw-features.npz": before}
 
 
 def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
