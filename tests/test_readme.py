@@ -66,7 +66,8 @@ def test_commands_exist():
     text = "\n".join(page.read_text() for page in PAGES if page.name != "CHANGELOG.md")
     modules = set(re.findall(r"python -m (scripts\.[\w.]+\w)", text))
     assert modules >= {"scripts.predict", "scripts.evaluate", "scripts.train", "scripts.bench.benchmark"}
-    assert [name for name in modules if not (ROOT / f"{name.replace('.', '/')}.py").is_file()] == []
+    files = {name: ROOT / name.replace(".", "/") for name in modules}
+    assert [n for n, p in files.items() if not (p.with_suffix(".py").is_file() or (p / "__main__.py").is_file())] == []
     targets = set(re.findall(r"\bmake (app|test|setup|lint|train|docs|check)\b", text))
     makefile = (ROOT / "Makefile").read_text()
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.M)] == []
@@ -75,7 +76,7 @@ def test_commands_exist():
 def _scripts() -> set[str]:
     """Modules below scripts that can be run."""
     files = [path for path in (ROOT / "scripts").rglob("*.py") if '__name__ == "__main__"' in path.read_text()]
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files}
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__") for path in files}
 
 
 def test_the_list_of_commands_is_complete():
