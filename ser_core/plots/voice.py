@@ -178,9 +178,10 @@ def _add_pitch(figure: go.Figure, index: int, name: str, waveform: np.ndarray, o
         x=np.round(prosody.time_s - onset_s, 3),
         y=np.log2(prosody.pitch_hz),
         name=name,
-        mode="lines",
+        mode="lines+markers",  # a run of a single frame is seen too
         connectgaps=False,
-        line={"color": CLIP_COLOURS[index], "width": 3, "dash": "solid" if index == 0 else "dot"},
+        line={"color": CLIP_COLOURS[index], "width": 3},
+        marker={"symbol": CLIP_MARKERS[index], "size": (3, 7)[index]},
         customdata=np.round(prosody.pitch_hz),
         hovertemplate=f"{name}: %{{customdata}} Hz at %{{x:.2f}} s<extra></extra>",
         row=3,
