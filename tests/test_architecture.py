@@ -70,13 +70,9 @@ def import_faults(name: str, tree: ast.AST):
 
 
 def other_view(inner: list[str], rest: list[str]) -> bool:
-    """Whether one view of the workspace imports another; what a view computes (its state) may be shared."""
+    """Whether one view of the workspace imports another."""
     here, there = inner[1:2], rest[1:2]
-    return (
-        rest[2:3] != ["state"]
-        and here != there
-        and all(part and (ROOT / "pages" / "workspace" / part[0]).is_dir() for part in (here, there))
-    )
+    return here != there and all(part and (ROOT / "pages" / "workspace" / part[0]).is_dir() for part in (here, there))
 
 
 def climbs(importer: str, imported: str) -> bool:
