@@ -35,7 +35,7 @@ class FoldableConv(nn.Conv2d):
         if self.folded is None or not self.is_folded:
             return super().forward(x)
         weight, bias = self.folded
-        return F.conv2d(x, weight, bias, self.stride, self.padding)  # type: ignore[arg-type]  # both are pairs
+        return F.conv2d(x, weight, bias, self.stride, self.padding)
 
     def train(self, mode: bool = True) -> "FoldableConv":
         self.folded = None if mode else self.folded
