@@ -83,24 +83,25 @@ def show_folders() -> None:
         {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
         {"what": "decoded recordings", "where": _short(audio_cache_folder()), "there": decoded},
     ]
-    if folder := feedback_folder():
+    folder = feedback_folder()
+    if folder:
         rows.append({"what": "saved labels", "where": "SER_FEEDBACK", "there": _saved_labels(folder)})
     st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Folders and what is in them")
     if folder and (folder / FEEDBACK_FILE).is_file():
-        st.button("Delete the saved labels", icon=":material/delete:", on_click=_delete, args=(folder,), key="labels")
+        st.button("Delete my labels", icon=":material/delete:", on_click=_delete_labels, args=(folder,), key="labels")
 
 
 def _saved_labels(folder: Path) -> str:
-    """How many, or why they cannot be read."""
+    """How many this visitor saved, or why they cannot be read."""
     try:
-        return f"{len(read_feedback(folder))} labels of clips, in {FEEDBACK_FILE}"
+        return f"{len(read_feedback(folder, session().visitor))} labels of yours, in {FEEDBACK_FILE}"
     except FeedbackError as error:
         return str(error)
 
 
-def _delete(folder: Path) -> None:
+def _delete_labels(folder: Path) -> None:
     try:
-        delete_feedback(folder)
+        delete_feedback(folder, session().visitor)
     except FeedbackError as error:  # a callback may not raise
         st.toast(plain(str(error)), icon=":material/warning:")
 

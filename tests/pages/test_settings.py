@@ -14,7 +14,7 @@ from pages.settings import view
 from pages.ui import model_picker, results
 from pages.ui.session import UploadedSource
 from pages.workspace.map.state import VoiceState
-from ser_core.data.feedback import Feedback, save_feedback
+from ser_core.data.feedback import Feedback, read_feedback, save_feedback
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models
 from ser_core.models.names import available_models
@@ -56,11 +56,12 @@ def test_an_empty_session_keeps_nothing(page):
 
 def test_saved_labels_are_named_and_deleted(page, monkeypatch, tmp_path):
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
-    entry = Feedback("a", "small", "sad", "angry", 0.5, False, 1.0, "2026-01-01T00:00:00+00:00")
-    save_feedback(entry, tmp_path)
+    for visitor in (session_of(page).visitor, "another"):
+        save_feedback(Feedback("a", "small", "sad", "angry", 0.5, False, 1.0, "2026-01-01T00:00:00", visitor), tmp_path)
     assert folders(page.run())["saved labels"].startswith("1 label")
     page.button(key="labels").click().run()
-    assert not page.exception and folders(page)["saved labels"].startswith("0") and "labels" not in keys(page)
+    assert not page.exception and folders(page)["saved labels"].startswith("0")
+    assert [entry.visitor for entry in read_feedback(tmp_path)] == ["another"]
     (tmp_path / "feedback.sqlite3").write_text("no database at all, but long enough to be read as one")
     assert "cannot be used" in folders(page.run())["saved labels"] and not page.exception
 
