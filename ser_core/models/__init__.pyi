@@ -33,7 +33,6 @@ from .names import (
     FAST_MODEL as FAST_MODEL,
     HOW_TO_TRAIN as HOW_TO_TRAIN,
     METRICS_FILE as METRICS_FILE,
-    MODEL_NAMES as MODEL_NAMES,
     NOVELTY_FILE as NOVELTY_FILE,
     CheckpointError as CheckpointError,
     UnknownModel as UnknownModel,

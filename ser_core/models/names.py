@@ -9,13 +9,6 @@ from ser_core import paths
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 DEFAULT_MODEL = "whisper-prosonet"
 FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
-MODEL_NAMES = (
-    *("prosonet", "resonet", "resonet-no-attention", "resonet-no-gru", "resonet-no-residual"),
-    *("simple-cnn", "cnn-lstm", "vgg16", "vgg19", "resnet101"),
-    *("wav2vec2", "wav2vec2-dense", "whisper"),
-    *("svm-egemaps", "random-forest", "decision-tree"),
-)
-"""The keys of ser_core.models.registry.MODELS, whose classes need torch."""
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from ser_core.audio.features import FrontendConfig
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
-from ser_core.models.names import MODEL_NAMES
-from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
+from ser_core.models.registry import MODEL_FAMILIES, build_model
 from ser_core.models.zoo.cnn import CNNConfig
 from ser_core.models.zoo.resnet import ResNetConfig
 from ser_core.models.zoo.resonet import ResoNetConfig
@@ -296,7 +295,3 @@ def test_resonet_starts_from_a_checkpoint_of_the_same_config(tmp_path):
         type(first).from_pretrained_weights(replace(config, embedding_dim=16), str(tmp_path))
     with pytest.raises(ValueError, match="ResoNet"):
         type(first).from_pretrained_weights(config, str(tmp_path / "nowhere"))
-
-
-def test_the_names_that_need_no_torch_are_those_of_the_models():
-    assert tuple(MODELS) == MODEL_NAMES
