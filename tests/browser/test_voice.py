@@ -51,6 +51,7 @@ def test_an_enrolled_voice_changes_the_answer_and_is_exported(new_page, app_url,
     assert exported["n_clips"] == N_CLIPS
     page.locator(".st-key-use-voice label").first.click()
     page.get_by_role("link", name="Clip", exact=True).click()
-    expect(page.get_by_text(f"Reference clips of this voice: {N_CLIPS}")).to_be_attached()  # below a fold
+    page.get_by_text("Recording and model in numbers").click()
+    expect(page.get_by_text(f"Reference clips of this voice: {N_CLIPS}")).to_be_visible()
     after = json.loads(downloaded(page, "Download JSON"))
     assert after["reference_clips"] == N_CLIPS and after["probabilities"] != before["probabilities"]

@@ -119,10 +119,11 @@ def test_what_cannot_be_mapped_is_said(subtests):
 
 def test_a_perfect_map_and_a_shuffled_one():
     flat = np.concatenate([POINTS[:, :2], np.zeros((N_POINTS, 3))], axis=1)
-    perfect = map_quality(flat, flat[:, :2], LABELS.astype(str))
+    names = LABELS.astype(str)
+    perfect = map_quality(flat, flat[:, :2], names, names)
     assert perfect.trustworthiness == perfect.continuity == 1 and perfect.purity_map == perfect.purity_embedding
     assert perfect.same_corpus == perfect.purity_embedding  # the same groups
-    shuffled = map_quality(flat, np.random.default_rng(1).permutation(flat[:, :2]), LABELS.astype(str))
+    shuffled = map_quality(flat, np.random.default_rng(1).permutation(flat[:, :2]), names, names)
     assert shuffled.trustworthiness < 0.6 and shuffled.continuity < 0.6
     assert shuffled.purity_map == pytest.approx(1 / N_CLUSTERS, abs=0.05)
 
@@ -145,4 +146,4 @@ def test_too_few_points_are_an_error():
     with pytest.raises(ValueError, match="at most"):
         nearest_neighbours(POINTS[:3], POINTS, 4)
     with pytest.raises(ValueError, match="too few"):
-        map_quality(POINTS[:20], POINTS[:20, :2], LABELS[:20].astype(str))
+        map_quality(POINTS[:20], POINTS[:20, :2], LABELS[:20].astype(str), ["a"] * 20)

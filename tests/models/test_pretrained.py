@@ -97,15 +97,15 @@ def test_the_app_lists_it_and_says_what_is_not_known_of_it(publish, checkpoints,
     assert "never measured" in capsys.readouterr().out and "theirs" in available_models()
     prediction = predict(load_model("theirs", "cpu"), speech)
     assert sum(prediction.probabilities.values()) == pytest.approx(1) and prediction.abstain
-    page = open_page("cards")
-    page.query_params["model"] = "theirs"
+    page = open_page("models")
+    page.query_params.update({"model": "theirs", "show": "Model card"})
     shown = " ".join(texts(page.run()).split())
     assert "Not evaluated here" in shown and "not calibrated" in shown and "hap is happy" in shown
-    page = open_page("record")
+    page = open_page("workspace")
     page.query_params["model"] = "theirs"
     shown = texts(upload(page.run(), "x.wav", wav(speech))).replace("\\", "")
-    assert shown.count("Made elsewhere: not calibrated here. Its labels: neu is neutral") == 2  # sidebar and result
-    assert shown.count("Not evaluated yet.") >= 2
+    assert "Made elsewhere: not calibrated here. Its labels: neu is neutral" in shown
+    assert "Not evaluated yet." in shown
 
 
 def test_known_synonyms_of_labels_are_mapped():
