@@ -17,7 +17,7 @@ button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p
   { color: light-dark(#5c656e, #a5b1bd); opacity: 1 !important; }
 .token.keyword { color: light-dark(#8a3d00, #ffb27a) !important; }
-.token.parameter { color: light-dark(#0b6b78, #7fd3df) !important; }
+.token.variable, .token.number { color: light-dark(#0b6b78, #7fd3df) !important; }
 .token.comment { color: light-dark(#5c656e, #a5b1bd) !important; }
 </style>"""
 """Text of Streamlit whose contrast is below 4.5:1."""
