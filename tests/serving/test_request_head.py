@@ -7,7 +7,7 @@ import pytest
 from uvicorn.config import HTTP_PROTOCOLS
 
 from ser_core.serving.protection import request_head
-from tests.serving.rest_server import ANY, head, raw, served, status_of
+from tests.serving.rest.server import ANY, head, raw, served, status_of
 
 TIMEOUT_S = 0.4
 

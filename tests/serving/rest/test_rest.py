@@ -28,7 +28,7 @@ from tests.conftest import ROOT
 from tests.inference.test_queue import wait_until
 from tests.make_bombs import flac_constant
 from tests.make_page import wav
-from tests.serving.rest_server import ANY, OGG, SPEECH, error_message, head, raw, served
+from tests.serving.rest.server import ANY, OGG, SPEECH, error_message, head, raw, served
 
 # --- answers ---------------------------------------------------------------------------------------------------------
 

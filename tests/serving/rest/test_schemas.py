@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 
 from ser_core.serving import rest
-from tests.serving.rest_server import OGG
+from tests.serving.rest.server import OGG
 
 
 @pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/reference", "/models", "/health"])

@@ -12,7 +12,7 @@ from ser_core.serving import middleware as gate
 from ser_core.serving.middleware import RequestLimits
 from ser_core.serving.rest import build_rest
 from tests.make_audio import with_soundfile
-from tests.serving.rest_server import ANY, OGG, error_message, head, raw, served, status_of
+from tests.serving.rest.server import ANY, OGG, error_message, head, raw, served, status_of
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd"])

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import inference_queue
 from ser_core.serving.rest import build_rest
-from tests.serving.rest_server import ANY, SPEECH
+from tests.serving.rest.server import ANY, SPEECH
 
 
 @pytest.fixture
