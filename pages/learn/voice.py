@@ -1,4 +1,4 @@
-"""The first lesson: what a voice carries beside words, changed by hand and heard again."""
+"""The first lesson: what a voice carries beside words, changed by hand and played again."""
 
 from dataclasses import replace
 

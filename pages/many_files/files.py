@@ -121,7 +121,7 @@ def _step(title: str, icon: str, shortcut: str, ordered: Sequence[BatchRow], to:
 
 
 def walk_to(file_id: str) -> None:
-    """Make a file the one that is played; the table is drawn anew, as its selection cannot be changed."""
+    """Make a file the one that is played; the table is drawn again, as its selection cannot be changed."""
     state.upload_state().current = file_id
     state.upload_state().n_walks += 1
 

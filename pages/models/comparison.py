@@ -30,7 +30,7 @@ def _show_differences(found: EvaluationResults) -> None:
     st.subheader("Pairwise significance (McNemar, Holm)", anchor=False)
     st.caption(
         "Difference in accuracy, row minus column, in points; columns are numbered as the rows. With a number where "
-        "McNemar's exact test, Holm-corrected, gives p < 0.05; without one the two models are not told apart. The "
+        "McNemar's exact test, Holm-corrected, gives p < 0.05; without one the difference is not significant. The "
         "test assumes independent clips; clips of one speaker are not, so small differences look more significant "
         "than they are."
     )
