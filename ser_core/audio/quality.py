@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
+from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import SpeechSegments
+from ser_core.progress import Progress, no_progress
 
 PAUSE_GUARD_S = 0.1  # breath and room echo around speech are neither speech nor noise
 MIN_PAUSE_S = 0.1  # too little to estimate the noise from below that
@@ -46,19 +48,20 @@ class Quality:
     advice: tuple[str, ...]  # a sentence for each bad value, addressed to the speaker
 
 
-def measure_quality(waveform: np.ndarray) -> Quality:
+def measure_quality(waveform: np.ndarray, progress: Progress = no_progress) -> Quality:
     """Quality of a recording.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
+        progress: of speech detection, which takes most of the time.
     """
-    segments = speech_segments(waveform)
+    segments = speech_segments(waveform, progress)
     speech = waveform[_segment_mask(len(waveform), segments)]
     quality = Quality(
         duration_s=len(waveform) / SAMPLE_RATE,
         speech_segments=segments,
         speech_s=sum(end_s - start_s for start_s, end_s in segments),
-        level_lufs=_loudness_lufs(waveform),
+        level_lufs=integrated_loudness(waveform),
         level_dbfs=_dbfs(_mean_power(speech if segments else waveform) ** 0.5),
         peak_dbfs=_dbfs(float(np.abs(waveform).max(initial=0.0))),
         clipped_percent=_clipped_percent(waveform),
@@ -69,16 +72,17 @@ def measure_quality(waveform: np.ndarray) -> Quality:
     return replace(quality, advice=tuple(_advice(quality)))
 
 
-def reduce_noise(waveform: np.ndarray) -> np.ndarray:
+def reduce_noise(waveform: np.ndarray, segments: SpeechSegments | None = None) -> np.ndarray:
     """Reduce stationary noise by spectral gating, with the noise estimated from the pauses.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
+        segments: speech_segments(waveform), if already computed.
 
     Returns:
         float32, same shape; unchanged if there is no speech, or no pause of 0.1 s to estimate the noise from.
     """
-    segments = speech_segments(waveform)
+    segments = speech_segments(waveform) if segments is None else segments
     noise = _pause_samples(waveform, segments)
     if not segments or len(noise) < MIN_PAUSE_S * SAMPLE_RATE:
         return waveform
@@ -98,16 +102,17 @@ def _clipped_percent(waveform: np.ndarray) -> float:
     Args:
         waveform: shape = (n_samples,).
     """
-    peak = np.abs(waveform).max(initial=0.0)
+    peak = max(waveform.max(initial=0.0), -waveform.min(initial=0.0))
     if peak < FLAT_MIN_PEAK:
         return 0.0
-    top = (waveform >= FLAT_TOP * peak).astype(np.int8) - (waveform <= -FLAT_TOP * peak)
-    starts = np.flatnonzero(np.diff(top, prepend=2))
-    n_samples = np.diff(starts, append=len(waveform))
-    steps = np.append(np.abs(waveform[starts] - waveform[starts - 1]), 0.0)
-    steps[0] = 0.0
-    steepness = n_samples * np.maximum(steps[:-1], steps[1:]) / peak
-    clipped = (top[starts] != 0) & (n_samples >= FLAT_MIN_SAMPLES) & (steepness > FLAT_MIN_STEEPNESS)
+    (top,) = np.nonzero((waveform >= FLAT_TOP * peak) | (waveform <= -FLAT_TOP * peak))
+    is_first = (np.diff(top, prepend=-2) > 1) | (np.diff(np.sign(waveform[top]), prepend=0) != 0)
+    first, last = top[is_first], top[np.append(is_first[1:], True)]
+    n_samples = last - first + 1
+    before = np.abs(waveform[first] - waveform[np.maximum(first - 1, 0)])
+    after = np.abs(waveform[last] - waveform[np.minimum(last + 1, len(waveform) - 1)])
+    steepness = n_samples * np.maximum(before, after) / peak
+    clipped = (n_samples >= FLAT_MIN_SAMPLES) & (steepness > FLAT_MIN_STEEPNESS)
     return 100.0 * float(n_samples[clipped].sum()) / len(waveform)
 
 
@@ -129,16 +134,6 @@ def _mean_power(waveform: np.ndarray) -> float:
 
 def _dbfs(amplitude: float) -> float:
     return max(FLOOR_DBFS, 20 * float(np.log10(max(amplitude, 1e-12))))
-
-
-def _loudness_lufs(waveform: np.ndarray) -> float | None:
-    from pyloudnorm import Meter  # slow to import
-
-    meter = Meter(SAMPLE_RATE)
-    if len(waveform) < meter.block_size * SAMPLE_RATE:
-        return None
-    loudness = float(meter.integrated_loudness(waveform))
-    return loudness if np.isfinite(loudness) else None
 
 
 def _snr_db(speech: np.ndarray, pauses: np.ndarray) -> float | None:

@@ -1,8 +1,8 @@
 """Voice activity detection with Silero VAD, over a full recording at once.
 
 The weights are those of the silero-vad package; the driver is our own. That of the package is called chunk by chunk and
-keeps its state between calls; here the convolutions process many chunks at once and the recurrent state is local, so
-that an hour takes seconds and several sessions can run concurrently.
+keeps its state between calls; here the convolutions process many chunks at once, the recurrent state is local, and a
+long recording runs as several stretches at once, so that an hour takes seconds and sessions can run concurrently.
 """
 
 from functools import lru_cache
@@ -19,14 +19,22 @@ from ser_core.progress import Progress, no_progress
 
 SILERO_CHUNK = 512  # samples; step of Silero at 16 kHz
 SILERO_CONTEXT = 64  # samples before the chunk that are part of the input
-SILERO_BATCH_CHUNKS = 4096  # bounds the memory of the convolutions
+SILERO_BATCH_CHUNKS = 1024  # stays in the cache of a core
+SILERO_FRAME = 256  # samples of a spectrum
 SILERO_STRIDES = (1, 2, 2, 1)
+N_UNITS = 128  # of the LSTM
+ENCODER_SHARE = 0.7  # of the time; the LSTM takes the rest
+
+MIN_STRETCH, MAX_STRETCHES = 3750, 16  # chunks, 2 min; what one thread multiplies at once, see _lstm_steps
+STRETCH_CONTEXT = 1875  # chunks, 60 s: after 10 s one chunk in 200 still differs by 0.05
+STEPS_AT_ONCE = 512  # of the LSTM, between two reports of progress
 
 VAD_ONSET, VAD_OFFSET = 0.5, 0.35  # probabilities; defaults of Silero, as are the durations
 VAD_MIN_SEGMENT_S = 0.25
 VAD_MIN_SILENCE_S = 0.1
 VAD_PAD_S = 0.03
 VAD_TARGET_RMS = 0.1  # -20 dBFS, the level that Silero expects: 40 dB lower it misses nine clips of ten
+FULL_SCALE = 1.0
 VAD_MAX_GAIN = 100.0  # 40 dB; below that there is only converter noise
 
 
@@ -58,10 +66,11 @@ def _probabilities_at_speech_level(waveform: np.ndarray, progress: Progress) -> 
     probabilities counts, with and without the knock.
     """
     loudest, lasting = loudest_and_lasting_level(waveform)
-    probabilities = speech_probabilities(waveform * _gain(loudest), progress)
     if not has_knock(waveform):
-        return probabilities
-    return np.maximum(probabilities, speech_probabilities(np.clip(waveform * _gain(lasting), -1, 1)))
+        return speech_probabilities(waveform, progress, _gain(loudest))
+    knocked = speech_probabilities(waveform, lambda share: progress(share / 2), _gain(loudest))
+    cut = speech_probabilities(waveform, lambda share: progress(0.5 + share / 2), _gain(lasting), FULL_SCALE)
+    return np.maximum(knocked, cut)
 
 
 def _gain(level: float) -> float:
@@ -69,70 +78,99 @@ def _gain(level: float) -> float:
 
 
 @torch.inference_mode()
-def speech_probabilities(waveform: np.ndarray, progress: Progress = no_progress) -> np.ndarray:
+def speech_probabilities(
+    waveform: np.ndarray, progress: Progress = no_progress, gain: float = 1.0, peak: float = np.inf
+) -> np.ndarray:
     """Silero VAD's probability of speech for each chunk of 512 samples (32 ms).
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
         progress: called with the share that is done, in (0, 1].
+        gain: factor of the waveform.
+        peak: to which it is clipped then.
 
     Returns:
         float32 in [0, 1], shape = (ceil(n_samples / 512),).
     """
     weights = _silero_weights()
-    padded = np.pad(np.asarray(waveform, np.float32), (SILERO_CONTEXT, -len(waveform) % SILERO_CHUNK))
-    chunks = torch.from_numpy(padded).unfold(0, SILERO_CONTEXT + SILERO_CHUNK, SILERO_CHUNK)
-    recurrent_weights = weights["decoder.rnn.weight_hh"].numpy()
-    state, parts = np.zeros((2, recurrent_weights.shape[1]), np.float32), []
-    for first, batch in zip(range(0, len(chunks), SILERO_BATCH_CHUNKS), chunks.split(SILERO_BATCH_CHUNKS), strict=True):
-        hidden, state = _silero_lstm(_silero_encoder(batch, weights).numpy(), recurrent_weights, state)
-        parts.append(torch.from_numpy(hidden))
-        progress((first + len(batch)) / len(chunks))
-    logits = torch.cat(parts).relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
+    features = torch.empty(-(-len(waveform) // SILERO_CHUNK), N_UNITS)
+    for first in range(0, len(features), SILERO_BATCH_CHUNKS):
+        chunks = _chunks(waveform, first, gain, peak)
+        features[first : first + len(chunks)] = _silero_encoder(chunks, weights)
+        progress(ENCODER_SHARE * (first + len(chunks)) / len(features))
+    hidden = _silero_lstm(features, weights, lambda share: progress(ENCODER_SHARE + (1 - ENCODER_SHARE) * share))
+    logits = hidden.relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
     return logits.sigmoid().numpy()
 
 
+def _chunks(waveform: np.ndarray, first: int, gain: float, peak: float) -> torch.Tensor:
+    """Up to SILERO_BATCH_CHUNKS chunks from the first on, each with its context, shape = (n_chunks, 576)."""
+    start = first * SILERO_CHUNK - SILERO_CONTEXT
+    piece = waveform[max(start, 0) : start + SILERO_CONTEXT + SILERO_BATCH_CHUNKS * SILERO_CHUNK]
+    before = max(-start, 0)
+    after = -(before + len(piece) - SILERO_CONTEXT) % SILERO_CHUNK
+    padded = np.pad(np.clip(np.asarray(piece, np.float32) * np.float32(gain), -peak, peak), (before, after))
+    return torch.from_numpy(padded).unfold(0, SILERO_CONTEXT + SILERO_CHUNK, SILERO_CHUNK)
+
+
 def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Chunks (n_chunks, 576) -> inputs of the LSTM gates (n_chunks, 512): spectra of four frames, convolved to one."""
-    frames = F.pad(chunks[:, None], (0, 64), mode="reflect")
-    spectra = F.conv1d(frames, weights["stft.forward_basis_buffer"], stride=128)
-    real, imaginary = spectra.chunk(2, dim=1)
-    features = (real.square() + imaginary.square()).sqrt()
+    """Chunks (n_chunks, 576) -> inputs of the LSTM (n_chunks, 128): spectra of four frames, convolved to one."""
+    frames = F.pad(chunks[:, None], (0, 64), mode="reflect")[:, 0].unfold(1, SILERO_FRAME, SILERO_FRAME // 2)
+    spectra = torch.fft.rfft(frames * torch.hann_window(SILERO_FRAME)).transpose(1, 2)
+    features = (spectra.real.square() + spectra.imag.square()).sqrt()
     for layer, stride in enumerate(SILERO_STRIDES):
         name = f"encoder.{layer}.reparam_conv"
         features = F.conv1d(features, weights[f"{name}.weight"], weights[f"{name}.bias"], stride, padding=1).relu()
-    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
-    return F.linear(features[:, :, 0], weights["decoder.rnn.weight_ih"], bias)
+    return features[:, :, 0]
 
 
-def _silero_lstm(
-    gate_inputs: np.ndarray, recurrent_weights: np.ndarray, state: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """LSTM over the chunks, in numpy on one thread.
+def _silero_lstm(features: torch.Tensor, weights: dict[str, torch.Tensor], progress: Progress) -> torch.Tensor:
+    """Hidden states of the LSTM, shape = (n_chunks, 128), from its inputs of the same shape.
+
+    A long recording runs as several stretches at once. All but the first begin STRETCH_CONTEXT chunks early, whose
+    states are dropped: the state has then forgotten that it began at zero.
+    """
+    n_stretches = min(max(len(features) // MIN_STRETCH, 1), MAX_STRETCHES)
+    context = STRETCH_CONTEXT if n_stretches > 1 else 0
+    step = -(-(len(features) - context) // n_stretches)
+    padded = F.pad(features, (0, 0, 0, n_stretches * step + context - len(features)))
+    stretches = padded.unfold(0, step + context, step).permute(2, 0, 1)  # (n_steps, n_stretches, 128)
+    state, parts = np.zeros((2, max(n_stretches, 2), N_UNITS), np.float32), []
+    for piece in stretches.split(STEPS_AT_ONCE):
+        parts.append(_lstm_steps(piece, weights, state))
+        progress(sum(map(len, parts)) / len(stretches))
+    hidden = torch.from_numpy(np.concatenate(parts))
+    later = hidden[context:, 1:].transpose(0, 1).reshape(-1, N_UNITS)
+    return torch.cat([hidden[:, 0], later])[: len(features)]
+
+
+def _lstm_steps(inputs: torch.Tensor, weights: dict[str, torch.Tensor], state: np.ndarray) -> np.ndarray:
+    """Steps of the LSTM in numpy on one thread.
 
     torch distributes each of these thousands of tiny steps over all cores, and on a busy machine waits for the slowest
-    core every time (measured: a thousand times slower).
+    core every time (measured: a thousand times slower). OpenBLAS leaves a product of up to MAX_STRETCHES rows and the
+    128 columns of a gate to one thread, but not that of a single row: a second one then goes along.
 
     Args:
-        gate_inputs: shape = (n_chunks, 512).
-        recurrent_weights: shape = (512, 128).
-        state: hidden and cell state before the first chunk, shape = (2, 128).
+        inputs: shape = (n_steps, n_stretches, 128).
+        state: hidden and cell state before the first step, shape = (2, max(n_stretches, 2), 128); changed in place.
 
     Returns:
-        Hidden states, shape = (n_chunks, 128), and the state after the last chunk, shape = (2, 128).
+        Hidden states, shape = (n_steps, n_stretches, 128).
     """
-    n_units = recurrent_weights.shape[1]
-    hidden, cell = np.zeros((len(gate_inputs) + 1, n_units), np.float32), state[1]
-    hidden[0] = state[0]
+    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+    gate_inputs = F.linear(inputs, weights["decoder.rnn.weight_ih"], bias).unflatten(2, (4, N_UNITS)).transpose(1, 2)
+    recurrent = weights["decoder.rnn.weight_hh"].unflatten(0, (4, N_UNITS)).transpose(1, 2)
     # sigmoid(x) = 0.5 + 0.5 * tanh(x / 2): one tanh serves all four gates
-    slope = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), n_units)
-    gate_inputs, recurrent_weights = gate_inputs * slope, recurrent_weights * slope[:, None]
+    slope = torch.tensor([0.5, 0.5, 1.0, 0.5])[:, None, None]
+    gate_inputs, recurrent_weights = (gate_inputs * slope).numpy(), (recurrent * slope).contiguous().numpy()
+    hidden = np.empty((len(inputs), *state.shape[1:]), np.float32)
     for step, gate_input in enumerate(gate_inputs):
-        gates = np.tanh(gate_input + np.vecdot(recurrent_weights, hidden[step]))  # one thread; matmul may use all
-        input_gate, forget_gate, _, output_gate = (0.5 + 0.5 * gates).reshape(4, n_units)
-        cell = forget_gate * cell + input_gate * gates[2 * n_units : 3 * n_units]
-        hidden[step + 1] = output_gate * np.tanh(cell)
-    return hidden[1:], np.stack([hidden[-1], cell])
+        gates = np.tanh(np.matmul(state[0], recurrent_weights) + gate_input)
+        input_gate, forget_gate, _, output_gate = 0.5 + 0.5 * gates
+        state[1] = forget_gate * state[1] + input_gate * gates[2]
+        state[0] = hidden[step] = output_gate * np.tanh(state[1])
+    return hidden[:, : inputs.shape[1]]
 
 
 @lru_cache(maxsize=1)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ser_core.audio.io import SAMPLE_RATE
 
@@ -30,14 +31,14 @@ def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0
     """
     frame, hop = SAMPLE_RATE * 32 // 1000, SAMPLE_RATE * 16 // 1000
     starts = window_starts(len(waveform), frame, hop)
-    ends = np.minimum(starts + frame, len(waveform))
-    energy_until = np.append(0.0, np.cumsum(np.square(waveform, dtype=np.float64)))
-    energy = energy_until[ends] - energy_until[starts]
+    frames = sliding_window_view(waveform, min(frame, len(waveform)))
+    energy = np.concatenate([np.vecdot(part, part) for part in (frames[:-1:hop], frames[-1:])])
     if not energy.max() > 0:
         return 0, len(waveform)
     (sound,) = np.nonzero(energy >= energy.max() * 10 ** (-top_db / 10))
     margin = round(margin_s * SAMPLE_RATE)
-    return max(0, int(starts[sound[0]]) - margin), min(len(waveform), int(ends[sound[-1]]) + margin)
+    end = min(int(starts[sound[-1]]) + frame, len(waveform))
+    return max(0, int(starts[sound[0]]) - margin), min(len(waveform), end + margin)
 
 
 def window_starts(n_samples: int, window: int, hop: int) -> np.ndarray:
@@ -91,8 +92,9 @@ def has_knock(waveform: np.ndarray) -> bool:
 
 def loudest_and_lasting_level(waveform: np.ndarray) -> tuple[float, float]:
     """The highest level (RMS) of a frame, and the highest one that lasts longer than a knock."""
-    frames = np.pad(waveform, (0, -len(waveform) % LEVEL_FRAME)).reshape(-1, LEVEL_FRAME)
-    levels = np.sqrt(np.square(frames).mean(1))
+    n_full = len(waveform) // LEVEL_FRAME * LEVEL_FRAME
+    rows = (waveform[:n_full].reshape(-1, LEVEL_FRAME), waveform[None, n_full:])
+    levels = np.sqrt(np.concatenate([np.vecdot(frames, frames) for frames in rows]) / LEVEL_FRAME)
     part, n_knock = round(KNOCK_PART_S * SAMPLE_RATE / LEVEL_FRAME), round(KNOCK_S * SAMPLE_RATE / LEVEL_FRAME)
     parts = np.pad(levels, (0, -len(levels) % part)).reshape(-1, part)
     return float(levels.max()), float(np.sort(parts, axis=1)[:, -n_knock - 1].max())

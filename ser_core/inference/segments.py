@@ -1,8 +1,10 @@
 """Segments of a recording: the speech, cut at pauses and where the label changes."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from ser_core.audio import SpeechSegments, speech_overlap_s
 from ser_core.inference.results import Trajectory
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE, window_edges_s, window_labels
 
+_START, _END = itemgetter(0), itemgetter(1)  # of a segment of speech
 NOT_ANALYSED = "not analysed"
 MIN_PAUSE_S = 0.5  # a shorter one belongs to the phrase around it
 MIN_SEGMENT_SPEECH_S = 0.3  # in less nobody can tell an emotion
@@ -76,10 +79,10 @@ def _cut_s(trajectory: Trajectory, window: int, speech: SpeechSegments) -> float
     """Where the label changes after a window: in a pause, else halfway between the middles of the two windows."""
     middle_s = (trajectory.start_s[window : window + 2] + trajectory.end_s[window : window + 2]) / 2
     first_s, last_s = float(middle_s[0]), float(middle_s[1])
+    before = max(bisect_right(speech, first_s, key=_START) - 1, 0)  # an hour has a thousand segments of speech
     pauses = [
         (min(last_s, start_s) - max(first_s, end_s), max(first_s, end_s), min(last_s, start_s))
-        for (_, end_s), (start_s, _) in pairwise(speech)
-        if end_s < last_s and start_s > first_s
+        for (_, end_s), (start_s, _) in pairwise(speech[before : bisect_left(speech, last_s, key=_END) + 1])
     ]
     _, from_s, to_s = max(pauses, default=(0.0, first_s, last_s))
     return (from_s + to_s) / 2
@@ -99,12 +102,16 @@ def _pieces(
     phrase: tuple[float, float], runs: Sequence[tuple[tuple[float, float], str]], speech: SpeechSegments
 ) -> list[_Piece]:
     """A phrase, cut between runs of windows with the same label."""
-    bounds = [(max(phrase[0], start_s), min(phrase[1], end_s), label) for (start_s, end_s), label in runs]
-    bounds = [bound for bound in bounds if bound[0] < bound[1]]
+    bounds = [
+        (max(phrase[0], start_s), min(phrase[1], end_s), label)
+        for (start_s, end_s), label in runs
+        if start_s < phrase[1] and end_s > phrase[0]
+    ]
     if not bounds:
         return []
     start_s, end_s, labels = zip(*bounds, strict=True)
-    amounts = speech_overlap_s(speech, np.array(start_s), np.array(end_s)).tolist()
+    inside = speech[bisect_right(speech, phrase[0], key=_END) : bisect_left(speech, phrase[1], key=_START)]
+    amounts = speech_overlap_s(inside, np.array(start_s), np.array(end_s)).tolist()
     return [_Piece(*piece) for piece in zip(start_s, end_s, labels, amounts, strict=True)]
 
 

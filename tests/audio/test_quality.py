@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from ser_core.audio import vad
 from ser_core.audio.io import SAMPLE_RATE, load_audio
+from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.quality import measure_quality, reduce_noise
 from ser_core.audio.vad import speech_probabilities, speech_segments
 from ser_core.audio.windows import loudest_and_lasting_level
@@ -76,7 +77,18 @@ def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
         monkeypatch.setattr(vad, "SILERO_BATCH_CHUNKS", n_chunks)
         shares = []
         np.testing.assert_allclose(speech_segments(waveform, shares.append), expected, atol=1e-3)
-        assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 1) == (n_chunks == 4_096)
+        assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 2) == (n_chunks == 4_096)
+
+
+def test_stretches_at_once_find_what_one_after_the_other_does(monkeypatch):
+    waveform = np.resize(sentences(), 2 * vad.MIN_STRETCH * vad.SILERO_CHUNK + 100)
+    found = speech_probabilities(waveform)
+    monkeypatch.setattr(vad, "MAX_STRETCHES", 1)
+    expected = speech_probabilities(waveform)
+    half = len(found) // 2
+    np.testing.assert_allclose(found[:half], expected[:half], atol=1e-5)  # the first stretch has no context to settle
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    assert np.abs(found - expected).max() > 0 and vad._speech_runs(found) == vad._speech_runs(expected)
 
 
 @pytest.mark.corpora
@@ -153,8 +165,14 @@ def test_the_level_is_that_of_the_speech_not_of_the_pauses():
     assert measure_quality(np.concatenate([SILENCE] * 5 + [spoken()])).level_dbfs == pytest.approx(alone, abs=0.5)
 
 
+def test_pauses_do_not_count_for_the_loudness():
+    loud = 0.2 * tone(10.0, SAMPLE_RATE, frequency_hz=997)[:, 0]
+    quiet = np.concatenate([loud, 0.01 * loud, np.zeros(70 * SAMPLE_RATE, np.float32)])  # -26 dB: the relative gate
+    assert integrated_loudness(quiet) == pytest.approx(integrated_loudness(loud), abs=0.1)
+
+
 def test_short_clips_have_no_loudness(subtests):
-    for n_samples in [0, 1, 320, 6_399]:
+    for n_samples in [0, 1, 320, 1_600, 6_399]:
         with subtests.test(n_samples=n_samples):
             assert measure_quality(np.full(n_samples, 0.1, np.float32)).level_lufs is None
             assert measure_quality(np.full(6_400, 0.1, np.float32)).level_lufs is not None
