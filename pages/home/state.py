@@ -21,7 +21,7 @@ def show_state() -> None:
 
 
 def _show_default(name: str, n_models: int) -> None:
-    others = f" and {n_models - 1} others to compare with" if n_models > 1 else ""
+    others = f"; {n_models - 1} more to compare with" if n_models > 1 else ""
     try:
         expected = describe_expected_accuracy(name, read_metrics(name))
     except CheckpointError as error:

@@ -23,8 +23,7 @@ def draw_head() -> None:
 
 def show_recorder() -> None:
     with st.container(border=True):
-        recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=_take_recording)
-        st.caption(ANY_SENTENCE)
+        recorder(key=input_key("raw"), max_s=MAX_RECORDING_S, on_clip=_take_recording, hint=ANY_SENTENCE)
 
 
 def show_upload() -> None:

@@ -1,5 +1,7 @@
 """The files as points: alike sounds lie near each other."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 from plotly.graph_objects import Figure
@@ -7,8 +9,10 @@ from plotly.graph_objects import Figure
 from pages.many_files import state
 from pages.many_files.batch import Batch, BatchRow
 from pages.ui.chart import chart
+from pages.ui.components.hover_card import hover_card
+from ser_core.audio import AudioError, load_audio
 from ser_core.interpret import Projection, ProjectionConfig
-from ser_core.plots import embedding_scatter
+from ser_core.plots import embedding_scatter, spectrogram
 
 MIN_FILES = 10
 POINT_SIZE, MAP_HEIGHT = 10, 480  # pixels
@@ -37,6 +41,7 @@ def show(batch: Batch) -> None:
             selection_mode="points",
             alt=f"{len(rows)} files by the embeddings of {state.space_model()}; the view Files lists them.",
         )
+        hover_card("own-map", partial(_picture, rows))
     chosen = event.selection.points if event else []
     with right:
         if not chosen or "customdata" not in chosen[0]:
@@ -47,6 +52,15 @@ def show(batch: Batch) -> None:
         st.audio(state.files()[row.file_id], autoplay=True, alt=f"The file {row.item.name}")
         st.caption(f"Label: {_group(batch, row, BY_LABEL)}; predicted: {_group(batch, row, BY_PREDICTION)}.")
         st.caption(f"Principal components of the embeddings of {state.space_model()}.")
+
+
+def _picture(rows: list[BatchRow], row: int) -> bytes | None:
+    """PNG of the spectrogram of a file; None where it is gone."""
+    file = state.files().get(rows[row].file_id) if 0 <= row < len(rows) else None
+    try:
+        return spectrogram(load_audio(file)).png if file else None
+    except AudioError:
+        return None
 
 
 def _larger(figure: Figure) -> Figure:

@@ -9,7 +9,7 @@ with st.spinner("Starting"):
 
 if list_runs():
     view.show_runs()
-    view.show_difference(list_runs())
+    view.show_settings(list_runs())
 shipped.show_shipped()
 shipped.show_experiments()
 if not list_runs():

@@ -12,6 +12,11 @@ from ser_core.models import CheckpointError, available_models, read_metrics
 from ser_core.plots import experiment_dots
 from ser_core.training import Experiment, read_experiments
 
+NO_CURVES = (
+    "There are no learning curves of the models that come with the program: their trainings kept the recipe and the "
+    "result, not the figures of each epoch. Your own runs record every epoch; their curves are at the top of this page."
+)
+
 
 def show_shipped() -> None:
     """One row a model: on what, how long and from what it was trained, and what came out."""
@@ -24,6 +29,7 @@ def show_shipped() -> None:
         "UAR: mean over the corpora of the test part of its own protocol. Compare only rows with the same protocol; "
         "the page Models ranks them. The full recipe of each is in its `config.json`, the command in its card."
     )
+    st.caption(NO_CURVES)
 
 
 def _row(name: str) -> dict | None:

@@ -135,23 +135,28 @@ def _show_confusion(runs: list[RunRecord]) -> None:
     )
 
 
-def show_difference(runs: tuple[RunRecord, ...]) -> None:
-    """Settings that differ between two runs; all settings of one, and the command that repeats it."""
-    st.subheader("Differences of configuration", anchor=False)
+def show_settings(runs: tuple[RunRecord, ...]) -> None:
+    """Settings of a run and the command that repeats it; of several, also what differs between two."""
+    st.subheader("Settings of a run", anchor=False)
     names = [run.name for run in runs]
     with st.container(horizontal=True):
         one = st.selectbox("Run", names, key="one")
-        other = st.selectbox("Against", names, min(1, len(names) - 1), key="other")
+        other = st.selectbox("Against", names, 1, key="other") if len(names) > 1 else one
     first, second = (next(run for run in runs if run.name == name) for name in (one, other))
-    found = config_differences(first, second)
-    if found:
-        rows = [{"setting": name, one: str(a), f"{other} ": str(b)} for name, (a, b) in found.items()]
-        st.dataframe(rows, hide_index=True, alt="Settings that differ")
-    else:
-        st.caption("Recipe, architecture and start weights are the same.")
+    if other != one:
+        _show_difference(first, second)
     with st.expander(f"All settings of {one}"):
         values = [{"setting": name, "value": str(value)} for name, value in flatten_config(first.config).items()]
         st.dataframe(values, hide_index=True, alt=f"The full config of {one}")
     if command := first.config.get("command"):
         st.caption(f"To repeat {one}:")
         st.code(command, language="bash", wrap_lines=True)
+
+
+def _show_difference(first: RunRecord, second: RunRecord) -> None:
+    found = config_differences(first, second)
+    if not found:
+        st.caption("Recipe, architecture and start weights are the same.")
+        return
+    rows = [{"setting": name, first.name: str(a), second.name: str(b)} for name, (a, b) in found.items()]
+    st.dataframe(rows, hide_index=True, alt="Settings that differ")

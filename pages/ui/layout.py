@@ -21,6 +21,16 @@ button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
 .token.comment { color: light-dark(#5c656e, #a5b1bd) !important; }
 </style>"""
 """Text of Streamlit whose contrast is below 4.5:1."""
+CHART_TOOLS = """<style>
+.js-plotly-plot:not(:hover, :focus-within) .modebar-group:only-child { visibility: hidden; }
+@media (max-width: 640px) {
+  .modebar-btn[data-title^="Download plot"], .modebar-btn[data-attr="zoom"][data-val="auto"]
+    { display: none !important; }
+  .modebar-btn { font-size: 24px !important; padding: 6px !important; }
+}
+</style>"""
+"""Tools above a chart: a camera alone is hidden until the pointer is there, as it stands on the figure. A phone has no
+room for it, and tools of the map as large as a finger."""
 CLOSE_MENU = """<script>
 if (!window.serMenu) {
   window.serMenu = true;
@@ -41,7 +51,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    st.sidebar.html(CONTRAST + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
+    st.sidebar.html(CONTRAST + CHART_TOOLS + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)

@@ -63,7 +63,10 @@ def _draw_without_clip(problem: AudioError | None) -> None:
         show_problem(problem, chosen().name)
     view = views.choose_view()
     if not views.VIEWS[view].needs_clip:
+        others = st.container(key="dock")
         views.module(view).draw(None)
+        with others:
+            sound.draw_remote("")
     elif not available_models():
         show_no_model()
     elif not problem:

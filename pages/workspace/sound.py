@@ -2,7 +2,8 @@
 
 Python asks with `play` and `play_other`, before or while a view is drawn (in a fragment: followed by `st.rerun()`). The
 JavaScript of a component can ask without a run of the page: it dispatches a `ser:play` event on the window, with
-`{start_s, end_s}` or `{name, url}` as its detail. The player says where it is with `ser:time`: `{time_s, playing}`.
+`{start_s, end_s}` or `{name, url}` as its detail, or `ser:stop`. The player says where it is with `ser:time`:
+`{time_s, playing}`; when another sound ends, `ser:end` says so: `{name, finished}`.
 """
 
 import time
@@ -31,6 +32,11 @@ def play(start_s: float, end_s: float | None = None) -> None:
 def play_other(track: Track) -> None:
     """Play another sound than the clip: a neighbour, a relevant part."""
     _ask(name=track.name, url=sound_url(track, "other"))
+
+
+def stop() -> None:
+    """End another sound than the clip."""
+    _ask(stop=True)
 
 
 def _ask(**detail: object) -> None:

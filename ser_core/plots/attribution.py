@@ -36,7 +36,7 @@ def describe_relevance(explanation: "Explanation", frontend: FrontendConfig) -> 
     if len(supporting) == 1:
         return times
     low_hz, high_hz = mel_band_centres_hz(frontend)[list(half_mass_interval(supporting.sum(1)))]
-    return f"{times}, and half between {low_hz:.0f} and {high_hz:.0f} Hz"
+    return f"{times}, and half between {round(low_hz, -1):.0f} and {round(high_hz, -1):.0f} Hz"
 
 
 def half_mass_interval(profile: np.ndarray) -> tuple[int, int]:

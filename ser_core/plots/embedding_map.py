@@ -17,7 +17,8 @@ from ser_core.plots.clip import BLACK, GREY, emotion_label
 EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
 EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
 MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
-EMBEDDING_MAP_HEIGHT = 620  # pixels
+EMBEDDING_MAP_HEIGHT = 640  # pixels
+TOOLS_HEIGHT = 32  # pixels above the map: zoom, lasso, box
 DENSITY_GRID_CELLS = 80  # per axis
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
@@ -276,7 +277,7 @@ def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
     """The axes hold nearly all points and fill the width: a projection has no scale to keep."""
     figure.update_layout(
         height=EMBEDDING_MAP_HEIGHT,
-        margin={"l": 0, "r": 0, "t": 4, "b": 0},
+        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 0},
         dragmode="pan",  # with lasso or box, Streamlit does not report clicks on points
         legend={"orientation": "h", "y": -0.02, "itemclick": False, "itemdoubleclick": False},
         uirevision="map",

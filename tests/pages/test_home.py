@@ -37,7 +37,7 @@ def test_it_is_the_first_page_and_shows_an_example(page):
     assert not page.exception and not page.error and not session_of(page).clip
     assert page.title[0].value == "Which emotion is in a voice?"
     assert example().voice.words in texts(page) and example().model in texts(page)
-    assert page.file_uploader and "other and 1 others" in texts(page)
+    assert page.file_uploader and "other; 1 more" in texts(page)
 
 
 def test_it_says_what_no_model_must_be_used_for(page):

@@ -52,7 +52,9 @@ def test_the_shortest_interval_with_half_of_the_mass(values):
 def test_the_text_names_time_and_frequency_of_supporting_relevance():
     relevance = patch(slice(20, 24), slice(50, 60)) + patch(slice(0, 10), slice(100, 140), -5.0)
     low_hz, high_hz = mel_band_centres_hz(FRONTEND)[[20, 21]]
-    assert describe_relevance(explanation(relevance), FRONTEND).endswith(f"between {low_hz:.0f} and {high_hz:.0f} Hz")
+    assert describe_relevance(explanation(relevance), FRONTEND).endswith(
+        f"between {round(low_hz, -1):.0f} and {round(high_hz, -1):.0f} Hz"
+    )
     assert describe_relevance(explanation(relevance), FRONTEND).startswith("from 0.8 to 0.9 s")
     assert describe_relevance(explanation(relevance[20:21]), FRONTEND) == "from 0.8 to 0.9 s"
     assert describe_relevance(explanation(-np.abs(relevance)), FRONTEND) == ""

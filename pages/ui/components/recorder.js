@@ -17,6 +17,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (!recorders.has(parentElement)) recorders.set(parentElement, build(parentElement));
   const recorder = recorders.get(parentElement);
   recorder.max_s = data.max_s;
+  recorder.hint.textContent = data.hint;
   recorder.send = (clip) => setTriggerValue("clip", clip);
   if (!recorder.session) showIdle(recorder);
   return () => {
@@ -27,7 +28,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
 
 function build(parentElement) {
   const recorder = { session: null };
-  const names = ["record", "label", "clock", "live", "wave", "mel", "meter", "level", "state", "stops", "input", "devices"];
+  const names = ["record", "label", "clock", "live", "wave", "mel", "meter", "level", "state", "hint", "stops", "input", "devices"];
   for (const name of names) recorder[name] = parentElement.querySelector(`.${name}`);
   recorder.record.onclick = () => (recorder.session ? recorder.session.stop() : start(recorder));
   return recorder;

@@ -24,14 +24,15 @@ _mount = st.components.v2.component(
 )
 
 
-def recorder(*, key: str, max_s: int, on_clip: Callable[[bytes, tuple[str, ...]], None]) -> None:
+def recorder(*, key: str, max_s: int, on_clip: Callable[[bytes, tuple[str, ...]], None], hint: str = "") -> None:
     """Show the recorder, which stops by itself after max_s seconds.
 
     Args:
         on_clip: called when a recording has arrived, before the page runs: with the bytes of a WAV file (empty when the
             browser sent something else), and a note on each thing the browser did to the sound.
+        hint: beside the button, until it records.
     """
-    _mount(key=key, data={"max_s": max_s}, on_clip_change=lambda: _arrived(key, on_clip))
+    _mount(key=key, data={"max_s": max_s, "hint": hint}, on_clip_change=lambda: _arrived(key, on_clip))
 
 
 def _arrived(key: str, on_clip: Callable[[bytes, tuple[str, ...]], None]) -> None:

@@ -7,6 +7,7 @@ function showRecording(recorder) {
   recorder.record.classList.add("on");
   recorder.label.textContent = "Stop";
   recorder.live.hidden = false;
+  recorder.hint.hidden = true;
   say(recorder, "Recording.");
   const drawColumns = spectrogramDrawer(recorder.mel, session.analyser, magma());
   const drawWave = waveDrawer(recorder);
@@ -22,6 +23,7 @@ function showIdle(recorder) {
   recorder.record.classList.remove("on");
   recorder.label.textContent = "Record";
   recorder.live.hidden = true;
+  recorder.hint.hidden = !recorder.hint.textContent;
   recorder.clock.textContent = `up to ${recorder.max_s} s`;
 }
 

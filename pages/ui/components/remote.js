@@ -8,7 +8,7 @@ export default function ({ data, parentElement }) {
   const { request } = data;
   if (request && window.serRequest !== request.id) {
     window.serRequest = request.id; // kept on the window: the request is not repeated when the page is left and opened
-    window.dispatchEvent(new CustomEvent("ser:play", { detail: request }));
+    window.dispatchEvent(new CustomEvent(request.stop ? "ser:stop" : "ser:play", { detail: request }));
   }
   return () => {
     remotes.get(parentElement)?.close();
@@ -24,20 +24,27 @@ function build(parentElement) {
     audio.src = url;
     find("name").textContent = name;
     box.hidden = false;
-    audio.play();
+    audio.play().catch(({ name }) => { if (name !== "AbortError") end(false); });
   };
-  audio.onplay = () => { sayPlaying(audio); find("stop").disabled = false; };
-  audio.onpause = () => { find("stop").disabled = true; };
+  const end = (finished) => {
+    window.serSounds = false;
+    window.dispatchEvent(new CustomEvent("ser:end", { detail: { name: find("name").textContent, finished } }));
+  };
+  audio.onplay = () => { window.serSounds = true; sayPlaying(audio); find("stop").disabled = false; };
+  audio.onpause = () => { find("stop").disabled = true; end(audio.ended); };
   audio.ontimeupdate = () => { find("done").style.width = `${(100 * audio.currentTime) / (audio.duration || 1)}%`; };
   find("stop").onclick = () => audio.pause();
   find("again").onclick = () => { audio.currentTime = 0; audio.play(); };
   window.addEventListener("ser:play", onPlay);
+  const onStop = () => audio.pause();
+  window.addEventListener("ser:stop", onStop);
   const onClip = ({ detail }) => { if (detail !== audio) box.hidden = true; };
   window.addEventListener("ser:playing", onClip);
   return { close: () => {
     audio.pause();
     stay();
     window.removeEventListener("ser:play", onPlay);
+    window.removeEventListener("ser:stop", onStop);
     window.removeEventListener("ser:playing", onClip);
   } };
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui import analysis, export
 from pages.ui.analysis import ModelResult, PreparedClip, Settings
@@ -46,9 +47,11 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
         return None
     segments = _segments(clip, prepared, settings, result)
     sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
-    _show_answer(clip, result)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _show_answer(clip, result)
     first_look.empty()  # only now: there is an answer at every moment
-    fill_in = _show_models(prepared, settings.model, result)
+    fill_in = _show_evidence(left, right, prepared, settings.model, result)
     feedback.show_feedback(clip, result)
     offer_enrolment(clip, result.prediction)
     details.show_details(prepared.quality, result)
@@ -77,22 +80,18 @@ def _show_first_look(result: ModelResult) -> None:
 
 def _show_answer(clip: SessionClip, result: ModelResult) -> None:
     prediction = result.prediction
-    text, plane = st.columns([1, 1], gap="medium")
-    with text:
-        show_emotion(prediction)
-        if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-            return
-        if prediction.abstain:
-            st.markdown(plain(prediction.reason))
-        if expected := describe_expectation(prediction, result.metrics):
-            st.markdown(expected)
-        if prediction.reference_note:
-            st.warning(plain(prediction.reference_note))
-        if clip.utterance:
-            _show_truth(clip)
-        _show_next(prediction.emotion)
-    with plane:
-        show_plane(result)
+    show_emotion(prediction)
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return
+    if prediction.abstain:
+        st.markdown(plain(prediction.reason))
+    if expected := describe_expectation(prediction, result.metrics):
+        st.markdown(expected)
+    if prediction.reference_note:
+        st.warning(plain(prediction.reference_note))
+    if clip.utterance:
+        _show_truth(clip)
+    _show_next(prediction.emotion)
 
 
 def _show_next(emotion: str) -> None:
@@ -104,12 +103,13 @@ def _show_next(emotion: str) -> None:
                 st.button(label, key=f"next-{view}", on_click=views.show, args=(view,), type=kind)
 
 
-def _show_models(prepared: PreparedClip, chosen: str, result: ModelResult) -> Callable[[], None] | None:
-    """The probabilities of this model, beside what the others predict."""
+def _show_evidence(
+    left: DeltaGenerator, right: DeltaGenerator, prepared: PreparedClip, chosen: str, result: ModelResult
+) -> Callable[[], None] | None:
+    """The probabilities of this model, below the answer; the plane and what the others predict, beside it."""
     if result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return None
-    bars, others = st.columns(2, gap="medium")
-    with bars:
+    with left:
         chart(
             probability_bars(result.prediction, result.min_confidence or None),
             key="bars",
@@ -117,7 +117,8 @@ def _show_models(prepared: PreparedClip, chosen: str, result: ModelResult) -> Ca
         )
         if result.min_confidence:  # 0: no development speakers to find a threshold on
             st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")
-    with others:
+    with right:
+        show_plane(result)
         return show_agreement(prepared, chosen, result)
 
 

@@ -27,6 +27,7 @@ class WalkState(PageState):
     anchor: str = ""  # utterance id of the clip in the middle; "": the clip of the session
     place: int = 0  # among its neighbours, the nearest first; ANCHOR: the clip in the middle
     session_clip: str = ""  # id of the clip of the session at that time
+    in_row: bool = False  # the neighbours are being played one after the other
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,7 @@ def follow(clip: SessionClip | None) -> None:
     walk = session().page(WalkState)
     if walk.session_clip != clip_id:
         walk.anchor, walk.place = ("", 0) if clip else (walk.anchor, walk.place)
-        walk.session_clip = clip_id
+        walk.session_clip, walk.in_row = clip_id, False
 
 
 def neighbourhood(found: Atlas, own: EmbeddedClip | None) -> Neighbourhood | None:
@@ -73,14 +74,14 @@ def chosen(found: Atlas, around: Neighbourhood | None) -> int | None:
 def start_from(clip: str) -> None:
     """Goes to a clip of a corpus, and plays it."""
     walk = session().page(WalkState)
-    walk.anchor, walk.place = clip, ANCHOR
+    walk.anchor, walk.place, walk.in_row = clip, ANCHOR, False
     play(clip)
 
 
 def back_to_own() -> None:
     """The clip of the session is in the middle again."""
     walk = session().page(WalkState)
-    walk.anchor, walk.place = "", 0
+    walk.anchor, walk.place, walk.in_row = "", 0, False
 
 
 def step(found: Atlas, around: Neighbourhood, by: int) -> None:
@@ -112,6 +113,12 @@ def recording(clip: str) -> Track | None:
         return _track(clip, str(path))
     except AudioError:
         return None
+
+
+def picture(found: Atlas, row: int) -> bytes | None:
+    """PNG of the spectrogram of a clip; None where its recording is not here."""
+    made = recording(str(found.ids[row])) if 0 <= row < len(found.ids) else None
+    return made.spectrogram.png if made else None
 
 
 def shipped() -> dict[str, Path]:

@@ -9,7 +9,7 @@ from pages.ui import results
 from pages.ui.emotion import coloured
 from pages.ui.session import SessionClip, session
 from pages.ui.text import plain
-from pages.workspace.map import neighbours, state
+from pages.workspace.map import in_row, neighbours, state
 from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
 from pages.workspace.map.state import EmbeddedClip
 from ser_core.data import CORPUS_NAMES
@@ -37,6 +37,7 @@ def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None,
     if row is not None:
         _show_clip(found, row)
     _show_table(found, around)
+    in_row.follow(found, around)
 
 
 def _show_own(own: EmbeddedClip, prediction: Prediction | None) -> None:
@@ -100,6 +101,7 @@ def _show_buttons(found: Atlas, around: Neighbourhood) -> None:
                 shortcut=shortcut,
                 disabled=off,
             )
+        in_row.draw_button(found, around)
 
 
 def _show_clip(found: Atlas, row: int) -> None:

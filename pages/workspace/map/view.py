@@ -1,8 +1,11 @@
 """The view "Map": the clip among all clips of the corpora, its neighbours beside the map, each with its sound."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
+from pages.ui.components.hover_card import hover_card
 from pages.ui.problems import show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
@@ -100,6 +103,7 @@ def _show_space(name: str, view: View, clip: SessionClip | None, reached: int | 
     if view.second_space:
         st.markdown(f"**{plain(name)}**")
     rows = show_map(found, made, view, visible(found, view), placed, reached)
+    hover_card(f"map-{found.model}-", partial(neighbours.picture, found))
     show_quality(found, made)
     return made, set(found.ids[rows].tolist())
 

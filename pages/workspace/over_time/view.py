@@ -146,9 +146,11 @@ def _facts(found: Course, name: str, line: Line) -> str:
         if one
         else f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at their centres."
     )
+    chosen = clip_bar.settings().model
+    other = "" if chosen in (None, name) else f" The answer is by {chosen}; “Models and windows” offers it here too."
     return (
         f"{versions([name])}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
-        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities."
+        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities.{other}"
     )
 
 

@@ -11,9 +11,10 @@ import pyarrow.parquet
 import pytest
 import streamlit as st
 
+from pages.ui.components.player import track
 from pages.ui.export import rows_as_csv
 from pages.ui.samples import voices
-from pages.workspace.map import figure as map_figure, neighbours, state
+from pages.workspace.map import figure as map_figure, in_row, neighbours, state
 from pages.workspace.map.export import as_parquet, map_rows
 from pages.workspace.map.selection import chosen_rows
 from pages.workspace.sound import SoundState
@@ -224,6 +225,32 @@ def test_clips_of_the_program_are_played_without_corpora(folder):
     assert not page.exception and request["name"] == voice.id and page.button(key="play-neighbour")
     page.button(key="next-neighbour").click().run()
     assert session_of(page).page(SoundState).request == request  # its recording is not here
+
+
+def test_neighbours_are_played_in_a_row(page, monkeypatch):
+    def mount(key, data, on_next_change, on_stop_change):
+        shown.update(data)
+        if key in st.session_state:  # what the browser has sent
+            on_next_change()
+
+    shown = {}
+    monkeypatch.setattr(in_row, "_mount", mount)
+    monkeypatch.setattr(neighbours, "recording", lambda clip: track(clip, np.zeros(1600, np.float32), clip))
+    upload(page, "mine.ogg", SPEECH)
+    page.button(key="play-row").click().run()
+    walk = session_of(page).page(neighbours.WalkState)
+    assert not page.exception and (walk.in_row, walk.place) == (True, 0) and shown["name"] in IDS
+    assert session_of(page).page(SoundState).request["name"] == shown["name"]
+    page.session_state[in_row.KEY] = {"next": shown["name"]}
+    page.run().run()  # what comes twice counts once
+    assert not page.exception and (walk.in_row, walk.place) == (True, 1)
+    walk.place = state.N_NEIGHBOURS - 1
+    page.run()
+    page.session_state[in_row.KEY] = {"next": shown["name"]}
+    page.run()
+    assert not walk.in_row and walk.place == state.N_NEIGHBOURS - 1
+    page.run()
+    assert not shown["name"] and page.button(key="play-row")
 
 
 def test_the_very_recording_of_a_clip_is_none_of_its_neighbours(page):
