@@ -12,7 +12,7 @@ from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
 from pages.ui.voice.switch import uses_voice
-from ser_core.audio import Quality, measure_quality, reduce_noise
+from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise
 from ser_core.inference import Prediction, Reference, Trajectory, predict_with_windows, speaker_reference
 from ser_core.models import (
     Adapter,
@@ -35,13 +35,22 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class PreparedClip:
-    """The waveform that is analysed, with its quality."""
+    """The waveform that is analysed, ready for the player; its quality is measured when it is first asked for."""
 
     id: str
     waveform: np.ndarray  # shape = (n_samples,)
     tracks: tuple[Track, ...]  # the original, then the noise-reduced one
-    quality: Quality
     notes: tuple[str, ...] = ()
+
+    @property
+    def quality(self) -> Quality:
+        """Measured once, with a progress bar where the page is then."""
+        return remember(lambda: _measure(self.waveform), self.id, "quality")
+
+    @property
+    def known_speech(self) -> SpeechSegments | None:
+        """(start_s, end_s) of the speech, if it is detected already."""
+        return self.quality.speech_segments if is_remembered(self.id, "quality") else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +81,12 @@ def choose_settings() -> Settings:
 
 
 def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
-    """Measure the clip and prepare it for the player."""
+    """Prepare the clip for the player."""
     original = _prepare(clip.id, "Original", clip.recording.waveform)
     if not settings.reduce_noise:
         return original
     with st.spinner("Reducing noise"):
-        waveform = remember(lambda: reduce_noise(original.waveform), clip.id, "reduce noise")
+        waveform = remember(lambda: _reduce_noise(original), clip.id, "reduce noise")
     if np.array_equal(waveform, original.waveform):
         return replace(original, notes=(NOTHING_TO_REDUCE,))
     reduced = _prepare(clip.id, "Noise reduced", waveform)
@@ -85,10 +94,20 @@ def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
 
 
 def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
-    with st.spinner("Detecting speech"):
-        measured = remember(lambda: measure_quality(waveform), clip_id, name, "quality")
+    with st.spinner("Drawing the sound"):
         drawn = remember(lambda: track(name, waveform, clip_id), clip_id, name, "track")
-    return PreparedClip(f"{clip_id} {name}", waveform, (drawn,), measured)
+    return PreparedClip(f"{clip_id} {name}", waveform, (drawn,))
+
+
+def _reduce_noise(original: PreparedClip) -> np.ndarray:
+    return reduce_noise(original.waveform, original.quality.speech_segments)
+
+
+def _measure(waveform: np.ndarray) -> Quality:
+    bar = st.empty()
+    measured = measure_quality(waveform, lambda share: bar.progress(share, "Detecting speech"))
+    bar.empty()
+    return measured
 
 
 def model_result(

@@ -114,7 +114,7 @@ def decode(source: UploadedSource) -> SessionClip:
 
 
 def _digest(waveform: np.ndarray) -> str:
-    return hashlib.sha256(waveform.tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(waveform)).hexdigest()
 
 
 def open_in_workspace(source: UploadedSource, key: str, label: str = "Open as the clip", view: str = "answer") -> None:

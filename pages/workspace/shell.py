@@ -88,6 +88,6 @@ def _draw_clip(clip: SessionClip) -> None:
     with place():
         finish = views.module(view).draw(clip)
     with others:
-        sound.draw_remote(clip.id)
+        sound.draw_remote(clip.id, prepared)
     if finish:
         finish()

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from pages.ui.analysis import PreparedClip
 from pages.ui.clip import trim
-from pages.ui.components.player import Cell, Track, player, sound_url
+from pages.ui.components.player import Cell, Track, player, sound_id, sound_url
 from pages.ui.components.remote import remote
 from pages.ui.session import PageState, session
 
@@ -49,13 +49,15 @@ def show_strip(clip_id: str, cells: Sequence[Cell]) -> None:
 
 
 def draw_player(clip_id: str, prepared: PreparedClip) -> None:
-    """The player of the clip, with the strip as far as it is known."""
+    """The player of the clip, with speech and strip as far as they are known: a long sound is there before them."""
     cells = session().page(SoundState).strips.get(clip_id, [])
-    player(prepared.tracks, prepared.quality.speech_segments, cells, key="player", on_trim=trim, docked=True)
+    player(prepared.tracks, prepared.known_speech, cells, key="player", on_trim=trim, docked=True)
 
 
-def draw_remote(clip_id: str) -> None:
-    """Carries out what the view asked for; called after the view."""
+def draw_remote(clip_id: str, prepared: PreparedClip) -> None:
+    """Carries out what the view asked for, and hands the player what is known by then; called after the view."""
     state = session().page(SoundState)
     cells = state.strips.get(clip_id)
-    remote(key="remote", request=state.request, cells=None if cells is None else [asdict(cell) for cell in cells])
+    cells = None if cells is None else [asdict(cell) for cell in cells]
+    speech = prepared.quality.speech_segments
+    remote(key="remote", request=state.request, cells=cells, sound=sound_id(prepared.tracks), speech=speech)

@@ -43,6 +43,7 @@ MAX_SOURCE_RATE = 768_000  # in Hz; that of the fastest converters on the market
 TRUNCATION_TOLERANCE_S = 0.1  # codecs pad and cut up to a few thousand samples at the end: no audio is lost
 MAX_OVERSHOOT_PEAK = 1.7  # of lossy codecs: 1.64 in all clips of the corpora; beyond, the sound itself is too loud
 NOTED_OVERSHOOT_PEAK = 1.25  # of what is cut
+WRITTEN_AT_ONCE = 1 << 20  # samples: an hour must not be in memory several times
 SILENT_PEAK = 1e-4  # -80 dBFS: a track without sound
 FLOOR_DBFS = -120.0  # level of digital silence, so that every level is finite
 
@@ -66,15 +67,20 @@ def encode_wav(waveform: np.ndarray) -> bytes:
     Args:
         waveform: 16 kHz, floats in [-1, 1] (clipped beyond) or 16-bit integers, shape = (n_samples,).
     """
-    if waveform.dtype != np.int16:
-        waveform = np.round(np.clip(waveform, -1, 1) * 32767)
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1)
         wav.setsampwidth(2)
         wav.setframerate(SAMPLE_RATE)
-        wav.writeframes(waveform.astype("<i2").tobytes())
+        for first in range(0, len(waveform), WRITTEN_AT_ONCE):
+            wav.writeframes(_as_int16(waveform[first : first + WRITTEN_AT_ONCE]).tobytes())
     return file.getvalue()
+
+
+def _as_int16(waveform: np.ndarray) -> np.ndarray:
+    if waveform.dtype != np.int16:
+        waveform = np.round(np.clip(waveform, -1, 1) * 32767)
+    return waveform.astype("<i2")
 
 
 def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:

@@ -26,8 +26,11 @@ def hour(tmp_path_factory):
 def test_an_hour_to_zoom_segment_loop_and_textgrid(new_page, app_url, hour):
     page = new_page(f"{app_url}/clip?view=over_time&smoothing=median&timeline-models=resonet")
     upload(page, hour)
-    page.locator(".st-key-stop button").click(timeout=3 * PATIENCE_MS)  # an hour is searched for speech first
+    slider(page).wait_for(timeout=PATIENCE_MS)  # the player is there before speech is detected
+    expect(page.get_by_text("Detecting speech")).to_be_visible()
+    page.locator(".st-key-stop button").click(timeout=3 * PATIENCE_MS)
     page.locator(".st-key-go-on button").wait_for()
+    expect(page.locator(".player .speech i").nth(100)).to_be_attached()
     timeline = page.get_by_role("slider", name="Segment")
     box = timeline.bounding_box()
     for _ in range(9):

@@ -1,5 +1,6 @@
 // Last part of the linked player: as the one player of a page it plays what other parts of the page ask for with a
-// `ser:play` event, takes new labels over time from a `ser:cells` event, and listens to the keys of the whole page.
+// `ser:play` event, takes speech and labels over time from `ser:speech` and `ser:cells` events, and listens to the keys
+// of the whole page.
 
 const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, canvas, [contenteditable]"
   + ["slider", "button", "radio", "tab", "combobox", "option", "menuitem", "checkbox", "textbox", "grid", "dialog"]
@@ -9,6 +10,7 @@ function dock(player) {
   player.stage.closest(".player").classList.add("docked");
   const onPlay = ({ detail }) => { if (!detail.url) playInterval(player, detail.start_s, detail.end_s); };
   const onCells = ({ detail }) => { if (player.cellsId !== detail.cells_id) drawCells(player, detail); };
+  const onSpeech = ({ detail }) => showSpeech(player, detail);
   const onPageKey = (event) => {
     const target = event.composedPath()[0];
     if (event.ctrlKey || event.metaKey || event.altKey || !(target instanceof Element)) return;
@@ -17,10 +19,12 @@ function dock(player) {
   };
   window.addEventListener("ser:play", onPlay);
   window.addEventListener("ser:cells", onCells);
+  window.addEventListener("ser:speech", onSpeech);
   document.addEventListener("keydown", onPageKey);
   player.undock = () => {
     window.removeEventListener("ser:play", onPlay);
     window.removeEventListener("ser:cells", onCells);
+    window.removeEventListener("ser:speech", onSpeech);
     document.removeEventListener("keydown", onPageKey);
   };
 }

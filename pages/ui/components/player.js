@@ -14,6 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   player.send = (interval) => setTriggerValue("trim", interval);
   player.trim.hidden = !data.trims;
   if (player.id !== data.id) load(player, data);
+  showSpeech(player, data);
   if (player.cellsId !== data.cells_id) drawCells(player, data);
   if (data.docked && !player.undock) dock(player);
   return () => {
@@ -62,7 +63,8 @@ function load(player, data) {
   player.stage.setAttribute("aria-valuemax", data.duration_s.toFixed(1));
   player.stage.setAttribute("aria-description", data.description);
   drawMarks(player.hertz, data.hertz);
-  drawSpeech(player, data.speech);
+  player.speechKnown = false;
+  player.speech.replaceChildren();
   drawTicks(player);
   drawVersions(player, data.tracks);
   choose(player, data.tracks, data.tracks.length - 1, 0);
@@ -112,8 +114,10 @@ function showCurves(player) {
   player.pitches.hidden = !shown;
 }
 
-function drawSpeech(player, segments) {
-  player.speech.replaceChildren(...segments.map(([start_s, end_s]) => {
+function showSpeech(player, { id, speech }) { // once per sound; a long one is shown before its speech is detected
+  if (!speech || player.speechKnown || id !== player.id) return;
+  player.speechKnown = true;
+  player.speech.replaceChildren(...speech.map(([start_s, end_s]) => {
     const bar = document.createElement("i");
     bar.style.left = `${(start_s / player.duration) * 100}%`;
     bar.style.width = `${((end_s - start_s) / player.duration) * 100}%`;

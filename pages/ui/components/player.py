@@ -67,7 +67,7 @@ def _percent(values: np.ndarray) -> list[int]:
 
 def player(
     tracks: Sequence[Track],
-    speech: Sequence[tuple[float, float]],
+    speech: Sequence[tuple[float, float]] | None,
     cells: Sequence[Cell] = (),
     *,
     key: str,
@@ -78,7 +78,7 @@ def player(
 
     Args:
         tracks: of equal length; the last one is chosen first.
-        speech: (start_s, end_s) of the speech.
+        speech: (start_s, end_s) of the speech; None: not known yet, the remote control brings it.
         cells: labels over time, without gaps.
         on_trim: called with (start_s, end_s) when the person wants to keep only the chosen interval.
         docked: the player of the workspace: lower, with the keys of the page, and played by `ser:play` events.
@@ -89,7 +89,7 @@ def player(
         key=key,
         on_trim_change=lambda: _trimmed(key, on_trim),
         data={
-            "id": " ".join(track.id for track in tracks),
+            "id": sound_id(tracks),
             "duration_s": tracks[0].duration_s,
             "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
             f"{tracks[0].curves.words if tracks[0].curves else ''} "
@@ -104,6 +104,11 @@ def player(
             "docked": docked,
         },
     )
+
+
+def sound_id(tracks: Sequence[Track]) -> str:
+    """Of the sound that a player shows."""
+    return " ".join(track.id for track in tracks)
 
 
 def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:

@@ -4,6 +4,7 @@ const remotes = new WeakMap();
 
 export default function ({ data, parentElement }) {
   if (!remotes.has(parentElement)) remotes.set(parentElement, build(parentElement));
+  window.dispatchEvent(new CustomEvent("ser:speech", { detail: data }));
   if (data.cells) window.dispatchEvent(new CustomEvent("ser:cells", { detail: data }));
   const { request } = data;
   if (request && window.serRequest !== request.id) {

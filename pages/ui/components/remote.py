@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -15,13 +16,18 @@ _mount = st.components.v2.component(
 )
 
 
-def remote(*, key: str, request: dict | None, cells: list[dict] | None) -> None:
+def remote(
+    *, key: str, request: dict | None, cells: list[dict] | None, sound: str, speech: Sequence[tuple[float, float]]
+) -> None:
     """Draw it: nothing is seen of it but the name of another sound while that plays.
 
     Args:
         request: id, and start_s with end_s (None: to the end) of the clip, or name and url of another sound; each id is
             carried out once.
         cells: labels over time to be shown under the player; None leaves them as they are.
+        sound: id of what the player shows, sound_id(tracks).
+        speech: (start_s, end_s) of the speech in it.
     """
     cells_id = hashlib.sha256(json.dumps(cells).encode()).hexdigest()
-    _mount(key=key, data={"request": request, "cells": cells, "cells_id": cells_id})
+    data = {"request": request, "cells": cells, "cells_id": cells_id, "id": sound, "speech": speech}
+    _mount(key=key, data=data)

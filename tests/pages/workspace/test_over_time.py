@@ -13,11 +13,11 @@ import soundfile
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import results
-from pages.workspace import trajectories
+from pages.ui import analysis, results
+from pages.workspace import sound, trajectories
 from pages.workspace.over_time import units
 from pages.workspace.sound import SoundState
-from ser_core.audio import speech_segments
+from ser_core.audio import measure_quality, speech_segments
 from ser_core.inference import OWN_RECORDING
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.segments import NOT_ANALYSED, Segment
@@ -63,6 +63,16 @@ def course(page: AppTest) -> trajectories.Course:
 def test_an_empty_page_says_what_it_does_and_one_click_opens_a_sample(page):
     assert not page.exception and not session_of(page).clip and not page.dataframe
     assert "kept in this session" in texts(page)
+
+
+def test_the_player_is_there_before_speech_is_detected(page, monkeypatch):
+    order = []
+    monkeypatch.setattr(sound, "player", lambda _, speech, *__, **___: order.append(speech))
+    monkeypatch.setattr(analysis, "measure_quality", lambda *given: order.append("detected") or measure_quality(*given))
+    open_sample(page)
+    assert order[:2] == [None, "detected"] and "detected" not in order[2:]
+    page.run()
+    assert order[2:] and all(order[2:])
 
 
 def test_a_clip_is_cut_into_segments_and_exported(page, files):
