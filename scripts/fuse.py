@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from scripts.head_tables import table
-from scripts.train_heads import test_clips, write_results
+from scripts.train_heads import spoken_test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration
@@ -64,7 +64,7 @@ def left_out_predictions(every: int) -> dict[str, tuple[Fusion, list[TrainingExa
     """Fusion, clips and embeddings by corpus."""
     found = {}
     for corpus in protocol_folds("left-out"):
-        model, clips = left_out_fusion(corpus), sample(test_clips("left-out", corpus), every)
+        model, clips = left_out_fusion(corpus), sample(spoken_test_clips("left-out", corpus), every)
         found[corpus] = model, clips, embeddings_of(model, clips, corpus)
     return found
 

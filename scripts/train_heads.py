@@ -41,7 +41,7 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
     if not checkpoint.is_dir() and (code := train.main(arguments)):
         raise SystemExit(code)
     model, split = load_model(checkpoint, "cpu"), protocol_split(protocol, fold)
-    clips = [clip for clip in read_clips(protocol, split.test) if is_speech(clip.corpus)]
+    clips = spoken_test_clips(protocol, fold)
     embeddings, corpora = embed_clips(model, clips), np.array([clip.corpus for clip in clips])
     reports = {
         str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
@@ -51,6 +51,11 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
         training_clips = read_clips(protocol, split.train)
         reports[fold][UNLIKE] = auroc_unlike_training(model, training_clips, embeddings)
     return reports
+
+
+def spoken_test_clips(protocol: str, fold: str) -> list[TrainingExample]:
+    """The test clips of a fold without those that are sung."""
+    return [clip for clip in read_clips(protocol, protocol_split(protocol, fold).test) if is_speech(clip.corpus)]
 
 
 def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:

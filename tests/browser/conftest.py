@@ -20,6 +20,7 @@ SAMPLES = ROOT / "assets" / "samples"
 MICROPHONE_RATE = 48_000
 START_S = 60
 PATIENCE_MS = 60_000
+DESK = {"width": 1280, "height": 720}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -84,6 +85,7 @@ def microphone(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="package")  # its event loop must not outlive these tests
 def chromium(microphone):
+    """A browser with one profile: the program's scripts are compiled once, and each page is a session of its own."""
     if CHROMIUM is None:
         pytest.skip("chromium is missing: install it to run the browser tests")
     from playwright.sync_api import sync_playwright
@@ -92,27 +94,28 @@ def chromium(microphone):
     flags += ["--no-sandbox", f"--use-file-for-fake-audio-capture={microphone}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser
+        yield browser.new_context(permissions=["microphone"], reduced_motion="reduce")
         browser.close()
 
 
 @pytest.fixture
 def new_page(chromium):
-    """A function that opens an address in a session of its own."""
-    contexts = []
+    """A function that opens an address in a session of its own; `before` runs first on the page."""
+    pages = []
 
-    def open_page(url, before="", **options):
-        context = chromium.new_context(permissions=["microphone"], **options)
-        contexts.append(context)
-        page = context.new_page()
+    def open_page(url, before="", color_scheme="light", viewport=DESK):
+        page = chromium.new_page()
+        pages.append(page)
         page.set_default_timeout(PATIENCE_MS)
+        page.emulate_media(color_scheme=color_scheme)
+        page.set_viewport_size(viewport)
         page.add_init_script(before)
         page.goto(url)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()
 
 
 def drag(page, box, start, end):

@@ -1,6 +1,7 @@
 // Only one sound at a time: whatever begins to play pauses all others. Comes before a component in the same module.
 
 function sayPlaying(audio) {
+  if (audio.paused) return; // its event comes late: another sound was asked for since
   document.querySelectorAll("audio, video").forEach((other) => { if (other !== audio) other.pause(); });
   window.dispatchEvent(new CustomEvent("ser:playing", { detail: audio }));
 }

@@ -26,6 +26,7 @@ function build(parentElement) {
     find("name").textContent = name;
     box.hidden = false;
     audio.play().catch(({ name }) => { if (name !== "AbortError") end(false); });
+    sayPlaying(audio);
   };
   const end = (finished) => {
     window.serSounds = false;
