@@ -80,7 +80,8 @@ def embedding_scatter(
     names = list(
         dict.fromkeys([name for name in EMOTION_STYLES if name in group_names] + sorted(set(group_names.tolist())))
     )
-    styles = {name: _group_style(name, i) for i, name in enumerate(names)}
+    among_emotions = any(name in EMOTION_STYLES for name in names)
+    styles = {name: _group_style(name, i, among_emotions) for i, name in enumerate(names)}
     figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
     rows = np.random.default_rng(0).permutation(np.flatnonzero(shown & drawn))
     for part in np.array_split(rows, DRAWING_ROUNDS):
@@ -137,9 +138,11 @@ def _density(coordinates: np.ndarray) -> go.Contour:
     )
 
 
-def _group_style(name: str, i: int) -> tuple[str, str, str]:
+def _group_style(name: str, i: int, among_emotions: bool) -> tuple[str, str, str]:
     if name in EMOTION_STYLES:
         return name, EMOTION_STYLES[name].colour, EMOTION_STYLES[name].marker
+    if among_emotions:  # no label: not the colour of an emotion
+        return name, GREY, "circle-open-dot"
     return (
         name,
         EMOTION_COLOURS[(3 * i + 3) % len(EMOTION_COLOURS)],

@@ -69,10 +69,11 @@ def parse_csv(text: str) -> list[Annotation]:
     Comma, semicolon and tab separate columns; times are in seconds, or as 1:02:03.5.
 
     Raises:
-        AnnotationError: a missing column, or a malformed time.
+        AnnotationError: an empty file, a missing column, or a malformed time.
     """
-    lines = text.splitlines()
-    head = lines[0] if lines else ""
+    if not text.strip():
+        raise AnnotationError("The file is empty.")
+    head, *lines = text.splitlines()
     delimiter = max(",;\t", key=head.count)
     names = [name.strip().lower() for name in next(csv.reader([head], delimiter=delimiter), [])]
     start, end = (next((n for n in known if n in names), None) for known in (START_COLUMNS, END_COLUMNS))
@@ -80,7 +81,7 @@ def parse_csv(text: str) -> list[Annotation]:
         raise AnnotationError(
             f"The first line must name the columns start_s and end_s; label and speaker may follow. It is “{head:.80}”."
         )
-    reader, found = csv.reader(lines[1:], delimiter=delimiter), []
+    reader, found = csv.reader(lines, delimiter=delimiter), []
     for cells in reader:
         row, number = dict(zip(names, (cell.strip() for cell in cells), strict=False)), reader.line_num + 1
         if any(row.values()):

@@ -81,7 +81,7 @@ def test_our_own_textgrid_is_read_again():
     [
         ("a.eaf", "x", "none of"),
         ("a.csv", "a,b\n1,2\n", "start_s"),
-        ("a.csv", "", "start_s"),
+        ("a.csv", "", "empty"),
         ("a.csv", "start_s,end_s\n1,two\n", "Line 2: “two”"),
         ("a.csv", "start_s,end_s\n2,1\n", "Line 2: 2 s to 1 s"),
         ("a.csv", "start_s,end_s\nnan,1\n", "Line 2"),

@@ -218,7 +218,9 @@ def test_a_walk_among_neighbours_by_key_and_around_another_clip(page):
 def test_clips_of_the_program_are_played_without_corpora(folder):
     voice = voices()[0].utterance
     small = load_atlas("small")
-    replace(small, ids=np.array([voice.id, *small.ids[1:]])).save(folder / "small.npz")
+    small = replace(small, ids=np.array([voice.id, *small.ids[1:]]))
+    small.save(folder / "small.npz")
+    assert neighbours.picture(small, 0).startswith(b"\x89PNG") and neighbours.picture(small, len(IDS)) is None
     page = open_view("map").run()
     page.selectbox(key="shipped-small").set_value(voice.id).run()
     request = session_of(page).page(SoundState).request
