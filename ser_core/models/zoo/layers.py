@@ -63,9 +63,10 @@ class MaskedConv(nn.Module):
         self.conv = FoldableConv(n_in, n_out, (height, 3), stride, padding=(height // 2, 1), bias=False)
         self.norm = nn.BatchNorm2d(n_out)
 
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """mask: see column_mask; None when no clip is padded."""
         x = self.conv(x) if self.conv.is_folded else self.norm(self.conv(x))
-        return x * mask.to(x.dtype)  # a float32 mask would promote all later layers to float32
+        return x if mask is None else x * mask.to(x.dtype)  # a float32 mask would promote all later layers to float32
 
 
 def column_mask(x: Tensor, n_frames: Tensor, width: int | None = None) -> Tensor:

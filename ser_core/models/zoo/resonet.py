@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.audio import frame_mask
-from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SpectrogramModel
 from ser_core.models.errors import first_line
 from ser_core.models.zoo.layers import MaskedConv, column_mask
 
@@ -54,10 +54,13 @@ class ResoNetStage(nn.Module):
             self.first = MaskedConv(n_out, n_out)
             self.second = MaskedConv(n_out, n_out)
 
-    def forward(self, x: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        n_frames = (n_frames + self.time_step - 1) // self.time_step
-        width = (x.shape[-1] + self.time_step - 1) // self.time_step
-        mask = column_mask(x, n_frames, width)
+    def forward(self, x: Tensor, n_frames: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """n_frames: true lengths, shape = (B,); None when no clip is padded."""
+        mask = None
+        if n_frames is not None:
+            n_frames = (n_frames + self.time_step - 1) // self.time_step
+            width = (x.shape[-1] + self.time_step - 1) // self.time_step
+            mask = column_mask(x, n_frames, width)
         x = F.relu(self.enter(x, mask))
         if not self.residual:
             return x, n_frames
@@ -107,27 +110,39 @@ class ResoNet(SpectrogramModel):
             raise ValueError(f"{start} is no {cls.__name__} of this size: {first_line(error)}") from None
         return model
 
-    def encode_sequence(self, features: Tensor, n_frames: Tensor) -> tuple[Tensor, Tensor]:
-        """The sequence before pooling: shape = (B, n_steps, channels[-1]), and each clip's true number of steps."""
+    def encode_sequence(self, features: Tensor, n_frames: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The sequence before pooling: shape = (B, n_steps, channels[-1]), and each clip's true number of steps.
+
+        Args:
+            features: shape = (B, C, n_mels, n_frames).
+            n_frames: true lengths, shape = (B,); None when none is padded: then the numbers of steps are None too.
+        """
         x = features.contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x, n_frames = stage(x, n_frames)
         x = x.mean(2).transpose(1, 2)
-        if not self.config.recurrent:
-            return x, n_frames
-        packed = pack_padded_sequence(x, n_frames.cpu(), batch_first=True, enforce_sorted=False)
-        recurrent, _ = pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])
-        return x + recurrent, n_frames
+        return (x + self._recurrent(x, n_frames) if self.config.recurrent else x), n_frames
+
+    def _recurrent(self, x: Tensor, n_steps: Tensor | None) -> Tensor:
+        """The GRU in both directions, shape = (B, n_steps, channels[-1]); zero behind the end of shorter clips."""
+        if n_steps is None:
+            return self.gru(x)[0]
+        packed = pack_padded_sequence(x, n_steps.cpu(), batch_first=True, enforce_sorted=False)
+        return pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=x.shape[1])[0]
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; mean and maximum over the clip's own frames after attention."""
-        n_frames = unpadded_lengths(features) if n_frames is None else n_frames
         x, n_steps = self.encode_sequence(features, n_frames)
-        inside = frame_mask(n_steps, x.shape[1])
+        outside = None if n_steps is None else ~frame_mask(n_steps, x.shape[1])
         if self.config.attention:
             normed = self.norm(x)
-            x = x + self.attention(normed, normed, normed, key_padding_mask=~inside, need_weights=False)[0]
-        x = x.float()
-        mean = (x * inside[..., None]).sum(1) / n_steps[:, None]
-        peak = x.masked_fill(~inside[..., None], -torch.inf).amax(1)
-        return self.embedding(torch.cat([mean, peak], dim=1))
+            x = x + self.attention(normed, normed, normed, key_padding_mask=outside, need_weights=False)[0]
+        return self.embedding(_mean_and_peak(x.float(), n_steps, outside))
+
+
+def _mean_and_peak(x: Tensor, n_steps: Tensor | None, outside: Tensor | None) -> Tensor:
+    """Over each clip's own steps: (B, n_steps, width) -> (B, 2 * width). outside: True in the padding."""
+    if n_steps is None or outside is None:
+        return torch.cat([x.mean(1), x.amax(1)], dim=1)
+    mean = x.masked_fill(outside[..., None], 0.0).sum(1) / n_steps[:, None]
+    return torch.cat([mean, x.masked_fill(outside[..., None], -torch.inf).amax(1)], dim=1)
