@@ -53,6 +53,7 @@ def show_corpora(found: dict) -> None:
     st.dataframe(
         [_corpus_row(corpus, found) for corpus in found["clips"]],
         hide_index=True,
+        placeholder="unknown",
         alt="Size, speakers, licence of each corpus",
     )
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
@@ -91,9 +92,14 @@ def _corpus_row(corpus: str, found: dict) -> dict:
         "hours": round(sum(g["mean"] * g["n_clips"] for g in durations) / 3600, 2),
         "emotions": len(found["clips"][corpus]),
         "speakers": sum(found["speakers"][corpus].values()),
-        **{f"{sex} speakers": found["speakers"][corpus].get(sex, 0) for sex in ("female", "male")},
+        **{f"{sex} speakers": _n_speakers(found["speakers"][corpus], sex) for sex in ("female", "male")},
         "licence": CORPUS_LICENCES[corpus],
     }
+
+
+def _n_speakers(counts: dict[str, int], sex: str) -> int | None:
+    """None where the sex of nobody is known."""
+    return None if set(counts) == {"unknown"} else counts.get(sex, 0)
 
 
 @st.cache_data

@@ -67,6 +67,12 @@ def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | N
     return None if picked == EVERYTHING else picked
 
 
+OTHER_RECORDINGS = (
+    "The temperature was fitted on other recordings than these test clips (see the model card). Above the dotted line "
+    "the model is right more often than its confidence says."
+)
+
+
 def show_confidence(found: EvaluationResults) -> None:
     """Reliability diagram and risk-coverage curves."""
     st.subheader("Calibration", anchor=False)
@@ -80,6 +86,8 @@ def show_confidence(found: EvaluationResults) -> None:
             key="reliability",
             alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
         )
+        if bins["after temperature"].ece > bins["before temperature"].ece:
+            st.caption(OTHER_RECORDINGS)
     with right:
         st.caption("All models: error rate against coverage, when the least confident predictions are left out")
         curves = found.risk_curves()

@@ -55,7 +55,7 @@ def show_ranking(found: EvaluationResults) -> None:
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
     corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in ranking}
     st.subheader("By corpus and emotion", anchor=False)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([1.6, 1], gap="medium")
     with left:
         st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
         chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
