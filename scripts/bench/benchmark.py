@@ -1,6 +1,7 @@
 """Measures speed on this machine, each figure next to its reference.
 
 python -m scripts.bench.benchmark [--model NAME] [--json FILE]
+python -m scripts.bench.benchmark --long FILE       only a recording of your own, e.g. of an hour
 
 Ends with a table of what each model costs, measured now, and its comparison with openSMILE and an SVM.
 """
@@ -9,11 +10,13 @@ import argparse
 import copy
 import io
 import json
+import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import BinaryIO, TypeVar
 
 import librosa
 import numpy as np
@@ -22,7 +25,16 @@ import torch
 
 from scripts.tables import print_table
 from ser_core import paths
-from ser_core.audio import SAMPLE_RATE, FrontendConfig, LogMel, measure_quality, read_audio, speech_segments
+from ser_core.audio import (
+    SAMPLE_RATE,
+    AudioError,
+    FrontendConfig,
+    LogMel,
+    analysed_bounds,
+    measure_quality,
+    read_audio,
+    speech_segments,
+)
 from ser_core.data import ProtocolError
 from ser_core.evaluation import (
     BASELINE_MODEL,
@@ -33,12 +45,20 @@ from ser_core.evaluation import (
     median_ms,
     single_torch_thread,
 )
-from ser_core.inference import predict, predict_with_windows
+from ser_core.inference import (
+    extend_trajectory,
+    label_segments,
+    predict,
+    predict_windows,
+    start_trajectory,
+)
 from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel, available_models, build_model, checkpoint_folder, load_model
+from ser_core.plots import spectrogram, waveform_envelope
 from ser_core.training import TrainConfig, TrainingBatch, TrainingState, make_optimiser, training_step
 
 SAMPLES = paths.SAMPLES
+Result = TypeVar("Result")
 
 
 def speech(duration_s: float) -> np.ndarray:
@@ -62,21 +82,41 @@ def clip_of_three_seconds(model: SERModel) -> dict[str, float]:
 
 
 def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
-    """From the bytes of a wav file to prediction and trajectory, all cores."""
+    """The steps of long_file for ten minutes of a wav file."""
     file = io.BytesIO()
     soundfile.write(file, speech(600.0), SAMPLE_RATE, format="WAV", subtype="PCM_16")
-    waveform = read_audio(file).waveform
+    return {f"10-min file, {name}": value for name, value in long_file(model, file).items()}
 
-    def analyse() -> None:
-        decoded = read_audio(file).waveform
-        predict_with_windows(model, decoded)
 
+def long_file(model: SERModel, file: Path | BinaryIO) -> dict[str, float]:
+    """Each step of a recording, once: decoding in seconds, all after it in processor time of all cores; and memory."""
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    waveform, decoding_s = once(lambda: read_audio(file).waveform, time.perf_counter)
+    _, picture_s = once(lambda: (spectrogram(waveform), waveform_envelope(waveform)))
+    segments, detection_s = once(lambda: speech_segments(waveform))
+    _, quality_s = once(lambda: measure_quality(waveform))
+    partial = start_trajectory(model, analysed_bounds(waveform, segments), segments)
+    _, first_s = once(lambda: extend_trajectory(model, waveform, partial))
+    found, all_s = once(lambda: predict_windows(model, waveform, hop_s=1.0, speech=segments))
+    leading = found.probabilities.argmax(1)
+    _, segments_s = once(lambda: label_segments(found, leading, segments, len(waveform) / SAMPLE_RATE))
     return {
-        "10-min file, decode [s]": median_ms(lambda: read_audio(file), 1) / 1000,
-        "10-min file, speech detection [s]": median_ms(lambda: speech_segments(waveform), 1) / 1000,
-        "10-min file, decode to answer and trajectory [s]": median_ms(analyse, 1) / 1000,
-        "10-min file, quality report [s]": median_ms(lambda: measure_quality(waveform), 1) / 1000,
+        "decode [s]": decoding_s,
+        "picture of the player, processor time [s]": picture_s,
+        "speech detection, processor time [s]": detection_s,
+        "speech detection and quality, processor time [s]": quality_s,
+        "first 16 windows, processor time [s]": first_s,
+        "windows every 1 s, processor time [s]": all_s,
+        "segments, processor time [s]": segments_s,
+        "peak of memory, more than before [MB]": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb)
+        / 1024,
     }
+
+
+def once(step: Callable[[], Result], clock: Callable[[], float] = time.process_time) -> tuple[Result, float]:
+    """What a step returns, and how long it took, in seconds."""
+    started = clock()
+    return step(), clock() - started
 
 
 @torch.inference_mode()
@@ -198,12 +238,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--long", type=Path, metavar="FILE", help="measure only this recording")
     options = parser.parse_args(arguments)
     try:
-        figures = closely(load_model(options.model, "cpu"))
+        model = load_model(options.model, "cpu")
+        if options.long:
+            speech_segments(speech(3.0)), measure_quality(speech(3.0))  # loads what they need
+            print_figures(long_file(model, options.long))
+            return 0
+        figures = closely(model)
         measured = costs()
         models = cost_table(measured)
-    except (CheckpointError, ProtocolError, ResultError) as error:
+    except (AudioError, CheckpointError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
     if measured:
@@ -227,9 +273,13 @@ def closely(model: SERModel) -> dict[str, float]:
         features_against_librosa,
         training,
     ):
-        for name, value in part().items():
-            figures[name] = value
-            print(f"{name:<52}{value:>10.2f}", flush=True)
+        figures |= print_figures(part())
+    return figures
+
+
+def print_figures(figures: dict[str, float]) -> dict[str, float]:
+    """The figures again, after printing them."""
+    print("\n".join(f"{name:<52}{value:>10.2f}" for name, value in figures.items()), flush=True)
     return figures
 
 

@@ -56,16 +56,16 @@ def measure_quality(waveform: np.ndarray, progress: Progress = no_progress) -> Q
         progress: of speech detection, which takes most of the time.
     """
     segments = speech_segments(waveform, progress)
-    speech = waveform[_segment_mask(len(waveform), segments)]
+    speech_power = _mean_power(waveform[_segment_mask(len(waveform), segments)]) if segments else None
     quality = Quality(
         duration_s=len(waveform) / SAMPLE_RATE,
         speech_segments=segments,
         speech_s=sum(end_s - start_s for start_s, end_s in segments),
         level_lufs=integrated_loudness(waveform),
-        level_dbfs=_dbfs(_mean_power(speech if segments else waveform) ** 0.5),
-        peak_dbfs=_dbfs(float(np.abs(waveform).max(initial=0.0))),
+        level_dbfs=_dbfs((_mean_power(waveform) if speech_power is None else speech_power) ** 0.5),
+        peak_dbfs=_dbfs(_peak(waveform)),
         clipped_percent=_clipped_percent(waveform),
-        snr_db=_snr_db(speech, _pause_samples(waveform, segments)),
+        snr_db=_snr_db(speech_power, _pause_samples(waveform, segments)),
         dc_offset=float(waveform.mean(dtype=np.float64)) if len(waveform) else 0.0,
         advice=(),
     )
@@ -102,7 +102,7 @@ def _clipped_percent(waveform: np.ndarray) -> float:
     Args:
         waveform: shape = (n_samples,).
     """
-    peak = max(waveform.max(initial=0.0), -waveform.min(initial=0.0))
+    peak = np.float32(_peak(waveform))
     if peak < FLAT_MIN_PEAK:
         return 0.0
     (top,) = np.nonzero((waveform >= FLAT_TOP * peak) | (waveform <= -FLAT_TOP * peak))
@@ -114,6 +114,10 @@ def _clipped_percent(waveform: np.ndarray) -> float:
     steepness = n_samples * np.maximum(before, after) / peak
     clipped = (n_samples >= FLAT_MIN_SAMPLES) & (steepness > FLAT_MIN_STEEPNESS)
     return 100.0 * float(n_samples[clipped].sum()) / len(waveform)
+
+
+def _peak(waveform: np.ndarray) -> float:
+    return max(float(waveform.max(initial=0.0)), -float(waveform.min(initial=0.0)))
 
 
 def _pause_samples(waveform: np.ndarray, segments: SpeechSegments) -> np.ndarray:
@@ -136,13 +140,13 @@ def _dbfs(amplitude: float) -> float:
     return max(FLOOR_DBFS, 20 * float(np.log10(max(amplitude, 1e-12))))
 
 
-def _snr_db(speech: np.ndarray, pauses: np.ndarray) -> float | None:
+def _snr_db(speech_power: float | None, pauses: np.ndarray) -> float | None:
     """Power of the speech minus noise, to noise in the pauses; the median is robust to clicks."""
-    if not len(speech) or len(pauses) < MIN_PAUSE_S * SAMPLE_RATE:
+    if speech_power is None or len(pauses) < MIN_PAUSE_S * SAMPLE_RATE:
         return None
     frames = pauses[: len(pauses) // NOISE_FRAME * NOISE_FRAME].reshape(-1, NOISE_FRAME)
-    noise = max(float(np.median(np.mean(np.square(frames, dtype=np.float64), axis=1))), SIXTEEN_BIT_STEP**2 / 12)
-    return 10 * float(np.log10(max(_mean_power(speech) - noise, noise / 100) / noise))
+    noise = max(float(np.median(np.vecdot(frames, frames))) / NOISE_FRAME, SIXTEEN_BIT_STEP**2 / 12)
+    return 10 * float(np.log10(max(speech_power - noise, noise / 100) / noise))
 
 
 def _advice(quality: Quality) -> Iterator[str]:

@@ -5,6 +5,7 @@ keeps its state between calls; here the convolutions process many chunks at once
 long recording runs as several stretches at once, so that an hour takes seconds and sessions can run concurrently.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -93,14 +94,48 @@ def speech_probabilities(
         float32 in [0, 1], shape = (ceil(n_samples / 512),).
     """
     weights = _silero_weights()
-    features = torch.empty(-(-len(waveform) // SILERO_CHUNK), N_UNITS)
-    for first in range(0, len(features), SILERO_BATCH_CHUNKS):
-        chunks = _chunks(waveform, first, gain, peak)
-        features[first : first + len(chunks)] = _silero_encoder(chunks, weights)
-        progress(ENCODER_SHARE * (first + len(chunks)) / len(features))
-    hidden = _silero_lstm(features, weights, lambda share: progress(ENCODER_SHARE + (1 - ENCODER_SHARE) * share))
-    logits = hidden.relu() @ weights["decoder.decoder.2.weight"][0, :, 0] + weights["decoder.decoder.2.bias"]
-    return logits.sigmoid().numpy()
+    n_chunks = -(-len(waveform) // SILERO_CHUNK)
+    stretches = _Stretches.of(n_chunks)
+    features = torch.zeros(stretches.n_padded, N_UNITS)
+    for first in range(0, n_chunks, SILERO_BATCH_CHUNKS):
+        encoded = _silero_encoder(_chunks(waveform, first, gain, peak), weights)
+        features[first : first + len(encoded)] = encoded
+        progress(ENCODER_SHARE * (first + len(encoded)) / n_chunks)
+    return _silero_decoder(
+        features, stretches, weights, lambda share: progress(ENCODER_SHARE + (1 - ENCODER_SHARE) * share)
+    )[:n_chunks]
+
+
+@dataclass(frozen=True)
+class _Stretches:
+    """Parts of a long recording through which the LSTM runs at once.
+
+    All but the first begin STRETCH_CONTEXT chunks early, whose probabilities are dropped: the state has then forgotten
+    that it began at zero.
+    """
+
+    n: int
+    context: int  # chunks
+    step: int  # chunks from one to the next
+
+    @classmethod
+    def of(cls, n_chunks: int) -> "_Stretches":
+        n = min(max(n_chunks // MIN_STRETCH, 1), MAX_STRETCHES)
+        context = STRETCH_CONTEXT if n > 1 else 0
+        return cls(n, context, max(-(-(n_chunks - context) // n), 1))
+
+    @property
+    def n_padded(self) -> int:
+        """Chunks with those that complete the last stretch."""
+        return self.n * self.step + self.context
+
+    def cut(self, rows: torch.Tensor) -> torch.Tensor:
+        """(n_padded, ...) -> (n_steps, n, ...)."""
+        return rows.unfold(0, self.step + self.context, self.step).permute(2, 0, 1)
+
+    def join(self, probabilities: np.ndarray) -> np.ndarray:
+        """(n_steps, n) -> (n_padded,)."""
+        return np.concatenate([probabilities[:, 0], probabilities[self.context :, 1:].T.ravel()])
 
 
 def _chunks(waveform: np.ndarray, first: int, gain: float, peak: float) -> torch.Tensor:
@@ -124,24 +159,18 @@ def _silero_encoder(chunks: torch.Tensor, weights: dict[str, torch.Tensor]) -> t
     return features[:, :, 0]
 
 
-def _silero_lstm(features: torch.Tensor, weights: dict[str, torch.Tensor], progress: Progress) -> torch.Tensor:
-    """Hidden states of the LSTM, shape = (n_chunks, 128), from its inputs of the same shape.
-
-    A long recording runs as several stretches at once. All but the first begin STRETCH_CONTEXT chunks early, whose
-    states are dropped: the state has then forgotten that it began at zero.
-    """
-    n_stretches = min(max(len(features) // MIN_STRETCH, 1), MAX_STRETCHES)
-    context = STRETCH_CONTEXT if n_stretches > 1 else 0
-    step = -(-(len(features) - context) // n_stretches)
-    padded = F.pad(features, (0, 0, 0, n_stretches * step + context - len(features)))
-    stretches = padded.unfold(0, step + context, step).permute(2, 0, 1)  # (n_steps, n_stretches, 128)
-    state, parts = np.zeros((2, max(n_stretches, 2), N_UNITS), np.float32), []
-    for piece in stretches.split(STEPS_AT_ONCE):
-        parts.append(_lstm_steps(piece, weights, state))
-        progress(sum(map(len, parts)) / len(stretches))
-    hidden = torch.from_numpy(np.concatenate(parts))
-    later = hidden[context:, 1:].transpose(0, 1).reshape(-1, N_UNITS)
-    return torch.cat([hidden[:, 0], later])[: len(features)]
+def _silero_decoder(
+    features: torch.Tensor, stretches: _Stretches, weights: dict[str, torch.Tensor], progress: Progress
+) -> np.ndarray:
+    """Probabilities of speech, shape = (n_padded,), from the inputs of the LSTM, shape = (n_padded, 128)."""
+    weight, bias = weights["decoder.decoder.2.weight"][0, :, 0], weights["decoder.decoder.2.bias"]
+    inputs = stretches.cut(features)
+    state, parts = np.zeros((2, max(stretches.n, 2), N_UNITS), np.float32), []
+    for piece in inputs.split(STEPS_AT_ONCE):
+        hidden = torch.from_numpy(_lstm_steps(piece, weights, state))
+        parts.append((hidden.relu() @ weight + bias).sigmoid().numpy())
+        progress(sum(map(len, parts)) / len(inputs))
+    return stretches.join(np.concatenate(parts))
 
 
 def _lstm_steps(inputs: torch.Tensor, weights: dict[str, torch.Tensor], state: np.ndarray) -> np.ndarray:
@@ -163,7 +192,7 @@ def _lstm_steps(inputs: torch.Tensor, weights: dict[str, torch.Tensor], state: n
     recurrent = weights["decoder.rnn.weight_hh"].unflatten(0, (4, N_UNITS)).transpose(1, 2)
     # sigmoid(x) = 0.5 + 0.5 * tanh(x / 2): one tanh serves all four gates
     slope = torch.tensor([0.5, 0.5, 1.0, 0.5])[:, None, None]
-    gate_inputs, recurrent_weights = (gate_inputs * slope).numpy(), (recurrent * slope).contiguous().numpy()
+    gate_inputs, recurrent_weights = gate_inputs.mul_(slope).numpy(), (recurrent * slope).contiguous().numpy()
     hidden = np.empty((len(inputs), *state.shape[1:]), np.float32)
     for step, gate_input in enumerate(gate_inputs):
         gates = np.tanh(np.matmul(state[0], recurrent_weights) + gate_input)
