@@ -73,6 +73,7 @@ from .repairs.rumble import (
 )
 from .vad import (
     speech_segments as speech_segments,
+    speech_segments_of_each as speech_segments_of_each,
 )
 from .windows import (
     WINDOW_OVERLAP as WINDOW_OVERLAP,

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, speech_overlap_s, speech_segments
+from ser_core.audio import (
+    SAMPLE_RATE,
+    WINDOW_OVERLAP,
+    SpeechSegments,
+    speech_overlap_s,
+    speech_segments,
+    speech_segments_of_each,
+)
 from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction import check_waveform, predict, window_bounds
 from ser_core.inference.reference import MAX_REFERENCE_CLIPS, Reference, SpeakerReferenceError, check_takes_reference
@@ -36,7 +43,7 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
         )
     for waveform in waveforms:
         check_waveform(waveform)
-    speech = [speech_segments(waveform) for waveform in waveforms]
+    speech = speech_segments_of_each(waveforms)
     hop_s = model.config.window_s * (1 - WINDOW_OVERLAP)
     cut = [_speech_windows(model, w, s, hop_s) for w, s in zip(waveforms, speech, strict=True)]
     _check_all_speak(cut)

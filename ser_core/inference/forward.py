@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from ser_core.audio import WINDOW_OVERLAP, analysed_bounds, pad_batch, speech_segments, window_starts
+from ser_core.audio import WINDOW_OVERLAP, analysed_bounds, pad_batch, speech_segments_of_each, window_starts
 from ser_core.inference.queue import inference_queue
 from ser_core.inference.reference import Reference, SpeakerReferenceError
 from ser_core.models import CheckpointError, SERModel
@@ -128,7 +128,7 @@ def embed(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress =
     Returns:
         shape = (n_recordings, embedding_dim).
     """
-    bounds = [analysed_bounds(waveform, speech_segments(waveform)) for waveform in waveforms]
+    bounds = [analysed_bounds(*pair) for pair in zip(waveforms, speech_segments_of_each(waveforms), strict=True)]
     clips = [waveform[first:last] for waveform, (first, last) in zip(waveforms, bounds, strict=True)]
     return run_clips(model, clips, progress).embeddings
 

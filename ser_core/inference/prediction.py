@@ -12,6 +12,7 @@ from ser_core.audio import (
     analysed_bounds,
     speech_overlap_s,
     speech_segments,
+    speech_segments_of_each,
     window_starts,
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
@@ -123,7 +124,7 @@ def predict_batch(
         check_waveform(waveform)
     if not len(waveforms):
         return []
-    speech = [speech_segments(waveform) for waveform in waveforms] if speech is None else speech
+    speech = speech_segments_of_each(waveforms) if speech is None else speech
     window_s = model.config.window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP)
     bounds = [window_bounds(w, window_s, hop_s, s) for w, s in zip(waveforms, speech, strict=True)]

@@ -13,11 +13,12 @@ import soxr
 import torch
 from hypothesis import given, settings, strategies as st
 
-from ser_core.audio import vad
+from ser_core.audio import silero as silero_network, vad
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.quality import measure_quality, reduce_noise
-from ser_core.audio.vad import speech_probabilities, speech_segments
+from ser_core.audio.silero import speech_probabilities
+from ser_core.audio.vad import speech_segments, speech_segments_of_each
 from ser_core.audio.windows import loudest_and_lasting_level
 from ser_core.data import corpora
 from tests.make_audio import noise, spoken, tone, with_soundfile
@@ -74,16 +75,16 @@ def test_speech_is_found_where_the_package_finds_it(silero, monkeypatch):
     expected = package_segments(silero, waveform)
     assert len(expected) >= 3
     for n_chunks in (4_096, 100):  # at once, and in pieces
-        monkeypatch.setattr(vad, "SILERO_BATCH_CHUNKS", n_chunks)
+        monkeypatch.setattr(silero_network, "SILERO_BATCH_CHUNKS", n_chunks)
         shares = []
         np.testing.assert_allclose(speech_segments(waveform, shares.append), expected, atol=1e-3)
         assert shares[-1] == 1 and shares == sorted(shares) and (len(shares) == 2) == (n_chunks == 4_096)
 
 
 def test_stretches_at_once_find_what_one_after_the_other_does(monkeypatch):
-    waveform = np.resize(sentences(), 2 * vad.MIN_STRETCH * vad.SILERO_CHUNK + 100)
+    waveform = np.resize(sentences(), 2 * silero_network.MIN_STRETCH * vad.SILERO_CHUNK + 100)
     found = speech_probabilities(waveform)
-    monkeypatch.setattr(vad, "MAX_STRETCHES", 1)
+    monkeypatch.setattr(silero_network, "MAX_STRETCHES", 1)
     expected = speech_probabilities(waveform)
     half = len(found) // 2
     np.testing.assert_allclose(found[:half], expected[:half], atol=1e-5)  # the first stretch has no context to settle
@@ -119,7 +120,7 @@ def test_segments_follow_the_probabilities_as_in_the_package(silero, probabiliti
 
 def test_voice_activity_detection_keeps_the_threads_of_torch():
     with threads(torch.get_num_threads() + 1):
-        vad._silero_weights.cache_clear()
+        silero_network._silero_weights.cache_clear()
         expected = torch.get_num_threads()
         speech_segments(tone(1.0, SAMPLE_RATE)[:, 0])
         assert torch.get_num_threads() == expected
@@ -131,6 +132,15 @@ def test_concurrent_sessions_do_not_interfere():
     assert len(set(expected)) == len(clips)
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(speech_segments, clips)) == expected
+
+
+def test_many_recordings_have_the_segments_of_each(subtests):
+    knock = np.concatenate([[1.0], sentences() * 0.01])
+    lengths = [*range(30_000, 70_000, 2_000), 0, 4_000, 4_001, 300_000]
+    clips = [np.resize(sentences(), n) for n in lengths] + [knock.astype(np.float32)]
+    assert speech_segments_of_each([]) == []
+    found = speech_segments_of_each(clips)
+    assert found == [speech_segments(clip) for clip in clips] and len(set(found)) > 10
 
 
 def test_clips_too_short_for_speech(subtests):
