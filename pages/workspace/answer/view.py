@@ -25,6 +25,7 @@ from ser_core.plots import emotion_label, probability_bars
 
 NEXT = {"why": "Why {emotion}?", "over_time": "Over time", "map": "On the map", "voice": "The voice"}
 """View -> text of the button that leads there."""
+CHANGES_FROM_S = 30.0  # one emotion says little about a longer recording
 
 
 def draw(clip: SessionClip) -> Callable[[], None] | None:
@@ -91,15 +92,16 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.warning(plain(prediction.reference_note))
     if clip.utterance:
         _show_truth(clip)
-    _show_next(prediction.emotion)
+    _show_next(prediction.emotion, "over_time" if clip.recording.duration_s > CHANGES_FROM_S else "why")
 
 
-def _show_next(emotion: str) -> None:
+def _show_next(emotion: str, first: str) -> None:
+    """Buttons to the other views, the one that says most about this clip in colour."""
     with st.container(horizontal=True, gap="xsmall", key="next"):
         for view, text in NEXT.items():
             if view in views.VIEWS:
                 label = text.format(emotion=emotion_label(emotion))
-                kind = "primary" if view == "why" else "secondary"
+                kind = "primary" if view == first else "secondary"
                 st.button(label, key=f"next-{view}", on_click=views.show, args=(view,), type=kind)
 
 
