@@ -143,15 +143,14 @@ class LogMel(nn.Module):
 
         It is zero for clips shorter than the window of the derivative.
         """
+        if n_frames is None and bands.shape[2] >= DELTA_WIDTH:
+            slope = _slope(bands.contiguous(), order)
+            return F.pad(slope, (DELTA_WIDTH // 2, DELTA_WIDTH // 2), mode="replicate")
         width = bands.shape[2]
-        padded = F.pad(bands, (0, DELTA_WIDTH - 1))  # one window per frame; no complete window reaches into the padding
-        slope = torch.zeros_like(bands)
-        for i, weight in enumerate(_derivative_kernel(order)):
-            slope = slope.add_(padded[..., i : i + width], alpha=weight)
-        window = (torch.arange(width, device=bands.device) - DELTA_WIDTH // 2).clamp_min(0)
-        if n_frames is None:
-            return slope[..., window.clamp_max(max(width - DELTA_WIDTH, 0))] * (width >= DELTA_WIDTH)
-        window = window.minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
+        n_frames = bands.new_full((len(bands),), width, dtype=torch.long) if n_frames is None else n_frames
+        slope = _slope(F.pad(bands, (0, DELTA_WIDTH - 1)), order)  # no complete window reaches into the padding
+        window = torch.arange(width, device=bands.device) - DELTA_WIDTH // 2
+        window = window.clamp_min(0).minimum((n_frames[:, None] - DELTA_WIDTH).clamp_min(0))
         complete = (n_frames >= DELTA_WIDTH)[:, None, None]
         return slope.gather(2, window[:, None].expand(-1, bands.shape[1], -1)) * complete
 
@@ -171,6 +170,15 @@ def _padded_window(length: int, n_fft: int) -> Tensor:
     """A Hann window with zeros on both sides, shape = (n_fft,)."""
     missing = n_fft - length
     return F.pad(torch.hann_window(length), (missing // 2, missing - missing // 2))
+
+
+def _slope(bands: Tensor, order: int) -> Tensor:
+    """Derivative in each window of DELTA_WIDTH frames: (..., n_frames) -> (..., n_frames + 1 - DELTA_WIDTH)."""
+    width = bands.shape[-1] + 1 - DELTA_WIDTH
+    slope = torch.zeros_like(bands[..., :width])
+    for i, weight in enumerate(_derivative_kernel(order)):
+        slope = slope.add_(bands[..., i : i + width], alpha=weight)
+    return slope
 
 
 @lru_cache(maxsize=2)
