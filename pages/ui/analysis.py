@@ -12,7 +12,7 @@ from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
 from pages.ui.voice.switch import uses_voice
-from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise
+from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise, speech_segments
 from ser_core.inference import Prediction, Reference, Trajectory, predict_with_windows, speaker_reference
 from ser_core.models import (
     Adapter,
@@ -35,7 +35,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class PreparedClip:
-    """The waveform that is analysed, ready for the player; its quality is measured when it is first asked for."""
+    """The waveform that is analysed, ready for the player; the rest is computed when it is first asked for."""
 
     id: str
     waveform: np.ndarray  # shape = (n_samples,)
@@ -43,14 +43,18 @@ class PreparedClip:
     notes: tuple[str, ...] = ()
 
     @property
+    def speech(self) -> SpeechSegments:
+        """(start_s, end_s) of the speech, detected once, with a progress bar where the page is then."""
+        return remember(lambda: _detect_speech(self.waveform), self.id, "speech")
+
+    @property
     def quality(self) -> Quality:
-        """Measured once, with a progress bar where the page is then."""
-        return remember(lambda: _measure(self.waveform), self.id, "quality")
+        return remember(lambda: measure_quality(self.waveform, self.speech), self.id, "quality")
 
     @property
     def known_speech(self) -> SpeechSegments | None:
-        """(start_s, end_s) of the speech, if it is detected already."""
-        return self.quality.speech_segments if is_remembered(self.id, "quality") else None
+        """The speech, if it is detected already."""
+        return self.speech if is_remembered(self.id, "speech") else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,14 +104,14 @@ def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
 
 
 def _reduce_noise(original: PreparedClip) -> np.ndarray:
-    return reduce_noise(original.waveform, original.quality.speech_segments)
+    return reduce_noise(original.waveform, original.speech)
 
 
-def _measure(waveform: np.ndarray) -> Quality:
+def _detect_speech(waveform: np.ndarray) -> SpeechSegments:
     bar = st.empty()
-    measured = measure_quality(waveform, lambda share: bar.progress(share, "Detecting speech"))
+    found = speech_segments(waveform, lambda share: bar.progress(share, "Detecting speech"))
     bar.empty()
-    return measured
+    return found
 
 
 def model_result(
@@ -179,7 +183,7 @@ def _run_model(
     prediction, trajectory = predict_with_windows(
         model,
         prepared.waveform,
-        prepared.quality.speech_segments,
+        prepared.speech,
         lambda share: None if quiet else bar.progress(share, words),
         reference,
     )

@@ -66,7 +66,7 @@ def _draw_without_clip(problem: AudioError | None) -> None:
         others = st.container(key="dock")
         views.module(view).draw(None)
         with others:
-            sound.draw_remote("")
+            sound.draw_remote()
     elif not available_models():
         show_no_model()
     elif not problem:

@@ -54,10 +54,16 @@ def draw_player(clip_id: str, prepared: PreparedClip) -> None:
     player(prepared.tracks, prepared.known_speech, cells, key="player", on_trim=trim, docked=True)
 
 
-def draw_remote(clip_id: str, prepared: PreparedClip) -> None:
+def draw_remote(clip_id: str = "", prepared: PreparedClip | None = None) -> None:
     """Carries out what the view asked for, and hands the player what is known by then; called after the view."""
     state = session().page(SoundState)
     cells = state.strips.get(clip_id)
     cells = None if cells is None else [asdict(cell) for cell in cells]
-    speech = prepared.quality.speech_segments
-    remote(key="remote", request=state.request, cells=cells, sound=sound_id(prepared.tracks), speech=speech)
+    speech = prepared.speech if prepared else None
+    remote(
+        key="remote",
+        request=state.request,
+        cells=cells,
+        sound=sound_id(prepared.tracks if prepared else ()),
+        speech=speech,
+    )

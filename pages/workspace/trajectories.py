@@ -104,7 +104,7 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
     Args:
         reference: which one the models use that take one.
     """
-    speech, waveform = prepared.quality.speech_segments, prepared.waveform
+    speech, waveform = prepared.speech, prepared.waveform
     return remember(
         lambda: Course(
             waveform,

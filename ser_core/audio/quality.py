@@ -12,7 +12,6 @@ from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
 from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import SpeechSegments
-from ser_core.progress import Progress, no_progress
 
 PAUSE_GUARD_S = 0.1  # breath and room echo around speech are neither speech nor noise
 MIN_PAUSE_S = 0.1  # too little to estimate the noise from below that
@@ -48,14 +47,14 @@ class Quality:
     advice: tuple[str, ...]  # a sentence for each bad value, addressed to the speaker
 
 
-def measure_quality(waveform: np.ndarray, progress: Progress = no_progress) -> Quality:
+def measure_quality(waveform: np.ndarray, segments: SpeechSegments | None = None) -> Quality:
     """Quality of a recording.
 
     Args:
         waveform: 16 kHz, shape = (n_samples,).
-        progress: of speech detection, which takes most of the time.
+        segments: speech_segments(waveform), if already computed: that takes most of the time.
     """
-    segments = speech_segments(waveform, progress)
+    segments = speech_segments(waveform) if segments is None else segments
     speech_power = _mean_power(waveform[_segment_mask(len(waveform), segments)]) if segments else None
     quality = Quality(
         duration_s=len(waveform) / SAMPLE_RATE,

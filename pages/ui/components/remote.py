@@ -17,7 +17,12 @@ _mount = st.components.v2.component(
 
 
 def remote(
-    *, key: str, request: dict | None, cells: list[dict] | None, sound: str, speech: Sequence[tuple[float, float]]
+    *,
+    key: str,
+    request: dict | None,
+    cells: list[dict] | None,
+    sound: str,
+    speech: Sequence[tuple[float, float]] | None,
 ) -> None:
     """Draw it: nothing is seen of it but the name of another sound while that plays.
 
@@ -26,7 +31,7 @@ def remote(
             carried out once.
         cells: labels over time to be shown under the player; None leaves them as they are.
         sound: id of what the player shows, sound_id(tracks).
-        speech: (start_s, end_s) of the speech in it.
+        speech: (start_s, end_s) of the speech in it; None without.
     """
     cells_id = hashlib.sha256(json.dumps(cells).encode()).hexdigest()
     data = {"request": request, "cells": cells, "cells_id": cells_id, "id": sound, "speech": speech}

@@ -37,7 +37,7 @@ def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult 
 
 def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, sex: str) -> ReportClip:
     ranges = load_voice_ranges()
-    speech = prepared.quality.speech_segments
+    speech = prepared.speech
     return ReportClip(
         clip.name,
         prepared.waveform,

@@ -25,7 +25,7 @@ def draw(clips: Sequence[SessionClip], prepared: Sequence[PreparedClip], results
     for column, name, clip, ready, result in zip(st.columns(2), NAMES, clips, prepared, results, strict=True):
         with column.container(border=True, key=f"clip-{name}"):
             _draw_clip(name, clip, ready, result)
-    onsets_s = [ready.quality.speech_segments[0][0] if ready.quality.speech_segments else 0.0 for ready in prepared]
+    onsets_s = [ready.speech[0][0] if ready.speech else 0.0 for ready in prepared]
     figure = two_clips(NAMES, [ready.waveform for ready in prepared], onsets_s)
     chart(
         figure,

@@ -24,7 +24,7 @@ def voice_state() -> VoiceState:
 
 def measured_voice(prepared: PreparedClip) -> dict[str, float]:
     """The measures of a clip, computed once."""
-    speech = prepared.quality.speech_segments
+    speech = prepared.speech
     return remember(lambda: measure_voice(prepared.waveform, speech), prepared.id, "voice")
 
 

@@ -31,7 +31,7 @@ NO_RANGES = "No normal ranges here: `python -m scripts.voice_ranges` measures th
 
 def draw(clip: SessionClip) -> None:
     prepared = analysis.prepare_clip(clip, clip_bar.settings())
-    if not prepared.quality.speech_segments:
+    if not prepared.speech:
         st.info("A voice is measured where somebody speaks. Choose another clip.", title="No speech in this clip")
         return
     other = second.chosen_clip(clip)

@@ -57,7 +57,7 @@ def window(prepared: PreparedClip, result: ModelResult, i: int) -> ExplainedWind
     """The i-th window of a result."""
     trajectory = result.trajectory
     start_s, end_s = float(trajectory.start_s[i]), float(trajectory.end_s[i])
-    inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in prepared.quality.speech_segments]
+    inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in prepared.speech]
     return ExplainedWindow(
         id=f"{prepared.id} {start_s:.4f} {end_s:.4f}",
         model=trajectory.model,

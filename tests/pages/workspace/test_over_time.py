@@ -17,7 +17,7 @@ from pages.ui import analysis, results
 from pages.workspace import sound, trajectories
 from pages.workspace.over_time import units
 from pages.workspace.sound import SoundState
-from ser_core.audio import measure_quality, speech_segments
+from ser_core.audio import speech_segments
 from ser_core.inference import OWN_RECORDING
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.segments import NOT_ANALYSED, Segment
@@ -68,7 +68,7 @@ def test_an_empty_page_says_what_it_does_and_one_click_opens_a_sample(page):
 def test_the_player_is_there_before_speech_is_detected(page, monkeypatch):
     order = []
     monkeypatch.setattr(sound, "player", lambda _, speech, *__, **___: order.append(speech))
-    monkeypatch.setattr(analysis, "measure_quality", lambda *given: order.append("detected") or measure_quality(*given))
+    monkeypatch.setattr(analysis, "speech_segments", lambda *given: order.append("detected") or speech_segments(*given))
     open_sample(page)
     assert order[:2] == [None, "detected"] and "detected" not in order[2:]
     page.run()
