@@ -27,7 +27,7 @@ ON_SCREEN = """(plot, [x, y]) => {
 # Clip, x and y of every point that is drawn.
 DRAWN = """plot => plot._fullData.filter(trace => trace.customdata).flatMap(
     trace => [...trace.x].map((x, i) => [trace.text[i].split("<br>")[0], x, trace.y[i]]))"""
-DESK = {"width": 1400, "height": 1000}
+DESK = {"width": 1400, "height": 1100}
 
 
 def fits(name: str) -> bool:
