@@ -115,6 +115,8 @@ def new_page(chromium):
 
     yield open_page
     for page in pages:
+        if page.url.startswith("http"):
+            page.evaluate("localStorage.clear()")  # whether the menu is open, for example
         page.close()
 
 

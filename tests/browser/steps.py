@@ -57,10 +57,10 @@ def downloaded(page):
 
 
 def overflow(page):
-    """Visible elements that reach over the right edge of the window; what is inside a chart or table is its affair."""
+    """Visible elements over the right edge of the window; what is inside a chart, table or slider is its affair."""
     return page.evaluate(
         """() => [...document.querySelectorAll("[data-testid=stMain] *")]
-             .filter((e) => !(e instanceof SVGElement) && e.checkVisibility())
+             .filter((e) => !(e instanceof SVGElement) && !e.matches("input[type=range]") && e.checkVisibility())
              .filter((e) => !e.parentElement.closest("[data-testid=stDataFrameResizable], [data-testid=stTable]"))
              .filter((e) => e.getBoundingClientRect().right > innerWidth + 1)
              .map((e) => `${e.tagName} ${e.className}`)"""

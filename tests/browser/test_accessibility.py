@@ -1,8 +1,9 @@
-"""axe-core over every page, in both themes: nothing serious, nothing critical."""
+"""Every page: axe-core finds nothing serious in either theme, and nothing is wider than a phone."""
 
 from importlib import resources
 
-from tests.browser.steps import settle
+from tests.browser.conftest import DESK
+from tests.browser.steps import overflow, settle
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 PAGES = (
@@ -27,6 +28,7 @@ PAGES = (
 GRAVE = ("serious", "critical")
 DRAWN_MS = 1500  # charts are drawn after the script of a page has ended
 SWITCHED_MS = 500  # colours fade
+PHONE = {"width": 390, "height": 844}
 RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}  # only colours change with the theme
 RUN = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
@@ -34,7 +36,7 @@ RUN = """async (rules) => {
 }"""
 
 
-def test_no_serious_finding(new_page, app_url):
+def test_no_serious_finding_and_nothing_wider_than_a_phone(new_page, app_url):
     page, found = new_page("about:blank"), []
     for path in PAGES:
         page.emulate_media(color_scheme="light")
@@ -48,4 +50,8 @@ def test_no_serious_finding(new_page, app_url):
             page.wait_for_function(f"getComputedStyle(document.querySelector('.stApp')).colorScheme === '{scheme}'")
             page.wait_for_timeout(SWITCHED_MS)
             found += [f"{path}, {scheme}: {row}" for row in page.evaluate(RUN, rules) if row[0] in GRAVE]
+        page.set_viewport_size(PHONE)
+        page.wait_for_timeout(SWITCHED_MS)
+        found += [f"{path}, wider than a phone: {element}" for element in overflow(page)]
+        page.set_viewport_size(DESK)
     assert not found, "\n".join(found)

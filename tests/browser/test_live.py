@@ -108,9 +108,8 @@ def test_a_blocked_microphone_is_explained(new_page, live_url):
     expect(page.get_by_role("button", name="Start")).to_be_enabled()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, scheme):
-    page = new_page("about:blank", viewport={"width": 390, "height": 800}, color_scheme=scheme)
+def test_a_small_screen_the_keyboard_the_themes_and_no_other_host(new_page, live_url):
+    page = new_page("about:blank", viewport={"width": 390, "height": 800})
     hosts = set()
     page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
     page.goto(live_url)
@@ -123,8 +122,10 @@ def test_a_small_screen_the_keyboard_and_no_other_host(new_page, live_url, schem
     page.keyboard.press("Space")
     expect(page.get_by_role("heading", name="This session")).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth") == 390 and hosts == {"127.0.0.1"}
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 23, 29)"
-    assert dark == (scheme == "dark")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 23, 29)"
+        assert dark == (scheme == "dark")
 
 
 def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url):

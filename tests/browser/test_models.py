@@ -4,19 +4,18 @@ import pytest
 
 from tests.browser.conftest import ROOT, running
 
-WAYS_TO_START = {
-    "streamlit": ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port"),
-    "serve": ("scripts.serve", "--headless", "--port"),
-}
+STREAMLIT = ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port")
+SERVE = ("scripts.serve", "--headless", "--port")
+FIRST_REQUESTS = [(STREAMLIT, "learn", "Learn"), (SERVE, "models?show=Ranking", "By corpus and emotion")]
 
 
-@pytest.mark.parametrize("way", WAYS_TO_START)
-def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way):
+@pytest.mark.parametrize(("way", "address", "heading"), FIRST_REQUESTS, ids=["streamlit", "serve"])
+def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way, address, heading):
     """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
-    with running(*WAYS_TO_START[way]) as url:
+    with running(*way) as url:
         page = chromium.new_page()
-        page.goto(f"{url}/models?show=Ranking")
-        page.get_by_role("heading", name="By corpus and emotion").wait_for(timeout=90_000)
+        page.goto(f"{url}/{address}")
+        page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
         assert links.count() == 10 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
         page.close()
@@ -30,14 +29,15 @@ LAST = {
 }
 
 
-@pytest.mark.parametrize("part", LAST)
-def test_nothing_is_wider_than_the_screen(app_url, new_page, part):
-    page = new_page(f"{app_url}/models?split=resonet&show={part}", viewport={"width": 1280, "height": 900})
-    page.get_by_role("heading", name=LAST[part]).wait_for()
-    for width in (1280, 390):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(1000)
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+def test_no_part_is_wider_than_the_screen(app_url, new_page):
+    page = new_page(f"{app_url}/models?split=resonet")
+    for part, last in LAST.items():
+        page.get_by_role("radio", name=part, exact=True).click()
+        page.get_by_role("heading", name=last).wait_for()
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(500)
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (part, width)
 
 
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):

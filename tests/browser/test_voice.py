@@ -15,7 +15,7 @@ SOUNDS = """() => { window.sounds = []; const play = Audio.prototype.play;
   Audio.prototype.play = function () { sounds.push(this.src); return play.call(this); }; }"""
 
 
-def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, app_url, tmp_path):
+def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, chromium, app_url, tmp_path):
     page = new_page(f"{app_url}/clip?sample=low_slow&view=voice", f"({SOUNDS})()")
     page.get_by_role("button", name="High, fast and loud", exact=True).last.click()
     for n_sounds, name in enumerate(("Play A", "Play B"), 1):  # each its own
@@ -28,14 +28,15 @@ def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, app_
         page.get_by_role("button", name="Report", exact=True).click()
     path = tmp_path / waiting.value.suggested_filename
     waiting.value.save_as(path)
-    report = new_page("about:blank")
-    report.context.set_offline(True)
+    offline = chromium.browser.new_context(offline=True)
+    report = offline.new_page()
     report.goto(path.as_uri())
     expect(report.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     report.locator("#timeline .js-plotly-plot").scroll_into_view_if_needed()
     report.evaluate("document.querySelector('audio.clip').play()")
     report.wait_for_function("document.querySelector('#timeline .js-plotly-plot').layout.shapes[0].x0 > 0.2")
     assert report.evaluate("document.querySelector('audio.clip').duration") > 1
+    offline.close()
 
 
 def test_an_enrolled_voice_changes_the_answer_and_is_exported(new_page, app_url, tmp_path):

@@ -31,7 +31,7 @@ from ser_core import read_audio
 def arrived(wav, notes):
     st.session_state.text = f"{{read_audio(wav).duration_s:.1f}} s arrived"
 
-recorder(key="raw", max_s={max_s}, on_clip=arrived)
+recorder(key="raw", max_s=int(st.query_params["max_s"]), on_clip=arrived)
 st.text(st.session_state.get("text", ""))
 """
 FAULTS = {
@@ -75,11 +75,10 @@ def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
     assert position_s(page) > content["duration_s"] / 2 + 0.3
 
 
-@pytest.mark.parametrize("max_s", [2, 60])
-def test_the_recorder_stops_by_itself(new_page, tmp_path, request, max_s):
+def test_the_recorder_stops_by_itself(new_page, tmp_path, request):
     """After the longest time, or after silence: the analyser is made to hear some after two seconds."""
     script = tmp_path / "recorder_alone.py"
-    script.write_text(RECORDER_ALONE.format(root=str(request.config.rootpath), max_s=max_s))
+    script.write_text(RECORDER_ALONE.format(root=str(request.config.rootpath)))
     silence = """const real = AudioWorkletNode; let started = 0;
         window.AudioWorkletNode = class extends real { constructor(...all) { super(...all); started = performance.now();
           const gain = new GainNode(this.context); this.quiet = gain; } };
@@ -93,10 +92,11 @@ def test_the_recorder_stops_by_itself(new_page, tmp_path, request, max_s):
           return connect.call(gain, to, ...rest);
         };"""
     with served(script) as url:
-        page = new_page(url, before=silence if max_s > 2 else "")
-        page.get_by_role("button", name="Record", exact=True).click()
-        expect(page.get_by_text(re.compile(r"^[2-5]\.\d s arrived"))).to_be_visible()
-        expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
+        for max_s, before in ((2, ""), (60, silence)):
+            page = new_page(f"{url}?max_s={max_s}", before=before)
+            page.get_by_role("button", name="Record", exact=True).click()
+            expect(page.get_by_text(re.compile(r"^[2-5]\.\d s arrived"))).to_be_visible()
+            expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
 
 
 def test_a_microphone_fault_is_explained_and_the_page_goes_on(new_page, clip_url):
@@ -290,19 +290,20 @@ def test_on_a_phone_the_answer_is_on_the_first_screen_and_the_menu_closes(new_pa
 
 
 def test_nothing_is_fetched_from_other_machines_in_either_theme(new_page, app_url):
+    page, asked = new_page("about:blank"), []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{app_url}/clip?sample=low_slow&model=prosonet")
+    answered(page)
     for scheme in ("light", "dark"):
-        page, asked = new_page("about:blank", color_scheme=scheme), []
-        page.on("request", lambda request, asked=asked: asked.append(request.url))
-        page.goto(f"{app_url}/clip?sample=low_slow&model=prosonet")
-        answered(page)
+        page.emulate_media(color_scheme=scheme)
         page.wait_for_timeout(500)
-        assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
         colours = page.evaluate(
             """() => [getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor,
                       getComputedStyle(document.querySelector("h1")).color]"""
         )
         background, text = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
         assert (background < text) == (scheme == "dark")
+    assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
 def test_an_old_address_leads_to_the_view(new_page, app_url):

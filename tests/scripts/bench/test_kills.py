@@ -18,7 +18,7 @@ def few_clips(monkeypatch):
 
 def test_killed_tasks_end_with_the_same_result(capsys):
     names = ["--only", "training", "--only", "archive", "--only", "export"]
-    assert kills.main(["--kills", "6", *names]) == 0, capsys.readouterr()
+    assert kills.main(["--kills", "3", *names]) == 0, capsys.readouterr()
 
 
 def test_another_result_and_a_loss_fail_the_run(monkeypatch, capsys):
