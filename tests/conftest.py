@@ -32,6 +32,15 @@ os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba" / os.enviro
 QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two minutes of a core
 
 
+COMPILING = {  # what numba compiles for librosa and UMAP takes half a minute of each worker
+    "audio/test_features.py",
+    "audio/test_prosody.py",
+    "data/test_statistics.py",
+    "interpret/test_lessons.py",
+    "interpret/test_projection.py",
+    "pages/workspace/test_map.py",
+    "scripts/bench/test_benchmark.py",
+}
 SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
 
 
@@ -45,9 +54,17 @@ def start_order(item) -> int:
     return SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
 
 
-def pytest_collection_modifyitems(items):
+def group(item) -> str:
+    """Tests of one group run in one worker, one after the other."""
+    path = item.path.relative_to(ROOT / "tests").as_posix()
+    return "compiling" if path in COMPILING else path
+
+
+def pytest_collection_modifyitems(config, items):
     items.sort(key=start_order)
     for item in items:
+        if config.pluginmanager.hasplugin("xdist"):
+            item.add_marker(pytest.mark.xdist_group(group(item)))
         if area(item) == "pages" and item.path.name not in QUICK_PAGES:
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("corpora") and not os.environ.get("SER_CORPORA"):

@@ -84,10 +84,15 @@ def test_a_reload_in_the_middle_of_a_run_begins_anew(new_page, app_url, tmp_path
     expect(page.get_by_text("encountered an error")).to_have_count(0)
 
 
-def test_a_session_that_is_over_is_told_and_a_link_opens_its_clip_again(new_page):
+def test_the_first_page_of_a_server_is_whole_and_a_session_that_is_over_is_told(new_page):
+    """A link opens the clip of a session that is over again."""
     port = free_port()
     with served(ROOT / "app.py", port=port) as url:
-        page = new_page(f"{url}/clip?sample=low_slow&model=prosonet")
+        page = new_page(url)
+        page.get_by_role("button", name="Record", exact=True).wait_for()
+        page.locator(".answer-hero h2").wait_for()  # the example
+        page.get_by_text("Intended use and limits").wait_for()
+        page.goto(f"{url}/clip?sample=low_slow&model=prosonet")
         page.get_by_role("button", name="Download JSON").wait_for()
         _settle(page)
         expect(page.get_by_text("Your session has expired")).to_have_count(0)

@@ -1,21 +1,10 @@
-"""Home in a browser: whole on a new server; the first minute of a person."""
+"""The first minute of a person, from Home on."""
 
 import re
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import ROOT, served
 from tests.browser.steps import answered, overflow, settle
-
-
-def test_the_first_page_of_a_new_server_is_whole(chromium):
-    with served(ROOT / "app.py") as url:
-        page = chromium.new_page()
-        page.goto(url)
-        page.get_by_role("button", name="Record", exact=True).wait_for(timeout=60_000)
-        page.locator(".answer-hero h2").wait_for()  # the example
-        page.get_by_text("Intended use and limits").wait_for(timeout=90_000)
-        page.close()
 
 
 def test_the_first_minute(app_url, new_page):
