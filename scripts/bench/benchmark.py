@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-import librosa
+import lazy_loader
 import numpy as np
 import soundfile
 import torch
@@ -56,6 +56,8 @@ from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel, available_models, build_model, checkpoint_folder, load_model
 from ser_core.plots import spectrogram, waveform_envelope
 from ser_core.training import TrainConfig, TrainingBatch, TrainingState, make_optimiser, training_step
+
+librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
 SAMPLES = paths.SAMPLES
 Result = TypeVar("Result")

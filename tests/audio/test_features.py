@@ -4,12 +4,14 @@ import warnings
 from dataclasses import replace
 from itertools import product
 
-import librosa
+import lazy_loader
 import numpy as np
 import pytest
 import torch
 
 from ser_core.audio.features import FrontendConfig, LogMel, frame_mask
+
+librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
 PLAIN = FrontendConfig(normalise=False)
 CONFIGS = {

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-import librosa
+import lazy_loader
 import numpy as np
 import pytest
 
@@ -15,6 +15,8 @@ from ser_core.audio import (
     mel_frequencies,
 )
 from ser_core.audio.vocoder import change_pitch
+
+librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
 
 def pulses(pitch_hz: float) -> np.ndarray:

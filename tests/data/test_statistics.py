@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import librosa
+import lazy_loader
 import numpy as np
 import pytest
 
@@ -11,6 +11,8 @@ from ser_core.audio.prosody import PROSODY_FRAME, PROSODY_HOP
 from ser_core.data.statistics import ACOUSTIC_MEASURES, MEASURES_BY_SEX, measure_recording, summarise_corpora
 from ser_core.data.utterances import Utterance
 from tests.make_corpus import voice
+
+librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
 TIME_S = np.arange(32_000) / 16_000
 

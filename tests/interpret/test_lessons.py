@@ -4,7 +4,7 @@ import base64
 import io
 from itertools import product
 
-import librosa
+import lazy_loader
 import numpy as np
 import pytest
 import torch
@@ -16,6 +16,8 @@ from ser_core.audio.io import SAMPLE_RATE
 from ser_core.interpret import lessons
 from ser_core.labels import EMOTIONS
 from ser_core.plots import lessons as lesson_figures
+
+librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
 
 
 def tones(*hertz, duration_s=1.0):

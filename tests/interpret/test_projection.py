@@ -1,15 +1,17 @@
 """Maps: the same every time, new points in their place, and measured against what is known of the clusters."""
 
+import lazy_loader
 import numpy as np
 import pytest
 from openTSNE import TSNEEmbedding
 from openTSNE.affinity import PerplexityBasedNN
 from scipy.optimize import minimize
-from umap import UMAP
 
 from ser_core.interpret.embeddings import MAP_QUALITY_NEIGHBOURS, map_quality, nearest_neighbours, neighbour_purity
 from ser_core.interpret.out_of_sample import transform_tsne
 from ser_core.interpret.projection import MIN_PROJECTION_POINTS, PROJECTION_KINDS, Projection, ProjectionConfig
+
+umap = lazy_loader.load("umap")  # its import compiles for many seconds
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +44,7 @@ def by_opentsne(made: Projection) -> np.ndarray:
 def by_umap(made: Projection) -> np.ndarray:
     config = made.config
     there = {"init": made.coordinates, "n_epochs": 0}  # its graph of neighbours, and the map as it is
-    fitted = UMAP(config.n_neighbours, config.n_dims, min_dist=config.min_dist, random_state=0, **there)
+    fitted = umap.UMAP(config.n_neighbours, config.n_dims, min_dist=config.min_dist, random_state=0, **there)
     fitted.fit(made.components.transform(POINTS))
     fitted.embedding_, fitted.n_epochs = made.coordinates.astype(np.float32), None
     return np.concatenate([fitted.transform(point[None]) for point in made.components.transform(NEW)])
