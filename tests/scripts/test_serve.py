@@ -39,6 +39,12 @@ def run(*command: str) -> str:
     return found.stdout
 
 
+@pytest.fixture(scope="module")
+def printed() -> dict:
+    """What the command line answers."""
+    return json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
+
+
 def test_nothing_that_takes_seconds_to_import_comes_before_the_first_page():
     slow = {"torch", "gradio", "fastapi", "sklearn", "numba"}
     assert not set(run(sys.executable, "-c", "import scripts.serve, sys; print(*sys.modules)").split()) & slow
@@ -49,16 +55,14 @@ def test_pandas_is_whole_before_a_figure_is_made():
     assert "pandas" in run(sys.executable, "-c", "import pages.ui.chart, sys; print(*sys.modules)").split()
 
 
-def test_rest_gives_what_the_command_line_gives(server):
-    printed = json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
+def test_rest_gives_what_the_command_line_gives(server, printed):
     host = server[0].removeprefix("http://")
     status, _, body = post_sound(HTTPConnection(host, timeout=120), (ROOT / STORY).read_bytes())
     assert status == 200 and json.loads(body) == printed | {"file": ""}
 
 
 @pytest.mark.parametrize("example", api_examples(), ids=["REST", "gradio_client"])
-def test_the_examples_of_the_readme_run(server, example):
-    printed = json.loads(run(sys.executable, "-m", "scripts.predict", STORY))
+def test_the_examples_of_the_readme_run(server, printed, example):
     words = run(sys.executable, "-c", example.replace(README_ADDRESS, server[0])).split(maxsplit=3)
     assert words[:3] == [printed["emotion"], str(round(printed["confidence"], 2)), str(printed["abstain"])]
 
