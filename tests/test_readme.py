@@ -85,7 +85,7 @@ def test_the_list_of_commands_is_complete():
 
 
 def test_every_command_can_be_imported():
-    """A name that has moved would only be missed by whoever runs the command."""
+    """A name that has moved would be missed only when the command runs."""
     code = f"import importlib\nfor name in {sorted(_scripts())}: importlib.import_module(name)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

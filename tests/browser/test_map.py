@@ -98,7 +98,7 @@ def walk(page, plot, coordinates):
     expect(card.get_by_text(clip)).to_have_count(0)  # at its nearest neighbour
     page.keyboard.press("p")
     card.get_by_text(clip).wait_for()
-    page.wait_for_timeout(1500)  # drawn anew
+    page.wait_for_timeout(1500)  # drawn again
 
 
 def test_a_walk_then_a_lasso_that_holds_what_numpy_says_and_the_files_what_is_shown(new_page, app_url, space):
@@ -141,7 +141,7 @@ def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
     second.locator("[data-val=select]").click(force=True)
     pull(page, [second.evaluate(ON_SCREEN, c) for c in np.quantile(places, [0.4, 0.6], axis=0).tolist()])
     page.get_by_role("button", name="Deselect all").wait_for()
-    page.wait_for_timeout(1500)  # both are drawn anew
+    page.wait_for_timeout(1500)  # both are drawn again
     n_chosen = int(page.get_by_role("heading", name="chosen clips").inner_text().split()[0])
     bright = "plot => plot._fullData.filter(t => t.customdata && t.marker.opacity > 0.5).flatMap(t => [...t.x]).length"
     assert 10 < n_chosen < len(places) and plot.evaluate(bright) == second.evaluate(bright) == n_chosen
