@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from streamlit.components.v2 import manifest_scanner
 
 from ser_core import paths
 from ser_core.audio.io import load_audio
@@ -76,6 +78,14 @@ def own_main():
     """A page that was tested stays behind as the main module; processes that are started then would run it again."""
     yield
     sys.modules["__main__"] = MAIN
+
+
+@pytest.fixture(scope="session", autouse=True)
+def installed_components():
+    """AppTest reads the metadata of all installed packages before each run of a page, for the components in them."""
+    once = lru_cache(manifest_scanner.scan_component_manifests)
+    with patch.object(manifest_scanner, "scan_component_manifests", once):
+        yield
 
 
 @contextmanager
