@@ -8,6 +8,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
+from tests.browser.steps import settle
 from tests.make_corpus import voice, write_crema_d
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -31,6 +32,8 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
     rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
     assert {"resonet", "svm-egemaps"} <= {row["name"] for row in rows} and 0 < float(rows[0]["UAR"]) < 1
     page.keyboard.press("Escape")
+    settle(page)
+    page.wait_for_timeout(500)  # charts are drawn after the script has ended
     page.locator(".st-key-cost").hover()
     with page.expect_download() as waiting:
         page.locator(".st-key-cost .modebar-btn").click()
@@ -94,7 +97,7 @@ def test_the_first_page_of_a_server_is_whole_and_a_session_that_is_over_is_told(
         page.get_by_text("Intended use and limits").wait_for()
         page.goto(f"{url}/clip?sample=low_slow&model=prosonet")
         page.get_by_role("button", name="Download JSON").wait_for()
-        _settle(page)
+        settle(page)
         expect(page.get_by_text("Your session has expired")).to_have_count(0)
     with served(ROOT / "app.py", port=port):
         page.get_by_test_id("stConnectionStatus").wait_for(state="detached")
@@ -110,15 +113,10 @@ def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
         page.goto(f"{url}/listening_test")
         page.get_by_role("button", name="Start").click()
         page.get_by_role("heading", name="Clip 1 of").wait_for()
-        _settle(page)
+        settle(page)
         page.keyboard.press("3")
         page.get_by_role("button", name="Next clip").wait_for()
-        _settle(page)
+        settle(page)
         page.keyboard.press("n")
         page.get_by_role("heading", name="Clip 2 of").wait_for()
         page.close()
-
-
-def _settle(page):
-    """Until the server has drawn all: a key that is pressed before that is lost."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
