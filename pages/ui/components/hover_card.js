@@ -27,7 +27,7 @@ function build(parentElement) {
     plot.on("plotly_hover", ({ points, event }) => plot.serHover === card && hover(card, points[0], event));
     plot.on("plotly_unhover", () => leave(card));
   };
-  document.addEventListener("pointerover", onOver); // the plot is drawn later than this, and may be drawn anew
+  document.addEventListener("pointerover", onOver); // the plot is drawn later than this, and may be drawn again
   card.close = () => {
     leave(card);
     document.removeEventListener("pointerover", onOver);
