@@ -9,11 +9,11 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.typing import UploadedFile
 
-from pages.ui.clip import chosen, forget, take
+from pages.ui.clip import forget, take
 from pages.ui.components.recorder import recorder
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, Voice, sample_list, voices
-from pages.ui.session import UploadedSource, input_key
+from pages.ui.session import UploadedSource, input_key, session
 from pages.ui.text import plain
 from ser_core.audio import AUDIO_SUFFIXES
 from ser_core.data import (
@@ -126,10 +126,9 @@ def _take_file(kind: str, key: str) -> None:
     file = st.session_state[key]
     if isinstance(file, UploadedFile):
         take(UploadedSource(kind, "Your recording" if kind == "browser" else file.name, file))
-    elif chosen() and chosen().kind == kind:
-        forget(
-            keep=kind
-        )  # empty already; when one file replaces another, the next one may be on its way to this widget
+    elif session().source and session().source.kind == kind:  # a file that could not be read
+        forget(keep=kind)  # the next one may be on its way to this input
+    # A clip stays until Delete or the next one: without it the input moves, and a file on its way to it would be lost.
 
 
 def show_expired_files(empty: Callable[[], None], *keys: str) -> None:
