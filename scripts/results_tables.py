@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.bench.benchmark import COST_KEYS, MODEL_COLUMNS, model_rows, sentences
+from scripts.bench.benchmark.costs import COST_KEYS, MODEL_COLUMNS, model_rows, sentences
 from scripts.head_tables import recorded_tables, strangers_table
 from ser_core import paths
 from ser_core.data import (

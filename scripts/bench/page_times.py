@@ -18,7 +18,7 @@ from pathlib import Path
 
 import soundfile
 
-from scripts.bench.benchmark import SAMPLES, speech
+from scripts.bench.benchmark.speed import SAMPLES, speech
 from scripts.bench.server import running_server
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder

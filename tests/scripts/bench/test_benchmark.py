@@ -6,7 +6,7 @@ import re
 import pytest
 
 from scripts import results_tables
-from scripts.bench import benchmark
+from scripts.bench.benchmark import __main__ as benchmark, costs, speed
 from ser_core import paths
 from ser_core.evaluation import cost
 from ser_core.evaluation.cost import compare_with_baseline, cost_table, median_ms
@@ -30,7 +30,7 @@ def test_each_test_part_has_a_sentence_on_the_fastest_better_network(record):
     for name, uar in (("svm-egemaps", 0.5), ("slow", 0.9), ("fast", 0.6)):
         record(name, uar)
     models = cost_table(SVM | {"slow": make_cost(60.0), "fast": make_cost(10.0)})
-    (sentence,) = benchmark.sentences(compare_with_baseline(models))
+    (sentence,) = costs.sentences(compare_with_baseline(models))
     assert "fast, 12.0 times faster, UAR +10.0 points" in sentence and "none is better" not in sentence
 
 
@@ -38,7 +38,7 @@ def test_when_no_network_is_better_the_fastest_one_is_named_as_worse(record):
     for name, uar in (("svm-egemaps", 0.5), ("slow", 0.45), ("fast", 0.4)):
         record(name, uar)
     models = cost_table(SVM | {"slow": make_cost(60.0), "fast": make_cost(10.0)})
-    (sentence,) = benchmark.sentences(compare_with_baseline(models))
+    (sentence,) = costs.sentences(compare_with_baseline(models))
     assert "none is better, is fast" in sentence and "-10.0 points" in sentence
 
 
@@ -59,6 +59,7 @@ def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
         return load_model(name, device)
 
     monkeypatch.setattr(benchmark, "load_model", load)
+    monkeypatch.setattr(costs, "load_model", load)
     record("small", 0.375)
     assert benchmark.main(["--model", "small", "--json", str(tmp_path / "benchmark.json")]) == 0
     said = capsys.readouterr()
@@ -94,7 +95,7 @@ def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoint
 
 
 def test_benchmark_measures_one_model_closely(new_model, monkeypatch):
-    monkeypatch.setattr(benchmark, "median_ms", lambda run, n_runs=1, **how: median_ms(run, 1, **how))
-    assert all(value > 0 for value in benchmark.clip_of_three_seconds(new_model()).values())
-    assert all(value > 0 for value in benchmark.features_against_librosa().values())
-    assert benchmark.predict_cpu_ms(new_model()) > 0
+    monkeypatch.setattr(speed, "median_ms", lambda run, n_runs=1, **how: median_ms(run, 1, **how))
+    assert all(value > 0 for value in speed.clip_of_three_seconds(new_model()).values())
+    assert all(value > 0 for value in speed.features_against_librosa().values())
+    assert costs.predict_cpu_ms(new_model()) > 0

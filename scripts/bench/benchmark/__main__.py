@@ -1,0 +1,81 @@
+"""Measures speed on this machine, each figure next to its reference.
+
+python -m scripts.bench.benchmark [--model NAME] [--json FILE]
+python -m scripts.bench.benchmark --long FILE       only a recording of your own, e.g. of an hour
+
+Ends with a table of what each model costs, measured now, and its comparison with openSMILE and an SVM.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from scripts.bench.benchmark.costs import MODEL_COLUMNS, costs, model_rows, sentences
+from scripts.bench.benchmark.speed import (
+    clip_of_three_seconds,
+    features_against_librosa,
+    file_of_ten_minutes,
+    long_file,
+    speech,
+    training,
+)
+from scripts.tables import print_table
+from ser_core.audio import AudioError, measure_quality, speech_segments
+from ser_core.data import ProtocolError
+from ser_core.evaluation import ResultError, compare_with_baseline, cost_table
+from ser_core.metrics import round_floats
+from ser_core.models import CheckpointError, SERModel, load_model
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--long", type=Path, metavar="FILE", help="measure only this recording")
+    options = parser.parse_args(arguments)
+    try:
+        model = load_model(options.model, "cpu")
+        if options.long:
+            speech_segments(speech(3.0)), measure_quality(speech(3.0))  # loads what they need
+            print_figures(long_file(model, options.long))
+            return 0
+        figures = closely(model)
+        measured = costs()
+        models = cost_table(measured)
+    except (AudioError, CheckpointError, ProtocolError, ResultError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if measured:
+        largest = max(measured.values(), key=lambda entry: entry["size_mb"])
+        figures["largest checkpoint, load [s]"] = largest["load_s"]
+    baseline = compare_with_baseline(models)
+    print_table(MODEL_COLUMNS, model_rows(models), n_left=0)
+    print("\n".join(sentences(baseline)))
+    if options.json:
+        written = figures | {"models": models, "yardstick": baseline}
+        options.json.write_text(json.dumps(round_floats(written), indent=1) + "\n")
+    return 0
+
+
+def closely(model: SERModel) -> dict[str, float]:
+    """Everything that is measured of one model; printed as it comes."""
+    figures = {}
+    for part in (
+        lambda: clip_of_three_seconds(model),
+        lambda: file_of_ten_minutes(model),
+        features_against_librosa,
+        training,
+    ):
+        figures |= print_figures(part())
+    return figures
+
+
+def print_figures(figures: dict[str, float]) -> dict[str, float]:
+    """The figures again, after printing them."""
+    print("\n".join(f"{name:<52}{value:>10.2f}" for name, value in figures.items()), flush=True)
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
