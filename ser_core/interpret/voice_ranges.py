@@ -10,7 +10,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, Utterance
-from ser_core.interpret.voice import VOICE_MEASURES
+from ser_core.interpret.voice import PAUSE_MIN_S, VOICE_MEASURES
 from ser_core.labels import EMOTIONS
 
 VOICE_RANGES = paths.RESULTS / "voice_ranges.json"
@@ -54,7 +54,18 @@ class VoiceGroup:
     emotion: str
     n_speakers: int
     n_clips: int
+    n_with_pauses: int  # clips
     ranges: Mapping[str, VoiceRange]  # by measure
+
+    @property
+    def pauses(self) -> str:
+        """Why there is no range of pauses, in a sentence; "" where there is one."""
+        if "pause_percent" in self.ranges:
+            return ""
+        return (
+            f"Pauses have no normal range: the clips are single sentences, and only {self.n_with_pauses} of "
+            f"{self.n_clips:,} contain a pause of {PAUSE_MIN_S:g} s or more."
+        )
 
 
 @dataclass(frozen=True)
@@ -100,13 +111,14 @@ def summarise_voices(
             ]
             n_speakers = len({utterances[i].speaker for i in rows})
             if n_speakers >= min_speakers:
-                ranges = _ranges([measured[i] for i in rows])
-                groups.append(VoiceGroup(sex, emotion, n_speakers, len(rows), ranges))
+                clips = [measured[i] for i in rows]
+                n_with_pauses = sum(clip.get("pause_percent", 0) > 0 for clip in clips)
+                groups.append(VoiceGroup(sex, emotion, n_speakers, len(rows), n_with_pauses, _ranges(clips)))
     return tuple(groups)
 
 
 def _ranges(measured: Sequence[Mapping[str, float]]) -> dict[str, VoiceRange]:
-    """Of each measure that varies: nobody pauses in the single sentences of the corpora."""
+    """Of each measure that varies: hardly anybody pauses in the single sentences of the corpora."""
     ranges: dict[str, VoiceRange] = {}
     for name in VOICE_MEASURES:
         if values := [clip[name] for clip in measured if name in clip]:

@@ -70,7 +70,7 @@ def _add_text(figure: go.Figure, row: int, name: str, found: VoiceRange | None, 
     """Above the strip: the measure on the left, the numbers on the right."""
     numbers = [format_number(name, voice.measured[name]) for voice in voices if name in voice.measured]
     values = f"{' · '.join(numbers)} {VOICE_MEASURES[name].unit}"
-    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no range known"
+    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no normal range"
     text = {"showarrow": False, "y": row - 0.19, "yanchor": "bottom"}
     figure.add_annotation(text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"})
     figure.add_annotation(text | {"text": f"<b>{values}</b>   {normal}", "x": 1 + MARGIN, "xanchor": "right"})

@@ -61,10 +61,11 @@ def test_ranges_are_read_as_written(tmp_path, monkeypatch):
         Utterance(f"tess/{i}", tmp_path, "tess", f"tess-{i % 10}", ("female", "male")[i % 2], "sad") for i in range(100)
     ]
     groups = summarise_voices(
-        utterances, [{"f0_hz": 100.0 + i, "pause_percent": 0.0} for i in range(100)], min_speakers=6
+        utterances, [{"f0_hz": 100.0 + i, "pause_percent": 5.0 * (i < 3)} for i in range(100)], min_speakers=6
     )
     assert {(g.sex, g.emotion) for g in groups} == {(ANY_VOICE, ANY_VOICE), (ANY_VOICE, "sad")}  # five of each sex
     assert set(groups[0].ranges) == {"f0_hz"}  # without variation there is no range
+    assert "only 3 of 100 contain a pause" in groups[0].pauses
     written = VoiceRanges("command", "Speakers.", {"tess": {"female": 5, "male": 5}}, 10, groups)
     path = tmp_path / "new" / "voice_ranges.json"
     write_voice_ranges(written, path)
@@ -81,5 +82,6 @@ def test_what_is_outside_the_range_is_said():
     shipped = load_voice_ranges().group("female")
     middle = {name: r.at(50) for name, r in shipped.ranges.items()}
     assert shipped.n_speakers >= 15 and set(middle) == set(VOICE_MEASURES) - {"pause_percent"}
+    assert 0 < shipped.n_with_pauses < 0.05 * shipped.n_clips
     assert "within" in describe_voice(middle, shipped)
     assert "low pitch" in describe_voice(middle | {"f0_hz": 60.0}, shipped)

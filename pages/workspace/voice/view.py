@@ -77,7 +77,7 @@ def _draw_measures(clips: list[tuple[SessionClip, PreparedClip]]) -> None:
     chart(voice_strips(voices, group), key="voice", numbers=False, alt=_alternative(voices, group))
     st.caption(
         f"Bar: the 5th to the 95th percentile of {group.n_clips:,} clips of {group.n_speakers} "
-        f"{_who(group)}, the middle half darker. {ranges.source}"
+        f"{_who(group)}, the middle half darker. {ranges.source} {group.pauses}"
     )
     _draw_missing()
     _draw_table(clips[0][0], voices, group)
