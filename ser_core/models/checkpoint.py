@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 
 from ser_core import paths
 from ser_core.labels import EMOTIONS
+from ser_core.models.bare import NoInitialisation
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
 from ser_core.models.errors import MissingEncoder
@@ -65,7 +66,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     folder = checkpoint_folder(name_or_folder)
     config = read_checkpoint_json(folder / CONFIG_FILE)
     try:
-        model = _build_model(config)
+        with NoInitialisation():
+            model = _build_model(config)
         calibration = Calibration(**config["calibration"])
     except (MissingEncoder, CheckpointError) as error:
         raise CheckpointError(f"{folder.name} cannot be loaded: {error}") from None
@@ -108,7 +110,7 @@ def load_fusion(members: Sequence[str], factors: Sequence[float]) -> Fusion:
 
 
 def _build_model(config: dict) -> SERModel:
-    """The model of a config.json with random weights; a fusion with its members."""
+    """The model of a config.json before its weights are read; a fusion with its members."""
     model_class, config_class = MODEL_FAMILIES[config["family"]]
     own = config_class.from_dict(config["model"])
     if not isinstance(own, FusionConfig):

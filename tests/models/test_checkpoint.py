@@ -15,7 +15,7 @@ from ser_core import paths
 from ser_core.inference.prediction import predict
 from ser_core.models.checkpoint import Calibration, load_model, save_metrics_and_card, save_model
 from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
-from ser_core.models.registry import MODEL_FAMILIES, build_model
+from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
 
@@ -49,6 +49,15 @@ def test_a_loaded_model_saved_again_is_the_same_to_the_bit(checkpoints, waveform
     save_model(model, checkpoints / "again", "resonet", model.calibration, {})
     assert (checkpoints / "again" / WEIGHTS).read_bytes() == (checkpoints / "small" / WEIGHTS).read_bytes()
     assert torch.equal(load_model("again", "cpu")(waveform), model(waveform))
+
+
+@pytest.mark.parametrize("name", ["resonet", "resonet-no-gru", "vgg16", "cnn-lstm"])
+def test_loading_draws_no_random_numbers(tmp_path, name):
+    """A page loads models while another thread trains: the run must be repeatable."""
+    save_model(build_model(name), tmp_path / "mine", MODELS[name][0], Calibration(), {})
+    before = torch.get_rng_state()
+    load_model(tmp_path / "mine", "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_weights_are_half_precision_on_disk_and_float32_in_memory(checkpoints):

@@ -64,6 +64,7 @@ def run(train, dev, store, new_model):
     """A function that trains a small model into a folder; keywords replace the defaults."""
 
     def start(folder, config=RECIPE, model=None, teachers=(), resume=False, start="", **changes):
+        torch.manual_seed(config.seed)  # as scripts.train does: the layers of side tasks start at random
         hooks = Callbacks(**{name: changes.pop(name) for name in ("on_step", "on_epoch") if name in changes})
         data = TrainingData(**{"train": train, "dev": dev, "store": store} | changes)
         return fit(model or new_model(), config, data, TrainingRun(folder, resume, start), teachers, hooks)
