@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.folders import add_folder_flags
 from ser_core.data import PROTOCOLS
-from ser_core.inference import n_cores
+from ser_core.inference import ArchivePart, n_cores
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent
@@ -43,6 +43,9 @@ def archive_parser() -> argparse.ArgumentParser:
         "--speakers",
         metavar="folders|CSV",
         help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker",
+    )
+    parser.add_argument(
+        "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"
     )
     parser.add_argument("--scheduler", help='tcp://host:port of a Dask scheduler, or "local"')
     return parser
@@ -125,6 +128,18 @@ def model_name(text: str) -> str:
     if text not in MODELS:
         raise argparse.ArgumentTypeError(f"unknown model {text!r} (choose from {', '.join(MODELS)})")
     return text
+
+
+def parse_part(text: str) -> ArchivePart:
+    """ "2/4" as the second of four parts.
+
+    Raises:
+        ValueError: no such part.
+    """
+    number, n_parts = map(int, text.split("/"))
+    if not 1 <= number <= n_parts:
+        raise ValueError
+    return ArchivePart(number, n_parts)
 
 
 def positive(text: str) -> int:

@@ -2,6 +2,7 @@
 
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --speakers folders|speakers.csv       with enrolment, for models that take it
+python -m scripts.predict_archive FOLDER --part 2/4    the second of four parts: one for each machine, no talk needed
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
 
 It can be interrupted at any time: the same command resumes. Files that cannot be read are listed in
@@ -19,6 +20,7 @@ from tqdm import tqdm
 from scripts.flags import archive_parser
 from ser_core.inference import (
     BY_FOLDER,
+    ArchivePart,
     BatchError,
     BatchJob,
     ClusterError,
@@ -60,13 +62,18 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
         for progress in run_job(job, out, executor, n):
             total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
             if progress.from_earlier_run:
-                bar.initial += progress.n_files  # not part of the speed
+                bar.initial += progress.n_files  # not part of the speed, nor of the hours
             else:
                 now_s += progress.audio_s
             bar.set_postfix_str(f"{total_s / 3600:.2f} h of sound, {n_bad} bad", refresh=False)
             bar.update(progress.n_files)
     elapsed_s = time.monotonic() - began
     print(f"{now_s:.0f} s of sound in {elapsed_s:.1f} s: {now_s / elapsed_s:.0f} times real time")
+
+
+def _own_table(out: Path, part: ArchivePart | None) -> Path:
+    """The results of one part: results-2-of-4.parquet."""
+    return out.with_stem(f"{out.stem}-{part.number}-of-{part.n_parts}") if part else out
 
 
 def _speakers(given: str | None) -> str:
@@ -93,29 +100,30 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.workers < 1:
         parser.error("--workers must be 1 or more")
+    out = _own_table(options.out, options.part)
     try:
         given = options.model or FAST_MODEL
         loaded = load_model(given, "cpu")
         if options.speakers:
             check_takes_reference(loaded)
         model = given if given in available_models() else str(Path(given).resolve())
-        with exclusive_lock(options.out):
+        with exclusive_lock(out):
             speakers = _speakers(options.speakers)
-            job = open_job(options.folder, model, loaded.version, options.out, options.workers, speakers)
-            analyse_despite_deaths(job, options.out, options.scheduler, options.workers)
-            n_bad = finish_job(job, options.out)
+            job = open_job(options.folder, model, loaded.version, out, options.workers, speakers, options.part)
+            analyse_despite_deaths(job, out, options.scheduler, options.workers)
+            n_bad = finish_job(job, out)
     except (BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError) as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{options.out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
+        print(f"{out} cannot be written: {error.strerror}. Finished batches are kept.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
-    print(f"{job.n_files - n_bad} rows in {options.out}")
+    print(f"{job.n_files - n_bad} rows in {out}")
     if n_bad:
-        print(f"{n_bad} files could not be read: see {bad_files_path(options.out)}", file=sys.stderr)
+        print(f"{n_bad} files could not be read: see {bad_files_path(out)}", file=sys.stderr)
     return 2 if n_bad else 0
 
 

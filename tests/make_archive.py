@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from ser_core.inference.archive import batch as archive
+from ser_core import inference as archive
 from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav
 
@@ -25,9 +25,9 @@ def write_recordings(folder: Path, speech: np.ndarray) -> Path:
     return folder
 
 
-def hear_all(folder: Path, model: str, out: Path, n_workers: int = 1) -> list[dict]:
+def hear_all(folder: Path, model: str, out: Path, n_workers: int = 1, **options) -> list[dict]:
     """The rows of a run in one go."""
-    job = archive.open_job(folder, model, load_model(model).version, out, n_workers)
+    job = archive.open_job(folder, model, load_model(model).version, out, n_workers, **options)
     with ThreadPoolExecutor(1) as executor:
         done = list(archive.run_job(job, out, executor, n_workers))
     assert sum(p.n_files for p in done) == job.n_files and archive.finish_job(job, out) == sum(p.n_bad for p in done)

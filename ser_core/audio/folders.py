@@ -1,8 +1,14 @@
 """Files below a folder, and the names of audio files."""
 
+import heapq
+import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".webm", ".mp4", ".mov", ".mkv", ".aiff"),
@@ -14,6 +20,8 @@ AUDIO_SUFFIXES = (
 LINK_TO_PARENT = "a link to a folder that contains it"
 LINK_TO_KNOWN = "a link to a folder that is read elsewhere"
 
+NAMES_IN_MEMORY = 100_000  # of one folder; about 10 MB
+
 
 def walk_files(
     root: Path,
@@ -21,7 +29,8 @@ def walk_files(
     on_link: Callable[[Path, str], None] = lambda link, reason: None,
     on_error: Callable[[OSError], None] | None = None,
 ) -> Iterator[Path]:
-    """All files below a folder, also in linked folders; each folder once.
+    """All files below a folder, also in linked folders; each folder once. Neither all names nor all of one folder are
+    in memory.
 
     Args:
         root: the folder; a link is followed.
@@ -54,16 +63,56 @@ def _walk_real(
     links: list[Path],
 ) -> Iterator[Path]:
     """Files without those in linked folders, which are appended to `links`; folders in `seen` are skipped."""
-    for where, folders, files in os.walk(root, onerror=on_error):
-        here = _identity(Path(where))
-        if here in seen:
-            folders.clear()
+    waiting = [root]
+    while waiting:
+        here = waiting.pop()
+        if (identity := _identity(here)) in seen:
             continue
-        seen.add(here)
-        entries = [Path(where, name) for name in sorted(folders) if is_included(where, name)]
-        links += [path for path in entries if path.is_symlink()]
-        folders[:] = [path.name for path in entries if not path.is_symlink()]
-        yield from (Path(where, name) for name in sorted(files) if is_included(where, name))
+        seen.add(identity)
+        folders: list[Path] = []
+        try:
+            yield from (here / name for name in sort_on_disk(_file_names(here, is_included, folders)))
+        except OSError as error:
+            if on_error:
+                on_error(error)
+        folders.sort()
+        links += [folder for folder in folders if folder.is_symlink()]
+        waiting += reversed([folder for folder in folders if not folder.is_symlink()])
+
+
+def _file_names(where: Path, is_included: Callable[[str, str], bool], folders: list[Path]) -> Iterator[str]:
+    """Names of the files of a folder, in any order; its subfolders are appended to `folders`."""
+    with os.scandir(where) as entries:
+        for entry in entries:
+            if not is_included(str(where), entry.name):
+                continue
+            if _is_folder(entry):
+                folders.append(where / entry.name)
+            else:
+                yield entry.name
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    """Also a link to one; False for a link to itself."""
+    with suppress(OSError):
+        return entry.is_dir()
+    return False
+
+
+def sort_on_disk(names: Iterable[str], n_in_memory: int = NAMES_IN_MEMORY) -> Iterator[str]:
+    """Names in order. Of more than n_in_memory, sorted runs wait in temporary files."""
+    with ExitStack() as files:
+        names, runs = iter(names), []
+        while run := sorted(islice(names, n_in_memory)):
+            runs.append(_stored(run, files.enter_context(TemporaryFile("w+"))) if len(run) == n_in_memory else run)
+        yield from heapq.merge(*runs)
+
+
+def _stored(names: Iterable[str], file: IO[str]) -> Iterator[str]:
+    """The same names, read from a file."""
+    file.writelines(json.dumps(name) + "\n" for name in names)
+    file.seek(0)
+    return map(json.loads, file)
 
 
 def _identities_above(path: Path) -> set[tuple[int, int]]:

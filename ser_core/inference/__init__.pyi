@@ -20,14 +20,8 @@ from .annotation.units import (
     speaker_means as speaker_means,
 )
 from .archive.batch import (
-    BatchError as BatchError,
-    BatchJob as BatchJob,
     WorkerDied as WorkerDied,
-    bad_files_path as bad_files_path,
     enrol_speakers as enrol_speakers,
-    exclusive_lock as exclusive_lock,
-    finish_job as finish_job,
-    open_job as open_job,
     run_job as run_job,
 )
 from .archive.executors import (
@@ -35,6 +29,17 @@ from .archive.executors import (
     dask_executor as dask_executor,
     n_cores as n_cores,
     process_executor as process_executor,
+)
+from .archive.job import (
+    BatchJob as BatchJob,
+    bad_files_path as bad_files_path,
+    exclusive_lock as exclusive_lock,
+    open_job as open_job,
+)
+from .archive.merge import finish_job as finish_job
+from .archive.plan import (
+    ArchivePart as ArchivePart,
+    BatchError as BatchError,
 )
 from .archive.speakers import (
     BY_FOLDER as BY_FOLDER,

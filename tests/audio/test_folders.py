@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ser_core.audio.folders import AUDIO_SUFFIXES, LINK_TO_KNOWN, LINK_TO_PARENT, walk_files
+from ser_core.audio.folders import AUDIO_SUFFIXES, LINK_TO_KNOWN, LINK_TO_PARENT, sort_on_disk, walk_files
 from ser_core.audio.io import read_audio
 from tests.make_audio import FORMATS, tone
 
@@ -56,6 +56,11 @@ def test_names_can_be_left_out(tree):
     assert names(tree, is_included=lambda where, name: name != "plain") == [
         *("broken.wav", "again/a.wav", "again/b.txt", "linked/deep/c.wav")
     ]
+
+
+def test_names_are_sorted_with_few_in_memory():
+    many = [f"{i * 7 % 50:02d}\n\udcff" for i in range(50)]
+    assert list(sort_on_disk(many, n_in_memory=8)) == sorted(many) == list(sort_on_disk(many))
 
 
 def test_the_suffixes_are_lower_case_and_unique():

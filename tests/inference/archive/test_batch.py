@@ -18,10 +18,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from scripts import predict_archive
+from ser_core import inference as archive
 from ser_core.audio.io import read_audio
 from ser_core.audio.vad import speech_segments
-from ser_core.inference.archive import batch as archive, batch_table as rows
-from ser_core.inference.archive.batch import BatchError, WorkerDied
+from ser_core.inference.archive import batch_table as rows, merge
+from ser_core.inference.archive.batch import WorkerDied
+from ser_core.inference.archive.job import JOB_FILE, parts_folder
+from ser_core.inference.archive.plan import ArchivePart, BatchError
 from ser_core.inference.prediction import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
@@ -123,7 +126,7 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_p
     assert job.n_batches > 5
     with ThreadPoolExecutor(1) as executor:
         list(islice(archive.run_job(job, out, executor, 1), n_done))
-    parts = archive.parts_folder(out)
+    parts = parts_folder(out)
     (parts / "000099.parquet.tmp").write_bytes(b"torn")
     kept = {path: path.stat().st_mtime_ns for path in parts.glob("*.parquet")}
     assert len(kept) >= n_done and not out.exists()
@@ -131,11 +134,25 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_p
     assert archive.open_job(recordings, model, version, out, 1) == job
     with ThreadPoolExecutor(1) as executor:
         done = list(archive.run_job(job, out, executor, 1))
-    assert sum(p.n_files for p in done) == job.n_files and sum(p.from_earlier_run for p in done) == len(kept)
+    assert sum(p.n_files for p in done) == job.n_files
+    assert sum(p.n_files for p in done if p.from_earlier_run) == sum(pq.read_metadata(p).num_rows for p in kept)
     assert kept == {path: path.stat().st_mtime_ns for path in kept}
     archive.finish_job(job, out)
     assert pq.read_table(out).to_pylist() == expected and bad_rows(out).keys() == BAD.keys()
     assert not parts.exists()
+
+
+def test_parts_are_the_archive_each_file_once(recordings, model, tmp_path):
+    expected = hear_all(recordings, model, tmp_path / "r.parquet")
+    found, n_bad = [], 0
+    for part in (ArchivePart(1, 2), ArchivePart(2, 2)):
+        out = tmp_path / f"{part.number}.parquet"
+        found += hear_all(recordings, model, out, part=part)
+        n_bad += len(bad_rows(out))
+        assert len(found) < len(expected) or part.number == 2
+    by_file = {row["file"]: row["emotion"] for row in found}
+    assert by_file == {row["file"]: row["emotion"] for row in expected} and len(found) == len(expected)
+    assert n_bad == len(BAD)
 
 
 def test_results_are_never_made_of_some_of_the_parts(recordings, model, tmp_path):
@@ -218,7 +235,7 @@ def test_files_that_end_a_worker_are_named_and_left_out(recordings, model, tmp_p
     assert "ended the process" in bad_rows(out)["speaker 0/03.wav"]
     found = pq.read_table(out).to_pylist()
     assert [row["file"] for row in found] == [row["file"] for row in expected if row["file"] not in lethal]
-    assert not archive.parts_folder(out).exists()
+    assert not parts_folder(out).exists()
 
 
 def test_an_innocent_batch_that_ran_beside_is_predicted(recordings, model, tmp_path):
@@ -253,8 +270,8 @@ def test_the_parts_of_another_job_are_not_touched(recordings, model, tmp_path):
     for folder, version in ((recordings, "w"), (recordings / "deep", "v")):
         with pytest.raises(BatchError, match=r"r\.parquet.*version v\).*--out"):
             archive.open_job(folder, model, version, out, 1)
-    (archive.parts_folder(out) / archive.JOB_FILE).write_text("{}")
-    with pytest.raises(BatchError, match=re.escape(archive.JOB_FILE)):
+    (parts_folder(out) / JOB_FILE).write_text("{}")
+    with pytest.raises(BatchError, match=re.escape(JOB_FILE)):
         archive.open_job(recordings, model, "v", out, 1)
 
 
@@ -280,7 +297,7 @@ def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, m
             raise PermissionError(13, "Permission denied", path)
         return scandir(path)
 
-    monkeypatch.setattr(archive.os, "scandir", refusing)
+    monkeypatch.setattr(os, "scandir", refusing)
     with pytest.raises(BatchError, match=r"speaker 1 .*Permission denied"):
         archive.open_job(recordings, model, "v", tmp_path / "r.parquet", 1)
 
@@ -288,9 +305,9 @@ def test_a_folder_that_cannot_be_listed_is_not_left_out_in_silence(recordings, m
 def test_parts_that_an_ended_job_left_are_not_taken_for_the_next_one(recordings, model, tmp_path, monkeypatch):
     out = tmp_path / "r.parquet"
     with monkeypatch.context() as stuck:
-        stuck.setattr(archive.shutil, "rmtree", lambda *_, **__: None)
+        stuck.setattr(merge.shutil, "rmtree", lambda *_, **__: None)
         hear_all(recordings, model, out)
-    assert list(archive.parts_folder(out).glob("*.parquet"))
+    assert list(parts_folder(out).glob("*.parquet"))
     out.unlink()
     (recordings / "deep" / "er" / "long, speech.wav").unlink()
     found = [row["file"] for row in hear_all(recordings, model, out)]
@@ -303,7 +320,7 @@ def test_only_one_process_makes_the_same_results(recordings, model, tmp_path, ca
     arguments = [str(recordings), "--model", model, "--out", str(out), "--workers", "1"]
     with archive.exclusive_lock(out):
         assert predict_archive.main(arguments) == 2
-    assert "--out" in capsys.readouterr().err and not archive.parts_folder(out).exists()
+    assert "--out" in capsys.readouterr().err and not parts_folder(out).exists()
     assert predict_archive.main(arguments) == 2 and out.exists()  # two files cannot be read
 
 
@@ -354,14 +371,14 @@ def test_an_interrupted_command_goes_on(recordings, model, tmp_path, speech, how
     out = tmp_path / "r.parquet"
     arguments = command(recordings, "--model", model, "--out", out, "--workers", "2")
     process = started(arguments)
-    wait_for(lambda: list(archive.parts_folder(out).glob("??????.parquet")) or process.poll() is not None)
+    wait_for(lambda: list(parts_folder(out).glob("??????.parquet")) or process.poll() is not None)
     os.killpg(process.pid, how) if how == signal.SIGINT else process.send_signal(how)
     said = process.communicate()[0].decode()
     assert process.returncode == (130 if how == signal.SIGINT else -how), said
     assert "Traceback" not in said and not out.exists()
     wait_for(lambda: not members(process.pid))  # no worker is left behind
-    done = len(list(archive.parts_folder(out).glob("??????.parquet")))
-    assert 0 < done < json.loads((archive.parts_folder(out) / archive.JOB_FILE).read_text())["n_files"]
+    done = len(list(parts_folder(out).glob("??????.parquet")))
+    assert 0 < done < json.loads((parts_folder(out) / JOB_FILE).read_text())["n_files"]
     again = subprocess.run(arguments, cwd=ROOT, capture_output=True, text=True)
     assert again.returncode == 2 and "2 files could not be read" in again.stderr
     found = pq.read_table(out).to_pylist()
@@ -373,7 +390,7 @@ def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, ca
     out = tmp_path / "r.parquet"
     for arguments in (["nowhere", "--model", model], [str(recordings), "--model", "unsizes-of"]):
         assert predict_archive.main([*arguments, "--out", str(out)]) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1 and not archive.parts_folder(out).exists()
+        assert len(capsys.readouterr().err.splitlines()) == 1 and not parts_folder(out).exists()
     assert predict_archive.main([str(recordings), "--model", model, "--out", "/proc/nowhere/r.parquet"]) == 2
     assert "cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):

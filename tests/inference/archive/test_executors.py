@@ -9,7 +9,8 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from ser_core.inference.archive import batch as archive, executors as workers
+from ser_core import inference as archive
+from ser_core.inference.archive import executors as workers
 from ser_core.inference.archive.executors import ClusterError, dask_executor, n_cores, process_executor
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError

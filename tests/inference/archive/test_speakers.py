@@ -1,15 +1,18 @@
 """Enrolment in an archive: which files are the reference of a speaker, and which predictions use it."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from scripts import predict_archive
+from ser_core import inference as archive
 from ser_core.audio.io import read_audio
-from ser_core.inference.archive import batch as archive, batch_table as rows
-from ser_core.inference.archive.batch import BatchError
+from ser_core.inference.archive import batch, batch_table as rows
+from ser_core.inference.archive.job import parts_folder
+from ser_core.inference.archive.plan import ArchivePart, BatchError, read_plan
 from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, speaker_function
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction import predict
@@ -59,6 +62,16 @@ def test_the_files_of_a_folder_are_the_reference_of_its_speaker(predicted, recor
         assert (found[file]["reference_clips"], found[file]["reference_source"]) == (4, "clips")
 
 
+def test_the_files_of_a_speaker_are_in_one_part(recordings, tmp_path):
+    found = []
+    for number in (1, 2, 3, 4):
+        out = tmp_path / f"{number}.parquet"
+        with suppress(BatchError):  # a part without files
+            archive.open_job(recordings, "m", "v", out, 1, "folders", ArchivePart(number, 4))
+            found.append(list(read_plan(parts_folder(out))))
+    assert sorted(len(names) for names in found) in ([2, 6], [8])
+
+
 def test_a_speaker_with_few_files_has_no_reference(predicted):
     assert [predicted("folders")[f"b/{i}.wav"]["reference_clips"] for i in range(2)] == [0, 0]
 
@@ -88,7 +101,7 @@ def test_references_are_made_once(recordings, tmp_path, monkeypatch, enrolling_m
     job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1, "folders")
     with ThreadPoolExecutor(1) as executor:
         assert archive.enrol_speakers(job, out, executor) == 1
-        monkeypatch.setattr(archive, "enrol_files", None)
+        monkeypatch.setattr(batch, "enrol_files", None)
         assert archive.enrol_speakers(job, out, executor) == 1
     with pytest.raises(BatchError, match="another job"):
         archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ser_core.inference.archive import batch as archive
+from ser_core import inference as archive
 from ser_core.inference.archive.executors import ClusterError, dask_executor
 from ser_core.models.checkpoint import load_model
 from tests.conftest import ROOT

@@ -1,0 +1,152 @@
+"""A batch job: its files, its model, and its state on disk, which is valid after any interruption.
+
+RESULTS.parts/ holds plan.jsonl (the names of all files, fixed at the start), job.json (model, version and batch size)
+and one NUMBER.parquet for each finished batch. A file gets its name there only when it is complete.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ser_core import paths
+from ser_core.inference.archive.plan import ArchivePart, BatchError, write_plan
+from ser_core.inference.archive.speakers import speaker_function
+
+MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
+BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
+JOB_FILE, REFERENCES_FILE = "job.json", "references.json"
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """The files of a job and the model that predicts them."""
+
+    folder: str
+    model: str  # name or folder of the checkpoint
+    version: str
+    n_files: int
+    batch_size: int
+    speakers: str = ""  # "folders" or the path of a table: who speaks in which file; "": without enrolment
+    part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
+
+    @property
+    def n_batches(self) -> int:
+        return -(-self.n_files // self.batch_size)
+
+    def n_files_in(self, number: int) -> int:
+        """Of one batch."""
+        return min(self.batch_size, self.n_files - number * self.batch_size)
+
+
+def parts_folder(out: Path) -> Path:
+    """The folder with the state of an unfinished job."""
+    return out.with_name(f"{out.name}.parts")
+
+
+def bad_files_path(out: Path) -> Path:
+    """The list of unreadable files, with the reason for each."""
+    return out.with_suffix(".bad_files.csv")
+
+
+@contextmanager
+def exclusive_lock(out: Path) -> Iterator[None]:
+    """A lock on the results, released however this process ends.
+
+    Raises:
+        BatchError: another process holds it.
+    """
+    parts = parts_folder(out)
+    parts.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as at_the_end:
+        try:
+            at_the_end.enter_context(paths.only_writer(parts))
+        except BlockingIOError:
+            raise BatchError(
+                f"{out} is being made by another process. Wait, or name another file with --out."
+            ) from None
+        at_the_end.callback(_remove_empty, parts)
+        yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def part_path(parts: Path, number: int) -> Path:
+    """The rows of a finished batch."""
+    return parts / f"{number:06d}.parquet"
+
+
+def finished_batches(parts: Path) -> set[int]:
+    """Numbers of the batches that are done, from the names of their files."""
+    return {int(path.stem) for path in parts.glob("*.parquet")}
+
+
+def open_job(
+    folder: Path,
+    model: str,
+    version: str,
+    out: Path,
+    n_workers: int,
+    speakers: str = "",
+    part: ArchivePart | None = None,
+) -> BatchJob:
+    """Writes the plan of a new job, or reads that of an interrupted one.
+
+    Args:
+        folder: all files below it, whatever their extension, except names that begin with a dot; linked folders too,
+            each once.
+        model: name or folder of the checkpoint.
+        version: of the checkpoint.
+        out: path of the results table.
+        n_workers: how many batches may run at once.
+        speakers: see speaker_function; the files of a speaker become the reference for all of them.
+        part: only the files, or with speakers only the speakers, of this part.
+
+    Raises:
+        SpeakerTableError: the table of speakers cannot be used.
+        BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
+            another job.
+    """
+    if not folder.is_dir():
+        raise BatchError(f"There is no folder {str(folder)!r}. Check the path.")
+    speaker_of = speaker_function(speakers) if speakers else str
+    wanted = BatchJob(str(folder.resolve()), model, version, 0, 1, speakers, str(part or ""))
+    if (parts_folder(out) / JOB_FILE).is_file():
+        return _load_job(parts_folder(out), wanted)
+    if out.exists():
+        raise BatchError(f"{out} already exists. Delete it, or name another file with --out.")
+    return _start_job(wanted, out, n_workers, lambda name: part is None or part.holds(speaker_of(name) or name))
+
+
+def _start_job(wanted: BatchJob, out: Path, n_workers: int, is_wanted: Callable[[str], bool]) -> BatchJob:
+    parts = parts_folder(out)
+    parts.mkdir(parents=True, exist_ok=True)
+    for rows in parts.glob("*.parquet"):
+        rows.unlink()  # of a job interrupted while it deleted them
+    n_files = write_plan(Path(wanted.folder), parts, [parts, out, bad_files_path(out)], is_wanted)
+    if not n_files:
+        raise BatchError(f"There are no files in {f'part {wanted.part} of ' if wanted.part else ''}{wanted.folder}.")
+    batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
+    (parts / REFERENCES_FILE).unlink(missing_ok=True)
+    job = replace(wanted, n_files=n_files, batch_size=batch_size)
+    with paths.atomic_path(parts / JOB_FILE) as path:
+        path.write_text(json.dumps(asdict(job), indent=1) + "\n")
+    return job
+
+
+def _load_job(parts: Path, wanted: BatchJob) -> BatchJob:
+    try:
+        job = BatchJob(**json.loads((parts / JOB_FILE).read_text()))
+    except (ValueError, TypeError):
+        raise BatchError(f"{parts / JOB_FILE} is damaged. Delete the folder {parts} and start again.") from None
+    if replace(wanted, model=job.model, n_files=job.n_files, batch_size=job.batch_size) != job:
+        raise BatchError(
+            f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}"
+            f"{f', part {job.part}' if job.part else ''}{f', speakers by {job.speakers}' if job.speakers else ''}. "
+            "Finish that one, delete the folder, or name another file with --out."
+        )
+    return job
