@@ -57,9 +57,8 @@ def show_corpora(found: dict) -> None:
         alt="Size, speakers, licence of each corpus",
     )
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
-    there = results.recordings()
-    if there:
-        counted = Counter(name.split("/")[0] for name in there)
+    counted = Counter(u.corpus for u in results.utterances())
+    if counted:
         st.caption("Found: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
     else:
         st.caption("No recordings found: set `SER_CORPORA` to their folder and restart.")
@@ -156,7 +155,7 @@ def show_voices() -> None:
     if not there:
         st.caption("Set `SER_CORPORA` and restart to see and play these clips.")
         return
-    corpora = [corpus for corpus in CORPUS_NAMES if any(name.startswith(f"{corpus}/") for name in there)]
+    corpora = [corpus for corpus in CORPUS_NAMES if corpus in {u.corpus for u in results.utterances()}]
     with st.container(horizontal=True):
         corpus = st.selectbox("Corpus", corpora, format_func=CORPUS_NAMES.get, key="wall-corpus")
         speaker = st.selectbox("Speaker", _speakers(corpus), key=f"wall-{corpus}")
@@ -168,6 +167,7 @@ def show_voices() -> None:
                 _show_clip(emotion, clip, str(there[clip]) if clip in there else None)
 
 
+@st.cache_data
 def _one_of_each(corpus: str, speaker: str) -> dict[str, str]:
     """Emotion -> the first clip of this speaker, which in most corpora has the same words."""
     found: dict[str, str] = {}

@@ -29,6 +29,7 @@ class Sound:
 class Excerpt:
     """The part of a recording that a lesson draws."""
 
+    id: str  # of the recording
     waveform: np.ndarray  # shape = (n_samples,)
     start_s: float
     duration_s: float
@@ -56,7 +57,7 @@ def excerpt(duration_s: float) -> Excerpt:
     """The loudest part of the sound, with a caption of its times."""
     source = sound()
     start, end = loudest_excerpt(source.waveform, duration_s)
-    part = Excerpt(source.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
+    part = Excerpt(source.id, source.waveform[start:end], start / SAMPLE_RATE, (end - start) / SAMPLE_RATE)
     name = plain(source.name)
     if end - start == len(source.waveform):
         st.caption(f"{name}, all of it")

@@ -1,5 +1,6 @@
 """The first lesson: what a voice carries beside words, changed by hand and played again."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,7 @@ import streamlit as st
 
 from pages.learn.sound import Excerpt, excerpt, first_model
 from pages.ui.chart import chart
+from pages.ui.session import remember
 from ser_core.audio import SAMPLE_RATE, Prosody, encode_wav, measure_prosody
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, predict
 from ser_core.interpret import PERTURBATION_PROBES, perturb_waveform
@@ -33,12 +35,14 @@ def show() -> None:
         probe = PERTURBATION_PROBES[name]
         start = FIRST_PITCH if name == "Pitch" else probe.values[0]
         value = st.select_slider(f"{name}, {CHANGES[name]}", sorted(probe.values), start, key=f"voice-{name}")
-    changed = perturb_waveform(probe, part.waveform, value)
+    changed = remember(lambda: perturb_waveform(probe, part.waveform, value), part.id, "changed", name, value)
     st.audio(encode_wav(changed), alt=f"The clip with {name} at {value}")
     _show_curves(part, changed)
     model = first_model(with_stages=False)
     if model is not None:
-        _show_predictions(model, part.waveform, changed)
+        found = {AS_RECORDED: part.waveform, CHANGED: changed}
+        keys = {AS_RECORDED: (), CHANGED: (name, value)}
+        _show_predictions(model, [_predicted(model, part.id, w, title, keys[title]) for title, w in found.items()])
 
 
 def _show_curves(part: Excerpt, changed: np.ndarray) -> None:
@@ -57,8 +61,7 @@ def _level(found: Prosody) -> str:
     return f"{found.level_dbfs.max():.0f} dBFS"
 
 
-def _show_predictions(model: SERModel, waveform: np.ndarray, changed: np.ndarray) -> None:
-    found = [_named(predict(model, w), title) for w, title in ((waveform, AS_RECORDED), (changed, CHANGED))]
+def _show_predictions(model: SERModel, found: Sequence[Prediction]) -> None:
     if found[0].speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.caption("No speech was detected, so there is no prediction.")
         return
@@ -67,5 +70,7 @@ def _show_predictions(model: SERModel, waveform: np.ndarray, changed: np.ndarray
     chart(stacked_probability_bars(found), key="voice-predictions", alt=alt)
 
 
-def _named(prediction: Prediction, title: str) -> Prediction:
-    return replace(prediction, model=title)
+def _predicted(model: SERModel, clip: str, waveform: np.ndarray, title: str, change: tuple) -> Prediction:
+    """Computed once for each change; the title is in the place of the name of the model."""
+    found = remember(lambda: predict(model, waveform), clip, "excerpt", model.name, EXCERPT_S, *change)
+    return replace(found, model=title)

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def eligible_clips(models: Sequence[str]) -> list[Utterance | Sample]:
     Raises:
         CheckpointError: a model cannot be used.
     """
-    allowed = set.intersection(*map(_test_clips, models))
+    allowed = frozenset.intersection(*map(_test_clips, models))
     found = [u for u in recordings() if u.corpus in SPEECH_CORPORA and u.id in allowed]
     if found or utterances():
         return [*found]
@@ -132,18 +133,24 @@ def listener_share(utterance_id: str, emotion: str) -> float | None:
     return None if votes is None or not emotion else float(votes[EMOTIONS.index(emotion)])
 
 
-def _test_clips(name: str) -> set[str]:
+def _test_clips(name: str) -> frozenset[str]:
     """Ids of the clips that a model is known to be neither trained nor tuned on."""
     metrics = get_model(name).metrics
     try:
-        return set(protocol_split(metrics["protocol"], metrics["fold"]).test)
+        return _test_part(metrics["protocol"], metrics["fold"])
     except (KeyError, TypeError, ProtocolError):  # never measured, or metrics of another version
-        return set()
+        return frozenset()
+
+
+@lru_cache(maxsize=8)
+def _test_part(protocol: str, fold: str | None) -> frozenset[str]:
+    return frozenset(protocol_split(protocol, fold).test)
 
 
 def left(clips: Sequence[Utterance | Sample]) -> list[Utterance | Sample]:
     """Clips that were not drawn yet."""
-    return [u for u in clips if u.id not in listening_state().drawn]
+    drawn = listening_state().drawn
+    return [u for u in clips if u.id not in drawn]
 
 
 def draw(clips: Sequence[Utterance | Sample]) -> None:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.results import read_verdict
+from pages.ui.results import read_verdict, read_verdicts
 from pages.ui.text import UAR_HELP, plain
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import Verdict
@@ -54,7 +54,7 @@ def describe_verdict(found: Verdict) -> str:
 
 def show_by_corpus() -> None:
     """The figures of each corpus, of any model that has some."""
-    verdicts = {name: read_verdict(name) for name in available_models()}
+    verdicts = read_verdicts(available_models())
     names = [name for name, found in verdicts.items() if found.unseen]
     if not names:
         return

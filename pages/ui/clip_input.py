@@ -203,7 +203,7 @@ def _asked_models(picker: str, default: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in chosen) if chosen else tuple(default or names[:1])
 
 
-@st.cache_data(max_entries=16, show_spinner="Looking for the corpora")
+@st.cache_resource(max_entries=16, show_spinner="Looking for the corpora")  # a copy for each run would take long
 def _unseen(root: Path, models: tuple[str, ...]) -> dict[str, list[Utterance]]:
     """Recordings of speakers that no model was trained or tuned on, by corpus; none where that is not known."""
     try:

@@ -1,6 +1,7 @@
 """Cached evaluation results, shared by all sessions; they hold nothing of a session."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -165,12 +166,18 @@ def read_verdict(model: str) -> Verdict:
     Raises:
         ResultError: a result file that is damaged or out of date.
     """
+    return read_verdicts((model,))[model]
+
+
+def read_verdicts(models: Iterable[str]) -> dict[str, Verdict]:
+    """Those of several models; errors as of one."""
     files = (*list_results(), *sorted(paths.RESULTS.glob("*.json")))
-    return _read_verdict(model, str(paths.CHECKPOINTS), tuple((path, path.stat().st_mtime_ns) for path in files))
+    state = "\n".join(f"{path} {path.stat().st_mtime_ns}" for path in files)  # one text is hashed fast, paths are not
+    return {model: _read_verdict(model, str(paths.CHECKPOINTS), state) for model in models}
 
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the results")
-def _read_verdict(model: str, folder: str, files: tuple[tuple[Path, int], ...]) -> Verdict:
+def _read_verdict(model: str, folder: str, files: str) -> Verdict:
     return evaluation_verdict(model)
 
 

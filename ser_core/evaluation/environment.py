@@ -3,6 +3,7 @@
 import platform
 import re
 import subprocess
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -59,6 +60,7 @@ def required_packages() -> list[tuple[str, str, str]]:
     return [(name, _installed_version(name), required) for name, _, required in lines]
 
 
+@lru_cache(maxsize=64)  # metadata of a package takes milliseconds to read
 def _installed_version(package: str) -> str:
     try:
         return version(package)
