@@ -7,6 +7,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
+from pages.ui.layout import opened
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
@@ -141,11 +142,12 @@ def show_measure(found: dict) -> None:
         alt=f"{unit} by emotion and corpus; the table below has the numbers.",
     )
     st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: quartiles; whiskers: 5 % and 95 %.")
-    with st.expander("Table"):
-        columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
-        rows = [{c: g[c] for c in columns} for g in groups]
-        st.dataframe(rows, hide_index=True, alt=f"{unit} in numbers")
-        download_rows("Download the numbers", rows, f"{name}.csv")
+    if box := opened("Table", "spread-table"):
+        with box:
+            columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
+            rows = [{c: g[c] for c in columns} for g in groups]
+            st.dataframe(rows, hide_index=True, alt=f"{unit} in numbers")
+            download_rows("Download the numbers", rows, f"{name}.csv")
 
 
 def show_voices() -> None:

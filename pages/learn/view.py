@@ -5,6 +5,7 @@ import streamlit as st
 from pages.learn import corpora, voice
 from pages.learn.sound import excerpt, first_model, sound
 from pages.ui.chart import chart
+from pages.ui.layout import opened
 from pages.ui.session import remember
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, predict
@@ -53,10 +54,11 @@ def filterbank() -> None:
     caption = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
     chart(mel_filter_triangles(n_mels, fmax), key="filters", alt=caption, numbers=False)
     st.caption(f"{caption}. Frequencies above {fmax} Hz are discarded.")
-    with st.expander("Table"):
-        columns = ("from Hz", "highest at Hz", "to Hz")
-        rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
-        st.dataframe(rows, alt="Where each filter begins, is highest and ends")
+    if box := opened("Table", "filters-table"):
+        with box:
+            columns = ("from Hz", "highest at Hz", "to Hz")
+            rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
+            st.dataframe(rows, alt="Where each filter begins, is highest and ends")
     part = excerpt(EXCERPT_S)
     level_db = logmel_db(part.waveform, n_mels, WINDOW_S, fmax)
     chart(

@@ -5,6 +5,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import LeakageReport
@@ -53,9 +54,10 @@ def _show_differences(found: EvaluationResults) -> None:
         }
         for pair in pairs
     ]
-    with st.expander("Table"):
-        st.dataframe(rows, hide_index=True, alt="All pairs of models")
-        download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+    if box := opened("Table", "pairs-table"):
+        with box:
+            st.dataframe(rows, hide_index=True, alt="All pairs of models")
+            download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
 def _show_cost(found: EvaluationResults) -> None:

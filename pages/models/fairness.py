@@ -6,6 +6,7 @@ from pages.models.predictions import EVERYTHING, choose_model
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import GROUPINGS, score_groups
@@ -43,9 +44,10 @@ def show_groups(found: EvaluationResults) -> None:
                 continue
             alt = "; ".join(f"{name}: UAR {format_percent(s.uar, s.uar_ci)} %" for name, s in groups.items())
             chart(group_intervals(groups, model, references), key=f"by-{by}", numbers=False, alt=alt)
-    with st.expander("Table"):
-        st.dataframe(rows, hide_index=True, placeholder="", alt="UAR of every group of speakers")
-        download_rows("Download the groups", rows, f"{found.comparison.split}_{model}_groups.csv")
+    if box := opened("Table", "groups-table"):
+        with box:
+            st.dataframe(rows, hide_index=True, placeholder="", alt="UAR of every group of speakers")
+            download_rows("Download the groups", rows, f"{found.comparison.split}_{model}_groups.csv")
 
 
 def _row(by: str, name: str, scores: Scores) -> dict:

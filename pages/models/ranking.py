@@ -9,6 +9,7 @@ from pages.models.parts import title_of
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import Comparison, CrossValidationResult, RankedModel, listener_uars, mean_over_corpora
@@ -59,10 +60,13 @@ def show_ranking(found: EvaluationResults) -> None:
     with left:
         st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
         chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
-        with st.expander("Table"):
-            rows = [_corpora_row(standing) for standing in ranking]
-            st.dataframe(rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers")
-            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
+        if box := opened("Table", "corpora-table"):
+            with box:
+                rows = [_corpora_row(standing) for standing in ranking]
+                st.dataframe(
+                    rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers"
+                )
+                download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
     with right:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}

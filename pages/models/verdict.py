@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.layout import opened
 from pages.ui.results import read_verdict, read_verdicts
 from pages.ui.text import UAR_HELP, plain
 from ser_core.data import CORPUS_NAMES
@@ -70,9 +71,10 @@ def show_by_corpus() -> None:
         "A new microphone, room or language is a corpus the model was not trained on: expect the open circles. "
         "All corpora are acted speech."
     )
-    with st.expander("Table"):
-        rows = show_table(found)
-        download_rows("Download the numbers", rows, f"{found.model}_corpora.csv")
+    if box := opened("Table", "verdict-table"):
+        with box:
+            rows = show_table(found)
+            download_rows("Download the numbers", rows, f"{found.model}_corpora.csv")
 
 
 def show_table(found: Verdict) -> list[dict]:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from pages.ui.clip import chosen
+from pages.ui.layout import opened
 from pages.ui.results import recordings
 from pages.ui.session import session
 from pages.ui.text import plain
@@ -170,9 +171,10 @@ def show_machine() -> None:
         {"package": name, "installed": installed, "required": required if installed != required else ""}
         for name, installed, required in required_packages()
     ]
-    with st.expander("Packages"):
-        st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
-        st.caption("The required version is shown where a different one is installed.")
+    if box := opened("Packages", "packages"):
+        with box:
+            st.dataframe(rows, hide_index=True, row_height=ROW_HEIGHT, alt="Version of each package")
+            st.caption("The required version is shown where a different one is installed.")
 
 
 @st.cache_data

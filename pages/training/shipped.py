@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.layout import opened
 from pages.ui.results import read_json
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, split_name
@@ -79,9 +80,10 @@ def show_experiments() -> None:
     alt = f"{len(experiments)} experiments; the table has what was changed and the UAR of each."
     chart(experiment_dots(experiments), key="experiments", numbers=False, alt=alt)
     rows = [_experiment_row(i, experiment) for i, experiment in enumerate(experiments, 1)]
-    with st.expander("Table"):
-        st.dataframe(rows, hide_index=True, placeholder="", alt="All experiments with their changes")
-        download_rows("Download the experiments", rows, "experiments.csv")
+    if box := opened("Table", "experiments-table"):
+        with box:
+            st.dataframe(rows, hide_index=True, placeholder="", alt="All experiments with their changes")
+            download_rows("Download the experiments", rows, "experiments.csv")
 
 
 def _experiment_row(i: int, experiment: Experiment) -> dict:

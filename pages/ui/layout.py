@@ -96,3 +96,9 @@ def result_place(shown: Hashable, place: str = "result") -> Callable[[], DeltaGe
         return st.empty().container
     container = st.container()
     return lambda: container
+
+
+def opened(label: str, key: str, expanded: bool = False) -> DeltaGenerator | None:
+    """An expander whose content is drawn once it is open, None before: the browser lays out closed tables too."""
+    box = st.expander(label, expanded, key=key, on_change="rerun")
+    return box if box.open else None

@@ -123,6 +123,7 @@ def test_without_a_model_the_page_says_how_to_train(page, checkpoints):
 
 
 def test_versions_and_memory_are_shown(page):
+    page.session_state["packages"] = True
     shown = {metric.label: metric.value for metric in page.run().metric}
     assert shown["program"] == machine.code_version() and shown["process memory"].endswith(" MB")
     packages = page.dataframe[-1].value.set_index("package")

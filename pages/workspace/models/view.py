@@ -11,6 +11,7 @@ from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import agreement_in_words, show_expectation
 from pages.ui.export import file_name, rows_as_csv
+from pages.ui.layout import opened
 from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
 from pages.ui.session import SessionClip, remember
@@ -65,13 +66,15 @@ def show_comparison(clip: SessionClip, prepared: PreparedClip, spoken: Sequence[
     _show_members(members)
     show_expectation(spoken[0].prediction, spoken[0].metrics)
     table = [_row(result, rows[-1] if len(members) > 1 else rows[0]) for result in spoken]
-    with st.expander("Table: confidence, latency, parameters, performance"):
-        st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
-    if len(predictions) > 1:
-        with st.expander("Pairwise agreement"):
+    if box := opened("Table: confidence, latency, parameters, performance", "models-table"):
+        with box:
+            st.dataframe(table, hide_index=True, column_config=_formats(), alt="Prediction and cost of each model")
+    if len(predictions) > 1 and (box := opened("Pairwise agreement", "models-agreement")):
+        with box:
             _show_agreement(predictions)
-    with st.expander("Input of a model"):
-        _show_features(prepared, spoken)
+    if box := opened("Input of a model", "models-input"):
+        with box:
+            _show_features(prepared, spoken)
     _show_exports(clip, rows, table)
     if "wav2vec2" not in [prediction.model for prediction in predictions]:
         with st.expander("wav2vec2 is not installed"):

@@ -6,6 +6,7 @@ from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.export import file_name, rows_as_csv
+from pages.ui.layout import opened
 from pages.ui.problems import show_problem
 from pages.ui.reports.clip import offer_report
 from pages.ui.session import SessionClip
@@ -126,10 +127,11 @@ def _draw_missing() -> None:
 def _draw_table(clip: SessionClip, voices: list[NamedVoice], group: VoiceGroup | None) -> None:
     """All numbers and what they mean."""
     rows = [_row(name, voices, group) for name in VOICE_MEASURES if any(name in voice.measured for voice in voices)]
-    with st.expander("Table and definitions", expanded=group is None):
-        st.dataframe(rows, hide_index=True, alt="The measures of the voice")
-        name = file_name(clip.name, "csv").replace("_emotion", "_voice")
-        st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
+    if box := opened("Table and definitions", "voice-table", expanded=group is None):
+        with box:
+            st.dataframe(rows, hide_index=True, alt="The measures of the voice")
+            name = file_name(clip.name, "csv").replace("_emotion", "_voice")
+            st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
 
 
 def _row(name: str, voices: list[NamedVoice], group: VoiceGroup | None) -> dict:

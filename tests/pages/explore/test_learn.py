@@ -78,6 +78,7 @@ def test_bands_and_window_change_what_is_said(page):
 
 
 def test_the_edges_of_the_filters_stand_in_a_table(page):
+    page.session_state["filters-table"] = True
     lesson(page, "Mel filterbank")
     table = page.dataframe[0].value
     assert len(table) == page.select_slider(key="bands").value and table["to Hz"].iloc[-1] == 8000

@@ -20,10 +20,12 @@ from tests.make_page import open_view, session_of, texts
 
 @pytest.fixture
 def page(checkpoints, monkeypatch) -> AppTest:
-    """With two small models that were never trained, and may be averaged."""
+    """With two small models that were never trained, and may be averaged; all of it opened."""
     unload_models()
     monkeypatch.setattr("pages.workspace.models.view.ensemble_members", list)
     page = open_view("models")
+    for box in ("models-table", "models-agreement", "models-input"):
+        page.session_state[box] = True
     return page.run()
 
 

@@ -27,6 +27,7 @@ def page(checkpoints) -> AppTest:
     unload_models()
     page = open_view("voice")
     page.query_params["sample"] = "low_slow"
+    page.session_state["voice-table"] = True
     page.run()
     assert not page.exception
     return page
