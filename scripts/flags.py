@@ -35,7 +35,7 @@ def predict_parser() -> argparse.ArgumentParser:
 
 def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", metavar="FOLDER", help="or an address: s3://bucket/folder, gs://..., abfs://...")
     parser.add_argument("--model", help="name or folder; default: prosonet, the fast one")
     parser.add_argument("--out", type=Path, default=Path("results.parquet"))
     parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")

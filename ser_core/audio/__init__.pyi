@@ -36,6 +36,7 @@ from .folders import (
 )
 from .io import (
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
+    MAX_AUDIO_DURATION_S as MAX_AUDIO_DURATION_S,
     MAX_SOURCE_RATE as MAX_SOURCE_RATE,
     MIN_SOURCE_RATE as MIN_SOURCE_RATE,
     SAMPLE_RATE as SAMPLE_RATE,
@@ -43,6 +44,7 @@ from .io import (
     encode_wav as encode_wav,
     load_audio as load_audio,
     read_audio as read_audio,
+    read_bytes as read_bytes,
 )
 from .isolation.decoder_pool import (
     decoder_pool as decoder_pool,

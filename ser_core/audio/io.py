@@ -126,7 +126,7 @@ def read_audio(
             without samples, has samples that are not finite or an implausible sample rate, or takes more memory or
             time than recordings do.
     """
-    data = _read_bytes(file, max_bytes)
+    data = read_bytes(file, max_bytes)
     reply, waveform = decoder_pool.decode(data, decoder_job(len(data), sample_rate, max_duration_s), check)
     if "error" in reply:
         raise AudioError(reply["error"])
@@ -169,8 +169,16 @@ def decode_recording(data: bytes, sample_rate: int, max_duration_s: float) -> Re
     )
 
 
-def _read_bytes(file: AudioFile, max_bytes: int) -> bytes:
-    """Content of a file, at most `max_bytes`."""
+def read_bytes(file: AudioFile, max_bytes: int = MAX_AUDIO_BYTES) -> bytes:
+    """Content of a file.
+
+    Args:
+        file: as for read_audio.
+        max_bytes: a larger file is refused before it is read.
+
+    Raises:
+        AudioError: the file does not exist, cannot be opened, is empty or too large.
+    """
     if isinstance(file, bytes | bytearray | memoryview):
         _check_size(len(file), max_bytes)
         return bytes(file)
@@ -179,7 +187,7 @@ def _read_bytes(file: AudioFile, max_bytes: int) -> bytes:
     if file.seekable():
         _check_size(file.seek(0, io.SEEK_END), max_bytes)
         file.seek(0)
-    return _read_bytes(file.read(max_bytes + 1), max_bytes)
+    return read_bytes(file.read(max_bytes + 1), max_bytes)
 
 
 def _read_path(path: Path, max_bytes: int) -> bytes:
@@ -190,7 +198,7 @@ def _read_path(path: Path, max_bytes: int) -> bytes:
         if not path.is_file():
             raise AudioError(f"{name!r} is a folder or a device, not a file. Choose an audio file.")
         with path.open("rb") as file:
-            return _read_bytes(file, max_bytes)
+            return read_bytes(file, max_bytes)
     except OSError as error:
         raise AudioError(f"{name!r} cannot be opened: {error.strerror}. Check the path and its permissions.") from None
 

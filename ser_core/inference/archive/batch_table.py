@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from ser_core.audio import LINK_TO_PARENT, AudioError, Recording, read_audio
+from ser_core.audio import LINK_TO_PARENT, MAX_AUDIO_DURATION_S, AudioError, Recording, read_audio
+from ser_core.inference.archive.store import fetch_files, is_address
 from ser_core.inference.prediction import predict_batch
 from ser_core.inference.reference import Reference
 from ser_core.inference.results import Prediction
@@ -51,7 +52,7 @@ def predict_files(
     """Decodes and predicts files; runs in any process, on any machine that can read the folder.
 
     Args:
-        folder: root of the file names.
+        folder: root of the file names; a folder, or an address in an object store.
         files: names relative to it.
         model: name or folder of the checkpoint.
         version: required of the checkpoint, so that one table holds one version only.
@@ -62,10 +63,11 @@ def predict_files(
 
     Raises:
         CheckpointError: the checkpoint is missing, damaged or of another version here.
+        StoreError: the object store does not answer.
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
-    rows = _predict_rows(loaded, Path(folder), files, references or [None] * len(files))
+    rows = _predict_rows(loaded, folder, files, references or [None] * len(files))
     return pa.Table.from_pylist(list(rows), schema=BATCH_TABLE_SCHEMA)
 
 
@@ -90,12 +92,13 @@ def _load_once(name: str) -> SERModel:
 
 
 def _predict_rows(
-    model: SERModel, folder: Path, files: Sequence[str], references: Sequence[Reference | None]
+    model: SERModel, folder: str, files: Sequence[str], references: Sequence[Reference | None]
 ) -> Iterator[dict]:
     """Rows in the order of the files, predicted in groups of recordings, each of one reference."""
     group: list[tuple[str, Recording | str]] = []
-    for name, reference, following in zip(files, references, [*references[1:], None], strict=True):
-        group.append((name, _read_or_error(folder / name)))
+    read = read_files(folder, files)
+    for name, recording, reference, following in zip(files, read, references, [*references[1:], None], strict=True):
+        group.append((name, recording))
         long = sum(r.duration_s for _, r in group if isinstance(r, Recording)) >= MAX_GROUP_S
         if long or following is not reference:
             yield from _predict_group(model, group, reference)
@@ -103,12 +106,25 @@ def _predict_rows(
     yield from _predict_group(model, group, references[-1] if references else None)
 
 
-def _read_or_error(path: Path) -> Recording | str:
-    """The recording, or the reason why it cannot be read."""
-    if path.is_symlink() and path.is_dir():
+def read_files(
+    folder: str, files: Sequence[str], max_duration_s: float = MAX_AUDIO_DURATION_S
+) -> Iterator[Recording | str]:
+    """The recordings, in a folder or an object store, in order; or the reason why one cannot be read.
+
+    Raises:
+        StoreError: the object store does not answer.
+    """
+    contents = fetch_files(folder, files) if is_address(folder) else (Path(folder) / name for name in files)
+    return (_read_or_error(content, max_duration_s) for content in contents)
+
+
+def _read_or_error(file: Path | bytes | AudioError, max_duration_s: float) -> Recording | str:
+    if isinstance(file, Path) and file.is_symlink() and file.is_dir():
         return f"This is {LINK_TO_PARENT}; the files there are read once, without it."
+    if isinstance(file, AudioError):
+        return str(file)
     try:
-        return read_audio(path)
+        return read_audio(file, max_duration_s=max_duration_s)
     except AudioError as error:
         return str(error)
     except Exception as error:  # one file must not end a job of thousands

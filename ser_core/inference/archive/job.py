@@ -8,11 +8,13 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ser_core import paths
-from ser_core.inference.archive.plan import ArchivePart, BatchError, write_plan
+from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
 from ser_core.inference.archive.speakers import speaker_function
+from ser_core.inference.archive.store import is_address, names_in_store
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
@@ -86,7 +88,7 @@ def finished_batches(parts: Path) -> set[int]:
 
 
 def open_job(
-    folder: Path,
+    folder: str | Path,
     model: str,
     version: str,
     out: Path,
@@ -98,7 +100,7 @@ def open_job(
 
     Args:
         folder: all files below it, whatever their extension, except names that begin with a dot; linked folders too,
-            each once.
+            each once. Or an address in an object store.
         model: name or folder of the checkpoint.
         version: of the checkpoint.
         out: path of the results table.
@@ -111,10 +113,8 @@ def open_job(
         BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
             another job.
     """
-    if not folder.is_dir():
-        raise BatchError(f"There is no folder {str(folder)!r}. Check the path.")
     speaker_of = speaker_function(speakers) if speakers else str
-    wanted = BatchJob(str(folder.resolve()), model, version, 0, 1, speakers, str(part or ""))
+    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, speakers, str(part or ""))
     if (parts_folder(out) / JOB_FILE).is_file():
         return _load_job(parts_folder(out), wanted)
     if out.exists():
@@ -122,12 +122,23 @@ def open_job(
     return _start_job(wanted, out, n_workers, lambda name: part is None or part.holds(speaker_of(name) or name))
 
 
+def _resolved(folder: str) -> str:
+    """Valid in any working folder."""
+    if is_address(folder):
+        return folder
+    if not Path(folder).is_dir():
+        raise BatchError(f"There is no folder {folder!r}. Check the path.")
+    return str(Path(folder).resolve())
+
+
 def _start_job(wanted: BatchJob, out: Path, n_workers: int, is_wanted: Callable[[str], bool]) -> BatchJob:
     parts = parts_folder(out)
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    n_files = write_plan(Path(wanted.folder), parts, [parts, out, bad_files_path(out)], is_wanted)
+    own = (parts, out, bad_files_path(out))
+    names = names_in_store if is_address(wanted.folder) else partial(names_in_folder, own=own)
+    n_files = write_plan(filter(is_wanted, names(wanted.folder)), parts)
     if not n_files:
         raise BatchError(f"There are no files in {f'part {wanted.part} of ' if wanted.part else ''}{wanted.folder}.")
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))

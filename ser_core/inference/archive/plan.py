@@ -3,7 +3,7 @@
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -32,28 +32,31 @@ class ArchivePart:
         return zlib.crc32(os.fsencode(name)) % self.n_parts == self.number - 1
 
 
-def write_plan(folder: Path, parts: Path, own: Sequence[Path], is_wanted: Callable[[str], bool]) -> int:
-    """Writes the names of all files of a folder; returns their number.
+def write_plan(names: Iterable[str], parts: Path) -> int:
+    """Writes the names of all files; returns their number.
 
     Args:
-        folder: see open_job.
+        names: relative to the folder of the job.
         parts: where the plan is written.
-        own: files and folders of the job itself, which are left out.
-        is_wanted: by name relative to the folder.
-
-    Raises:
-        BatchError: a folder cannot be listed.
     """
     n_files = 0
     with (parts / PLAN_FILE).open("w") as plan:
-        for name in filter(is_wanted, _names_below(folder, own)):
+        for name in names:
             n_files += 1
             plan.write(json.dumps(name) + "\n")
     return n_files
 
 
-def _names_below(folder: Path, own: Sequence[Path]) -> Iterator[str]:
-    """Names relative to a folder."""
+def names_in_folder(folder: str, own: Sequence[Path]) -> Iterator[str]:
+    """Names of all files below a folder, relative to it.
+
+    Args:
+        folder: see open_job.
+        own: files and folders of the job itself, which are left out.
+
+    Raises:
+        BatchError: a folder cannot be listed.
+    """
     left_out = {path.name: os.path.realpath(path) for path in own}
     loops: list[Path] = []  # in the plan, so that they are among the files that could not be read
 
@@ -64,7 +67,7 @@ def _names_below(folder: Path, own: Sequence[Path]) -> Iterator[str]:
         is_own = name in left_out and os.path.realpath(os.path.join(where, name)) == left_out[name]
         return not is_own and not name.startswith(".")
 
-    for path in chain(walk_files(folder, is_included, on_link, _raise_unlistable), loops):
+    for path in chain(walk_files(Path(folder), is_included, on_link, _raise_unlistable), loops):
         yield path.relative_to(folder).as_posix()
 
 

@@ -2,14 +2,14 @@
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
 
-from ser_core.audio import AudioError, read_audio
-from ser_core.inference.archive.batch_table import cached_model
+from ser_core.audio import Recording
+from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
 from ser_core.inference.reference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, Reference
 
@@ -82,17 +82,11 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> 
         None with fewer than 3 clips: a reference from the file itself would hide its emotion.
 
     Raises:
-        CheckpointError: as for predict_files.
+        CheckpointError, StoreError: as for predict_files.
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
-    clips = [waveform for waveform in _read_clips(Path(folder), files) if has_speech(loaded, waveform)]
+    recordings = read_files(folder, files, MAX_CLIP_S)  # the prediction of a file reports why it cannot be read
+    waveforms = (recording.waveform for recording in recordings if isinstance(recording, Recording))
+    clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
     return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None
-
-
-def _read_clips(folder: Path, files: Sequence[str]) -> Iterator[np.ndarray]:
-    for name in files:
-        try:
-            yield read_audio(folder / name, max_duration_s=MAX_CLIP_S).waveform
-        except AudioError:
-            continue  # the prediction of this file reports it

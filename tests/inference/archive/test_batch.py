@@ -174,7 +174,7 @@ def test_a_file_that_vanishes_is_listed(recordings, model, tmp_path):
 
 
 def test_an_unforeseen_fault_of_one_file_is_listed(recordings, model, tmp_path, monkeypatch):
-    def read(path):
+    def read(path, **_):
         if path.name == "03.wav":
             raise RuntimeError("the decoder stumbled")
         return read_audio(path)
