@@ -1,5 +1,7 @@
 """Maps: the same every time, new points in their place, and measured against what is known of the clusters."""
 
+from unittest.mock import patch
+
 import lazy_loader
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from openTSNE import TSNEEmbedding
 from openTSNE.affinity import PerplexityBasedNN
 from scipy.optimize import minimize
 
+from ser_core.interpret import projection as fitting
 from ser_core.interpret.embeddings import MAP_QUALITY_NEIGHBOURS, map_quality, nearest_neighbours, neighbour_purity
 from ser_core.interpret.out_of_sample import transform_tsne
 from ser_core.interpret.projection import MIN_PROJECTION_POINTS, PROJECTION_KINDS, Projection, ProjectionConfig
@@ -28,6 +31,13 @@ CONFIGS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    """Clusters that lie apart need no more of them; each takes t-SNE 7 ms, however few points there are."""
+    with patch.multiple(fitting, TSNE_EXAGGERATION_STEPS=50, TSNE_FIT_STEPS=100):
+        yield
+
+
 @pytest.fixture(scope="module", params=CONFIGS)
 def projection(request) -> Projection:
     return Projection.fit(CONFIGS[request.param], POINTS)
@@ -45,7 +55,9 @@ def by_umap(made: Projection) -> np.ndarray:
     config = made.config
     there = {"init": made.coordinates, "n_epochs": 0}  # its graph of neighbours, and the map as it is
     fitted = umap.UMAP(config.n_neighbours, config.n_dims, min_dist=config.min_dist, random_state=0, **there)
-    fitted.fit(made.components.transform(POINTS))
+    nearest = patch.object(umap.umap_, "fast_knn_indices", lambda distance, k: np.argsort(distance, axis=1)[:, :k])
+    with nearest:  # its own compiles for six seconds
+        fitted.fit(made.components.transform(POINTS))
     fitted.embedding_, fitted.n_epochs = made.coordinates.astype(np.float32), None
     return np.concatenate([fitted.transform(point[None]) for point in made.components.transform(NEW)])
 
