@@ -39,16 +39,18 @@ def chart(
     config |= {"scrollZoom": True, "displayModeBar": True} if tools else {"modeBarButtons": [["toImage"]]}
     # Of WebGL. Plotly's own 2 draws four times the pixels: without a graphics card 40 % of the map's processor time.
     config["plotGlPixelRatio"] = camera["scale"]
-    figure.update_layout(font_color=TEXT, annotationdefaults_font_color=TEXT)
-    figure.for_each_xaxis(_darken).for_each_yaxis(_darken)
+    _darken(figure)
     drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
     if numbers:
         _offer_numbers(figure, key, alt)
     return drawn
 
 
-def _darken(axis: Any) -> None:
-    axis.update(tickfont_color=TEXT, title_font_color=TEXT)
+def _darken(figure: Figure) -> None:
+    """One by one: plotly takes twice as long to merge an update."""
+    figure.layout.font.color = figure.layout.annotationdefaults.font.color = TEXT
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        axis.tickfont.color = axis.title.font.color = TEXT
 
 
 def _offer_numbers(figure: Figure, key: str, alt: str) -> None:

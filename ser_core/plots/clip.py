@@ -176,8 +176,9 @@ def aligned_probability_bars(predictions: Sequence["Prediction"]) -> go.Figure:
             customdata=[prediction.probabilities[emotion] for prediction in predictions],
             hovertemplate=f"%{{y}}: {emotion} %{{customdata:.1%}}<extra></extra>",
         )
-    for column in range(len(emotions) + 1):
-        figure.add_vline(column, line={"width": 1, "color": GREY}, opacity=0.35, layer="below")
+    edge = {"type": "line", "yref": "y domain", "y0": 0, "y1": 1, "opacity": 0.35, "layer": "below"}
+    edge |= {"line": {"width": 1, "color": GREY}}
+    figure.update_layout(shapes=[edge | {"x0": column, "x1": column} for column in range(len(emotions) + 1)])
     figure.update_layout(barmode="overlay", bargap=0.25, margin={"l": 0, "r": 4, "t": 4, "b": 4}, showlegend=False)
     figure.update_layout(height=ROW_HEIGHT * len(names) + 70)
     middles = [column + 0.5 for column in range(len(emotions))]

@@ -43,10 +43,11 @@ def voice_strips(voices: Sequence[NamedVoice], group: VoiceGroup) -> go.Figure:
     """
     names = [n for n in VOICE_MEASURES if any(n in voice.measured for voice in voices)]
     figure = go.Figure()
+    shapes, annotations = [], []
     for row, name in enumerate(names):
-        if name in group.ranges:
-            _add_band(figure, row, group.ranges[name])
-        _add_text(figure, row, name, group.ranges.get(name), voices)
+        shapes += _band(row, group.ranges[name]) if name in group.ranges else []
+        annotations += _texts(row, name, group.ranges.get(name), voices)
+    figure.update_layout(shapes=shapes, annotations=annotations)  # at once: plotly validates all at each addition
     for i, voice in enumerate(voices):
         _add_values(figure, i, voice, names, group)
     figure.update_layout(height=STRIP_HEIGHT * len(names) + 34, margin={"l": 2, "r": 2, "t": 2, "b": 2})
@@ -56,24 +57,24 @@ def voice_strips(voices: Sequence[NamedVoice], group: VoiceGroup) -> go.Figure:
     return figure
 
 
-def _add_band(figure: go.Figure, row: int, found: VoiceRange) -> None:
-    """The normal range, and its middle half."""
+def _band(row: int, found: VoiceRange) -> list[dict]:
+    """The normal range, its middle half, and a line."""
     bar = {"type": "rect", "y0": row - 0.11, "y1": row + 0.11, "line_width": 0, "fillcolor": GREY, "layer": "below"}
     middle = {"x0": _position(found, found.at(25)), "x1": _position(found, found.at(75)), "opacity": MIDDLE}
     line = {"type": "line", "y0": row, "y1": row, "line": {"color": GREY, "width": 0.5}, "layer": "below"}
-    figure.add_shape(bar | {"x0": 0, "x1": 1, "opacity": BAND})
-    figure.add_shape(bar | middle)
-    figure.add_shape(line | {"x0": -MARGIN, "x1": 1 + MARGIN})
+    return [bar | {"x0": 0, "x1": 1, "opacity": BAND}, bar | middle, line | {"x0": -MARGIN, "x1": 1 + MARGIN}]
 
 
-def _add_text(figure: go.Figure, row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> None:
+def _texts(row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> list[dict]:
     """Above the strip: the measure on the left, the numbers on the right."""
     numbers = [format_number(name, voice.measured[name]) for voice in voices if name in voice.measured]
     values = f"{' · '.join(numbers)} {VOICE_MEASURES[name].unit}"
     normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no normal range"
     text = {"showarrow": False, "y": row - 0.19, "yanchor": "bottom"}
-    figure.add_annotation(text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"})
-    figure.add_annotation(text | {"text": f"<b>{values}</b>   {normal}", "x": 1 + MARGIN, "xanchor": "right"})
+    return [
+        text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"},
+        text | {"text": f"<b>{values}</b>   {normal}", "x": 1 + MARGIN, "xanchor": "right"},
+    ]
 
 
 def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[str], group: VoiceGroup) -> None:

@@ -57,7 +57,8 @@ def _show_own(own: EmbeddedClip, prediction: Prediction | None) -> None:
 
 def _choose_shipped(found: Atlas) -> None:
     """Without the corpora, a way to the clips that can be played all the same."""
-    there = [clip for clip in neighbours.shipped() if clip in set(found.ids.tolist())]
+    ids = set(found.ids.tolist())
+    there = [clip for clip in neighbours.shipped() if clip in ids]
     key = f"shipped-{found.model}"
     if there:
         st.selectbox(

@@ -157,7 +157,9 @@ def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:
 
     The very recording of the clip is none of them.
     """
-    return nearest_to(found, own.embedding, itself(found, own))
+    return remember(
+        lambda: nearest_to(found, own.embedding, itself(found, own)), own, "nearest", found.model, found.version
+    )
 
 
 def nearest_to(found: Atlas, point: np.ndarray, left_out: int | None) -> tuple[np.ndarray, np.ndarray]:
@@ -170,6 +172,10 @@ def nearest_to(found: Atlas, point: np.ndarray, left_out: int | None) -> tuple[n
 
 def itself(found: Atlas, own: EmbeddedClip) -> int | None:
     """Row of the very recording of a clip, by its name or by its embedding; None where it is not on the map."""
+    return remember(lambda: _find_itself(found, own), own, "itself", found.model, found.version)
+
+
+def _find_itself(found: Atlas, own: EmbeddedClip) -> int | None:
     stem = PurePath(own.name).stem
     named = [i for i, clip in enumerate(found.ids.tolist()) if clip.rpartition("/")[2] == stem]
     if named or len(found.ids) < MIN_CLIPS_TO_COMPARE:

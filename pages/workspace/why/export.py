@@ -1,6 +1,8 @@
 """Downloads of the view "Why": the map as numbers."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -13,8 +15,7 @@ from ser_core.interpret import AttributionTarget, Explanation, mel_band_centres_
 
 def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> None:
     """The map as JSON and CSV."""
-    rows = map_rows(explained, found)
-    content = {
+    head = {
         "file": clip.name,
         "model": explained.model,
         "version": get_model(explained.model).version,
@@ -24,15 +25,21 @@ def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanatio
         "start_s": explained.start_s,
         "end_s": explained.end_s,
         "probabilities": explained.probabilities,
-        "relevance": rows,
     }
+    rows = partial(map_rows, explained, found)
     with st.container(horizontal=True):
-        for kind, text, mime in (
-            ("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json"),
-            ("CSV", rows_as_csv(rows), "text/csv"),
-        ):
-            name = file_name(clip.name, kind.lower())
-            st.download_button(f"Download {kind}", text, name, mime, icon=":material/download:", on_click="ignore")
+        _offer(clip, "JSON", "application/json", lambda: _as_json(head | {"relevance": rows()}))
+        _offer(clip, "CSV", "text/csv", lambda: rows_as_csv(rows()))
+
+
+def _offer(clip: SessionClip, kind: str, mime: str, make: Callable[[], str]) -> None:
+    """The file is made when the button is clicked."""
+    name = file_name(clip.name, kind.lower())
+    st.download_button(f"Download {kind}", make, name, mime, icon=":material/download:", on_click="ignore")
+
+
+def _as_json(content: dict) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def map_rows(explained: ExplainedWindow, found: Explanation) -> list[dict]:
