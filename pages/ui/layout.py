@@ -31,6 +31,19 @@ CHART_TOOLS = """<style>
 </style>"""
 """Tools above a chart: a camera alone is hidden until the pointer is there, as it stands on the figure. A phone has no
 room for it, and tools of the map as large as a finger."""
+TABLES = """<style>
+[data-testid="stDataFrame"] { position: relative; timeline-scope: --columns; }
+[data-testid="stDataFrame"] .dvn-scroller { scroll-timeline: --columns x; }
+[data-testid="stDataFrame"]::after {
+  content: "\\203A"; position: absolute; inset: 1px 1px 1px auto; z-index: 1; width: 2.6rem; padding: 0.1rem 0.4rem;
+  box-sizing: border-box; text-align: right; font-size: 1.4rem; line-height: 1.9rem; font-weight: 600; opacity: 0;
+  pointer-events: none; color: light-dark(#2b5c8a, #9cc7ef);
+  background: linear-gradient(to right, transparent, light-dark(#ffffff, #11171d) 85%);
+  animation: more-columns linear; animation-timeline: --columns;
+}
+@keyframes more-columns { from, 90% { opacity: 1 } to { opacity: 0 } }
+</style>"""
+"""A table wider than its place scrolls by itself: an arrow at its edge says so until the last column is in view."""
 CLOSE_MENU = """<script>
 if (!window.serMenu) {
   window.serMenu = true;
@@ -51,7 +64,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    st.sidebar.html(CONTRAST + CHART_TOOLS + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
+    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)
