@@ -13,7 +13,14 @@ from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
 from pages.ui.voice.switch import uses_voice
 from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise, speech_segments
-from ser_core.inference import Prediction, Reference, Trajectory, predict_with_windows, speaker_reference
+from ser_core.inference import (
+    Prediction,
+    Reference,
+    SpeakerReferenceError,
+    Trajectory,
+    predict_with_windows,
+    speaker_reference,
+)
 from ser_core.models import (
     Adapter,
     CheckpointError,
@@ -161,13 +168,13 @@ def voice_reference(model_name: str) -> Reference:
 
 
 def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
-    """Results of several models for the clip, and the errors of those that have none."""
+    """Results of several models, with the enrolled voice where it is used, and the errors of those that have none."""
     results, problems = [], []
     with st.spinner("Running the models"), functionals_cache():
         for name in names:
             try:
-                results.append(model_result(prepared, name))
-            except CheckpointError as error:
+                results.append(model_result(prepared, name, enrolled=uses_voice(name)))
+            except (CheckpointError, SpeakerReferenceError) as error:
                 problems.append(str(error))
     return results, problems
 

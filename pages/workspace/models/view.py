@@ -52,6 +52,8 @@ def draw(clip: SessionClip) -> None:
     if spoken:
         words.subheader(agreement_in_words([result.prediction for result in spoken]), anchor=False)
         show_comparison(clip, prepared, spoken)
+        if relative := [result.prediction.model for result in spoken if result.prediction.reference_source]:
+            st.caption(f"Relative to your enrolled voice: {', '.join(map(plain, relative))}.")
     else:
         st.info(plain(results[0].prediction.reason) if results else "Choose at least one model.")
 

@@ -41,6 +41,8 @@ def draw(clip: SessionClip) -> None:
         _show_no_speech(result)
     else:
         _show_explanation(clip, prepared, result)
+        if settings.enrolled:
+            st.caption("Explained is the prediction without your enrolled voice.")
 
 
 def _show_no_speech(result: ModelResult) -> None:

@@ -10,7 +10,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import model_picker
+from pages.ui import analysis, model_picker
 from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
@@ -59,6 +59,14 @@ def test_only_calibrated_models_of_one_protocol_are_averaged(monkeypatch):
     monkeypatch.setattr(model_picker, "get_model", models.get)
     assert model_picker.ensemble_members(list(models)) == ["default", "peer"]
     assert model_picker.ensemble_members(["uncalibrated", "never evaluated"]) == []
+
+
+def test_the_enrolled_voice_counts_here_too(monkeypatch):
+    asked = {}
+    monkeypatch.setattr(analysis, "model_result", lambda _, name, enrolled: asked.update({name: enrolled}))
+    monkeypatch.setattr(analysis, "uses_voice", "small".__eq__)
+    analysis.model_results(None, ["other", "small"])
+    assert asked == {"other": False, "small": True}
 
 
 def test_one_model_is_compared_with_nobody(page):
