@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
 from tests.browser.steps import settle
-from tests.make_corpus import voice, write_crema_d
+from tests.make_corpus import voice
 
 expect.set_options(timeout=PATIENCE_MS)
 N_FILES = 200
@@ -104,19 +104,3 @@ def test_the_first_page_of_a_server_is_whole_and_a_session_that_is_over_is_told(
         page.get_by_role("button", name="Download JSON").click()
         expect(page.get_by_text("Your session has expired")).to_be_visible()
         expect(page.locator(".answer-hero h2")).to_have_count(1)
-
-
-def test_the_listening_test_is_done_by_keys(chromium, tmp_path):
-    with served(ROOT / "app.py", SER_CORPORA=str(write_crema_d(tmp_path, ("1001",), ("DFA",)))) as url:
-        page = chromium.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.goto(f"{url}/listening_test")
-        page.get_by_role("button", name="Start").click()
-        page.get_by_role("heading", name="Clip 1 of").wait_for()
-        settle(page)
-        page.keyboard.press("3")
-        page.get_by_role("button", name="Next clip").wait_for()
-        settle(page)
-        page.keyboard.press("n")
-        page.get_by_role("heading", name="Clip 2 of").wait_for()
-        page.close()
