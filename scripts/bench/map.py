@@ -37,8 +37,10 @@ WATCH_FRAMES = """() => {
 def synthetic(n: int) -> Atlas:
     """So many clips in eight clusters, with a made-up map; the names follow the grammar of CREMA-D."""
     rng = np.random.default_rng(0)
-    words = itertools.product(range(1000, 2000), "ABCDEFGHIJKLMNOPQRSTUVWXY", ("ANG", "DIS", "SAD", "NEU"))
-    ids = np.array([f"crema_d/{speaker}_{letter * 3}_{emotion}_XX" for speaker, letter, emotion in words])[:n]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXY"
+    words = itertools.product(range(1000, 2000), letters, letters, ("ANG", "DIS", "SAD", "NEU"))
+    names = (f"crema_d/{speaker}_{a}{b}X_{emotion}_XX" for speaker, a, b, emotion in words)
+    ids = np.array(list(itertools.islice(names, n)))
     cluster = rng.integers(0, len(EMOTIONS), n)
     places = 10 * rng.normal(size=(len(EMOTIONS), 2))[cluster] + rng.normal(size=(n, 2))
     found = Atlas(

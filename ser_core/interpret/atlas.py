@@ -52,6 +52,16 @@ class Atlas:
 
     def column(self, name: str) -> np.ndarray:
         """One value per clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
+        if name not in self._columns:
+            self._columns[name] = self._make_column(name)
+            self._columns[name].setflags(write=False)
+        return self._columns[name]
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def _make_column(self, name: str) -> np.ndarray:
         if name == "answered":
             return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.predicted])
         if name == "right":
