@@ -24,6 +24,7 @@ from .archive.batch import (
     enrol_speakers as enrol_speakers,
     run_job as run_job,
 )
+from .archive.batch_table import predict_files as predict_files
 from .archive.executors import (
     ClusterError as ClusterError,
     dask_executor as dask_executor,

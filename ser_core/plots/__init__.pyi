@@ -78,6 +78,10 @@ from .reports.comparison import (
     comparison_figures as comparison_figures,
     comparison_page as comparison_page,
 )
+from .reports.cost import (
+    CostPanel as CostPanel,
+    cost_lines as cost_lines,
+)
 from .reports.html_report import (
     ReportClip as ReportClip,
     ReportRow as ReportRow,

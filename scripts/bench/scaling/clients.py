@@ -1,0 +1,36 @@
+"""What requests cost, by the number of clients that send them."""
+
+import os
+from pathlib import Path
+
+from scripts.bench.fuzz import SAMPLE
+from scripts.bench.load import client, load
+from scripts.bench.scaling.costs import print_row
+from scripts.bench.server import running_server
+
+CLIENTS = (1, 2, 4, 8, 16, 32, 64)
+N_REQUESTS = 128  # for each number of clients
+
+
+def client_costs() -> list[dict]:
+    """A row for each number of clients: processor time of the server per request, its memory, waiting times."""
+    rows: list[dict] = []
+    with running_server("--rate", "100000") as (address, process_id):
+        host = address.removeprefix("http://")
+        client(host, SAMPLE.read_bytes(), 3)  # the model is loaded
+        for n_clients in CLIENTS:
+            before_s = processor_s(process_id)
+            row = load(host, n_clients, N_REQUESTS, rows[0]["p50_s"] if rows else None)
+            row["server_s"] = (processor_s(process_id) - before_s) / (N_REQUESTS // n_clients * n_clients)
+            rows.append(print_row(row | {"server_mb": _resident_mb(process_id)}))
+    return rows
+
+
+def processor_s(process_id: int) -> float:
+    """Seconds of the processor that a process has taken."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _resident_mb(process_id: int) -> float:
+    return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

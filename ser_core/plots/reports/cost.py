@@ -1,0 +1,46 @@
+"""Cost against work: straight lines where it grows in proportion."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from plotly import graph_objects as go
+from plotly.subplots import make_subplots
+
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots.clip import BLACK
+
+LINE_COLOURS = [EMOTION_STYLES[name].colour for name in ("sad", "angry", "fear")]
+LINE_MARKERS = ("circle", "cross", "square")
+N_COLUMNS, PANEL_HEIGHT, PANEL_WIDTH = 2, 300, 480  # pixels
+
+
+@dataclass(frozen=True)
+class CostPanel:
+    """One chart: lines by name, each (work, cost)."""
+
+    title: str
+    x_title: str
+    y_title: str
+    lines: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+
+
+def cost_lines(panels: Sequence[CostPanel]) -> go.Figure:
+    """The panels in rows of two; both axes are logarithmic."""
+    n_rows = -(-len(panels) // N_COLUMNS)
+    figure = make_subplots(n_rows, N_COLUMNS, subplot_titles=[panel.title for panel in panels])
+    for i, panel in enumerate(panels):
+        place = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
+        for (name, (x, y)), colour, marker in zip(panel.lines.items(), LINE_COLOURS, LINE_MARKERS, strict=False):
+            style = {"line": {"color": colour, "width": 2}, "marker": {"color": colour, "symbol": marker, "size": 8}}
+            label = {"text": [*[""] * (len(x) - 1), name], "textposition": "top left", "textfont": {"color": colour}}
+            figure.add_scatter(x=x, y=y, mode="lines+markers+text", showlegend=False, **style, **label, **place)
+        figure.update_xaxes(type="log", title=panel.x_title, **place)
+        figure.update_yaxes(type="log", title=panel.y_title, **place)
+    figure.update_layout(
+        template="plotly_white",
+        height=n_rows * PANEL_HEIGHT + 60,
+        width=N_COLUMNS * PANEL_WIDTH,
+        font={"color": BLACK, "size": 12},
+        margin={"l": 60, "r": 20, "t": 40, "b": 50},
+    )
+    return figure
