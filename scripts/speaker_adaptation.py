@@ -2,8 +2,8 @@
 
 python -m scripts.speaker_adaptation resonet      after scripts.prepare_corpora; writes assets/results/enrolled.json
 
-The mean embedding of ten other clips of the speaker, drawn at random and without their labels, is subtracted from that
-of each clip, and the mean of the training clips is added instead. Nothing is trained.
+Each clip is predicted relative to the mean embedding of ten other clips of its speaker, drawn at random and without
+their labels, as in `predict(..., reference=...)`.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import sys
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.evaluation import embed_test_speech, evaluate_enrolment
+from ser_core.inference import SpeakerReferenceError, check_takes_reference
 from ser_core.models import CheckpointError, load_model
 
 RESULT = paths.RESULTS / "enrolled.json"
@@ -26,15 +27,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for name in options.models:
             model = load_model(name, "cpu")
-            if model.novelty is None:
-                raise CheckpointError(f"{name} does not contain the mean of its training clips: train it again.")
+            check_takes_reference(model)
             results[name] = {
                 "protocol": model.metrics["protocol"],
                 "fold": model.metrics["fold"],
                 "command": f"python -m scripts.speaker_adaptation {name}",
             } | evaluate_enrolment(model, embed_test_speech(model))
             print(json.dumps(results[name], indent=1))
-    except (CheckpointError, FileNotFoundError, ProtocolError) as error:
+    except (CheckpointError, SpeakerReferenceError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
     RESULT.write_text(json.dumps(results, indent=1) + "\n")

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from ser_core.audio import load_audio, trim_silence
 from ser_core.data import audio_cache_folder, corpora_root, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
-from ser_core.models import Whisper, save_model
+from ser_core.models import Whisper, reference_weight, save_model
 from ser_core.training import HeadConfig, StatisticsCache, TrainingData, fit_head, predict_left_out_corpora
 
 
@@ -61,5 +61,5 @@ def soft_labels(model: Whisper, data: TrainingData) -> np.ndarray:
     logits = torch.empty(len(speakers), len(model.config.labels))
     for speaker in np.unique(speakers):
         own = torch.from_numpy(speakers == speaker)
-        logits[own] = model.classify(embeddings[own], embeddings[own].mean(0))
+        logits[own] = model.classify(embeddings[own], embeddings[own].mean(0), reference_weight(int(own.sum())))
     return logits.softmax(1).numpy()

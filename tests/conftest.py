@@ -111,23 +111,18 @@ def new_model():
     return make
 
 
-class EnrollingResoNet(ResoNet):
-    """A small network that takes a reference: it subtracts it, as a stand-in for the families that do."""
-
-    takes_reference = True
-
-    def classify(self, embedding, reference=None):
-        return self.head(embedding if reference is None else embedding - reference)
-
-
 @pytest.fixture(scope="session")
-def enrolling_model() -> SERModel:
+def enrolling_model(new_model) -> SERModel:
     """A model in eval mode that takes reference clips; read-only."""
-    with torch.random.fork_rng(), awake_attention():
-        torch.manual_seed(0)
-        model = EnrollingResoNet(ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8)).eval()
-    model.name, model.version, model.calibration = "enrolling", "01234567", Calibration()
+    model = new_model()
+    model.name, model.version = "enrolling", "01234567"
     return model
+
+
+@pytest.fixture
+def no_references(monkeypatch) -> None:
+    """The small models take no reference clips, like other families."""
+    monkeypatch.setattr(ResoNet, "takes_reference", False)
 
 
 @pytest.fixture

@@ -1,8 +1,4 @@
-"""Speaker adaptation by enrolment: the gain from a few unlabelled clips of the same speaker, without training.
-
-The mean embedding of some other clips of a speaker is subtracted from the embedding of each of their clips, and the
-mean of the training clips is added instead.
-"""
+"""Speaker adaptation by enrolment: the gain from a few unlabelled clips of the same speaker, without training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,12 +7,12 @@ import numpy as np
 import torch
 
 from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, read_protocol, unseen_speaker_fold
+from ser_core.evaluation.cross_corpus.report import enrolled_logits
 from ser_core.inference import run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 
 N_ENROLMENT_CLIPS = 10
-ENROLMENT_SEED = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,26 +25,23 @@ class EmbeddedSpeech:
     corpora: np.ndarray  # names, (n_clips,)
 
 
-def evaluate_enrolment(
-    model: SERModel, clips: EmbeddedSpeech, n_clips: int = N_ENROLMENT_CLIPS, seed: int = ENROLMENT_SEED
-) -> dict:
+def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = N_ENROLMENT_CLIPS) -> dict:
     """UAR in [0, 1] by corpus without and with enrolment: "n_enrolled", "uar", "uar_enrolled".
 
     Args:
-        model: with an out-of-distribution detector, which holds the mean of the training clips.
-        n_clips: enrolment clips per speaker.
-        seed: of their choice.
+        model: that takes a reference.
+        n_clips: reference clips per speaker.
 
     Raises:
-        ValueError: the model has no detector.
+        ValueError: the model takes no reference.
     """
-    if model.novelty is None:
-        raise ValueError(f"{model.name} has no out-of-distribution detector, which holds the mean.")
-    adapted = adapt_to_speakers(clips, model.novelty.mean, n_clips, seed)
+    embeddings = clips.embeddings.astype(np.float32)
+    with torch.inference_mode():
+        alone = model.classify(torch.from_numpy(embeddings)).numpy()
     return {
         "n_enrolled": n_clips,
-        "uar": _uar_by_corpus(model, clips, clips.embeddings),
-        "uar_enrolled": _uar_by_corpus(model, clips, adapted),
+        "uar": _uar_by_corpus(model, clips, alone),
+        "uar_enrolled": _uar_by_corpus(model, clips, enrolled_logits(model, embeddings, clips.speakers, n_clips)),
     }
 
 
@@ -75,27 +68,9 @@ def embed_test_speech(model: SERModel) -> EmbeddedSpeech:
     )
 
 
-def adapt_to_speakers(clips: EmbeddedSpeech, training_mean: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Embeddings with the mean of the training clips in place of the speaker's, shape = (n_clips, embedding_dim).
-
-    Args:
-        training_mean: shape = (embedding_dim,).
-        n: other clips from which the speaker's mean is computed.
-    """
-    rng, adapted = np.random.default_rng(seed), clips.embeddings.copy()
-    for i, speaker in enumerate(clips.speakers):
-        others = np.flatnonzero(clips.speakers == speaker)
-        drawn = rng.choice(others[others != i], min(n, len(others) - 1), replace=False)
-        if len(drawn):
-            adapted[i] += training_mean - clips.embeddings[drawn].mean(0)
-    return adapted
-
-
-@torch.inference_mode()
-def _uar_by_corpus(model: SERModel, clips: EmbeddedSpeech, embeddings: np.ndarray) -> dict[str, float]:
+def _uar_by_corpus(model: SERModel, clips: EmbeddedSpeech, logits: np.ndarray) -> dict[str, float]:
     """UAR of each corpus, and "mean" over them."""
-    y_pred = model.classify(torch.from_numpy(embeddings.astype(np.float32))).argmax(1).numpy()
-    found = {}
+    y_pred, found = logits.argmax(1), {}
     for corpus in np.unique(clips.corpora):
         own = clips.corpora == corpus
         found[str(corpus)] = _uar(clips.y_true[own], y_pred[own], model.config.labels)

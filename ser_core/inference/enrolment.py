@@ -169,7 +169,8 @@ class RunningReference:
         if self._speech_s < MIN_OWN_REFERENCE_SPEECH_S:
             return None
         mean = (self._sum / self._n_windows).astype(np.float32)
-        return Reference(self._model.name, self._model.version, mean, self._n_windows, self._speech_s, source="running")
+        n_clips = round(self._speech_s / self._model.config.window_s)  # windows overlap: not each is a clip of its own
+        return Reference(self._model.name, self._model.version, mean, n_clips, self._speech_s, source="running")
 
 
 def _speech_windows(model: SERModel, waveform: np.ndarray, speech: SpeechSegments, hop_s: float) -> list[np.ndarray]:

@@ -65,7 +65,7 @@ def run_windows(
         CheckpointError: outputs that are not finite, from damaged weights.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
     """
-    enrolled = None if reference is None else reference.tensor_for(model)
+    enrolled = None if reference is None else (reference.tensor_for(model), reference.weight)
     order = np.argsort([len(window) for window in windows], kind="stable")
     rows: list[tuple[np.ndarray, ...]] = [()] * len(order)
     batch_size = CPU_BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
@@ -81,16 +81,16 @@ def run_windows(
 
 
 def _run_batch(
-    model: SERModel, windows: Sequence[np.ndarray], enrolled: torch.Tensor | None
+    model: SERModel, windows: Sequence[np.ndarray], enrolled: tuple[torch.Tensor, float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(embeddings, logits) of one padded batch, in one turn of the queue."""
+    """(embeddings, logits) of one padded batch, in one turn of the queue; enrolled: embedding and weight."""
     waveform, n_samples = pad_batch(windows)
     is_padded = bool((n_samples != waveform.shape[1]).any())  # masks that hide nothing are a tenth of the time
     with inference_queue.turn():
         embedding = model.embed(waveform.to(model.device), n_samples.to(model.device) if is_padded else None)
-        if enrolled is not None and len(enrolled) != embedding.shape[1]:
-            raise SpeakerReferenceError(f"This reference has {len(enrolled)} values, not {embedding.shape[1]}.")
-        logits = model.classify(embedding, enrolled)
+        if enrolled and len(enrolled[0]) != embedding.shape[1]:
+            raise SpeakerReferenceError(f"This reference has {len(enrolled[0])} values, not {embedding.shape[1]}.")
+        logits = model.classify(embedding, *enrolled or ())
     return embedding.float().cpu().numpy(), logits.float().cpu().numpy()
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_core.models import SERModel, models_with_reference
+from ser_core.models import SERModel, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
@@ -34,10 +34,15 @@ class Reference:
     model: str
     version: str  # of the model: another version has another embedding space
     embedding: np.ndarray  # float32, (embedding_dim,)
-    n_clips: int  # clips, or windows of a recording
+    n_clips: int  # clips, or windows of a recording without overlap
     speech_s: float  # seconds of speech in them
     spread: float | None = None  # mean distance of a clip from the mean of the other clips; None for a single clip
     source: ReferenceSource = "clips"  # or the recording itself, or the speech so far of a live session
+
+    @property
+    def weight(self) -> float:
+        """How far predictions rely on it, in (0, 1)."""
+        return reference_weight(self.n_clips)
 
     @property
     def note(self) -> str:

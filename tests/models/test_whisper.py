@@ -96,6 +96,16 @@ def test_reference_changes_the_logits():
     torch.testing.assert_close(model.head(embedding), model.classify(embedding))
 
 
+@torch.inference_mode()
+def test_a_light_reference_lies_between_none_and_a_full_one():
+    model, reference = Whisper(CONFIG).eval(), torch.randn(12)
+    embedding = torch.randn(2, 12)
+    alone, full = model.classify(embedding), model.classify(embedding, reference)
+    torch.testing.assert_close(model.classify(embedding, reference, 0.25), 0.75 * alone + 0.25 * full)
+    each = model.classify(embedding, reference, torch.tensor([[0.0], [1.0]]))
+    torch.testing.assert_close(each, torch.stack([alone[0], full[1]]))
+
+
 def test_checkpoint_on_a_shared_encoder_leaves_its_weights_out(start, encoders, tmp_path):
     assert prepare_encoder.main([str(start), "--layers", "2", "--name", "tiny"]) == 0
     shared = Whisper(replace(CONFIG, encoder="tiny")).eval()

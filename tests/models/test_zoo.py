@@ -295,3 +295,13 @@ def test_resonet_starts_from_a_checkpoint_of_the_same_config(tmp_path):
         type(first).from_pretrained_weights(replace(config, embedding_dim=16), str(tmp_path))
     with pytest.raises(ValueError, match="ResoNet"):
         type(first).from_pretrained_weights(config, str(tmp_path / "nowhere"))
+
+
+@torch.inference_mode()
+def test_a_network_predicts_relative_to_the_logits_of_the_reference():
+    model, embedding, reference = used("resonet"), torch.randn(3, 8), torch.randn(8)
+    expected = model.head(embedding) - 0.5 * model.head(reference)
+    torch.testing.assert_close(model.classify(embedding, reference, 0.5), expected)
+    torch.testing.assert_close(model.classify(embedding, reference.expand(3, 8), torch.full((3, 1), 0.5)), expected)
+    with pytest.raises(ValueError, match="takes no reference"):
+        used("vgg").classify(embedding, reference)

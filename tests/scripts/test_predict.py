@@ -206,7 +206,7 @@ def test_a_bad_reference_clip_is_named(predicted, good, bad, capsys, enrolled):
     assert bad in capsys.readouterr().err
 
 
-def test_a_model_without_reference_is_named(predicted, good, capsys):
+def test_a_model_without_reference_is_named(predicted, good, capsys, no_references):
     for reference in ("recording", good):
         assert predict.main([good, "--model", "small", "--reference", reference]) == 2
         assert "small takes no reference clips" in capsys.readouterr().err

@@ -50,7 +50,7 @@ def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
     assert on.stop("a")["has_speech"]
 
 
-def test_a_running_reference_is_refused_by_models_that_take_none(on):
+def test_a_running_reference_is_refused_by_models_that_take_none(on, no_references):
     with pytest.raises(SpeakerReferenceError):
         on.start("b", "small", RATE, running_reference=True)
 

@@ -1,7 +1,6 @@
 """Scores of a model for the clips of one corpus, from their embeddings: alone and enrolled."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,22 +9,13 @@ from sklearn.metrics import roc_auc_score
 
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import confusion_matrix, reliability, uar
-from ser_core.models import SERModel
+from ser_core.models import SERModel, reference_weight
 from ser_core.training import TrainingExample
 
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
 """Sizes of the enrolments that are measured."""
 NEUTRAL_REFERENCE_CLIPS = 10
 REFERENCE_SEED = 0
-
-
-@dataclass(frozen=True, eq=False)
-class EmbeddedClips:
-    """Clips of one corpus as embeddings."""
-
-    embeddings: np.ndarray  # (n_clips, embedding_dim)
-    emotions: np.ndarray  # names, (n_clips,)
-    speakers: np.ndarray  # names, (n_clips,)
 
 
 @torch.inference_mode()
@@ -43,18 +33,15 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
         clips of the speaker, and of neutral ones; `ece`, `coverage`, `accuracy_answered`, `auroc_correct`: calibration
         and abstention of the predictions without reference.
     """
-    embedded = EmbeddedClips(
-        embeddings,
-        np.array([clip.emotion for clip in clips]),
-        np.array([clip.speaker for clip in clips]),
-    )
+    emotions, speakers = np.array([clip.emotion for clip in clips]), np.array([clip.speaker for clip in clips])
     logits = model.classify(torch.from_numpy(embeddings)).numpy()
-    found: dict = {"n_clips": len(clips), "n_speakers": len(set(embedded.speakers))}
-    found |= _scores(model, logits, embedded.emotions) | _doubt(model, logits, embedded.emotions)
-    enrolled = {str(n): _enrolled_logits(model, embedded, n) for n in N_REFERENCE_CLIPS}
-    if "neutral" in embedded.emotions:
-        enrolled["neutral"] = _enrolled_logits(model, embedded, NEUTRAL_REFERENCE_CLIPS, neutral=True)
-    found["enrolled"] = {name: _scores(model, rows, embedded.emotions) for name, rows in enrolled.items()}
+    found: dict = {"n_clips": len(clips), "n_speakers": len(set(speakers))}
+    found |= _scores(model, logits, emotions) | _doubt(model, logits, emotions)
+    enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
+    if "neutral" in emotions:
+        neutral = emotions == "neutral"
+        enrolled["neutral"] = enrolled_logits(model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral)
+    found["enrolled"] = {name: _scores(model, rows, emotions) for name, rows in enrolled.items()}
     return found
 
 
@@ -85,24 +72,37 @@ def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[st
     }
 
 
-def _enrolled_logits(model: SERModel, clips: EmbeddedClips, n_clips: int, neutral: bool = False) -> np.ndarray:
-    """Logits relative to other clips of the same speaker; of a speaker without others, logits without reference."""
+@torch.inference_mode()
+def enrolled_logits(
+    model: SERModel, embeddings: np.ndarray, speakers: np.ndarray, n_clips: int, usable: np.ndarray | None = None
+) -> np.ndarray:
+    """Logits relative to other clips of the same speaker, drawn at random; of a speaker without others, logits alone.
+
+    Args:
+        model: that takes a reference.
+        embeddings: of the clips, shape = (n, embedding_dim).
+        speakers: names, shape = (n,).
+        n_clips: of a reference; fewer, where a speaker has fewer.
+        usable: True for clips that may be in a reference, shape = (n,); None: all.
+
+    Returns:
+        shape = (n, n_classes).
+    """
     rng = np.random.default_rng(REFERENCE_SEED)
-    usable = clips.emotions == "neutral" if neutral else np.ones(len(clips.emotions), bool)
-    logits = model.classify(torch.from_numpy(clips.embeddings)).numpy()
-    for speaker in np.unique(clips.speakers):
-        (own,) = np.nonzero(clips.speakers == speaker)
-        (pool,) = np.nonzero((clips.speakers == speaker) & usable)
+    usable = np.ones(len(speakers), bool) if usable is None else usable
+    logits = model.classify(torch.from_numpy(embeddings)).numpy()
+    for speaker in np.unique(speakers):
+        (own,) = np.nonzero(speakers == speaker)
+        (pool,) = np.nonzero((speakers == speaker) & usable)
         if len(pool) < 2:
             continue
-        references = np.stack([_mean_of_others(clips.embeddings, pool, int(row), n_clips, rng) for row in own])
-        embeddings = torch.from_numpy(clips.embeddings[own])
-        logits[own] = model.classify(embeddings, torch.from_numpy(references)).numpy()
+        chosen = [_others(pool, int(row), n_clips, rng) for row in own]
+        references = torch.from_numpy(np.stack([embeddings[rows].mean(0) for rows in chosen]))
+        weights = torch.tensor([[reference_weight(len(rows))] for rows in chosen])
+        logits[own] = model.classify(torch.from_numpy(embeddings[own]), references, weights).numpy()
     return logits
 
 
-def _mean_of_others(
-    embeddings: np.ndarray, pool: np.ndarray, row: int, n_clips: int, rng: np.random.Generator
-) -> np.ndarray:
+def _others(pool: np.ndarray, row: int, n_clips: int, rng: np.random.Generator) -> np.ndarray:
     others = pool[pool != row]
-    return embeddings[rng.choice(others, min(n_clips, len(others)), replace=False)].mean(0)
+    return rng.choice(others, min(n_clips, len(others)), replace=False)

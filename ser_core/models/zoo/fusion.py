@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ser_core.models.base import ModelConfig, SERModel, WaveformModel
+from ser_core.models.base import ModelConfig, SERModel, WaveformModel, Weight
 from ser_core.models.ood import NoveltyDetector
 
 
@@ -75,12 +75,12 @@ class Fusion(WaveformModel):
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
         return self.classify(embedding)
 
-    def classify(self, embedding: Tensor, reference: Tensor | None = None) -> Tensor:
+    def classify(self, embedding: Tensor, reference: Tensor | None = None, weight: Weight = 1.0) -> Tensor:
         """See SERModel; a reference is used by the members that take one."""
         own = embedding.split(self.sizes, 1)
         given = [None] * len(own) if reference is None else reference.split(self.sizes, -1)
         logits = (
-            model.classify(part, known if model.takes_reference else None)
+            model.classify(part, known if model.takes_reference else None, weight)
             for model, part, known in zip(self._models, own, given, strict=True)
         )
         return torch.stack([f * x.log_softmax(1) for f, x in zip(self.factors, logits, strict=True)]).sum(0)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ser_core.audio import frame_mask
-from ser_core.models.base import ModelConfig, SpectrogramModel
+from ser_core.models.base import ModelConfig, SpectrogramModel, Weight
 from ser_core.models.errors import first_line
 from ser_core.models.zoo.layers import MaskedConv, column_mask
 
@@ -68,8 +68,13 @@ class ResoNetStage(nn.Module):
 
 
 class ResoNet(SpectrogramModel):
-    """See the module's docstring."""
+    """See the module's docstring.
 
+    With a reference, logits are relative to those of the speaker's mean embedding, which shows how the network takes
+    the voice and the room of this speaker; no training is needed for it, because the last layer is linear.
+    """
+
+    takes_reference = True
     config: ResoNetConfig
 
     def __init__(self, config: ResoNetConfig):
@@ -109,6 +114,11 @@ class ResoNet(SpectrogramModel):
         except (OSError, RuntimeError, SafetensorError) as error:
             raise ValueError(f"{start} is no {cls.__name__} of this size: {first_line(error)}") from None
         return model
+
+    def classify(self, embedding: Tensor, reference: Tensor | None = None, weight: Weight = 1.0) -> Tensor:
+        """See SERModel."""
+        logits = self.head(embedding)
+        return logits if reference is None else logits - weight * self.head(reference)
 
     def encode_sequence(self, features: Tensor, n_frames: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The sequence before pooling: shape = (B, n_steps, channels[-1]), and each clip's true number of steps.

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from ser_core import paths
 from ser_core.audio import frame_mask, mel_filters
-from ser_core.models.base import ModelConfig, SERModel, unpadded_lengths
+from ser_core.models.base import ModelConfig, SERModel, Weight, unpadded_lengths
 from ser_core.models.errors import MissingEncoder, first_line
 from ser_core.models.zoo.int8 import use_int8
 from ser_core.models.zoo.wav2vec2 import transformers_package
@@ -169,17 +169,18 @@ class Whisper(SERModel):
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
         return self.classify(embedding)
 
-    def classify(self, embedding: Tensor, reference: Tensor | None = None) -> Tensor:
-        """Logits of clips, alone or relative to the mean embedding of their speaker.
+    def classify(self, embedding: Tensor, reference: Tensor | None = None, weight: Weight = 1.0) -> Tensor:
+        """Logits of clips, alone or relative to the mean embedding of their speaker; in between by the weight.
 
         Args:
             embedding: shape = (B, embedding_dim).
             reference: shape = (embedding_dim,) or (B, embedding_dim).
+            weight: of the reference, a number or shape = (B, 1).
 
         Returns:
             shape = (B, n_classes).
         """
-        return self.classifier(head_input(embedding, reference))
+        return self.classifier(head_input(embedding, reference, weight))
 
     def standalone(self) -> "Whisper":
         """A copy whose checkpoint holds the encoder too, for use without this program's folder of encoders."""
@@ -210,15 +211,15 @@ class Whisper(SERModel):
         return {k: v for k, v in own.items() if not (self.config.encoder and k.startswith("encoder."))}
 
 
-def head_input(embedding: Tensor, reference: Tensor | None, used: Tensor | None = None) -> Tensor:
+def head_input(embedding: Tensor, reference: Tensor | None, used: Weight = 1.0) -> Tensor:
     """[embedding, 0, 0] alone, [0, embedding - reference, 1] with a reference, shape = (B, 2 * embedding_dim + 1).
 
     Args:
-        used: 1 for clips whose reference is used, else 0, shape = (B, 1); by default all.
+        used: 1 for clips whose reference is used, 0 for the others, or a weight between; a number, or shape = (B, 1).
     """
     if reference is None:
         return F.pad(embedding, (0, embedding.shape[1] + 1))
-    used = embedding.new_ones(len(embedding), 1) if used is None else used
+    used = embedding.new_ones(len(embedding), 1) * used
     return torch.cat([embedding * (1 - used), (embedding - reference) * used, used], 1)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report
+from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report, enrolled_logits
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
@@ -28,8 +28,8 @@ class Nearest(SERModel):
 
     def encode(self, features, n_frames=None): ...
 
-    def classify(self, embedding, reference=None):
-        return embedding - (0 if reference is None else reference)
+    def classify(self, embedding, reference=None, weight=1.0):
+        return embedding - (0 if reference is None else weight * reference)
 
 
 @pytest.fixture
@@ -65,3 +65,10 @@ def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embedding
     embeddings[:, EMOTIONS.index("sad")] = 0
     found = corpus_report(Nearest(), embeddings, clips)
     assert (found["uar"], found["uar_common"]) == (0.0, 1.0)
+
+
+def test_references_exclude_the_clip_itself_and_weigh_by_their_number():
+    embeddings = np.eye(8, dtype=np.float32)[[0, 1, 2, 3]]
+    found = enrolled_logits(Nearest(), embeddings, np.array([*"aaab"]), 10)
+    np.testing.assert_allclose(found[0], embeddings[0] - 0.5 * embeddings[1:3].mean(0))  # two others: half the weight
+    np.testing.assert_array_equal(found[3], embeddings[3])  # no other clip of this speaker

@@ -126,7 +126,7 @@ def test_a_missing_table_is_refused(tmp_path):
         speaker_function(str(tmp_path / "missing.csv"))
 
 
-def test_a_model_without_reference_is_named(recordings, checkpoints, tmp_path, capsys):
+def test_a_model_without_reference_is_named(recordings, checkpoints, tmp_path, capsys, no_references):
     model = str(checkpoints / "small")
     assert predict_archive.main([str(recordings), "--model", model, "--speakers", "folders"]) == 2
     assert "small takes no reference clips" in capsys.readouterr().err

@@ -126,7 +126,7 @@ def test_a_silent_clip_is_named(enrolling, sound):
     assert "number 2" in error_message(enrolling.post("/reference", files=clips), 422)
 
 
-def test_a_model_without_reference_refuses_one(client, sound):
+def test_a_model_without_reference_refuses_one(client, sound, no_references):
     assert "no reference clips" in error_message(client.post("/reference", content=sound, headers=OGG), 422)
     assert "no reference clips" in error_message(with_reference(client, sound, "recording"), 422)
 
