@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
-from ser_core.evaluation import N_REFERENCE_CLIPS, markdown_table
+from ser_core.evaluation import N_REFERENCE_CLIPS, NEUTRAL_REFERENCE_CLIPS, markdown_table
 
 UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against unseen speakers of known ones
 
@@ -31,7 +31,8 @@ def table(by_corpus: dict[str, dict]) -> str:
             "corpus": CORPUS_NAMES.get(corpus, corpus),
             "all emotions": percent(report["uar"]),
             "common, alone": percent(report["uar_common"]),
-            **{f"{n} clips": percent(report["enrolled"][str(n)]["uar_common"]) for n in N_REFERENCE_CLIPS},
+            **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
+            f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
             "answered": percent(report["coverage"]),
             "of these right": percent(report["accuracy_answered"]),
             "ECE": f"{report['ece']:.3f}",
@@ -41,6 +42,10 @@ def table(by_corpus: dict[str, dict]) -> str:
         for corpus, report in [*by_corpus.items(), *mean_rows(by_corpus)]
     ]
     return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _enrolled(report: dict, reference: str) -> str:
+    return percent(report["enrolled"][reference]["uar_common"]) if reference in report["enrolled"] else "-"
 
 
 def mean_rows(by_corpus: dict[str, dict]) -> list[tuple[str, dict]]:

@@ -54,7 +54,7 @@ from ser_core.evaluation import (
 )
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import Scores, format_percent, round_floats
-from ser_core.models import FAST_MODEL, METRICS_FILE, MODELS
+from ser_core.models import DEFAULT_MODEL, FAST_MODEL, METRICS_FILE, MODELS
 from ser_core.training import Experiment, read_experiments
 
 DOCUMENTS = (paths.ROOT / "README.md", paths.ROOT / "docs" / "results.md")
@@ -63,7 +63,7 @@ LISTENERS = paths.RESULTS / "listeners.json"
 MISSING = "not trained yet"
 NOT_SHIPPED = "\u2020"
 NOT_SHIPPED_NOTE = f"{NOT_SHIPPED} The weights are not part of the repository: the figures cannot be repeated from it."
-RESONET, RAVDESS_RANDOM = "resonet", "ravdess-random"
+RESONET, RAVDESS_RANDOM, EIGHT_CORPORA = "resonet", "ravdess-random", "speaker-independent-8"
 RESONET_CORPORA = ("crema_d", "ravdess", "savee", "tess")  # in the order of the published table
 RAVDESS_MEASURES = {
     "accuracy": "accuracy",
@@ -291,6 +291,12 @@ def all_folds(measured: CrossValidations) -> str:
     return "\n\n".join([*blocks, published_section(SPEAKER_INDEPENDENT)])
 
 
+def default_folds() -> str:
+    """The default model over the folds of eight corpora."""
+    found = load_cross_validation(EIGHT_CORPORA, paths.RESULTS).get(DEFAULT_MODEL)
+    return fold_table(found) if found else f"`{DEFAULT_MODEL}`: {MISSING}."
+
+
 def cross_corpus(measured: CrossValidations) -> str:
     """Scores on each corpus of a model trained on the others."""
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()]
@@ -417,8 +423,9 @@ def render_blocks() -> dict[str, str]:
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}
     blocks["strangers"] = strangers_table(paths.RESULTS)
+    blocks["default_folds"] = default_folds()
     blocks["left_out"] = recorded_tables(paths.RESULTS, "left-out")
-    blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, "speaker-independent-8")
+    blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, EIGHT_CORPORA)
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
 
 

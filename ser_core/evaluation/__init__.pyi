@@ -35,6 +35,7 @@ from .cross_corpus.expectation import (
 )
 from .cross_corpus.report import (
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
+    NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,
 )
 from .cross_validation import (
