@@ -33,7 +33,7 @@ from ser_core.models import (
 )
 from ser_core.training import CrossCorpusPredictions, TrainingExample
 
-NAME, ACCURATE, FAST = "whisper-prosonet", "whisper", "prosonet"
+NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
 """Of the log probabilities of the two; chosen on left-out corpora from 0.9, 0.8 and 0.7."""
 CHUNK_CLIPS = 200
@@ -41,9 +41,9 @@ CHUNK_CLIPS = 200
 
 def left_out_fusion(corpus: str) -> Fusion:
     """The fusion of two models that were trained without a corpus."""
-    fast = f"folds/{FAST}-leave-one-corpus-out-{corpus}"
-    fast = fast if (paths.CHECKPOINTS / fast).is_dir() else FAST
-    return load_fusion((f"folds/{ACCURATE}-left-out-{corpus}", fast), FACTORS)
+    second = f"folds/{SECOND}-leave-one-corpus-out-{corpus}"
+    second = second if (paths.CHECKPOINTS / second).is_dir() else SECOND
+    return load_fusion((f"folds/{FIRST}-left-out-{corpus}", second), FACTORS)
 
 
 def embeddings_of(model: SERModel, clips: list[TrainingExample], title: str) -> np.ndarray:
@@ -88,7 +88,7 @@ def report(found: dict[str, tuple[Fusion, list[TrainingExample], np.ndarray]]) -
         model.calibration = calibrate({name: part for name, part in found.items() if name != corpus})
         reports[corpus] = corpus_report(model, embeddings, clips)
         first, width = model.members[0], model.sizes[0]
-        reports[corpus][f"{ACCURATE}_alone"] = corpus_report(first, embeddings[:, :width], clips)
+        reports[corpus][f"{FIRST}_alone"] = corpus_report(first, embeddings[:, :width], clips)
     return reports
 
 
@@ -107,15 +107,15 @@ def make_default(every: int) -> None:
             "corpora": reports,
         },
     )
-    training = {"protocol": "speaker-independent-8", "fold": "0", "members": [ACCURATE, FAST]}
-    save_model(load_fusion((ACCURATE, FAST), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibrate(found), training)
+    training = {"protocol": "speaker-independent-8", "fold": "0", "members": [FIRST, SECOND]}
+    save_model(load_fusion((FIRST, SECOND), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibrate(found), training)
 
 
 def make_fold(fold: str) -> None:
     """The fusion of the models of one fold; its calibration is that of the default fusion."""
-    training = {"protocol": "speaker-independent-8", "fold": fold, "members": [f"{ACCURATE}-{fold}", f"{FAST}-{fold}"]}
+    training = {"protocol": "speaker-independent-8", "fold": fold, "members": [f"{FIRST}-{fold}", f"{SECOND}-{fold}"]}
     calibration = load_model(NAME, "cpu").calibration
-    model = load_fusion((f"folds/{ACCURATE}-{fold}", f"folds/{FAST}-{fold}"), FACTORS)
+    model = load_fusion((f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}"), FACTORS)
     save_model(model, paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}", "fusion", calibration, training)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
-from ser_core.models import FAST_MODEL, CheckpointError, load_model
+from ser_core.models import CheckpointError, fast_model, load_model
 
 CHUNK_S = 0.1
 SILENT_DEVICE_S = 5.0  # without a chunk: unplugged
@@ -143,7 +143,7 @@ def listen(model: str, device: int | str | None, save: Path | None, running_refe
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default=FAST_MODEL, help=f"name or folder; by default {FAST_MODEL}")
+    parser.add_argument("--model", default=fast_model(), help="name or folder; by default %(default)s")
     parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
     parser.add_argument("--device", help="number or part of the name; by default that of the system")
     parser.add_argument("--save", type=Path, metavar="FILE", help="keep the session as a WAV file, 16 kHz mono")

@@ -38,7 +38,7 @@ from ser_core.inference import (
     process_executor,
     run_job,
 )
-from ser_core.models import FAST_MODEL, CheckpointError, available_models, load_model
+from ser_core.models import CheckpointError, available_models, fast_model, load_model
 
 MAX_WORKER_DEATHS = 20  # then the machine is at fault rather than a file
 
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--workers must be 1 or more")
     out = _own_table(options.out, options.part)
     try:
-        given = options.model or FAST_MODEL
+        given = options.model or fast_model()
         loaded = load_model(given, "cpu")
         if options.speakers:
             check_takes_reference(loaded)

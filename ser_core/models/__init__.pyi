@@ -39,6 +39,7 @@ from .names import (
     UnknownModel as UnknownModel,
     available_models as available_models,
     checkpoint_folder as checkpoint_folder,
+    fast_model as fast_model,
     models_for_long_audio as models_for_long_audio,
     read_metrics as read_metrics,
     resolve_model as resolve_model,
@@ -97,4 +98,5 @@ from .zoo.whisper import (
     WhisperConfig as WhisperConfig,
     head_input as head_input,
     save_whisper_encoder as save_whisper_encoder,
+    shared_layers as shared_layers,
 )

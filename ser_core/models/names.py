@@ -8,7 +8,7 @@ from ser_core import paths
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 DEFAULT_MODEL = "whisper-prosonet"
-FAST_MODEL = "prosonet"  # a tenth of the work: for live speech, long recordings and archives
+FAST_MODEL = "whisper-light"  # less than half the work: for live speech, long recordings and archives
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 
@@ -29,6 +29,11 @@ def available_models(folder: Path | None = None) -> tuple[str, ...]:
 def models_for_long_audio() -> tuple[str, ...]:
     """Names of the existing checkpoints, the fast one first: for live speech, long recordings and archives."""
     return tuple(sorted(available_models(), key=lambda name: name != FAST_MODEL))
+
+
+def fast_model() -> str:
+    """The name of the fast model; of the first one where it is not installed."""
+    return next(iter(models_for_long_audio()), FAST_MODEL)
 
 
 def resolve_model(name: str | None = None) -> str:

@@ -8,6 +8,7 @@ MARKERS = ("hexagon", "pentagon", "bowtie", "hourglass", "star-diamond", "octago
 DASHES = ("solid", "dash", "dot")  # tell models of one colour apart
 FIRST_MODELS = (
     "whisper-prosonet",
+    "whisper-light",
     "prosonet",
     "whisper",
     "resonet",

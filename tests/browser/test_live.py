@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from playwright.sync_api import Page, expect
 
+from ser_core.models.names import FAST_MODEL
 from ser_core.serving.routes import LIVE_PATH
 from tests.browser.conftest import PATIENCE_MS, running
 
@@ -49,7 +50,7 @@ def percents(bars) -> list[int]:
 
 def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, live_url, tmp_path):
     page = new_page(live_url)
-    assert page.locator("select option").first.inner_text() == "prosonet"
+    assert page.locator("select option").first.inner_text() == FAST_MODEL
     begin(page)
     now = page.locator(".bars.current")
     expect(now.locator(".value").first).to_have_text(re.compile(r"\d+%"))

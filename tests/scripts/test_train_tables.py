@@ -11,7 +11,6 @@ from scripts import (
     train_tables,
 )
 from ser_core import paths
-from ser_core.models.names import FAST_MODEL
 from ser_core.training.recipes import (
     checkpoint_recipe,
     recipe_for_model,
@@ -71,7 +70,7 @@ def test_one_recipe_for_all_networks_of_a_table():
     for path in sorted(paths.CHECKPOINTS.glob("*/config.json")):
         config = json.loads(path.read_text())
         of_another_kind = config["family"] in ("egemaps", "wav2vec2", "whisper", "fusion")
-        if not of_another_kind and path.parent.name != FAST_MODEL:  # it has its own
+        if not of_another_kind and path.parent.name != "prosonet":  # it has its own
             recipes.setdefault(config["training"]["protocol"], {})[path.parent.name] = checkpoint_recipe(path.parent)
     assert recipes
     for found in recipes.values():

@@ -317,6 +317,11 @@ def _shared_weights(config: WhisperConfig) -> dict[str, Tensor]:
     return read_whisper_encoder(str(folder), max(config.layers))[1]
 
 
+def shared_layers(encoder: str) -> int:
+    """Number of layers of a shared encoder, by the name of its folder."""
+    return json.loads((paths.ENCODERS / encoder / "config.json").read_text())["encoder_layers"]
+
+
 def _download(name: str) -> Path:
     """Folder of a model of the Hugging Face hub."""
     from huggingface_hub import snapshot_download

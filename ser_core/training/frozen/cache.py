@@ -13,7 +13,7 @@ import torch
 
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
-from ser_core.models import Whisper, use_float32
+from ser_core.models import Whisper, shared_layers, use_float32
 from ser_core.training.config import TrainingError
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 
@@ -26,7 +26,8 @@ class StatisticsCache:
 
     Args:
         folder: of the cache, e.g. audio_cache_folder() / "whisper-base".
-        model: whose frozen encoder is used; every layer up to the last pooled one is stored.
+        model: whose frozen encoder is used; every layer of a shared encoder is stored, so that one cache serves all
+            models on it; of an encoder in the checkpoint itself those up to the last pooled one.
         noises: recorded noises for the perturbed passes, each of shape (n_samples,).
     """
 
@@ -34,6 +35,7 @@ class StatisticsCache:
         self.folder, self.store, self.noises = folder, store, noises
         self.layers = model.config.layers
         self.model = every_layer(model)
+        self.n_layers = len(self.model.config.layers)
         self._width = 2 * model.config.backbone["d_model"]
 
     def read(self, number: int, ids: Sequence[str], progress: Callable[[int], None] = lambda n_done: None):
@@ -91,27 +93,29 @@ class StatisticsCache:
         return path.read_text().splitlines() if path.is_file() else []
 
     def _rows(self, number: int) -> np.ndarray:
-        return np.memmap(self._path(number), np.float16, "r").reshape(-1, max(self.layers), self._width)
+        return np.memmap(self._path(number), np.float16, "r").reshape(-1, self.n_layers, self._width)
 
     def _check_width(self, number: int) -> None:
         """Rows of another width would be cut and read as those of other clips."""
-        path, row_bytes = self._path(number), 2 * max(self.layers) * self._width
+        path, row_bytes = self._path(number), 2 * self.n_layers * self._width
         n_bytes = path.stat().st_size if path.is_file() else 0
         if not 0 <= n_bytes - len(self._ids(number)) * row_bytes <= BATCH_SIZE * row_bytes:
-            raise TrainingError(f"{path} is of another encoder or last pooled layer. Delete it to compute it again.")
+            raise TrainingError(f"{path} is of another encoder or number of layers. Delete it to compute it again.")
 
     def _discard_unfinished(self, number: int) -> None:
         """Cuts rows off that an interruption left without their ids."""
-        path, row_bytes = self._path(number), 2 * max(self.layers) * self._width
+        path, row_bytes = self._path(number), 2 * self.n_layers * self._width
         if path.is_file():
             with path.open("rb+") as file:
                 file.truncate(len(self._ids(number)) * row_bytes)
 
 
 def every_layer(model: Whisper) -> Whisper:
-    """The model with every layer pooled up to its last one: for a cache that serves any choice of layers."""
-    layers = tuple(range(1, max(model.config.layers) + 1))
-    found = Whisper(replace(model.config, layers=layers, embedding_dim=1))
-    found.encoder.load_state_dict(model.encoder.state_dict())
+    """The model with every layer pooled: for a cache that serves any choice of layers."""
+    config = model.config
+    n_layers = shared_layers(config.encoder) if config.encoder else max(config.layers)
+    found = Whisper(replace(config, layers=tuple(range(1, n_layers + 1)), embedding_dim=1))
+    if not config.encoder:
+        found.encoder.load_state_dict(model.encoder.state_dict())
     use_float32(found)  # heads are fitted on exact statistics
     return found.eval()
