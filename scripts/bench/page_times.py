@@ -16,9 +16,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import soundfile
 
 from scripts.bench.benchmark.speed import SAMPLES, speech
+from scripts.bench.map import N_MOVES, WATCH_FRAMES
 from scripts.bench.server import running_server
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder
@@ -27,16 +29,21 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 180_000
 PAUSE_MS = 500
 SMALL_BYTES = 10e6  # of weights: the models that predict at once on two cores
-CLIP_S = 3.0
+CLIP_S, MICROPHONE_S = 3.0, 60.0
+N_ZOOMS = 6  # of the timeline
+FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 GOALS = {
     "start of the server to the first page, files cached [s]": 4,
-    "page change, median [s]": 0.5,
+    "page change, median [s]": 0.15,
     "page change, slowest [s]": 0.5,
+    "answer to a recording of 3 s, from stop to the first one on the screen [s]": 0.5,
+    "view Map of a clip, from the click to the map [s]": 0.5,
     "small models on a 3-s clip, from the upload to all predictions [s]": 1,
     "long file, the player [s]": None,
     "long file, first result [s]": 1,
     "long file, all of it with the hop that is shown [s]": 8,
     "long file, all of it with the finest hop [s]": None,
+    "long file, frames a second while the timeline is dragged": None,  # 30 at least
 }
 OVER = "!document.querySelector('.st-key-stop')"
 EVERY_SECOND = r"/All of it is analysed every (1|0\.5) s/"  # text of the page while the windows in between follow
@@ -90,6 +97,36 @@ def page_changes(page, url: str) -> dict[str, float]:
     return found
 
 
+def answer_after_stop(page, url: str) -> float:
+    """Seconds from the end of a recording to the first answer; the second one counts: the first loads the models."""
+    for _ in range(2):
+        page.goto(url)
+        page.get_by_role("button", name="Record", exact=True).click()
+        page.locator("button.record.on").wait_for()
+        page.wait_for_timeout(1000 * CLIP_S)
+        started = time.perf_counter()
+        page.locator("button.record.on").click()
+        page.locator(".answer-hero h2").wait_for()
+        took_s = time.perf_counter() - started
+        page.get_by_role("button", name="Download JSON").wait_for()
+        settle(page)
+    return took_s
+
+
+def map_after_click(page) -> float:
+    """Seconds to the map of the clip on the page, when it was open before."""
+    for _ in range(2):
+        page.get_by_role("radio", name="Answer", exact=True).click()
+        page.locator(".answer-hero h2").wait_for()
+        settle(page)
+        started = time.perf_counter()
+        page.get_by_role("radio", name="Map", exact=True).click()
+        page.locator("[class*=st-key-map-] .js-plotly-plot canvas").first.wait_for(state="attached")
+        took_s = time.perf_counter() - started
+        settle(page)
+    return took_s
+
+
 def all_predictions(page, url: str, folder: Path) -> float:
     """Seconds from the upload of a clip to the predictions of all small models, when these are in memory."""
     names = [name for name in available_models() if _weights_bytes(name) < SMALL_BYTES]
@@ -131,25 +168,46 @@ def long_file(page, url: str, folder: Path, minutes: float) -> Iterator[float]:
     yield time.perf_counter() - started
 
 
+def frames_a_second(page) -> float:
+    """Median while the timeline on the page is dragged, zoomed in."""
+    for _ in range(N_ZOOMS):
+        page.get_by_role("button", name="Zoom in").click()
+    box = page.get_by_role("slider", name="Segment").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.evaluate(WATCH_FRAMES)
+    for i in range(N_MOVES):
+        page.mouse.move(x + 5 * i, y)
+    page.mouse.up()
+    return 1000 / float(np.median(page.evaluate("() => { window.watching = false; return frames_ms.slice(1); }")))
+
+
 def measure(minutes: float) -> Iterator[tuple[str, float]]:
     """Each figure when it is there."""
     from playwright.sync_api import sync_playwright
 
-    start, median, slowest, small, *long = GOALS
+    start, median, slowest, answer, view, small, *long, frames = GOALS
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        voice = Path(folder) / "voice.wav"
+        soundfile.write(voice, speech(MICROPHONE_S), SAMPLE_RATE)
+        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
+        browser = playwright.chromium.launch(executable_path=executable, args=flags)
         first_page(browser)  # the system caches what it reads
         yield start, first_page(browser)
         with running_server() as (url, _):
-            page = browser.new_page()
+            page = browser.new_page(permissions=["microphone"])
             page.set_default_timeout(PATIENCE_MS)
             changes = page_changes(page, url)
             yield from ((f"  to {title} [s]", took_s) for title, took_s in changes.items())
             yield median, statistics.median(changes.values())
             yield slowest, max(changes.values())
+            yield answer, answer_after_stop(page, url)
+            yield view, map_after_click(page)
             yield small, all_predictions(page, url, Path(folder))
             yield from zip(long, long_file(page, url, Path(folder), minutes), strict=True)
+            yield frames, frames_a_second(page)
         browser.close()
 
 
