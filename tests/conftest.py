@@ -1,7 +1,9 @@
 """Fixtures that several files share: a small model, its checkpoint, a small corpus, and speech."""
 
+import gc
 import json
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from functools import lru_cache
@@ -43,6 +45,7 @@ COMPILING = {  # what numba compiles for librosa and UMAP takes half a minute of
     "pages/workspace/test_map.py",
     "scripts/bench/test_benchmark.py",
 }
+FIRST_IN_BROWSER = {"test_workspace.py", "test_home.py", "test_why.py", "test_frame.py"}  # half of the time
 SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
 
 
@@ -57,8 +60,13 @@ def start_order(item) -> int:
 
 
 def group(item) -> str:
-    """Tests of one group run in one worker, one after the other."""
+    """Tests of one group run in one worker, one after the other.
+
+    Those of a browser share a server, with its models, and a browser; in two groups, because they often wait.
+    """
     path = item.path.relative_to(ROOT / "tests").as_posix()
+    if area(item) == "browser":
+        return "browser, first" if item.path.name in FIRST_IN_BROWSER else "browser"
     return "compiling" if path in COMPILING else path
 
 
@@ -71,6 +79,12 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("corpora") and not os.environ.get("SER_CORPORA"):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
+
+
+def pytest_collection_finish():
+    """What is imported by now stays: the collector need not look for garbage in it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -125,14 +139,22 @@ def no_references(monkeypatch) -> None:
     monkeypatch.setattr(ResoNet, "takes_reference", False)
 
 
-@pytest.fixture
-def checkpoints(tmp_path, monkeypatch, new_model) -> Path:
-    """The checkpoints folder of the program for one test: it holds `small` and `other`."""
-    folder = tmp_path / "checkpoints"
-    monkeypatch.setattr(paths, "CHECKPOINTS", folder)
+@pytest.fixture(scope="session")
+def saved_models(tmp_path_factory, new_model) -> Path:
+    """A checkpoints folder with `small` and `other`; read-only."""
+    folder = tmp_path_factory.mktemp("models") / "checkpoints"
     training = {"protocol": "speaker-independent", "fold": "0"}
     save_model(new_model(seed=0), folder / "small", "resonet", Calibration(1.5, 0.1), training)
     save_model(new_model(seed=1), folder / "other", "resonet", Calibration(), training)
+    return folder
+
+
+@pytest.fixture
+def checkpoints(tmp_path, monkeypatch, saved_models) -> Path:
+    """The checkpoints folder of the program for one test: it holds `small` and `other`."""
+    folder = tmp_path / "checkpoints"
+    shutil.copytree(saved_models, folder)
+    monkeypatch.setattr(paths, "CHECKPOINTS", folder)
     return folder
 
 

@@ -74,6 +74,7 @@ def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, liv
     trajectory = opened.value
     trajectory.get_by_text("Live recording").first.wait_for(timeout=60_000)
     expect(trajectory).to_have_url(re.compile(r"/clip\?view=over_time$"))  # the token has gone
+    trajectory.close()
 
 
 def test_silence_is_not_speech(new_page, live_url):

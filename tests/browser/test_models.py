@@ -10,15 +10,13 @@ FIRST_REQUESTS = [(STREAMLIT, "learn", "Learn"), (SERVE, "models?show=Ranking", 
 
 
 @pytest.mark.parametrize(("way", "address", "heading"), FIRST_REQUESTS, ids=["streamlit", "serve"])
-def test_the_first_request_to_a_server_may_be_for_a_page(chromium, way, address, heading):
+def test_the_first_request_to_a_server_may_be_for_a_page(new_page, way, address, heading):
     """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
     with running(*way) as url:
-        page = chromium.new_page()
-        page.goto(f"{url}/{address}")
+        page = new_page(f"{url}/{address}")
         page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
         assert links.count() == 10 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
-        page.close()
 
 
 LAST = {

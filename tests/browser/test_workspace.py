@@ -186,7 +186,7 @@ def test_while_a_new_file_is_analysed_the_old_answer_is_gone(page, tmp_path):
     assert page.get_by_role("button", name="Download JSON").count() == 0 or "4 min" in page.content()
     answered(page)
     expect(page.get_by_role("heading", name="long.wav")).to_be_visible()
-    soundfile.write(tmp_path / "next.wav", np.tile(speech, 20), rate)
+    soundfile.write(tmp_path / "next.wav", np.tile(speech, 10), rate)
     upload(page, tmp_path / "next.wav")  # in the place of the other, at once: the page is still being drawn
     expect(page.get_by_role("heading", name="next.wav")).to_be_visible()
 
