@@ -84,6 +84,7 @@ def test_the_list_of_commands_is_complete():
     assert set(rows) == _scripts() and len(rows) == len(set(rows))
 
 
+@pytest.mark.slow
 def test_every_command_can_be_imported():
     """A name that has moved would be missed only when the command runs."""
     code = f"import importlib\nfor name in {sorted(_scripts())}: importlib.import_module(name)"
@@ -91,6 +92,7 @@ def test_every_command_can_be_imported():
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_site_builds(tmp_path):
     """In strict mode: a page outside the navigation or a broken link is an error."""
     command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(tmp_path)]

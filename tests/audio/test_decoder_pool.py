@@ -82,7 +82,9 @@ def test_one_child_decodes_many_files(pool):
 # --- hostile files ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "eight channels" in name else name for name in BOMBS]
+)
 def test_a_bomb_costs_one_answer(name, pool):
     content = BOMBS[name]()
     before = peak_bytes()
@@ -101,6 +103,7 @@ def test_limits_grow_with_the_file_and_the_duration():
     assert small.memory_bytes < long.memory_bytes < large.memory_bytes < pools.MAX_POOL_MEMORY_BYTES
 
 
+@pytest.mark.slow
 def test_the_clock_stops_what_takes_too_long(pool):
     with pytest.raises(AudioError, match="1 s of computing"):
         pool.decode(flac_constant(), replace(decoder_job(0, 16_000, 600.0), cpu_s=1), nothing)
@@ -130,6 +133,7 @@ def test_a_child_killed_between_two_files_is_replaced(pool):
     assert len(pool.decode(WAV, JOB, nothing)[1]) == 8_000
 
 
+@pytest.mark.slow
 def test_a_track_that_appears_in_a_damaged_packet_ends_the_file_with_a_note():
     """Found by fuzzing: the binding of FFmpeg looks the new track up in a list that has not grown."""
     whole = with_ffmpeg(noise(0.6, 48_000), 48_000, "mpegts", "aac")

@@ -57,6 +57,7 @@ def test_a_pitch_shift_keeps_the_tempo(semitones):
     assert level[11:].max() < 0.05 * level[:9].min()
 
 
+@pytest.mark.slow
 def test_librosa_is_not_imported_to_predict_or_draw():
     """Its import compiles code into a cache that processes starting together damage: they crashed."""
     modules = [

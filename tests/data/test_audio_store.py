@@ -179,6 +179,7 @@ def test_a_second_writer_is_refused(utterances, whole, tmp_path):
     assert same(tmp_path, whole)
 
 
+@pytest.mark.slow
 def test_a_writer_that_was_killed_leaves_no_lock_and_no_process(utterances, whole, tmp_path, monkeypatch):
     code = (
         "import sys, time; from pathlib import Path; from ser_core.data import decode_recordings, read_corpora\n"

@@ -83,6 +83,7 @@ def test_louder_changes_level_and_energy_only():
         assert loud[name] == pytest.approx(expected, rel=1e-3), name
 
 
+@pytest.mark.slow
 def test_spectral_measures_equal_librosa():
     waveform = np.concatenate([voice(180, 0, duration_s=2), noise()])  # never silent: every frame is active
     options = {"y": waveform, "sr": 16_000, "n_fft": PROSODY_FRAME, "hop_length": PROSODY_HOP, "pad_mode": "constant"}

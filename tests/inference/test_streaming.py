@@ -45,6 +45,7 @@ def answers_to(session: LiveSession, samples: np.ndarray, sample_rate: int = SAM
     return [prediction for prediction in found if prediction]
 
 
+@pytest.mark.slow
 def test_the_speech_so_far_may_be_the_reference(enrolling_model, speech):
     """From ten seconds of speech on; before, and without the switch, every answer is that of predict alone."""
     sound = np.tile(speech, 4)
@@ -230,6 +231,7 @@ def test_the_recording_ends_after_its_longest(model, monkeypatch, speech):
     np.testing.assert_allclose(session.recording(), np.round(speech[:SAMPLE_RATE] * 32767), atol=1)
 
 
+@pytest.mark.slow
 def test_a_session_takes_no_more_memory_once_its_history_is_full(model, speech, monkeypatch):
     monkeypatch.setattr(streaming, "LIVE_HISTORY_S", 20.0)
     session = LiveSession(model)

@@ -43,6 +43,7 @@ def answers(model, x: np.ndarray) -> list[str]:
         return [EMOTIONS[k] for k in model.head(torch.from_numpy(x)).argmax(1)]
 
 
+@pytest.mark.slow
 def test_it_learns_a_person_and_says_by_how_much(model):
     x, emotions = clips(8)
     adapter = fit_adapter(model, x, emotions)

@@ -85,6 +85,7 @@ def test_the_voices_are_of_speakers_that_the_default_models_do_not_know():
     assert "DbCL" in (ROOT / "assets/samples/crema_d/LICENSE.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_example_is_what_the_default_model_predicts():
     content = json.loads((ROOT / "assets/samples/crema_d/example.json").read_text())
     model, path = load_model(DEFAULT_MODEL), example().voice.utterance.path
@@ -93,6 +94,7 @@ def test_the_example_is_what_the_default_model_predicts():
     assert found.confidence == pytest.approx(content["confidence"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_the_first_page_needs_no_torch():
     """It takes seconds to import, and two hundred megabytes."""
     code = (

@@ -12,6 +12,7 @@ from ser_core.data import CorpusError
 from ser_core.evaluation import robustness as library
 
 
+@pytest.mark.slow
 def test_models_are_evaluated_under_the_same_degradations(run_evaluate, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(robustness, "RESULT", tmp_path / "robustness.json")
     conditions = {"louder": change_gain(6), "5 dB": add_white_noise(5)}

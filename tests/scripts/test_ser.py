@@ -25,6 +25,7 @@ def children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
+@pytest.mark.slow
 def test_help_of_every_command_is_quick_and_names_it():
     for command in ser.SCRIPTS:
         before_s = children_cpu_s()

@@ -66,6 +66,7 @@ def test_mixed_clips_are_asked_the_mixture_of_what_is_known():
     assert mixed.values[:, 0].tolist() == pytest.approx([2.5, 3.0, 1.0])
 
 
+@pytest.mark.slow
 def test_a_side_task_changes_what_is_learned_and_does_not_ship(run, tmp_path, speaker):
     plain = run(tmp_path / "plain")
     asked = run(tmp_path / "asked", WEIGHTED, auxiliary_tasks=[speaker])

@@ -94,6 +94,7 @@ def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoint
     assert "speaker-independent-0/small.json" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_benchmark_measures_one_model_closely(new_model, monkeypatch):
     monkeypatch.setattr(speed, "median_ms", lambda run, n_runs=1, **how: median_ms(run, 1, **how))
     assert all(value > 0 for value in speed.clip_of_three_seconds(new_model()).values())

@@ -1,8 +1,11 @@
 """Damaged checkpoints, adapters, references and embeddings: loaded or refused, and a failure is reported."""
 
+import pytest
+
 from scripts.bench import fuzz_files
 
 
+@pytest.mark.slow
 def test_damaged_files_are_loaded_or_refused(monkeypatch, capsys):
     monkeypatch.setattr(fuzz_files, "CHECKPOINTS", ("simple-cnn", "decision-tree"))
     assert fuzz_files.main(["--files", "60", "--seed", "1"]) == 0, capsys.readouterr().out

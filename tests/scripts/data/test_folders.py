@@ -76,6 +76,7 @@ def test_flags_of_protocols_do_not_fit_a_folder(office, checkpoints, flag, capsy
     assert "--folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_training_uses_and_records_recordings_of_ones_own(
     office, workplace, small_networks, cache, tmp_path, monkeypatch, capsys
 ):

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from scripts.bench import fuzz_decoders
 
 
+@pytest.mark.slow
 def test_damaged_files_give_an_answer_or_an_error(tmp_path, capsys):
     assert fuzz_decoders.main(["--files", "400", "--finds", str(tmp_path)]) == 0
     figures = json.loads(capsys.readouterr().out)

@@ -293,6 +293,7 @@ def test_a_disconnected_client_leaves_the_queue(checkpoints, sound, caplog):
         assert ask_alone(f"127.0.0.1:{port}", sound)[0] == 200
 
 
+@pytest.mark.slow
 def test_a_hostile_recording_holds_nobody_up_and_ends_with_its_sender(checkpoints, sound, caplog):
     bomb = flac_constant()
     with served(ANY) as port, caplog.at_level(logging.INFO, "ser_core"):
