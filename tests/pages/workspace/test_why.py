@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import model_picker
+from pages.ui.session import UploadedSource
 from pages.workspace.sound import SoundState
 from pages.workspace.why.checks import _against_chance
 from pages.workspace.why.controls import AUTOMATIC, WhyState
@@ -42,19 +43,26 @@ def box(page: AppTest, label: str):
 
 
 @pytest.fixture
-def page(checkpoints, monkeypatch) -> AppTest:
-    """With two small models that were never trained, and no corpora."""
+def new(checkpoints, monkeypatch) -> AppTest:
+    """Not yet run; with two small models that were never trained, and no corpora."""
     monkeypatch.delenv("SER_CORPORA", raising=False)
-    page = open_view("why", timeout_s=200).run()
+    page = open_view("why", timeout_s=200)
     # the automatic choice would test all methods on a model that has learned nothing
     session_of(page).page(WhyState).methods = {"small": GRAD_CAM, "other": GRAD_CAM}
     return page
 
 
 @pytest.fixture
-def opened(page) -> AppTest:
-    upload(page, "mine.ogg", SPEECH)
-    return box(page, "Model").set_value("small").run()
+def page(new) -> AppTest:
+    return new.run()
+
+
+@pytest.fixture
+def opened(new) -> AppTest:
+    """With a clip, explained by one of the models."""
+    session_of(new).source = UploadedSource("upload", "mine.ogg", SPEECH)
+    new.query_params["model"] = "small"
+    return new.run()
 
 
 def shares(page: AppTest) -> list[int]:
