@@ -117,6 +117,7 @@ def test_the_browsers_own_recorder(page):
     for _ in range(3):  # a click that lands while the page is drawn again is lost
         page.get_by_text("The browser's own recorder").click()
         page.wait_for_timeout(1000)
+        settle(page)  # it is drawn when it is opened
         if widget.is_visible():
             break
     widget.get_by_role("button", name="Record").click()
