@@ -8,8 +8,8 @@ from scripts.bench.load import client, load
 from scripts.bench.scaling.costs import print_row
 from scripts.bench.server import running_server
 
-CLIENTS = (1, 2, 4, 8, 16, 32, 64)
-N_REQUESTS = 128  # for each number of clients
+CLIENTS = (1, 4, 16, 64)
+N_REQUESTS = 64  # for each number of clients
 
 
 def client_costs() -> list[dict]:

@@ -52,4 +52,6 @@ def panels(found: dict[str, list[dict]]) -> Iterator[CostPanel]:
 
 
 def _line(rows: Sequence[dict], x: str, y: str) -> tuple[list[float], list[float]]:
-    return [row[x] for row in rows], [row[y] for row in rows]
+    """Without what was too little to be measured."""
+    shown = [(row[x], row[y]) for row in rows if row[y] > 0]
+    return [work for work, _ in shown], [cost for _, cost in shown]

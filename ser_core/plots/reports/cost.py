@@ -11,6 +11,7 @@ from ser_core.plots.clip import BLACK
 
 LINE_COLOURS = [EMOTION_STYLES[name].colour for name in ("sad", "angry", "fear")]
 LINE_MARKERS = ("circle", "cross", "square")
+NAME_POSITIONS = ("bottom center", "top left", "top left")  # of the last point
 N_COLUMNS, PANEL_HEIGHT, PANEL_WIDTH = 2, 300, 480  # pixels
 
 
@@ -30,17 +31,21 @@ def cost_lines(panels: Sequence[CostPanel]) -> go.Figure:
     figure = make_subplots(n_rows, N_COLUMNS, subplot_titles=[panel.title for panel in panels])
     for i, panel in enumerate(panels):
         place = {"row": i // N_COLUMNS + 1, "col": i % N_COLUMNS + 1}
-        for (name, (x, y)), colour, marker in zip(panel.lines.items(), LINE_COLOURS, LINE_MARKERS, strict=False):
+        for (name, (x, y)), colour, marker, position in zip(
+            panel.lines.items(), LINE_COLOURS, LINE_MARKERS, NAME_POSITIONS, strict=False
+        ):
             style = {"line": {"color": colour, "width": 2}, "marker": {"color": colour, "symbol": marker, "size": 8}}
-            label = {"text": [*[""] * (len(x) - 1), name], "textposition": "top left", "textfont": {"color": colour}}
-            figure.add_scatter(x=x, y=y, mode="lines+markers+text", showlegend=False, **style, **label, **place)
-        figure.update_xaxes(type="log", title=panel.x_title, **place)
-        figure.update_yaxes(type="log", title=panel.y_title, **place)
+            label = {"text": [*[""] * (len(x) - 1), name], "textposition": position, "textfont": {"color": colour}}
+            shown = {"mode": "lines+markers+text", "cliponaxis": False, "showlegend": False}
+            figure.add_scatter(x=x, y=y, **shown, **style, **label, **place)
+        figure.update_xaxes(type="log", dtick=1, title=panel.x_title, **place)
+        figure.update_yaxes(type="log", dtick=1, title=panel.y_title, **place)
+    figure.update_annotations(yshift=12)  # titles, above the names of lines
     figure.update_layout(
         template="plotly_white",
         height=n_rows * PANEL_HEIGHT + 60,
         width=N_COLUMNS * PANEL_WIDTH,
         font={"color": BLACK, "size": 12},
-        margin={"l": 60, "r": 20, "t": 40, "b": 50},
+        margin={"l": 60, "r": 50, "t": 60, "b": 50},
     )
     return figure
