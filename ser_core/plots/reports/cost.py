@@ -1,5 +1,6 @@
 """Cost against work: straight lines where it grows in proportion."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,8 @@ def cost_lines(panels: Sequence[CostPanel]) -> go.Figure:
             shown = {"mode": "lines+markers+text", "cliponaxis": False, "showlegend": False}
             figure.add_scatter(x=x, y=y, **shown, **style, **label, **place)
         figure.update_xaxes(type="log", dtick=1, title=panel.x_title, **place)
-        figure.update_yaxes(type="log", dtick=1, title=panel.y_title, **place)
+        costs = [cost for _, y in panel.lines.values() for cost in y]
+        figure.update_yaxes(type="log", dtick=1, range=_decades(costs), title=panel.y_title, **place)
     figure.update_annotations(yshift=12)  # titles, above the names of lines
     figure.update_layout(
         template="plotly_white",
@@ -49,3 +51,8 @@ def cost_lines(panels: Sequence[CostPanel]) -> go.Figure:
         margin={"l": 60, "r": 50, "t": 60, "b": 50},
     )
     return figure
+
+
+def _decades(costs: Sequence[float]) -> list[int]:
+    """The whole powers of ten around the values: a small change must not look large."""
+    return [math.floor(math.log10(min(costs))), math.ceil(math.log10(max(costs)) + 1e-9)]

@@ -5,7 +5,7 @@ import pytest
 from scripts.bench.scaling import __main__ as scaling
 from scripts.bench.scaling.picture import panels
 from scripts.bench.scaling.workers import Work, simulate
-from ser_core.plots.reports.cost import cost_lines
+from ser_core.plots.reports.cost import _decades, cost_lines
 
 FREE = Work(task_s=[1.0], read_s=0.0, coordination_s=0.0, n_batches=64)
 
@@ -31,6 +31,7 @@ def test_every_kind_of_work_has_a_panel(monkeypatch, tmp_path):
     rows |= {"names": ["files", "plan_s", "restart_s", "plan_mb", "results_mb"]}
     drawn = list(panels({kind: [dict.fromkeys(keys, 1.0)] for kind, keys in rows.items()}))
     assert len(drawn) == 6 and all(x == [1.0] == y for panel in drawn for x, y in panel.lines.values())
+    assert _decades([0.227, 0.257]) == [-1, 0] and _decades([1.0]) == [0, 1]
     assert len(cost_lines(drawn).data) == sum(len(panel.lines) for panel in drawn)
     monkeypatch.setattr(scaling, "length_costs", lambda: [{"duration_s": 3.0}])
     assert scaling.main(["length", "--json", str(tmp_path / "s.json")]) == 0 and (tmp_path / "s.json").is_file()
