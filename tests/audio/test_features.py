@@ -68,6 +68,7 @@ def test_decibels_equal_librosa(subtests):
             np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_decibels_of_speech_equal_librosa(speech, subtests):
     for name in CONFIGS:
         with subtests.test(name=name):
@@ -77,6 +78,7 @@ def test_decibels_of_speech_equal_librosa(speech, subtests):
             np.testing.assert_allclose(features(waveform, CONFIGS[name])[0], expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_each_further_window_is_a_channel_that_equals_librosa(speech, subtests):
     for length in [256, 1024, 2048]:
         with subtests.test(length=length):
@@ -89,6 +91,7 @@ def test_each_further_window_is_a_channel_that_equals_librosa(speech, subtests):
             np.testing.assert_array_equal(found[2], features(speech, replace(PLAIN, deltas=1))[1])
 
 
+@pytest.mark.slow
 def test_deltas_equal_librosa(subtests):
     for n_samples in [9 * 256, 10_000, 48_001]:
         with subtests.test(n_samples=n_samples):
@@ -100,6 +103,7 @@ def test_deltas_equal_librosa(subtests):
                 np.testing.assert_allclose(found[order], librosa.feature.delta(level_db, order=order), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_delta_of_speech_equals_librosa(speech):
     expected = librosa.feature.delta(librosa_db(speech, PLAIN))
     np.testing.assert_allclose(features(speech, replace(PLAIN, deltas=1))[1], expected, atol=1e-3)
@@ -163,6 +167,7 @@ def test_a_click_at_the_very_end_sets_the_same_floor_in_a_padded_batch():
     np.testing.assert_allclose(together[..., : alone.shape[-1]], alone, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_frames_are_counted_as_librosa_does():
     lengths = [1, 255, 256, 257, 4096]
     frames = LogMel(PLAIN).n_frames(torch.tensor(lengths)).tolist()

@@ -29,12 +29,14 @@ def pulses(pitch_hz: float) -> np.ndarray:
 @pytest.mark.parametrize(
     "sizes", [(16_000, 512, 64, 0, 8000), (16_000, 400, 80, 0, 8000), (22_050, 2048, 40, 50, 7600)]
 )
+@pytest.mark.slow
 def test_mel_filters_equal_librosa(sizes):
     sample_rate, n_fft, n_mels, fmin, fmax = sizes
     expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=n_mels, fmin=fmin, fmax=fmax)
     assert np.array_equal(mel_filters(*sizes), expected)
 
 
+@pytest.mark.slow
 def test_the_mel_scale_equals_librosa():
     hertz = np.linspace(0, 8000, 801)
     assert np.array_equal(hz_to_mel(hertz), librosa.hz_to_mel(hertz))

@@ -49,6 +49,7 @@ def test_a_short_sound_is_taken_whole(subtests):
 # --- front ends ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_filter_lets_through_what_lies_between_its_feet(subtests):
     for n_mels, fmax in product([4, 64, 128], [2000, 8000]):
         with subtests.test(n_mels=n_mels, fmax=fmax):
