@@ -318,14 +318,19 @@ def listeners(measured: CrossValidations) -> str:
 
 
 def robustness() -> str:
-    """UAR of each model under each degradation, and the points lost."""
-    measured = json.loads((paths.RESULTS / "robustness.json").read_text())
-    header = ["degradation", *(f"`{name}`: mean UAR % (lost), same label %" for name in measured)]
-    conditions = dict.fromkeys(name for found in measured.values() for name in found["conditions"])
-    models = [found["conditions"] for found in measured.values()]
-    return markdown_table(
-        header, [[name, *(_degraded_scores(model.get(name)) for model in models)] for name in conditions]
-    )
+    """UAR of each model under each degradation, and the points lost; a table for each protocol."""
+    by_protocol: defaultdict[str, dict[str, dict]] = defaultdict(dict)
+    for name, found in json.loads((paths.RESULTS / "robustness.json").read_text()).items():
+        by_protocol[found["protocol"]][name] = found["conditions"]
+    return "\n\n".join(f"`{protocol}`:\n\n{_robustness_table(models)}" for protocol, models in by_protocol.items())
+
+
+def _robustness_table(models: dict[str, dict]) -> str:
+    """models: name -> condition -> scores."""
+    header = ["degradation", *(f"`{name}`: mean UAR % (lost), same label %" for name in models)]
+    conditions = dict.fromkeys(name for found in models.values() for name in found)
+    rows = [[name, *(_degraded_scores(model.get(name)) for model in models.values())] for name in conditions]
+    return markdown_table(header, rows)
 
 
 def _degraded_scores(values: dict | None) -> str:
