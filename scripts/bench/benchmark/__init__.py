@@ -1,4 +1,4 @@
-"""The benchmark. Threads of OpenBLAS spin while they wait, which would double the processor time of what librosa does."""
+"""The benchmark. Threads of OpenBLAS spin while they wait, which would double the processor time of librosa."""
 
 import os
 
