@@ -300,13 +300,15 @@ def test_nothing_is_fetched_from_other_machines_in_either_theme(new_page, app_ur
     answered(page)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
-        page.wait_for_timeout(500)
-        colours = page.evaluate(
-            """() => [getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor,
-                      getComputedStyle(document.querySelector("h1")).color]"""
+        page.wait_for_function(
+            """scheme => {
+              const brightness = colour => colour.match(/\\d+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0);
+              const background = getComputedStyle(document.querySelector("[data-testid=stApp]")).backgroundColor;
+              const text = getComputedStyle(document.querySelector("h1")).color;
+              return (brightness(background) < brightness(text)) === (scheme === "dark");
+            }""",
+            arg=scheme,
         )
-        background, text = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
-        assert (background < text) == (scheme == "dark")
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 

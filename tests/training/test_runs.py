@@ -177,6 +177,7 @@ def test_the_page_compares_two_runs(three, page):
 
 def test_without_runs_the_page_says_how_to_start_one(page, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "none")
+    page.session_state["experiments-table"] = True
     page.run()
     assert not page.exception and "scripts.train" in page.info[0].value
     shipped, experiments = (table.value for table in page.dataframe)
