@@ -11,7 +11,6 @@ from streamlit.typing import UploadedFile
 
 from pages.ui.clip import forget, take
 from pages.ui.components.recorder import recorder
-from pages.ui.layout import opened
 from pages.ui.results import utterances
 from pages.ui.samples import SAMPLES, Voice, sample_list, voices
 from pages.ui.session import UploadedSource, input_key, session
@@ -65,18 +64,17 @@ def _record() -> None:
     with st.expander("Sentences to read"):
         st.markdown("\n".join(f"- {sentence}" for sentence in SENTENCES))
         st.caption("Neutral sentences: read each in an emotion of your choice.")
-    if box := opened("The browser's own recorder", "own-recorder"):
-        with box:
-            st.caption("For browsers that cannot disable their processing. It changes loudness and timbre.")
-            key = input_key("browser")
-            st.audio_input(
-                "Record with the browser's processing",
-                sample_rate=48_000,
-                key=key,
-                on_change=_take_file,
-                args=("browser", key),
-            )
-            show_expired_files(forget, key)
+    with st.expander("The browser's own recorder"):
+        st.caption("For browsers that cannot disable their processing. It changes loudness and timbre.")
+        key = input_key("browser")
+        st.audio_input(
+            "Record with the browser's processing",
+            sample_rate=48_000,
+            key=key,
+            on_change=_take_file,
+            args=("browser", key),
+        )
+        show_expired_files(forget, key)
 
 
 def _upload() -> None:

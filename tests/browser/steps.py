@@ -41,6 +41,15 @@ def settle(page):
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
+def eventually(page, holds) -> bool:
+    """Whether something holds within ten seconds: on a busy machine the browser may be late."""
+    for _ in range(100):
+        if holds():
+            return True
+        page.wait_for_timeout(100)
+    return False
+
+
 def slider(page):
     return page.get_by_role("slider", name="Position in the recording").first
 

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.browser.conftest import ROOT, running
+from tests.browser.steps import eventually
 
 STREAMLIT = ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port")
 SERVE = ("scripts.serve", "--headless", "--port")
@@ -34,8 +35,8 @@ def test_no_part_is_wider_than_the_screen(app_url, new_page):
         page.get_by_role("heading", name=last).wait_for()
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 900})
-            page.wait_for_timeout(500)
-            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (part, width)
+            fits = "document.documentElement.scrollWidth <= window.innerWidth"
+            assert eventually(page, lambda fits=fits: page.evaluate(fits)), (part, width)
 
 
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):

@@ -12,6 +12,7 @@ from tests.browser.conftest import SAMPLES, drag, served
 from tests.browser.steps import (
     answered,
     downloaded,
+    eventually,
     open_inputs,
     open_sample,
     overflow,
@@ -71,8 +72,7 @@ def test_from_the_microphone_to_the_answer_the_player_and_the_export(page):
     slider(page).click(position={"x": slider(page).bounding_box()["width"] / 2, "y": 60})
     assert position_s(page) == pytest.approx(content["duration_s"] / 2, abs=0.2)
     page.get_by_role("button", name="Play").first.click()
-    page.wait_for_timeout(1000)
-    assert position_s(page) > content["duration_s"] / 2 + 0.3
+    assert eventually(page, lambda: position_s(page) > content["duration_s"] / 2 + 0.3)
 
 
 def test_the_recorder_stops_by_itself(new_page, tmp_path, request):
@@ -117,7 +117,6 @@ def test_the_browsers_own_recorder(page):
     for _ in range(3):  # a click that lands while the page is drawn again is lost
         page.get_by_text("The browser's own recorder").click()
         page.wait_for_timeout(1000)
-        settle(page)  # it is drawn when it is opened
         if widget.is_visible():
             break
     widget.get_by_role("button", name="Record").click()
@@ -147,8 +146,7 @@ def test_files_of_all_kinds_and_delete(page, tmp_path):
     page.get_by_role("button", name="Delete", exact=True).click()
     expect(page.get_by_text("No clip yet")).to_be_visible()
     expect(slider(page)).to_have_count(0)
-    page.wait_for_timeout(500)
-    assert page.request.get(picture).status == 404
+    assert eventually(page, lambda: page.request.get(picture).status == 404)
 
 
 def write_m4a(path):
@@ -241,8 +239,7 @@ def test_the_keyboard_plays_moves_and_labels(page):
     page.keyboard.press("ArrowRight")  # of the page: nothing has the focus
     assert position_s(page) == pytest.approx(0.1)
     page.keyboard.press("Space")
-    page.wait_for_timeout(700)
-    assert position_s(page) > 0.3
+    assert eventually(page, lambda: position_s(page) > 0.3)
     page.keyboard.press("4")
     expect(page.get_by_text(re.compile("Your label:.*sad"))).to_be_visible()
 
@@ -289,8 +286,7 @@ def test_on_a_phone_the_answer_is_on_the_first_screen_and_the_menu_closes(new_pa
     page.get_by_test_id("stExpandSidebarButton").click()
     page.get_by_role("link", name="Learn").click()
     page.wait_for_url(re.compile("/learn"))
-    page.wait_for_timeout(1000)
-    assert page.get_by_test_id("stSidebar").evaluate("e => e.getBoundingClientRect().right") <= 0
+    page.wait_for_function("() => document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 0")
 
 
 def test_nothing_is_fetched_from_other_machines_in_either_theme(new_page, app_url):

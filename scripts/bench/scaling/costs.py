@@ -28,7 +28,7 @@ def alone(step: Callable[..., dict], *arguments) -> dict:
 @contextmanager
 def measured(row: dict, name: str) -> Iterator[None]:
     """Adds the seconds of the processor that a block takes, and the peak of memory above that before, to a row."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins again
     before, started = resident_bytes(os.getpid()), time.process_time()
     yield
     row[f"{name}_s"] = time.process_time() - started

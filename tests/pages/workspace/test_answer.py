@@ -79,8 +79,7 @@ def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
 
 def test_the_browsers_recorder_leads_to_an_answer(page):
     speech, rate = soundfile.read(SPEECH)
-    page.session_state["own-recorder"] = True
-    page.run().audio_input[0].upload("recording.wav", wav(speech, rate)).run()
+    page.audio_input[0].upload("recording.wav", wav(speech, rate)).run()
     assert not page.exception and not page.error
     assert answered(page)
 
