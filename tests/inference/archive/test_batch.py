@@ -29,7 +29,7 @@ from ser_core.inference.prediction import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
-from tests.make_archive import BAD, hear_all, write_recordings
+from tests.inference.archive.make_archive import BAD, analyse_all, write_recordings
 from tests.make_corpus import voice, write_wav
 
 ROOT = Path(__file__).parents[3]
@@ -55,13 +55,13 @@ def test_linked_folders_are_read_once_and_loops_are_named(recordings, model, tmp
     (recordings / "link").symlink_to(tmp_path / "other")
     (recordings / "again").symlink_to(tmp_path / "other")
     (recordings / "deep" / "loop").symlink_to("..")
-    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    found = analyse_all(recordings, model, tmp_path / "r.parquet")
     assert sum(row["file"].endswith("linked.wav") for row in found) == 1 and len(found) == 17
     assert set(bad_rows(tmp_path / "r.parquet")) == {*BAD, "deep/loop"}
 
 
 def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
-    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    found = analyse_all(recordings, model, tmp_path / "r.parquet")
     names = sorted(str(p.relative_to(recordings)) for p in recordings.rglob("[!.]*.wav") if p.name != "empty.wav")
     assert sorted(row["file"] for row in found) == names and len(names) == 16
     loaded = load_model(model)
@@ -75,7 +75,7 @@ def test_every_file_has_the_answer_of_predict(recordings, model, tmp_path):
 
 
 def test_what_cannot_be_read_is_listed_with_the_reason(recordings, model, tmp_path):
-    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    found = analyse_all(recordings, model, tmp_path / "r.parquet")
     listed = bad_rows(tmp_path / "r.parquet")
     assert listed.keys() == BAD.keys() and all(BAD[name] in reason for name, reason in listed.items())
     assert not listed.keys() & {row["file"] for row in found}
@@ -85,7 +85,7 @@ def test_a_listed_name_is_never_a_formula(model, tmp_path, speech):
     folder = tmp_path / "recordings"
     write_wav(folder / "good.wav", speech)
     (folder / "=cmd|' C calc'!A0.wav").write_bytes(b"no sound")
-    hear_all(folder, model, tmp_path / "r.parquet")
+    analyse_all(folder, model, tmp_path / "r.parquet")
     assert list(bad_rows(tmp_path / "r.parquet")) == ["'=cmd|' C calc'!A0.wav"]
 
 
@@ -104,7 +104,7 @@ def test_common_batches_change_no_answer(new_model, speech):
 
 
 def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_path):
-    expected = hear_all(recordings, model, tmp_path / "a.parquet")
+    expected = analyse_all(recordings, model, tmp_path / "a.parquet")
     sizes = []
     monkeypatch.setattr(rows, "MAX_GROUP_S", 3.0)
     original = rows.predict_batch
@@ -119,7 +119,7 @@ def test_groups_bound_the_sound_in_memory(recordings, model, monkeypatch, tmp_pa
 
 @pytest.mark.parametrize("n_done", [0, 1, 5])
 def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_path, n_done):
-    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    expected = analyse_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     out = tmp_path / "r.parquet"
     version = load_model(model).version
     job = archive.open_job(recordings, model, version, out, 2)
@@ -143,11 +143,11 @@ def test_going_on_gives_what_an_uninterrupted_run_gives(recordings, model, tmp_p
 
 
 def test_parts_are_the_archive_each_file_once(recordings, model, tmp_path):
-    expected = hear_all(recordings, model, tmp_path / "r.parquet")
+    expected = analyse_all(recordings, model, tmp_path / "r.parquet")
     found, n_bad = [], 0
     for part in (ArchivePart(1, 2), ArchivePart(2, 2)):
         out = tmp_path / f"{part.number}.parquet"
-        found += hear_all(recordings, model, out, part=part)
+        found += analyse_all(recordings, model, out, part=part)
         n_bad += len(bad_rows(out))
         assert len(found) < len(expected) or part.number == 2
     by_file = {row["file"]: row["emotion"] for row in found}
@@ -180,7 +180,7 @@ def test_an_unforeseen_fault_of_one_file_is_listed(recordings, model, tmp_path, 
         return read_audio(path)
 
     monkeypatch.setattr(rows, "read_audio", read)
-    found = hear_all(recordings, model, tmp_path / "r.parquet")
+    found = analyse_all(recordings, model, tmp_path / "r.parquet")
     assert len(found) == 15 and "the decoder stumbled" in bad_rows(tmp_path / "r.parquet")["speaker 0/03.wav"]
 
 
@@ -188,12 +188,12 @@ def test_names_that_are_no_text_are_shown_escaped(model, tmp_path, speech):
     folder = tmp_path / "recordings"
     write_wav(folder / os.fsdecode(b"caf\xe9.wav"), speech)
     write_wav(folder / "new\nline.wav", speech)
-    found = hear_all(folder, model, tmp_path / "r.parquet")
+    found = analyse_all(folder, model, tmp_path / "r.parquet")
     assert {row["file"] for row in found} == {"caf\\udce9.wav", "new\nline.wav"}
 
 
 def test_results_inside_the_folder_are_not_read(recordings, model):
-    found = hear_all(recordings, model, recordings / "r.parquet")
+    found = analyse_all(recordings, model, recordings / "r.parquet")
     assert len(found) == 16 and bad_rows(recordings / "r.parquet").keys() == BAD.keys()
 
 
@@ -215,7 +215,7 @@ class Mortal(ThreadPoolExecutor):
 
 
 def test_files_that_end_a_worker_are_named_and_left_out(recordings, model, tmp_path):
-    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    expected = analyse_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     lethal = {"speaker 0/03.wav", "speaker 1/07.wav"}
     out, deaths = tmp_path / "r.parquet", 0
     job = archive.open_job(recordings, model, load_model(model).version, out, 2)
@@ -285,7 +285,7 @@ def test_a_folder_without_files_is_told(tmp_path, name, why):
 def test_links_in_a_circle_are_listed_and_end_nothing(recordings, model, tmp_path):
     (recordings / "circle.wav").symlink_to("circle.wav")
     (recordings / "up").symlink_to(recordings)
-    assert len(hear_all(recordings, model, tmp_path / "r.parquet")) == 16
+    assert len(analyse_all(recordings, model, tmp_path / "r.parquet")) == 16
     assert bad_rows(tmp_path / "r.parquet").keys() == {*BAD, "circle.wav", "up"}
 
 
@@ -306,11 +306,11 @@ def test_parts_that_an_ended_job_left_are_not_taken_for_the_next_one(recordings,
     out = tmp_path / "r.parquet"
     with monkeypatch.context() as stuck:
         stuck.setattr(merge.shutil, "rmtree", lambda *_, **__: None)
-        hear_all(recordings, model, out)
+        analyse_all(recordings, model, out)
     assert list(parts_folder(out).glob("*.parquet"))
     out.unlink()
     (recordings / "deep" / "er" / "long, speech.wav").unlink()
-    found = [row["file"] for row in hear_all(recordings, model, out)]
+    found = [row["file"] for row in analyse_all(recordings, model, out)]
     assert len(found) == 15 and "deep/er/long, speech.wav" not in found
 
 
@@ -382,7 +382,7 @@ def test_a_command_that_is_interrupted_then_killed_goes_on(recordings, model, tm
     assert predict_archive.main([*arguments, "--workers", "1"]) == 2
     assert "2 files could not be read" in capsys.readouterr().err
     found = pq.read_table(out).to_pylist()
-    assert found == hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    assert found == analyse_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     assert len({row["file"] for row in found}) == len(found) == 76
 
 

@@ -14,7 +14,7 @@ from ser_core.inference.archive import executors as workers
 from ser_core.inference.archive.executors import ClusterError, dask_executor, n_cores, process_executor
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
-from tests.make_archive import hear_all, write_recordings
+from tests.inference.archive.make_archive import analyse_all, write_recordings
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
     from distributed import Client, LocalCluster
 
     recordings, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
-    expected = hear_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
+    expected = analyse_all(recordings, model, tmp_path / "once" / "r.parquet", n_workers=2)
     out = tmp_path / "r.parquet"
     job = archive.open_job(recordings, model, load_model(model).version, out, 2)
     cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)

@@ -8,8 +8,8 @@ from ser_core.inference.archive import batch_table as rows, store
 from ser_core.inference.archive.job import bad_files_path, open_job
 from ser_core.inference.archive.plan import BatchError
 from ser_core.inference.archive.store import StoreError, fetch_files, names_in_store
-from tests.make_archive import hear_all, write_recordings
-from tests.make_store import running_store
+from tests.inference.archive.make_archive import analyse_all, write_recordings
+from tests.inference.archive.make_store import running_store
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "a",
@@ -31,10 +31,10 @@ def remote(monkeypatch):
 
 def test_the_table_is_that_of_the_folder(remote, tmp_path, checkpoints, speech):
     folder, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
-    expected = hear_all(folder, model, tmp_path / "folder.parquet")
+    expected = analyse_all(folder, model, tmp_path / "folder.parquet")
     files = [path for path in folder.rglob("*") if path.is_file()]
     remote.objects = {f"x/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in files}
-    found = hear_all(remote.address("x"), model, tmp_path / "store.parquet")
+    found = analyse_all(remote.address("x"), model, tmp_path / "store.parquet")
     assert found == expected
     assert (
         bad_files_path(tmp_path / "store.parquet").read_text()
@@ -52,7 +52,7 @@ def test_a_busy_store_is_asked_again(remote):
 def test_what_a_store_refuses_is_listed_and_the_others_are_predicted(remote, tmp_path, checkpoints, speech):
     remote.objects = {f"a/{i}.wav": encode_wav(speech) for i in range(3)}
     remote.failures["a/1.wav"] = 10**6
-    found = hear_all(remote.address("a"), str(checkpoints / "small"), tmp_path / "r.parquet")
+    found = analyse_all(remote.address("a"), str(checkpoints / "small"), tmp_path / "r.parquet")
     assert [row["file"] for row in found] == ["0.wav", "2.wav"]
     reasons = bad_files_path(tmp_path / "r.parquet").read_text()
     assert "1.wav" in reasons and "did not give this file, after several tries" in reasons and "503" in reasons

@@ -14,7 +14,7 @@ from ser_core import inference as archive
 from ser_core.inference.archive.executors import ClusterError, dask_executor
 from ser_core.models.checkpoint import load_model
 from tests.conftest import ROOT
-from tests.make_archive import hear_all, write_recordings
+from tests.inference.archive.make_archive import analyse_all, write_recordings
 from tests.processes import eventually
 
 pytestmark = pytest.mark.slow
@@ -75,4 +75,4 @@ def test_an_archive_is_predicted_by_a_cluster_with_tls(cluster, checkpoints, tmp
         done = sum(progress.n_files for progress in archive.run_job(job, out, executor, n_workers))
     assert done == job.n_files
     archive.finish_job(job, out)
-    assert pq.read_table(out).to_pylist() == hear_all(recordings, model, tmp_path / "once" / "r.parquet")
+    assert pq.read_table(out).to_pylist() == analyse_all(recordings, model, tmp_path / "once" / "r.parquet")

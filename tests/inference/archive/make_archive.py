@@ -25,7 +25,7 @@ def write_recordings(folder: Path, speech: np.ndarray) -> Path:
     return folder
 
 
-def hear_all(folder: Path, model: str, out: Path, n_workers: int = 1, **options) -> list[dict]:
+def analyse_all(folder: Path, model: str, out: Path, n_workers: int = 1, **options) -> list[dict]:
     """The rows of a run in one go."""
     job = archive.open_job(folder, model, load_model(model).version, out, n_workers, **options)
     with ThreadPoolExecutor(1) as executor:
