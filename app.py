@@ -9,12 +9,14 @@ from pages.ui.server.memory import keep_in_memory_only
 from ser_core.paths import ICON  # as a file: an icon by name would be fetched from the internet
 
 MOVED = {
-    "record_and_analyse": "answer",
-    "trajectory": "over_time",
-    "why": "why",
-    "compare_models": "models",
-    "embedding_map": "map",
-}  # address of a page of earlier versions -> view of the workspace
+    "record_and_analyse": ("workspace", {"view": "answer"}),
+    "trajectory": ("workspace", {"view": "over_time"}),
+    "why": ("workspace", {"view": "why"}),
+    "compare_models": ("workspace", {"view": "models"}),
+    "embedding_map": ("workspace", {"view": "map"}),
+    "listening_test": ("learn", {"lesson": "Listening test"}),
+    "training": ("models", {"show": "Training"}),
+}  # address of a page of earlier versions -> where it is now: folder of pages/, and what the address names there
 
 
 def page(folder: str, title: str, icon: str, url_path: str | None = None, listed: bool = True) -> st.Page:
@@ -26,13 +28,13 @@ def page(folder: str, title: str, icon: str, url_path: str | None = None, listed
     return st.Page(path, title=title, icon=icon, url_path=address, default=folder == "home", visibility=visibility)
 
 
-def moved(address: str, view: str) -> st.Page:
-    """Leads from an old address, with all that it names, to the view that is there now."""
+def moved(address: str, folder: str, named: dict[str, str]) -> st.Page:
+    """Leads from an old address, with all that it names, to the page that is there now."""
 
     def lead() -> None:
-        st.switch_page("pages/workspace/page.py", query_params=st.query_params.to_dict() | {"view": view})
+        st.switch_page(f"pages/{folder}/page.py", query_params=st.query_params.to_dict() | named)
 
-    return st.Page(lead, title="Clip", url_path=address, visibility="hidden")
+    return st.Page(lead, title="Moved", url_path=address, visibility="hidden")
 
 
 def navigation() -> st.Page:
@@ -43,14 +45,12 @@ def navigation() -> st.Page:
         page("many_files", "Many files", "table_rows"),
         page("enrol", "My voice", "record_voice_over", "my_voice", listed=False),
         page("live", "Live", "mic"),
-        page("listening", "Listening test", "hearing", "listening_test"),
         page("models", "Models", "bar_chart"),
         page("data", "Data", "library_music", "data_explorer"),
         page("learn", "Learn", "school"),
-        page("training", "Training", "model_training"),
         page("settings", "Settings", "settings"),
     ]
-    return st.navigation([*pages, *(moved(*old) for old in MOVED.items())], expanded=True)
+    return st.navigation([*pages, *(moved(address, *place) for address, place in MOVED.items())], expanded=True)
 
 
 if get_script_run_ctx(suppress_warning=True):

@@ -1,10 +1,11 @@
-"""What the models are worth: a verdict, rankings down to single clips, groups of speakers, model cards."""
+"""What the models are worth: a verdict, rankings down to single clips, groups of speakers, cards, training."""
 
 import streamlit as st
 
 st.title("Models", anchor=False)
 with st.spinner("Starting"):
     from pages.models import card, comparison, fairness, parts, predictions, ranking, verdict
+    from pages.models.training import view as training
     from pages.ui import results
     from pages.ui.problems import show_problem
     from ser_core.data import ProtocolError
@@ -18,6 +19,8 @@ try:
         verdict.show_by_corpus()
     elif show == parts.CARD:
         card.show_cards()
+    elif show == parts.TRAINING:
+        training.show_training()
     elif split := parts.choose_split(results.splits()):
         found = results.load_results(split)
         if show == parts.RANKING:

@@ -16,8 +16,8 @@ TITLES = {
 }
 SPLIT = "split"  # of the widget, and in the address
 SUMMARY, RANKING, CONFUSION, CONFIDENCE = "Summary", "Ranking", "Confusion", "Confidence"
-FAIRNESS, COMPARISON, CARD = "Groups of speakers", "Comparison", "Model card"
-VIEWS = (SUMMARY, RANKING, CONFUSION, CONFIDENCE, FAIRNESS, COMPARISON, CARD)
+FAIRNESS, COMPARISON, CARD, TRAINING = "Groups of speakers", "Comparison", "Model card", "Training"
+VIEWS = (SUMMARY, RANKING, CONFUSION, CONFIDENCE, FAIRNESS, COMPARISON, CARD, TRAINING)
 
 
 def title_of(split: str) -> str:

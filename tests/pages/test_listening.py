@@ -1,4 +1,4 @@
-"""The page "Listening test" without a browser: only new clips, nothing told too early, and the right score."""
+"""The listening test without a browser: only new clips, nothing told too early, and the right score."""
 
 import json
 from dataclasses import replace
@@ -7,8 +7,9 @@ from unittest.mock import patch
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.listening import state
-from pages.listening.state import PERSON, Guess, ListeningState
+from pages.learn.listening import state
+from pages.learn.listening.round import TITLE
+from pages.learn.listening.state import PERSON, Guess, ListeningState
 from pages.ui import results
 from pages.ui.samples import voices
 from ser_core.data.protocols import ProtocolSplit, protocol_split
@@ -20,6 +21,12 @@ from tests.make_page import open_page, session_of, texts
 UNSEEN, SEEN = "1001", "1037"  # in the test part and in the training part of speaker-independent fold 0
 
 
+def open_test() -> AppTest:
+    page = open_page("learn")
+    page.query_params["lesson"] = TITLE
+    return page
+
+
 @pytest.fixture
 def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     """Two models that were measured on fold 0, and recordings of one actor in its test part and one in training."""
@@ -29,7 +36,7 @@ def page(checkpoints, monkeypatch, tmp_path) -> AppTest:
     monkeypatch.setenv("SER_CORPORA", str(write_crema_d(tmp_path / "corpora", (UNSEEN, SEEN), ("DFA",))))
     results.utterances.clear()
     unload_models()
-    page = open_page("listening")
+    page = open_test()
     page.run().multiselect(key="rivals").set_value(["small"]).run()
     yield page
     results.utterances.clear()
@@ -175,7 +182,7 @@ def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, m
     metrics = {"protocol": "speaker-independent", "fold": "0", "corpora": {}}
     (checkpoints / "small" / "metrics.json").write_text(json.dumps(metrics))
     unload_models()
-    page = open_page("listening").run()
+    page = open_test().run()
     page.multiselect(key="rivals").set_value(["small"]).run().button(key="start").click().run()
     clip = session_of(page).page(ListeningState).clip
     assert not page.exception and clip.path.is_file() and clip.id in {voice.utterance.id for voice in voices()}
@@ -186,8 +193,7 @@ def test_without_corpora_the_real_voices_of_the_program_are_asked(checkpoints, m
 def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpoints, monkeypatch):
     monkeypatch.delenv("SER_CORPORA", raising=False)
     results.utterances.clear()
-    page = open_page("listening")
-    page.run()
+    page = open_test().run()
     assert not page.exception and "SER_CORPORA" in page.info[0].value
     (rival,) = page.multiselect(key="rivals").value
     answers = ("angry", "happy", "sad", "surprise")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.listening.state import Guess, ListeningState
+from pages.learn.listening.state import Guess, ListeningState
 from pages.many_files.state import UploadState
 from pages.settings import view
 from pages.ui import model_picker, results

@@ -1,4 +1,4 @@
-"""Training runs on disk and the page "Training": finished, under way, torn, and none at all."""
+"""Training runs on disk and the part "Training" of the page "Models": finished, under way, torn, and none at all."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from ser_core.models.registry import MODELS
 from ser_core.training.experiments import read_experiments
 from ser_core.training.recipes import COMMON_RECIPE
 from ser_core.training.runs import config_differences, list_runs
-from tests.make_page import texts
+from tests.make_page import open_page, texts
 
 pytestmark = pytest.mark.slow
 
@@ -53,7 +53,8 @@ def three(tmp_path, monkeypatch) -> Path:
 
 @pytest.fixture
 def page() -> AppTest:
-    page = AppTest.from_file(str(paths.ROOT / "pages" / "training" / "page.py"), default_timeout=120)
+    page = open_page("models")
+    page.query_params["show"] = "Training"
     return page
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.listening import state
-from pages.listening.state import LISTENERS, PERSON, ROUND, Guess, Sample
+from pages.learn.listening import state
+from pages.learn.listening.state import LISTENERS, PERSON, ROUND, Guess, Sample
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.export import rows_as_csv

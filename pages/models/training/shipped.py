@@ -15,7 +15,7 @@ from ser_core.training import Experiment, read_experiments
 
 NO_CURVES = (
     "There are no learning curves of the models that come with the program: their trainings kept the recipe and the "
-    "result, not the figures of each epoch. Your own runs record every epoch; their curves are at the top of this page."
+    "result, not the figures of each epoch. Your own runs record every epoch; their curves are above."
 )
 
 
@@ -28,7 +28,7 @@ def show_shipped() -> None:
     st.dataframe(rows, hide_index=True, placeholder="", alt="How each model was trained, and its UAR")
     st.caption(
         "UAR: mean over the corpora of the test part of its own protocol. Compare only rows with the same protocol; "
-        "the page Models ranks them. The full recipe of each is in its `config.json`, the command in its card."
+        "the part Ranking compares them. The full recipe of each is in its `config.json`, the command in its card."
     )
     st.caption(NO_CURVES)
 

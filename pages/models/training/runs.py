@@ -1,4 +1,4 @@
-"""Views of the page "Training"."""
+"""The training runs on this machine: state, curves, confusion, settings."""
 
 import time
 
