@@ -11,10 +11,10 @@ app: .venv/app.txt
 
 # For daily work: what takes more than seconds or a browser is left to `make test`.
 check: lint types
-	$(BIN)/pytest -n 2 --dist loadgroup -m "$(QUICK)"
+	$(BIN)/pytest -n 2 --dist loadscope -m "$(QUICK)"
 
 test: .venv/test.txt
-	$(BIN)/pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 setup: .venv/test.txt
 

@@ -23,6 +23,7 @@ from ser_core.models.checkpoint import Calibration, save_model
 from ser_core.models.names import METRICS_FILE
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
+from tests import order
 from tests.make_corpus import decoded, write_crema_d
 from tests.make_server import Server
 
@@ -36,46 +37,20 @@ os.environ["NUMBA_CACHE_DIR"] = str(ROOT / ".pytest_cache" / "numba" / os.enviro
 QUICK_PAGES = {"test_home.py", "test_curves.py"}  # all pages take about two minutes of a core
 
 
-COMPILING = {  # what numba compiles for librosa and UMAP takes half a minute of each worker
-    "audio/test_features.py",
-    "audio/test_prosody.py",
-    "data/test_statistics.py",
-    "interpret/test_lessons.py",
-    "interpret/test_projection.py",
-    "pages/workspace/test_map.py",
-    "scripts/bench/test_benchmark.py",
-}
-FIRST_IN_BROWSER = {"test_workspace.py", "test_home.py", "test_why.py", "test_frame.py"}  # half of the time
-SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
+def path_of(item) -> str:
+    """The file of a test, below tests/."""
+    return item.path.relative_to(ROOT / "tests").as_posix()
 
 
-def area(item) -> str:
-    """The folder of a test below tests/."""
-    return item.path.relative_to(ROOT / "tests").parts[0]
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return order.GroupScheduling(config, log)
 
 
-def start_order(item) -> int:
-    folder = area(item)
-    return SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
-
-
-def group(item) -> str:
-    """Tests of one group run in one worker, one after the other.
-
-    Those of a browser share a server, with its models, and a browser; in two groups, because they often wait.
-    """
-    path = item.path.relative_to(ROOT / "tests").as_posix()
-    if area(item) == "browser":
-        return "browser, first" if item.path.name in FIRST_IN_BROWSER else "browser"
-    return "compiling" if path in COMPILING else path
-
-
-def pytest_collection_modifyitems(config, items):
-    items.sort(key=start_order)
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: order.start_order(path_of(item)))
     for item in items:
-        if config.pluginmanager.hasplugin("xdist"):
-            item.add_marker(pytest.mark.xdist_group(group(item)))
-        if area(item) == "pages" and item.path.name not in QUICK_PAGES:
+        if path_of(item).startswith("pages/") and item.path.name not in QUICK_PAGES:
             item.add_marker(pytest.mark.slow)
         if item.get_closest_marker("corpora") and not os.environ.get("SER_CORPORA"):
             item.add_marker(pytest.mark.skip(reason="needs the recordings: set SER_CORPORA"))
