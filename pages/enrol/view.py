@@ -5,13 +5,13 @@ import json
 import streamlit as st
 
 from pages.enrol.state import SENTENCES, reading_state
-from pages.ui.analysis import voice_reference
 from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
 from pages.ui.session import input_key, session
 from pages.ui.text import plain
 from pages.ui.voice import clips
+from pages.ui.voice.personal import voice_reference
 from pages.ui.voice.switch import draw_switch
 from ser_core.audio import SAMPLE_RATE
 from ser_core.evaluation import describe_enrolment

@@ -11,23 +11,11 @@ from pages.ui.components.player import Track, track
 from pages.ui.model_picker import choose_model, get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.text import plain
+from pages.ui.voice.personal import PersonalModel, personal_model
 from pages.ui.voice.switch import uses_voice
 from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise, speech_segments
-from ser_core.inference import (
-    Prediction,
-    Reference,
-    SpeakerReferenceError,
-    Trajectory,
-    predict_with_windows,
-    speaker_reference,
-)
-from ser_core.models import (
-    Adapter,
-    CheckpointError,
-    apply_adapter,
-    available_models,
-    functionals_cache,
-)
+from ser_core.inference import Prediction, SpeakerReferenceError, Trajectory, predict_with_windows
+from ser_core.models import CheckpointError, available_models, functionals_cache
 
 NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses, in which it measures the noise."
 
@@ -68,6 +56,7 @@ class PreparedClip:
 class ModelResult:
     """Prediction of one model, with the model's threshold and metrics."""
 
+    model: PersonalModel
     prediction: Prediction
     trajectory: Trajectory  # a single window for clips no longer than one
     took_s: float
@@ -121,50 +110,38 @@ def _detect_speech(waveform: np.ndarray) -> SpeechSegments:
     return found
 
 
-def model_result(
-    prepared: PreparedClip,
-    model_name: str | None,
-    my_voice: bool = False,
-    enrolled: bool = False,
-    quiet: bool = False,
-) -> ModelResult | None:
-    """Result of one model; None without a model.
+def model_result(prepared: PreparedClip, model: PersonalModel, quiet: bool = False) -> ModelResult:
+    """Result of one model.
 
     Args:
-        my_voice: with the adapter of this session.
-        enrolled: with the enrolled voice of this session.
         quiet: without a progress bar.
 
     Raises:
         CheckpointError: the checkpoint cannot be used.
         AdapterError: the adapter is of another version.
-        SpeakerReferenceError: a clip of the voice cannot be used, or its reference is of another version.
+        SpeakerReferenceError: the reference is of another version.
     """
-    if model_name is None:
-        return None
-    adapter = session().adapters[model_name] if my_voice else None
-    reference = voice_reference(model_name) if enrolled else None
-    key = (prepared.id, "answer", model_name, adapter, reference)
-    return remember(lambda: _run_model(prepared, model_name, adapter, reference, quiet), *key)
+    return remember(lambda: _run_model(prepared, model, quiet), *_answer_key(prepared, model))
 
 
-def is_predicted(prepared: PreparedClip, model_name: str) -> bool:
-    """Whether the result of a model is there already, without adapter and reference."""
-    return is_remembered(prepared.id, "answer", model_name, None, None)
+def is_predicted(prepared: PreparedClip, model: PersonalModel) -> bool:
+    """Whether the result of a model is there already."""
+    return is_remembered(*_answer_key(prepared, model))
 
 
-def voice_reference(model_name: str) -> Reference:
-    """The reference of the enrolled voice, made at the first call.
+def _answer_key(prepared: PreparedClip, model: PersonalModel) -> tuple:
+    return prepared.id, "answer", model
+
+
+def answer(prepared: PreparedClip, settings: Settings) -> ModelResult | None:
+    """The result of the chosen model that all views show; None without a model.
 
     Raises:
-        SpeakerReferenceError: a clip cannot be used.
+        CheckpointError, AdapterError, SpeakerReferenceError: as model_result, or a clip of the voice cannot be used.
     """
-    now = session()
-    if model_name not in now.references:
-        with st.spinner("Enrolling the voice"):
-            clips = list(now.voice_clips.values())
-            now.references[model_name] = speaker_reference(get_model(model_name), clips)
-    return now.references[model_name]
+    if settings.model is None:
+        return None
+    return model_result(prepared, personal_model(settings.model, settings.my_voice))
 
 
 def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
@@ -173,18 +150,16 @@ def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[Mo
     with st.spinner("Running the models"), functionals_cache():
         for name in names:
             try:
-                results.append(model_result(prepared, name, enrolled=uses_voice(name)))
+                results.append(model_result(prepared, personal_model(name)))
             except (CheckpointError, SpeakerReferenceError) as error:
                 problems.append(str(error))
     return results, problems
 
 
-def _run_model(
-    prepared: PreparedClip, model_name: str, adapter: Adapter | None, reference: Reference | None, quiet: bool
-) -> ModelResult:
-    words = f"Running {plain(model_name)}"
-    model = get_model(model_name, quiet)
-    model = apply_adapter(model, adapter) if adapter else model
+def _run_model(prepared: PreparedClip, who: PersonalModel, quiet: bool) -> ModelResult:
+    words = f"Running {plain(who.name)}"
+    get_model(who.name, quiet)
+    model = who.adapted()
     bar = st.empty()
     started = perf_counter()
     prediction, trajectory = predict_with_windows(
@@ -192,8 +167,8 @@ def _run_model(
         prepared.waveform,
         prepared.speech,
         lambda share: None if quiet else bar.progress(share, words),
-        reference,
+        who.reference,
     )
     took_s = perf_counter() - started
     bar.empty()
-    return ModelResult(prediction, trajectory, took_s, model.calibration.min_confidence, model.metrics, model.note)
+    return ModelResult(who, prediction, trajectory, took_s, model.calibration.min_confidence, model.metrics, model.note)

@@ -6,9 +6,10 @@ from time import perf_counter
 
 import numpy as np
 
-from pages.ui.analysis import PreparedClip, voice_reference
+from pages.ui.analysis import PreparedClip
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, is_remembered, remember, session
+from pages.ui.voice.personal import voice_reference
 from ser_core.audio import SpeechSegments, analysed_bounds
 from ser_core.inference import (
     GRID_HOP_S,

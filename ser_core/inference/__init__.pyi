@@ -48,6 +48,7 @@ from .archive.speakers import (
 )
 from .enrolment import (
     EnrolmentGain as EnrolmentGain,
+    enrolled_model as enrolled_model,
     enrolment_gain as enrolment_gain,
     recording_reference as recording_reference,
     speaker_reference as speaker_reference,

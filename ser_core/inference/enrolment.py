@@ -1,7 +1,9 @@
 """Enrolment: the reference of a speaker, from unlabelled clips or from a long recording itself."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -50,6 +52,20 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
     return _build_reference(model, clips, sum(end - start for s in speech for start, end in s))
+
+
+def enrolled_model(model: SERModel, reference: Reference) -> SERModel:
+    """A copy of the model, sharing its weights, whose predictions are relative to a reference.
+
+    For functions that take a model alone, such as attributions and their tests.
+
+    Raises:
+        SpeakerReferenceError: a reference of another model, or a model that takes none.
+    """
+    enrolled = copy.copy(model)
+    relative = partial(model.classify, reference=reference.tensor_for(model), weight=reference.weight)
+    enrolled.classify = relative  # type: ignore[method-assign]  # of this copy alone
+    return enrolled
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ import torch
 
 from ser_core.audio import AudioError, speech_segments
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
-from ser_core.inference.enrolment import enrolment_gain, recording_reference, speaker_reference
+from ser_core.inference.enrolment import enrolled_model, enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import Reference, SpeakerReferenceError
+from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.models.registry import build_model
 
 RATE = 16_000
@@ -51,6 +52,18 @@ def test_silence_in_a_clip_does_not_count(enrolling_model, speech):
     assert np.linalg.norm(found.embedding - expected.embedding) < np.linalg.norm(
         embed(enrolling_model, [paused])[0] - expected.embedding
     )
+
+
+def test_a_model_may_carry_it(enrolling_model, reference, speech):
+    """As for attributions, also after its weights are shuffled; the model itself stays as it is."""
+    windows = [speech[:RATE], speech[RATE : 3 * RATE]]
+    carrying = enrolled_model(enrolling_model, reference)
+    plain, relative = run_windows(enrolling_model, windows), run_windows(enrolling_model, windows, reference=reference)
+    np.testing.assert_array_equal(run_windows(carrying, windows).logits, relative.logits)
+    np.testing.assert_array_equal(run_windows(enrolling_model, windows).logits, plain.logits)
+    assert np.abs(run_windows(randomise_parameters(carrying, 0), windows).logits - relative.logits).max() > 0.01
+    with pytest.raises(SpeakerReferenceError, match="version"):
+        enrolled_model(enrolling_model, replace(reference, version="other"))
 
 
 def test_every_kind_of_prediction_uses_it(enrolling_model, reference, speech):

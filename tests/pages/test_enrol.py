@@ -28,7 +28,7 @@ def page(checkpoints, monkeypatch, enrolling_model) -> AppTest:
     model.name = NAME
     for module in ("pages.ui.voice.clips", "pages.enrol.state"):
         monkeypatch.setattr(f"{module}.models_with_reference", lambda: (NAME,))
-    for module in ("pages.ui.voice.clips", "pages.enrol.state", "pages.ui.analysis"):
+    for module in ("pages.ui.voice.clips", "pages.enrol.state", "pages.ui.voice.personal"):
         monkeypatch.setattr(f"{module}.get_model", lambda name: model)
     page = open_page("enrol").run()
     assert not page.exception

@@ -8,7 +8,8 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.emotion import agreement_in_words
-from ser_core.inference import Prediction
+from pages.ui.voice.personal import personal_model
+from ser_core.inference import Prediction, SpeakerReferenceError
 from ser_core.labels import EMOTION_STYLES
 from ser_core.models import CheckpointError, available_models, functionals_cache
 from ser_core.plots import emotion_label
@@ -29,7 +30,7 @@ def show_agreement(prepared: PreparedClip, chosen: str, first: ModelResult) -> C
         st.caption("The view Models runs the other models on this clip.")
         return None
     place = st.empty()
-    known = {name: _prediction(prepared, name) for name in others if analysis.is_predicted(prepared, name)}
+    known = {name: _prediction(prepared, name) for name in others if _is_predicted(prepared, name)}
     _draw(place, first.prediction, known, len(others))
     missing = [name for name in others if name not in known]
     return (lambda: _fill_in(place, prepared, first.prediction, known, missing)) if missing else None
@@ -44,11 +45,19 @@ def _fill_in(place, prepared: PreparedClip, first: Prediction, known: dict, miss
 
 
 def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
-    """None where the model cannot be used: the view Models says why."""
+    """As in the view Models; None where the model cannot be used, of which that view says why."""
     try:
-        return analysis.model_result(prepared, name, quiet=True).prediction
-    except CheckpointError:
+        return analysis.model_result(prepared, personal_model(name), quiet=True).prediction
+    except (CheckpointError, SpeakerReferenceError):
         return None
+
+
+def _is_predicted(prepared: PreparedClip, name: str) -> bool:
+    """Whether it takes no time."""
+    try:
+        return analysis.is_predicted(prepared, personal_model(name))
+    except (CheckpointError, SpeakerReferenceError):
+        return False
 
 
 def _draw(place, first: Prediction, known: dict[str, Prediction | None], n_others: int) -> None:

@@ -13,6 +13,7 @@ from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip, session
 from pages.ui.text import describe_expectation, plain
 from pages.ui.voice.clips import offer_enrolment
+from pages.ui.voice.personal import PersonalModel, describe_voice
 from pages.workspace import clip_bar, sound, views
 from pages.workspace.answer import details, feedback
 from pages.workspace.answer.agreement import show_agreement
@@ -37,8 +38,8 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
     try:
         if _worth_a_first_look(prepared, settings):
             with first_look.container():
-                _show_first_look(analysis.model_result(prepared, FAST_MODEL))
-        result = analysis.model_result(prepared, settings.model, settings.my_voice, settings.enrolled)
+                _show_first_look(analysis.model_result(prepared, PersonalModel(FAST_MODEL)))
+        result = analysis.answer(prepared, settings)
     except (CheckpointError, AdapterError, SpeakerReferenceError) as error:
         show_problem(error)
     if result is None:
@@ -71,7 +72,9 @@ def _worth_a_first_look(prepared: PreparedClip, settings: Settings) -> bool:
     """Whether the fast model can answer while the chosen one is still running."""
     if settings.model in (None, FAST_MODEL) or FAST_MODEL not in available_models():
         return False
-    return not (settings.my_voice or settings.enrolled or analysis.is_predicted(prepared, settings.model))
+    return not (
+        settings.my_voice or settings.enrolled or analysis.is_predicted(prepared, PersonalModel(settings.model))
+    )
 
 
 def _show_first_look(result: ModelResult) -> None:
@@ -90,6 +93,8 @@ def _show_answer(clip: SessionClip, result: ModelResult) -> None:
         st.markdown(expected)
     if prediction.reference_note:
         st.warning(plain(prediction.reference_note))
+    if about_voice := describe_voice([result.model]):
+        st.caption(about_voice)
     if clip.utterance:
         _show_truth(clip)
     _show_next(prediction.emotion, "over_time" if clip.recording.duration_s > CHANGES_FROM_S else "why")

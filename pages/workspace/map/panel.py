@@ -6,14 +6,16 @@ from collections import Counter
 import streamlit as st
 
 from pages.ui import results
+from pages.ui.analysis import ModelResult
 from pages.ui.emotion import coloured
 from pages.ui.session import SessionClip, session
 from pages.ui.text import plain
+from pages.ui.voice.personal import describe_voice
 from pages.workspace.map import in_row, neighbours, state
 from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
 from pages.workspace.map.state import EmbeddedClip
 from ser_core.data import CORPUS_NAMES
-from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import Atlas
 from ser_core.plots import emotion_label
 
@@ -25,7 +27,7 @@ def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None,
     if clip and own is None:
         st.caption(f"The model {plain(found.model)} is not here: your clip cannot be placed in its space.")
     if own and clip:
-        _show_own(own, state.prediction(clip, found.model))
+        _show_own(own, state.answer(clip, found.model))
     if not results.recordings():
         _choose_shipped(found)
     if around is None:
@@ -40,19 +42,24 @@ def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None,
     in_row.follow(found, around)
 
 
-def _show_own(own: EmbeddedClip, prediction: Prediction | None) -> None:
-    """A warning where the clip has no speech or is out of distribution, else the word, as in the other views.
+def _show_own(own: EmbeddedClip, result: ModelResult | None) -> None:
+    """A warning where the clip has no speech or is out of distribution, else the answer, as in the other views.
 
     Args:
-        prediction: of the model for the clip; None for raw features.
+        result: of the model for the clip; None for raw features.
     """
-    name = f"**{plain(own.name)}**"
+    name, prediction = f"**{plain(own.name)}**", result and result.prediction
     if own.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.warning(f"No speech was detected in {name}: its place on the map is meaningless.")
     elif prediction and prediction.novelty == MAX_NOVELTY_PERCENTILE:
         st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
-    elif prediction and prediction.familiarity:
-        st.markdown(f"Compared with the training data, {name} is **{prediction.familiarity}**.")
+    elif result and prediction:
+        doubt = ", not sure" if prediction.abstain else ""
+        st.markdown(f"{name}: {coloured(prediction.emotion)} {prediction.confidence:.0%}{doubt}.")
+        if prediction.familiarity:
+            st.caption(f"Compared with the training data it is **{prediction.familiarity}**.")
+    if about_voice := describe_voice([result.model] if result else []):
+        st.caption(about_voice)
 
 
 def _choose_shipped(found: Atlas) -> None:

@@ -6,12 +6,14 @@ from pathlib import PurePath
 import numpy as np
 import streamlit as st
 
-from pages.ui.analysis import Settings, model_result, prepare_clip
+from pages.ui.analysis import ModelResult, model_result, prepare_clip
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, remember, session
+from pages.ui.voice.personal import personal_model
+from pages.workspace import clip_bar
 from ser_core import paths
 from ser_core.audio import speech_segments, trim_silence
-from ser_core.inference import Prediction
+from ser_core.inference import SpeakerReferenceError
 from ser_core.interpret import (
     RAW_FEATURES,
     Atlas,
@@ -25,7 +27,7 @@ from ser_core.interpret import (
     nearest_neighbours,
     raw_features,
 )
-from ser_core.models import CheckpointError, available_models
+from ser_core.models import AdapterError, CheckpointError, available_models
 from ser_core.plots import UserClip
 
 N_NEIGHBOURS = 8
@@ -185,12 +187,16 @@ def _find_itself(found: Atlas, own: EmbeddedClip) -> int | None:
     return int(neighbours.index[0, 0]) if is_same else None
 
 
-def prediction(clip: SessionClip, name: str) -> Prediction | None:
-    """The prediction that the other pages show for the clip; None for raw features, or where the model is not here."""
+def answer(clip: SessionClip, name: str) -> ModelResult | None:
+    """The result that the other views show for the clip; None for raw features, or where the model cannot be used."""
     if name not in available_models():
         return None
-    result = model_result(prepare_clip(clip, Settings(name)), name)
-    return result and result.prediction
+    settings = clip_bar.settings()
+    adapted = settings.my_voice and settings.model == name
+    try:
+        return model_result(prepare_clip(clip, settings), personal_model(name, adapted))
+    except (AdapterError, CheckpointError, SpeakerReferenceError):
+        return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
 from pages.ui.session import SessionClip, remember
 from pages.ui.text import describe_performance, plain
+from pages.ui.voice.personal import describe_voice
 from pages.workspace import clip_bar
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import (
@@ -52,8 +53,8 @@ def draw(clip: SessionClip) -> None:
     if spoken:
         words.subheader(agreement_in_words([result.prediction for result in spoken]), anchor=False)
         show_comparison(clip, prepared, spoken)
-        if relative := [result.prediction.model for result in spoken if result.prediction.reference_source]:
-            st.caption(f"Relative to your enrolled voice: {', '.join(map(plain, relative))}.")
+        if words_on_voice := describe_voice([result.model for result in spoken]):
+            st.caption(words_on_voice)
     else:
         st.info(plain(results[0].prediction.reason) if results else "Choose at least one model.")
 

@@ -52,10 +52,7 @@ def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult 
     """Of the model in the bar; None where it cannot be used, with the reason."""
     settings = clip_bar.settings()
     try:
-        return [
-            analysis.model_result(prepared, settings.model, settings.my_voice, settings.enrolled)
-            for _, prepared in clips
-        ]
+        return [analysis.answer(prepared, settings) for _, prepared in clips]
     except (CheckpointError, AdapterError, SpeakerReferenceError) as error:
         show_problem(error)
         return [None] * len(clips)

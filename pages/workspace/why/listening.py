@@ -25,7 +25,7 @@ def show_parts(explained: ExplainedWindow, found: Explanation, question: Attribu
     """
     key = (found.method, question, percent)
     parts = state.relevant_and_remainder(explained, found, question, percent / 100)
-    tracks = {track.name: track for track in state.tracks(explained, parts, explained.model, *key)}
+    tracks = {track.name: track for track in state.tracks(explained, parts, hash(explained.made_by), *key)}
     probabilities = state.part_probabilities(explained, parts, *key)
     for name, column in zip(ORDER, st.columns(len(ORDER), gap="medium"), strict=True):
         with column:

@@ -12,6 +12,7 @@ from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.components.player import Track, track
 from pages.ui.model_picker import get_model
 from pages.ui.session import is_remembered, remember
+from pages.ui.voice.personal import PersonalModel
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
 from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret import (
@@ -26,6 +27,7 @@ from ser_core.interpret import (
     perturbation_probabilities,
     split_by_relevance,
 )
+from ser_core.models import SERModel
 from ser_core.plots import Spectrogram, spectrogram
 
 WHOLE, RELEVANT, REMAINDER = "Everything", "Relevant part", "Remainder"
@@ -36,7 +38,7 @@ class ExplainedWindow:
     """One input window of a model, with its prediction."""
 
     id: str  # names the sound and its place in it
-    model: str
+    made_by: PersonalModel
     waveform: np.ndarray  # shape = (n_samples,)
     start_s: float  # in the recording
     end_s: float
@@ -47,6 +49,16 @@ class ExplainedWindow:
     def emotion(self) -> str:
         """The likeliest one."""
         return max(self.probabilities, key=self.probabilities.get)
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.made_by.name
+
+    @property
+    def judge(self) -> SERModel:
+        """What is explained: the model as it made the prediction."""
+        return self.made_by.load()
 
     @property
     def frontend(self) -> FrontendConfig:
@@ -60,7 +72,7 @@ def window(prepared: PreparedClip, result: ModelResult, i: int) -> ExplainedWind
     inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in prepared.speech]
     return ExplainedWindow(
         id=f"{prepared.id} {start_s:.4f} {end_s:.4f}",
-        model=trajectory.model,
+        made_by=result.model,
         waveform=prepared.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)],
         start_s=start_s,
         end_s=end_s,
@@ -82,15 +94,15 @@ def window_spectrogram(explained: ExplainedWindow) -> Spectrogram:
 
 def explanation(explained: ExplainedWindow, method: str, question: AttributionTarget) -> Explanation:
     """The map of one method."""
-    make = partial(explain, get_model(explained.model), explained.waveform, method, question)
-    return _with_progress(f"Explaining: {method}", make, explained.id, "explain", explained.model, method, question)
+    make = partial(explain, explained.judge, explained.waveform, method, question)
+    return _with_progress(f"Explaining: {method}", make, explained.id, "explain", explained.made_by, method, question)
 
 
 def relevant_and_remainder(
     explained: ExplainedWindow, found: Explanation, question: AttributionTarget, share: float
 ) -> dict[str, np.ndarray]:
     """The window, its most relevant parts, and the rest; each of shape (n_samples,)."""
-    key = (explained.id, "sounds", explained.model, found.method, question, share)
+    key = (explained.id, "sounds", explained.made_by, found.method, question, share)
     kept, removed = remember(lambda: split_by_relevance(explained.waveform, found, explained.frontend, share), *key)
     return {WHOLE: explained.waveform, REMAINDER: removed, RELEVANT: kept}
 
@@ -113,12 +125,12 @@ def part_probabilities(
     explained: ExplainedWindow, parts: dict[str, np.ndarray], *key: Any
 ) -> dict[str, dict[str, float]]:
     """Name of the sound -> probability of each emotion."""
-    judge = get_model(explained.model)
+    judge = explained.judge
     found = remember(
         lambda: calibrated_probabilities(judge, run_windows(judge, list(parts.values())).logits),
         explained.id,
         "part probabilities",
-        explained.model,
+        explained.made_by,
         *key,
     )
     return {
@@ -139,7 +151,7 @@ def faithfulness_curves(
     """
     make = partial(
         measure_faithfulness,
-        get_model(explained.model),
+        explained.judge,
         explained.waveform,
         found,
         question.emotion,
@@ -155,31 +167,29 @@ def known_curves(explained: ExplainedWindow, method: str, question: AttributionT
 
 
 def _curves_key(explained: ExplainedWindow, method: str, question: AttributionTarget) -> tuple:
-    return explained.id, "faithfulness", explained.model, method, question
+    return explained.id, "faithfulness", explained.made_by, method, question
 
 
 def randomisation_test(
     explained: ExplainedWindow, found: Explanation, question: AttributionTarget
 ) -> tuple[float, ...]:
     """Rank correlations with the maps of models whose weights are shuffled."""
-    make = partial(parameter_randomisation_test, get_model(explained.model), explained.waveform, found, question)
+    make = partial(parameter_randomisation_test, explained.judge, explained.waveform, found, question)
     return _with_progress("Explaining models with randomised weights", make, *sanity_key(explained, found, question))
 
 
 def sanity_key(explained: ExplainedWindow, found: Explanation, question: AttributionTarget) -> tuple:
-    return explained.id, "sanity", explained.model, found.method, question
+    return explained.id, "sanity", explained.made_by, found.method, question
 
 
 def probe_probabilities(explained: ExplainedWindow, kind: str) -> np.ndarray:
     """Probabilities at each value of a probe, shape = (n_values, n_classes)."""
-    make = partial(
-        perturbation_probabilities, get_model(explained.model), explained.waveform, PERTURBATION_PROBES[kind]
-    )
+    make = partial(perturbation_probabilities, explained.judge, explained.waveform, PERTURBATION_PROBES[kind])
     return _with_progress(f"Running the model: {kind}", make, *probe_key(explained, kind))
 
 
 def probe_key(explained: ExplainedWindow, kind: str) -> tuple:
-    return explained.id, "probe", explained.model, kind
+    return explained.id, "probe", explained.made_by, kind
 
 
 def perturbed_waveform(explained: ExplainedWindow, kind: str, value: float) -> np.ndarray:

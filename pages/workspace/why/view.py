@@ -9,12 +9,13 @@ from pages.ui.emotion import coloured
 from pages.ui.model_picker import get_model, versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
+from pages.ui.voice.personal import describe_voice
 from pages.workspace import clip_bar
 from pages.workspace.why import checks, controls, export, listening, methods, state
 from pages.workspace.why.state import ExplainedWindow
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, SpeakerReferenceError
 from ser_core.interpret import SELF_ATTENTION, AttributionTarget, Explanation
-from ser_core.models import CheckpointError
+from ser_core.models import AdapterError, CheckpointError
 from ser_core.plots import (
     OPPOSING_COLOUR,
     SUPPORTING_COLOUR,
@@ -32,17 +33,15 @@ def draw(clip: SessionClip) -> None:
         return
     try:
         prepared = analysis.prepare_clip(clip, settings)
-        result = analysis.model_result(prepared, settings.model)
+        result = analysis.answer(prepared, settings)
         get_model(settings.model)  # which may have been deleted since the prediction
-    except CheckpointError as error:
+    except (AdapterError, CheckpointError, SpeakerReferenceError) as error:
         show_problem(error)
         return
     if result.prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         _show_no_speech(result)
     else:
         _show_explanation(clip, prepared, result)
-        if settings.enrolled:
-            st.caption("Explained is the prediction without your enrolled voice.")
 
 
 def _show_no_speech(result: ModelResult) -> None:
@@ -86,7 +85,8 @@ def _show_question(result: ModelResult, explained: ExplainedWindow, question: At
     others = "" if explained.emotion in chosen else f" The prediction is {emotion_label(explained.emotion)}."
     unsure = " For the full clip the model is not sure." if result.prediction.abstain else ""
     where_s = f"{format_time(explained.start_s)} to {format_time(explained.end_s)}"
-    st.caption(f"{versions([explained.model])}, {where_s}: {values}.{others}{unsure}")
+    about_voice = describe_voice([explained.made_by])
+    st.caption(f"{versions([explained.model])}, {where_s}: {values}.{others}{unsure} {about_voice}".rstrip())
 
 
 @st.fragment

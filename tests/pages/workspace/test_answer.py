@@ -382,7 +382,7 @@ def test_the_other_models_are_filled_in(page, monkeypatch, checkpoint, tmp_path)
     page.button(key="sample-low_slow.ogg").click().run()
     assert not page.exception and not page.error
     assert "2 of 2 models" in texts(page)  # the same weights; one that cannot be loaded stops nobody
-    assert {key[2] for key in session_of(page).memory if "answer" in key} == {str(checkpoint), str(again)}
+    assert {key[2].name for key in session_of(page).memory if "answer" in key} == {str(checkpoint), str(again)}
 
 
 def test_next_steps_lead_to_the_other_views(page):
@@ -443,7 +443,8 @@ def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
     enrolled = copy.copy(enrolling_model)
     enrolled.name = str(checkpoint)
     monkeypatch.setattr("pages.ui.voice.clips.models_with_reference", lambda: (str(checkpoint),))
-    monkeypatch.setattr("pages.ui.analysis.get_model", lambda name, quiet=False: enrolled)
+    for module in ("pages.ui.analysis", "pages.ui.voice.personal"):
+        monkeypatch.setattr(f"{module}.get_model", lambda name, quiet=False: enrolled)
     page.button(key="sample-low_slow.ogg").click().run()
     return page
 
@@ -460,6 +461,7 @@ def test_an_enrolled_voice_is_used_on_demand(enrolling):
     toggle.set_value(True).run()
     assert not enrolling.exception and not enrolling.error
     assert "Reference clips of this voice: 1" in texts(enrolling)
+    assert "Relative to your enrolled voice." in texts(enrolling)
     assert any("Reference clips" in warning.value for warning in enrolling.warning)
 
 

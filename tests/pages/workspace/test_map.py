@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 
 from pages.ui.components.player import track
+from pages.ui.emotion import coloured
 from pages.ui.export import rows_as_csv
 from pages.ui.samples import voices
 from pages.workspace.map import figure as map_figure, in_row, neighbours, state
@@ -19,9 +20,12 @@ from pages.workspace.map.export import as_parquet, map_rows
 from pages.workspace.map.selection import chosen_rows
 from pages.workspace.sound import SoundState
 from ser_core import paths
+from ser_core.audio import load_audio
 from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import protocol_split
+from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
+from ser_core.inference.prediction import predict
 from ser_core.interpret.atlas import Atlas, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
 from ser_core.interpret.projection import ProjectionConfig
@@ -174,6 +178,10 @@ def test_in_three_dimensions(page):
     assert not page.exception and points(page) == len(IDS)
 
 
+def answer_in_words(prediction) -> str:
+    return f"{coloured(prediction.emotion)} {prediction.confidence:.0%}"
+
+
 def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     page.segmented_control(key="map").set_value("pca").run()
     model = shared_model(page.selectbox(key="space").value)
@@ -181,6 +189,11 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     model.novelty = NoveltyDetector(np.zeros(width), np.eye(width), np.array([0, 1e9]), None, thresholds)
     upload(page, "mine.ogg", SPEECH)
     assert "your clip" in texts(page) and UNUSUAL in texts(page)
+    assert answer_in_words(predict(model, load_audio(io.BytesIO(SPEECH)))) in texts(page)
+    session_of(page).voice_clips = {"mine": load_audio(io.BytesIO(SPEECH))}
+    page.run().toggle(key="use-voice").set_value(True).run()
+    reference = speaker_reference(model, list(session_of(page).voice_clips.values()))
+    assert answer_in_words(predict(model, load_audio(io.BytesIO(SPEECH)), reference=reference)) in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
     assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()

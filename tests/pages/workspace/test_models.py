@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import analysis, model_picker
+from pages.ui.voice import personal
+from pages.ui.voice.personal import PersonalModel
 from ser_core.inference.ensemble import ENSEMBLE_NAME
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
@@ -62,11 +64,17 @@ def test_only_calibrated_models_of_one_protocol_are_averaged(monkeypatch):
 
 
 def test_the_enrolled_voice_counts_here_too(monkeypatch):
-    asked = {}
-    monkeypatch.setattr(analysis, "model_result", lambda _, name, enrolled: asked.update({name: enrolled}))
-    monkeypatch.setattr(analysis, "uses_voice", "small".__eq__)
-    analysis.model_results(None, ["other", "small"])
-    assert asked == {"other": False, "small": True}
+    monkeypatch.setattr(analysis, "model_result", lambda _, model: model)
+    monkeypatch.setattr(personal, "uses_voice", "small".__eq__)
+    monkeypatch.setattr(personal, "voice_reference", lambda name: "mine")
+    found = [PersonalModel("other"), PersonalModel("small", reference="mine")]
+    assert analysis.model_results(None, ["other", "small"]) == (found, [])
+    now = SimpleNamespace(uses_voice=True, voice_clips=["a clip"])
+    monkeypatch.setattr(personal, "session", lambda: now)
+    words = "Relative to your enrolled voice: small. other takes no reference clips: it predicts without your voice."
+    assert personal.describe_voice(found) == words
+    now.uses_voice = False
+    assert personal.describe_voice(found) == ""
 
 
 def test_one_model_is_compared_with_nobody(page):

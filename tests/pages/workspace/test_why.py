@@ -13,9 +13,10 @@ from pages.ui.session import UploadedSource
 from pages.workspace.sound import SoundState
 from pages.workspace.why.checks import _against_chance
 from pages.workspace.why.controls import AUTOMATIC, WhyState
+from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.prediction import predict_windows
+from ser_core.inference.prediction import predict, predict_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret.attribution import (
     EXPECTED_GRADIENTS,
@@ -149,6 +150,28 @@ def test_the_model_hears_what_the_slider_keeps(opened):
 )
 def test_a_map_that_is_worse_than_chance_is_called_so(gains, words):
     assert f"The map is {words}." == _against_chance(*gains)
+
+
+def test_the_answer_relative_to_an_enrolled_voice_is_explained(opened, speech):
+    """Each part of the view is about the answer that the view Answer shows."""
+    upload(opened, "short.wav", wav(speech[20_000:52_000]))
+    before = shares(opened)
+    session_of(opened).voice_clips = {"mine": speech}
+    opened.run().toggle(key="use-voice").set_value(True).run()
+    assert not opened.exception and "Relative to your enrolled voice." in texts(opened)
+    small = model_picker.get_model("small")
+    reference = speaker_reference(small, [speech])
+    waveform = session_of(opened).clip.recording.waveform
+    expected = predict(small, waveform, reference=reference)
+    assert box(opened, "Why").value == expected.emotion
+    assert shares(opened)[-1] == round(100 * expected.confidence) and shares(opened) != before
+    (curves,) = [c for k, c in session_of(opened).memory.items() if k[1] == "faithfulness" and k[2].reference]
+    (of_parts,) = [p for k, p in session_of(opened).memory.items() if k[1] == "part probabilities" and k[2].reference]
+    assert curves.kept[-1] == pytest.approx(expected.confidence, abs=1e-4)  # with all parts kept
+    assert of_parts.max(1)[0] == pytest.approx(expected.confidence, abs=1e-4)
+    opened.segmented_control(key="view").set_value("answer").run()
+    assert any(expected.emotion in element.proto.body for element in opened.get("html"))
+    assert f"{expected.confidence:.0%}" in "".join(element.proto.body for element in opened.get("html"))
 
 
 def test_the_relevant_part_and_the_remainder_are_played(opened):
