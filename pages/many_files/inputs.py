@@ -1,5 +1,7 @@
 """Files and tables of the person: chosen, with labels that are unknown or missing, and what cannot be read."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import DeletedFile
 
@@ -7,6 +9,9 @@ from pages.many_files import run, state
 from pages.many_files.batch import Batch
 from pages.ui.clip_input import FORMATS, show_expired_files
 from pages.ui.text import plain
+from pages.ui.voice.clips import has_voice
+from pages.ui.voice.personal import describe_voice, personal_model
+from pages.ui.voice.switch import draw_switch
 from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label
 
@@ -41,6 +46,19 @@ def choose_files() -> None:
             f"{len(state.sound_files())} files are more than a page can show: only the first {run.MOST_FILES} are "
             "analysed. For thousands use `python -m scripts.predict_archive FOLDER`."
         )
+
+
+def choose_voice(models: Sequence[str]) -> None:
+    """The switch for the enrolled voice, where a model can use one, and which predictions use it.
+
+    Raises:
+        SpeakerReferenceError: a clip of the voice cannot be used.
+        CheckpointError: a model cannot be used.
+    """
+    draw_switch(next(filter(has_voice, models), None))
+    state.follow_voice(models)
+    if about_voice := describe_voice([personal_model(name) for name in models]):
+        st.caption(f"{about_voice} That is right for recordings of the enrolled speaker only.")
 
 
 def show_empty() -> None:

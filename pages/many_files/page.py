@@ -7,7 +7,8 @@ with st.spinner("Starting"):
     from pages.many_files import inputs, run, state
     from pages.many_files.batch import read_batch
     from pages.ui.model_picker import choose_models
-    from pages.ui.problems import show_no_model
+    from pages.ui.problems import show_no_model, show_problem
+    from ser_core.inference import SpeakerReferenceError
     from ser_core.models import CheckpointError, available_models
 
 names = available_models()
@@ -21,6 +22,11 @@ if not state.sound_files():
 models = choose_models(names)
 if not models:
     st.info("Choose at least one model.")
+    st.stop()
+try:
+    inputs.choose_voice(models)
+except (SpeakerReferenceError, CheckpointError) as error:
+    show_problem(error)
     st.stop()
 run.work(models)
 try:

@@ -10,6 +10,7 @@ from streamlit.typing import UploadedFile
 
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
+from pages.ui.voice.personal import PersonalModel, personal_model
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
@@ -36,7 +37,8 @@ class BatchItem:
     speech_s: float = 0.0
     notes: tuple[str, ...] = ()
     problem: str = ""  # why it could not be read
-    predictions: dict[str, Prediction] = field(default_factory=dict)  # by model
+    predictions: dict[str, Prediction] = field(default_factory=dict)  # by model, as it predicts for the person now
+    kept: dict[PersonalModel, Prediction] = field(default_factory=dict)  # with and without the enrolled voice
     level_db: float = FLOOR_DB  # RMS of all samples, dBFS
     digest: str = ""  # of the samples
     embedding: np.ndarray | None = None  # in the space of space_model(), (embedding_dim,)
@@ -68,6 +70,7 @@ class UploadState(PageState):
     in_widgets: set[str] = field(default_factory=set)
     round: int = 0  # how often the widgets were emptied: part of their keys
     running: bool = False
+    made_by: dict[str, PersonalModel] = field(default_factory=dict)  # by model: what the predictions are of
     words: dict[str, str] = field(default_factory=dict)  # word for an emotion -> the emotion
     identified: dict[str, str] = field(default_factory=dict)  # file id -> corpus recording with this sound, "": none
     current: str = ""  # id of the file that is played
@@ -149,6 +152,23 @@ def space_model() -> str:
     return FAST_MODEL if FAST_MODEL in names else names[0]
 
 
+def follow_voice(models: Sequence[str]) -> None:
+    """Takes up the predictions with or without the enrolled voice, as it is switched; what is missing is run at once.
+
+    Raises:
+        SpeakerReferenceError: a clip of the voice cannot be used.
+    """
+    state = upload_state()
+    now = {name: personal_model(name) for name in models}
+    changed = {name: model for name, model in now.items() if state.made_by.get(name, PersonalModel(name)) != model}
+    for file_id, item in state.results.items() if changed else ():
+        rest = {name: found for name, found in item.predictions.items() if name not in changed}
+        known = {name: item.kept[model] for name, model in changed.items() if model in item.kept}
+        state.results[file_id] = replace(item, predictions=rest | known)
+    state.running = state.running or bool(changed)
+    state.made_by |= now
+
+
 def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     """Run the models that have no prediction of the file yet; an unreadable file is kept with the error.
 
@@ -161,7 +181,8 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
         with functionals_cache():
-            new = {n: predict(get_model(n), recording.waveform, speech) for n in models if n not in item.predictions}
+            missing = [personal_model(name) for name in models if name not in item.predictions]
+            new = {m: predict(m.adapted(), recording.waveform, speech, m.reference) for m in missing}
         if item.embedding is None:
             windows = embed_windows(get_model(space_model()), recording.waveform, speech)[1]
             item = replace(item, embedding=windows.mean(0), **_about_samples(recording.waveform))
@@ -173,7 +194,8 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
         duration_s=recording.duration_s,
         speech_s=sum(end_s - start_s for start_s, end_s in speech),
         notes=recording.notes,
-        predictions=item.predictions | new,
+        predictions=item.predictions | {model.name: found for model, found in new.items()},
+        kept=item.kept | new,
     )
 
 

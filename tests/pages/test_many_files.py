@@ -18,9 +18,10 @@ from pages.many_files import batch as batches, files, head, labels, run, state
 from pages.many_files.batch import OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
+from ser_core.audio import load_audio
 from ser_core.data.file_labels import FileLabel, label_files
 from ser_core.data.protocols import protocol_split
-from ser_core.inference import ENSEMBLE_NAME
+from ser_core.inference import ENSEMBLE_NAME, predict, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.interpret.atlas import load_atlas
@@ -72,6 +73,23 @@ def test_broken_files_are_named_and_the_rest_is_done(page):
     }
     assert shared_model("other").version in texts(page)
     assert any("UAR %" in frame.value for frame in page.dataframe)
+
+
+def test_the_enrolled_voice_is_the_reference_where_it_is_switched_on(page, speech):
+    """And what is known without it is there again when it is switched off."""
+    choose(page, ("a.ogg", SPEECH))
+    (plain,) = (item.predictions["other"] for item in session_of(page).page(UploadState).results.values())
+    session_of(page).voice_clips = {"mine": speech}
+    page.run().toggle(key="use-voice").set_value(True).run()
+    (item,) = session_of(page).page(UploadState).results.values()
+    waveform = load_audio(io.BytesIO(SPEECH))
+    expected = predict(shared_model("other"), waveform, reference=speaker_reference(shared_model("other"), [speech]))
+    assert not page.exception and "Relative to your enrolled voice. That is right for" in texts(page)
+    assert item.predictions["other"].probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+    assert item.predictions["other"].reference_clips == 1 and emotion_label(expected.emotion) in str(table_of(page))
+    page.toggle(key="use-voice").set_value(False).run()
+    (item,) = session_of(page).page(UploadState).results.values()
+    assert item.predictions["other"] is plain and "Relative to" not in texts(page)
 
 
 def test_several_models_stand_side_by_side_and_together(page):
