@@ -11,12 +11,12 @@ import sys
 
 import torch
 
-from scripts.train_head import read_statistics
+from scripts.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolError, protocol_split
 from ser_core.evaluation import fit_familiarity
 from ser_core.models import NOVELTY_FILE, CheckpointError, NoveltyDetector, Whisper, checkpoint_folder, load_model
-from ser_core.training import HeadConfig, read_training_data
+from ser_core.training import read_training_data
 
 
 def fitted(name: str) -> NoveltyDetector:
@@ -34,7 +34,7 @@ def fitted(name: str) -> NoveltyDetector:
     data = read_training_data(training["protocol"], split, AudioStore())
     if len(data.train) != training["n_clips"]:
         raise ValueError(f"{name} was trained on {training['n_clips']} clips, the protocol has {len(data.train)}.")
-    (statistics,) = read_statistics(model, data, HeadConfig())
+    statistics = own_statistics(model, data)
     with torch.inference_mode():
         embeddings = model.projection(torch.from_numpy(statistics)).numpy()
     return fit_familiarity(model.novelty, embeddings, data.train)

@@ -9,6 +9,7 @@ python -m scripts.train prosonet --fold 0 --teachers runs/a/checkpoint runs/b/ch
 python -m scripts.train resonet --fold 0 --keep-epochs 1 8 26                       for the embedding map
 python -m scripts.train resonet --fold 0 --folder my-recordings --map joy=happy     with recordings of your own
 python -m scripts.train whisper --protocol left-out --fold tess               a head on a frozen encoder
+python -m scripts.train whisper --fold 0 --set model.tuned_layers=[3,4,5] model.lora_rank=8    with tuned layers
 python -m scripts.distill --fold 0                                            prosonet as shipped, with its teachers
 
 To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts.evaluate <name> --write
@@ -220,7 +221,7 @@ def train(options: argparse.Namespace, command: str) -> None:
         head = head_recipe(overrides(options))
         model, data = initial_state(options, head.seed)
         training = provenance(options, data, asdict(head))
-        return train_head(model, folder / "checkpoint", data, head, training)
+        return train_head(model, folder, data, head, training, options.resume)
     config = training_recipe(options.model, overrides(options), options.recipe)
     model, data = initial_state(options, config.seed)
     if not model.is_neural:

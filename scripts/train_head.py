@@ -10,28 +10,49 @@ from ser_core.audio import load_audio, trim_silence
 from ser_core.data import audio_cache_folder, corpora_root, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
 from ser_core.models import Whisper, reference_weight, save_model
-from ser_core.training import HeadConfig, StatisticsCache, TrainingData, fit_head, predict_left_out_corpora
+from ser_core.training import (
+    EncoderFit,
+    FrameCache,
+    HeadConfig,
+    StatisticsCache,
+    TrainingData,
+    check_tuning,
+    frames_layer,
+    pool_clips,
+    predict_left_out_corpora,
+)
 
 
-def train_head(model: Whisper, folder: Path, data: TrainingData, config: HeadConfig, training: dict) -> None:
-    """Fits the head, calibrates it and saves the checkpoint.
+def train_head(
+    model: Whisper, folder: Path, data: TrainingData, config: HeadConfig, training: dict, resume: bool = False
+) -> None:
+    """Fits the head, tunes the layers that the model's config names, calibrates it and saves the checkpoint.
 
     Args:
+        folder: of the run.
         training: provenance for config.json.
+        resume: go on from the states of an interrupted tuning.
     """
+    check_tuning(model, config)
     statistics = read_statistics(model, data, config)
-    left_out = predict_left_out_corpora(
-        model, statistics, data.train, config, lambda corpus: print(f"without {corpus}", flush=True)
-    )
-    fit_head(model, statistics, data.train, config)
+    frames = read_frames(model, data) if model.config.tuned_layers else []
+    fit = EncoderFit(model, statistics, data.train, config, frames, folder / "tuning", resume, show_step)
+    left_out = predict_left_out_corpora(fit, lambda corpus: print(f"without {corpus}", flush=True))
+    own = fit(np.arange(len(data.train)), "all")
     calibration = fit_cross_corpus_calibration(left_out)
-    novelty = fit_cross_corpus_novelty(model, statistics[0], data.train, left_out)
-    save_model(model, folder, "whisper", calibration, training, novelty)
-    print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {folder}")
+    novelty = fit_cross_corpus_novelty(model, own, data.train, left_out)
+    save_model(model, folder / "checkpoint", "whisper", calibration, training, novelty)
+    print(f"{folder / 'checkpoint'} is ready. Evaluate it: python -m scripts.evaluate {folder / 'checkpoint'}")
+
+
+def show_step(step: int, n_steps: int, loss: float) -> None:
+    """Prints every fiftieth step of a tuning."""
+    if step % 50 == 0 or step == n_steps:
+        print(f"step {step} of {n_steps}, loss {loss:.3f}", flush=True)
 
 
 def read_statistics(model: Whisper, data: TrainingData, config: HeadConfig) -> list[np.ndarray]:
-    """The encoder's statistics of the training clips in each pass; they stay in the cache."""
+    """The frozen encoder's statistics of the training clips in each pass; they stay in the cache."""
     noises = [trimmed(noise.path) for noise in read_noises(corpora_root(), "train")] if any(config.passes) else []
     cache = StatisticsCache(audio_cache_folder() / model.config.encoder, model, data.store, noises)
     ids, found = [clip.id for clip in data.train], []
@@ -39,6 +60,21 @@ def read_statistics(model: Whisper, data: TrainingData, config: HeadConfig) -> l
         with tqdm(desc=f"encoder, pass {number}", total=len(ids), unit="clip") as bar:
             found.append(cache.read(number, ids, lambda n_done, bar=bar: bar.update(n_done - bar.n)))
     return found
+
+
+def read_frames(model: Whisper, data: TrainingData) -> list[np.ndarray]:
+    """Frames of the training clips below the tuned layers; they stay in the cache."""
+    cache = FrameCache(audio_cache_folder() / model.config.encoder, model, data.store, frames_layer(model))
+    ids = [clip.id for clip in data.train]
+    with tqdm(desc="encoder, frames", total=len(ids), unit="clip") as bar:
+        return cache.read(ids, lambda n_done: bar.update(n_done - bar.n))
+
+
+def own_statistics(model: Whisper, data: TrainingData) -> np.ndarray:
+    """Statistics of the training clips by the model's own encoder, tuned or not, shape = (n_clips, n_statistics)."""
+    if model.config.tuned_layers:
+        return pool_clips(model, read_frames(model, data))
+    return read_statistics(model, data, HeadConfig())[0]
 
 
 def trimmed(path: Path) -> np.ndarray:
@@ -55,8 +91,7 @@ def soft_labels(model: Whisper, data: TrainingData) -> np.ndarray:
     Returns:
         shape = (n_clips, n_classes), float32.
     """
-    (statistics,) = read_statistics(model, data, HeadConfig())
-    embeddings = model.projection(torch.from_numpy(statistics))
+    embeddings = model.projection(torch.from_numpy(own_statistics(model, data)))
     speakers = np.array([clip.speaker for clip in data.train])
     logits = torch.empty(len(speakers), len(model.config.labels))
     for speaker in np.unique(speakers):

@@ -22,12 +22,12 @@ from sklearn.metrics import roc_auc_score
 
 from scripts import train
 from scripts.head_tables import UNLIKE, mean_of, table
-from scripts.train_head import read_statistics
+from scripts.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolSplit, is_speech, protocol_folds, protocol_split
 from ser_core.evaluation import corpus_report, unseen_speaker_distances
 from ser_core.models import Whisper, load_model
-from ser_core.training import HeadConfig, TrainingData, TrainingExample, read_training_data
+from ser_core.training import TrainingData, TrainingExample, read_training_data
 
 LEFT_OUT = "left-out"
 PROTOCOLS = (LEFT_OUT, "speaker-independent-8")
@@ -66,7 +66,7 @@ def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:
 @torch.inference_mode()
 def embed_clips(model: Whisper, clips: Sequence[TrainingExample]) -> np.ndarray:
     """Embeddings from the cache, shape = (n_clips, embedding_dim)."""
-    (statistics,) = read_statistics(model, TrainingData(clips, (), AudioStore()), HeadConfig())
+    statistics = own_statistics(model, TrainingData(clips, (), AudioStore()))
     return model.projection(torch.from_numpy(statistics)).numpy()
 
 

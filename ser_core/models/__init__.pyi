@@ -93,10 +93,12 @@ from .zoo.wav2vec2 import (
     WAV2VEC2_WEIGHTS_HINT as WAV2VEC2_WEIGHTS_HINT,
 )
 from .zoo.whisper import (
-    WHISPER_WEIGHTS_HINT as WHISPER_WEIGHTS_HINT,
     Whisper as Whisper,
     WhisperConfig as WhisperConfig,
     head_input as head_input,
+)
+from .zoo.whisper_encoder import (
+    WHISPER_WEIGHTS_HINT as WHISPER_WEIGHTS_HINT,
     save_whisper_encoder as save_whisper_encoder,
     shared_layers as shared_layers,
 )

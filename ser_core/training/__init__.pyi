@@ -31,9 +31,19 @@ from .frozen.cross_corpus import (
     CrossCorpusPredictions as CrossCorpusPredictions,
     predict_left_out_corpora as predict_left_out_corpora,
 )
+from .frozen.fit import (
+    EncoderFit as EncoderFit,
+    check_tuning as check_tuning,
+)
+from .frozen.frames import (
+    FrameCache as FrameCache,
+)
 from .frozen.head import (
     HeadConfig as HeadConfig,
-    fit_head as fit_head,
+)
+from .frozen.tuning import (
+    frames_layer as frames_layer,
+    pool_clips as pool_clips,
 )
 from .optimiser import (
     make_optimiser as make_optimiser,

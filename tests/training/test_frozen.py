@@ -15,10 +15,12 @@ from ser_core.evaluation.cross_corpus.calibration import (
 )
 from ser_core.labels import EMOTIONS
 from ser_core.models.ood import fit_neighbour_reference
-from ser_core.models.zoo.whisper import WHISPER_BASE, Whisper, WhisperConfig
+from ser_core.models.zoo.whisper import Whisper, WhisperConfig
+from ser_core.models.zoo.whisper_encoder import WHISPER_BASE
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.cross_corpus import CrossCorpusPredictions, predict_left_out_corpora
+from ser_core.training.frozen.fit import EncoderFit
 from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 from tests.make_corpus import clips
@@ -125,7 +127,7 @@ def test_reference_is_the_mean_of_other_clips_of_the_speaker():
     found = [TrainingExample(str(i), "tess", EMOTIONS[i % 3], "ab"[i // 3]) for i in range(6)]
     embeddings = torch.arange(6.0)[None, :, None]
     batches = HeadBatches(embeddings, found, EMOTIONS, HeadConfig())
-    assert batches._references().flatten().tolist() == [1.5, 1.0, 0.5, 4.5, 4.0, 3.5]
+    assert batches.references().flatten().tolist() == [1.5, 1.0, 0.5, 4.5, 4.0, 3.5]
 
 
 def test_head_learns_alone_and_with_references(model):
@@ -161,7 +163,7 @@ def test_each_corpus_is_predicted_by_a_head_without_it(model):
     found = examples()
     statistics = separable(found, model)
     statistics[[clip.corpus == "tess" for clip in found]] += 100  # found by the distance, never by a head that saw it
-    left_out = predict_left_out_corpora(model, [statistics], found, RECIPE)
+    left_out = predict_left_out_corpora(EncoderFit(model, [statistics], found, RECIPE))
     assert sorted(set(left_out.corpora)) == ["crema_d", "savee", "tess"] and len(left_out.y_true) == len(found)
     far = left_out.distances[left_out.corpora == "tess"]
     assert far.min() > left_out.distances[left_out.corpora == "savee"].max()

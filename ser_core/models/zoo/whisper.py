@@ -3,55 +3,37 @@
 A clip is encoded at its own length, not padded to 30 seconds: the positions are cut to the clip, and padded frames are
 masked. The mean and the standard deviation over time of each chosen layer are projected to the embedding: middle layers
 of a frozen encoder hold the emotion (EmoBox, Ma et al. 2024). One head serves clips alone and clips of an enrolled
-speaker, whose mean embedding is subtracted; in training the reference is dropped at random.
+speaker, whose mean embedding is subtracted; in training the reference is dropped at random. Upper layers can be tuned:
+a checkpoint on a shared encoder then holds what was added to them, and its predictions take no longer.
 """
 
-import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ser_core import paths
 from ser_core.audio import frame_mask, mel_filters
 from ser_core.models.base import ModelConfig, SERModel, Weight, unpadded_lengths
-from ser_core.models.errors import MissingEncoder, first_line
-from ser_core.models.zoo.int8 import use_int8
-from ser_core.models.zoo.wav2vec2 import transformers_package
-
-if TYPE_CHECKING:
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-WHISPER_WEIGHTS_HINT = (
-    "The encoder of Whisper comes from published weights (MIT licence). With internet access:\n"
-    "  python -m scripts.prepare_encoder openai/whisper-base\n"
-    "Without: download them elsewhere, and give the folder (config.json, model.safetensors):\n"
-    "  hf download openai/whisper-base --local-dir whisper-base\n"
-    "  python -m scripts.prepare_encoder whisper-base"
+from ser_core.models.zoo.whisper_encoder import (
+    WHISPER_BASE,
+    join_updates,
+    read_whisper_encoder,
+    shared_weights,
+    split_updates,
+    whisper_encoder,
 )
-"""The cure for a missing encoder."""
 
 N_FFT, HOP, MIN_SAMPLES = 400, 160, 800  # of Whisper's front end; shorter clips are padded with silence
 DYNAMIC_RANGE = 8.0  # in log10 units of power, below the loudest bin of a clip
 N_PADDING_FRAMES = 2  # of silence behind a clip: as far as the two convolutions reach
 MIN_VARIANCE = 1e-10  # of a clip of one frame, whose deviation would have no gradient
-INT8_LAYERS = ("q_proj", "k_proj", "fc1", "fc2")  # the rounding of values and their projection moves the statistics
 MASKED = -1e9  # attention score of a padded frame
-
-WHISPER_BASE = {
-    "num_mel_bins": 80,
-    "d_model": 512,
-    "encoder_layers": 6,
-    "encoder_attention_heads": 8,
-    "encoder_ffn_dim": 2048,
-    "max_source_positions": 1500,
-}
-"""Sizes of the encoder of openai/whisper-base, as transformers names them."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +45,8 @@ class WhisperConfig(ModelConfig):
     backbone: dict = field(default_factory=lambda: dict(WHISPER_BASE), hash=False)
     layers: tuple[int, ...] = (2, 3, 4, 5)  # pooled layers: outputs of the n-th layer, counted from 1
     embedding_dim: int = 256  # more directions serve known corpora only, see docs/training.md
+    tuned_layers: tuple[int, ...] = ()  # whose weights are the checkpoint's own, not those of the shared encoder
+    lora_rank: int = 0  # of the updates of the tuned layers; 0: they are tuned and stored as they are
 
     @property
     def n_statistics(self) -> int:
@@ -83,7 +67,7 @@ class Whisper(SERModel):
         Raises:
             MissingEncoder: no such shared encoder; the message names the source.
             ValueError: a shared encoder that does not fit, a window that is longer than the encoder's positions, or
-                layers that it does not have.
+                pooled or tuned layers that it does not have.
         """
         super().__init__(config)
         _check_sizes(config)
@@ -93,7 +77,7 @@ class Whisper(SERModel):
         self.classifier = nn.Linear(2 * config.embedding_dim + 1, len(config.labels))
         self.register_buffer("mel_filters", _mel_filters(sizes["num_mel_bins"]), persistent=False)
         if config.encoder:
-            self.encoder.load_state_dict(_shared_weights(config))
+            self.reset_encoder()
             self.encoder.requires_grad_(False)
 
     @classmethod
@@ -110,6 +94,10 @@ class Whisper(SERModel):
         model = cls(replace(config, encoder="", backbone=backbone))
         model.encoder.load_state_dict(weights)
         return model
+
+    def reset_encoder(self) -> None:
+        """Loads the weights of the shared encoder; what tuning changed is lost."""
+        self.encoder.load_state_dict(shared_weights(self.config.encoder, max(self.config.layers)))
 
     def frontend(self, waveform: Tensor, n_samples: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> log-mel features as in Whisper, shape = (B, n_mels, n_frames); each clip by itself."""
@@ -145,15 +133,36 @@ class Whisper(SERModel):
             shape = (B, n_layers, 2, d_model).
         """
         n_frames = unpadded_lengths(features) if n_frames is None else n_frames
-        n_steps = (n_frames + 1) // 2
-        hidden, pooled = self._convolve(features, n_frames), []
-        inside = frame_mask(n_steps, hidden.shape[1])
-        mask = None if inside.all() else torch.where(inside, 0.0, MASKED).to(hidden)[:, None, None]
-        for number, layer in enumerate(self.encoder.layers, 1):
-            hidden = layer(hidden, attention_mask=mask)
-            if number in self.config.layers:
-                pooled.append(mean_and_deviation(hidden.float(), inside))
-        return torch.stack(pooled, 1)
+        return self.pool(self._convolve(features, n_frames), (n_frames + 1) // 2)
+
+    def pool(self, frames: Tensor, n_steps: Tensor, layer: int = 0) -> Tensor:
+        """The statistics of the layers from `layer` on, given the frames of that layer.
+
+        Args:
+            frames: shape = (B, n_steps, d_model), see frames_of.
+            n_steps: true lengths, shape = (B,).
+
+        Returns:
+            shape = (B, n_layers, 2, d_model).
+        """
+        inside = frame_mask(n_steps, frames.shape[1])
+        outputs = enumerate(self._outputs(frames, inside, layer), layer)
+        return torch.stack(
+            [mean_and_deviation(output.float(), inside) for n, output in outputs if n in self.config.layers], 1
+        )
+
+    def frames_of(self, layer: int, features: Tensor, n_frames: Tensor) -> Tensor:
+        """Output of one layer, counted from 1 (0: the convolutions), shape = (B, n_steps, d_model)."""
+        frames = self._convolve(features, n_frames)
+        return next(islice(self._outputs(frames, frame_mask((n_frames + 1) // 2, frames.shape[1])), layer, None))
+
+    def _outputs(self, frames: Tensor, inside: Tensor, layer: int = 0) -> Iterator[Tensor]:
+        """The frames of a layer, and the outputs of the layers above it."""
+        mask = None if inside.all() else torch.where(inside, 0.0, MASKED).to(frames)[:, None, None]
+        yield frames
+        for above in self.encoder.layers[layer:]:
+            frames = above(frames, attention_mask=mask)
+            yield frames
 
     def _convolve(self, features: Tensor, n_frames: Tensor) -> Tensor:
         """Frames of 20 ms with their positions, shape = (B, n_steps, d_model); silence follows each clip."""
@@ -185,12 +194,12 @@ class Whisper(SERModel):
     def standalone(self) -> "Whisper":
         """A copy whose checkpoint holds the encoder too, for use without this program's folder of encoders."""
         backbone = self.config.backbone | {"encoder_layers": max(self.config.layers)}
-        copy = Whisper(replace(self.config, encoder="", backbone=backbone))
+        copy = Whisper(replace(self.config, encoder="", backbone=backbone, tuned_layers=(), lora_rank=0))
         copy.load_state_dict(self.state_dict())
         return copy.eval()
 
     def save_weights(self, path: Path) -> None:
-        """See SERModel; the weights of a shared encoder are left out.
+        """See SERModel; of a shared encoder, what tuning added to its weights is kept alone.
 
         Raises:
             ValueError: a weight that is not a number, or too large for half precision.
@@ -202,13 +211,32 @@ class Whisper(SERModel):
 
     def load_weights(self, path: Path) -> None:
         """See SERModel."""
-        shared = {name: value for name, value in self.state_dict().items() if name not in self._own_weights()}
-        self.load_state_dict(shared | load_file(path), strict=True)
+        saved = load_file(path)
+        if self.config.lora_rank:
+            saved = join_updates(saved, self._shared_matrices(), self.config.lora_rank)
+        shared = {name: value for name, value in self.state_dict().items() if not self._is_own(name)}
+        self.load_state_dict(shared | saved, strict=True)
 
     def _own_weights(self) -> dict[str, Tensor]:
         """The weights of the checkpoint."""
-        own = self.state_dict()
-        return {k: v for k, v in own.items() if not (self.config.encoder and k.startswith("encoder."))}
+        state, rank = self.state_dict(), self.config.lora_rank
+        own = {name: value for name, value in state.items() if self._is_own(name)}
+        return own | split_updates(state, self._shared_matrices(), rank) if rank else own
+
+    def _is_own(self, name: str) -> bool:
+        """Whether a weight is the checkpoint's own as it is."""
+        in_shared = bool(self.config.encoder) and name.startswith("encoder.")
+        return not in_shared or (not self.config.lora_rank and name.startswith(self._tuned_prefixes))
+
+    def _shared_matrices(self) -> dict[str, Tensor]:
+        """The matrices of the shared encoder that the updates of low rank are added to."""
+        weights = shared_weights(self.config.encoder, max(self.config.layers))
+        named = {f"encoder.{name}": value for name, value in weights.items() if value.ndim == 2}
+        return {name: value for name, value in named.items() if name.startswith(self._tuned_prefixes)}
+
+    @property
+    def _tuned_prefixes(self) -> tuple[str, ...]:
+        return tuple(f"encoder.layers.{layer - 1}." for layer in self.config.tuned_layers)
 
 
 def head_input(embedding: Tensor, reference: Tensor | None, used: Weight = 1.0) -> Tensor:
@@ -239,101 +267,6 @@ def mean_and_deviation(frames: Tensor, inside: Tensor) -> Tensor:
     return torch.stack([mean, variance.clamp_min(MIN_VARIANCE).sqrt()], 1)
 
 
-def whisper_encoder(sizes: dict) -> "WhisperEncoder":
-    """The encoder of transformers with random weights.
-
-    Args:
-        sizes: with the keys of WHISPER_BASE.
-    """
-    transformers_package()
-    from transformers import WhisperConfig as Sizes
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    config = Sizes(**sizes)
-    config._attn_implementation = "sdpa"
-    encoder = WhisperEncoder(config)
-    # The norm follows the last layer of the published encoder, which is not pooled.
-    encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
-    use_int8(encoder.layers, INT8_LAYERS)
-    return encoder
-
-
-def read_whisper_encoder(start: str, n_layers: int) -> tuple[dict, dict[str, Tensor]]:
-    """Sizes and weights of the first layers of a published encoder.
-
-    Args:
-        start: a local folder (of the complete model, or of the encoder alone) or a name on the Hugging Face hub.
-
-    Raises:
-        ValueError: no such folder or name, another kind of model, too few layers, or missing weights; the message
-            names the cure.
-    """
-    folder = Path(start) if Path(start).is_dir() else _download(start)
-    try:
-        values = json.loads((folder / "config.json").read_text())
-        weights = load_file(folder / "model.safetensors")
-    except Exception as error:  # its type depends on the folder
-        raise ValueError(f"{start} cannot be loaded: {first_line(error)}\n{WHISPER_WEIGHTS_HINT}") from None
-    if values.get("model_type") != "whisper":
-        raise ValueError(f"{start} is not a Whisper model (model_type in config.json: {values.get('model_type')}).")
-    sizes = {name: values.get(name, WHISPER_BASE[name]) for name in WHISPER_BASE}
-    if sizes["encoder_layers"] < n_layers:
-        raise ValueError(f"{start} has {sizes['encoder_layers']} layers; this model pools the {n_layers}th.")
-    sizes["encoder_layers"] = n_layers
-    return sizes, _encoder_weights(start, sizes, weights)
-
-
-def _encoder_weights(start: str, sizes: dict, weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The encoder's weights among those of a complete model."""
-    found = {name.removeprefix("model.").removeprefix("encoder."): value.float() for name, value in weights.items()}
-    wanted = whisper_encoder(sizes).state_dict()
-    if missing := [name for name in wanted if name not in found]:
-        raise ValueError(f"{start} has no encoder of Whisper: {len(missing)} weights are missing, as {missing[0]}.")
-    if other := [name for name, value in wanted.items() if found[name].shape != value.shape]:
-        raise ValueError(f"{start} is of another size than its config.json: {other[0]} does not fit.")
-    return {name: found[name] for name in wanted}
-
-
-def save_whisper_encoder(start: str, n_layers: int, folder: Path) -> None:
-    """Writes the first layers of a published encoder in half precision, as the shared encoder of checkpoints.
-
-    Raises:
-        ValueError: see read_whisper_encoder.
-        OSError: the folder cannot be written.
-    """
-    sizes, weights = read_whisper_encoder(start, n_layers)
-    folder.mkdir(parents=True, exist_ok=True)
-    with paths.atomic_path(folder / "model.safetensors") as temporary:
-        save_file({name: value.half().contiguous() for name, value in weights.items()}, temporary, {"format": "pt"})
-    with paths.atomic_path(folder / "config.json") as temporary:
-        temporary.write_text(json.dumps({"model_type": "whisper"} | sizes, indent=1) + "\n")
-
-
-def _shared_weights(config: WhisperConfig) -> dict[str, Tensor]:
-    """Weights of the shared encoder of a config."""
-    folder = paths.ENCODERS / config.encoder
-    if not folder.is_dir():
-        raise MissingEncoder(f"The encoder {config.encoder} is missing.\n{WHISPER_WEIGHTS_HINT}")
-    return read_whisper_encoder(str(folder), max(config.layers))[1]
-
-
-def shared_layers(encoder: str) -> int:
-    """Number of layers of a shared encoder, by the name of its folder."""
-    return json.loads((paths.ENCODERS / encoder / "config.json").read_text())["encoder_layers"]
-
-
-def _download(name: str) -> Path:
-    """Folder of a model of the Hugging Face hub."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["config.json", "model.safetensors"]))
-    except Exception as error:  # its type depends on the cause
-        raise ValueError(
-            f"{name!r} is not a local folder, and cannot be downloaded: {first_line(error)}\n{WHISPER_WEIGHTS_HINT}"
-        ) from None
-
-
 def _mel_filters(n_mels: int) -> Tensor:
     return torch.from_numpy(mel_filters(16_000, N_FFT, n_mels))
 
@@ -348,3 +281,16 @@ def _check_sizes(config: WhisperConfig) -> None:
         )
     if len(set(config.layers)) < len(config.layers):
         raise ValueError(f"layers = {config.layers} names a layer twice.")
+    _check_tuning(config)
+
+
+def _check_tuning(config: WhisperConfig) -> None:
+    tuned, last = config.tuned_layers, max(config.layers)
+    if not {*tuned} <= {*range(1, last + 1)} or len({*tuned}) < len(tuned):
+        raise ValueError(f"tuned_layers = {tuned} must be different layers in 1..{last}, where {last} is pooled.")
+    if not 0 <= config.lora_rank <= config.backbone["d_model"]:
+        raise ValueError(f"lora_rank = {config.lora_rank} must lie in 0..{config.backbone['d_model']}.")
+    if config.lora_rank and not tuned:
+        raise ValueError(f"lora_rank = {config.lora_rank} needs layers to tune, for example tuned_layers = [3, 4, 5].")
+    if tuned and not config.encoder:
+        raise ValueError("tuned_layers are those of a shared encoder: python -m scripts.prepare_encoder makes one.")

@@ -26,8 +26,9 @@ class StatisticsCache:
 
     Args:
         folder: of the cache, e.g. audio_cache_folder() / "whisper-base".
-        model: whose frozen encoder is used; every layer of a shared encoder is stored, so that one cache serves all
-            models on it; of an encoder in the checkpoint itself those up to the last pooled one.
+        model: whose encoder is used, a shared one without what was tuned in the model. Every layer of a shared encoder
+            is stored, so that one cache serves all models on it; of an encoder in the checkpoint itself those up to the
+            last pooled one.
         noises: recorded noises for the perturbed passes, each of shape (n_samples,).
     """
 
@@ -111,10 +112,12 @@ class StatisticsCache:
 
 
 def every_layer(model: Whisper) -> Whisper:
-    """The model with every layer pooled: for a cache that serves any choice of layers."""
+    """The model with every layer pooled and none tuned: for a cache that serves any choice of layers."""
     config = model.config
     n_layers = shared_layers(config.encoder) if config.encoder else max(config.layers)
-    found = Whisper(replace(config, layers=tuple(range(1, n_layers + 1)), embedding_dim=1))
+    found = Whisper(
+        replace(config, layers=tuple(range(1, n_layers + 1)), embedding_dim=1, tuned_layers=(), lora_rank=0)
+    )
     if not config.encoder:
         found.encoder.load_state_dict(model.encoder.state_dict())
     use_float32(found)  # heads are fitted on exact statistics

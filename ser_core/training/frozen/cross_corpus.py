@@ -4,15 +4,14 @@ They show what the model is worth on strangers, before any test clip is opened: 
 distances of unfamiliar recordings are fitted on them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ser_core.models import Whisper, fit_neighbour_reference
-from ser_core.training.config import TrainingExample
-from ser_core.training.frozen.head import HeadConfig, fit_head
+from ser_core.models import fit_neighbour_reference
+from ser_core.training.frozen.fit import EncoderFit
 
 SUNG = "ravdess_song"
 """Trained on, never a corpus of its own: its singers are the speakers of RAVDESS."""
@@ -29,18 +28,16 @@ class CrossCorpusPredictions:
 
 
 def predict_left_out_corpora(
-    model: Whisper,
-    statistics: Sequence[np.ndarray],
-    clips: Sequence[TrainingExample],
-    config: HeadConfig,
-    progress: Callable[[str], None] = lambda corpus: None,
+    fit: EncoderFit, progress: Callable[[str], None] = lambda corpus: None
 ) -> CrossCorpusPredictions:
-    """Leaves each corpus of the training clips out in turn; projection and head of the model are overwritten.
+    """Leaves each corpus of the training clips out in turn; the model of the fit is overwritten.
+
+    Tuned layers are tuned again for each corpus, on the others only: what they learned from a corpus would flatter it.
 
     Args:
-        statistics: of the clips in every pass of the recipe, see fit_head; predictions are of the first one.
         progress: called with each corpus before its fit.
     """
+    model, clips = fit.model, fit.clips
     corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
     tested = np.array([clip.corpus != SUNG for clip in clips])
     logits = np.zeros((len(clips), len(model.config.labels)), np.float32)
@@ -48,9 +45,9 @@ def predict_left_out_corpora(
     for corpus in np.unique(corpora):
         progress(str(corpus))
         (train,), (test,) = np.nonzero(corpora != corpus), np.nonzero((corpora == corpus) & tested)
-        fit_head(model, [rows[train] for rows in statistics], [clips[int(i)] for i in train], config)
+        statistics = fit(train, f"without-{corpus}")
         with torch.inference_mode():
-            known, found = (model.projection(torch.from_numpy(statistics[0][rows])) for rows in (train, test))
+            known, found = (model.projection(torch.from_numpy(statistics[rows])) for rows in (train, test))
             distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())
             logits[test] = model.head(found).numpy()
     y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])

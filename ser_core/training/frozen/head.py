@@ -1,7 +1,7 @@
 """Training of the linear head of a frozen encoder, for clips alone and for clips of an enrolled speaker."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -12,6 +12,20 @@ from ser_core.models import Whisper, head_input
 from ser_core.training.config import TrainingError, TrainingExample
 
 MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS = 3, 30
+
+
+@dataclass(frozen=True)
+class TuningConfig:
+    """How layers of the encoder are tuned after the head was fitted; which ones, the model's config says."""
+
+    epochs: int = 2
+    draws: int = 4000  # clips an epoch
+    batch_size: int = 16
+    learning_rate: float = 3e-4  # peak, of the encoder
+    head_rate: float = 3e-4  # peak, of the head
+    clip_norm: float = 1.0
+    max_clip_s: float = 3.0  # of a longer clip, a random part is drawn
+    share: float = 1.0  # of the way from the frozen weights to the tuned ones that is gone in the end
 
 
 @dataclass(frozen=True)
@@ -29,6 +43,7 @@ class HeadConfig:
     corpus_power: float = 0.5  # a corpus is drawn by its number of clips to this power
     passes: tuple[int, ...] = (0,)  # of the cache of statistics: 0 is the unmodified clips
     seed: int = 0
+    tuning: TuningConfig = field(default_factory=TuningConfig)
 
 
 def fit_projection(model: Whisper, statistics: np.ndarray, seed: int) -> None:
@@ -104,28 +119,31 @@ class HeadBatches:
         self._chances = draw_chances(clips, config.corpus_power)
         names, members = np.unique([clip.speaker for clip in clips], return_inverse=True)
         self._rows_by_speaker = [torch.from_numpy(np.nonzero(members == i)[0]) for i in range(len(names))]
-        self._rng = np.random.default_rng(config.seed)
+        self.rng = np.random.default_rng(config.seed)
 
     def epoch(self) -> Iterator[tuple[Tensor, Tensor]]:
         """(inputs of the head, targets) of each batch; references are drawn again in each epoch."""
-        references = self._references()
-        n_clips, size = len(self._chances), self.config.batch_size
+        references = self.references()
         for _ in range(self.n_steps):
-            chosen = torch.from_numpy(self._rng.choice(n_clips, size, p=self._chances))
-            number = self._rng.integers(len(self.embeddings))
-            yield self._mix(self.embeddings[number, chosen], references[number, chosen], self.targets[chosen])
+            chosen = self.draw()
+            number = self.rng.integers(len(self.embeddings))
+            yield self.mix(self.embeddings[number, chosen], references[number, chosen], self.targets[chosen])
 
-    def _mix(self, embedding: Tensor, reference: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    def draw(self) -> Tensor:
+        """Rows of the clips of one batch, shape = (batch_size,)."""
+        return torch.from_numpy(self.rng.choice(len(self._chances), self.config.batch_size, p=self._chances))
+
+    def mix(self, embedding: Tensor, reference: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Mixup of clips and their references, noise, and a choice for each clip whether its reference is used."""
         alpha, size = self.config.mixup_alpha, len(embedding)
-        share = torch.from_numpy(self._rng.beta(alpha, alpha, (size, 1))).float()
-        share, order = torch.maximum(share, 1 - share), torch.from_numpy(self._rng.permutation(size))
+        share = torch.from_numpy(self.rng.beta(alpha, alpha, (size, 1))).float()
+        share, order = torch.maximum(share, 1 - share), torch.from_numpy(self.rng.permutation(size))
         embedding, reference, targets = (x * share + x[order] * (1 - share) for x in (embedding, reference, targets))
-        noise = self.config.noise * self._rng.standard_normal(embedding.shape, np.float32)
-        used = torch.from_numpy(self._rng.random((size, 1)) < self.config.reference_chance).float()
+        noise = self.config.noise * self.rng.standard_normal(embedding.shape, np.float32)
+        used = torch.from_numpy(self.rng.random((size, 1)) < self.config.reference_chance).float()
         return head_input(embedding + torch.from_numpy(noise), reference, used), targets
 
-    def _references(self) -> Tensor:
+    def references(self) -> Tensor:
         """For each clip the mean of 3 to 30 other clips of its speaker, shape as the embeddings."""
         found = self.embeddings.clone()
         for rows in self._rows_by_speaker:
@@ -135,12 +153,12 @@ class HeadBatches:
 
     def _draw_weights(self, n_clips: int) -> np.ndarray:
         """Weights of a speaker's clips in the reference of each, shape = (n_clips, n_clips)."""
-        order = self._rng.random((n_clips, n_clips))
+        order = self.rng.random((n_clips, n_clips))
         np.fill_diagonal(order, np.inf)  # a clip is not its own reference
         most = min(MAX_REFERENCE_CLIPS, n_clips - 1)
         drawn = np.argpartition(order, most - 1, 1)[:, :most]
-        drawn = self._rng.permuted(drawn, axis=1)
-        n_drawn = np.minimum(self._rng.integers(MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS + 1, (n_clips, 1)), most)
+        drawn = self.rng.permuted(drawn, axis=1)
+        n_drawn = np.minimum(self.rng.integers(MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS + 1, (n_clips, 1)), most)
         weights = np.zeros((n_clips, n_clips), np.float32)
         np.put_along_axis(weights, drawn, ((np.arange(most) < n_drawn) / n_drawn).astype(np.float32), 1)
         return weights
