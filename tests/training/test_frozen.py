@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from ser_core import paths
 from ser_core.audio.features import FrontendConfig
 from ser_core.evaluation.cross_corpus.calibration import (
     balanced_rows,
@@ -21,6 +22,7 @@ from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.cross_corpus import CrossCorpusPredictions, predict_left_out_corpora
 from ser_core.training.frozen.fit import EncoderFit
+from ser_core.training.frozen.frames import FrameCache
 from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 from tests.make_corpus import clips
@@ -93,6 +95,19 @@ def test_cache_of_another_last_layer_is_kept_and_refused(model, cache, crema_d, 
     with pytest.raises(TrainingError, match="layer"):
         StatisticsCache(tmp_path, lower, store).read(0, ids)
     assert (tmp_path / "0.f16").read_bytes() == before
+
+
+def test_two_processes_never_write_a_cache_together(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:3]
+    statistics, frames = StatisticsCache(tmp_path, model, store), FrameCache(tmp_path, model, store, 1)
+    statistics.read(0, ids[:2])
+    with paths.only_writer(tmp_path):
+        for read in (frames.read, lambda ids: statistics.read(0, ids)):
+            with pytest.raises(TrainingError, match="Another process"):
+                read(ids)
+        assert len(statistics.read(0, ids[:2])) == 2  # nothing to write
 
 
 def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):

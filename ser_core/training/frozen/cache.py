@@ -4,13 +4,15 @@ A pass is two files below the cache folder: `<pass>.f16`, a row of every layer's
 `<pass>.txt`, the ids in the order of the rows. An interruption costs at most one batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from ser_core import paths
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
 from ser_core.models import Whisper, shared_layers, use_float32
@@ -56,10 +58,15 @@ class StatisticsCache:
         """Computes the missing clips of a pass, in batches of similar length.
 
         Raises:
-            TrainingError: the pass was computed with another number of layers.
+            TrainingError: the pass was computed with another number of layers, or another process computes now.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._check_width(number)
+        if {*ids} <= {*self._ids(number)}:
+            return progress(len(ids))
+        with writing_alone(self.folder):
+            self._compute_missing(number, ids, progress)
+
+    def _compute_missing(self, number: int, ids: Sequence[str], progress: Callable[[int], None]) -> None:
         known = {*self._ids(number)}
         missing = sorted((i for i in ids if i not in known), key=self.store.duration_s)
         self._discard_unfinished(number)
@@ -94,7 +101,8 @@ class StatisticsCache:
         return path.read_text().splitlines() if path.is_file() else []
 
     def _rows(self, number: int) -> np.ndarray:
-        return np.memmap(self._path(number), np.float16, "r").reshape(-1, self.n_layers, self._width)
+        shape = (len(self._ids(number)), self.n_layers, self._width)
+        return np.memmap(self._path(number), np.float16, "r", shape=shape)
 
     def _check_width(self, number: int) -> None:
         """Rows of another width would be cut and read as those of other clips."""
@@ -109,6 +117,21 @@ class StatisticsCache:
         if path.is_file():
             with path.open("rb+") as file:
                 file.truncate(len(self._ids(number)) * row_bytes)
+
+
+@contextmanager
+def writing_alone(folder: Path) -> Iterator[None]:
+    """Holds the folder of a cache: the rows of two processes would get each other's ids.
+
+    Raises:
+        TrainingError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with paths.only_writer(folder):
+            yield
+    except BlockingIOError:
+        raise TrainingError(f"Another process adds clips to {folder}. Wait for its end.") from None
 
 
 def every_layer(model: Whisper) -> Whisper:

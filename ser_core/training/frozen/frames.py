@@ -13,7 +13,7 @@ import torch
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
 from ser_core.models import Whisper
-from ser_core.training.frozen.cache import BATCH_SIZE, MAX_CLIP_S, every_layer
+from ser_core.training.frozen.cache import BATCH_SIZE, MAX_CLIP_S, every_layer, writing_alone
 
 
 class FrameCache:
@@ -36,16 +36,21 @@ class FrameCache:
 
         Args:
             progress: called with the number of clips that are available.
+
+        Raises:
+            TrainingError: another process computes now.
         """
-        self._compute(ids, progress)
-        frames = np.memmap(self._path, np.float16, "r").reshape(-1, self._width)
-        ends = np.cumsum(list(self._lengths().values()))
-        starts = dict(zip(self._lengths(), zip([0, *ends[:-1]], ends, strict=True), strict=True))
-        return [frames[slice(*starts[i])] for i in ids]
+        if not {*ids} <= {*self._lengths()}:
+            with writing_alone(self._path.parent):
+                self._compute(ids, progress)
+        progress(len(ids))
+        lengths = self._lengths()
+        ends = dict(zip(lengths, np.cumsum([*lengths.values()]), strict=True))
+        frames = np.memmap(self._path, np.float16, "r", shape=(sum(lengths.values()), self._width))
+        return [frames[ends[i] - lengths[i] : ends[i]] for i in ids]
 
     def _compute(self, ids: Sequence[str], progress: Callable[[int], None]) -> None:
         """Computes the missing clips in batches of similar length."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         known = self._lengths()
         missing = sorted((i for i in ids if i not in known), key=self.store.duration_s)
         self._path.touch()
@@ -60,7 +65,6 @@ class FrameCache:
                 rows.flush()  # before the ids that refer to them
                 names.write("".join(f"{i}\t{len(own)}\n" for i, own in zip(batch, frames, strict=True)))
                 names.flush()
-        progress(len(ids))
 
     @torch.inference_mode()
     def _frames(self, ids: Sequence[str]) -> list[np.ndarray]:
