@@ -4,13 +4,15 @@ python -m scripts.fuse                    writes checkpoints/whisper-prosonet an
 python -m scripts.fuse --every 4          from one in four clips of each corpus
 python -m scripts.fuse --fold 1           checkpoints/folds/whisper-prosonet-1, with the calibration of the first
 
-Needs checkpoints/whisper, checkpoints/prosonet and, below checkpoints/folds, their models of the left-out corpora:
-whisper-left-out-<corpus> and prosonet-leave-one-corpus-out-<corpus>. Corpora in other languages are unknown to every
-prosonet.
+Needs checkpoints/whisper, checkpoints/prosonet and, below checkpoints/folds, their models of the other four folds and
+of the left-out corpora: whisper-left-out-<corpus> and prosonet-leave-one-corpus-out-<corpus>. Corpora in other
+languages are unknown to every prosonet. What the fusion is worth on unseen speakers, its calibration learns from the
+fusions of the other folds, on the speakers that each of them has not met and that the default was trained on.
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -23,7 +25,6 @@ from ser_core.data import AudioStore, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration
 from ser_core.inference import run_clips
 from ser_core.models import (
-    Calibration,
     CheckpointError,
     Fusion,
     SERModel,
@@ -31,12 +32,15 @@ from ser_core.models import (
     load_model,
     save_model,
 )
-from ser_core.training import CrossCorpusPredictions, TrainingExample
+from ser_core.training import TrainingExample, UnseenPredictions, corpora_of
 
 NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
 """Of the log probabilities of the two; chosen on left-out corpora from 0.9, 0.8 and 0.7."""
 CHUNK_CLIPS = 200
+PROTOCOL, FOLD, OTHER_FOLDS = "speaker-independent-8", "0", "1234"
+Predicted = tuple[Fusion, list[TrainingExample], np.ndarray]
+"""A fusion, clips that it was not trained on, and its embeddings of them."""
 
 
 def left_out_fusion(corpus: str) -> Fusion:
@@ -60,32 +64,45 @@ def sample(clips: list[TrainingExample], every: int) -> list[TrainingExample]:
     return [clips[i] for i in np.sort(kept)]
 
 
-def left_out_predictions(every: int) -> dict[str, tuple[Fusion, list[TrainingExample], np.ndarray]]:
-    """Fusion, clips and embeddings by corpus."""
-    found = {}
-    for corpus in protocol_folds("left-out"):
-        model, clips = left_out_fusion(corpus), sample(spoken_test_clips("left-out", corpus), every)
-        found[corpus] = model, clips, embeddings_of(model, clips, corpus)
-    return found
+def predicted(model: Fusion, clips: list[TrainingExample], title: str) -> Predicted:
+    """The model with embeddings of the clips."""
+    return model, clips, embeddings_of(model, clips, title)
 
 
-def calibrate(found: dict[str, tuple[Fusion, list[TrainingExample], np.ndarray]]) -> Calibration:
-    """Temperature and threshold from left-out corpora."""
+def left_out_predictions(every: int) -> dict[str, Predicted]:
+    """By left-out corpus, of one of every n clips."""
+    return {
+        corpus: predicted(left_out_fusion(corpus), sample(spoken_test_clips("left-out", corpus), every), corpus)
+        for corpus in protocol_folds("left-out")
+    }
+
+
+def unseen_speakers(every: int) -> list[Predicted]:
+    """For the test speakers of each fold but the default's, by the fusion of that fold."""
+    return [
+        predicted(fold_fusion(fold), sample(spoken_test_clips(PROTOCOL, fold), every), f"speakers of fold {fold}")
+        for fold in OTHER_FOLDS
+    ]
+
+
+def outputs(found: Sequence[Predicted]) -> UnseenPredictions:
+    """Logits and distances of all clips."""
     parts = []
-    for corpus, (model, clips, embeddings) in found.items():
+    for model, clips, embeddings in found:
         y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
         with torch.inference_mode():
             logits = model.classify(torch.from_numpy(embeddings)).numpy()
-        parts.append(CrossCorpusPredictions(np.full(len(clips), corpus), y_true, np.zeros(len(clips)), logits))
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in vars(parts[0]))
-    return fit_cross_corpus_calibration(CrossCorpusPredictions(*columns))
+        distances = model.novelty.distance(embeddings) if model.novelty else np.ones(len(clips))
+        parts.append(UnseenPredictions(corpora_of(clips), y_true, distances, logits))
+    return UnseenPredictions.concatenate(parts)
 
 
-def report(found: dict[str, tuple[Fusion, list[TrainingExample], np.ndarray]]) -> dict[str, dict]:
+def report(found: dict[str, Predicted], known: UnseenPredictions) -> dict[str, dict]:
     """Scores of each corpus, with the calibration from the others."""
     reports = {}
     for corpus, (model, clips, embeddings) in found.items():
-        model.calibration = calibrate({name: part for name, part in found.items() if name != corpus})
+        others = outputs([part for name, part in found.items() if name != corpus])
+        model.calibration = fit_cross_corpus_calibration(others, known.select(known.corpora != corpus))
         reports[corpus] = corpus_report(model, embeddings, clips)
         first, width = model.members[0], model.sizes[0]
         reports[corpus][f"{FIRST}_alone"] = corpus_report(first, embeddings[:, :width], clips)
@@ -94,8 +111,8 @@ def report(found: dict[str, tuple[Fusion, list[TrainingExample], np.ndarray]]) -
 
 def make_default(every: int) -> None:
     """The fusion of the default models, and its scores on left-out corpora."""
-    found = left_out_predictions(every)
-    reports = report(found)
+    found, known = left_out_predictions(every), outputs(unseen_speakers(every))
+    reports = report(found, known)
     print(table(reports))
     write_results(
         paths.RESULTS / f"left-out-{NAME}.json",
@@ -107,16 +124,21 @@ def make_default(every: int) -> None:
             "corpora": reports,
         },
     )
-    training = {"protocol": "speaker-independent-8", "fold": "0", "members": [FIRST, SECOND]}
-    save_model(load_fusion((FIRST, SECOND), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibrate(found), training)
+    calibration = fit_cross_corpus_calibration(outputs(list(found.values())), known)
+    training = {"protocol": PROTOCOL, "fold": FOLD, "members": [FIRST, SECOND]}
+    save_model(load_fusion((FIRST, SECOND), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibration, training)
+
+
+def fold_fusion(fold: str) -> Fusion:
+    """The fusion of the models of a fold."""
+    return load_fusion((f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}"), FACTORS)
 
 
 def make_fold(fold: str) -> None:
     """The fusion of the models of one fold; its calibration is that of the default fusion."""
-    training = {"protocol": "speaker-independent-8", "fold": fold, "members": [f"{FIRST}-{fold}", f"{SECOND}-{fold}"]}
+    training = {"protocol": PROTOCOL, "fold": fold, "members": [f"{FIRST}-{fold}", f"{SECOND}-{fold}"]}
     calibration = load_model(NAME, "cpu").calibration
-    model = load_fusion((f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}"), FACTORS)
-    save_model(model, paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}", "fusion", calibration, training)
+    save_model(fold_fusion(fold), paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}", "fusion", calibration, training)
 
 
 def main(arguments: list[str] | None = None) -> int:

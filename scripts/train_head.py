@@ -20,6 +20,7 @@ from ser_core.training import (
     frames_layer,
     pool_clips,
     predict_left_out_corpora,
+    predict_unseen_speakers,
 )
 
 
@@ -37,9 +38,12 @@ def train_head(
     statistics = read_statistics(model, data, config)
     frames = read_frames(model, data) if model.config.tuned_layers else []
     fit = EncoderFit(model, statistics, data.train, config, frames, folder / "tuning", resume, show_step)
-    left_out = predict_left_out_corpora(fit, lambda corpus: print(f"without {corpus}", flush=True))
+    left_out, unseen = (
+        predict(fit, lambda group: print(f"without {group}", flush=True))
+        for predict in (predict_left_out_corpora, predict_unseen_speakers)
+    )
     own = fit(np.arange(len(data.train)), "all")
-    calibration = fit_cross_corpus_calibration(left_out)
+    calibration = fit_cross_corpus_calibration(left_out, unseen)
     novelty = fit_cross_corpus_novelty(model, own, data.train, left_out)
     save_model(model, folder / "checkpoint", "whisper", calibration, training, novelty)
     print(f"{folder / 'checkpoint'} is ready. Evaluate it: python -m scripts.evaluate {folder / 'checkpoint'}")

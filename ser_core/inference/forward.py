@@ -22,7 +22,7 @@ class WindowOutputs:
     """The outputs of a model, a row for each window (or each clip, see average_by_clip)."""
 
     embeddings: np.ndarray  # (n_windows, embedding_dim)
-    logits: np.ndarray  # (n_windows, n_classes)
+    logits: np.ndarray  # scaled by the distance, see Calibration, (n_windows, n_classes)
     distances: np.ndarray | None  # from the training clips, (n_windows,); None for a checkpoint without a detector
 
     def average_by_clip(self, n_windows: np.ndarray) -> "WindowOutputs":
@@ -77,7 +77,8 @@ def run_windows(
     embeddings, logits = (np.stack(column) for column in zip(*rows, strict=True))
     if not np.isfinite(logits).all():
         raise CheckpointError(f"{model.name} returns values that are not finite: get or train the model again.")
-    return WindowOutputs(embeddings, logits, model.novelty.distance(embeddings) if model.novelty else None)
+    distances = model.novelty.distance(embeddings) if model.novelty else None
+    return WindowOutputs(embeddings, model.calibration.scale_by_distance(logits, distances), distances)
 
 
 def _run_batch(
@@ -134,7 +135,7 @@ def embed(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress =
 
 
 def calibrated_probabilities(model: SERModel, logits: np.ndarray) -> np.ndarray:
-    """Probabilities from logits, both of shape (..., n_classes)."""
+    """Probabilities from the logits of run_windows, both of shape (..., n_classes)."""
     return softmax(logits.astype(np.float64) / model.calibration.temperature, axis=-1)
 
 

@@ -5,6 +5,7 @@ The folder is still a checkpoint of this program, for `load_model` and the app.
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCardData, PyTorchModelHubMixin, snapshot_download
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from ser_core.data import CORPUS_NAMES
 from ser_core.models.base import SERModel
+from ser_core.models.calibration import FARTHEST, NEAREST
 from ser_core.models.checkpoint import load_model, save_model
 from ser_core.models.names import CARD_FILE, CONFIG_FILE, METRICS_FILE, NOVELTY_FILE, checkpoint_folder
 from ser_core.models.onnx import ExportError
@@ -37,8 +39,12 @@ print(predict(model.network, load_audio("speech.wav")))
 ```
 
 Logits become probabilities by `softmax(logits / {temperature:g})`; a prediction below {min_confidence:g} counts as
-"not sure". Recordings are split into windows of {window_s:g} s, half overlapping, whose logits are averaged.
+"not sure". Recordings are split into windows of {window_s:g} s, half overlapping, whose logits are averaged.{scaled}
 {stock}"""
+
+SCALING_SENTENCE = """ Before, those
+of a window are divided by its distance from the training data (`model.network.novelty`), at least {nearest:g} and at
+most {farthest:g}, to the power of {distance_power:g}."""
 
 TRANSFORMERS_SECTION = """
 With transformers alone (`pip install transformers torch`); its scores are those before calibration:
@@ -162,9 +168,11 @@ def _model_index_results(metrics: dict) -> list[EvalResult]:
 
 
 def _loading_section(model: SERModel) -> str:
+    calibration = asdict(model.calibration)
+    scaled = SCALING_SENTENCE.format(nearest=NEAREST, farthest=FARTHEST, **calibration)
     return LOADING_SECTION.format(
-        temperature=model.calibration.temperature,
-        min_confidence=model.calibration.min_confidence,
+        **calibration,
         window_s=model.config.window_s,
+        scaled=scaled if model.calibration.distance_power else "",
         stock=TRANSFORMERS_SECTION if model.transformers_files() else "",
     )

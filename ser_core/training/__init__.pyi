@@ -28,8 +28,11 @@ from .frozen.cache import (
     StatisticsCache as StatisticsCache,
 )
 from .frozen.cross_corpus import (
-    CrossCorpusPredictions as CrossCorpusPredictions,
+    MIN_SPEAKERS as MIN_SPEAKERS,
+    UnseenPredictions as UnseenPredictions,
+    corpora_of as corpora_of,
     predict_left_out_corpora as predict_left_out_corpora,
+    predict_unseen_speakers as predict_unseen_speakers,
 )
 from .frozen.fit import (
     EncoderFit as EncoderFit,

@@ -13,6 +13,7 @@ from ser_core.inference.prediction import (
     predict_with_windows,
 )
 from ser_core.models import checkpoint
+from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model, save_model
 from ser_core.models.names import NOVELTY_FILE, CheckpointError
 from ser_core.models.ood import TYPICAL, UNLIKE_TRAINING, UNUSUAL, NoveltyDetector, fit_novelty_detector
@@ -143,6 +144,17 @@ def test_a_damaged_file_is_named(tmp_path, knowing, content):
 
 
 # --- in an answer ----------------------------------------------------------------------------------------------------
+
+
+def test_the_logits_of_a_window_are_divided_by_a_power_of_its_distance(knowing, speech):
+    windows = clip_windows(knowing, speech)
+    plain, (_, milder) = run_windows(knowing, windows), predict_with_windows(knowing, speech)
+    knowing.calibration = Calibration(distance_power=0.5)
+    scale = np.clip(plain.distances, 0.1, 4)[:, None] ** 0.5
+    np.testing.assert_allclose(run_windows(knowing, windows).logits, plain.logits / scale, rtol=1e-4)
+    _, found = predict_with_windows(knowing, speech)
+    assert not np.allclose(found.probabilities, milder.probabilities)
+    assert (found.probabilities.argmax(1) == milder.probabilities.argmax(1)).all()
 
 
 def test_an_answer_tells_its_percentile(knowing, speech):

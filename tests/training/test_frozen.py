@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.audio.features import FrontendConfig
@@ -20,7 +21,12 @@ from ser_core.models.zoo.whisper import Whisper, WhisperConfig
 from ser_core.models.zoo.whisper_encoder import WHISPER_BASE
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
-from ser_core.training.frozen.cross_corpus import CrossCorpusPredictions, predict_left_out_corpora
+from ser_core.training.frozen.cross_corpus import (
+    UnseenPredictions,
+    predict_left_out_corpora,
+    predict_unseen_speakers,
+    speaker_folds,
+)
 from ser_core.training.frozen.fit import EncoderFit
 from ser_core.training.frozen.frames import FrameCache
 from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
@@ -213,6 +219,43 @@ def test_calibration_counts_every_corpus_the_same():
     y_true = rng.integers(3, size=450)
     logits = 3.0 * np.eye(3)[np.where(rng.random(450) < 0.6, y_true, rng.integers(3, size=450))]
     assert len(balanced_rows(corpora)) == 100
-    found = fit_cross_corpus_calibration(CrossCorpusPredictions(corpora, y_true, np.zeros(450), logits))
+    strangers = UnseenPredictions(corpora, y_true, np.ones(450), logits)
+    found = fit_cross_corpus_calibration(strangers, strangers.select(np.zeros(0, int)))
     assert found.temperature > 1  # such confidence would be right for nine in ten
-    assert 0 < found.min_confidence < 1
+    assert 0 < found.min_confidence < 1 and found.distance_power == 0
+
+
+def test_confidence_falls_with_the_distance_where_fewer_predictions_are_right():
+    rng = np.random.default_rng(0)
+    y_true = rng.integers(3, size=4000)
+    near = np.arange(4000) < 2000
+    right = rng.random(4000) < np.where(near, 0.9, 0.4)
+    logits = 2.0 * np.eye(3, dtype=np.float32)[np.where(right, y_true, (y_true + 1) % 3)]
+    every = UnseenPredictions(np.full(4000, "one"), y_true, np.where(near, 0.2, 3.0), logits)
+    found = fit_cross_corpus_calibration(every.select(~near), every.select(near))
+    scaled = found.scale_by_distance(logits, every.distances)
+    confidence = softmax(scaled / found.temperature, axis=-1).max(1)
+    assert confidence[0] == pytest.approx(0.9, abs=0.08) and confidence[-1] == pytest.approx(0.4, abs=0.08)
+    assert (scaled.argmax(1) == logits.argmax(1)).all() and scaled.dtype == logits.dtype
+    beyond = found.scale_by_distance(logits[:4], np.array([0.1, 0.01, 4.0, 99.0]))
+    assert beyond[0].max() == beyond[1].max() > beyond[2].max() == beyond[3].max()
+
+
+def test_speakers_are_predicted_by_a_head_without_them(model):
+    found = examples()
+    assert not len(
+        predict_unseen_speakers(EncoderFit(model, [separable(found, model)], found, RECIPE)).y_true
+    )  # two a corpus
+    many = [replace(clip, speaker=f"{clip.corpus}-{i % 4}") for i, clip in enumerate(found)]
+    unseen = predict_unseen_speakers(EncoderFit(model, [separable(many, model)], many, RECIPE))
+    assert len(unseen.y_true) == len(many) and (unseen.logits.argmax(1) == unseen.y_true).mean() > 0.9
+
+
+def test_unseen_speakers_are_of_every_corpus_with_enough_of_them():
+    found = [
+        TrainingExample(f"{c}{i}", c, EMOTIONS[0], f"{c}-{i // 2}") for c in "ab" for i in range(20 if c == "a" else 4)
+    ]
+    folds = speaker_folds(found)
+    own = {fold: {c.speaker for c, f in zip(found, folds, strict=True) if f == fold} for fold in folds}
+    assert len(own) == 5 and all(not a & b for a in own.values() for b in own.values() if a is not b)
+    assert {len([s for s in names if s.startswith("a")]) for names in own.values()} == {2}

@@ -6,48 +6,70 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from ser_core.metrics import fit_temperature
+from ser_core.metrics import fit_temperature, nll
 from ser_core.models import Calibration, NoveltyDetector, Whisper, fit_neighbour_reference
-from ser_core.training import CrossCorpusPredictions, TrainingExample
+from ser_core.training import MIN_SPEAKERS, TrainingExample, UnseenPredictions, corpora_of
 
 TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpora above the threshold
-MIN_SPEAKERS = 3  # of a corpus in training, to know its unseen speakers
+MAX_POWER = 1.0  # of the distance
 
 
-def fit_cross_corpus_calibration(predictions: CrossCorpusPredictions) -> Calibration:
-    """Temperature and abstention threshold for recordings of an unseen corpus; every corpus counts the same.
+def fit_cross_corpus_calibration(strangers: UnseenPredictions, known: UnseenPredictions) -> Calibration:
+    """Temperature, power of the distance and abstention threshold; every corpus counts the same.
 
-    The threshold is the lowest one above which TARGET_ACCURACY of the predictions are correct, but leaves at least
-    MIN_COVERAGE of the clips answered.
+    The threshold is that of an unseen corpus: the lowest above which TARGET_ACCURACY of the predictions are correct,
+    but leaves at least MIN_COVERAGE of the clips answered.
 
     Args:
-        predictions: for each corpus by a model that was trained without it.
+        strangers: for each corpus by a model that was trained without it.
+        known: for unseen speakers of the training corpora; without any the distance does not count: among left-out
+            corpora alone it tells too little.
     """
-    rows = balanced_rows(predictions.corpora)
-    logits, y_true = predictions.logits[rows], predictions.y_true[rows]
-    temperature = fit_temperature(logits, y_true)
-    probabilities = softmax(logits / temperature, axis=-1)
-    confidence = np.sort(probabilities.max(1))
+    strangers = strangers.select(balanced_rows(strangers.corpora))
+    both = UnseenPredictions.concatenate([strangers, known.select(balanced_rows(known.corpora, len(strangers.y_true)))])
+    power, temperature = _fit_power(both, MAX_POWER if len(known.y_true) else 0)
+    logits = Calibration(distance_power=power).scale_by_distance(strangers.logits, strangers.distances)
+    threshold = _lowest_confidence(softmax(logits / temperature, axis=-1), strangers.y_true)
+    return Calibration(round(temperature, 4), round(threshold, 4), power)
+
+
+def _fit_power(predictions: UnseenPredictions, most: float) -> tuple[float, float]:
+    """(power of the distance, temperature) with the lowest NLL; the power is `most` or less."""
+    logits, y_true = predictions.logits, predictions.y_true
+
+    def fitted(power: float) -> tuple[float, float, float]:
+        scaled = Calibration(distance_power=power).scale_by_distance(logits, predictions.distances)
+        temperature = fit_temperature(scaled, y_true)
+        return nll(softmax(scaled / temperature, axis=-1), y_true), power, temperature
+
+    return min(fitted(round(float(power), 2)) for power in np.arange(0, most + 0.01, 0.05))[1:]
+
+
+def _lowest_confidence(probabilities: np.ndarray, y_true: np.ndarray) -> float:
+    """The abstention threshold, see fit_cross_corpus_calibration."""
     order = np.argsort(probabilities.max(1))
-    right_above = np.cumsum((probabilities.argmax(1) == y_true)[order][::-1])[::-1] / np.arange(len(rows), 0, -1)
+    right = (probabilities.argmax(1) == y_true)[order]
+    right_above = np.cumsum(right[::-1])[::-1] / np.arange(len(right), 0, -1)
     reached = np.nonzero(right_above >= TARGET_ACCURACY)[0]
-    most = int((1 - MIN_COVERAGE) * len(rows))
+    most = int((1 - MIN_COVERAGE) * len(right))
     lowest = min(int(reached[0]), most) if len(reached) else most
-    return Calibration(round(temperature, 4), round(float(confidence[lowest]), 4))
+    return float(probabilities.max(1)[order[lowest]])
 
 
-def balanced_rows(corpora: np.ndarray) -> np.ndarray:
-    """Rows of equally many clips of each corpus, spread evenly over its clips."""
-    n_clips = int(np.unique(corpora, return_counts=True)[1].min())
-    rows = (np.nonzero(corpora == corpus)[0] for corpus in np.unique(corpora))
-    return np.concatenate([own[np.linspace(0, len(own) - 1, n_clips).astype(int)] for own in rows])
+def balanced_rows(corpora: np.ndarray, most: int | None = None) -> np.ndarray:
+    """Rows of equally many clips of each corpus, spread evenly over its clips; at most so many in all."""
+    names, sizes = np.unique(corpora, return_counts=True)
+    n_clips = int(min([*sizes, *([] if most is None else [most // max(len(names), 1)])], default=0))
+    rows = [np.nonzero(corpora == corpus)[0] for corpus in names]
+    found = [own[np.linspace(0, len(own) - 1, n_clips).astype(int)] for own in rows]
+    return np.concatenate([np.zeros(0, int), *found])
 
 
 def fit_cross_corpus_novelty(
     model: Whisper,
     statistics: np.ndarray,
     clips: Sequence[TrainingExample],
-    predictions: CrossCorpusPredictions,
+    predictions: UnseenPredictions,
 ) -> NoveltyDetector:
     """Out-of-distribution detector of a head on a frozen encoder; its percentiles are those of left-out corpora.
 
@@ -58,7 +80,7 @@ def fit_cross_corpus_novelty(
     """
     with torch.inference_mode():
         known = model.projection(torch.from_numpy(statistics)).numpy()
-    corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
+    corpora = corpora_of(clips)
     detector = fit_neighbour_reference(known, corpora).with_reference_distances(predictions.distances)
     return fit_familiarity(detector, known, clips)
 
@@ -93,7 +115,7 @@ def unseen_speaker_distances(
     Raises:
         ValueError: a detector of other clips.
     """
-    corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
+    corpora = corpora_of(clips)
     speakers = np.array([clip.speaker for clip in clips])
     known = [name for name in np.unique(corpora) if len(np.unique(speakers[corpora == name])) >= MIN_SPEAKERS]
     if not known:

@@ -1,35 +1,47 @@
-"""Predictions for corpora that a head was not trained on, from the training clips alone.
+"""Predictions for corpora, and for speakers, that a head was not trained on, from the training clips alone.
 
-They show what the model is worth on strangers, before any test clip is opened: temperature, abstention threshold and
-distances of unfamiliar recordings are fitted on them.
+They show what the model is worth on strangers and on unseen speakers, before any test clip is opened: temperature,
+abstention threshold and distances of unfamiliar recordings are fitted on them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ser_core.models import fit_neighbour_reference
+from ser_core.training.config import TrainingExample
 from ser_core.training.frozen.fit import EncoderFit
 
 SUNG = "ravdess_song"
 """Trained on, never a corpus of its own: its singers are the speakers of RAVDESS."""
+N_SPEAKER_FOLDS = 5
+MIN_SPEAKERS = 3  # of a corpus in training, to know its unseen speakers
 
 
 @dataclass(frozen=True, eq=False)
-class CrossCorpusPredictions:
-    """Outputs for each clip of a head that was fitted without its corpus."""
+class UnseenPredictions:
+    """Outputs for each clip of a head that was fitted without its corpus, or without its speaker."""
 
     corpora: np.ndarray  # names, (n_clips,)
     y_true: np.ndarray  # class indices, (n_clips,)
     distances: np.ndarray  # from the head's training clips, see NoveltyDetector, (n_clips,)
     logits: np.ndarray  # (n_clips, n_classes)
 
+    def select(self, rows: np.ndarray) -> "UnseenPredictions":
+        """Those of some clips; rows: bool or indices."""
+        return UnseenPredictions(*(column[rows] for column in vars(self).values()))
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["UnseenPredictions"]) -> "UnseenPredictions":
+        """All rows of the parts, one after the other."""
+        return cls(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
+
 
 def predict_left_out_corpora(
     fit: EncoderFit, progress: Callable[[str], None] = lambda corpus: None
-) -> CrossCorpusPredictions:
+) -> UnseenPredictions:
     """Leaves each corpus of the training clips out in turn; the model of the fit is overwritten.
 
     Tuned layers are tuned again for each corpus, on the others only: what they learned from a corpus would flatter it.
@@ -37,18 +49,49 @@ def predict_left_out_corpora(
     Args:
         progress: called with each corpus before its fit.
     """
+    return _predict_left_out(fit, corpora_of(fit.clips), progress)
+
+
+def predict_unseen_speakers(
+    fit: EncoderFit, progress: Callable[[str], None] = lambda speakers: None
+) -> UnseenPredictions:
+    """Leaves a fifth of the speakers of each corpus out in turn; arguments and model as above.
+
+    Corpora of fewer than MIN_SPEAKERS are left out: without one of them they are hardly known.
+    """
+    found = _predict_left_out(fit, speaker_folds(fit.clips), progress)
+    speakers, corpora = np.array([clip.speaker for clip in fit.clips]), corpora_of(fit.clips)
+    few = [c for c in np.unique(corpora) if len(np.unique(speakers[corpora == c])) < MIN_SPEAKERS]
+    return found.select(~np.isin(found.corpora, few))
+
+
+def corpora_of(clips: Sequence[TrainingExample]) -> np.ndarray:
+    """Names of the clips' corpora, shape = (n_clips,); song is part of its corpus."""
+    return np.array([clip.corpus.removesuffix("_song") for clip in clips])
+
+
+def speaker_folds(clips: Sequence[TrainingExample]) -> np.ndarray:
+    """A fold for each clip, by its speaker, evenly over the speakers of each corpus; names, shape = (n_clips,)."""
+    speakers, corpora = np.array([clip.speaker for clip in clips]), corpora_of(clips)
+    folds = {
+        s: i % N_SPEAKER_FOLDS for c in np.unique(corpora) for i, s in enumerate(np.unique(speakers[corpora == c]))
+    }
+    return np.array([f"speakers-{folds[speaker]}" for speaker in speakers])
+
+
+def _predict_left_out(fit: EncoderFit, groups: np.ndarray, progress: Callable[[str], None]) -> UnseenPredictions:
+    """Predictions for the spoken clips of each group by a model that was fitted without the group."""
     model, clips = fit.model, fit.clips
-    corpora = np.array([clip.corpus.removesuffix("_song") for clip in clips])
-    tested = np.array([clip.corpus != SUNG for clip in clips])
+    corpora, spoken = corpora_of(clips), np.array([clip.corpus != SUNG for clip in clips])
     logits = np.zeros((len(clips), len(model.config.labels)), np.float32)
     distances = np.zeros(len(clips), np.float32)
-    for corpus in np.unique(corpora):
-        progress(str(corpus))
-        (train,), (test,) = np.nonzero(corpora != corpus), np.nonzero((corpora == corpus) & tested)
-        statistics = fit(train, f"without-{corpus}")
+    for group in np.unique(groups):
+        progress(str(group))
+        (train,), (test,) = np.nonzero(groups != group), np.nonzero((groups == group) & spoken)
+        statistics = fit(train, f"without-{group}")
         with torch.inference_mode():
             known, found = (model.projection(torch.from_numpy(statistics[rows])) for rows in (train, test))
             distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())
             logits[test] = model.head(found).numpy()
     y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
-    return CrossCorpusPredictions(corpora[tested], y_true[tested], distances[tested], logits[tested])
+    return UnseenPredictions(corpora, y_true, distances, logits).select(spoken)
