@@ -4,6 +4,7 @@ python -m scripts.evaluate resonet                      under the protocol of it
 python -m scripts.evaluate all --protocol resonet       every checkpoint that may be tested on it
 python -m scripts.evaluate runs/x/checkpoint --protocol resonet --write --name my-model
 python -m scripts.evaluate prosonet --folder my-recordings --map joy=happy      recordings of your own
+python -m scripts.evaluate whisper --folder my-recordings --together    each corpus of them is its own reference
 
 Compares with the recorded result (exit code 1 if a figure differs); --write records it in assets/results/, and for a
 checkpoint under its own protocol in its metrics.json and model card. Without --write, some recordings may be missing.
@@ -12,7 +13,7 @@ checkpoint under its own protocol in its metrics.json and model card. Without --
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from ser_core.evaluation import (
     check_recordable,
     compare_with_recorded,
     compute_metrics,
+    corpus_references,
     evaluation_sections,
     evaluation_task,
     own_metrics,
@@ -50,6 +52,7 @@ from ser_core.evaluation import (
     render_model_card,
     save_result,
 )
+from ser_core.inference import Reference, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import format_percent
 from ser_core.models import (
@@ -62,7 +65,7 @@ from ser_core.models import (
     save_metrics_and_card,
 )
 
-ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError)
+ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
 N_CHANGES_SHOWN = 5
 
 
@@ -212,14 +215,32 @@ def run_folders(options: argparse.Namespace) -> None:
     models = [load_model(name, "cpu") for name in names]
     for model in models:
         check_labels(model, utterances)
+    references = {model.name: corpus_references(model, utterances) for model in models if options.together}
     with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
-        tables = predict_utterances_per_model(models, utterances, lambda n_done: bar.update(n_done - bar.n))
+        tables = predict_utterances_per_model(
+            models,
+            utterances,
+            lambda n_done: bar.update(n_done - bar.n),
+            reference=lambda model, utterance: references.get(model.name, {}).get(utterance.corpus),
+        )
     for name, predictions in zip(names, tables, strict=True):
         metrics = compute_metrics(predictions)
         print(f"\n{name}")
+        if options.together:
+            print_references(references[Path(name).name], metrics.corpora)
         print_metrics(metrics)
         if known := set(trained_on_folders(name)) & set(metrics.corpora):
             print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")
+
+
+def print_references(references: dict[str, Reference], corpora: Iterable[str]) -> None:
+    """What the predictions for each corpus are relative to."""
+    for corpus in corpora:
+        n_clips = references[corpus].n_clips if corpus in references else 0
+        made = (
+            f"{n_clips} of its recordings are the reference of all" if n_clips else "too little speech for a reference"
+        )
+        print(f"{corpus}: {made}")
 
 
 def trained_on_folders(checkpoint: str) -> dict[str, int]:
@@ -240,6 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(error, file=sys.stderr)
             return 2
         return 0
+    if options.together:
+        parser.error("--together needs --folder")
     if options.name and (
         options.models == ["all"]
         or len(options.models) != len(options.name)

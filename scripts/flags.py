@@ -25,7 +25,8 @@ def predict_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="FILE",
-        help="3 to 30 clips of the speaker of all files, a saved reference (.json), or: recording (each file its own)",
+        help="3 to 30 clips of the speaker of all files, a saved reference (.json), recording (each file its own), or "
+        "together (all files: recordings of one kind in several moods, whoever speaks)",
     )
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips as JSON"
@@ -36,13 +37,14 @@ def predict_parser() -> argparse.ArgumentParser:
 def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
     parser.add_argument("folder", metavar="FOLDER", help="or an address: s3://bucket/folder, gs://..., abfs://...")
-    parser.add_argument("--model", help="name or folder; default: prosonet, the fast one")
+    parser.add_argument("--model", help="name or folder; default: the fast one")
     parser.add_argument("--out", type=Path, default=Path("results.parquet"))
     parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
     parser.add_argument(
         "--speakers",
-        metavar="folders|CSV",
-        help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker",
+        metavar="folders|CSV|together",
+        help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker; "
+        "together: all files, recordings of one kind in several moods, whoever speaks",
     )
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"
@@ -60,6 +62,11 @@ def evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
     parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
     add_folder_flags(parser)
+    parser.add_argument(
+        "--together",
+        action="store_true",
+        help="with --folder: recordings of one corpus are the reference of each other",
+    )
     return parser
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
-from ser_core.evaluation import N_REFERENCE_CLIPS, NEUTRAL_REFERENCE_CLIPS, markdown_table
+from ser_core.evaluation import COLLECTION_CLIPS, N_REFERENCE_CLIPS, NEUTRAL_REFERENCE_CLIPS, markdown_table
 
 UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against unseen speakers of known ones
 
@@ -33,6 +33,8 @@ def table(by_corpus: dict[str, dict]) -> str:
             "common, alone": percent(report["uar_common"]),
             **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
             f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
+            f"{COLLECTION_CLIPS} of anybody": _enrolled(report, "collection"),
+            "neutral of anybody": _enrolled(report, "collection_neutral"),
             "answered": percent(report["coverage"]),
             "of these right": percent(report["accuracy_answered"]),
             "ECE": f"{report['ece']:.3f}",

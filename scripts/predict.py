@@ -2,7 +2,7 @@
 
 python -m scripts.predict FILE... [--model NAME]... [--windows] [--format json|csv|text]
 python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-reference voice.json]     one speaker
-python -m scripts.predict FILE... --model NAME --reference voice.json|recording
+python -m scripts.predict FILE... --model NAME --reference voice.json|recording|together
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
 exit code is 2 at the end. Exit code 0: all were read.
@@ -14,6 +14,7 @@ import sys
 import warnings
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,13 @@ from ser_core.evaluation import describe_expected_accuracy
 from ser_core.inference import (
     MIN_SPEECH_TO_PREDICT_S,
     OWN_RECORDING,
+    TOGETHER,
     Reference,
     ReferenceChoice,
     SpeakerReferenceError,
     check_reference,
+    collection_reference,
+    draw_reference_clips,
     guard_formula,
     prediction_record,
     speaker_reference,
@@ -37,8 +41,12 @@ from ser_core.labels import EMOTIONS
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
-def make_references(given: list[str], models: list[SERModel]) -> list[ReferenceChoice]:
+def make_references(given: list[str], models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
     """For each model: the reference of the clips, the saved one, the word for the recording itself, or None.
+
+    Args:
+        given: clips, a saved reference, or a word.
+        files: to be predicted, which with the word TOGETHER are the reference.
 
     Raises:
         AudioError: a clip cannot be read.
@@ -51,8 +59,21 @@ def make_references(given: list[str], models: list[SERModel]) -> list[ReferenceC
         return [OWN_RECORDING] * len(models)
     if len(given) == 1 and given[0].endswith(".json"):
         return [Reference.from_json(Path(given[0]).read_bytes())] * len(models)
+    if given == [TOGETHER]:
+        return _together(models, files)
     waveforms = [_read_clip(file) for file in given]
     return [speaker_reference(model, waveforms) for model in models]
+
+
+def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
+    waveforms = []
+    for i in draw_reference_clips(len(files)):
+        with suppress(AudioError):  # the record of the file says why
+            waveforms.append(_read_clip(files[i]))
+    references = [collection_reference(model, waveforms) for model in models]
+    if None in references:
+        raise SpeakerReferenceError(f"--reference {TOGETHER} needs three files with speech, in several moods.")
+    return list(references)
 
 
 def _read_clip(file: str) -> np.ndarray:
@@ -149,7 +170,7 @@ def main(arguments: list[str] | None = None) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
     try:
         models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
-        references = make_references(options.reference, models)
+        references = make_references(options.reference, models, options.files)
         save_reference(options.save_reference, references[0])
         for model, reference in zip(models, references, strict=True):
             check_reference(model, reference)

@@ -2,6 +2,7 @@
 
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --speakers folders|speakers.csv       with enrolment, for models that take it
+python -m scripts.predict_archive FOLDER --speakers together    recordings of one kind, whoever speaks, as reference
 python -m scripts.predict_archive s3://bucket/folder                          recordings in an object store
 python -m scripts.predict_archive FOLDER --part 2/4    the second of four parts: one for each machine, no talk needed
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here
@@ -21,6 +22,7 @@ from tqdm import tqdm
 from scripts.flags import archive_parser
 from ser_core.inference import (
     BY_FOLDER,
+    TOGETHER,
     ArchivePart,
     BatchError,
     BatchJob,
@@ -79,7 +81,7 @@ def _own_table(out: Path, part: ArchivePart | None) -> Path:
 
 def _speakers(given: str | None) -> str:
     """The option as the plan of the job holds it, valid in any working folder."""
-    return given or "" if given in (None, BY_FOLDER) else str(Path(given).resolve())
+    return given or "" if given in (None, BY_FOLDER, TOGETHER) else str(Path(given).resolve())
 
 
 def analyse_despite_deaths(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> None:

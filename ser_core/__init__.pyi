@@ -13,6 +13,7 @@ from .inference import (
     Prediction as Prediction,
     Reference as Reference,
     Trajectory as Trajectory,
+    collection_reference as collection_reference,
     embed as embed,
     predict as predict,
     predict_batch as predict_batch,

@@ -34,6 +34,7 @@ from .cross_corpus.expectation import (
     describe_expected_accuracy as describe_expected_accuracy,
 )
 from .cross_corpus.report import (
+    COLLECTION_CLIPS as COLLECTION_CLIPS,
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,
@@ -119,6 +120,7 @@ from .robustness import (
     evaluate_robustness as evaluate_robustness,
 )
 from .speaker_adaptation import (
+    corpus_references as corpus_references,
     embed_test_speech as embed_test_speech,
     evaluate_enrolment as evaluate_enrolment,
 )

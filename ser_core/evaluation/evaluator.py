@@ -26,6 +26,7 @@ from ser_core.metrics import (
 )
 
 if TYPE_CHECKING:  # with torch: tables of predictions are read without
+    from ser_core.inference import Reference
     from ser_core.models import SERModel
 
 BOOTSTRAP_SEED = 0
@@ -167,12 +168,14 @@ def predict_utterances_per_model(
     utterances: Sequence[Utterance],
     progress: Callable[[int], None] = lambda n_done: None,
     degrade: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
+    reference: "Callable[[SERModel, Utterance], Reference | None]" = lambda model, utterance: None,
 ) -> list[PredictionTable]:
     """Predictions of every model for every utterance; each recording is decoded once for all models.
 
     Args:
         progress: called with the number of utterances done.
         degrade: applied to each waveform before prediction.
+        reference: for a model and an utterance, see predict.
 
     Raises:
         AudioError: a recording cannot be read; nothing is skipped.
@@ -186,7 +189,7 @@ def predict_utterances_per_model(
         waveform = degrade(load_audio(utterance.path), utterance)
         speech = speech_segments(waveform)
         with functionals_cache():
-            predictions.append([predict(model, waveform, speech) for model in models])
+            predictions.append([predict(model, waveform, speech, reference(model, utterance)) for model in models])
         progress(len(predictions))
     return [
         PredictionTable(

@@ -1,4 +1,4 @@
-"""Speaker adaptation by enrolment: the gain from a few unlabelled clips of the same speaker, without training."""
+"""Adaptation without training: to a speaker by a few unlabelled clips, to a collection by some of its recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, read_protocol, unseen_speaker_fold
+from ser_core.audio import load_audio
+from ser_core.data import (
+    AudioStore,
+    ProtocolError,
+    Utterance,
+    is_speech,
+    protocol_split,
+    read_protocol,
+    unseen_speaker_fold,
+)
 from ser_core.evaluation.cross_corpus.report import enrolled_logits
-from ser_core.inference import run_clips
+from ser_core.inference import Reference, collection_reference, draw_reference_clips, run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 
@@ -43,6 +52,22 @@ def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = N_
         "uar": _uar_by_corpus(model, clips, alone),
         "uar_enrolled": _uar_by_corpus(model, clips, enrolled_logits(model, embeddings, clips.speakers, n_clips)),
     }
+
+
+def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[str, Reference]:
+    """Corpus -> reference of its recordings as a collection; without corpora of fewer than three clips of speech.
+
+    Raises:
+        AudioError: a recording cannot be read.
+        SpeakerReferenceError: the model takes no reference.
+    """
+    found = {}
+    for corpus in {utterance.corpus for utterance in utterances}:
+        own = [utterance for utterance in utterances if utterance.corpus == corpus]
+        drawn = [load_audio(own[i].path) for i in draw_reference_clips(len(own))]
+        if reference := collection_reference(model, drawn):
+            found[corpus] = reference
+    return found
 
 
 def embed_test_speech(model: SERModel) -> EmbeddedSpeech:

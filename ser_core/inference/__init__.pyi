@@ -48,6 +48,8 @@ from .archive.speakers import (
 )
 from .enrolment import (
     EnrolmentGain as EnrolmentGain,
+    collection_reference as collection_reference,
+    draw_reference_clips as draw_reference_clips,
     enrolled_model as enrolled_model,
     enrolment_gain as enrolment_gain,
     recording_reference as recording_reference,
@@ -107,6 +109,7 @@ from .reference import (
     MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
     OWN_RECORDING as OWN_RECORDING,
+    TOGETHER as TOGETHER,
     Reference as Reference,
     ReferenceChoice as ReferenceChoice,
     SpeakerReferenceError as SpeakerReferenceError,

@@ -1,4 +1,4 @@
-"""Enrolment: the reference of a speaker, from unlabelled clips or from a long recording itself."""
+"""Enrolment: the reference of a speaker or a collection, from unlabelled clips or from a long recording itself."""
 
 import copy
 from collections.abc import Sequence
@@ -17,11 +17,18 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction import check_waveform, predict, window_bounds
-from ser_core.inference.reference import MAX_REFERENCE_CLIPS, Reference, SpeakerReferenceError, check_takes_reference
+from ser_core.inference.reference import (
+    MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS,
+    Reference,
+    SpeakerReferenceError,
+    check_takes_reference,
+)
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
+COLLECTION_SEED = 0  # of the drawing: names in order repeat sentences and emotions at fixed distances
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
 
 
@@ -66,6 +73,44 @@ def enrolled_model(model: SERModel, reference: Reference) -> SERModel:
     relative = partial(model.classify, reference=reference.tensor_for(model), weight=reference.weight)
     enrolled.classify = relative  # type: ignore[method-assign]  # of this copy alone
     return enrolled
+
+
+def collection_reference(
+    model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
+) -> Reference | None:
+    """Recordings of one kind (microphone, room, language) as the reference of each other, whoever speaks in them.
+
+    It tells a model what is ordinary for them. Recordings of a single mood are a poor reference: it would be hidden.
+
+    Args:
+        model: from load_model.
+        waveforms: unlabelled clips in several moods, best all of the collection, as for speaker_reference; 30 are drawn
+            at random, and those without speech left out.
+        progress: called after each batch.
+
+    Returns:
+        None with fewer than three clips of speech.
+
+    Raises:
+        AudioError, SpeakerReferenceError: as speaker_reference.
+    """
+    check_takes_reference(model)
+    drawn = [waveforms[i] for i in draw_reference_clips(len(waveforms))]
+    spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
+    if len(spoken) < MIN_REFERENCE_CLIPS:
+        return None
+    return as_collection(speaker_reference(model, spoken, progress))
+
+
+def draw_reference_clips(n_clips: int) -> list[int]:
+    """Which of n clips are the reference, if there are more than 30: the same at every call, in order."""
+    rng = np.random.default_rng(COLLECTION_SEED)
+    return sorted(rng.choice(n_clips, min(n_clips, MAX_REFERENCE_CLIPS), replace=False).tolist())
+
+
+def as_collection(reference: Reference) -> Reference:
+    """The reference of clips of several speakers: how far they lie apart says nothing about a further one."""
+    return replace(reference, source="collection", spread=None)
 
 
 @dataclass(frozen=True)

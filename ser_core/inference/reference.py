@@ -1,4 +1,4 @@
-"""The reference of a speaker: what a model has learned from unlabelled clips of one voice, as small as a JSON file."""
+"""The reference of a speaker or a collection: what unlabelled clips tell a model, as small as a JSON file."""
 
 import json
 from dataclasses import dataclass, fields
@@ -19,8 +19,9 @@ N_DIGITS = 6  # significant, of each value in JSON
 MAX_RELATIVE_DISTANCE = 1.4
 FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 
-ReferenceSource = Literal["clips", "recording", "running"]
+ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
+TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, whoever speaks
 
 
 class SpeakerReferenceError(ValueError):
@@ -29,7 +30,7 @@ class SpeakerReferenceError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The mean embedding of reference clips of one speaker, from speaker_reference or recording_reference."""
+    """The mean embedding of reference clips: of one speaker, of a recording's windows, or of a collection."""
 
     model: str
     version: str  # of the model: another version has another embedding space
@@ -37,7 +38,7 @@ class Reference:
     n_clips: int  # clips, or windows of a recording without overlap
     speech_s: float  # seconds of speech in them
     spread: float | None = None  # mean distance of a clip from the mean of the other clips; None for a single clip
-    source: ReferenceSource = "clips"  # or the recording itself, or the speech so far of a live session
+    source: ReferenceSource = "clips"  # or the recording itself, a live session so far, a collection of recordings
 
     @property
     def weight(self) -> float:

@@ -9,7 +9,14 @@ import torch
 
 from ser_core.audio import AudioError, speech_segments
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
-from ser_core.inference.enrolment import enrolled_model, enrolment_gain, recording_reference, speaker_reference
+from ser_core.inference.enrolment import (
+    collection_reference,
+    draw_reference_clips,
+    enrolled_model,
+    enrolment_gain,
+    recording_reference,
+    speaker_reference,
+)
 from ser_core.inference.prediction import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import Reference, SpeakerReferenceError
@@ -103,6 +110,19 @@ def test_the_progressive_trajectory_uses_it(enrolling_model, reference, speech):
 def test_none_or_too_many_clips_are_refused(enrolling_model, clips, n_clips):
     with pytest.raises(SpeakerReferenceError, match="30"):
         speaker_reference(enrolling_model, clips[:1] * n_clips)
+
+
+def test_a_collection_is_its_own_reference(enrolling_model, clips, speech):
+    silence = np.zeros(RATE, np.float32)
+    found = collection_reference(enrolling_model, [*clips, silence])
+    expected = speaker_reference(enrolling_model, clips)
+    np.testing.assert_allclose(found.embedding, expected.embedding, rtol=1e-4)
+    assert (found.n_clips, found.source, found.spread) == (len(clips), "collection", None)
+    assert Reference.from_dict(found.to_dict()).source == "collection"
+    assert predict(enrolling_model, speech, reference=found).reference_source == "collection"
+    assert collection_reference(enrolling_model, [*clips[:2], silence]) is None
+    drawn = draw_reference_clips(1000)
+    assert drawn == draw_reference_clips(1000) and len(set(drawn)) == 30 and draw_reference_clips(4) == [0, 1, 2, 3]
 
 
 def test_silent_clips_are_refused_by_number(enrolling_model, clips):

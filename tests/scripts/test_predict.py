@@ -188,6 +188,13 @@ def test_a_recording_may_be_its_own_reference(enrolled, tmp_path, speech):
     assert record["reference_source"] == "recording" and record["reference_clips"] > 3
 
 
+def test_the_files_may_be_the_reference_of_each_other(enrolled, good, bad):
+    code, found = enrolled(good, good, good, bad, "--reference", "together")
+    assert code == 2 and "error" in found[3]  # of the bad file
+    assert {(record["reference_source"], record["reference_clips"]) for record in found[:3]} == {("collection", 3)}
+    assert enrolled(good, good, "--reference", "together") == (2, [])
+
+
 def test_a_note_of_the_reference_is_shown(enrolled, good, capsys):
     assert predict.main([good, "--reference", good, "--format", "text"]) == 0
     assert "Reference clips: 1" in capsys.readouterr().out

@@ -15,6 +15,8 @@ from ser_core.training import TrainingExample
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
 """Sizes of the enrolments that are measured."""
 NEUTRAL_REFERENCE_CLIPS = 10
+COLLECTION_CLIPS = 30
+"""Clips of the corpus, whoever speaks, as the reference of a collection."""
 REFERENCE_SEED = 0
 
 
@@ -30,17 +32,23 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
     Returns:
         `uar`: over all emotions of the corpus; `uar_common`: over the six emotions that the English corpora share, as
         far as this corpus has them, with the choice limited to them; the same with references of 1, 3, 10 and 30 other
-        clips of the speaker, and of neutral ones; `ece`, `coverage`, `accuracy_answered`, `auroc_correct`: calibration
+        clips of the speaker, and of neutral ones, and of 30 other clips of the corpus (`collection`), and of neutral
+        ones (`collection_neutral`); `ece`, `coverage`, `accuracy_answered`, `auroc_correct`: calibration
         and abstention of the predictions without reference.
     """
     emotions, speakers = np.array([clip.emotion for clip in clips]), np.array([clip.speaker for clip in clips])
     logits = model.classify(torch.from_numpy(embeddings)).numpy()
     found: dict = {"n_clips": len(clips), "n_speakers": len(set(speakers))}
-    found |= _scores(model, logits, emotions) | _doubt(model, logits, emotions)
+    distances = model.novelty.distance(embeddings) if model.novelty else None
+    scaled = model.calibration.scale_by_distance(logits, distances)
+    found |= _scores(model, logits, emotions) | _doubt(model, scaled, emotions)
     enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
+    anybody = np.full(len(clips), "anybody")
+    enrolled["collection"] = enrolled_logits(model, embeddings, anybody, COLLECTION_CLIPS)
     if "neutral" in emotions:
         neutral = emotions == "neutral"
         enrolled["neutral"] = enrolled_logits(model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral)
+        enrolled["collection_neutral"] = enrolled_logits(model, embeddings, anybody, COLLECTION_CLIPS, neutral)
     found["enrolled"] = {name: _scores(model, rows, emotions) for name, rows in enrolled.items()}
     return found
 
@@ -58,7 +66,11 @@ def _scores(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[s
 
 
 def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray) -> dict[str, float]:
-    """Calibration and abstention over all emotions."""
+    """Calibration and abstention over all emotions.
+
+    Args:
+        logits: scaled by the distance, shape = (n, n_classes).
+    """
     probabilities = softmax(logits.astype(np.float64) / model.calibration.temperature, axis=-1)
     y_true = np.array([model.config.labels.index(emotion) for emotion in emotions])
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == y_true

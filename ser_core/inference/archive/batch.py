@@ -27,7 +27,8 @@ from ser_core.inference.archive.job import (
 from ser_core.inference.archive.plan import read_batches, read_plan
 from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
 from ser_core.inference.archive.suspects import WORKER_ERRORS, Suspects, predict_one_by_one
-from ser_core.inference.reference import Reference
+from ser_core.inference.enrolment import as_collection
+from ser_core.inference.reference import TOGETHER, Reference
 
 
 class WorkerDied(BatchError):
@@ -60,7 +61,8 @@ def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> int:
         clips = draw_clips(lambda: read_plan(parts_folder(out)), speaker_function(job.speakers))
         running = {s: executor.submit(enrol_files, job.folder, c, job.model, job.version) for s, c in clips.items()}
         found = {speaker: _result(future) for speaker, future in running.items()}
-        values = {speaker: reference.to_dict() for speaker, reference in found.items() if reference}
+        describe = as_collection if job.speakers == TOGETHER else lambda reference: reference
+        values = {speaker: describe(reference).to_dict() for speaker, reference in found.items() if reference}
         with paths.atomic_path(path) as unfinished:
             unfinished.write_text(json.dumps(values))
     return len(_read_references(job, parts_folder(out)))

@@ -15,6 +15,7 @@ from ser_core import paths
 from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
 from ser_core.inference.archive.speakers import speaker_function
 from ser_core.inference.archive.store import is_address, names_in_store
+from ser_core.inference.reference import TOGETHER
 
 MAX_FILES_PER_BATCH = 64  # at most these are lost per process by an interruption
 BATCHES_PER_WORKER = 4  # at least, if there are enough files: keeps all workers busy until the end
@@ -30,7 +31,7 @@ class BatchJob:
     version: str
     n_files: int
     batch_size: int
-    speakers: str = ""  # "folders" or the path of a table: who speaks in which file; "": without enrolment
+    speakers: str = ""  # "folders", the path of a table, or "together", see speaker_function; "": without enrolment
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
 
     @property
@@ -106,14 +107,14 @@ def open_job(
         out: path of the results table.
         n_workers: how many batches may run at once.
         speakers: see speaker_function; the files of a speaker become the reference for all of them.
-        part: only the files, or with speakers only the speakers, of this part.
+        part: only the files, or with speakers only the speakers, of this part; files together are those of the part.
 
     Raises:
         SpeakerTableError: the table of speakers cannot be used.
         BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
             another job.
     """
-    speaker_of = speaker_function(speakers) if speakers else str
+    speaker_of = speaker_function(speakers) if speakers not in ("", TOGETHER) else str
     wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, speakers, str(part or ""))
     if (parts_folder(out) / JOB_FILE).is_file():
         return _load_job(parts_folder(out), wanted)

@@ -1,17 +1,16 @@
-"""Enrolment in an archive: the files of one speaker, unlabelled, are the reference for all of them."""
+"""Enrolment in an archive: the files of a speaker, or all of them, unlabelled, are their own reference."""
 
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 import torch
 
 from ser_core.audio import Recording
 from ser_core.inference.archive.batch_table import cached_model, read_files
-from ser_core.inference.enrolment import has_speech, speaker_reference
-from ser_core.inference.reference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, Reference
+from ser_core.inference.enrolment import draw_reference_clips, has_speech, speaker_reference
+from ser_core.inference.reference import MIN_REFERENCE_CLIPS, TOGETHER, Reference
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker
 MAX_CLIP_S = 20.0  # of each file, as clips of the speaker
@@ -25,13 +24,16 @@ def speaker_function(speakers: str) -> Callable[[str], str]:
     """From the name of a file to its speaker; "" for a file whose speaker is unknown.
 
     Args:
-        speakers: "folders", or the path of a CSV file with the columns `file` (relative to the archive) and `speaker`.
+        speakers: "folders", the path of a CSV file with the columns `file` (relative to the archive) and `speaker`, or
+            "together": all files are recordings of one kind, whoever speaks.
 
     Raises:
         SpeakerTableError: the table cannot be read, or lacks these columns.
     """
     if speakers == BY_FOLDER:
         return lambda file: PurePosixPath(file).parent.as_posix()
+    if speakers == TOGETHER:
+        return lambda file: TOGETHER
     table = _read_table(Path(speakers))
     return lambda file: table.get(file, "")
 
@@ -50,14 +52,14 @@ def _read_table(path: Path) -> dict[str, str]:
 
 
 def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str], str]) -> dict[str, list[str]]:
-    """Speaker -> at most 30 of their files, spread evenly over the plan; without unknown speakers and those with few.
+    """Speaker -> at most 30 of their files, drawn at random; without unknown speakers and those with few.
 
     Args:
         read_plan: reads the names of all files, twice: they need not fit into memory.
         speaker_of: from speaker_function.
     """
     counts = Counter(speaker_of(file) for file in read_plan())
-    drawn = {s: set(_spread(n)) for s, n in counts.items() if s and n >= MIN_REFERENCE_CLIPS}
+    drawn = {s: set(draw_reference_clips(n)) for s, n in counts.items() if s and n >= MIN_REFERENCE_CLIPS}
     clips, seen = defaultdict(list), Counter[str]()
     for file in read_plan():
         speaker = speaker_of(file)
@@ -65,10 +67,6 @@ def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str
             clips[speaker].append(file)
         seen[speaker] += 1
     return dict(clips)
-
-
-def _spread(n: int) -> Sequence[int]:
-    return np.linspace(0, n - 1, min(n, MAX_REFERENCE_CLIPS)).round().astype(int).tolist()
 
 
 def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> Reference | None:

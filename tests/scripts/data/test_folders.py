@@ -10,6 +10,7 @@ import pytest
 from scripts import evaluate, export_embeddings, prepare_corpora, train
 from ser_core.data.audio_store import AudioStore
 from ser_core.data.folders import read_folder
+from ser_core.inference.enrolment import collection_reference
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import load_model
@@ -67,6 +68,21 @@ def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, cap
     assert evaluate.main(["small", *with_folder(office, "joy=happy")]) == 0
     out = capsys.readouterr().out
     assert re.search(r"office +6 +2 +", out) and "pooled: office" in out and "LEAK" not in out
+
+
+def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, checkpoints, speech, monkeypatch, capsys):
+    command = ["small", *with_folder(office, "joy=happy"), "--together"]
+    assert evaluate.main(command) == 0
+    alone = capsys.readouterr().out
+    assert "office: too little speech for a reference" in alone
+    found = collection_reference(load_model("small", "cpu"), [speech] * 3)
+    monkeypatch.setattr(evaluate, "corpus_references", lambda model, utterances: {"office": found})
+    assert evaluate.main(command) == 0
+    relative = capsys.readouterr().out
+    assert "office: 3 of its recordings are the reference of all" in relative
+    assert relative.splitlines()[-1] != alone.splitlines()[-1] or relative.splitlines()[-2] != alone.splitlines()[-2]
+    with pytest.raises(SystemExit):
+        evaluate.main(["small", "--together"])
 
 
 @pytest.mark.parametrize("flag", ["--write", "--leak", "--fold=0", "--protocol=resonet", "--name=x"])
