@@ -30,11 +30,12 @@ from .cross_corpus.calibration import (
     unseen_speaker_distances as unseen_speaker_distances,
 )
 from .cross_corpus.expectation import (
+    COLLECTION_CLIPS as COLLECTION_CLIPS,
+    describe_collection as describe_collection,
     describe_enrolment as describe_enrolment,
     describe_expected_accuracy as describe_expected_accuracy,
 )
 from .cross_corpus.report import (
-    COLLECTION_CLIPS as COLLECTION_CLIPS,
     N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,

@@ -5,7 +5,11 @@ import json
 import pytest
 
 from ser_core import paths
-from ser_core.evaluation.cross_corpus.expectation import describe_expected_accuracy
+from ser_core.evaluation.cross_corpus.expectation import (
+    describe_collection,
+    describe_enrolment,
+    describe_expected_accuracy,
+)
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
 METRICS = {
@@ -43,3 +47,11 @@ def test_no_rate_without_both_measurements(left_out):
     assert "10" not in describe_expected_accuracy("other", METRICS, UNUSUAL) != ""
     left_out.write_text("{")
     assert describe_expected_accuracy("m", METRICS) == ""
+
+
+def test_what_references_change_is_a_mean_over_the_corpora(left_out):
+    assert describe_collection("m") == describe_enrolment("m") == ""  # not measured
+    scores = {"uar": 0.4, "enrolled": {"10": {"uar": 0.6}, "collection": {"uar": 0.5}}}
+    left_out.write_text(json.dumps({"corpora": {"tess": scores, "hindi": scores | {"uar": 0.2}}}))
+    assert "30%" in describe_collection("m") and "50%" in describe_collection("m")
+    assert "30%" in describe_enrolment("m") and "60%" in describe_enrolment("m")

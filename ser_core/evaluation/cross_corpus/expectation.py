@@ -51,6 +51,8 @@ def _rates(known: float, strange: float, strange_first: bool) -> str:
 
 
 ENROLLED_CLIPS = "10"  # as the keys of the results
+COLLECTION_CLIPS = 30
+"""Clips of a corpus, whoever speaks, as the reference of a collection."""
 
 
 def describe_enrolment(model: str) -> str:
@@ -59,15 +61,24 @@ def describe_enrolment(model: str) -> str:
     Args:
         model: name of the checkpoint, whose left-out corpora are in assets/results/left-out-<model>.json.
     """
+    return _describe_gain(model, ENROLLED_CLIPS, f"{ENROLLED_CLIPS} clips of the speaker")
+
+
+def describe_collection(model: str) -> str:
+    """The same of other recordings of one kind, whoever speaks."""
+    return _describe_gain(model, "collection", f"{COLLECTION_CLIPS} other recordings of the corpus, whoever speaks")
+
+
+def _describe_gain(model: str, reference: str, described: str) -> str:
     try:
         corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"].values()
         alone = np.mean([scores["uar"] for scores in corpora])
-        enrolled = np.mean([scores["enrolled"][ENROLLED_CLIPS]["uar"] for scores in corpora])
+        enrolled = np.mean([scores["enrolled"][reference]["uar"] for scores in corpora])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return ""
     return (
         f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "
-        f"{enrolled:.0%} with {ENROLLED_CLIPS} clips of the speaker."
+        f"{enrolled:.0%} with {described}."
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from scipy.special import softmax
 from sklearn.metrics import roc_auc_score
 
+from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import confusion_matrix, reliability, uar
 from ser_core.models import SERModel, reference_weight
@@ -15,8 +16,6 @@ from ser_core.training import TrainingExample
 N_REFERENCE_CLIPS = (1, 3, 10, 30)
 """Sizes of the enrolments that are measured."""
 NEUTRAL_REFERENCE_CLIPS = 10
-COLLECTION_CLIPS = 30
-"""Clips of the corpus, whoever speaks, as the reference of a collection."""
 REFERENCE_SEED = 0
 
 

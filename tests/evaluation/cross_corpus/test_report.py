@@ -54,6 +54,12 @@ def test_a_reference_removes_the_offset_of_a_speaker(clips, embeddings):
     assert found["enrolled"]["30"]["uar"] == 1.0
 
 
+def test_a_collection_removes_the_offset_of_all_its_recordings(clips, embeddings):
+    embeddings[:30, EMOTIONS.index("sad")] += 6
+    found = corpus_report(Nearest(), embeddings, clips)
+    assert found["uar"] == 0.0 and found["enrolled"]["collection"]["uar"] == 1.0
+
+
 def test_the_doubt_counts_what_is_answered(clips, embeddings):
     found = corpus_report(Nearest(), embeddings, clips)
     assert (found["coverage"], found["accuracy_answered"], found["accuracy"]) == (1.0, 0.5, 0.5)
