@@ -1,6 +1,7 @@
 """Making of an atlas from the recordings in the audio cache; an interrupted export continues where it stopped."""
 
 import json
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -96,8 +97,8 @@ def export_atlas(
     """
     known = (row["utterance"] for row in read_protocol(ALL_CLIPS_PROTOCOL) if row["utterance"] in store)
     ids = sorted({*known, *further_ids})
-    version, encode, split = _encoder(name)
-    path = audio_cache_folder() / f"windows-{atlas_name(name)}-{version}.npz"
+    version, key, encode, split = _encoder(name)
+    path = audio_cache_folder() / f"windows-{atlas_name(name)}-{key}.npz"
     found = _embed_resumably(path, encode, ids, store, progress)
     means = mean_over_windows(found.windows, found.n_windows)
     embeddings = means.astype(np.float16).astype(np.float32)  # as Atlas.save stores them
@@ -137,12 +138,13 @@ def atlas_name(name: str) -> str:
     return path.parent.name if path.name == "checkpoint" else path.name
 
 
-def _encoder(name: str) -> tuple[str, ClipEncoder, ProtocolSplit]:
-    """Version of a model, its encoder of clips, and the split that it was trained under."""
+def _encoder(name: str) -> tuple[str, str, ClipEncoder, ProtocolSplit]:
+    """Version of a model, key of its kept outputs, its encoder of clips, and the split that it was trained under."""
     if name == RAW_FEATURES:
-        return "", _encode_raw, ProtocolSplit((), (), ())
+        return "", "", _encode_raw, ProtocolSplit((), (), ())
     model = load_model(name)
-    return model.version, lambda clips: _encode(model, clips), _training_split(name, model)
+    key = f"{model.version}-{zlib.crc32(repr(model.calibration).encode()):08x}"  # the outputs hold probabilities
+    return model.version, key, lambda clips: _encode(model, clips), _training_split(name, model)
 
 
 def _encode(model: SERModel, clips: Sequence[np.ndarray]) -> ClipEmbeddings:

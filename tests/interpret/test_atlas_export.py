@@ -1,5 +1,8 @@
 """Making of an atlas: interruptions, the cache, maps."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -12,9 +15,23 @@ from ser_core.interpret.projection import ProjectionConfig
 PCA, PCA_3D = ProjectionConfig("pca"), ProjectionConfig("pca", 3)
 
 
+def kept_outputs(atlas_folder, atlas) -> Path:
+    """The file of the cache with the outputs of the windows."""
+    (path,) = (atlas_folder.parent / "cache").glob(f"windows-small-{atlas.version}-*.npz")
+    return path
+
+
+def test_outputs_of_another_calibration_are_not_taken(atlas_folder, checkpoints):
+    before = export_atlas("small", AudioStore())
+    config = checkpoints / "small" / "config.json"
+    values = json.loads(config.read_text())
+    config.write_text(json.dumps(values | {"calibration": {"temperature": 4.0, "min_confidence": 0.0}}))
+    assert (export_atlas("small", AudioStore()).certainty < before.certainty).all()
+
+
 def test_an_interrupted_export_goes_on(atlas_folder, monkeypatch):
     whole = export_atlas("small", AudioStore())
-    (atlas_folder.parent / "cache" / f"windows-small-{whole.version}.npz").unlink()
+    kept_outputs(atlas_folder, whole).unlink()
     calls = []
 
     def interrupted(model, clip):
@@ -58,7 +75,7 @@ def test_maps_are_added_one_by_one(atlas_folder):
 
 def test_what_the_cache_holds_of_other_clips_is_not_taken(atlas_folder):
     whole = export_atlas("small", AudioStore())
-    path = atlas_folder.parent / "cache" / f"windows-small-{whole.version}.npz"
+    path = kept_outputs(atlas_folder, whole)
     with np.load(path) as file:
         kept = dict(file)
     np.savez(path, **kept | {"ids": kept["ids"][::-1], "windows": kept["windows"] + 1})
