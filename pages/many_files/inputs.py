@@ -10,9 +10,12 @@ from pages.many_files.batch import Batch
 from pages.ui.clip_input import FORMATS, show_expired_files
 from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
-from pages.ui.voice.personal import describe_voice, personal_model
+from pages.ui.voice.personal import describe_voice
 from pages.ui.voice.switch import draw_switch
+from ser_core.evaluation import describe_collection
+from ser_core.inference import MIN_REFERENCE_CLIPS
 from ser_core.labels import EMOTIONS
+from ser_core.models import models_with_reference
 from ser_core.plots import emotion_label
 
 LEAVE_OUT = "leave out"
@@ -48,16 +51,30 @@ def choose_files() -> None:
         )
 
 
-def choose_voice(models: Sequence[str]) -> None:
-    """The switch for the enrolled voice, where a model can use one, and which predictions use it.
+def choose_reference(models: Sequence[str]) -> None:
+    """Switches for the files together and for the enrolled voice, and what the predictions are relative to.
 
     Raises:
         SpeakerReferenceError: a clip of the voice cannot be used.
         CheckpointError: a model cannot be used.
     """
-    draw_switch(next(filter(has_voice, models), None))
-    state.follow_voice(models)
-    if about_voice := describe_voice([personal_model(name) for name in models]):
+    able = [name for name in models if name in models_with_reference()]
+    together = state.upload_state().together
+    with st.container(horizontal=True):
+        if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS:
+            together.on = st.toggle(
+                "Relative to each other",
+                together.on,
+                key=f"together-{state.upload_state().round}",
+                help=f"Some of the files show the model what is ordinary for them. {describe_collection(able[0])}",
+            )
+        draw_switch(next(filter(has_voice, models), None))
+    state.follow_reference(models)
+    now = [state.model_now(name) for name in models]
+    about_voice = describe_voice(now)
+    if about := together.describe(now):
+        st.caption(about)
+    elif about_voice:
         st.caption(f"{about_voice} That is right for recordings of the enrolled speaker only.")
 
 

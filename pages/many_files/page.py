@@ -24,7 +24,7 @@ if not models:
     st.info("Choose at least one model.")
     st.stop()
 try:
-    inputs.choose_voice(models)
+    inputs.choose_reference(models)
 except (SpeakerReferenceError, CheckpointError) as error:
     show_problem(error)
     st.stop()

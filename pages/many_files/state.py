@@ -8,9 +8,10 @@ from pathlib import PurePath
 import numpy as np
 from streamlit.typing import UploadedFile
 
+from pages.many_files.together import Together
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
-from pages.ui.voice.personal import PersonalModel, personal_model
+from pages.ui.voice.personal import PersonalModel
 from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
@@ -38,7 +39,7 @@ class BatchItem:
     notes: tuple[str, ...] = ()
     problem: str = ""  # why it could not be read
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model, as it predicts for the person now
-    kept: dict[PersonalModel, Prediction] = field(default_factory=dict)  # with and without the enrolled voice
+    kept: dict[PersonalModel, Prediction] = field(default_factory=dict)  # with each reference so far, and without
     level_db: float = FLOOR_DB  # RMS of all samples, dBFS
     digest: str = ""  # of the samples
     embedding: np.ndarray | None = None  # in the space of space_model(), (embedding_dim,)
@@ -70,6 +71,7 @@ class UploadState(PageState):
     in_widgets: set[str] = field(default_factory=set)
     round: int = 0  # how often the widgets were emptied: part of their keys
     running: bool = False
+    together: Together = field(default_factory=Together)
     made_by: dict[str, PersonalModel] = field(default_factory=dict)  # by model: what the predictions are of
     words: dict[str, str] = field(default_factory=dict)  # word for an emotion -> the emotion
     identified: dict[str, str] = field(default_factory=dict)  # file id -> corpus recording with this sound, "": none
@@ -152,14 +154,20 @@ def space_model() -> str:
     return FAST_MODEL if FAST_MODEL in names else names[0]
 
 
-def follow_voice(models: Sequence[str]) -> None:
-    """Takes up the predictions with or without the enrolled voice, as it is switched; what is missing is run at once.
+def model_now(name: str) -> PersonalModel:
+    """A model with the reference that is switched on. Errors as Together.model."""
+    return upload_state().together.model(name, sound_files())
+
+
+def follow_reference(models: Sequence[str]) -> None:
+    """Takes up the predictions with the reference that is switched on; what is missing is run at once.
 
     Raises:
         SpeakerReferenceError: a clip of the voice cannot be used.
+        CheckpointError: a model cannot be used.
     """
     state = upload_state()
-    now = {name: personal_model(name) for name in models}
+    now = {name: model_now(name) for name in models}
     changed = {name: model for name, model in now.items() if state.made_by.get(name, PersonalModel(name)) != model}
     for file_id, item in state.results.items() if changed else ():
         rest = {name: found for name, found in item.predictions.items() if name not in changed}
@@ -181,7 +189,7 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
         with functionals_cache():
-            missing = [personal_model(name) for name in models if name not in item.predictions]
+            missing = [model_now(name) for name in models if name not in item.predictions]
             new = {m: predict(m.adapted(), recording.waveform, speech, m.reference) for m in missing}
         if item.embedding is None:
             windows = embed_windows(get_model(space_model()), recording.waveform, speech)[1]

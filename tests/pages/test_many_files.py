@@ -21,7 +21,7 @@ from pages.ui.export import rows_as_csv
 from ser_core.audio import load_audio
 from ser_core.data.file_labels import FileLabel, label_files
 from ser_core.data.protocols import protocol_split
-from ser_core.inference import ENSEMBLE_NAME, predict, speaker_reference
+from ser_core.inference import ENSEMBLE_NAME, collection_reference, predict, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.interpret.atlas import load_atlas
@@ -90,6 +90,22 @@ def test_the_enrolled_voice_is_the_reference_where_it_is_switched_on(page, speec
     page.toggle(key="use-voice").set_value(False).run()
     (item,) = session_of(page).page(UploadState).results.values()
     assert item.predictions["other"] is plain and "Relative to" not in texts(page)
+
+
+def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(page, speech):
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
+    assert not [toggle for toggle in page.toggle if "each other" in toggle.label]  # two are too few
+    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH), ("c.ogg", SPEECH), ("torn.wav", b"RIFF"))
+    (switch,) = [toggle for toggle in page.toggle if "each other" in toggle.label]
+    switch.set_value(True).run()
+    model, waveform = shared_model("other"), load_audio(io.BytesIO(SPEECH))
+    expected = predict(model, waveform, reference=collection_reference(model, [waveform] * 3))
+    found = [
+        item.predictions["other"] for item in session_of(page).page(UploadState).results.values() if not item.problem
+    ]
+    assert not page.exception and "Relative to 3 of these files" in texts(page) and len(found) == 3
+    assert all(p.probabilities == pytest.approx(expected.probabilities, abs=1e-6) for p in found)
+    assert {p.reference_source for p in found} == {"collection"}
 
 
 def test_several_models_stand_side_by_side_and_together(page):
