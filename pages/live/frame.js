@@ -7,11 +7,20 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const state = frames.get(parentElement) ?? {};
   frames.set(parentElement, state);
   state.send = (token) => setTriggerValue("token", token);
+  state.chose = (model) => {
+    state.listens = true;
+    sendVoice(frame, state.voice);
+    if (state.follows_model && model !== JSON.parse(state.voice).model) setTriggerValue("model", model);
+  };
+  state.follows_model = data.follows_model;
+  if (state.listens && state.voice !== data.voice) sendVoice(frame, data.voice);
+  state.voice = data.voice;
   if (!state.listen) {
     state.listen = ({ source, origin, data: message }) => {
       if (source !== frame.contentWindow || origin !== window.location.origin) return;
       if (message.height > 0) frame.style.height = `${Math.ceil(message.height)}px`;
       if (message.token) state.send(message.token);
+      if (message.model) state.chose(message.model);
     };
     window.addEventListener("message", state.listen);
     frame.onload = () => dress(frame);
@@ -21,6 +30,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     window.removeEventListener("message", state.listen);
     frames.delete(parentElement);
   };
+}
+
+function sendVoice(frame, voice) { // again when it has changed, and when the frame says that it can take it
+  frame.contentWindow.postMessage({ voice: JSON.parse(voice) }, window.location.origin);
 }
 
 function dress(frame) { // in the font of the page around it

@@ -1,9 +1,14 @@
 """The live microphone inside the page: a frame of the same server, which hands its recording over."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
+
+from pages.live.voice import keep_model
+from pages.ui.session import session
+from pages.ui.voice.personal import PersonalModel
 
 FOLDER = Path(__file__).parent
 KEY = "live-frame"
@@ -15,18 +20,27 @@ _mount = st.components.v2.component(
 )
 
 
-def live_frame(address: str, on_token: Callable[[str], None]) -> None:
+def live_frame(address: str, on_token: Callable[[str], None], model: PersonalModel | None) -> None:
     """Draw it.
 
     Args:
         address: path of the live microphone.
         on_token: called before the page runs, with what names the recording that the person wants to open.
+        model: that was chosen in it, with the reference that its sessions start with.
     """
-    _mount(key=KEY, data={"address": address}, on_token_change=lambda: _arrived(on_token))
+    reference = model and model.reference
+    voice = {"model": model and model.name, "reference": reference and reference.to_dict()}
+    data = {"address": address, "voice": json.dumps(voice), "follows_model": session().uses_voice}
+    _mount(
+        key=KEY,
+        data=data,
+        on_token_change=lambda: _arrived("token", on_token),
+        on_model_change=lambda: _arrived("model", keep_model),
+    )
 
 
-def _arrived(on_token: Callable[[str], None]) -> None:
+def _arrived(name: str, take: Callable[[str], None]) -> None:
     """The browser may send anything."""
-    token = st.session_state[KEY].get("token")
-    if isinstance(token, str) and token:
-        on_token(token)
+    value = st.session_state[KEY].get(name)
+    if isinstance(value, str) and value:
+        take(value)

@@ -5,12 +5,13 @@ import streamlit as st
 st.title("Live", anchor=False)
 with st.spinner("Starting"):
     from pages.live.frame import live_frame
+    from pages.live.voice import choose_voice
     from pages.ui.clip import take_live_recording
     from pages.ui.session import session
     from ser_core.serving import LIVE_PATH, is_serving
 
 if is_serving.is_set():
-    live_frame(f"{LIVE_PATH}/", take_live_recording)
+    live_frame(f"{LIVE_PATH}/", take_live_recording, choose_voice())
     if session().source and session().source.kind == "live":  # just handed over
         st.switch_page("pages/workspace/page.py", query_params={"view": "over_time"})
 else:

@@ -20,8 +20,10 @@ from ser_core.inference.prediction import check_waveform, predict, window_bounds
 from ser_core.inference.reference import (
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
+    OWN_RECORDING,
     Reference,
     SpeakerReferenceError,
+    check_reference,
     check_takes_reference,
 )
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
@@ -205,13 +207,16 @@ def has_speech(model: SERModel, waveform: np.ndarray) -> bool:
 class RunningReference:
     """The speech so far of a live session as its reference: the mean over its windows with speech."""
 
-    def __init__(self, model: SERModel):
+    def __init__(self, model: SERModel, start: Reference | None = None):
         """
+        Args:
+            start: of the same speaker, enrolled before the session.
+
         Raises:
-            SpeakerReferenceError: the model takes no reference.
+            SpeakerReferenceError: the model takes no reference, or `start` is one of another model.
         """
-        check_takes_reference(model)
-        self._model, self._sum = model, np.zeros(1, np.float64)
+        check_reference(model, start or OWN_RECORDING)
+        self._model, self._start, self._sum = model, start, np.zeros(1, np.float64)
         self._n_windows, self._speech_s = 0, 0.0
 
     def add(self, embedding: np.ndarray, new_speech_s: float) -> None:
@@ -226,12 +231,20 @@ class RunningReference:
         self._speech_s += new_speech_s
 
     def reference(self) -> Reference | None:
-        """The reference; None before 10 s of speech."""
+        """The reference; before 10 s of speech, what it started with, if anything."""
         if self._speech_s < MIN_OWN_REFERENCE_SPEECH_S:
-            return None
+            return self._start
         mean = (self._sum / self._n_windows).astype(np.float32)
         n_clips = round(self._speech_s / self._model.config.window_s)  # windows overlap: not each is a clip of its own
-        return Reference(self._model.name, self._model.version, mean, n_clips, self._speech_s, source="running")
+        spoken = Reference(self._model.name, self._model.version, mean, n_clips, self._speech_s, source="running")
+        return _joined(self._start, spoken) if self._start else spoken
+
+
+def _joined(enrolled: Reference, spoken: Reference) -> Reference:
+    """The mean over the clips of both."""
+    n_clips = enrolled.n_clips + spoken.n_clips
+    mean = (enrolled.n_clips * enrolled.embedding + spoken.n_clips * spoken.embedding) / n_clips
+    return replace(spoken, embedding=mean, n_clips=n_clips, speech_s=enrolled.speech_s + spoken.speech_s)
 
 
 def _speech_windows(model: SERModel, waveform: np.ndarray, speech: SpeechSegments, hop_s: float) -> list[np.ndarray]:

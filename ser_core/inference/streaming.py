@@ -24,6 +24,7 @@ from ser_core.audio import (
 )
 from ser_core.inference.enrolment import RunningReference
 from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, predict_with_outputs
+from ser_core.inference.reference import Reference
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
 from ser_core.models import SERModel
@@ -72,6 +73,7 @@ class LiveSession:
         smoothing: Smoothing = DEFAULT_LIVE_SMOOTHING,
         keep_recording: bool = False,
         running_reference: bool = False,
+        reference: Reference | None = None,
     ):
         """
         Args:
@@ -80,13 +82,14 @@ class LiveSession:
             keep_recording: for `recording`; otherwise only the last seconds are kept.
             running_reference: from 10 s of speech on, the speech before a window is the reference of its speaker; the
                 predictions report it.
+            reference: enrolled before: a running reference starts with it.
 
         Raises:
-            SpeakerReferenceError: a running reference for a model that takes none.
+            SpeakerReferenceError: a reference for a model that takes none, or one of another model.
         """
         self.model, self.smoothing = model, smoothing
         self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
-        self._running = RunningReference(model) if running_reference else None
+        self._running = RunningReference(model, reference) if running_reference or reference else None
         self._resample = _Resampler()
         self._buffer = np.empty(0, np.float32)  # the last window and the samples since the last prediction
         self._n_received, self._predicted_until = 0, 0  # in samples

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
-from ser_core.inference import LiveSession, shared_model
+from ser_core.inference import LiveSession, Reference, shared_model
 from ser_core.models import resolve_model
 from ser_core.serving.live_text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
@@ -61,7 +61,14 @@ class LiveSessions:
             for oldest in list(self._addresses)[:-MAX_KNOWN_PAGES]:
                 del self._addresses[oldest]
 
-    def start(self, page_id: str, model: str, sample_rate: int, running_reference: bool = False) -> dict:
+    def start(
+        self,
+        page_id: str,
+        model: str,
+        sample_rate: int,
+        running_reference: bool = False,
+        reference: dict | None = None,
+    ) -> dict:
         """Start a session, which replaces an earlier one of this page.
 
         Args:
@@ -69,21 +76,24 @@ class LiveSessions:
             model: one of available_models().
             sample_rate: of the chunks, in Hz.
             running_reference: see LiveSession.
+            reference: of the enrolled voice, as Reference.to_dict.
 
         Returns:
             {"min_confidence", "window_s"} of the model.
 
         Raises:
             UnknownModel: no such model.
-            SpeakerReferenceError: a running reference for a model that takes none.
+            SpeakerReferenceError: a reference for a model that takes none, or one that cannot be used.
             LiveSessionError: too many sessions.
         """
         loaded = shared_model(resolve_model(str(model)))
+        enrolled = None if reference is None else Reference.from_dict(reference)
         with self._lock:
             self._sessions.pop(page_id, None)
             address = self._addresses.get(page_id, "")
             self._make_room(address)
-            live = LiveSession(loaded, keep_recording=True, running_reference=bool(running_reference))
+            running = bool(running_reference)
+            live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
             self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock(), address=address)
         return {"min_confidence": loaded.calibration.min_confidence, "window_s": loaded.config.window_s}
 

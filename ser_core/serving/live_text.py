@@ -18,6 +18,7 @@ from ser_core.plots import emotion_label, format_duration
 
 NO_BREAK_SPACE = "\u00a0"
 N_TOP_EMOTIONS = 2  # named when the model abstains
+REFERENCE_NOTES = {"running": "Relative to the speech so far. ", "clips": "Relative to your enrolled voice. "}
 
 
 def live_message(prediction: LivePrediction, received_s: float) -> dict:
@@ -67,7 +68,7 @@ def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
 
 
 def _reference_note(prediction: LivePrediction) -> str:
-    return "Relative to the speech so far. " if prediction.prediction.reference_clips else ""
+    return REFERENCE_NOTES.get(prediction.prediction.reference_source, "")
 
 
 def _ood_note(prediction: LivePrediction) -> str:

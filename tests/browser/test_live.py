@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from ser_core.models.names import FAST_MODEL
 from ser_core.serving.routes import LIVE_PATH
-from tests.browser.conftest import PATIENCE_MS, running
+from tests.browser.conftest import PATIENCE_MS, SAMPLES, running
 
 SILENT = """navigator.mediaDevices.getUserMedia =
   async () => new AudioContext().createMediaStreamDestination().stream;"""
@@ -131,10 +131,16 @@ def test_a_small_screen_the_keyboard_the_themes_and_no_other_host(new_page, live
 
 
 def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url):
-    page = new_page(f"{everything_url}/live")
+    """A session starts with the enrolled voice."""
+    page = new_page(f"{everything_url}/my_voice")
+    page.locator("input[type=file]").first.set_input_files(SAMPLES / "low_slow.ogg")
+    page.locator(".st-key-use-voice label").click()
+    page.get_by_role("link", name="Live", exact=True).click()
     live = page.frame_locator("iframe[title='Live microphone']")
+    expect(live.get_by_label("Adapt to my voice")).to_be_checked()
     live.get_by_role("button", name="Start").click()
     expect(live.locator(".history i")).not_to_have_count(0)
+    expect(live.locator(".detail")).to_contain_text("Relative to your enrolled voice.")
     expect(live.locator("h1")).to_be_hidden()  # the page has one
     assert "Source Sans" in live.locator(".live").evaluate("box => getComputedStyle(box).fontFamily")
     page.wait_for_timeout(2000)

@@ -10,7 +10,7 @@ from tests.browser.conftest import PATIENCE_MS, SAMPLES
 from tests.browser.test_ways import downloaded
 
 expect.set_options(timeout=PATIENCE_MS)
-N_CLIPS = 4
+N_CLIPS, CLIP_S = 10, 1.5
 SOUNDS = """() => { window.sounds = []; const play = Audio.prototype.play;
   Audio.prototype.play = function () { sounds.push(this.src); return play.call(this); }; }"""
 
@@ -44,7 +44,7 @@ def test_an_enrolled_voice_changes_the_answer_and_is_exported(new_page, app_url,
     before = json.loads(downloaded(page, "Download JSON"))
     speech, rate = soundfile.read(SAMPLES / "even.ogg", dtype=np.float32)
     for i in range(N_CLIPS):
-        soundfile.write(tmp_path / f"{i}.wav", speech * (1 - 0.2 * i), rate)
+        soundfile.write(tmp_path / f"{i}.wav", speech[: round(CLIP_S * rate)] * (1 - 0.09 * i), rate)
     page.get_by_role("button", name="My voice", exact=True).first.click()
     page.get_by_role("heading", name="My voice", exact=True).wait_for()
     page.locator("input[type=file]").first.set_input_files(sorted(tmp_path.glob("*.wav")))

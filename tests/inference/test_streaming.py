@@ -10,6 +10,7 @@ from ser_core.audio.io import SAMPLE_RATE
 from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.evaluation.environment import resident_bytes
 from ser_core.inference import streaming
+from ser_core.inference.enrolment import RunningReference, speaker_reference
 from ser_core.inference.prediction import predict
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import (
@@ -60,6 +61,30 @@ def test_the_speech_so_far_may_be_the_reference(enrolling_model, speech):
     late = zip(running[first:], plain[first:], strict=True)
     assert all(a.prediction.confidence != b.prediction.confidence for a, b in late)
     assert not any(answer.prediction.reference_clips for answer in plain)
+
+
+def test_it_starts_with_an_enrolled_voice(enrolling_model, speech):
+    """At first each answer is that of predict with the reference; then the speech so far counts clip by clip."""
+    enrolled = speaker_reference(enrolling_model, [speech, speech[:40_000]])
+    session = LiveSession(enrolling_model, AS_IT_IS, reference=enrolled)
+    answers = answers_to(session, np.tile(speech, 4))
+    at = round(answers[8].at_s * SAMPLE_RATE)
+    window = np.tile(speech, 4)[max(0, at - round(enrolling_model.config.window_s * SAMPLE_RATE)) : at]
+    expected = predict(enrolling_model, remove_rumble(window, SAMPLE_RATE)[0], reference=enrolled)
+    assert answers[8].prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    assert answers[8].prediction.reference_source == "clips" and answers[8].prediction.reference_clips == 2
+    running, own = answers[-1].prediction, RunningReference(enrolling_model)
+    assert running.reference_source == "running" and running.reference_clips > 2
+    joined = RunningReference(enrolling_model, enrolled)
+    for reference in (own, joined):
+        for value in (1.0, 3.0):
+            reference.add(np.full(enrolled.embedding.shape, value), 6.0)
+    spoken, found = own.reference(), joined.reference()
+    assert found.n_clips == 2 + spoken.n_clips and found.speech_s == enrolled.speech_s + 12
+    expected_mean = (2 * enrolled.embedding + spoken.n_clips * spoken.embedding) / found.n_clips
+    np.testing.assert_allclose(found.embedding, expected_mean, rtol=1e-5)
+    with pytest.raises(SpeakerReferenceError):
+        LiveSession(enrolling_model, reference=replace(enrolled, model="other"))
 
 
 def test_the_running_reference_is_reported_by_the_trajectory(enrolling_model, speech):

@@ -1,14 +1,18 @@
 """The pages around the live microphone, without a browser: the way there, and a recording that comes from there."""
 
+import json
+
 import numpy as np
 import pytest
 import streamlit as st
 
 from pages.live import frame
-from ser_core.inference.model_cache import unload_models
+from pages.live.voice import LiveState
+from ser_core.inference import Reference, speaker_reference
+from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.serving.one_time_store import recording_store
 from ser_core.serving.routes import LIVE_PATH, is_serving
-from tests.make_page import open_page, open_view, session_of, wav
+from tests.make_page import open_page, open_view, session_of, texts, wav
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def served():
 def drawn(monkeypatch) -> list[dict]:
     """What the frame of the page is given."""
     found = []
-    monkeypatch.setattr(frame, "_mount", lambda key, data, on_token_change: found.append(data))
+    monkeypatch.setattr(frame, "_mount", lambda data, **_: found.append(data))
     return found
 
 
@@ -45,7 +49,22 @@ def trajectory(checkpoints, monkeypatch):
 
 def test_the_microphone_is_part_of_the_page_where_it_is_served(served, drawn):
     page = open_page("live").run()
-    assert not page.exception and drawn == [{"address": f"{LIVE_PATH}/"}] and not page.info
+    (data,) = drawn
+    assert not page.exception and data["address"] == f"{LIVE_PATH}/" and not data["follows_model"] and not page.info
+
+
+def test_a_session_starts_with_the_enrolled_voice_of_the_model_that_was_chosen(served, drawn, checkpoints, speech):
+    page = open_page("live").run()
+    session_of(page).voice_clips = {"mine": speech}
+    page.run().toggle(key="use-voice").set_value(True).run()
+    assert not page.exception and "Relative to your enrolled voice." in texts(page)
+    session_of(page).page(LiveState).model = "small"
+    page.run()
+    voices = [json.loads(data["voice"]) for data in drawn]
+    assert [voice["model"] for voice in voices[-2:]] == ["other", "small"] and voices[0]["reference"] is None
+    expected = speaker_reference(shared_model("small"), [speech])
+    np.testing.assert_allclose(Reference.from_dict(voices[-1]["reference"]).embedding, expected.embedding, rtol=1e-5)
+    assert drawn[-1]["follows_model"]
 
 
 def test_without_the_server_it_says_what_to_do(drawn, monkeypatch):
@@ -58,7 +77,7 @@ def test_without_the_server_it_says_what_to_do(drawn, monkeypatch):
 def test_what_the_frame_hands_over_may_be_anything(monkeypatch, sent, taken):
     monkeypatch.setattr(st, "session_state", {frame.KEY: {"token": sent}})
     found = []
-    frame._arrived(found.append)
+    frame._arrived("token", found.append)
     assert found == taken
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from ser_core.audio.decoding import AudioError
 from ser_core.audio.io import encode_wav, load_audio
-from ser_core.inference.model_cache import unload_models
+from ser_core.inference.enrolment import speaker_reference
+from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
 from ser_core.models.names import UnknownModel
@@ -53,6 +54,17 @@ def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
 def test_a_running_reference_is_refused_by_models_that_take_none(on, no_references):
     with pytest.raises(SpeakerReferenceError):
         on.start("b", "small", RATE, running_reference=True)
+
+
+def test_an_enrolled_voice_is_checked_and_used(on, speech):
+    small = shared_model("small")
+    values = speaker_reference(small, [speech]).to_dict()
+    on.start("a", "small", RATE, running_reference=True, reference=values)
+    assert "Relative to your enrolled voice." in fed(on, "a", speech[: 4 * HOP])[-1]["detail"]
+    for damaged in ({}, {**values, "model": "other"}, "text", {**values, "embedding": [1.0]}):
+        with pytest.raises(SpeakerReferenceError):
+            on.start("b", "small", RATE, reference=damaged)
+            fed(on, "b", speech[: 4 * HOP])
 
 
 def test_silence_is_not_speech(on):

@@ -66,6 +66,7 @@ async function openSession() {
     const running_reference = reference.checked && takesReference();
     const model = await callServer("start", {
       model: select.value, sample_rate: context.sampleRate, running_reference,
+      reference: running_reference ? enrolledVoice() : null,
     });
     return startRecording(model, stream, context, close);
   } catch (error) {
@@ -196,11 +197,14 @@ function enableStart() {
 find(".program pre").textContent = clientExample();
 find(".frequency-ticks").append(...frequencyTicks());
 select.append(...props.models.map((name) => new Option(name, name)));
-select.addEventListener("change", showReferenceSwitch);
-showReferenceSwitch();
+select.addEventListener("change", tellModel);
 button.onclick = () => !busy && (session ? stop() : start());
 find(".open").onclick = openInClip;
 window.addEventListener("beforeunload", (event) => session && event.preventDefault()); // asks before leaving
-if (embedded) fillFrame();
+if (embedded) {
+  fillFrame();
+  window.addEventListener("message", receiveVoice);
+}
+tellModel();
 watch("page_id", enableStart);
 enableStart();

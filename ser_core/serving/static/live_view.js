@@ -5,6 +5,7 @@ const [button, select, reference, clock, state] = [".start", ".model", ".referen
 const FREQUENCY_TICKS_HZ = [250, 1000, 4000];
 const HISTORY_CELLS = 80; // 20 s
 const embedded = window.parent !== window; // in the page Live
+let voice = {}; // of the page around this one: a model, and the reference of the enrolled voice for it
 
 function showListening(session) {
   button.classList.add("on");
@@ -46,6 +47,25 @@ function takesReference() {
 
 function showReferenceSwitch() {
   find(".reference").hidden = !takesReference();
+  find(".reference").title = enrolledVoice()
+    ? "Predictions are relative to your enrolled voice and, from 10 s of speech on, to the speech so far."
+    : "From 10 s of speech on, predictions are relative to the speech so far. For one speaker.";
+}
+
+function enrolledVoice() { // of the chosen model
+  return voice.model === select.value ? voice.reference : null;
+}
+
+function receiveVoice({ source, origin, data }) {
+  if (source !== window.parent || origin !== window.location.origin || !data.voice) return;
+  if (Boolean(voice.reference) !== Boolean(data.voice.reference)) reference.checked = Boolean(data.voice.reference);
+  voice = data.voice;
+  showReferenceSwitch();
+}
+
+function tellModel() {
+  showReferenceSwitch();
+  if (embedded) window.parent.postMessage({ model: select.value }, window.location.origin);
 }
 
 function setBusy(value) { // aria-disabled: a disabled button would lose the focus
