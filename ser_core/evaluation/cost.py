@@ -138,7 +138,7 @@ def _macs(module: nn.Module, args: tuple, kwargs: dict, output) -> int:
         return _n_sequence_steps(args[0], module.input_size) * sum(_matrix_sizes(module))
     if isinstance(module, nn.MultiheadAttention):
         return _attention_macs(module, *args, **kwargs)
-    if hasattr(module, "q_proj") and hasattr(module, "k_proj"):  # transformers': its projections are Linear layers
+    if hasattr(module, "q_proj") and hasattr(module, "k_proj"):  # of Whisper or wav2vec2; its projections are Linear
         states = inspect.signature(module.forward).bind(*args, **kwargs).args[0]
         return _attention_products(states, states, batch_first=True)
     return 0

@@ -60,8 +60,8 @@ def test_a_pitch_shift_keeps_the_tempo(semitones):
 
 
 @pytest.mark.slow
-def test_librosa_is_not_imported_to_predict_or_draw():
-    """Its import compiles code into a cache that processes starting together damage: they crashed."""
+def test_neither_librosa_nor_transformers_is_imported_to_predict_or_draw():
+    """The first compiles code into a cache that processes starting together damage; the second takes two seconds."""
     modules = [
         "audio.degradations",
         "audio.vocoder",
@@ -71,6 +71,8 @@ def test_librosa_is_not_imported_to_predict_or_draw():
         "plots.clip",
     ]
     imports = ", ".join(f"ser_core.{name}" for name in modules)
-    code = f"import sys, {imports}; print('numba' in sys.modules)"
+    encoder = "Whisper(WhisperConfig(encoder=''))"
+    code = f"import sys, {imports}; from ser_core.models.zoo.whisper import *; {encoder}"
+    code += "; print(any(name in sys.modules for name in ('numba', 'transformers')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -32,10 +32,17 @@ class Int8Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., n_in) -> (..., n_out)."""
-        if self.exact or torch.is_grad_enabled() or not _is_supported(x):
-            return super().forward(x)
+        return (
+            self.multiply(x, *quantise_rows(x.reshape(-1, self.in_features))) if self.rounds(x) else super().forward(x)
+        )
+
+    def rounds(self, x: Tensor) -> bool:
+        """Whether this input is multiplied in 8 bits."""
+        return not self.exact and not torch.is_grad_enabled() and _is_supported(x)
+
+    def multiply(self, x: Tensor, values: Tensor, scale: Tensor) -> Tensor:
+        """(..., n_in) -> (..., n_out), of which only the shape is used; values, scale: quantise_rows of its rows."""
         weight, weight_scale = self._int8_weight
-        values, scale = quantise_rows(x.reshape(-1, self.in_features))
         y = torch._int_mm(values, weight).float() * scale * weight_scale
         return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], self.out_features)
 
@@ -49,6 +56,18 @@ def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
     """(n_rows, width) -> 8-bit integers of the same shape, and the scale of each row, shape = (n_rows, 1)."""
     scale = x.abs().amax(1, keepdim=True).clamp_min(SMALLEST_SCALE) / MAX_INT8
     return (x / scale).round_().to(torch.int8), scale
+
+
+def project(x: Tensor, *layers: nn.Linear) -> list[Tensor]:
+    """The outputs of several layers for one input, which is rounded once.
+
+    Args:
+        x: shape = (..., n_in).
+    """
+    if not all(isinstance(layer, Int8Linear) and layer.rounds(x) for layer in layers):
+        return [layer(x) for layer in layers]
+    rounded = quantise_rows(x.reshape(-1, x.shape[-1]))
+    return [layer.multiply(x, *rounded) for layer in layers if isinstance(layer, Int8Linear)]
 
 
 def use_int8(module: nn.Module, names: Container[str]) -> None:

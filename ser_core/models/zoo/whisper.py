@@ -161,7 +161,7 @@ class Whisper(SERModel):
         mask = None if inside.all() else torch.where(inside, 0.0, MASKED).to(frames)[:, None, None]
         yield frames
         for above in self.encoder.layers[layer:]:
-            frames = above(frames, attention_mask=mask)
+            frames = above(frames, mask)
             yield frames
 
     def _convolve(self, features: Tensor, n_frames: Tensor) -> Tensor:
@@ -170,9 +170,7 @@ class Whisper(SERModel):
         floor = features.masked_fill(~inside, torch.inf).amin((1, 2), keepdim=True)
         padding = N_PADDING_FRAMES + features.shape[2] % 2
         features = torch.cat([torch.where(inside, features, floor), floor.expand(-1, features.shape[1], padding)], 2)
-        hidden = F.gelu(self.encoder.conv2(F.gelu(self.encoder.conv1(features)))).transpose(1, 2)
-        n_steps = -(-int(n_frames.max()) // 2)
-        return hidden[:, :n_steps] + self.encoder.embed_positions.weight[:n_steps]
+        return self.encoder.convolve(features, -(-int(n_frames.max()) // 2))
 
     def head(self, embedding: Tensor) -> Tensor:  # one head for clips with and without reference
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""

@@ -3,19 +3,15 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from ser_core import paths
 from ser_core.models.errors import MissingEncoder, first_line
 from ser_core.models.zoo.int8 import use_int8
-from ser_core.models.zoo.wav2vec2 import transformers_package
-
-if TYPE_CHECKING:
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
+from ser_core.models.zoo.whisper_layers import WhisperEncoder
 
 WHISPER_WEIGHTS_HINT = (
     "The encoder of Whisper comes from published weights (MIT licence). With internet access:\n"
@@ -39,21 +35,13 @@ WHISPER_BASE = {
 """Sizes of the encoder of openai/whisper-base, as transformers names them."""
 
 
-def whisper_encoder(sizes: dict) -> "WhisperEncoder":
-    """The encoder of transformers with random weights.
+def whisper_encoder(sizes: dict) -> WhisperEncoder:
+    """The encoder with random weights; some of its layers multiply in 8 bits to predict.
 
     Args:
         sizes: with the keys of WHISPER_BASE.
     """
-    transformers_package()
-    from transformers import WhisperConfig as Sizes
-    from transformers.models.whisper.modeling_whisper import WhisperEncoder
-
-    config = Sizes(**sizes)
-    config._attn_implementation = "sdpa"
-    encoder = WhisperEncoder(config)
-    # The norm follows the last layer of the published encoder, which is not pooled.
-    encoder.layer_norm = nn.Identity()  # type: ignore[assignment]
+    encoder = WhisperEncoder(sizes)
     use_int8(encoder.layers, INT8_LAYERS)
     return encoder
 
