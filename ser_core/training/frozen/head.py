@@ -21,7 +21,7 @@ class TuningConfig:
     epochs: int = 2
     draws: int = 4000  # clips an epoch
     batch_size: int = 16
-    learning_rate: float = 3e-4  # peak, of the encoder
+    learning_rate: float = 1e-3  # peak, of updates of low rank; 3e-5 for whole layers
     head_rate: float = 3e-4  # peak, of the head
     clip_norm: float = 1.0
     max_clip_s: float = 3.0  # of a longer clip, a random part is drawn

@@ -20,6 +20,7 @@ from ser_core.training.frozen.tuning_state import TuningState
 from ser_core.training.optimiser import learning_rate
 
 FRAMES_PER_S = 50
+UPDATE_SCALE = 2.0  # of an update of low rank, whatever its rank
 N_POOLED = 16  # clips at once
 SCHEDULE = TrainConfig(learning_rate=1.0, warmup_share=0.1)
 """Of the rates, relative to their peaks."""
@@ -34,13 +35,16 @@ class LowRankUpdate(nn.Module):
         self.down = nn.Linear(linear.in_features, rank, bias=False)
         self.up = nn.Linear(rank, linear.out_features, bias=False)
         nn.init.zeros_(self.up.weight)
-        self._hook = linear.register_forward_hook(lambda _, inputs, output: output + self.up(self.down(inputs[0])))
+        self._hook = linear.register_forward_hook(self._add)
+
+    def _add(self, _: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        return output + UPDATE_SCALE * self.up(self.down(inputs[0]))
 
     @torch.no_grad()
     def merge(self, linear: nn.Linear) -> None:
         """Adds the product to the weight, and nothing to the output any more."""
         self._hook.remove()
-        linear.weight += self.up.weight @ self.down.weight
+        linear.weight += UPDATE_SCALE * self.up.weight @ self.down.weight
 
 
 class EncoderTuning:
