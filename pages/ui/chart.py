@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas  # noqa: F401 plotly checks for it, and fails while another thread is importing it
 import streamlit as st
+from plotly.basedatatypes import BaseFigure
 from plotly.graph_objects import Figure
 
 from pages.ui.export import rows_as_csv
@@ -12,8 +13,27 @@ from ser_core.plots import figure_to_rows
 TEXT = "#000037"  # Streamlit puts the text colour of the theme in its place; its own, a grey, has a contrast of 4:1
 
 
+class PreparedFigure(BaseFigure):
+    """A figure that was checked and encoded once, for a chart of thousands of points; never changed, only added to."""
+
+    def __init__(self, spec: dict):
+        self._spec = spec
+
+    @classmethod
+    def of(cls, figure: Figure) -> "PreparedFigure":
+        _darken(figure)
+        return cls(figure.to_dict())
+
+    def with_traces(self, figure: Figure) -> "PreparedFigure":
+        """This one with the traces of another on top."""
+        return PreparedFigure(self._spec | {"data": [*self._spec["data"], *figure.to_dict()["data"]]})
+
+    def to_dict(self) -> dict:
+        return self._spec
+
+
 def chart(
-    figure: Figure,
+    figure: Figure | PreparedFigure,
     key: str,
     alt: str,
     numbers: bool = True,
@@ -39,7 +59,8 @@ def chart(
     config |= {"scrollZoom": True, "displayModeBar": True} if tools else {"modeBarButtons": [["toImage"]]}
     # Of WebGL. Plotly's own 2 draws four times the pixels: without a graphics card 40 % of the map's processor time.
     config["plotGlPixelRatio"] = camera["scale"]
-    _darken(figure)
+    if isinstance(figure, Figure):
+        _darken(figure)
     drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
     if numbers:
         _offer_numbers(figure, key, alt)

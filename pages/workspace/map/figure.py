@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 from plotly.graph_objects import Figure
 
-from pages.ui.chart import chart
+from pages.ui.chart import PreparedFigure, chart
 from pages.ui.session import session
 from pages.workspace.map import neighbours, state
 from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, View
@@ -38,8 +38,8 @@ def texts(found: Atlas) -> np.ndarray:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _made: Projection) -> Figure:
-    """The clips of the corpora on a map, the same for everybody: never changed, only added to.
+def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _made: Projection) -> PreparedFigure:
+    """The clips of the corpora on a map, the same for everybody.
 
     Args:
         key: names the map.
@@ -53,7 +53,9 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
     if places.shape[1] == 2:
         corpora = [CORPUS_NAMES.get(corpus, corpus) for corpus in _found.column("corpus").tolist()]
         add_cluster_names(figure, map_clusters(places, corpora, _found.column("emotion")))
-    return add_density_contours(figure, places, _found.column("emotion"), mask) if cores else figure
+    if cores:
+        figure = add_density_contours(figure, places, _found.column("emotion"), mask)
+    return PreparedFigure.of(figure)
 
 
 def show_map(
@@ -72,9 +74,10 @@ def show_map(
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
-    figure = add_user_clips(figure, own)
+    on_top = add_user_clips(Figure(), own)
     if reached is not None:
-        add_chosen_clip(figure, made.coordinates[reached], str(found.ids[reached]))
+        add_chosen_clip(on_top, made.coordinates[reached], str(found.ids[reached]))
+    figure = figure.with_traces(on_top)
     event = chart(
         figure,
         key=key,
