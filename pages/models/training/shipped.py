@@ -15,7 +15,7 @@ from ser_core.training import Experiment, read_experiments
 
 NO_CURVES = (
     "There are no learning curves of the models that come with the program: their trainings kept the recipe and the "
-    "result, not the figures of each epoch. Your own runs record every epoch; their curves are above."
+    "result, not the figures of each epoch. Your own runs record every epoch; their curves are shown first."
 )
 
 
