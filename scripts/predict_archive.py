@@ -39,6 +39,7 @@ from ser_core.inference import (
     open_job,
     process_executor,
     run_job,
+    start_processes,
 )
 from ser_core.models import CheckpointError, available_models, fast_model, load_model
 
@@ -105,6 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--workers must be 1 or more")
     out = _own_table(options.out, options.part)
     try:
+        if not options.scheduler:
+            start_processes()
         given = options.model or fast_model()
         loaded = load_model(given, "cpu")
         if options.speakers:

@@ -30,6 +30,7 @@ from .archive.executors import (
     dask_executor as dask_executor,
     n_cores as n_cores,
     process_executor as process_executor,
+    start_processes as start_processes,
 )
 from .archive.job import (
     BatchJob as BatchJob,

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 
+FORKSERVER = "forkserver"
+WORKER_MODULE = "ser_core.inference.archive.batch_table"  # with torch: a second, once for all workers
 LOCAL_CLUSTER = "local"
 DASK_COMMAND = "python -m dask"  # with -m, workers import this program from the folder they are started in
 CLUSTER_TIMEOUT_S = 10.0  # for a scheduler to respond, and for its first worker
@@ -25,11 +27,22 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def start_processes() -> None:
+    """Imports what workers need in a process that they are forked from, while the caller does something else."""
+    if FORKSERVER in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver  # not on Windows
+
+        forkserver.set_forkserver_preload([WORKER_MODULE])
+        forkserver.ensure_running()
+
+
 @contextmanager
 def process_executor(n_workers: int) -> Iterator[Executor]:
     """Processes on this machine. Tasks not started when the block ends are cancelled."""
-    context = multiprocessing.get_context("spawn")  # a fork would copy the locks of torch's threads
-    pool = ProcessPoolExecutor(n_workers, context, initializer=_init_worker)
+    start_processes()
+    # Not a fork of this process, which would copy the locks of torch's threads.
+    method = FORKSERVER if FORKSERVER in multiprocessing.get_all_start_methods() else "spawn"
+    pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context(method), initializer=_init_worker)
     try:
         yield pool
     finally:

@@ -26,6 +26,7 @@ def test_there_is_a_core():
 def test_processes_do_the_work():
     with process_executor(2) as executor:
         assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
+        assert executor.submit(eval, "'torch' in __import__('sys').modules").result()  # imported once for all of them
 
 
 def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
