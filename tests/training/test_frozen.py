@@ -17,6 +17,7 @@ from ser_core.evaluation.cross_corpus.calibration import (
 )
 from ser_core.labels import EMOTIONS
 from ser_core.models.ood import fit_neighbour_reference
+from ser_core.models.zoo.int8 import use_float32
 from ser_core.models.zoo.whisper import Whisper, WhisperConfig
 from ser_core.models.zoo.whisper_encoder import WHISPER_BASE
 from ser_core.training.config import TrainingError, TrainingExample
@@ -72,6 +73,7 @@ def test_cache_holds_what_the_encoder_gives(model, cache, crema_d, tmp_path):
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:5]
     found = StatisticsCache(tmp_path / "statistics", model, store).read(0, ids)
     waveform = torch.from_numpy(store.trimmed(ids[3]))[None]
+    use_float32(model)
     with torch.inference_mode():
         expected = model.statistics(model.frontend(waveform)).flatten().numpy()
     np.testing.assert_allclose(found[3], expected, rtol=2e-3, atol=2e-3)

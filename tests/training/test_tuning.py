@@ -121,7 +121,7 @@ def test_tuning_lowers_the_loss_and_resumes_to_the_same_weights(rank, tmp_path):
 
 def test_share_goes_from_the_frozen_weights_to_the_tuned_ones(tmp_path):
     tuned, half, none = (
-        fitted(2, tmp_path / str(share), replace(RECIPE, tuning=replace(RECIPE.tuning, share=share)))[0]
+        fitted(2, tmp_path, replace(RECIPE, tuning=replace(RECIPE.tuning, share=share)), resume=True)[0]
         for share in (1.0, 0.5, 0.0)
     )
     torch.testing.assert_close(weights(half), (weights(tuned) + weights(none)) / 2)

@@ -89,7 +89,8 @@ class EncoderTuning:
         Raises:
             TrainingError: the file is of another training.
         """
-        state = TuningState(path, self._trained, self._optimiser, (self.model.config, self.config, self.clips))
+        recipe = replace(self.config, tuning=replace(self.config.tuning, share=1.0))  # the share comes after training
+        state = TuningState(path, self._trained, self._optimiser, (self.model.config, recipe, self.clips))
         first = state.restore() if resume else 0
         for epoch in range(first, self.config.tuning.epochs):
             self._train_epoch(epoch, pool_clips(self.model, self.frames, bf16=True) if epoch else statistics, progress)
