@@ -1,4 +1,6 @@
-"""With recordings of a corpus: the listening test by keys, the card and the row of the map."""
+"""With recordings of a corpus: the listening test by keys, and the first minute of a person, from Home on."""
+
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from ser_core.interpret.atlas import Atlas, available_atlases, load_atlas
 from ser_core.interpret.embeddings import nearest_neighbours
 from ser_core.interpret.projection import ProjectionConfig
 from tests.browser.conftest import PATIENCE_MS, ROOT, served
-from tests.browser.steps import settle
+from tests.browser.steps import answered, overflow, settle
 from tests.browser.test_map import DESK, ON_SCREEN
 from tests.make_corpus import voice, write_crema_d, write_wav
 
@@ -43,7 +45,7 @@ def corpora(tmp_path):
     return tmp_path
 
 
-def test_the_listening_test_by_keys_then_the_card_and_the_row_of_the_map(new_page, corpora):
+def test_the_listening_test_by_keys_then_the_first_minute(new_page, corpora):
     with served(ROOT / "app.py", SER_CORPORA=str(corpora)) as url:
         page = new_page(f"{url}/listening_test", viewport=DESK)
         page.get_by_role("button", name="Start").click()
@@ -54,13 +56,41 @@ def test_the_listening_test_by_keys_then_the_card_and_the_row_of_the_map(new_pag
         settle(page)
         page.keyboard.press("n")
         page.get_by_role("heading", name="Clip 2 of").wait_for()
-        walk_the_map(page, url)
+        record_and_ask_why(page, url)
+        walk_the_map(page)
+        open_by_link(new_page, url)
 
 
-def walk_the_map(page, url: str) -> None:
+def record_and_ask_why(page, url: str) -> None:
+    """From Home on: record, the answer, why, listen."""
+    page.goto(url)
+    page.get_by_role("button", name="Record", exact=True).click()
+    expect(page.get_by_text(re.compile(r"^([3-9]|\d\d)\.\d s$"))).to_be_visible()
+    page.locator("button.record.on").click()
+    page.wait_for_url(re.compile("/clip"))
+    expect(page.locator(".answer-hero h2")).to_have_count(1)
+    answered(page)
+    settle(page)
+    page.locator(".st-key-next-why button").click()
+    page.wait_for_url(re.compile("view=why"))
+    listen = page.get_by_role("button", name=re.compile("relevant part", re.I)).first
+    listen.wait_for()
+    settle(page)
+    listen.click()
+    expect(page.locator(".remote .stop")).to_be_enabled()
+    settle(page)
+
+
+def walk_the_map(page) -> None:
     """The pointer shows the spectrogram; A plays the neighbours one after the other, Escape ends that."""
     clip, place, (_, second) = clip_by_itself(load_atlas(SPACE))
-    page.goto(f"{url}/clip?view=map&space={SPACE}&map=PCA")
+    page.get_by_role("radio", name="Map").click()
+    page.wait_for_url(re.compile("view=map"))
+    expect(page.get_by_role("heading", name="Your recording")).to_be_visible()
+    page.get_by_role("combobox", name="Space").click()
+    page.get_by_role("option", name=SPACE, exact=True).click()
+    page.get_by_role("radio", name="PCA").click()
+    page.wait_for_url(re.compile("map=PCA"))
     page.get_by_text("have the same emotion").wait_for()
     page.wait_for_timeout(1500)  # drawn once more when all of the page is there
     at = page.locator(f"[class*=st-key-map-{SPACE}] .js-plotly-plot").first.evaluate(ON_SCREEN, place)
@@ -79,3 +109,14 @@ def walk_the_map(page, url: str) -> None:
     page.keyboard.press("Escape")
     row.wait_for()
     expect(page.locator(".remote .stop")).to_be_disabled()
+
+
+def open_by_link(new_page, url: str) -> None:
+    """A link opens the view again, also after a reload."""
+    again = new_page(f"{url}/clip?sample=1006_IOM&view=models&model=prosonet")
+    expect(again.get_by_role("radio", name="Models")).to_be_checked()
+    expect(again.get_by_role("heading", name="CREMA-D, female actor 1006")).to_be_visible()
+    settle(again)
+    again.reload()
+    expect(again.get_by_role("radio", name="Models")).to_be_checked()
+    assert overflow(again) == []
