@@ -1,16 +1,10 @@
 """The shape of the house, read from the source: who knows whom, and what may never be written."""
 
 import ast
+from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-SOURCES = {
-    ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
-    for path in [
-        ROOT / "app.py",
-        *(p for part in ("ser_core", "scripts", "pages") for p in (ROOT / part).rglob("*.py")),
-    ]
-}
 LADDER = (
     "threads paths labels metrics progress | audio | data | models | inference | "
     "training interpret | evaluation | plots | serving"
@@ -30,11 +24,21 @@ OPTIONAL = {"dask", "distributed", "sounddevice"}  # the program starts without 
 PICKLES = {"pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"}
 
 
-FACES = {
-    path.parent.name: {alias.name for node in ast.parse(path.read_text()).body for alias in node.names}
-    for path in (ROOT / "ser_core").glob("*/__init__.pyi")
-}
-"""Package -> the names that others may import."""
+@lru_cache(maxsize=1)
+def sources() -> dict[str, ast.Module]:
+    """Module -> its syntax tree; read once, by the worker that runs these tests."""
+    folders = (ROOT / part for part in ("ser_core", "scripts", "pages"))
+    files = [ROOT / "app.py", *(path for folder in folders for path in folder.rglob("*.py"))]
+    return {".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text()) for path in files}
+
+
+@lru_cache(maxsize=1)
+def faces() -> dict[str, set[str]]:
+    """Package -> the names that others may import."""
+    return {
+        path.parent.name: {alias.name for node in ast.parse(path.read_text()).body for alias in node.names}
+        for path in (ROOT / "ser_core").glob("*/__init__.pyi")
+    }
 
 
 def imports(tree: ast.AST):
@@ -59,7 +63,7 @@ def import_faults(name: str, tree: ast.AST):
         root, *rest = imported.split(".")
         if root in banned or (root == "ser_core" and any(part.startswith("_") for part in rest)):
             yield f"imports {imported}"
-        if root == "ser_core" and rest and rest[0] in FACES and (top, inner[:1]) != (root, rest[:1]):
+        if root == "ser_core" and rest and rest[0] in faces() and (top, inner[:1]) != (root, rest[:1]):
             yield from face_faults(rest)
         if top == root == "pages" and rest and inner[:1] != rest[:1] != ["ui"]:
             yield f"{'.'.join(inner)} must not import {imported}"
@@ -85,7 +89,7 @@ def climbs(importer: str, imported: str) -> bool:
 def face_faults(rest: list[str]):
     """Names past a face: `from ser_core.audio.io import ...`, or a module taken for a name."""
     package, *names = rest
-    if len(names) != 1 or names[0] not in FACES[package]:
+    if len(names) != 1 or names[0] not in faces()[package]:
         yield f"imports {'.'.join(rest)} past the face of {package}"
 
 
@@ -118,17 +122,19 @@ def violations(name: str, tree: ast.AST) -> list[str]:
 
 
 def test_every_module_has_its_place():
-    assert {name.split(".")[1] for name in SOURCES if name.startswith("ser_core.")} == {"__init__", *RUNG}
+    assert {name.split(".")[1] for name in sources() if name.startswith("ser_core.")} == {"__init__", *RUNG}
 
 
 def test_house_rules():
-    faults = {name: found for name, tree in SOURCES.items() if (found := violations(name, tree))}
+    faults = {name: found for name, tree in sources().items() if (found := violations(name, tree))}
     assert not faults
 
 
 def test_no_circle():
     """Over all imports, also those inside functions: a circle is one even when it loads."""
-    graph = {name: {target for line in imports(tree) if (target := module_of(line))} for name, tree in SOURCES.items()}
+    graph = {
+        name: {target for line in imports(tree) if (target := module_of(line))} for name, tree in sources().items()
+    }
     assert not circle(graph)
     graph["ser_core.labels"] = {"ser_core.metrics"}
     graph["ser_core.metrics"] = {"ser_core.labels"}
@@ -138,7 +144,7 @@ def test_no_circle():
 def module_of(imported: str) -> str | None:
     """The file that an imported name stands in; a name of a face is that of no file."""
     parent = imported.rpartition(".")[0]
-    return next((name for name in (imported, parent) if name in SOURCES), None)
+    return next((name for name in (imported, parent) if name in sources()), None)
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -187,8 +193,8 @@ def test_the_rules_catch(subtests):
 
 def test_egemaps_are_computed_by_opensmile():
     """Published reference code gives the name to statistics by librosa: what uses both says which are opensmile's."""
-    for name, tree in SOURCES.items():
+    for name, tree in sources().items():
         uses_librosa = any(imported.split(".")[0] == "librosa" for imported in imports(tree))
         text = ast.unparse(tree).lower()
         assert "egemaps" not in text or not uses_librosa or "opensmile" in text, name
-    assert "opensmile" in set(imports(SOURCES["ser_core.models.zoo.egemaps"]))
+    assert "opensmile" in set(imports(sources()["ser_core.models.zoo.egemaps"]))

@@ -2,19 +2,14 @@
 
 from unittest.mock import patch
 
-import lazy_loader
 import numpy as np
 import pytest
-from openTSNE import TSNEEmbedding
-from openTSNE.affinity import PerplexityBasedNN
 from scipy.optimize import minimize
 
 from ser_core.interpret import projection as fitting
 from ser_core.interpret.embeddings import MAP_QUALITY_NEIGHBOURS, map_quality, nearest_neighbours, neighbour_purity
 from ser_core.interpret.out_of_sample import transform_tsne
 from ser_core.interpret.projection import MIN_PROJECTION_POINTS, PROJECTION_KINDS, Projection, ProjectionConfig
-
-umap = lazy_loader.load("umap")  # its import compiles for many seconds
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +39,9 @@ def projection(request) -> Projection:
 
 
 def by_opentsne(made: Projection) -> np.ndarray:
+    from openTSNE import TSNEEmbedding  # not in every worker
+    from openTSNE.affinity import PerplexityBasedNN
+
     known, points = made.components.transform(POINTS), made.components.transform(NEW)
     affinities = PerplexityBasedNN(known, made.config.perplexity, random_state=0)
     embedding = TSNEEmbedding(made.coordinates, affinities, random_state=0, negative_gradient_method="bh")
@@ -52,6 +50,8 @@ def by_opentsne(made: Projection) -> np.ndarray:
 
 
 def by_umap(made: Projection) -> np.ndarray:
+    import umap  # not in every worker
+
     config = made.config
     there = {"init": made.coordinates, "n_epochs": 0}  # its graph of neighbours, and the map as it is
     fitted = umap.UMAP(config.n_neighbours, config.n_dims, min_dist=config.min_dist, random_state=0, **there)
