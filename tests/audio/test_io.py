@@ -217,6 +217,7 @@ def test_a_file_above_the_size_limit_is_not_read(tmp_path):
 # --- damage --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_half_a_file_gives_half_the_sound_and_a_note(subtests):
     for name in sorted(FORMATS.keys() - {"m4a", "mp4 with pictures", "aac"}):
         with subtests.test(name=name):

@@ -76,6 +76,7 @@ def test_no_speaker_is_in_two_parts(subtests):
             assert not train & dev and not train & test and not dev & test
 
 
+@pytest.mark.slow
 def test_the_columns_agree_with_the_file_names(subtests):
     for name in PROTOCOLS:
         with subtests.test(name=name):

@@ -123,6 +123,7 @@ def test_a_file_that_claims_more_than_there_is_is_refused(tmp_path, small):
         load_atlas("m", "abc", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_small_file_that_would_fill_the_memory_is_refused_before_it_is_unpacked(tmp_path, small, monkeypatch):
     small.save(tmp_path / "small.npz")
     with np.load(tmp_path / "small.npz") as file:

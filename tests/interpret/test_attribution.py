@@ -174,6 +174,7 @@ def test_why_not_another_one_is_the_difference_of_two_maps(model, window, method
     np.testing.assert_allclose(both, happy - sad, atol=2e-3 * np.abs(both).max())
 
 
+@pytest.mark.slow
 def test_a_window_of_any_length_has_a_map_of_its_frames(model, window, subtests):
     for method, n_samples in product(ALL, [1, 300, 3200, 40_000]):
         with subtests.test(method=method, n_samples=n_samples):

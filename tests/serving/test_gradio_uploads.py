@@ -1,5 +1,6 @@
 """Uploads of Gradio's clients: bounded, and taken once."""
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -16,6 +17,7 @@ def test_an_upload_is_taken_once_under_a_name_of_the_server():
     assert [uploads.take(name), uploads.take(name), uploads.take("/etc/hostname")] == [b"sound", None, None]
 
 
+@pytest.mark.slow
 def test_uploads_have_bounds(checkpoints):
     client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
     path = "/gradio_api/upload"

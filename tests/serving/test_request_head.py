@@ -34,6 +34,7 @@ def test_a_head_byte_by_byte_has_no_more_time(port):
             time.sleep(TIMEOUT_S / 8)
 
 
+@pytest.mark.slow
 def test_a_body_and_the_next_request_have_their_own_time(port):
     connection = raw(port, head(4), b"ab")
     time.sleep(2 * TIMEOUT_S)

@@ -50,6 +50,7 @@ def nothing_else_is_measured(monkeypatch):
     monkeypatch.setattr(benchmark, "training", lambda: {"training [clips/s]": 2.0})
 
 
+@pytest.mark.slow
 def test_benchmark_without_opensmile_says_so_and_measures_the_rest(
     nothing_else_is_measured, checkpoints, record, capsys, monkeypatch, tmp_path
 ):
@@ -87,6 +88,7 @@ def test_the_docs_show_what_the_benchmark_wrote(record, monkeypatch, tmp_path):
     assert "| svm-egemaps | - | - | 3.0 | 0.50 | 120.0 | 120.0 | 1.0 |" in shown
 
 
+@pytest.mark.slow
 def test_benchmark_reports_a_damaged_result(nothing_else_is_measured, checkpoints, record, capsys, tmp_path):
     record("small", 0.5)
     (tmp_path / "results" / "speaker-independent-0" / "small.json").write_text("{")
