@@ -70,7 +70,8 @@ def recorded_tables(folder: Path, protocol: str) -> str:
 
 def strangers_table(folder: Path) -> str:
     """One row for each model that was measured on the eight left-out corpora: UAR in percent, alone and enrolled."""
-    header = ["model", "English, alone", "English, with ten clips", "all eight, alone", "all eight, with ten clips"]
+    kinds = ("alone", "ten clips", f"{COLLECTION_CLIPS} of anybody")
+    header = ["model", *(f"{corpora}, {kind}" for corpora in ("English", "all eight") for kind in kinds)]
     rows = []
     for path in sorted(folder.glob("left-out-*.json"), reverse=True):
         result = json.loads(path.read_text())
@@ -82,7 +83,8 @@ def strangers_table(folder: Path) -> str:
 
 
 def _strangers_row(means: Sequence[dict]) -> list[str]:
-    return [percent(part["uar_common"]) for mean in means for part in (mean, mean["enrolled"]["10"])]
+    parts = ((mean, mean["enrolled"]["10"], mean["enrolled"]["collection"]) for mean in means)
+    return [percent(part["uar_common"]) for of_mean in parts for part in of_mean]
 
 
 def _sample(result: dict) -> str:

@@ -53,7 +53,7 @@ from ser_core.evaluation import (
     score_table,
 )
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import Scores, format_percent, round_floats
+from ser_core.metrics import format_percent, round_floats
 from ser_core.models import DEFAULT_MODEL, METRICS_FILE, MODELS
 from ser_core.training import Experiment, read_experiments
 
@@ -267,25 +267,6 @@ def _fold(comparison: Comparison) -> str:
     )
 
 
-def summary(by_speaker: CrossValidations, by_corpus: CrossValidations) -> str:
-    """UAR of the model from scratch on left-out corpora and on unseen speakers, by corpus, then the means."""
-    speakers, corpora = by_speaker.get(FROM_SCRATCH), by_corpus.get(FROM_SCRATCH)
-    if not (speakers and corpora):
-        return f"`{FROM_SCRATCH}`: {MISSING}."
-    rows = [
-        [CORPUS_NAMES[name], str(scores.n_clips), str(scores.n_speakers), _uar(other), _uar(scores)]
-        for name, scores in speakers.pooled_by_corpus.items()
-        if (other := corpora.pooled_by_corpus.get(name))
-    ]
-    means = (f"**{_points(model.mean_uar)}**" for model in (corpora, speakers))
-    header = ["corpus", "clips", "speakers", "left-out corpus, six emotions: UAR %", "unseen speakers: UAR %"]
-    return markdown_table(header, [*rows, ["**mean of the speech corpora**", "", "", *means]])
-
-
-def _uar(scores: Scores) -> str:
-    return format_percent(scores.uar, scores.uar_ci)
-
-
 def all_folds(measured: CrossValidations) -> str:
     """One table for each model evaluated on several folds, then published scores."""
     blocks = [f"`{name}`:\n\n{fold_table(model)}" for name, model in measured.items()] or [f"All folds: {MISSING}."]
@@ -296,6 +277,11 @@ def default_folds() -> str:
     """The default model over the folds of eight corpora."""
     found = load_cross_validation(EIGHT_CORPORA, paths.RESULTS).get(DEFAULT_MODEL)
     return fold_table(found) if found else f"`{DEFAULT_MODEL}`: {MISSING}."
+
+
+def default_mean() -> str:
+    """Its means over the speech corpora, in a sentence."""
+    return default_folds().split("\n\n")[-1]
 
 
 def cross_corpus(measured: CrossValidations) -> str:
@@ -310,7 +296,7 @@ def listeners(measured: CrossValidations) -> str:
         return f"Listeners: {MISSING}."
     people, model = json.loads(LISTENERS.read_text()), measured[FROM_SCRATCH].pooled_by_corpus["crema_d"]
     rows = [
-        [f"`{FROM_SCRATCH}`, trained without CREMA-D", _uar(model)],
+        [f"`{FROM_SCRATCH}`, trained without CREMA-D", format_percent(model.uar, model.uar_ci)],
         ["one listener", _points(people["single_listener"])],
         ["the most frequent vote of about ten listeners", _points(people["plurality"])],
     ]
@@ -427,9 +413,9 @@ def render_blocks() -> dict[str, str]:
     blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness, non_speech)}
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
-    folds = {"summary": summary(speakers, corpora), "all_folds": all_folds(speakers)}
+    folds = {"all_folds": all_folds(speakers)}
     blocks["strangers"] = strangers_table(paths.RESULTS)
-    blocks["default_folds"] = default_folds()
+    blocks |= {block.__name__: block() for block in (default_folds, default_mean)}
     blocks["left_out"] = recorded_tables(paths.RESULTS, "left-out")
     blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, EIGHT_CORPORA)
     return blocks | folds | {"cross_corpus": cross_corpus(corpora), "listeners": listeners(corpora)}
