@@ -11,7 +11,7 @@ COMPILING = {  # what numba compiles for librosa and UMAP takes half a minute of
     "pages/workspace/test_map.py",
     "scripts/bench/test_benchmark.py",
 }
-FIRST_IN_BROWSER = {"test_workspace.py", "test_home.py", "test_why.py", "test_frame.py"}  # half of the time
+FIRST_IN_BROWSER = {"test_workspace.py", "test_why.py", "test_frame.py"}  # half of the time
 SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
 
 

@@ -32,6 +32,7 @@ PUBLIC_NAMES = {
     "load_model",
     "CheckpointError",
     "predict",
+    "collection_reference",
     "speaker_reference",
     "Reference",
     "predict_windows",

@@ -17,7 +17,7 @@ def test_the_first_request_to_a_server_may_be_for_a_page(new_page, way, address,
         page = new_page(f"{url}/{address}")
         page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=90_000)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 10 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
+        assert links.count() == 8 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
 
 
 LAST = {

@@ -13,7 +13,7 @@ from tests.make_page import open_page, open_view, session_of, texts
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 VIEWS = ("answer", "models", "over_time", "why")
 ASKING = (*VIEWS, "many_files")
-SHOWING = ("models", "listening", "learn", "settings")
+SHOWING = ("models", "learn", "settings")
 
 
 def opened(name: str, chosen: str | None = None) -> AppTest:
@@ -49,7 +49,7 @@ def test_the_chosen_model_is_deleted(checkpoints, name, lost):
     assert not page.exception and len(texts(page)) > 100
 
 
-@pytest.mark.parametrize("name", (*ASKING, "models", "listening", "settings"))
+@pytest.mark.parametrize("name", (*ASKING, "models", "learn", "settings"))
 def test_every_model_is_deleted(checkpoints, name):
     page = opened(name)
     shutil.rmtree(checkpoints)
