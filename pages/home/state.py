@@ -33,7 +33,8 @@ def _show_default(name: str, n_models: int) -> None:
 def load_ahead() -> None:
     """Loads the models of a first answer while the person still reads or speaks."""
     names = [name for name in (FAST_MODEL, DEFAULT_MODEL) if name in available_models()]
-    Thread(target=_load, args=(names,), daemon=True).start()
+    # no daemon: a process that ends in the middle of torch's work is aborted
+    Thread(target=_load, args=(names,), daemon=False).start()
 
 
 def _load(names: list[str]) -> None:

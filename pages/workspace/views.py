@@ -46,7 +46,7 @@ def choose_view() -> str:
         key=KEY,
         label_visibility="collapsed",
     )
-    chosen = st.session_state[KEY]
+    chosen = st.session_state[KEY] or FIRST  # none for a moment, where the page is drawn without its clip
     if st.query_params.get(KEY, FIRST) != chosen:
         st.query_params[KEY] = chosen
     return chosen

@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from pages.ui import clip_input, emotion, export, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from pages.ui.voice.clips import EnrolmentState
+from pages.workspace import views
 from pages.workspace.map.state import VoiceState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols import training_speakers
@@ -66,6 +68,13 @@ def test_an_empty_page_says_what_to_do_and_where_the_audio_goes(page):
     assert not page.exception and not page.error
     assert not session_of(page).clip and not page.metric
     assert "kept in this session" in texts(page)
+
+
+def test_a_switch_without_a_choice_shows_the_first_view(monkeypatch):
+    """As in a browser for a moment, when it moves because the clip is deleted."""
+    silent = SimpleNamespace(segmented_control=lambda *_, **__: None, session_state={"view": None}, query_params={})
+    monkeypatch.setattr(views, "st", silent)
+    assert views.choose_view() == "answer" and not silent.query_params
 
 
 def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
