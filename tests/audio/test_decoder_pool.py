@@ -118,6 +118,7 @@ def test_a_crash_is_an_error_of_the_file(pool, child_code, monkeypatch, code):
     assert len(pool.decode(WAV, JOB, nothing)[1]) == 8_000
 
 
+@pytest.mark.slow
 def test_a_child_that_hangs_without_computing_is_ended(pool, child_code, monkeypatch):
     child_code("import time; time.sleep(600)")
     monkeypatch.setattr(pools, "BUSY_FACTOR", 0.1)
@@ -173,6 +174,7 @@ def test_jobs_above_the_budget_run_one_after_the_other(child_code):
     pool.close()
 
 
+@pytest.mark.slow
 def test_a_child_that_took_much_memory_is_not_kept(pool, monkeypatch):
     content = encode_wav(np.zeros(30 * 60 * 16_000, np.int16))
     pool.decode(content, decoder_job(len(content), 16_000, 3600.0), nothing)
@@ -190,6 +192,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_child_ends_with_its_parent_in_the_middle_of_a_file(number):
     parent = subprocess.Popen([sys.executable, "-c", PARENT], cwd=Path(__file__).parents[2])

@@ -82,6 +82,7 @@ def left_out_results(model="m", share_right=0.6):
     return results
 
 
+@pytest.mark.slow
 def test_a_model_without_development_speakers_has_no_abstention_of_its_own(tmp_path, monkeypatch):
     """Its threshold is 0: it answers every clip. The shipped calibration is applied if there is one."""
     monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path)

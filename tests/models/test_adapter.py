@@ -53,6 +53,7 @@ def test_it_learns_a_person_and_says_by_how_much(model):
     assert np.mean([a == e for a, e in zip(answers(apply_adapter(model, adapter), new), meant, strict=True)]) > 0.9
 
 
+@pytest.mark.slow
 def test_labels_without_sense_are_not_told_as_a_success(model):
     rng = np.random.default_rng(0)
     found = [fit_adapter(model, rng.normal(size=(12, 8)), [*rng.permutation(CHOSEN * 4)]).accuracy for _ in range(8)]

@@ -64,6 +64,7 @@ def add(folder, *more: str) -> int:
     return add_model.main([str(folder), "--as", "theirs", *more])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", TRANSFORMERS_CLASSES)
 @pytest.mark.parametrize("config", [{}, {"use_weighted_layer_sum": True, "feat_extract_norm": "layer"}], ids=str)
 def test_it_answers_as_the_stock_pipeline(publish, checkpoints, speech, kind, config):

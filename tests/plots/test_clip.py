@@ -237,6 +237,7 @@ def test_text_has_contrast_on_every_colour_of_the_scales():
         assert contrast(text_colour_on(look.colour), look.colour) >= 4.5
 
 
+@pytest.mark.slow
 def test_every_number_of_a_heat_map_has_contrast(comparison):
     shares = np.linspace(0, 1, 101)
     for figure, n_numbers in (

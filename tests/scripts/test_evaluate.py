@@ -40,6 +40,7 @@ def test_a_result_has_its_provenance(workbench, checkpoints):
     assert found["command"] == command and found["code_version"] and found["bootstrap_seed"] == 0
 
 
+@pytest.mark.slow
 def test_the_command_in_a_result_reproduces_it(run_evaluate, workbench, checkpoints, monkeypatch):
     monkeypatch.chdir(checkpoints.parent)
     (checkpoints / "other").rename("mine")

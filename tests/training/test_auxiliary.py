@@ -74,6 +74,7 @@ def test_a_side_task_changes_what_is_learned_and_does_not_ship(run, tmp_path, sp
     assert not torch.equal(asked.stages[0].enter.conv.weight, plain.stages[0].enter.conv.weight)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_to_the_same_end(run, tmp_path, speaker):
     complete = run(tmp_path / "complete", WEIGHTED, auxiliary_tasks=[speaker])
     with pytest.raises(KeyboardInterrupt):

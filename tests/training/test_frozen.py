@@ -229,11 +229,11 @@ def test_calibration_counts_every_corpus_the_same():
 
 def test_confidence_falls_with_the_distance_where_fewer_predictions_are_right():
     rng = np.random.default_rng(0)
-    y_true = rng.integers(3, size=4000)
-    near = np.arange(4000) < 2000
-    right = rng.random(4000) < np.where(near, 0.9, 0.4)
+    y_true = rng.integers(3, size=800)
+    near = np.arange(800) < 400
+    right = rng.random(800) < np.where(near, 0.9, 0.4)
     logits = 2.0 * np.eye(3, dtype=np.float32)[np.where(right, y_true, (y_true + 1) % 3)]
-    every = UnseenPredictions(np.full(4000, "one"), y_true, np.where(near, 0.2, 3.0), logits)
+    every = UnseenPredictions(np.full(800, "one"), y_true, np.where(near, 0.2, 3.0), logits)
     found = fit_cross_corpus_calibration(every.select(~near), every.select(near))
     scaled = found.scale_by_distance(logits, every.distances)
     confidence = softmax(scaled / found.temperature, axis=-1).max(1)

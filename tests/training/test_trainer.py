@@ -121,6 +121,7 @@ def test_the_loss_falls_and_the_emotions_are_learned(run, tmp_path, train, dev, 
     assert np.sum(last["dev_confusion"]["crema_d"]) == len(dev)
 
 
+@pytest.mark.slow
 def test_on_epoch_gets_the_average_of_the_weights(run, tmp_path):
     seen = []
 
@@ -258,6 +259,7 @@ def test_a_finished_run_only_returns_its_model(run, complete, new_model):
     assert_same_run(complete[0], run(complete[0], model=new_model(seed=9), resume=True, on_step=never), complete)
 
 
+@pytest.mark.slow
 def test_a_run_with_orthogonal_steps_is_resumed_too(run, tmp_path):
     config = replace(RECIPE, orthogonal=True)
     complete = tmp_path / "complete", run(tmp_path / "complete", config)

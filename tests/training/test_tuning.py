@@ -96,6 +96,7 @@ def test_tuned_from_the_layer_below_all_that_are_pooled_or_tuned():
     assert len(random_part(np.zeros((9, 2)), 0.1, np.random.default_rng(0))) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rank", [0, 2])
 def test_tuning_lowers_the_loss_and_resumes_to_the_same_weights(rank, tmp_path):
     model, losses = fitted(rank, tmp_path / "once")
