@@ -40,3 +40,8 @@ EMOTION_STYLES = {
     "disgust": EmotionStyle("#009E73", "■", "square"),
     "surprise": EmotionStyle("#CC79A7", "★", "star"),
 }
+
+
+def format_probability(value: float) -> str:
+    """In whole percent; certainty, which no model has, is ">99%"."""
+    return ">99%" if value >= 0.995 else f"{value:.0%}"

@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui.components.player import Cell
 from pages.ui.text import describe_expectation, plain
 from ser_core.inference import NOT_SURE, Prediction, Segment
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots import GREY, emotion_label
 
 
@@ -40,7 +40,7 @@ def segment_cell(segment: Segment) -> Cell:
     start_s, end_s, label, text = segment.start_s, segment.end_s, segment.label, segment_label(segment)
     if segment.confidence is None:
         return Cell(start_s, end_s, label, "", GREY, 0.0, text)
-    text = f"{text} {segment.confidence:.0%}"
+    text = f"{text} {format_probability(segment.confidence)}"
     if label == NOT_SURE:
         return Cell(start_s, end_s, label, "?", GREY, 0.3, text)
     style = EMOTION_STYLES[label]

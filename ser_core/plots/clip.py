@@ -16,7 +16,7 @@ from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
 from torch.nn import functional as F
 
 from ser_core.audio import FrontendConfig, LogMel, hz_to_mel
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 
 if TYPE_CHECKING:
     from ser_core.inference import Prediction, Trajectory
@@ -143,7 +143,7 @@ def probability_bars(prediction: "Prediction", min_confidence: float | None = No
                 "color": [EMOTION_STYLES[name].colour for name in names],
                 "opacity": [1.0 if name == predicted else 0.55 for name in names],
             },
-            text=[f"{value:.0%}" for value in values],
+            text=[format_probability(value) for value in values],
             textposition="outside",
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.1%}<extra></extra>",

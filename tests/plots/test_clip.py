@@ -11,7 +11,7 @@ from plotly.colors import sample_colorscale
 
 from ser_core.evaluation.comparison import compare_results
 from ser_core.inference.results import Prediction, Trajectory
-from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability
 from ser_core.plots.clip import (
     MAX_IMAGE_COLUMNS,
@@ -360,3 +360,7 @@ def test_runs_of_different_length_share_an_axis():
     assert (figure.layout.xaxis.tick0, figure.layout.xaxis.dtick) == (1, 1)
     assert (list(one.x), list(one.y)) == ([1, 2, 3], [1.0, 0.5, 0.25]) and list(other.x) == [1]
     assert one.line.color != other.line.color and one.marker.symbol != other.marker.symbol
+
+
+def test_no_model_is_certain():
+    assert [format_probability(p) for p in (0.0, 0.994, 0.995, 1.0)] == ["0%", "99%", ">99%", ">99%"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 
 CSS = Path(__file__).with_name("hero.css")
 VERY_LIKELY, LIKELY = 0.85, 0.6  # calibrated probability
@@ -31,4 +31,4 @@ def certainty(confidence: float) -> str:
         word = "very likely"
     else:
         word = "likely" if confidence >= LIKELY else "more likely than any other"
-    return f"{word}, {confidence:.0%}"
+    return f"{word}, {format_probability(confidence)}"

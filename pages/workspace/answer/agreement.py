@@ -10,7 +10,7 @@ from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.emotion import agreement_in_words
 from pages.ui.voice.personal import personal_model
 from ser_core.inference import Prediction, SpeakerReferenceError
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.models import CheckpointError, available_models, functionals_cache
 from ser_core.plots import emotion_label
 
@@ -72,8 +72,9 @@ def _row(prediction: Prediction) -> str:
     style = EMOTION_STYLES[prediction.emotion]
     unsure = " unsure" if prediction.abstain else ""
     name, label = escape(prediction.model), emotion_label(prediction.emotion)
+    confidence = format_probability(prediction.confidence)
     return (
         f'<li class="model-row{unsure}" style="--emotion:{style.colour};--share:{prediction.confidence:.3f}">'
         f'<span class="model">{name}</span><span class="label">{label}{" ?" if prediction.abstain else ""}</span>'
-        f'<span class="track"><i></i></span><span class="share">{prediction.confidence:.0%}</span></li>'
+        f'<span class="track"><i></i></span><span class="share">{escape(confidence)}</span></li>'
     )
