@@ -12,6 +12,7 @@ COMPILING = {  # what numba compiles for librosa and UMAP takes half a minute of
     "scripts/bench/test_benchmark.py",
 }
 FIRST_IN_BROWSER = {"test_workspace.py", "test_why.py", "test_frame.py"}  # half of the time
+FOLDER_UPLOAD = "test_ways.py"  # first: a browser that has drawn all other pages no longer takes a folder
 SLOWEST_FOLDERS = ["browser", "serving", "scripts", "pages"]  # first, so that no worker waits for the last of them
 
 
@@ -26,10 +27,11 @@ def group(path: str) -> str:
     return "compiling" if path in COMPILING else path
 
 
-def start_order(path: str) -> int:
+def start_order(path: str) -> tuple[int, bool]:
     """Where a file of tests, by its path below tests/, stands among the others."""
-    folder = path.partition("/")[0]
-    return SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
+    folder, _, name = path.partition("/")
+    place = SLOWEST_FOLDERS.index(folder) if folder in SLOWEST_FOLDERS else len(SLOWEST_FOLDERS)
+    return place, name != FOLDER_UPLOAD
 
 
 class GroupScheduling(LoadScopeScheduling):
