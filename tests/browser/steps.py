@@ -41,6 +41,17 @@ def settle(page):
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
 
 
+def rerun(page, act) -> None:
+    """Does what runs the page again, and waits until it ran: before that the next click may overtake this one."""
+    page.evaluate(
+        """() => { window.changes = 0; new MutationObserver(() => { window.changes += 1 }).observe(
+        document.querySelector("[data-testid=stApp]"), { attributeFilter: ["data-test-script-state"] }) }"""
+    )
+    act()
+    page.wait_for_function("window.changes >= 2")  # running, and not
+    settle(page)
+
+
 def eventually(page, holds) -> bool:
     """Whether something holds within ten seconds: on a busy machine the browser may be late."""
     for _ in range(100):

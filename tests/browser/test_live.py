@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from ser_core.models.names import FAST_MODEL
 from ser_core.serving.routes import LIVE_PATH
 from tests.browser.conftest import PATIENCE_MS, SAMPLES, running
+from tests.browser.steps import rerun
 
 SILENT = """navigator.mediaDevices.getUserMedia =
   async () => new AudioContext().createMediaStreamDestination().stream;"""
@@ -134,7 +135,7 @@ def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url
     """A session starts with the enrolled voice."""
     page = new_page(f"{everything_url}/my_voice")
     page.locator("input[type=file]").first.set_input_files(SAMPLES / "low_slow.ogg")
-    page.locator(".st-key-use-voice label").click()
+    rerun(page, page.locator(".st-key-use-voice label").click)
     page.get_by_role("link", name="Live", exact=True).click()
     live = page.frame_locator("iframe[title='Live microphone']")
     expect(live.get_by_label("Adapt to my voice")).to_be_checked()
