@@ -26,7 +26,7 @@ def predict_parser() -> argparse.ArgumentParser:
         default=[],
         metavar="FILE",
         help="3 to 30 clips of the speaker of all files, a saved reference (.json), recording (each file its own), or "
-        "together (all files: recordings of one kind in several moods, whoever speaks)",
+        "together (all files: recordings of one kind in several moods, of any speaker)",
     )
     parser.add_argument(
         "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips as JSON"
@@ -44,7 +44,7 @@ def archive_parser() -> argparse.ArgumentParser:
         "--speakers",
         metavar="folders|CSV|together",
         help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker; "
-        "together: all files, recordings of one kind in several moods, whoever speaks",
+        "together: all files, recordings of one kind in several moods, of any speaker",
     )
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"

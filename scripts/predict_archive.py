@@ -2,7 +2,7 @@
 
 python -m scripts.predict_archive FOLDER [--model NAME] [--out results.parquet]
 python -m scripts.predict_archive FOLDER --speakers folders|speakers.csv       with enrolment, for models that take it
-python -m scripts.predict_archive FOLDER --speakers together    recordings of one kind, whoever speaks, as reference
+python -m scripts.predict_archive FOLDER --speakers together    recordings of one kind, of any speaker, as reference
 python -m scripts.predict_archive s3://bucket/folder                          recordings in an object store
 python -m scripts.predict_archive FOLDER --part 2/4    the second of four parts: one for each machine, no talk needed
 python -m scripts.predict_archive FOLDER --scheduler tcp://host:8786     the same on a Dask cluster; "local": one here

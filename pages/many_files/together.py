@@ -1,4 +1,4 @@
-"""Files as the reference of each other: recordings of one kind, whoever speaks."""
+"""Files as the reference of each other: recordings of one kind, of any speaker."""
 
 from collections.abc import Sequence
 from contextlib import suppress

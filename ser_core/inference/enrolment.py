@@ -80,7 +80,7 @@ def enrolled_model(model: SERModel, reference: Reference) -> SERModel:
 def collection_reference(
     model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> Reference | None:
-    """Recordings of one kind (microphone, room, language) as the reference of each other, whoever speaks in them.
+    """Recordings of one kind (microphone, room, language) as the reference of each other, of any speaker.
 
     It tells a model what is ordinary for them. Recordings of a single mood are a poor reference: it would be hidden.
 

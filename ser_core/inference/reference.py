@@ -21,7 +21,7 @@ FAR_NOTE = "This recording is far from the reference clips: another speaker, mic
 
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
-TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, whoever speaks
+TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, of any speaker
 
 
 class SpeakerReferenceError(ValueError):

@@ -52,7 +52,7 @@ def _rates(known: float, strange: float, strange_first: bool) -> str:
 
 ENROLLED_CLIPS = "10"  # as the keys of the results
 COLLECTION_CLIPS = 30
-"""Clips of a corpus, whoever speaks, as the reference of a collection."""
+"""Clips of a corpus, of any speaker, as the reference of a collection."""
 
 
 def describe_enrolment(model: str) -> str:
@@ -65,8 +65,8 @@ def describe_enrolment(model: str) -> str:
 
 
 def describe_collection(model: str) -> str:
-    """The same of other recordings of one kind, whoever speaks."""
-    return _describe_gain(model, "collection", f"{COLLECTION_CLIPS} other recordings of the corpus, whoever speaks")
+    """The same of other recordings of one kind, of any speaker."""
+    return _describe_gain(model, "collection", f"{COLLECTION_CLIPS} other recordings of the corpus, of any speaker")
 
 
 def _describe_gain(model: str, reference: str, described: str) -> str:

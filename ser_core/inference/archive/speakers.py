@@ -25,7 +25,7 @@ def speaker_function(speakers: str) -> Callable[[str], str]:
 
     Args:
         speakers: "folders", the path of a CSV file with the columns `file` (relative to the archive) and `speaker`, or
-            "together": all files are recordings of one kind, whoever speaks.
+            "together": all files are recordings of one kind, of any speaker.
 
     Raises:
         SpeakerTableError: the table cannot be read, or lacks these columns.
