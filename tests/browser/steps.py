@@ -1,6 +1,7 @@
 """What tests do again and again in the workspace."""
 
 import json
+import time
 
 from playwright.sync_api import expect
 
@@ -43,22 +44,27 @@ def settle(page):
 
 def rerun(page, act) -> None:
     """Does what runs the page again, and waits until it ran: before that the next click may overtake this one."""
+    settle(page)
     page.evaluate(
-        """() => { window.changes = 0; new MutationObserver(() => { window.changes += 1 }).observe(
-        document.querySelector("[data-testid=stApp]"), { attributeFilter: ["data-test-script-state"] }) }"""
+        """() => {
+            window.ran = false;
+            new MutationObserver((_, observer) => { window.ran = true; observer.disconnect() })
+                .observe(document.querySelector(".stApp"), { attributeFilter: ["data-test-script-state"] });
+        }"""
     )
     act()
-    page.wait_for_function("window.changes >= 2")  # running, and not
+    page.wait_for_function("window.ran")  # or runs: then it has to settle
     settle(page)
 
 
-def eventually(page, holds) -> bool:
-    """Whether something holds within ten seconds: on a busy machine the browser may be late."""
-    for _ in range(100):
-        if holds():
-            return True
+def eventually(page, holds, patience_ms=PATIENCE_MS) -> bool:
+    """Whether something holds in the end: on a busy machine the browser may be late."""
+    until = time.monotonic() + patience_ms / 1000
+    while not holds():
+        if time.monotonic() > until:
+            return False
         page.wait_for_timeout(100)
-    return False
+    return True
 
 
 def slider(page):
@@ -69,11 +75,20 @@ def position_s(page):
     return float(slider(page).get_attribute("aria-valuenow"))
 
 
+def saved(page, name: str):
+    """The download that a button brings; while the page runs, that of the page before may be there as well."""
+    settle(page)
+    button = page.get_by_role("button", name=name, exact=True)
+    expect(button).to_have_count(1)
+    with page.expect_download() as waiting:
+        button.click()
+    return waiting.value
+
+
 def downloaded(page):
     """Name and content of the JSON export."""
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download JSON").click()
-    return waiting.value.suggested_filename, json.loads(waiting.value.path().read_text())
+    file = saved(page, "Download JSON")
+    return file.suggested_filename, json.loads(file.path().read_text())
 
 
 def overflow(page):

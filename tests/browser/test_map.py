@@ -15,15 +15,11 @@ from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.steps import upload
+from tests.browser.plots import ON_SCREEN, choose, drawn
+from tests.browser.steps import rerun, saved, upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
-# Where a point of the map is on the screen, by the axes that plotly has drawn.
-ON_SCREEN = """(plot, [x, y]) => {
-    const box = plot.getBoundingClientRect(), { xaxis, yaxis } = plot._fullLayout;
-    return [box.left + xaxis._offset + xaxis.l2p(x), box.top + yaxis._offset + yaxis.l2p(y)];
-}"""
 # Clip, x and y of every point that is drawn.
 DRAWN = """plot => plot._fullData.filter(trace => trace.customdata).flatMap(
     trace => [...trace.x].map((x, i) => [trace.text[i].split("<br>")[0], x, trace.y[i]]))"""
@@ -52,35 +48,19 @@ def opened(new_page, app_url, space):
     """The map of principal components, all of it drawn."""
     page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport=DESK)
     page.get_by_text("have the same emotion").wait_for()
-    page.wait_for_timeout(1500)  # drawn once more when all of the page is there
-    return page, page.locator(f"[class*=st-key-map-{space}] .js-plotly-plot").first
+    plot = page.locator(f"[class*=st-key-map-{space}-] .js-plotly-plot")
+    drawn(page, plot)
+    return page, plot
 
 
-def pull(page, corners):
-    """The mouse, pressed, from one place on the screen to the next."""
-    page.mouse.move(*corners[0])
-    page.mouse.down()
-    for corner in corners[1:]:
-        page.mouse.move(*corner, steps=5)
-    page.mouse.up()
-
-
-def saved(page, name: str):
-    """The file that a button brings."""
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=name).click()
-    return waiting.value.path()
-
-
-def photographed(page, form: str):
+def photographed(page, plot, form: str):
     """The file that the camera above the map brings."""
-    page.locator(".st-key-map-picture").get_by_text(form).click()
-    ready = "form => document.querySelector('.js-plotly-plot')._context.toImageButtonOptions.format === form"
-    page.wait_for_function(ready, arg=form.lower())
-    sharp = page.evaluate("document.querySelector('.js-plotly-plot')._context.plotGlPixelRatio")
-    assert sharp == {"SVG": 1, "PNG": 2}[form]
+    rerun(page, page.locator(".st-key-map-picture").get_by_text(form).click)
+    drawn(page, plot)
+    options = plot.evaluate("plot => [plot._context.toImageButtonOptions.format, plot._context.plotGlPixelRatio]")
+    assert options == {"SVG": ["svg", 1], "PNG": ["png", 2]}[form]
     with page.expect_download() as waiting:
-        page.locator(".js-plotly-plot").first.locator("[data-title^='Download plot']").click(force=True)
+        plot.locator("[data-title^='Download plot']").click(force=True)
     assert waiting.value.suggested_filename == f"map.{form.lower()}"
     return waiting.value.path()
 
@@ -89,16 +69,16 @@ def walk(page, plot, coordinates):
     """To the neighbour of the leftmost clip and back, with the mouse and by keys."""
     low, high = np.quantile(coordinates[:, 0], [0.01, 0.99])  # the leftmost in view lies by itself
     clip, *place = min((point for point in plot.evaluate(DRAWN) if low < point[1] < high), key=lambda point: point[1])
-    page.mouse.move(*plot.evaluate(ON_SCREEN, place))
+    (at,) = plot.evaluate(ON_SCREEN, [place])
+    page.mouse.move(*at)
     page.locator(".hoverlayer").get_by_text(clip).wait_for()
-    page.mouse.click(*plot.evaluate(ON_SCREEN, place))
+    rerun(page, lambda: page.mouse.click(*at))
     card = page.locator(".st-key-map-clip")
     card.get_by_text(clip).wait_for()
-    page.keyboard.press("n")
+    rerun(page, lambda: page.keyboard.press("n"))
     expect(card.get_by_text(clip)).to_have_count(0)  # at its nearest neighbour
-    page.keyboard.press("p")
+    rerun(page, lambda: page.keyboard.press("p"))
     card.get_by_text(clip).wait_for()
-    page.wait_for_timeout(1500)  # drawn again
 
 
 def test_a_walk_then_a_lasso_that_holds_what_numpy_says_and_the_files_what_is_shown(new_page, app_url, space):
@@ -108,23 +88,22 @@ def test_a_walk_then_a_lasso_that_holds_what_numpy_says_and_the_files_what_is_sh
     walk(page, plot, coordinates)
     (x0, y0), (x1, y1) = np.quantile(coordinates, [0.2, 0.8], axis=0).tolist()
     corners = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x1, y1), (x0, y1), (x0, y0)]  # not convex
-    page.locator("[data-val=lasso]").first.click()
-    pull(page, [plot.evaluate(ON_SCREEN, list(corner)) for corner in corners])
+    choose(page, plot, "lasso", corners)
     page.get_by_role("heading", name="chosen clips").wait_for()
     path = plot.evaluate("plot => plot.layout.selections[0].path")
     polygon = np.array(re.findall(r"([-\d.e]+),([-\d.e]+)", path), float)
     inside = winds(polygon, coordinates)
     assert 10 < inside.sum() < len(inside)
     page.get_by_role("heading", name=f"{inside.sum()} chosen clips").wait_for()
-    with saved(page, "Download these clips").open() as file:
+    with saved(page, "Download these clips").path().open() as file:
         assert {row["clip"] for row in csv.DictReader(file)} == set(found.ids[inside])
-    table = pyarrow.parquet.read_table(saved(page, "Download the map as parquet")).to_pydict()
-    drawn = {clip: (x, y) for clip, x, y in plot.evaluate(DRAWN)}
-    assert drawn.keys() == set(table["text"]) and len(drawn) == len(found.ids)
-    places = [drawn[clip] for clip in table["text"]]
+    table = pyarrow.parquet.read_table(saved(page, "Download the map as parquet").path()).to_pydict()
+    points = {clip: (x, y) for clip, x, y in plot.evaluate(DRAWN)}
+    assert points.keys() == set(table["text"]) and len(points) == len(found.ids)
+    places = [points[clip] for clip in table["text"]]
     np.testing.assert_allclose(np.transpose([table["x"], table["y"]]), places, atol=1e-3)
-    assert "<svg" in photographed(page, "SVG").read_text()[:200]
-    with Image.open(photographed(page, "PNG")) as picture:
+    assert "<svg" in photographed(page, plot, "SVG").read_text()[:200]
+    with Image.open(photographed(page, plot, "PNG")) as picture:
         assert picture.format == "PNG" and picture.width > DESK["width"] / 2
         assert len(picture.convert("RGB").getcolors(1 << 24)) > 50  # not an empty field
 
@@ -133,15 +112,14 @@ def test_a_box_in_one_of_two_maps_is_chosen_in_both(new_page, app_url, space):
     page, plot = opened(new_page, app_url, space)
     page.get_by_role("button", name="More").click()
     page.get_by_label("Second space").click()
-    page.get_by_role("option", name=RAW_FEATURES).click()
+    rerun(page, page.get_by_role("option", name=RAW_FEATURES).click)
     page.keyboard.press("Escape")
-    second = page.locator(f"[class*=st-key-map-{RAW_FEATURES}] .js-plotly-plot")
-    second.locator("canvas").first.wait_for(state="attached")
+    second = page.locator(f"[class*=st-key-map-{RAW_FEATURES}-] .js-plotly-plot")
     places = load_atlas(RAW_FEATURES).maps[ProjectionConfig("pca")].astype(float)
-    second.locator("[data-val=select]").click(force=True)
-    pull(page, [second.evaluate(ON_SCREEN, c) for c in np.quantile(places, [0.4, 0.6], axis=0).tolist()])
+    choose(page, second, "select", np.quantile(places, [0.4, 0.6], axis=0).tolist())
     page.get_by_role("button", name="Deselect all").wait_for()
-    page.wait_for_timeout(1500)  # both are drawn again
+    for both in (plot, second):
+        drawn(page, both)
     n_chosen = int(page.get_by_role("heading", name="chosen clips").inner_text().split()[0])
     bright = "plot => plot._fullData.filter(t => t.customdata && t.marker.opacity > 0.5).flatMap(t => [...t.x]).length"
     assert 10 < n_chosen < len(places) and plot.evaluate(bright) == second.evaluate(bright) == n_chosen
@@ -160,6 +138,4 @@ def test_a_voice_is_placed_with_its_neighbours_on_a_small_screen(new_page, app_u
     upload(page, SAMPLES / "low_slow.ogg")
     expect(page.get_by_text("nearest to your clip")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the map as CSV").click()
-    assert waiting.value.path().read_text().count("\n") == len(load_atlas(space).ids) + 1
+    assert saved(page, "Download the map as CSV").path().read_text().count("\n") == len(load_atlas(space).ids) + 1

@@ -10,8 +10,9 @@ from ser_core.interpret.atlas import Atlas, available_atlases, load_atlas
 from ser_core.interpret.embeddings import nearest_neighbours
 from ser_core.interpret.projection import ProjectionConfig
 from tests.browser.conftest import PATIENCE_MS, ROOT, served
+from tests.browser.plots import ON_SCREEN, drawn
 from tests.browser.steps import answered, overflow, settle
-from tests.browser.test_map import DESK, ON_SCREEN
+from tests.browser.test_map import DESK
 from tests.make_corpus import voice, write_crema_d, write_wav
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -92,8 +93,9 @@ def walk_the_map(page) -> None:
     page.get_by_role("radio", name="PCA").click()
     page.wait_for_url(re.compile("map=PCA"))
     page.get_by_text("have the same emotion").wait_for()
-    page.wait_for_timeout(1500)  # drawn once more when all of the page is there
-    at = page.locator(f"[class*=st-key-map-{SPACE}] .js-plotly-plot").first.evaluate(ON_SCREEN, place)
+    plot = page.locator(f"[class*=st-key-map-{SPACE}-] .js-plotly-plot")
+    drawn(page, plot)
+    (at,) = plot.evaluate(ON_SCREEN, [place])
     page.mouse.move(*at)
     page.locator(".hoverlayer").get_by_text(clip).wait_for()
     expect(page.locator("img.card")).to_be_visible()
