@@ -1,11 +1,13 @@
 """Linear layers in 8 bits: close to 32 bits, independent rows, exact where gradients or exports need them."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from torch import nn
 
 from ser_core.models.zoo import int8
-from ser_core.models.zoo.int8 import Int8Linear, use_float32, use_int8
+from ser_core.models.zoo.int8 import Int8Linear, project, use_float32, use_int8
 
 
 @pytest.fixture
@@ -42,6 +44,29 @@ def test_gradients_exports_and_request_get_32_bits(layer):
             assert torch.equal(quantised(x), exact(x))
         use_float32(nn.Sequential(quantised))
         assert torch.equal(quantised(x), exact(x))
+
+
+@torch.inference_mode()
+def test_layers_of_one_input_share_its_rounding_and_are_seen_by_hooks(layer):
+    layers, x, seen = [layer[0], deepcopy(layer[0])], torch.randn(2, 3, 64), []
+    for one in layers:
+        one.register_forward_hook(lambda *_: seen.append(1))  # as count_macs does
+    assert all(torch.equal(y, layers[0](x)) for y in project(x, *layers)) and len(seen) == 4
+    use_float32(layers[1])
+    assert torch.equal(project(x, *layers)[1], layer[1](x))
+
+
+def test_other_weights_are_rounded_again(layer):
+    quantised, exact = layer
+    x = torch.randn(3, 64)
+    with torch.inference_mode():
+        quantised(x)
+    shuffled = deepcopy(quantised)
+    with torch.no_grad():
+        shuffled.weight.neg_()
+        torch.testing.assert_close(shuffled(x) - exact.bias, exact.bias - quantised(x))
+        quantised.load_state_dict(shuffled.state_dict())
+        assert torch.equal(quantised(x), shuffled(x))
 
 
 def test_only_the_named_layers_change_and_the_weights_keep_their_names():

@@ -30,26 +30,31 @@ class Int8Linear(nn.Linear):
         layer.weight, layer.bias = linear.weight, linear.bias
         return layer
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., n_in) -> (..., n_out)."""
-        return (
-            self.multiply(x, *quantise_rows(x.reshape(-1, self.in_features))) if self.rounds(x) else super().forward(x)
-        )
+    def forward(self, x: Tensor, rounded: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """(..., n_in) -> (..., n_out). rounded: quantise_rows of the rows of x, if several layers share them."""
+        if not self.rounds(x):
+            return super().forward(x)
+        values, scale = rounded or quantise_rows(x.reshape(-1, self.in_features))
+        weight, weight_scale = self._int8_weight
+        y = torch._int_mm(values, weight).float() * scale * weight_scale
+        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], self.out_features)
 
     def rounds(self, x: Tensor) -> bool:
         """Whether this input is multiplied in 8 bits."""
         return not self.exact and not torch.is_grad_enabled() and _is_supported(x)
 
-    def multiply(self, x: Tensor, values: Tensor, scale: Tensor) -> Tensor:
-        """(..., n_in) -> (..., n_out), of which only the shape is used; values, scale: quantise_rows of its rows."""
-        weight, weight_scale = self._int8_weight
-        y = torch._int_mm(values, weight).float() * scale * weight_scale
-        return (y if self.bias is None else y + self.bias).view(*x.shape[:-1], self.out_features)
-
     @cached_property
     def _int8_weight(self) -> tuple[Tensor, Tensor]:
         weight, scale = quantise_rows(self.weight)
         return weight.t().contiguous(), scale.t()
+
+    def __getstate__(self) -> dict:
+        """Without the rounded weight: a copy may get other weights."""
+        return {name: value for name, value in self.__dict__.items() if name != "_int8_weight"}
+
+    def _load_from_state_dict(self, *args) -> None:
+        self.__dict__.pop("_int8_weight", None)
+        super()._load_from_state_dict(*args)
 
 
 def quantise_rows(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,7 +72,7 @@ def project(x: Tensor, *layers: nn.Linear) -> list[Tensor]:
     if not all(isinstance(layer, Int8Linear) and layer.rounds(x) for layer in layers):
         return [layer(x) for layer in layers]
     rounded = quantise_rows(x.reshape(-1, x.shape[-1]))
-    return [layer.multiply(x, *rounded) for layer in layers if isinstance(layer, Int8Linear)]
+    return [layer(x, rounded) for layer in layers]
 
 
 def use_int8(module: nn.Module, names: Container[str]) -> None:
