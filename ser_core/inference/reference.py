@@ -131,8 +131,8 @@ class Reference:
             and len(self.embedding) > 0
             and bool(np.isfinite(self.embedding).all())
             and type(self.n_clips) is int  # not a bool
-            and self.n_clips >= 1
-            and all(isinstance(value, int | float) and 0 <= value < np.inf for value in measures)
+            and 0 < self.weight < 1
+            and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
         )
 
 
