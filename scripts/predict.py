@@ -21,9 +21,10 @@ import numpy as np
 
 from scripts.flags import predict_parser
 from ser_core import paths
-from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.audio import MAX_AUDIO_DURATION_S, AudioError, read_audio, speech_segments
 from ser_core.evaluation import describe_expected_accuracy
 from ser_core.inference import (
+    MAX_REFERENCE_CLIP_S,
     MIN_SPEECH_TO_PREDICT_S,
     OWN_RECORDING,
     TOGETHER,
@@ -69,16 +70,16 @@ def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]
     waveforms = []
     for i in draw_reference_clips(len(files)):
         with suppress(AudioError):  # the record of the file says why
-            waveforms.append(_read_clip(files[i]))
+            waveforms.append(_read_clip(files[i], MAX_REFERENCE_CLIP_S))
     references = [collection_reference(model, waveforms) for model in models]
     if None in references:
         raise SpeakerReferenceError(f"--reference {TOGETHER} needs three files with speech, in several moods.")
     return list(references)
 
 
-def _read_clip(file: str) -> np.ndarray:
+def _read_clip(file: str, max_s: float = MAX_AUDIO_DURATION_S) -> np.ndarray:
     try:
-        return read_audio(Path(file)).waveform
+        return read_audio(Path(file), max_duration_s=max_s).waveform
     except AudioError as error:
         raise AudioError(f"{file}: {error}") from None
 

@@ -15,7 +15,7 @@ from pages.ui.voice.personal import voice_reference
 from pages.ui.voice.switch import draw_switch
 from ser_core.audio import SAMPLE_RATE
 from ser_core.evaluation import describe_enrolment
-from ser_core.inference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, SpeakerReferenceError
+from ser_core.inference import MAX_REFERENCE_CLIP_S, MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 
 RECORDER, FILES, REFERENCE = "voice-raw", "voice", "voice-reference"  # inputs
@@ -54,7 +54,7 @@ def show_reading() -> None:
         how = f"with {coloured(emotion)}" if emotion == "fear" else how
         st.markdown(f"Read {how}:")
         st.header(f"“{sentence}”", anchor=False)
-        recorder(key=input_key(RECORDER), max_s=int(clips.MAX_CLIP_S), on_clip=_read)
+        recorder(key=input_key(RECORDER), max_s=int(MAX_REFERENCE_CLIP_S), on_clip=_read)
         with st.container(horizontal=True):
             st.button("Skip", on_click=_go_to, args=(state.position + 1,), key="skip")
             if state.position:

@@ -11,7 +11,7 @@ from streamlit.typing import UploadedFile
 from pages.ui.model_picker import get_model
 from pages.ui.voice.personal import PersonalModel, personal_model
 from ser_core.audio import AudioError, read_audio
-from ser_core.inference import Reference, collection_reference, draw_reference_clips
+from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips
 from ser_core.models import models_with_reference
 
 
@@ -59,5 +59,5 @@ def _read(files: Sequence[UploadedFile]) -> list[np.ndarray]:
     for i in draw_reference_clips(len(files)):
         files[i].seek(0)
         with suppress(AudioError):
-            waveforms.append(read_audio(files[i]).waveform)
+            waveforms.append(read_audio(files[i], max_duration_s=MAX_REFERENCE_CLIP_S).waveform)
     return waveforms

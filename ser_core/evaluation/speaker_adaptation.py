@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser_core.audio import load_audio
+from ser_core.audio import read_audio
 from ser_core.data import (
     AudioStore,
     ProtocolError,
@@ -17,7 +17,7 @@ from ser_core.data import (
     unseen_speaker_fold,
 )
 from ser_core.evaluation.cross_corpus.report import enrolled_logits
-from ser_core.inference import Reference, collection_reference, draw_reference_clips, run_clips
+from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips, run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 
@@ -64,7 +64,10 @@ def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[
     found = {}
     for corpus in {utterance.corpus for utterance in utterances}:
         own = [utterance for utterance in utterances if utterance.corpus == corpus]
-        drawn = [load_audio(own[i].path) for i in draw_reference_clips(len(own))]
+        drawn = [
+            read_audio(own[i].path, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
+            for i in draw_reference_clips(len(own))
+        ]
         if reference := collection_reference(model, drawn):
             found[corpus] = reference
     return found

@@ -107,6 +107,7 @@ from .records import (
     prediction_record as prediction_record,
 )
 from .reference import (
+    MAX_REFERENCE_CLIP_S as MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS as MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS as MIN_REFERENCE_CLIPS,
     OWN_RECORDING as OWN_RECORDING,

@@ -18,6 +18,7 @@ from ser_core.audio import (
 from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction import check_waveform, predict, window_bounds
 from ser_core.inference.reference import (
+    MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
     OWN_RECORDING,
@@ -87,7 +88,7 @@ def collection_reference(
     Args:
         model: from load_model.
         waveforms: unlabelled clips in several moods, best all of the collection, as for speaker_reference; 30 are drawn
-            at random, and those without speech left out.
+            at random, of each the first 20 s are used, and those without speech left out.
         progress: called after each batch.
 
     Returns:
@@ -97,7 +98,8 @@ def collection_reference(
         AudioError, SpeakerReferenceError: as speaker_reference.
     """
     check_takes_reference(model)
-    drawn = [waveforms[i] for i in draw_reference_clips(len(waveforms))]
+    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
+    drawn = [waveforms[i][:longest] for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
     if len(spoken) < MIN_REFERENCE_CLIPS:
         return None

@@ -12,6 +12,7 @@ from ser_core.models import SERModel, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
+MAX_REFERENCE_CLIP_S = 20.0  # of each clip of a collection, an archive or an enrolled voice
 N_DIGITS = 6  # significant, of each value in JSON
 # Of a recording from the reference, in units of its spread. Measured on 141 speakers with ten clips each and the pooled
 # layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few

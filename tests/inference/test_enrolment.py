@@ -121,6 +121,9 @@ def test_a_collection_is_its_own_reference(enrolling_model, clips, speech):
     assert Reference.from_dict(found.to_dict()).source == "collection"
     assert predict(enrolling_model, speech, reference=found).reference_source == "collection"
     assert collection_reference(enrolling_model, [*clips[:2], silence]) is None
+    long = [np.tile(clip, 40) for clip in clips[:3]]  # as in an archive, the beginning counts
+    whole, cut = (collection_reference(enrolling_model, some) for some in (long, [clip[: 20 * RATE] for clip in long]))
+    np.testing.assert_array_equal(whole.embedding, cut.embedding)
     drawn = draw_reference_clips(1000)
     assert drawn == draw_reference_clips(1000) and len(set(drawn)) == 30 and draw_reference_clips(4) == [0, 1, 2, 3]
 

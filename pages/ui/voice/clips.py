@@ -12,6 +12,7 @@ from pages.ui.session import PageState, SessionClip, erase, session
 from pages.ui.text import plain
 from ser_core.audio import SAMPLE_RATE, AudioError, read_audio, speech_segments
 from ser_core.inference import (
+    MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
     MIN_SPEECH_TO_PREDICT_S,
     Prediction,
@@ -20,7 +21,6 @@ from ser_core.inference import (
 )
 from ser_core.models import models_with_reference
 
-MAX_CLIP_S = 20.0  # of each clip
 PAGE = "pages/enrol/page.py"
 
 
@@ -56,7 +56,7 @@ def add_clip(clip: SessionClip, label: str = "") -> None:
 def add_recording(name: str, file: object, label: str = "") -> bool:
     """Adds a recording or a file; returns whether it was added, otherwise `problem` is the reason."""
     try:
-        waveform = read_audio(file, max_duration_s=MAX_CLIP_S).waveform
+        waveform = read_audio(file, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
         if sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) < MIN_SPEECH_TO_PREDICT_S:
             raise AudioError("No speech was found in it.")
     except AudioError as error:
@@ -77,7 +77,7 @@ def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
     if len(now.voice_clips) >= MAX_REFERENCE_CLIPS:
         state.problem = f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added."
         return False
-    now.voice_clips[clip_id] = waveform[: round(MAX_CLIP_S * SAMPLE_RATE)]
+    now.voice_clips[clip_id] = waveform[: round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)]
     now.references = {}
     state.names[clip_id] = name
     if label:

@@ -10,10 +10,9 @@ import torch
 from ser_core.audio import Recording
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import draw_reference_clips, has_speech, speaker_reference
-from ser_core.inference.reference import MIN_REFERENCE_CLIPS, TOGETHER, Reference
+from ser_core.inference.reference import MAX_REFERENCE_CLIP_S, MIN_REFERENCE_CLIPS, TOGETHER, Reference
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker
-MAX_CLIP_S = 20.0  # of each file, as clips of the speaker
 
 
 class SpeakerTableError(ValueError):
@@ -84,7 +83,9 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> 
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
-    recordings = read_files(folder, files, MAX_CLIP_S)  # the prediction of a file reports why it cannot be read
+    recordings = read_files(
+        folder, files, MAX_REFERENCE_CLIP_S
+    )  # the prediction of a file reports why it cannot be read
     waveforms = (recording.waveform for recording in recordings if isinstance(recording, Recording))
     clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
     return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None
