@@ -8,8 +8,9 @@ import numpy as np
 
 from pages.ui.analysis import PreparedClip
 from pages.ui.model_picker import get_model
-from pages.ui.session import SessionClip, is_remembered, remember, session
-from pages.ui.voice.personal import voice_reference
+from pages.ui.session import SessionClip, is_remembered, remember
+from pages.ui.voice.clips import voice_key
+from pages.ui.voice.personal import personal_model
 from ser_core.audio import SpeechSegments, analysed_bounds
 from ser_core.inference import (
     GRID_HOP_S,
@@ -120,7 +121,7 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
 
 
 def _course_key(prepared: PreparedClip, reference: str) -> tuple:
-    voice = tuple(session().voice_clips) if reference == ENROLLED else ()
+    voice = voice_key() if reference == ENROLLED else ()
     return prepared.id, "course", reference, voice
 
 
@@ -154,8 +155,8 @@ def _start(found: Course, name: str) -> PartialTrajectory:
     model, reference = get_model(name), None
     if model.takes_reference and found.reference == OWN_RECORDING:
         reference = recording_reference(model, found.waveform, found.speech)
-    elif model.takes_reference and found.reference == ENROLLED:
-        reference = voice_reference(name)
+    elif found.reference == ENROLLED:
+        reference = personal_model(name).reference  # none where the voice was imported for another model
     return start_trajectory(model, found.bounds, found.speech, found.grid_s, reference)
 
 

@@ -92,6 +92,17 @@ def test_the_enrolled_voice_is_the_reference_where_it_is_switched_on(page, speec
     assert item.predictions["other"] is plain and "Relative to" not in texts(page)
 
 
+def test_a_voice_of_another_version_is_refused_and_clips_are_enrolled_again(page, speech):
+    choose(page, ("a.ogg", SPEECH))
+    now, old = session_of(page), replace(speaker_reference(shared_model("other"), [speech]), version="old")
+    now.references, now.uses_voice = {"other": old}, True
+    page.run()
+    assert not page.exception and "version old" in page.error[0].value
+    now.voice_clips = {"mine": speech}
+    page.run()
+    assert not page.error and now.references["other"].version == shared_model("other").version
+
+
 def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(page, speech):
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     assert not [toggle for toggle in page.toggle if "each other" in toggle.label]  # two are too few

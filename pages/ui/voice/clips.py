@@ -29,6 +29,7 @@ class EnrolmentState(PageState):
     names: dict[str, str] = field(default_factory=dict)  # by clip id
     labels: dict[str, str] = field(default_factory=dict)  # emotions that the person states, by clip id
     problem: str = ""  # why the latest clip was not added
+    imported: Reference | None = None  # since the clips changed last
 
     def contents(self) -> dict[str, int]:
         return {"labels of your voice": len(self.labels)}
@@ -42,6 +43,11 @@ def has_voice(model: str | None) -> bool:
     """Whether this session has a voice that a model can use."""
     now = session()
     return model in models_with_reference() and bool(now.voice_clips or model in now.references)
+
+
+def voice_key() -> tuple:
+    """What the references of the voice are made of: another one for another voice."""
+    return (*session().voice_clips, enrolment_state().imported)
 
 
 def is_enrolled(clip_id: str) -> bool:
@@ -78,7 +84,9 @@ def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
         state.problem = f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added."
         return False
     now.voice_clips[clip_id] = waveform[: round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)]
-    now.references = {}
+    if state.imported:
+        state.problem = "Your own clips replace the voice that you imported: import it again to use it."
+    now.references, state.imported = {}, None
     state.names[clip_id] = name
     if label:
         state.labels[clip_id] = label
@@ -92,7 +100,7 @@ def remove_clips(clip_ids: Iterable[str]) -> None:
         now.voice_clips.pop(clip_id, None)
         state.names.pop(clip_id, None)
         state.labels.pop(clip_id, None)
-    now.references = {}
+    now.references, state.imported = {}, None
 
 
 def remove_voice() -> None:
@@ -111,7 +119,7 @@ def import_reference(content: bytes) -> None:
     if reference.model not in models_with_reference():
         raise SpeakerReferenceError(f"It is a reference of {reference.model}, which is not on this machine.")
     reference.check(get_model(reference.model))
-    session().references[reference.model] = reference
+    session().references[reference.model] = enrolment_state().imported = reference
 
 
 def show_problem_of_clips() -> None:

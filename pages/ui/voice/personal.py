@@ -46,37 +46,36 @@ def personal_model(name: str, adapted: bool = False) -> PersonalModel:
     """The model with the enrolled voice where it is switched on, or else, on request, with the adapter.
 
     Raises:
-        SpeakerReferenceError: a clip of the voice cannot be used.
+        CheckpointError, SpeakerReferenceError: as voice_reference.
     """
     if adapted:
         return PersonalModel(name, adapter=session().adapters.get(name))
-    return PersonalModel(name, reference_in_force(name))
-
-
-def reference_in_force(name: str | None) -> Reference | None:
-    """The reference that predictions of a model are relative to; None where the voice is off or the model takes none.
-
-    Raises:
-        SpeakerReferenceError: a clip of the voice cannot be used.
-    """
-    return voice_reference(name) if name and uses_voice(name) else None
+    return PersonalModel(name, voice_reference(name) if uses_voice(name) else None)
 
 
 def voice_reference(name: str) -> Reference:
-    """The reference of the enrolled voice, made at the first call.
+    """The reference of the enrolled voice, made at the first call with each version of the model.
 
     Raises:
-        SpeakerReferenceError: a clip cannot be used.
+        CheckpointError: the checkpoint cannot be used.
+        SpeakerReferenceError: a clip cannot be used, or an imported voice is of another version.
     """
-    now = session()
-    if name not in now.references:
+    now, model = session(), get_model(name)
+    known = now.references.get(name)
+    if now.voice_clips and (known is None or known.version != model.version):
         with st.spinner("Enrolling the voice"):
-            now.references[name] = speaker_reference(get_model(name), list(now.voice_clips.values()))
+            now.references[name] = speaker_reference(model, list(now.voice_clips.values()))
+    now.references[name].check(model)
     return now.references[name]
 
 
+def is_enrolled_for(name: str) -> bool:
+    """Whether personal_model takes no time: the voice is off, or its reference for this model is made."""
+    return not uses_voice(name) or name in session().references
+
+
 def describe_voice(models: Sequence[PersonalModel]) -> str:
-    """Which models predicted relative to the enrolled voice, and which take no reference; "" where it is off."""
+    """Which models predicted relative to the enrolled voice, and which cannot use it; "" where it is off."""
     now = session()
     if not (now.uses_voice and (now.voice_clips or now.references)):
         return ""
@@ -84,6 +83,7 @@ def describe_voice(models: Sequence[PersonalModel]) -> str:
     others = [plain(model.name) for model in models if not (model.reference or model.adapter)]
     if not others:
         return "Relative to your enrolled voice." if used else ""
-    takes = "takes no reference clips: it predicts" if len(others) == 1 else "take no reference clips: they predict"
-    without = f"{', '.join(others)} {takes} without your voice."
+    without = f"Without your voice, which it cannot use: {others[0]}."
+    if len(others) > 1:
+        without = f"Without your voice, which they cannot use: {', '.join(others)}."
     return f"Relative to your enrolled voice: {', '.join(used)}. {without}" if used else without

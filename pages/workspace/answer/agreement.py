@@ -8,7 +8,7 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.emotion import agreement_in_words
-from pages.ui.voice.personal import personal_model
+from pages.ui.voice.personal import is_enrolled_for, personal_model
 from ser_core.inference import Prediction, SpeakerReferenceError
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.models import CheckpointError, available_models, functionals_cache
@@ -55,7 +55,7 @@ def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
 def _is_predicted(prepared: PreparedClip, name: str) -> bool:
     """Whether it takes no time."""
     try:
-        return analysis.is_predicted(prepared, personal_model(name))
+        return is_enrolled_for(name) and analysis.is_predicted(prepared, personal_model(name))
     except (CheckpointError, SpeakerReferenceError):
         return False
 

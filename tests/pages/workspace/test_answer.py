@@ -19,8 +19,10 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import clip_input, emotion, export, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
+from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import views
+from pages.workspace.answer import agreement
 from pages.workspace.map.state import VoiceState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols import training_speakers
@@ -460,6 +462,13 @@ def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
 
 def enrolled_toggles(page) -> list:
     return [toggle for toggle in page.toggle if toggle.key == "use-voice"]
+
+
+def test_the_first_answer_does_not_wait_for_the_voice_of_other_models(monkeypatch):
+    monkeypatch.setattr(personal, "uses_voice", lambda name: True)
+    monkeypatch.setattr(personal, "session", lambda: SimpleNamespace(references={}))
+    monkeypatch.setattr(agreement, "personal_model", pytest.fail)  # which would enrol it
+    assert not agreement._is_predicted(None, "small")
 
 
 def test_an_enrolled_voice_is_used_on_demand(enrolling):

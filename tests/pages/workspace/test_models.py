@@ -71,7 +71,7 @@ def test_the_enrolled_voice_counts_here_too(monkeypatch):
     assert analysis.model_results(None, ["other", "small"]) == (found, [])
     now = SimpleNamespace(uses_voice=True, voice_clips=["a clip"])
     monkeypatch.setattr(personal, "session", lambda: now)
-    words = "Relative to your enrolled voice: small. other takes no reference clips: it predicts without your voice."
+    words = "Relative to your enrolled voice: small. Without your voice, which it cannot use: other."
     assert personal.describe_voice(found) == words
     now.uses_voice = False
     assert personal.describe_voice(found) == ""

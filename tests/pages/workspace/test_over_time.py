@@ -14,12 +14,13 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import analysis, results
+from pages.ui.voice import clips
 from pages.workspace import sound, trajectories
 from pages.workspace.over_time import units
 from pages.workspace.sound import SoundState
 from ser_core.audio import speech_segments
-from ser_core.inference import OWN_RECORDING
-from ser_core.inference.model_cache import unload_models
+from ser_core.inference import OWN_RECORDING, speaker_reference
+from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, Smoothing
 from ser_core.labels import EMOTIONS
@@ -241,6 +242,25 @@ def test_without_a_chosen_model_one_is_asked_for(page):
     open_sample(page)
     page.multiselect(key="timeline-models").set_value([]).run()
     assert "model" in page.info[0].value
+
+
+def test_an_imported_voice_is_used_by_its_model_until_another_is_imported(page, monkeypatch, speech):
+    open_sample(page)
+    voices = [speaker_reference(shared_model("other"), [waveform]) for waveform in (speech, speech[:40_000])]
+    for voice in voices:
+        with monkeypatch.context() as patch:
+            patch.setattr(clips, "session", lambda: session_of(page))
+            clips.import_reference(json.dumps(voice.to_dict()).encode())
+        session_of(page).uses_voice = True
+        page.run()
+        while not (found := [c for key, c in session_of(page).memory.items() if "course" in key][-1]).partials:
+            page.run()
+        used = found.partials["other"].reference.embedding
+        np.testing.assert_allclose(used, voice.embedding, rtol=1e-4)
+    page.multiselect(key="timeline-models").set_value(
+        ["other", "small"]
+    ).run()  # the second takes references, but not this one
+    assert not page.exception and not page.error and found.partials["small"].reference is None
 
 
 def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
