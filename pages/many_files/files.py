@@ -36,10 +36,17 @@ def show(batch: Batch) -> None:
     st.caption(f"The most doubtful first. Analysed by {versions(used)}.{several}")
     rows = [table_row(row, batch) for row in ordered]
     with st.container(horizontal=True):
-        by = {f"{name}, version": get_model(name).version for name in batch.models}
+        by = _provenance(batch.models)
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
         _download("JSON", as_json(ordered, batch.models), "application/json")
         _offer_report(ordered, batch.models[0])
+
+
+def _provenance(models: Sequence[str]) -> dict[str, str]:
+    """Columns with the version of each model, and with what its predictions are relative to, if to anything."""
+    columns = {f"{name}, version": get_model(name).version for name in models}
+    used = {name: reference for name in models if (reference := state.model_now(name).reference)}
+    return columns | {f"{name}, reference": f"{one.source}, {one.n_clips} clips" for name, one in used.items()}
 
 
 def _offer_report(rows: Sequence[BatchRow], model: str) -> None:

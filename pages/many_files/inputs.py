@@ -7,10 +7,11 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from pages.many_files import run, state
 from pages.many_files.batch import Batch
+from pages.many_files.together import describe_together, is_together
 from pages.ui.clip_input import FORMATS, show_expired_files
 from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
-from pages.ui.voice.personal import describe_voice
+from pages.ui.voice.personal import PersonalModel, describe_voice
 from pages.ui.voice.switch import draw_switch
 from ser_core.evaluation import describe_collection
 from ser_core.inference import MIN_REFERENCE_CLIPS
@@ -59,9 +60,9 @@ def choose_reference(models: Sequence[str]) -> None:
         CheckpointError: a model cannot be used.
     """
     able = [name for name in models if name in models_with_reference()]
-    together = state.upload_state().together
+    together, possible = state.upload_state().together, bool(able) and len(state.sound_files()) >= MIN_REFERENCE_CLIPS
     with st.container(horizontal=True):
-        if able and len(state.sound_files()) >= MIN_REFERENCE_CLIPS:
+        if possible:
             together.on = st.toggle(
                 "Relative to each other",
                 together.on,
@@ -71,11 +72,16 @@ def choose_reference(models: Sequence[str]) -> None:
         draw_switch(next(filter(has_voice, models), None))
     state.follow_reference(models)
     now = [state.model_now(name) for name in models]
-    about_voice = describe_voice(now)
-    if about := together.describe(now):
-        st.caption(about)
-    elif about_voice:
-        st.caption(f"{about_voice} That is right for recordings of the enrolled speaker only.")
+    if possible and together.on:
+        st.caption(describe_together(now))
+    _show_voice([model for model in now if not is_together(model)])
+
+
+def _show_voice(models: Sequence[PersonalModel]) -> None:
+    """Which of the models predict relative to the enrolled voice."""
+    if about := describe_voice(models):
+        speaker = " That is right for recordings of the enrolled speaker only."
+        st.caption(about + speaker * any(model.reference for model in models))
 
 
 def show_empty() -> None:

@@ -28,9 +28,10 @@ from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
 from ser_core.plots.clip import emotion_label
 from ser_core.plots.reports.html_report import batch_report
-from tests.make_page import open_page, session_of, texts
+from tests.make_page import open_page, session_of, texts, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
+NO_SPEECH = wav(np.zeros(16_000, np.float32))
 
 
 @pytest.fixture(autouse=True)
@@ -103,12 +104,15 @@ def test_a_voice_of_another_version_is_refused_and_clips_are_enrolled_again(page
     assert not page.error and now.references["other"].version == shared_model("other").version
 
 
-def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(page, speech):
+def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(page, monkeypatch):
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     assert not [toggle for toggle in page.toggle if "each other" in toggle.label]  # two are too few
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH), ("c.ogg", SPEECH), ("torn.wav", b"RIFF"))
     (switch,) = [toggle for toggle in page.toggle if "each other" in toggle.label]
+    rows: list[dict] = []
+    monkeypatch.setattr(files, "rows_as_csv", lambda found: rows.extend(found) or "")
     switch.set_value(True).run()
+    assert rows[-1]["other, reference"] == "collection, 3 clips"
     model, waveform = shared_model("other"), load_audio(io.BytesIO(SPEECH))
     expected = predict(model, waveform, reference=collection_reference(model, [waveform] * 3))
     found = [
@@ -117,6 +121,14 @@ def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(pag
     assert not page.exception and "Relative to 3 of these files" in texts(page) and len(found) == 3
     assert all(p.probabilities == pytest.approx(expected.probabilities, abs=1e-6) for p in found)
     assert {p.reference_source for p in found} == {"collection"}
+    for module in ("together", "inputs"):
+        monkeypatch.setattr(f"pages.many_files.{module}.models_with_reference", lambda: ("small",))
+    page.run()
+    assert "Relative to" not in texts(page) and "Too few" not in texts(page)
+    page.multiselect(key="models").set_value(["small", "other"]).run()
+    assert "Models that take no reference: other." in texts(page)
+    choose(page, *[(f"{i}.ogg", NO_SPEECH) for i in range(3)])
+    assert "Too few of these files hold speech" in texts(page) and len(session_of(page).page(UploadState).results) == 3
 
 
 def test_several_models_stand_side_by_side_and_together(page):
