@@ -8,7 +8,7 @@ from ser_core import paths
 
 CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE = "config.json", "metrics.json", "README.md", "novelty.safetensors"
 DEFAULT_MODEL = "whisper-prosonet"
-FAST_MODEL = "whisper-light"  # less than half the work: for live speech, long recordings and archives
+FAST_MODEL = "whisper-light"  # about half the work: for live speech, long recordings and archives
 HOW_TO_TRAIN = "Train one with: python -m scripts.train resonet --protocol speaker-independent --fold 0"
 
 

@@ -43,7 +43,7 @@ MODELS: dict[str, tuple[str, ModelConfig]] = {
     "wav2vec2": ("wav2vec2", Wav2Vec2Config()),
     "wav2vec2-dense": ("wav2vec2", Wav2Vec2Config(dense=REFERENCE_HEAD_SIZES)),
     "whisper": ("whisper", WhisperConfig()),
-    "whisper-light": ("whisper", WhisperConfig(layers=(1, 2))),
+    "whisper-light": ("whisper", WhisperConfig(layers=(1, 2, 3))),
     "svm-egemaps": ("egemaps", EgemapsConfig()),
     "random-forest": ("egemaps", EgemapsConfig(classifier="forest")),
     "decision-tree": ("egemaps", EgemapsConfig(classifier="tree")),
