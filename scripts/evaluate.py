@@ -215,19 +215,19 @@ def run_folders(options: argparse.Namespace) -> None:
     models = [load_model(name, "cpu") for name in names]
     for model in models:
         check_labels(model, utterances)
-    references = {model.name: corpus_references(model, utterances) for model in models if options.together}
+    references = {model: corpus_references(model, utterances) for model in models if options.together}
     with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
         tables = predict_utterances_per_model(
             models,
             utterances,
             lambda n_done: bar.update(n_done - bar.n),
-            reference=lambda model, utterance: references.get(model.name, {}).get(utterance.corpus),
+            reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
         )
-    for name, predictions in zip(names, tables, strict=True):
+    for name, model, predictions in zip(names, models, tables, strict=True):
         metrics = compute_metrics(predictions)
         print(f"\n{name}")
         if options.together:
-            print_references(references[Path(name).name], metrics.corpora)
+            print_references(references[model], metrics.corpora)
         print_metrics(metrics)
         if known := set(trained_on_folders(name)) & set(metrics.corpora):
             print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")

@@ -79,6 +79,10 @@ def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, check
     monkeypatch.setattr(evaluate, "corpus_references", lambda model, utterances: {"office": found})
     assert evaluate.main(command) == 0
     relative = capsys.readouterr().out
+    shutil.copytree(checkpoints / "other", checkpoints.parent / "small")  # as two runs, of one name
+    both = ["small", str(checkpoints.parent / "small"), *command[1:]]
+    monkeypatch.setattr(evaluate, "corpus_references", lambda m, _: {"office": collection_reference(m, [speech] * 3)})
+    assert evaluate.main(both) == 0 and capsys.readouterr().out.count("office: 3 of its recordings") == 2
     assert "office: 3 of its recordings are the reference of all" in relative
     assert relative.splitlines()[-1] != alone.splitlines()[-1] or relative.splitlines()[-2] != alone.splitlines()[-2]
     with pytest.raises(SystemExit):
