@@ -16,6 +16,7 @@ from ser_core.training import (
     HeadConfig,
     StatisticsCache,
     TrainingData,
+    check_corpora,
     check_tuning,
     frames_layer,
     pool_clips,
@@ -34,6 +35,7 @@ def train_head(
         training: provenance for config.json.
         resume: go on from the states of an interrupted tuning.
     """
+    check_corpora(data.train)
     check_tuning(model, config)
     statistics = read_statistics(model, data, config)
     frames = read_frames(model, data) if model.config.tuned_layers else []

@@ -30,6 +30,7 @@ from .frozen.cache import (
 from .frozen.cross_corpus import (
     MIN_SPEAKERS as MIN_SPEAKERS,
     UnseenPredictions as UnseenPredictions,
+    check_corpora as check_corpora,
     corpora_of as corpora_of,
     predict_left_out_corpora as predict_left_out_corpora,
     predict_unseen_speakers as predict_unseen_speakers,

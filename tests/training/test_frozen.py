@@ -24,6 +24,7 @@ from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.cross_corpus import (
     UnseenPredictions,
+    check_corpora,
     predict_left_out_corpora,
     predict_unseen_speakers,
     speaker_folds,
@@ -248,9 +249,22 @@ def test_speakers_are_predicted_by_a_head_without_them(model):
     assert not len(
         predict_unseen_speakers(EncoderFit(model, [separable(found, model)], found, RECIPE)).y_true
     )  # two a corpus
+    single = [replace(clip, speaker=clip.corpus) for clip in found]  # nobody would be left to train on
+    assert not len(predict_unseen_speakers(EncoderFit(model, [separable(found, model)], single, RECIPE)).y_true)
     many = [replace(clip, speaker=f"{clip.corpus}-{i % 4}") for i, clip in enumerate(found)]
     unseen = predict_unseen_speakers(EncoderFit(model, [separable(many, model)], many, RECIPE))
     assert len(unseen.y_true) == len(many) and (unseen.logits.argmax(1) == unseen.y_true).mean() > 0.9
+
+
+def test_one_corpus_alone_is_refused_before_the_encoder_runs():
+    check_corpora(examples())
+    with pytest.raises(TrainingError, match=r"one corpus alone \(ravdess\)"):
+        check_corpora(
+            [
+                replace(clip, corpus=corpus)
+                for clip, corpus in zip(examples(2), ("ravdess", "ravdess_song"), strict=True)
+            ]
+        )
 
 
 def test_unseen_speakers_are_of_every_corpus_with_enough_of_them():

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ser_core.models import fit_neighbour_reference
-from ser_core.training.config import TrainingExample
+from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.fit import EncoderFit
 
 SUNG = "ravdess_song"
@@ -49,7 +49,20 @@ def predict_left_out_corpora(
     Args:
         progress: called with each corpus before its fit.
     """
-    return _predict_left_out(fit, corpora_of(fit.clips), progress)
+    return _predict_left_out(fit, corpora_of(fit.clips), np.ones(len(fit.clips), bool), progress)
+
+
+def check_corpora(clips: Sequence[TrainingExample]) -> None:
+    """Checks that a corpus can be left out, before anything is computed.
+
+    Raises:
+        TrainingError: all clips are of one corpus.
+    """
+    if len(found := {*corpora_of(clips)}) < 2:
+        raise TrainingError(
+            f"The training clips are of one corpus alone ({', '.join(found)}). Two or more are needed: the confidence "
+            "is fitted on each by a head that was not trained on it. Choose another --protocol, or add a --folder."
+        )
 
 
 def predict_unseen_speakers(
@@ -59,10 +72,9 @@ def predict_unseen_speakers(
 
     Corpora of fewer than MIN_SPEAKERS are left out: without one of them they are hardly known.
     """
-    found = _predict_left_out(fit, speaker_folds(fit.clips), progress)
     speakers, corpora = np.array([clip.speaker for clip in fit.clips]), corpora_of(fit.clips)
-    few = [c for c in np.unique(corpora) if len(np.unique(speakers[corpora == c])) < MIN_SPEAKERS]
-    return found.select(~np.isin(found.corpora, few))
+    many = [c for c in np.unique(corpora) if len(np.unique(speakers[corpora == c])) >= MIN_SPEAKERS]
+    return _predict_left_out(fit, speaker_folds(fit.clips), np.isin(corpora, many), progress)
 
 
 def corpora_of(clips: Sequence[TrainingExample]) -> np.ndarray:
@@ -79,19 +91,26 @@ def speaker_folds(clips: Sequence[TrainingExample]) -> np.ndarray:
     return np.array([f"speakers-{folds[speaker]}" for speaker in speakers])
 
 
-def _predict_left_out(fit: EncoderFit, groups: np.ndarray, progress: Callable[[str], None]) -> UnseenPredictions:
-    """Predictions for the spoken clips of each group by a model that was fitted without the group."""
+def _predict_left_out(
+    fit: EncoderFit, groups: np.ndarray, tested: np.ndarray, progress: Callable[[str], None]
+) -> UnseenPredictions:
+    """Predictions for the spoken clips among those tested, of each group by a model fitted without the group.
+
+    Args:
+        groups: names, shape = (n_clips,).
+        tested: which clips are, shape = (n_clips,), bool.
+    """
     model, clips = fit.model, fit.clips
-    corpora, spoken = corpora_of(clips), np.array([clip.corpus != SUNG for clip in clips])
+    corpora, tested = corpora_of(clips), tested & [clip.corpus != SUNG for clip in clips]
     logits = np.zeros((len(clips), len(model.config.labels)), np.float32)
     distances = np.zeros(len(clips), np.float32)
-    for group in np.unique(groups):
+    for group in np.unique(groups[tested]):
         progress(str(group))
-        (train,), (test,) = np.nonzero(groups != group), np.nonzero((groups == group) & spoken)
+        (train,), (test,) = np.nonzero(groups != group), np.nonzero((groups == group) & tested)
         statistics = fit(train, f"without-{group}")
         with torch.inference_mode():
             known, found = (model.projection(torch.from_numpy(statistics[rows])) for rows in (train, test))
             distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())
             logits[test] = model.head(found).numpy()
     y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
-    return UnseenPredictions(corpora, y_true, distances, logits).select(spoken)
+    return UnseenPredictions(corpora, y_true, distances, logits).select(tested)
