@@ -44,7 +44,7 @@ def archive_parser() -> argparse.ArgumentParser:
         "--speakers",
         metavar="folders|CSV|together",
         help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker; "
-        "together: all files, recordings of one kind in several moods, of any speaker",
+        "together: all files, or all of a part: recordings of one kind in several moods, of any speaker",
     )
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"

@@ -27,6 +27,7 @@ from ser_core.inference import (
     BatchError,
     BatchJob,
     ClusterError,
+    Reference,
     SpeakerReferenceError,
     SpeakerTableError,
     WorkerDied,
@@ -62,7 +63,7 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
     began, now_s, total_s, n_bad = time.monotonic(), 0.0, 0.0, 0
     with tqdm(total=job.n_files, unit="file", smoothing=0) as bar, workers(scheduler, n_workers) as (executor, n):
         if job.speakers:
-            bar.write(f"Speakers with a reference: {enrol_speakers(job, out, executor)}")
+            bar.write(describe_references(job, enrol_speakers(job, out, executor)))
         for progress in run_job(job, out, executor, n):
             total_s, n_bad = total_s + progress.audio_s, n_bad + progress.n_bad
             if progress.from_earlier_run:
@@ -73,6 +74,15 @@ def analyse(job: BatchJob, out: Path, scheduler: str | None, n_workers: int) -> 
             bar.update(progress.n_files)
     elapsed_s = time.monotonic() - began
     print(f"{now_s:.0f} s of sound in {elapsed_s:.1f} s: {now_s / elapsed_s:.0f} times real time")
+
+
+def describe_references(job: BatchJob, references: dict[str, Reference]) -> str:
+    """What the predictions are relative to."""
+    if job.speakers != TOGETHER:
+        return f"Speakers with a reference: {len(references)}"
+    if TOGETHER in references:
+        return f"Relative to {references[TOGETHER].n_clips} of the files"
+    return "Too few files hold speech to be a reference, at least three are needed: predictions are without"
 
 
 def _own_table(out: Path, part: ArchivePart | None) -> Path:

@@ -45,8 +45,8 @@ class BatchProgress:
     from_earlier_run: bool
 
 
-def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> int:
-    """Makes the references of all speakers, unless an earlier run did; returns their number.
+def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> dict[str, Reference]:
+    """Makes the references of all speakers, unless an earlier run did; returns them by speaker.
 
     Args:
         executor: runs enrol_files.
@@ -65,7 +65,7 @@ def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> int:
         values = {speaker: describe(reference).to_dict() for speaker, reference in found.items() if reference}
         with paths.atomic_path(path) as unfinished:
             unfinished.write_text(json.dumps(values))
-    return len(_read_references(job, parts_folder(out)))
+    return _read_references(job, parts_folder(out))
 
 
 def _read_references(job: BatchJob, parts: Path) -> dict[str, Reference]:

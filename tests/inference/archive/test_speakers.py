@@ -119,9 +119,9 @@ def test_references_are_made_once(recordings, tmp_path, monkeypatch, enrolling_m
     out = tmp_path / "r.parquet"
     job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1, "folders")
     with ThreadPoolExecutor(1) as executor:
-        assert archive.enrol_speakers(job, out, executor) == 1
+        assert len(archive.enrol_speakers(job, out, executor)) == 1
         monkeypatch.setattr(batch, "enrol_files", None)
-        assert archive.enrol_speakers(job, out, executor) == 1
+        assert len(archive.enrol_speakers(job, out, executor)) == 1
     with pytest.raises(BatchError, match="another job"):
         archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1)
 
@@ -150,3 +150,15 @@ def test_a_model_without_reference_is_named(recordings, checkpoints, tmp_path, c
     model = str(checkpoints / "small")
     assert predict_archive.main([str(recordings), "--model", model, "--speakers", "folders"]) == 2
     assert "small takes no reference clips" in capsys.readouterr().err
+
+
+def test_what_an_archive_is_relative_to_is_told(recordings, tmp_path, monkeypatch, enrolling_model):
+    monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
+    told = []
+    for number, speakers in enumerate(("folders", "together")):
+        out = tmp_path / f"{number}.parquet"
+        job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1, speakers)
+        with ThreadPoolExecutor(1) as executor:
+            told.append(predict_archive.describe_references(job, archive.enrol_speakers(job, out, executor)))
+    assert told == ["Speakers with a reference: 1", "Relative to 6 of the files"]
+    assert "are without" in predict_archive.describe_references(job, {})
