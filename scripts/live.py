@@ -17,6 +17,7 @@ import numpy as np
 
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LivePrediction, LiveSession, LiveSummary, SpeakerReferenceError
+from ser_core.labels import format_probability
 from ser_core.models import CheckpointError, fast_model, load_model
 
 CHUNK_S = 0.1
@@ -93,7 +94,7 @@ def as_line(prediction: LivePrediction) -> str:
     """The state of now, for one line of a terminal."""
     probabilities = sorted(prediction.probabilities.items(), key=lambda pair: -pair[1])[:3]
     adapted = "r" if prediction.prediction.reference_clips else " "  # with a running reference
-    ranked = "  ".join(f"{emotion} {p:.0%}" for emotion, p in probabilities)
+    ranked = "  ".join(f"{emotion} {format_probability(p)}" for emotion, p in probabilities)
     clock = f"{int(prediction.at_s) // 60}:{int(prediction.at_s) % 60:02d}"
     measured = f"{prediction.level_dbfs:4.0f} dBFS  {1000 * prediction.latency_s:4.0f} ms"
     return f"{clock} {'*' if prediction.speaking else ' '}{adapted}{prediction.label:<9}  {measured}  {ranked}"

@@ -38,7 +38,7 @@ from ser_core.inference import (
     prediction_record,
     speaker_reference,
 )
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, format_probability
 from ser_core.models import DEFAULT_MODEL, CheckpointError, SERModel, available_models, load_model
 
 
@@ -104,7 +104,7 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
     """
     if "error" in record:
         return f"{record['file']}: {record['error']}"
-    ranked = ", ".join(f"{name} {p:.0%}" for name, p in record["top3"])
+    ranked = ", ".join(f"{name} {format_probability(p)}" for name, p in record["top3"])
     doubt = f"  Not sure: {record['reason']}" if record["abstain"] else ""
     speech = f"{record['speech_s']:.1f} s of speech in {record['duration_s']:.1f} s"
     if record["reference_clips"]:
@@ -117,7 +117,9 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
         lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"])])
     for window in record.get("windows", ()):
         best = window["probabilities"][window["emotion"]]
-        lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {best:.0%}")
+        lines.append(
+            f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {format_probability(best)}"
+        )
     return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from pages.ui.text import plain
 from pages.ui.voice.clips import enrolment_state
 from ser_core.audio import AudioError
 from ser_core.inference import EnrolmentGain, Prediction, SpeakerReferenceError
+from ser_core.labels import format_probability
 from ser_core.plots import emotion_label
 
 ENOUGH = 10  # labelled clips; fewer say little
@@ -61,4 +62,4 @@ def _rows(found: EnrolmentGain) -> list[dict]:
 
 
 def _shown(prediction: Prediction) -> str:
-    return f"{emotion_label(prediction.emotion)} {prediction.confidence:.0%}"
+    return f"{emotion_label(prediction.emotion)} {format_probability(prediction.confidence)}"

@@ -23,6 +23,7 @@ from ser_core.interpret import (
     mfcc_reconstruction,
     stage_feature_maps,
 )
+from ser_core.labels import format_probability
 from ser_core.plots import (
     circumplex_plot,
     feature_map_grid,
@@ -187,7 +188,7 @@ def _circumplex_prediction() -> dict[str, float] | None:
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.caption("No speech was detected, so there is no prediction to place.")
         return None
-    st.caption(f"{judge.name}: " + ", ".join(f"{name} {p:.0%}" for name, p in prediction.top3))
+    st.caption(f"{judge.name}: " + ", ".join(f"{name} {format_probability(p)}" for name, p in prediction.top3))
     return prediction.probabilities
 
 

@@ -12,6 +12,7 @@ from pages.ui.session import remember
 from ser_core.audio import SAMPLE_RATE, Prosody, encode_wav, measure_prosody
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction, predict
 from ser_core.interpret import PERTURBATION_PROBES, perturb_waveform
+from ser_core.labels import format_probability
 from ser_core.models import SERModel
 from ser_core.plots import prosody_curves, stacked_probability_bars
 
@@ -65,7 +66,7 @@ def _show_predictions(model: SERModel, found: Sequence[Prediction]) -> None:
     if found[0].speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.caption("No speech was detected, so there is no prediction.")
         return
-    alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in found)
+    alt = "; ".join(f"{p.model}: {p.emotion} {format_probability(p.confidence)}" for p in found)
     st.caption(f"What {model.name} predicts. The words are the same; only the voice has changed.")
     chart(stacked_probability_bars(found), key="voice-predictions", alt=alt)
 

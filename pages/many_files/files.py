@@ -17,6 +17,7 @@ from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.audio import read_audio
 from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
+from ser_core.labels import format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
 ROW_HEIGHT, N_ROWS = 35, 16  # pixels; rows in sight
@@ -137,7 +138,7 @@ def _show_predictions(predictions: Sequence[Prediction]) -> None:
     """The predictions for the chosen file; none without speech or without a model."""
     spoken = [prediction for prediction in predictions if prediction_label(prediction) != NO_SPEECH]
     if spoken:
-        alt = "; ".join(f"{p.model}: {p.emotion} {p.confidence:.0%}" for p in spoken)
+        alt = "; ".join(f"{p.model}: {p.emotion} {format_probability(p.confidence)}" for p in spoken)
         figure = probability_bars(spoken[0]) if len(spoken) == 1 else stacked_probability_bars(spoken)
         chart(figure, key="batch-bars", alt=alt, numbers=len(spoken) > 1)
     for prediction in predictions:

@@ -13,7 +13,7 @@ from plotly.subplots import make_subplots
 
 from ser_core.audio import SAMPLE_RATE, hz_to_mel
 from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_edges_hz
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip import FREQUENCY_TICKS_HZ, GREY, emotion_label, magma_png
 from ser_core.plots.model_style import series_colour
 
@@ -139,6 +139,7 @@ def circumplex_plot(
     figure = go.Figure()
     figure.add_shape(type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": GREY, "width": 1}, layer="below")
     for emotion, (valence, arousal) in CIRCUMPLEX_COORDINATES.items():
+        share = f": {format_probability(weights[emotion])}" if weights else ""
         figure.add_scatter(
             x=[valence],
             y=[arousal],
@@ -151,7 +152,7 @@ def circumplex_plot(
                 "symbol": EMOTION_STYLES[emotion].marker,
                 "size": 10 + 30 * (weights[emotion] if weights else 0),
             },
-            hovertemplate=f"{emotion_label(emotion)}{f': {weights[emotion]:.0%}' if weights else ''}<extra></extra>",
+            hovertemplate=f"{emotion_label(emotion)}{share}<extra></extra>",
         )
     if prediction:
         marker = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}

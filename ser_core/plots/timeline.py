@@ -18,7 +18,7 @@ from ser_core.inference import (
     speech_mask,
     window_edges_s,
 )
-from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES
+from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, format_probability
 from ser_core.plots.clip import emotion_label, format_time
 
 NOT_SURE_LABEL = -1  # in place of an index into the labels
@@ -77,7 +77,7 @@ def _segment(segment: Segment, labels: Sequence[str]) -> list:
     span = [round(segment.start_s, 3), round(segment.end_s, 3)]
     if segment.label in (NO_SPEECH, NOT_ANALYSED) or segment.confidence is None:
         return [*span, None, 0.0, segment.label]
-    words = f"{emotion_label(segment.emotion)} {segment.confidence:.0%}"
+    words = f"{emotion_label(segment.emotion)} {format_probability(segment.confidence)}"
     text = f"{NOT_SURE} ({words})" if segment.label == NOT_SURE else words
     label = NOT_SURE_LABEL if segment.label == NOT_SURE else labels.index(segment.label)
     return [*span, label, round(segment.confidence, 3), text]

@@ -13,7 +13,7 @@ from ser_core.inference import (
     LiveSummary,
     arousal_and_valence,
 )
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import emotion_label, format_duration
 
 NO_BREAK_SPACE = "\u00a0"
@@ -62,9 +62,9 @@ def heading_and_detail(prediction: LivePrediction) -> tuple[str, str]:
     if prediction.label == NOT_SURE:
         closest = f"Closest: {_ranked_text(ranked[:N_TOP_EMOTIONS])}."
         return "Not sure", f"{_ood_note(prediction)}{_reference_note(prediction)}{closest}"
-    return emotion_label(
-        prediction.label
-    ), f"{_reference_note(prediction)}Confidence {prediction.confidence:.0%}. Then {_ranked_text(ranked[1:3])}."
+    sure = format_probability(prediction.confidence)  # type: ignore[arg-type]  # an emotion has one
+    detail = f"{_reference_note(prediction)}Confidence {sure}. Then {_ranked_text(ranked[1:3])}."
+    return emotion_label(prediction.label), detail
 
 
 def _reference_note(prediction: LivePrediction) -> str:
@@ -78,7 +78,8 @@ def _ood_note(prediction: LivePrediction) -> str:
 def _ranked_text(pairs: list[tuple[str, float]]) -> str:
     """Emotions with probabilities; no line break within a pair."""
     return ", ".join(
-        f"{emotion_label(emotion)} {probability:.0%}".replace(" ", NO_BREAK_SPACE) for emotion, probability in pairs
+        f"{emotion_label(emotion)} {format_probability(probability)}".replace(" ", NO_BREAK_SPACE)
+        for emotion, probability in pairs
     )
 
 
@@ -112,5 +113,5 @@ def session_summary(summary: LiveSummary, totals: SessionTotals) -> dict:
     text = f"{format_duration(summary.duration_s)} recorded, {format_duration(summary.speech_s)} of it speech."
     confidence = totals.mean_confidence()
     if confidence is not None:
-        text += f" Mean confidence {confidence:.0%}."
+        text += f" Mean confidence {format_probability(confidence)}."
     return {"shares": totals.shares(), "text": text, "has_speech": confidence is not None}

@@ -13,7 +13,7 @@ from pages.ui.results import utterances
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.data import CORPUS_NAMES, Utterance
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import confusion_heatmap, emotion_label
 
 
@@ -124,7 +124,7 @@ def _prediction_line(guess: Guess, model: str) -> str:
     """The prediction of one model, marked where there is a label."""
     emotion, confidence = guess.emotions[model], guess.confidences.get(model)
     mark = _mark(emotion == guess.label) + " " if guess.label else ""
-    sure = "" if confidence is None else f", confidence {confidence:.0%}"
+    sure = "" if confidence is None else f", confidence {format_probability(confidence)}"
     return f"{mark}{plain(model)}: {emotion_label(emotion)}{sure}"
 
 

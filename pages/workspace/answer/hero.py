@@ -2,6 +2,7 @@
 
 from pages.ui.components.hero import certainty, emotion_hero, hero
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.labels import format_probability
 from ser_core.plots import GREY, emotion_label
 
 
@@ -11,8 +12,8 @@ def show_emotion(prediction: Prediction) -> None:
         hero("–", GREY, "No speech", prediction.reason)
         return
     (first, probability), (second, other), *_ = prediction.top3
+    sure, then = format_probability(probability), format_probability(other)
     if prediction.abstain:
-        closest = f"closest: {emotion_label(first)} {probability:.0%}, {emotion_label(second)} {other:.0%}"
-        hero("?", GREY, "Not sure", closest)
+        hero("?", GREY, "Not sure", f"closest: {emotion_label(first)} {sure}, {emotion_label(second)} {then}")
     else:
-        emotion_hero(prediction.emotion, f"{certainty(prediction.confidence)} · then {second} {other:.0%}")
+        emotion_hero(prediction.emotion, f"{certainty(prediction.confidence)} · then {second} {then}")

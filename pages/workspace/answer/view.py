@@ -21,6 +21,7 @@ from pages.workspace.answer.hero import show_emotion
 from pages.workspace.answer.plane import show_plane
 from pages.workspace.trajectories import ENROLLED, NO_REFERENCE, timeline_segments
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, SpeakerReferenceError
+from ser_core.labels import format_probability
 from ser_core.models import FAST_MODEL, AdapterError, CheckpointError, available_models
 from ser_core.plots import emotion_label, probability_bars
 
@@ -120,7 +121,8 @@ def _show_evidence(
         chart(
             probability_bars(result.prediction, result.min_confidence or None),
             key="bars",
-            alt="Probabilities: " + ", ".join(f"{n} {p:.0%}" for n, p in result.prediction.probabilities.items()),
+            alt="Probabilities: "
+            + ", ".join(f"{n} {format_probability(p)}" for n, p in result.prediction.probabilities.items()),
         )
         if result.min_confidence:  # 0: no development speakers to find a threshold on
             st.caption(f"Dotted line: below {result.min_confidence:.0%} the model abstains (“not sure”).")

@@ -15,6 +15,7 @@ from pages.workspace.map.export import image_format
 from pages.workspace.map.selection import chosen_rows
 from ser_core.data import CORPUS_NAMES
 from ser_core.interpret import RAW_FEATURES, Atlas, Projection, map_clusters
+from ser_core.labels import format_probability
 from ser_core.plots import (
     MAX_DRAWN_POINTS,
     UserClip,
@@ -30,7 +31,7 @@ from ser_core.plots import (
 def texts(found: Atlas) -> np.ndarray:
     """The text of each point."""
     predicted = [
-        f", predicted {predicted} {certain:.0%}" if predicted else ""
+        f", predicted {predicted} {format_probability(certain)}" if predicted else ""
         for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
     ]
     labels = found.column("emotion")

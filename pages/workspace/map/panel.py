@@ -17,6 +17,7 @@ from pages.workspace.map.state import EmbeddedClip
 from ser_core.data import CORPUS_NAMES
 from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import Atlas
+from ser_core.labels import format_probability
 from ser_core.plots import emotion_label
 
 IMAGE_STYLE = "display:block;width:100%;height:96px;border-radius:4px"
@@ -55,7 +56,7 @@ def _show_own(own: EmbeddedClip, result: ModelResult | None) -> None:
         st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
     elif result and prediction:
         doubt = ", not sure" if prediction.abstain else ""
-        st.markdown(f"{name}: {coloured(prediction.emotion)} {prediction.confidence:.0%}{doubt}.")
+        st.markdown(f"{name}: {coloured(prediction.emotion)} {format_probability(prediction.confidence)}{doubt}.")
         if prediction.familiarity:
             st.caption(f"Compared with the training data it is **{prediction.familiarity}**.")
     if about_voice := describe_voice([result.model] if result else []):
@@ -117,7 +118,7 @@ def _show_clip(found: Atlas, row: int) -> None:
     clip, utterance = str(found.ids[row]), found.utterances[row]
     corpus, speaker = CORPUS_NAMES.get(utterance.corpus, utterance.corpus), utterance.speaker.split("-")[1]
     predicted = str(found.column("answered")[row])
-    answer = f"; predicted {coloured(predicted)} {found.certainty[row]:.0%}" if predicted else ""
+    answer = f"; predicted {coloured(predicted)} {format_probability(found.certainty[row])}" if predicted else ""
     made = neighbours.recording(clip)
     with st.container(border=True, key="map-clip", gap="small"):
         if made:

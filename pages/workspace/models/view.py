@@ -28,6 +28,7 @@ from ser_core.inference import (
     pairwise_agreement,
     stack_probabilities,
 )
+from ser_core.labels import format_probability
 from ser_core.models import WAV2VEC2_WEIGHTS_HINT, available_models, functional_names
 from ser_core.plots import agreement_heatmap, aligned_probability_bars, emotion_label, features_png, format_time
 
@@ -93,7 +94,7 @@ def _show_members(members: Sequence[Prediction]) -> None:
 
 
 def _show_bars(rows: Sequence[Prediction], first: Prediction) -> None:
-    alt = "; ".join(f"{row.model}: {row.emotion} {row.confidence:.0%}" for row in rows)
+    alt = "; ".join(f"{row.model}: {row.emotion} {format_probability(row.confidence)}" for row in rows)
     chart(aligned_probability_bars(rows), key="aligned", alt=alt)
     st.caption(
         f"Analysed {format_time(first.start_s)} to {format_time(first.end_s)}, with {first.speech_s:.1f} s of speech. "

@@ -13,7 +13,7 @@ from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace import sound
 from ser_core.inference import Prediction
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots import probability_differences, two_clips
 
 NAMES = ("A", "B")
@@ -46,7 +46,7 @@ def _draw_clip(name: str, clip: SessionClip, ready: PreparedClip, result: ModelR
         st.markdown(f"**{plain(clip.name)}**")
     if result:
         label = prediction_label(result.prediction)
-        certain = f", {result.prediction.confidence:.0%}" if label in EMOTION_STYLES else ""
+        certain = f", {format_probability(result.prediction.confidence)}" if label in EMOTION_STYLES else ""
         st.markdown(f"{coloured(label) if label in EMOTION_STYLES else label}{certain}")
 
 
@@ -74,7 +74,8 @@ def _draw_difference(first: Prediction, second: Prediction) -> None:
         probability_differences(first, second),
         key="difference",
         alt="; ".join(
-            f"{name}: {p:.0%} and {second.probabilities[name]:.0%}" for name, p in first.probabilities.items()
+            f"{name}: {format_probability(p)} and {format_probability(second.probabilities[name])}"
+            for name, p in first.probabilities.items()
         ),
     )
 
@@ -88,5 +89,5 @@ def describe_difference(first: Prediction, second: Prediction) -> str:
     else:
         text = f"A is predicted as {shown[0]}, B as {shown[1]}."
     most = max(first.probabilities, key=lambda name: abs(second.probabilities[name] - first.probabilities[name]))
-    before, after = first.probabilities[most], second.probabilities[most]
-    return f"{text} The largest difference is {coloured(most)}: {before:.0%} in A, {after:.0%} in B."
+    before, after = (format_probability(one.probabilities[most]) for one in (first, second))
+    return f"{text} The largest difference is {coloured(most)}: {before} in A, {after} in B."

@@ -14,6 +14,7 @@ from pages.workspace import sound
 from pages.workspace.why import state
 from pages.workspace.why.state import ExplainedWindow
 from ser_core.interpret import CLEAR_GAIN, PERTURBATION_PROBES, AttributionTarget, Explanation, FaithfulnessCurves
+from ser_core.labels import format_probability
 from ser_core.plots import emotion_label, faithfulness_lines, probe_lines
 
 SHOWS_THE_SOUND, PARTLY = 0.5, 0.25  # rank correlation with the maps of models that have learned nothing
@@ -113,7 +114,7 @@ def show_probe(explained: ExplainedWindow) -> None:
         f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", on_click=sound.play_other, args=(drawn,)
     )
     row = probabilities[probe.values.index(value)]
-    ranked = ", ".join(f"{emotion_label(labels[i])} {row[i]:.0%}" for i in np.argsort(-row)[:3])
+    ranked = ", ".join(f"{emotion_label(labels[i])} {format_probability(row[i])}" for i in np.argsort(-row)[:3])
     st.markdown(f"{explained.model} at this value: {ranked}.")
 
 

@@ -10,7 +10,7 @@ from pages.ui.session import PageState, session
 from pages.workspace.why import methods, state
 from pages.workspace.why.state import ExplainedWindow
 from ser_core.interpret import AttributionTarget, attribution_methods
-from ser_core.labels import EMOTIONS
+from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import emotion_label, format_time
 
 AUTOMATIC = "automatic"
@@ -42,7 +42,7 @@ def _window_name(result: ModelResult, i: int) -> str:
     times = f"{format_time(trajectory.start_s[i])} to {format_time(trajectory.end_s[i])}"
     if trajectory.speech_s[i] <= 0:
         return f"{times}, no speech"
-    return f"{times}, {emotion_label(trajectory.emotions[i])} {trajectory.confidence[i]:.0%}"
+    return f"{times}, {emotion_label(trajectory.emotions[i])} {format_probability(trajectory.confidence[i])}"
 
 
 def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str | None, int]:

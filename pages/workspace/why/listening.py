@@ -12,6 +12,7 @@ from pages.workspace import sound
 from pages.workspace.why import state
 from pages.workspace.why.state import RELEVANT, REMAINDER, WHOLE, ExplainedWindow
 from ser_core.interpret import AttributionTarget, Explanation
+from ser_core.labels import format_probability
 
 IMAGE_STYLE = "display:block;width:100%;height:88px;border-radius:4px"
 ORDER = (RELEVANT, REMAINDER, WHOLE)
@@ -61,5 +62,6 @@ def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, t
             on_click="ignore",
         )
     likeliest = max(probabilities, key=lambda name: probabilities[name])
-    other = "" if likeliest == emotion else f"; most likely {coloured(likeliest)} {probabilities[likeliest]:.0%}"
-    st.markdown(f"{coloured(emotion)} **{probabilities[emotion]:.0%}**{other}")
+    asked, most = (format_probability(probabilities[name]) for name in (emotion, likeliest))
+    other = "" if likeliest == emotion else f"; most likely {coloured(likeliest)} {most}"
+    st.markdown(f"{coloured(emotion)} **{asked}**{other}")

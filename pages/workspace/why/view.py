@@ -15,6 +15,7 @@ from pages.workspace.why import checks, controls, export, listening, methods, st
 from pages.workspace.why.state import ExplainedWindow
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, SpeakerReferenceError
 from ser_core.interpret import SELF_ATTENTION, AttributionTarget, Explanation
+from ser_core.labels import format_probability
 from ser_core.models import AdapterError, CheckpointError
 from ser_core.plots import (
     OPPOSING_COLOUR,
@@ -81,7 +82,9 @@ def _show_question(result: ModelResult, explained: ExplainedWindow, question: At
     instead_of = f" and not {coloured(question.instead_of)}" if question.instead_of else ""
     st.subheader(f"Why {coloured(question.emotion)}{instead_of}?", anchor=False)
     chosen = [question.emotion, *([question.instead_of] if question.instead_of else [])]
-    values = ", ".join(f"{emotion_label(emotion)} {explained.probabilities[emotion]:.0%}" for emotion in chosen)
+    values = ", ".join(
+        f"{emotion_label(emotion)} {format_probability(explained.probabilities[emotion])}" for emotion in chosen
+    )
     others = "" if explained.emotion in chosen else f" The prediction is {emotion_label(explained.emotion)}."
     unsure = " For the full clip the model is not sure." if result.prediction.abstain else ""
     where_s = f"{format_time(explained.start_s)} to {format_time(explained.end_s)}"

@@ -15,7 +15,7 @@ from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import INTENDED_USE, citation_bibtex, code_version, describe_expected_accuracy
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
-from ser_core.labels import EMOTION_STYLES
+from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip import (
     GREY,
     emotion_label,
@@ -137,7 +137,9 @@ def _shown(label: str) -> str:
 
 def _answer(prediction: Prediction, metrics: Mapping) -> str:
     label = _label(prediction)
-    certain = f"{prediction.confidence:.0%} confidence" if label in EMOTION_STYLES else prediction.reason
+    certain = prediction.reason
+    if label in EMOTION_STYLES:
+        certain = f"{format_probability(prediction.confidence)} confidence"
     expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity)
     colour = EMOTION_STYLES[label].colour if label in EMOTION_STYLES else GREY
     style = f"border-left: 0.5rem solid {colour}; padding-left: 0.75rem"
@@ -173,7 +175,7 @@ def _table(rows: Sequence[ReportRow]) -> str:
         fits = row.load is not None and row.prediction.duration_s <= left_s
         sound = _sound(row.load(), "file") if row.load and fits else ""
         left_s -= row.prediction.duration_s if fits else 0
-        numbers = [f"{row.prediction.confidence:.0%}", format_duration(row.prediction.duration_s)]
+        numbers = [format_probability(row.prediction.confidence), format_duration(row.prediction.duration_s)]
         cells.append([row.name, _shown(_label(row.prediction)), *numbers, sound])
     head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
     return _html_table(head, cells, raw=len(head) - 1)
