@@ -2,6 +2,8 @@
 PYTHON ?= python3
 PORT ?= 8501
 BIN := .venv/bin
+# Bytecode is left to the first import, if Python may write it then: most modules of the packages are never imported.
+INSTALL := pip install --quiet $(if $(PYTHONDONTWRITEBYTECODE),,--no-compile)
 QUICK := not slow and not shipped and not browser and not corpora and not gpu
 
 .PHONY: app check test setup lint types docs train
@@ -37,9 +39,9 @@ train: .venv/app.txt
 .venv/app.txt: requirements.txt constraints.txt
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || (echo "Python 3.11 or newer is needed; name one with PYTHON=python3.11"; exit 1)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -r requirements.txt -c constraints.txt
+	$(BIN)/python -m $(INSTALL) -r requirements.txt -c constraints.txt
 	cp requirements.txt $@
 
-.venv/test.txt: .venv/app.txt requirements-dev.txt requirements-archive.txt requirements-docs.txt
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -c constraints.txt
+.venv/test.txt: .venv/app.txt $(wildcard requirements-*.txt)
+	$(BIN)/python -m $(INSTALL) -r requirements-dev.txt -c constraints.txt
 	cp requirements-dev.txt $@

@@ -79,6 +79,8 @@ def requirements(lines: list[str]) -> dict[str, Requirement]:
         ("requirements.txt", PROJECT["dependencies"] + EXTRAS["app"]),
         ("requirements-archive.txt", EXTRAS["archive"]),
         ("requirements-docs.txt", EXTRAS["docs"]),
+        ("requirements-maps.txt", EXTRAS["maps"]),
+        ("requirements-wav2vec2.txt", EXTRAS["wav2vec2"]),
         ("requirements-dev.txt", EXTRAS["export"] + EXTRAS["dev"]),
     ],
 )

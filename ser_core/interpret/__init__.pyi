@@ -79,8 +79,10 @@ from .probes import (
     perturbation_probabilities as perturbation_probabilities,
 )
 from .projection import (
+    UMAP_INSTALL_HINT as UMAP_INSTALL_HINT,
     Projection as Projection,
     ProjectionConfig as ProjectionConfig,
+    can_fit_umap as can_fit_umap,
 )
 from .sanity_check import (
     parameter_randomisation_test as parameter_randomisation_test,

@@ -5,6 +5,7 @@ principal components.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,15 @@ from ser_core.progress import Progress, no_progress
 N_PRINCIPAL_COMPONENTS = 50
 MIN_PROJECTION_POINTS = 5
 PROJECTION_KINDS = ("umap", "tsne", "pca")
+UMAP_INSTALL_HINT = "New maps of UMAP need umap-learn. Install it with: pip install -r requirements-maps.txt"
 TSNE_N_THREADS = 2
 TSNE_THETA = 0.65  # in three dimensions: 40 % faster than 0.5, with a difference of 0.01 % of the width after 20 steps
 TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # the defaults of openTSNE
+
+
+def can_fit_umap() -> bool:
+    """Whether umap-learn is installed; maps that are stored do without it."""
+    return find_spec("umap") is not None
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Projection:
             progress: called with the share that is done; an exception it raises stops the fit.
 
         Raises:
-            ValueError: see ProjectionConfig.check.
+            ValueError: see ProjectionConfig.check; or umap-learn, which a map of UMAP needs, is not installed.
         """
         config.check(len(embeddings))
         made = cls(config, embeddings, np.zeros((len(embeddings), config.n_dims)))
@@ -116,6 +123,8 @@ class Projection:
         return np.array(made)
 
     def _fit_umap(self, progress: Progress) -> np.ndarray:
+        if not can_fit_umap():
+            raise ValueError(UMAP_INSTALL_HINT)
         from umap import UMAP
 
         options: dict[str, Any] = {"n_components": self.config.n_dims, "n_neighbors": self.config.n_neighbours}

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from ser_core.data import CORPUS_NAMES
-from ser_core.interpret import RAW_FEATURES, Atlas, ProjectionConfig
+from ser_core.interpret import RAW_FEATURES, UMAP_INSTALL_HINT, Atlas, ProjectionConfig, can_fit_umap
 from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label
 
@@ -87,6 +87,9 @@ def _choose_config(kind: str, n_dims: int) -> ProjectionConfig:
     """How the map is made; the values that ship are stored, others are computed."""
     plain_config = ProjectionConfig(kind, n_dims)
     if kind == "pca":
+        return plain_config
+    if kind == "umap" and not can_fit_umap():
+        st.caption(UMAP_INSTALL_HINT)
         return plain_config
     seed = st.number_input("Seed", 0, 999, 0, key="map-seed")
     if kind == "tsne":

@@ -200,7 +200,7 @@ def transformers_package():
     try:
         import transformers
     except ModuleNotFoundError:
-        raise ValueError("This model needs transformers: pip install -r requirements.txt") from None
+        raise ValueError("This model needs transformers: pip install -r requirements-wav2vec2.txt") from None
     return transformers
 
 

@@ -26,6 +26,7 @@ from ser_core.data.protocols import protocol_split
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.prediction import predict
+from ser_core.interpret import projection as projections
 from ser_core.interpret.atlas import Atlas, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES
 from ser_core.interpret.projection import ProjectionConfig
@@ -322,6 +323,15 @@ def test_too_large_a_perplexity_is_a_sentence(page):
     page.segmented_control(key="map").set_value("tsne").run()
     page.slider(key="perplexity").set_value(100).run()
     assert not page.exception and "100" in page.error[0].value
+
+
+def test_without_umap_learn_stored_maps_stay_and_the_package_is_named(page, monkeypatch):
+    monkeypatch.setattr(projections, "find_spec", lambda name: None)
+    page.run()
+    assert not page.exception and points(page) == len(IDS)
+    assert any("requirements-maps.txt" in caption.value for caption in page.caption)
+    page.toggle(key="map-3d").set_value(True).run()
+    assert not page.exception and not page.error
 
 
 def test_without_embeddings_the_page_names_the_command(folder):
