@@ -10,6 +10,7 @@ import numpy as np
 
 from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
 from ser_core.audio.loudness import integrated_loudness
+from ser_core.audio.noise_reduction import gate_spectrum
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import SpeechSegments
 
@@ -85,11 +86,7 @@ def reduce_noise(waveform: np.ndarray, segments: SpeechSegments | None = None) -
     noise = _pause_samples(waveform, segments)
     if not segments or len(noise) < MIN_PAUSE_S * SAMPLE_RATE:
         return waveform
-    import noisereduce  # slow to import and rarely used
-
-    return noisereduce.reduce_noise(
-        y=waveform, sr=SAMPLE_RATE, y_noise=noise, stationary=True, n_std_thresh_stationary=1.0, freq_mask_smooth_hz=200
-    ).astype(np.float32)
+    return gate_spectrum(waveform, noise)
 
 
 def _clipped_percent(waveform: np.ndarray) -> float:

@@ -11,7 +11,6 @@ from typing import cast
 
 import numpy as np
 import torch
-from captum.attr import IntegratedGradients, Occlusion
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -115,8 +114,7 @@ def explain(
 def _grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient; with its sign.
 
-    By hand: LayerGradCam of captum wants a layer with one output, after its ReLU. ResoNet's stages also return lengths,
-    and the last layer of ResNet101 is before its ReLU.
+    The last layer of ResNet101 is before its ReLU.
     """
     with gradient_turn(), _record_feature_maps(model) as seen:
         features = _window_features(model, waveform).requires_grad_()
@@ -136,51 +134,46 @@ def _integrated_gradients(
         features, silence = (_window_features(model, sound) for sound in (waveform, np.zeros_like(waveform)))
         with torch.no_grad():
             gained = float(_target_score(model, target, features) - _target_score(model, target, silence))
-    method = IntegratedGradients(lambda batch: _target_score(model, target, batch))
-    slope, n_done = method.gradient_func, 0
-
-    def slope_in_turn(*arguments, **options) -> tuple[Tensor, ...]:
-        nonlocal n_done
+    nodes, weights = np.polynomial.legendre.leggauss(N_INTEGRATION_STEPS)  # of Gauss's quadrature, from -1 to 1
+    way, weight = (torch.from_numpy(values / 2).to(features)[:, None, None, None] for values in (1 + nodes, weights))
+    mean_slope = torch.zeros_like(features)
+    for first in range(0, N_INTEGRATION_STEPS, CPU_BATCH_SIZE):  # other jobs get their turn in between
+        batch = slice(first, first + CPU_BATCH_SIZE)
         with gradient_turn():
-            found = slope(*arguments, **options)
-        n_done += CPU_BATCH_SIZE
-        progress(n_done / N_INTEGRATION_STEPS)
-        return found
-
-    method.gradient_func = slope_in_turn  # other jobs get their turn between two batches
-    relevance = method.attribute(features, silence, n_steps=N_INTEGRATION_STEPS, internal_batch_size=CPU_BATCH_SIZE)
-    return relevance.detach().sum(1)[0].cpu().numpy(), gained
+            between = (silence + way[batch] * (features - silence)).requires_grad_()
+            (slope,) = torch.autograd.grad(_target_score(model, target, between).sum(), between)
+        mean_slope += (weight[batch] * slope).sum(0)
+        progress((first + CPU_BATCH_SIZE) / N_INTEGRATION_STEPS)
+    return (mean_slope * (features - silence)).sum(1)[0].cpu().numpy(), gained
 
 
 def _occlusion(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """Zeiler & Fergus 2014: the loss of score when a patch is set to the mean level of its bands over the window."""
     with inference_queue.turn(), torch.no_grad():
         features = _window_features(model, waveform)
-    n_channels, n_bands, n_frames = features.shape[1:]
-    patch = (
-        min(OCCLUSION_PATCH_BANDS, n_bands),
-        min(round(OCCLUSION_PATCH_S * SAMPLE_RATE / model.config.frontend.hop_length), n_frames),
-    )
-    step = tuple(max(1, size // 2) for size in patch)
-    n_patches = np.prod([1 + -(-(n - p) // s) for n, p, s in zip((n_bands, n_frames), patch, step, strict=True)])
-    n_done = -len(features)  # captum first runs the unchanged features
-
-    def score(batch: Tensor) -> Tensor:
-        nonlocal n_done
+        intact = _target_score(model, target, features)
+    mean_level = features.mean(3, keepdim=True)
+    hop_s = model.config.frontend.hop_length / SAMPLE_RATE
+    masks = _occlusion_masks(features.shape[2], features.shape[3], hop_s).to(features.device)
+    losses = []
+    for first in range(0, len(masks), CPU_BATCH_SIZE):
+        occluded = torch.where(masks[first : first + CPU_BATCH_SIZE, None], mean_level, features)
         with inference_queue.turn(), torch.no_grad():
-            found = _target_score(model, target, batch)
-        n_done += len(batch)
-        progress(max(0.0, n_done / n_patches))
-        return found
+            losses.append(intact - _target_score(model, target, occluded))
+        progress(min(1.0, (first + CPU_BATCH_SIZE) / len(masks)))
+    return (torch.einsum("p,pbt->bt", torch.cat(losses), masks.float()) / masks.sum(0)).cpu().numpy()
 
-    relevance = Occlusion(score).attribute(
-        features,
-        (n_channels, *patch),
-        (n_channels, *step),
-        baselines=features.mean(3, keepdim=True).expand_as(features),
-        perturbations_per_eval=CPU_BATCH_SIZE,
-    )
-    return relevance.sum(1)[0].cpu().numpy() / n_channels
+
+def _occlusion_masks(n_bands: int, n_frames: int, hop_s: float) -> Tensor:
+    """The patches one after the other, bool, shape = (n_patches, n_bands, n_frames); the last ones may be cut off."""
+    sizes = min(OCCLUSION_PATCH_BANDS, n_bands), min(round(OCCLUSION_PATCH_S / hop_s), n_frames)
+    over = []
+    for n, size in zip((n_bands, n_frames), sizes, strict=True):
+        step = max(1, size // 2)
+        distance = torch.arange(n) - step * torch.arange(1 - (size - n) // step)[:, None]
+        over.append((distance >= 0) & (distance < size))
+    bands, frames = over
+    return (bands[:, None, :, None] & frames[None, :, None, :]).flatten(0, 1)
 
 
 def _self_attention(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
