@@ -33,8 +33,8 @@ def table(by_corpus: dict[str, dict]) -> str:
             "common, alone": percent(report["uar_common"]),
             **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
             f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
-            f"{COLLECTION_CLIPS} of anybody": _enrolled(report, "collection"),
-            "neutral of anybody": _enrolled(report, "collection_neutral"),
+            f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
+            "neutral of any speaker": _enrolled(report, "collection_neutral"),
             "answered": percent(report["coverage"]),
             "of these right": percent(report["accuracy_answered"]),
             "ECE": f"{report['ece']:.3f}",
@@ -68,24 +68,24 @@ def recorded_tables(folder: Path, protocol: str) -> str:
     return "\n\n".join(f"`{result['model']}`{_sample(result)}:\n\n{table(result['corpora'])}" for result in found)
 
 
-def strangers_table(folder: Path) -> str:
+def left_out_summary(folder: Path) -> str:
     """One row for each model that was measured on the eight left-out corpora: UAR in percent, alone and enrolled."""
-    kinds = ("alone", "ten clips", f"{COLLECTION_CLIPS} of anybody")
-    header = ["model", *(f"{corpora}, {kind}" for corpora in ("English", "all eight") for kind in kinds)]
+    kinds = ("alone", "10 clips of the speaker", f"{COLLECTION_CLIPS} clips of any speaker")
+    header = ["model", *(f"{corpora}: {kind}" for corpora in ("English", "all eight") for kind in kinds)]
     rows = []
     for path in sorted(folder.glob("left-out-*.json"), reverse=True):
         result = json.loads(path.read_text())
         means = [report for _, report in mean_rows(result["corpora"])]
-        rows.append([f"`{result['model']}`{_sample(result)}", *_strangers_row(means)])
+        rows.append([f"`{result['model']}`{_sample(result)}", *_summary_row(means)])
         if "whisper_alone" in means[0]:
-            rows.append(["`whisper`, the same clips", *_strangers_row([mean["whisper_alone"] for mean in means])])
+            rows.append(["`whisper`, the same clips", *_summary_row([mean["whisper_alone"] for mean in means])])
     return markdown_table(header, rows)
 
 
-def _strangers_row(means: Sequence[dict]) -> list[str]:
+def _summary_row(means: Sequence[dict]) -> list[str]:
     parts = ((mean, mean["enrolled"]["10"], mean["enrolled"]["collection"]) for mean in means)
     return [percent(part["uar_common"]) for of_mean in parts for part in of_mean]
 
 
 def _sample(result: dict) -> str:
-    return f", one in {result['every']} clips" if result.get("every", 1) > 1 else ""
+    return f", on one in {result['every']} clips" if result.get("every", 1) > 1 else ""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from scripts.bench.benchmark.costs import COST_KEYS, MODEL_COLUMNS, model_rows, sentences
-from scripts.head_tables import recorded_tables, strangers_table
+from scripts.head_tables import left_out_summary, recorded_tables
 from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,
@@ -414,7 +414,7 @@ def render_blocks() -> dict[str, str]:
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
     folds = {"all_folds": all_folds(speakers)}
-    blocks["strangers"] = strangers_table(paths.RESULTS)
+    blocks["left_out_summary"] = left_out_summary(paths.RESULTS)
     blocks |= {block.__name__: block() for block in (default_folds, default_mean)}
     blocks["left_out"] = recorded_tables(paths.RESULTS, "left-out")
     blocks["unseen_speakers"] = recorded_tables(paths.RESULTS, EIGHT_CORPORA)

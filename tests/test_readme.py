@@ -99,7 +99,7 @@ def test_the_site_builds(tmp_path):
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
     home = (tmp_path / "index.html").read_text()
-    assert 'href="results.html"' in home and 'href="cards/whisper-light.html"' in home
+    assert 'href="results.html"' in home and 'href="cards/whisper-prosonet.html"' in home
     assert (tmp_path / "assets" / "screenshots" / "answer_light.png").is_file()
     assert not re.search(r'(src|<link[^>]*href)="https?://', home)  # opens without the internet
 

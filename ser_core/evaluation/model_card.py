@@ -177,7 +177,7 @@ def _describe_common_emotions(metrics: dict) -> str:
 def _describe_calibration(config: dict, metrics: dict, parts: ProtocolSplit) -> str:
     fitted = "fitted on the development part" if parts.dev else "not fitted: the protocol has no development part"
     if config["family"] in ON_ENCODER:
-        fitted = "fitted for strangers, on corpora left out of training"
+        fitted = "fitted on corpora left out of training"
     if power := config["calibration"].get("distance_power"):
         fitted = f"and distance to the power of {power:g}, fitted on left-out corpora and on unseen speakers"
     before, after = metrics["calibration"]["before"], metrics["calibration"]["after"]

@@ -222,8 +222,8 @@ def test_calibration_counts_every_corpus_the_same():
     y_true = rng.integers(3, size=450)
     logits = 3.0 * np.eye(3)[np.where(rng.random(450) < 0.6, y_true, rng.integers(3, size=450))]
     assert len(balanced_rows(corpora)) == 100
-    strangers = UnseenPredictions(corpora, y_true, np.ones(450), logits)
-    found = fit_cross_corpus_calibration(strangers, strangers.select(np.zeros(0, int)))
+    left_out = UnseenPredictions(corpora, y_true, np.ones(450), logits)
+    found = fit_cross_corpus_calibration(left_out, left_out.select(np.zeros(0, int)))
     assert found.temperature > 1  # such confidence would be right for nine in ten
     assert 0 < found.min_confidence < 1 and found.distance_power == 0
 

@@ -1,4 +1,4 @@
-"""Calibration for strangers: temperature, threshold and detector from corpora left out of training."""
+"""Calibration for unseen corpora: temperature, threshold and detector from corpora left out of training."""
 
 from collections.abc import Sequence
 
@@ -14,22 +14,22 @@ TARGET_ACCURACY, MIN_COVERAGE = 0.65, 0.5  # of the predictions for unseen corpo
 MAX_POWER = 1.0  # of the distance
 
 
-def fit_cross_corpus_calibration(strangers: UnseenPredictions, known: UnseenPredictions) -> Calibration:
+def fit_cross_corpus_calibration(left_out: UnseenPredictions, known: UnseenPredictions) -> Calibration:
     """Temperature, power of the distance and abstention threshold; every corpus counts the same.
 
     The threshold is that of an unseen corpus: the lowest above which TARGET_ACCURACY of the predictions are correct,
     but leaves at least MIN_COVERAGE of the clips answered.
 
     Args:
-        strangers: for each corpus by a model that was trained without it.
+        left_out: for each corpus by a model that was trained without it.
         known: for unseen speakers of the training corpora; without any the distance does not count: among left-out
             corpora alone it tells too little.
     """
-    strangers = strangers.select(balanced_rows(strangers.corpora))
-    both = UnseenPredictions.concatenate([strangers, known.select(balanced_rows(known.corpora, len(strangers.y_true)))])
+    left_out = left_out.select(balanced_rows(left_out.corpora))
+    both = UnseenPredictions.concatenate([left_out, known.select(balanced_rows(known.corpora, len(left_out.y_true)))])
     power, temperature = _fit_power(both, MAX_POWER if len(known.y_true) else 0)
-    logits = Calibration(distance_power=power).scale_by_distance(strangers.logits, strangers.distances)
-    threshold = _lowest_confidence(softmax(logits / temperature, axis=-1), strangers.y_true)
+    logits = Calibration(distance_power=power).scale_by_distance(left_out.logits, left_out.distances)
+    threshold = _lowest_confidence(softmax(logits / temperature, axis=-1), left_out.y_true)
     return Calibration(round(temperature, 4), round(threshold, 4), power)
 
 

@@ -42,12 +42,12 @@ def corpus_report(model: SERModel, embeddings: np.ndarray, clips: Sequence[Train
     scaled = model.calibration.scale_by_distance(logits, distances)
     found |= _scores(model, logits, emotions) | _doubt(model, scaled, emotions)
     enrolled = {str(n): enrolled_logits(model, embeddings, speakers, n) for n in N_REFERENCE_CLIPS}
-    anybody = np.full(len(clips), "anybody")
-    enrolled["collection"] = enrolled_logits(model, embeddings, anybody, COLLECTION_CLIPS)
+    together = np.full(len(clips), "any speaker")
+    enrolled["collection"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS)
     if "neutral" in emotions:
         neutral = emotions == "neutral"
         enrolled["neutral"] = enrolled_logits(model, embeddings, speakers, NEUTRAL_REFERENCE_CLIPS, neutral)
-        enrolled["collection_neutral"] = enrolled_logits(model, embeddings, anybody, COLLECTION_CLIPS, neutral)
+        enrolled["collection_neutral"] = enrolled_logits(model, embeddings, together, COLLECTION_CLIPS, neutral)
     found["enrolled"] = {name: _scores(model, rows, emotions) for name, rows in enrolled.items()}
     return found
 

@@ -1,6 +1,6 @@
 """Predictions for corpora, and for speakers, that a head was not trained on, from the training clips alone.
 
-They show what the model is worth on strangers and on unseen speakers, before any test clip is opened: temperature,
+They show what the model is worth on unseen corpora and speakers, before any test clip is opened: temperature,
 abstention threshold and distances of unfamiliar recordings are fitted on them.
 """
 
