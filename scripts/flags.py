@@ -5,7 +5,6 @@ import ast
 import json
 from pathlib import Path
 
-from scripts.folders import add_folder_flags
 from ser_core.data import PROTOCOLS
 from ser_core.inference import ArchivePart, n_cores
 from ser_core.training import MODEL_PREFIX
@@ -61,7 +60,7 @@ def evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--write", action="store_true", help="record the result instead of comparing with it")
     parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
     parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
-    add_folder_flags(parser)
+    _add_folder_flags(parser)
     parser.add_argument(
         "--together",
         action="store_true",
@@ -86,8 +85,14 @@ def train_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--run", help="name of the folder below runs/")
     parser.add_argument("--resume", action="store_true", help="continue an interrupted run")
-    add_folder_flags(parser)
+    _add_folder_flags(parser)
     return parser
+
+
+def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
+    from scripts.folders import add_folder_flags  # here: it imports the decoders, and the server's start needs none
+
+    add_folder_flags(parser)
 
 
 def _add_recipe_flags(parser: argparse.ArgumentParser) -> None:

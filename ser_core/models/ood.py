@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
-from scipy.spatial.distance import cdist
 
 N_NEIGHBOUR_DIRECTIONS = 8  # AUROC of a left-out corpus .91; with 16 it is .81, with all of them .6
 N_NEIGHBOURS_KEPT, NEIGHBOUR = 2000, 5  # training clips, and which of them in the order of distance
@@ -46,10 +45,8 @@ class NoveltyDetector:
         white = (embeddings - self.mean) @ self.whitening
         if self.neighbours is None:
             return np.square(white).mean(1)
-        return (
-            np.partition(cdist(white, self.neighbours, "sqeuclidean"), NEIGHBOUR - 1, 1)[:, NEIGHBOUR - 1]
-            / white.shape[1]
-        )
+        far = _squared_distances(white, self.neighbours)
+        return np.partition(far, NEIGHBOUR - 1, 1)[:, NEIGHBOUR - 1] / white.shape[1]
 
     def distance_from_others(self, training: np.ndarray, speakers: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """As `distance`, of training clips from those of other speakers: what an unseen speaker would have.
@@ -68,7 +65,7 @@ class NoveltyDetector:
         kept = _kept_rows(len(training))
         if self.neighbours is None or len(kept) != len(self.neighbours):
             raise ValueError("The detector was fitted on other training clips.")
-        far = cdist((training[rows] - self.mean) @ self.whitening, self.neighbours, "sqeuclidean")
+        far = _squared_distances((training[rows] - self.mean) @ self.whitening, self.neighbours)
         far[speakers[rows][:, None] == speakers[kept]] = np.inf
         return np.partition(far, NEIGHBOUR - 1, 1)[:, NEIGHBOUR - 1] / self.neighbours.shape[1]
 
@@ -185,6 +182,13 @@ def fit_neighbour_reference(training: np.ndarray, corpora: np.ndarray) -> Novelt
     neighbours = (training[kept] - mean) @ whitening
     arrays = (mean, whitening, np.zeros(0), neighbours)
     return NoveltyDetector(*(array.astype(np.float32) for array in arrays))
+
+
+def _squared_distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Shape = (n_points, n_others)."""
+    from scipy.spatial.distance import cdist  # slow to import, and the app's start needs none of it
+
+    return cdist(points, others, "sqeuclidean")
 
 
 def _kept_rows(n_clips: int) -> np.ndarray:
