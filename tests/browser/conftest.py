@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
 SAMPLES = ROOT / "assets" / "samples"
 MICROPHONE_RATE = 48_000
 START_S = 60
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000  # costs nothing where all is well
 DESK = {"width": 1280, "height": 720}
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -96,7 +96,9 @@ def chromium(microphone):
     flags += ["--no-sandbox", f"--use-file-for-fake-audio-capture={microphone}"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        yield browser.new_context(permissions=["microphone"], reduced_motion="reduce")
+        context = browser.new_context(permissions=["microphone"], reduced_motion="reduce")
+        context.add_init_script(path=Path(__file__).with_name("runs.js"))
+        yield context
         browser.close()
 
 

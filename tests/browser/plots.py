@@ -9,10 +9,9 @@ STILL = """async plot => {
     const place = () => ["x", "y", "width"].map(side => plot.getBoundingClientRect()[side]).join();
     const layout = plot._fullLayout, before = place();
     for (let i = 0; i < 5; i++) await new Promise(requestAnimationFrame);
-    const { dragmode, clickmode, _replotting } = layout ?? {};
-    const listens = clickmode === (dragmode === "select" || dragmode === "lasso" ? "event" : "event+select");
-    return Boolean(layout) && plot._fullLayout === layout && !_replotting && listens && plot.isConnected &&
-        place() === before;
+    if (!layout || plot._fullLayout !== layout || layout._replotting) return false;
+    const final = { pan: "event+select", select: "event", lasso: "event" }[layout.dragmode]; // Streamlit sets it later
+    return plot.isConnected && place() === before && [undefined, layout.clickmode].includes(final);
 }"""
 TOOL = "plot => plot._fullLayout.dragmode"
 # Where points are on the screen, by the axes that plotly has drawn.
@@ -25,7 +24,7 @@ SEEN_MS = 5000
 
 
 def drawn(page, plot) -> None:
-    """Until the page has run and a chart that tells what was chosen stands still."""
+    """Until the page has run and a chart stands still."""
     settle(page)
     expect(plot).to_have_count(1)  # while a page runs, the former one may be there as well
     assert eventually(page, lambda: plot.evaluate(STILL))

@@ -19,15 +19,22 @@ def open_inputs(page):
 
 
 def upload(page, path):
+    """Gives a file to the page when it has run; the page may still be at work on it afterwards."""
+    settle(page)
+    start(page, lambda: upload_at_once(page, path))
+
+
+def upload_at_once(page, path):
     open_inputs(page)
     page.get_by_role("tab", name="Upload").click()
     page.locator("input[type=file]").first.set_input_files(path)
 
 
 def open_sample(page, title):
+    settle(page)
     open_inputs(page)
     page.get_by_role("tab", name="Samples").click()
-    page.get_by_role("button", name=title).click()
+    rerun(page, page.get_by_role("button", name=title).click)
     answered(page)
 
 
@@ -37,24 +44,33 @@ def answered(page):
     )  # for a moment those of two runs are there
 
 
+SETTLED = """async () => {
+    const state = () => document.querySelector(".stApp")?.dataset.testScriptState;
+    const settled = () => !window.runs.busy && state() === "notRunning";
+    if (!settled()) return false;
+    for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
+    await new Promise(done => requestIdleCallback(done, { timeout: 1000 }));
+    return settled();
+}"""
+
+
 def settle(page):
-    """Until the server has drawn all: a key that is pressed before that may be lost."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    """Until the page has run and drawn all: what is clicked or pressed before that may be lost."""
+    page.wait_for_function(SETTLED)
 
 
 def rerun(page, act) -> None:
     """Does what runs the page again, and waits until it ran: before that the next click may overtake this one."""
+    start(page, act)
     settle(page)
-    page.evaluate(
-        """() => {
-            window.ran = false;
-            new MutationObserver((_, observer) => { window.ran = true; observer.disconnect() })
-                .observe(document.querySelector(".stApp"), { attributeFilter: ["data-test-script-state"] });
-        }"""
-    )
+
+
+def start(page, act) -> None:
+    """Does what runs the page again, as soon as it has run, and waits until the server is asked for that."""
+    settle(page)
+    asked = page.evaluate("runs.asked")
     act()
-    page.wait_for_function("window.ran")  # or runs: then it has to settle
-    settle(page)
+    page.wait_for_function("asked => runs.asked > asked", arg=asked)
 
 
 def eventually(page, holds, patience_ms=PATIENCE_MS) -> bool:
@@ -67,6 +83,20 @@ def eventually(page, holds, patience_ms=PATIENCE_MS) -> bool:
     return True
 
 
+def still(page):
+    """Until the page has run and stays as it is for ten pictures of the browser: charts are drawn after the run."""
+    settle(page)
+    assert eventually(page, lambda: page.evaluate(UNCHANGED))
+
+
+UNCHANGED = """async () => {
+    const main = document.querySelector("[data-testid=stMain]");
+    const size = () => `${document.querySelectorAll("*").length}, ${main?.scrollHeight}`, before = size();
+    for (let i = 0; i < 10; i++) await new Promise(requestAnimationFrame);
+    return size() === before;
+}"""
+
+
 def slider(page):
     return page.get_by_role("slider", name="Position in the recording").first
 
@@ -76,9 +106,10 @@ def position_s(page):
 
 
 def saved(page, name: str):
-    """The download that a button brings; while the page runs, that of the page before may be there as well."""
-    settle(page)
+    """The download that a button brings once the page has run; before, that of another run may be there as well."""
     button = page.get_by_role("button", name=name, exact=True)
+    button.first.wait_for()
+    settle(page)
     expect(button).to_have_count(1)
     with page.expect_download() as waiting:
         button.click()

@@ -8,7 +8,8 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, ROOT, free_port, served
-from tests.browser.steps import settle
+from tests.browser.plots import drawn
+from tests.browser.steps import rerun, saved, settle
 from tests.make_corpus import voice
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -25,15 +26,14 @@ def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
 def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
     page = new_page(f"{app_url}/models?split=resonet&show=Comparison")
     numbers = page.locator(".st-key-numbers-cost button")
-    numbers.focus()
-    page.keyboard.press("Enter")
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download the numbers").click()
-    rows = list(csv.DictReader(waiting.value.path().read_text().splitlines()))
-    assert {"resonet", "svm-egemaps"} <= {row["name"] for row in rows} and 0 < float(rows[0]["UAR"]) < 1
-    page.keyboard.press("Escape")
+    numbers.wait_for()
     settle(page)
-    page.wait_for_timeout(500)  # charts are drawn after the script has ended
+    numbers.focus()
+    rerun(page, lambda: page.keyboard.press("Enter"))
+    rows = list(csv.DictReader(saved(page, "Download the numbers").path().read_text().splitlines()))
+    assert {"resonet", "svm-egemaps"} <= {row["name"] for row in rows} and 0 < float(rows[0]["UAR"]) < 1
+    rerun(page, lambda: page.keyboard.press("Escape"))
+    drawn(page, page.locator(".st-key-cost .js-plotly-plot"))
     page.locator(".st-key-cost").hover()
     with page.expect_download() as waiting:
         page.locator(".st-key-cost .modebar-btn").click()
@@ -42,7 +42,7 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
 
 def test_settings_live_in_the_address(new_page, app_url):
     page = new_page(f"{app_url}/models?show=Ranking")
-    page.get_by_role("radio", name="macro-F1").click()
+    rerun(page, page.get_by_role("radio", name="macro-F1").click)
     page.wait_for_url(re.compile("measure=macro"))
     page.reload()
     expect(page.get_by_role("radio", name="macro-F1")).to_be_checked()
@@ -51,7 +51,7 @@ def test_settings_live_in_the_address(new_page, app_url):
 def test_a_model_that_the_address_names_is_used_in_every_view(new_page, app_url):
     page = new_page(f"{app_url}/clip?model=simple-cnn&sample=low_slow")
     expect(page.locator(".model-row .model").first).to_have_text("simple-cnn")
-    page.get_by_role("radio", name="Over time").click()
+    rerun(page, page.get_by_role("radio", name="Over time").click)
     page.wait_for_url(re.compile("view=over_time"))
     page.locator(".st-key-settings button").click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("simple-cnn")
@@ -63,15 +63,13 @@ def test_two_hundred_files_survive_a_visit_to_another_page_but_no_reload(new_pag
     for i, path in enumerate(paths):
         soundfile.write(path, voice(120 + i, i, duration_s=0.2), 16_000)
     page.locator("input[type=file]").first.set_input_files(paths)
-    page.locator(".st-key-stop").wait_for()
+    page.get_by_role("button", name="Download CSV").wait_for()  # of the first ones
     expect(page.locator(".st-key-go, .st-key-stop")).to_have_count(0)
-    page.get_by_role("link", name="Settings", exact=True).click()
+    rerun(page, page.get_by_role("link", name="Settings", exact=True).click)
     expect(page.get_by_text(f"with their results: {N_FILES}")).to_be_visible()
-    page.get_by_role("link", name="Many files").click()
+    rerun(page, page.get_by_role("link", name="Many files").click)
     expect(page.get_by_text(f"{N_FILES} of {N_FILES} files are from before")).to_be_visible()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name="Download CSV").click()
-    assert len(waiting.value.path().read_text().splitlines()) == N_FILES + 1
+    assert len(saved(page, "Download CSV").path().read_text().splitlines()) == N_FILES + 1
     page.reload()
     page.get_by_text("Choose files or a folder").wait_for()
     expect(page.get_by_role("button", name="Download CSV")).to_have_count(0)

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from ser_core.models.names import FAST_MODEL
 from ser_core.serving.routes import LIVE_PATH
 from tests.browser.conftest import PATIENCE_MS, SAMPLES, running
-from tests.browser.steps import rerun
+from tests.browser.steps import eventually, rerun
 
 SILENT = """navigator.mediaDevices.getUserMedia =
   async () => new AudioContext().createMediaStreamDestination().stream;"""
@@ -45,8 +45,9 @@ def end(page: Page) -> None:
     page.get_by_role("heading", name="This session").wait_for()
 
 
-def percents(bars) -> list[int]:
-    return [int(text.removesuffix("%")) for text in bars.locator(".value").all_inner_texts()]
+def total(bars) -> int:
+    """Of the percentages that are shown, each rounded; 0 in a pause."""
+    return sum(int(text.removesuffix("%")) for text in bars.locator(".value").all_inner_texts() if text != "–")
 
 
 def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, live_url, tmp_path):
@@ -56,15 +57,15 @@ def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, liv
     now = page.locator(".bars.current")
     expect(now.locator(".value").first).to_have_text(re.compile(r"\d+%"))
     expect(page.locator(".history i")).not_to_have_count(0)
-    assert sum(percents(now)) == pytest.approx(100, abs=4)  # each is rounded
-    assert float(page.get_by_role("meter").get_attribute("aria-valuenow")) > -60
+    assert eventually(page, lambda: total(now) == pytest.approx(100, abs=4))
+    assert eventually(page, lambda: float(page.get_by_role("meter").get_attribute("aria-valuenow")) > -60)
     expect(page.locator(".state")).to_contain_text("gain control are off")
     expect(page.locator(".latency b")).to_have_text(re.compile(r"\d\.\d\d s"))
     page.wait_for_function("document.querySelector('.clock').textContent >= '0:04'")
     end(page)
     summary = page.locator(".summary .text").inner_text()
     assert re.search(r"recorded, [1-9]\d*\.\d s of it speech. Mean confidence", summary)
-    assert sum(percents(page.locator(".bars.shares"))) == pytest.approx(100, abs=5)
+    assert total(page.locator(".bars.shares")) == pytest.approx(100, abs=5)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download WAV").click()
     download.value.save_as(tmp_path / "live.wav")
@@ -73,7 +74,7 @@ def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, liv
     with page.context.expect_page() as opened:
         page.get_by_role("button", name="Open in Clip").click()
     trajectory = opened.value
-    trajectory.get_by_text("Live recording").first.wait_for(timeout=60_000)
+    trajectory.get_by_text("Live recording").first.wait_for(timeout=PATIENCE_MS)
     expect(trajectory).to_have_url(re.compile(r"/clip\?view=over_time$"))  # the token has gone
     trajectory.close()
 
@@ -134,9 +135,10 @@ def test_a_small_screen_the_keyboard_the_themes_and_no_other_host(new_page, live
 def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url):
     """A session starts with the enrolled voice."""
     page = new_page(f"{everything_url}/my_voice")
-    page.locator("input[type=file]").first.set_input_files(SAMPLES / "low_slow.ogg")
+    page.locator("input[type=file]").first.wait_for(state="attached")
+    rerun(page, lambda: page.locator("input[type=file]").first.set_input_files(SAMPLES / "low_slow.ogg"))
     rerun(page, page.locator(".st-key-use-voice label").click)
-    page.get_by_role("link", name="Live", exact=True).click()
+    rerun(page, page.get_by_role("link", name="Live", exact=True).click)
     live = page.frame_locator("iframe[title='Live microphone']")
     expect(live.get_by_label("Adapt to my voice")).to_be_checked()
     live.get_by_role("button", name="Start").click()
@@ -144,7 +146,7 @@ def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url
     expect(live.locator(".detail")).to_contain_text("Relative to your enrolled voice.")
     expect(live.locator("h1")).to_be_hidden()  # the page has one
     assert "Source Sans" in live.locator(".live").evaluate("box => getComputedStyle(box).fontFamily")
-    page.wait_for_timeout(2000)
+    expect(live.locator(".clock")).to_have_text(re.compile(r"^0:(0[3-9]|[1-5]\d)"))
     live.get_by_role("button", name="Stop").click()
     live.get_by_role("button", name="Open in Clip").click()
     page.get_by_text("Live recording").first.wait_for()

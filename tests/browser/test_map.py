@@ -16,7 +16,7 @@ from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
 from tests.browser.plots import ON_SCREEN, choose, drawn
-from tests.browser.steps import rerun, saved, upload
+from tests.browser.steps import eventually, rerun, saved, upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -137,5 +137,5 @@ def test_a_voice_is_placed_with_its_neighbours_on_a_small_screen(new_page, app_u
     page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport={"width": 390, "height": 900})
     upload(page, SAMPLES / "low_slow.ogg")
     expect(page.get_by_text("nearest to your clip")).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert eventually(page, lambda: page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
     assert saved(page, "Download the map as CSV").path().read_text().count("\n") == len(load_atlas(space).ids) + 1

@@ -1,9 +1,11 @@
 """The page "Models" in a browser: reached by its address, wide enough for no screen to scroll, clicked."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import ROOT, running
-from tests.browser.steps import eventually
+from tests.browser.plots import drawn
+from tests.browser.steps import eventually, rerun, settle
 
 STREAMLIT = ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port")
 SERVE = ("scripts.serve", "--headless", "--port")
@@ -15,9 +17,11 @@ def test_the_first_request_to_a_server_may_be_for_a_page(new_page, way, address,
     """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
     with running(*way) as url:
         page = new_page(f"{url}/{address}")
-        page.get_by_role("heading", name=heading, exact=True).wait_for(timeout=90_000)
+        page.get_by_role("heading", name=heading, exact=True).wait_for()
+        settle(page)
         links = page.get_by_test_id("stSidebarNavLink")
-        assert links.count() == 8 and "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
+        expect(links).to_have_count(8)
+        assert "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
 
 
 LAST = {
@@ -31,8 +35,10 @@ LAST = {
 def test_no_part_is_wider_than_the_screen(app_url, new_page):
     page = new_page(f"{app_url}/models?split=resonet")
     for part, last in LAST.items():
+        settle(page)
         page.get_by_role("radio", name=part, exact=True).click()
         page.get_by_role("heading", name=last).wait_for()
+        settle(page)
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 900})
             fits = "document.documentElement.scrollWidth <= window.innerWidth"
@@ -41,10 +47,10 @@ def test_no_part_is_wider_than_the_screen(app_url, new_page):
 
 def test_a_click_on_a_cell_shows_its_clips(app_url, new_page):
     page = new_page(f"{app_url}/models")
-    page.get_by_role("radio", name="Confusion").click()
+    rerun(page, page.get_by_role("radio", name="Confusion").click)
     page.get_by_text("clips, the most confident predictions first").wait_for()
-    page.wait_for_timeout(1000)
-    cells = page.locator('[class*="st-key-confusion-"] .nsewdrag').first
+    drawn(page, page.locator('[class*="st-key-confusion-"] .js-plotly-plot'))
+    cells = page.locator('[class*="st-key-confusion-"] .nsewdrag')
     box = cells.bounding_box()
     cells.click(position={"x": box["width"] / 16, "y": box["height"] / 16})  # neutral, taken for neutral
     page.locator(".st-key-Label-neutral").wait_for()

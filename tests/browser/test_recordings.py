@@ -11,7 +11,7 @@ from ser_core.interpret.embeddings import nearest_neighbours
 from ser_core.interpret.projection import ProjectionConfig
 from tests.browser.conftest import PATIENCE_MS, ROOT, served
 from tests.browser.plots import ON_SCREEN, drawn
-from tests.browser.steps import answered, overflow, settle
+from tests.browser.steps import answered, eventually, overflow, rerun, settle
 from tests.browser.test_map import DESK
 from tests.make_corpus import voice, write_crema_d, write_wav
 
@@ -49,13 +49,12 @@ def corpora(tmp_path):
 def test_the_listening_test_by_keys_then_the_first_minute(new_page, corpora):
     with served(ROOT / "app.py", SER_CORPORA=str(corpora)) as url:
         page = new_page(f"{url}/listening_test", viewport=DESK)
-        page.get_by_role("button", name="Start").click()
+        page.get_by_role("button", name="Start").wait_for()
+        rerun(page, page.get_by_role("button", name="Start").click)
         page.get_by_role("heading", name="Clip 1 of").wait_for()
-        settle(page)
-        page.keyboard.press("3")
+        rerun(page, lambda: page.keyboard.press("3"))
         page.get_by_role("button", name="Next clip").wait_for()
-        settle(page)
-        page.keyboard.press("n")
+        rerun(page, lambda: page.keyboard.press("n"))
         page.get_by_role("heading", name="Clip 2 of").wait_for()
         record_and_ask_why(page, url)
         walk_the_map(page)
@@ -65,14 +64,15 @@ def test_the_listening_test_by_keys_then_the_first_minute(new_page, corpora):
 def record_and_ask_why(page, url: str) -> None:
     """From Home on: record, the answer, why, listen."""
     page.goto(url)
+    page.get_by_role("button", name="Record", exact=True).wait_for()
+    settle(page)
     page.get_by_role("button", name="Record", exact=True).click()
     expect(page.get_by_text(re.compile(r"^([3-9]|\d\d)\.\d s$"))).to_be_visible()
     page.locator("button.record.on").click()
     page.wait_for_url(re.compile("/clip"))
     expect(page.locator(".answer-hero h2")).to_have_count(1)
     answered(page)
-    settle(page)
-    page.locator(".st-key-next-why button").click()
+    rerun(page, page.locator(".st-key-next-why button").click)
     page.wait_for_url(re.compile("view=why"))
     listen = page.get_by_role("button", name=re.compile("relevant part", re.I)).first
     listen.wait_for()
@@ -85,12 +85,12 @@ def record_and_ask_why(page, url: str) -> None:
 def walk_the_map(page) -> None:
     """The pointer shows the spectrogram; A plays the neighbours one after the other, Escape ends that."""
     clip, place, (_, second) = clip_by_itself(load_atlas(SPACE))
-    page.get_by_role("radio", name="Map").click()
+    rerun(page, page.get_by_role("radio", name="Map").click)
     page.wait_for_url(re.compile("view=map"))
     expect(page.get_by_role("heading", name="Your recording")).to_be_visible()
     page.get_by_role("combobox", name="Space").click()
-    page.get_by_role("option", name=SPACE, exact=True).click()
-    page.get_by_role("radio", name="PCA").click()
+    rerun(page, page.get_by_role("option", name=SPACE, exact=True).click)
+    rerun(page, page.get_by_role("radio", name="PCA").click)
     page.wait_for_url(re.compile("map=PCA"))
     page.get_by_text("have the same emotion").wait_for()
     plot = page.locator(f"[class*=st-key-map-{SPACE}-] .js-plotly-plot")
@@ -99,12 +99,11 @@ def walk_the_map(page) -> None:
     page.mouse.move(*at)
     page.locator(".hoverlayer").get_by_text(clip).wait_for()
     expect(page.locator("img.card")).to_be_visible()
-    page.mouse.click(*at)
+    rerun(page, lambda: page.mouse.click(*at))
     card, row = page.locator(".st-key-map-clip"), page.get_by_role("button", name="In a row")
     card.get_by_text(clip).wait_for()
     row.wait_for()
-    settle(page)
-    page.keyboard.press("a")
+    rerun(page, lambda: page.keyboard.press("a"))
     card.get_by_text(second).wait_for()  # after the first one, which is short
     expect(page.locator(".remote .name")).to_have_text(second)
     settle(page)
@@ -121,4 +120,4 @@ def open_by_link(new_page, url: str) -> None:
     settle(again)
     again.reload()
     expect(again.get_by_role("radio", name="Models")).to_be_checked()
-    assert overflow(again) == []
+    assert eventually(again, lambda: overflow(again) == [])

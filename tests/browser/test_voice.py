@@ -7,7 +7,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.test_ways import downloaded
+from tests.browser.steps import rerun, saved
 
 expect.set_options(timeout=PATIENCE_MS)
 N_CLIPS, CLIP_S = 10, 1.5
@@ -17,19 +17,20 @@ SOUNDS = """() => { window.sounds = []; const play = Audio.prototype.play;
 
 def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, chromium, app_url, tmp_path):
     page = new_page(f"{app_url}/clip?sample=low_slow&view=voice", f"({SOUNDS})()")
-    page.get_by_role("button", name="High, fast and loud", exact=True).last.click()
+    other = page.get_by_role("button", name="High, fast and loud", exact=True).last
+    other.wait_for()
+    rerun(page, other.click)
     for n_sounds, name in enumerate(("Play A", "Play B"), 1):  # each its own
         page.get_by_role("button", name=name, exact=True).click()
         page.wait_for_function(f"new Set(sounds.filter(Boolean)).size === {n_sounds}")
     expect(page.get_by_text("The largest difference is")).to_be_visible()
 
-    page.get_by_role("button", name="Report", exact=True).wait_for()
-    with page.expect_download(timeout=PATIENCE_MS) as waiting:
-        page.get_by_role("button", name="Report", exact=True).click()
-    path = tmp_path / waiting.value.suggested_filename
-    waiting.value.save_as(path)
+    file = saved(page, "Report")
+    path = tmp_path / file.suggested_filename
+    file.save_as(path)
     offline = chromium.browser.new_context(offline=True)
     report = offline.new_page()
+    report.set_default_timeout(PATIENCE_MS)
     report.goto(path.as_uri())
     expect(report.locator(".js-plotly-plot .main-svg").first).to_be_visible()
     report.locator("#timeline .js-plotly-plot").scroll_into_view_if_needed()
@@ -41,18 +42,19 @@ def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, chro
 
 def test_an_enrolled_voice_changes_the_answer_and_is_exported(new_page, app_url, tmp_path):
     page = new_page(f"{app_url}/clip?sample=low_slow")
-    before = json.loads(downloaded(page, "Download JSON"))
+    before = json.loads(saved(page, "Download JSON").path().read_text())
     speech, rate = soundfile.read(SAMPLES / "even.ogg", dtype=np.float32)
     for i in range(N_CLIPS):
         soundfile.write(tmp_path / f"{i}.wav", speech[: round(CLIP_S * rate)] * (1 - 0.09 * i), rate)
-    page.get_by_role("button", name="My voice", exact=True).first.click()
+    rerun(page, page.get_by_role("button", name="My voice", exact=True).first.click)
     page.get_by_role("heading", name="My voice", exact=True).wait_for()
-    page.locator("input[type=file]").first.set_input_files(sorted(tmp_path.glob("*.wav")))
-    exported = json.loads(downloaded(page, "Export"))
+    files = page.locator("input[type=file]").first
+    rerun(page, lambda: files.set_input_files(sorted(tmp_path.glob("*.wav"))))
+    exported = json.loads(saved(page, "Export").path().read_text())
     assert exported["n_clips"] == N_CLIPS
-    page.locator(".st-key-use-voice label").first.click()
-    page.get_by_role("link", name="Clip", exact=True).click()
+    rerun(page, page.locator(".st-key-use-voice label").first.click)
+    rerun(page, page.get_by_role("link", name="Clip", exact=True).click)
     page.get_by_text("Recording and model in numbers").click()
     expect(page.get_by_text(f"Reference clips of this voice: {N_CLIPS}")).to_be_visible()
-    after = json.loads(downloaded(page, "Download JSON"))
+    after = json.loads(saved(page, "Download JSON").path().read_text())
     assert after["reference_clips"] == N_CLIPS and after["probabilities"] != before["probabilities"]

@@ -1,13 +1,13 @@
 """Ways through the program, from one page to the next: a clip that is compared and explained, and a folder of files."""
 
 import csv
-import json
 
 import numpy as np
 import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
+from tests.browser.steps import downloaded, rerun, saved, settle
 from tests.make_corpus import voice
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -16,10 +16,10 @@ N_FILES, N_BROKEN = 30, 3
 
 def test_the_views_agree_on_a_clip(new_page, app_url):
     page = new_page(f"{app_url}/clip?sample=1006_IOM")
-    answer = json.loads(downloaded(page, "Download JSON"))
-    page.get_by_role("radio", name="Models").click()
+    _, answer = downloaded(page)
+    rerun(page, page.get_by_role("radio", name="Models").click)
     page.locator(".st-key-aligned").wait_for()
-    compared = json.loads(downloaded(page, "Download JSON"))
+    _, compared = downloaded(page)
     by_model = {row["model"]: row for row in compared["predictions"]}
     assert len(by_model) > 2 and by_model[answer["model"]]["probabilities"] == answer["probabilities"]
     assert by_model[answer["model"]]["version"] == answer["version"] != ""
@@ -34,16 +34,17 @@ def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page
     (tmp_path / "text.wav").write_text("this is no sound")
     (tmp_path / "half.ogg").write_bytes((SAMPLES / "even.ogg").read_bytes()[:200])
     page.locator("input[webkitdirectory]").set_input_files(tmp_path)
-    page.locator(".st-key-stop").wait_for()
+    page.get_by_role("button", name="Download CSV").wait_for()  # of the first ones
     expect(page.locator(".st-key-go, .st-key-stop")).to_have_count(0)
-    rows = list(csv.DictReader(downloaded(page, "Download CSV").splitlines()))
+    rows = list(csv.DictReader(saved(page, "Download CSV").path().read_text().splitlines()))
     assert len(names) == N_FILES and {row["file"] for row in rows} == {f"{tmp_path.name}/{name}" for name in names}
     expect(page.get_by_text(f"Files that cannot be read: {N_BROKEN}")).to_be_visible()
     expect(page.get_by_text("Against the labels, unseen speakers first")).to_be_visible()
+    settle(page)
     page.locator("h1").click()
-    page.keyboard.press("ArrowDown")
+    rerun(page, lambda: page.keyboard.press("ArrowDown"))
     page.locator("audio").wait_for()
-    page.get_by_role("radio", name="Labels").click()
+    rerun(page, page.get_by_role("radio", name="Labels").click)
     for title in ("What gives the label away?", "Doubtful labels", "Duplicates"):
         expect(page.get_by_role("heading", name=title)).to_be_visible()
 
@@ -55,16 +56,6 @@ def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):
         pages[name] = new_page(f"{app_url}/many_files")
         pages[name].locator("input[type=file]").first.set_input_files(tmp_path / name)
     for name, page in pages.items():
-        (row,) = csv.DictReader(downloaded(page, "Download CSV").splitlines())
+        (row,) = csv.DictReader(saved(page, "Download CSV").path().read_text().splitlines())
         (other,) = set(pages) - {name}
         assert row["file"] == name and other not in page.content()
-
-
-def downloaded(page, label: str) -> str:
-    """What a click on a download brings."""
-    page.get_by_role("button", name=label, exact=True).wait_for()
-    page.wait_for_timeout(500)  # the previous page's button is still there for a moment
-    page.get_by_role("button", name=label, exact=True).wait_for()
-    with page.expect_download() as waiting:
-        page.get_by_role("button", name=label, exact=True).click()
-    return waiting.value.path().read_text()

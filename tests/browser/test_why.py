@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.steps import upload
+from tests.browser.steps import eventually, settle, upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -15,7 +15,8 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
     upload(page, SAMPLES / "low_slow.ogg")
     page.get_by_role("heading", name="Robustness").wait_for()
     expect(page.locator(".st-key-why-map image")).to_have_count(2)  # the spectrogram, and the map over it
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    settle(page)
+    assert eventually(page, lambda: page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
 
     menu = page.get_by_role("combobox", name="Method")
     expect(menu).to_have_value(re.compile(r"of 2 tests"))  # the method in use is tested on this clip
@@ -26,5 +27,6 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
     page.get_by_role("button", name="Play", exact=True).first.click()  # the clip itself
     expect(other).to_be_hidden()
 
+    settle(page)
     page.get_by_role("slider", name="Share kept").press("ArrowRight")
     expect(page.get_by_text("Relevant part, 25 %")).to_be_visible()
