@@ -1,35 +1,64 @@
 """Plotly figures on a page, each with a text alternative and its numbers as a table."""
 
+from hashlib import blake2b
 from typing import Any
 
 import pandas  # noqa: F401 plotly checks for it, and fails while another thread is importing it
 import streamlit as st
 from plotly.basedatatypes import BaseFigure
 from plotly.graph_objects import Figure
+from plotly.io.json import to_json_plotly
 
 from pages.ui.export import rows_as_csv
 from ser_core.plots import figure_to_rows
 
 TEXT = "#000037"  # Streamlit puts the text colour of the theme in its place; its own, a grey, has a contrast of 4:1
 
+REVISION = "datarevision"  # of plotly: the same name, the same arrays
+
 
 class PreparedFigure(BaseFigure):
-    """A figure that was checked and encoded once, for a chart of thousands of points; never changed, only added to."""
+    """A figure that was checked once, for a chart of thousands of points; never changed, only added to.
+
+    Streamlit has plotly draw every figure twice, the second time only what differs: nothing, for a figure without its
+    theme, with arrays as lists and with a name for what they hold.
+    """
 
     def __init__(self, spec: dict):
         self._spec = spec
 
     @classmethod
     def of(cls, figure: Figure) -> "PreparedFigure":
-        _darken(figure)
-        return cls(figure.to_dict())
+        figure.layout.template = None
+        return cls({"data": _traces(figure), "layout": figure.layout.to_plotly_json()})._named()
 
     def with_traces(self, figure: Figure) -> "PreparedFigure":
         """This one with the traces of another on top."""
-        return PreparedFigure(self._spec | {"data": [*self._spec["data"], *figure.to_dict()["data"]]})
+        added = _traces(figure)
+        drawn = PreparedFigure(self._spec | {"data": [*self._spec["data"], *added]})
+        return drawn._named(self._spec["layout"].get(REVISION, "") + _digest(added)) if added else self
+
+    def annotation_indices(self, name: str) -> list[int]:
+        """Which annotations have this name."""
+        return [i for i, there in enumerate(self._spec["layout"].get("annotations", ())) if there.get("name") == name]
+
+    def _named(self, revision: str | None = None) -> "PreparedFigure":
+        """With a name for its arrays, but for contours: without arrays, plotly cannot draw them again."""
+        if not any(trace["type"] == "contour" for trace in self._spec["data"]):
+            self._spec["layout"] = self._spec["layout"] | {REVISION: revision or _digest(self._spec["data"])}
+        return self
 
     def to_dict(self) -> dict:
         return self._spec
+
+
+def _traces(figure: Figure) -> list[dict]:
+    """Its traces with numpy arrays, which become lists; `to_dict` would encode them."""
+    return [trace.to_plotly_json() for trace in figure.data]
+
+
+def _digest(traces: list[dict]) -> str:
+    return blake2b(to_json_plotly(traces).encode(), digest_size=8).hexdigest()
 
 
 def chart(
@@ -61,7 +90,8 @@ def chart(
     config["plotGlPixelRatio"] = camera["scale"]
     if isinstance(figure, Figure):
         _darken(figure)
-    drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, **options)
+    theme = "streamlit" if isinstance(figure, Figure) else None
+    drawn = st.plotly_chart(figure, key=key, config=config, alt=alt, theme=theme, **options)
     if numbers:
         _offer_numbers(figure, key, alt)
     return drawn

@@ -31,18 +31,6 @@ from .curves import (
     risk_coverage_lines as risk_coverage_lines,
     roc_lines as roc_lines,
 )
-from .embedding_map import (
-    MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
-    UserClip as UserClip,
-    add_chosen_clip as add_chosen_clip,
-    add_cluster_names as add_cluster_names,
-    add_density_contours as add_density_contours,
-    add_user_clips as add_user_clips,
-    embedding_scatter as embedding_scatter,
-    embedding_scatter_by_value as embedding_scatter_by_value,
-    group_count_bars as group_count_bars,
-    points_in_polygon as points_in_polygon,
-)
 from .evaluation import (
     class_score_dots as class_score_dots,
     emotion_boxplots as emotion_boxplots,
@@ -66,6 +54,24 @@ from .lessons import (
     prosody_curves as prosody_curves,
     seen_and_unseen_speakers as seen_and_unseen_speakers,
     spectral_envelope_lines as spectral_envelope_lines,
+)
+from .maps.names import (
+    ONLY_WIDE as ONLY_WIDE,
+    WIDE as WIDE,
+    add_cluster_names as add_cluster_names,
+)
+from .maps.on_top import (
+    UserClip as UserClip,
+    add_chosen_clip as add_chosen_clip,
+    add_density_contours as add_density_contours,
+    add_user_clips as add_user_clips,
+)
+from .maps.scatter import (
+    MAX_DRAWN_POINTS as MAX_DRAWN_POINTS,
+    embedding_scatter as embedding_scatter,
+    embedding_scatter_by_value as embedding_scatter_by_value,
+    group_count_bars as group_count_bars,
+    points_in_polygon as points_in_polygon,
 )
 from .own_data import (
     confound_bars as confound_bars,

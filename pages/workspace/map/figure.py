@@ -1,5 +1,6 @@
 """The figure of the map, and what is chosen on it by click, lasso or box."""
 
+import re
 from dataclasses import astuple
 from functools import partial
 
@@ -18,6 +19,8 @@ from ser_core.interpret import RAW_FEATURES, Atlas, Projection, map_clusters
 from ser_core.labels import format_probability
 from ser_core.plots import (
     MAX_DRAWN_POINTS,
+    ONLY_WIDE,
+    WIDE,
     UserClip,
     add_chosen_clip,
     add_cluster_names,
@@ -51,11 +54,11 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
         figure = embedding_scatter_by_value(places, _found.certainty, mask, texts(_found))
     else:
         figure = embedding_scatter(places, _found.column(colour), mask, texts(_found))
+    if cores:
+        add_density_contours(figure, places, _found.column("emotion"), mask)
     if places.shape[1] == 2:
         corpora = [CORPUS_NAMES.get(corpus, corpus) for corpus in _found.column("corpus").tolist()]
         add_cluster_names(figure, map_clusters(places, corpora, _found.column("emotion")))
-    if cores:
-        figure = add_density_contours(figure, places, _found.column("emotion"), mask)
     return PreparedFigure.of(figure)
 
 
@@ -75,9 +78,10 @@ def show_map(
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
-    on_top = add_user_clips(Figure(), own)
+    on_top = add_user_clips(Figure(layout_template="none"), own)
     if reached is not None:
         add_chosen_clip(on_top, made.coordinates[reached], str(found.ids[reached]))
+    _hide_names(figure.annotation_indices(ONLY_WIDE), key)
     figure = figure.with_traces(on_top)
     event = chart(
         figure,
@@ -99,6 +103,13 @@ def show_map(
         return np.flatnonzero(linked)
     rows = chosen_rows(event.selection, made.coordinates, shown)
     return rows if len(rows) > 1 else rows[:0]
+
+
+def _hide_names(indices: list[int], key: str) -> None:
+    """On a narrow map, the names for which it has no room."""
+    names, chart_class = ", ".join(f'[data-index="{i}"]' for i in indices), re.sub(r"[^\w-]", "-", f"st-key-{key}")
+    hidden = f".{chart_class} .annotation:is({names}) {{ display: none; }}"
+    st.html(f"<style>@container (max-width: {WIDE[0]}px) {{ {hidden} }}</style>")
 
 
 def _choose(key: str, found: Atlas, coordinates: np.ndarray, shown: np.ndarray, is_linked: bool) -> None:

@@ -68,10 +68,10 @@ def draw(clip: SessionClip | None) -> None:
     neighbours.follow(clip)
     around = neighbours.neighbourhood(found, own)
     left, right = (st.container(), st.container()) if view.second_space else st.columns([2.4, 1], gap="medium")
+    with left:  # first: it takes the browser longest
+        drawn = _show_maps(view, clip, neighbours.chosen(found, around))
     with right:
         panel.show_panel(found, clip, own, around)
-    with left:
-        drawn = _show_maps(view, clip, neighbours.chosen(found, around))
     if view.space in drawn:
         made = drawn[view.space][0]
         _show_details(found, made, view, clip, own, sorted(set().union(*(ids for _, ids in drawn.values()))))

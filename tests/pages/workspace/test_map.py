@@ -33,11 +33,9 @@ from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.adapter import MIN_ADAPTATION_CLIPS
 from ser_core.models.checkpoint import load_model
 from ser_core.models.ood import UNUSUAL, NoveltyDetector
-from ser_core.plots import embedding_map as map_figures
-from ser_core.plots.embedding_map import (
-    UserClip,
-    add_density_contours,
-    add_user_clips,
+from ser_core.plots.maps import scatter as map_figures
+from ser_core.plots.maps.on_top import UserClip, add_density_contours, add_user_clips
+from ser_core.plots.maps.scatter import (
     embedding_scatter,
     embedding_scatter_by_value,
     points_in_polygon,

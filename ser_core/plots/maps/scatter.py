@@ -3,42 +3,31 @@
 Each point has its index in `customdata`, which identifies a selection.
 """
 
+import base64
+import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 from plotly import graph_objects as go
-from scipy.ndimage import gaussian_filter
 
-from ser_core.interpret import DENSITY_CELLS, Cluster, density, extent
+from ser_core.interpret import density, extent
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import BLACK, GREY, emotion_label
+from ser_core.plots.clip import GREY, emotion_label
 
 EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
 EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
 MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
 EMBEDDING_MAP_HEIGHT = 640  # pixels
 TOOLS_HEIGHT = 32  # pixels above the map: zoom, lasso, box
-DENSITY_GRID_CELLS = 80  # per axis
+LEGEND_HEIGHT = 60  # pixels below it: three lines on a telephone. Plotly would draw the map again to make room
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
-DENSITY_NAME = "density"
-CORPUS_NAME_SHIFT = 16  # pixels: above the names of the groups inside
-LABEL_BACKGROUND = "rgba(255,255,255,0.82)"
+DENSITY_GREY, DENSITY_OPACITY = 143, 0.35  # where the clips are densest
 DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
-CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
-USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
-
-
-@dataclass(frozen=True, eq=False)
-class UserClip:
-    """Position of a clip of the user on the map, with its windows and nearest neighbours."""
-
-    name: str
-    coordinates: np.ndarray  # (n_dims,)
-    window_coordinates: np.ndarray  # of its windows, (n_windows, n_dims)
-    start_s: np.ndarray  # start of each window in the recording, (n_windows,)
-    neighbour_coordinates: np.ndarray  # of the nearest clips, (k, n_dims)
+CLEAR = "rgba(0,0,0,0)"
+FONT = "Source Sans, sans-serif"  # that of the pages
+TOOL_COLOURS = {"color": "#7A858F", "activecolor": "#3D7AB8"}  # on light and on dark
 
 
 def subsample_points(shown: np.ndarray) -> np.ndarray:
@@ -111,31 +100,20 @@ def embedding_scatter_by_value(
 
 def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> go.Figure:
     """Figure with the grey points."""
-    density = (
-        [_density(coordinates)] if coordinates.shape[1] == 2 and len(coordinates) >= MIN_POINTS_FOR_DENSITY else []
-    )
-    return go.Figure(
-        [*density, *([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])]
-    )
+    return go.Figure([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])
 
 
-def _density(coordinates: np.ndarray) -> go.Contour:
-    """Where the clips are, in grey, below the points."""
+def _density(coordinates: np.ndarray) -> dict:
+    """Where the clips are, in grey, below the points: an image, which a browser draws at once, unlike contours."""
     bounds = extent(coordinates)
-    x, y = (np.linspace(low, high, DENSITY_CELLS) for low, high in bounds)
-    return go.Contour(
-        x=x,
-        y=y,
-        z=np.log1p(density(coordinates, bounds)).T.astype(np.float32),
-        ncontours=8,
-        contours={"coloring": "fill", "showlines": False},
-        colorscale=[[0, "rgba(138,143,152,0)"], [1, "rgba(138,143,152,0.35)"]],
-        line={"width": 0},
-        showscale=False,
-        showlegend=False,
-        hoverinfo="skip",
-        name=DENSITY_NAME,
-    )
+    level = np.log1p(density(coordinates, bounds)).T[::-1]
+    alpha = 255 * DENSITY_OPACITY * level / max(float(level.max()), 1e-6)
+    image, file = np.stack([np.full(level.shape, DENSITY_GREY), alpha], axis=-1).round().astype(np.uint8), io.BytesIO()
+    Image.fromarray(image, "LA").save(file, "PNG", optimize=True)
+    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    (left, right), (low, high) = bounds.tolist()
+    place = {"xref": "x", "yref": "y", "x": left, "y": high, "sizex": right - left, "sizey": high - low}
+    return {"source": source, "sizing": "stretch", "layer": "below", **place}
 
 
 def _group_style(name: str, i: int, among_emotions: bool) -> tuple[str, str, str]:
@@ -166,123 +144,22 @@ def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatte
     return (go.Scatter if flat else go.Scatter3d)(**empty, mode="markers", marker=style, name=title)
 
 
-def add_cluster_names(figure: go.Figure, clusters: Sequence[Cluster]) -> go.Figure:
-    """Add the names of the clusters at their places; 2-D only."""
-    for cluster in clusters:
-        names = [emotion_label(name) if name in EMOTION_STYLES else name for name in cluster.names if name]
-        x, y = cluster.place
-        figure.add_annotation(
-            x=x,
-            y=y,
-            text=", ".join(names),
-            showarrow=False,
-            yanchor="bottom",
-            yshift=CORPUS_NAME_SHIFT if cluster.names[0] and len(names) == 1 else 0,
-            font={"size": 12, "color": BLACK},
-            bgcolor=LABEL_BACKGROUND,
-            borderpad=2,
-        )
-    return figure
-
-
-def add_chosen_clip(figure: go.Figure, place: np.ndarray, name: str) -> go.Figure:
-    """Add a ring around the chosen clip.
-
-    Args:
-        place: shape = (n_dims,).
-    """
-    flat = len(place) == 2
-    marker = {"size": 20 if flat else 10, "color": USER_CLIP_COLOUR, "symbol": "circle-open", "line": {"width": 3}}
-    axes = {axis: [float(value)] for axis, value in zip("xyz", place, strict=False)}
-    kind = go.Scattergl if flat else go.Scatter3d
-    return figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, showlegend=False, hoverinfo="skip"))
-
-
-def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
-    """Copy of a figure with the clips of the user on top."""
-    figure = go.Figure(figure)
-    for clip in clips:
-        _add_user_clip(figure, clip)
-    return figure
-
-
-def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
-    flat = len(clip.coordinates) == 2
-    kind = go.Scattergl if flat else go.Scatter3d
-    ends = np.stack(
-        [np.repeat(clip.coordinates[None], len(clip.neighbour_coordinates), 0), clip.neighbour_coordinates], axis=1
-    )
-    gaps = np.full((len(ends), 1, len(clip.coordinates)), np.nan)
-    lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.coordinates))
-    path = {"color": USER_CLIP_COLOUR, "width": 2, "dash": "dot"}
-    windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
-    for points, texts, trace in (
-        (
-            lines,
-            clip.name,
-            {"mode": "lines", "line": {"color": USER_CLIP_COLOUR, "width": 1}, "opacity": 0.6, "showlegend": False},
-        ),
-        (clip.window_coordinates, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
-        (clip.coordinates[None], clip.name, {"mode": "markers", "name": clip.name}),
-    ):
-        if len(points) > (trace["mode"] == "lines+markers"):  # the path of a single window is the clip itself
-            is_clip = trace["mode"] == "markers"
-            marker = {
-                "size": (18 if flat else 9) if is_clip else 4,
-                "color": USER_CLIP_COLOUR,
-                "symbol": "x" if not flat else "star",
-            }
-            axes = dict(zip("xyz", points.T, strict=False))
-            figure.add_trace(kind(**axes, **trace, marker=marker, text=texts, hovertemplate="%{text}<extra></extra>"))
-
-
-def add_density_contours(
-    figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray
-) -> go.Figure:
-    """Add the median of each emotion, and the densest contour with half of its clips; 2-D only."""
-    labels = np.asarray(emotions)
-    edges = [
-        np.linspace(low, high, DENSITY_GRID_CELLS + 1)
-        for low, high in zip(coordinates.min(0), coordinates.max(0), strict=True)
-    ]
-    for name in (name for name in EMOTION_STYLES if name in labels):
-        points = coordinates[(labels == name) & shown]
-        if len(points) < 3:
-            continue
-        density = gaussian_filter(np.histogram2d(points[:, 0], points[:, 1], bins=edges)[0], 2.0)
-        figure.add_trace(_contour(density, edges, name))
-        x, y = np.median(points, axis=0)
-        figure.add_annotation(
-            x=x, y=y, text=f"<b>{emotion_label(name)}</b>", showarrow=False, bgcolor=EMOTION_STYLES[name].colour
-        )
-    figure.update_annotations(font={"color": "#fff", "size": 12}, borderpad=2)
-    return figure
-
-
-def _contour(density: np.ndarray, edges: Sequence[np.ndarray], name: str) -> go.Contour:
-    ranked = np.sort(density.ravel())[::-1]
-    level = float(ranked[np.searchsorted(np.cumsum(ranked), CONTOUR_MASS * ranked.sum())])
-    centres = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
-    return go.Contour(
-        x=centres[0],
-        y=centres[1],
-        z=density.T,
-        contours={"start": level, "end": level, "size": 1, "coloring": "lines"},
-        colorscale=[[0, EMOTION_STYLES[name].colour], [1, EMOTION_STYLES[name].colour]],
-        line={"width": 2},
-        showscale=False,
-        showlegend=False,
-        hoverinfo="skip",
-    )
-
-
 def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
     """The axes hold nearly all points and fill the width: a projection has no scale to keep."""
+    has_legend = any(trace.showlegend is not False for trace in figure.data)
+    flat = coordinates.shape[1] == 2
     figure.update_layout(
         height=EMBEDDING_MAP_HEIGHT,
-        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": 0},
+        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": LEGEND_HEIGHT * has_legend, "autoexpand": not has_legend},
         dragmode="pan",  # with lasso or box, Streamlit does not report clicks on points
-        legend={"orientation": "h", "y": -0.02, "itemclick": False, "itemdoubleclick": False},
+        clickmode="event+select",  # what Streamlit would set, and draw again
+        hovermode="closest",
+        legend={"orientation": "h", "y": -0.01, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
+        images=[_density(coordinates)] if flat and len(coordinates) >= MIN_POINTS_FOR_DENSITY else [],
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font_family=FONT,
+        modebar={"bgcolor": CLEAR, **TOOL_COLOURS},
         uirevision="map",
     )
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "title": None}

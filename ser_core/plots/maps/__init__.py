@@ -1,0 +1,1 @@
+"""Maps of embeddings: points, what lies on them, names."""

@@ -1,0 +1,115 @@
+"""What lies on the points of a map: clips of the user, the chosen clip, contours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from plotly import graph_objects as go
+from scipy.ndimage import gaussian_filter
+
+from ser_core.labels import EMOTION_STYLES
+from ser_core.plots.clip import emotion_label
+
+DENSITY_GRID_CELLS = 80  # per axis
+CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
+USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
+
+
+@dataclass(frozen=True, eq=False)
+class UserClip:
+    """Position of a clip of the user on the map, with its windows and nearest neighbours."""
+
+    name: str
+    coordinates: np.ndarray  # (n_dims,)
+    window_coordinates: np.ndarray  # of its windows, (n_windows, n_dims)
+    start_s: np.ndarray  # start of each window in the recording, (n_windows,)
+    neighbour_coordinates: np.ndarray  # of the nearest clips, (k, n_dims)
+
+
+def add_chosen_clip(figure: go.Figure, place: np.ndarray, name: str) -> go.Figure:
+    """Add a ring around the chosen clip.
+
+    Args:
+        place: shape = (n_dims,).
+    """
+    flat = len(place) == 2
+    marker = {"size": 20 if flat else 10, "color": USER_CLIP_COLOUR, "symbol": "circle-open", "line": {"width": 3}}
+    axes = {axis: [float(value)] for axis, value in zip("xyz", place, strict=False)}
+    kind = go.Scattergl if flat else go.Scatter3d
+    return figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, showlegend=False, hoverinfo="skip"))
+
+
+def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
+    """Copy of a figure with the clips of the user on top."""
+    figure = go.Figure(figure)
+    for clip in clips:
+        _add_user_clip(figure, clip)
+    return figure
+
+
+def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
+    flat = len(clip.coordinates) == 2
+    kind = go.Scattergl if flat else go.Scatter3d
+    ends = np.stack(
+        [np.repeat(clip.coordinates[None], len(clip.neighbour_coordinates), 0), clip.neighbour_coordinates], axis=1
+    )
+    gaps = np.full((len(ends), 1, len(clip.coordinates)), np.nan)
+    lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.coordinates))
+    path = {"color": USER_CLIP_COLOUR, "width": 2, "dash": "dot"}
+    windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
+    for points, texts, trace in (
+        (
+            lines,
+            clip.name,
+            {"mode": "lines", "line": {"color": USER_CLIP_COLOUR, "width": 1}, "opacity": 0.6, "showlegend": False},
+        ),
+        (clip.window_coordinates, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
+        (clip.coordinates[None], clip.name, {"mode": "markers", "name": clip.name}),
+    ):
+        if len(points) > (trace["mode"] == "lines+markers"):  # the path of a single window is the clip itself
+            is_clip = trace["mode"] == "markers"
+            marker = {
+                "size": (18 if flat else 9) if is_clip else 4,
+                "color": USER_CLIP_COLOUR,
+                "symbol": "x" if not flat else "star",
+            }
+            axes = dict(zip("xyz", points.T, strict=False))
+            figure.add_trace(kind(**axes, **trace, marker=marker, text=texts, hovertemplate="%{text}<extra></extra>"))
+
+
+def add_density_contours(
+    figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray
+) -> go.Figure:
+    """Add the median of each emotion, and the densest contour with half of its clips; 2-D only."""
+    labels = np.asarray(emotions)
+    edges = [
+        np.linspace(low, high, DENSITY_GRID_CELLS + 1)
+        for low, high in zip(coordinates.min(0), coordinates.max(0), strict=True)
+    ]
+    for name in (name for name in EMOTION_STYLES if name in labels):
+        points = coordinates[(labels == name) & shown]
+        if len(points) < 3:
+            continue
+        density = gaussian_filter(np.histogram2d(points[:, 0], points[:, 1], bins=edges)[0], 2.0)
+        figure.add_trace(_contour(density, edges, name))
+        x, y = np.median(points, axis=0)
+        look = {"bgcolor": EMOTION_STYLES[name].colour, "font": {"color": "#fff", "size": 12}, "borderpad": 2}
+        figure.add_annotation(x=x, y=y, text=f"<b>{emotion_label(name)}</b>", showarrow=False, **look)
+    return figure
+
+
+def _contour(density: np.ndarray, edges: Sequence[np.ndarray], name: str) -> go.Contour:
+    ranked = np.sort(density.ravel())[::-1]
+    level = float(ranked[np.searchsorted(np.cumsum(ranked), CONTOUR_MASS * ranked.sum())])
+    centres = [(edge[1:] + edge[:-1]) / 2 for edge in edges]
+    return go.Contour(
+        x=centres[0],
+        y=centres[1],
+        z=density.T,
+        contours={"start": level, "end": level, "size": 1, "coloring": "lines"},
+        colorscale=[[0, EMOTION_STYLES[name].colour], [1, EMOTION_STYLES[name].colour]],
+        line={"width": 2},
+        showscale=False,
+        showlegend=False,
+        hoverinfo="skip",
+    )
