@@ -22,6 +22,7 @@ function build(parentElement) {
   const onOver = ({ target, pointerType }) => {
     card.finger = pointerType === "touch"; // which opens the panel instead
     const plot = target.closest?.(`[class*="st-key-${card.plot}"] .js-plotly-plot`);
+    if (!plot && !card.image.hidden) leave(card); // a plot that was drawn again does not say so
     if (!plot || plot.serHover === card) return;
     plot.serHover = card;
     plot.on("plotly_hover", ({ points, event }) => plot.serHover === card && hover(card, points[0], event));

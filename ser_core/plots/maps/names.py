@@ -68,15 +68,20 @@ def add_cluster_names(figure: go.Figure, clusters: Sequence[Cluster]) -> go.Figu
 
     Those that a narrow map has no room for have ONLY_WIDE as their `name`.
     """
-    bounds = np.array([figure.layout.xaxis.range, figure.layout.yaxis.range], float)
-    taken = [Name(there.text, (there.x, there.y)) for there in figure.layout.annotations]
+    bounds = axis_bounds(figure)
+    taken = [Name(there.text[3:-4], (there.x, there.y), there.yshift) for there in figure.layout.annotations]  # bold
     names = [Name(_text(cluster), cluster.place) for cluster in sorted(clusters, key=lambda c: -c.n_points)]
     names = [_inside(name, bounds) for name in names]
     placed = [name for name in place_names(names, bounds, WIDE, taken) if name]
     narrow = place_names(placed, bounds, NARROW, taken)
     for name, there in zip(placed, narrow, strict=True):
-        figure.add_annotation(_annotation(name, only_wide=there != name))
+        figure.add_annotation(annotation(name) | {"name": None if there == name else ONLY_WIDE})
     return figure
+
+
+def axis_bounds(figure: go.Figure) -> np.ndarray:
+    """Of both axes, shape = (2, 2), x first."""
+    return np.array([figure.layout.xaxis.range, figure.layout.yaxis.range], float)
 
 
 def _inside(name: Name, bounds: np.ndarray) -> Name:
@@ -90,8 +95,8 @@ def _text(cluster: Cluster) -> str:
     return ", ".join(names)
 
 
-def _annotation(name: Name, only_wide: bool) -> dict:
-    (x, y), look = name.place, {"bgcolor": LABEL_BACKGROUND, "borderpad": 2}
-    text = {"text": name.text, "font": {"size": FONT_SIZE, "color": BLACK}, "name": ONLY_WIDE if only_wide else None}
+def annotation(name: Name) -> dict:
+    """A name as plotly draws it."""
+    (x, y), look = name.place, {"bgcolor": LABEL_BACKGROUND, "borderpad": 2, "showarrow": False}
     place = {"x": x, "y": y, "xanchor": name.anchor, "yanchor": "bottom", "yshift": name.shift}
-    return {**place, "showarrow": False, **text, **look}
+    return {"text": name.text, "font": {"size": FONT_SIZE, "color": BLACK}, **place, **look}

@@ -1,6 +1,6 @@
 """What lies on the points of a map: clips of the user, the chosen clip, contours."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +9,11 @@ from scipy.ndimage import gaussian_filter
 
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip import emotion_label
+from ser_core.plots.maps.names import FONT_SIZE, NARROW, Name, annotation, axis_bounds, place_names
 
 DENSITY_GRID_CELLS = 80  # per axis
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
+MAX_LEGEND_LETTERS = 14
 USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
 
 
@@ -64,7 +66,7 @@ def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
             {"mode": "lines", "line": {"color": USER_CLIP_COLOUR, "width": 1}, "opacity": 0.6, "showlegend": False},
         ),
         (clip.window_coordinates, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
-        (clip.coordinates[None], clip.name, {"mode": "markers", "name": clip.name}),
+        (clip.coordinates[None], clip.name, {"mode": "markers", "name": _shortened(clip.name)}),
     ):
         if len(points) > (trace["mode"] == "lines+markers"):  # the path of a single window is the clip itself
             is_clip = trace["mode"] == "markers"
@@ -77,6 +79,10 @@ def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
             figure.add_trace(kind(**axes, **trace, marker=marker, text=texts, hovertemplate="%{text}<extra></extra>"))
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_LEGEND_LETTERS else name[: MAX_LEGEND_LETTERS - 1] + "…"
+
+
 def add_density_contours(
     figure: go.Figure, coordinates: np.ndarray, emotions: Sequence[str], shown: np.ndarray
 ) -> go.Figure:
@@ -86,15 +92,23 @@ def add_density_contours(
         np.linspace(low, high, DENSITY_GRID_CELLS + 1)
         for low, high in zip(coordinates.min(0), coordinates.max(0), strict=True)
     ]
+    medians = {}
     for name in (name for name in EMOTION_STYLES if name in labels):
         points = coordinates[(labels == name) & shown]
         if len(points) < 3:
             continue
         density = gaussian_filter(np.histogram2d(points[:, 0], points[:, 1], bins=edges)[0], 2.0)
         figure.add_trace(_contour(density, edges, name))
-        x, y = np.median(points, axis=0)
-        look = {"bgcolor": EMOTION_STYLES[name].colour, "font": {"color": "#fff", "size": 12}, "borderpad": 2}
-        figure.add_annotation(x=x, y=y, text=f"<b>{emotion_label(name)}</b>", showarrow=False, **look)
+        medians[name] = tuple(np.median(points, axis=0).tolist())
+    return _add_medians(figure, medians)
+
+
+def _add_medians(figure: go.Figure, medians: Mapping[str, tuple[float, float]]) -> go.Figure:
+    names = [Name(emotion_label(emotion), place) for emotion, place in medians.items()]
+    for emotion, name in zip(medians, place_names(names, axis_bounds(figure), NARROW), strict=True):
+        if name:
+            look = {"bgcolor": EMOTION_STYLES[emotion].colour, "font": {"color": "#fff", "size": FONT_SIZE}}
+            figure.add_annotation(annotation(name) | look | {"text": f"<b>{name.text}</b>"})
     return figure
 
 

@@ -20,13 +20,15 @@ EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
 MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
 EMBEDDING_MAP_HEIGHT = 640  # pixels
 TOOLS_HEIGHT = 32  # pixels above the map: zoom, lasso, box
-LEGEND_HEIGHT = 60  # pixels below it: three lines on a telephone. Plotly would draw the map again to make room
+LEGEND_HEIGHT = 68  # pixels below it: three lines on a telephone. Plotly would draw the map again to make room
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
 DENSITY_GREY, DENSITY_OPACITY = 143, 0.35  # where the clips are densest
 DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
-CLEAR = "rgba(0,0,0,0)"
+CLEAR, GRID = "rgba(0,0,0,0)", "rgba(138,143,152,0.3)"
 FONT = "Source Sans, sans-serif"  # that of the pages
+LEGEND = {"orientation": "h", "y": -0.01, "yanchor": "top", "itemclick": False, "itemdoubleclick": False}
+LEGEND |= {"entrywidth": 70}  # pixels: a long name of a clip would make all of them long
 TOOL_COLOURS = {"color": "#7A858F", "activecolor": "#3D7AB8"}  # on light and on dark
 
 
@@ -154,7 +156,7 @@ def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
         dragmode="pan",  # with lasso or box, Streamlit does not report clicks on points
         clickmode="event+select",  # what Streamlit would set, and draw again
         hovermode="closest",
-        legend={"orientation": "h", "y": -0.01, "yanchor": "top", "itemclick": False, "itemdoubleclick": False},
+        legend=LEGEND,
         images=[_density(coordinates)] if flat and len(coordinates) >= MIN_POINTS_FOR_DENSITY else [],
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
@@ -162,11 +164,11 @@ def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
         modebar={"bgcolor": CLEAR, **TOOL_COLOURS},
         uirevision="map",
     )
-    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "title": None}
+    hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "title": None}
     bounds = extent(coordinates) if len(coordinates) else np.array([[0.0, 1.0], [0.0, 1.0]])
     figure.update_xaxes(**hidden, range=bounds[0].tolist())
     figure.update_yaxes(**hidden, range=bounds[1].tolist())
-    empty = {"showticklabels": False, "title": "", "showbackground": False}
+    empty = {"showticklabels": False, "title": "", "showbackground": False, "zeroline": False, "gridcolor": GRID}
     figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
     return figure
 
