@@ -17,6 +17,7 @@ To publish it: cp -r runs/<run>/checkpoint checkpoints/<name>; python -m scripts
 
 import argparse
 import shlex
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -175,6 +176,8 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
     export_checkpoint(model, family, folder, data, utterances, training, show)
     for bar in bars.values():
         bar.close()
+    if (curve := folder.parent / CURVE_FILE).is_file():  # of a network
+        shutil.copy(curve, folder)
     print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {folder}")
 
 
@@ -221,7 +224,7 @@ def train(options: argparse.Namespace, command: str) -> None:
         head = head_recipe(overrides(options))
         model, data = initial_state(options, head.seed)
         training = provenance(options, data, asdict(head))
-        return train_head(model, folder, data, head, training, options.resume)
+        return train_head(model, folder, data, head, training, options.resume, command)
     config = training_recipe(options.model, overrides(options), options.recipe)
     model, data = initial_state(options, config.seed)
     if not model.is_neural:

@@ -1,5 +1,6 @@
 """The part of scripts.train that fits the head of a frozen encoder and calibrates it on left-out corpora."""
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,32 @@ from ser_core.data import audio_cache_folder, corpora_root, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
 from ser_core.models import Whisper, reference_weight, save_model
 from ser_core.training import (
+    CURVE_FILE,
     EncoderFit,
     FrameCache,
     HeadConfig,
+    HeadCurve,
     StatisticsCache,
     TrainingData,
     check_corpora,
     check_tuning,
+    curve_text,
     frames_layer,
     pool_clips,
     predict_left_out_corpora,
     predict_unseen_speakers,
+    write_run,
 )
 
 
 def train_head(
-    model: Whisper, folder: Path, data: TrainingData, config: HeadConfig, training: dict, resume: bool = False
+    model: Whisper,
+    folder: Path,
+    data: TrainingData,
+    config: HeadConfig,
+    training: dict,
+    resume: bool = False,
+    command: str = "",
 ) -> None:
     """Fits the head, tunes the layers that the model's config names, calibrates it and saves the checkpoint.
 
@@ -34,6 +45,7 @@ def train_head(
         folder: of the run.
         training: provenance for config.json.
         resume: go on from the states of an interrupted tuning.
+        command: repeats the run.
     """
     check_corpora(data.train)
     check_tuning(model, config)
@@ -44,10 +56,15 @@ def train_head(
         predict(fit, lambda group: print(f"without {group}", flush=True))
         for predict in (predict_left_out_corpora, predict_unseen_speakers)
     )
-    own = fit(np.arange(len(data.train)), "all")
+    curve = HeadCurve(model, dev_statistics(model, data), data.dev)
+    own = fit(np.arange(len(data.train)), "all", curve)
     calibration = fit_cross_corpus_calibration(left_out, unseen)
     novelty = fit_cross_corpus_novelty(model, own, data.train, left_out)
     save_model(model, folder / "checkpoint", "whisper", calibration, training, novelty)
+    if not model.config.tuned_layers:  # else the figures are of the model before its tuning
+        content = {"train": asdict(config), "model": model.config.to_dict(), "start": "", "command": command}
+        write_run(folder, content, curve.records)
+        (folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
     print(f"{folder / 'checkpoint'} is ready. Evaluate it: python -m scripts.evaluate {folder / 'checkpoint'}")
 
 
@@ -66,6 +83,11 @@ def read_statistics(model: Whisper, data: TrainingData, config: HeadConfig) -> l
         with tqdm(desc=f"encoder, pass {number}", total=len(ids), unit="clip") as bar:
             found.append(cache.read(number, ids, lambda n_done, bar=bar: bar.update(n_done - bar.n)))
     return found
+
+
+def dev_statistics(model: Whisper, data: TrainingData) -> np.ndarray:
+    """The frozen encoder's statistics of the unmodified development clips, shape = (n_clips, n_statistics)."""
+    return read_statistics(model, replace(data, train=data.dev), HeadConfig())[0]
 
 
 def read_frames(model: Whisper, data: TrainingData) -> list[np.ndarray]:

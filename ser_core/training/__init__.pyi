@@ -35,6 +35,9 @@ from .frozen.cross_corpus import (
     predict_left_out_corpora as predict_left_out_corpora,
     predict_unseen_speakers as predict_unseen_speakers,
 )
+from .frozen.curve import (
+    HeadCurve as HeadCurve,
+)
 from .frozen.fit import (
     EncoderFit as EncoderFit,
     check_tuning as check_tuning,
@@ -74,7 +77,10 @@ from .runs import (
     DEV_CONFUSION_KEY as DEV_CONFUSION_KEY,
     RunRecord as RunRecord,
     config_differences as config_differences,
+    curve_text as curve_text,
     list_runs as list_runs,
+    read_curve as read_curve,
+    write_run as write_run,
 )
 from .splits import (
     check_complete as check_complete,

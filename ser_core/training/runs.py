@@ -9,6 +9,8 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.labels import EMOTIONS
+from ser_core.metrics import confusion_matrix, uar
+from ser_core.training.config import TrainingExample
 from ser_core.training.recipes import flatten_config
 
 CONFIG_FILE = "config.json"
@@ -42,6 +44,53 @@ class RunRecord:
     def values(self, metric: str) -> list[float]:
         """One value for each finished epoch that has the metric."""
         return [record[metric] for record in self.curve if metric in record]
+
+
+def confusion_by_corpus(
+    clips: Sequence[TrainingExample], y_pred: np.ndarray, labels: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Confusion matrix of each corpus among the clips, shape = (n_classes, n_classes).
+
+    Args:
+        y_pred: index of the predicted label of each clip, shape = (n_clips,).
+    """
+    y_true, corpora = (
+        np.array([labels.index(clip.emotion) for clip in clips]),
+        np.array([clip.corpus for clip in clips]),
+    )
+    return {
+        str(corpus): confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))
+        for corpus in np.unique(corpora)
+    }
+
+
+def dev_figures(confusion: dict[str, np.ndarray]) -> dict:
+    """What a line of a learning curve says of development clips: UAR and confusion matrix of each corpus."""
+    record: dict = {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
+    return record | {DEV_CONFUSION_KEY: {corpus: matrix.tolist() for corpus, matrix in confusion.items()}}
+
+
+def write_run(folder: Path, config: dict, curve: Sequence[dict]) -> None:
+    """Writes a finished run.
+
+    Args:
+        config: as in RunRecord.
+        curve: as in RunRecord.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in ((CONFIG_FILE, json.dumps(config, indent=1)), (CURVE_FILE, curve_text(curve))):
+        with paths.atomic_path(folder / name) as path:
+            path.write_text(text)
+
+
+def curve_text(curve: Sequence[dict]) -> str:
+    """A learning curve as its file holds it, one line an epoch."""
+    return "".join(json.dumps(record) + "\n" for record in curve)
+
+
+def read_curve(path: Path) -> tuple[dict, ...]:
+    """The finished epochs of a checkpoint's learning curve; none where there is no file."""
+    return tuple(_read_epochs(path.read_text().splitlines(), len(EMOTIONS))) if path.is_file() else ()
 
 
 def list_runs(folder: Path | None = None) -> tuple[RunRecord, ...]:

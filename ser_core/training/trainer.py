@@ -11,14 +11,13 @@ from torch.nn import functional as F
 
 from ser_core.data import AudioStore
 from ser_core.inference import run_clips
-from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel
 from ser_core.training.auxiliary import auxiliary_loss
 from ser_core.training.batches import BatchSource, TrainingBatch, TrainingData
 from ser_core.training.config import TrainConfig, TrainingExample
 from ser_core.training.optimiser import learning_rate, update_average
 from ser_core.training.run_state import TrainingRun, TrainingState, new_state
-from ser_core.training.runs import DEV_CONFUSION_KEY
+from ser_core.training.runs import confusion_by_corpus, dev_figures
 
 
 @dataclass(frozen=True)
@@ -118,10 +117,8 @@ def _loss(state: TrainingState, batch: TrainingBatch, config: TrainConfig) -> Te
 
 
 def _dev_record(model: SERModel, data: TrainingData, bf16: bool) -> dict:
-    """Development figures of one epoch: UAR and confusion matrix per corpus."""
-    confusion = dev_confusion_matrices(model, data.dev, data.store, bf16)
-    record: dict = {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
-    return record | {DEV_CONFUSION_KEY: {corpus: matrix.tolist() for corpus, matrix in confusion.items()}}
+    """Development figures of one epoch, see dev_figures."""
+    return dev_figures(dev_confusion_matrices(model, data.dev, data.store, bf16))
 
 
 def dev_confusion_matrices(
@@ -130,12 +127,6 @@ def dev_confusion_matrices(
     """Confusion matrix of each corpus among the clips, shape = (n_classes, n_classes)."""
     if not clips:
         return {}
-    labels = model.config.labels
-    y_true = np.array([labels.index(clip.emotion) for clip in clips])
     with torch.autocast(model.device.type, torch.bfloat16, enabled=bf16):
         y_pred = run_clips(model, [store.trimmed(clip.id) for clip in clips]).logits.argmax(1)
-    corpora = np.array([clip.corpus for clip in clips])
-    return {
-        str(corpus): confusion_matrix(y_true[corpora == corpus], y_pred[corpora == corpus], len(labels))
-        for corpus in np.unique(corpora)
-    }
+    return confusion_by_corpus(clips, y_pred, model.config.labels)

@@ -1,6 +1,6 @@
 """A head on a frozen encoder: cache of statistics, perturbations, batches, fit, and left-out corpora."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -29,10 +29,12 @@ from ser_core.training.frozen.cross_corpus import (
     predict_unseen_speakers,
     speaker_folds,
 )
+from ser_core.training.frozen.curve import HeadCurve
 from ser_core.training.frozen.fit import EncoderFit
 from ser_core.training.frozen.frames import FrameCache
 from ser_core.training.frozen.head import HeadBatches, HeadConfig, draw_chances, fit_head
 from ser_core.training.frozen.perturbation import perturb, perturbation_rng
+from ser_core.training.runs import list_runs, write_run
 from tests.make_corpus import clips
 
 TINY = WHISPER_BASE | {"d_model": 16, "encoder_layers": 3, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}
@@ -168,10 +170,26 @@ def test_head_learns_alone_and_with_references(model):
 def test_same_seed_gives_the_same_head(model):
     found = examples()
     statistics, weights = separable(found, model), []
-    for seed in (0, 0, 1):
-        fit_head(model, [statistics], found, replace(RECIPE, epochs=2, seed=seed))
+    curve = HeadCurve(model, statistics[:30], found[:30])
+    for seed, recorded in ((0, curve), (0, lambda record: None), (1, curve)):
+        fit_head(model, [statistics], found, replace(RECIPE, epochs=2, seed=seed), recorded)
         weights.append(model.classifier.weight.detach().clone())
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
+def test_a_head_leaves_its_learning_curve(model, tmp_path):
+    found = examples()
+    statistics = separable(found, model)
+    curve, without_dev = HeadCurve(model, statistics, found), HeadCurve(model, statistics[:0], ())
+    for recorded in (curve, without_dev):
+        fit_head(model, [statistics], found, RECIPE, recorded)
+    first, *_, last = curve.records
+    corpus = f"dev_uar_{found[0].corpus}"
+    assert last["loss"] < first["loss"] and last["epoch"] == RECIPE.epochs and last[corpus] > 0.9
+    assert set(without_dev.records[0]) == set(first) - {n for n in first if n.startswith("dev_")}
+    write_run(tmp_path / "head", {"train": asdict(RECIPE), "model": model.config.to_dict()}, curve.records)
+    (run,) = list_runs(tmp_path)
+    assert run.is_finished and run.values(corpus) == [record[corpus] for record in curve.records]
 
 
 def test_clips_that_cannot_be_learned_are_refused(model):

@@ -35,11 +35,14 @@ class EncoderFit:
     resume: bool = False
     progress: Callable[[int, int, float], None] = lambda step, n_steps, loss: None
 
-    def __call__(self, rows: np.ndarray, name: str) -> np.ndarray:
+    def __call__(
+        self, rows: np.ndarray, name: str, on_epoch: Callable[[dict], None] = lambda record: None
+    ) -> np.ndarray:
         """Fits the model on the clips of these rows.
 
         Args:
             name: of the state of the tuning.
+            on_epoch: see fit_head.
 
         Returns:
             statistics of all training clips by the encoder as it is then, shape = (n_clips, n_statistics).
@@ -47,7 +50,7 @@ class EncoderFit:
         clips = [self.clips[int(row)] for row in rows]
         if self.model.config.tuned_layers:
             self.model.reset_encoder()
-        fit_head(self.model, [own[rows] for own in self.statistics], clips, self.config)
+        fit_head(self.model, [own[rows] for own in self.statistics], clips, self.config, on_epoch)
         if not self.model.config.tuned_layers:
             return self.statistics[0]
         tuning = EncoderTuning(self.model, [self.frames[int(row)] for row in rows], clips, self.config)

@@ -1,5 +1,6 @@
 """Training of the linear head of a frozen encoder, for clips alone and for clips of an enrolled speaker."""
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -70,14 +71,14 @@ def fit_head(
     statistics: Sequence[np.ndarray],
     clips: Sequence[TrainingExample],
     config: HeadConfig,
-    progress: Callable[[int], None] = lambda epoch: None,
+    on_epoch: Callable[[dict], None] = lambda record: None,
 ) -> None:
     """Fits projection and head in place.
 
     Args:
         statistics: of the training clips in every pass of the recipe, each of shape (n_clips, n_statistics).
         clips: with speakers.
-        progress: called with the number of epochs done.
+        on_epoch: called after each epoch with its line of the learning curve; it changes no weight.
 
     Raises:
         TrainingError: fewer than three emotions, or clips without speakers.
@@ -93,14 +94,17 @@ def fit_head(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=batches.n_steps * config.epochs, pct_start=0.1
     )
-    for epoch in range(config.epochs):
+    for epoch in range(1, config.epochs + 1):
+        started, losses = time.perf_counter(), []
         for inputs, targets in batches.epoch():
             loss = F.cross_entropy(model.classifier(inputs), targets, label_smoothing=config.label_smoothing)
             loss.backward()
             optimiser.step()
             optimiser.zero_grad()
             schedule.step()
-        progress(epoch + 1)
+            losses.append(loss.item())
+        seconds, rate = round(time.perf_counter() - started, 2), schedule.get_last_lr()[0]
+        on_epoch({"epoch": epoch, "loss": float(np.mean(losses)), "learning_rate": rate, "seconds": seconds})
 
 
 class HeadBatches:
