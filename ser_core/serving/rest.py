@@ -16,13 +16,16 @@ from fastapi.responses import JSONResponse
 from ser_core.audio import Recording, read_audio
 from ser_core.inference import (
     MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS,
     OWN_RECORDING,
     ClientGone,
     Embedding,
     Reference,
     ReferenceChoice,
+    SpeakerReferenceError,
     Ticket,
     check_reference,
+    collection_reference,
     embedding_record,
     inference_queue,
     loaded_models,
@@ -91,11 +94,19 @@ class InferenceService:
 
         return await self._respond(request, model, 1, run)
 
-    async def respond_reference(self, request: Request, model: str | None) -> JSONResponse:
-        """Response with the reference of the clips of a request. Errors as `respond`."""
+    async def respond_reference(self, request: Request, model: str | None, collection: bool) -> JSONResponse:
+        """Response with the reference of the clips of a request. Errors as `respond`.
+
+        Args:
+            collection: of recordings of one kind, of any speaker; otherwise of one speaker.
+        """
 
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
-            return speaker_reference(loaded, [recording.waveform for recording in recordings], progress).to_dict()
+            make = collection_reference if collection else speaker_reference
+            found = make(loaded, [recording.waveform for recording in recordings], progress)
+            if found is None:
+                raise SpeakerReferenceError(f"A collection needs {MIN_REFERENCE_CLIPS} clips with speech: send more.")
+            return found.to_dict()
 
         return await self._respond(request, model, MAX_REFERENCE_CLIPS, run)
 
@@ -187,12 +198,13 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
         response_class=JSONResponse,
         responses={200: {"model": ReferenceResponse}, **ERROR_RESPONSES},
     )
-    async def reference(request: Request, model: str | None = None) -> JSONResponse:
+    async def reference(request: Request, model: str | None = None, collection: bool = False) -> JSONResponse:
         """Reference of one speaker from 3 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
 
-        The server keeps nothing: the response is the reference.
+        With `collection`, of recordings of one kind (microphone, room, language) in several moods, of any speaker. The
+        server keeps nothing: the response is the reference.
         """
-        return await service.respond_reference(request, model)
+        return await service.respond_reference(request, model, collection)
 
 
 def _embedding_without_reference(

@@ -35,7 +35,7 @@ class WindowsResponse(PredictResponse):
 
 @dataclass(frozen=True)
 class ReferenceResponse:
-    """Reference of one speaker for one model."""
+    """Reference of one speaker, or of a collection, for one model."""
 
     model: str
     version: str
@@ -43,7 +43,7 @@ class ReferenceResponse:
     n_clips: int
     speech_s: float
     spread: float | None  # mean distance of a clip from the mean of the others; null for a single clip
-    source: str  # "clips"
+    source: str  # "clips" or "collection"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from scripts.bench.server import post_sound
 from ser_core.audio.io import load_audio
 from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.evaluation import environment as machine
-from ser_core.inference.enrolment import speaker_reference
+from ser_core.inference.enrolment import collection_reference, speaker_reference
 from ser_core.inference.forward import run_clips
 from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
 from ser_core.models.checkpoint import load_model
@@ -100,6 +100,14 @@ def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrol
 
 def test_one_clip_may_be_the_body(enrolling, sound):
     assert enrolling.post("/reference", content=sound, headers=OGG).json()["n_clips"] == 1
+
+
+def test_a_collection_may_be_the_reference(enrolling, enrolling_model, sound):
+    clips = [("file", (name, sound, "audio/ogg")) for name in "abc"]
+    found = enrolling.post("/reference?collection=true", files=clips)
+    assert found.json() == collection_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+    assert with_reference(enrolling, sound, found.text).json()["reference_source"] == "collection"
+    assert "needs 3" in error_message(enrolling.post("/reference?collection=true", files=clips[:2]), 422)
 
 
 def test_a_recording_may_be_its_own_reference(enrolling, speech):
