@@ -1,10 +1,8 @@
 from .calibration import (
     export_checkpoint as export_checkpoint,
     fit_calibration as fit_calibration,
-    fit_ood_detector as fit_ood_detector,
 )
 from .comparison import (
-    LEAK_SUFFIX as LEAK_SUFFIX,
     Comparison as Comparison,
     ComparisonError as ComparisonError,
     LeakagePart as LeakagePart,
@@ -59,7 +57,6 @@ from .environment import (
     system_info as system_info,
 )
 from .evaluator import (
-    BOOTSTRAP_SEED as BOOTSTRAP_SEED,
     Metrics as Metrics,
     PredictionTable as PredictionTable,
     compute_metrics as compute_metrics,

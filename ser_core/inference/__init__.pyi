@@ -50,8 +50,6 @@ from .archive.speakers import (
 from .enrolment import (
     EnrolmentGain as EnrolmentGain,
     collection_reference as collection_reference,
-    draw_reference_clips as draw_reference_clips,
-    enrolled_model as enrolled_model,
     enrolment_gain as enrolment_gain,
     recording_reference as recording_reference,
     speaker_reference as speaker_reference,
@@ -117,6 +115,8 @@ from .reference import (
     SpeakerReferenceError as SpeakerReferenceError,
     check_reference as check_reference,
     check_takes_reference as check_takes_reference,
+    draw_reference_clips as draw_reference_clips,
+    enrolled_model as enrolled_model,
 )
 from .results import (
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
@@ -128,7 +128,6 @@ from .results import (
 from .segments import (
     NOT_ANALYSED as NOT_ANALYSED,
     Segment as Segment,
-    fill_gaps as fill_gaps,
     label_segments as label_segments,
 )
 from .smoothing import (

@@ -1,9 +1,7 @@
 """Enrolment: the reference of a speaker or a collection, from unlabelled clips or from a long recording itself."""
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 
@@ -24,14 +22,15 @@ from ser_core.inference.reference import (
     OWN_RECORDING,
     Reference,
     SpeakerReferenceError,
+    as_collection,
     check_reference,
     check_takes_reference,
+    draw_reference_clips,
 )
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
-COLLECTION_SEED = 0  # of the drawing: names in order repeat sentences and emotions at fixed distances
 MIN_OWN_REFERENCE_SPEECH_S = 10.0  # of a recording as its own reference: of a shorter one it would hide the emotion
 
 
@@ -64,20 +63,6 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     return _build_reference(model, clips, sum(end - start for s in speech for start, end in s))
 
 
-def enrolled_model(model: SERModel, reference: Reference) -> SERModel:
-    """A copy of the model, sharing its weights, whose predictions are relative to a reference.
-
-    For functions that take a model alone, such as attributions and their tests.
-
-    Raises:
-        SpeakerReferenceError: a reference of another model, or a model that takes none.
-    """
-    enrolled = copy.copy(model)
-    relative = partial(model.classify, reference=reference.tensor_for(model), weight=reference.weight)
-    enrolled.classify = relative  # type: ignore[method-assign]  # of this copy alone
-    return enrolled
-
-
 def collection_reference(
     model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress = no_progress
 ) -> Reference | None:
@@ -104,17 +89,6 @@ def collection_reference(
     if len(spoken) < MIN_REFERENCE_CLIPS:
         return None
     return as_collection(speaker_reference(model, spoken, progress))
-
-
-def draw_reference_clips(n_clips: int) -> list[int]:
-    """Which of n clips are the reference, if there are more than 30: the same at every call, in order."""
-    rng = np.random.default_rng(COLLECTION_SEED)
-    return sorted(rng.choice(n_clips, min(n_clips, MAX_REFERENCE_CLIPS), replace=False).tolist())
-
-
-def as_collection(reference: Reference) -> Reference:
-    """The reference of clips of several speakers: how far they lie apart says nothing about a further one."""
-    return replace(reference, source="collection", spread=None)
 
 
 @dataclass(frozen=True)

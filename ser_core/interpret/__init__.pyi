@@ -1,9 +1,6 @@
 from .atlas import (
     ATLAS_PARTS as ATLAS_PARTS,
-    DEVELOPMENT_PART as DEVELOPMENT_PART,
     NO_PREDICTION as NO_PREDICTION,
-    TRAINING_PART as TRAINING_PART,
-    UNSEEN_PART as UNSEEN_PART,
     Atlas as Atlas,
     AtlasError as AtlasError,
     available_atlases as available_atlases,
@@ -88,7 +85,6 @@ from .sanity_check import (
     parameter_randomisation_test as parameter_randomisation_test,
 )
 from .voice import (
-    MAX_VOICE_S as MAX_VOICE_S,
     VOICE_MEASURES as VOICE_MEASURES,
     VoiceMeasure as VoiceMeasure,
     measure_voice as measure_voice,

@@ -98,7 +98,6 @@ from .zoo.whisper import (
     head_input as head_input,
 )
 from .zoo.whisper_encoder import (
-    WHISPER_WEIGHTS_HINT as WHISPER_WEIGHTS_HINT,
     save_whisper_encoder as save_whisper_encoder,
     shared_layers as shared_layers,
 )

@@ -42,9 +42,9 @@ Logits become probabilities by `softmax(logits / {temperature:g})`; a prediction
 "not sure". Recordings are split into windows of {window_s:g} s, half overlapping, whose logits are averaged.{scaled}
 {stock}"""
 
-SCALING_SENTENCE = """ Before, those
-of a window are divided by its distance from the training data (`model.network.novelty`), at least {nearest:g} and at
-most {farthest:g}, to the power of {distance_power:g}."""
+SCALING_SENTENCE = """ First, the
+logits of each window are divided by its distance from the training data (`model.network.novelty`), clipped to
+{nearest:g}..{farthest:g}, to the power of {distance_power:g}."""
 
 TRANSFORMERS_SECTION = """
 With transformers alone (`pip install transformers torch`); its scores are those before calibration:

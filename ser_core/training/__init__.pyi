@@ -70,7 +70,6 @@ from .recipes import (
 from .run_state import (
     TrainingRun as TrainingRun,
     TrainingState as TrainingState,
-    new_state as new_state,
 )
 from .runs import (
     CURVE_FILE as CURVE_FILE,

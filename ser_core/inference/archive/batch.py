@@ -27,8 +27,7 @@ from ser_core.inference.archive.job import (
 from ser_core.inference.archive.plan import read_batches, read_plan
 from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
 from ser_core.inference.archive.suspects import WORKER_ERRORS, Suspects, predict_one_by_one
-from ser_core.inference.enrolment import as_collection
-from ser_core.inference.reference import TOGETHER, Reference
+from ser_core.inference.reference import TOGETHER, Reference, as_collection
 
 
 class WorkerDied(BatchError):

@@ -9,8 +9,14 @@ import torch
 
 from ser_core.audio import Recording
 from ser_core.inference.archive.batch_table import cached_model, read_files
-from ser_core.inference.enrolment import draw_reference_clips, has_speech, speaker_reference
-from ser_core.inference.reference import MAX_REFERENCE_CLIP_S, MIN_REFERENCE_CLIPS, TOGETHER, Reference
+from ser_core.inference.enrolment import has_speech, speaker_reference
+from ser_core.inference.reference import (
+    MAX_REFERENCE_CLIP_S,
+    MIN_REFERENCE_CLIPS,
+    TOGETHER,
+    Reference,
+    draw_reference_clips,
+)
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker
 
