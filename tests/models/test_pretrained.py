@@ -6,7 +6,6 @@ import re
 import numpy as np
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file, save_file
 
 from scripts import add_model
@@ -41,6 +40,7 @@ SIZES = {
 @pytest.fixture
 def publish(tmp_path):
     """A function that saves a tiny random classifier as transformers does: its folder."""
+    import transformers  # slow to import, for each worker that collects the tests
 
     def save(kind="wav2vec2", labels=LABELS, **config):
         torch.manual_seed(0)
@@ -68,6 +68,8 @@ def add(folder, *more: str) -> int:
 @pytest.mark.parametrize("kind", TRANSFORMERS_CLASSES)
 @pytest.mark.parametrize("config", [{}, {"use_weighted_layer_sum": True, "feat_extract_norm": "layer"}], ids=str)
 def test_it_answers_as_the_stock_pipeline(publish, checkpoints, speech, kind, config):
+    import transformers
+
     folder = publish(kind, **config)
     assert add(folder) == 0
     model, clip = load_model("theirs", "cpu"), speech[16_000:48_000]

@@ -4,13 +4,11 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from ser_core.serving import live_app as live
-from ser_core.serving.gradio_uploads import GradioUploads
 from ser_core.serving.middleware import RequestLimits
 
 
-def test_an_upload_is_taken_once_under_a_name_of_the_server():
-    uploads = GradioUploads(RequestLimits())
+def test_an_upload_is_taken_once_under_a_name_of_the_server(live):
+    uploads = live.GradioUploads(RequestLimits())
     client = TestClient(Starlette(routes=[uploads.route("/upload")]))
     (name,) = client.post("/upload", files={"files": ("../../diary of Jane.wav", b"sound", "audio/wav")}).json()
     assert "Jane" not in name
@@ -18,7 +16,7 @@ def test_an_upload_is_taken_once_under_a_name_of_the_server():
 
 
 @pytest.mark.slow
-def test_uploads_have_bounds(checkpoints):
+def test_uploads_have_bounds(live, checkpoints):
     client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
     path = "/gradio_api/upload"
     found = [client.post(path, files={"files": ("a.wav", bytes(n))}) for n in (1000, 20_000)]

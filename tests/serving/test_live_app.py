@@ -22,7 +22,6 @@ from scripts import predict
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import inference_queue
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.serving import live_app as live
 from ser_core.serving.live_sessions import LiveSessions
 from tests.inference.test_queue import wait_until
 from tests.make_page import wav
@@ -31,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def address(checkpoints, monkeypatch, tmp_path):
+def address(live, checkpoints, monkeypatch, tmp_path):
     """A running server with two small models."""
     unload_models()
     monkeypatch.setattr(live, "MAX_WAITING_REQUESTS", 2)
@@ -130,7 +129,7 @@ def predict_uploaded(address: str, path: str) -> dict | None:
     return json.loads(text.partition("event: complete\ndata: ")[2])[0] if "event: complete" in text else None
 
 
-def test_the_queue_of_predict_is_bounded(address, client, speech, tmp_path):
+def test_the_queue_of_predict_is_bounded(live, address, client, speech, tmp_path):
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     with inference_queue.turn():
         jobs = [client.submit(handle_file(tmp_path / "speech.wav"), api_name="/predict") for _ in range(5)]
@@ -144,7 +143,7 @@ def test_only_predict_is_offered_to_programs(client):
     assert list(client.view_api(return_format="dict", print_info=False)["named_endpoints"]) == ["/predict"]
 
 
-def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
+def test_every_emotion_has_its_colour_symbol_and_name(live, checkpoints):
     template = live._page_arguments(LiveSessions())["html_template"]
     for emotion in EMOTIONS:
         rows = re.findall(rf'<li data-answer="{emotion}">.*?</li>', template)
@@ -156,7 +155,7 @@ def test_every_emotion_has_its_colour_symbol_and_name(checkpoints):
     assert template.count('data-answer="not sure"') == 1 and not re.search(r"_ROWS|TITLE|\$\{|{{|`", template)
 
 
-def test_the_page_has_no_external_resources(checkpoints):
+def test_the_page_has_no_external_resources(live, checkpoints):
     page = live._page_arguments(LiveSessions())
     texts = [page[name] for name in ("html_template", "css_template", "js_on_load")]
     assert not any(re.search(r"(https?:)?//[a-z]|@import|url\(", re.sub(r"//.*", "", text)) for text in texts)
@@ -164,7 +163,7 @@ def test_the_page_has_no_external_resources(checkpoints):
     assert not live.live_theme()._stylesheets
 
 
-def test_invalid_arguments_get_an_error_message(checkpoints, subtests):
+def test_invalid_arguments_get_an_error_message(live, checkpoints, subtests):
     invalid = [{}, {"page_id": 1}, {"page_id": "a", "offset": "x", "samples": 1}, [], "", None]
     for arguments, name in product(invalid, ["start", "feed", "stop", "hand_over"]):
         with subtests.test(name=name, arguments=arguments):
@@ -172,14 +171,14 @@ def test_invalid_arguments_get_an_error_message(checkpoints, subtests):
             assert calls[name](arguments)["error"].endswith((".", "0"))
 
 
-def test_without_a_model_the_page_names_the_training_command(checkpoints):
+def test_without_a_model_the_page_names_the_training_command(live, checkpoints):
     for folder in checkpoints.iterdir():
         (folder / "config.json").unlink()
     page = live._page_arguments(LiveSessions())
     assert page["models"] == () and "python -m scripts.train" in page["no_model_message"]
 
 
-def test_a_signal_closes_open_pages_and_the_server():
+def test_a_signal_closes_open_pages_and_the_server(live):
     order = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
 
@@ -197,7 +196,7 @@ def test_a_signal_closes_open_pages_and_the_server():
     assert sorted(order) == ["pages", "server"]
 
 
-def test_routes_that_nobody_uses_are_closed(subtests):
+def test_routes_that_nobody_uses_are_closed(live, subtests):
     client = TestClient(live.build_live())
     for path in [
         "/gradio_api/file=http://example.org/x.png",
