@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -113,6 +114,17 @@ def test_a_run_ends_before_its_first_damaged_line(three, page, change):
     page.run()
     assert not page.exception
     assert page.dataframe[0].value.set_index("run")["epochs"]["whole"] == "1 of 3"
+
+
+def test_a_checkpoint_with_its_curve_shows_it(page, tmp_path, monkeypatch):
+    shutil.copytree(paths.CHECKPOINTS / "prosonet", tmp_path / "prosonet")
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path)
+    page.run()
+    n_charts = len(page.get("plotly_chart"))
+    (tmp_path / "prosonet" / "metrics.jsonl").write_text('{"epoch": 1, "loss": 2.0, "dev_uar_tess": 0.5}\nno epoch')
+    assert not page.run().exception and len(page.get("plotly_chart")) == n_charts + 2
+    (tmp_path / "prosonet" / "metrics.jsonl").write_text('{"epoch": 1, "loss": 2.0}')  # no development speakers
+    assert not page.run().exception and len(page.get("plotly_chart")) == n_charts + 1
 
 
 def test_the_chosen_epoch_stays_when_the_run_goes_on(three, page):

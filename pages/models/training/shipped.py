@@ -38,7 +38,7 @@ def _show_curves(names: list[str]) -> None:
     """UAR of development speakers, or else the loss, over the epochs of those whose checkpoint has a curve."""
     found = {name: curve for name in names if (curve := read_curve(paths.CHECKPOINTS / name / CURVE_FILE))}
     lines = {name: uars for name, curve in found.items() if (uars := [_dev_uar(record) for record in curve])}
-    losses = {name: [record["loss"] for record in curve] for name, curve in found.items()}
+    losses = {name: [record.get("loss") for record in curve] for name, curve in found.items()}
     for title, key, curves in (("development UAR, mean over corpora", "uar", lines), ("training loss", "loss", losses)):
         curves = {name: values for name, values in curves.items() if None not in values}
         if curves:
