@@ -17,6 +17,7 @@ button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
 [data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p
   { color: light-dark(#5c656e, #a5b1bd); opacity: 1 !important; }
 .token.keyword { color: light-dark(#8a3d00, #ffb27a) !important; }
+.token.string { color: light-dark(#14692e, #7fd39a) !important; }
 .token.variable, .token.number { color: light-dark(#0b6b78, #7fd3df) !important; }
 .token.comment { color: light-dark(#5c656e, #a5b1bd) !important; }
 </style>"""

@@ -115,6 +115,7 @@ def new_page(chromium, tabs):
 
     def open_page(url, before="", color_scheme="light", viewport=DESK):
         page = tabs.pop() if tabs else chromium.new_page()
+        page.bring_to_front()  # behind another tab it is drawn once a second
         inspector = chromium.new_cdp_session(page)
         inspector.send("Page.enable")
         inspector.send("Page.addScriptToEvaluateOnNewDocument", {"source": before})

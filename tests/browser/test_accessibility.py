@@ -1,10 +1,12 @@
 """Every page: axe-core finds nothing serious in either theme, and nothing is wider than a phone."""
 
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib import resources
 
 from tests.browser.conftest import DESK
-from tests.browser.steps import overflow, settle
+from tests.browser.steps import overflow, still
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 PAGES = (
@@ -27,11 +29,11 @@ PAGES = (
     "settings",
 )
 GRAVE = ("serious", "critical")
-DRAWN_MS = 1500  # charts are drawn after the script of a page has ended
-SWITCHED_MS = 500  # colours fade
-RESIZED_S = 20
+PATIENCE_S, PAUSE_MS = 20, 500
 PHONE = {"width": 390, "height": 844}
 RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}  # only colours change with the theme
+SWITCHED = """scheme => getComputedStyle(document.querySelector(".stApp")).colorScheme === scheme &&
+  !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running")"""  # colours fade
 RUN = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
   return violations.map(({ id, impact, nodes }) => [impact, id, nodes.map((n) => `${n.target}`).slice(0, 5)]);
@@ -44,19 +46,25 @@ def test_no_serious_finding_and_nothing_wider_than_a_phone(new_page, app_url):
         page.emulate_media(color_scheme="light")
         page.goto(f"{app_url}/{path}")
         page.locator("h1").first.wait_for()
-        page.wait_for_timeout(DRAWN_MS)
-        settle(page)
+        still(page)
         page.evaluate(AXE)
         for scheme, rules in RULES.items():
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_function(f"getComputedStyle(document.querySelector('.stApp')).colorScheme === '{scheme}'")
-            page.wait_for_timeout(SWITCHED_MS)
-            found += [f"{path}, {scheme}: {row}" for row in page.evaluate(RUN, rules) if row[0] in GRAVE]
+            page.wait_for_function(SWITCHED, arg=scheme)
+            found += [f"{path}, {scheme}: {row}" for row in in_the_end(page, partial(findings, page, rules))]
         page.set_viewport_size(PHONE)
-        page.wait_for_timeout(SWITCHED_MS)
-        until = time.monotonic() + RESIZED_S
-        while overflow(page) and time.monotonic() < until:  # charts follow late on a busy machine
-            page.wait_for_timeout(SWITCHED_MS)
-        found += [f"{path}, wider than a phone: {element}" for element in overflow(page)]
+        found += [f"{path}, wider than a phone: {element}" for element in in_the_end(page, partial(overflow, page))]
         page.set_viewport_size(DESK)
     assert not found, "\n".join(found)
+
+
+def findings(page, rules: dict) -> list:
+    return [row for row in page.evaluate(RUN, rules) if row[0] in GRAVE]
+
+
+def in_the_end(page, look: Callable[[], list]) -> list:
+    """What is found again and again: charts and colours follow late on a busy machine."""
+    until = time.monotonic() + PATIENCE_S
+    while (found := look()) and time.monotonic() < until:
+        page.wait_for_timeout(PAUSE_MS)
+    return found
