@@ -13,7 +13,7 @@ from ser_core.plots.maps.names import FONT_SIZE, NARROW, Name, annotation, axis_
 
 DENSITY_GRID_CELLS = 80  # per axis
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
-MAX_LEGEND_LETTERS = 14
+MAX_LEGEND_LETTERS = 11  # as wide as an entry
 USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
 
 

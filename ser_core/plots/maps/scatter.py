@@ -20,7 +20,8 @@ EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
 MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
 EMBEDDING_MAP_HEIGHT = 640  # pixels
 TOOLS_HEIGHT = 32  # pixels above the map: zoom, lasso, box
-LEGEND_HEIGHT = 68  # pixels below it: three lines on a telephone. Plotly would draw the map again to make room
+NARROWEST = 350  # pixels, on a telephone
+LETTER_WIDTH, ENTRY_WIDTH, ENTRY_MARGIN, LINE_HEIGHT = 6.5, 70, 45, 19.5  # pixels of the legend
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
 DENSITY_GREY, DENSITY_OPACITY = 143, 0.35  # where the clips are densest
@@ -28,7 +29,6 @@ DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the othe
 CLEAR, GRID = "rgba(0,0,0,0)", "rgba(138,143,152,0.3)"
 FONT = "Source Sans, sans-serif"  # that of the pages
 LEGEND = {"orientation": "h", "y": -0.01, "yanchor": "top", "itemclick": False, "itemdoubleclick": False}
-LEGEND |= {"entrywidth": 70}  # pixels: a long name of a clip would make all of them long
 TOOL_COLOURS = {"color": "#7A858F", "activecolor": "#3D7AB8"}  # on light and on dark
 
 
@@ -154,15 +154,16 @@ def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatte
 
 def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
     """The axes hold nearly all points and fill the width: a projection has no scale to keep."""
-    has_legend = any(trace.showlegend is not False for trace in figure.data)
+    named = [trace.name for trace in figure.data if trace.showlegend is not False]
+    entry_width, legend_height = _legend_size(named)
     flat = coordinates.shape[1] == 2
     figure.update_layout(
         height=EMBEDDING_MAP_HEIGHT,
-        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": LEGEND_HEIGHT * has_legend, "autoexpand": not has_legend},
+        margin={"l": 0, "r": 0, "t": TOOLS_HEIGHT, "b": legend_height, "autoexpand": not named},
         dragmode="pan",  # with lasso or box, Streamlit does not report clicks on points
         clickmode="event+select",  # what Streamlit would set, and draw again
         hovermode="closest",
-        legend=LEGEND,
+        legend=LEGEND | {"entrywidth": entry_width},
         images=[_density(coordinates)] if flat and len(coordinates) >= MIN_POINTS_FOR_DENSITY else [],
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
@@ -177,6 +178,18 @@ def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
     empty = {"showticklabels": False, "title": "", "showbackground": False, "zeroline": False, "gridcolor": GRID}
     figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
     return figure
+
+
+def _legend_size(names: Sequence[str]) -> tuple[int, int]:
+    """Width of an entry and height of the legend on a telephone, with a clip of the user, in pixels.
+
+    Plotly itself would give all entries the width of the longest name, and draw the map again to make room.
+    """
+    if not names:
+        return ENTRY_WIDTH, 0
+    width = max(ENTRY_WIDTH, round(LETTER_WIDTH * max(map(len, names))))
+    in_a_line = max(1, NARROWEST // (width + ENTRY_MARGIN))
+    return width, round(LINE_HEIGHT * -(-(len(names) + 1) // in_a_line)) + 10
 
 
 def group_count_bars(counts: Mapping[str, int]) -> go.Figure:
