@@ -3,10 +3,12 @@ FROM python:3.11.7-slim-bookworm
 
 # An index with PyTorch for the CPU alone makes the image several GB smaller; see docs/deployment.md.
 ARG TORCH_INDEX_URL=""
+# transformers, for checkpoints of wav2vec2 and those that scripts.add_model adds; umap-learn, for new maps of UMAP.
+ARG PACKAGES=""
 
 WORKDIR /app
 COPY requirements.txt constraints.txt ./
-RUN pip install --no-cache-dir -r requirements.txt -c constraints.txt \
+RUN pip install --no-cache-dir -r requirements.txt -c constraints.txt $PACKAGES \
     ${TORCH_INDEX_URL:+--extra-index-url "$TORCH_INDEX_URL"}
 
 COPY app.py pyproject.toml README.md LICENSE CITATION.cff ./
