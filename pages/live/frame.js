@@ -7,14 +7,22 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const state = frames.get(parentElement) ?? {};
   frames.set(parentElement, state);
   state.send = (token) => setTriggerValue("token", token);
-  state.chose = (model) => {
-    state.listens = true;
-    sendVoice(frame, state.voice);
-    if (state.follows_model && model !== JSON.parse(state.voice).model) setTriggerValue("model", model);
-  };
-  state.follows_model = data.follows_model;
-  if (state.listens && state.voice !== data.voice) sendVoice(frame, data.voice);
+  const changed = state.voice !== data.voice;
   state.voice = data.voice;
+  const follow = () => { // the page learns which model's voice to give, once for each choice: it may have none
+    const known = !data.follows_model || state.model === JSON.parse(state.voice).model;
+    if (!known && state.asked !== state.model) setTriggerValue("model", state.model);
+    state.asked = known ? null : state.model;
+  };
+  state.chose = (model) => {
+    state.model = model;
+    sendVoice(frame, state.voice);
+    follow();
+  };
+  if (state.model) {
+    if (changed) sendVoice(frame, state.voice);
+    follow();
+  }
   if (!state.listen) {
     state.listen = ({ source, origin, data: message }) => {
       if (source !== frame.contentWindow || origin !== window.location.origin) return;

@@ -133,14 +133,17 @@ def test_a_small_screen_the_keyboard_the_themes_and_no_other_host(new_page, live
 
 
 def test_the_microphone_is_part_of_the_program(new_page, everything_url, app_url):
-    """A session starts with the enrolled voice."""
+    """A session starts with the enrolled voice, also of a model that was chosen before the voice was switched on."""
     page = new_page(f"{everything_url}/my_voice")
     page.locator("input[type=file]").first.wait_for(state="attached")
     rerun(page, lambda: page.locator("input[type=file]").first.set_input_files(SAMPLES / "low_slow.ogg"))
-    rerun(page, page.locator(".st-key-use-voice label").click)
+    page.locator(".st-key-use-voice label").wait_for()
     rerun(page, page.get_by_role("link", name="Live", exact=True).click)
     live = page.frame_locator("iframe[title='Live microphone']")
+    live.get_by_label("Model").select_option("prosonet")
+    page.locator(".st-key-use-voice label").click()
     expect(live.get_by_label("Adapt to my voice")).to_be_checked()
+    expect(live.locator(".reference")).to_have_attribute("title", re.compile("enrolled voice"))
     live.get_by_role("button", name="Start").click()
     expect(live.locator(".history i")).not_to_have_count(0)
     expect(live.locator(".detail")).to_contain_text("Relative to your enrolled voice.")
