@@ -56,9 +56,10 @@ def opened(new_page, app_url, space):
 def photographed(page, plot, form: str):
     """The file that the camera above the map brings."""
     rerun(page, page.locator(".st-key-map-picture").get_by_text(form).click)
+    options = "plots => plots.map(({ _context: c }) => [c?.toImageButtonOptions.format, c?.plotGlPixelRatio])"
+    wanted = {"SVG": ["svg", 1], "PNG": ["png", 2]}[form]
+    assert eventually(page, lambda: plot.evaluate_all(options) == [wanted])  # another chart in place of the former one
     drawn(page, plot)
-    options = plot.evaluate("plot => [plot._context.toImageButtonOptions.format, plot._context.plotGlPixelRatio]")
-    assert options == {"SVG": ["svg", 1], "PNG": ["png", 2]}[form]
     with page.expect_download() as waiting:
         plot.locator("[data-title^='Download plot']").click(force=True)
     assert waiting.value.suggested_filename == f"map.{form.lower()}"
