@@ -49,7 +49,7 @@ SETTLED = """async () => {
     const settled = () => !window.runs.busy && state() === "notRunning";
     if (!settled()) return false;
     for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame);
-    await new Promise(done => requestIdleCallback(done, { timeout: 1000 }));
+    await new Promise(done => requestIdleCallback(done, { timeout: 5000 }));
     return settled();
 }"""
 

@@ -56,6 +56,7 @@ def test_two_people_at_once_have_a_table_each(new_page, app_url, tmp_path):
         pages[name] = new_page(f"{app_url}/many_files")
         pages[name].locator("input[type=file]").first.set_input_files(tmp_path / name)
     for name, page in pages.items():
+        page.bring_to_front()
         (row,) = csv.DictReader(saved(page, "Download CSV").path().read_text().splitlines())
         (other,) = set(pages) - {name}
         assert row["file"] == name and other not in page.content()

@@ -171,6 +171,7 @@ def test_two_people_at_once_do_not_see_each_others_clip(new_page, clip_url, tmp_
         pages[name] = new_page(clip_url)
         upload(pages[name], tmp_path / name)
     for name, page in pages.items():
+        page.bring_to_front()
         answered(page)
         other = "ben.ogg" if name == "anna.ogg" else "anna.ogg"
         assert name in page.content() and other not in page.content()
