@@ -1,18 +1,18 @@
-"""Fuses a head on Whisper's encoder with a fast network, calibrated on corpora that neither was trained on.
+"""Fuses heads on Whisper's encoder with fast networks, calibrated on corpora and speakers that neither was trained on.
 
-python -m scripts.fuse                    writes checkpoints/whisper-prosonet and assets/results/left-out-<name>.json
+python -m scripts.fuse                    writes checkpoints/whisper-prosonet, those of the other folds below
+                                          checkpoints/folds, and assets/results/left-out-whisper-prosonet.json
 python -m scripts.fuse --every 4          from one in four clips of each corpus
-python -m scripts.fuse --fold 1           checkpoints/folds/whisper-prosonet-1, with the calibration of the first
 
 Needs checkpoints/whisper, checkpoints/prosonet and, below checkpoints/folds, their models of the other four folds and
 of the left-out corpora: whisper-left-out-<corpus> and prosonet-leave-one-corpus-out-<corpus>. Corpora in other
-languages are unknown to every prosonet. What the fusion is worth on unseen speakers, its calibration learns from the
-fusions of the other folds, on the speakers that each of them has not met and that the default was trained on.
+languages are unknown to every prosonet. The calibration of a fold is fitted on left-out corpora and on the unseen
+speakers of the other folds; no clip of its own test speakers is in either.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Iterable
 
 import numpy as np
 import torch
@@ -29,7 +29,6 @@ from ser_core.models import (
     Fusion,
     SERModel,
     load_fusion,
-    load_model,
     save_model,
 )
 from ser_core.training import TrainingExample, UnseenPredictions, corpora_of
@@ -38,7 +37,7 @@ NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
 """Of the log probabilities of the two; chosen on left-out corpora from 0.9, 0.8 and 0.7."""
 CHUNK_CLIPS = 200
-PROTOCOL, FOLD, OTHER_FOLDS = "speaker-independent-8", "0", "1234"
+PROTOCOL, FOLD = "speaker-independent-8", "0"
 Predicted = tuple[Fusion, list[TrainingExample], np.ndarray]
 """A fusion, clips that it was not trained on, and its embeddings of them."""
 
@@ -77,23 +76,24 @@ def left_out_predictions(every: int) -> dict[str, Predicted]:
     }
 
 
-def unseen_speakers(every: int) -> list[Predicted]:
-    """For the test speakers of each fold but the default's, by the fusion of that fold."""
-    return [
-        predicted(fold_fusion(fold), sample(spoken_test_clips(PROTOCOL, fold), every), f"speakers of fold {fold}")
-        for fold in OTHER_FOLDS
-    ]
+def unseen_speakers(every: int) -> dict[str, Predicted]:
+    """By fold, of its test speakers by the fusion of that fold, of one of every n clips."""
+    return {
+        fold: predicted(fold_fusion(fold), sample(spoken_test_clips(PROTOCOL, fold), every), f"speakers of fold {fold}")
+        for fold in protocol_folds(PROTOCOL)
+    }
 
 
-def outputs(found: Sequence[Predicted]) -> UnseenPredictions:
-    """Logits and distances of all clips."""
+def outputs(found: Iterable[Predicted], but: Container[tuple[str, str]] = ()) -> UnseenPredictions:
+    """Logits and distances of all clips but those of some speakers, each a corpus and a name."""
     parts = []
     for model, clips, embeddings in found:
+        kept = np.array([(clip.corpus, clip.speaker) not in but for clip in clips])
         y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
         with torch.inference_mode():
             logits = model.classify(torch.from_numpy(embeddings)).numpy()
         distances = model.novelty.distance(embeddings) if model.novelty else np.ones(len(clips))
-        parts.append(UnseenPredictions(corpora_of(clips), y_true, distances, logits))
+        parts.append(UnseenPredictions(corpora_of(clips), y_true, distances, logits).select(kept))
     return UnseenPredictions.concatenate(parts)
 
 
@@ -109,48 +109,46 @@ def report(found: dict[str, Predicted], known: UnseenPredictions) -> dict[str, d
     return reports
 
 
-def make_default(every: int) -> None:
-    """The fusion of the default models, and its scores on left-out corpora."""
-    found, known = left_out_predictions(every), outputs(unseen_speakers(every))
-    reports = report(found, known)
-    print(table(reports))
-    write_results(
-        paths.RESULTS / f"left-out-{NAME}.json",
-        {
-            "model": NAME,
-            "protocol": "left-out",
-            "every": every,
-            "folds": {c: {c: r} for c, r in reports.items()},
-            "corpora": reports,
-        },
-    )
-    calibration = fit_cross_corpus_calibration(outputs(list(found.values())), known)
-    training = {"protocol": PROTOCOL, "fold": FOLD, "members": [FIRST, SECOND]}
-    save_model(load_fusion((FIRST, SECOND), FACTORS), paths.CHECKPOINTS / NAME, "fusion", calibration, training)
-
-
 def fold_fusion(fold: str) -> Fusion:
     """The fusion of the models of a fold."""
-    return load_fusion((f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}"), FACTORS)
+    return load_fusion(members_of(fold), FACTORS)
 
 
-def make_fold(fold: str) -> None:
-    """The fusion of the models of one fold; its calibration is that of the default fusion."""
-    training = {"protocol": PROTOCOL, "fold": fold, "members": [f"{FIRST}-{fold}", f"{SECOND}-{fold}"]}
-    calibration = load_model(NAME, "cpu").calibration
-    save_model(fold_fusion(fold), paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}", "fusion", calibration, training)
+def members_of(fold: str) -> tuple[str, str]:
+    """Names of the two checkpoints of a fold."""
+    return (FIRST, SECOND) if fold == FOLD else (f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}")
+
+
+def save_folds(found: dict[str, Predicted], unseen: dict[str, Predicted]) -> None:
+    """Writes the fusion of each fold; no test speaker of a fold is in its calibration."""
+    for fold, (model, clips, _) in unseen.items():
+        known = outputs(part for other, part in unseen.items() if other != fold)
+        strangers = outputs(found.values(), but={(clip.corpus, clip.speaker) for clip in clips})
+        folder = paths.CHECKPOINTS / NAME if fold == FOLD else paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}"
+        members = [name.removeprefix("folds/") for name in members_of(fold)]
+        training = {"protocol": PROTOCOL, "fold": fold, "members": members}
+        save_model(model, folder, "fusion", fit_cross_corpus_calibration(strangers, known), training)
+
+
+def write_report(reports: dict[str, dict], every: int) -> None:
+    """Prints and writes the scores on left-out corpora."""
+    print(table(reports))
+    folds = {corpus: {corpus: scores} for corpus, scores in reports.items()}
+    found = {"model": NAME, "protocol": "left-out", "every": every, "folds": folds, "corpora": reports}
+    write_results(paths.RESULTS / f"left-out-{NAME}.json", found)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="use one in n clips of each corpus, drawn at random")
-    parser.add_argument("--fold", help="a fold of the protocol speaker-independent")
     options = parser.parse_args(arguments)
     try:
-        make_fold(options.fold) if options.fold else make_default(options.every)
+        found, unseen = left_out_predictions(options.every), unseen_speakers(options.every)
     except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
+    write_report(report(found, outputs(unseen.values())), options.every)
+    save_folds(found, unseen)
     return 0
 
 
