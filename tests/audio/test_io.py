@@ -351,6 +351,7 @@ def damaged_files(draw) -> bytes:
     return bytes(content)
 
 
+@pytest.mark.slow
 @given(content=st.one_of(damaged_files(), st.binary(max_size=2_000)))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_bytes_give_a_waveform_or_an_audio_error(content):

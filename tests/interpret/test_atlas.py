@@ -97,6 +97,7 @@ def test_a_file_that_cannot_be_used_names_the_command(tmp_path, small, damage):
         load_atlas("m", "other" if damage == "another version" else "abc", tmp_path)
 
 
+@pytest.mark.slow
 def test_a_bit_that_fell_over_is_damage_and_nothing_else(tmp_path, small):
     path = tmp_path / "m.npz"
     small.save(path)

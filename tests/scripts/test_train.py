@@ -45,6 +45,7 @@ class UntrainedNetwork(torch.nn.Identity):
     is_neural = True
 
 
+@pytest.mark.slow
 def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, capsys):
     assert train.main(FOLD_0) == 0
     model = load_model(workplace / "runs" / "x" / "checkpoint")

@@ -29,6 +29,7 @@ def remote(monkeypatch):
     store._open_store.cache_clear()
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_the_folder(remote, tmp_path, checkpoints, speech):
     folder, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
     expected = analyse_all(folder, model, tmp_path / "folder.parquet")

@@ -28,6 +28,7 @@ def test_refusals_are_counted_and_errors_fail(answers, statuses, is_well):
     assert set(figures["outcomes"]["predict"]) == {"right", *(str(status) for status in statuses if status != 200)}
 
 
+@pytest.mark.slow
 def test_a_client_without_an_answer_fails(answers, monkeypatch):
     answers(200)
     monkeypatch.setattr(mixed, "kinds", lambda: {"page": (1.0, mixed._get("/"), (200,))})

@@ -100,6 +100,7 @@ def test_the_total_size_of_bodies_is_bounded(checkpoints):
         assert client.post("/predict", content=iter([bytes(600)]), headers=OGG).status_code == 422
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", [RequestLimits(chunk_timeout_s=0.3), RequestLimits(body_timeout_s=0.3)])
 def test_a_slow_body_times_out(checkpoints, limits, monkeypatch):
     monkeypatch.setattr(gate, "DRAIN_PAUSE_S", 0.1)
@@ -114,6 +115,7 @@ def test_a_huge_length_is_refused_before_anything_is_sent(checkpoints, monkeypat
         assert status_of(raw(port, head(10**15))) == 413
 
 
+@pytest.mark.slow
 def test_a_refused_client_may_send_everything_before_reading(checkpoints):
     n_parts, part = 10, bytes(3_000_000)
     with served(ANY) as port:
