@@ -1,7 +1,8 @@
 """Attribution: the relevance of each part of a window for a prediction.
 
 A map shows what a prediction depends on, not whether it is correct. Relevance is in units of the explained score; for
-methods with signs, positive values increase the score of the emotion and negative ones decrease it.
+methods with signs, positive values increase the score of the emotion and negative ones decrease it. By hand:
+captum requires a library of charts.
 """
 
 from collections.abc import Iterator, Sequence
