@@ -154,11 +154,11 @@ def test_a_model_without_reference_is_named(recordings, checkpoints, tmp_path, c
 
 def test_what_an_archive_is_relative_to_is_told(recordings, tmp_path, monkeypatch, enrolling_model):
     monkeypatch.setattr(rows, "_load_once", lambda name: enrolling_model)
-    told = []
+    described = []
     for number, speakers in enumerate(("folders", "together")):
         out = tmp_path / f"{number}.parquet"
         job = archive.open_job(recordings, "enrolling", enrolling_model.version, out, 1, speakers)
         with ThreadPoolExecutor(1) as executor:
-            told.append(predict_archive.describe_references(job, archive.enrol_speakers(job, out, executor)))
-    assert told == ["Speakers with a reference: 1", "Relative to 6 of the files"]
+            described.append(predict_archive.describe_references(job, archive.enrol_speakers(job, out, executor)))
+    assert described == ["Speakers with a reference: 1", "Relative to 6 of the files"]
     assert "are without" in predict_archive.describe_references(job, {})
