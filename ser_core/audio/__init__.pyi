@@ -1,4 +1,8 @@
-from .decoding import (
+from .decoding.resampling import (
+    MAX_SOURCE_RATE as MAX_SOURCE_RATE,
+    MIN_SOURCE_RATE as MIN_SOURCE_RATE,
+)
+from .decoding.stream import (
     AudioError as AudioError,
 )
 from .degradations import (
@@ -37,8 +41,6 @@ from .folders import (
 from .io import (
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
     MAX_AUDIO_DURATION_S as MAX_AUDIO_DURATION_S,
-    MAX_SOURCE_RATE as MAX_SOURCE_RATE,
-    MIN_SOURCE_RATE as MIN_SOURCE_RATE,
     SAMPLE_RATE as SAMPLE_RATE,
     Recording as Recording,
     encode_wav as encode_wav,

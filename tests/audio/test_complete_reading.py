@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from ser_core.audio import decoding
+from ser_core.audio.decoding import libsndfile
 from ser_core.audio.io import SAMPLE_RATE, Recording, decode_recording, read_audio
 from ser_core.audio.repairs.joined import part_bounds
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg, with_soundfile
@@ -91,7 +91,7 @@ def test_polarity_does_not_depend_on_the_size_of_blocks(monkeypatch):
     mono = noise(2.0, RATE)
     content = with_soundfile(np.hstack([mono, -mono]), RATE, "WAV", "PCM_16")
     expected = decode_recording(content, SAMPLE_RATE, 60.0).waveform
-    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 777)
+    monkeypatch.setattr(libsndfile, "BLOCK_SAMPLES", 777)
     np.testing.assert_allclose(decode_recording(content, SAMPLE_RATE, 60.0).waveform, expected, atol=1e-6)
 
 
@@ -99,7 +99,7 @@ def test_polarity_does_not_depend_on_the_size_of_blocks(monkeypatch):
 def test_decoding_in_pieces_equals_decoding_at_once(name, monkeypatch):
     content = FORMATS[name](noise(4.0, RATE), RATE)
     expected = decode_recording(content, SAMPLE_RATE, 60.0).waveform
-    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 5_000)
+    monkeypatch.setattr(libsndfile, "BLOCK_SAMPLES", 5_000)
     np.testing.assert_allclose(decode_recording(content, SAMPLE_RATE, 60.0).waveform, expected, atol=1e-6)
 
 

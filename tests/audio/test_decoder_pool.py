@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import decode_recording, encode_wav, read_audio
 from ser_core.audio.isolation import decoder_pool as pools
 from ser_core.audio.isolation.decoder_pool import DecoderPool, decoder_job

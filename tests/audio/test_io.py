@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from ser_core.audio import decoding, io as audio
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding import decoders, libsndfile
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE, decode_recording, encode_wav, load_audio, read_audio
 from ser_core.audio.windows import trim_silence, window_starts
 from tests.make_audio import FORMATS, TONE_HZ, noise, tone, with_ffmpeg, with_soundfile
@@ -56,7 +56,7 @@ def test_every_rate_keeps_length_and_pitch(subtests):
 def test_resampling_in_blocks_equals_resampling_at_once(monkeypatch):
     content = wav(noise(3.0, 44_100), 44_100)
     whole = load_audio(content)
-    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 777)
+    monkeypatch.setattr(libsndfile, "BLOCK_SAMPLES", 777)
     np.testing.assert_allclose(decode_recording(content, SAMPLE_RATE, 60.0).waveform, whole, atol=1e-6)
 
 
@@ -190,13 +190,13 @@ def test_nothing_is_decoded_beyond_the_limit(monkeypatch):
 
     def counting(data, source):
         nonlocal n_decoded
-        for block in decoding.soundfile_blocks(data, source):
+        for block in libsndfile.soundfile_blocks(data, source):
             n_decoded += len(block)
             yield block
 
-    monkeypatch.setattr(audio, "soundfile_blocks", counting)
+    monkeypatch.setattr(decoders, "soundfile_blocks", counting)
     decode_recording(with_soundfile(tone(60.0, 48_000), 48_000, "FLAC", "PCM_16"), SAMPLE_RATE, 1.0)
-    assert 0 < n_decoded <= 48_000 + decoding.BLOCK_SAMPLES
+    assert 0 < n_decoded <= 48_000 + libsndfile.BLOCK_SAMPLES
 
 
 def test_a_file_above_the_size_limit_is_not_read(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from scipy.special import softmax
 
 from ser_core import paths
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import load_audio
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.listener_votes import read_listener_votes

@@ -10,7 +10,7 @@ import torch
 from scipy.special import softmax
 
 import ser_core
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_clips, run_windows
 from ser_core.inference.prediction import (
     predict,

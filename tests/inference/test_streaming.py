@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.evaluation.environment import resident_bytes

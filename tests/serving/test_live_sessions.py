@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import encode_wav, load_audio
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 
 MAX_POOL_MEMORY_BYTES = 2_000_000_000  # of all children at once
 LIBRARY_MEMORY_BYTES = 450_000_000  # address space of the interpreter, the libraries and the buffers of the decoders

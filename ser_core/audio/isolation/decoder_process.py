@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from ser_core.audio.decoding import AudioError
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import Recording, decode_recording
 from ser_core.audio.isolation.decoder_pool import EXPORT_AGAIN, SENT_SAMPLES, DecoderJob
 

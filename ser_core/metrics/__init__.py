@@ -1,0 +1,5 @@
+"""Measures of predictions: scores, confidence intervals over speakers and over clips, calibration, tests of pairs."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
