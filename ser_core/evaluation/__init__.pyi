@@ -2,16 +2,24 @@ from .calibration import (
     export_checkpoint as export_checkpoint,
     fit_calibration as fit_calibration,
 )
-from .comparison import (
+from .comparison.compare import (
     Comparison as Comparison,
     ComparisonError as ComparisonError,
+    compare_results as compare_results,
+)
+from .comparison.leakage import (
     LeakagePart as LeakagePart,
     LeakageReport as LeakageReport,
+)
+from .comparison.pairs import (
     PairwiseTest as PairwiseTest,
-    RankedModel as RankedModel,
-    compare_results as compare_results,
     pooled_predictions as pooled_predictions,
+)
+from .comparison.published import (
     published_table as published_table,
+)
+from .comparison.ranking import (
+    RankedModel as RankedModel,
 )
 from .cost import (
     BASELINE_MODEL as BASELINE_MODEL,
@@ -57,26 +65,24 @@ from .environment import (
     system_info as system_info,
 )
 from .evaluator import (
-    Metrics as Metrics,
-    PredictionTable as PredictionTable,
-    compute_metrics as compute_metrics,
     evaluate as evaluate,
     predict_utterances as predict_utterances,
     predict_utterances_per_model as predict_utterances_per_model,
-    score_listeners as score_listeners,
 )
-from .model_card import (
+from .model_cards.card import (
     CORPUS_LICENCES as CORPUS_LICENCES,
     render_model_card as render_model_card,
     render_pretrained_card as render_pretrained_card,
-    score_table as score_table,
 )
-from .model_card_tables import (
+from .model_cards.sections import (
     SPEAKER_INDEPENDENT as SPEAKER_INDEPENDENT,
     evaluation_sections as evaluation_sections,
     fold_table as fold_table,
     markdown_table as markdown_table,
     published_section as published_section,
+)
+from .model_cards.tables import (
+    score_table as score_table,
 )
 from .non_speech import (
     NON_SPEECH_SOUNDS as NON_SPEECH_SOUNDS,
@@ -117,6 +123,16 @@ from .robustness import (
     RobustnessScores as RobustnessScores,
     evaluate_robustness as evaluate_robustness,
 )
+from .scoring.listeners import (
+    score_listeners as score_listeners,
+)
+from .scoring.metrics import (
+    Metrics as Metrics,
+    compute_metrics as compute_metrics,
+)
+from .scoring.predictions import (
+    PredictionTable as PredictionTable,
+)
 from .speaker_adaptation import (
     corpus_references as corpus_references,
     embed_test_speech as embed_test_speech,
@@ -134,15 +150,19 @@ from .summary.verdict import (
     listener_uars as listener_uars,
     read_verdict as read_verdict,
 )
-from .tasks import (
-    EvaluationTask as EvaluationTask,
-    Reproduction as Reproduction,
-    build_result as build_result,
-    check_recordable as check_recordable,
-    compare_with_recorded as compare_with_recorded,
-    evaluation_task as evaluation_task,
-    own_metrics as own_metrics,
+from .tasks.clips import (
     read_test_part as read_test_part,
     read_unseen_speech as read_unseen_speech,
+)
+from .tasks.record import (
+    Reproduction as Reproduction,
+    build_result as build_result,
+    compare_with_recorded as compare_with_recorded,
+    own_metrics as own_metrics,
     recompute_result as recompute_result,
+)
+from .tasks.task import (
+    EvaluationTask as EvaluationTask,
+    check_recordable as check_recordable,
+    evaluation_task as evaluation_task,
 )

@@ -9,17 +9,11 @@ import numpy as np
 from scipy.special import softmax
 
 from ser_core.data import AudioStore, Utterance, is_speech
-from ser_core.evaluation.evaluator import PredictionTable, predict_utterances
+from ser_core.evaluation.evaluator import predict_utterances
+from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference import clip_windows, run_windows
 from ser_core.metrics import fit_temperature
-from ser_core.models import (
-    Calibration,
-    NoveltyDetector,
-    SERModel,
-    fit_novelty_detector,
-    load_model,
-    save_model,
-)
+from ser_core.models import Calibration, NoveltyDetector, SERModel, fit_novelty_detector, load_model, save_model
 from ser_core.training import TrainingData, TrainingExample
 
 DEV_COVERAGE = 0.85  # share of development clips on which the threshold lets the model predict

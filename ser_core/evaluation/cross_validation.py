@@ -14,8 +14,9 @@ from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.data import is_speech, protocol_folds, protocol_split, split_name
-from ser_core.evaluation.evaluator import PROBABILITY_FLOOR, PredictionTable, calibration_metrics, compute_metrics
 from ser_core.evaluation.results import EvaluationResult, list_results, load_result
+from ser_core.evaluation.scoring.metrics import calibration_metrics, compute_metrics
+from ser_core.evaluation.scoring.predictions import PROBABILITY_FLOOR, PredictionTable
 from ser_core.metrics import Scores, auroc
 from ser_core.models import CONFIG_FILE, Calibration
 
@@ -71,11 +72,7 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
     Raises:
         ValueError: no result, several models or protocols, or a repeated fold.
     """
-    if not results or len({(r.model, r.protocol) for r in results}) > 1:
-        raise ValueError("The results must be of one model under one protocol.")
-    measured = tuple(str(r.fold) for r in results)
-    if len(set(measured)) < len(measured):
-        raise ValueError(f"Repeated folds: {', '.join(measured)}.")
+    measured = _measured_folds(results)
     metrics = [r.metrics for r in results]
     joined = concatenate_predictions([r.predictions for r in results])
     together = compute_metrics(joined)
@@ -95,6 +92,15 @@ def summarise_folds(results: Sequence[EvaluationResult]) -> CrossValidationResul
         mean_confidence=_mean_confidence(confidence),
         calibrated=calibrated,
     )
+
+
+def _measured_folds(results: Sequence[EvaluationResult]) -> tuple[str, ...]:
+    if not results or len({(r.model, r.protocol) for r in results}) > 1:
+        raise ValueError("The results must be of one model under one protocol.")
+    measured = tuple(str(r.fold) for r in results)
+    if len(set(measured)) < len(measured):
+        raise ValueError(f"Repeated folds: {', '.join(measured)}.")
+    return measured
 
 
 def _as_shipped(results: Sequence[EvaluationResult]) -> PredictionTable | None:

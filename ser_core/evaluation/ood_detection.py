@@ -18,7 +18,7 @@ from ser_core.inference import (
     predict,
     run_clips,
 )
-from ser_core.models import SERModel
+from ser_core.models import NoveltyDetector, SERModel
 from ser_core.progress import Progress, no_progress
 
 OOD_SEED = 0  # of the sounds of each kind
@@ -46,26 +46,36 @@ def evaluate_ood_detection(
     if model.novelty is None:
         raise ValueError(f"{model.name} has no out-of-distribution detector.")
     speech_distances = _distances(model, speech)
-    distances, outcomes = {}, {}
+    distances: dict[str, np.ndarray] = {}
+    outcomes: dict[str, list[str]] = {}
     for done, kind in enumerate(NON_SPEECH_SOUNDS, 1):
         rng = np.random.default_rng(OOD_SEED)
         sounds = [draw_non_speech(kind, rng) for _ in range(n_sounds)]
         distances[kind] = _distances(model, [_trimmed(sound) for sound in sounds])
         outcomes[kind] = [prediction_outcome(model, sound) for sound in sounds]
         progress(done / len(NON_SPEECH_SOUNDS))
+    return {
+        "n_speech": len(speech),
+        "n_sounds": n_sounds,
+        **_separation(model.novelty, speech_distances, distances, outcomes),
+    }
+
+
+def _separation(
+    detector: NoveltyDetector, speech: np.ndarray, distances: dict[str, np.ndarray], outcomes: dict[str, list[str]]
+) -> dict:
+    """Figures on the distances of speech, shape = (n_clips,), and on distances and outcomes of each kind of sound."""
     by_distance = np.concatenate([*distances.values()])
     without_speech = np.concatenate([*outcomes.values()]) == NO_SPEECH
     with_vad = np.where(without_speech, np.finfo(np.float32).max, by_distance)
     return {
-        "n_speech": len(speech_distances),
-        "n_sounds": n_sounds,
-        "auroc": auroc(speech_distances, by_distance),
-        "auroc_with_vad": auroc(speech_distances, with_vad),
-        "fpr95": round(float((speech_distances >= np.quantile(by_distance, 0.05)).mean()), 4),
-        "speech_called_unknown": round(float((speech_distances > model.novelty.unseen[-1]).mean()), 4),
+        "auroc": auroc(speech, by_distance),
+        "auroc_with_vad": auroc(speech, with_vad),
+        "fpr95": round(float((speech >= np.quantile(by_distance, 0.05)).mean()), 4),
+        "speech_called_unknown": round(float((speech > detector.unseen[-1]).mean()), 4),
         "kinds": {
-            kind: {"auroc": auroc(speech_distances, distances[kind]), "answers": dict(Counter(outcomes[kind]))}
-            for kind in NON_SPEECH_SOUNDS
+            kind: {"auroc": auroc(speech, distances[kind]), "answers": dict(Counter(outcomes[kind]))}
+            for kind in distances
         },
     }
 

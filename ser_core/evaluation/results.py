@@ -14,7 +14,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import Utterance, parse_utterance_id, read_protocol, split_name
-from ser_core.evaluation.evaluator import PredictionTable
+from ser_core.evaluation.scoring.predictions import PredictionTable
 
 
 class ResultError(ValueError):

@@ -24,7 +24,8 @@ from ser_core.audio import (
     transcode,
 )
 from ser_core.data import Utterance
-from ser_core.evaluation.evaluator import PredictionTable, predict_utterances_per_model
+from ser_core.evaluation.evaluator import predict_utterances_per_model
+from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.metrics import uar
 from ser_core.models import SERModel
 

@@ -9,7 +9,8 @@ import pytest
 from ser_core import paths
 from ser_core.data.protocols import protocol_split
 from ser_core.data.utterances import SPEECH_CORPORA
-from ser_core.evaluation.comparison import ComparisonError, compare_results, published_table
+from ser_core.evaluation.comparison.compare import ComparisonError, compare_results
+from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import left_out_uars
 from ser_core.evaluation.results import list_results, load_result
 from ser_core.models.registry import MODELS

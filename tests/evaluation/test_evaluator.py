@@ -16,13 +16,9 @@ from ser_core.data.listener_votes import read_listener_votes
 from ser_core.data.protocols import protocol_split
 from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.evaluation.calibration import fit_calibration
-from ser_core.evaluation.evaluator import (
-    PredictionTable,
-    compute_metrics,
-    evaluate,
-    predict_utterances,
-    predict_utterances_per_model,
-)
+from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model
+from ser_core.evaluation.scoring.metrics import compute_metrics
+from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import entropy, nll, reliability

@@ -10,14 +10,12 @@ import pytest
 
 from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import SPEAKER_OVERLAP, protocol_split
-from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
-from ser_core.evaluation.model_card import render_model_card, render_pretrained_card
+from ser_core.evaluation.model_cards.card import render_model_card, render_pretrained_card
+from ser_core.evaluation.scoring.metrics import compute_metrics
+from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.labels import EMOTIONS
 from ser_core.models.registry import MODELS
-from ser_core.training.recipes import (
-    COMMON_RECIPE,
-    override_config,
-)
+from ser_core.training.recipes import COMMON_RECIPE, override_config
 from ser_core.training.trainer import TrainConfig
 
 

@@ -12,7 +12,6 @@ from scipy.special import softmax
 from ser_core import paths
 from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols import protocol_split, read_protocol, split_name
-from ser_core.evaluation.evaluator import PredictionTable, compute_metrics
 from ser_core.evaluation.results import (
     EvaluationResult,
     ResultError,
@@ -23,7 +22,9 @@ from ser_core.evaluation.results import (
     result_path,
     save_result,
 )
-from ser_core.evaluation.tasks import recompute_result
+from ser_core.evaluation.scoring.metrics import compute_metrics
+from ser_core.evaluation.scoring.predictions import PredictionTable
+from ser_core.evaluation.tasks.record import recompute_result
 from ser_core.labels import EMOTIONS
 from ser_core.models.names import CONFIG_FILE, METRICS_FILE
 from tests.make_results import make_result, some_clips

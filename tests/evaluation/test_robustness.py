@@ -11,8 +11,8 @@ from ser_core.audio import degradations as r
 from ser_core.audio.degradations import LARGE_ROOM, SMALL_ROOM, draw_room_response
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.data.file_names import parse_filename
-from ser_core.evaluation.evaluator import PredictionTable
 from ser_core.evaluation.robustness import _utterance_generator, degradation_conditions, measure_robustness
+from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import voice
 

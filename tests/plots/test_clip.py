@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageColor
 from plotly.colors import sample_colorscale
 
-from ser_core.evaluation.comparison import compare_results
+from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.inference.results import Prediction, Trajectory
 from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability

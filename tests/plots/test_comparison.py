@@ -2,7 +2,7 @@
 
 import re
 
-from ser_core.evaluation.comparison import compare_results
+from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.plots.reports.comparison import MAX_RADAR_MODELS, comparison_figures, comparison_page
 from tests.make_results import three_results
 

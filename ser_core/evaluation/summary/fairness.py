@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ser_core.data import CORPUS_NAMES, Utterance
-from ser_core.evaluation.evaluator import BOOTSTRAP_SEED, PredictionTable
+from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
 from ser_core.metrics import Scores, compute_scores
 
 AGE_BOUNDS = (30, 45)  # years

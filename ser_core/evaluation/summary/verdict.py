@@ -7,7 +7,7 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, is_speech, protocol_folds, split_name
-from ser_core.evaluation.comparison import published_table
+from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
 from ser_core.evaluation.results import load_result, result_path
 from ser_core.labels import EMOTIONS

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, is_speech
-from ser_core.evaluation.comparison import published_table
+from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import (
     LEFT_OUT_PROTOCOL,
     Confidence,

@@ -1,0 +1,134 @@
+"""The record of an evaluation: written, computed again, and compared with new figures."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from ser_core import paths
+from ser_core.data import ListenerVotes
+from ser_core.evaluation.cost import measure_cost
+from ser_core.evaluation.environment import code_version
+from ser_core.evaluation.results import EvaluationResult, load_result, protocol_sha256, result_path, save_result
+from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
+from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
+from ser_core.evaluation.tasks.task import EvaluationTask
+from ser_core.models import METRICS_FILE, weights_sha256
+
+
+def build_result(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> EvaluationResult:
+    """Result of a task with its provenance and the cost of the model."""
+    training = task.config["training"]
+    return EvaluationResult(
+        model=task.name,
+        family=task.config["family"],
+        protocol=task.protocol,
+        fold=task.fold,
+        trained_on={key: training[key] for key in ("protocol", "fold")},
+        leak=task.leak,
+        provenance={
+            "command": task.command,
+            "training_seed": training.get("recipe", {}).get("seed"),
+            "bootstrap_seed": BOOTSTRAP_SEED,
+            "protocol_sha256": protocol_sha256(task.protocol),
+            "weights_sha256": weights_sha256(task.folder, task.model),
+            "code_version": code_version(),
+        },
+        metrics=metrics.to_dict(),
+        cost=_measured_cost(task),
+        predictions=predictions,
+    )
+
+
+def _measured_cost(task: EvaluationTask) -> dict:
+    """Parameters, multiply-accumulates, size and latency; fractions to 2 places."""
+    cost = asdict(measure_cost(task.model, task.folder))
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in cost.items()}
+
+
+def own_metrics(result: EvaluationResult) -> dict:
+    """Content of a checkpoint's metrics.json."""
+    return {"protocol": result.protocol, "fold": result.fold} | result.metrics
+
+
+def recompute_result(path: Path, votes: ListenerVotes | None = None) -> bool:
+    """Computes the metrics of a result file again from its predictions, and those of the checkpoint they belong to.
+
+    Args:
+        path: of a result file.
+        votes: None: the figures against the listeners' votes stay as they are.
+
+    Returns:
+        Whether a figure has changed.
+
+    Raises:
+        ResultError: damaged, out of date or not writable.
+    """
+    recorded = load_result(path)
+    metrics = compute_metrics(recorded.predictions, votes).to_dict()
+    if votes is None:
+        metrics["votes"] = recorded.metrics["votes"]
+    result = replace(recorded, metrics=_as_json(metrics))
+    own_path = paths.CHECKPOINTS / result.model / METRICS_FILE
+    if own_path.is_file() and own_metrics(recorded) == json.loads(own_path.read_text()):
+        with paths.atomic_path(own_path) as temporary:
+            temporary.write_text(json.dumps(own_metrics(result), indent=1) + "\n")
+    if result.metrics == recorded.metrics:
+        return False
+    save_result(result, path.parent.parent)
+    return True
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """Comparison of new metrics with a recorded file."""
+
+    file: str  # "<split>/<model>.json" or "<checkpoint>/metrics.json"
+    is_equal: bool
+    changes: dict[str, tuple]  # dotted name -> (recorded or None, new)
+
+
+def compare_with_recorded(
+    task: EvaluationTask, predictions: PredictionTable, metrics: Metrics, votes: ListenerVotes | None
+) -> list[Reproduction]:
+    """Compares metrics with the recorded ones, on the clips that were predicted; empty without a recorded result.
+
+    Args:
+        votes: None: the figures against the listeners' votes are not compared.
+    """
+    path = result_path(task.split, task.name)
+    if not path.is_file():
+        return []
+    recorded = load_result(path)
+    expected = recorded.metrics
+    if len(recorded.predictions.utterances) != len(predictions.utterances):
+        ids = {utterance.id for utterance in predictions.utterances}
+        expected = _as_json(compute_metrics(recorded.predictions.select(lambda u: u.id in ids), votes).to_dict())
+    if votes is None:
+        expected = expected | {"votes": None}
+    found = [_reproduction(f"{path.parent.name}/{path.name}", expected, _as_json(metrics.to_dict()))]
+    if task.is_own_result:
+        own_path = task.folder / METRICS_FILE
+        shown = json.loads(own_path.read_text()) if own_path.is_file() else {}
+        found.append(_reproduction(f"{task.folder.name}/{METRICS_FILE}", shown, own_metrics(recorded)))
+    return found
+
+
+def _reproduction(file: str, recorded: dict, new: dict) -> Reproduction:
+    before, now = dict(_leaves(recorded)), dict(_leaves(new))
+    changes = {name: (before.get(name), value) for name, value in now.items() if value != before.get(name)}
+    return Reproduction(file, recorded == new, changes)
+
+
+def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:
+    """Dotted names and values of a nested dict: ("pooled.uar", 0.5)."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{name}.{key}".lstrip("."))
+    else:
+        yield name, value
+
+
+def _as_json(values: dict) -> dict:
+    """The values as read back from JSON."""
+    return json.loads(json.dumps(values))
