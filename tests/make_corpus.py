@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.audio.io import SAMPLE_RATE
-from ser_core.data.audio_store import AudioStore, decode_recordings
+from ser_core.data.audio_store.reading import AudioStore
+from ser_core.data.audio_store.writing import decode_recordings
 from ser_core.data.corpora import read_corpora
 from ser_core.data.file_names import CREMA_EMOTIONS
 from ser_core.training.config import TrainingExample

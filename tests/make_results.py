@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.data.file_names import parse_filename
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.results import EvaluationResult, protocol_sha256, save_result
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable

@@ -1,8 +1,12 @@
-from .audio_store import (
+from .audio_store.index import (
+    audio_cache_folder as audio_cache_folder,
+)
+from .audio_store.reading import (
     AudioStore as AudioStore,
     StoreError as StoreError,
     TrimmedClips as TrimmedClips,
-    audio_cache_folder as audio_cache_folder,
+)
+from .audio_store.writing import (
     decode_recordings as decode_recordings,
 )
 from .corpora import (
@@ -46,26 +50,34 @@ from .noises import (
     Noise as Noise,
     read_noises as read_noises,
 )
-from .protocols import (
+from .protocols.assignment import (
     PROTOCOLS as PROTOCOLS,
     SPEAKER_OVERLAP as SPEAKER_OVERLAP,
+)
+from .protocols.files import (
     ProtocolError as ProtocolError,
+    protocol_folds as protocol_folds,
+    protocol_of_split as protocol_of_split,
+    read_protocol as read_protocol,
+    split_name as split_name,
+    write_protocol as write_protocol,
+)
+from .protocols.folds import (
+    speaker_independent_fold as speaker_independent_fold,
+)
+from .protocols.splits import (
     ProtocolSplit as ProtocolSplit,
     development_corpus as development_corpus,
     nested_split as nested_split,
-    protocol_folds as protocol_folds,
-    protocol_of_split as protocol_of_split,
     protocol_split as protocol_split,
-    read_protocol as read_protocol,
-    speaker_independent_fold as speaker_independent_fold,
-    split_name as split_name,
     training_speakers as training_speakers,
     unseen_speaker_fold as unseen_speaker_fold,
-    write_protocol as write_protocol,
 )
-from .sources import (
+from .sources.catalogue import (
     CORPUS_SOURCES as CORPUS_SOURCES,
     DOWNLOAD_INSTRUCTIONS as DOWNLOAD_INSTRUCTIONS,
+)
+from .sources.download import (
     download_corpus as download_corpus,
 )
 from .statistics import (

@@ -1,6 +1,7 @@
 """The folder of the corpora: its usable utterances, and the reason for every file that is not used."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,43 +45,62 @@ def read_corpora(root: Path) -> CorporaListing:
         raise CorpusError(
             f"The corpora folder {root} does not exist. Set SER_CORPORA to the folder with the recordings."
         )
-    found: dict[str, Utterance] = {}
-    excluded: dict[str, str] = {}
-    unrecognised: list[str] = []
-    for path in _audio_files(root, excluded):
+    reading = _Reading(root)
+    for path in _audio_files(root, reading.exclude):
+        reading.add(path)
+    if not reading.found:
+        raise CorpusError(
+            f"No recording of a known corpus below {root} ({len(reading.unrecognised)} audio files match no name "
+            f"grammar). Expected: {', '.join(CORPUS_NAMES.values())}."
+        )
+    utterances = tuple(reading.found[key] for key in sorted(reading.found))
+    return CorporaListing(utterances, reading.excluded, tuple(reading.unrecognised))
+
+
+class _Reading:
+    """The files of a folder, sorted into recordings that are used, excluded and unrecognised ones."""
+
+    def __init__(self, root: Path):
+        self._root = root
+        self.found: dict[str, Utterance] = {}
+        self.excluded: dict[str, str] = {}
+        self.unrecognised: list[str] = []
+
+    def exclude(self, path: Path, reason: str) -> None:
+        self.excluded[str(path.relative_to(self._root))] = reason
+
+    def add(self, path: Path) -> None:
         utterance = parse_filename(path)
         if not path.exists():
-            excluded[str(path.relative_to(root))] = "a link to a file that does not exist"
+            self.exclude(path, "a link to a file that does not exist")
         elif utterance is None:
-            unrecognised.append(str(path.relative_to(root)))
+            self.unrecognised.append(str(path.relative_to(self._root)))
         elif isinstance(utterance, str):
-            excluded[str(path.relative_to(root))] = utterance
-        elif utterance.id in found and _is_better_copy(path, found[utterance.id].path):
-            excluded[str(found[utterance.id].path.relative_to(root))] = f"damaged; {path.relative_to(root)} is used"
-            found[utterance.id] = utterance
-        elif reason := _exclusion_reason(utterance, found, root):
-            excluded[str(path.relative_to(root))] = reason
+            self.exclude(path, utterance)
         else:
-            found[utterance.id] = utterance
-    if not found:
-        raise CorpusError(
-            f"No recording of a known corpus below {root} ({len(unrecognised)} audio files match no name grammar). "
-            f"Expected: {', '.join(CORPUS_NAMES.values())}."
-        )
-    return CorporaListing(tuple(found[key] for key in sorted(found)), excluded, tuple(unrecognised))
+            self._add_recording(utterance)
+
+    def _add_recording(self, utterance: Utterance) -> None:
+        first = self.found.get(utterance.id)
+        if first and not _is_better_copy(utterance.path, first.path):
+            self.exclude(utterance.path, f"duplicate of {first.path.relative_to(self._root)}")
+            return
+        if first:
+            self.exclude(first.path, f"damaged; {utterance.path.relative_to(self._root)} is used")
+        elif reason := EXCLUDED_RECORDINGS.get(utterance.id):
+            self.exclude(utterance.path, reason)
+            return
+        self.found[utterance.id] = utterance
 
 
-def _audio_files(root: Path, excluded: dict[str, str]) -> list[Path]:
-    """Audio files by preference of their format, then by path. Links that are not followed are added to `excluded`."""
-
-    def exclude(link: Path, reason: str) -> None:
-        excluded[str(link.relative_to(root))] = reason
+def _audio_files(root: Path, on_link: Callable[[Path, str], None]) -> list[Path]:
+    """Audio files by preference of their format, then by path; on_link is called with each link not followed."""
 
     def rank(path: Path) -> int:
         ranks = (n for n, suffixes in enumerate(PREFERRED_SUFFIXES) if path.suffix.lower() in suffixes)
         return next(ranks, len(PREFERRED_SUFFIXES))
 
-    files = (path for path in walk_files(root, on_link=exclude) if path.suffix.lower() in AUDIO_SUFFIXES)
+    files = (path for path in walk_files(root, on_link=on_link) if path.suffix.lower() in AUDIO_SUFFIXES)
     return sorted(files, key=lambda path: (rank(path), path))
 
 
@@ -96,13 +116,6 @@ def _duration_s(path: Path) -> float:
         return read_audio(path).duration_s
     except AudioError:
         return 0.0
-
-
-def _exclusion_reason(utterance: Utterance, found: dict[str, Utterance], root: Path) -> str:
-    """Reason why a recording is not used, or ""."""
-    if utterance.id in found:
-        return f"duplicate of {found[utterance.id].path.relative_to(root)}"
-    return EXCLUDED_RECORDINGS.get(utterance.id, "")
 
 
 def corpora_root() -> Path:

@@ -1,4 +1,4 @@
-"""Downloads: resumed after an interruption, verified by checksum, unpacked safely.
+"""Downloads: resumed after an interruption, verified by checksum.
 
 Written by hand on urllib: the corpora need no authentication or mirrors, and a download of 25 GB has to survive
 interruptions without a further dependency.
@@ -8,17 +8,13 @@ import errno
 import hashlib
 import http.client
 import json
-import lzma
 import shutil
-import stat
 import time
 import urllib.error
 import urllib.request
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 MAX_DOWNLOAD_ATTEMPTS = 6
 INITIAL_BACKOFF_S = 1.0  # doubled before each further attempt
@@ -26,7 +22,6 @@ MAX_BACKOFF_S = 60.0  # also if the server requests a longer pause
 DOWNLOAD_TIMEOUT_S = 60.0  # without receiving a byte
 DOWNLOAD_CHUNK_BYTES = 1 << 20
 MAX_LISTING_BYTES = 50_000_000
-MAX_COMPRESSION_RATIO = 20  # unpacked to packed; audio compresses to a third at best
 MIN_FREE_BYTES = 100_000_000  # left to the system
 GIT_BLOB = "git-blob"  # SHA-1 as git computes it: of a header with the size, and the content
 CHECKSUM_ALGORITHMS = ("md5", "sha1", "sha256", "sha512", GIT_BLOB)
@@ -132,58 +127,6 @@ def check_free_space(folder: Path, n_bytes: int) -> None:
             f"{folder} needs {n_bytes / 1e9:.1f} GB of disk space, {free / 1e9:.1f} GB are free. "
             "Make room, or choose another folder with --to."
         )
-
-
-def unpack_zip(archive: Path, folder: Path, wanted: Callable[[PurePosixPath], bool]) -> None:
-    """Unpack a zip archive; `folder` appears once all members are unpacked.
-
-    Args:
-        archive: the zip file.
-        folder: target, which does not exist.
-        wanted: whether to unpack a member, given its name.
-
-    Raises:
-        DownloadError: not a zip archive, damaged, encrypted, too large, or with names outside the folder.
-    """
-    temporary = folder.with_name(f"{folder.name}.unpacking")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        with zipfile.ZipFile(archive) as members:
-            chosen = [m for m in members.infolist() if not m.is_dir() and wanted(_safe_name(m))]
-            n_bytes = sum(member.file_size for member in chosen)
-            if n_bytes > MAX_COMPRESSION_RATIO * archive.stat().st_size:
-                raise DownloadError(
-                    f"{archive.name} would expand to {n_bytes / 1e9:.1f} GB: implausible, not unpacked."
-                )
-            check_free_space(archive.parent, n_bytes)
-            for member in chosen:
-                _unpack_member(members, member, temporary / _safe_name(member))
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError, OSError, ValueError) as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, DownloadError):
-            raise
-        raise DownloadError(
-            f"{archive.name} cannot be unpacked ({error!s:.100}). Download it again, or check the disk."
-        ) from None
-    if not chosen:
-        raise DownloadError(f"{archive.name} contains none of the expected recordings.")
-    temporary.replace(folder)
-
-
-def _safe_name(member: zipfile.ZipInfo) -> PurePosixPath:
-    """Name of a member, checked to be a regular file inside the folder on every operating system."""
-    name = PurePosixPath(member.filename)
-    leads_out = name.is_absolute() or ".." in name.parts or "\\" in member.filename or ":" in member.filename
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if leads_out or kind not in (0, stat.S_IFREG):
-        raise DownloadError(f"The archive contains {member.filename[:80]!r}, outside its folder: not unpacked.")
-    return name
-
-
-def _unpack_member(members: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with members.open(member) as source, path.open("xb") as target:  # reads at most the declared size
-        shutil.copyfileobj(source, target, DOWNLOAD_CHUNK_BYTES)
 
 
 def _resume_download(file: RemoteFile, partial: Path, progress: Callable[[int], object]) -> None:

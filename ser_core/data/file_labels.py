@@ -50,12 +50,7 @@ def label_files(
     problems: list[tuple[str, str]] = []
     listed: dict[str, str] = {}
     for table, content in (tables or {}).items():
-        try:
-            rows = parse_table(table, content, REQUIRED_COLUMNS)
-        except CorpusError as error:
-            problems.append((table, str(error)))
-            continue
-        for row, name in _matched(rows, names, table, problems):
+        for row, name in _matched(_readable_rows(table, content, problems), names, table, problems):
             emotion = known.get(row.emotion.casefold())
             if emotion is None:
                 unknown[row.emotion or "(empty)"] += 1
@@ -65,6 +60,15 @@ def label_files(
             else:
                 labels[name] = FileLabel(emotion, row.speaker or None, row.sentence or None, _utterance_id(name))
     return FileLabels(labels, dict(unknown), tuple(problems))
+
+
+def _readable_rows(table: str, content: bytes, problems: list[tuple[str, str]]) -> Iterable[LabelRow]:
+    """The rows of a table; one that cannot be read becomes a problem."""
+    try:
+        return parse_table(table, content, REQUIRED_COLUMNS)
+    except CorpusError as error:
+        problems.append((table, str(error)))
+        return ()
 
 
 def _label_of_name(name: str, known: Mapping[str, str]) -> FileLabel | None:

@@ -11,8 +11,10 @@ import torch
 
 from ser_core.audio.io import load_audio
 from ser_core.audio.windows import trim_silence
-from ser_core.data import audio_store as store
-from ser_core.data.audio_store import AudioStore, StoreError, TrimmedClips, audio_cache_folder, decode_recordings
+from ser_core.data.audio_store import writing
+from ser_core.data.audio_store.index import audio_cache_folder
+from ser_core.data.audio_store.reading import AudioStore, StoreError, TrimmedClips
+from ser_core.data.audio_store.writing import decode_recordings
 from ser_core.data.corpora import read_corpora
 from tests.conftest import ROOT
 from tests.make_corpus import voice, write_crema_d, write_wav
@@ -125,7 +127,7 @@ def test_an_interrupted_run_does_not_decode_the_rest_first(utterances, tmp_path,
         time.sleep(0.003)
         return load_audio(path)
 
-    monkeypatch.setattr(store, "load_audio", slow)
+    monkeypatch.setattr(writing, "load_audio", slow)
     running = decode_recordings(utterances * 30, tmp_path, n_workers=1)
     next(running)
     running.close()

@@ -10,15 +10,8 @@ import numpy as np
 import pytest
 
 from ser_core.data import downloads as fetching
-from ser_core.data.downloads import (
-    DownloadError,
-    RemoteFile,
-    check_free_space,
-    download_file,
-    read_json,
-    read_url,
-    unpack_zip,
-)
+from ser_core.data.downloads import DownloadError, RemoteFile, check_free_space, download_file, read_json, read_url
+from ser_core.data.sources.archives import unpack_zip
 from tests.make_server import zipped
 
 CONTENT = np.random.default_rng(0).integers(0, 256, 300_000, np.uint8).tobytes()

@@ -11,20 +11,17 @@ import pytest
 from ser_core import paths
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.file_names import parse_filename
-from ser_core.data.protocols import (
-    PROTOCOLS,
-    SPEAKER_OVERLAP,
+from ser_core.data.protocols.assignment import PROTOCOLS, SPEAKER_OVERLAP
+from ser_core.data.protocols.files import (
     ProtocolError,
-    development_corpus,
-    nested_split,
     protocol_folds,
     protocol_of_split,
-    protocol_split,
     read_protocol,
-    speaker_independent_fold,
     split_name,
     write_protocol,
 )
+from ser_core.data.protocols.folds import speaker_independent_fold
+from ser_core.data.protocols.splits import development_corpus, nested_split, protocol_split
 from ser_core.data.utterances import ALL_SPEECH_CORPORA, OTHER_LANGUAGE_CORPORA, SPEECH_CORPORA, Utterance
 from ser_core.labels import COMMON_EMOTIONS
 

@@ -10,10 +10,11 @@ from urllib.parse import quote
 import pytest
 
 from scripts import download_corpora
-from ser_core.data import sources
 from ser_core.data.corpora import read_corpora
 from ser_core.data.downloads import DownloadError
-from ser_core.data.sources import CORPUS_SOURCES, download_corpus
+from ser_core.data.sources.catalogue import CORPUS_SOURCES, DOWNLOAD_INSTRUCTIONS
+from ser_core.data.sources.download import download_corpus
+from ser_core.data.sources.github import GITHUB_CORPORA
 from ser_core.data.utterances import CorpusError
 from tests.make_corpus import voice, write_wav
 from tests.make_server import Server, zipped
@@ -33,12 +34,12 @@ def recording(tmp_path: Path, seed: int) -> bytes:
 
 
 def trees_of(corpus: str) -> str:
-    return f"/repos/{sources.GITHUB_CORPORA[corpus]}/git/trees/HEAD?recursive=1"
+    return f"/repos/{GITHUB_CORPORA[corpus]}/git/trees/HEAD?recursive=1"
 
 
 def github_file(server: Server, corpus: str, path: str, content: bytes, number: int) -> dict:
     """Size and hash of a file as GitHub lists it; the first one of a repository is in Git LFS."""
-    where = f"/{sources.GITHUB_CORPORA[corpus]}/HEAD/{quote(path)}"
+    where = f"/{GITHUB_CORPORA[corpus]}/HEAD/{quote(path)}"
     if number == 0:
         server.contents[f"/media{where}"] = content
         digest = hashlib.sha256(content).hexdigest()
@@ -155,7 +156,7 @@ def test_an_archive_that_a_kill_left_behind_is_deleted(homes, tmp_path):
 @pytest.mark.parametrize("name", CORPUS_SOURCES)
 def test_an_interrupted_download_is_resumed(homes, tmp_path, name):
     root = tmp_path / "corpora"
-    own = sources.GITHUB_CORPORA.get(name, "")
+    own = GITHUB_CORPORA.get(name, "")
     heavy = [path for path in homes.contents if is_recording(path) and own in path]
     kept = {path: homes.contents.pop(path) for path in heavy[1:] if "Audio_Speech" not in path}
     with pytest.raises(DownloadError, match="404"):
@@ -227,7 +228,7 @@ def test_a_repository_without_recordings_is_an_error_with_the_cure(homes, tmp_pa
 
 def test_a_damaged_file_of_a_repository_is_not_kept(homes, tmp_path, monkeypatch):
     monkeypatch.setattr("ser_core.data.downloads.INITIAL_BACKOFF_S", 0)
-    path = f"/{sources.GITHUB_CORPORA['turev']}/HEAD/{quote(OTHER_LANGUAGES['turev'][1])}"
+    path = f"/{GITHUB_CORPORA['turev']}/HEAD/{quote(OTHER_LANGUAGES['turev'][1])}"
     homes.contents[path] = homes.contents[path][:-1] + b"x"
     with pytest.raises(DownloadError, match="checksum"):
         got(homes, "turev", tmp_path / "corpora")
@@ -281,7 +282,7 @@ def test_all_at_once_without_questions(command, capsys):
         assert line in said
 
 
-@pytest.mark.parametrize("name", sources.DOWNLOAD_INSTRUCTIONS)
+@pytest.mark.parametrize("name", DOWNLOAD_INSTRUCTIONS)
 def test_corpora_without_a_download_print_instructions(command, capsys, name):
     assert command(name) == 2
     assert re.search(r"http.*\n.*layout", capsys.readouterr().out)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_core import paths
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import SPEECH_CORPORA
 from ser_core.evaluation.comparison.compare import ComparisonError, compare_results
 from ser_core.evaluation.comparison.published import published_table

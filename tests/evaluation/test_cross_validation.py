@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ser_core import paths
-from ser_core.data.protocols import protocol_folds, protocol_split
+from ser_core.data.protocols.files import protocol_folds
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import SPEECH_CORPORA
 from ser_core.evaluation.cross_validation import (
     LEFT_OUT_PROTOCOL,

@@ -13,7 +13,7 @@ from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import load_audio
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.listener_votes import read_listener_votes
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.evaluation.calibration import fit_calibration
 from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ser_core.data.file_names import parse_filename
-from ser_core.data.protocols import SPEAKER_OVERLAP, protocol_split
+from ser_core.data.protocols.assignment import SPEAKER_OVERLAP
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.model_cards.card import render_model_card, render_pretrained_card
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable

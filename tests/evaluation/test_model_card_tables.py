@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from ser_core.data.protocols import protocol_folds, protocol_split
+from ser_core.data.protocols.files import protocol_folds
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.model_cards.sections import evaluation_sections
 from ser_core.evaluation.results import save_result
 from tests.make_results import make_result

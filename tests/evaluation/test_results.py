@@ -11,7 +11,8 @@ from scipy.special import softmax
 
 from ser_core import paths
 from ser_core.data.file_names import parse_filename
-from ser_core.data.protocols import protocol_split, read_protocol, split_name
+from ser_core.data.protocols.files import read_protocol, split_name
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.results import (
     EvaluationResult,
     ResultError,

@@ -7,7 +7,7 @@ import pytest
 
 from scripts import ood, speaker_adaptation
 from ser_core import paths
-from ser_core.data.audio_store import AudioStore
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import read_corpora
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS
 from ser_core.evaluation.ood_detection import auroc

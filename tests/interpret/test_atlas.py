@@ -11,16 +11,9 @@ import pytest
 from scripts.bench.map import synthetic
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import analysed_bounds
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference.forward import clip_windows, embed, run_clips, run_windows
-from ser_core.interpret.atlas import (
-    NO_PREDICTION,
-    Atlas,
-    AtlasError,
-    available_atlases,
-    load_atlas,
-    training_distances,
-)
+from ser_core.interpret.atlas import NO_PREDICTION, Atlas, AtlasError, available_atlases, load_atlas, training_distances
 from ser_core.interpret.embeddings import RAW_FEATURES, embed_windows
 from ser_core.interpret.projection import Projection, ProjectionConfig
 from ser_core.labels import EMOTIONS

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ser_core.data.audio_store import AudioStore
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.inference.forward import clip_windows
 from ser_core.interpret import atlas_export
 from ser_core.interpret.atlas_export import add_maps, export_atlas

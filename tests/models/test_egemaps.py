@@ -17,7 +17,7 @@ from sklearn.svm import SVC
 
 from scripts import train as train_script
 from ser_core.audio.features import FrontendConfig
-from ser_core.data.audio_store import AudioStore
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.file_names import parse_filename
 from ser_core.evaluation.cost import latency_ms
 from ser_core.evaluation.evaluator import predict_utterances_per_model

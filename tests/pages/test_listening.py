@@ -12,7 +12,7 @@ from pages.learn.listening.round import TITLE
 from pages.learn.listening.state import PERSON, Guess, ListeningState
 from pages.ui import results
 from pages.ui.samples import voices
-from ser_core.data.protocols import ProtocolSplit, protocol_split
+from ser_core.data.protocols.splits import ProtocolSplit, protocol_split
 from ser_core.inference.model_cache import unload_models
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import write_crema_d

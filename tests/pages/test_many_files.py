@@ -20,7 +20,7 @@ from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
 from ser_core.audio import load_audio
 from ser_core.data.file_labels import FileLabel, label_files
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference import ENSEMBLE_NAME, collection_reference, predict, speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction

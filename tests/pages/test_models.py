@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from pages.models import comparison, verdict
 from pages.ui import results
 from ser_core import paths
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
 from ser_core.evaluation.results import list_results, save_result
 from ser_core.evaluation.summary.fairness import score_groups

@@ -8,7 +8,7 @@ import pytest
 
 from scripts import evaluate
 from ser_core import paths
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.results import save_result
 from ser_core.training import recipes
 from tests.make_corpus import write_crema_d, write_wav

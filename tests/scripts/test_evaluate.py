@@ -9,8 +9,8 @@ import pytest
 from scripts import evaluate
 from ser_core import audio
 from ser_core.audio.io import load_audio
-from ser_core.data import protocols
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols import files as protocols
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation import results
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from tests.make_corpus import write_crema_d

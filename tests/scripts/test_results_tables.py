@@ -5,7 +5,8 @@ import re
 import numpy as np
 
 from scripts import results_tables
-from ser_core.data.protocols import protocol_folds, protocol_split
+from ser_core.data.protocols.files import protocol_folds
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import load_cross_validation
 from ser_core.evaluation.results import save_result

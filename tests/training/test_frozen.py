@@ -71,7 +71,7 @@ def accuracy(model: Whisper, statistics: np.ndarray, found: list[TrainingExample
 
 
 def test_cache_holds_what_the_encoder_gives(model, cache, crema_d, tmp_path):
-    from ser_core.data.audio_store import AudioStore
+    from ser_core.data.audio_store.reading import AudioStore
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:5]
     found = StatisticsCache(tmp_path / "statistics", model, store).read(0, ids)
@@ -83,7 +83,7 @@ def test_cache_holds_what_the_encoder_gives(model, cache, crema_d, tmp_path):
 
 
 def test_interrupted_cache_is_continued(model, cache, crema_d, tmp_path):
-    from ser_core.data.audio_store import AudioStore
+    from ser_core.data.audio_store.reading import AudioStore
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:6]
     folder, done = tmp_path / "statistics", []
@@ -97,7 +97,7 @@ def test_interrupted_cache_is_continued(model, cache, crema_d, tmp_path):
 
 
 def test_cache_of_another_last_layer_is_kept_and_refused(model, cache, crema_d, tmp_path):
-    from ser_core.data.audio_store import AudioStore
+    from ser_core.data.audio_store.reading import AudioStore
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:20]
     StatisticsCache(tmp_path, model, store).compute(0, ids)
@@ -109,7 +109,7 @@ def test_cache_of_another_last_layer_is_kept_and_refused(model, cache, crema_d, 
 
 
 def test_two_processes_never_write_a_cache_together(model, cache, crema_d, tmp_path):
-    from ser_core.data.audio_store import AudioStore
+    from ser_core.data.audio_store.reading import AudioStore
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:3]
     statistics, frames = StatisticsCache(tmp_path, model, store), FrameCache(tmp_path, model, store, 1)
@@ -122,7 +122,7 @@ def test_two_processes_never_write_a_cache_together(model, cache, crema_d, tmp_p
 
 
 def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):
-    from ser_core.data.audio_store import AudioStore
+    from ser_core.data.audio_store.reading import AudioStore
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:2]
     both = StatisticsCache(tmp_path, model, store).read(0, ids)

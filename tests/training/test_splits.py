@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.training import splits
 from ser_core.training.config import TrainingError
 from ser_core.training.splits import check_complete, leaked_clips, start_history, training_history

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from ser_core import paths
-from ser_core.data.audio_store import AudioStore, TrimmedClips
+from ser_core.data.audio_store.reading import AudioStore, TrimmedClips
 from ser_core.inference.prediction import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import uar

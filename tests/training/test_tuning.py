@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ser_core import paths
-from ser_core.data.audio_store import AudioStore
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model, save_model

@@ -25,7 +25,7 @@ from pages.workspace import views
 from pages.workspace.answer import agreement
 from pages.workspace.map.state import VoiceState
 from ser_core.data.feedback import read_feedback
-from ser_core.data.protocols import training_speakers
+from ser_core.data.protocols.splits import training_speakers
 from ser_core.inference import Segment
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models.adapter import Adapter

@@ -22,7 +22,7 @@ from pages.workspace.sound import SoundState
 from ser_core import paths
 from ser_core.audio import load_audio
 from ser_core.data.file_names import parse_filename
-from ser_core.data.protocols import protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.prediction import predict

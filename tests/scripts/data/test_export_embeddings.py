@@ -6,15 +6,11 @@ import numpy as np
 import pytest
 
 from scripts import export_embeddings as script
-from ser_core.data.audio_store import AudioStore
-from ser_core.data.protocols import read_protocol
+from ser_core.data.audio_store.reading import AudioStore
+from ser_core.data.protocols.files import read_protocol
 from ser_core.inference.forward import run_clips
 from ser_core.interpret import atlas_export
-from ser_core.interpret.atlas import (
-    ATLAS_PARTS,
-    available_atlases,
-    load_atlas,
-)
+from ser_core.interpret.atlas import ATLAS_PARTS, available_atlases, load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 

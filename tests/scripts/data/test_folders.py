@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from scripts import evaluate, export_embeddings, prepare_corpora, train
-from ser_core.data.audio_store import AudioStore
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import read_folder
 from ser_core.inference.enrolment import collection_reference
 from ser_core.interpret.atlas import load_atlas
