@@ -78,8 +78,11 @@ from .model_cache import (
     shared_model as shared_model,
     unload_models as unload_models,
 )
-from .prediction import (
+from .prediction.abstention import (
     MAX_NOVELTY_PERCENTILE as MAX_NOVELTY_PERCENTILE,
+    is_hardly_speech as is_hardly_speech,
+)
+from .prediction.predict import (
     predict as predict,
     predict_batch as predict_batch,
     predict_windows as predict_windows,
@@ -123,7 +126,6 @@ from .results import (
     Prediction as Prediction,
     Trajectory as Trajectory,
     arousal_and_valence as arousal_and_valence,
-    is_hardly_speech as is_hardly_speech,
 )
 from .segments import (
     NOT_ANALYSED as NOT_ANALYSED,
@@ -143,7 +145,7 @@ from .smoothing import (
     window_edges_s as window_edges_s,
     window_labels as window_labels,
 )
-from .streaming import (
+from .streaming.session import (
     DEFAULT_LIVE_SMOOTHING as DEFAULT_LIVE_SMOOTHING,
     LIVE_HOP_S as LIVE_HOP_S,
     MAX_LIVE_RECORDING_S as MAX_LIVE_RECORDING_S,

@@ -14,7 +14,8 @@ from ser_core.audio import (
     speech_segments_of_each,
 )
 from ser_core.inference.forward import mean_over_windows, run_windows
-from ser_core.inference.prediction import check_waveform, predict, window_bounds
+from ser_core.inference.prediction.predict import check_waveform, predict
+from ser_core.inference.prediction.trajectory import window_bounds
 from ser_core.inference.reference import (
     MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ser_core.inference.results import Prediction
+from ser_core.inference.results import Prediction, answer_fields
 
 ENSEMBLE_NAME = "ensemble"
 
@@ -18,19 +18,14 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
     Args:
         predictions: at least one, all of the same recording and of the same emotions.
     """
-    emotions = list(predictions[0].probabilities)
     mean = stack_probabilities(predictions).mean(0).tolist()
-    ranked = sorted(zip(emotions, mean, strict=True), key=lambda pair: -pair[1])
     enrolled = max(predictions, key=lambda prediction: prediction.reference_clips)
     unsure = sum(prediction.abstain for prediction in predictions)
     reason = f"{unsure} of {len(predictions)} models are not sure." if 2 * unsure > len(predictions) else ""
     return replace(
         predictions[0],
         model=ENSEMBLE_NAME,
-        emotion=ranked[0][0],
-        confidence=ranked[0][1],
-        probabilities=dict(zip(emotions, mean, strict=True)),
-        top3=tuple(ranked[:3]),
+        **answer_fields(dict(zip(predictions[0].probabilities, mean, strict=True))),
         abstain=bool(reason),
         reason=reason,
         start_s=min(prediction.start_s for prediction in predictions),
@@ -38,9 +33,7 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
         version="",
         novelty=None,  # each model has its own embedding space
         familiarity=None,
-        reference_clips=enrolled.reference_clips,
-        reference_source=enrolled.reference_source,
-        reference_note=enrolled.reference_note,
+        **{name: getattr(enrolled, name) for name in ("reference_clips", "reference_source", "reference_note")},
         arousal=_mean([prediction.arousal for prediction in predictions]),
         valence=_mean([prediction.valence for prediction in predictions]),
     )

@@ -15,7 +15,7 @@ from scipy.special import softmax
 
 from ser_core.audio import SAMPLE_RATE, SpeechSegments, speech_overlap_s, window_starts
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_windows
-from ser_core.inference.reference import Reference
+from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import Trajectory
 from ser_core.models import SERModel
 
@@ -140,10 +140,7 @@ def pool_trajectory(
     Raises:
         ValueError: a hop that is not a multiple, or longer than the window.
     """
-    hop_s = partial.hop_s if hop_s is None else hop_s
-    if not np.isclose(hop_s / partial.hop_s, round(hop_s / partial.hop_s)):
-        raise ValueError(f"hop_s = {hop_s} must be a multiple of {partial.hop_s}, the hop of the grid")
-    hop_s = partial.predicted_hop_s * max(1, int(hop_s / partial.predicted_hop_s))
+    hop_s = _available_hop_s(partial, partial.hop_s if hop_s is None else hop_s)
     known = partial.known
     first, until = partial.starts[0], partial.ends[known[-1]]
     window = n_model_windows * round(partial.window_s * SAMPLE_RATE)
@@ -159,9 +156,15 @@ def pool_trajectory(
         speech_s=speech_overlap_s(speech, start_s, end_s),
         window_s=n_model_windows * partial.window_s,
         hop_s=hop_s,
-        reference_clips=partial.reference.n_clips if partial.reference else 0,
-        reference_source=partial.reference.source if partial.reference else "",
+        **reference_fields(partial.reference),
     )
+
+
+def _available_hop_s(partial: PartialTrajectory, hop_s: float) -> float:
+    """The nearest hop that the windows predicted so far allow."""
+    if not np.isclose(hop_s / partial.hop_s, round(hop_s / partial.hop_s)):
+        raise ValueError(f"hop_s = {hop_s} must be a multiple of {partial.hop_s}, the hop of the grid")
+    return partial.predicted_hop_s * max(1, int(hop_s / partial.predicted_hop_s))
 
 
 def _pooled_logits(partial: PartialTrajectory, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
 from ser_core.inference.enrolment import recording_reference
 from ser_core.inference.forward import run_clips
-from ser_core.inference.prediction import predict_with_windows
+from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.reference import OWN_RECORDING, ReferenceChoice
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress

@@ -4,7 +4,7 @@ import copy
 import json
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -138,6 +138,11 @@ class Reference:
             and 0 < self.weight < 1
             and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
         )
+
+
+def reference_fields(reference: Reference | None) -> dict[str, Any]:
+    """The fields of a Trajectory that describe the reference of its predictions."""
+    return {"reference_clips": reference.n_clips, "reference_source": reference.source} if reference else {}
 
 
 def draw_reference_clips(n_clips: int) -> list[int]:

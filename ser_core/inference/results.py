@@ -1,24 +1,14 @@
 """Result types of inference: Prediction of a recording, Trajectory over its windows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from ser_core.labels import AROUSAL_VALENCE
-from ser_core.models import UNLIKE_TRAINING
 
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
-
-MIN_UNLIKE_SPEECH_S = 1.0  # less, and unlike the training data, is a snore or a machine more often than a word
-
-
-def is_hardly_speech(speech_s: float, familiarity: str | None) -> bool:
-    """Whether detected speech is short and unlike the training data.
-
-    What speech detection lets through of ESC-50's folds 1 to 4 (a snore, an insect, a sip) is at most 0.9 s long.
-    """
-    return familiarity == UNLIKE_TRAINING and speech_s < MIN_UNLIKE_SPEECH_S
 
 
 @dataclass(frozen=True)
@@ -48,6 +38,14 @@ class Prediction:
     def to_dict(self) -> dict:
         """JSON-serialisable."""
         return asdict(self)
+
+
+def answer_fields(probabilities: Mapping[str, float]) -> dict[str, Any]:
+    """The fields of a Prediction that follow from the probability of every emotion."""
+    ranked = sorted(probabilities.items(), key=lambda pair: -pair[1])
+    emotion, confidence = ranked[0]
+    top3 = tuple(ranked[:3])
+    return {"emotion": emotion, "confidence": confidence, "probabilities": dict(probabilities), "top3": top3}
 
 
 @dataclass(frozen=True)

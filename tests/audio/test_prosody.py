@@ -7,13 +7,7 @@ import lazy_loader
 import numpy as np
 import pytest
 
-from ser_core.audio import (
-    SAMPLE_RATE,
-    hz_to_mel,
-    measure_prosody,
-    mel_filters,
-    mel_frequencies,
-)
+from ser_core.audio import SAMPLE_RATE, hz_to_mel, measure_prosody, mel_filters, mel_frequencies
 from ser_core.audio.vocoder import change_pitch
 
 librosa = lazy_loader.load("librosa")  # its import compiles for many seconds
@@ -66,7 +60,7 @@ def test_neither_librosa_nor_transformers_is_imported_to_predict_or_draw():
         "audio.degradations",
         "audio.vocoder",
         "audio.prosody",
-        "inference.prediction",
+        "inference.prediction.predict",
         "models.zoo.whisper",
         "plots.clip",
     ]

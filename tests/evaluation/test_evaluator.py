@@ -19,7 +19,7 @@ from ser_core.evaluation.calibration import fit_calibration
 from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import entropy, nll, reliability
 from ser_core.models.checkpoint import load_model

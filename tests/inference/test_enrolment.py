@@ -9,20 +9,10 @@ import torch
 
 from ser_core.audio import AudioError, speech_segments
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
-from ser_core.inference.enrolment import (
-    collection_reference,
-    enrolment_gain,
-    recording_reference,
-    speaker_reference,
-)
-from ser_core.inference.prediction import predict_with_windows
+from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
+from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
-from ser_core.inference.reference import (
-    Reference,
-    SpeakerReferenceError,
-    draw_reference_clips,
-    enrolled_model,
-)
+from ser_core.inference.reference import Reference, SpeakerReferenceError, draw_reference_clips, enrolled_model
 from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.models.registry import build_model
 

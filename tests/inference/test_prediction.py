@@ -12,11 +12,7 @@ from scipy.special import softmax
 import ser_core
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.inference.forward import CPU_BATCH_SIZE, run_clips, run_windows
-from ser_core.inference.prediction import (
-    predict,
-    predict_windows,
-    predict_with_windows,
-)
+from ser_core.inference.prediction.predict import predict, predict_windows, predict_with_windows
 from ser_core.inference.results import Trajectory, arousal_and_valence
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from ser_core.models.checkpoint import Calibration
@@ -66,7 +62,9 @@ def test_a_prediction_is_complete_and_consistent(model, speech):
 def test_speech_that_is_known_already_is_not_looked_for_again(model, speech, monkeypatch):
     expected = predict(model, speech)
     known = ser_core.speech_segments(speech)
-    monkeypatch.setattr("ser_core.inference.prediction.speech_segments", lambda waveform: pytest.fail("asked again"))
+    monkeypatch.setattr(
+        "ser_core.inference.prediction.predict.speech_segments", lambda waveform: pytest.fail("asked again")
+    )
     assert predict(model, speech, known) == expected
 
 

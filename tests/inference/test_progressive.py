@@ -9,7 +9,7 @@ import pytest
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import analysed_bounds, speech_overlap_s
-from ser_core.inference.prediction import predict, predict_windows
+from ser_core.inference.prediction.predict import predict, predict_windows
 from ser_core.inference.progressive import (
     PartialTrajectory,
     _passes,

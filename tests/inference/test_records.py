@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ser_core.audio.io import load_audio, read_audio
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.inference.records import embedding_record, prediction_record
 from tests.conftest import ROOT
 

@@ -9,9 +9,8 @@ from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.audio.repairs.rumble import remove_rumble
 from ser_core.evaluation.environment import resident_bytes
-from ser_core.inference import streaming
 from ser_core.inference.enrolment import RunningReference, speaker_reference
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import (
     EMA_SMOOTHING,
@@ -23,7 +22,8 @@ from ser_core.inference.smoothing import (
     Smoothing,
     smooth_trajectory,
 )
-from ser_core.inference.streaming import LIVE_HOP_S, LiveSession
+from ser_core.inference.streaming import session as streaming
+from ser_core.inference.streaming.session import LIVE_HOP_S, LiveSession
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration
 from ser_core.models.ood import NoveltyDetector
@@ -250,7 +250,7 @@ def test_the_recording_is_kept_only_when_asked(model, speech):
 
 
 def test_the_recording_ends_after_its_longest(model, monkeypatch, speech):
-    monkeypatch.setattr("ser_core.inference.streaming.MAX_LIVE_RECORDING_S", 1.0)
+    monkeypatch.setattr("ser_core.inference.streaming.session.MAX_LIVE_RECORDING_S", 1.0)
     session = LiveSession(model, keep_recording=True)
     answers_to(session, speech)
     np.testing.assert_allclose(session.recording(), np.round(speech[:SAMPLE_RATE] * 32767), atol=1)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.adapter import (
     MAX_ADAPTATION_CLIPS,

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from ser_core import paths
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.models.checkpoint import Calibration, load_model, save_metrics_and_card, save_model
 from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
 from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model

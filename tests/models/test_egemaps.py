@@ -22,7 +22,7 @@ from ser_core.data.file_names import parse_filename
 from ser_core.evaluation.cost import latency_ms
 from ser_core.evaluation.evaluator import predict_utterances_per_model
 from ser_core.inference.forward import run_clips, run_windows
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import CheckpointError

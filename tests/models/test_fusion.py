@@ -8,7 +8,7 @@ import torch
 
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import run_windows
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.models.checkpoint import Calibration, load_fusion, load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.ood import fit_novelty_detector

@@ -17,7 +17,7 @@ from ser_core.audio.features import ConvolvedLogMel, FrontendConfig, LogMel
 from ser_core.audio.io import SAMPLE_RATE, encode_wav, load_audio
 from ser_core.audio.windows import pad_batch
 from ser_core.data.utterances import CORPUS_NAMES
-from ser_core.inference.prediction import predict_windows
+from ser_core.inference.prediction.predict import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models import onnx as export
 from ser_core.models.checkpoint import Calibration, load_model

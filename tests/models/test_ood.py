@@ -7,11 +7,8 @@ import numpy as np
 import pytest
 
 from ser_core.inference.forward import clip_windows, run_clips, run_windows
-from ser_core.inference.prediction import (
-    MAX_NOVELTY_PERCENTILE,
-    predict,
-    predict_with_windows,
-)
+from ser_core.inference.prediction.abstention import MAX_NOVELTY_PERCENTILE
+from ser_core.inference.prediction.predict import predict, predict_with_windows
 from ser_core.models import checkpoint
 from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model, save_model

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from scripts import add_model
 from scripts.add_model import parse_map
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models import checkpoint
 from ser_core.models.adapter import AdapterError, last_layer

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from scripts import train
 from ser_core.audio.features import FrontendConfig
 from ser_core.evaluation.cost import measure_cost
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import CheckpointError

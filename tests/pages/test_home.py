@@ -15,7 +15,7 @@ from ser_core import paths
 from ser_core.audio.io import load_audio
 from ser_core.data import training_speakers
 from ser_core.evaluation.summary.intended_use import INTENDED_USE
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, METRICS_FILE, read_metrics
 from tests.make_page import session_of, texts

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from scripts import predict
-from ser_core.inference.prediction import predict_windows
+from ser_core.inference.prediction.predict import predict_windows
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav

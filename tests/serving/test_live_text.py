@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE
+from ser_core.inference.prediction.abstention import MAX_NOVELTY_PERCENTILE
 from ser_core.inference.results import Prediction
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
-from ser_core.inference.streaming import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
+from ser_core.inference.streaming.session import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
 from ser_core.labels import EMOTIONS
 from ser_core.serving.live_text import SessionTotals, heading_and_detail, live_message, session_summary
 

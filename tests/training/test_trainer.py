@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from ser_core import paths
 from ser_core.data.audio_store.reading import AudioStore, TrimmedClips
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import uar
 from ser_core.training import batches as training_batches, run_state, trainer

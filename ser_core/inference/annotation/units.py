@@ -8,7 +8,7 @@ import numpy as np
 from ser_core.audio import SAMPLE_RATE, SpeechSegments
 from ser_core.inference.annotation.annotations import Annotation, alone_s
 from ser_core.inference.forward import CPU_BATCH_SIZE
-from ser_core.inference.prediction import predict_batch
+from ser_core.inference.prediction.predict import predict_batch
 from ser_core.inference.reference import Reference
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, arousal_and_valence
 from ser_core.inference.segments import Segment, fill_gaps

@@ -4,7 +4,7 @@ suspects.json, beside the finished batches, lists those in which a worker died, 
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,11 @@ from ser_core.inference.archive.plan import read_batches, read_plan
 from ser_core.inference.archive.speakers import draw_clips, enrol_files, speaker_function
 from ser_core.inference.archive.suspects import WORKER_ERRORS, Suspects, predict_one_by_one
 from ser_core.inference.reference import TOGETHER, Reference, as_collection
+
+WORKER_DIED_MESSAGE = (
+    "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. Finished batches are "
+    "kept: start the same command again, with fewer --workers if it happens with many files."
+)
 
 
 class WorkerDied(BatchError):
@@ -91,18 +96,13 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
         CheckpointError: a worker cannot use the checkpoint.
     """
     parts = parts_folder(out)
-    references = _read_references(job, parts)
-    speaker_of = speaker_function(job.speakers) if job.speakers else str
-
-    def submit(files: Sequence[str]) -> Future:
-        own = [references.get(speaker_of(file)) for file in files]
-        return executor.submit(predict_files, job.folder, files, job.model, job.version, own)
-
-    done, suspects, running = finished_batches(parts), Suspects.load(parts), {}
+    done, suspects = finished_batches(parts), Suspects.load(parts)
     if done:
         yield BatchProgress(sum(map(job.n_files_in, done)), 0, 0.0, from_earlier_run=True)
     apart = [number for number in suspects.batches if number not in done]
     others = [number for number in range(job.n_batches) if number not in done.union(apart)]
+    submit = _submission(job, parts, executor)
+    running: dict[Future, int] = {}
     try:
         for number, files in read_batches(parts, apart, job.batch_size):
             yield _store(predict_one_by_one(submit, files, suspects), part_path(parts, number))
@@ -115,10 +115,19 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
     except WORKER_ERRORS:
         suspects.add(running.values())
         suspects.save(parts)
-        raise WorkerDied(
-            "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. Finished "
-            "batches are kept: start the same command again, with fewer --workers if it happens with many files."
-        ) from None
+        raise WorkerDied(WORKER_DIED_MESSAGE) from None
+
+
+def _submission(job: BatchJob, parts: Path, executor: Executor) -> Callable[[Sequence[str]], Future]:
+    """A function that submits files to the executor, each with the reference of its speaker."""
+    references = _read_references(job, parts)
+    speaker_of = speaker_function(job.speakers) if job.speakers else str
+
+    def submit(files: Sequence[str]) -> Future:
+        own = [references.get(speaker_of(file)) for file in files]
+        return executor.submit(predict_files, job.folder, files, job.model, job.version, own)
+
+    return submit
 
 
 def _collect_finished(running: dict[Future, int], parts: Path) -> Iterator[BatchProgress]:

@@ -14,7 +14,7 @@ import torch
 
 from ser_core.audio import LINK_TO_PARENT, MAX_AUDIO_DURATION_S, AudioError, Recording, read_audio
 from ser_core.inference.archive.store import fetch_files, is_address
-from ser_core.inference.prediction import predict_batch
+from ser_core.inference.prediction.predict import predict_batch
 from ser_core.inference.reference import Reference
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS

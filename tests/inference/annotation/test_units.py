@@ -6,7 +6,7 @@ import pytest
 from ser_core.inference.annotation.annotations import Annotation
 from ser_core.inference.annotation.summary import default_smoothing, summarise_trajectory
 from ser_core.inference.annotation.units import predict_annotations, speaker_means
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.inference.segments import Segment, label_segments
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SMOOTHING, NO_SPEECH, NOT_SURE
 from ser_core.labels import EMOTIONS

@@ -25,7 +25,7 @@ from ser_core.inference.archive import batch_table as rows, merge
 from ser_core.inference.archive.batch import WorkerDied
 from ser_core.inference.archive.job import JOB_FILE, parts_folder
 from ser_core.inference.archive.plan import ArchivePart, BatchError
-from ser_core.inference.prediction import predict, predict_batch
+from ser_core.inference.prediction.predict import predict, predict_batch
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import CheckpointError

@@ -15,7 +15,7 @@ from ser_core.inference.archive.job import parts_folder
 from ser_core.inference.archive.plan import ArchivePart, BatchError, read_plan
 from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, speaker_function
 from ser_core.inference.enrolment import collection_reference, speaker_reference
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from tests.make_corpus import write_wav
 

@@ -25,7 +25,7 @@ from ser_core.data.file_names import parse_filename
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.model_cache import shared_model, unload_models
-from ser_core.inference.prediction import predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.interpret import projection as projections
 from ser_core.interpret.atlas import Atlas, load_atlas
 from ser_core.interpret.embeddings import RAW_FEATURES

@@ -16,7 +16,7 @@ from pages.workspace.why.controls import AUTOMATIC, WhyState
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.prediction import predict, predict_windows
+from ser_core.inference.prediction.predict import predict, predict_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret.attribution import (
     EXPECTED_GRADIENTS,

@@ -10,23 +10,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
-import soxr
 
-from ser_core.audio import (
-    MAX_SOURCE_RATE,
-    MIN_SOURCE_RATE,
-    SAMPLE_RATE,
-    AudioError,
-    power_to_dbfs,
-    remove_rumble,
-    speech_overlap_s,
-    speech_segments,
-)
+from ser_core.audio import SAMPLE_RATE, power_to_dbfs, remove_rumble, speech_overlap_s, speech_segments
 from ser_core.inference.enrolment import RunningReference
-from ser_core.inference.prediction import MAX_NOVELTY_PERCENTILE, predict_with_outputs
-from ser_core.inference.reference import Reference
+from ser_core.inference.prediction.abstention import MAX_NOVELTY_PERCENTILE
+from ser_core.inference.prediction.predict import predict_with_outputs
+from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SPEECH, NOT_SURE, Smoothing, smooth_trajectory, window_labels
+from ser_core.inference.streaming.samples import Resampler, to_mono
 from ser_core.models import SERModel
 
 LIVE_HOP_S = 0.25  # from one prediction to the next
@@ -56,9 +48,7 @@ class LiveSummary:
 
     duration_s: float  # of the audio
     speech_s: float  # seconds of speech in it
-    label_durations_s: dict[
-        str, float
-    ]  # seconds by label, the longest first; their sum is the time of the last prediction
+    label_durations_s: dict[str, float]  # the longest first; their sum is the time of the last prediction
     n_predictions: int
     mean_latency_s: float | None  # None without a prediction
     max_latency_s: float | None
@@ -90,7 +80,7 @@ class LiveSession:
         self.model, self.smoothing = model, smoothing
         self._window, self._hop = round(model.config.window_s * SAMPLE_RATE), round(LIVE_HOP_S * SAMPLE_RATE)
         self._running = RunningReference(model, reference) if running_reference or reference else None
-        self._resample = _Resampler()
+        self._resample = Resampler()
         self._buffer = np.empty(0, np.float32)  # the last window and the samples since the last prediction
         self._n_received, self._predicted_until = 0, 0  # in samples
         self._n_fed = 0.0  # samples received, with the delay of the resampler: up to 0.04 s, 0.12 s at 8 kHz
@@ -142,7 +132,6 @@ class LiveSession:
         """The predictions of the last two minutes before smoothing, each over the time since the one before it."""
         if not self._history:
             return None
-        reference = self._running.reference() if self._running else None
         start_s, end_s, speech_s, probabilities = (np.array(column) for column in zip(*self._history, strict=True))
         return Trajectory(
             model=self.model.name,
@@ -153,8 +142,7 @@ class LiveSession:
             speech_s=speech_s,
             window_s=self.model.config.window_s,
             hop_s=LIVE_HOP_S,
-            reference_clips=reference.n_clips if reference else 0,
-            reference_source=reference.source if reference else "",
+            **reference_fields(self._reference()),
         )
 
     def summary(self) -> LiveSummary:
@@ -175,23 +163,16 @@ class LiveSession:
 
     def _predict_window(self, window: np.ndarray, due: int, began: float) -> LivePrediction:
         """The prediction for the window that ends at sample `due`."""
-        audible, _ = remove_rumble(window, SAMPLE_RATE)
-        speech = speech_segments(audible)
-        reference = self._running.reference() if self._running else None
-        prediction, _, outputs = predict_with_outputs(self.model, audible, speech, reference=reference)
-        elapsed_s, at_s = (due - self._predicted_until) / SAMPLE_RATE, due / SAMPLE_RATE
-        end_s = len(window) / SAMPLE_RATE
-        new_speech_s = float(speech_overlap_s(speech, np.array([end_s - elapsed_s]), np.array([end_s]))[0])
-        if self._running and prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
-            self._running.add(outputs.embeddings.mean(0), new_speech_s)
-        labels = self.model.config.labels
+        n_new = due - self._predicted_until
+        at_s, elapsed_s = due / SAMPLE_RATE, n_new / SAMPLE_RATE
+        prediction, new_speech_s = self._predict(window, elapsed_s)
         self._history.append(
-            (at_s - elapsed_s, at_s, prediction.speech_s, np.array([prediction.probabilities[name] for name in labels]))
+            (at_s - elapsed_s, at_s, prediction.speech_s, np.array([*prediction.probabilities.values()]))
         )
         label, emotion, probabilities = self._smooth(prediction)
         latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
         self._update_totals(label, elapsed_s, new_speech_s, latency_s)
-        new, self._predicted_until = window[-(due - self._predicted_until) :], due
+        self._predicted_until = due
         return LivePrediction(
             at_s=at_s,
             label=label,
@@ -199,10 +180,24 @@ class LiveSession:
             confidence=probabilities[emotion] if emotion else None,
             probabilities=probabilities,
             speaking=new_speech_s > 0,
-            level_dbfs=float(power_to_dbfs(np.square(new, dtype=np.float64).mean())),
+            level_dbfs=float(power_to_dbfs(np.square(window[-n_new:], dtype=np.float64).mean())),
             latency_s=latency_s,
             prediction=prediction,
         )
+
+    def _predict(self, window: np.ndarray, elapsed_s: float) -> tuple[Prediction, float]:
+        """The prediction for a window, and the seconds of speech in the time since the last one, at its end."""
+        audible, _ = remove_rumble(window, SAMPLE_RATE)
+        speech = speech_segments(audible)
+        prediction, _, outputs = predict_with_outputs(self.model, audible, speech, reference=self._reference())
+        end_s = len(window) / SAMPLE_RATE
+        new_speech_s = float(speech_overlap_s(speech, np.array([end_s - elapsed_s]), np.array([end_s]))[0])
+        if self._running and prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
+            self._running.add(outputs.embeddings.mean(0), new_speech_s)
+        return prediction, new_speech_s
+
+    def _reference(self) -> Reference | None:
+        return self._running.reference() if self._running else None
 
     def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
         """(label, emotion, probabilities) after smoothing."""
@@ -223,50 +218,3 @@ class LiveSession:
         self._speech_s += speech_s
         n_predictions, total_s, highest_s = self._latencies
         self._latencies = n_predictions + 1, total_s + latency_s, max(highest_s, latency_s)
-
-
-def to_mono(samples: np.ndarray) -> np.ndarray:
-    """The mean over the channels as float32 in [-1, 1], shape = (n_samples,).
-
-    Raises:
-        AudioError: samples of another type or shape, or not finite.
-    """
-    samples = np.asarray(samples)
-    if samples.ndim not in (1, 2) or samples.dtype.kind not in "if" or samples.dtype.itemsize < 2:
-        raise AudioError(
-            f"Audio of type {samples.dtype} with shape {samples.shape} is not supported. "
-            "Send int16, int32 or float samples, as (n_samples,) or (n_samples, n_channels)."
-        )
-    full_scale = 1.0 if samples.dtype.kind == "f" else -float(np.iinfo(samples.dtype).min)
-    mono = samples.astype(np.float32) / np.float32(full_scale)
-    mono = mono.mean(axis=1) if mono.ndim == 2 and mono.shape[1] else mono.reshape(-1)
-    if not np.isfinite(mono).all():
-        raise AudioError("The microphone sends samples that are not finite. Choose another device, or start it again.")
-    return np.clip(mono, -1, 1)
-
-
-class _Resampler:
-    """Resampling to 16 kHz, chunk by chunk without discontinuities; a change of the sample rate restarts it."""
-
-    def __init__(self):
-        self._rate, self._stream = float(SAMPLE_RATE), None
-
-    def __call__(self, mono: np.ndarray, sample_rate: float) -> np.ndarray:
-        rest = np.empty(0, np.float32)
-        if sample_rate != self._rate:
-            stream = _resample_stream(sample_rate)
-            rest = self._stream.resample_chunk(rest, last=True) if self._stream else rest
-            self._rate, self._stream = sample_rate, stream
-        return np.concatenate([rest, self._stream.resample_chunk(mono) if self._stream else mono])
-
-
-def _resample_stream(sample_rate: float) -> soxr.ResampleStream | None:
-    """None for audio already at 16 kHz."""
-    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
-        raise AudioError(
-            f"The microphone claims a sample rate of {sample_rate} Hz, outside {MIN_SOURCE_RATE}-"
-            f"{MAX_SOURCE_RATE} Hz. Choose another device."
-        )
-    if sample_rate == SAMPLE_RATE:
-        return None
-    return soxr.ResampleStream(sample_rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
