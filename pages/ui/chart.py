@@ -33,9 +33,10 @@ class PreparedFigure(BaseFigure):
         return cls({"data": _traces(figure), "layout": figure.layout.to_plotly_json()})._named()
 
     def with_traces(self, figure: Figure) -> "PreparedFigure":
-        """This one with the traces of another on top."""
+        """This one with the traces and shapes of another on top."""
         added = _traces(figure)
-        drawn = PreparedFigure(self._spec | {"data": [*self._spec["data"], *added]})
+        layout = self._spec["layout"] | {"shapes": [shape.to_plotly_json() for shape in figure.layout.shapes]}
+        drawn = PreparedFigure({"data": [*self._spec["data"], *added], "layout": layout})
         return drawn._named(self._spec["layout"].get(REVISION, "") + _digest(added)) if added else self
 
     def annotation_indices(self, name: str) -> list[int]:

@@ -20,9 +20,9 @@ from tests.browser.steps import eventually, rerun, saved, upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
-# Clip, x and y of every point that is drawn.
+# Row, x and y of every point that is drawn.
 DRAWN = """plot => plot._fullData.filter(trace => trace.customdata).flatMap(
-    trace => [...trace.x].map((x, i) => [trace.text[i].split("<br>")[0], x, trace.y[i]]))"""
+    trace => [...trace.x].map((x, i) => [trace.customdata[i], x, trace.y[i]]))"""
 DESK = {"width": 1400, "height": 1500}  # all of the map below the inputs
 
 
@@ -66,13 +66,14 @@ def photographed(page, plot, form: str):
     return waiting.value.path()
 
 
-def walk(page, plot, coordinates):
+def walk(page, plot, found, coordinates):
     """To the neighbour of the leftmost clip and back, with the mouse and by keys."""
     low, high = np.quantile(coordinates[:, 0], [0.01, 0.99])  # the leftmost in view lies by itself
-    clip, *place = min((point for point in plot.evaluate(DRAWN) if low < point[1] < high), key=lambda point: point[1])
+    row, *place = min((point for point in plot.evaluate(DRAWN) if low < point[1] < high), key=lambda point: point[1])
+    clip = str(found.ids[row])
     (at,) = plot.evaluate(ON_SCREEN, [place])
     page.mouse.move(*at)
-    page.locator(".hoverlayer").get_by_text(clip).wait_for()
+    page.locator(".card").get_by_text(clip).wait_for()
     rerun(page, lambda: page.mouse.click(*at))
     card = page.locator(".st-key-map-clip")
     card.get_by_text(clip).wait_for()
@@ -86,7 +87,7 @@ def test_a_walk_then_a_lasso_that_holds_what_numpy_says_and_the_files_what_is_sh
     page, plot = opened(new_page, app_url, space)
     found = load_atlas(space)
     coordinates = found.maps[ProjectionConfig("pca")].astype(float)
-    walk(page, plot, coordinates)
+    walk(page, plot, found, coordinates)
     (x0, y0), (x1, y1) = np.quantile(coordinates, [0.2, 0.8], axis=0).tolist()
     corners = [(x0, y0), (x1, y0), ((x0 + x1) / 2, (y0 + y1) / 2), (x1, y1), (x0, y1), (x0, y0)]  # not convex
     choose(page, plot, "lasso", corners)
@@ -99,7 +100,7 @@ def test_a_walk_then_a_lasso_that_holds_what_numpy_says_and_the_files_what_is_sh
     with saved(page, "Download these clips").path().open() as file:
         assert {row["clip"] for row in csv.DictReader(file)} == set(found.ids[inside])
     table = pyarrow.parquet.read_table(saved(page, "Download the map as parquet").path()).to_pydict()
-    points = {clip: (x, y) for clip, x, y in plot.evaluate(DRAWN)}
+    points = {str(found.ids[row]): (x, y) for row, x, y in plot.evaluate(DRAWN)}
     assert points.keys() == set(table["text"]) and len(points) == len(found.ids)
     places = [points[clip] for clip in table["text"]]
     np.testing.assert_allclose(np.transpose([table["x"], table["y"]]), places, atol=1e-3)

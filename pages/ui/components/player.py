@@ -124,11 +124,11 @@ def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:
 
 def sound_url(track: Track, place: str) -> str:
     """Where the browser finds the sound of a track; a place is one on a page, and keeps what it showed last."""
-    return _served(track.wav, "audio/wav", f"{place}-sound", track.id)
+    return served(track.wav, "audio/wav", f"{place}-sound", track.id)
 
 
 def _track_data(track: Track, place: str) -> dict:
-    image = _served(track.spectrogram.png, "image/png", f"{place}-spectrogram", track.id)
+    image = served(track.spectrogram.png, "image/png", f"{place}-spectrogram", track.id)
     return {
         "name": track.name,
         "sound": sound_url(track, place),
@@ -139,7 +139,7 @@ def _track_data(track: Track, place: str) -> dict:
     }
 
 
-def _served(content: bytes, mime: str, place: str, name: str) -> str:
+def served(content: bytes, mime: str, place: str, name: str) -> str:
     """URL of a file the server keeps in memory as long as this session shows it, with byte ranges, as st.audio does.
 
     The name enters the URL's hash: the hash of large files leaves out most of their content.

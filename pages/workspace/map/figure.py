@@ -9,6 +9,7 @@ import streamlit as st
 from plotly.graph_objects import Figure
 
 from pages.ui.chart import PreparedFigure, chart
+from pages.ui.components.hover_card import hover_card, packed
 from pages.ui.session import session
 from pages.workspace.map import neighbours, state
 from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, View
@@ -31,14 +32,25 @@ from ser_core.plots import (
 )
 
 
-def texts(found: Atlas) -> np.ndarray:
-    """The text of each point."""
+def texts(found: Atlas) -> list[str]:
+    """The hover text of each point."""
     predicted = [
         f", predicted {predicted} {format_probability(certain)}" if predicted else ""
         for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
     ]
     labels = found.column("emotion")
-    return np.array([f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)])
+    return [f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)]
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _packed_texts(model: str, version: str, n_clips: int, _found: Atlas) -> bytes:
+    return packed(texts(_found))
+
+
+def show_card(found: Atlas) -> None:
+    """Beside the pointer: name, label and spectrogram of the point of the map that it is on."""
+    words = _packed_texts(found.model, found.version, len(found.ids), found)
+    hover_card(f"map-{found.model}-", partial(neighbours.picture, found), words)
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
@@ -51,9 +63,9 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
     """
     places, mask = _made.coordinates, np.frombuffer(shown, bool)
     if colour == "certainty":
-        figure = embedding_scatter_by_value(places, _found.certainty, mask, texts(_found))
+        figure = embedding_scatter_by_value(places, _found.certainty, mask)
     else:
-        figure = embedding_scatter(places, _found.column(colour), mask, texts(_found))
+        figure = embedding_scatter(places, _found.column(colour), mask)
     if cores:
         add_density_contours(figure, places, _found.column("emotion"), mask)
     if places.shape[1] == 2:

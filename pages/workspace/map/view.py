@@ -1,18 +1,15 @@
 """The view "Map": the clip among all clips of the corpora, its neighbours beside the map, each with its sound."""
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 
-from pages.ui.components.hover_card import hover_card
 from pages.ui.problems import show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace.map import neighbours, panel, state
 from pages.workspace.map.choices import View, choose_view, visible
 from pages.workspace.map.export import show_export
-from pages.workspace.map.figure import show_map, unlink
+from pages.workspace.map.figure import show_card, show_map, unlink
 from pages.workspace.map.selection import show_chosen, show_takes
 from pages.workspace.map.state import EmbeddedClip
 from pages.workspace.map.voice import show_voice
@@ -103,7 +100,7 @@ def _show_space(name: str, view: View, clip: SessionClip | None, reached: int | 
     if view.second_space:
         st.markdown(f"**{plain(name)}**")
     rows = show_map(found, made, view, visible(found, view), placed, reached)
-    hover_card(f"map-{found.model}-", partial(neighbours.picture, found))
+    show_card(found)
     show_quality(found, made)
     return made, set(found.ids[rows].tolist())
 

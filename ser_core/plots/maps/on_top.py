@@ -50,33 +50,38 @@ def add_user_clips(figure: go.Figure, clips: Sequence[UserClip]) -> go.Figure:
 
 
 def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
-    flat = len(clip.coordinates) == 2
-    kind = go.Scattergl if flat else go.Scatter3d
-    ends = np.stack(
-        [np.repeat(clip.coordinates[None], len(clip.neighbour_coordinates), 0), clip.neighbour_coordinates], axis=1
-    )
-    gaps = np.full((len(ends), 1, len(clip.coordinates)), np.nan)
-    lines = np.concatenate([ends, gaps], axis=1).reshape(-1, len(clip.coordinates))
-    path = {"color": USER_CLIP_COLOUR, "width": 2, "dash": "dot"}
-    windows = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
-    for points, texts, trace in (
-        (
-            lines,
-            clip.name,
-            {"mode": "lines", "line": {"color": USER_CLIP_COLOUR, "width": 1}, "opacity": 0.6, "showlegend": False},
-        ),
-        (clip.window_coordinates, windows, {"mode": "lines+markers", "line": path, "showlegend": False}),
-        (clip.coordinates[None], clip.name, {"mode": "markers", "name": _shortened(clip.name)}),
-    ):
-        if len(points) > (trace["mode"] == "lines+markers"):  # the path of a single window is the clip itself
-            is_clip = trace["mode"] == "markers"
-            marker = {
-                "size": (18 if flat else 9) if is_clip else 4,
-                "color": USER_CLIP_COLOUR,
-                "symbol": "x" if not flat else "star",
-            }
-            axes = dict(zip("xyz", points.T, strict=False))
-            figure.add_trace(kind(**axes, **trace, marker=marker, text=texts, hovertemplate="%{text}<extra></extra>"))
+    """Lines to its neighbours, the path of its windows, and a star."""
+    star, has_path = clip.coordinates[None], len(clip.window_coordinates) > 1  # a single window is the clip itself
+    spokes = [np.stack([clip.coordinates, neighbour]) for neighbour in clip.neighbour_coordinates]
+    _add_lines(figure, spokes, {"width": 1}, opacity=0.6)
+    if has_path:
+        _add_lines(figure, [clip.window_coordinates], {"width": 2, "dash": "dot"})
+        texts = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
+        figure.add_trace(_marks(clip.window_coordinates, 4, texts, showlegend=False))
+    figure.add_trace(_marks(star, 18 if star.shape[1] == 2 else 9, clip.name, name=_shortened(clip.name)))
+
+
+def _add_lines(figure: go.Figure, lines: Sequence[np.ndarray], style: dict, opacity: float = 1.0) -> None:
+    """Each through points, shape = (n, n_dims). In 2-D a shape: WebGL would need further programs for lines."""
+    style = {"color": USER_CLIP_COLOUR, **style}
+    if not lines:
+        return
+    if lines[0].shape[1] == 2:
+        path = "".join("M" + "L".join(f"{x:.6g},{y:.6g}" for x, y in line) for line in lines)
+        figure.add_shape(type="path", path=path, line=style, opacity=opacity)
+    else:
+        gap = np.full((1, 3), np.nan)
+        x, y, z = np.concatenate([part for line in lines for part in (line, gap)]).T
+        look = {"mode": "lines", "line": style, "opacity": opacity, "showlegend": False, "hoverinfo": "skip"}
+        figure.add_trace(go.Scatter3d(x=x, y=y, z=z, **look))
+
+
+def _marks(points: np.ndarray, size: int, texts: str | Sequence[str], **options: object) -> go.Scattergl | go.Scatter3d:
+    flat = points.shape[1] == 2
+    marker = {"size": size, "color": USER_CLIP_COLOUR, "symbol": "star" if flat else "x"}
+    axes = dict(zip("xyz", points.T, strict=False))
+    words = {"text": texts, "hovertemplate": "%{text}<extra></extra>"}
+    return (go.Scattergl if flat else go.Scatter3d)(**axes, mode="markers", marker=marker, **words, **options)
 
 
 def _shortened(name: str) -> str:

@@ -25,10 +25,10 @@ LETTER_WIDTH, ENTRY_WIDTH, ENTRY_MARGIN, LINE_HEIGHT = 6.5, 70, 45, 19.5  # pixe
 MAX_DRAWN_POINTS = 20_000  # more are subsampled: a browser without a graphics card would stall
 MIN_POINTS_FOR_DENSITY = 100
 DENSITY_GREY, DENSITY_OPACITY = 143, 0.35  # where the clips are densest
-DRAWING_ROUNDS = 3  # the groups are drawn in turns, so that none hides the others
 CLEAR, GRID = "rgba(0,0,0,0)", "rgba(138,143,152,0.3)"
 FONT = "Source Sans, sans-serif"  # that of the pages
 LEGEND = {"orientation": "h", "y": -0.01, "yanchor": "top", "itemclick": False, "itemdoubleclick": False}
+LEGEND |= {"itemsizing": "constant"}
 TOOL_COLOURS = {"color": "#7A858F", "activecolor": "#3D7AB8"}  # on light and on dark
 
 
@@ -57,7 +57,7 @@ def points_in_polygon(coordinates: np.ndarray, polygon: np.ndarray) -> np.ndarra
 
 
 def embedding_scatter(
-    coordinates: np.ndarray, groups: Sequence[str], shown: np.ndarray, texts: Sequence[str]
+    coordinates: np.ndarray, groups: Sequence[str], shown: np.ndarray, texts: Sequence[str] | None = None
 ) -> go.Figure:
     """Scatter plot with one point per clip, coloured by group.
 
@@ -65,42 +65,50 @@ def embedding_scatter(
         coordinates: shape = (n, 2) or (n, 3).
         groups: group of each point, (n,); an emotion has its own colour and symbol.
         shown: bool, (n,); the other points are grey.
-        texts: hover texts, (n,).
+        texts: hover texts, (n,); None: the page shows what is under the pointer.
     """
-    group_names, captions, drawn = np.asarray(groups), np.asarray(texts), subsample_points(shown)
-    names = list(
-        dict.fromkeys([name for name in EMOTION_STYLES if name in group_names] + sorted(set(group_names.tolist())))
-    )
-    among_emotions = any(name in EMOTION_STYLES for name in names)
-    styles = {name: _group_style(name, i, among_emotions) for i, name in enumerate(names)}
-    figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
-    rows = np.random.default_rng(0).permutation(np.flatnonzero(shown & drawn))
-    for part in np.array_split(rows, DRAWING_ROUNDS):
-        for colour, marker in dict.fromkeys(style[1:] for style in styles.values()):
-            members = [name for name, style in styles.items() if style[1:] == (colour, marker)]
-            selected = np.sort(part[np.isin(group_names[part], members)])
-            if len(selected):
-                figure.add_trace(_points(coordinates, selected, captions, colour, marker))
-    for title, colour, marker in styles.values() if len(names) <= MAX_LEGEND_GROUPS else ():
-        figure.add_trace(_legend_entry(title, colour, marker, flat=coordinates.shape[1] == 2))
+    group_names, drawn = np.asarray(groups), subsample_points(shown)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
+    for style, rows in _in_turns(group_names, np.flatnonzero(shown & drawn)):
+        figure.add_trace(_points(coordinates, rows, texts, **style))
     return _with_map_layout(figure, coordinates)
 
 
+def _in_turns(groups: np.ndarray, rows: np.ndarray) -> list[tuple[dict, np.ndarray]]:
+    """Style and rows of each trace: half of each group, then the other halves the other way round.
+
+    Of two groups, each lies on top as often as the other.
+    """
+    names = sorted(set(groups.tolist()), key=lambda name: ([*EMOTION_STYLES, name].index(name), name))
+    among_emotions, in_legend = any(name in EMOTION_STYLES for name in names), len(names) <= MAX_LEGEND_GROUPS
+    members: dict[tuple[str, str, str], list[str]] = {}
+    for i, name in enumerate(names):
+        style = _group_style(name, i, among_emotions)
+        members.setdefault((name if in_legend else "", *style), []).append(name)
+    shuffled, first, second = np.random.default_rng(0).permutation(rows), [], []
+    for (title, colour, marker), among in members.items():
+        style = {"colour": colour, "marker": marker}
+        one, other = np.array_split(shuffled[np.isin(groups[shuffled], among)], 2)
+        first.append((style | {"title": title}, np.sort(one)))
+        second.append((style, np.sort(other)))
+    return [(style, part) for style, part in (*first, *reversed(second)) if len(part)]
+
+
 def embedding_scatter_by_value(
-    coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str]
+    coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str] | None = None
 ) -> go.Figure:
     """As embedding_scatter, but coloured by a value in [0, 1]."""
-    captions, drawn = np.asarray(texts), subsample_points(shown)
-    figure = _background(coordinates, np.flatnonzero(~shown & drawn), captions)
+    drawn = subsample_points(shown)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
     rows = np.flatnonzero(shown & drawn)
-    trace = _points(coordinates, rows, captions, GREY, "circle")
+    trace = _points(coordinates, rows, texts, GREY, "circle")
     bar = {"title": "confidence", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)
     return _with_map_layout(figure, coordinates)
 
 
-def _background(coordinates: np.ndarray, rows: np.ndarray, texts: np.ndarray) -> go.Figure:
+def _background(coordinates: np.ndarray, rows: np.ndarray, texts: Sequence[str] | None) -> go.Figure:
     """Figure with the grey points."""
     return go.Figure([_points(coordinates, rows, texts, GREY, "circle", opacity=0.15)] if len(rows) else [])
 
@@ -118,38 +126,39 @@ def _density(coordinates: np.ndarray) -> dict:
     return {"source": source, "sizing": "stretch", "layer": "below", **place}
 
 
-def _group_style(name: str, i: int, among_emotions: bool) -> tuple[str, str, str]:
+def _group_style(name: str, i: int, among_emotions: bool) -> tuple[str, str]:
+    """Colour and marker."""
     if name in EMOTION_STYLES:
-        return name, EMOTION_STYLES[name].colour, EMOTION_STYLES[name].marker
+        return EMOTION_STYLES[name].colour, EMOTION_STYLES[name].marker
     if among_emotions:  # no label: not the colour of an emotion
-        return name, GREY, "circle-open-dot"
-    return (
-        name,
-        EMOTION_COLOURS[(3 * i + 3) % len(EMOTION_COLOURS)],
-        "circle",
-    )  # neighbours in the list differ in colour
+        return GREY, "circle-open-dot"
+    return EMOTION_COLOURS[(3 * i + 3) % len(EMOTION_COLOURS)], "circle"  # neighbours in the list differ in colour
 
 
-def _points(coordinates, rows, texts, colour: str, marker: str, opacity=0.7) -> go.Scattergl | go.Scatter3d:
+def _points(
+    coordinates: np.ndarray,
+    rows: np.ndarray,
+    texts: Sequence[str] | None,
+    colour: str,
+    marker: str,
+    opacity: float = 0.7,
+    title: str = "",
+) -> go.Scattergl | go.Scatter3d:
+    """A trace; one with a title is in the legend."""
     flat = coordinates.shape[1] == 2
     axes = dict(zip("xyz", _rounded(coordinates)[rows].T, strict=False))
     style = {"color": colour, "symbol": marker if flat else "circle", "size": 4 if flat else 3, "opacity": opacity}
-    kind = go.Scattergl if flat else go.Scatter3d
-    common = {"mode": "markers", "marker": style, "showlegend": False, "customdata": rows.astype(np.int32)}
-    return kind(**axes, **common, text=texts[rows], hovertemplate="%{text}<extra></extra>")
+    common = {"mode": "markers", "marker": style, "name": title, "showlegend": bool(title)}
+    words = {"hoverinfo": "none"}
+    if texts is not None:
+        words = {"text": np.asarray(texts)[rows], "hovertemplate": "%{text}<extra></extra>"}
+    return (go.Scattergl if flat else go.Scatter3d)(**axes, **common, **words, customdata=rows.astype(np.int32))
 
 
 def _rounded(coordinates: np.ndarray) -> np.ndarray:
     """To less than a pixel: a browser reads fewer digits sooner."""
     width = float(np.ptp(coordinates, axis=0).max()) or 1.0
     return np.round(coordinates.astype(float), 5 - int(np.ceil(np.log10(width))))
-
-
-def _legend_entry(title: str, colour: str, marker: str, flat: bool) -> go.Scatter | go.Scatter3d:
-    """Trace without points, for the legend."""
-    empty = {"x": [None], "y": [None]} | ({} if flat else {"z": [None]})
-    style = {"color": colour, "symbol": marker if flat else "circle", "size": 9}
-    return (go.Scatter if flat else go.Scatter3d)(**empty, mode="markers", marker=style, name=title)
 
 
 def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:

@@ -1,8 +1,10 @@
 """The page "Embedding map" without a browser, and its figures: filters, the person's clip, what is missing."""
 
 import csv
+import gzip
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,7 +91,7 @@ def page(folder):
 def points(page, chart: int = 0) -> int:
     """How many clips a chart shows in colour."""
     spec = json.loads(page.get("plotly_chart")[chart].proto.spec)
-    return sum(len(trace["text"]) for trace in spec["data"] if trace.get("marker", {}).get("opacity") == 0.7)
+    return sum(len(trace["customdata"]) for trace in spec["data"] if trace.get("marker", {}).get("opacity") == 0.7)
 
 
 def names_of_own(page) -> list[str]:
@@ -233,6 +235,8 @@ def test_clips_of_the_program_are_played_without_corpora(folder):
     small = replace(small, ids=np.array([voice.id, *small.ids[1:]]))
     small.save(folder / "small.npz")
     assert neighbours.picture(small, 0).startswith(b"\x89PNG") and neighbours.picture(small, len(IDS)) is None
+    first = json.loads(gzip.decompress(map_figure._packed_texts("small", "", 0, small)))[0]
+    assert re.fullmatch(rf"{voice.id}\nlabel {voice.emotion}, predicted \w+ 50%", first)
     page = open_view("map").run()
     page.selectbox(key="shipped-small").set_value(voice.id).run()
     request = session_of(page).page(SoundState).request
@@ -434,8 +438,8 @@ def test_a_large_map_is_thinned_out_the_grey_points_first(monkeypatch):
     assert subsample_points(np.ones(40, bool)).sum() == 10 and subsample_points(shown[:9]).all()
     coordinates = RNG.normal(size=(40, 2))
     for figure in (
-        embedding_scatter(coordinates, ["sad"] * 40, shown, ["t"] * 40),
-        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 40), shown, ["t"] * 40),
+        embedding_scatter(coordinates, ["sad"] * 40, shown),
+        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 40), shown),
     ):
         grey, *points = (trace for trace in figure.data if trace.customdata is not None)
         assert sorted(row for trace in points for row in trace.customdata) == list(range(8))
@@ -450,13 +454,13 @@ def test_groups_keep_their_look_and_the_rest_is_grey():
     looks = {int(row): (trace.marker.symbol, trace.text[0]) for trace in points for row in trace.customdata[:1]}
     looks |= {int(row): (trace.marker.symbol, trace.text[-1]) for trace in points for row in trace.customdata[-1:]}
     assert looks == {i: (("triangle-down", "triangle-up")[i % 2], f"t{i}") for i in range(4)}
-    assert [trace.name for trace in figure.data if trace.customdata is None] == ["happy", "sad"]
+    assert [trace.name for trace in figure.data if trace.showlegend] == ["happy", "sad"]
 
 
 def test_where_groups_mix_none_lies_on_top_of_the_others():
-    figure = embedding_scatter(RNG.normal(size=(300, 2)), ["sad", "happy"] * 150, np.ones(300, bool), ["t"] * 300)
-    drawn = [trace.marker.symbol for trace in figure.data if trace.customdata is not None]
-    assert drawn == ["triangle-up", "triangle-down"] * map_figures.DRAWING_ROUNDS
+    figure = embedding_scatter(RNG.normal(size=(300, 2)), ["sad", "happy"] * 150, np.ones(300, bool))
+    drawn = [(trace.marker.symbol, len(trace.x)) for trace in figure.data]
+    assert drawn == [(f"triangle-{way}", 75) for way in ("up", "down", "down", "up")]
 
 
 @pytest.mark.parametrize("n_dims", [2, 3])
@@ -467,11 +471,13 @@ def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
         embedding_scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6),
         embedding_scatter_by_value(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6),
     ):
-        n_before = len(figure.data)
-        lines, trail, star = add_user_clips(figure, [own]).data[n_before:]
-        assert len(figure.data) == n_before  # it is everybody's
-        assert len(lines.x) == 9 and len(trail.x) == 3 and star.name == "mine" and len(star.x) == 1
-        assert trail.text[1] == "mine, from 1.2 s" and lines.customdata is None and star.customdata is None
+        n_before, drawn = len(figure.data), add_user_clips(figure, [own])
+        assert len(figure.data) == n_before and not figure.layout.shapes  # it is everybody's
+        *lines, trail, star = drawn.data[n_before:]
+        in_shapes = [shape.path.count(",") for shape in drawn.layout.shapes]
+        assert ([len(line.x) for line in lines], in_shapes) == (([9, 4], []) if n_dims == 3 else ([], [6, 3]))
+        assert len(trail.x) == 3 and trail.text[1] == "mine, from 1.2 s"
+        assert star.name == "mine" and len(star.x) == 1 and star.customdata is None
 
 
 def test_a_contour_holds_the_core_of_an_emotion():
