@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import skops.io
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -250,6 +249,8 @@ def test_a_truncated_file_is_named(fitted, tmp_path, subtests):
 
 def other(svm: EgemapsClassifier, features, pipeline, folder):
     """A checkpoint of the SVM whose weights are another pipeline's."""
+    import skops.io  # imports all of scikit-learn and dask: three seconds
+
     saved(svm, folder)
     skops.io.dump(pipeline, folder / "model.skops")
     return folder
@@ -288,7 +289,7 @@ class Foreign(LogisticRegression):
 def test_a_type_that_is_not_trusted_is_never_built(svm, features, tmp_path, monkeypatch):
     pipeline = make_pipeline(StandardScaler(), Foreign()).fit(*features)
     folder = other(svm, features, pipeline, tmp_path / "mine")
-    monkeypatch.setattr(skops.io, "load", lambda *args, **kwargs: pytest.fail("was built"))
+    monkeypatch.setattr("skops.io.load", lambda *args, **kwargs: pytest.fail("was built"))
     with pytest.raises(CheckpointError, match="Foreign"):
         load_model(folder)
 
