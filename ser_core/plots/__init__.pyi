@@ -6,20 +6,24 @@ from .attribution import (
     probe_lines as probe_lines,
     relevance_map as relevance_map,
 )
-from .clip import (
-    GREY as GREY,
-    Spectrogram as Spectrogram,
+from .clip.bars import (
     aligned_probability_bars as aligned_probability_bars,
-    emotion_label as emotion_label,
-    features_png as features_png,
-    format_duration as format_duration,
-    format_time as format_time,
-    magma_colours as magma_colours,
     probability_bars as probability_bars,
-    spectrogram as spectrogram,
     stacked_probability_bars as stacked_probability_bars,
-    trajectory_lines as trajectory_lines,
+)
+from .clip.spectrogram import (
+    Spectrogram as Spectrogram,
+    features_png as features_png,
+    magma_colours as magma_colours,
+    spectrogram as spectrogram,
     waveform_envelope as waveform_envelope,
+)
+from .clip.timeline import (
+    describe_trajectory as describe_trajectory,
+    timeline_data as timeline_data,
+)
+from .clip.trajectory import (
+    trajectory_lines as trajectory_lines,
 )
 from .curves import (
     class_score_radar as class_score_radar,
@@ -94,12 +98,14 @@ from .reports.html_report import (
     batch_report as batch_report,
     clip_report as clip_report,
 )
+from .style import (
+    GREY as GREY,
+    emotion_label as emotion_label,
+    format_duration as format_duration,
+    format_time as format_time,
+)
 from .tables import (
     figure_to_rows as figure_to_rows,
-)
-from .timeline import (
-    describe_trajectory as describe_trajectory,
-    timeline_data as timeline_data,
 )
 from .voice import (
     CLIP_COLOURS as CLIP_COLOURS,

@@ -16,12 +16,15 @@ from plotly.subplots import make_subplots
 from ser_core.audio import FrontendConfig, hz_to_mel
 from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_centres_hz
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, MIN_PEAK_TO_SHOW, Spectrogram, emotion_label
+from ser_core.plots.clip.spectrogram import Spectrogram
+from ser_core.plots.clip.trajectory import MIN_PEAK_TO_SHOW
+from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.interpret import Explanation
 
 SUPPORTING_COLOUR, OPPOSING_COLOUR = "#1E96F0", "#FF8A1F"  # apart for the colour-blind too, and from grey
+RELEVANCE_COLOURS = [[0.0, OPPOSING_COLOUR], [0.5, "rgba(0,0,0,0)"], [1.0, SUPPORTING_COLOUR]]
 RELEVANCE_CLIP_QUANTILE = 0.97  # of the relevance, drawn in full colour: outliers would leave the rest pale
 RELEVANCE_MAP_HEIGHT = 380  # pixels
 
@@ -69,23 +72,30 @@ def relevance_map(
     time_s = explanation.hop_s * np.arange(n_frames)
     height = np.array([0.5]) if n_bands == 1 else _mel_height(mel_band_centres_hz(frontend), frontend)
     _add_spectrogram(figure, spectrogram, time_s)
+    _add_relevance(figure, time_s, height, explanation.relevance, opacity)
+    _add_profile(figure, time_s, explanation.over_time, 1, 1)
+    if n_bands > 1:
+        _add_profile(figure, height, explanation.over_frequency, 2, 2, mel_band_centres_hz(frontend))
+    return _with_relevance_axes(figure, spectrogram, time_s)
+
+
+def _add_relevance(
+    figure: go.Figure, time_s: np.ndarray, height: np.ndarray, relevance: np.ndarray, opacity: float
+) -> None:
+    limit = _relevance_limit(relevance)
     figure.add_heatmap(
         x=time_s,
         y=height,
-        z=explanation.relevance.astype(np.float32),
-        zmin=-_relevance_limit(explanation.relevance),
-        zmax=_relevance_limit(explanation.relevance),
-        colorscale=[[0.0, OPPOSING_COLOUR], [0.5, "rgba(0,0,0,0)"], [1.0, SUPPORTING_COLOUR]],
+        z=relevance.astype(np.float32),
+        zmin=-limit,
+        zmax=limit,
+        colorscale=RELEVANCE_COLOURS,
         opacity=opacity,
         showscale=False,
         hovertemplate="%{x:.2f} s: %{z:.3g}<extra></extra>",
         row=2,
         col=1,
     )
-    _add_profile(figure, time_s, explanation.over_time, 1, 1)
-    if n_bands > 1:
-        _add_profile(figure, height, explanation.over_frequency, 2, 2, mel_band_centres_hz(frontend))
-    return _with_relevance_axes(figure, spectrogram, time_s)
 
 
 def _panel_spacing() -> dict[str, float]:
@@ -195,7 +205,7 @@ def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Seq
 
 
 def _probability_axis(figure: go.Figure, title: str) -> go.Figure:
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    legend = LEGEND_BELOW
     figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 4, "b": 100}, legend=legend, hovermode="closest")
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25, title=title, fixedrange=True, zeroline=False)

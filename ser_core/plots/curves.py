@@ -7,8 +7,8 @@ import numpy as np
 from plotly import graph_objects as go
 
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label
 from ser_core.plots.model_style import model_style
+from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.metrics import Curve, Reliability
@@ -100,7 +100,7 @@ def reliability_diagram(reliabilities: Mapping[str, "Reliability"], model: str) 
 def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
     n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
     margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    legend = LEGEND_BELOW
     figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=legend, hovermode="closest")
     figure.update_xaxes(range=[0, 1], title=x_title, zeroline=False)
     figure.update_yaxes(range=[0, 1.02], title=y_title, zeroline=False)
@@ -114,33 +114,30 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
         models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
     """
     figure = go.Figure()
-    pareto_front = sorted(
-        (latency_ms, uar)
-        for latency_ms, uar, _ in models.values()
-        if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
-    )
-    x, y = zip(*pareto_front, strict=True)
+    x, y = zip(*_pareto_front(models), strict=True)
     line = {"color": GREY, "width": 1, "dash": "dot"}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, name="Pareto front", hoverinfo="skip")
     for name, (latency_ms, uar, size_mb) in models.items():
         style = model_style(name)
-        figure.add_scatter(
-            x=[latency_ms],
-            y=[uar],
-            mode="markers",
-            marker={"color": style.colour, "symbol": style.marker, "size": 9 + 2 * size_mb**0.5},
-            name=name,
-            hovertemplate=f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>",
-        )
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "itemsizing": "constant"}
+        marker = {"color": style.colour, "symbol": style.marker, "size": 9 + 2 * size_mb**0.5}
+        figure.add_scatter(x=[latency_ms], y=[uar], mode="markers", marker=marker, name=name)
+        hover = f"{name}: %{{x:.1f}} ms, UAR %{{y:.1%}}, {size_mb:.1f} MB<extra></extra>"
+        figure.data[-1].update(hovertemplate=hover)
     n_lines = -(-len(figure.data) // 2)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
-    figure.update_layout(legend=legend)
-    figure.update_xaxes(
-        type="log", title="latency of a 3 s clip on one thread, ms", zeroline=False, tickvals=LATENCY_TICKS_MS
+    figure.update_layout(legend=LEGEND_BELOW | {"itemsizing": "constant"})
+    title = "latency of a 3 s clip on one thread, ms"
+    figure.update_xaxes(type="log", title=title, zeroline=False, tickvals=LATENCY_TICKS_MS)
+    return figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
+
+
+def _pareto_front(models: Mapping[str, tuple[float, float, float]]) -> list[tuple[float, float]]:
+    """(latency in ms, UAR) of the models that no other one beats, the fastest first."""
+    return sorted(
+        (latency_ms, uar)
+        for latency_ms, uar, _ in models.values()
+        if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
     )
-    figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
-    return figure
 
 
 def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
@@ -190,7 +187,7 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Fig
             name=name,
             hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    legend = LEGEND_BELOW
     n_lines = -(-len(curves) // 3)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
     figure.update_layout(legend=legend, showlegend=True)
@@ -216,7 +213,7 @@ def experiment_dots(experiments: Sequence["Experiment"]) -> go.Figure:
             name=model,
             hovertemplate="%{customdata}: %{y:.1%}<extra></extra>",
         )
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    legend = LEGEND_BELOW
     figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend, showlegend=True)
     figure.update_xaxes(title="experiment", zeroline=False)
     figure.update_yaxes(title="development UAR", tickformat=".0%", zeroline=False)

@@ -4,15 +4,22 @@ Emotions are identified by text and symbol as well as colour; fonts and backgrou
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plotly import graph_objects as go
 
 from ser_core.data import CORPUS_NAMES
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label, text_colour_on
 from ser_core.plots.model_style import model_style, series_colour
-from ser_core.plots.rows import with_row_layout
+from ser_core.plots.style import (
+    GREY,
+    LEGEND_BELOW,
+    ROWS_AXIS,
+    SHARE_AXIS,
+    emotion_label,
+    text_colour_on,
+    with_row_layout,
+)
 
 if TYPE_CHECKING:
     from ser_core.evaluation import RankedModel, Verdict
@@ -24,6 +31,7 @@ CORPUS_SYMBOLS = {
     "tess": "triangle-up-open",
     "savee": "cross-open",
 }
+BOX_COLUMNS = {"y": "row", "lowerfence": "p5", "q1": "q1", "median": "median", "q3": "q3", "upperfence": "p95"}
 
 
 def ranking_plot(
@@ -36,31 +44,20 @@ def ranking_plot(
         measure: "uar", "macro_f1" or "accuracy".
         references: name -> value in [0, 1] of a vertical line, such as chance.
     """
-    names = [entry.model for entry in ranking]
-    figure = go.Figure()
+    names, figure = [entry.model for entry in ranking], go.Figure()
     for corpus in dict.fromkeys(corpus for entry in ranking for corpus in entry.corpora):
-        rows = [entry for entry in ranking if corpus in entry.corpora]
-        figure.add_scatter(
-            x=[entry.corpora[corpus][measure] for entry in rows],
-            y=[entry.model for entry in rows],
-            mode="markers",
-            marker={"color": GREY, "size": 7, "symbol": CORPUS_SYMBOLS.get(corpus, "circle-open")},
-            name=CORPUS_NAMES.get(corpus, corpus),
-            hovertemplate=f"%{{y}}, {CORPUS_NAMES.get(corpus, corpus)}: %{{x:.1%}}<extra></extra>",
-        )
-    figure.add_scatter(
-        x=[entry.means[measure] for entry in ranking],
-        y=names,
-        mode="markers",
-        marker={"color": [model_style(name).colour for name in names], "symbol": "circle", "size": 14},
-        text=[f"{entry.means[measure]:.0%}" for entry in ranking],
-        textposition="top center",
-        name="mean of the corpora of speech",
-        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
-    )
+        scores = {entry.model: entry.corpora[corpus][measure] for entry in ranking if corpus in entry.corpora}
+        marker = {"color": GREY, "size": 7, "symbol": CORPUS_SYMBOLS.get(corpus, "circle-open")}
+        title = CORPUS_NAMES.get(corpus, corpus)
+        figure.add_scatter(x=[*scores.values()], y=[*scores], mode="markers", marker=marker, name=title)
+        figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")
+    means = [entry.means[measure] for entry in ranking]
+    marker = {"color": [model_style(name).colour for name in names], "symbol": "circle", "size": 14}
+    title = "mean of the corpora of speech"
+    figure.add_scatter(x=means, y=names, mode="markers", marker=marker, text=[f"{mean:.0%}" for mean in means])
+    figure.data[-1].update(name=title, textposition="top center", hovertemplate="%{y}: %{x:.1%}<extra></extra>")
     _add_references(figure, references or {}, names)
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
-    return with_row_layout(figure, names)
+    return with_row_layout(figure.update_xaxes(**SHARE_AXIS), names)
 
 
 def _add_references(figure: go.Figure, references: Mapping[str, float], rows: Sequence[str]) -> None:
@@ -73,31 +70,29 @@ def _add_references(figure: go.Figure, references: Mapping[str, float], rows: Se
 
 def verdict_plot(verdict: "Verdict") -> go.Figure:
     """A row a corpus: unseen speakers of it, the corpus left out of training, its listeners, and chance."""
-    figure, style = go.Figure(), model_style(verdict.model)
+    figure, colour = go.Figure(), model_style(verdict.model).colour
     corpora = [c for c in CORPUS_NAMES if c in verdict.unseen or c in verdict.left_out]
     names = [CORPUS_NAMES[c] for c in corpora]
     for corpus, name in zip(corpora, names, strict=True):
         ends = [values[corpus] for values in (verdict.left_out, verdict.unseen) if corpus in values]
         figure.add_scatter(x=ends, y=[name] * len(ends), mode="lines", line={"color": GREY, "width": 2})
         figure.data[-1].update(showlegend=False, hoverinfo="skip")
-    unseen, left_out = (
-        {"color": style.colour, "symbol": "circle", "size": 13},
-        {"color": style.colour, "symbol": "circle-open", "size": 13, "line": {"width": 3}},
-    )
-    people = {"color": GREY, "symbol": "diamond-tall", "size": 13}
-    for title, values, marker in (
-        ("unseen speakers of a corpus it was trained on", verdict.unseen, unseen),
-        ("corpus left out of training", verdict.left_out, left_out),
-        ("one listener, voice alone", verdict.listeners, people),
+    for title, values, look in (
+        ("unseen speakers of a corpus it was trained on", verdict.unseen, {"color": colour, "symbol": "circle"}),
+        ("corpus left out of training", verdict.left_out, _open_circle(colour)),
+        ("one listener, voice alone", verdict.listeners, {"color": GREY, "symbol": "diamond-tall"}),
     ):
         rows = [c for c in corpora if c in values]
         x, y = [values[c] for c in rows], [CORPUS_NAMES[c] for c in rows]
-        figure.add_scatter(x=x, y=y, mode="markers", marker=marker, name=title)
+        figure.add_scatter(x=x, y=y, mode="markers", marker={"size": 13, **look}, name=title)
         figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")
     _add_references(figure, {"chance": verdict.chance}, names)
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False, title="UAR")
-    figure = with_row_layout(figure, names)
+    figure = with_row_layout(figure.update_xaxes(**SHARE_AXIS, title="UAR"), names)
     return figure.update_layout(height=figure.layout.height + 40)
+
+
+def _open_circle(colour: str) -> dict[str, Any]:
+    return {"color": colour, "symbol": "circle-open", "line": {"width": 3}}
 
 
 def group_intervals(groups: Mapping[str, "Scores"], model: str, references: Mapping[str, float]) -> go.Figure:
@@ -124,7 +119,7 @@ def group_intervals(groups: Mapping[str, "Scores"], model: str, references: Mapp
         figure.add_scatter(x=[s.uar for s in rows.values()], y=list(rows), error_x=errors, mode="markers", name=title)
         figure.data[-1].update(marker=marker, hovertemplate="%{y}: %{x:.1%}<extra></extra>")
     _add_references(figure, references, list(groups))
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(**SHARE_AXIS)
     return with_row_layout(figure, list(groups))
 
 
@@ -146,7 +141,7 @@ def class_score_dots(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
                 name=emotion_label(emotion),
                 hovertemplate=f"%{{y}}, {emotion}: %{{x:.1%}}<extra></extra>",
             )
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(**SHARE_AXIS)
     return with_row_layout(figure, list(values))
 
 
@@ -160,26 +155,15 @@ def emotion_boxplots(groups: Sequence[Mapping], title: str) -> go.Figure:
     figure = go.Figure()
     for emotion, style in EMOTION_STYLES.items():
         boxes = [group for group in groups if group["emotion"] == emotion]
-        if not boxes:
-            continue
-        figure.add_box(
-            y=[group["row"] for group in boxes],
-            lowerfence=[group["p5"] for group in boxes],
-            q1=[group["q1"] for group in boxes],
-            median=[group["median"] for group in boxes],
-            q3=[group["q3"] for group in boxes],
-            upperfence=[group["p95"] for group in boxes],
-            orientation="h",
-            name=emotion_label(emotion),
-            line={"color": style.colour, "width": 1.5},
-        )
+        if boxes:
+            columns = {name: [group[key] for group in boxes] for name, key in BOX_COLUMNS.items()}
+            line = {"color": style.colour, "width": 1.5}
+            figure.add_box(**columns, orientation="h", name=emotion_label(emotion), line=line)
     n_rows = len(dict.fromkeys(group["row"] for group in groups))
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0, "traceorder": "normal"}
-    figure.update_layout(boxmode="group", height=110 * n_rows + 130, legend=legend)
+    figure.update_layout(boxmode="group", height=110 * n_rows + 130, legend=LEGEND_BELOW | {"traceorder": "normal"})
     figure.update_layout(margin={"l": 0, "r": 8, "t": 4, "b": 110})
     figure.update_xaxes(title=title, zeroline=False)
-    figure.update_yaxes(autorange="reversed", ticksuffix=" ")
-    return figure
+    return figure.update_yaxes(**ROWS_AXIS)
 
 
 def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
@@ -204,5 +188,5 @@ def score_bars(values: Mapping[str, Mapping[str, float]]) -> go.Figure:
         )
     figure = with_row_layout(figure, list(values))
     figure.update_layout(height=20 * len(values) * (len(columns) + 1) + 110, legend={"traceorder": "normal"})
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(**SHARE_AXIS)
     return figure

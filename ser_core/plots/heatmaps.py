@@ -8,8 +8,7 @@ from plotly import graph_objects as go
 from plotly.colors import sample_colorscale
 
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import BLACK, GREY, ROW_HEIGHT, WHITE, emotion_label, text_colour_on
-from ser_core.plots.rows import with_row_layout
+from ser_core.plots.style import BLACK, GREY, ROW_HEIGHT, WHITE, emotion_label, text_colour_on, with_row_layout
 
 if TYPE_CHECKING:
     from ser_core.evaluation import Comparison
@@ -85,23 +84,30 @@ def confusion_heatmap(confusion: Sequence[Sequence[int]], labels: Sequence[str],
     shown, form = (matrix[present], "{:d}") if counts else (shares, "{:.0%}")
     text = [[form.format(value) if value else "" for value in row] for row in shown]
     grid = _heatmap(shares, columns, rows, text, customdata=shown, colorscale="Viridis", zmin=0, zmax=1)
-    cells = [(labels[k], predicted) for k in present.tolist() for predicted in labels]
-    grid.add_scatter(  # a heat map does not report clicks
+    _add_clickable_cells(grid, columns, rows, text, [(labels[k], name) for k in present.tolist() for name in labels])
+    grid.update_layout(height=36 * len(rows) + 106 + CAMERA_HEIGHT, margin={"l": 0, "r": 0, "t": CAMERA_HEIGHT, "b": 0})
+    grid.update_xaxes(title="predicted", **slanted_names(labels))
+    grid.update_yaxes(title="true", autorange="reversed")
+    return grid
+
+
+def _add_clickable_cells(
+    grid: go.Figure, columns: list[str], rows: list[str], text: list[list[str]], cells: list[tuple[str, str]]
+) -> None:
+    """Invisible markers: a heat map does not report clicks."""
+    unseen = {"marker": {"opacity": 0}}
+    grid.add_scatter(
         x=columns * len(rows),
         y=[row for row in rows for _ in columns],
         customdata=cells,
         mode="markers",
         marker={"symbol": "square", "size": 24, "opacity": 0},
-        unselected={"marker": {"opacity": 0}},
-        selected={"marker": {"opacity": 0}},
+        unselected=unseen,
+        selected=unseen,
         text=[cell for row in text for cell in row],
         hovertemplate="%{y}, %{x}: %{text}<extra></extra>",
         showlegend=False,
     )
-    grid.update_layout(height=36 * len(rows) + 106 + CAMERA_HEIGHT, margin={"l": 0, "r": 0, "t": CAMERA_HEIGHT, "b": 0})
-    grid.update_xaxes(title="predicted", **slanted_names(labels))
-    grid.update_yaxes(title="true", autorange="reversed")
-    return grid
 
 
 def count_heatmap(counts: Mapping[str, Mapping[str, int]]) -> go.Figure:

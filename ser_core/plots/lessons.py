@@ -14,8 +14,9 @@ from plotly.subplots import make_subplots
 from ser_core.audio import SAMPLE_RATE, hz_to_mel
 from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_edges_hz
 from ser_core.labels import EMOTION_STYLES, format_probability
-from ser_core.plots.clip import FREQUENCY_TICKS_HZ, GREY, emotion_label, magma_png
+from ser_core.plots.clip.spectrogram import FREQUENCY_TICKS_HZ, magma_png
 from ser_core.plots.model_style import series_colour
+from ser_core.plots.style import GREY, LEGEND_BELOW, ROWS_AXIS, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.audio import Prosody
@@ -93,7 +94,7 @@ def spectral_envelope_lines(original_db: np.ndarray, kept_db: np.ndarray, fmax: 
     ticks = [hertz for hertz in FREQUENCY_TICKS_HZ if hertz < fmax]
     positions = hz_to_mel(ticks) / hz_to_mel(fmax) * (len(bands) + 1) - 1  # band k peaks at edge k + 1
     figure.update_layout(height=260, margin=NARROW_MARGIN | {"b": 56})
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+    figure.update_layout(legend=LEGEND_BELOW)
     figure.update_xaxes(
         tickvals=positions, ticktext=[f"{hertz} Hz" for hertz in ticks], fixedrange=True, zeroline=False
     )
@@ -103,28 +104,18 @@ def spectral_envelope_lines(original_db: np.ndarray, kept_db: np.ndarray, fmax: 
 
 def feature_map_grid(maps: Sequence[tuple[str, np.ndarray]]) -> go.Figure:
     """Grid of titled feature maps, each of shape = (n_bands, n_steps) and scaled from its minimum to its maximum."""
-    figure = go.Figure()
-    n_rows = -(-len(maps) // FEATURE_MAP_COLUMNS)
+    figure, n_rows = go.Figure(), -(-len(maps) // FEATURE_MAP_COLUMNS)
+    width, height = 1 / FEATURE_MAP_COLUMNS - FEATURE_MAP_GAP, 0.8 / n_rows
     for i, (title, values) in enumerate(maps):
         row, column = divmod(i, FEATURE_MAP_COLUMNS)
         left, bottom = column / FEATURE_MAP_COLUMNS, 1 - (row + 1) / n_rows
         span = float(np.ptp(values)) or 1.0
-        size = (1 / FEATURE_MAP_COLUMNS - FEATURE_MAP_GAP, 0.8 / n_rows)
-        _add_image(figure, (values - values.min()) / span, (left, bottom, *size), " domain")
-        figure.add_annotation(
-            text=title,
-            xref="x domain",
-            yref="y domain",
-            x=left,
-            y=bottom + size[1],
-            xanchor="left",
-            yanchor="bottom",
-            showarrow=False,
-        )
+        _add_image(figure, (values - values.min()) / span, (left, bottom, width, height), " domain")
+        place = {"x": left, "y": bottom + height, "xanchor": "left", "yanchor": "bottom"}
+        figure.add_annotation(text=title, xref="x domain", yref="y domain", showarrow=False, **place)
     figure.update_layout(height=FEATURE_MAP_HEIGHT * n_rows, margin={"l": 0, "r": 0, "t": 0, "b": 0})
     figure.update_xaxes(visible=False, fixedrange=True)
-    figure.update_yaxes(visible=False, fixedrange=True)
-    return figure
+    return figure.update_yaxes(visible=False, fixedrange=True)
 
 
 def circumplex_plot(
@@ -138,34 +129,34 @@ def circumplex_plot(
     """
     figure = go.Figure()
     figure.add_shape(type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": GREY, "width": 1}, layer="below")
-    for emotion, (valence, arousal) in CIRCUMPLEX_COORDINATES.items():
-        share = f": {format_probability(weights[emotion])}" if weights else ""
-        figure.add_scatter(
-            x=[valence],
-            y=[arousal],
-            mode="markers+text",
-            name=emotion,
-            text=[emotion],
-            textposition="bottom center" if arousal <= 0 else "top center",
-            marker={
-                "color": EMOTION_STYLES[emotion].colour,
-                "symbol": EMOTION_STYLES[emotion].marker,
-                "size": 10 + 30 * (weights[emotion] if weights else 0),
-            },
-            hovertemplate=f"{emotion_label(emotion)}{share}<extra></extra>",
-        )
+    for emotion in CIRCUMPLEX_COORDINATES:
+        _add_emotion(figure, emotion, weights[emotion] if weights else None)
     if prediction:
         marker = {"symbol": "x-thin", "size": 16, "line": {"width": 3, "color": GREY}}
         text = {"mode": "markers+text", "text": ["prediction"], "textposition": "top center"}
         hover = "valence %{x:.2f}, arousal %{y:.2f}<extra>prediction</extra>"
-        figure.add_scatter(
-            x=prediction[:1], y=prediction[1:], name="prediction", marker=marker, hovertemplate=hover, **text
-        )
+        figure.add_scatter(x=prediction[:1], y=prediction[1:], name="prediction", marker=marker, **text)
+        figure.data[-1].update(hovertemplate=hover)
     figure.update_layout(height=460, margin={"l": 0, "r": 0, "t": 4, "b": 40}, showlegend=False)
     plain = {"tickvals": [0], "showticklabels": False, "showgrid": True, "fixedrange": True, "constrain": "domain"}
     figure.update_xaxes(range=[-1.35, 1.35], title="unpleasant ← valence → pleasant", **plain)
-    figure.update_yaxes(range=[-1.3, 1.3], title="quiet ← arousal → excited", scaleanchor="x", **plain)
-    return figure
+    return figure.update_yaxes(range=[-1.3, 1.3], title="quiet ← arousal → excited", scaleanchor="x", **plain)
+
+
+def _add_emotion(figure: go.Figure, emotion: str, weight: float | None) -> None:
+    """A marker at the place of an emotion, as large as its probability."""
+    (valence, arousal), style = CIRCUMPLEX_COORDINATES[emotion], EMOTION_STYLES[emotion]
+    share = "" if weight is None else f": {format_probability(weight)}"
+    figure.add_scatter(
+        x=[valence],
+        y=[arousal],
+        mode="markers+text",
+        name=emotion,
+        text=[emotion],
+        textposition="bottom center" if arousal <= 0 else "top center",
+        marker={"color": style.colour, "symbol": style.marker, "size": 10 + 30 * (weight or 0)},
+        hovertemplate=f"{emotion_label(emotion)}{share}<extra></extra>",
+    )
 
 
 def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Figure:
@@ -174,8 +165,7 @@ def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Fi
     Args:
         values: corpus -> (unseen, shared), in [0, 1].
     """
-    rows = list(values)
-    figure = go.Figure()
+    rows, figure = list(values), go.Figure()
     x = [value for pair in values.values() for value in (*pair, None)]
     y = [row for row in rows for _ in range(3)]
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 3}, hoverinfo="skip", showlegend=False)
@@ -183,19 +173,12 @@ def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Fi
         (0, "unseen speakers", "circle", FIRST_COLOUR),
         (1, "shared speakers", "diamond", SECOND_COLOUR),
     ):
-        figure.add_scatter(
-            x=[pair[k] for pair in values.values()],
-            y=rows,
-            mode="markers",
-            name=title,
-            marker={"color": colour, "symbol": symbol, "size": 12},
-            hovertemplate="%{y}: %{x:.1%}",
-        )
-    figure.update_layout(height=44 * len(rows) + 90, margin=NARROW_MARGIN | {"b": 64})
-    figure.update_layout(legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0})
+        marker = {"color": colour, "symbol": symbol, "size": 12}
+        figure.add_scatter(x=[pair[k] for pair in values.values()], y=rows, mode="markers", name=title, marker=marker)
+        figure.data[-1].update(hovertemplate="%{y}: %{x:.1%}")
+    figure.update_layout(height=44 * len(rows) + 90, margin=NARROW_MARGIN | {"b": 64}, legend=LEGEND_BELOW)
     figure.update_xaxes(range=[0, 1.04], tickformat=".0%", fixedrange=True, zeroline=False)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
-    return figure
+    return figure.update_yaxes(fixedrange=True, **ROWS_AXIS)
 
 
 def prosody_curves(voices: Mapping[str, "Prosody"]) -> go.Figure:
@@ -211,7 +194,7 @@ def prosody_curves(voices: Mapping[str, "Prosody"]) -> go.Figure:
             figure.add_scatter(x=found.time_s, y=values, mode="lines", line=line, name=title, row=row, col=1)
             figure.data[-1].update(showlegend=row == 1, legendgroup=title)
             figure.data[-1].update(hovertemplate=f"{title}: %{{y:.0f}} {unit} at %{{x:.2f}} s<extra></extra>")
-    legend = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
+    legend = LEGEND_BELOW
     figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend)
     figure.update_yaxes(title="pitch, Hz", type="log", tickvals=[75, 100, 150, 200, 300, 400, 600], row=1, col=1)
     figure.update_yaxes(title="level, dBFS", row=2, col=1)

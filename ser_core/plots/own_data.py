@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 from plotly import graph_objects as go
 
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, ROW_HEIGHT, emotion_label
 from ser_core.plots.model_style import series_colour
-from ser_core.plots.rows import with_row_layout
+from ser_core.plots.style import GREY, ROW_HEIGHT, ROWS_AXIS, SHARE_AXIS, emotion_label, with_row_layout
 
 if TYPE_CHECKING:
     from ser_core.evaluation import Confound
@@ -34,7 +33,7 @@ def emotion_count_bars(counts: Mapping[str, tuple[int, int]]) -> go.Figure:
     figure.update_layout(barmode="stack", height=ROW_HEIGHT * len(shown) + 24, showlegend=False, bargap=0.25)
     figure.update_layout(margin={"l": 0, "r": 32, "t": 4, "b": 4})
     figure.update_xaxes(visible=False)
-    figure.update_yaxes(autorange="reversed", ticksuffix=" ")
+    figure.update_yaxes(**ROWS_AXIS)
     return figure
 
 
@@ -47,5 +46,5 @@ def confound_bars(confounds: Sequence["Confound"]) -> go.Figure:
     marker = {"symbol": "line-ns", "size": 20, "line": {"width": 3, "color": series_colour(0)}}
     figure.add_scatter(x=[c.chance for c in confounds], y=names, mode="markers", marker=marker, name="chance")
     figure.data[-1].update(hovertemplate="%{y}, chance: %{x:.1%}<extra></extra>")
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", zeroline=False)
+    figure.update_xaxes(**SHARE_AXIS)
     return with_row_layout(figure, names)

@@ -6,7 +6,7 @@ import numpy as np
 from plotly import graph_objects as go
 
 from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label
+from ser_core.plots.style import GREY, emotion_label
 
 HEIGHT = 320  # pixels
 AXIS = {"zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1, "showgrid": False, "fixedrange": True}

@@ -12,7 +12,8 @@ from plotly.subplots import make_subplots
 from ser_core.audio import SAMPLE_RATE, measure_prosody
 from ser_core.interpret import VOICE_MEASURES, VoiceGroup, VoiceRange
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label, spectrogram
+from ser_core.plots.clip.spectrogram import spectrogram
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label
 
 if TYPE_CHECKING:
     from ser_core.inference import Prediction
@@ -90,16 +91,9 @@ def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[st
     look = {"size": 13, "color": CLIP_COLOURS[index], "line": WHITE_EDGE}
     key = {"symbol": CLIP_MARKERS[index], **look}  # in the legend, whatever the values
     figure.add_scatter(x=[None], y=[None], name=voice.name, mode="markers", marker=key)
-    figure.add_scatter(
-        x=shown,
-        y=rows,
-        name=voice.name,
-        mode="markers",
-        marker={"symbol": symbols, **look},
-        showlegend=False,
-        text=[_hover(name, voice.measured[name], group.ranges[name]) for name in kept],
-        hovertemplate="%{text}<extra></extra>",
-    )
+    figure.add_scatter(x=shown, y=rows, name=voice.name, mode="markers", marker={"symbol": symbols, **look})
+    texts = [_hover(name, voice.measured[name], group.ranges[name]) for name in kept]
+    figure.data[-1].update(showlegend=False, text=texts, hovertemplate="%{text}<extra></extra>")
 
 
 def _hover(name: str, value: float, found: VoiceRange) -> str:
@@ -210,5 +204,5 @@ def probability_differences(first: "Prediction", second: "Prediction") -> go.Fig
     figure.update_layout(height=28 * len(names) + 60, margin={"l": 0, "r": 8, "t": 4, "b": 24})
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": -0.1, "yanchor": "top"})
     figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", tickvals=[0, 0.5, 1], fixedrange=True, zeroline=False)
-    figure.update_yaxes(autorange="reversed", fixedrange=True, ticksuffix=" ")
+    figure.update_yaxes(fixedrange=True, **ROWS_AXIS)
     return figure

@@ -62,7 +62,7 @@ def test_neither_librosa_nor_transformers_is_imported_to_predict_or_draw():
         "audio.prosody",
         "inference.prediction.predict",
         "models.zoo.whisper",
-        "plots.clip",
+        "plots.clip.trajectory",
     ]
     imports = ", ".join(f"ser_core.{name}" for name in modules)
     encoder = "Whisper(WhisperConfig(encoder=''))"

@@ -26,8 +26,8 @@ from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.results import Prediction
 from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
-from ser_core.plots.clip import emotion_label
 from ser_core.plots.reports.html_report import batch_report
+from ser_core.plots.style import emotion_label
 from tests.make_page import open_page, session_of, texts, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()

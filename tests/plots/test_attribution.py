@@ -22,7 +22,8 @@ from ser_core.plots.attribution import (
     probe_lines,
     relevance_map,
 )
-from ser_core.plots.clip import emotion_label, spectrogram
+from ser_core.plots.clip.spectrogram import spectrogram
+from ser_core.plots.style import emotion_label
 
 FRONTEND = FrontendConfig()
 HOP_S = 0.016

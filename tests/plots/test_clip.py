@@ -13,17 +13,9 @@ from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.inference.results import Prediction, Trajectory
 from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability
-from ser_core.plots.clip import (
-    MAX_IMAGE_COLUMNS,
-    emotion_label,
-    format_time,
-    probability_bars,
-    spectrogram,
-    stacked_probability_bars,
-    text_colour_on,
-    trajectory_lines,
-    waveform_envelope,
-)
+from ser_core.plots.clip.bars import probability_bars, stacked_probability_bars
+from ser_core.plots.clip.spectrogram import MAX_IMAGE_COLUMNS, spectrogram, waveform_envelope
+from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.curves import (
     class_score_radar,
     learning_curves,
@@ -43,6 +35,7 @@ from ser_core.plots.heatmaps import (
     significance_heatmap,
 )
 from ser_core.plots.model_style import FIRST_MODELS, model_style
+from ser_core.plots.style import emotion_label, format_time, text_colour_on
 from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000

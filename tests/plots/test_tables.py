@@ -6,10 +6,11 @@ from plotly import graph_objects as go
 
 from ser_core.inference.results import Prediction
 from ser_core.labels import EMOTIONS
-from ser_core.plots.clip import aligned_probability_bars, emotion_label, probability_bars, stacked_probability_bars
+from ser_core.plots.clip.bars import aligned_probability_bars, probability_bars, stacked_probability_bars
 from ser_core.plots.curves import learning_curves, pareto_dots
 from ser_core.plots.evaluation import class_score_dots, score_bars
 from ser_core.plots.heatmaps import confusion_heatmap, score_heatmap
+from ser_core.plots.style import emotion_label
 from ser_core.plots.tables import figure_to_rows
 
 

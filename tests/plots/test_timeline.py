@@ -9,7 +9,7 @@ from ser_core.inference.annotation.summary import Peak, TrajectorySummary
 from ser_core.inference.segments import NOT_ANALYSED, Segment
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.plots.timeline import describe_trajectory, timeline_data
+from ser_core.plots.clip.timeline import describe_trajectory, timeline_data
 from tests.inference.test_smoothing import made
 
 SEGMENTS = (

@@ -8,7 +8,7 @@ from plotly import graph_objects as go
 
 from ser_core.interpret import Cluster
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import BLACK, emotion_label
+from ser_core.plots.style import BLACK, emotion_label
 
 FONT_SIZE = 12
 LETTER_WIDTH, LINE_HEIGHT, PADDING = 6.8, 18, 6  # pixels at that size

@@ -8,8 +8,8 @@ from plotly import graph_objects as go
 from scipy.ndimage import gaussian_filter
 
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import emotion_label
 from ser_core.plots.maps.names import FONT_SIZE, NARROW, Name, annotation, axis_bounds, place_names
+from ser_core.plots.style import emotion_label
 
 DENSITY_GRID_CELLS = 80  # per axis
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour

@@ -13,7 +13,7 @@ from plotly import graph_objects as go
 
 from ser_core.interpret import density, extent
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.clip import GREY, emotion_label
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label
 
 EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
 EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
@@ -180,13 +180,16 @@ def _with_map_layout(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
         modebar={"bgcolor": CLEAR, **TOOL_COLOURS},
         uirevision="map",
     )
+    return _without_scales(figure, coordinates)
+
+
+def _without_scales(figure: go.Figure, coordinates: np.ndarray) -> go.Figure:
     hidden = {"showgrid": False, "zeroline": False, "showticklabels": False, "ticks": "", "title": None}
     bounds = extent(coordinates) if len(coordinates) else np.array([[0.0, 1.0], [0.0, 1.0]])
     figure.update_xaxes(**hidden, range=bounds[0].tolist())
     figure.update_yaxes(**hidden, range=bounds[1].tolist())
     empty = {"showticklabels": False, "title": "", "showbackground": False, "zeroline": False, "gridcolor": GRID}
-    figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
-    return figure
+    return figure.update_scenes(xaxis=empty, yaxis=empty, zaxis=empty, aspectmode="cube", dragmode="turntable")
 
 
 def _legend_size(names: Sequence[str]) -> tuple[int, int]:
@@ -207,5 +210,5 @@ def group_count_bars(counts: Mapping[str, int]) -> go.Figure:
     colours = [EMOTION_STYLES[name].colour if name in EMOTION_STYLES else GREY for name in counts]
     figure = go.Figure(go.Bar(x=[*counts.values()], y=names, orientation="h", marker_color=colours))
     figure.update_layout(height=28 * len(names) + 40, margin={"l": 0, "r": 12, "t": 4, "b": 24}, bargap=0.3)
-    figure.update_yaxes(autorange="reversed", ticksuffix=" ")
+    figure.update_yaxes(**ROWS_AXIS)
     return figure

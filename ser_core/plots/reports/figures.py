@@ -11,7 +11,8 @@ from plotly.subplots import make_subplots
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import NO_SPEECH, NOT_SURE
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.plots.clip import GREY, emotion_label, format_time, spectrogram, time_ticks, waveform_envelope
+from ser_core.plots.clip.spectrogram import spectrogram, waveform_envelope
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, format_time, time_ticks
 
 WAVEFORM_COLUMNS = 800
 
@@ -29,9 +30,7 @@ def sound_timeline(waveform: np.ndarray) -> go.Figure:
     line = {"mode": "lines", "line": {"color": GREY, "width": 1}}
     for values, fill in ((low, None), (high, "tonexty")):
         figure.add_scatter(**line, x=time_s, y=values.round(4), fill=fill, hovertemplate="%{x:.2f} s<extra></extra>")
-    source = f"data:image/png;base64,{base64.b64encode(spectrogram(waveform).png).decode()}"
-    place = {"x": 0, "y": 1, "sizex": duration_s, "sizey": 1, "sizing": "stretch", "layer": "below"}
-    figure.add_layout_image(place | {"source": source}, row=2, col=1)
+    _add_spectrogram(figure, waveform, duration_s)
     hover = {"mode": "markers", "opacity": 0, "hovertemplate": "%{x:.2f} s<extra></extra>"}
     figure.add_scatter(**hover, x=time_s, y=np.full(len(time_s), 0.5), row=2, col=1)
     cursor = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "xref": "x2", "yref": "paper"}
@@ -43,6 +42,12 @@ def sound_timeline(waveform: np.ndarray) -> go.Figure:
     figure.update_yaxes(range=[0, 1], row=2)
     figure.update_layout(height=300, margin={"l": 0, "r": 0, "t": 4, "b": 24}, showlegend=False, hovermode="x")
     return figure
+
+
+def _add_spectrogram(figure: go.Figure, waveform: np.ndarray, duration_s: float) -> None:
+    source = f"data:image/png;base64,{base64.b64encode(spectrogram(waveform).png).decode()}"
+    place = {"x": 0, "y": 1, "sizex": duration_s, "sizey": 1, "sizing": "stretch", "layer": "below"}
+    figure.add_layout_image(place | {"source": source}, row=2, col=1)
 
 
 def label_count_bars(labels: Sequence[str]) -> go.Figure:
@@ -57,5 +62,5 @@ def label_count_bars(labels: Sequence[str]) -> go.Figure:
     )
     figure.update_layout(height=30 * len(names) + 40, margin={"l": 0, "r": 30, "t": 4, "b": 24}, bargap=0.3)
     figure.update_xaxes(visible=False, range=[0, 1.08 * max(values)], fixedrange=True)
-    figure.update_yaxes(autorange="reversed", ticksuffix=" ", fixedrange=True)
+    figure.update_yaxes(**ROWS_AXIS, fixedrange=True)
     return figure

@@ -16,15 +16,11 @@ from ser_core.evaluation import INTENDED_USE, citation_bibtex, code_version, des
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, format_probability
-from ser_core.plots.clip import (
-    GREY,
-    emotion_label,
-    format_duration,
-    probability_bars,
-    trajectory_lines,
-)
+from ser_core.plots.clip.bars import probability_bars
+from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.reports.comparison import FIGURE_LAYOUT, GRID
 from ser_core.plots.reports.figures import label_count_bars, sound_timeline
+from ser_core.plots.style import GREY, emotion_label, format_duration
 from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
 PAGE = Template((Path(__file__).parent / "report.html").read_text())

@@ -31,7 +31,7 @@ from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, save_model
 from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
-from ser_core.plots.clip import emotion_label
+from ser_core.plots.style import emotion_label
 from tests.make_page import open_view, session_of, texts, upload, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()

@@ -19,7 +19,7 @@ from ser_core.inference import (
     window_edges_s,
 )
 from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, format_probability
-from ser_core.plots.clip import emotion_label, format_time
+from ser_core.plots.style import emotion_label, format_time
 
 NOT_SURE_LABEL = -1  # in place of an index into the labels
 

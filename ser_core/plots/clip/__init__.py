@@ -1,0 +1,1 @@
+"""Figures of one clip: spectrogram, probabilities of models, trajectory, timeline."""
