@@ -162,17 +162,11 @@ def _lstm_steps(inputs: torch.Tensor, weights: dict[str, torch.Tensor], state: n
     Returns:
         Hidden states, shape = (n_steps, n_stretches, 128).
     """
-    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
-    gate_inputs = F.linear(inputs, weights["decoder.rnn.weight_ih"], bias).unflatten(2, (4, N_UNITS)).transpose(1, 2)
-    recurrent = weights["decoder.rnn.weight_hh"].unflatten(0, (4, N_UNITS)).transpose(1, 2)
-    # sigmoid(x) = 0.5 + 0.5 * tanh(x / 2): one tanh serves all four gates, those with a sigmoid first
-    slope = torch.tensor([0.5, 0.5, 0.5, 1.0])[:, None, None]
-    gate_inputs, recurrent_weights = (part[..., GATES, :, :] * slope for part in (gate_inputs, recurrent))
+    gate_inputs, recurrent_weights = _gates(inputs, weights)
     hidden = np.empty((len(inputs), *state.shape[1:]), np.float32)
     gates = np.empty((4, *state.shape[1:]), np.float32)
     sigmoids, (input_gate, forget_gate, output_gate, new), (before, cell) = gates[:3], gates, state
-    recurrent_weights = recurrent_weights.numpy()
-    for gate_input, after in zip(gate_inputs.numpy(), hidden, strict=True):  # in place: small calls are half the time
+    for gate_input, after in zip(gate_inputs, hidden, strict=True):  # in place: small calls are half the time
         np.matmul(before, recurrent_weights, out=gates)
         gates += gate_input
         np.tanh(gates, out=gates)
@@ -186,6 +180,18 @@ def _lstm_steps(inputs: torch.Tensor, weights: dict[str, torch.Tensor], state: n
         before = after
     state[0] = before
     return hidden[:, : inputs.shape[1]]
+
+
+def _gates(inputs: torch.Tensor, weights: dict[str, torch.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    """What the inputs add to the gates of each step, and the weights of the hidden state; the gates in axis -3.
+
+    sigmoid(x) = 0.5 + 0.5 * tanh(x / 2): one tanh serves all four gates, those with a sigmoid first.
+    """
+    bias = weights["decoder.rnn.bias_ih"] + weights["decoder.rnn.bias_hh"]
+    added = F.linear(inputs, weights["decoder.rnn.weight_ih"], bias).unflatten(2, (4, N_UNITS)).transpose(1, 2)
+    recurrent = weights["decoder.rnn.weight_hh"].unflatten(0, (4, N_UNITS)).transpose(1, 2)
+    slope = torch.tensor([0.5, 0.5, 0.5, 1.0])[:, None, None]
+    return (added[..., GATES, :, :] * slope).numpy(), (recurrent[..., GATES, :, :] * slope).numpy()
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,6 @@
 """Robustness: a model's scores on degraded recordings: noise, rooms, codecs, clipping, gain control.
 
-No degradation here is part of the augmentation of training (ser_core/training/augment.py), which has its own formulas
+No degradation here is part of the augmentation of training (ser_core/training/augment), which has its own formulas
 for noise, babble, rooms, bands and speed: a model is not tested on what it was trained on. Each one changes the
 waveform only; its random numbers are seeded by the name of the recording.
 """

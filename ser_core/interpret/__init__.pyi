@@ -11,20 +11,24 @@ from .atlas_export import (
     add_maps as add_maps,
     export_atlas as export_atlas,
 )
-from .attribution import (
+from .attribution.explain import (
     EXPECTED_GRADIENTS as EXPECTED_GRADIENTS,
     GRAD_CAM as GRAD_CAM,
     INTEGRATED_GRADIENTS as INTEGRATED_GRADIENTS,
     OCCLUSION as OCCLUSION,
-    OCCLUSION_PATCH_BANDS as OCCLUSION_PATCH_BANDS,
-    OCCLUSION_PATCH_S as OCCLUSION_PATCH_S,
     SELF_ATTENTION as SELF_ATTENTION,
-    SILENCED_SPAN_S as SILENCED_SPAN_S,
     SILENCING as SILENCING,
-    AttributionTarget as AttributionTarget,
     Explanation as Explanation,
     attribution_methods as attribution_methods,
     explain as explain,
+)
+from .attribution.features import (
+    AttributionTarget as AttributionTarget,
+)
+from .attribution.occlusion import (
+    OCCLUSION_PATCH_BANDS as OCCLUSION_PATCH_BANDS,
+    OCCLUSION_PATCH_S as OCCLUSION_PATCH_S,
+    SILENCED_SPAN_S as SILENCED_SPAN_S,
 )
 from .clusters import (
     DENSITY_CELLS as DENSITY_CELLS,

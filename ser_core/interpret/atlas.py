@@ -173,22 +173,18 @@ def _parse_atlas(file) -> Atlas:
         distances=file["distances"],
         maps={config: file[f"map_{i}"] for i, config in enumerate(configs)},
     )
-    rows = [
-        found.ids,
-        found.embeddings,
-        found.predicted,
-        found.certainty,
-        found.part,
-        found.distances,
-        *found.maps.values(),
-    ]
-    if len({len(values) for values in rows}) > 1 or len(found.utterances) < len(found.ids):
-        raise ValueError("rows that do not belong together")
-    _check_atlas(found)
+    _check_lengths(found)
+    _check_values(found)
     return found
 
 
-def _check_atlas(found: Atlas) -> None:
+def _check_lengths(found: Atlas) -> None:
+    columns = (found.embeddings, found.predicted, found.certainty, found.part, found.distances, *found.maps.values())
+    if {len(values) for values in columns} != {len(found.ids)} or len(found.utterances) < len(found.ids):
+        raise ValueError("rows that do not belong together")
+
+
+def _check_values(found: Atlas) -> None:
     """Raises ValueError for values that are not finite or out of range."""
     maps = [(coordinates, config.n_dims) for config, coordinates in found.maps.items()]
     for points, n_dims in ((found.embeddings, found.embeddings.shape[-1]), *maps):

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import calibrated_probabilities, run_windows
-from ser_core.interpret.attribution import Explanation
+from ser_core.interpret.attribution.explain import Explanation
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 

@@ -21,6 +21,8 @@ UMAP_INSTALL_HINT = "New maps of UMAP need umap-learn. Install it with: pip inst
 TSNE_N_THREADS = 2
 TSNE_THETA = 0.65  # in three dimensions: 40 % faster than 0.5, with a difference of 0.01 % of the width after 20 steps
 TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # the defaults of openTSNE
+TSNE_PHASES = ((0, TSNE_EXAGGERATION_STEPS, 12, 0.5), (TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS, 1, 0.8))
+"""(steps before, steps, exaggeration, momentum) of each phase."""
 
 
 def can_fit_umap() -> bool:
@@ -103,23 +105,22 @@ class Projection:
         from openTSNE.affinity import PerplexityBasedNN
         from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
-        index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
+        config = self.config
+        index, distance = self._neighbours(int(3 * config.perplexity) + 1)
         known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
-        affinities = PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
+        affinities = PerplexityBasedNN(knn_index=known, perplexity=config.perplexity)
         # The fast method is for two dimensions only, and its map depends on the number of threads.
-        method, n_jobs = ("fft", 1) if self.config.n_dims == 2 else ("bh", TSNE_N_THREADS)
-        start = self._points[:, : self.config.n_dims] / np.std(self._points[:, 0]) * 1e-4
-        common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": self.config.seed}
+        method, n_jobs = ("fft", 1) if config.n_dims == 2 else ("bh", TSNE_N_THREADS)
+        start = self._points[:, : config.n_dims] / np.std(self._points[:, 0]) * 1e-4
+        common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": config.seed}
         made = TSNEEmbedding(start, affinities, negative_gradient_method=method, **common)
-        done = 0
-        for n_steps, exaggeration, momentum in ((TSNE_EXAGGERATION_STEPS, 12, 0.5), (TSNE_FIT_STEPS, 1, 0.8)):
+        for done, n_steps, exaggeration, momentum in TSNE_PHASES:
 
             def report(step: int, *_, done: int = done) -> None:
                 progress((done + step) / (TSNE_EXAGGERATION_STEPS + TSNE_FIT_STEPS))
 
             watch = {"callbacks": report, "callbacks_every_iters": 25}
             made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
-            done += n_steps
         return np.array(made)
 
     def _fit_umap(self, progress: Progress) -> np.ndarray:

@@ -7,7 +7,8 @@ import torch
 from scipy.stats import spearmanr
 
 from ser_core.inference import inference_queue
-from ser_core.interpret.attribution import AttributionTarget, Explanation, explain
+from ser_core.interpret.attribution.explain import Explanation, explain
+from ser_core.interpret.attribution.features import AttributionTarget
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 

@@ -66,11 +66,13 @@ from .registry import (
     MODELS as MODELS,
     build_model as build_model,
 )
-from .zoo.egemaps import (
-    EGEMAPS_LEVEL_QUANTILE as EGEMAPS_LEVEL_QUANTILE,
-    EGEMAPS_TARGET_LEVEL as EGEMAPS_TARGET_LEVEL,
+from .zoo.egemaps.classifier import (
     EgemapsClassifier as EgemapsClassifier,
     EgemapsConfig as EgemapsConfig,
+)
+from .zoo.egemaps.functionals import (
+    EGEMAPS_LEVEL_QUANTILE as EGEMAPS_LEVEL_QUANTILE,
+    EGEMAPS_TARGET_LEVEL as EGEMAPS_TARGET_LEVEL,
     check_egemaps_installed as check_egemaps_installed,
     egemaps_functionals as egemaps_functionals,
     functional_names as functional_names,
@@ -82,8 +84,10 @@ from .zoo.fusion import (
 from .zoo.int8 import (
     use_float32 as use_float32,
 )
-from .zoo.pretrained import (
+from .zoo.pretrained.labels import (
     describe_labels as describe_labels,
+)
+from .zoo.pretrained.loading import (
     load_pretrained_classifier as load_pretrained_classifier,
 )
 from .zoo.resonet import (

@@ -65,19 +65,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     """
     folder = checkpoint_folder(name_or_folder)
     config = read_checkpoint_json(folder / CONFIG_FILE)
-    try:
-        with NoInitialisation():
-            model = _build_model(config)
-        calibration = Calibration(**config["calibration"])
-    except (MissingEncoder, CheckpointError) as error:
-        raise CheckpointError(f"{folder.name} cannot be loaded: {error}") from None
-    except Exception as error:  # its type depends on the foreign config
-        raise CheckpointError(f"{folder.name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
-    if model.config.labels != EMOTIONS:
-        raise CheckpointError(
-            f"{folder.name} predicts other emotions: {', '.join(map(str, model.config.labels)):.120}. "
-            f"This program's are {', '.join(EMOTIONS)}."
-        )
+    model = _model_without_weights(config, folder.name)
     _load_weights(model, folder / model.weights_file)
     digest = weights_sha256(folder, model)
     if config.get(WEIGHTS_HASH, digest) != digest:
@@ -85,12 +73,29 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
             f"{folder.name} holds the files of two checkpoints: saving was interrupted. Get or train it again."
         )
     model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
-    model.calibration = calibration
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
     device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     model.to(device).eval()
     fold_batch_norms(model)
+    return model
+
+
+def _model_without_weights(config: dict, name: str) -> SERModel:
+    """The model of a config.json, with its calibration."""
+    try:
+        with NoInitialisation():
+            model = _build_model(config)
+        model.calibration = Calibration(**config["calibration"])
+    except (MissingEncoder, CheckpointError) as error:
+        raise CheckpointError(f"{name} cannot be loaded: {error}") from None
+    except Exception as error:  # its type depends on the foreign config
+        raise CheckpointError(f"{name}/{CONFIG_FILE} is not a model of this program ({error!s:.80}).") from None
+    if model.config.labels != EMOTIONS:
+        raise CheckpointError(
+            f"{name} predicts other emotions: {', '.join(map(str, model.config.labels)):.120}. "
+            f"This program's are {', '.join(EMOTIONS)}."
+        )
     return model
 
 

@@ -23,6 +23,8 @@ from ser_core.models.zoo.whisper import Whisper
 
 HUB_LIBRARY_NAME = "speech-emotion-workbench"
 HUB_FILES = (CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, "preprocessor_config.json", "model.safetensors")
+HUB_METRICS = (("uar", "recall", "UAR (unweighted average recall)"), ("accuracy", "accuracy", "Accuracy"))
+"""Key of our metrics, type and title on the hub."""
 HUB_PIPELINE_TAG = "audio-classification"
 
 LOADING_SECTION = """
@@ -160,10 +162,7 @@ def _model_index_results(metrics: dict) -> list[EvalResult]:
             metric_args={"ci_95_over_speakers": scores[f"{key}_ci"]} if scores[f"{key}_ci"] else None,
         )
         for corpus, scores in metrics["corpora"].items()
-        for key, kind, title in (
-            ("uar", "recall", "UAR (unweighted average recall)"),
-            ("accuracy", "accuracy", "Accuracy"),
-        )
+        for key, kind, title in HUB_METRICS
     ]
 
 

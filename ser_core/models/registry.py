@@ -3,9 +3,9 @@
 from ser_core.audio import FrontendConfig
 from ser_core.models.base import ModelConfig, SERModel
 from ser_core.models.zoo.cnn import CNN, CNNConfig
-from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
-from ser_core.models.zoo.pretrained import HuggingFaceClassifier, HuggingFaceClassifierConfig
+from ser_core.models.zoo.pretrained.classifier import HuggingFaceClassifier, HuggingFaceClassifierConfig
 from ser_core.models.zoo.resnet import ResNet, ResNetConfig
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
 from ser_core.models.zoo.vgg import VGG, VGGConfig

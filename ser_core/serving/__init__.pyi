@@ -1,10 +1,10 @@
 from .lazy_app import (
     LazyApp as LazyApp,
 )
-from .live_app import (
+from .live.app import (
     build_live as build_live,
 )
-from .live_sessions import (
+from .live.sessions import (
     LiveSessions as LiveSessions,
 )
 from .middleware import (

@@ -1,5 +1,6 @@
 """Errors of the REST API: which exception becomes which response, and their description."""
 
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -33,6 +34,14 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
 """Status -> error response, as the argument `responses` of a FastAPI route."""
 
 
+STATUS_OF_ERROR: dict[type[Exception], int] = {
+    AudioError: 422,
+    SpeakerReferenceError: 422,
+    UnknownModel: 404,
+    CheckpointError: 500,
+}
+
+
 def add_error_handlers(app: FastAPI) -> None:
     """Every error of this application becomes an ErrorResponse."""
 
@@ -47,25 +56,16 @@ def add_error_handlers(app: FastAPI) -> None:
             response.headers["Allow"] = ", ".join(_allowed_methods(app, request))
         return response
 
-    @app.exception_handler(AudioError)
-    async def audio_error(request: Request, error: AudioError) -> JSONResponse:
-        return error_response(422, str(error))
-
-    @app.exception_handler(SpeakerReferenceError)
-    async def reference_error(request: Request, error: SpeakerReferenceError) -> JSONResponse:
-        return error_response(422, str(error))
-
-    @app.exception_handler(UnknownModel)
-    async def unknown_model(request: Request, error: UnknownModel) -> JSONResponse:
-        return error_response(404, str(error))
-
-    @app.exception_handler(CheckpointError)
-    async def checkpoint_error(request: Request, error: CheckpointError) -> JSONResponse:
-        return error_response(500, str(error))
+    for kind, status in STATUS_OF_ERROR.items():
+        app.add_exception_handler(kind, partial(_plain_error, status))
 
     @app.exception_handler(QueueFull)
     async def queue_full(request: Request, error: QueueFull) -> JSONResponse:
         return error_response(503, str(error), error.retry_after_s)
+
+
+async def _plain_error(status: int, request: Request, error: Exception) -> JSONResponse:
+    return error_response(status, str(error))
 
 
 def _allowed_methods(app: FastAPI, request: Request) -> list[str]:

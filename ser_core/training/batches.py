@@ -12,7 +12,8 @@ from torch.nn import functional as F
 
 from ser_core.data import AudioStore, TrimmedClips
 from ser_core.models import SERModel
-from ser_core.training.augment import Augment, mixup
+from ser_core.training.augment.draw import Augment
+from ser_core.training.augment.spectra import mixup
 from ser_core.training.auxiliary import AuxiliaryTargets, AuxiliaryTask, auxiliary_targets
 from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
 

@@ -33,6 +33,17 @@ PARAMETER_GRIDS: dict[str, tuple[dict, ...]] = {
 """Classifier -> parameters to try; the first are used where a protocol has no development speakers."""
 
 
+def _check_trainable(model: EgemapsClassifier, train: Sequence[TrainingExample]) -> None:
+    if not train:
+        raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
+    if (n_emotions := len({clip.emotion for clip in train})) < 3:
+        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
+    try:
+        check_egemaps_installed()
+    except ImportError as error:
+        raise TrainingError(f"The {model.config.classifier} on eGeMAPS {error}") from None
+
+
 def fit_classifier(
     model: EgemapsClassifier,
     train: Sequence[TrainingExample],
@@ -56,14 +67,7 @@ def fit_classifier(
     Raises:
         TrainingError: too few clips or classes, or a missing package; the message explains how to install it.
     """
-    if not train:
-        raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
-    if (n_emotions := len({clip.emotion for clip in train})) < 3:
-        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
-    try:
-        check_egemaps_installed()
-    except ImportError as error:
-        raise TrainingError(f"The {model.config.classifier} on eGeMAPS {error}") from None
+    _check_trainable(model, train)
     window = round(model.config.window_s * model.sample_rate)
     known = cached_functionals([clip.id for clip in (*train, *dev)], window, store, path, progress)
     features = np.concatenate([known[clip.id] for clip in train])

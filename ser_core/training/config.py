@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ser_core.training.augment import AugmentConfig
+from ser_core.training.augment.draw import AugmentConfig
 
 
 class TrainingError(ValueError):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build_model
-from ser_core.training.augment import AugmentConfig
+from ser_core.training.augment.draw import AugmentConfig
 from ser_core.training.config import TrainConfig, TrainingError
 from ser_core.training.experiments import MODEL_PREFIX
 from ser_core.training.frozen.head import HeadConfig

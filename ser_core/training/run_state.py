@@ -190,8 +190,6 @@ def _save_state(state: TrainingState, folder: Path) -> None:
 
 
 def _load_state(state: TrainingState, folder: Path) -> None:
-    moments: dict[int, dict[str, Tensor]] = {}
-    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "sides": {}}
     with safe_open(folder / STATE_FILE, "pt", device=str(state.model.device)) as file:
         metadata = file.metadata()
         if metadata.get("clips", state.clips) != state.clips:
@@ -200,14 +198,22 @@ def _load_state(state: TrainingState, folder: Path) -> None:
                 "Give the same ones, or start a new run."
             )
         state.epoch, state.step = int(metadata["epoch"]), int(metadata["step"])
-        for key in file.keys():  # noqa: SIM118 - not a dict
-            kind, name = key.split(".", 1)
-            if kind == "optimiser":
-                index, name = name.split(".")
-                moments.setdefault(int(index), {})[name] = file.get_tensor(key)
-            else:
-                weights[kind][name] = file.get_tensor(key)
+        weights, moments = _read_tensors(file)
     state.model.load_state_dict(weights["model"])
     state.average.load_state_dict(weights["average"])
     state.auxiliary_heads.load_state_dict(weights["sides"])
     state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
+
+
+def _read_tensors(file) -> tuple[dict[str, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
+    """Weights by network and name, and moments of the optimiser by parameter and name."""
+    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "sides": {}}
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key in file.keys():  # noqa: SIM118 - not a dict
+        kind, name = key.split(".", 1)
+        if kind == "optimiser":
+            index, name = name.split(".")
+            moments.setdefault(int(index), {})[name] = file.get_tensor(key)
+        else:
+            weights[kind][name] = file.get_tensor(key)
+    return weights, moments

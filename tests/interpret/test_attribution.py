@@ -14,27 +14,25 @@ from ser_core.audio.io import SAMPLE_RATE
 from ser_core.inference.forward import run_windows
 from ser_core.inference.queue import inference_queue
 from ser_core.interpret import sanity_check as sanity
-from ser_core.interpret.attribution import (
+from ser_core.interpret.attribution.explain import (
     EXPECTED_GRADIENTS,
     GRAD_CAM,
     INTEGRATED_GRADIENTS,
     OCCLUSION,
-    OCCLUSION_PATCH_BANDS,
-    OCCLUSION_PATCH_S,
     SELF_ATTENTION,
-    SILENCED_SPAN_S,
     SILENCING,
-    AttributionTarget,
     attribution_methods,
     explain,
 )
+from ser_core.interpret.attribution.features import AttributionTarget
+from ser_core.interpret.attribution.occlusion import OCCLUSION_PATCH_BANDS, OCCLUSION_PATCH_S, SILENCED_SPAN_S
 from ser_core.interpret.sanity_check import parameter_randomisation_test, randomise_parameters
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import ModelConfig, SERModel, SpectrogramModel, WaveformModel
 from ser_core.models.checkpoint import Calibration, load_model
 from ser_core.models.names import available_models
 from ser_core.models.registry import build_model
-from ser_core.models.zoo.egemaps import EgemapsConfig
+from ser_core.models.zoo.egemaps.classifier import EgemapsConfig
 
 ALL = (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING)
 BANDS, FRAMES = slice(20, 24), slice(60, 66)

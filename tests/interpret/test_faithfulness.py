@@ -9,7 +9,7 @@ from ser_core.audio.features import FrontendConfig
 from ser_core.audio.io import SAMPLE_RATE
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.prediction.predict import predict
-from ser_core.interpret.attribution import SILENCING, Explanation, explain
+from ser_core.interpret.attribution.explain import SILENCING, Explanation, explain
 from ser_core.interpret.faithfulness import (
     KEPT_SHARES,
     measure_faithfulness,

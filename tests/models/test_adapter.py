@@ -18,7 +18,7 @@ from ser_core.models.adapter import (
     fit_adapter,
     last_layer,
 )
-from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 
 CHOSEN = ("happy", "sad", "angry")
 

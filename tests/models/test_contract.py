@@ -8,8 +8,8 @@ from torch.nn import functional as F
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel, SpectrogramModel
 from ser_core.models.registry import MODEL_FAMILIES
-from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
-from ser_core.models.zoo.pretrained import HuggingFaceClassifier, HuggingFaceClassifierConfig
+from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.pretrained.classifier import HuggingFaceClassifier, HuggingFaceClassifierConfig
 from ser_core.models.zoo.wav2vec2 import Wav2Vec2, Wav2Vec2Config
 from ser_core.models.zoo.whisper import Whisper, WhisperConfig
 from tests.make_corpus import voice

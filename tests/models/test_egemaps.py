@@ -26,8 +26,9 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.registry import build_model
-from ser_core.models.zoo import egemaps
-from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig, egemaps_functionals, functionals_cache
+from ser_core.models.zoo.egemaps import classifier as egemaps
+from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.egemaps.functionals import egemaps_functionals, functionals_cache
 from ser_core.training import classifiers as fitting
 from ser_core.training.auxiliary import functionals_task
 from ser_core.training.classifiers import cached_functionals, fit_classifier
@@ -73,7 +74,7 @@ def batch() -> torch.Tensor:
 
 def hide(monkeypatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    from ser_core.models.zoo import egemaps
+    from ser_core.models.zoo.egemaps import classifier as egemaps
 
     egemaps._opensmile_extractor.cache_clear()
 

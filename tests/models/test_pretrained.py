@@ -16,12 +16,9 @@ from ser_core.models import checkpoint
 from ser_core.models.adapter import AdapterError, last_layer
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import available_models
-from ser_core.models.zoo.pretrained import (
-    TRANSFORMERS_CLASSES,
-    _labels_by_output,
-    load_pretrained_classifier,
-    map_labels_to_emotions,
-)
+from ser_core.models.zoo.pretrained.classifier import TRANSFORMERS_CLASSES
+from ser_core.models.zoo.pretrained.labels import _labels_by_output, map_labels_to_emotions
+from ser_core.models.zoo.pretrained.loading import load_pretrained_classifier
 from tests.make_page import open_page, texts, upload, wav
 
 LABELS = ("neu", "hap", "ang", "sad")

@@ -22,7 +22,7 @@ from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.wav2vec2 import REFERENCE_HEAD_SIZES, WAV2VEC2_WEIGHTS_HINT, Wav2Vec2, Wav2Vec2Config
-from ser_core.training.augment import coloured_noise
+from ser_core.training.augment.waveforms import coloured_noise
 from ser_core.training.recipes import recipe_for_model
 
 pytestmark = pytest.mark.slow

@@ -18,7 +18,7 @@ from ser_core.models.zoo.cnn import CNNConfig
 from ser_core.models.zoo.resnet import ResNetConfig
 from ser_core.models.zoo.resonet import ResoNetConfig
 from ser_core.models.zoo.vgg import VGGConfig
-from ser_core.training.augment import coloured_noise
+from ser_core.training.augment.waveforms import coloured_noise
 from tests.fixtures import awake_attention
 
 RESONET = ResoNetConfig(channels=(4, 4, 8, 8), n_heads=2, embedding_dim=8, frontend=FrontendConfig(deltas=1))

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from ser_core.audio.features import FrontendConfig
-from ser_core.interpret.attribution import Explanation
+from ser_core.interpret.attribution.explain import Explanation
 from ser_core.interpret.faithfulness import FaithfulnessCurves, mel_band_centres_hz
 from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTION_STYLES, EMOTIONS

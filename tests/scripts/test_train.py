@@ -14,24 +14,17 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import (
-    export_embeddings,
-    train,
-)
+from scripts import export_embeddings, train
 from ser_core import paths
 from ser_core.interpret import atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import Calibration, load_model
 from ser_core.models.registry import MODELS
 from ser_core.training import recipes, trainer
-from ser_core.training.augment import AugmentConfig
+from ser_core.training.augment.draw import AugmentConfig
 from ser_core.training.config import TrainConfig
 from ser_core.training.experiments import read_experiments
-from ser_core.training.recipes import (
-    COMMON_RECIPE,
-    RECIPES_BY_MODEL,
-    override_config,
-)
+from ser_core.training.recipes import COMMON_RECIPE, RECIPES_BY_MODEL, override_config
 from tests.make_page import open_view
 
 ROOT = Path(__file__).parent.parent.parent

@@ -22,7 +22,7 @@ from scripts import predict
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.queue import inference_queue
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
-from ser_core.serving.live_sessions import LiveSessions
+from ser_core.serving.live.sessions import LiveSessions
 from tests.inference.test_queue import wait_until
 from tests.make_page import wav
 
@@ -144,7 +144,7 @@ def test_only_predict_is_offered_to_programs(client):
 
 
 def test_every_emotion_has_its_colour_symbol_and_name(live, checkpoints):
-    template = live._page_arguments(LiveSessions())["html_template"]
+    template = live.page_arguments(LiveSessions())["html_template"]
     for emotion in EMOTIONS:
         rows = re.findall(rf'<li data-answer="{emotion}">.*?</li>', template)
         assert len(rows) == 2, "current, and shares of the session"
@@ -156,7 +156,7 @@ def test_every_emotion_has_its_colour_symbol_and_name(live, checkpoints):
 
 
 def test_the_page_has_no_external_resources(live, checkpoints):
-    page = live._page_arguments(LiveSessions())
+    page = live.page_arguments(LiveSessions())
     texts = [page[name] for name in ("html_template", "css_template", "js_on_load")]
     assert not any(re.search(r"(https?:)?//[a-z]|@import|url\(", re.sub(r"//.*", "", text)) for text in texts)
     assert not re.search(r"@import|url\(['\"]?(https?:)?//", live.live_theme()._get_theme_css())
@@ -167,24 +167,26 @@ def test_invalid_arguments_get_an_error_message(live, checkpoints, subtests):
     invalid = [{}, {"page_id": 1}, {"page_id": "a", "offset": "x", "samples": 1}, [], "", None]
     for arguments, name in product(invalid, ["start", "feed", "stop", "hand_over"]):
         with subtests.test(name=name, arguments=arguments):
-            calls = {call.__name__: call for call in live._page_arguments(LiveSessions())["server_functions"]}
+            calls = {call.__name__: call for call in live.page_arguments(LiveSessions())["server_functions"]}
             assert calls[name](arguments)["error"].endswith((".", "0"))
 
 
 def test_without_a_model_the_page_names_the_training_command(live, checkpoints):
     for folder in checkpoints.iterdir():
         (folder / "config.json").unlink()
-    page = live._page_arguments(LiveSessions())
+    page = live.page_arguments(LiveSessions())
     assert page["models"] == () and "python -m scripts.train" in page["no_model_message"]
 
 
-def test_a_signal_closes_open_pages_and_the_server(live):
+def test_a_signal_closes_open_pages_and_the_server():
+    from ser_core.serving.live import shutdown  # here: with Gradio, as all of the live page
+
     order = []
     before = signal.signal(signal.SIGTERM, lambda number, frame: order.append("server"))
 
     async def set_on_signal() -> None:
         event = asyncio.Event()
-        live._set_on_signal(event, signal.SIGTERM)
+        shutdown._set_on_signal(event, signal.SIGTERM)
         signal.raise_signal(signal.SIGTERM)
         await asyncio.wait_for(event.wait(), 30)
         order.append("pages")

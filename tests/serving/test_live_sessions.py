@@ -13,8 +13,8 @@ from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.inference.reference import SpeakerReferenceError
 from ser_core.inference.smoothing import NO_SPEECH
 from ser_core.models.names import UnknownModel
-from ser_core.serving import live_sessions as module
-from ser_core.serving.live_sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
+from ser_core.serving.live import sessions as module
+from ser_core.serving.live.sessions import SESSION_IDLE_S, LiveSessionError, LiveSessions, decode_chunk
 from ser_core.serving.one_time_store import OneTimeStore
 
 RATE = 16_000

@@ -10,7 +10,7 @@ from ser_core.inference.results import Prediction
 from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
 from ser_core.inference.streaming.session import LIVE_HOP_S, LivePrediction, LiveSession, LiveSummary
 from ser_core.labels import EMOTIONS
-from ser_core.serving.live_text import SessionTotals, heading_and_detail, live_message, session_summary
+from ser_core.serving.live.text import SessionTotals, heading_and_detail, live_message, session_summary
 
 RATE = 16_000
 SURE = {"happy": 0.6, "sad": 0.2, "fear": 0.1, "angry": 0.05, "calm": 0.05, "neutral": 0, "disgust": 0, "surprise": 0}

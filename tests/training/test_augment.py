@@ -8,23 +8,24 @@ import torch
 from torch import Tensor
 
 from ser_core.audio.features import FrontendConfig, LogMel
-from ser_core.training.augment import (
-    Augment,
-    AugmentConfig,
+from ser_core.training.augment.draw import Augment, AugmentConfig
+from ser_core.training.augment.spectra import (
+    automatic_gain_control,
+    mask_spectrum,
+    mixup,
+    noise_gate,
+    tilt_spectrum,
+    warp_frequency,
+)
+from ser_core.training.augment.waveforms import (
     add_noise,
     apply_gain,
-    automatic_gain_control,
     babble_noise,
     change_speed,
     coloured_noise,
     limit_band,
-    mask_spectrum,
-    mixup,
-    noise_gate,
     reverberate,
     shift_time,
-    tilt_spectrum,
-    warp_frequency,
 )
 
 RATE = 16_000

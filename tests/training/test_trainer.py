@@ -22,7 +22,7 @@ from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import uar
 from ser_core.training import batches as training_batches, run_state, trainer
-from ser_core.training.augment import AugmentConfig
+from ser_core.training.augment.draw import AugmentConfig
 from ser_core.training.batches import BatchSource, Mixup, TrainingBatch, TrainingData, class_weights, sample_epoch
 from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
 from ser_core.training.optimiser import learning_rate, make_optimiser

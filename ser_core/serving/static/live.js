@@ -1,7 +1,7 @@
 // Live page. The browser records, draws level and spectrogram, and keeps the recording; the server receives a quarter of
 // a second at a time and returns a prediction. One request at a time: audio recorded during a request goes into the next.
 //
-// Scope, by Gradio: element (root of the page), props (see live_app.py), server (its functions), watch.
+// Scope, by Gradio: element (root of the page), props (see live/page.py), server (its functions), watch.
 
 const CHUNK_WORKLET = `registerProcessor("pieces", class extends AudioWorkletProcessor {
   constructor({ processorOptions: { hop_s } }) {

@@ -18,7 +18,7 @@ from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.prediction.predict import predict, predict_windows
 from ser_core.inference.queue import inference_queue
-from ser_core.interpret.attribution import (
+from ser_core.interpret.attribution.explain import (
     EXPECTED_GRADIENTS,
     GRAD_CAM,
     INTEGRATED_GRADIENTS,
@@ -30,7 +30,7 @@ from ser_core.interpret.faithfulness import FaithfulnessCurves
 from ser_core.interpret.probes import PERTURBATION_PROBES
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, save_model
-from ser_core.models.zoo.egemaps import EgemapsClassifier, EgemapsConfig
+from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 from ser_core.plots.style import emotion_label
 from tests.make_page import open_view, session_of, texts, upload, wav
 

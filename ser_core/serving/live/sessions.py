@@ -16,7 +16,7 @@ import numpy as np
 from ser_core.audio import AudioError, encode_wav
 from ser_core.inference import LiveSession, Reference, shared_model
 from ser_core.models import resolve_model
-from ser_core.serving.live_text import SessionTotals, live_message, session_summary
+from ser_core.serving.live.text import SessionTotals, live_message, session_summary
 from ser_core.serving.one_time_store import OneTimeStore, recording_store
 
 MAX_LIVE_SESSIONS, MAX_SESSIONS_PER_ADDRESS = 16, 12

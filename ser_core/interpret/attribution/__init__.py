@@ -1,0 +1,1 @@
+"""Attribution: the relevance of each part of a window for a prediction, by six methods."""

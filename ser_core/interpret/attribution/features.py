@@ -1,0 +1,42 @@
+"""What the methods share: the explained score, and the features of a window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser_core.audio import pad_batch
+from ser_core.models import SERModel
+
+
+@dataclass(frozen=True)
+class AttributionTarget:
+    """The explained score: of an emotion or, with `instead_of`, the difference of two."""
+
+    emotion: str
+    instead_of: str | None = None
+
+    def score(self, labels: Sequence[str], logits):
+        """The logit of the emotion, or its difference from that of the other one.
+
+        Args:
+            logits: shape = (B, n_classes), numpy or torch.
+
+        Returns:
+            shape = (B,).
+        """
+        score = logits[:, labels.index(self.emotion)]
+        return score if self.instead_of is None else score - logits[:, labels.index(self.instead_of)]
+
+
+def window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
+    """The features of one window, shape = (1, C, n_bands, n_frames)."""
+    batch, _ = pad_batch([waveform])
+    with torch.no_grad():
+        return model.frontend(batch.to(model.device))
+
+
+def target_score(model: SERModel, target: AttributionTarget, features: Tensor) -> Tensor:
+    return target.score(model.config.labels, model.classify(model.encode(features)))

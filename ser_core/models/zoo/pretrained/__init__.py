@@ -1,0 +1,1 @@
+"""Published audio classifiers of transformers as models."""

@@ -1,0 +1,1 @@
+"""Live microphone: the page, its sessions and the endpoint predict."""

@@ -1,0 +1,1 @@
+"""Augmentation of batches: functions that apply given parameters, and the class that draws them."""
