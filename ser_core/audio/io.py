@@ -19,7 +19,8 @@ from ser_core.audio.decoding.decoders import decode_joined
 from ser_core.audio.decoding.notes import decoding_notes
 from ser_core.audio.decoding.resampling import DecodedAudio
 from ser_core.audio.decoding.stream import AudioError
-from ser_core.audio.isolation.decoder_pool import decoder_job, decoder_pool
+from ser_core.audio.isolation.child import decoder_job
+from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.audio.repairs.rumble import remove_rumble
 
 SAMPLE_RATE = 16_000

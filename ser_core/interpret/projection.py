@@ -102,18 +102,13 @@ class Projection:
     def _fit_tsne(self, progress: Progress) -> np.ndarray:
         """An exaggerated phase, then the rest, from the PCA; as openTSNE runs them."""
         from openTSNE import TSNEEmbedding
-        from openTSNE.affinity import PerplexityBasedNN
-        from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
         config = self.config
-        index, distance = self._neighbours(int(3 * config.perplexity) + 1)
-        known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
-        affinities = PerplexityBasedNN(knn_index=known, perplexity=config.perplexity)
         # The fast method is for two dimensions only, and its map depends on the number of threads.
         method, n_jobs = ("fft", 1) if config.n_dims == 2 else ("bh", TSNE_N_THREADS)
         start = self._points[:, : config.n_dims] / np.std(self._points[:, 0]) * 1e-4
         common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": config.seed}
-        made = TSNEEmbedding(start, affinities, negative_gradient_method=method, **common)
+        made = TSNEEmbedding(start, self._affinities(), negative_gradient_method=method, **common)
         for done, n_steps, exaggeration, momentum in TSNE_PHASES:
 
             def report(step: int, *_, done: int = done) -> None:
@@ -122,6 +117,14 @@ class Projection:
             watch = {"callbacks": report, "callbacks_every_iters": 25}
             made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
         return np.array(made)
+
+    def _affinities(self):
+        from openTSNE.affinity import PerplexityBasedNN
+        from openTSNE.nearest_neighbors import PrecomputedNeighbors
+
+        index, distance = self._neighbours(int(3 * self.config.perplexity) + 1)
+        known = PrecomputedNeighbors(index[:, 1:], distance[:, 1:])
+        return PerplexityBasedNN(knn_index=known, perplexity=self.config.perplexity)
 
     def _fit_umap(self, progress: Progress) -> np.ndarray:
         if not can_fit_umap():

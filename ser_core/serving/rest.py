@@ -61,6 +61,7 @@ def build_rest(limits: RequestLimits | None = None) -> FastAPI:
     add_error_handlers(rest)
     service = InferenceService(limits)
     _add_prediction_routes(rest, service)
+    _add_reference_route(rest, service)
     _add_info_routes(rest, service)
     add_docs(rest)
     return rest
@@ -192,6 +193,8 @@ def _add_prediction_routes(rest: FastAPI, service: InferenceService) -> None:
         """Embedding of a recording: the mean over its windows."""
         return await service.respond(request, model, _embedding_without_reference)
 
+
+def _add_reference_route(rest: FastAPI, service: InferenceService) -> None:
     @rest.post(
         "/reference",
         openapi_extra={"requestBody": REFERENCE_BODY_SCHEMA},

@@ -15,8 +15,9 @@ import pytest
 
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import decode_recording, encode_wav, read_audio
-from ser_core.audio.isolation import decoder_pool as pools
-from ser_core.audio.isolation.decoder_pool import DecoderPool, decoder_job
+from ser_core.audio.isolation import child as child_module, decoder_pool as pools
+from ser_core.audio.isolation.child import decoder_job
+from ser_core.audio.isolation.decoder_pool import DecoderPool
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg
 from tests.make_bombs import BOMBS, flac_constant
 from tests.processes import children_of, eventually, has_ended
@@ -39,7 +40,7 @@ def pool():
 @pytest.fixture
 def child_code(monkeypatch):
     """A function that replaces the program of the children."""
-    return lambda code: monkeypatch.setattr(pools, "CHILD_CODE", code)
+    return lambda code: monkeypatch.setattr(child_module, "CHILD_CODE", code)
 
 
 def peak_bytes() -> int:
@@ -121,7 +122,7 @@ def test_a_crash_is_an_error_of_the_file(pool, child_code, monkeypatch, code):
 @pytest.mark.slow
 def test_a_child_that_hangs_without_computing_is_ended(pool, child_code, monkeypatch):
     child_code("import time; time.sleep(600)")
-    monkeypatch.setattr(pools, "BUSY_FACTOR", 0.1)
+    monkeypatch.setattr(child_module, "BUSY_FACTOR", 0.1)
     with pytest.raises(AudioError, match="stopped"):
         pool.decode(WAV, JOB, nothing)
     assert not pool._running and not pool._idle

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ser_core.audio.io import encode_wav
-from ser_core.audio.isolation.decoder_pool import decoder_job
+from ser_core.audio.isolation.child import decoder_job
 from tests.make_audio import tone
 
 WAVEFORM = tone(0.5, 16_000)[:, 0]

@@ -16,7 +16,7 @@ from typing import Any
 
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import Recording, decode_recording
-from ser_core.audio.isolation.decoder_pool import EXPORT_AGAIN, SENT_SAMPLES, DecoderJob
+from ser_core.audio.isolation.child import EXPORT_AGAIN, SENT_SAMPLES, DecoderJob
 
 MAX_RESIDENT_BYTES = 150_000_000  # above it after a file the parent ends the child: its memory goes back to the system
 

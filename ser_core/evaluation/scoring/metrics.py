@@ -64,8 +64,7 @@ def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = 
         ValueError: no clip.
     """
     predictions = predictions.rounded()
-    if not (names := _corpora_in_order(predictions)):
-        raise ValueError("No clip to evaluate.")
+    names = _corpora_in_order(predictions)
     pooled_corpora = _pooled_corpora(names)
     per_corpus = {name: predictions.of_corpus(name) for name in names}
     pooled = predictions.select(lambda u: u.corpus in pooled_corpora)
@@ -88,6 +87,8 @@ def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = 
 
 def _corpora_in_order(predictions: PredictionTable) -> list[str]:
     """Corpora of the clips: the known ones in their usual order, then the others by name."""
+    if not predictions.utterances:
+        raise ValueError("No clip to evaluate.")
     known, there = (*ALL_SPEECH_CORPORA, "ravdess_song"), set(predictions.corpora)
     return [*(name for name in known if name in there), *sorted(there - {*known})]
 

@@ -99,8 +99,7 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
     done, suspects = finished_batches(parts), Suspects.load(parts)
     if done:
         yield BatchProgress(sum(map(job.n_files_in, done)), 0, 0.0, from_earlier_run=True)
-    apart = [number for number in suspects.batches if number not in done]
-    others = [number for number in range(job.n_batches) if number not in done.union(apart)]
+    apart, others = _remaining(job, done, suspects)
     submit = _submission(job, parts, executor)
     running: dict[Future, int] = {}
     try:
@@ -116,6 +115,12 @@ def run_job(job: BatchJob, out: Path, executor: Executor, n_workers: int) -> Ite
         suspects.add(running.values())
         suspects.save(parts)
         raise WorkerDied(WORKER_DIED_MESSAGE) from None
+
+
+def _remaining(job: BatchJob, done: set[int], suspects: Suspects) -> tuple[list[int], list[int]]:
+    """Numbers of the batches in which a worker died, and of the others that are not done."""
+    apart = [number for number in suspects.batches if number not in done]
+    return apart, [number for number in range(job.n_batches) if number not in done.union(apart)]
 
 
 def _submission(job: BatchJob, parts: Path, executor: Executor) -> Callable[[Sequence[str]], Future]:

@@ -166,9 +166,8 @@ class LiveSession:
         n_new = due - self._predicted_until
         at_s, elapsed_s = due / SAMPLE_RATE, n_new / SAMPLE_RATE
         prediction, new_speech_s = self._predict(window, elapsed_s)
-        self._history.append(
-            (at_s - elapsed_s, at_s, prediction.speech_s, np.array([*prediction.probabilities.values()]))
-        )
+        values = np.array([*prediction.probabilities.values()])
+        self._history.append((at_s - elapsed_s, at_s, prediction.speech_s, values))
         label, emotion, probabilities = self._smooth(prediction)
         latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
         self._update_totals(label, elapsed_s, new_speech_s, latency_s)
