@@ -26,7 +26,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.registry import build_model
-from ser_core.models.zoo.egemaps import classifier as egemaps
+from ser_core.models.zoo.egemaps import functionals as egemaps
 from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 from ser_core.models.zoo.egemaps.functionals import egemaps_functionals, functionals_cache
 from ser_core.training import classifiers as fitting
@@ -74,9 +74,9 @@ def batch() -> torch.Tensor:
 
 def hide(monkeypatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    from ser_core.models.zoo.egemaps import classifier as egemaps
+    from ser_core.models.zoo.egemaps import functionals as egemaps
 
-    egemaps._opensmile_extractor.cache_clear()
+    egemaps.opensmile_extractor.cache_clear()
 
 
 # --- functionals -----------------------------------------------------------------------------------------------------
@@ -468,10 +468,8 @@ def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypa
 @pytest.fixture
 def extracted(monkeypatch) -> list[int]:
     """One entry for each call of opensmile."""
-    calls, smile = [], egemaps._opensmile_extractor()
-    monkeypatch.setattr(
-        egemaps, "_opensmile_extractor", lambda: lambda *arguments: calls.append(1) or smile(*arguments)
-    )
+    calls, smile = [], egemaps.opensmile_extractor()
+    monkeypatch.setattr(egemaps, "opensmile_extractor", lambda: lambda *arguments: calls.append(1) or smile(*arguments))
     return calls
 
 

@@ -17,7 +17,7 @@ from ser_core.models.adapter import AdapterError, last_layer
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import available_models
 from ser_core.models.zoo.pretrained.classifier import TRANSFORMERS_CLASSES
-from ser_core.models.zoo.pretrained.labels import _labels_by_output, map_labels_to_emotions
+from ser_core.models.zoo.pretrained.labels import labels_by_output, map_labels_to_emotions
 from ser_core.models.zoo.pretrained.loading import load_pretrained_classifier
 from tests.make_page import open_page, texts, upload, wav
 
@@ -126,8 +126,8 @@ def test_a_label_is_never_guessed_from_its_first_letters(label):
 
 def test_the_order_of_labels_in_a_config_says_nothing():
     labels = {2: "happy", 0: "sad", 10: "calm", 1: "angry", **{n: f"x{n}" for n in range(3, 10)}}
-    assert _labels_by_output(labels) == ["sad", "angry", "happy", *(f"x{n}" for n in range(3, 10)), "calm"]
-    assert _labels_by_output({str(number): label for number, label in labels.items()})[-1] == "calm"
+    assert labels_by_output(labels) == ["sad", "angry", "happy", *(f"x{n}" for n in range(3, 10)), "calm"]
+    assert labels_by_output({str(number): label for number, label in labels.items()})[-1] == "calm"
 
 
 def test_labels_that_do_not_fit_are_named(subtests):

@@ -87,10 +87,10 @@ def _in_turns(groups: np.ndarray, rows: np.ndarray) -> list[tuple[dict, np.ndarr
         members.setdefault((name if in_legend else "", *style), []).append(name)
     shuffled, first, second = np.random.default_rng(0).permutation(rows), [], []
     for (title, colour, marker), among in members.items():
-        style = {"colour": colour, "marker": marker}
+        look = {"colour": colour, "marker": marker}
         one, other = np.array_split(shuffled[np.isin(groups[shuffled], among)], 2)
-        first.append((style | {"title": title}, np.sort(one)))
-        second.append((style, np.sort(other)))
+        first.append((look | {"title": title}, np.sort(one)))
+        second.append((look, np.sort(other)))
     return [(style, part) for style, part in (*first, *reversed(second)) if len(part)]
 
 
