@@ -11,6 +11,7 @@ import yaml
 
 import ser_core
 from scripts import results_tables
+from scripts.result_blocks import measured
 from ser_core import __version__
 from ser_core.evaluation import citation_bibtex
 from ser_core.labels import EMOTIONS
@@ -42,9 +43,7 @@ def _leads_nowhere(page: Path, link: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.shipped
-@pytest.mark.skipif(
-    not available_models() or not results_tables.BENCHMARK.is_file(), reason="needs the shipped results"
-)
+@pytest.mark.skipif(not available_models() or not measured.BENCHMARK.is_file(), reason="needs the shipped results")
 def test_figures_are_those_of_the_result_files():
     blocks = results_tables.render_blocks()
     texts = [path.read_text() for path in results_tables.DOCUMENTS]

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from scripts import results_tables
+from scripts.result_blocks import measured
 from ser_core.data.protocols.files import protocol_folds
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.comparison.published import published_table
@@ -119,7 +120,7 @@ def test_check_reports_a_changed_figure(three_models, tmp_path, monkeypatch):
     monkeypatch.setattr(results_tables, "DOCUMENTS", (page,))
     for block in ("scores", "robustness"):
         monkeypatch.setattr(results_tables, block, lambda: "", raising=True)
-    monkeypatch.setattr(results_tables, "BENCHMARK", tmp_path / "benchmark.json")
+    monkeypatch.setattr(measured, "BENCHMARK", tmp_path / "benchmark.json")
     (tmp_path / "benchmark.json").write_text('{"speed": 1.5}')
     page.write_text("a\n<!-- mcnemar -->\n<!-- /mcnemar -->\n<!-- benchmark -->\n<!-- /benchmark -->\n")
     assert results_tables.main(["--check"]) == 1

@@ -7,6 +7,7 @@ import pytest
 
 from scripts import results_tables
 from scripts.bench.benchmark import __main__ as benchmark, costs, speed
+from scripts.result_blocks import measured
 from ser_core import paths
 from ser_core.evaluation import cost
 from ser_core.evaluation.cost import compare_with_baseline, cost_table, median_ms
@@ -80,7 +81,7 @@ def test_the_docs_show_what_the_benchmark_wrote(record, monkeypatch, tmp_path):
         record(name, uar)
     models = cost_table(SVM | {"fast": make_cost(10.0)})
     written = {"a figure": 1.234, "models": models, "yardstick": compare_with_baseline(models)}
-    monkeypatch.setattr(results_tables, "BENCHMARK", tmp_path / "benchmark.json")
+    monkeypatch.setattr(measured, "BENCHMARK", tmp_path / "benchmark.json")
     (tmp_path / "benchmark.json").write_text(json.dumps(written))
     shown = results_tables.benchmark()
     assert "| a figure | 1.23 |" in shown and "12.0 times faster, UAR +12.5 points" in shown
