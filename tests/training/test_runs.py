@@ -196,10 +196,14 @@ def test_without_runs_the_page_says_how_to_start_one(page, tmp_path, monkeypatch
     shipped, experiments = (table.value for table in page.dataframe)
     assert shipped["model"][0] == DEFAULT_MODEL and 0 < shipped["UAR %"][0] < 100
     assert len(experiments) == len(read_experiments())
+    charts = {chart.key: json.loads(chart.proto.spec)["data"] for chart in page.get("plotly_chart")}
+    n_epochs = {line["name"]: len(line["y"]) for line in charts["shipped-uar"]}
+    epochs = shipped.set_index("model")["epochs"]
+    assert n_epochs == {name: epochs[name] for name in ("whisper", "whisper-light")}
 
 
 def test_a_run_before_its_first_epoch(page, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     write_run(tmp_path / "runs" / "new", 0)
     page.run()
-    assert not page.exception and [chart.key for chart in page.get("plotly_chart")] == ["experiments"]
+    assert not page.exception and [chart.key for chart in page.get("plotly_chart")] == ["shipped-uar", "shipped-loss", "experiments"]
