@@ -96,12 +96,16 @@ from .zoo.resonet import (
 from .zoo.wav2vec2 import (
     WAV2VEC2_WEIGHTS_HINT as WAV2VEC2_WEIGHTS_HINT,
 )
-from .zoo.whisper import (
-    Whisper as Whisper,
+from .zoo.whisper.config import (
     WhisperConfig as WhisperConfig,
-    head_input as head_input,
 )
-from .zoo.whisper_encoder import (
+from .zoo.whisper.encoder import (
     save_whisper_encoder as save_whisper_encoder,
     shared_layers as shared_layers,
+)
+from .zoo.whisper.model import (
+    Whisper as Whisper,
+)
+from .zoo.whisper.pooling import (
+    head_input as head_input,
 )

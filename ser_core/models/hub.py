@@ -19,7 +19,7 @@ from ser_core.models.names import CARD_FILE, CONFIG_FILE, METRICS_FILE, NOVELTY_
 from ser_core.models.onnx import ExportError
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion
-from ser_core.models.zoo.whisper import Whisper
+from ser_core.models.zoo.whisper.model import Whisper
 
 HUB_LIBRARY_NAME = "speech-emotion-workbench"
 HUB_FILES = (CONFIG_FILE, METRICS_FILE, CARD_FILE, NOVELTY_FILE, "preprocessor_config.json", "model.safetensors")

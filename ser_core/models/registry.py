@@ -10,7 +10,8 @@ from ser_core.models.zoo.resnet import ResNet, ResNetConfig
 from ser_core.models.zoo.resonet import ResoNet, ResoNetConfig
 from ser_core.models.zoo.vgg import VGG, VGGConfig
 from ser_core.models.zoo.wav2vec2 import REFERENCE_HEAD_SIZES, Wav2Vec2, Wav2Vec2Config
-from ser_core.models.zoo.whisper import Whisper, WhisperConfig
+from ser_core.models.zoo.whisper.config import WhisperConfig
+from ser_core.models.zoo.whisper.model import Whisper
 
 MODEL_FAMILIES: dict[str, tuple[type[SERModel], type[ModelConfig]]] = {
     "resonet": (ResoNet, ResoNetConfig),

@@ -61,12 +61,12 @@ def test_neither_librosa_nor_transformers_is_imported_to_predict_or_draw():
         "audio.vocoder",
         "audio.prosody",
         "inference.prediction.predict",
-        "models.zoo.whisper",
+        "models.zoo.whisper.model",
         "plots.clip.trajectory",
     ]
     imports = ", ".join(f"ser_core.{name}" for name in modules)
     encoder = "Whisper(WhisperConfig(encoder=''))"
-    code = f"import sys, {imports}; from ser_core.models.zoo.whisper import *; {encoder}"
+    code = f"import sys, {imports}; from ser_core.models.zoo.whisper.model import *; {encoder}"
     code += "; print(any(name in sys.modules for name in ('numba', 'transformers')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

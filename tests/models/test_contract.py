@@ -11,7 +11,8 @@ from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.egemaps.classifier import EgemapsClassifier, EgemapsConfig
 from ser_core.models.zoo.pretrained.classifier import HuggingFaceClassifier, HuggingFaceClassifierConfig
 from ser_core.models.zoo.wav2vec2 import Wav2Vec2, Wav2Vec2Config
-from ser_core.models.zoo.whisper import Whisper, WhisperConfig
+from ser_core.models.zoo.whisper.config import WhisperConfig
+from ser_core.models.zoo.whisper.model import Whisper
 from tests.make_corpus import voice
 from tests.models.test_zoo import used
 

@@ -13,8 +13,9 @@ from ser_core.models.checkpoint import Calibration, load_fusion, load_model, sav
 from ser_core.models.names import CheckpointError
 from ser_core.models.ood import fit_novelty_detector
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
-from ser_core.models.zoo.whisper import Whisper, WhisperConfig
-from ser_core.models.zoo.whisper_encoder import WHISPER_BASE
+from ser_core.models.zoo.whisper.config import WhisperConfig
+from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
+from ser_core.models.zoo.whisper.model import Whisper
 from tests.make_corpus import voice
 
 TINY = WHISPER_BASE | {"d_model": 16, "encoder_layers": 2, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}

@@ -15,8 +15,10 @@ from ser_core import paths
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.hub import export_hub
 from ser_core.models.names import CheckpointError
-from ser_core.models.zoo.whisper import Whisper, WhisperConfig, head_input, mean_and_deviation
-from ser_core.models.zoo.whisper_encoder import WHISPER_BASE, read_whisper_encoder, save_whisper_encoder
+from ser_core.models.zoo.whisper.config import WhisperConfig
+from ser_core.models.zoo.whisper.encoder import WHISPER_BASE, read_whisper_encoder, save_whisper_encoder
+from ser_core.models.zoo.whisper.model import Whisper
+from ser_core.models.zoo.whisper.pooling import head_input, mean_and_deviation
 
 TINY = WHISPER_BASE | {"d_model": 16, "encoder_layers": 3, "encoder_attention_heads": 2, "encoder_ffn_dim": 32}
 CONFIG = WhisperConfig(encoder="", backbone=TINY, layers=(1, 2), embedding_dim=12)

@@ -15,8 +15,9 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model, save_model
 from ser_core.models.names import CheckpointError
-from ser_core.models.zoo.whisper import Whisper, WhisperConfig
-from ser_core.models.zoo.whisper_encoder import WHISPER_BASE, whisper_encoder
+from ser_core.models.zoo.whisper.config import WhisperConfig
+from ser_core.models.zoo.whisper.encoder import WHISPER_BASE, whisper_encoder
+from ser_core.models.zoo.whisper.model import Whisper
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
 from ser_core.training.frozen.fit import EncoderFit, check_tuning

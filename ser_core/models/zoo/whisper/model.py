@@ -8,7 +8,7 @@ a checkpoint on a shared encoder then holds what was added to them, and its pred
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -19,39 +19,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import frame_mask, mel_filters
-from ser_core.models.base import ModelConfig, SERModel, Weight, unpadded_lengths
-from ser_core.models.zoo.whisper_encoder import (
-    WHISPER_BASE,
-    join_updates,
-    read_whisper_encoder,
-    shared_weights,
-    split_updates,
-    whisper_encoder,
-)
+from ser_core.models.base import SERModel, Weight, unpadded_lengths
+from ser_core.models.zoo.whisper.config import HOP, WhisperConfig, check_sizes
+from ser_core.models.zoo.whisper.encoder import read_whisper_encoder, shared_weights, whisper_encoder
+from ser_core.models.zoo.whisper.pooling import head_input, mean_and_deviation
+from ser_core.models.zoo.whisper.updates import join_updates, split_updates
 
-N_FFT, HOP, MIN_SAMPLES = 400, 160, 800  # of Whisper's front end; shorter clips are padded with silence
+N_FFT, MIN_SAMPLES = 400, 800  # of Whisper's front end; shorter clips are padded with silence
 DYNAMIC_RANGE = 8.0  # in log10 units of power, below the loudest bin of a clip
 N_PADDING_FRAMES = 2  # of silence behind a clip: as far as the two convolutions reach
-MIN_VARIANCE = 1e-10  # of a clip of one frame, whose deviation would have no gradient
 MASKED = -1e9  # attention score of a padded frame
-
-
-@dataclass(frozen=True)
-class WhisperConfig(ModelConfig):
-    """The encoder and the pooled layers."""
-
-    window_s: float = 4.0
-    encoder: str = "whisper-base"  # frozen weights below checkpoints/encoders; "": in the checkpoint itself
-    backbone: dict = field(default_factory=lambda: dict(WHISPER_BASE), hash=False)
-    layers: tuple[int, ...] = (2, 3, 4, 5)  # pooled layers: outputs of the n-th layer, counted from 1
-    embedding_dim: int = 256  # more directions serve known corpora only, see docs/training.md
-    tuned_layers: tuple[int, ...] = ()  # whose weights are the checkpoint's own, not those of the shared encoder
-    lora_rank: int = 0  # of the updates of the tuned layers; 0: they are tuned and stored as they are
-
-    @property
-    def n_statistics(self) -> int:
-        """Width of the pooled statistics of a clip: mean and standard deviation of each layer."""
-        return 2 * len(self.layers) * self.backbone["d_model"]
 
 
 class Whisper(SERModel):
@@ -70,7 +47,7 @@ class Whisper(SERModel):
                 pooled or tuned layers that it does not have.
         """
         super().__init__(config)
-        _check_sizes(config)
+        check_sizes(config)
         sizes = config.backbone | {"encoder_layers": max(config.layers)}
         self.encoder = whisper_encoder(sizes)
         self.projection = nn.Linear(config.n_statistics, config.embedding_dim)
@@ -237,58 +214,5 @@ class Whisper(SERModel):
         return tuple(f"encoder.layers.{layer - 1}." for layer in self.config.tuned_layers)
 
 
-def head_input(embedding: Tensor, reference: Tensor | None, used: Weight = 1.0) -> Tensor:
-    """[embedding, 0, 0] alone, [0, embedding - reference, 1] with a reference, shape = (B, 2 * embedding_dim + 1).
-
-    Args:
-        used: 1 for clips whose reference is used, 0 for the others, or a weight between; a number, or shape = (B, 1).
-    """
-    if reference is None:
-        return F.pad(embedding, (0, embedding.shape[1] + 1))
-    used = embedding.new_ones(len(embedding), 1) * used
-    return torch.cat([embedding * (1 - used), (embedding - reference) * used, used], 1)
-
-
-def mean_and_deviation(frames: Tensor, inside: Tensor) -> Tensor:
-    """Mean and standard deviation over the frames of each clip.
-
-    Args:
-        frames: shape = (B, n_frames, width).
-        inside: True in each clip, shape = (B, n_frames).
-
-    Returns:
-        shape = (B, 2, width).
-    """
-    share = (inside / inside.sum(1, keepdim=True))[..., None]
-    mean = (frames * share).sum(1)
-    variance = ((frames - mean[:, None]).square() * share).sum(1)
-    return torch.stack([mean, variance.clamp_min(MIN_VARIANCE).sqrt()], 1)
-
-
 def _mel_filters(n_mels: int) -> Tensor:
     return torch.from_numpy(mel_filters(16_000, N_FFT, n_mels))
-
-
-def _check_sizes(config: WhisperConfig) -> None:
-    longest_s = config.backbone["max_source_positions"] * 2 * HOP / config.frontend.sample_rate
-    if config.window_s > longest_s:
-        raise ValueError(f"The encoder takes {longest_s:g} s at most: a window of {config.window_s:g} s is too long.")
-    if not config.layers or not 1 <= min(config.layers) <= max(config.layers) <= config.backbone["encoder_layers"]:
-        raise ValueError(
-            f"layers = {config.layers} must lie in 1..{config.backbone['encoder_layers']}, the encoder's layers."
-        )
-    if len(set(config.layers)) < len(config.layers):
-        raise ValueError(f"layers = {config.layers} names a layer twice.")
-    _check_tuning(config)
-
-
-def _check_tuning(config: WhisperConfig) -> None:
-    tuned, last = config.tuned_layers, max(config.layers)
-    if not {*tuned} <= {*range(1, last + 1)} or len({*tuned}) < len(tuned):
-        raise ValueError(f"tuned_layers = {tuned} must be different layers in 1..{last}, where {last} is pooled.")
-    if not 0 <= config.lora_rank <= config.backbone["d_model"]:
-        raise ValueError(f"lora_rank = {config.lora_rank} must lie in 0..{config.backbone['d_model']}.")
-    if config.lora_rank and not tuned:
-        raise ValueError(f"lora_rank = {config.lora_rank} needs layers to tune, for example tuned_layers = [3, 4, 5].")
-    if tuned and not config.encoder:
-        raise ValueError("tuned_layers are those of a shared encoder: python -m scripts.prepare_encoder makes one.")

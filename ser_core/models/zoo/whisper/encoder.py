@@ -1,17 +1,15 @@
-"""The encoder of Whisper: its published weights, the copy that checkpoints share, and what tuning adds to that copy."""
+"""The encoder of Whisper: its published weights, and the copy that checkpoints share."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ser_core import paths
 from ser_core.models.errors import MissingEncoder, first_line
 from ser_core.models.zoo.int8 import use_int8
-from ser_core.models.zoo.whisper_layers import WhisperEncoder
+from ser_core.models.zoo.whisper.layers import WhisperEncoder
 
 WHISPER_WEIGHTS_HINT = (
     "The encoder of Whisper comes from published weights (MIT licence). With internet access:\n"
@@ -125,36 +123,3 @@ def _download(name: str) -> Path:
         raise ValueError(
             f"{name!r} is not a local folder, and cannot be downloaded: {first_line(error)}\n{WHISPER_WEIGHTS_HINT}"
         ) from None
-
-
-def split_updates(tuned: Mapping[str, Tensor], base: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
-    """Factors of what tuning added to matrices (LoRA, Hu et al. 2021).
-
-    Args:
-        tuned: name -> matrix, shape = (n_out, n_in); the difference from `base` is of this rank.
-
-    Returns:
-        `<name>.up`, shape = (n_out, rank), and `<name>.down`, shape = (rank, n_in), of each matrix of `base`.
-    """
-    factors: dict[str, Tensor] = {}
-    for name, matrix in base.items():
-        left, sizes, right = torch.linalg.svd(tuned[name].cpu() - matrix, full_matrices=False)
-        root = sizes[:rank].sqrt()
-        factors |= {f"{name}.up": left[:, :rank] * root, f"{name}.down": root[:, None] * right[:rank]}
-    return factors
-
-
-def join_updates(saved: Mapping[str, Tensor], base: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:
-    """Inverse of split_updates; what is saved beside the factors stays as it is.
-
-    Raises:
-        ValueError: missing factors, or factors of another shape.
-    """
-    joined = dict(saved)
-    for name, matrix in base.items():
-        shapes = {f"{name}.up": (len(matrix), rank), f"{name}.down": (rank, matrix.shape[1])}
-        if wrong := [factor for factor, shape in shapes.items() if factor not in saved or saved[factor].shape != shape]:
-            raise ValueError(f"{wrong[0]} is missing or of another shape than {shapes[wrong[0]]}")
-        up, down = (joined.pop(factor).float() for factor in shapes)
-        joined[name] = matrix + up @ down
-    return joined

@@ -1,0 +1,1 @@
+"""Whisper's encoder with a linear head: settings, encoder, layers, pooling, tuned weights."""
