@@ -18,8 +18,8 @@ from ser_core.audio.io import decode_recording, encode_wav, read_audio
 from ser_core.audio.isolation import child as child_module, decoder_pool as pools
 from ser_core.audio.isolation.child import decoder_job
 from ser_core.audio.isolation.decoder_pool import DecoderPool
+from tests.audio.bombs import BOMBS, flac_constant
 from tests.make_audio import FORMATS, noise, tone, with_ffmpeg
-from tests.make_bombs import BOMBS, flac_constant
 from tests.processes import children_of, eventually, has_ended
 
 WAV = encode_wav(tone(0.5, 16_000)[:, 0])
@@ -187,7 +187,7 @@ def test_a_child_that_took_much_memory_is_not_kept(pool, monkeypatch):
 PARENT = """
 import sys, threading, time
 from ser_core.audio import read_audio
-from tests.make_bombs import flac_constant
+from tests.audio.bombs import flac_constant
 threading.Thread(target=read_audio, args=[flac_constant()], daemon=True).start()
 time.sleep(600)
 """

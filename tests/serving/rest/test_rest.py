@@ -24,9 +24,9 @@ from ser_core.models.checkpoint import load_model
 from ser_core.serving import middleware as gate, rest
 from ser_core.serving.middleware import RateLimit, RequestLimits
 from ser_core.serving.rest import build_rest
+from tests.audio.bombs import flac_constant
 from tests.conftest import ROOT
 from tests.inference.test_queue import wait_until
-from tests.make_bombs import flac_constant
 from tests.make_page import wav
 from tests.serving.rest.server import ANY, OGG, SPEECH, error_message, head, raw, served
 

@@ -25,9 +25,8 @@ from ser_core.training.augment.draw import AugmentConfig
 from ser_core.training.config import TrainConfig
 from ser_core.training.experiments import read_experiments
 from ser_core.training.recipes import COMMON_RECIPE, RECIPES_BY_MODEL, override_config
+from tests.conftest import ROOT
 from tests.make_page import open_view
-
-ROOT = Path(__file__).parent.parent.parent
 
 FOLD_0 = ["resonet", "--protocol", "speaker-independent", "--fold", "0", "--epochs", "2", "--run", "x", "--partial"]
 
