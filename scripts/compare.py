@@ -137,6 +137,21 @@ def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
     raise ResultError(f"There is {problem}. There are: {available}. Evaluate: python -m scripts.evaluate all --write")
 
 
+def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
+    """Prints and writes the comparison of one test part.
+
+    Raises:
+        ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
+    """
+    results = [load_result(path) for path in list_results(split, folder)]
+    comparison = compare_results(results, published_table(split), left_out_uars(folder))
+    show(comparison)
+    path = options.json or folder / f"comparison-{split}.json"
+    path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
+    if options.html:
+        print(f"\n{write_page(comparison, results, options.html)}")
+
+
 def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", help="name of a folder in assets/results")
@@ -148,13 +163,7 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     folder = folder or paths.RESULTS
     try:
         for name in splits_to_compare(options.split, folder):
-            results = [load_result(path) for path in list_results(name, folder)]
-            comparison = compare_results(results, published_table(name), left_out_uars(folder))
-            show(comparison)
-            path = options.json or folder / f"comparison-{name}.json"
-            path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
-            if options.html:
-                print(f"\n{write_page(comparison, results, options.html)}")
+            compare(name, folder, options)
     except (ComparisonError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -50,9 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     if missing := sum(u.id not in store for u in utterances):
-        print(
-            f"Recordings that are not in the cache: {missing}. Run: python -m scripts.prepare_corpora", file=sys.stderr
-        )
+        message = f"Recordings that are not in the cache: {missing}. Run: python -m scripts.prepare_corpora"
+        print(message, file=sys.stderr)
         return 2
     if absent := [name for corpus, name in CORPUS_NAMES.items() if corpus not in {u.corpus for u in utterances}]:
         print(f"Not there, so not in the result: {', '.join(absent)}.")

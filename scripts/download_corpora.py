@@ -66,24 +66,32 @@ def print_what_is_there(root: Path) -> None:
     )
 
 
+def get_or_explain(name: str, root: Path, accept_licence: bool) -> bool:
+    """Downloads a corpus, or prints why not; whether it is there.
+
+    Raises:
+        DownloadError, OSError: as download_corpus.
+    """
+    if name in DOWNLOAD_INSTRUCTIONS:
+        print(DOWNLOAD_INSTRUCTIONS[name])
+        return False
+    if not accepted(name, accept_licence):
+        print(f"{name} was not downloaded: its licence was not accepted.", file=sys.stderr)
+        return False
+    get(name, root)
+    return True
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpora", nargs="+", choices=CORPORA, metavar="CORPUS", help=", ".join(CORPORA))
     parser.add_argument("--to", type=Path, default=Path(os.environ.get("SER_CORPORA", "datasets")))
     parser.add_argument("--accept-licence", action="store_true", help="without the question")
     options = parser.parse_args(arguments)
-    missing = False
     try:
         options.to.mkdir(parents=True, exist_ok=True)
-        for name in dict.fromkeys(options.corpora):
-            if name in DOWNLOAD_INSTRUCTIONS:
-                print(DOWNLOAD_INSTRUCTIONS[name])
-                missing = True
-            elif accepted(name, options.accept_licence):
-                get(name, options.to)
-            else:
-                print(f"{name} was not downloaded: its licence was not accepted.", file=sys.stderr)
-                missing = True
+        there = [get_or_explain(name, options.to, options.accept_licence) for name in dict.fromkeys(options.corpora)]
+        missing = not all(there)
     except DownloadError as error:
         print(error, file=sys.stderr)
         missing = True

@@ -13,31 +13,21 @@ checkpoint under its own protocol in its metrics.json and model card. Without --
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
 from scripts.flags import evaluate_parser
 from scripts.folders import read_folders
-from scripts.tables import print_table
 from ser_core.audio import AudioError
-from ser_core.data import (
-    CORPUS_NAMES,
-    SPEAKER_OVERLAP,
-    CorpusError,
-    ListenerVotes,
-    ProtocolError,
-    Utterance,
-    corpora_root,
-    read_listener_votes,
-)
+from ser_core.data import CorpusError, ListenerVotes, ProtocolError, Utterance, corpora_root, read_listener_votes
 from ser_core.evaluation import (
     EvaluationTask,
     Metrics,
     PredictionTable,
-    Reproduction,
     ResultError,
     build_result,
     check_recordable,
@@ -54,7 +44,6 @@ from ser_core.evaluation import (
 )
 from ser_core.inference import Reference, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import format_percent
 from ser_core.models import (
     CONFIG_FILE,
     CheckpointError,
@@ -66,7 +55,6 @@ from ser_core.models import (
 )
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
-N_CHANGES_SHOWN = 5
 
 
 def new_task(checkpoint: str, name: str | None, options: argparse.Namespace) -> EvaluationTask:
@@ -113,28 +101,6 @@ def read_votes(utterances: Sequence[Utterance]) -> ListenerVotes | None:
     return found
 
 
-def print_metrics(metrics: Metrics) -> None:
-    """One line per corpus: clips, speakers, and each metric in percent with its 95 % interval over speakers."""
-    print_table(["", "clips", "speakers", "UAR", "macro-F1", "accuracy"], score_rows(metrics))
-    print(f"pooled: {', '.join(CORPUS_NAMES.get(c, c) for c in metrics.pooled_corpora)}")
-    if metrics.common_accuracy_mean is not None:
-        print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
-    for when in ("before", "after"):
-        c = getattr(metrics.calibration, when)
-        print(f"{when:>6} temperature: ECE {c.ece:.3f}, NLL {c.nll:.3f}, Brier {c.brier:.3f}, AURC {c.aurc:.3f}")
-    if v := metrics.votes:
-        print(f"against the listeners' votes: {v.nll:.3f} nats, at best {v.entropy_floor:.3f} ({v.n_clips} clips)")
-    print(f"coverage {100 * metrics.coverage:.1f} %, accuracy on these {100 * metrics.accuracy_when_answered:.1f} %")
-
-
-def score_rows(metrics: Metrics) -> Iterator[tuple[str, ...]]:
-    """Cells of the corpora, pooled, and of the six common emotions."""
-    for name, s in (*metrics.corpora.items(), ("pooled", metrics.pooled), ("six emotions", metrics.common_pooled)):
-        if s:
-            scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
-            yield (name, str(s.n_clips), str(s.n_speakers), *(format_percent(*score) for score in scores))
-
-
 def record(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics) -> None:
     """Writes the result file; for a checkpoint under its own protocol also its metrics and model card."""
     result = build_result(task, predictions, metrics)
@@ -144,16 +110,6 @@ def record(task: EvaluationTask, predictions: PredictionTable, metrics: Metrics)
         own, sections = own_metrics(result), evaluation_sections(task.name)
         card = render_model_card(task.name, task.config, own, task.model.n_parameters(), sections)
         save_metrics_and_card(task.folder, own, card)
-
-
-def print_reproduction(found: Reproduction) -> None:
-    """Whether the recorded figures were reproduced, or which differ."""
-    if found.is_equal:
-        print(f"equal to {found.file}")
-        return
-    print(f"DIFFERENT FROM {found.file}")
-    for name, (before, now) in [*found.changes.items()][:N_CHANGES_SHOWN]:
-        print(f"  {name}: {'nothing' if before is None else before} recorded, {now} measured")
 
 
 def is_reproduced(
@@ -181,12 +137,7 @@ def run(tasks: Sequence[EvaluationTask], writing: bool) -> bool:
         )
     for task, predictions in zip(tasks, tables, strict=True):
         metrics = compute_metrics(predictions, votes)
-        print(f"\n{task.name} on {split}")
-        print_metrics(metrics)
-        if task.leak:
-            print("LEAK: some of these recordings were in the training part; this is not a valid result.")
-        elif task.protocol in SPEAKER_OVERLAP:
-            print(f"This protocol {SPEAKER_OVERLAP[task.protocol]} between training and test.")
+        print_evaluation(task, metrics)
         if writing:
             record(task, predictions, metrics)
         else:
@@ -216,13 +167,7 @@ def run_folders(options: argparse.Namespace) -> None:
     for model in models:
         check_labels(model, utterances)
     references = {model: corpus_references(model, utterances) for model in models if options.together}
-    with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
-        tables = predict_utterances_per_model(
-            models,
-            utterances,
-            lambda n_done: bar.update(n_done - bar.n),
-            reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
-        )
+    tables = predict_folders(models, utterances, references)
     for name, model, predictions in zip(names, models, tables, strict=True):
         metrics = compute_metrics(predictions)
         print(f"\n{name}")
@@ -233,14 +178,17 @@ def run_folders(options: argparse.Namespace) -> None:
             print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")
 
 
-def print_references(references: dict[str, Reference], corpora: Iterable[str]) -> None:
-    """What the predictions for each corpus are relative to."""
-    for corpus in corpora:
-        n_clips = references[corpus].n_clips if corpus in references else 0
-        made = (
-            f"{n_clips} of its recordings are the reference of all" if n_clips else "too little speech for a reference"
+def predict_folders(
+    models: Sequence[SERModel], utterances: Sequence[Utterance], references: dict[SERModel, dict[str, Reference]]
+) -> list[PredictionTable]:
+    """Predictions of each model; references: model -> corpus -> reference, where there is one."""
+    with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
+        return predict_utterances_per_model(
+            models,
+            utterances,
+            lambda n_done: bar.update(n_done - bar.n),
+            reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
         )
-        print(f"{corpus}: {made}")
 
 
 def trained_on_folders(checkpoint: str) -> dict[str, int]:
@@ -249,19 +197,24 @@ def trained_on_folders(checkpoint: str) -> dict[str, int]:
     return config.get("training", {}).get("folders", {})
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = evaluate_parser()
-    options = parser.parse_args(arguments)
-    if options.folder:
-        if options.protocol or options.fold or options.write or options.name or options.leak:
-            parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
-        try:
-            run_folders(options)
-        except ERRORS as error:
-            print(error, file=sys.stderr)
-            return 2
-        return 0
-    if options.together:
+def run_protocols(options: argparse.Namespace) -> bool:
+    """Evaluates models on test parts; False if a recorded figure was not reproduced.
+
+    Raises:
+        one of ERRORS.
+    """
+    groups: dict[str, list[EvaluationTask]] = {}
+    for task in new_tasks(options):
+        groups.setdefault(task.split, []).append(task)
+    equal = [run(group, options.write) for group in groups.values()]
+    return all(equal)
+
+
+def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Ends the program if the flags do not fit together."""
+    if options.folder and (options.protocol or options.fold or options.write or options.name or options.leak):
+        parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
+    if options.together and not options.folder:
         parser.error("--together needs --folder")
     if options.name and (
         options.models == ["all"]
@@ -269,15 +222,20 @@ def main(arguments: list[str] | None = None) -> int:
         or any(Path(name).name != name for name in options.name)
     ):
         parser.error("--name wants one plain name for each model")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = evaluate_parser()
+    options = parser.parse_args(arguments)
+    check_flags(parser, options)
     try:
-        groups: dict[str, list[EvaluationTask]] = {}
-        for task in new_tasks(options):
-            groups.setdefault(task.split, []).append(task)
-        equal = [run(group, options.write) for group in groups.values()]
+        if options.folder:
+            run_folders(options)
+            return 0
+        return 0 if run_protocols(options) else 1
     except ERRORS as error:
         print(error, file=sys.stderr)
         return 2
-    return 0 if all(equal) else 1
 
 
 if __name__ == "__main__":

@@ -60,25 +60,13 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
     Raises:
         MicrophoneError: there is none, or it has stopped.
     """
-    sounddevice = microphones()
-    chunks: queue.Queue[np.ndarray] = queue.Queue(MOST_WAITING)
-
-    def keep(samples, n_frames, time, status) -> None:
-        try:
-            chunks.put_nowait(samples.copy())
-        except queue.Full:
-            lost.append(n_frames)
-
-    rate, lost = 0, []
+    sounddevice, chunks, rate = microphones(), _Chunks(), 0
     try:
         rate = int(sounddevice.query_devices(device, "input")["default_samplerate"])
         n_samples = round(CHUNK_S * rate)
-        with sounddevice.InputStream(rate, n_samples, device, channels=1, dtype="int16", callback=keep):
+        with sounddevice.InputStream(rate, n_samples, device, channels=1, dtype="int16", callback=chunks.keep):
             while True:
-                waiting = [chunks.get(timeout=SILENT_DEVICE_S)]
-                while not chunks.empty():  # all of it at once, so that a slow machine skips predictions and catches up
-                    waiting.append(chunks.get_nowait())
-                yield np.concatenate(waiting), rate
+                yield chunks.take(), rate
     except queue.Empty:
         raise MicrophoneError("The microphone sends nothing any more. Connect it again, then start again.") from None
     except (sounddevice.PortAudioError, ValueError) as error:
@@ -86,8 +74,34 @@ def sound(device: int | str | None) -> Iterator[tuple[np.ndarray, int]]:
             f"The microphone cannot be used ({error!s:.120}). --list-devices shows those there are."
         ) from None
     finally:
-        if lost:
-            print(f"{sum(lost) / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
+        if chunks.n_lost:
+            print(f"{chunks.n_lost / rate:.1f} s of sound were lost: this machine was too slow.", file=sys.stderr)
+
+
+class _Chunks:
+    """What the thread of the microphone has recorded, until it is taken."""
+
+    def __init__(self):
+        self._waiting: queue.Queue[np.ndarray] = queue.Queue(MOST_WAITING)
+        self.n_lost = 0  # samples
+
+    def keep(self, samples, n_frames, time, status) -> None:
+        """Called by PortAudio."""
+        try:
+            self._waiting.put_nowait(samples.copy())
+        except queue.Full:
+            self.n_lost += n_frames
+
+    def take(self) -> np.ndarray:
+        """All of it at once, so that a slow machine skips predictions and catches up; waits for the first chunk.
+
+        Raises:
+            queue.Empty: the microphone sends nothing any more.
+        """
+        taken = [self._waiting.get(timeout=SILENT_DEVICE_S)]
+        while not self._waiting.empty():
+            taken.append(self._waiting.get_nowait())
+        return np.concatenate(taken)
 
 
 def as_line(prediction: LivePrediction) -> str:
@@ -142,7 +156,7 @@ def listen(model: str, device: int | str | None, save: Path | None, running_refe
     return code
 
 
-def main(arguments: list[str] | None = None) -> int:
+def live_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default=fast_model(), help="name or folder; by default %(default)s")
     parser.add_argument("--list-devices", action="store_true", help="the microphones of this machine, then end")
@@ -153,6 +167,11 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="predict relative to the speech so far, from 10 s on; for one speaker, by models that take a reference",
     )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = live_parser()
     options = parser.parse_args(arguments)
     device = int(options.device) if (options.device or "").isdecimal() else options.device
     if options.save and (options.save.exists() or not options.save.absolute().parent.is_dir()):

@@ -13,7 +13,7 @@ import json
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -165,6 +165,18 @@ def save_reference(path: Path | None, reference: ReferenceChoice) -> None:
         print(f"{reference.n_clips} clips in {path}. {reference.note}".rstrip(), file=sys.stderr)
 
 
+def printer(form: str, models: Sequence[SERModel]) -> Callable[[dict], object]:
+    """A function that prints a record as "json", "text" or "csv"."""
+    if form == "json":
+        return lambda record: print(json.dumps(record, ensure_ascii=False), flush=True)
+    if form == "text":
+        metrics = {model.name: model.metrics for model in models}
+        return lambda record: print(as_text(record, metrics), flush=True)
+    table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
+    table.writeheader()
+    return lambda record: table.writerows(as_rows(record))
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = predict_parser()
     options = parser.parse_args(arguments)
@@ -180,20 +192,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (AudioError, CheckpointError, SpeakerReferenceError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    metrics = {model.name: model.metrics for model in models}
-    table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
-    if options.format == "csv":
-        table.writeheader()
+    show = printer(options.format, models)
     failed = False
     for file in options.files:
         for record in records(file, models, options.windows, references):
             failed |= "error" in record
-            if options.format == "json":
-                print(json.dumps(record, ensure_ascii=False), flush=True)
-            elif options.format == "text":
-                print(as_text(record, metrics), flush=True)
-            else:
-                table.writerows(as_rows(record))
+            show(record)
     return 2 if failed else 0
 
 

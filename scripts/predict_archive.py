@@ -14,6 +14,7 @@ results.bad_files.csv with the reason. Exit code 0: all were read; 2: some were 
 
 import sys
 import time
+from argparse import Namespace
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -109,6 +110,23 @@ def analyse_despite_deaths(job: BatchJob, out: Path, scheduler: str | None, n_wo
     analyse(job, out, scheduler, n_workers)
 
 
+def run(options: Namespace, out: Path) -> tuple[int, int]:
+    """Predicts all files of the folder; the numbers of rows in the table, and of unreadable files."""
+    if not options.scheduler:
+        start_processes()
+    given = options.model or fast_model()
+    loaded = load_model(given, "cpu")
+    if options.speakers:
+        check_takes_reference(loaded)
+    model = given if given in available_models() else str(Path(given).resolve())
+    with exclusive_lock(out):
+        speakers = _speakers(options.speakers)
+        job = open_job(options.folder, model, loaded.version, out, options.workers, speakers, options.part)
+        analyse_despite_deaths(job, out, options.scheduler, options.workers)
+        n_bad = finish_job(job, out)
+    return job.n_files - n_bad, n_bad
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = archive_parser()
     options = parser.parse_args(arguments)
@@ -116,18 +134,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error("--workers must be 1 or more")
     out = _own_table(options.out, options.part)
     try:
-        if not options.scheduler:
-            start_processes()
-        given = options.model or fast_model()
-        loaded = load_model(given, "cpu")
-        if options.speakers:
-            check_takes_reference(loaded)
-        model = given if given in available_models() else str(Path(given).resolve())
-        with exclusive_lock(out):
-            speakers = _speakers(options.speakers)
-            job = open_job(options.folder, model, loaded.version, out, options.workers, speakers, options.part)
-            analyse_despite_deaths(job, out, options.scheduler, options.workers)
-            n_bad = finish_job(job, out)
+        n_rows, n_bad = run(options, out)
     except (BatchError, CheckpointError, ClusterError, SpeakerReferenceError, SpeakerTableError) as error:
         print(error, file=sys.stderr)
         return 2
@@ -137,7 +144,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
-    print(f"{job.n_files - n_bad} rows in {out}")
+    print(f"{n_rows} rows in {out}")
     if n_bad:
         print(f"{n_bad} files could not be read: see {bad_files_path(out)}", file=sys.stderr)
     return 2 if n_bad else 0

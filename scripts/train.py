@@ -28,47 +28,34 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
+from scripts.fitting import fit_network, fit_on_functionals
 from scripts.flags import train_parser
 from scripts.folders import check_decoded, read_folders
-from scripts.train_head import soft_labels, train_head
+from scripts.train_head import train_head
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
     CorpusError,
     ProtocolError,
     Utterance,
-    audio_cache_folder,
     corpora_root,
     protocol_split,
     read_corpora,
 )
 from ser_core.evaluation import export_checkpoint
-from ser_core.models import (
-    MODELS,
-    Calibration,
-    CheckpointError,
-    EgemapsClassifier,
-    SERModel,
-    Whisper,
-    load_model,
-    save_model,
-)
+from ser_core.models import MODELS, CheckpointError, SERModel
 from ser_core.training import (
     CURVE_FILE,
-    Callbacks,
     Experiment,
     TrainConfig,
     TrainingData,
     TrainingError,
     TrainingExample,
     TrainingRun,
-    build_auxiliary_tasks,
     changed_settings,
     check_complete,
     check_start_split,
     check_teacher_split,
-    fit,
-    fit_classifier,
     head_recipe,
     initial_model,
     last_epoch_metrics,
@@ -99,56 +86,6 @@ def run_name(options: argparse.Namespace) -> str:
     """Name of the folder below runs/."""
     seed = f"seed{options.seed}" if options.seed is not None else None
     return options.run or "-".join(filter(None, (options.model, options.protocol, options.fold, seed)))
-
-
-def clip_bar(title: str, n_clips: int) -> tqdm:
-    return tqdm(desc=title, total=n_clips, unit="clip")
-
-
-def add_auxiliary_tasks(data: TrainingData, config: TrainConfig) -> TrainingData:
-    """The data with the auxiliary tasks of the recipe."""
-    if not config.side_tasks:
-        return data
-    path = audio_cache_folder() / "egemaps.npz"
-    with clip_bar("opensmile", len(data.train)) as bar:
-        tasks = build_auxiliary_tasks(
-            config, data.train, data.store, path, corpora_root, lambda n_done: bar.update(n_done - bar.n)
-        )
-    return replace(data, auxiliary_tasks=tasks)
-
-
-def fit_network(
-    model: SERModel, config: TrainConfig, data: TrainingData, run: TrainingRun, options: argparse.Namespace
-) -> SERModel:
-    """Trains with a progress bar; the models of the epochs to keep are saved."""
-    teachers = [load_model(teacher, options.device) for teacher in options.teachers]
-    if len(teachers) == 1 and isinstance(teachers[0], Whisper):
-        data, teachers = replace(data, soft_labels=soft_labels(teachers[0], data)), []
-    data = add_auxiliary_tasks(data, config)
-
-    def keep(epoch: int, average: SERModel) -> None:
-        if epoch in options.keep_epochs:
-            known = {"protocol": options.protocol, "fold": options.fold}
-            save_model(average, run.folder / "epochs" / str(epoch), MODELS[options.model][0], Calibration(), known)
-
-    with tqdm(desc=run.folder.name, unit="step", dynamic_ncols=True) as bar:
-
-        def show(step: int, n_steps: int, loss: float) -> None:
-            if bar.total is None:  # steps of a resumed run took no time in this one
-                bar.total, bar.n, bar.initial = n_steps, step - 1, step - 1
-            bar.update(step - bar.n)
-            bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-
-        return fit(model, config, data, run, teachers, Callbacks(on_step=show, on_epoch=keep))
-
-
-def fit_on_functionals(model: EgemapsClassifier, data: TrainingData, seed: int) -> dict:
-    """Fits a scikit-learn classifier in place; the functionals stay in the cache."""
-    with clip_bar("opensmile", len(data.train) + len(data.dev)) as bar:
-        path = audio_cache_folder() / "egemaps.npz"
-        return fit_classifier(
-            model, data.train, data.dev, data.store, path, seed, lambda n_done: bar.update(n_done - bar.n)
-        )
 
 
 def provenance(options: argparse.Namespace, data: TrainingData, recipe: dict) -> dict:

@@ -56,14 +56,8 @@ def non_speech() -> str:
     measured = {name: found["recorded"] for name, found in _read_novelty().items() if "recorded" in found}
     if not measured:
         return "Not measured yet: python -m scripts.ood --recorded."
-    header = [
-        "model",
-        "sounds",
-        "emotion named %",
-        "speech missed %",
-        "AUROC, distance",
-        "AUROC, with speech detection",
-    ]
+    header = ["model", "sounds", "emotion named %", "speech missed %"]
+    header += ["AUROC, distance", "AUROC, with speech detection"]
     rows = [
         [
             f"`{name}`",

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from scripts import train as train_script
+from scripts import fitting as fitting_script, train as train_script
 from ser_core.audio.features import FrontendConfig
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.file_names import parse_filename
@@ -457,7 +457,7 @@ def test_long_clips_are_cut_as_inference_cuts_them(known, crema_d, tmp_path):
 def test_the_script_makes_a_checkpoint(known, crema_d, cache, tmp_path, monkeypatch):
     monkeypatch.setenv("SER_CORPORA", str(crema_d))
     monkeypatch.setenv("SER_CACHE", str(cache))
-    monkeypatch.setattr(train_script, "audio_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(fitting_script, "audio_cache_folder", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     command = ["decision-tree", "--protocol", "speaker-independent", "--fold", "0", "--run", "T", "--partial"]
     assert train_script.main(command) == 0

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from scripts import train
+from scripts import fitting, train
 from ser_core.audio.features import FrontendConfig
 from ser_core.evaluation.cost import measure_cost
 from ser_core.inference.prediction.predict import predict
@@ -425,10 +425,10 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(workplace, starts, mo
 
         return fit(model, config, data, run, teachers, replace(callbacks, on_step=on_step))
 
-    fit, command = train.fit, [*TRAIN, "--start", str(starts["layer"])]
+    fit, command = fitting.fit, [*TRAIN, "--start", str(starts["layer"])]
     assert train.main([*command, "--run", "whole"]) == 0
     with monkeypatch.context() as patch:
-        patch.setattr(train, "fit", interrupted)
+        patch.setattr(fitting, "fit", interrupted)
         assert train.main(command) == 130
     assert train.main([*command, "--resume"]) == 0
     whole = load_file(workplace / "runs" / "whole" / "state.safetensors")

@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import export_embeddings, train
+from scripts import export_embeddings, fitting, train
 from ser_core import paths
 from ser_core.interpret import atlas
 from ser_core.interpret.projection import ProjectionConfig
@@ -92,7 +92,7 @@ def stop_at(monkeypatch):
 
             return fit(model, config, data, run, teachers, replace(callbacks, on_step=on_step))
 
-        monkeypatch.setattr(train, "fit", interrupted)
+        monkeypatch.setattr(fitting, "fit", interrupted)
         return steps
 
     return stop
@@ -104,7 +104,7 @@ def test_an_interrupted_run_is_resumed(workplace, small_networks, capsys, monkey
     message = capsys.readouterr().err
     assert "runs/x" in message and "--resume" in message
     assert len((workplace / "runs/x/metrics.jsonl").read_text().splitlines()) == 1
-    monkeypatch.setattr(train, "fit", trainer.fit)
+    monkeypatch.setattr(fitting, "fit", trainer.fit)
     assert train.main(FOLD_0) == 2  # nothing is overwritten
     assert train.main([*FOLD_0, "--resume"]) == 0
     assert len((workplace / "runs/x/metrics.jsonl").read_text().splitlines()) == 2
@@ -122,7 +122,7 @@ def test_a_run_is_not_resumed_on_another_fold(workplace, small_networks, capsys)
 def test_every_model_from_scratch_is_trained_by_the_same_recipe(workplace, monkeypatch, name):
     asked = []
     monkeypatch.setattr(recipes, "build_model", lambda name, config: asked.append(name) or UntrainedNetwork())
-    monkeypatch.setattr(train, "fit", lambda model, config, *rest: asked.append(config))
+    monkeypatch.setattr(fitting, "fit", lambda model, config, *rest: asked.append(config))
     monkeypatch.setattr(train, "export", lambda *arguments: None)
     assert train.main([name, "--fold", "0", "--partial"]) == 0
     assert asked == [name, COMMON_RECIPE]
@@ -133,7 +133,7 @@ def asked(workplace, monkeypatch):
     """A function that runs train without training: the recipe that it asked for."""
     seen = []
     monkeypatch.setattr(recipes, "build_model", lambda name, config: UntrainedNetwork())
-    monkeypatch.setattr(train, "fit", lambda model, config, *rest: seen.append(config))
+    monkeypatch.setattr(fitting, "fit", lambda model, config, *rest: seen.append(config))
     monkeypatch.setattr(train, "export", lambda *arguments: None)
 
     def ask(*flags: str) -> TrainConfig:
@@ -164,7 +164,7 @@ def test_single_values_of_the_recipe_are_set_by_name(asked, capsys):
 def test_single_values_of_the_architecture_are_set_by_name(workplace, monkeypatch):
     seen = []
     monkeypatch.setattr(recipes, "build_model", lambda name, config: seen.append(config) or UntrainedNetwork())
-    monkeypatch.setattr(train, "fit", lambda *arguments, **named: None)
+    monkeypatch.setattr(fitting, "fit", lambda *arguments, **named: None)
     monkeypatch.setattr(train, "export", lambda *arguments: None)
     flags = ["--set", "model.channels=[8, 8, 8, 8]", "model.dropout=0.5"]
     assert train.main(["resonet", "--fold", "0", "--partial", *flags]) == 0
@@ -257,7 +257,7 @@ def test_start_weights_that_leak_test_clips_are_refused(workplace, capsys, small
 
 def test_train_trains_and_calibrates_on_the_parts_of_the_protocol(workplace, monkeypatch):
     seen = {}
-    monkeypatch.setattr(train, "fit", lambda model, config, data, *rest: seen.update(train=data.train, dev=data.dev))
+    monkeypatch.setattr(fitting, "fit", lambda model, config, data, *rest: seen.update(train=data.train, dev=data.dev))
     monkeypatch.setattr(train, "export", lambda model, family, folder, data, *_: seen.update(calibrated=data.dev))
     assert train.main(FOLD_0) == 0
     speakers = {part: {clip.id.split("/")[1][:4] for clip in found} for part, found in seen.items()}

@@ -1,0 +1,63 @@
+"""What evaluate prints of one model: its metrics, and how they compare with the recorded ones."""
+
+from collections.abc import Iterable, Iterator
+
+from scripts.tables import print_table
+from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
+from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
+from ser_core.inference import Reference
+from ser_core.metrics import format_percent
+
+N_CHANGES_SHOWN = 5
+
+
+def print_evaluation(task: EvaluationTask, metrics: Metrics) -> None:
+    """Metrics of a model, and what is to be known of its test part."""
+    print(f"\n{task.name} on {task.split}")
+    print_metrics(metrics)
+    if task.leak:
+        print("LEAK: some of these recordings were in the training part; this is not a valid result.")
+    elif task.protocol in SPEAKER_OVERLAP:
+        print(f"This protocol {SPEAKER_OVERLAP[task.protocol]} between training and test.")
+
+
+def print_metrics(metrics: Metrics) -> None:
+    """One line per corpus: clips, speakers, and each metric in percent with its 95 % interval over speakers."""
+    print_table(["", "clips", "speakers", "UAR", "macro-F1", "accuracy"], score_rows(metrics))
+    print(f"pooled: {', '.join(CORPUS_NAMES.get(c, c) for c in metrics.pooled_corpora)}")
+    if metrics.common_accuracy_mean is not None:
+        print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
+    for when in ("before", "after"):
+        c = getattr(metrics.calibration, when)
+        print(f"{when:>6} temperature: ECE {c.ece:.3f}, NLL {c.nll:.3f}, Brier {c.brier:.3f}, AURC {c.aurc:.3f}")
+    if v := metrics.votes:
+        print(f"against the listeners' votes: {v.nll:.3f} nats, at best {v.entropy_floor:.3f} ({v.n_clips} clips)")
+    print(f"coverage {100 * metrics.coverage:.1f} %, accuracy on these {100 * metrics.accuracy_when_answered:.1f} %")
+
+
+def score_rows(metrics: Metrics) -> Iterator[tuple[str, ...]]:
+    """Cells of the corpora, pooled, and of the six common emotions."""
+    for name, s in (*metrics.corpora.items(), ("pooled", metrics.pooled), ("six emotions", metrics.common_pooled)):
+        if s:
+            scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
+            yield (name, str(s.n_clips), str(s.n_speakers), *(format_percent(*score) for score in scores))
+
+
+def print_reproduction(found: Reproduction) -> None:
+    """Whether the recorded figures were reproduced, or which differ."""
+    if found.is_equal:
+        print(f"equal to {found.file}")
+        return
+    print(f"DIFFERENT FROM {found.file}")
+    for name, (before, now) in [*found.changes.items()][:N_CHANGES_SHOWN]:
+        print(f"  {name}: {'nothing' if before is None else before} recorded, {now} measured")
+
+
+def print_references(references: dict[str, Reference], corpora: Iterable[str]) -> None:
+    """What the predictions for each corpus are relative to."""
+    for corpus in corpora:
+        n_clips = references[corpus].n_clips if corpus in references else 0
+        made = (
+            f"{n_clips} of its recordings are the reference of all" if n_clips else "too little speech for a reference"
+        )
+        print(f"{corpus}: {made}")
