@@ -32,6 +32,10 @@ WORDS = {
     "turev": "Six speakers, 82 single Turkish words in four emotions; most clips are shorter than a second.",
     "ased": "Amharic: 47 speakers, two sentences in every emotion; listeners confirmed the label of each recording.",
 }
+HOW_TO_COUNT = (
+    "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
+    "`python -m scripts.corpus_statistics`."
+)
 WALL_COLUMNS = 4
 ALL_CORPORA, FIRST_CORPUS = "all", "crema_d"
 ALL_CLIPS_PROTOCOL = "left-out"  # its file lists every clip
@@ -45,18 +49,10 @@ def show_corpora(found: dict) -> None:
         "Amharic show what a model does in another language."
     )
     if not found:
-        st.info(
-            "With the recordings in `SER_CORPORA`: `python -m scripts.prepare_corpora`, then "
-            "`python -m scripts.corpus_statistics`.",
-            title="No corpus statistics yet",
-        )
+        st.info(HOW_TO_COUNT, title="No corpus statistics yet")
         return
-    st.dataframe(
-        [_corpus_row(corpus, found) for corpus in found["clips"]],
-        hide_index=True,
-        placeholder="unknown",
-        alt="Size, speakers, licence of each corpus",
-    )
+    rows = [_corpus_row(corpus, found) for corpus in found["clips"]]
+    st.dataframe(rows, hide_index=True, placeholder="unknown", alt="Size, speakers, licence of each corpus")
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     counted = Counter(u.corpus for u in results.utterances())
     if counted:
@@ -112,42 +108,53 @@ def _speakers(corpus: str) -> dict[str, dict[str, int]]:
     return {speaker: dict(counts[speaker]) for speaker in sorted(counts)}
 
 
+SPREAD_COLUMNS = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
+
+
 def show_measure(found: dict) -> None:
     """Distribution of one acoustic measure by emotion."""
     st.subheader("Acoustic measures by emotion", anchor=False)
-    measures = found["measures"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.selectbox(
-            "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
-        )
-        sexes = {g["sex"] for g in found["groups"] if g["measure"] == name} - {"all"}
-        known = list(dict.fromkeys(g["corpus"] for g in found["groups"] if g["measure"] == name))
-        start = known.index(FIRST_CORPUS) + 1 if FIRST_CORPUS in known else 0
-        titles = {ALL_CORPORA: "all corpora"} | CORPUS_NAMES
-        corpus = st.selectbox("Corpus", [ALL_CORPORA, *known], start, format_func=titles.get, key=f"corpus-{name}")
-        apart = st.toggle("Split by sex", value=corpus != ALL_CORPORA, key=f"apart-{corpus}") if sexes else False
-    groups = [
-        g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
-        for g in found["groups"]
-        if g["measure"] == name and (g["sex"] != "all") == apart and corpus in (ALL_CORPORA, g["corpus"])
-    ]
+        name, corpus, apart = _choose_measure(found)
+    groups = _groups(found, name, corpus, apart)
     if not groups:
         st.caption("The sex of these speakers is unknown: switch off “Split by sex”.")
         return
-    unit = f"{measures[name]['title']} [{measures[name]['unit']}]"
-    chart(
-        emotion_boxplots(groups, unit),
-        key="spread",
-        numbers=False,
-        alt=f"{unit} by emotion and corpus; the table below has the numbers.",
-    )
-    st.caption(f"{measures[name]['title']}: {measures[name]['definition']}. Box: quartiles; whiskers: 5 % and 95 %.")
+    measure = found["measures"][name]
+    unit = f"{measure['title']} [{measure['unit']}]"
+    alt = f"{unit} by emotion and corpus; the table below has the numbers."
+    chart(emotion_boxplots(groups, unit), key="spread", numbers=False, alt=alt)
+    st.caption(f"{measure['title']}: {measure['definition']}. Box: quartiles; whiskers: 5 % and 95 %.")
     if box := opened("Table", "spread-table"):
         with box:
-            columns = ("row", "emotion", "n_clips", "mean", "sd", "p5", "q1", "median", "q3", "p95")
-            rows = [{c: g[c] for c in columns} for g in groups]
+            rows = [{column: group[column] for column in SPREAD_COLUMNS} for group in groups]
             st.dataframe(rows, hide_index=True, alt=f"{unit} in numbers")
             download_rows("Download the numbers", rows, f"{name}.csv")
+
+
+def _groups(found: dict, measure: str, corpus: str, apart: bool) -> list[dict]:
+    """Statistics of each emotion and corpus, by sex if they are apart; "row" names corpus and sex."""
+    return [
+        g | {"row": CORPUS_NAMES[g["corpus"]] + (f", {g['sex']}" if apart else "")}
+        for g in found["groups"]
+        if g["measure"] == measure and (g["sex"] != "all") == apart and corpus in (ALL_CORPORA, g["corpus"])
+    ]
+
+
+def _choose_measure(found: dict) -> tuple[str, str, bool]:
+    """(measure, corpus or ALL_CORPORA, whether the sexes are apart)."""
+    measures = found["measures"]
+    name = st.selectbox(
+        "Measure", list(measures), format_func=lambda m: measures[m]["title"], key="measure", bind="query-params"
+    )
+    groups = [g for g in found["groups"] if g["measure"] == name]
+    known = list(dict.fromkeys(g["corpus"] for g in groups))
+    start = known.index(FIRST_CORPUS) + 1 if FIRST_CORPUS in known else 0
+    titles = {ALL_CORPORA: "all corpora"} | CORPUS_NAMES
+    corpus = st.selectbox("Corpus", [ALL_CORPORA, *known], start, format_func=titles.get, key=f"corpus-{name}")
+    if not {g["sex"] for g in groups} - {"all"}:
+        return name, corpus, False
+    return name, corpus, st.toggle("Split by sex", value=corpus != ALL_CORPORA, key=f"apart-{corpus}")
 
 
 def show_voices() -> None:

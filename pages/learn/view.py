@@ -24,6 +24,7 @@ from ser_core.interpret import (
     stage_feature_maps,
 )
 from ser_core.labels import format_probability
+from ser_core.models import SERModel
 from ser_core.plots import (
     circumplex_plot,
     feature_map_grid,
@@ -50,6 +51,18 @@ def filterbank() -> None:
     with st.container(horizontal=True):
         n_mels = st.select_slider("Bands", (4, 8, 16, 32, 64, 128), N_MELS, key="bands")
         fmax = st.select_slider("Up to [Hz]", (2000, 4000, 8000), 8000, key="fmax")
+    _show_filters(n_mels, fmax)
+    part = excerpt(EXCERPT_S)
+    level_db = logmel_db(part.waveform, n_mels, WINDOW_S, fmax)
+    chart(
+        log_mel_image(level_db, fmax, part.start_s, part.duration_s),
+        key="through",
+        numbers=False,
+        alt=f"Spectrogram of the excerpt in {n_mels} bands up to {fmax} Hz",
+    )
+
+
+def _show_filters(n_mels: int, fmax: int) -> None:
     edges_hz = mel_band_edges_hz(n_mels, fmax)
     low_hz, high_hz = edges_hz[0, 2] - edges_hz[0, 0], edges_hz[-1, 2] - edges_hz[-1, 0]
     caption = f"{n_mels} filters: the lowest is {low_hz:.0f} Hz wide, the highest {high_hz:.0f} Hz"
@@ -60,14 +73,6 @@ def filterbank() -> None:
             columns = ("from Hz", "highest at Hz", "to Hz")
             rows = [dict(zip(columns, edges, strict=True)) for edges in edges_hz.round(1).tolist()]
             st.dataframe(rows, alt="Where each filter begins, is highest and ends")
-    part = excerpt(EXCERPT_S)
-    level_db = logmel_db(part.waveform, n_mels, WINDOW_S, fmax)
-    chart(
-        log_mel_image(level_db, fmax, part.start_s, part.duration_s),
-        key="through",
-        numbers=False,
-        alt=f"Spectrogram of the excerpt in {n_mels} bands up to {fmax} Hz",
-    )
 
 
 def window_length() -> None:
@@ -97,7 +102,11 @@ def cepstrum() -> None:
         "most of the pitch. That suits speech recognition; for emotion, pitch matters, so the networks here use all "
         "bands."
     )
-    n_kept = st.slider("Coefficients kept", 1, N_MELS, 13, key="coefficients")
+    _show_reconstruction(st.slider("Coefficients kept", 1, N_MELS, 13, key="coefficients"))
+
+
+def _show_reconstruction(n_kept: int) -> None:
+    """The excerpt and its loudest moment from some of the coefficients."""
     part = excerpt(EXCERPT_S)
     level_db = logmel_db(part.waveform, N_MELS, WINDOW_S)
     kept_db = mfcc_reconstruction(level_db, n_kept)
@@ -110,11 +119,8 @@ def cepstrum() -> None:
         alt=f"Spectrogram from {n_kept} of {N_MELS} coefficients; they keep {share:.0%} of the differences of bands",
     )
     time_s = part.start_s + loudest * LESSON_HOP_LENGTH / SAMPLE_RATE
-    chart(
-        spectral_envelope_lines(level_db[:, loudest], kept_db[:, loudest], 8000),
-        key="envelope",
-        alt=f"The spectrum at {time_s:.2f} s and what {n_kept} coefficients keep of it",
-    )
+    alt = f"The spectrum at {time_s:.2f} s and what {n_kept} coefficients keep of it"
+    chart(spectral_envelope_lines(level_db[:, loudest], kept_db[:, loudest], 8000), key="envelope", alt=alt)
     st.caption(
         f"Above: the sound as {n_kept} of {N_MELS} coefficients represent it; they keep {share:.0%} of the variance "
         f"between bands. Below: its loudest moment, at {format_time(time_s)}."
@@ -131,10 +137,13 @@ def layers() -> None:
     judge = first_model(with_stages=True)
     if judge is None:
         return
-    n_stages = len(judge.stages)
-    stage = st.segmented_control(
-        "After stage", list(range(1, n_stages + 1)), default=1, required=True, key="stage", wrap=True
-    )
+    stages = list(range(1, len(judge.stages) + 1))
+    stage = st.segmented_control("After stage", stages, default=1, required=True, key="stage", wrap=True)
+    _show_feature_maps(judge, stage)
+
+
+def _show_feature_maps(judge: SERModel, stage: int) -> None:
+    """Input and maps of one stage of a ResoNet."""
     part = excerpt(min(EXCERPT_S, judge.config.window_s))
     features, *steps = stage_feature_maps(judge, part.waveform)
     maps = steps[stage - 1]
@@ -146,8 +155,8 @@ def layers() -> None:
     )
     chart(feature_map_grid(shown), key="maps", alt=caption, numbers=False)
     st.caption(
-        f"{judge.name}, stage {stage} of {n_stages}. {caption}; the first image is the input. Each has its own "
-        "scale: brightness cannot be compared between maps."
+        f"{judge.name}, stage {stage} of {len(judge.stages)}. {caption}; the first image is the input. Each has its "
+        "own scale: brightness cannot be compared between maps."
     )
 
 
@@ -170,11 +179,8 @@ def dimensions() -> None:
     with image:
         where = circumplex_position(probabilities) if probabilities else None
         caption = f" The prediction is at valence {where[0]:.2f}, arousal {where[1]:.2f}." if where else ""
-        chart(
-            circumplex_plot(probabilities, where),
-            key="circle",
-            alt=f"Eight emotions on a circle of valence and arousal.{caption}",
-        )
+        alt = f"Eight emotions on a circle of valence and arousal.{caption}"
+        chart(circumplex_plot(probabilities, where), key="circle", alt=alt)
 
 
 def _circumplex_prediction() -> dict[str, float] | None:

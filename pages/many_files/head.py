@@ -51,20 +51,14 @@ def _train(labelled: list[BatchRow]) -> None:
 
 def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
     """Its UAR beside those of the models and of chance."""
-    scores = head.scores
-    if head.by_speaker:
-        how = f"{head.n_folds} folds, {scores.n_speakers} speakers, no speaker in training and test"
-    else:
-        how = f"{head.n_folds} folds by file"
+    if not head.by_speaker:
         st.warning(
             "The files name no speakers, or one: the same voices are in training and test. The figure holds for these "
             "voices only. Give speakers in a column `speaker`, or in folders."
         )
-    lines = [_line("your own head", format_percent(scores.uar, scores.uar_ci), 0)]
-    for model in batch.models:
-        n_known = sum(batch.part(row, model) == TRAINING for row in rows)
-        lines.append(_line(model, format_percent(float(uar(confusion(rows, model))), None), n_known))
-    lines.append(_line("chance", format_percent(1 / len(head.labels), None), 0))
+    speakers = f", {head.scores.n_speakers} speakers, no speaker in training and test"
+    how = f"{head.n_folds} folds" + (speakers if head.by_speaker else " by file")
+    lines = _score_lines(batch, head, rows)
     left, right = st.columns([1, 1.1], gap="large")
     with left:
         st.dataframe(lines, hide_index=True, key="head-scores", alt="UAR of your own head, the models, and chance")
@@ -73,8 +67,16 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
         name = "own_head.json"
         st.download_button("Download the head", content, name, "application/json", icon=":material/download:")
     with right:
-        alt = f"Confusion matrix of your own head on {scores.n_clips} files, cross-validated"
+        alt = f"Confusion matrix of your own head on {head.scores.n_clips} files, cross-validated"
         chart(confusion_heatmap(head.confusion, head.labels, counts=True), key="head-matrix", alt=alt)
+
+
+def _score_lines(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> list[dict]:
+    lines = [_line("your own head", format_percent(head.scores.uar, head.scores.uar_ci), 0)]
+    for model in batch.models:
+        n_known = sum(batch.part(row, model) == TRAINING for row in rows)
+        lines.append(_line(model, format_percent(float(uar(confusion(rows, model))), None), n_known))
+    return [*lines, _line("chance", format_percent(1 / len(head.labels), None), 0)]
 
 
 def _line(classifier: str, uar_percent: str, n_known: int) -> dict:

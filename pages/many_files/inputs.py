@@ -34,8 +34,7 @@ def choose_files() -> None:
     with box:
         one_by_one, folder = st.columns(2)
         uploaded = one_by_one.file_uploader("Sound files", formats, accept_multiple_files=True, key=f"files-{turn}")
-        whole = "directory"
-        uploaded += folder.file_uploader("A folder", formats, accept_multiple_files=whole, key=f"folder-{turn}")
+        uploaded += folder.file_uploader("A folder", formats, accept_multiple_files="directory", key=f"folder-{turn}")
         show_expired_files(state.forget, f"files-{turn}", f"folder-{turn}")
         uploaded = [file for file in uploaded if not isinstance(file, DeletedFile)]
         state.keep(uploaded, is_back)
@@ -45,10 +44,14 @@ def choose_files() -> None:
         st.caption(f"{n_kept} of {len(state.files())} files are from before you left this page.")
     if bool(n_files) != bool(state.sound_files()):
         st.rerun()  # with or without the expander
-    if len(state.sound_files()) > run.MOST_FILES:
+    _warn_of_too_many(len(state.sound_files()))
+
+
+def _warn_of_too_many(n_files: int) -> None:
+    if n_files > run.MOST_FILES:
         st.warning(
-            f"{len(state.sound_files())} files are more than a page can show: only the first {run.MOST_FILES} are "
-            "analysed. For thousands use `python -m scripts.predict_archive FOLDER`."
+            f"{n_files} files are more than a page can show: only the first {run.MOST_FILES} are analysed. For "
+            "thousands use `python -m scripts.predict_archive FOLDER`."
         )
 
 

@@ -9,7 +9,7 @@ from pages.many_files import state
 from pages.many_files.batch import Batch, BatchRow, confusion, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from ser_core.evaluation import Confound, find_duplicates, measure_confounds, rank_doubtful_labels
+from ser_core.evaluation import Confound, DoubtfulLabel, find_duplicates, measure_confounds, rank_doubtful_labels
 from ser_core.inference import stack_probabilities
 from ser_core.labels import EMOTIONS
 from ser_core.plots import confound_bars, confusion_heatmap, emotion_label
@@ -57,14 +57,7 @@ def _show_confounds(labelled: Sequence[BatchRow]) -> None:
     if not found:
         st.caption("At least ten files with labels of two emotions are needed.")
         return
-    suspicious = [confound.name for confound in found if confound.gives_away]
-    if suspicious:
-        st.warning(
-            f"The label can be guessed from the {' and from the '.join(suspicious)} alone, better than chance. A model "
-            "trained on these files may learn that instead of emotion."
-        )
-    else:
-        st.caption("None of these properties predicts the label better than chance.")
+    _warn_of_confounds([confound.name for confound in found if confound.gives_away])
     alt = "; ".join(f"{c.name}: UAR {c.uar:.0%}, chance {c.chance:.0%}" for c in found)
     chart(confound_bars(found), key="confounds", alt=alt)
     st.caption(
@@ -72,6 +65,16 @@ def _show_confounds(labelled: Sequence[BatchRow]) -> None:
         "permuted labels (p < 0.01). Louder anger may be real; a sentence or a speaker per emotion is a fault of the "
         "collection."
     )
+
+
+def _warn_of_confounds(names: Sequence[str]) -> None:
+    if names:
+        st.warning(
+            f"The label can be guessed from the {' and from the '.join(names)} alone, better than chance. A model "
+            "trained on these files may learn that instead of emotion."
+        )
+    else:
+        st.caption("None of these properties predicts the label better than chance.")
 
 
 @st.cache_data(max_entries=8, show_spinner="Looking for confounds")
@@ -97,18 +100,19 @@ def _show_doubtful(batch: Batch, labelled: Sequence[BatchRow]) -> None:
     if not found:
         st.caption("None.")
         return
-    table = [
-        {
-            "file": rows[one.index].item.name,
-            "label": emotion_label(one.label),
-            "probability of the label": one.label_probability,
-            "predicted": emotion_label(one.suggestion),
-            "probability": one.suggestion_probability,
-        }
-        for one in found
-    ]
+    table = [_doubtful_row(rows[one.index], one) for one in found]
     _playable(table, [[rows[one.index]] for one in found], "doubtful")
     download_rows("Download the doubtful labels", table, "doubtful_labels.csv")
+
+
+def _doubtful_row(row: BatchRow, found: DoubtfulLabel) -> dict:
+    return {
+        "file": row.item.name,
+        "label": emotion_label(found.label),
+        "probability of the label": found.label_probability,
+        "predicted": emotion_label(found.suggestion),
+        "probability": found.suggestion_probability,
+    }
 
 
 def _judged(batch: Batch, labelled: Sequence[BatchRow]) -> tuple[list[BatchRow], np.ndarray, str]:

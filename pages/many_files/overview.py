@@ -8,6 +8,7 @@ import streamlit as st
 from pages.many_files.batch import OWN, PARTS, TRAINING, UNSEEN, Batch, confusion, predictions_of
 from pages.ui.chart import chart
 from pages.ui.text import UAR_HELP
+from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import accuracy, uar
 from ser_core.plots import emotion_count_bars, format_duration
@@ -23,35 +24,41 @@ PART_NOTES = {
 def show_overview(batch: Batch) -> None:
     """Figures, the counts of the first model, and the accuracy where there are labels."""
     model = batch.models[0]
-    found = [(row, p) for row, p in predictions_of(batch.rows, model) if row.has_speech]
-    n_silent = sum(not row.has_speech for row in batch.rows)
-    unsure = sum(p.abstain for _, p in found)
+    found = [p for row, p in predictions_of(batch.rows, model) if row.has_speech]
     with st.container(horizontal=True):
-        st.metric("files", len(batch.rows), width=110)
-        st.metric("audio", format_duration(sum(row.item.duration_s for row in batch.rows)), width=140)
-        st.metric("not sure", f"{100 * unsure / max(len(found), 1):.0f} %", help=f"{model} abstains", width=110)
-        if n_silent:
-            st.metric("no speech", n_silent, width=110)
-        if batch.unreadable:
-            st.metric("unreadable", len(batch.unreadable), width=110)
-        if batch.labelled:
-            st.metric("with a label", len(batch.labelled), width=110)
-    counts = {emotion: Counter(p.abstain for _, p in found if p.emotion == emotion) for emotion in EMOTIONS}
+        _show_figures(batch, model, found)
     left, right = st.columns([1, 1.1], gap="large") if batch.labelled else (st.container(), None)
     with left:
         if not found:
             st.caption(f"{model} has found no speech so far.")
             return
-        st.caption(f"Emotions predicted by {model}; the pale part: not sure")
-        chart(
-            emotion_count_bars({emotion: (c[False], c[True]) for emotion, c in counts.items()}),
-            key="batch-counts",
-            numbers=False,
-            alt=", ".join(f"{emotion} {sum(c.values())}" for emotion, c in counts.items() if c),
-        )
+        _show_counts(model, found)
     if right:
         with right:
             _show_accuracy(batch)
+
+
+def _show_figures(batch: Batch, model: str, found: Sequence[Prediction]) -> None:
+    unsure = 100 * sum(p.abstain for p in found) / max(len(found), 1)
+    st.metric("files", len(batch.rows), width=110)
+    st.metric("audio", format_duration(sum(row.item.duration_s for row in batch.rows)), width=140)
+    st.metric("not sure", f"{unsure:.0f} %", help=f"{model} abstains", width=110)
+    n_silent = sum(not row.has_speech for row in batch.rows)
+    others = {"no speech": n_silent, "unreadable": len(batch.unreadable), "with a label": len(batch.labelled)}
+    for title, n_files in others.items():
+        if n_files:
+            st.metric(title, n_files, width=110)
+
+
+def _show_counts(model: str, found: Sequence[Prediction]) -> None:
+    counts = {emotion: Counter(p.abstain for p in found if p.emotion == emotion) for emotion in EMOTIONS}
+    st.caption(f"Emotions predicted by {model}; the pale part: not sure")
+    chart(
+        emotion_count_bars({emotion: (c[False], c[True]) for emotion, c in counts.items()}),
+        key="batch-counts",
+        numbers=False,
+        alt=", ".join(f"{emotion} {sum(c.values())}" for emotion, c in counts.items() if c),
+    )
 
 
 def _show_accuracy(batch: Batch) -> None:

@@ -27,31 +27,40 @@ def show(batch: Batch) -> None:
         return
     colours = [BY_LABEL, BY_PREDICTION, BY_SPEAKER] if batch.labelled else [BY_PREDICTION]
     by = st.segmented_control("Colour", colours, default=colours[0], required=True, key="map-colour")
+    left, right = st.columns([3, 1], gap="medium")
+    with left:
+        row = _show_map(batch, rows, by)
+    with right:
+        if row is None:
+            st.caption("Click a point to play the file.")
+        else:
+            _show_file(batch, row)
+
+
+def _show_map(batch: Batch, rows: list[BatchRow], by: str) -> BatchRow | None:
+    """Draws the map; the file whose point was clicked."""
     places = _places(tuple(row.file_id for row in rows), np.stack([row.item.embedding for row in rows]))
     texts = [f"{row.item.name}<br>{_group(batch, row, BY_LABEL)}" for row in rows]
     groups = [_group(batch, row, by) for row in rows]
-    left, right = st.columns([3, 1], gap="medium")
-    with left:
-        event = chart(
-            _larger(embedding_scatter(places, groups, np.ones(len(rows), bool), texts)),
-            key="own-map",
-            numbers=False,
-            tools=True,
-            on_select="rerun",
-            selection_mode="points",
-            alt=f"{len(rows)} files by the embeddings of {state.space_model()}; the view Files lists them.",
-        )
-        hover_card("own-map", partial(_picture, rows))
+    event = chart(
+        _larger(embedding_scatter(places, groups, np.ones(len(rows), bool), texts)),
+        key="own-map",
+        numbers=False,
+        tools=True,
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"{len(rows)} files by the embeddings of {state.space_model()}; the view Files lists them.",
+    )
+    hover_card("own-map", partial(_picture, rows))
     chosen = event.selection.points if event else []
-    with right:
-        if not chosen or "customdata" not in chosen[0]:
-            st.caption("Click a point to play the file.")
-            return
-        row = rows[int(np.ravel(chosen[0]["customdata"])[0])]
-        st.text(row.item.name)
-        st.audio(state.files()[row.file_id], autoplay=True, alt=f"The file {row.item.name}")
-        st.caption(f"Label: {_group(batch, row, BY_LABEL)}; predicted: {_group(batch, row, BY_PREDICTION)}.")
-        st.caption(f"Principal components of the embeddings of {state.space_model()}.")
+    return rows[int(np.ravel(chosen[0]["customdata"])[0])] if chosen and "customdata" in chosen[0] else None
+
+
+def _show_file(batch: Batch, row: BatchRow) -> None:
+    st.text(row.item.name)
+    st.audio(state.files()[row.file_id], autoplay=True, alt=f"The file {row.item.name}")
+    st.caption(f"Label: {_group(batch, row, BY_LABEL)}; predicted: {_group(batch, row, BY_PREDICTION)}.")
+    st.caption(f"Principal components of the embeddings of {state.space_model()}.")
 
 
 def _picture(rows: list[BatchRow], row: int) -> bytes | None:

@@ -18,13 +18,7 @@ def work(models: Sequence[str]) -> None:
     """Process the remaining files for a moment; `go_on` continues once the page is drawn. Stop keeps the results."""
     todo, going = state.unprocessed(state.sound_files()[:MOST_FILES], models), state.upload_state().running
     with st.container(horizontal=True, vertical_alignment="center"):
-        place = st.empty()  # otherwise the button of before stays next to the other one until all is done
-        if todo and not going:
-            label = f"Analyse {len(todo)} files" if len(todo) > 1 else "Analyse the file"
-            place.button(label, type="primary", on_click=set_running, args=(True,), key="go")
-        elif todo:
-            place.button("Stop", on_click=set_running, args=(False,), key="stop")
-        st.button("Delete all", icon=":material/delete:", on_click=state.forget, key="delete-batch")
+        _show_buttons(len(todo), going)
     if not todo or not going:
         set_running(False)
         return
@@ -40,6 +34,16 @@ def work(models: Sequence[str]) -> None:
             st.rerun()
         if spent_s > SLICE_S:
             break
+
+
+def _show_buttons(n_todo: int, going: bool) -> None:
+    place = st.empty()  # otherwise the button of before stays next to the other one until all is done
+    if n_todo and not going:
+        label = f"Analyse {n_todo} files" if n_todo > 1 else "Analyse the file"
+        place.button(label, type="primary", on_click=set_running, args=(True,), key="go")
+    elif n_todo:
+        place.button("Stop", on_click=set_running, args=(False,), key="stop")
+    st.button("Delete all", icon=":material/delete:", on_click=state.forget, key="delete-batch")
 
 
 def go_on() -> None:

@@ -12,7 +12,7 @@ from pages.many_files.together import Together
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
 from pages.ui.voice.personal import PersonalModel
-from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.audio import AudioError, SpeechSegments, read_audio, speech_segments
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
     ENSEMBLE_NAME,
@@ -188,9 +188,7 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
         file.seek(0)
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
-        with functionals_cache():
-            missing = [model_now(name) for name in models if name not in item.predictions]
-            new = {m: predict(m.adapted(), recording.waveform, speech, m.reference) for m in missing}
+        new = _predict_missing(item, models, recording.waveform, speech)
         if item.embedding is None:
             windows = embed_windows(get_model(space_model()), recording.waveform, speech)[1]
             item = replace(item, embedding=windows.mean(0), **_about_samples(recording.waveform))
@@ -205,6 +203,15 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
         predictions=item.predictions | {model.name: found for model, found in new.items()},
         kept=item.kept | new,
     )
+
+
+def _predict_missing(
+    item: BatchItem, models: Sequence[str], waveform: np.ndarray, speech: SpeechSegments
+) -> dict[PersonalModel, Prediction]:
+    """Predictions of the models that have none of the file yet."""
+    missing = [model_now(name) for name in models if name not in item.predictions]
+    with functionals_cache():
+        return {model: predict(model.adapted(), waveform, speech, model.reference) for model in missing}
 
 
 def _about_samples(waveform: np.ndarray) -> dict:

@@ -38,14 +38,8 @@ def show_card(name: str) -> None:
         show_table(found)
     for block in text.replace("\n## ", "\n### ").split("\n\n"):
         _show_block(block.strip())
-    st.download_button(
-        "Download the card",
-        card,
-        f"{name}.md",
-        "text/markdown",
-        icon=":material/download:",
-        on_click="ignore",
-    )
+    icon = ":material/download:"
+    st.download_button("Download the card", card, f"{name}.md", "text/markdown", icon=icon, on_click="ignore")
 
 
 def _show_block(block: str) -> None:

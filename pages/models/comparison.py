@@ -8,9 +8,14 @@ from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
-from ser_core.evaluation import LeakageReport
+from ser_core.evaluation import LeakageReport, PairwiseTest
 from ser_core.plots import pareto_dots, score_bars, significance_heatmap
 
+HOW_PAIRS_DIFFER = (
+    "Difference in accuracy, row minus column, in points; columns are numbered as the rows. With a number where "
+    "McNemar's exact test, Holm-corrected, gives p < 0.05; without one the difference is not significant. The test "
+    "assumes independent clips; clips of one speaker are not, so small differences look more significant than they are."
+)
 UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
 
 
@@ -29,12 +34,7 @@ def _show_differences(found: EvaluationResults) -> None:
     if not pairs:
         return
     st.subheader("Pairwise significance (McNemar, Holm)", anchor=False)
-    st.caption(
-        "Difference in accuracy, row minus column, in points; columns are numbered as the rows. With a number where "
-        "McNemar's exact test, Holm-corrected, gives p < 0.05; without one the difference is not significant. The "
-        "test assumes independent clips; clips of one speaker are not, so small differences look more significant "
-        "than they are."
-    )
+    st.caption(HOW_PAIRS_DIFFER)
     alike = sum(not pair.significant for pair in pairs)
     chart(
         significance_heatmap(found.comparison),
@@ -42,22 +42,23 @@ def _show_differences(found: EvaluationResults) -> None:
         numbers=False,
         alt=f"{len(pairs) - alike} of {len(pairs)} pairs of models differ; the table has the p-values.",
     )
-    rows = [
-        {
-            "better": pair.first,
-            "than": pair.second,
-            "points": round(100 * (pair.n_only_first - pair.n_only_second) / found.comparison.n_clips, 1),
-            "only the first is right": pair.n_only_first,
-            "only the second is right": pair.n_only_second,
-            "p, corrected": float(f"{pair.p_holm:.2g}"),
-            "differ": pair.significant,
-        }
-        for pair in pairs
-    ]
     if box := opened("Table", "pairs-table"):
         with box:
+            rows = [_pair_row(pair, found.comparison.n_clips) for pair in pairs]
             st.dataframe(rows, hide_index=True, alt="All pairs of models")
             download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
+
+
+def _pair_row(pair: PairwiseTest, n_clips: int) -> dict:
+    return {
+        "better": pair.first,
+        "than": pair.second,
+        "points": round(100 * (pair.n_only_first - pair.n_only_second) / n_clips, 1),
+        "only the first is right": pair.n_only_first,
+        "only the second is right": pair.n_only_second,
+        "p, corrected": float(f"{pair.p_holm:.2g}"),
+        "differ": pair.significant,
+    }
 
 
 def _show_cost(found: EvaluationResults) -> None:

@@ -9,7 +9,7 @@ from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
-from ser_core.evaluation import GROUPINGS, score_groups
+from ser_core.evaluation import GROUPINGS, PredictionTable, score_groups
 from ser_core.metrics import Scores, format_percent
 from ser_core.plots import group_intervals
 
@@ -21,33 +21,41 @@ def show_groups(found: EvaluationResults) -> None:
     with st.container(horizontal=True):
         model = choose_model(found)
         table = results.unseen_predictions(found.comparison.split, model)
-        corpora = list(dict.fromkeys(table.corpora.tolist()))
-        options = [EVERYTHING, *corpora]
-        start = options.index(FIRST_CORPUS) if FIRST_CORPUS in corpora else 0
-        title = "Sex and age in"
-        corpus = st.selectbox(title, options, start, format_func=lambda c: CORPUS_NAMES.get(c, c), key="group-corpus")
-    part = table if corpus == EVERYTHING else table.of_corpus(corpus)
+        part = _choose_corpus(table)
     st.caption(
         f"{len(set(table.speakers.tolist()))} test speakers. The bars are 95 % intervals over speakers: where those of "
         "two groups overlap widely, the difference may be chance. UAR is comparable only between groups with the same "
         "emotions."
     )
-    references = {"chance": 1 / len(table.labels)}
     rows: list[dict] = []
     for column, by in zip((*st.columns(2, gap="medium"), st.container()), GROUPINGS, strict=True):
         groups = score_groups(table if by == "corpus" else part, by)
         rows += [_row(by, name, scores) for name, scores in groups.items()]
         with column:
-            st.markdown(f"**By {by}**")
-            if not groups:
-                st.caption(f"The {by} of these speakers is unknown.")
-                continue
-            alt = "; ".join(f"{name}: UAR {format_percent(s.uar, s.uar_ci)} %" for name, s in groups.items())
-            chart(group_intervals(groups, model, references), key=f"by-{by}", numbers=False, alt=alt)
+            _show_grouping(by, groups, model, {"chance": 1 / len(table.labels)})
     if box := opened("Table", "groups-table"):
         with box:
             st.dataframe(rows, hide_index=True, placeholder="", alt="UAR of every group of speakers")
             download_rows("Download the groups", rows, f"{found.comparison.split}_{model}_groups.csv")
+
+
+def _choose_corpus(table: PredictionTable) -> PredictionTable:
+    """The predictions for the chosen corpus, or for all."""
+    corpora = list(dict.fromkeys(table.corpora.tolist()))
+    options = [EVERYTHING, *corpora]
+    start = options.index(FIRST_CORPUS) if FIRST_CORPUS in corpora else 0
+    title = "Sex and age in"
+    corpus = st.selectbox(title, options, start, format_func=lambda c: CORPUS_NAMES.get(c, c), key="group-corpus")
+    return table if corpus == EVERYTHING else table.of_corpus(corpus)
+
+
+def _show_grouping(by: str, groups: dict[str, Scores], model: str, references: dict[str, float]) -> None:
+    st.markdown(f"**By {by}**")
+    if not groups:
+        st.caption(f"The {by} of these speakers is unknown.")
+        return
+    alt = "; ".join(f"{name}: UAR {format_percent(s.uar, s.uar_ci)} %" for name, s in groups.items())
+    chart(group_intervals(groups, model, references), key=f"by-{by}", numbers=False, alt=alt)
 
 
 def _row(by: str, name: str, scores: Scores) -> dict:

@@ -36,26 +36,29 @@ def show_model(found: EvaluationResults) -> None:
         corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
         counts = st.toggle("Counts", key="counts")
     corpus = None if corpus == EVERYTHING else corpus
-    matrix = found.confusion(model, corpus)
-    labels = found.comparison.labels
     left, right = st.columns([1.3, 1], gap="medium")
     with left:
-        event = chart(
-            confusion_heatmap(matrix, labels, counts),
-            key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
-            on_select="rerun",
-            selection_mode="points",
-            alt="Confusion matrix; choose a cell, or the two emotions next to it, to see its clips.",
-        )
-    points = event.selection.points if event else []
+        cell = _show_confusion(found, model, corpus, counts)
     with right:
         st.caption("Click a cell, or choose here, to see its clips.")
-        chosen = tuple(points[0]["customdata"]) if points else (None, None)
-        true = _emotion("Label", labels, chosen[0])
-        predicted = _emotion("Predicted", labels, chosen[1])
+        labels = found.comparison.labels
+        true, predicted = _emotion("Label", labels, cell[0]), _emotion("Predicted", labels, cell[1])
         clips = found.clips(model, corpus, true, predicted)
         st.markdown(f"**{len(clips)}** clips, the most confident predictions first")
     show_clips(clips, f"{found.comparison.split}_{model}_clips.csv")
+
+
+def _show_confusion(found: EvaluationResults, model: str, corpus: str | None, counts: bool) -> tuple:
+    """Draws the matrix; label and prediction of the chosen cell, or (None, None)."""
+    event = chart(
+        confusion_heatmap(found.confusion(model, corpus), found.comparison.labels, counts),
+        key=f"confusion-{found.comparison.split}-{model}-{corpus}-{counts}",
+        on_select="rerun",
+        selection_mode="points",
+        alt="Confusion matrix; choose a cell, or the two emotions next to it, to see its clips.",
+    )
+    points = event.selection.points if event else []
+    return tuple(points[0]["customdata"]) if points else (None, None)
 
 
 def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
@@ -79,24 +82,22 @@ def show_confidence(found: EvaluationResults) -> None:
     model = choose_model(found)
     left, right = st.columns(2, gap="medium")
     with left:
-        bins = found.reliabilities(model)
-        st.caption(f"{model}: the dotted line is perfect calibration")
-        chart(
-            reliability_diagram(bins, model),
-            key="reliability",
-            alt=", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items()),
-        )
-        if bins["after temperature"].ece > bins["before temperature"].ece:
-            st.caption(OTHER_RECORDINGS)
+        _show_reliability(found, model)
     with right:
         st.caption("All models: error rate against coverage, when the least confident predictions are left out")
         curves = found.risk_curves()
-        chart(
-            risk_coverage_lines(curves),
-            key="risk",
-            alt=", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items()),
-        )
+        alt = ", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items())
+        chart(risk_coverage_lines(curves), key="risk", alt=alt)
     _show_curves(model, found.predictions[model])
+
+
+def _show_reliability(found: EvaluationResults, model: str) -> None:
+    bins = found.reliabilities(model)
+    st.caption(f"{model}: the dotted line is perfect calibration")
+    alt = ", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items())
+    chart(reliability_diagram(bins, model), key="reliability", alt=alt)
+    if bins["after temperature"].ece > bins["before temperature"].ece:
+        st.caption(OTHER_RECORDINGS)
 
 
 def _show_curves(model: str, predictions: PredictionTable) -> None:

@@ -23,27 +23,47 @@ WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another 
 def show_ranking(found: EvaluationResults) -> None:
     """All models, the best one on top."""
     comparison = found.comparison
+    _show_title(comparison)
+    added = _trained_on_more(comparison)
+    ranking = [*added, *comparison.ranking]
+    _show_plot(comparison, ranking)
+    if added:
+        names = " and ".join(standing.model for standing in added)
+        st.caption(f"{names}: the same test clips, but trained on more corpora.")
+    _show_table(comparison, ranking)
+    st.subheader("By corpus and emotion", anchor=False)
+    left, right = st.columns([1.6, 1], gap="medium")
+    with left:
+        _show_corpora(comparison, ranking)
+    with right:
+        st.caption("F1 of each emotion")
+        f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
+        chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
+
+
+def _show_title(comparison: Comparison) -> None:
     st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
     if comparison.note:
         st.warning(
             "Some test speakers are in the training data. These figures say little about unseen speakers: "
             "use them only to compare models."
         )
+
+
+def _show_plot(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     measure = st.segmented_control(
         "Measure", MEASURES, format_func=MEASURES.get, default="uar", key="measure", bind="query-params"
     )
     measure = measure or "uar"
-    added = _trained_on_more(comparison)
-    ranking = [*added, *comparison.ranking]
     chart(
         ranking_plot(ranking, measure, _references(comparison) if measure == "uar" else {}),
         key="ranking",
         numbers=False,
         alt=f"{MEASURES[measure]} of {len(ranking)} models; the table below has the numbers.",
     )
-    if added:
-        names = " and ".join(standing.model for standing in added)
-        st.caption(f"{names}: the same test clips, but trained on more corpora.")
+
+
+def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     rows = [_row(standing) | _left_out(standing, ranking) for standing in ranking]
     st.dataframe(rows, hide_index=True, placeholder="", alt="Every model with its scores, averaged over the corpora")
     pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
@@ -54,23 +74,18 @@ def show_ranking(found: EvaluationResults) -> None:
     )
     st.caption(f"Pooled over all clips, where the largest corpus decides, UAR %: {pooled}.")
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")
+
+
+def _show_corpora(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     corpora = {s.model: {CORPUS_NAMES[name]: scores["uar"] for name, scores in s.corpora.items()} for s in ranking}
-    st.subheader("By corpus and emotion", anchor=False)
-    left, right = st.columns([1.6, 1], gap="medium")
-    with left:
-        st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
-        chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
-        if box := opened("Table", "corpora-table"):
-            with box:
-                rows = [_corpora_row(standing) for standing in ranking]
-                st.dataframe(
-                    rows, hide_index=True, alt="UAR in percent by model and corpus, with intervals over speakers"
-                )
-                download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
-    with right:
-        st.caption("F1 of each emotion")
-        f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
-        chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
+    st.caption("UAR of each corpus; in the table 95 % intervals over speakers, from eight of a corpus on")
+    chart(score_heatmap(corpora), key="corpora", numbers=False, alt="UAR by model and corpus")
+    if box := opened("Table", "corpora-table"):
+        with box:
+            rows = [_corpora_row(standing) for standing in ranking]
+            alt = "UAR in percent by model and corpus, with intervals over speakers"
+            st.dataframe(rows, hide_index=True, alt=alt)
+            download_rows("Download the corpora", rows, f"{comparison.split}_corpora.csv")
 
 
 def _references(comparison: Comparison) -> dict[str, float]:

@@ -13,13 +13,7 @@ from ser_core.plots import spectrogram
 
 MOST_CLIPS = 500
 TILE_COLUMNS = 320  # pixels: wider images are flat strips in a column of the page
-COLUMNS = {
-    "meant": st.column_config.TextColumn("label"),
-    "answered": st.column_config.TextColumn("predicted"),
-    "was": st.column_config.TextColumn("part"),
-    "certain": st.column_config.NumberColumn("confidence", format="percent"),
-    "given to what was meant": st.column_config.NumberColumn("probability of the label", format="percent"),
-}  # titles; the download has the names of the rows
+COLUMNS = dict.fromkeys(("confidence", "probability of the label"), st.column_config.NumberColumn(format="percent"))
 
 
 def show_clips(clips: list[dict], file_name: str) -> None:
@@ -42,10 +36,13 @@ def show_clips(clips: list[dict], file_name: str) -> None:
     if len(clips) > MOST_CLIPS:
         st.caption(f"The first {MOST_CLIPS} of {len(clips)} are shown; the download has all.")
     download_rows("Download these clips", clips, file_name)
-    there = results.recordings()
     chosen = [clips[i]["clip"] for i in event.selection.rows if i < len(clips)]
-    if len(clips) == 1:
-        chosen = [clips[0]["clip"]]
+    _show_chosen([clips[0]["clip"]] if len(clips) == 1 else chosen)
+
+
+def _show_chosen(chosen: list[str]) -> None:
+    """A player of the chosen clip, or what is missing for one."""
+    there = results.recordings()
     if not there:
         st.caption("Set `SER_CORPORA` and restart to play them.")
     elif chosen and chosen[0] in there:

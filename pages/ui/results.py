@@ -75,14 +75,14 @@ class EvaluationResults:
                         "clip": u.id,
                         "speaker": u.speaker.split("-")[1],
                         "sex": u.sex,
-                        "meant": u.emotion,
-                        "answered": label,
-                        "certain": float(probabilities.max()),
-                        "given to what was meant": float(probabilities[labels.index(u.emotion)]),
+                        "label": u.emotion,
+                        "predicted": label,
+                        "confidence": float(probabilities.max()),
+                        "probability of the label": float(probabilities[labels.index(u.emotion)]),
                         "not sure": bool(abstained),
                     }
                 )
-        return sorted(rows, key=lambda row: -row["certain"])
+        return sorted(rows, key=lambda row: -row["confidence"])
 
     def confusion(self, model: str, corpus: str | None) -> np.ndarray:
         """Counts, shape = (n_classes, n_classes); None: pooled."""

@@ -134,8 +134,8 @@ def test_a_cell_of_the_confusion_matrix_leads_to_its_clips(page):
     expected = found.confusion(model, None)[labels.index("sad"), labels.index("neutral")]
     assert f"**{expected}**" in texts(page) and expected > 0
     clips = found.clips(model, None, "sad", "neutral")
-    assert len(clips) == expected and {(c["meant"], c["answered"]) for c in clips} == {("sad", "neutral")}
-    assert [c["certain"] for c in clips] == sorted((c["certain"] for c in clips), reverse=True)
+    assert len(clips) == expected and {(c["label"], c["predicted"]) for c in clips} == {("sad", "neutral")}
+    assert [c["confidence"] for c in clips] == sorted((c["confidence"] for c in clips), reverse=True)
 
 
 def test_the_cells_of_a_corpus_hold_all_its_clips():

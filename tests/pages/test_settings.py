@@ -12,7 +12,7 @@ from pages.many_files.state import UploadState
 from pages.settings import view
 from pages.ui import model_picker, results
 from pages.ui.session import UploadedSource
-from pages.workspace.map.state import VoiceState
+from pages.workspace.map.takes import VoiceState
 from ser_core.data.feedback import Feedback, read_feedback, save_feedback
 from ser_core.evaluation import environment as machine
 from ser_core.inference.model_cache import unload_models

@@ -7,11 +7,10 @@ import re
 import pytest
 
 from scripts import evaluate
-from ser_core import audio
 from ser_core.audio.io import load_audio
 from ser_core.data.protocols import files as protocols
 from ser_core.data.protocols.splits import protocol_split
-from ser_core.evaluation import results
+from ser_core.evaluation import evaluator, results
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from tests.make_corpus import write_crema_d
 
@@ -66,7 +65,7 @@ def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbenc
 
 def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
     decoded = []
-    monkeypatch.setattr(audio, "load_audio", lambda path: decoded.append(path) or load_audio(path))
+    monkeypatch.setattr(evaluator, "load_audio", lambda path: decoded.append(path) or load_audio(path))
     assert run_evaluate("all", "--write")[0] == 0
     assert len(decoded) == 12 and {p.stem for p in results.list_results()} == {"small", "other"}
     code, out, _ = run_evaluate("small", "other")

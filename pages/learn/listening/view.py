@@ -61,16 +61,9 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
     if now.problem:
         st.warning(plain(now.problem))
     if now.clip is None:
-        if state.left(clips):
-            label = "Continue" if now.guesses else "Start"
-            st.button(label, type="primary", on_click=state.draw, args=(clips,), key="start")
-        else:
-            st.info("You have judged all clips available for these models.")
+        _show_start(clips)
         return
-    n = len(now.guesses) + (not now.is_guessed)
-    n_round = min(ROUND, len(clips))
-    st.subheader(f"Clip {(n - 1) % ROUND + 1} of {n_round}", anchor=False)
-    st.markdown(_marks(now.round if now.is_guessed or len(now.guesses) % ROUND else [], n_round))
+    _show_progress(now, min(ROUND, len(clips)))
     st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
     if now.answer:
         with st.spinner("Running the models"):
@@ -78,7 +71,25 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         st.rerun()
     if now.is_guessed:
         _show_answer(models, clips)
-        return
+    else:
+        _show_choices()
+
+
+def _show_start(clips: Sequence[Utterance | Sample]) -> None:
+    if state.left(clips):
+        label = "Continue" if state.listening_state().guesses else "Start"
+        st.button(label, type="primary", on_click=state.draw, args=(clips,), key="start")
+    else:
+        st.info("You have judged all clips available for these models.")
+
+
+def _show_progress(now: state.ListeningState, n_round: int) -> None:
+    n = len(now.guesses) + (not now.is_guessed)
+    st.subheader(f"Clip {(n - 1) % ROUND + 1} of {n_round}", anchor=False)
+    st.markdown(_marks(now.round if now.is_guessed or len(now.guesses) % ROUND else [], n_round))
+
+
+def _show_choices() -> None:
     with st.container(horizontal=True, gap="small"):
         for i, emotion in enumerate(EMOTIONS, 1):
             key = f"guess-{emotion}"
@@ -98,13 +109,7 @@ def _mark(is_right: bool) -> str:
 def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> None:
     now = state.listening_state()
     latest = now.guesses[-1]
-    answer = emotion_label(latest.emotions[PERSON])
-    if not latest.label:
-        st.markdown(f"Your answer: **{answer}**.")
-    elif latest.emotions[PERSON] == latest.label:
-        st.success(f"**Right:** {emotion_label(latest.label)}", icon=":material/check_circle:")
-    else:
-        st.error(f"**Wrong:** you chose {answer}; the label is {emotion_label(latest.label)}", icon=":material/cancel:")
+    _show_verdict(latest)
     for name in models:
         if name in latest.emotions:
             st.markdown(_prediction_line(latest, name))
@@ -118,6 +123,16 @@ def _show_answer(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> 
         open_in_workspace(_source(now.clip), "why", "Why?", view="why")
     if is_over and latest.label:
         _show_round(now.round)
+
+
+def _show_verdict(guess: Guess) -> None:
+    answer = emotion_label(guess.emotions[PERSON])
+    if not guess.label:
+        st.markdown(f"Your answer: **{answer}**.")
+    elif guess.emotions[PERSON] == guess.label:
+        st.success(f"**Right:** {emotion_label(guess.label)}", icon=":material/check_circle:")
+    else:
+        st.error(f"**Wrong:** you chose {answer}; the label is {emotion_label(guess.label)}", icon=":material/cancel:")
 
 
 def _prediction_line(guess: Guess, model: str) -> str:
@@ -194,11 +209,8 @@ def _show_matrices(guesses: Sequence[Guess]) -> None:
     for place, column in enumerate(st.columns(2, gap="medium")[: len(names)]):
         with column:
             who = st.selectbox("Confusion matrix of", names, min(place, len(names) - 1), key=f"matrix-of-{place}")
-            chart(
-                confusion_heatmap(state.matrix(guesses, who), EMOTIONS, counts=True),
-                key=f"listening-{place}",
-                alt=f"Confusion matrix of {who}, in clips",
-            )
+            matrix = confusion_heatmap(state.matrix(guesses, who), EMOTIONS, counts=True)
+            chart(matrix, key=f"listening-{place}", alt=f"Confusion matrix of {who}, in clips")
     with st.container(horizontal=True):
         text = rows_as_csv(state.table(guesses))
         st.download_button("Download CSV", text, "listening_test.csv", "text/csv")

@@ -50,6 +50,12 @@ def show_runs() -> None:
     if not shown:
         st.caption("Choose at least one run.")
         return
+    _show_curves(shown)
+    _show_confusion(shown)
+
+
+def _show_curves(shown: list[RunRecord]) -> None:
+    """One measure of each run over its epochs."""
     measures = list(dict.fromkeys(measure for run in shown for measure in run.metric_names))
     default = next((m for m in measures if m.startswith(DEV_UAR)), measures[0])
     measure = st.selectbox("Curve", measures, measures.index(default), format_func=_title, key="curve")
@@ -59,7 +65,6 @@ def show_runs() -> None:
         key="curves",
         alt=", ".join(f"{name}: {values[-1]:.4g} after {len(values)} epochs" for name, values in lines.items()),
     )
-    _show_confusion(shown)
 
 
 def _title(measure: str) -> str:
@@ -118,12 +123,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
         run = next(run for run in known if run.name == name)
         corpora = list(run.curve[-1][DEV_CONFUSION_KEY])
         corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
-    wanted = run.n_epochs
-    if wanted > 1:  # up to the last epoch of all: a range that grows with the run would forget what was chosen
-        wanted = st.slider("After epoch", 1, wanted, wanted, key=f"epoch-{name}")
-    epoch = min(wanted, len(run.curve))
-    if epoch < wanted:
-        st.caption(f"Epoch {epoch} is the latest so far.")
+    epoch = _choose_epoch(run)
     matrix = run.curve[epoch - 1].get(DEV_CONFUSION_KEY, {}).get(corpus)
     if matrix is None:
         st.caption("No confusion matrix of this epoch.")
@@ -133,6 +133,17 @@ def _show_confusion(runs: list[RunRecord]) -> None:
         key="dev confusion",
         alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
     )
+
+
+def _choose_epoch(run: RunRecord) -> int:
+    """The chosen epoch, or the latest one before it."""
+    wanted = run.n_epochs
+    if wanted > 1:  # up to the last epoch of all: a range that grows with the run would forget what was chosen
+        wanted = st.slider("After epoch", 1, wanted, wanted, key=f"epoch-{run.name}")
+    epoch = min(wanted, len(run.curve))
+    if epoch < wanted:
+        st.caption(f"Epoch {epoch} is the latest so far.")
+    return epoch
 
 
 def show_settings(runs: tuple[RunRecord, ...]) -> None:

@@ -91,10 +91,7 @@ def player(
         data={
             "id": sound_id(tracks),
             "duration_s": tracks[0].duration_s,
-            "description": f"Waveform and mel spectrogram of {tracks[0].duration_s:.1f} seconds. "
-            f"{tracks[0].curves.words if tracks[0].curves else ''} "
-            "Arrow keys move, page keys move far, space plays. The keys [ and ] set begin and end of a loop, L "
-            "switches it on and off, Escape clears it.",
+            "description": _description(tracks[0]),
             "tracks": [_track_data(track, f"{key}-{i}") for i, track in enumerate(tracks)],
             "hertz": hertz,
             "speech": speech,
@@ -103,6 +100,15 @@ def player(
             "trims": on_trim is not None,
             "docked": docked,
         },
+    )
+
+
+def _description(track: Track) -> str:
+    """For screen readers."""
+    return (
+        f"Waveform and mel spectrogram of {track.duration_s:.1f} seconds. {track.curves.words if track.curves else ''} "
+        "Arrow keys move, page keys move far, space plays. The keys [ and ] set begin and end of a loop, L switches it "
+        "on and off, Escape clears it."
     )
 
 

@@ -35,18 +35,10 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
     settings = clip_bar.settings()
     prepared = analysis.prepare_clip(clip, settings)
     details.show_advice(prepared.quality)
-    first_look, result = st.empty(), None
-    try:
-        if _worth_a_first_look(prepared, settings):
-            with first_look.container():
-                _show_first_look(analysis.model_result(prepared, PersonalModel(FAST_MODEL)))
-        result = analysis.answer(prepared, settings)
-    except (CheckpointError, AdapterError, SpeakerReferenceError) as error:
-        show_problem(error)
+    first_look = st.empty()
+    result = _answer(prepared, settings, first_look)
     if result is None:
-        if settings.model is None:
-            show_no_model()
-        details.show_details(prepared.quality, None)
+        _show_no_answer(prepared, settings)
         return None
     segments = _segments(clip, prepared, settings, result)
     sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
@@ -60,6 +52,24 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
     details.show_details(prepared.quality, result)
     details.show_export(clip, prepared, result, segments)
     return fill_in
+
+
+def _show_no_answer(prepared: PreparedClip, settings: Settings) -> None:
+    if settings.model is None:
+        show_no_model()
+    details.show_details(prepared.quality, None)
+
+
+def _answer(prepared: PreparedClip, settings: Settings, first_look: DeltaGenerator) -> ModelResult | None:
+    """The answer, after a first one of the fast model where the chosen one takes long; None with the reason shown."""
+    try:
+        if _worth_a_first_look(prepared, settings):
+            with first_look.container():
+                _show_first_look(analysis.model_result(prepared, PersonalModel(FAST_MODEL)))
+        return analysis.answer(prepared, settings)
+    except (CheckpointError, AdapterError, SpeakerReferenceError) as error:
+        show_problem(error)
+        return None
 
 
 def _segments(clip: SessionClip, prepared: PreparedClip, settings: Settings, result: ModelResult) -> Sequence[Segment]:

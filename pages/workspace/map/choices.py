@@ -54,23 +54,19 @@ def choose_view(spaces: list[str]) -> View:
         cores = n_dims == 2 and st.toggle("Centres and contours", key="map-cores", help=CORES_HELP)
         config = _choose_config(kind or "umap", n_dims)
     with st.popover("Filter", icon=":material/filter_alt:"):
-        emotions = st.multiselect(
-            "Emotions", EMOTIONS, format_func=emotion_label, key="map-emotions", placeholder="all"
-        )
-        corpora = st.multiselect(
-            "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
-        )
-        wanted = st.text_input("Find", key="map-find", placeholder="1001, ravdess-03, tess-OAF ...", help=FIND_HELP)
-    return View(
-        space,
-        None if second_space == NOTHING else second_space,
-        config,
-        colour,
-        tuple(emotions),
-        tuple(corpora),
-        wanted,
-        cores,
+        emotions, corpora, wanted = _choose_filter()
+    second = None if second_space == NOTHING else second_space
+    return View(space, second, config, colour, emotions, corpora, wanted, cores)
+
+
+def _choose_filter() -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    """(emotions, corpora, part of a name); empty: all."""
+    emotions = st.multiselect("Emotions", EMOTIONS, format_func=emotion_label, key="map-emotions", placeholder="all")
+    corpora = st.multiselect(
+        "Corpora", CORPUS_NAMES, format_func=CORPUS_NAMES.get, key="map-corpora", placeholder="all"
     )
+    wanted = st.text_input("Find", key="map-find", placeholder="1001, ravdess-03, tess-OAF ...", help=FIND_HELP)
+    return tuple(emotions), tuple(corpora), wanted
 
 
 SPACE_HELP = (

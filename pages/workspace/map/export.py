@@ -31,9 +31,9 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
             "speaker": u.speaker.split("-")[1],
             "sex": u.sex,
         }
-        line |= {"meant": u.emotion, "intensity": u.intensity or "unknown"}
+        line |= {"label": u.emotion, "intensity": u.intensity or "unknown"}
         if predicted[i]:
-            line |= {"answered": str(predicted[i]), "certain": float(found.certainty[i]), "was": str(part[i])}
+            line |= {"predicted": str(predicted[i]), "confidence": float(found.certainty[i]), "part": str(part[i])}
         lines.append(line)
     return lines
 
@@ -52,24 +52,12 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
     if not len(rows):
         return
     st.subheader("Download", anchor=False)
-    name, icon = f"map_{found.model}_{made.config.kind}", ":material/download:"
+    name, look = f"map_{found.model}_{made.config.kind}", {"icon": ":material/download:", "on_click": "ignore"}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.download_button(
-            "Download the map as CSV",
-            lambda: rows_as_csv(map_rows(found, made, rows)),
-            f"{name}.csv",
-            "text/csv",
-            icon=icon,
-            on_click="ignore",
-        )
-        st.download_button(
-            "Download the map as parquet",
-            lambda: as_parquet(found, made, rows),
-            f"{name}.parquet",
-            "application/vnd.apache.parquet",
-            icon=icon,
-            on_click="ignore",
-        )
+        table, parquet = (lambda: rows_as_csv(map_rows(found, made, rows))), (lambda: as_parquet(found, made, rows))
+        kind = "application/vnd.apache.parquet"
+        st.download_button("Download the map as CSV", table, f"{name}.csv", "text/csv", **look)
+        st.download_button("Download the map as parquet", parquet, f"{name}.parquet", kind, **look)
         st.segmented_control(
             "Image format", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )
@@ -81,7 +69,7 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
 
 
 def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
-    """A table as viewers of embeddings expect it: "text" and "label" in addition to the rows of the map, in
+    """A table as viewers of embeddings expect it: "text" in addition to the rows of the map, in
     "neighbors" the nearest rows of the file in the space itself, with their distances; in "vector" the embedding."""
     import pyarrow
     from pyarrow import parquet
@@ -89,7 +77,7 @@ def as_parquet(found: Atlas, made: Projection, rows: np.ndarray) -> bytes:
     points = found.embeddings[rows]
     nearest = nearest_neighbours(points, points, min(N_NEIGHBOURS + 1, len(rows)))
     lines = [
-        line | {"text": line["clip"], "label": line["meant"], "neighbors": {"ids": ids, "distances": distances}}
+        line | {"text": line["clip"], "neighbors": {"ids": ids, "distances": distances}}
         for line, ids, distances in zip(
             map_rows(found, made, rows), nearest.index.tolist(), nearest.distance.tolist(), strict=True
         )

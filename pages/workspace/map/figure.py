@@ -90,31 +90,45 @@ def show_map(
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
-    on_top = add_user_clips(Figure(layout_template="none"), own)
-    if reached is not None:
-        add_chosen_clip(on_top, made.coordinates[reached], str(found.ids[reached]))
     _hide_names(figure.annotation_indices(ONLY_WIDE), key)
-    figure = figure.with_traces(on_top)
     event = chart(
-        figure,
+        figure.with_traces(_clips_on_top(found, made, own, reached)),
         key=key,
         numbers=False,
         tools=True,
         image_format=image_format(),
         on_select=partial(_choose, key, found, made.coordinates, shown, bool(view.second_space)),
         selection_mode=("points", "box", "lasso"),
-        alt=f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by "
-        f"{COLOURS[colour]}. A click plays a clip; lasso, box and the filter choose several, listed in a table below.",
+        alt=_description(found, made, colour),
     )
-    if len(shown) > MAX_DRAWN_POINTS:
-        st.caption(
-            f"{MAX_DRAWN_POINTS:,} of {len(shown):,} clips are drawn, a random subset with grey ones last, for speed. "
-            "Lasso, box, contours, figures and downloads take all of them."
-        )
+    _show_number_of_points(len(shown))
     if view.second_space:
         return np.flatnonzero(linked)
     rows = chosen_rows(event.selection, made.coordinates, shown)
     return rows if len(rows) > 1 else rows[:0]
+
+
+def _description(found: Atlas, made: Projection, colour: str) -> str:
+    """For screen readers."""
+    return (
+        f"{KINDS[made.config.kind]} of {len(found.ids)} clips in the space of {found.model}, by {COLOURS[colour]}. A "
+        "click plays a clip; lasso, box and the filter choose several, listed in a table below."
+    )
+
+
+def _clips_on_top(found: Atlas, made: Projection, own: list[UserClip], reached: int | None) -> Figure:
+    on_top = add_user_clips(Figure(layout_template="none"), own)
+    if reached is not None:
+        add_chosen_clip(on_top, made.coordinates[reached], str(found.ids[reached]))
+    return on_top
+
+
+def _show_number_of_points(n_points: int) -> None:
+    if n_points > MAX_DRAWN_POINTS:
+        st.caption(
+            f"{MAX_DRAWN_POINTS:,} of {n_points:,} clips are drawn, a random subset with grey ones last, for speed. "
+            "Lasso, box, contours, figures and downloads take all of them."
+        )
 
 
 def _hide_names(indices: list[int], key: str) -> None:

@@ -11,8 +11,8 @@ from pages.ui.components.player import Track, track
 from pages.ui.samples import voices
 from pages.ui.session import PageState, SessionClip, session
 from pages.workspace import sound
-from pages.workspace.map import state
-from pages.workspace.map.state import EmbeddedClip
+from pages.workspace.map import own_clips
+from pages.workspace.map.own_clips import EmbeddedClip
 from ser_core.audio import AudioError, load_audio
 from ser_core.interpret import Atlas
 
@@ -54,11 +54,11 @@ def neighbourhood(found: Atlas, own: EmbeddedClip | None) -> Neighbourhood | Non
     walk = session().page(WalkState)
     rows = np.flatnonzero(found.ids == walk.anchor)
     if len(rows):
-        return Neighbourhood(walk.anchor, *state.nearest_to(found, found.embeddings[rows[0]], int(rows[0])))
+        return Neighbourhood(walk.anchor, *own_clips.nearest_to(found, found.embeddings[rows[0]], int(rows[0])))
     if own is None:
         return None
-    itself = state.itself(found, own)
-    return Neighbourhood("", *state.nearest(found, own), "" if itself is None else str(found.ids[itself]))
+    itself = own_clips.itself(found, own)
+    return Neighbourhood("", *own_clips.nearest(found, own), "" if itself is None else str(found.ids[itself]))
 
 
 def chosen(found: Atlas, around: Neighbourhood | None) -> int | None:

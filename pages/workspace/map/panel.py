@@ -13,7 +13,7 @@ from pages.ui.text import plain
 from pages.ui.voice.personal import describe_voice
 from pages.workspace.map import in_row, neighbours, state
 from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
-from pages.workspace.map.state import EmbeddedClip
+from pages.workspace.map.own_clips import EmbeddedClip
 from ser_core.data import CORPUS_NAMES
 from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import Atlas

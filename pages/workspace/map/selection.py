@@ -7,7 +7,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import show_clips
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.workspace.map import state
+from pages.workspace.map import takes
 from pages.workspace.map.export import clip_rows
 from ser_core.interpret import RAW_FEATURES, Atlas
 from ser_core.labels import EMOTIONS
@@ -60,10 +60,10 @@ def _show_confusion(found: Atlas, rows: np.ndarray) -> None:
 
 def show_takes(clip: SessionClip) -> None:
     """Buttons that keep the clip of the session on the map, and remove what was kept."""
-    kept = state.takes()
+    kept = takes.takes()
     with st.container(horizontal=True):
         if all(take.clip.id != clip.id for take in kept):
-            st.button("Keep this clip on the map", on_click=state.keep, args=(clip,), key="keep-take")
+            st.button("Keep this clip on the map", on_click=takes.keep, args=(clip,), key="keep-take")
         if kept:
             what = "the clip" if len(kept) == 1 else f"all {len(kept)} clips"
-            st.button(f"Remove {what} kept", on_click=state.drop_takes, key="drop-takes")
+            st.button(f"Remove {what} kept", on_click=takes.drop_takes, key="drop-takes")

@@ -6,12 +6,12 @@ import streamlit as st
 from pages.ui.problems import show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.workspace.map import neighbours, panel, state
+from pages.workspace.map import neighbours, own_clips, panel, state, takes
 from pages.workspace.map.choices import View, choose_view, visible
 from pages.workspace.map.export import show_export
 from pages.workspace.map.figure import show_card, show_map, unlink
+from pages.workspace.map.own_clips import EmbeddedClip
 from pages.workspace.map.selection import show_chosen, show_takes
-from pages.workspace.map.state import EmbeddedClip
 from pages.workspace.map.voice import show_voice
 from ser_core.interpret import MAP_QUALITY_NEIGHBOURS, Atlas, AtlasError, Projection
 from ser_core.models import CheckpointError
@@ -50,18 +50,21 @@ def show_quality(found: Atlas, made: Projection) -> None:
 
 
 def draw(clip: SessionClip | None) -> None:
-    spaces = state.available_spaces()
-    if not spaces:
+    if not (spaces := state.available_spaces()):
         show_empty()
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         view = choose_view(spaces)
     try:
         found = state.read(view.space)
-        own = state.embed(clip, view.space) if clip else None
+        own = own_clips.embed(clip, view.space) if clip else None
     except (AtlasError, CheckpointError) as error:
         show_problem(error)
-        return
+    else:
+        _draw_view(view, clip, found, own)
+
+
+def _draw_view(view: View, clip: SessionClip | None, found: Atlas, own: EmbeddedClip | None) -> None:
     neighbours.follow(clip)
     around = neighbours.neighbourhood(found, own)
     left, right = (st.container(), st.container()) if view.second_space else st.columns([2.4, 1], gap="medium")
@@ -70,8 +73,8 @@ def draw(clip: SessionClip | None) -> None:
     with right:
         panel.show_panel(found, clip, own, around)
     if view.space in drawn:
-        made = drawn[view.space][0]
-        _show_details(found, made, view, clip, own, sorted(set().union(*(ids for _, ids in drawn.values()))))
+        chosen = sorted(set().union(*(ids for _, ids in drawn.values())))
+        _show_details(found, drawn[view.space][0], view, clip, own, chosen)
 
 
 def _show_maps(view: View, clip: SessionClip | None, reached: int | None) -> dict[str, tuple[Projection, set[str]]]:
@@ -96,7 +99,7 @@ def _show_space(name: str, view: View, clip: SessionClip | None, reached: int | 
     """
     found = state.read(name)
     made = state.projection(found, view.config)
-    placed = [state.place(made, found, own, f"{name} {found.version}") for own in state.all_placed(clip, name)]
+    placed = [own_clips.place(made, found, own, f"{name} {found.version}") for own in takes.all_placed(clip, name)]
     if view.second_space:
         st.markdown(f"**{plain(name)}**")
     rows = show_map(found, made, view, visible(found, view), placed, reached)

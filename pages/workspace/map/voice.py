@@ -9,7 +9,8 @@ import streamlit as st
 from pages.ui.model_picker import get_model
 from pages.ui.session import session
 from pages.ui.text import plain
-from pages.workspace.map.state import EmbeddedClip, Labelled, voice_state
+from pages.workspace.map.own_clips import EmbeddedClip
+from pages.workspace.map.takes import Labelled, voice_state
 from ser_core.interpret import RAW_FEATURES
 from ser_core.labels import EMOTIONS
 from ser_core.models import MIN_ADAPTATION_CLIPS, Adapter, AdapterError, apply_adapter, fit_adapter
@@ -37,6 +38,16 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
         f"Label some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
         "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
     )
+    _show_labels(name, clip_id, own)
+    if voice_state().problem:
+        st.error(plain(voice_state().problem))
+        voice_state().problem = ""
+    _show_adapter(name)
+    _take_in(name)
+
+
+def _show_labels(name: str, clip_id: str, own: EmbeddedClip) -> None:
+    """The label of this clip, the clips that have one, and what can be done with them."""
     label = st.pills("Label of this clip", EMOTIONS, format_func=emotion_label, key=f"meant-{clip_id}", wrap=True)
     with st.container(horizontal=True):
         clip = label and Labelled(clip_id, own.name, label, own.embedding)
@@ -48,11 +59,6 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
     if known:
         rows = [{"clip": one.name, "label": emotion_label(one.emotion)} for one in known.values()]
         st.dataframe(rows, hide_index=True, alt="Your labelled clips")
-    if voice_state().problem:
-        st.error(plain(voice_state().problem))
-        voice_state().problem = ""
-    _show_adapter(name)
-    _take_in(name)
 
 
 def _add(name: str, clip: Labelled) -> None:

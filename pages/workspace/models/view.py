@@ -41,8 +41,7 @@ def draw(clip: SessionClip) -> None:
     if not names:
         show_no_model()
         return
-    verdict = st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute")
-    with verdict:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         words = st.empty()
         with st.popover("Choose models", icon=":material/tune:", key="choose-models"):
             chosen = choose_models(names, n_first=len(names))
@@ -80,7 +79,11 @@ def show_comparison(clip: SessionClip, prepared: PreparedClip, spoken: Sequence[
         with box:
             _show_features(prepared, spoken)
     _show_exports(clip, rows, table)
-    if "wav2vec2" not in [prediction.model for prediction in predictions]:
+    _show_how_to_install([prediction.model for prediction in predictions])
+
+
+def _show_how_to_install(names: Sequence[str]) -> None:
+    if "wav2vec2" not in names:
         with st.expander("wav2vec2 is not installed"):
             st.text(WAV2VEC2_WEIGHTS_HINT)
 

@@ -67,6 +67,12 @@ def _by_preference(duration_s: float) -> tuple[str, ...]:
     return (chosen, *(name for name in names if name != chosen))
 
 
+WINDOW_HELP = (
+    "The shortest is the model's own, what it was trained on. A longer one is the mean of its predictions, weighted by "
+    "speech, as for a full recording. With several models each has multiples of its own."
+)
+
+
 def _choose_view(models: Sequence[str], grid_s: float) -> View:
     own_s = sorted({get_model(name).config.window_s for name in models}) or [0.0]
     left, right = st.columns(2)
@@ -76,8 +82,7 @@ def _choose_view(models: Sequence[str], grid_s: float) -> View:
         format_func=lambda n: " or ".join(f"{n * window_s:g} s" for window_s in own_s) if models else str(n),
         key="window",
         bind="query-params",
-        help="The shortest is the model's own, what it was trained on. A longer one is the mean of its predictions, "
-        "weighted by speech, as for a full recording. With several models each has multiples of its own.",
+        help=WINDOW_HELP,
     )
     hops_s = [n * grid_s for n in HOPS if n * grid_s <= window * own_s[0]] or [grid_s]
     hop_s = right.selectbox(

@@ -17,6 +17,7 @@ from ser_core.inference import (
     AnnotationError,
     AnnotationFile,
     Segment,
+    SpeakerMean,
     predict_annotations,
     read_annotations,
     speaker_means,
@@ -123,25 +124,25 @@ def show_speakers(model: str, units: Sequence[Annotation], known: Sequence[Segme
     if not means:
         return
     st.subheader("Speakers", anchor=False)
-    rows = [
-        {
-            "speaker": mean.speaker,
-            "segments": mean.n_segments,
-            "speech s": round(mean.speech_s, 1),
-            "most likely": emotion_label(mean.emotion) if mean.emotion else "no speech",
-            "arousal": mean.arousal,
-            "valence": mean.valence,
-            **{emotion: round(mean.probabilities[emotion], 2) for emotion in labels if mean.probabilities},
-        }
-        for mean in means
-    ]
     percent = st.column_config.NumberColumn(format="percent")
     number = st.column_config.NumberColumn(format="%.2f")
     st.dataframe(
-        rows,
+        [_speaker_row(mean, labels) for mean in means],
         hide_index=True,
         key="speakers",
         column_config={"arousal": number, "valence": number} | dict.fromkeys(labels, percent),
         alt="Mean prediction of each speaker",
     )
     st.caption("Means over the segments of a speaker, weighted by the speech in which nobody else is annotated.")
+
+
+def _speaker_row(mean: SpeakerMean, labels: Sequence[str]) -> dict:
+    return {
+        "speaker": mean.speaker,
+        "segments": mean.n_segments,
+        "speech s": round(mean.speech_s, 1),
+        "most likely": emotion_label(mean.emotion) if mean.emotion else "no speech",
+        "arousal": mean.arousal,
+        "valence": mean.valence,
+        **{emotion: round(mean.probabilities[emotion], 2) for emotion in labels if mean.probabilities},
+    }

@@ -28,25 +28,37 @@ def draw(clip: SessionClip) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         headline = st.container(width="stretch", gap=None)
-        with st.popover("Your segments", icon=":material/segment:", key="units"):
-            own = units.choose_units(clip)
-        with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
-            choice = settings.choose(clip)
+        own, choice = _choose(clip)
     if problem := units.problem(clip):
         st.error(plain(problem))
     if not choice.models:
         st.info("Choose at least one model.")
         return
     found = trajectories.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
-    try:
-        if not any(name in found.partials for name in choice.models):
-            with st.spinner("Analysing"):
-                trajectories.analyse(found, choice.models, step_s=0)
-    except SpeakerReferenceError as error:
-        show_problem(error)
+    if not _has_begun(found, choice.models):
         return
     known = units.predicted(clip, choice.models[0], own, choice.reference)
     _show(clip, found, choice, own, known, headline)
+
+
+def _has_begun(found: Course, models: Sequence[str]) -> bool:
+    """Whether there is a first result; makes one if there is none, or shows why it cannot."""
+    try:
+        if not any(name in found.partials for name in models):
+            with st.spinner("Analysing"):
+                trajectories.analyse(found, models, step_s=0)
+        return True
+    except SpeakerReferenceError as error:
+        show_problem(error)
+        return False
+
+
+def _choose(clip: SessionClip) -> tuple[Sequence[Annotation], Choice]:
+    """Segments of the person; models, windows and smoothing."""
+    with st.popover("Your segments", icon=":material/segment:", key="units"):
+        own = units.choose_units(clip)
+    with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
+        return own, settings.choose(clip)
 
 
 def _show(

@@ -104,18 +104,24 @@ def show_probe(explained: ExplainedWindow) -> None:
         alt=f"Probability of each emotion over {probe.title}. {_stays(probabilities, labels, explained)}",
     )
     st.caption(f"{probe.about} {_stays(probabilities, labels, explained)}")
+    value = _choose_value(explained, kind)
+    row = probabilities[probe.values.index(value)]
+    ranked = ", ".join(f"{emotion_label(labels[i])} {format_probability(row[i])}" for i in np.argsort(-row)[:3])
+    st.markdown(f"{explained.model} at this value: {ranked}.")
+
+
+def _choose_value(explained: ExplainedWindow, kind: str) -> float:
+    """A value of the perturbation, and a button that plays the window with it."""
+    probe = PERTURBATION_PROBES[kind]
     first = probe.values[0] if probe.identity_value is None else probe.identity_value
     value = st.select_slider(f"Value to listen to: {probe.title}", probe.values, first, key=f"value-{kind}")
     waveform = state.perturbed_waveform(explained, kind, value)
     drawn = remember(
         lambda: track(f"{kind} {value:g}", waveform, explained.id), explained.id, "worse track", kind, value
     )
-    st.button(
-        f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", on_click=sound.play_other, args=(drawn,)
-    )
-    row = probabilities[probe.values.index(value)]
-    ranked = ", ".join(f"{emotion_label(labels[i])} {format_probability(row[i])}" for i in np.argsort(-row)[:3])
-    st.markdown(f"{explained.model} at this value: {ranked}.")
+    play = {"on_click": sound.play_other, "args": (drawn,)}
+    st.button(f"Play {drawn.name}", icon=":material/play_arrow:", key="play-probe", **play)
+    return value
 
 
 def _stays(probabilities: np.ndarray, labels: Sequence[str], explained: ExplainedWindow) -> str:

@@ -45,6 +45,11 @@ def _window_name(result: ModelResult, i: int) -> str:
     return f"{times}, {emotion_label(trajectory.emotions[i])} {format_probability(trajectory.confidence[i])}"
 
 
+INSTEAD_OF_HELP = (
+    "Explains how far the score of one emotion is above that of the other. Leave it empty to explain the score itself."
+)
+
+
 def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str | None, int]:
     """The question, the method or None for the preferred one, and the percent of the spectrogram to keep."""
     key = f"{explained.id} {explained.model}"
@@ -58,8 +63,7 @@ def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str 
             format_func=emotion_label,
             placeholder="any other",
             key=f"why-not {key} {emotion}",
-            help="Explains how far the score of one emotion is above that of the other. Leave it empty to explain the "
-            "score itself.",
+            help=INSTEAD_OF_HELP,
             width=WIDTH,
         )
         question = AttributionTarget(emotion, instead_of)

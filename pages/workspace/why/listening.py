@@ -43,25 +43,23 @@ def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, t
     png = base64.b64encode(track.spectrogram.png).decode()
     st.html(f'<img alt="Spectrogram: {title}" src="data:image/png;base64,{png}" style="{IMAGE_STYLE}">')
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.button(
-            title,
-            icon=":material/play_arrow:",
-            key=f"play-{track.name}",
-            on_click=sound.play_other,
-            args=(track,),
-            type="primary" if track.name == RELEVANT else "secondary",
-        )
-        st.download_button(
-            "WAV",
-            track.wav,
-            file_name(track.name, "wav"),
-            "audio/wav",
-            icon=":material/download:",
-            key=f"wav-{track.name}",
-            type="tertiary",
-            on_click="ignore",
-        )
+        _show_buttons(track, title)
     likeliest = max(probabilities, key=lambda name: probabilities[name])
     asked, most = (format_probability(probabilities[name]) for name in (emotion, likeliest))
     other = "" if likeliest == emotion else f"; most likely {coloured(likeliest)} {most}"
     st.markdown(f"{coloured(emotion)} **{asked}**{other}")
+
+
+def _show_buttons(track: Track, title: str) -> None:
+    kind, key = "primary" if track.name == RELEVANT else "secondary", f"play-{track.name}"
+    st.button(title, icon=":material/play_arrow:", key=key, on_click=sound.play_other, args=(track,), type=kind)
+    st.download_button(
+        "WAV",
+        track.wav,
+        file_name(track.name, "wav"),
+        "audio/wav",
+        icon=":material/download:",
+        key=f"wav-{track.name}",
+        type="tertiary",
+        on_click="ignore",
+    )

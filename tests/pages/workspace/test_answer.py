@@ -23,7 +23,7 @@ from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import views
 from pages.workspace.answer import agreement
-from pages.workspace.map.state import VoiceState
+from pages.workspace.map.takes import VoiceState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols.splits import training_speakers
 from ser_core.inference import Segment

@@ -17,7 +17,7 @@ from pages.ui.components.player import track
 from pages.ui.emotion import coloured
 from pages.ui.export import rows_as_csv
 from pages.ui.samples import voices
-from pages.workspace.map import figure as map_figure, in_row, neighbours, state
+from pages.workspace.map import figure as map_figure, in_row, neighbours, own_clips, state
 from pages.workspace.map.export import as_parquet, map_rows
 from pages.workspace.map.selection import chosen_rows
 from pages.workspace.sound import SoundState
@@ -159,7 +159,7 @@ def test_what_was_chosen_in_one_of_two_maps_stands_out_in_both(page):
     session_of(page).page(state.MapState).linked = IDS[3:8]  # a lasso cannot be drawn without a browser
     page.run()
     assert not page.exception and points(page, 0) == points(page, 1) == 5
-    (table,) = [frame.value for frame in page.dataframe if "meant" in frame.value]
+    (table,) = [frame.value for frame in page.dataframe if "label" in frame.value]
     assert table["clip"].tolist() == IDS[3:8]
     page.button(key="unlink").click().run()
     assert points(page, 0) == points(page, 1) == len(IDS)
@@ -196,7 +196,7 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     reference = speaker_reference(model, list(session_of(page).voice_clips.values()))
     assert answer_in_words(predict(model, load_audio(io.BytesIO(SPEECH)), reference=reference)) in texts(page)
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
-    assert len(table) == state.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
+    assert len(table) == own_clips.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
     assert not page.exception and page.button(key="drop-takes")
     assert names_of_own(page) == ["1: mine.ogg"]  # not twice
@@ -262,11 +262,11 @@ def test_neighbours_are_played_in_a_row(page, monkeypatch):
     page.session_state[in_row.KEY] = {"next": shown["name"]}
     page.run().run()  # what comes twice counts once
     assert not page.exception and (walk.in_row, walk.place) == (True, 1)
-    walk.place = state.N_NEIGHBOURS - 1
+    walk.place = own_clips.N_NEIGHBOURS - 1
     page.run()
     page.session_state[in_row.KEY] = {"next": shown["name"]}
     page.run()
-    assert not walk.in_row and walk.place == state.N_NEIGHBOURS - 1
+    assert not walk.in_row and walk.place == own_clips.N_NEIGHBOURS - 1
     page.run()
     assert not shown["name"] and page.button(key="play-row")
 
@@ -276,8 +276,8 @@ def test_the_very_recording_of_a_clip_is_none_of_its_neighbours(page):
     upload(page, f"{Path(IDS[5]).name}.ogg", SPEECH)
     assert not page.exception and "very recording" in texts(page)
     found = load_atlas("small")
-    own = state.EmbeddedClip("mine.wav", found.embeddings[7] + 1e-4, found.embeddings[7:8], np.zeros(1), 1.0)
-    assert state.itself(found, own) == 7 and 7 not in state.nearest(found, own)[0]
+    own = own_clips.EmbeddedClip("mine.wav", found.embeddings[7] + 1e-4, found.embeddings[7:8], np.zeros(1), 1.0)
+    assert own_clips.itself(found, own) == 7 and 7 not in own_clips.nearest(found, own)[0]
 
 
 def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):

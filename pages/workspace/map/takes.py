@@ -1,0 +1,76 @@
+"""Clips that the person keeps on the map, and labels for speaker adaptation."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from pages.ui.session import PageState, SessionClip, session
+from pages.workspace.map.own_clips import EmbeddedClip, embed, embed_clip
+from ser_core.models import CheckpointError
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A clip that the person keeps on the map, in every space that was looked at since."""
+
+    clip: SessionClip
+    placed: dict[str, EmbeddedClip]  # by the name of the space
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """A clip with the emotion the person intended."""
+
+    clip_id: str
+    name: str
+    emotion: str
+    embedding: np.ndarray  # (embedding_dim,)
+
+
+@dataclass
+class VoiceState(PageState):
+    """Clips of the person: kept on the map, and labelled for speaker adaptation."""
+
+    follows_clip = True
+    takes: list[Take] = field(default_factory=list)
+    labelled: dict[str, dict[str, Labelled]] = field(default_factory=dict)  # model -> clip id -> clip
+    adapter_file: object = None  # uploaded by the person
+    problem: str = ""
+
+    def contents(self) -> dict[str, int]:
+        n_labelled = sum(map(len, self.labelled.values()))
+        return {"clips on the map": len(self.takes), "clips of “My voice”": n_labelled}
+
+    def files(self) -> tuple[object, ...]:
+        return (self.adapter_file,)
+
+
+def voice_state() -> VoiceState:
+    return session().page(VoiceState)
+
+
+def takes() -> list[Take]:
+    """Clips kept on the map in this session."""
+    return voice_state().takes
+
+
+def keep(clip: SessionClip) -> None:
+    takes().append(Take(clip, {}))
+
+
+def drop_takes() -> None:
+    voice_state().takes = []
+
+
+def all_placed(clip: SessionClip | None, name: str) -> list[EmbeddedClip]:
+    """What the person kept, and the clip of this session if it is another one, in the space of a model."""
+    kept = takes()
+    try:
+        for take in kept:
+            if name not in take.placed:
+                title = f"{kept.index(take) + 1}: {take.clip.name}"
+                take.placed[name] = replace(embed_clip(take.clip, name), name=title)
+    except CheckpointError:
+        return []
+    one = embed(clip, name) if clip and all(take.clip.id != clip.id for take in kept) else None
+    return [*(take.placed[name] for take in kept), *([one] if one else [])]
