@@ -16,7 +16,7 @@ ANY_SENTENCE = "Say any sentence, for example: “I have never seen that colour 
 def draw_head() -> None:
     st.title("Which emotion is in a voice?", anchor=False)
     st.markdown(
-        "Speak a sentence: models predict the emotion, when and why they predict it, and how often they are right. "
+        "Speak a sentence: models predict its emotion, and show when, why and how often such an answer is right. "
         "Everything runs on your machine; your audio is kept in this session only."
     )
 

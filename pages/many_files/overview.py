@@ -42,7 +42,7 @@ def _show_figures(batch: Batch, model: str, found: Sequence[Prediction]) -> None
     unsure = 100 * sum(p.abstain for p in found) / max(len(found), 1)
     st.metric("files", len(batch.rows), width=110)
     st.metric("audio", format_duration(sum(row.item.duration_s for row in batch.rows)), width=140)
-    st.metric("not sure", f"{unsure:.0f} %", help=f"{model} abstains", width=110)
+    st.metric("not sure", f"{unsure:.0f}%", help=f"{model} abstains", width=110)
     n_silent = sum(not row.has_speech for row in batch.rows)
     others = {"no speech": n_silent, "unreadable": len(batch.unreadable), "with a label": len(batch.labelled)}
     for title, n_files in others.items():

@@ -30,20 +30,21 @@ def show_verdict() -> None:
         _show_figure("left-out corpora", found.mean_left_out, "Recordings and languages it was not trained on")
         _show_figure("unseen speakers", found.mean_unseen, "Of corpora it was trained on")
         _show_figure("one listener", found.listeners.get(PEOPLE_CORPUS), "People with the voice alone, on CREMA-D")
-        st.metric("chance", f"{100 * found.chance:.3g} %", help="Guessing among eight emotions", width=150)
+        st.metric("chance", f"{100 * found.chance:.3g}%", help="Guessing among eight emotions", width=150)
 
 
 def _show_figure(title: str, value: float | None, about: str) -> None:
     if value is not None:
-        st.metric(title, f"{100 * value:.0f} %", help=about, width=150)
+        st.metric(title, f"{100 * value:.0f}%", help=about, width=150)
 
 
 def describe_verdict(found: Verdict) -> str:
     """One sentence on the model, and one on people, in Markdown."""
     strange = "" if found.mean_left_out is None else f"**{found.mean_left_out:.0%}** on corpora left out of training, "
     sentence = (
-        f"**{plain(found.model)}** recognises acted emotions with a UAR of {strange}**{found.mean_unseen:.0%}** on "
-        f"unseen speakers of corpora it was trained on; guessing gives {found.chance:.1%}."
+        f"**{plain(found.model)}** recognises acted emotions with an unweighted average recall (UAR) of "
+        f"{strange}**{found.mean_unseen:.0%}** on unseen speakers of corpora it was trained on; "
+        f"guessing gives {found.chance:.1%}."
     )
     people = found.listeners.get(PEOPLE_CORPUS)
     own = [values[PEOPLE_CORPUS] for values in (found.left_out, found.unseen) if PEOPLE_CORPUS in values]

@@ -6,7 +6,7 @@ from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 
 UAR_HELP = (
     "UAR, unweighted average recall: the recall of each emotion, "
-    "averaged over the emotions. Chance level: 12.5 % with eight emotions, 17 % with six."
+    "averaged over the emotions. Chance level: 12.5% with eight emotions, 17% with six."
 )
 
 

@@ -57,5 +57,5 @@ def draw_bar(clip: SessionClip) -> None:
 def _facts(clip: SessionClip) -> str:
     recording = clip.recording
     channels = {1: "mono", 2: "stereo"}.get(recording.source_channels, f"{recording.source_channels} channels")
-    rate = f"{recording.source_rate / 1000:g} kHz"
-    return f"{format_duration(recording.duration_s)} · {recording.codec}, {rate}, {channels}"
+    rate, codec = f"{recording.source_rate / 1000:g} kHz", recording.codec.removesuffix(" MPEG_LAYER_III")
+    return f"{format_duration(recording.duration_s)} · {codec}, {rate}, {channels}"

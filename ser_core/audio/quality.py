@@ -147,7 +147,7 @@ def _snr_db(speech_power: float | None, pauses: np.ndarray) -> float | None:
 
 def _advice(quality: Quality) -> Iterator[str]:
     if quality.peak_dbfs <= FLOOR_DBFS:
-        yield "Silence: choose the right microphone and check that it is not muted."
+        yield "Silence: check that the right microphone is chosen and not muted, or take another recording."
         return
     if not quality.speech_segments:
         yield "No speech was found: speak towards the microphone, or choose another recording."
@@ -156,7 +156,7 @@ def _advice(quality: Quality) -> Iterator[str]:
     if quality.level_dbfs < QUIET_DBFS:
         yield f"Very quiet ({quality.level_dbfs:.0f} dBFS): move closer or raise the input level."
     if quality.clipped_percent > CLIPPED_PERCENT:
-        yield f"Clipped ({quality.clipped_percent:.1f} % of the samples): move away or lower the input level."
+        yield f"Clipped ({quality.clipped_percent:.1f}% of the samples): move away or lower the input level."
     if quality.snr_db is not None and quality.snr_db < LOW_SNR_DB:
         yield f"Noisy (speech {quality.snr_db:.0f} dB above the background): move closer or find a quieter place."
     if abs(quality.dc_offset) > HIGH_DC_OFFSET:

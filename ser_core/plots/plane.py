@@ -10,6 +10,7 @@ from ser_core.plots.style import GREY, emotion_label
 
 HEIGHT = 320  # pixels
 AXIS = {"zeroline": True, "zerolinecolor": GREY, "zerolinewidth": 1, "showgrid": False, "fixedrange": True}
+CLOSE = 0.2  # on the axes: the symbol of the prediction would cover a name
 ANCHOR_POSITIONS = {
     "angry": "top right",
     "fear": "top left",
@@ -34,7 +35,7 @@ def arousal_valence_plane(
     for name in dict.fromkeys(labels):
         chosen = others[names == name]
         figure.add_scatter(x=chosen[:, 1], y=chosen[:, 0], **_dots(name))
-    figure.add_scatter(**_anchors())
+    figure.add_scatter(**_anchors(own))
     if trail is not None and len(trail) > 1:
         line = {"color": GREY, "width": 1.5}
         figure.add_scatter(x=trail[:, 1], y=trail[:, 0], mode="lines", line=line, hoverinfo="skip")
@@ -50,16 +51,21 @@ def _dots(emotion: str) -> dict:
     return {"mode": "markers", "name": emotion, "marker": marker, "hoverinfo": "skip"}
 
 
-def _anchors() -> dict:
-    """The place of each emotion, to which the probabilities pull."""
+def _anchors(own: np.ndarray) -> dict:
+    """The place of each emotion, to which the probabilities pull; a name that the prediction would cover makes room."""
     names = list(AROUSAL_VALENCE)
     places = np.array([AROUSAL_VALENCE[name] for name in names])
+    texts = [emotion_label(name) for name in names]
+    positions = [ANCHOR_POSITIONS.get(name, "top center") for name in names]
+    for i in np.flatnonzero((np.abs(places - own) < CLOSE).all(1)):
+        above = own[0] < places[i, 0]
+        texts[i], positions[i] = (f"{texts[i]}<br> ", "top center") if above else (f"<br>{texts[i]}", "bottom center")
     return {
         "x": places[:, 1],
         "y": places[:, 0],
         "mode": "text",
-        "text": [emotion_label(name) for name in names],
-        "textposition": [ANCHOR_POSITIONS.get(name, "top center") for name in names],
+        "text": texts,
+        "textposition": positions,
         "textfont": {"size": 12},
         "hoverinfo": "skip",
     }

@@ -29,4 +29,4 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
 
     settle(page)
     page.get_by_role("slider", name="Share kept").press("ArrowRight")
-    expect(page.get_by_text("Relevant part, 25 %")).to_be_visible()
+    expect(page.get_by_text("Relevant part, 25%")).to_be_visible()

@@ -11,7 +11,7 @@ from plotly.colors import sample_colorscale
 
 from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.inference.results import Prediction, Trajectory
-from ser_core.labels import EMOTION_STYLES, EMOTIONS, format_probability
+from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability
 from ser_core.plots.clip.bars import probability_bars, stacked_probability_bars
 from ser_core.plots.clip.spectrogram import MAX_IMAGE_COLUMNS, spectrogram, waveform_envelope
@@ -35,6 +35,7 @@ from ser_core.plots.heatmaps import (
     significance_heatmap,
 )
 from ser_core.plots.model_style import FIRST_MODELS, model_style
+from ser_core.plots.plane import arousal_valence_plane
 from ser_core.plots.style import emotion_label, format_time, text_colour_on
 from tests.make_results import three_results
 
@@ -357,3 +358,10 @@ def test_runs_of_different_length_share_an_axis():
 
 def test_no_model_is_certain():
     assert [format_probability(p) for p in (0.0, 0.994, 0.995, 1.0)] == ["0%", "99%", ">99%", ">99%"]
+
+
+def test_the_name_that_the_prediction_would_cover_makes_room():
+    own = np.array([AROUSAL_VALENCE["happy"][0], AROUSAL_VALENCE["happy"][1] - 0.05])
+    names = next(t for t in arousal_valence_plane(own, "happy", np.zeros((1, 2)), ["sad"]).data if t.mode == "text")
+    moved = [(text, place) for text, place in zip(names.text, names.textposition, strict=True) if "<br>" in text]
+    assert moved == [("<br>▲ happy", "bottom center")]

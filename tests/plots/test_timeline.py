@@ -47,8 +47,8 @@ def test_segments_have_a_label_where_something_was_predicted():
         (((NOT_SURE, 1.0),), (), "Not sure throughout."),
         (
             (("neutral", 0.6), ("angry", 0.3), (NOT_SURE, 0.1)),
-            (Peak("angry", 190.2, 0.9), Peak("angry", 580.0, 0.8)),
-            "Mostly ● neutral (60% of the speech); ✚ angry peaks at 3:10 and 9:40; not sure in 10%.",
+            (Peak("angry", 190.2, 0.9), Peak("angry", 240.0, 0.8), Peak("angry", 580.0, 0.8)),
+            "Mostly ● neutral (60% of the speech); ✚ angry peaks at 3:10, 4:00 and 9:40; not sure in 10%.",
         ),
     ],
 )

@@ -35,7 +35,7 @@ def _numbers(quality: Quality) -> dict[str, str]:
         "Speech": f"{format_duration(quality.speech_s)} of {format_duration(quality.duration_s)}",
         "Loudness": loudness,
         "Peak": f"{quality.peak_dbfs:.1f} dBFS",
-        "Clipped": f"{quality.clipped_percent:.1f} %",
+        "Clipped": f"{quality.clipped_percent:.1f}%",
         "Signal to noise": "unknown" if quality.snr_db is None else f"{quality.snr_db:.0f} dB",
         "DC offset": f"{abs(quality.dc_offset):.3f}",
     }

@@ -21,7 +21,7 @@ from ser_core.data import (
     read_feedback,
     save_feedback,
 )
-from ser_core.inference import Prediction
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.labels import EMOTIONS
 from ser_core.plots import emotion_label
 
@@ -32,11 +32,11 @@ class FeedbackState(PageState):
 
 
 def show_feedback(clip: SessionClip, result: ModelResult) -> None:
-    """The question, then the label with a way back."""
+    """The question, where there is speech, then the label with a way back."""
     label = enrolment_state().labels.get(clip.id)
-    if label is None:
+    if label is None and result.prediction.speech_s >= MIN_SPEECH_TO_PREDICT_S:
         _ask(clip, result)
-    else:
+    elif label is not None:
         _show_label(clip, label, result.prediction)
     _show_stored()
     state = session().page(FeedbackState)

@@ -5,6 +5,8 @@ from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.labels import format_probability
 from ser_core.plots import GREY, emotion_label
 
+LEAST_SHOWN = 0.005  # a lower probability reads 0%
+
 
 def show_emotion(prediction: Prediction) -> None:
     """The largest thing on the page."""
@@ -16,4 +18,5 @@ def show_emotion(prediction: Prediction) -> None:
     if prediction.abstain:
         hero("?", GREY, "Not sure", f"closest: {emotion_label(first)} {sure}, {emotion_label(second)} {then}")
     else:
-        emotion_hero(prediction.emotion, f"{certainty(prediction.confidence)} · then {second} {then}")
+        rest = f" · then {second} {then}" if other >= LEAST_SHOWN else ""
+        emotion_hero(prediction.emotion, certainty(prediction.confidence) + rest)

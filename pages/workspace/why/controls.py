@@ -69,7 +69,7 @@ def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str 
         question = AttributionTarget(emotion, instead_of)
         method = _choose_method(explained, question)
         percent = st.slider(
-            "Share kept, the most relevant first", 5, 95, 20, 5, format="%d %%", key="share", width=WIDTH + 60
+            "Share kept, the most relevant first", 5, 95, 20, 5, format="%d%%", key="share", width=WIDTH + 60
         )
     return question, method, percent
 

@@ -35,7 +35,7 @@ def show_parts(explained: ExplainedWindow, found: Explanation, question: Attribu
 
 
 def _title(name: str, percent: int) -> str:
-    return {RELEVANT: f"{RELEVANT}, {percent} %", REMAINDER: f"{REMAINDER}, {100 - percent} %"}.get(name, name)
+    return {RELEVANT: f"{RELEVANT}, {percent}%", REMAINDER: f"{REMAINDER}, {100 - percent}%"}.get(name, name)
 
 
 def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, title: str) -> None:

@@ -96,7 +96,7 @@ def _show_question(result: ModelResult, explained: ExplainedWindow, question: At
 def _show_map(explained: ExplainedWindow, found: Explanation, words: str) -> None:
     """The map over the spectrogram and its profiles."""
     spot = st.container()
-    opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d %%", key="why-opacity", width=250)
+    opacity = st.slider("Opacity of the map", 0, 100, 70, 5, format="%d%%", key="why-opacity", width=250)
     with spot:
         chart(
             relevance_map(found, state.window_spectrogram(explained), explained.frontend, opacity / 100),

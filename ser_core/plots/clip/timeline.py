@@ -83,6 +83,10 @@ def _segment(segment: Segment, labels: Sequence[str]) -> list:
     return [*span, label, round(segment.confidence, 3), text]
 
 
+def _listed(times: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(times[:-1]), times[-1])))
+
+
 def describe_trajectory(summary: TrajectorySummary) -> str:
     """A recording in a sentence, "Mostly ● neutral (62% of the speech); ✚ angry peaks at 3:10."; "" without speech."""
     if not summary.shares:
@@ -97,7 +101,7 @@ def describe_trajectory(summary: TrajectorySummary) -> str:
     peaks: dict[str, list[str]] = {}
     for peak in summary.peaks:
         peaks.setdefault(peak.emotion, []).append(format_time(round(peak.time_s)))
-    parts += [f"{emotion_label(emotion)} peaks at {' and '.join(times)}" for emotion, times in peaks.items()]
+    parts += [f"{emotion_label(emotion)} peaks at {_listed(times)}" for emotion, times in peaks.items()]
     parts += [f"{NOT_SURE} in {share:.0%}" for label, share in others if label == NOT_SURE and share >= 0.005]
     words = "; ".join(parts) + "."
     return words[0].upper() + words[1:]
