@@ -97,6 +97,17 @@ UNCHANGED = """async () => {
 }"""
 
 
+def listed(page):
+    """The program's own pages are in the menu, also if the first request to a server was for one of them.
+
+    Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found".
+    """
+    settle(page)
+    links = page.get_by_test_id("stSidebarNavLink")
+    expect(links).to_have_count(8)
+    assert "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
+
+
 def slider(page):
     return page.get_by_role("slider", name="Position in the recording").first
 

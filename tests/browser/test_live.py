@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from ser_core.models.names import FAST_MODEL
 from ser_core.serving.routes import LIVE_PATH
 from tests.browser.conftest import PATIENCE_MS, SAMPLES, running
-from tests.browser.steps import eventually, rerun
+from tests.browser.steps import eventually, listed, rerun
 
 SILENT = """navigator.mediaDevices.getUserMedia =
   async () => new AudioContext().createMediaStreamDestination().stream;"""
@@ -48,6 +48,13 @@ def end(page: Page) -> None:
 def total(bars) -> int:
     """Of the percentages that are shown, each rounded; 0 in a pause."""
     return sum(int(text.removesuffix("%")) for text in bars.locator(".value").all_inner_texts() if text != "–")
+
+
+def test_the_first_request_may_be_for_a_page(new_page, everything_url):
+    """First in this file: nobody has asked this server yet."""
+    page = new_page(f"{everything_url}/models?show=Ranking")
+    page.get_by_role("heading", name="By corpus and emotion", exact=True).wait_for()
+    listed(page)
 
 
 def test_speech_is_predicted_summarised_downloaded_and_handed_over(new_page, live_url, tmp_path):

@@ -1,28 +1,7 @@
 """The page "Models" in a browser: reached by its address, wide enough for no screen to scroll, clicked."""
 
-import pytest
-from playwright.sync_api import expect
-
-from tests.browser.conftest import ROOT, running
 from tests.browser.plots import drawn
 from tests.browser.steps import eventually, rerun, settle
-
-STREAMLIT = ("streamlit", "run", ROOT / "app.py", "--server.headless=true", "--server.port")
-SERVE = ("scripts.serve", "--headless", "--port")
-FIRST_REQUESTS = [(STREAMLIT, "learn", "Learn"), (SERVE, "models?show=Ranking", "By corpus and emotion")]
-
-
-@pytest.mark.parametrize(("way", "address", "heading"), FIRST_REQUESTS, ids=["streamlit", "serve"])
-def test_the_first_request_to_a_server_may_be_for_a_page(new_page, way, address, heading):
-    """Otherwise Streamlit takes the folder pages/ for its list of pages, and shows the dialog "Page not found"."""
-    with running(*way) as url:
-        page = new_page(f"{url}/{address}")
-        page.get_by_role("heading", name=heading, exact=True).wait_for()
-        settle(page)
-        links = page.get_by_test_id("stSidebarNavLink")
-        expect(links).to_have_count(8)
-        assert "Home" in links.first.inner_text() and not page.get_by_role("dialog").count()
-
 
 LAST = {
     "Ranking": "Comparison with published results",

@@ -7,7 +7,7 @@ import soundfile
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.steps import downloaded, rerun, saved, settle
+from tests.browser.steps import downloaded, listed, rerun, saved, settle
 from tests.make_corpus import voice
 
 expect.set_options(timeout=PATIENCE_MS)
@@ -16,6 +16,7 @@ N_FILES, N_BROKEN = 30, 3
 
 def test_the_views_agree_on_a_clip(new_page, app_url):
     page = new_page(f"{app_url}/clip?sample=1006_IOM")
+    listed(page)  # the first test of its server
     _, answer = downloaded(page)
     rerun(page, page.get_by_role("radio", name="Models").click)
     page.locator(".st-key-aligned").wait_for()
