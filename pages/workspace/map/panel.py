@@ -9,7 +9,7 @@ from pages.ui import results
 from pages.ui.analysis import ModelResult
 from pages.ui.emotion import coloured
 from pages.ui.session import SessionClip, session
-from pages.ui.text import plain
+from pages.ui.text import describe_expectation, plain
 from pages.ui.voice.personal import describe_voice
 from pages.workspace.map import in_row, neighbours, state
 from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
@@ -55,10 +55,11 @@ def _show_own(own: EmbeddedClip, result: ModelResult | None) -> None:
     elif prediction and prediction.novelty == MAX_NOVELTY_PERCENTILE:
         st.warning(f"{name} is out of distribution: farther from the training data than all unseen speech.")
     elif result and prediction:
+        answer = f"{coloured(prediction.emotion)} {format_probability(prediction.confidence)}"
         doubt = ", not sure" if prediction.abstain else ""
-        st.markdown(f"{name}: {coloured(prediction.emotion)} {format_probability(prediction.confidence)}{doubt}.")
-        if prediction.familiarity:
-            st.caption(f"Compared with the training data it is **{prediction.familiarity}**.")
+        st.markdown(f"{name}: {answer}{doubt} ({plain(prediction.model)}).")
+        if how_familiar := describe_expectation(prediction, metrics={}):
+            st.caption(how_familiar)
     if about_voice := describe_voice([result.model] if result else []):
         st.caption(about_voice)
 
