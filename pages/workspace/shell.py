@@ -47,7 +47,7 @@ def _follow_address() -> None:
         return
     now.old_link = ""
     if link and not known and not take_link(link):
-        st.warning(f"There is no clip {plain(link)} here. Recordings of a corpus need the corpus: see Settings.")
+        st.warning(f"There is no clip “{plain(link)}” here. Recordings of a corpus need the corpus: see Settings.")
         del st.query_params[LINK]
 
 

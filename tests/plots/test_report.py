@@ -38,7 +38,13 @@ def test_a_report_of_a_clip_needs_no_other_file():
     page = clip_report(clip())
     assert NAME not in page and "&lt;script&gt;alert(1)" in page
     assert page.count("data:audio/wav;base64,") == 1 and page.count("plotly-graph-div") == 4
-    assert "✚ angry" in page and "@software{" in page and "--model small" in page and "Source." in page
+    assert (
+        page.count('"automargin":true') > 3
+        and "✚ angry" in page
+        and "@software{" in page
+        and "--model small" in page
+        and "Source." in page
+    )
     markup = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
     assert not re.findall(r'(?:src|href)="(?!data:)', markup)  # nothing to load
 

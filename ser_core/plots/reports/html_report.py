@@ -98,7 +98,7 @@ class _Figures:
     def draw(self, figure: go.Figure) -> str:
         figure.update_layout(**FIGURE_LAYOUT)
         figure.update_xaxes(gridcolor=GRID)
-        figure.update_yaxes(gridcolor=GRID)
+        figure.update_yaxes(gridcolor=GRID, automargin=True)  # as on the pages: room for the names of the emotions
         self.drawn += 1
         config = {"displaylogo": False, "responsive": True}
         return figure.to_html(full_html=False, include_plotlyjs=self.drawn == 1, config=config)
