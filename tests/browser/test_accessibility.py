@@ -1,4 +1,4 @@
-"""Every page: axe-core finds nothing serious in either theme, and nothing is wider than a phone."""
+"""Every page: axe-core finds nothing serious in either theme, nothing is wider than a phone, no other host is asked."""
 
 import time
 from collections.abc import Callable
@@ -32,16 +32,22 @@ GRAVE = ("serious", "critical")
 PATIENCE_S, PAUSE_MS = 20, 500
 PHONE = {"width": 390, "height": 844}
 RULES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}  # only colours change with the theme
-SWITCHED = """scheme => getComputedStyle(document.querySelector(".stApp")).colorScheme === scheme &&
-  !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running")"""  # colours fade
+SWITCHED = """scheme => {
+  const brightness = (colour) => colour.match(/\\d+/g).slice(0, 3).reduce((sum, x) => sum + Number(x), 0);
+  const app = getComputedStyle(document.querySelector(".stApp"));
+  const { color } = getComputedStyle(document.querySelector("h1"));
+  return app.colorScheme === scheme && brightness(app.backgroundColor) < brightness(color) === (scheme === "dark") &&
+    !document.getAnimations().some((a) => a instanceof CSSTransition && a.playState === "running");
+}"""  # colours fade
 RUN = """async (rules) => {
   const { violations } = await axe.run(document, { resultTypes: ["violations"], ...rules });
   return violations.map(({ id, impact, nodes }) => [impact, id, nodes.map((n) => `${n.target}`).slice(0, 5)]);
 }"""
 
 
-def test_no_serious_finding_and_nothing_wider_than_a_phone(new_page, app_url):
-    page, found = new_page("about:blank"), []
+def test_no_serious_finding_nothing_wider_than_a_phone_and_no_other_host(new_page, app_url):
+    page, found, asked = new_page("about:blank"), [], []
+    page.on("request", lambda request: asked.append(request.url))
     for path in PAGES:
         page.emulate_media(color_scheme="light")
         page.goto(f"{app_url}/{path}")
@@ -56,6 +62,7 @@ def test_no_serious_finding_and_nothing_wider_than_a_phone(new_page, app_url):
         found += [f"{path}, wider than a phone: {element}" for element in in_the_end(page, partial(overflow, page))]
         page.set_viewport_size(DESK)
     assert not found, "\n".join(found)
+    assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
 
 
 def findings(page, rules: dict) -> list:

@@ -16,13 +16,6 @@ expect.set_options(timeout=PATIENCE_MS)
 N_FILES = 200
 
 
-def test_what_draws_charts_is_there_before_the_first_one(new_page, app_url):
-    page = new_page(f"{app_url}/clip")
-    page.wait_for_function("() => performance.getEntriesByType('resource').some(e => /PlotlyChart/.test(e.name))")
-    expect(page.get_by_role("heading", name="Clip", exact=True)).to_be_visible()
-    assert page.locator(".js-plotly-plot").count() == 0
-
-
 def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(new_page, app_url):
     page = new_page(f"{app_url}/models?split=resonet&show=Comparison")
     numbers = page.locator(".st-key-numbers-cost button")
