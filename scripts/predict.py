@@ -192,8 +192,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (AudioError, CheckpointError, SpeakerReferenceError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    show = printer(options.format, models)
-    failed = False
+    show, failed = printer(options.format, models), False
     for file in options.files:
         for record in records(file, models, options.windows, references):
             failed |= "error" in record

@@ -33,9 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     quantised, exact = (compute_metrics(table).corpora for table in tables)
     rows = [(corpus, *(100 * scores[corpus].uar for scores in (quantised, exact))) for corpus in exact]
     rows.append(("mean", *np.mean([row[1:] for row in rows], axis=0)))
-    print_table(
-        ["", "8 bits", "32 bits", "difference"], [(n, f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}") for n, a, b in rows]
-    )
+    cells = [(name, f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}") for name, a, b in rows]
+    print_table(["", "8 bits", "32 bits", "difference"], cells)
     return 0
 
 

@@ -64,12 +64,8 @@ def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> d
     people = [Person(microphones, str(k), np.roll(speech, k * RATE)) for k in range(n_people)]
     for k in range(n_people):
         microphones.start(str(k), model, RATE)
-    before_mb, started = memory_mb(), time.perf_counter()
-    talking = [threading.Thread(target=person.speak, args=(started, seconds)) for person in people]
-    for thread in talking:
-        thread.start()
-    for thread in talking:
-        thread.join()
+    before_mb = memory_mb()
+    speak_at_once(people, seconds)
     delays_s = [person.delays_s for person in people]
     return {
         "people": n_people,
@@ -84,6 +80,15 @@ def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> d
         "recordings_mb": round(n_people * seconds * 32_000 / 1e6, 1),
         "load": round(os.getloadavg()[0], 1),
     }
+
+
+def speak_at_once(people: list[Person], seconds: float) -> None:
+    started = time.perf_counter()
+    talking = [threading.Thread(target=person.speak, args=(started, seconds)) for person in people]
+    for thread in talking:
+        thread.start()
+    for thread in talking:
+        thread.join()
 
 
 def percentiles_ms(delays_s: list[list[float]]) -> dict[str, float]:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from itertools import cycle
@@ -125,7 +125,7 @@ def client(number: int, host: str, until: float, work: dict[str, Kind], counts: 
 
 def run(host: str, process_id: int, n_clients: int, minutes: float) -> tuple[dict, bool]:
     """The figures, and whether all is well."""
-    counts, memory_mb, work = Counts(), [], kinds()
+    counts, work = Counts(), kinds()
     for _, send, _ in work.values():  # the models are loaded
         connection = HTTPConnection(host, timeout=PATIENCE_S)
         send(connection)
@@ -135,25 +135,31 @@ def run(host: str, process_id: int, n_clients: int, minutes: float) -> tuple[dic
     threads = [threading.Thread(target=client, args=(n, host, until, work, counts)) for n in range(n_clients)]
     for thread in threads:
         thread.start()
+    memory_mb = watch_memory(threads, process_id)
+    figures = {"clients": n_clients, "minutes": (time.monotonic() - began) / 60, **summary(counts, n_clients)}
+    wrong = {outcome for found in counts.outcomes.values() for outcome in found} - {"right", *map(str, BUSY)}
+    after = memory_mb[len(memory_mb) // 3 :]
+    return figures | {"server_mb": memory_mb}, not wrong and max(after) - after[0] < MOST_GROWTH_MB
+
+
+def watch_memory(threads: Sequence[threading.Thread], process_id: int) -> list[float]:
+    """Memory of the server in 1e6 bytes, until all threads have ended; printed as it is measured."""
+    began, memory_mb = time.monotonic(), []
     while alive := [thread for thread in threads if thread.is_alive()]:
         memory_mb.append(resident_bytes(process_id) / 1e6)
         print(f"{(time.monotonic() - began) / 60:.1f} min  {memory_mb[-1]:.0f} MB", flush=True)
         alive[0].join(MEMORY_EVERY_S)
-    memory_mb.append(resident_bytes(process_id) / 1e6)
+    return [*memory_mb, resident_bytes(process_id) / 1e6]
+
+
+def summary(counts: Counts, n_clients: int) -> dict:
     answers = [counts.by_client[number] for number in range(n_clients)]
-    outcomes = {kind: dict(found) for kind, found in counts.outcomes.items()}
-    wrong = {outcome for found in outcomes.values() for outcome in found} - {"right", *map(str, BUSY)}
-    after = memory_mb[len(memory_mb) // 3 :]
-    figures = {
-        "clients": n_clients,
-        "minutes": (time.monotonic() - began) / 60,
-        "outcomes": outcomes,
+    return {
+        "outcomes": {kind: dict(found) for kind, found in counts.outcomes.items()},
         "p50_s": {kind: float(np.median(took)) for kind, took in counts.took_s.items()},
         "longest_s": {kind: max(took) for kind, took in counts.took_s.items()},
         "answers_of_a_client": [min(answers), max(answers)],
-        "server_mb": memory_mb,
     }
-    return figures, not wrong and max(after) - after[0] < MOST_GROWTH_MB
 
 
 def main(arguments: list[str] | None = None) -> int:

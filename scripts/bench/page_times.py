@@ -190,17 +190,21 @@ def new_page(browser):
     return page
 
 
+def browser_with_speech(playwright, folder: Path):
+    """Chromium whose microphone plays speech."""
+    voice = folder / "voice.wav"
+    soundfile.write(voice, speech(MICROPHONE_S), SAMPLE_RATE)
+    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
+    return playwright.chromium.launch(executable_path=next(filter(None, map(shutil.which, BROWSERS)), None), args=flags)
+
+
 def measure(minutes: float) -> Iterator[tuple[str, float]]:
     """Each figure when it is there."""
     from playwright.sync_api import sync_playwright
 
     start, median, slowest, answer, view, small, *long, frames = GOALS
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-        voice = Path(folder) / "voice.wav"
-        soundfile.write(voice, speech(MICROPHONE_S), SAMPLE_RATE)
-        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
-        browser = playwright.chromium.launch(executable_path=executable, args=flags)
+        browser = browser_with_speech(playwright, Path(folder))
         first_page(browser)  # the system caches what it reads
         yield start, first_page(browser)
         with running_server() as (url, _):

@@ -82,11 +82,7 @@ def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) ->
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
-        sound = Path(folder) / "speech.wav"
-        soundfile.write(sound, load_audio(SPEECH, RATE), RATE)
-        fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-        options = ["--no-sandbox", *fake, f"--use-file-for-fake-audio-capture={sound}"]
-        browser = p.chromium.launch(executable_path=chromium(), args=options)
+        browser = _browser_with_speech(p, Path(folder))
         page = browser.new_page()
         page.goto(f"{address}{LIVE_PATH}/")
         page.get_by_role("button", name="Start").click()
@@ -95,17 +91,30 @@ def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) ->
         tools.send("Performance.enable")
         for part in range(1, n_parts + 1):
             page.wait_for_timeout(minutes * 60_000 / n_parts)
-            tools.send("HeapProfiler.collectGarbage")
-            found = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
             recorded_s = part * minutes * 60 / n_parts
             yield {
                 "minutes": round(recorded_s / 60, 2),
-                "page_mb": _mb(found["JSHeapUsedSize"]),
-                "nodes": int(found["Nodes"]),
+                **_page_size(tools),
                 "delay": page.locator(".latency b").inner_text(),
                 "server_mb": _mb(resident_bytes(process_id) - 2 * recorded_s * SAMPLE_RATE),
             }
         browser.close()
+
+
+def _page_size(tools) -> dict[str, float]:
+    """Memory and nodes of the page, after a garbage collection."""
+    tools.send("HeapProfiler.collectGarbage")
+    found = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
+    return {"page_mb": _mb(found["JSHeapUsedSize"]), "nodes": int(found["Nodes"])}
+
+
+def _browser_with_speech(playwright, folder: Path):
+    """Chromium whose microphone plays speech without end."""
+    sound = folder / "speech.wav"
+    soundfile.write(sound, load_audio(SPEECH, RATE), RATE)
+    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+    options = ["--no-sandbox", *fake, f"--use-file-for-fake-audio-capture={sound}"]
+    return playwright.chromium.launch(executable_path=chromium(), args=options)
 
 
 def _mb(n_bytes: float) -> float:

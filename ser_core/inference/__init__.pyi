@@ -24,7 +24,9 @@ from .archive.batch import (
     enrol_speakers as enrol_speakers,
     run_job as run_job,
 )
-from .archive.batch_table import predict_files as predict_files
+from .archive.batch_table import (
+    predict_files as predict_files,
+)
 from .archive.executors import (
     ClusterError as ClusterError,
     dask_executor as dask_executor,
@@ -38,7 +40,9 @@ from .archive.job import (
     exclusive_lock as exclusive_lock,
     open_job as open_job,
 )
-from .archive.merge import finish_job as finish_job
+from .archive.merge import (
+    finish_job as finish_job,
+)
 from .archive.plan import (
     ArchivePart as ArchivePart,
     BatchError as BatchError,

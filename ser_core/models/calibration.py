@@ -1,4 +1,4 @@
-"""Calibration of a model: what turns its logits into probabilities one can rely on."""
+"""Calibration of a model: what turns its logits into probabilities one can rely on, and its abstention threshold."""
 
 import math
 from dataclasses import dataclass

@@ -85,8 +85,7 @@ def show_map(
     Lasso and box hold the clips in them that are not grey, also those that are not drawn. What is chosen in one of two
     maps stands out in both.
     """
-    colour = view.colour if found.model != RAW_FEATURES or view.colour not in PREDICTION_COLOURS else "emotion"
-    linked = np.isin(found.ids, session().page(state.MapState).linked) & bool(view.second_space)
+    colour, linked = _colour(view, found), _linked(found, view)
     bright = shown & linked if linked.any() else shown
     figure = _figure(state.map_key(found, made.config), colour, view.cores, bright.tobytes(), found, made)
     key = "-".join(map(str, ("map", found.model, *astuple(made.config), image_format())))  # a choice is of one map
@@ -106,6 +105,15 @@ def show_map(
         return np.flatnonzero(linked)
     rows = chosen_rows(event.selection, made.coordinates, shown)
     return rows if len(rows) > 1 else rows[:0]
+
+
+def _linked(found: Atlas, view: View) -> np.ndarray:
+    """Clips chosen in one of two maps, bool, shape = (n_clips,)."""
+    return np.isin(found.ids, session().page(state.MapState).linked) & bool(view.second_space)
+
+
+def _colour(view: View, found: Atlas) -> str:
+    return "emotion" if found.model == RAW_FEATURES and view.colour in PREDICTION_COLOURS else view.colour
 
 
 def _description(found: Atlas, made: Projection, colour: str) -> str:

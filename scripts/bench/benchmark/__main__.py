@@ -28,20 +28,31 @@ from ser_core.metrics import round_floats
 from ser_core.models import CheckpointError, SERModel, load_model
 
 
-def main(arguments: list[str] | None = None) -> int:
+def print_models(models: dict) -> dict:
+    """A row a model, and the comparison with the baseline, which is returned."""
+    baseline = compare_with_baseline(models)
+    print_table(MODEL_COLUMNS, model_rows(models), n_left=0)
+    print("\n".join(sentences(baseline)))
+    return baseline
+
+
+def benchmark_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="resonet", help="the one that is looked at closely")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--long", type=Path, metavar="FILE", help="measure only this recording")
-    options = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = benchmark_parser().parse_args(arguments)
     try:
         model = load_model(options.model, "cpu")
         if options.long:
             speech_segments(speech(3.0)), measure_quality(speech(3.0))  # loads what they need
             print_figures(long_file(model, options.long))
             return 0
-        figures = closely(model)
-        measured = costs()
+        figures, measured = closely(model), costs()
         models = cost_table(measured)
     except (AudioError, CheckpointError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
@@ -49,9 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     if measured:
         largest = max(measured.values(), key=lambda entry: entry["size_mb"])
         figures["largest checkpoint, load [s]"] = largest["load_s"]
-    baseline = compare_with_baseline(models)
-    print_table(MODEL_COLUMNS, model_rows(models), n_left=0)
-    print("\n".join(sentences(baseline)))
+    baseline = print_models(models)
     if options.json:
         written = figures | {"models": models, "yardstick": baseline}
         options.json.write_text(json.dumps(round_floats(written), indent=1) + "\n")

@@ -64,7 +64,7 @@ def file_of_ten_minutes(model: SERModel) -> dict[str, float]:
 
 def long_file(model: SERModel, file: Path | BinaryIO) -> dict[str, float]:
     """Each step of a recording, once: decoding in seconds, all after it in processor time of all cores; and memory."""
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_kb = peak_kb()
     waveform, decoding_s = once(lambda: read_audio(file).waveform, time.perf_counter)
     _, picture_s = once(lambda: (spectrogram(waveform), waveform_envelope(waveform)))
     segments, detection_s = once(lambda: speech_segments(waveform))
@@ -82,9 +82,12 @@ def long_file(model: SERModel, file: Path | BinaryIO) -> dict[str, float]:
         "first 16 windows, processor time [s]": first_s,
         "windows every 1 s, processor time [s]": all_s,
         "segments, processor time [s]": segments_s,
-        "peak of memory, more than before [MB]": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb)
-        / 1024,
+        "peak of memory, more than before [MB]": (peak_kb() - before_kb) / 1024,
     }
+
+
+def peak_kb() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def once(step: Callable[[], Result], clock: Callable[[], float] = time.process_time) -> tuple[Result, float]:

@@ -13,38 +13,41 @@ BYTES_PER_S, CHUNK_BYTES = 10_000_000, 100_000
 RECORD = "/api/records/1188976"  # of RAVDESS at Zenodo
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Sends the archive slowly, from any byte on."""
+
+    protocol_version = "HTTP/1.1"
+    content = b""
+
+    def do_GET(self) -> None:
+        if self.path == RECORD:
+            return self._send(_record(self.content), 0)
+        self._send(self.content, int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")))
+
+    def _send(self, body: bytes, first: int) -> None:
+        self.send_response(206 if first else 200)
+        self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
+        self.send_header("Content-Length", str(len(body) - first))
+        self.end_headers()
+        for at in range(first, len(body), CHUNK_BYTES):
+            self.wfile.write(body[at : at + CHUNK_BYTES])
+            time.sleep(CHUNK_BYTES / BYTES_PER_S)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except OSError:
+            self.close_connection = True  # the client was killed
+
+
 @contextmanager
 def served(base: Path) -> Iterator[None]:
     """The archive on a slow server with ranges, whose address is in a file."""
-    content = (base / "sounds.zip").read_bytes()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if self.path == RECORD:
-                return self._send(_record(content), 0)
-            self._send(content, int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").removesuffix("-")))
-
-        def _send(self, body: bytes, first: int) -> None:
-            self.send_response(206 if first else 200)
-            self.send_header("Content-Range", f"bytes {first}-{len(body) - 1}/{len(body)}")
-            self.send_header("Content-Length", str(len(body) - first))
-            self.end_headers()
-            for at in range(first, len(body), CHUNK_BYTES):
-                self.wfile.write(body[at : at + CHUNK_BYTES])
-                time.sleep(CHUNK_BYTES / BYTES_PER_S)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def handle(self) -> None:
-            try:
-                super().handle()
-            except OSError:
-                self.close_connection = True  # the client was killed
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    handler = type("Handler", (_Handler,), {"content": (base / "sounds.zip").read_bytes()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     (base / "address").write_text(f"http://127.0.0.1:{server.server_port}")
     try:

@@ -22,13 +22,13 @@ from scripts.bench.scaling.workers import worker_costs
 from ser_core import paths
 from ser_core.metrics import round_floats
 
+KINDS = ("length", "files", "names", "clients", "workers")
 RESULTS = paths.RESULTS / "scaling.json"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    kinds = ("length", "files", "names", "clients", "workers")
-    parser.add_argument("kinds", nargs="*", choices=[[], *kinds], metavar="KIND", help="default: all")
+    parser.add_argument("kinds", nargs="*", choices=[[], *KINDS], metavar="KIND", help="default: all")
     parser.add_argument("--most", type=int, default=100_000, help="files of names, at most")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures are kept")
     parser.add_argument("--picture", type=Path, help="a PNG")
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         "workers": worker_costs,
     }
     found = json.loads(options.json.read_text()) if options.json.is_file() else {}
-    for kind in options.kinds or ([] if options.picture else kinds):
+    for kind in options.kinds or ([] if options.picture else steps):
         found[kind] = round_floats(steps[kind]())
         options.json.write_text(json.dumps(found, indent=1) + "\n")
     if options.picture:

@@ -30,23 +30,15 @@ def panels(found: dict[str, list[dict]]) -> Iterator[CostPanel]:
     seconds, megabytes, duration = "processor time [s]", "above that before [MB]", "length of the recording [s]"
     yield CostPanel("One recording: time", duration, seconds, {"": _line(length, "duration_s", "all_s")})
     yield CostPanel("One recording: memory", duration, megabytes, {"": _line(length, "duration_s", "all_mb")})
-    yield CostPanel(
-        "Archive: time",
-        "files of 3 s",
-        seconds,
-        {
-            "with the fast model": _line(files, "files", "all_s"),
-            "listing": _line(names, "files", "plan_s"),
-            "restart": _line(names, "files", "restart_s"),
-        },
-    )
+    took = {"with the fast model": _line(files, "files", "all_s"), "listing": _line(names, "files", "plan_s")}
+    took["restart"] = _line(names, "files", "restart_s")
+    yield CostPanel("Archive: time", "files of 3 s", seconds, took)
     memory = {"listing": _line(names, "files", "plan_mb"), "results": _line(names, "files", "results_mb")}
     yield CostPanel("Archive: memory of the main process", "files", megabytes, memory)
     answered = {"server": _line(clients, "clients", "server_s")}
     yield CostPanel("Requests of many clients", "clients", "processor time of a request [s]", answered)
     speed = {
-        "96 kB a file": _line(workers, "workers", "wav_speedup"),
-        "10 kB a file": _line(workers, "workers", "small_speedup"),
+        f"{kb} kB a file": _line(workers, "workers", f"{kind}_speedup") for kb, kind in ((96, "wav"), (10, "small"))
     }
     yield CostPanel("Workers on a network of 1 Gbit/s, simulated", "workers", "speed, times that of one", speed)
 

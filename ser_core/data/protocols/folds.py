@@ -1,4 +1,4 @@
-"""Who is in which fold of the speaker-independent protocols."""
+"""Who is in which fold of the speaker-independent protocols, clip by clip in assets/protocols/<protocol>.csv."""
 
 from ser_core.data.utterances import OTHER_LANGUAGE_CORPORA, Utterance
 

@@ -1,4 +1,4 @@
-"""Reader of Praat TextGrids, in the long and in the short text format.
+"""Reader of Praat TextGrids, in the long and in the short text format; `ser_core.inference.writers` writes them.
 
 By hand: in both formats everything but free-standing numbers, texts in quotes and flags is comment, so that one
 reader of these tokens reads both.
