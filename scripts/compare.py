@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, ProtocolError
 from ser_core.evaluation import (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import (
     CORPUS_NAMES,

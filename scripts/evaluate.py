@@ -19,9 +19,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
-from scripts.flags import evaluate_parser
-from scripts.folders import read_folders
+from scripts.common.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
+from scripts.common.flags import evaluate_parser
+from scripts.common.folders import read_folders
 from ser_core.audio import AudioError
 from ser_core.data import CorpusError, ListenerVotes, ProtocolError, Utterance, corpora_root, read_listener_votes
 from ser_core.evaluation import (

@@ -13,7 +13,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch: the expor
 
 import torch
 
-from scripts.flags import export_parser
+from scripts.common.flags import export_parser
 from ser_core.evaluation import median_ms, single_torch_thread
 from ser_core.models import (
     ONNX_FILE,

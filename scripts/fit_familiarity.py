@@ -11,7 +11,7 @@ import sys
 
 import torch
 
-from scripts.train_head import own_statistics
+from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolError, protocol_split
 from ser_core.evaluation import fit_familiarity

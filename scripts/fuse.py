@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from scripts.head_tables import table
+from scripts.common.head_tables import table
 from scripts.train_heads import spoken_test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds

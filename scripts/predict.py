@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.flags import predict_parser
+from scripts.common.flags import predict_parser
 from ser_core import paths
 from ser_core.audio import MAX_AUDIO_DURATION_S, AudioError, read_audio, speech_segments
 from ser_core.evaluation import describe_expected_accuracy

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.flags import archive_parser
+from scripts.common.flags import archive_parser
 from ser_core.inference import (
     BY_FOLDER,
     TOGETHER,

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from scripts.folders import add_folder_flags, read_folders
-from scripts.tables import print_table
+from scripts.common.folders import add_folder_flags, read_folders
+from scripts.common.tables import print_table
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,

@@ -10,7 +10,7 @@ import re
 import sys
 from pathlib import Path
 
-from scripts.head_tables import left_out_summary, recorded_tables
+from scripts.common.head_tables import left_out_summary, recorded_tables
 from scripts.result_blocks.comparisons import (
     EIGHT_CORPORA,
     compare_all,

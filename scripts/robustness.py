@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.audio import AudioError, load_audio
 from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, read_noises

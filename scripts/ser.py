@@ -42,7 +42,7 @@ def check_arguments(command: str, arguments: list[str]) -> None:
     Raises:
         SystemExit: the help or an error was printed.
     """
-    parser = getattr(import_module("scripts.flags"), f"{command}_parser")()
+    parser = getattr(import_module("scripts.common.flags"), f"{command}_parser")()
     parser.prog = f"ser {command}"
     parser.description = parser.description.replace(f"python -m scripts.{SCRIPTS[command]}", parser.prog)
     parser.parse_args(arguments)

@@ -23,7 +23,7 @@ from starlette.responses import RedirectResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from scripts.flags import serve_parser
+from scripts.common.flags import serve_parser
 from ser_core.serving import (
     API_PATH,
     LIVE_PATH,

@@ -28,10 +28,10 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from scripts.fitting import fit_network, fit_on_functionals
-from scripts.flags import train_parser
-from scripts.folders import check_decoded, read_folders
-from scripts.train_head import train_head
+from scripts.common.fitting import fit_network, fit_on_functionals
+from scripts.common.flags import train_parser
+from scripts.common.folders import check_decoded, read_folders
+from scripts.common.train_head import train_head
 from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,

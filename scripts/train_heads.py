@@ -21,8 +21,8 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from scripts import train
-from scripts.head_tables import UNLIKE, mean_of, table
-from scripts.train_head import own_statistics
+from scripts.common.head_tables import UNLIKE, mean_of, table
+from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolSplit, is_speech, protocol_folds, protocol_split
 from ser_core.evaluation import corpus_report, unseen_speaker_distances

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core.data import PROTOCOLS, CorpusError, ProtocolError
 from ser_core.evaluation import compute_metrics, predict_utterances_per_model, read_test_part
 from ser_core.models import CheckpointError, load_model, use_float32

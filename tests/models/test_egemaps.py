@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from scripts import fitting as fitting_script, train as train_script
+from scripts import train as train_script
+from scripts.common import fitting as fitting_script
 from ser_core.audio.features import FrontendConfig
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.file_names import parse_filename

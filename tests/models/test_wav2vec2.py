@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from scripts import fitting, train
+from scripts import train
+from scripts.common import fitting
 from ser_core.audio.features import FrontendConfig
 from ser_core.evaluation.cost import measure_cost
 from ser_core.inference.prediction.predict import predict

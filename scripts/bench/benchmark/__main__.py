@@ -20,7 +20,7 @@ from scripts.bench.benchmark.speed import (
     speech,
     training,
 )
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core.audio import AudioError, measure_quality, speech_segments
 from ser_core.data import ProtocolError
 from ser_core.evaluation import ResultError, compare_with_baseline, cost_table

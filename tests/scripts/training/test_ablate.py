@@ -1,6 +1,7 @@
 """The ablations: each changes something that exists, and what is done is not done again."""
 
-from scripts import ablate, flags, train
+from scripts import ablate, train
+from scripts.common import flags
 from ser_core import paths
 from ser_core.models.registry import MODELS
 from ser_core.training import experiments, recipes

@@ -2,7 +2,8 @@
 
 import pytest
 
-from scripts import distill as teach, flags, train
+from scripts import distill as teach, train
+from scripts.common import flags
 from ser_core.models.registry import MODELS
 from ser_core.training import recipes
 

@@ -14,7 +14,8 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from scripts import export_embeddings, fitting, train
+from scripts import export_embeddings, train
+from scripts.common import fitting
 from ser_core import paths
 from ser_core.interpret import atlas
 from ser_core.interpret.projection import ProjectionConfig

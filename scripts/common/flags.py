@@ -9,7 +9,7 @@ from ser_core.data import PROTOCOLS
 from ser_core.inference import ArchivePart, n_cores
 from ser_core.training import MODEL_PREFIX
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parent.parent  # of the commands
 SET_HELP = f"a setting of the recipe (augment.warp=0.2) or, with the prefix {MODEL_PREFIX!r}, of the architecture"
 
 
@@ -90,7 +90,9 @@ def train_parser() -> argparse.ArgumentParser:
 
 
 def _add_folder_flags(parser: argparse.ArgumentParser) -> None:
-    from scripts.folders import add_folder_flags  # here: it imports the decoders, and the server's start needs none
+    from scripts.common.folders import (
+        add_folder_flags,  # here: it imports the decoders, and the server's start needs none
+    )
 
     add_folder_flags(parser)
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
-from scripts.train_head import soft_labels
+from scripts.common.train_head import soft_labels
 from ser_core.data import audio_cache_folder, corpora_root
 from ser_core.models import MODELS, Calibration, EgemapsClassifier, SERModel, Whisper, load_model, save_model
 from ser_core.training import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from scripts.tables import print_table
+from scripts.common.tables import print_table
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
 from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
 from ser_core.inference import Reference

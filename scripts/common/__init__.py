@@ -1,0 +1,1 @@
+"""What several commands share: flags, folders of recordings, tables, training with progress bars."""
