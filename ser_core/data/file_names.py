@@ -79,6 +79,11 @@ ASED_COMMON_SENTENCES = ("01", "02")
 ASED_WOMEN = ("09", "15", "25")  # one file of each states "male", all others "female"
 
 
+def _utterance(corpus: str, name: str, speaker: str, path: Path, **known) -> Utterance:
+    """The utterance of a file; names are unique in a corpus."""
+    return Utterance(id=f"{corpus}/{name}", path=path, corpus=corpus, speaker=f"{corpus}-{speaker}", **known)
+
+
 def _parse_ravdess(match: re.Match, path: Path) -> Utterance | str:
     modality, channel, emotion, intensity, sentence, _, actor = (int(part) for part in match[0].split("-"))
     if modality != 3:
@@ -99,11 +104,11 @@ def _parse_ravdess(match: re.Match, path: Path) -> Utterance | str:
 def _parse_crema_d(match: re.Match, path: Path) -> Utterance:
     speaker, sentence, emotion, level = match[0].upper().split("_")
     sex, age = crema_d_actors().get(speaker, ("unknown", None))
-    return Utterance(
-        id=f"crema_d/{match[0].upper()}",
-        path=path,
-        corpus="crema_d",
-        speaker=f"crema_d-{speaker}",
+    return _utterance(
+        "crema_d",
+        match[0].upper(),
+        speaker,
+        path,
         sex=sex,
         age=age,
         emotion=CREMA_EMOTIONS[emotion],
@@ -114,11 +119,11 @@ def _parse_crema_d(match: re.Match, path: Path) -> Utterance:
 
 def _parse_tess(match: re.Match, path: Path) -> Utterance:
     speaker = "YAF" if match[1].upper() == "YAF" else "OAF"  # one file of OAF is named OA_…
-    return Utterance(
-        id=f"tess/{match[1].upper()}_{match[2].lower()}_{match[3].lower()}",
-        path=path,
-        corpus="tess",
-        speaker=f"tess-{speaker}",
+    return _utterance(
+        "tess",
+        f"{match[1].upper()}_{match[2].lower()}_{match[3].lower()}",
+        speaker,
+        path,
         sex="female",
         age=TESS_AGES[speaker],
         emotion=TESS_EMOTIONS[match[3].lower()],
@@ -128,11 +133,11 @@ def _parse_tess(match: re.Match, path: Path) -> Utterance:
 
 def _parse_savee(match: re.Match, path: Path) -> Utterance:
     speaker, code, number = match[1].upper(), match[2].lower(), match[3]
-    return Utterance(
-        id=f"savee/{speaker}_{code}{number}",
-        path=path,
-        corpus="savee",
-        speaker=f"savee-{speaker}",
+    return _utterance(
+        "savee",
+        f"{speaker}_{code}{number}",
+        speaker,
+        path,
         sex="male",
         emotion=SAVEE_EMOTIONS[code],
         sentence=number if int(number) <= N_COMMON_SAVEE_SENTENCES else f"{code}{number}",
@@ -143,11 +148,11 @@ def _parse_hindi(match: re.Match, path: Path) -> Utterance | str:
     speaker, session, emotion, sentence = match[1], match[2], match[3].lower(), match[4]
     if emotion not in HINDI_EMOTIONS:
         return f"its emotion, {emotion}, is not among the eight"
-    return Utterance(
-        id=f"hindi/{speaker}-{session}-{emotion}-{sentence}",
-        path=path,
-        corpus="hindi",
-        speaker=f"hindi-{speaker}",
+    return _utterance(
+        "hindi",
+        f"{speaker}-{session}-{emotion}-{sentence}",
+        speaker,
+        path,
         sex="unknown",
         emotion=HINDI_EMOTIONS[emotion],
         sentence=sentence,
@@ -156,11 +161,11 @@ def _parse_hindi(match: re.Match, path: Path) -> Utterance | str:
 
 def _parse_emovo(match: re.Match, path: Path) -> Utterance:
     emotion, speaker, sentence = match[0].lower().split("-")
-    return Utterance(
-        id=f"emovo/{match[0].lower()}",
-        path=path,
-        corpus="emovo",
-        speaker=f"emovo-{speaker}",
+    return _utterance(
+        "emovo",
+        match[0].lower(),
+        speaker,
+        path,
         sex={"f": "female", "m": "male"}[speaker[0]],
         emotion=EMOVO_EMOTIONS[emotion],
         sentence=sentence,
@@ -169,11 +174,11 @@ def _parse_emovo(match: re.Match, path: Path) -> Utterance:
 
 def _parse_turev(match: re.Match, path: Path) -> Utterance:
     speaker, emotion, word = match[0].lower().split("_")
-    return Utterance(
-        id=f"turev/{match[0].lower()}",
-        path=path,
-        corpus="turev",
-        speaker=f"turev-{speaker}",
+    return _utterance(
+        "turev",
+        match[0].lower(),
+        speaker,
+        path,
         sex="unknown",
         emotion=TUREV_EMOTIONS[emotion],
         sentence=word.rstrip("1"),  # one file is named …_ogul1
@@ -184,11 +189,11 @@ def _parse_ased(match: re.Match, path: Path) -> Utterance | str:
     emotion, sentence, _, sex, speaker = match[0].lower().split("-")
     if sentence not in ASED_COMMON_SENTENCES:
         return "its sentence is spoken in one emotion only, so that the words give the label away"
-    return Utterance(
-        id=f"ased/{match[0].lower()}",
-        path=path,
-        corpus="ased",
-        speaker=f"ased-{speaker}",
+    return _utterance(
+        "ased",
+        match[0].lower(),
+        speaker,
+        path,
         sex="female" if sex == "01" or speaker in ASED_WOMEN else "male",
         emotion=ASED_EMOTIONS[emotion],
         sentence=sentence,
