@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: likelihoods, reliability, temperature."""
+"""Calibration of probabilities: likelihood, Brier score, reliability, temperature."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""State of the view "Map": atlases, projections, and the clip placed among them."""
+"""State of the view "Map": spaces, projections, and what is chosen in two maps."""
 
 from dataclasses import dataclass, field
 

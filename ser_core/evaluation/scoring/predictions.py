@@ -1,4 +1,4 @@
-"""A table of predictions: what a model answered for each utterance."""
+"""A table of predictions: probabilities and abstention of a model for each utterance."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Evaluation tasks: a checkpoint, its test part without leaks, and the comparison with recorded results."""
+"""The task of evaluating a checkpoint: which test part, whether it leaks, under which name it is recorded."""
 
 import json
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""From waveform to prediction: the one path of the app, the command line and the evaluation."""
+"""Predictions: of a recording, of its windows, and when a model abstains."""

@@ -1,4 +1,4 @@
-"""Figures of one clip: spectrogram, envelope, probabilities of models, trajectory.
+"""The probabilities of the emotions over time, aligned with the player.
 
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
