@@ -6,6 +6,8 @@ from starlette.testclient import TestClient
 
 from ser_core.serving.middleware import RequestLimits
 
+pytestmark = pytest.mark.slow  # Gradio is imported
+
 
 def test_an_upload_is_taken_once_under_a_name_of_the_server(live):
     uploads = live.GradioUploads(RequestLimits())
@@ -15,7 +17,6 @@ def test_an_upload_is_taken_once_under_a_name_of_the_server(live):
     assert [uploads.take(name), uploads.take(name), uploads.take("/etc/hostname")] == [b"sound", None, None]
 
 
-@pytest.mark.slow
 def test_uploads_have_bounds(live, checkpoints):
     client = TestClient(live.build_live(RequestLimits(max_body_bytes=1000, max_total_body_bytes=25_000)))
     path = "/gradio_api/upload"
