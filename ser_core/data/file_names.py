@@ -200,10 +200,6 @@ def _parse_ased(match: re.Match, path: Path) -> Utterance | str:
     )
 
 
-def _parse_noise(match: re.Match, path: Path) -> str:
-    return "a sound of ESC-50, not speech"
-
-
 FILENAME_PARSERS: tuple[tuple[re.Pattern, Callable[[re.Match, Path], Utterance | str]], ...] = (
     (re.compile(r"0[123]-0[12]-0[1-8]-0[12]-0[12]-0[12]-(?:0[1-9]|1\d|2[0-4])"), _parse_ravdess),
     (re.compile(r"1\d{3}_[A-Z]{3}_(?:ANG|DIS|FEA|HAP|NEU|SAD)_(?:LO|MD|HI|XX|X)", re.I), _parse_crema_d),
@@ -213,7 +209,7 @@ FILENAME_PARSERS: tuple[tuple[re.Pattern, Callable[[re.Match, Path], Utterance |
     (re.compile(r"(?:dis|gio|neu|pau|rab|sor|tri)-[fm][1-3]-[bdln]\d", re.I), _parse_emovo),
     (re.compile(r"\d{4}_(?:hl|kz|mt|sk)_[a-z]+1?", re.I), _parse_turev),
     (re.compile(r"(?:n1|f2|h3|s4|a5)-0[1-7]-0[12]-0[12]-\d\d", re.I), _parse_ased),
-    (NOISE_FILE_NAME, _parse_noise),
+    (NOISE_FILE_NAME, lambda match, path: "a sound of ESC-50, not speech"),
 )
 
 _SAVEE_IN_FOLDER = re.compile(r"(?:sa|su|[adfhn])\d\d", re.I)

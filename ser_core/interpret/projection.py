@@ -20,9 +20,7 @@ PROJECTION_KINDS = ("umap", "tsne", "pca")
 UMAP_INSTALL_HINT = "New maps of UMAP need umap-learn. Install it with: pip install -r requirements-maps.txt"
 TSNE_N_THREADS = 2
 TSNE_THETA = 0.65  # in three dimensions: 40 % faster than 0.5, with a difference of 0.01 % of the width after 20 steps
-TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS = 250, 500  # the defaults of openTSNE
-TSNE_PHASES = ((0, TSNE_EXAGGERATION_STEPS, 12, 0.5), (TSNE_EXAGGERATION_STEPS, TSNE_FIT_STEPS, 1, 0.8))
-"""(steps before, steps, exaggeration, momentum) of each phase."""
+TSNE_PHASES = ((250, 12, 0.5), (500, 1, 0.8))  # (steps, exaggeration, momentum): the defaults of openTSNE
 
 
 def can_fit_umap() -> bool:
@@ -109,13 +107,15 @@ class Projection:
         start = self._points[:, : config.n_dims] / np.std(self._points[:, 0]) * 1e-4
         common = {"theta": TSNE_THETA, "n_jobs": n_jobs, "random_state": config.seed}
         made = TSNEEmbedding(start, self._affinities(), negative_gradient_method=method, **common)
-        for done, n_steps, exaggeration, momentum in TSNE_PHASES:
+        done, n_steps_in_all = 0, sum(n_steps for n_steps, *_ in TSNE_PHASES)
+        for n_steps, exaggeration, momentum in TSNE_PHASES:
 
             def report(step: int, *_, done: int = done) -> None:
-                progress((done + step) / (TSNE_EXAGGERATION_STEPS + TSNE_FIT_STEPS))
+                progress((done + step) / n_steps_in_all)
 
             watch = {"callbacks": report, "callbacks_every_iters": 25}
             made = made.optimize(n_steps, exaggeration=exaggeration, momentum=momentum, **watch)
+            done += n_steps
         return np.array(made)
 
     def _affinities(self):

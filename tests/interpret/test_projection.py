@@ -29,7 +29,7 @@ CONFIGS = {
 @pytest.fixture(scope="module", autouse=True)
 def few_steps():
     """Clusters that lie apart need no more of them; each takes t-SNE 7 ms, however few points there are."""
-    with patch.multiple(fitting, TSNE_EXAGGERATION_STEPS=50, TSNE_FIT_STEPS=100):
+    with patch.multiple(fitting, TSNE_PHASES=((50, 12, 0.5), (100, 1, 0.8))):
         yield
 
 
