@@ -190,8 +190,10 @@ async function handOverToParent() {
 
 function enableStart() {
   if (!props.page_id) return;
-  if (props.models.length) button.disabled = false;
-  else showState(props.no_model_message);
+  button.disabled = !props.models.length;
+  if (!button.disabled) return;
+  showState(props.no_model_message);
+  find(".detail").textContent = "";
 }
 
 find(".program pre").textContent = clientExample();
