@@ -50,9 +50,9 @@ class StatisticsCache:
         """
         self.compute(number, ids, progress)
         rows = {utterance_id: row for row, utterance_id in enumerate(self._ids(number))}
-        chosen = np.array([rows[i] for i in ids])
+        chosen = np.array([rows[i] for i in ids], int)
         layers = [layer - 1 for layer in self.layers]
-        return self._rows(number)[chosen][:, layers].reshape(len(ids), -1).astype(np.float32)
+        return self._rows(number)[chosen][:, layers].reshape(len(ids), len(layers) * self._width).astype(np.float32)
 
     def compute(self, number: int, ids: Sequence[str], progress: Callable[[int], None] = lambda n_done: None) -> None:
         """Computes the missing clips of a pass, in batches of similar length.
