@@ -1,8 +1,10 @@
 """Fuses heads on Whisper's encoder with fast networks, calibrated on corpora and speakers that neither was trained on.
 
 python -m scripts.fuse                    writes checkpoints/whisper-prosonet, those of the other folds below
-                                          checkpoints/folds, and assets/results/left-out-whisper-prosonet.json
-python -m scripts.fuse --every 4          from one in four clips of each corpus
+                                          checkpoints/folds, and their scores in assets/results: on left-out corpora
+                                          (left-out-...) and on unseen speakers (speaker-independent-8-...)
+python -m scripts.fuse --every 4          from one in four clips of each corpus, as those that come with the program
+python -m scripts.fuse --scores           the scores alone
 
 Needs checkpoints/whisper, checkpoints/prosonet and, below checkpoints/folds, their models of the other four folds and
 of the left-out corpora: whisper-left-out-<corpus> and prosonet-leave-one-corpus-out-<corpus>. Corpora in other
@@ -19,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from scripts.common.head_tables import table
-from scripts.train_heads import spoken_test_clips, write_results
+from scripts.train_heads import mean_reports, spoken_test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration
@@ -28,10 +30,11 @@ from ser_core.models import (
     CheckpointError,
     Fusion,
     SERModel,
+    enrolled_logits,
     load_fusion,
     save_model,
 )
-from ser_core.training import TrainingExample, UnseenPredictions, corpora_of
+from ser_core.training import ENROLMENT_CLIPS, TrainingExample, UnseenPredictions, corpora_of
 
 NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
@@ -93,7 +96,9 @@ def outputs(found: Iterable[Predicted], but: Container[tuple[str, str]] = ()) ->
         with torch.inference_mode():
             logits = model.classify(torch.from_numpy(embeddings)).numpy()
         distances = model.novelty.distance(embeddings) if model.novelty else np.ones(len(clips))
-        parts.append(UnseenPredictions(corpora_of(clips), y_true, distances, logits).select(kept))
+        speakers = np.array([clip.speaker for clip in clips])
+        enrolled = enrolled_logits(model, embeddings, speakers, ENROLMENT_CLIPS)
+        parts.append(UnseenPredictions(corpora_of(clips), y_true, distances, logits, *enrolled).select(kept))
     return UnseenPredictions.concatenate(parts)
 
 
@@ -119,36 +124,59 @@ def members_of(fold: str) -> tuple[str, str]:
     return (FIRST, SECOND) if fold == FOLD else (f"folds/{FIRST}-{fold}", f"folds/{SECOND}-{fold}")
 
 
-def save_folds(found: dict[str, Predicted], unseen: dict[str, Predicted]) -> None:
-    """Writes the fusion of each fold; no test speaker of a fold is in its calibration."""
+def calibrate_folds(found: dict[str, Predicted], unseen: dict[str, Predicted]) -> None:
+    """Calibrates the fusion of each fold; none of its test speakers is in the calibration."""
     for fold, (model, clips, _) in unseen.items():
         known = outputs(part for other, part in unseen.items() if other != fold)
         strangers = outputs(found.values(), but={(clip.corpus, clip.speaker) for clip in clips})
+        model.calibration = fit_cross_corpus_calibration(strangers, known)
+
+
+def save_folds(unseen: dict[str, Predicted]) -> None:
+    """Writes the fusion of each fold."""
+    for fold, (model, _, _) in unseen.items():
         folder = paths.CHECKPOINTS / NAME if fold == FOLD else paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}"
         members = [name.removeprefix("folds/") for name in members_of(fold)]
         training = {"protocol": PROTOCOL, "fold": fold, "members": members}
-        save_model(model, folder, "fusion", fit_cross_corpus_calibration(strangers, known), training)
+        save_model(model, folder, "fusion", model.calibration, training)
 
 
-def write_report(reports: dict[str, dict], every: int) -> None:
-    """Prints and writes the scores on left-out corpora."""
-    print(table(reports))
-    folds = {corpus: {corpus: scores} for corpus, scores in reports.items()}
-    found = {"model": NAME, "protocol": "left-out", "every": every, "folds": folds, "corpora": reports}
-    write_results(paths.RESULTS / f"left-out-{NAME}.json", found)
+def unseen_report(unseen: dict[str, Predicted]) -> dict[str, dict]:
+    """By fold, the scores of its test speakers by corpus, with the calibration of the fold."""
+    reports: dict[str, dict] = {}
+    for fold, (model, clips, embeddings) in unseen.items():
+        corpora = np.array([clip.corpus for clip in clips])
+        reports[fold] = {
+            str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
+            for corpus in np.unique(corpora)
+        }
+    return reports
+
+
+def write_report(protocol: str, folds: dict[str, dict], every: int) -> None:
+    """Prints and writes the scores under a protocol, by fold and corpus."""
+    corpora = mean_reports(folds)
+    print(table(corpora))
+    found = {"model": NAME, "protocol": protocol, "every": every, "folds": folds, "corpora": corpora}
+    write_results(paths.RESULTS / f"{protocol}-{NAME}.json", found)
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=1, help="use one in n clips of each corpus, drawn at random")
+    parser.add_argument("--scores", action="store_true", help="write the scores alone, no checkpoint")
     options = parser.parse_args(arguments)
     try:
         found, unseen = left_out_predictions(options.every), unseen_speakers(options.every)
     except (CheckpointError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    write_report(report(found, outputs(unseen.values())), options.every)
-    save_folds(found, unseen)
+    left_out = report(found, outputs(unseen.values()))
+    write_report("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, options.every)
+    calibrate_folds(found, unseen)
+    write_report(PROTOCOL, unseen_report(unseen), options.every)
+    if not options.scores:
+        save_folds(unseen)
     return 0
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from scripts.common.flags import predict_parser
 from ser_core import paths
 from ser_core.audio import MAX_AUDIO_DURATION_S, AudioError, read_audio, speech_segments
-from ser_core.evaluation import describe_expected_accuracy
+from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import (
     MAX_REFERENCE_CLIP_S,
     MIN_SPEECH_TO_PREDICT_S,
@@ -114,7 +114,8 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
         lines.append(record["reference_note"])
     if record["speech_s"] >= MIN_SPEECH_TO_PREDICT_S:
         name = record["model"]
-        lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"])])
+        used = measured_reference(*(record[f"reference_{part}"] for part in ("clips", "source", "note")))
+        lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used)])
     for window in record.get("windows", ()):
         best = window["probabilities"][window["emotion"]]
         lines.append(

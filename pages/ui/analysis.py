@@ -171,4 +171,5 @@ def _run_model(prepared: PreparedClip, who: PersonalModel, quiet: bool) -> Model
     )
     took_s = perf_counter() - started
     bar.empty()
-    return ModelResult(who, prediction, trajectory, took_s, model.calibration.min_confidence, model.metrics, model.note)
+    threshold = model.calibration.threshold(who.reference is not None)
+    return ModelResult(who, prediction, trajectory, took_s, threshold, model.metrics, model.note)

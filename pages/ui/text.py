@@ -1,7 +1,7 @@
 """Sentences shared by several pages."""
 
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
-from ser_core.evaluation import describe_expected_accuracy
+from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Prediction
 
 UAR_HELP = (
@@ -26,7 +26,8 @@ def describe_expectation(prediction: Prediction, metrics: dict) -> str:
     """Familiarity of the recording, and how often the model is right; "" where unknown, or without speech."""
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return ""
-    return plain(describe_expected_accuracy(prediction.model, metrics, prediction.familiarity))
+    used = measured_reference(prediction.reference_clips, prediction.reference_source, prediction.reference_note)
+    return plain(describe_expected_accuracy(prediction.model, metrics, prediction.familiarity, used))
 
 
 def plain(text: str) -> str:

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
-from ser_core.evaluation import COLLECTION_CLIPS, N_REFERENCE_CLIPS, NEUTRAL_REFERENCE_CLIPS, markdown_table
+from ser_core.evaluation import (
+    COLLECTION_CLIPS,
+    ENROLLED_CLIPS,
+    N_REFERENCE_CLIPS,
+    NEUTRAL_REFERENCE_CLIPS,
+    markdown_table,
+)
 
 UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against unseen speakers of known ones
 
@@ -25,25 +31,39 @@ def mean_of(reports: Sequence[dict]) -> dict:
 
 
 def table(by_corpus: dict[str, dict]) -> str:
-    """UAR in percent over the common emotions, alone and enrolled, and the doubt, by corpus."""
-    rows = [
-        {
-            "corpus": CORPUS_NAMES.get(corpus, corpus),
-            "all emotions": percent(report["uar"]),
-            "common, alone": percent(report["uar_common"]),
-            **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
-            f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
-            f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
-            "neutral of any speaker": _enrolled(report, "collection_neutral"),
-            "answered": percent(report["coverage"]),
-            "of these right": percent(report["accuracy_answered"]),
-            "ECE": f"{report['ece']:.3f}",
-            "AUROC right/wrong": f"{report['auroc_correct']:.2f}",
-            **({"AUROC unlike training": f"{report[UNLIKE]:.2f}"} if UNLIKE in report else {}),
-        }
-        for corpus, report in [*by_corpus.items(), *mean_rows(by_corpus)]
-    ]
+    """Two tables by corpus: UAR in percent, alone and enrolled, and how far the confidence can be trusted."""
+    reports = [*by_corpus.items(), *mean_rows(by_corpus)]
+    return "\n\n".join(_markdown([_row(name, report) for name, report in reports]) for _row in (_scores, _doubt))
+
+
+def _markdown(rows: Sequence[dict[str, str]]) -> str:
     return markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+
+
+def _scores(corpus: str, report: dict) -> dict[str, str]:
+    """UAR over the common emotions, alone and with references."""
+    return {
+        "corpus": CORPUS_NAMES.get(corpus, corpus),
+        "all emotions": percent(report["uar"]),
+        "common, alone": percent(report["uar_common"]),
+        **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
+        f"{NEUTRAL_REFERENCE_CLIPS} neutral": _enrolled(report, "neutral"),
+        f"{COLLECTION_CLIPS} of any speaker": _enrolled(report, "collection"),
+        "neutral of any speaker": _enrolled(report, "collection_neutral"),
+    }
+
+
+def _doubt(corpus: str, report: dict) -> dict[str, str]:
+    """Abstention and calibration over all emotions, without and with ten clips of the speaker."""
+    pairs = (report, report["enrolled"][ENROLLED_CLIPS])
+    return {
+        "alone, with 10 clips:": CORPUS_NAMES.get(corpus, corpus),
+        "answered": ", ".join(percent(part["coverage"]) for part in pairs),
+        "of these right": ", ".join(percent(part["accuracy_answered"]) for part in pairs),
+        "ECE": ", ".join(f"{part['ece']:.3f}" for part in pairs),
+        "AUROC right/wrong": ", ".join(f"{part['auroc_correct']:.2f}" for part in pairs),
+        **({"AUROC unlike training": f"{report[UNLIKE]:.2f}"} if UNLIKE in report else {}),
+    }
 
 
 def _enrolled(report: dict, reference: str) -> str:
@@ -77,7 +97,7 @@ def left_out_summary(folder: Path) -> str:
         result = json.loads(path.read_text())
         means = [report for _, report in mean_rows(result["corpora"])]
         rows.append([f"`{result['model']}`{_sample(result)}", *_summary_row(means)])
-        if "whisper_alone" in means[0]:
+        if _sample(result) and "whisper_alone" in means[0]:
             rows.append(["`whisper`, the same clips", *_summary_row([mean["whisper_alone"] for mean in means])])
     return markdown_table(header, rows)
 

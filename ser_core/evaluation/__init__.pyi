@@ -37,12 +37,14 @@ from .cross_corpus.calibration import (
 )
 from .cross_corpus.expectation import (
     COLLECTION_CLIPS as COLLECTION_CLIPS,
+    ENROLLED_CLIPS as ENROLLED_CLIPS,
+    N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     describe_collection as describe_collection,
     describe_enrolment as describe_enrolment,
     describe_expected_accuracy as describe_expected_accuracy,
+    measured_reference as measured_reference,
 )
 from .cross_corpus.report import (
-    N_REFERENCE_CLIPS as N_REFERENCE_CLIPS,
     NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,
 )

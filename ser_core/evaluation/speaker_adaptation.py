@@ -16,10 +16,9 @@ from ser_core.data import (
     read_protocol,
     unseen_speaker_fold,
 )
-from ser_core.evaluation.cross_corpus.report import enrolled_logits
 from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips, run_clips
 from ser_core.metrics import confusion_matrix, uar
-from ser_core.models import SERModel
+from ser_core.models import SERModel, enrolled_logits
 
 N_ENROLMENT_CLIPS = 10
 
@@ -50,7 +49,7 @@ def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = N_
     return {
         "n_enrolled": n_clips,
         "uar": _uar_by_corpus(model, clips, alone),
-        "uar_enrolled": _uar_by_corpus(model, clips, enrolled_logits(model, embeddings, clips.speakers, n_clips)),
+        "uar_enrolled": _uar_by_corpus(model, clips, enrolled_logits(model, embeddings, clips.speakers, n_clips)[0]),
     }
 
 

@@ -126,6 +126,7 @@ from .reference import (
     enrolled_model as enrolled_model,
 )
 from .results import (
+    FAR_NOTE as FAR_NOTE,
     MIN_SPEECH_TO_PREDICT_S as MIN_SPEECH_TO_PREDICT_S,
     Prediction as Prediction,
     Trajectory as Trajectory,

@@ -22,7 +22,7 @@ class WindowOutputs:
     """The outputs of a model, a row for each window (or each clip, see average_by_clip)."""
 
     embeddings: np.ndarray  # (n_windows, embedding_dim)
-    logits: np.ndarray  # scaled by the distance, see Calibration, (n_windows, n_classes)
+    logits: np.ndarray  # from Calibration.scale, (n_windows, n_classes)
     distances: np.ndarray | None  # from the training clips, (n_windows,); None for a checkpoint without a detector
 
     def average_by_clip(self, n_windows: np.ndarray) -> "WindowOutputs":
@@ -78,7 +78,8 @@ def run_windows(
     if not np.isfinite(logits).all():
         raise CheckpointError(f"{model.name} returns values that are not finite: get or train the model again.")
     distances = model.novelty.distance(embeddings) if model.novelty else None
-    return WindowOutputs(embeddings, model.calibration.scale_by_distance(logits, distances), distances)
+    scaled = model.calibration.scale(logits, distances, reference.weight if reference else 0.0)
+    return WindowOutputs(embeddings, scaled, distances)
 
 
 def _run_batch(

@@ -91,7 +91,7 @@ def start_trajectory(
         model=model.name,
         labels=model.config.labels,
         temperature=model.calibration.temperature,
-        min_confidence=model.calibration.min_confidence,
+        min_confidence=model.calibration.threshold(reference is not None),
         window_s=model.config.window_s,
         hop_s=hop_s,
         starts=starts,

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal, get_args
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ser_core.inference.results import FAR_NOTE
 from ser_core.models import SERModel, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
@@ -21,7 +23,6 @@ N_DIGITS = 6  # significant, of each value in JSON
 # layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few
 # of other speakers in the same studio. It shows another recording situation rather than another voice.
 MAX_RELATIVE_DISTANCE = 1.4
-FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
@@ -164,10 +165,16 @@ def enrolled_model(model: SERModel, reference: Reference) -> SERModel:
     Raises:
         SpeakerReferenceError: a reference of another model, or a model that takes none.
     """
-    enrolled = copy.copy(model)
-    relative = partial(model.classify, reference=reference.tensor_for(model), weight=reference.weight)
+    enrolled, calibration = copy.copy(model), model.calibration
+    own = partial(model.classify, reference=reference.tensor_for(model), weight=reference.weight)
+    relative = partial(_scaled, own, calibration.reference_gain**reference.weight)
     enrolled.classify = relative  # type: ignore[method-assign]  # of this copy alone
+    enrolled.calibration = replace(calibration, min_confidence=calibration.threshold(True))
     return enrolled
+
+
+def _scaled(classify: Callable[[Tensor], Tensor], factor: float, embedding: Tensor) -> Tensor:
+    return factor * classify(embedding)
 
 
 ReferenceChoice = Reference | Literal["recording"] | None

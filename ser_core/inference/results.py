@@ -9,6 +9,8 @@ import numpy as np
 from ser_core.labels import AROUSAL_VALENCE
 
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
+FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
+"""Part of Prediction.reference_note, see Reference.note_for."""
 
 
 @dataclass(frozen=True)

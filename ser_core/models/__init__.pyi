@@ -23,6 +23,9 @@ from .checkpoint import (
     save_model as save_model,
     weights_sha256 as weights_sha256,
 )
+from .enrolled import (
+    enrolled_logits as enrolled_logits,
+)
 from .hub import (
     HubModel as HubModel,
     export_hub as export_hub,

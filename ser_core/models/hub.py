@@ -42,11 +42,15 @@ print(predict(model.network, load_audio("speech.wav")))
 
 Logits become probabilities by `softmax(logits / {temperature:g})`; a prediction below {min_confidence:g} counts as
 "not sure". Recordings are split into windows of {window_s:g} s, half overlapping, whose logits are averaged.{scaled}
-{stock}"""
+{relative}{stock}"""
 
 SCALING_SENTENCE = """ First, the
 logits of each window are divided by its distance from the training data (`model.network.novelty`), clipped to
 {nearest:g}..{farthest:g}, to the power of {distance_power:g}."""
+
+REFERENCE_SENTENCE = """With reference clips of weight w (`ser_core.models.reference_weight`), the logits are multiplied
+by {reference_gain:g} to the power of w, and the threshold is {reference_min_confidence:g}.
+"""
 
 TRANSFORMERS_SECTION = """
 With transformers alone (`pip install transformers torch`); its scores are those before calibration:
@@ -169,9 +173,11 @@ def _model_index_results(metrics: dict) -> list[EvalResult]:
 def _loading_section(model: SERModel) -> str:
     calibration = asdict(model.calibration)
     scaled = SCALING_SENTENCE.format(nearest=NEAREST, farthest=FARTHEST, **calibration)
+    fitted = model.calibration.reference_min_confidence is not None
     return LOADING_SECTION.format(
         **calibration,
         window_s=model.config.window_s,
         scaled=scaled if model.calibration.distance_power else "",
+        relative=REFERENCE_SENTENCE.format(**calibration) if fitted else "",
         stock=TRANSFORMERS_SECTION if model.transformers_files() else "",
     )

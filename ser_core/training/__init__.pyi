@@ -28,6 +28,7 @@ from .frozen.cache import (
     StatisticsCache as StatisticsCache,
 )
 from .frozen.cross_corpus import (
+    ENROLMENT_CLIPS as ENROLMENT_CLIPS,
     MIN_SPEAKERS as MIN_SPEAKERS,
     UnseenPredictions as UnseenPredictions,
     check_corpora as check_corpora,

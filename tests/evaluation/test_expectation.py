@@ -9,9 +9,12 @@ from ser_core.evaluation.cross_corpus.expectation import (
     describe_collection,
     describe_enrolment,
     describe_expected_accuracy,
+    measured_reference,
 )
+from ser_core.inference.results import FAR_NOTE
 from ser_core.models.ood import UNLIKE_TRAINING, UNUSUAL
 
+FAR = f"Reference clips: 1. {FAR_NOTE}"
 METRICS = {
     "protocol": "speaker-independent-8",
     "corpora": {"tess": {"accuracy": 0.9}, "savee": {"accuracy": 0.7}, "ravdess_song": {"accuracy": 0.1}},
@@ -47,6 +50,32 @@ def test_no_rate_without_both_measurements(left_out):
     assert "10" not in describe_expected_accuracy("other", METRICS, UNUSUAL) != ""
     left_out.write_text("{")
     assert describe_expected_accuracy("m", METRICS) == ""
+
+
+def test_rates_with_a_reference_are_those_measured_with_as_many_clips(left_out):
+    def scores(*accuracies: float) -> dict:
+        enrolled = {key: {"accuracy": value} for key, value in zip(("3", "10", "collection"), accuracies, strict=True)}
+        return {"accuracy": 0.4, "enrolled": enrolled}
+
+    left_out.write_text(json.dumps({"corpora": {"tess": scores(0.5, 0.6, 0.2), "hindi": scores(0.3, 0.4, 0.2)}}))
+    assert describe_expected_accuracy("m", METRICS, None, "10") == ""  # of unseen speakers not measured
+    known = {"corpora": {"tess": scores(0.7, 0.9, 0.8), "ravdess_song": scores(0.1, 0.1, 0.1)}}
+    left_out.with_name("speaker-independent-8-m.json").write_text(json.dumps(known))
+    found = describe_expected_accuracy("m", METRICS, None, measured_reference(12, "clips", ""))
+    assert found.startswith("With 10 reference clips of the speaker") and found.index("9 of") < found.index("5 of")
+    few = describe_expected_accuracy("m", METRICS, UNLIKE_TRAINING, measured_reference(9, "clips", ""))
+    assert "ith 3 reference clips" in few
+    assert few.index("4 of 10") < few.index("7 of 10")
+    together = describe_expected_accuracy("m", METRICS, None, measured_reference(30, "collection", ""))
+    assert "any speaker" in together and together.index("8 of 10") < together.index("2 of 10")
+    assert describe_expected_accuracy("m", {}, None, "10") == ""
+
+
+@pytest.mark.parametrize("used", [(12, "recording", ""), (12, "running", ""), (8, "collection", ""), (9, "clips", FAR)])
+def test_no_rate_for_a_reference_that_was_not_measured(left_out, used):
+    assert describe_expected_accuracy("m", METRICS, None, measured_reference(*used)) == ""
+    assert "unusual" in describe_expected_accuracy("m", METRICS, UNUSUAL, measured_reference(*used))
+    assert measured_reference(0, "", "") == ""
 
 
 def test_what_references_change_is_a_mean_over_the_corpora(left_out):

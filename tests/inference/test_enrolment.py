@@ -14,6 +14,7 @@ from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import Reference, SpeakerReferenceError, draw_reference_clips, enrolled_model
 from ser_core.interpret.sanity_check import randomise_parameters
+from ser_core.models.calibration import Calibration
 from ser_core.models.registry import build_model
 
 RATE = 16_000
@@ -77,6 +78,21 @@ def test_every_kind_of_prediction_uses_it(enrolling_model, reference, speech):
     np.testing.assert_array_equal(windows.probabilities, trajectory.probabilities)
     assert prediction == enrolled == batch
     assert (windows.reference_clips, windows.reference_source) == (4, "clips")
+
+
+def test_its_predictions_have_a_gain_and_a_threshold_of_their_own(enrolling_model, reference, speech, monkeypatch):
+    plain, before = (predict(enrolling_model, speech, reference=given) for given in (None, reference))
+    fitted = Calibration(reference_gain=2.0, reference_min_confidence=1.0)
+    monkeypatch.setattr(enrolling_model, "calibration", fitted)
+    assert predict(enrolling_model, speech) == plain and not plain.abstain
+    found = predict(enrolling_model, speech, reference=reference)
+    sharper = np.array([*before.probabilities.values()]) ** 2 ** (4 / 6)  # of four clips
+    np.testing.assert_allclose([*found.probabilities.values()], sharper / sharper.sum(), rtol=1e-4)
+    assert found.abstain and "below 100%" in found.reason
+    carrying = predict(enrolled_model(enrolling_model, reference), speech)
+    assert carrying.probabilities == pytest.approx(found.probabilities, rel=1e-5) and carrying.reason == found.reason
+    partial = start_trajectory(enrolling_model, (0, len(speech)), speech_segments(speech), reference=reference)
+    assert partial.min_confidence == 1.0
 
 
 @torch.inference_mode()

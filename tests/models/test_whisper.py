@@ -153,11 +153,13 @@ def test_config_that_the_encoder_cannot_serve_is_refused():
 def test_hub_export_holds_the_encoder(start, encoders, tmp_path):
     save_whisper_encoder(str(start), 2, encoders / "tiny")
     shared = Whisper(replace(CONFIG, encoder="tiny")).eval()
-    save_model(shared, tmp_path / "small", "whisper", Calibration(1.2), {})
+    calibration = Calibration(1.2, reference_gain=1.7, reference_min_confidence=0.45)
+    save_model(shared, tmp_path / "small", "whisper", calibration, {})
     export_hub(tmp_path / "small", tmp_path / "hub")
     shutil.rmtree(encoders)
     exported, waveform = load_model(tmp_path / "hub", "cpu"), torch.from_numpy(sound(8000))[None]
-    assert exported.calibration == Calibration(1.2)
+    assert exported.calibration == calibration
+    assert "multiplied\nby 1.7 to the power" in (tmp_path / "hub" / "README.md").read_text()
     torch.testing.assert_close(exported(waveform), shared(waveform), atol=2e-3, rtol=1e-2)  # half precision
 
 

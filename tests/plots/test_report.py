@@ -56,6 +56,15 @@ def test_a_report_names_no_emotion_where_the_model_does_not(changes, shown):
     assert re.search(rf'class="answer"[^>]*>{shown}', clip_report(clip(**changes)))
 
 
+def test_a_report_says_what_its_prediction_is_relative_to():
+    used = {"reference_clips": 8, "reference_source": "clips", "reference_note": "This recording is far."}
+    page = clip_report(clip(**used))
+    assert "Relative to 8 reference clips of the speaker." in page and "This recording is far." in page
+    assert "--windows --reference voice.json" in page and "without a reference" in page
+    alone = clip_report(clip())
+    assert "Relative to" not in alone and "--reference" not in alone and "without a reference" not in alone
+
+
 def test_a_report_of_a_batch_begins_with_the_doubtful_files(monkeypatch):
     def load() -> np.ndarray:
         return voice(200, 0, 2.4)

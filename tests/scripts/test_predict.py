@@ -195,6 +195,13 @@ def test_the_files_may_be_the_reference_of_each_other(enrolled, good, bad):
     assert enrolled(good, good, "--reference", "together") == (2, [])
 
 
+def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good, capsys, monkeypatch):
+    monkeypatch.setattr(predict, "describe_expected_accuracy", lambda *known: f"measured with {known[-1]!r}")
+    for given, expected in (([], "''"), ([good], "'1'"), (["together"], "None")):
+        assert predict.main([good] * 3 + ["--format", "text"] + (["--reference", *given] if given else [])) == 0
+        assert f"measured with {expected}" in capsys.readouterr().out
+
+
 def test_a_note_of_the_reference_is_shown(enrolled, good, capsys):
     assert predict.main([good, "--reference", good, "--format", "text"]) == 0
     assert "Reference clips: 1" in capsys.readouterr().out

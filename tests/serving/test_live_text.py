@@ -20,7 +20,7 @@ def live_prediction(label: str, probabilities: dict[str, float], speech_s: float
     emotion = max(probabilities, key=probabilities.get) if probabilities else ""
     prediction = Prediction("m", "happy", 0.6, SURE, (), False, "", 2.5, speech_s, 0.0, 2.5, novelty=novelty)
     confidence = probabilities.get(emotion)
-    return LivePrediction(3.0, label, emotion, confidence, probabilities, bool(emotion), -20.0, 0.1, prediction)
+    return LivePrediction(3.0, label, emotion, confidence, probabilities, 0.4, bool(emotion), -20.0, 0.1, prediction)
 
 
 def test_a_confident_prediction_names_the_next_emotions():

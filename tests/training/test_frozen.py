@@ -127,6 +127,7 @@ def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):
 
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:2]
     both = StatisticsCache(tmp_path, model, store).read(0, ids)
+    assert StatisticsCache(tmp_path, model, store).read(0, []).shape == (0, 64)
     last = StatisticsCache(tmp_path, Whisper(replace(CONFIG, layers=(3,))), store).read(0, ids)
     assert last.shape == (2, 32)
     np.testing.assert_array_equal(last, both[:, 32:])
@@ -241,7 +242,7 @@ def test_calibration_counts_every_corpus_the_same():
     y_true = rng.integers(3, size=450)
     logits = 3.0 * np.eye(3)[np.where(rng.random(450) < 0.6, y_true, rng.integers(3, size=450))]
     assert len(balanced_rows(corpora)) == 100
-    left_out = UnseenPredictions(corpora, y_true, np.ones(450), logits)
+    left_out = UnseenPredictions(corpora, y_true, np.ones(450), logits, logits, np.ones(450))
     found = fit_cross_corpus_calibration(left_out, left_out.select(np.zeros(0, int)))
     assert found.temperature > 1  # such confidence would be right for nine in ten
     assert 0 < found.min_confidence < 1 and found.distance_power == 0
@@ -253,14 +254,30 @@ def test_confidence_falls_with_the_distance_where_fewer_predictions_are_right():
     near = np.arange(800) < 400
     right = rng.random(800) < np.where(near, 0.9, 0.4)
     logits = 2.0 * np.eye(3, dtype=np.float32)[np.where(right, y_true, (y_true + 1) % 3)]
-    every = UnseenPredictions(np.full(800, "one"), y_true, np.where(near, 0.2, 3.0), logits)
+    every = UnseenPredictions(np.full(800, "one"), y_true, np.where(near, 0.2, 3.0), logits, logits, np.ones(800))
     found = fit_cross_corpus_calibration(every.select(~near), every.select(near))
-    scaled = found.scale_by_distance(logits, every.distances)
+    scaled = found.scale(logits, every.distances)
     confidence = softmax(scaled / found.temperature, axis=-1).max(1)
     assert confidence[0] == pytest.approx(0.9, abs=0.08) and confidence[-1] == pytest.approx(0.4, abs=0.08)
     assert (scaled.argmax(1) == logits.argmax(1)).all() and scaled.dtype == logits.dtype
-    beyond = found.scale_by_distance(logits[:4], np.array([0.1, 0.01, 4.0, 99.0]))
+    beyond = found.scale(logits[:4], np.array([0.1, 0.01, 4.0, 99.0]))
     assert beyond[0].max() == beyond[1].max() > beyond[2].max() == beyond[3].max()
+
+
+def test_confidence_rises_with_a_reference_that_makes_more_predictions_right():
+    rng = np.random.default_rng(0)
+    y_true, weights = rng.integers(3, size=900), np.full(900, 0.9)
+
+    def logits(accuracy: float) -> np.ndarray:
+        return np.eye(3)[np.where(rng.random(900) < accuracy, y_true, (y_true + 1) % 3)]
+
+    alone, enrolled = logits(0.5), logits(0.8)
+    left_out = UnseenPredictions(np.full(900, "one"), y_true, np.ones(900), alone, enrolled, weights)
+    found = fit_cross_corpus_calibration(left_out, left_out.select(np.zeros(0, int)))
+    for rows, weight, accuracy in ((alone, 0.0, 0.5), (enrolled, weights, 0.8)):
+        confidence = softmax(found.scale(rows, None, weight) / found.temperature, axis=-1).max(1)
+        assert confidence.mean() == pytest.approx(accuracy, abs=0.05)
+    assert found.threshold(True) == pytest.approx(0.8, abs=0.05) and found.threshold(False) < 0.6
 
 
 def test_speakers_are_predicted_by_a_head_without_them(model):

@@ -1,6 +1,7 @@
 """Calibration for unseen corpora: temperature, threshold and detector from corpora left out of training."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,10 +16,10 @@ MAX_POWER = 1.0  # of the distance
 
 
 def fit_cross_corpus_calibration(left_out: UnseenPredictions, known: UnseenPredictions) -> Calibration:
-    """Temperature, power of the distance and abstention threshold; every corpus counts the same.
+    """Temperature, power of the distance, gain of a reference and thresholds; every corpus counts the same.
 
-    The threshold is that of an unseen corpus: the lowest above which TARGET_ACCURACY of the predictions are correct,
-    but leaves at least MIN_COVERAGE of the clips answered.
+    The thresholds, without and with a reference, are those of an unseen corpus: the lowest above which TARGET_ACCURACY
+    of the predictions are correct, but leaves at least MIN_COVERAGE of the clips answered.
 
     Args:
         left_out: for each corpus by a model that was trained without it.
@@ -28,9 +29,24 @@ def fit_cross_corpus_calibration(left_out: UnseenPredictions, known: UnseenPredi
     left_out = left_out.select(balanced_rows(left_out.corpora))
     both = UnseenPredictions.concatenate([left_out, known.select(balanced_rows(known.corpora, len(left_out.y_true)))])
     power, temperature = _fit_power(both, MAX_POWER if len(known.y_true) else 0)
-    logits = Calibration(distance_power=power).scale_by_distance(left_out.logits, left_out.distances)
-    threshold = _lowest_confidence(softmax(logits / temperature, axis=-1), left_out.y_true)
-    return Calibration(round(temperature, 4), round(threshold, 4), power)
+    gain = _fit_gain(both, Calibration(temperature, distance_power=power))
+    fitted = Calibration(round(temperature, 4), distance_power=power, reference_gain=round(gain, 4))
+    alone = fitted.scale(left_out.logits, left_out.distances)
+    enrolled = fitted.scale(left_out.enrolled_logits, left_out.distances, left_out.reference_weights)
+    thresholds = (_lowest_confidence(softmax(x / temperature, axis=-1), left_out.y_true) for x in (alone, enrolled))
+    lowest, lowest_enrolled = (round(value, 4) for value in thresholds)
+    return replace(fitted, min_confidence=lowest, reference_min_confidence=lowest_enrolled)
+
+
+def _fit_gain(predictions: UnseenPredictions, calibration: Calibration) -> float:
+    """The gain of a reference with the lowest NLL, to 1 %, at the temperature of predictions without."""
+    scaled = calibration.scale(predictions.enrolled_logits, predictions.distances) / calibration.temperature
+    weights = predictions.reference_weights[:, None]
+
+    def loss(gain: float) -> float:
+        return nll(softmax(scaled * gain**weights, axis=-1), predictions.y_true)
+
+    return float(min(np.exp(np.arange(np.log(0.5), np.log(4.0), 0.01)), key=loss))
 
 
 def _fit_power(predictions: UnseenPredictions, most: float) -> tuple[float, float]:
@@ -38,7 +54,7 @@ def _fit_power(predictions: UnseenPredictions, most: float) -> tuple[float, floa
     logits, y_true = predictions.logits, predictions.y_true
 
     def fitted(power: float) -> tuple[float, float, float]:
-        scaled = Calibration(distance_power=power).scale_by_distance(logits, predictions.distances)
+        scaled = Calibration(distance_power=power).scale(logits, predictions.distances)
         temperature = fit_temperature(scaled, y_true)
         return nll(softmax(scaled / temperature, axis=-1), y_true), power, temperature
 

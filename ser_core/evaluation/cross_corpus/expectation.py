@@ -6,8 +6,17 @@ import numpy as np
 
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, is_speech
+from ser_core.inference import FAR_NOTE
 from ser_core.models import TYPICAL, UNLIKE_TRAINING, UNUSUAL
 
+LEFT_OUT, UNSEEN_SPEAKERS = "left-out", "speaker-independent-8"
+N_REFERENCE_CLIPS = (1, 3, 10, 30)
+"""Sizes of the enrolments that are measured."""
+ENROLLED_CLIPS = "10"  # as the keys of the results
+COLLECTION_CLIPS = 30
+"""Clips of a corpus, of any speaker, as the reference of a collection."""
+MEASURED_SOURCES = {"clips": 1, "collection": COLLECTION_CLIPS}
+"""Sources of references whose worth is measured, and with how many clips at least."""
 COMPARED_WITH_TRAINING = {
     TYPICAL: "This recording is typical of the training data.",
     UNUSUAL: "This recording is unusual compared with the training data.",
@@ -16,7 +25,9 @@ COMPARED_WITH_TRAINING = {
 """Familiarity -> sentence."""
 
 
-def describe_expected_accuracy(model: str, metrics: dict, familiarity: str | None = None) -> str:
+def describe_expected_accuracy(
+    model: str, metrics: dict, familiarity: str | None = None, reference: str | None = ""
+) -> str:
     """How often the model is right, on kinds of recording that it was trained on and on others.
 
     Means over the corpora: unseen speakers of the training corpora, and corpora left out of training, of which half are
@@ -24,35 +35,54 @@ def describe_expected_accuracy(model: str, metrics: dict, familiarity: str | Non
 
     Args:
         model: name of the checkpoint, whose left-out corpora are in assets/results/left-out-<model>.json.
-        metrics: content of its metrics.json.
+        metrics: content of its metrics.json; {}: the familiarity alone.
         familiarity: of the recording, as in Prediction.
+        reference: from measured_reference; the rates are then those with such a reference. None: no rates.
 
     Returns:
         A sentence on the familiarity, if there is one, and a sentence on the rates, if both were measured.
     """
     known, strange = _known_accuracy(metrics), _left_out_accuracy(model)
+    if reference and metrics:
+        known, strange = (_accuracy_with(reference, model, protocol) for protocol in (UNSEEN_SPEAKERS, LEFT_OUT))
     first = COMPARED_WITH_TRAINING.get(familiarity or "", "")
-    if known is None or strange is None:
+    if known is None or strange is None or reference is None:
         return first
-    return f"{first} {_rates(known, strange, familiarity == UNLIKE_TRAINING)}".lstrip()
+    return f"{first} {_rates(known, strange, familiarity == UNLIKE_TRAINING, _condition(reference))}".lstrip()
 
 
-def _rates(known: float, strange: float, strange_first: bool) -> str:
+def measured_reference(n_clips: int, source: str, note: str) -> str | None:
+    """Which reference of the results is like that of a prediction; arguments are its reference_... fields.
+
+    Returns:
+        a key of the results; "" without a reference; None if such a reference was not measured: the recording itself, a
+        live session so far, a small collection, or one that may be of somebody else.
+    """
+    if not n_clips:
+        return ""
+    if FAR_NOTE in note or source not in MEASURED_SOURCES or n_clips < MEASURED_SOURCES[source]:
+        return None
+    return "collection" if source == "collection" else str(max(n for n in N_REFERENCE_CLIPS if n <= n_clips))
+
+
+def _condition(reference: str) -> str:
+    if not reference:
+        return ""
+    if reference == "collection":
+        return f"with {COLLECTION_CLIPS} other recordings of any speaker as reference, "
+    return f"with {reference} reference clip{'s' if reference != '1' else ''} of the speaker, "
+
+
+def _rates(known: float, strange: float, strange_first: bool, condition: str) -> str:
     on_known, on_others = f"{10 * known:.0f} of 10", f"{10 * strange:.0f} of 10"
-    if strange_first:
-        return (
-            f"On kinds of recording or languages it was not trained on, this model is right for {on_others} clips; "
-            f"on kinds it was trained on, for {on_known} clips of speakers it has not met."
-        )
-    return (
-        f"On recordings of kinds it was trained on, this model is right for {on_known} clips of speakers it has not "
-        f"met; on other kinds or languages for {on_others}."
+    sentence = (
+        f"{condition}on kinds of recording or languages it was not trained on, this model is right for {on_others} "
+        f"clips; on kinds it was trained on, for {on_known} clips of speakers it has not met."
+        if strange_first
+        else f"{condition}on recordings of kinds it was trained on, this model is right for {on_known} clips of "
+        f"speakers it has not met; on other kinds or languages for {on_others}."
     )
-
-
-ENROLLED_CLIPS = "10"  # as the keys of the results
-COLLECTION_CLIPS = 30
-"""Clips of a corpus, of any speaker, as the reference of a collection."""
+    return sentence[0].upper() + sentence[1:]
 
 
 def describe_enrolment(model: str) -> str:
@@ -70,16 +100,26 @@ def describe_collection(model: str) -> str:
 
 
 def _describe_gain(model: str, reference: str, described: str) -> str:
+    corpora = _results(model, LEFT_OUT)
     try:
-        corpora = json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"].values()
-        alone = np.mean([scores["uar"] for scores in corpora])
-        enrolled = np.mean([scores["enrolled"][reference]["uar"] for scores in corpora])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        alone = np.mean([scores["uar"] for scores in corpora.values()])
+        enrolled = np.mean([scores["enrolled"][reference]["uar"] for scores in corpora.values()])
+    except (KeyError, TypeError):
+        return ""
+    if not corpora:
         return ""
     return (
         f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "
         f"{enrolled:.0%} with {described}."
     )
+
+
+def _results(model: str, protocol: str) -> dict[str, dict]:
+    """Scores of a model by corpus; empty if it was not measured."""
+    try:
+        return dict(json.loads((paths.RESULTS / f"{protocol}-{model}.json").read_text())["corpora"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
 
 
 def _known_accuracy(metrics: dict) -> float | None:
@@ -94,8 +134,17 @@ def _known_accuracy(metrics: dict) -> float | None:
 
 def _left_out_accuracy(model: str) -> float | None:
     try:
-        return _mean_accuracy(json.loads((paths.RESULTS / f"left-out-{model}.json").read_text())["corpora"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return _mean_accuracy(_results(model, LEFT_OUT))
+    except (KeyError, TypeError):
+        return None
+
+
+def _accuracy_with(reference: str, model: str, protocol: str) -> float | None:
+    """Mean accuracy over the corpora with a reference, by its key in the results; None if it was not measured."""
+    try:
+        enrolled = {name: scores["enrolled"] for name, scores in _results(model, protocol).items()}
+        return _mean_accuracy({name: found[reference] for name, found in enrolled.items() if reference in found})
+    except (KeyError, TypeError):
         return None
 
 

@@ -126,7 +126,7 @@ def _result_fields(config: dict, metrics: dict, parts: ProtocolSplit) -> dict[st
         "table": score_table(metrics),
         "common": describe_common_emotions(metrics),
         "calibration": describe_calibration(config, metrics, parts),
-        "doubt": describe_abstention(config["calibration"]["min_confidence"]),
+        "doubt": describe_abstention(config["calibration"]),
         "coverage": 100 * metrics["coverage"],
         "accuracy_when_answered": 100 * metrics["accuracy_when_answered"],
     }

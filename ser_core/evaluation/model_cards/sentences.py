@@ -61,10 +61,12 @@ def describe_calibration(config: dict, metrics: dict, parts: ProtocolSplit) -> s
     )
 
 
-def describe_abstention(min_confidence: float) -> str:
-    if not min_confidence:
+def describe_abstention(calibration: dict) -> str:
+    if not calibration["min_confidence"]:
         return "It abstains only where no speech is detected"
-    return f"It abstains below a confidence of {100 * min_confidence:.0f} %"
+    found = f"It abstains below a confidence of {100 * calibration['min_confidence']:.0f} %"
+    relative = calibration.get("reference_min_confidence")
+    return found if relative is None else f"{found} ({100 * relative:.0f} % with reference clips)"
 
 
 def describe_training(config: dict, trained_on: list[str]) -> str:

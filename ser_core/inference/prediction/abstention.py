@@ -1,6 +1,6 @@
 """Abstention: no speech, out of distribution, hardly speech, or a confidence below the threshold of the model.
 
-The threshold is `min_confidence` of the checkpoint's calibration, fitted by `ser_core.evaluation.fit_calibration`.
+The threshold is that of the checkpoint's calibration, see `Calibration.threshold`.
 """
 
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S
@@ -23,8 +23,11 @@ def familiarity(model: SERModel, novelty: float | None) -> str | None:
     return None if novelty is None or model.novelty is None else model.novelty.familiarity(novelty)
 
 
-def abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty: float | None) -> str:
+def abstain_reason(
+    model: SERModel, confidence: float, speech_s: float, novelty: float | None, has_reference: bool = False
+) -> str:
     """Why the prediction should not be relied on; empty when it can be."""
+    threshold = model.calibration.threshold(has_reference)
     if speech_s < MIN_SPEECH_TO_PREDICT_S:
         return f"No speech was found ({speech_s:.1f} s)."
     if model.novelty and novelty == MAX_NOVELTY_PERCENTILE:
@@ -34,9 +37,9 @@ def abstain_reason(model: SERModel, confidence: float, speech_s: float, novelty:
         )
     if is_hardly_speech(speech_s, familiarity(model, novelty)):
         return f"Only {speech_s:.1f} s were detected as speech, unlike the training data: it may be a noise."
-    if confidence < model.calibration.min_confidence:
+    if confidence < threshold:
         return (
             f"The most likely emotion has a probability of {confidence:.0%}; predictions below "
-            f"{model.calibration.min_confidence:.0%} are wrong too often."
+            f"{threshold:.0%} are wrong too often."
         )
     return ""

@@ -148,7 +148,7 @@ def _aggregate_windows(
     probabilities, novelty = _pool_windows(model, outputs, trajectory.speech_s)
     answer = answer_fields(dict(zip(model.config.labels, probabilities.tolist(), strict=True)))
     speech_s = sum((end_s - start_s for start_s, end_s in speech), start=0.0)
-    reason = abstain_reason(model, answer["confidence"], speech_s, novelty)
+    reason = abstain_reason(model, answer["confidence"], speech_s, novelty, reference is not None)
     return Prediction(
         model=model.name,
         version=model.version,

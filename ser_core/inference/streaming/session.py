@@ -36,6 +36,7 @@ class LivePrediction:
     emotion: str  # the most probable after smoothing, also when not sure; "" without speech
     confidence: float | None  # its probability; None without speech
     probabilities: dict[str, float]  # of every emotion, calibrated and smoothed; empty without speech
+    min_confidence: float  # below it the label is "not sure"; another one once there is a reference
     speaking: bool  # speech since the last prediction
     level_dbfs: float  # RMS since the last prediction; at least -120
     latency_s: float  # from the arrival of the window's last sample: buffering and computing
@@ -168,7 +169,8 @@ class LiveSession:
         prediction, new_speech_s = self._predict(window, elapsed_s)
         values = np.array([*prediction.probabilities.values()])
         self._history.append((at_s - elapsed_s, at_s, prediction.speech_s, values))
-        label, emotion, probabilities = self._smooth(prediction)
+        threshold = self.model.calibration.threshold(bool(prediction.reference_clips))
+        label, emotion, probabilities = self._smooth(prediction, threshold)
         latency_s = (self._n_fed - due) / SAMPLE_RATE + time.perf_counter() - began
         self._update_totals(label, elapsed_s, new_speech_s, latency_s)
         self._predicted_until = due
@@ -178,6 +180,7 @@ class LiveSession:
             emotion=emotion,
             confidence=probabilities[emotion] if emotion else None,
             probabilities=probabilities,
+            min_confidence=threshold,
             speaking=new_speech_s > 0,
             level_dbfs=float(power_to_dbfs(np.square(window[-n_new:], dtype=np.float64).mean())),
             latency_s=latency_s,
@@ -198,13 +201,13 @@ class LiveSession:
     def _reference(self) -> Reference | None:
         return self._running.reference() if self._running else None
 
-    def _smooth(self, prediction: Prediction) -> tuple[str, str, dict[str, float]]:
-        """(label, emotion, probabilities) after smoothing."""
+    def _smooth(self, prediction: Prediction, threshold: float) -> tuple[str, str, dict[str, float]]:
+        """(label, emotion, probabilities) after smoothing; threshold: of the confidence."""
         recent = self.trajectory()
         if recent is None or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
             return NO_SPEECH, "", {}
         trajectory, lead = smooth_trajectory(recent, self.smoothing)
-        label = str(window_labels(trajectory, lead, self.model.calibration.min_confidence)[-1])
+        label = str(window_labels(trajectory, lead, threshold)[-1])
         probabilities = dict(zip(trajectory.labels, trajectory.probabilities[-1].tolist(), strict=True))
         return (
             NOT_SURE if prediction.novelty == MAX_NOVELTY_PERCENTILE else label,

@@ -12,7 +12,13 @@ from plotly import graph_objects as go
 
 from ser_core.audio import SAMPLE_RATE, SpeechSegments, encode_wav
 from ser_core.data import CORPUS_NAMES
-from ser_core.evaluation import INTENDED_USE, citation_bibtex, code_version, describe_expected_accuracy
+from ser_core.evaluation import (
+    INTENDED_USE,
+    citation_bibtex,
+    code_version,
+    describe_expected_accuracy,
+    measured_reference,
+)
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, format_probability
@@ -25,6 +31,18 @@ from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
 PAGE = Template((Path(__file__).parent / "report.html").read_text())
 MAX_SOUND_S = 600.0  # in all clips of a report: 26 MB
+REFERENCES = {
+    "clips": "{n} reference clips of the speaker",
+    "recording": "the recording itself",
+    "running": "the speech so far",
+    "collection": "{n} recordings of one kind, of any speaker",
+}
+"""Source of a reference -> what the prediction is relative to."""
+REFERENCE_FLAGS = {
+    "clips": " --reference voice.json",
+    "recording": " --reference recording",
+    "collection": " --reference together",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +154,17 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
     certain = prediction.reason
     if label in EMOTION_STYLES:
         certain = f"{format_probability(prediction.confidence)} confidence"
-    expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity)
+    used = measured_reference(prediction.reference_clips, prediction.reference_source, prediction.reference_note)
+    expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity, used)
+    about = [certain, expected, _reference(prediction), prediction.reference_note]
     colour = EMOTION_STYLES[label].colour if label in EMOTION_STYLES else GREY
     style = f"border-left: 0.5rem solid {colour}; padding-left: 0.75rem"
-    return (
-        f'<p class="answer" style="{style}">{html.escape(_shown(label))}</p>{_paragraph(certain)}{_paragraph(expected)}'
-    )
+    return f'<p class="answer" style="{style}">{html.escape(_shown(label))}</p>{"".join(map(_paragraph, about))}'
+
+
+def _reference(prediction: Prediction) -> str:
+    n_clips, source = prediction.reference_clips, prediction.reference_source
+    return f"Relative to {REFERENCES[source].format(n=n_clips)}." if n_clips else ""
 
 
 def _sound(waveform: np.ndarray, kind: str) -> str:
@@ -191,11 +214,12 @@ def _model_sections(prediction: Prediction, metrics: Mapping, command: str) -> l
     """The model with its results, the limits, the command, and how to cite."""
     use = INTENDED_USE.replace("**", "").split("\n\n")
     named = f"{prediction.model}, version {prediction.version}" if prediction.version else prediction.model
-    sections = [_section("Model", _paragraph(named) + _results(metrics))]
+    without = "These figures are of predictions without a reference." if prediction.reference_clips and metrics else ""
+    sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
-    sections.append(
-        _section("Reproduce", f"<pre>{html.escape(f'{command} --model {prediction.model} --windows')}</pre>")
-    )
+    flag = REFERENCE_FLAGS.get(prediction.reference_source, "")
+    whole = f"{command} --model {prediction.model} --windows{flag}"
+    sections.append(_section("Reproduce", _preformatted(whole)))
     if entry := citation_bibtex():
         sections.append(_section("Cite", _preformatted(entry)))
     return sections

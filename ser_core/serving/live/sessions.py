@@ -79,7 +79,7 @@ class LiveSessions:
             reference: of the enrolled voice, as Reference.to_dict.
 
         Returns:
-            {"min_confidence", "window_s"} of the model.
+            {"min_confidence", "window_s"} of the model; the threshold with a reference, if there is one at the start.
 
         Raises:
             UnknownModel: no such model.
@@ -95,7 +95,8 @@ class LiveSessions:
             running = bool(running_reference)
             live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
             self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock(), address=address)
-        return {"min_confidence": loaded.calibration.min_confidence, "window_s": loaded.config.window_s}
+        threshold = loaded.calibration.threshold(enrolled is not None)
+        return {"min_confidence": threshold, "window_s": loaded.config.window_s}
 
     def feed(self, page_id: str, offset: int, samples: str) -> dict:
         """Process the next chunk.

@@ -29,15 +29,16 @@ def live_message(prediction: LivePrediction, received_s: float) -> dict:
         received_s: seconds of audio that the page had sent before it.
 
     Returns:
-        answer (the label), emotion, probabilities and speaking as in LivePrediction; place: [arousal, valence], None
-        without speech; heading and detail as texts; and lag_s: age of the oldest new audio in this prediction, relative
-        to the newest.
+        answer (the label), emotion, probabilities, min_confidence and speaking as in LivePrediction; place:
+        [arousal, valence], None without speech; heading and detail as texts; and lag_s: age of the oldest new audio in
+        this prediction, relative to the newest.
     """
     heading, detail = heading_and_detail(prediction)
     return {
         "answer": prediction.label,
         "emotion": prediction.emotion,
         "probabilities": prediction.probabilities,
+        "min_confidence": prediction.min_confidence,
         "place": _place(prediction.probabilities),
         "speaking": prediction.speaking,
         "heading": heading,

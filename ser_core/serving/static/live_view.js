@@ -98,6 +98,7 @@ function showPrediction(session, prediction, captured_ms) {
   if (heading.textContent !== prediction.heading) heading.textContent = prediction.heading; // announced when it changes
   find(".detail").textContent = prediction.detail;
   showBars(find(".current"), prediction.probabilities, prediction.answer);
+  showThreshold(prediction.min_confidence);
   addHistoryCell(prediction.answer);
   addPlace(prediction);
   requestAnimationFrame(() => setTimeout(() => { // after the frame is drawn

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ser_core.models import fit_neighbour_reference
+from ser_core.models import enrolled_logits, fit_neighbour_reference
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.fit import EncoderFit
 
 SUNG = "ravdess_song"
 """Trained on, never a corpus of its own: its singers are the speakers of RAVDESS."""
 N_SPEAKER_FOLDS = 5
+ENROLMENT_CLIPS = 10
+"""Of a speaker, with which the calibration of predictions with a reference is fitted."""
 MIN_SPEAKERS = 3  # of a corpus in training, to know its unseen speakers
 
 
@@ -28,6 +30,8 @@ class UnseenPredictions:
     y_true: np.ndarray  # class indices, (n_clips,)
     distances: np.ndarray  # from the head's training clips, see NoveltyDetector, (n_clips,)
     logits: np.ndarray  # (n_clips, n_classes)
+    enrolled_logits: np.ndarray  # relative to ENROLMENT_CLIPS other clips of the speaker, (n_clips, n_classes)
+    reference_weights: np.ndarray  # of these references; 0: no other clip, (n_clips,)
 
     def select(self, rows: np.ndarray) -> "UnseenPredictions":
         """Those of some clips; rows: bool or indices."""
@@ -102,8 +106,9 @@ def _predict_left_out(
     """
     model, clips = fit.model, fit.clips
     corpora, tested = corpora_of(clips), tested & [clip.corpus != SUNG for clip in clips]
-    logits = np.zeros((len(clips), len(model.config.labels)), np.float32)
-    distances = np.zeros(len(clips), np.float32)
+    speakers = np.array([clip.speaker for clip in clips])
+    logits, enrolled = np.zeros((2, len(clips), len(model.config.labels)), np.float32)
+    distances, weights = np.zeros((2, len(clips)), np.float32)
     for group in np.unique(groups[tested]):
         progress(str(group))
         (train,), (test,) = np.nonzero(groups != group), np.nonzero((groups == group) & tested)
@@ -112,5 +117,6 @@ def _predict_left_out(
             known, found = (model.projection(torch.from_numpy(statistics[rows])) for rows in (train, test))
             distances[test] = fit_neighbour_reference(known.numpy(), corpora[train]).distance(found.numpy())
             logits[test] = model.head(found).numpy()
+            enrolled[test], weights[test] = enrolled_logits(model, found.numpy(), speakers[test], ENROLMENT_CLIPS)
     y_true = np.array([model.config.labels.index(clip.emotion) for clip in clips])
-    return UnseenPredictions(corpora, y_true, distances, logits).select(tested)
+    return UnseenPredictions(corpora, y_true, distances, logits, enrolled, weights).select(tested)

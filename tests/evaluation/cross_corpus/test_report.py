@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report, enrolled_logits
+from ser_core.evaluation.cross_corpus.report import N_REFERENCE_CLIPS, corpus_report
 from ser_core.labels import EMOTIONS
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
+from ser_core.models.enrolled import enrolled_logits
 from ser_core.training.config import TrainingExample
 
 USED = ("neutral", "happy", "angry")
@@ -66,6 +67,15 @@ def test_the_doubt_counts_what_is_answered(clips, embeddings):
     assert found["ece"] == pytest.approx(0.4, abs=0.1) and 0 <= found["auroc_correct"] <= 1
 
 
+def test_the_doubt_with_references_has_a_gain_and_a_threshold_of_its_own(clips, embeddings):
+    model = Nearest()
+    before = corpus_report(model, embeddings, clips)["enrolled"]["30"]
+    model.calibration = Calibration(1.0, 0.5, reference_gain=0.25, reference_min_confidence=0.99)
+    found = corpus_report(model, embeddings, clips)
+    assert found["coverage"] == 1.0 and found["enrolled"]["30"]["coverage"] == 0.0 < before["coverage"]
+    assert found["enrolled"]["30"]["ece"] > before["ece"]  # all are right
+
+
 def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embeddings):
     embeddings[:, EMOTIONS.index("calm")] += 20  # no emotion of this corpus
     embeddings[:, EMOTIONS.index("sad")] = 0
@@ -75,6 +85,7 @@ def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embedding
 
 def test_references_exclude_the_clip_itself_and_weigh_by_their_number():
     embeddings = np.eye(8, dtype=np.float32)[[0, 1, 2, 3]]
-    found = enrolled_logits(Nearest(), embeddings, np.array([*"aaab"]), 10)
+    found, weights = enrolled_logits(Nearest(), embeddings, np.array([*"aaab"]), 10)
+    assert weights.tolist() == [0.5, 0.5, 0.5, 0]
     np.testing.assert_allclose(found[0], embeddings[0] - 0.5 * embeddings[1:3].mean(0))  # two others: half the weight
     np.testing.assert_array_equal(found[3], embeddings[3])  # no other clip of this speaker
