@@ -2,8 +2,8 @@
 
 python -m scripts.bench.live [--people 1 4] [--seconds 120] [--model NAME]
 
-Each sends half a second of speech at 48 kHz in real time, one request at a time, the chunks in between with the next,
-as the page does; what the browser and the way to it take is not in the figures. One JSON object a line.
+Each sends a quarter of a second of speech at 48 kHz in real time, one request at a time, the chunks in between with the
+next, as the page does; what the browser and the way to it take is not in the figures. One JSON object a line.
 """
 
 import argparse
@@ -63,6 +63,7 @@ def measured(model: str, n_people: int, seconds: float, speech: np.ndarray) -> d
     microphones = LiveSessions()
     people = [Person(microphones, str(k), np.roll(speech, k * RATE)) for k in range(n_people)]
     for k in range(n_people):
+        microphones.open(str(k), f"person {k}")  # an address each: one may have few sessions
         microphones.start(str(k), model, RATE)
     before_mb = memory_mb()
     speak_at_once(people, seconds)
