@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from scripts.common.head_tables import table
-from scripts.train_heads import mean_reports, spoken_test_clips, write_results
+from scripts.train_heads import mean_reports, reports_by_corpus, spoken_test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration
@@ -141,18 +141,6 @@ def save_folds(unseen: dict[str, Predicted]) -> None:
         save_model(model, folder, "fusion", model.calibration, training)
 
 
-def unseen_report(unseen: dict[str, Predicted]) -> dict[str, dict]:
-    """By fold, the scores of its test speakers by corpus, with the calibration of the fold."""
-    reports: dict[str, dict] = {}
-    for fold, (model, clips, embeddings) in unseen.items():
-        corpora = np.array([clip.corpus for clip in clips])
-        reports[fold] = {
-            str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
-            for corpus in np.unique(corpora)
-        }
-    return reports
-
-
 def write_report(protocol: str, folds: dict[str, dict], every: int) -> None:
     """Prints and writes the scores under a protocol, by fold and corpus."""
     corpora = mean_reports(folds)
@@ -174,7 +162,8 @@ def main(arguments: list[str] | None = None) -> int:
     left_out = report(found, outputs(unseen.values()))
     write_report("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, options.every)
     calibrate_folds(found, unseen)
-    write_report(PROTOCOL, unseen_report(unseen), options.every)
+    folds = {fold: reports_by_corpus(model, rows, clips) for fold, (model, clips, rows) in unseen.items()}
+    write_report(PROTOCOL, folds, options.every)
     if not options.scores:
         save_folds(unseen)
     return 0

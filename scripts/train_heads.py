@@ -26,7 +26,7 @@ from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolSplit, is_speech, protocol_folds, protocol_split
 from ser_core.evaluation import corpus_report, unseen_speaker_distances
-from ser_core.models import Whisper, load_model
+from ser_core.models import SERModel, Whisper, load_model
 from ser_core.training import TrainingData, TrainingExample, read_training_data
 
 LEFT_OUT = "left-out"
@@ -42,15 +42,21 @@ def fold_reports(model_name: str, protocol: str, fold: str) -> dict[str, dict]:
         raise SystemExit(code)
     model, split = load_model(checkpoint, "cpu"), protocol_split(protocol, fold)
     clips = spoken_test_clips(protocol, fold)
-    embeddings, corpora = embed_clips(model, clips), np.array([clip.corpus for clip in clips])
-    reports = {
-        str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
-        for corpus in np.unique(corpora)
-    }
+    embeddings = embed_clips(model, clips)
+    reports = reports_by_corpus(model, embeddings, clips)
     if protocol == LEFT_OUT:
         training_clips = read_clips(protocol, split.train)
         reports[fold][UNLIKE] = auroc_unlike_training(model, training_clips, embeddings)
     return reports
+
+
+def reports_by_corpus(model: SERModel, embeddings: np.ndarray, clips: Sequence[TrainingExample]) -> dict[str, dict]:
+    """Scores of clips of several corpora, see corpus_report."""
+    corpora = np.array([clip.corpus for clip in clips])
+    return {
+        str(corpus): corpus_report(model, embeddings[corpora == corpus], [c for c in clips if c.corpus == corpus])
+        for corpus in np.unique(corpora)
+    }
 
 
 def spoken_test_clips(protocol: str, fold: str) -> list[TrainingExample]:

@@ -19,8 +19,7 @@ from ser_core.data import (
 from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips, run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel, enrolled_logits
-
-N_ENROLMENT_CLIPS = 10
+from ser_core.training import ENROLMENT_CLIPS
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +32,7 @@ class EmbeddedSpeech:
     corpora: np.ndarray  # names, (n_clips,)
 
 
-def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = N_ENROLMENT_CLIPS) -> dict:
+def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = ENROLMENT_CLIPS) -> dict:
     """UAR in [0, 1] by corpus without and with enrolment: "n_enrolled", "uar", "uar_enrolled".
 
     Args:
