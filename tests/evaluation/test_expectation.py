@@ -73,6 +73,7 @@ def test_rates_with_a_reference_are_those_measured_with_as_many_clips(left_out):
 
 @pytest.mark.parametrize("used", [(12, "recording", ""), (12, "running", ""), (8, "collection", ""), (9, "clips", FAR)])
 def test_no_rate_for_a_reference_that_was_not_measured(left_out, used):
+    assert measured_reference(*used) is None
     assert describe_expected_accuracy("m", METRICS, None, measured_reference(*used)) == ""
     assert "unusual" in describe_expected_accuracy("m", METRICS, UNUSUAL, measured_reference(*used))
     assert measured_reference(0, "", "") == ""

@@ -63,6 +63,13 @@ def test_the_speech_so_far_may_be_the_reference(enrolling_model, speech):
     assert not any(answer.prediction.reference_clips for answer in plain)
 
 
+def test_with_a_reference_it_has_a_threshold_of_its_own(enrolling_model, speech, monkeypatch):
+    monkeypatch.setattr(enrolling_model, "calibration", Calibration(reference_min_confidence=1.0))
+    for given, threshold in ((None, 0.0), (speaker_reference(enrolling_model, [speech]), 1.0)):
+        last = answers_to(LiveSession(enrolling_model, AS_IT_IS, reference=given), speech)[-1]
+        assert last.min_confidence == threshold and (last.label == NOT_SURE) == bool(threshold)
+
+
 def test_it_starts_with_an_enrolled_voice(enrolling_model, speech):
     """At first each answer is that of predict with the reference; then the speech so far counts clip by clip."""
     enrolled = speaker_reference(enrolling_model, [speech, speech[:40_000]])

@@ -2,6 +2,7 @@
 
 import base64
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,10 @@ def test_a_running_reference_is_refused_by_models_that_take_none(on, no_referenc
 def test_an_enrolled_voice_is_checked_and_used(on, speech):
     small = shared_model("small")
     values = speaker_reference(small, [speech]).to_dict()
+    small.calibration = replace(small.calibration, reference_min_confidence=0.9)
+    assert on.start("a", "small", RATE, running_reference=True, reference=values)["min_confidence"] == 0.9
+    assert on.start("b", "small", RATE)["min_confidence"] == small.calibration.min_confidence != 0.9
+    assert fed(on, "a", speech[: 4 * HOP])[-1]["min_confidence"] == 0.9
     on.start("a", "small", RATE, running_reference=True, reference=values)
     assert "Relative to your enrolled voice." in fed(on, "a", speech[: 4 * HOP])[-1]["detail"]
     for damaged in ({}, {**values, "model": "other"}, "text", {**values, "embedding": [1.0]}):

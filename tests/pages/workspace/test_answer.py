@@ -452,7 +452,7 @@ def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
 def enrolling(page, checkpoint, monkeypatch, enrolling_model) -> AppTest:
     """The page with a model that takes reference clips."""
     enrolled = copy.copy(enrolling_model)
-    enrolled.name = str(checkpoint)
+    enrolled.name, enrolled.calibration = str(checkpoint), Calibration(reference_min_confidence=0.99)
     monkeypatch.setattr("pages.ui.voice.clips.models_with_reference", lambda: (str(checkpoint),))
     for module in ("pages.ui.analysis", "pages.ui.voice.personal"):
         monkeypatch.setattr(f"{module}.get_model", lambda name, quiet=False: enrolled)
@@ -480,6 +480,7 @@ def test_an_enrolled_voice_is_used_on_demand(enrolling):
     assert not enrolling.exception and not enrolling.error
     assert "Reference clips of this voice: 1" in texts(enrolling)
     assert "Relative to your enrolled voice." in texts(enrolling)
+    assert any("Dotted line: below 99%" in caption.value for caption in enrolling.caption)
     assert any("Reference clips" in warning.value for warning in enrolling.warning)
 
 
