@@ -66,10 +66,11 @@ def choose_reference(models: Sequence[str]) -> None:
     together, possible = state.upload_state().together, bool(able) and len(state.sound_files()) >= MIN_REFERENCE_CLIPS
     with st.container(horizontal=True):
         if possible:
+            key = state.together_key()
+            st.session_state.setdefault(key, together.on)
             together.on = st.toggle(
                 "Relative to each other",
-                together.on,
-                key=f"together-{state.upload_state().round}",
+                key=key,
                 help=f"Some of the files show the model what is ordinary for them. {describe_collection(able[0])}",
             )
         draw_switch(next(filter(has_voice, models), None))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.many_files.batch import OWN, PARTS, TRAINING, UNSEEN, Batch, confusion, predictions_of
+from pages.many_files.each_other import show_each_other
 from pages.ui.chart import chart
 from pages.ui.text import UAR_HELP
 from ser_core.inference import Prediction
@@ -27,6 +28,7 @@ def show_overview(batch: Batch) -> None:
     found = [p for row, p in predictions_of(batch.rows, model) if row.has_speech]
     with st.container(horizontal=True):
         _show_figures(batch, model, found)
+    show_each_other(batch, found)
     left, right = st.columns([1, 1.1], gap="large") if batch.labelled else (st.container(), None)
     with left:
         if not found:

@@ -91,6 +91,11 @@ def upload_state() -> UploadState:
     return session().page(UploadState)
 
 
+def together_key() -> str:
+    """Of the switch for the files as the reference of each other."""
+    return f"together-{upload_state().round}"
+
+
 def results() -> dict[str, BatchItem]:
     """File id -> result, of this session."""
     return upload_state().results

@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.many_files import batch as batches, files, head, labels, run, state
+from pages.many_files import batch as batches, each_other, files, head, labels, run, state
 from pages.many_files.batch import OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
@@ -129,6 +129,29 @@ def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(pag
     assert "Models that take no reference: other." in texts(page)
     choose(page, *[(f"{i}.ogg", NO_SPEECH) for i in range(3)])
     assert "Too few of these files hold speech" in texts(page) and len(session_of(page).page(UploadState).results) == 3
+
+
+def test_files_of_one_kind_are_suggested_as_reference_and_the_gain_is_counted(page, monkeypatch):
+    monkeypatch.setattr(each_other, "MOST_OF_ONE_EMOTION", 1)
+    monkeypatch.setattr(each_other, "describe_collection", lambda model: "Measured.")
+    few = [(f"{i}.ogg", SPEECH) for i in range(each_other.MIN_FILES - 1)]
+    assert "of one kind" not in texts(choose(page, *few))
+    choose(page, *few, ("1001_DFA_ANG_XX.ogg", SPEECH))
+    assert f"Are these {each_other.MIN_FILES} recordings of one kind" in texts(page)
+    (button,) = [button for button in page.button if "relative to each other" in button.label]
+    button.click().run()
+    items = session_of(page).page(UploadState).results.values()
+    assert not page.exception and all(item.predictions["other"].reference_source == "collection" for item in items)
+    (item,) = (item for item in items if item.name.startswith("1001"))
+    alone, together = (int(found.emotion == "angry") for found in item.kept.values())
+    assert f"of 1 labelled files with speech, {alone} are right alone and {together} relative" in texts(page)
+    assert "of one kind" not in texts(page)
+
+
+@pytest.mark.parametrize(("emotions", "suggested"), [(["happy"] * 10, False), (["happy", "sad"] * 5, True)])
+def test_files_of_one_mood_are_not_suggested(emotions, suggested):
+    found = [SimpleNamespace(emotion=emotion) for emotion in emotions]
+    assert each_other._may_be_a_reference(found) == suggested
 
 
 def test_several_models_stand_side_by_side_and_together(page):

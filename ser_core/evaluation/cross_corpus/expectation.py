@@ -100,13 +100,12 @@ def describe_collection(model: str) -> str:
 
 
 def _describe_gain(model: str, reference: str, described: str) -> str:
-    corpora = _results(model, LEFT_OUT)
+    if not (corpora := _results(model, LEFT_OUT)):
+        return ""
     try:
         alone = np.mean([scores["uar"] for scores in corpora.values()])
         enrolled = np.mean([scores["enrolled"][reference]["uar"] for scores in corpora.values()])
     except (KeyError, TypeError):
-        return ""
-    if not corpora:
         return ""
     return (
         f"Measured on {len(corpora)} corpora that the model was not trained on: the UAR is {alone:.0%} without and "

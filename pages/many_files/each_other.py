@@ -1,0 +1,63 @@
+"""Whether the files should be the reference of each other: suggested once they are analysed, counted with labels."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages.many_files.batch import Batch
+from pages.many_files.state import model_now, together_key, upload_state
+from pages.many_files.together import is_together
+from pages.ui.text import plain
+from pages.ui.voice.personal import PersonalModel
+from ser_core.evaluation import describe_collection
+from ser_core.inference import Prediction
+from ser_core.models import models_with_reference
+
+MIN_FILES = 10  # with speech: the mean of fewer says as much about their emotions as about microphone and room
+MOST_OF_ONE_EMOTION = 0.6  # of the predictions: what nearly all files share would be hidden
+
+
+def show_each_other(batch: Batch, found: Sequence[Prediction]) -> None:
+    """A suggestion while the first model predicts each file alone; what was gained while it does not.
+
+    Args:
+        found: predictions of the first model for the files with speech.
+    """
+    if upload_state().running or batch.models[0] not in models_with_reference():
+        return
+    now = model_now(batch.models[0])
+    if is_together(now):
+        _show_gain(batch, now)
+    elif not now.reference and _may_be_a_reference(found) and (measured := describe_collection(now.name)):
+        _suggest(len(found), measured)
+
+
+def _may_be_a_reference(found: Sequence[Prediction]) -> bool:
+    counts = Counter(prediction.emotion for prediction in found)
+    return len(found) >= MIN_FILES and max(counts.values()) <= MOST_OF_ONE_EMOTION * len(found)
+
+
+def _suggest(n_files: int, measured: str) -> None:
+    with st.container(border=True):
+        st.markdown(
+            f"**Are these {n_files} recordings of one kind** (microphone, room, language) and of several moods? Then "
+            f"more predictions are right relative to each other. {measured}"
+        )
+        st.button("Predict them relative to each other", icon=":material/join_inner:", on_click=_switch_on)
+
+
+def _switch_on() -> None:
+    upload_state().together.on = st.session_state[together_key()] = True
+
+
+def _show_gain(batch: Batch, now: PersonalModel) -> None:
+    """How many of the labelled files are right, alone and relative to each other."""
+    alone = PersonalModel(now.name)
+    rows = [row for row in batch.labelled if row.has_speech and {alone, now} <= row.item.kept.keys()]
+    if rows:
+        before, after = (sum(row.item.kept[m].emotion == row.label.emotion for row in rows) for m in (alone, now))
+        st.caption(
+            f"{plain(now.name)}: of {len(rows)} labelled files with speech, {before} are right alone and {after} "
+            "relative to each other."
+        )
