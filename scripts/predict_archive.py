@@ -21,8 +21,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from scripts.common.flags import archive_parser
+from ser_core.evaluation import describe_collection
 from ser_core.inference import (
     BY_FOLDER,
+    MIN_SUGGESTED_COLLECTION,
     TOGETHER,
     ArchivePart,
     BatchError,
@@ -86,6 +88,13 @@ def describe_references(job: BatchJob, references: dict[str, Reference]) -> str:
     return "Too few files hold speech to be a reference, at least three are needed: predictions are without"
 
 
+def suggest_together(model: str, n_files: int) -> str:
+    """What the files as reference of each other would be worth; "" for few files, or where it was not measured."""
+    measured = describe_collection(model) if n_files >= MIN_SUGGESTED_COLLECTION else ""
+    question = "Recordings of one kind, in several moods? --speakers together predicts them relative to each other."
+    return f"{question} {measured}" if measured else ""
+
+
 def _own_table(out: Path, part: ArchivePart | None) -> Path:
     """The results of one part: results-2-of-4.parquet."""
     return out.with_stem(f"{out.stem}-{part.number}-of-{part.n_parts}") if part else out
@@ -145,6 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("\nInterrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
     print(f"{n_rows} rows in {out}")
+    if not options.speakers and (suggestion := suggest_together(options.model or fast_model(), n_rows)):
+        print(suggestion)
     if n_bad:
         print(f"{n_bad} files could not be read: see {bad_files_path(out)}", file=sys.stderr)
     return 2 if n_bad else 0

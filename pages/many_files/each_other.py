@@ -11,10 +11,9 @@ from pages.many_files.together import is_together
 from pages.ui.text import plain
 from pages.ui.voice.personal import PersonalModel
 from ser_core.evaluation import describe_collection
-from ser_core.inference import Prediction
+from ser_core.inference import MIN_SUGGESTED_COLLECTION, Prediction
 from ser_core.models import models_with_reference
 
-MIN_FILES = 10  # with speech: the mean of fewer says as much about their emotions as about microphone and room
 MOST_OF_ONE_EMOTION = 0.6  # of the predictions: what nearly all files share would be hidden
 
 
@@ -35,7 +34,7 @@ def show_each_other(batch: Batch, found: Sequence[Prediction]) -> None:
 
 def _may_be_a_reference(found: Sequence[Prediction]) -> bool:
     counts = Counter(prediction.emotion for prediction in found)
-    return len(found) >= MIN_FILES and max(counts.values()) <= MOST_OF_ONE_EMOTION * len(found)
+    return len(found) >= MIN_SUGGESTED_COLLECTION and max(counts.values()) <= MOST_OF_ONE_EMOTION * len(found)
 
 
 def _suggest(n_files: int, measured: str) -> None:

@@ -16,6 +16,7 @@ from ser_core.models import SERModel, models_with_reference, reference_weight
 
 MIN_REFERENCE_CLIPS = 3  # fewer work, with a note
 MAX_REFERENCE_CLIPS = 30
+MIN_SUGGESTED_COLLECTION = 10  # files: the mean of fewer says as much of their emotions as of microphone and room
 MAX_REFERENCE_CLIP_S = 20.0  # of each clip of a collection, an archive or an enrolled voice
 COLLECTION_SEED = 0  # of the drawing: names in order repeat sentences and emotions at fixed distances
 N_DIGITS = 6  # significant, of each value in JSON

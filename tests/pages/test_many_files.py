@@ -134,10 +134,10 @@ def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(pag
 def test_files_of_one_kind_are_suggested_as_reference_and_the_gain_is_counted(page, monkeypatch):
     monkeypatch.setattr(each_other, "MOST_OF_ONE_EMOTION", 1)
     monkeypatch.setattr(each_other, "describe_collection", lambda model: "Measured.")
-    few = [(f"{i}.ogg", SPEECH) for i in range(each_other.MIN_FILES - 1)]
+    few = [(f"{i}.ogg", SPEECH) for i in range(each_other.MIN_SUGGESTED_COLLECTION - 1)]
     assert "of one kind" not in texts(choose(page, *few))
     choose(page, *few, ("1001_DFA_ANG_XX.ogg", SPEECH))
-    assert f"Are these {each_other.MIN_FILES} recordings of one kind" in texts(page)
+    assert f"Are these {each_other.MIN_SUGGESTED_COLLECTION} recordings of one kind" in texts(page)
     (button,) = [button for button in page.button if "relative to each other" in button.label]
     button.click().run()
     items = session_of(page).page(UploadState).results.values()

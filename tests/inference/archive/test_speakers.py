@@ -162,3 +162,12 @@ def test_what_an_archive_is_relative_to_is_told(recordings, tmp_path, monkeypatc
             described.append(predict_archive.describe_references(job, archive.enrol_speakers(job, out, executor)))
     assert described == ["Speakers with a reference: 1", "Relative to 6 of the files"]
     assert "are without" in predict_archive.describe_references(job, {})
+
+
+@pytest.mark.parametrize(("speakers", "n_told"), [((), 1), (("--speakers", "together"), 0)])
+def test_files_as_reference_of_each_other_are_suggested(monkeypatch, capsys, tmp_path, speakers, n_told):
+    for n_rows in (9, 10):
+        monkeypatch.setattr(predict_archive, "run", lambda options, out, n_rows=n_rows: (n_rows, 0))
+        assert predict_archive.main([str(tmp_path), "--model", "whisper-light", *speakers]) == 0
+    assert capsys.readouterr().out.count("--speakers together predicts them relative to each other. Measured") == n_told
+    assert not predict_archive.suggest_together("simple-cnn", 100)
