@@ -20,11 +20,11 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from scripts.common.fold_clips import spoken_test_clips, write_results
 from scripts.common.head_tables import table
-from scripts.train_heads import mean_reports, reports_by_corpus, spoken_test_clips, write_results
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds
-from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration
+from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration, mean_reports, reports_by_corpus
 from ser_core.inference import run_clips
 from ser_core.models import (
     CheckpointError,
@@ -128,8 +128,8 @@ def calibrate_folds(found: dict[str, Predicted], unseen: dict[str, Predicted]) -
     """Calibrates the fusion of each fold; none of its test speakers is in the calibration."""
     for fold, (model, clips, _) in unseen.items():
         known = outputs(part for other, part in unseen.items() if other != fold)
-        strangers = outputs(found.values(), but={(clip.corpus, clip.speaker) for clip in clips})
-        model.calibration = fit_cross_corpus_calibration(strangers, known)
+        left_out = outputs(found.values(), but={(clip.corpus, clip.speaker) for clip in clips})
+        model.calibration = fit_cross_corpus_calibration(left_out, known)
 
 
 def save_folds(unseen: dict[str, Predicted]) -> None:

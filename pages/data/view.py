@@ -45,8 +45,8 @@ def show_corpora(found: dict) -> None:
     """One row for each corpus."""
     st.markdown(
         "Corpora of **acted** speech: actors read given sentences in an instructed emotion, in quiet rooms. "
-        "Models learn acted emotion from them. Five corpora are English; those in Hindi, Italian, Turkish and "
-        "Amharic show what a model does in another language."
+        "Models learn acted emotion from them. Four corpora are English, RAVDESS with speech and song; those in Hindi, "
+        "Italian, Turkish and Amharic show what a model does in another language."
     )
     if not found:
         st.info(HOW_TO_COUNT, title="No corpus statistics yet")

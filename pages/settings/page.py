@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-st.title("Settings & API", anchor=False)
+st.title("Settings", anchor=False)
 with st.spinner("Starting"):
     from pages.settings import view
 

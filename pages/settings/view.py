@@ -1,4 +1,4 @@
-"""Views of the page "Settings & API"."""
+"""Views of the page "Settings"."""
 
 import re
 from pathlib import Path

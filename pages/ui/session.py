@@ -55,7 +55,7 @@ class PageState:
     follows_clip = False  # cleared together with the clip of the session
 
     def contents(self) -> dict[str, int]:
-        """Description -> count of what is kept, for the page "Settings & API"."""
+        """Description -> count of what is kept, for the page "Settings"."""
         return {}
 
     def files(self) -> Iterable[object]:

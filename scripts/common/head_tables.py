@@ -4,8 +4,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.evaluation import (
     COLLECTION_CLIPS,
@@ -13,21 +11,10 @@ from ser_core.evaluation import (
     N_REFERENCE_CLIPS,
     NEUTRAL_REFERENCE_CLIPS,
     markdown_table,
+    mean_report,
 )
 
 UNLIKE = "auroc_unlike_training"  # of the distance: a left-out corpus against unseen speakers of known ones
-
-
-def mean_of(reports: Sequence[dict]) -> dict:
-    """Means of equal keys, through nested dicts; clips and speakers are summed."""
-    found: dict = {}
-    for key, value in reports[0].items():
-        values = [report[key] for report in reports if key in report]
-        if isinstance(value, dict):
-            found[key] = mean_of(values)
-        else:
-            found[key] = sum(values) if key.startswith("n_") else round(float(np.mean(values)), 4)
-    return found
 
 
 def table(by_corpus: dict[str, dict]) -> str:
@@ -73,7 +60,7 @@ def _enrolled(report: dict, reference: str) -> str:
 def mean_rows(by_corpus: dict[str, dict]) -> list[tuple[str, dict]]:
     """The means over the English corpora and over all."""
     english = [report for corpus, report in by_corpus.items() if corpus in SPEECH_CORPORA]
-    return [("mean of the English ones", mean_of(english)), ("mean of all", mean_of(list(by_corpus.values())))]
+    return [("mean of the English ones", mean_report(english)), ("mean of all", mean_report(list(by_corpus.values())))]
 
 
 def percent(value: float) -> str:

@@ -114,7 +114,7 @@ def trimmed(path: Path) -> np.ndarray:
 
 @torch.inference_mode()
 def soft_labels(model: Whisper, data: TrainingData) -> np.ndarray:
-    """Probabilities of the training clips by a head that knows the other clips of each speaker.
+    """Probabilities of the training clips, relative to the mean of all clips of each speaker, the clip included.
 
     Returns:
         shape = (n_clips, n_classes), float32.

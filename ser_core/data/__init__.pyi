@@ -67,8 +67,6 @@ from .protocols.folds import (
 )
 from .protocols.splits import (
     ProtocolSplit as ProtocolSplit,
-    development_corpus as development_corpus,
-    nested_split as nested_split,
     protocol_split as protocol_split,
     training_speakers as training_speakers,
     unseen_speaker_fold as unseen_speaker_fold,

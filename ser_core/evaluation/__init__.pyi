@@ -44,6 +44,12 @@ from .cross_corpus.expectation import (
     describe_expected_accuracy as describe_expected_accuracy,
     measured_reference as measured_reference,
 )
+from .cross_corpus.folds import (
+    auroc_unlike_training as auroc_unlike_training,
+    mean_report as mean_report,
+    mean_reports as mean_reports,
+    reports_by_corpus as reports_by_corpus,
+)
 from .cross_corpus.report import (
     NEUTRAL_REFERENCE_CLIPS as NEUTRAL_REFERENCE_CLIPS,
     corpus_report as corpus_report,

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from ser_core.audio import trim_silence
 from ser_core.data import AudioStore, ProtocolError, is_speech, protocol_split, unseen_speaker_fold
@@ -18,6 +17,7 @@ from ser_core.inference import (
     predict,
     run_clips,
 )
+from ser_core.metrics import auroc
 from ser_core.models import NoveltyDetector, SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -69,12 +69,12 @@ def _separation(
     without_speech = np.concatenate([*outcomes.values()]) == NO_SPEECH
     with_vad = np.where(without_speech, np.finfo(np.float32).max, by_distance)
     return {
-        "auroc": auroc(speech, by_distance),
-        "auroc_with_vad": auroc(speech, with_vad),
+        "auroc": round(auroc(speech, by_distance), 4),
+        "auroc_with_vad": round(auroc(speech, with_vad), 4),
         "fpr95": round(float((speech >= np.quantile(by_distance, 0.05)).mean()), 4),
         "speech_called_unknown": round(float((speech > detector.unseen[-1]).mean()), 4),
         "kinds": {
-            kind: {"auroc": auroc(speech, distances[kind]), "answers": dict(Counter(outcomes[kind]))}
+            kind: {"auroc": round(auroc(speech, distances[kind]), 4), "answers": dict(Counter(outcomes[kind]))}
             for kind in distances
         },
     }
@@ -115,13 +115,13 @@ def evaluate_recorded_sounds(
         "n_sounds": len(flat),
         "emotion_named": round(sum(counts["an emotion"] for counts in outcomes.values()) / len(flat), 4),
         "speech_missed": round(sum(outcome(p) == NO_SPEECH for p in spoken) / len(spoken), 4),
-        "auroc": auroc(*(np.array([p.novelty for p in part]) for part in (spoken, flat))),
-        "auroc_with_vad": auroc(*(np.array([_strangeness(p) for p in part]) for part in (spoken, flat))),
+        "auroc": round(auroc(*(np.array([p.novelty for p in part]) for part in (spoken, flat))), 4),
+        "auroc_with_vad": round(auroc(*(np.array([_novelty(p) for p in part]) for part in (spoken, flat))), 4),
         "classes": {name: dict(counts) for name, counts in outcomes.items()},
     }
 
 
-def _strangeness(prediction: Prediction) -> float:
+def _novelty(prediction: Prediction) -> float:
     """Novelty in percent; without speech more than any novelty."""
     if outcome(prediction) == NO_SPEECH or prediction.novelty is None:
         return 2 * MAX_NOVELTY_PERCENTILE
@@ -146,12 +146,6 @@ def read_trimmed_test_speech(model: SERModel) -> list[np.ndarray]:
     if not found:
         raise ProtocolError("None of the test recordings is in the cache: python -m scripts.prepare_corpora")
     return found
-
-
-def auroc(speech: np.ndarray, sounds: np.ndarray) -> float:
-    """Area under the ROC curve: the probability that a sound is farther from the training clips than speech."""
-    is_sound = np.r_[np.zeros(len(speech)), np.ones(len(sounds))]
-    return round(float(roc_auc_score(is_sound, np.r_[speech, sounds])), 4)
 
 
 def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ser_core import paths
 from ser_core.audio import WINDOW_OVERLAP, ConvolvedLogMel, pad_batch
 from ser_core.models.base import SERModel
 from ser_core.models.errors import first_line
@@ -134,28 +135,30 @@ def export_onnx(model: SERModel, path: Path) -> float:
         the largest difference of a logit or a value of the embedding.
 
     Raises:
-        ExportError: a model that is not exportable, missing packages, or an export with other outputs, which is
-            deleted.
+        ExportError: a model that is not exportable, missing packages, or an export with other outputs, which is not
+            kept.
+        OSError: the file cannot be written.
     """
     check_onnx_exportable(model)
     onnx, _ = import_onnx_packages()
-    try:
-        _write_onnx(model, path)
-        difference = max_onnx_difference(model, open_onnx(path))
-    except Exception as error:  # those of the exporter and of onnxruntime have no common base
-        path.unlink(missing_ok=True)
-        raise ExportError(
-            f"{model.name} has a layer that this exporter cannot write ({first_line(error)}). "
-            "--format hub takes it to other programs in PyTorch."
-        ) from None
-    if not difference < MAX_ONNX_DIFFERENCE:
-        path.unlink()
-        raise ExportError(
-            f"The export of {model.name} differs by {difference:.2g}, more than {MAX_ONNX_DIFFERENCE:g}: not kept."
-        )
-    described = onnx.load(path)
-    onnx.helper.set_model_props(described, {ONNX_METADATA_KEY: json.dumps(onnx_metadata(model))})
-    onnx.save(described, path)
+    with paths.atomic_path(path) as temporary:
+        try:
+            _write_onnx(model, temporary)
+            difference = max_onnx_difference(model, open_onnx(temporary))
+        except OSError:
+            raise
+        except Exception as error:  # those of the exporter and of onnxruntime have no common base
+            raise ExportError(
+                f"{model.name} has a layer that this exporter cannot write ({first_line(error)}). "
+                "--format hub takes it to other programs in PyTorch."
+            ) from None
+        if not difference < MAX_ONNX_DIFFERENCE:
+            raise ExportError(
+                f"The export of {model.name} differs by {difference:.2g}, more than {MAX_ONNX_DIFFERENCE:g}: not kept."
+            )
+        described = onnx.load(temporary)
+        onnx.helper.set_model_props(described, {ONNX_METADATA_KEY: json.dumps(onnx_metadata(model))})
+        onnx.save(described, temporary)
     return difference
 
 

@@ -21,7 +21,7 @@ from ser_core.data.protocols.files import (
     write_protocol,
 )
 from ser_core.data.protocols.folds import speaker_independent_fold
-from ser_core.data.protocols.splits import development_corpus, nested_split, protocol_split
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import ALL_SPEECH_CORPORA, OTHER_LANGUAGE_CORPORA, SPEECH_CORPORA, Utterance
 from ser_core.labels import COMMON_EMOTIONS
 
@@ -209,18 +209,6 @@ def test_left_out_trains_on_the_seven_other_corpora(subtests):
             own = {"ravdess", "ravdess_song"} if corpus == "ravdess" else {corpus}
             assert {ALL[i]["corpus"] for i in parts.train} == {*ALL_SPEECH_CORPORA, "ravdess_song"} - own
     assert set(protocol_folds("left-out")) == set(ALL_SPEECH_CORPORA)
-
-
-def test_nested_splits_leave_out_a_second_corpus(subtests):
-    for corpus in ALL_SPEECH_CORPORA:
-        with subtests.test(corpus=corpus):
-            parts, outer = nested_split(corpus), protocol_split("left-out", corpus)
-            assert {ALL[i]["corpus"] for i in parts.dev} == {development_corpus(corpus)} != {corpus}
-            assert not speakers(parts.dev) & speakers(parts.train)
-            assert parts.test == outer.test and {*parts.train, *parts.dev} <= {*outer.train}
-    assert {development_corpus(corpus) for corpus in ALL_SPEECH_CORPORA} == set(ALL_SPEECH_CORPORA)
-    with pytest.raises(ProtocolError, match="ased"):
-        development_corpus("nobody")
 
 
 # --- the same on every machine ---------------------------------------------------------------------------------------

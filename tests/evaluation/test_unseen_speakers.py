@@ -10,7 +10,6 @@ from ser_core import paths
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import read_corpora
 from ser_core.evaluation.non_speech import NON_SPEECH_SOUNDS
-from ser_core.evaluation.ood_detection import auroc
 from ser_core.inference.forward import run_windows
 from ser_core.models.checkpoint import save_model
 from ser_core.models.names import METRICS_FILE
@@ -85,11 +84,6 @@ def test_recorded_sounds_are_added_to_the_entry(ready, tmp_path, monkeypatch, sp
     assert entry["auroc"] == 0.5 and (found["n_speech"], found["n_sounds"]) == (4, 2)
     assert found["classes"]["dog"] == {"no speech": 1} and "no speech" not in found["classes"]["rooster"]
     assert found["command"] == "python -m scripts.ood small --recorded --every 6"
-
-
-def test_the_area_is_the_probability_of_a_larger_distance():
-    assert auroc(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
-    assert auroc(np.array([1.0, 3.0]), np.array([2.0, 4.0])) == 0.75
 
 
 def test_enrolment_writes_both_figures(ready, capsys):

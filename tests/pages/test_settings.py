@@ -1,4 +1,4 @@
-"""The page "Settings & API" without a browser: what is kept and deleted, and that the code it shows runs."""
+"""The page "Settings" without a browser: what is kept and deleted, and that the code it shows runs."""
 
 import shutil
 from importlib import import_module

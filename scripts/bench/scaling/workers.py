@@ -26,7 +26,6 @@ BATCH, N_BATCHES, N_MEASURED, N_EMPTY, N_NAMES = (
 )  # files of a batch; of a million files; measured
 LINK_BYTES_PER_S = 1e9 / 8  # of the folder or store that all workers read
 SLOW = 10  # times
-KNEE = 0.8  # of the speed of workers without each other
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,9 @@ class Work:
 def worker_costs() -> list[dict]:
     """A row for each number of workers, for wav files of 3 s and for those of a tenth of the bytes."""
     work = measured_work()
-    print_row({"task_s": float(np.mean(work.task_s)), "read_s": work.read_s, "coordination_s": work.coordination_s})
+    task_s = float(np.mean(work.task_s))
+    full = {"workers that fill the network": 1 + task_s / work.read_s}
+    print_row({"task_s": task_s, "read_s": work.read_s, "coordination_s": work.coordination_s} | full)
     small = replace(work, read_s=work.read_s / 10)
     return [print_row(worker_cost(n, work, small)) for n in WORKERS]
 
@@ -81,11 +82,6 @@ def simulate(work: Work, slowness: Sequence[float]) -> tuple[float, float]:
         task_s = slowness[worker] * work.task_s[n % len(work.task_s)]
         heapq.heappush(events, (network_s + task_s, worker))
     return max(coordinator_s, *ends), max(ends) - min(ends)
-
-
-def knee(speedups: Sequence[float]) -> int:
-    """The most of WORKERS that reach KNEE of what as many would reach without each other."""
-    return max(n for n, speedup in zip(WORKERS, speedups, strict=True) if speedup >= KNEE * n)
 
 
 def measured_work() -> Work:

@@ -6,7 +6,6 @@ from functools import lru_cache
 from ser_core.data.protocols.assignment import SPEAKER_OVERLAP
 from ser_core.data.protocols.files import ProtocolError, protocol_folds, read_protocol
 from ser_core.data.protocols.folds import N_FOLDS
-from ser_core.data.utterances import ALL_SPEECH_CORPORA
 
 N_DEV_SPEAKERS = {"ravdess": 2, "crema_d": 6, "hindi": 1, "ased": 2}  # the others have too few speakers for a dev part
 
@@ -57,36 +56,6 @@ def _split_fold(rows: list[dict[str, str]], fold: str, dev: set[str], tests_song
         if part != "test" or tests_song or row["corpus"] != "ravdess_song":
             parts[part].append(row["utterance"])
     return ProtocolSplit(*(tuple(parts[part]) for part in ("train", "dev", "test")))
-
-
-def nested_split(fold: str) -> ProtocolSplit:
-    """Split of the protocol `left-out` with a second corpus, development_corpus(fold), left out of training.
-
-    A model trained on its training part gives the temperature, the threshold and the number of epochs for the model
-    that is trained on all corpora but the test corpus.
-
-    Raises:
-        ProtocolError: unknown fold.
-    """
-    split = protocol_split("left-out", fold)
-    corpus_of = {row["utterance"]: row["fold"] for row in read_protocol("left-out")}
-    held_out = [i for i in split.train if corpus_of[i] == development_corpus(fold)]
-    return ProtocolSplit(
-        train=tuple(i for i in split.train if corpus_of[i] != development_corpus(fold)),
-        dev=tuple(i for i in held_out if not i.startswith("ravdess_song/")),
-        test=split.test,
-    )
-
-
-def development_corpus(fold: str) -> str:
-    """Development corpus of a fold of `left-out`: the next in the order of ALL_SPEECH_CORPORA, after ASED the first.
-
-    Raises:
-        ProtocolError: unknown fold.
-    """
-    if fold not in ALL_SPEECH_CORPORA:
-        raise ProtocolError(f"Protocol 'left-out' has no fold {fold!r}. There are: {', '.join(ALL_SPEECH_CORPORA)}.")
-    return ALL_SPEECH_CORPORA[(ALL_SPEECH_CORPORA.index(fold) + 1) % len(ALL_SPEECH_CORPORA)]
 
 
 def _choose_dev_speakers(rows: list[dict[str, str]], fold: int) -> set[str]:

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from scipy.special import softmax
-from sklearn.metrics import roc_auc_score
 
 from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, N_REFERENCE_CLIPS
 from ser_core.labels import COMMON_EMOTIONS
-from ser_core.metrics import confusion_matrix, reliability, uar
+from ser_core.metrics import auroc, confusion_matrix, reliability, uar
 from ser_core.models import SERModel, enrolled_logits
 from ser_core.training import TrainingExample
 
@@ -82,5 +81,5 @@ def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray, threshold:
         "coverage": round(float(answered.mean()), 4),
         "accuracy_answered": round(float(correct[answered].mean()), 4) if answered.any() else 0.0,
         "accuracy": round(float(correct.mean()), 4),
-        "auroc_correct": round(float(roc_auc_score(correct, confidence)), 4),
+        "auroc_correct": round(auroc(confidence[~correct], confidence[correct]), 4),
     }

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,10 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ser_core.inference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS
 from ser_core.models import Whisper, head_input
 from ser_core.training.config import TrainingError, TrainingExample
-
-MIN_REFERENCE_CLIPS, MAX_REFERENCE_CLIPS = 3, 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,14 @@ class HeadConfig:
     tuning: TuningConfig = field(default_factory=TuningConfig)
 
 
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """For functions of torch that take no generator; its state is then that of before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def fit_projection(model: Whisper, statistics: np.ndarray, seed: int) -> None:
     """Sets the projection of a model: standardised statistics on their principal components, without whitening.
 
@@ -57,9 +65,9 @@ def fit_projection(model: Whisper, statistics: np.ndarray, seed: int) -> None:
         statistics: of the training clips, shape = (n_clips, n_statistics).
     """
     mean, deviation = statistics.mean(0), statistics.std(0) + 1e-6
-    torch.manual_seed(seed)
     standard = torch.from_numpy((statistics - mean) / deviation)
-    _, _, axes = torch.pca_lowrank(standard, q=model.config.embedding_dim, center=False)
+    with _seeded(seed):
+        _, _, axes = torch.pca_lowrank(standard, q=model.config.embedding_dim, center=False)
     weight = axes.T / torch.from_numpy(deviation) / (standard @ axes).std()
     with torch.no_grad():
         model.projection.weight.copy_(weight)
@@ -88,8 +96,8 @@ def fit_head(
     with torch.no_grad():
         embeddings = torch.stack([model.projection(torch.from_numpy(rows)) for rows in statistics])
     batches = HeadBatches(embeddings, clips, model.config.labels, config)
-    torch.manual_seed(config.seed)
-    model.classifier.reset_parameters()
+    with _seeded(config.seed):
+        model.classifier.reset_parameters()
     optimiser = torch.optim.AdamW(model.classifier.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, config.learning_rate, total_steps=batches.n_steps * config.epochs, pct_start=0.1
