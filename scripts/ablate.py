@@ -1,4 +1,4 @@
-"""Ablates each ingredient of the flagship's recipe, on a short schedule; the results go to the log of experiments.
+"""Ablates each ingredient of prosonet's recipe, on a short schedule; the results go to the log of experiments.
 
 python -m scripts.ablate            all ablations that are not done: a quarter of an hour on a GPU, a day on two cores
 python -m scripts.ablate --list     all ablations, and which are done

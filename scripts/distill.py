@@ -1,4 +1,4 @@
-"""Trains the flagship under a protocol by distillation: three teachers first, then the student.
+"""Trains prosonet under a protocol by distillation: three teachers first, then the student.
 
 python -m scripts.distill --fold 0                                  speaker-independent; an interrupted run is resumed
 python -m scripts.distill --protocol leave-one-corpus-out --fold tess
@@ -21,7 +21,7 @@ TEACHERS: dict[str, tuple[str, ...]] = {
     "plain": (),
     "soft": ("learning_rate=0.002", "mixup_alpha=0.3", "model.dropout=0.5"),
 }
-"""Name -> overrides of the flagship's recipe and architecture."""
+"""Name -> overrides of prosonet's recipe and architecture."""
 DISTILLATION = 0.9  # 0.5 was no different on the development speakers
 
 

@@ -2,7 +2,7 @@
 
 python -m scripts.fit_familiarity whisper runs/whisper-left-out-tess/checkpoint
 
-scripts.train fits them too: this is for checkpoints from before. Weights and version stay the same.
+scripts.train fits them too: this is for checkpoints without thresholds. Weights and version stay the same.
 """
 
 import argparse

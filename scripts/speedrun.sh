@@ -1,9 +1,9 @@
 #!/bin/sh
-# From the recordings to the headline table: five folds of the flagship, each measured on speakers it has never heard.
+# From the recordings to the headline table: five folds of prosonet, each evaluated on unseen speakers.
 #
 #     SER_CORPORA=... scripts/speedrun.sh          an hour on a GPU, days on two cores; interrupted, it goes on
 #
-# Every run is made anew under runs/. The result files in assets/results and the README are written over: compare them
+# Every run is trained again under runs/. The result files in assets/results and the README are written over: compare them
 # with what git knows (git diff --stat assets README.md).
 set -eu
 cd "$(dirname "$0")/.."

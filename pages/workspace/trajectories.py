@@ -47,7 +47,7 @@ class View:
 
 
 @dataclass(eq=False)
-class Course:
+class ClipTrajectories:
     """The sound, and the trajectory of each model so far."""
 
     waveform: np.ndarray  # shape = (n_samples,)
@@ -82,7 +82,7 @@ class Course:
 
 
 @dataclass(frozen=True, eq=False)
-class Line:
+class ModelTrajectory:
     """One model's trajectory under the settings."""
 
     trajectory: Trajectory
@@ -100,7 +100,7 @@ def grid_hop_s(clip: SessionClip) -> float:
     return SHORT_HOP_S if clip.recording.duration_s <= SHORT_S else GRID_HOP_S
 
 
-def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERENCE) -> Course:
+def clip_trajectories(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERENCE) -> ClipTrajectories:
     """The clip with its speech, before any model.
 
     Args:
@@ -108,7 +108,7 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
     """
     speech, waveform = prepared.speech, prepared.waveform
     return remember(
-        lambda: Course(
+        lambda: ClipTrajectories(
             waveform,
             clip.recording.duration_s,
             speech,
@@ -116,13 +116,13 @@ def course(clip: SessionClip, prepared: PreparedClip, reference: str = NO_REFERE
             grid_hop_s(clip),
             reference,
         ),
-        *_course_key(prepared, reference),
+        *_trajectories_key(prepared, reference),
     )
 
 
-def _course_key(prepared: PreparedClip, reference: str) -> tuple:
+def _trajectories_key(prepared: PreparedClip, reference: str) -> tuple:
     voice = voice_key() if reference == ENROLLED else ()
-    return prepared.id, "course", reference, voice
+    return prepared.id, "clip_trajectories", reference, voice
 
 
 def timeline_segments(
@@ -132,13 +132,15 @@ def timeline_segments(
 
     The one source of segments from then on: those of the coarser windows of the answer differ in a few per cent.
     """
-    if not is_remembered(*_course_key(prepared, reference)):
+    if not is_remembered(*_trajectories_key(prepared, reference)):
         return None
-    found = course(clip, prepared, reference)
+    found = clip_trajectories(clip, prepared, reference)
     return line(found, name, found.view).segments if found.view and found.covers(name) else None
 
 
-def analyse(found: Course, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None) -> None:
+def analyse(
+    found: ClipTrajectories, models: Sequence[str], step_s: float, progress: Callable[[], None] = lambda: None
+) -> None:
     """Extends the trajectories that are behind, piece by piece, until there is more to show and step_s are over."""
     until, before = perf_counter() + step_s, found.n_known(models)
     with functionals_cache():
@@ -151,7 +153,7 @@ def analyse(found: Course, models: Sequence[str], step_s: float, progress: Calla
                 return
 
 
-def _start(found: Course, name: str) -> PartialTrajectory:
+def _start(found: ClipTrajectories, name: str) -> PartialTrajectory:
     model, reference = get_model(name), None
     if model.takes_reference and found.reference == OWN_RECORDING:
         reference = recording_reference(model, found.waveform, found.speech)
@@ -160,7 +162,7 @@ def _start(found: Course, name: str) -> PartialTrajectory:
     return start_trajectory(model, found.bounds, found.speech, found.grid_s, reference)
 
 
-def summary(found: Course, name: str) -> TrajectorySummary:
+def summary(found: ClipTrajectories, name: str) -> TrajectorySummary:
     """One model's trajectory so far: shares of the segments, and peaks smoothed as the length asks for."""
     plain, smooth = (
         line(found, name, View(1, found.grid_s, smoothing))
@@ -169,13 +171,13 @@ def summary(found: Course, name: str) -> TrajectorySummary:
     return summarise_trajectory(smooth.trajectory, plain.segments, found.duration_s)
 
 
-def line(found: Course, name: str, view: View) -> Line:
+def line(found: ClipTrajectories, name: str, view: View) -> ModelTrajectory:
     """Trajectory of one model so far, under the given settings; no model is run."""
     partial = found.partials[name]
     trajectory = pool_trajectory(partial, found.speech, view.n_model_windows, view.hop_s)
     trajectory, lead = smooth_trajectory(trajectory, view.smoothing)
     complete = found.covers(name)
-    return Line(
+    return ModelTrajectory(
         trajectory,
         view.smoothing,
         lead,

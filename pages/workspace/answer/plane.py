@@ -26,7 +26,7 @@ def show_plane(result: ModelResult) -> None:
     )
     chart(figure, key="plane", numbers=False, alt=_words(prediction))
     dots = f"Dots: {len(labels)} clips of unseen speakers, coloured by label. " if labels else ""
-    line = "Line: its course. " if len(trail) > 1 else ""
+    line = "Line: change over time. " if len(trail) > 1 else ""
     st.caption(f"{dots}{line}The place is the mean of the emotions' places, weighted by probability.")
 
 

@@ -11,7 +11,7 @@ from pages.ui.export import file_name, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.workspace.trajectories import Course, Line
+from pages.workspace.trajectories import ClipTrajectories, ModelTrajectory
 from ser_core.inference import (
     NO_SPEECH,
     Annotation,
@@ -22,10 +22,13 @@ from ser_core.inference import (
     as_textgrid,
 )
 
+TIMES = ("start_s", "end_s", "speech_s")
 Units = Sequence[tuple[Annotation, Segment]]  # the user's own segments, predicted by the first model
 
 
-def show_exports(clip: SessionClip, found: Course, lines: Mapping[str, Line], units: Units) -> None:
+def show_exports(
+    clip: SessionClip, found: ClipTrajectories, lines: Mapping[str, ModelTrajectory], units: Units
+) -> None:
     """A file is made when its button is clicked: an hour's takes a moment, in which the page must not start again.
 
     Args:
@@ -51,7 +54,7 @@ def _own_tiers(units: Units, duration_s: float) -> dict[str, tuple[Segment, ...]
     return annotation_tiers([one for one, _ in units], [segment for _, segment in units], duration_s)
 
 
-def as_csv(clip: SessionClip, lines: Mapping[str, Line], units: Units = ()) -> str:
+def as_csv(clip: SessionClip, lines: Mapping[str, ModelTrajectory], units: Units = ()) -> str:
     """One row for each segment of the user, then for each segment and each window of every model; times in seconds."""
     rows = []
     for name, line in lines.items():
@@ -63,7 +66,7 @@ def as_csv(clip: SessionClip, lines: Mapping[str, Line], units: Units = ()) -> s
     return rows_as_csv(rows)
 
 
-def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line], units: Units = ()) -> str:
+def as_json(clip: SessionClip, found: ClipTrajectories, lines: Mapping[str, ModelTrajectory], units: Units = ()) -> str:
     """Everything, with the settings; times in seconds."""
     content = {
         "file": clip.name,
@@ -76,7 +79,7 @@ def as_json(clip: SessionClip, found: Course, lines: Mapping[str, Line], units: 
     return json.dumps(content, indent=1, ensure_ascii=False)
 
 
-def _content(name: str, line: Line) -> dict:
+def _content(name: str, line: ModelTrajectory) -> dict:
     return {
         "model": name,
         "version": get_model(name).version,
@@ -93,51 +96,48 @@ def _content(name: str, line: Line) -> dict:
     }
 
 
-def _unit_rows(line: Line, units: Units) -> list[dict]:
+def _unit_rows(line: ModelTrajectory, units: Units) -> list[dict]:
     return [_segment_row(line, segment) | {"label": one.label, "speaker": one.speaker} for one, segment in units]
 
 
-def _segment_rows(line: Line) -> list[dict]:
+def _segment_rows(line: ModelTrajectory) -> list[dict]:
     return [_segment_row(line, segment) for segment in line.segments]
 
 
-def _segment_row(line: Line, s: Segment) -> dict:
-    probabilities = s.probabilities or (None,) * len(line.trajectory.labels)
-    return _row(line, s.start_s, s.end_s, s.speech_s, s.label, s.emotion, s.confidence, probabilities)
+def _segment_row(line: ModelTrajectory, segment: Segment) -> dict:
+    labels = line.trajectory.labels
+    probabilities = segment.probabilities or (None,) * len(labels)
+    times = {name: getattr(segment, name) for name in TIMES}
+    found = {"answer": segment.label, "emotion": segment.emotion, "confidence": segment.confidence}
+    return _row(times | found | dict(zip(labels, probabilities, strict=True)), labels)
 
 
-def _window_rows(line: Line) -> list[dict]:
+def _window_rows(line: ModelTrajectory) -> list[dict]:
     trajectory, labels = line.trajectory, line.trajectory.labels
-    times = zip(trajectory.start_s.tolist(), trajectory.end_s.tolist(), trajectory.speech_s.tolist(), strict=True)
+    times = zip(*(getattr(trajectory, name).tolist() for name in TIMES), strict=True)
     columns = zip(line.labels.tolist(), line.lead.tolist(), trajectory.probabilities.tolist(), strict=True)
     return [
-        _row(line, *time, label, labels[k], row[k], row) for time, (label, k, row) in zip(times, columns, strict=True)
+        _row(
+            dict(zip(TIMES, time, strict=True))
+            | {"answer": label, "emotion": labels[k], "confidence": row[k]}
+            | dict(zip(labels, row, strict=True)),
+            labels,
+        )
+        for time, (label, k, row) in zip(times, columns, strict=True)
     ]
 
 
-def _row(
-    line: Line,
-    start_s: float,
-    end_s: float,
-    speech_s: float,
-    label: str,
-    emotion: str,
-    confidence: float | None,
-    probabilities: Sequence[float | None],
-) -> dict:
-    labels = line.trajectory.labels
-    speaks = confidence is not None and label != NO_SPEECH
-    arousal, valence = arousal_and_valence(labels, np.array(probabilities)).tolist() if speaks else (None, None)
-    values = {"confidence": confidence, **dict(zip(labels, probabilities, strict=True))}
-    values |= {"arousal": arousal, "valence": valence}
-    return {
-        "start_s": round(start_s, 3),
-        "end_s": round(end_s, 3),
-        "speech_s": round(speech_s, 3),
-        "answer": label,
-        "emotion": emotion,
-        **{name: None if value is None else round(value, 6) for name, value in values.items()},
-    }
+def _row(found: dict, labels: Sequence[str]) -> dict:
+    """The columns with arousal and valence, rounded."""
+    probabilities = np.array([found[label] for label in labels])
+    speaks = found["confidence"] is not None and found["answer"] != NO_SPEECH
+    arousal, valence = arousal_and_valence(labels, probabilities).tolist() if speaks else (None, None)
+    columns = found | {"arousal": arousal, "valence": valence}
+    return {name: _rounded(value, 3 if name in TIMES else 6) for name, value in columns.items()}
+
+
+def _rounded(value: str | float | None, n_digits: int) -> str | float | None:
+    return round(value, n_digits) if isinstance(value, float) else value
 
 
 def _download(kind: str, make: Callable[[], str], mime: str, clip: SessionClip) -> None:

@@ -46,7 +46,7 @@ class Choice:
 
     models: tuple[str, ...]
     view: View
-    reference: str  # see Course
+    reference: str  # see ClipTrajectories
 
 
 def choose(clip: SessionClip) -> Choice:

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, remember, session
 from pages.ui.text import plain
-from pages.workspace.trajectories import Course
+from pages.workspace.trajectories import ClipTrajectories
 from ser_core.inference import (
     ANNOTATION_SUFFIXES,
     CPU_BATCH_SIZE,
@@ -109,7 +109,7 @@ def predicted(clip: SessionClip, model: str, units: tuple[Annotation, ...], refe
     return remember(list, clip.id, "units", model, units, reference)
 
 
-def extend(found: Course, model: str, units: Sequence[Annotation], known: list[Segment]) -> None:
+def extend(found: ClipTrajectories, model: str, units: Sequence[Annotation], known: list[Segment]) -> None:
     """Predicts the next batch."""
     rest = units[len(known) :]
     reference = found.partials[model].reference if model in found.partials else None

@@ -15,7 +15,7 @@ from pages.workspace import clip_bar, sound, trajectories
 from pages.workspace.over_time import export, settings, units
 from pages.workspace.over_time.settings import Choice
 from pages.workspace.over_time.timeline import timeline
-from pages.workspace.trajectories import Course, Line
+from pages.workspace.trajectories import ClipTrajectories, ModelTrajectory
 from ser_core.inference import Annotation, Segment, SpeakerReferenceError, annotation_tiers
 from ser_core.models import models_for_long_audio
 from ser_core.plots import describe_trajectory, format_time, timeline_data
@@ -34,14 +34,14 @@ def draw(clip: SessionClip) -> None:
     if not choice.models:
         st.info("Choose at least one model.")
         return
-    found = trajectories.course(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
+    found = trajectories.clip_trajectories(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
     if not _has_begun(found, choice.models):
         return
     known = units.predicted(clip, choice.models[0], own, choice.reference)
     _show(clip, found, choice, own, known, headline)
 
 
-def _has_begun(found: Course, models: Sequence[str]) -> bool:
+def _has_begun(found: ClipTrajectories, models: Sequence[str]) -> bool:
     """Whether there is a first result; makes one if there is none, or shows why it cannot."""
     try:
         if not any(name in found.partials for name in models):
@@ -62,7 +62,12 @@ def _choose(clip: SessionClip) -> tuple[Sequence[Annotation], Choice]:
 
 
 def _show(
-    clip: SessionClip, found: Course, choice: Choice, own: Sequence[Annotation], known: list[Segment], headline
+    clip: SessionClip,
+    found: ClipTrajectories,
+    choice: Choice,
+    own: Sequence[Annotation],
+    known: list[Segment],
+    headline,
 ) -> None:
     models, waits = choice.models, len(known) < len(own)
     done = found.is_done(models) and not waits
@@ -80,7 +85,7 @@ def _show(
 
 
 def _go_on(
-    found: Course,
+    found: ClipTrajectories,
     choice: Choice,
     own: Sequence[Annotation],
     known: list[Segment],
@@ -93,7 +98,7 @@ def _go_on(
         trajectories.analyse(found, choice.models, trajectories.STEP_S, progress)
 
 
-def _show_state(found: Course, models: Sequence[str], going: bool):
+def _show_state(found: ClipTrajectories, models: Sequence[str], going: bool):
     """How far it is, with Stop or Go on."""
     with st.container(horizontal=True, vertical_alignment="center"):
         place = st.empty()
@@ -105,7 +110,7 @@ def _show_state(found: Course, models: Sequence[str], going: bool):
     return place
 
 
-def _show_progress(place, found: Course, models: Sequence[str]) -> None:
+def _show_progress(place, found: ClipTrajectories, models: Sequence[str]) -> None:
     if found.is_done(models):
         text = "Predicting your segments"
     elif all(found.covers(name) for name in models):
@@ -117,18 +122,22 @@ def _show_progress(place, found: Course, models: Sequence[str]) -> None:
     place.progress(found.share(models), text)
 
 
-def _set_stopped(found: Course, stopped: bool) -> None:
+def _set_stopped(found: ClipTrajectories, stopped: bool) -> None:
     found.stopped = stopped
 
 
-def _show_summary(found: Course, name: str) -> None:
+def _show_summary(found: ClipTrajectories, name: str) -> None:
     words = describe_trajectory(trajectories.summary(found, name)) or "No speech was detected."
     so_far = "" if found.covers(name) else "So far: "
     st.markdown(f"#### {so_far}{words}")
 
 
 def _show_lines(
-    clip: SessionClip, found: Course, lines: dict[str, Line], own: Sequence[Annotation], known: Sequence[Segment]
+    clip: SessionClip,
+    found: ClipTrajectories,
+    lines: dict[str, ModelTrajectory],
+    own: Sequence[Annotation],
+    known: Sequence[Segment],
 ) -> None:
     (name, first), *others = lines.items()
     sound.show_strip(clip.id, [segment_cell(segment) for segment in first.segments])
@@ -149,7 +158,7 @@ def _show_lines(
     export.show_exports(clip, found, lines, list(zip(own, known, strict=False)))
 
 
-def _facts(found: Course, name: str, line: Line) -> str:
+def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:
     trajectory = line.trajectory
     spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
     one = len(trajectory.start_s) == 1
@@ -167,7 +176,7 @@ def _facts(found: Course, name: str, line: Line) -> str:
 
 
 def _show_segments(
-    clip: SessionClip, name: str, line: Line, own: Sequence[Annotation], known: Sequence[Segment]
+    clip: SessionClip, name: str, line: ModelTrajectory, own: Sequence[Annotation], known: Sequence[Segment]
 ) -> None:
     """The user's segments, or else those of the model."""
     st.subheader("Your segments" if own else "Segments", anchor=False)
@@ -201,7 +210,7 @@ def _row(segment: Segment) -> dict:
     }
 
 
-def _table_key(clip: SessionClip, line: Line, own: Sequence[Annotation]) -> str:
+def _table_key(clip: SessionClip, line: ModelTrajectory, own: Sequence[Annotation]) -> str:
     """Another one for other settings: their rows are other segments."""
     trajectory = line.trajectory
     which = f"{len(own)} own" if own else f"{trajectory.window_s}-{trajectory.hop_s}-{line.smoothing}"

@@ -57,8 +57,8 @@ def open_sample(page: AppTest, key: str = "sample-low_slow.ogg") -> AppTest:
     return page
 
 
-def course(page: AppTest) -> trajectories.Course:
-    return next(value for key, value in session_of(page).memory.items() if "course" in key)
+def clip_trajectories(page: AppTest) -> trajectories.ClipTrajectories:
+    return next(value for key, value in session_of(page).memory.items() if "clip_trajectories" in key)
 
 
 def test_an_empty_page_says_what_it_does_and_one_click_opens_a_sample(page):
@@ -79,7 +79,9 @@ def test_the_player_is_there_before_speech_is_detected(page, monkeypatch):
 def test_a_clip_is_cut_into_segments_and_exported(page, files):
     open_sample(page)
     table = page.dataframe[0].value
-    assert table["from"].iloc[0] == "0:00" and table["seconds"].sum() == pytest.approx(course(page).duration_s, abs=0.5)
+    assert table["from"].iloc[0] == "0:00" and table["seconds"].sum() == pytest.approx(
+        clip_trajectories(page).duration_s, abs=0.5
+    )
     assert "Partial" not in texts(page)
     rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
     assert sum(row["part"] == "segment" for row in rows) == len(table)
@@ -120,7 +122,7 @@ def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, fi
     assert strip(page) == [(0, 1, NO_SPEECH)]
     page.segmented_control(key="view").set_value("over_time").run()
     page.selectbox(key="smoothing").select("median").run()
-    found, shown = course(page), strip(page)
+    found, shown = clip_trajectories(page), strip(page)
     timeline = trajectories.line(found, "other", found.view).segments
     assert shown == [(segment.start_s, segment.end_s, segment.label) for segment in timeline]
     own = tiers(files["Download TextGrid"])
@@ -131,10 +133,10 @@ def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, fi
 
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
     open_sample(page)
-    first = course(page).partials["other"]
+    first = clip_trajectories(page).partials["other"]
     page.multiselect(key="timeline-models").set_value(["other", "small"]).run()
     assert not page.exception and "SRT" in texts(page)
-    assert course(page).partials["other"] is first and course(page).partials["small"].share == 1
+    assert clip_trajectories(page).partials["other"] is first and clip_trajectories(page).partials["small"].share == 1
     assert list(tiers(files["Download TextGrid"]))[1:] == [
         "emotion other",
         "certainty other",
@@ -153,14 +155,16 @@ def test_stop_keeps_what_there_is_and_says_that_it_is_partial(page, files, monke
 
     monkeypatch.setattr(trajectories, "analyse", stopped_after_a_piece)
     upload(page, "long.wav", wav(np.tile(speech, 6)))
-    assert 0 < course(page).partials["other"].share < 1
+    assert 0 < clip_trajectories(page).partials["other"].share < 1
     assert NOT_ANALYSED in texts(page)
     content = json.loads(files["Download JSON"])["models"][0]
     assert not content["complete"] and content["segments"][-1]["answer"] == NOT_ANALYSED
     assert content["segments"][-1]["end_s"] == pytest.approx(len(speech) * 6 / RATE, abs=0.01)
     monkeypatch.setattr(trajectories, "analyse", analyse)
     page.button(key="go-on").click().run()
-    assert not page.exception and course(page).partials["other"].share == 1 and NOT_ANALYSED not in texts(page)
+    assert (
+        not page.exception and clip_trajectories(page).partials["other"].share == 1 and NOT_ANALYSED not in texts(page)
+    )
 
 
 OWN = "start_s,end_s,label,speaker\n0.2,1.4,hello,anna\n1.0,2.5,there,ben\n2.5,2.6,,ben\n"
@@ -253,7 +257,9 @@ def test_an_imported_voice_is_used_by_its_model_until_another_is_imported(page, 
             clips.import_reference(json.dumps(voice.to_dict()).encode())
         session_of(page).uses_voice = True
         page.run()
-        while not (found := [c for key, c in session_of(page).memory.items() if "course" in key][-1]).partials:
+        while not (
+            found := [c for key, c in session_of(page).memory.items() if "clip_trajectories" in key][-1]
+        ).partials:
             page.run()
         used = found.partials["other"].reference.embedding
         np.testing.assert_allclose(used, voice.embedding, rtol=1e-4)
@@ -267,7 +273,7 @@ def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, spee
     monkeypatch.setattr(trajectories, "get_model", lambda name: enrolling_model)
     waveform = np.tile(speech, 4)
     segments = speech_segments(waveform)
-    plain = trajectories.Course(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
+    plain = trajectories.ClipTrajectories(waveform, len(waveform) / RATE, segments, (0, len(waveform)))
     own = replace(plain, partials={}, reference=OWN_RECORDING)
     view = trajectories.View(1, 0.5, Smoothing())
     for found in (plain, own):

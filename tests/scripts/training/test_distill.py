@@ -1,4 +1,4 @@
-"""The flagship and its teachers: each is trained once, on the same clips, and the pupil comes last."""
+"""prosonet and its teachers: each is trained once, on the same clips, and the student comes last."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from ser_core.models.registry import MODELS
 from ser_core.training import recipes
 
 
-def test_teachers_differ_from_the_flagship_in_what_exists(subtests):
+def test_teachers_differ_from_the_student_in_what_exists(subtests):
     for teacher in [name for name, changes in teach.TEACHERS.items() if changes]:
         with subtests.test(teacher=teacher):
             for text in teach.TEACHERS[teacher]:
