@@ -111,7 +111,7 @@ from .voice import (
     CLIP_COLOURS as CLIP_COLOURS,
     NamedVoice as NamedVoice,
     format_measure as format_measure,
-    format_number as format_number,
+    format_normal as format_normal,
     probability_differences as probability_differences,
     two_clips as two_clips,
     voice_strips as voice_strips,

@@ -29,28 +29,28 @@ PITCH_TICKS_HZ = (75, 100, 150, 200, 300, 400, 600)
 
 @dataclass(frozen=True)
 class NamedVoice:
-    """The measures of one clip."""
+    """The measures of one clip, and the speakers it is compared with."""
 
     name: str
     measured: Mapping[str, float]
+    group: VoiceGroup  # with the ranges; a measure without one is a number only
 
 
-def voice_strips(voices: Sequence[NamedVoice], group: VoiceGroup) -> go.Figure:
-    """One strip for each measure, whose normal range is the same part of the width.
+def voice_strips(voices: Sequence[NamedVoice]) -> go.Figure:
+    """One strip for each measure; each voice lies in the range of its own group, always the same part of the width.
 
     Args:
         voices: one clip or two.
-        group: with the ranges; a measure without one is a number only.
     """
     names = [n for n in VOICE_MEASURES if any(n in voice.measured for voice in voices)]
     figure = go.Figure()
     shapes, annotations = [], []
     for row, name in enumerate(names):
-        shapes += _band(row, group.ranges[name]) if name in group.ranges else []
-        annotations += _texts(row, name, group.ranges.get(name), voices)
+        shapes += _band(row, name, voices)
+        annotations += _texts(row, name, voices)
     figure.update_layout(shapes=shapes, annotations=annotations)  # at once: plotly validates all at each addition
     for i, voice in enumerate(voices):
-        _add_values(figure, i, voice, names, group)
+        _add_values(figure, i, voice, names)
     figure.update_layout(height=STRIP_HEIGHT * len(names) + 34, margin={"l": 2, "r": 2, "t": 2, "b": 2})
     figure.update_layout(legend={"orientation": "h", "x": 0, "y": 0, "yanchor": "top"}, showlegend=len(voices) > 1)
     figure.update_xaxes(range=[-MARGIN, 1 + MARGIN], visible=False, fixedrange=True)
@@ -58,19 +58,30 @@ def voice_strips(voices: Sequence[NamedVoice], group: VoiceGroup) -> go.Figure:
     return figure
 
 
-def _band(row: int, found: VoiceRange) -> list[dict]:
-    """The normal range, its middle half, and a line."""
+def _ranges(name: str, voices: Sequence[NamedVoice]) -> list[VoiceRange]:
+    """Of a measure: that of each voice, once where they share it."""
+    by_sex = {voice.group.sex: voice.group.ranges.get(name) for voice in voices}
+    return [found for found in by_sex.values() if found]
+
+
+def _band(row: int, name: str, voices: Sequence[NamedVoice]) -> list[dict]:
+    """The normal range and a line; the middle half only where it is the same for both voices."""
     bar = {"type": "rect", "y0": row - 0.11, "y1": row + 0.11, "line_width": 0, "fillcolor": GREY, "layer": "below"}
-    middle = {"x0": _position(found, found.at(25)), "x1": _position(found, found.at(75)), "opacity": MIDDLE}
     line = {"type": "line", "y0": row, "y1": row, "line": {"color": GREY, "width": 0.5}, "layer": "below"}
-    return [bar | {"x0": 0, "x1": 1, "opacity": BAND}, bar | middle, line | {"x0": -MARGIN, "x1": 1 + MARGIN}]
+    ranges = _ranges(name, voices)
+    if not ranges:
+        return []
+    halves = [(_position(found, found.at(25)), _position(found, found.at(75))) for found in ranges]
+    middle = [bar | {"x0": x0, "x1": x1, "opacity": MIDDLE} for x0, x1 in halves if len(halves) == 1]
+    return [bar | {"x0": 0, "x1": 1, "opacity": BAND}, *middle, line | {"x0": -MARGIN, "x1": 1 + MARGIN}]
 
 
-def _texts(row: int, name: str, found: VoiceRange | None, voices: Sequence[NamedVoice]) -> list[dict]:
+def _texts(row: int, name: str, voices: Sequence[NamedVoice]) -> list[dict]:
     """Above the strip: the measure on the left, the numbers on the right."""
     numbers = [format_number(name, voice.measured[name]) for voice in voices if name in voice.measured]
     values = f"{' · '.join(numbers)} {VOICE_MEASURES[name].unit}"
-    normal = f"normal {' to '.join(format_number(name, edge) for edge in found.normal)}" if found else "no normal range"
+    normal = " · ".join(format_normal(name, found) for found in _ranges(name, voices))
+    normal = f"normal {normal}" if normal else "no normal range"
     text = {"showarrow": False, "y": row - 0.19, "yanchor": "bottom"}
     return [
         text | {"text": f"<b>{VOICE_MEASURES[name].title}</b>", "x": -MARGIN, "xanchor": "left"},
@@ -78,11 +89,12 @@ def _texts(row: int, name: str, found: VoiceRange | None, voices: Sequence[Named
     ]
 
 
-def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[str], group: VoiceGroup) -> None:
+def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[str]) -> None:
     """A marker on each strip; an arrow at the edge where the value lies beyond."""
-    rows = [row for row, name in enumerate(names) if name in voice.measured and name in group.ranges]
+    ranges = voice.group.ranges
+    rows = [row for row, name in enumerate(names) if name in voice.measured and name in ranges]
     kept = [names[row] for row in rows]
-    places = [_position(group.ranges[name], voice.measured[name]) for name in kept]
+    places = [_position(ranges[name], voice.measured[name]) for name in kept]
     shown = np.clip(places, 0.03 - MARGIN, MARGIN + 0.97)
     symbols = [
         "triangle-left" if place < x else "triangle-right" if place > x else CLIP_MARKERS[index]
@@ -92,7 +104,7 @@ def _add_values(figure: go.Figure, index: int, voice: NamedVoice, names: list[st
     key = {"symbol": CLIP_MARKERS[index], **look}  # in the legend, whatever the values
     figure.add_scatter(x=[None], y=[None], name=voice.name, mode="markers", marker=key)
     figure.add_scatter(x=shown, y=rows, name=voice.name, mode="markers", marker={"symbol": symbols, **look})
-    texts = [_hover(name, voice.measured[name], group.ranges[name]) for name in kept]
+    texts = [_hover(name, voice.measured[name], ranges[name]) for name in kept]
     figure.data[-1].update(showlegend=False, text=texts, hovertemplate="%{text}<extra></extra>")
 
 
@@ -110,6 +122,11 @@ def _position(found: VoiceRange, value: float) -> float:
 def format_number(name: str, value: float) -> str:
     """A value of a measure without its unit."""
     return f"{value:.{VOICE_MEASURES[name].decimals}f}".replace("-", "−")
+
+
+def format_normal(name: str, found: VoiceRange) -> str:
+    """The normal range of a measure without its unit."""
+    return " to ".join(format_number(name, edge) for edge in found.normal)
 
 
 def format_measure(name: str, value: float) -> str:

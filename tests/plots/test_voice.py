@@ -4,23 +4,44 @@ import numpy as np
 import pytest
 
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
-from ser_core.plots import CLIP_COLOURS, NamedVoice, format_measure, probability_differences, two_clips, voice_strips
+from ser_core.plots import (
+    CLIP_COLOURS,
+    NamedVoice,
+    format_measure,
+    format_normal,
+    probability_differences,
+    two_clips,
+    voice_strips,
+)
 from tests.make_corpus import voice
 from tests.plots.test_report import prediction
 
-GROUP = load_voice_ranges().group("female")
+GROUP, MEN = (load_voice_ranges().group(sex) for sex in ("female", "male"))
 
 
 def test_a_value_lies_in_its_range_or_at_the_edge():
     low, high = GROUP.ranges["f0_hz"].normal
     middle = {name: (r.normal[0] + r.normal[1]) / 2 for name, r in GROUP.ranges.items()}
-    figure = voice_strips([NamedVoice("A", middle), NamedVoice("B", {"f0_hz": 10 * high, "pause_percent": 3.0})], GROUP)
+    other = {"f0_hz": 10 * high, "pause_percent": 3.0}
+    figure = voice_strips([NamedVoice("A", middle, GROUP), NamedVoice("B", other, GROUP)])
     _, first, _, second = figure.data
     assert first.x == pytest.approx([0.5] * len(middle)) and set(first.marker.symbol) == {"circle"}
     assert list(second.x) == [pytest.approx(1.37)] and second.marker.symbol == ("triangle-right",)
     assert first.marker.color == CLIP_COLOURS[0] != second.marker.color
     assert len(figure.layout.annotations) == 2 * len(VOICE_MEASURES)  # pauses too, without a range
     assert format_measure("level_dbfs", -20.4) == "−20 dBFS" and low < high
+
+
+def test_each_voice_lies_in_the_range_of_its_own_group():
+    voices = [
+        NamedVoice(name, {"f0_hz": group.ranges["f0_hz"].at(5)}, group)
+        for name, group in zip("AB", (GROUP, MEN), strict=True)
+    ]
+    figure = voice_strips(voices)
+    _, first, _, second = figure.data
+    assert list(first.x) == list(second.x) == [0]
+    normal = figure.layout.annotations[1].text
+    assert all(format_normal("f0_hz", group.ranges["f0_hz"]) in normal for group in (GROUP, MEN))
 
 
 def test_two_clips_begin_with_their_speech():

@@ -11,9 +11,10 @@ from pages.ui.problems import show_problem
 from pages.ui.reports.clip import offer_report
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
+from pages.ui.voice.sex import state_sex, stated_sex, voice_group
 from pages.workspace import clip_bar
 from pages.workspace.voice import comparison, second
-from pages.workspace.voice.state import measured_voice, remember_group, suggested_group, voice_state
+from pages.workspace.voice.state import measured_voice
 from ser_core.inference import SpeakerReferenceError
 from ser_core.interpret import (
     ANY_VOICE,
@@ -25,7 +26,7 @@ from ser_core.interpret import (
     load_voice_ranges,
 )
 from ser_core.models import AdapterError, CheckpointError, check_egemaps_installed
-from ser_core.plots import NamedVoice, format_measure, format_number, voice_strips
+from ser_core.plots import NamedVoice, format_measure, format_normal, voice_strips
 
 NO_RANGES = "No normal ranges here: `python -m scripts.voice_ranges` measures them, and needs the corpora."
 
@@ -45,7 +46,7 @@ def draw(clip: SessionClip) -> None:
         _draw_measures(clips)
     with side:
         second.draw_choice(clip)
-        offer_report(clip, prepared, _results(clips[:1])[0], voice_state().group)
+        offer_report(clip, prepared, _results(clips[:1])[0], stated_sex(clip))
 
 
 def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult | None]:
@@ -61,49 +62,55 @@ def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult 
 def _draw_measures(clips: list[tuple[SessionClip, PreparedClip]]) -> None:
     """The sentence, the strips, where they come from, the table."""
     names = ["A", "B"] if len(clips) > 1 else [clips[0][0].name]
-    voices = [NamedVoice(name, measured_voice(ready)) for name, (_, ready) in zip(names, clips, strict=True)]
+    measured = {name: measured_voice(ready) for name, (_, ready) in zip(names, clips, strict=True)}
     ranges = load_voice_ranges()
     if ranges is None:
         st.caption(NO_RANGES)
-        _draw_table(clips[0][0], voices, None)
+        _draw_table(clips[0][0], measured, {})
         return
     sentences = st.container()
-    group = _choose_group(clips[0][0], ranges)
-    for voice in voices:
-        named = f"**{voice.name}.** " if len(voices) > 1 else ""
-        sentences.markdown(f"{named}{describe_voice(voice.measured, group)}")
-    chart(voice_strips(voices, group), key="voice", numbers=False, alt=_alternative(voices, group))
-    st.caption(
-        f"Bar: the 5th to the 95th percentile of {group.n_clips:,} clips of {group.n_speakers} "
-        f"{_who(group)}, the middle half darker. {ranges.source} {group.pauses}"
-    )
+    with st.container(horizontal=True):
+        groups = {name: _choose_group(clip, name, ranges) for name, (clip, _) in zip(names, clips, strict=True)}
+    for name, values in measured.items():
+        sentences.markdown(f"{f'**{name}.** ' if len(clips) > 1 else ''}{describe_voice(values, groups[name])}")
+    voices = [NamedVoice(name, values, groups[name]) for name, values in measured.items()]
+    chart(voice_strips(voices), key="voice", numbers=False, alt=_alternative(voices))
+    st.caption(_source(groups, ranges))
     _draw_missing()
-    _draw_table(clips[0][0], voices, group)
+    _draw_table(clips[0][0], measured, groups)
 
 
-def _choose_group(clip: SessionClip, ranges: VoiceRanges) -> VoiceGroup:
+def _choose_group(clip: SessionClip, name: str, ranges: VoiceRanges) -> VoiceGroup:
     """Whose ranges; the sex of a speaker is never guessed from the voice."""
-    groups = [sex for sex in VOICE_GROUPS if ranges.group(sex)]
     chosen = st.segmented_control(
-        "Compared with",
-        groups,
+        "Compared with" if name == clip.name else f"{name} compared with",
+        [sex for sex in VOICE_GROUPS if ranges.group(sex)],
         format_func=lambda sex: VOICE_GROUPS[sex].capitalize(),
-        default=suggested_group(clip, groups),
+        default=voice_group(clip, ranges).sex,
         required=True,
         key=f"voice-group-{clip.id}",
         help="Choose the group that fits the speaker. It is not guessed from the voice.",
     )
-    remember_group(chosen)
-    return ranges.group(chosen)
+    state_sex(clip, chosen)
+    return voice_group(clip, ranges)
+
+
+def _source(groups: dict[str, VoiceGroup], ranges: VoiceRanges) -> str:
+    """What the bar shows, and of whom: said for each voice where the groups differ."""
+    one = len({group.sex for group in groups.values()}) == 1
+    clips = {f"{group.n_clips:,} clips of {group.n_speakers} {_who(group)}": name for name, group in groups.items()}
+    whose = ", ".join(whom if one else f"{whom} ({name})" for whom, name in clips.items())
+    middle = ", the middle half darker" if one else ""
+    return f"Bar: the 5th to the 95th percentile of {whose}{middle}. {ranges.source} {ranges.groups[0].pauses}"
 
 
 def _who(group: VoiceGroup) -> str:
     return "speakers" if group.sex == ANY_VOICE else VOICE_GROUPS[group.sex]
 
 
-def _alternative(voices: list[NamedVoice], group: VoiceGroup) -> str:
+def _alternative(voices: list[NamedVoice]) -> str:
     return "; ".join(
-        f"{voice.name}: {VOICE_MEASURES[name].title} {format_measure(name, value)}, {_place(name, value, group)}"
+        f"{voice.name}: {VOICE_MEASURES[name].title} {format_measure(name, value)}, {_place(name, value, voice.group)}"
         for voice in voices
         for name, value in voice.measured.items()
     )
@@ -121,22 +128,30 @@ def _draw_missing() -> None:
         st.caption(f"Voice quality, formants and rate are missing: eGeMAPS {plain(str(error))}")
 
 
-def _draw_table(clip: SessionClip, voices: list[NamedVoice], group: VoiceGroup | None) -> None:
-    """All numbers and what they mean."""
-    rows = [_row(name, voices, group) for name in VOICE_MEASURES if any(name in voice.measured for voice in voices)]
-    if box := opened("Table and definitions", "voice-table", expanded=group is None):
+def _draw_table(clip: SessionClip, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup]) -> None:
+    """All numbers and what they mean.
+
+    Args:
+        clip: whose name the file gets.
+        measured: by the name of the voice.
+        groups: likewise; empty without ranges.
+    """
+    found = [name for name in VOICE_MEASURES if any(name in values for values in measured.values())]
+    rows = [_row(name, measured, groups) for name in found]
+    if box := opened("Table and definitions", "voice-table", expanded=not groups):
         with box:
             st.dataframe(rows, hide_index=True, alt="The measures of the voice")
             name = file_name(clip.name, "csv").replace("_emotion", "_voice")
             st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
 
 
-def _row(name: str, voices: list[NamedVoice], group: VoiceGroup | None) -> dict:
+def _row(name: str, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup]) -> dict:
     measure = VOICE_MEASURES[name]
     row = {"measure": measure.title, "unit": measure.unit}
-    for voice in voices:
-        value = voice.measured.get(name)
-        row["value" if len(voices) == 1 else voice.name] = None if value is None else round(value, measure.decimals)
-    found = group.ranges.get(name) if group else None
-    row["normal"] = " to ".join(format_number(name, edge) for edge in found.normal) if found else ""
+    for voice, values in measured.items():
+        value = values.get(name)
+        row["value" if len(measured) == 1 else voice] = None if value is None else round(value, measure.decimals)
+    for voice, group in groups.items():
+        found, whose = group.ranges.get(name), "" if len(groups) == 1 else f" {voice}"
+        row[f"normal{whose}, {VOICE_GROUPS[group.sex]}"] = format_normal(name, found) if found else ""
     return row | {"definition": measure.definition}

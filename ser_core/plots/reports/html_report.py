@@ -181,7 +181,7 @@ def _voice(clip: ReportClip, figures: _Figures) -> str:
     table = _html_table(["measure", "value", "definition"], rows)
     if clip.voice_group is None:
         return table
-    drawn = figures.draw(voice_strips([NamedVoice(clip.name, clip.voice)], clip.voice_group))
+    drawn = figures.draw(voice_strips([NamedVoice(clip.name, clip.voice, clip.voice_group)]))
     about = f"Normal: 5th to 95th percentile of {VOICE_GROUPS[clip.voice_group.sex]}. {clip.voice_source}"
     about = f"{about} {clip.voice_group.pauses}"
     return f"{drawn}{_paragraph(about)}<details><summary>Definitions</summary>{table}</details>"

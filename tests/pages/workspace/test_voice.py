@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.ui.session import UploadedSource
+from pages.ui.voice.sex import SexState
 from pages.workspace.voice.comparison import describe_difference
 from pages.workspace.voice.second import same_sentence
 from pages.workspace.voice.state import VoiceState
@@ -51,7 +52,7 @@ def test_every_measure_stands_in_the_range_of_the_chosen_group(page):
     before = strips(page)
     choose_group(page, "male")
     assert not page.exception and f"{men.n_clips:,} clips of {men.n_speakers} men" in texts(page)
-    assert strips(page) != before and session_of(page).page(VoiceState).group == "male"
+    assert strips(page) != before and list(session_of(page).page(SexState).chosen.values()) == ["male"]
 
 
 def test_a_second_clip_stands_beside_the_first_until_it_is_dropped(page):
@@ -65,6 +66,23 @@ def test_a_second_clip_stands_beside_the_first_until_it_is_dropped(page):
     assert session_of(page).page(VoiceState).second.id == first
     page.button(key="drop-second").click().run()
     assert "B" not in page.dataframe[0].value.columns and not session_of(page).page(VoiceState).second
+
+
+def test_a_man_beside_a_woman_is_compared_with_men(page):
+    page.query_params["sample"] = "1008_IWL"
+    page.run()
+    page.button(key="second-1001_TSI").click().run()
+    assert not page.exception and {"normal A, women", "normal B, men"} <= set(page.dataframe[0].value.columns)
+    said = texts(page)
+    women, men = (load_voice_ranges().group(sex) for sex in ("female", "male"))
+    assert f"{women.n_speakers} women (A)" in said and f"{men.n_speakers} men (B)" in said
+    assert f"{men.n_speakers} unseen men" in said.split("**B.**")[1].splitlines()[0]
+
+
+def test_the_sex_of_a_recording_is_unknown_until_it_is_chosen(page):
+    choose_group(page, "male")
+    page.button(key="second-high_fast.ogg").click().run()
+    assert {"normal A, men", "normal B, all speakers"} <= set(page.dataframe[0].value.columns)
 
 
 def test_a_clip_is_kept_while_another_one_is_chosen(page):
