@@ -12,7 +12,6 @@ from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
 MIN_FOLDER_SHARE = 0.4  # with fewer files in folders of emotions, the folders beside them are not meant as labels
-REQUIRED_COLUMNS = ("path", "emotion")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def label_files(
 def _readable_rows(table: str, content: bytes, problems: list[tuple[str, str]]) -> Iterable[LabelRow]:
     """The rows of a table; one that cannot be read becomes a problem."""
     try:
-        return parse_table(table, content, REQUIRED_COLUMNS)
+        return parse_table(table, content)
     except CorpusError as error:
         problems.append((table, str(error)))
         return ()

@@ -11,7 +11,7 @@ from pathlib import Path
 from ser_core.audio import AUDIO_SUFFIXES, walk_files
 from ser_core.data.corpora import CorporaListing
 from ser_core.data.file_names import parse_filename
-from ser_core.data.label_tables import TABLE_COLUMNS, TABLE_SUFFIXES, LabelRow, column_names, parse_table, table_text
+from ser_core.data.label_tables import TABLE_COLUMNS, TABLE_SUFFIXES, LabelRow, is_label_table, parse_table
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
@@ -24,8 +24,8 @@ MISSING_FILE = "the file does not exist"
 def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
     """Recordings of a folder with labels of its own.
 
-    Either a table (CSV) with the columns path, speaker, emotion and, optionally, corpus; paths are relative to the
-    table. Or folders named after emotions; all other folders on the way to a recording are its speaker.
+    Either a table (CSV) with the columns path and emotion and, optionally, speaker and corpus; paths are relative to
+    the table. Or folders named after emotions; all other folders on the way to a recording are its speaker.
 
     Args:
         path: the folder, or its table.
@@ -154,8 +154,7 @@ def _find_table(folder: Path) -> Path | None:
         CorpusError: there are several.
     """
     tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES]
-    columns = {path: column_names(table_text(path.name, path.read_bytes())) for path in tables}
-    fitting = [path for path, names in columns.items() if set(TABLE_COLUMNS) <= set(names)]
+    fitting = [path for path in tables if is_label_table(path.name, path.read_bytes())]
     if len(fitting) > 1:
         raise CorpusError(f"{folder} has several tables: {', '.join(p.name for p in fitting)}. Give the path of one.")
     return fitting[0] if fitting else None
@@ -165,8 +164,8 @@ def _describe_empty(path: Path, root: Path, listing: CorporaListing) -> str:
     reasons = Counter(listing.excluded.values())
     if not reasons:
         return (
-            f"{path} has no recordings. Expected: a table (CSV) with the columns {', '.join(TABLE_COLUMNS)}, or "
-            f"folders named after the emotions: {', '.join(EMOTIONS)}."
+            f"{path} has no recordings. Expected: a table (CSV) with the columns {', '.join(TABLE_COLUMNS)} (speaker "
+            f"is optional), or folders named after the emotions: {', '.join(EMOTIONS)}."
         )
     first = next(where for where, reason in listing.excluded.items() if reason == reasons.most_common(1)[0][0])
     counted = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(5))

@@ -2,12 +2,13 @@
 
 import csv
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ser_core.data.utterances import CorpusError
 
 TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corpora, "corpus"
+REQUIRED_COLUMNS = ("path", "emotion")
+PREDICTION_COLUMN = "abstain"  # of the tables that scripts.predict writes; they have a file and an emotion, too
 TABLE_SUFFIXES = (".csv", ".tsv")
 OTHER_NAMES = {"file": "path", "filename": "path", "file name": "path", "label": "emotion"}
 """Other name of a column -> its name; used where the table has none of that name."""
@@ -25,22 +26,21 @@ class LabelRow:
     sentence: str = ""
 
 
-def parse_table(name: str, content: bytes, required: Sequence[str] = TABLE_COLUMNS) -> list[LabelRow]:
+def parse_table(name: str, content: bytes) -> list[LabelRow]:
     """Rows of a table; the separator is comma, semicolon or tab.
 
     Args:
         name: of the file, for messages.
-        required: columns without which it is refused.
 
     Raises:
-        CorpusError: a column is missing, it is not a table, or its encoding is unknown.
+        CorpusError: one of REQUIRED_COLUMNS is missing, it is not a table, or its encoding is unknown.
     """
     text = table_text(name, content)
     columns = column_names(text)
-    if absent := [column for column in required if column not in columns]:
+    if absent := [column for column in REQUIRED_COLUMNS if column not in columns]:
         raise CorpusError(
             f"{name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
-            f"Required: {', '.join(required)}; optional: corpus."
+            f"Required: {', '.join(REQUIRED_COLUMNS)}; optional: speaker, corpus."
         )
     try:
         cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))[1:]
@@ -53,6 +53,16 @@ def parse_table(name: str, content: bytes, required: Sequence[str] = TABLE_COLUM
             found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
             rows.append(LabelRow(f"row {number}, {row.get('path', '')}", row.get("path", ""), **found))
     return rows
+
+
+def is_label_table(name: str, content: bytes) -> bool:
+    """Whether a table has the required columns and is none of predictions.
+
+    Raises:
+        CorpusError: unknown encoding.
+    """
+    columns = set(column_names(table_text(name, content)))
+    return columns >= set(REQUIRED_COLUMNS) and PREDICTION_COLUMN not in columns
 
 
 def table_text(name: str, content: bytes) -> str:

@@ -77,6 +77,20 @@ def test_the_corpus_column_names_the_corpora(office):
     }
 
 
+def test_a_table_without_speakers_counts_before_the_names_of_folders(tmp_path):
+    empty_files(tmp_path / "x", "happy/a.wav", "sad/b.wav")
+    (tmp_path / "x" / "labels.csv").write_text("path,emotion\nhappy/a.wav,angry\nsad/b.wav,fear\n")
+    found = read_folder(tmp_path / "x")
+    assert labels(found) == {"a.wav": "angry", "b.wav": "fear"}
+    assert {u.speaker for u in found.utterances} == {f"x-{UNKNOWN_SPEAKER}"}
+
+
+def test_predictions_beside_the_recordings_are_no_labels(tmp_path):
+    empty_files(tmp_path / "x", "sad/a.wav")
+    (tmp_path / "x" / "results.csv").write_text("file,error,emotion,abstain\nsad/a.wav,,happy,False\n")
+    assert labels(read_folder(tmp_path / "x")) == {"a.wav": "sad"}
+
+
 def test_absolute_paths(office, tmp_path):
     (tmp_path / "elsewhere.csv").write_text(table([(str(office / "a.wav"), "Ann", "angry")]))
     assert labels(read_folder(tmp_path / "elsewhere.csv")) == {"a.wav": "angry"}
@@ -122,7 +136,7 @@ def test_incomplete_rows_and_empty_lines(office):
 @pytest.mark.parametrize(
     ("content", "named"),
     [
-        ("path,emotion\na.wav,sad\n", "speaker"),
+        ("path,speaker\na.wav,Ann\n", "no column emotion"),
         ("", "none"),
         ("path,speaker,emotion\n", "recordings"),
         ("path,speaker,emotion\ngone.wav,Ann,sad\n", r"gone\.wav"),
