@@ -5,12 +5,16 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, Recording, SpeechSegments, analysed_bounds, speech_segments
-from ser_core.inference.enrolment import recording_reference
+from ser_core.inference.enrolment import MIN_OWN_REFERENCE_SPEECH_S, recording_reference
 from ser_core.inference.forward import run_clips
 from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.reference import OWN_RECORDING, ReferenceChoice
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
+
+SHORT_RECORDING_NOTE = (
+    f"Predicted alone: a recording needs {MIN_OWN_REFERENCE_SPEECH_S:g} s of speech to be its own reference."
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,8 @@ def prediction_record(
     own = recording_reference(model, recording.waveform, speech) if reference == OWN_RECORDING else reference
     prediction, trajectory = predict_with_windows(model, recording.waveform, speech, progress, own)
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
+    if reference == OWN_RECORDING and own is None:
+        record["reference_note"] = SHORT_RECORDING_NOTE
     return record | ({"windows": trajectory.to_records()} if windows else {})
 
 

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Match, Route
@@ -17,7 +18,7 @@ from ser_core.serving.routes import API_PATH
 
 _RETRY_AFTER = {"headers": {"Retry-After": {"description": "seconds until a retry", "schema": {"type": "integer"}}}}
 _DESCRIPTIONS = {
-    400: "the form does not contain exactly one recording",
+    400: "the form does not contain exactly one recording, or a part or parameter is unknown",
     404: "unknown model",
     408: "the upload was too slow",
     413: "the recording is too large",
@@ -58,6 +59,11 @@ def add_error_handlers(app: FastAPI) -> None:
 
     for kind, status in STATUS_OF_ERROR.items():
         app.add_exception_handler(kind, partial(_plain_error, status))
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_parameter(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        return error_response(422, f"The parameter {first['loc'][-1]!r} of the address: {first['msg']}.")
 
     @app.exception_handler(QueueFull)
     async def queue_full(request: Request, error: QueueFull) -> JSONResponse:

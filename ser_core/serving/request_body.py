@@ -1,7 +1,7 @@
 """Reader of the recordings in a request body: checks type, size and time limits, keeps them in memory only."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -134,14 +134,29 @@ class _RequestBody:
             form = await _InMemoryParser(self._request.headers, self._chunks(), self._max_files).parse()
         except MultiPartException as error:
             raise HTTPException(400, f"This form cannot be read: {error.message} {UPLOAD_USAGE}") from None
-        files = [file for file in form.getlist(self._reader.field) if isinstance(file, UploadFile)]
+        self._check_parts([name for name, _ in form.multi_items()])
+        found = form.getlist(self._reader.field)
+        files = [file for file in found if isinstance(file, UploadFile)]
         if not files:
             raise HTTPException(400, f"This form contains no recording. {UPLOAD_USAGE}")
+        if len(files) < len(found):
+            raise HTTPException(400, f"A part {self._reader.field!r} of this form is text, not a file. {UPLOAD_USAGE}")
         for file in files:
             self._check_content_type(file.content_type or "application/octet-stream")
         reference = form.get(REFERENCE_FIELD)
         contents = tuple([(await file.read(), file.filename or "") for file in files])
         return RequestContent(contents, reference if isinstance(reference, str) else "")
+
+    def _check_parts(self, names: Sequence[str]) -> None:
+        """Parts of other names would be left out of the answer."""
+        if unknown := sorted({*names} - {self._reader.field, REFERENCE_FIELD}):
+            raise HTTPException(
+                400,
+                f"This form has a part {unknown[0][:80]!r}. A recording is the part {self._reader.field!r}, "
+                f"a reference the part {REFERENCE_FIELD!r}.",
+            )
+        if names.count(REFERENCE_FIELD) > 1:
+            raise HTTPException(400, f"This form has several parts {REFERENCE_FIELD!r}. Send one.")
 
     def _check_encoding(self, encoding: str) -> None:
         if encoding.strip().lower() not in ("", "identity"):

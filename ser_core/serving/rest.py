@@ -5,15 +5,15 @@ queue as the pages.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from ser_core.audio import Recording, read_audio
+from ser_core.audio import AudioError, Recording, read_audio
 from ser_core.inference import (
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
@@ -40,7 +40,13 @@ from ser_core.serving.errors import ERROR_RESPONSES, add_error_handlers
 from ser_core.serving.middleware import RateLimit, RequestLimits, RequestMiddleware
 from ser_core.serving.openapi import add_docs
 from ser_core.serving.protection.fair_slots import N_SLOTS, FairSlots, client_address
-from ser_core.serving.request_body import REFERENCE_BODY_SCHEMA, REQUEST_BODY_SCHEMA, BodyReader, RequestContent
+from ser_core.serving.request_body import (
+    REFERENCE_BODY_SCHEMA,
+    REFERENCE_FIELD,
+    REQUEST_BODY_SCHEMA,
+    BodyReader,
+    RequestContent,
+)
 from ser_core.serving.routes import live_is_up
 from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, ReferenceResponse, WindowsResponse
 
@@ -103,6 +109,8 @@ class InferenceService:
         """
 
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
+            if content.reference:
+                raise HTTPException(400, f"A reference is made of clips alone: leave out {REFERENCE_FIELD!r}.")
             make = collection_reference if collection else speaker_reference
             found = make(loaded, [recording.waveform for recording in recordings], progress)
             if found is None:
@@ -112,6 +120,7 @@ class InferenceService:
         return await self._respond(request, model, MAX_REFERENCE_CLIPS, run)
 
     async def _respond(self, request: Request, model: str | None, max_files: int, run: RunFunction) -> JSONResponse:
+        _check_query(request)
         model_name = resolve_model(model or None)  # `?model=` is the default, as without
         async with (
             self._body_reader.content(request, max_files) as content,
@@ -129,7 +138,8 @@ class InferenceService:
                 raise ClientGone
 
         def read() -> list[Recording]:
-            return [read_audio(data, max_duration_s=longest_s, check=stop_when_gone) for data, _ in content.files]
+            contents = [data for data, _ in content.files]
+            return [_read(contents, i, longest_s, stop_when_gone) for i in range(len(contents))]
 
         def predict() -> dict:
             return run(content, recordings, shared_model(model_name), stop_when_gone)
@@ -143,6 +153,25 @@ class InferenceService:
         finally:
             cancellation.cancel()
             ticket.cancel()
+
+
+def _read(contents: Sequence[bytes], i: int, longest_s: float, check: Callable[[], None]) -> Recording:
+    """One of the recordings; of several, an error says which one it is."""
+    try:
+        return read_audio(contents[i], max_duration_s=longest_s, check=check)
+    except AudioError as error:
+        if len(contents) == 1:
+            raise
+        raise AudioError(f"Recording {i + 1} of {len(contents)}: {error}") from None
+
+
+def _check_query(request: Request) -> None:
+    """A parameter of another name would be left out of the answer."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    if unknown := sorted({*request.query_params} - {*known}):
+        raise HTTPException(
+            400, f"Unknown parameter {unknown[0][:80]!r} in the address. There are: {', '.join(known)}."
+        )
 
 
 def _parse_reference(text: str) -> ReferenceChoice:

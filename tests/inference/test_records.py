@@ -32,7 +32,8 @@ def test_windows_are_added_on_request(new_model, recording):
 
 def test_a_short_recording_is_no_reference_of_its_own(enrolling_model, recording):
     found = prediction_record(recording, enrolling_model, reference="recording")
-    assert not found["reference_clips"]
+    assert not found["reference_clips"] and "needs 10 s of speech" in found["reference_note"]
+    assert not prediction_record(recording, enrolling_model)["reference_note"]
 
 
 def test_an_embedding_states_model_and_analysed_part(enrolling_model, recording):

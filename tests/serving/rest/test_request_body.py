@@ -62,6 +62,20 @@ def test_a_form_without_one_recording_is_refused(client, subtests):
             assert "'file'" in error_message(client.post("/predict", files=files), 400)
 
 
+def test_nothing_in_a_form_is_left_out(client, sound, subtests):
+    recording = ("file", ("a.ogg", sound, "audio/ogg"))
+    for path, more, named in [
+        ("/predict", ("referance", (None, "recording")), "'referance'"),
+        ("/reference", ("file2", ("b.ogg", sound, "audio/ogg")), "'file2'"),
+        ("/reference", ("file", (None, "text")), "is text"),
+        ("/reference", ("reference", (None, "recording")), "leave out 'reference'"),
+    ]:
+        with subtests.test(more=more):
+            assert named in error_message(client.post(path, files=[recording, more]), 400)
+    twice = [recording, ("reference", (None, "recording")), ("reference", (None, "recording"))]
+    assert "Send one" in error_message(client.post("/predict", files=twice), 400)
+
+
 def test_another_type_in_a_form_is_refused(client):
     assert "'text/html'" in error_message(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
 

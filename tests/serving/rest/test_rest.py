@@ -134,6 +134,22 @@ def test_a_silent_clip_is_named(enrolling, sound):
     assert "number 2" in error_message(enrolling.post("/reference", files=clips), 422)
 
 
+def test_a_clip_that_cannot_be_read_is_named(enrolling, sound):
+    clips = [("file", ("a", sound, "audio/ogg")), ("file", ("b", b"no sound at all", "audio/wav"))]
+    assert error_message(enrolling.post("/reference", files=clips), 422).startswith("Recording 2 of 2: ")
+
+
+@pytest.mark.parametrize("query", ["Model=small", "reference=recording", "collection=true"])
+def test_a_parameter_of_another_name_is_refused(client, sound, query):
+    name = query.partition("=")[0]
+    answer = error_message(client.post(f"/predict?{query}", content=sound, headers=OGG), 400)
+    assert f"'{name}'" in answer and answer.endswith("There are: model.")
+
+
+def test_a_value_that_is_none_is_an_error_in_words(client, sound):
+    assert "'collection'" in error_message(client.post("/reference?collection=maybe", content=sound, headers=OGG), 422)
+
+
 def test_a_model_without_reference_refuses_one(client, sound, no_references):
     assert "no reference clips" in error_message(client.post("/reference", content=sound, headers=OGG), 422)
     assert "no reference clips" in error_message(with_reference(client, sound, "recording"), 422)
