@@ -43,6 +43,7 @@ from .io import (
     MAX_AUDIO_DURATION_S as MAX_AUDIO_DURATION_S,
     SAMPLE_RATE as SAMPLE_RATE,
     Recording as Recording,
+    check_waveform as check_waveform,
     encode_wav as encode_wav,
     load_audio as load_audio,
     read_audio as read_audio,

@@ -33,6 +33,7 @@ MAX_AUDIO_BYTES = 200_000_000
 MAX_OVERSHOOT_PEAK = 1.7  # of lossy codecs: 1.64 in all clips of the corpora; beyond, the sound itself is too loud
 NOTED_OVERSHOOT_PEAK = 1.25  # of what is cut
 WRITTEN_AT_ONCE = 1 << 20  # samples: an hour must not be in memory several times
+MAX_PEAK = 100.0  # of a waveform from a caller: beyond it, the unit cannot be full scale
 FLOOR_DBFS = -120.0  # level of digital silence, so that every level is finite
 
 
@@ -179,7 +180,26 @@ def read_bytes(file: AudioFile, max_bytes: int = MAX_AUDIO_BYTES) -> bytes:
     if file.seekable():
         _check_size(file.seek(0, io.SEEK_END), max_bytes)
         file.seek(0)
-    return read_bytes(file.read(max_bytes + 1), max_bytes)
+    content = file.read(max_bytes + 1)
+    if isinstance(content, str):
+        raise AudioError("This file is open as text. Open it in binary mode: open(path, 'rb').")
+    return read_bytes(content, max_bytes)
+
+
+def check_waveform(waveform: np.ndarray) -> None:
+    """Checks what a caller gives as a waveform.
+
+    Raises:
+        AudioError: no array of floats, not mono, empty, not finite, or far beyond [-1, 1].
+    """
+    if not isinstance(waveform, np.ndarray) or not np.issubdtype(waveform.dtype, np.floating):
+        raise AudioError("A waveform is a NumPy array of floats in [-1, 1]. Divide 16-bit integers by 32768.")
+    if waveform.ndim != 1:
+        raise AudioError(f"A waveform is mono, of shape (n_samples,), not {waveform.shape}. Average its channels.")
+    if not len(waveform) or not np.isfinite(waveform).all():
+        raise AudioError("A waveform must have at least one sample, and all samples finite. Record it again.")
+    if (peak := float(np.abs(waveform).max())) > MAX_PEAK:
+        raise AudioError(f"A waveform lies in [-1, 1], this one reaches {peak:.3g}. Divide it by its full scale.")
 
 
 def _read_path(path: Path, max_bytes: int) -> bytes:

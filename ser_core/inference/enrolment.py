@@ -9,12 +9,13 @@ from ser_core.audio import (
     SAMPLE_RATE,
     WINDOW_OVERLAP,
     SpeechSegments,
+    check_waveform,
     speech_overlap_s,
     speech_segments,
     speech_segments_of_each,
 )
 from ser_core.inference.forward import mean_over_windows, run_windows
-from ser_core.inference.prediction.predict import check_waveform, predict
+from ser_core.inference.prediction.predict import predict
 from ser_core.inference.prediction.trajectory import window_bounds
 from ser_core.inference.reference import (
     MAX_REFERENCE_CLIP_S,
@@ -84,6 +85,8 @@ def collection_reference(
         AudioError, SpeakerReferenceError: as speaker_reference.
     """
     check_takes_reference(model)
+    for waveform in waveforms:
+        check_waveform(waveform)
     longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
     drawn = [waveforms[i][:longest] for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]

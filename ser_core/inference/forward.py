@@ -7,7 +7,14 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from ser_core.audio import WINDOW_OVERLAP, analysed_bounds, pad_batch, speech_segments_of_each, window_starts
+from ser_core.audio import (
+    WINDOW_OVERLAP,
+    analysed_bounds,
+    check_waveform,
+    pad_batch,
+    speech_segments_of_each,
+    window_starts,
+)
 from ser_core.inference.queue import inference_queue
 from ser_core.inference.reference import Reference, SpeakerReferenceError
 from ser_core.models import CheckpointError, SERModel
@@ -129,7 +136,12 @@ def embed(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress =
 
     Returns:
         shape = (n_recordings, embedding_dim).
+
+    Raises:
+        AudioError: a waveform as check_waveform refuses it.
     """
+    for waveform in waveforms:
+        check_waveform(waveform)
     bounds = [analysed_bounds(*pair) for pair in zip(waveforms, speech_segments_of_each(waveforms), strict=True)]
     clips = [waveform[first:last] for waveform, (first, last) in zip(waveforms, bounds, strict=True)]
     return run_clips(model, clips, progress).embeddings

@@ -291,6 +291,13 @@ def test_video_without_audio():
         read_audio(with_ffmpeg(None, 0, "mp4", "aac", pictures=True))
 
 
+def test_the_content_of_a_text_file_is_never_a_path(tmp_path):
+    path = tmp_path / "path.txt"
+    path.write_text("assets/samples/even.ogg")
+    with path.open() as file, pytest.raises(AudioError, match="binary mode"):
+        load_audio(file)
+
+
 def test_samples_that_are_not_finite_are_counted(subtests):
     for value, rate in product([np.nan, np.inf, -np.inf], [16_000, 44_100]):
         with subtests.test(rate=rate):

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 import ser_core
 from ser_core.audio.decoding.stream import AudioError
-from ser_core.inference.forward import CPU_BATCH_SIZE, run_clips, run_windows
+from ser_core.inference.forward import CPU_BATCH_SIZE, embed, run_clips, run_windows
 from ser_core.inference.prediction.predict import predict, predict_windows, predict_with_windows
 from ser_core.inference.results import Trajectory, arousal_and_valence
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
@@ -360,15 +360,18 @@ def test_logits_of_a_clip_are_the_mean_over_its_windows(model, long):
 
 
 def test_what_is_no_waveform_is_refused(model, subtests):
-    for call, waveform in product(
-        [predict, predict_windows, predict_with_windows],
+    for call, (waveform, cause) in product(
+        [predict, predict_windows, predict_with_windows, lambda model, waveform: embed(model, [waveform])],
         [
-            np.zeros(0, np.float32),
-            np.zeros((2, 100), np.float32),
-            np.float32(0.5),
-            np.array([0.1, np.nan, 0.1], np.float32),
-            np.array([0.1, -np.inf], np.float32),
+            (np.zeros(0, np.float32), "at least one sample"),
+            (np.zeros((2, 100), np.float32), "mono"),
+            (np.asarray(np.float32(0.5)), "mono"),
+            (np.array([0.1, np.nan, 0.1], np.float32), "finite"),
+            (np.array([0.1, -np.inf], np.float32), "finite"),
+            (np.array([1, 2], np.int16), "32768"),
+            ([0.1, 0.2], "NumPy array"),
+            (np.array([0.1, 1e30], np.float32), "full scale"),
         ],
     ):
-        with subtests.test(call=call, waveform=waveform), pytest.raises(AudioError, match="mono"):
-            call(model, np.asarray(waveform))
+        with subtests.test(call=call, waveform=waveform), pytest.raises(AudioError, match=cause):
+            call(model, waveform)

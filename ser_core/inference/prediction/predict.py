@@ -8,8 +8,8 @@ import numpy as np
 from ser_core.audio import (
     SAMPLE_RATE,
     WINDOW_OVERLAP,
-    AudioError,
     SpeechSegments,
+    check_waveform,
     speech_segments,
     speech_segments_of_each,
 )
@@ -191,8 +191,3 @@ def _pool_windows(model: SERModel, outputs: WindowOutputs, speech_s: np.ndarray)
     if outputs.distances is None or model.novelty is None:
         return probabilities, None
     return probabilities, model.novelty.percentile((outputs.distances * weight).sum() / weight.sum())
-
-
-def check_waveform(waveform: np.ndarray) -> None:
-    if waveform.ndim != 1 or not len(waveform) or not np.isfinite(waveform).all():
-        raise AudioError("A waveform must be mono, with at least one sample, and all samples finite. Record it again.")
