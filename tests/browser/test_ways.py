@@ -6,6 +6,7 @@ import numpy as np
 import soundfile
 from playwright.sync_api import expect
 
+from pages.workspace.views import LATE_S
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
 from tests.browser.steps import downloaded, listed, rerun, saved, settle
 from tests.make_corpus import voice
@@ -24,6 +25,18 @@ def test_the_views_agree_on_a_clip(new_page, app_url):
     by_model = {row["model"]: row for row in compared["predictions"]}
     assert len(by_model) > 2 and by_model[answer["model"]]["probabilities"] == answer["probabilities"]
     assert by_model[answer["model"]]["version"] == answer["version"] != ""
+
+
+def test_back_leads_from_view_to_view(new_page, app_url):
+    page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet")
+    for name in ("Over time", "Voice", "Map"):
+        rerun(page, page.get_by_role("radio", name=name).click)
+        page.wait_for_url(f"**view={name.lower().replace(' ', '_')}*")
+    page.wait_for_timeout(1000 * LATE_S)
+    for name in ("Voice", "Over time", "Answer"):
+        page.evaluate("history.back()")
+        expect(page.get_by_role("radio", name=name)).to_be_checked()
+        settle(page)
 
 
 def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page, app_url, tmp_path):

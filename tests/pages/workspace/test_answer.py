@@ -413,6 +413,22 @@ def test_an_address_opens_a_clip_and_a_view(checkpoint):
     assert page.query_params["sample"] == "low_slow"
 
 
+def test_back_in_the_browser_leads_to_the_view_before_and_a_click_wins(page, monkeypatch):
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.segmented_control(key="view").set_value("over_time").run()
+    page.query_params["view"] = "answer"  # of a request under way while the new address was written
+    page.run()
+    assert page.segmented_control(key="view").value == page.query_params["view"] == "over_time"
+    monkeypatch.setattr(views, "LATE_S", 0)
+    page.query_params["view"] = "answer"
+    page.run()
+    assert page.segmented_control(key="view").value == "answer"
+    page.query_params["view"] = "over_time"
+    page.segmented_control(key="view").set_value("voice").run()
+    assert page.segmented_control(key="view").value == page.query_params["view"] == "voice"
+    assert not page.exception
+
+
 def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
     (tmp_path / "feedback.sqlite3").write_bytes(b"no database" * 100)
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
