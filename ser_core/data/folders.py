@@ -88,7 +88,26 @@ def _list_rows(rows: Iterable[LabelRow], root: Path, words: Mapping[str, str]) -
             continue
         excluded |= {row.where: f"listed before: {first_row.where}" for row, _ in others}
         used.append(first)
+    _check_distinct([pair for pairs in found.values() for pair in pairs])
     return CorporaListing(tuple(sorted(used, key=lambda utterance: utterance.id)), excluded)
+
+
+def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
+    """Checks that no two speakers or corpora, as they are written, have the same name in ids.
+
+    Raises:
+        CorpusError: two do; the message names both.
+    """
+    written: dict[str, str] = {}
+    for row, utterance in found:
+        speaker = row.speaker or UNKNOWN_SPEAKER
+        for name, text in ((utterance.speaker, speaker), (utterance.corpus, row.corpus)):
+            text = unicodedata.normalize("NFC", text)
+            if text and written.setdefault(name, text) != text:
+                raise CorpusError(
+                    f"{written[name]!r} and {text!r} are one name without special characters: {name}. Rename one of "
+                    "them in the table, or its folder."
+                )
 
 
 def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance | str:
@@ -118,8 +137,8 @@ def _content_digest(path: Path) -> str:
 
 
 def _plain_name(text: str) -> str:
-    """Text without the characters that separate the parts of ids and of speaker names."""
-    return re.sub(r"[^\w.]+", "_", text).strip("_")
+    """Text in NFC, without the characters that separate the parts of ids and of speaker names."""
+    return re.sub(r"[^\w.]+", "_", unicodedata.normalize("NFC", text)).strip("_")
 
 
 def _existing_file(root: Path, name: str) -> Path | None:
@@ -142,7 +161,7 @@ def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
     for name in names:
         folders = name.parts[:-1]
         emotion = folders[depth] if depth < len(folders) else ""
-        speaker = "_".join(part for i, part in enumerate(folders) if i != depth)
+        speaker = "/".join(part for i, part in enumerate(folders) if i != depth)
         rows.append(LabelRow(name.as_posix(), name.as_posix(), speaker, emotion, ""))
     return rows
 

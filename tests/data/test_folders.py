@@ -1,5 +1,6 @@
 """Folders of one's own: tables in every form that spreadsheets write, folders of emotions, and what is left out."""
 
+import re
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -89,6 +90,28 @@ def test_predictions_beside_the_recordings_are_no_labels(tmp_path):
     empty_files(tmp_path / "x", "sad/a.wav")
     (tmp_path / "x" / "results.csv").write_text("file,error,emotion,abstain\nsad/a.wav,,happy,False\n")
     assert labels(read_folder(tmp_path / "x")) == {"a.wav": "sad"}
+
+
+@pytest.mark.parametrize(("one", "two"), [("A+", "A-"), ("Ann Lee", "Ann-Lee"), ("+", "-"), ("+", "")])
+def test_two_speakers_of_one_plain_name_are_an_error(office, one, two):
+    (office / "labels.csv").write_text(table([("a.wav", one, "sad"), ("sub/b.wav", two, "sad")]))
+    with pytest.raises(CorpusError, match=re.escape(f"{one!r} and {two or UNKNOWN_SPEAKER!r}")):
+        read_folder(office)
+
+
+def test_two_corpora_or_folders_of_one_plain_name_are_an_error(office, tmp_path):
+    rows = [("a.wav", "Ann", "sad", "one two"), ("sub/b.wav", "Ann", "sad", "one-two")]
+    (office / "labels.csv").write_text(table(rows, ("path", "speaker", "emotion", "corpus")))
+    with pytest.raises(CorpusError, match="'one two' and 'one-two'"):
+        read_folder(office)
+    with pytest.raises(CorpusError, match="'A/B' and 'A B'"):
+        read_folder(empty_files(tmp_path / "x", "sad/A B/a.wav", "sad/A/B/a.wav"))
+
+
+def test_both_normal_forms_of_a_name_are_one_speaker(office):
+    names = [unicodedata.normalize(form, "Zoë") for form in ("NFC", "NFD")]
+    (office / "labels.csv").write_text(table([("a.wav", names[0], "sad"), ("sub/b.wav", names[1], "sad")]))
+    assert {u.speaker for u in read_folder(office).utterances} == {"office-Zoë"}
 
 
 def test_absolute_paths(office, tmp_path):
