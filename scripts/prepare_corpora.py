@@ -99,8 +99,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         reading = read_all(options)
+    except CorpusError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.", file=sys.stderr)
+        return 2
+    try:
         failed = decode(not_decoded(reading))
-    except (CorpusError, StoreError) as error:
+    except StoreError as error:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:

@@ -35,16 +35,18 @@ def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> Corpora
         The listing, utterances sorted by id; `excluded` has each recording that is left out, with the reason.
 
     Raises:
-        CorpusError: no usable recording, a table without the columns, or a corpus with the name of a known one.
+        CorpusError: no usable recording, a table that cannot be read or lacks a column, two speakers of one plain name,
+            or a corpus with the name of a known one.
     """
     words = {word.casefold(): emotion for word, emotion in (mapping or {}).items()}
     if unknown := set(words.values()) - set(EMOTIONS):
         raise CorpusError(f"Unknown emotion: {', '.join(sorted(unknown))}. There are: {', '.join(EMOTIONS)}.")
-    if not path.exists():
-        raise CorpusError(f"{path} does not exist.")
-    table = path if path.is_file() else _find_table(path)
-    root = table.parent if table else path
-    rows = parse_table(table.name, table.read_bytes()) if table else _tree_rows(path, words)
+    try:
+        root, rows = _read_rows(path, words)
+    except OSError as error:
+        raise CorpusError(
+            f"{error.filename or path} cannot be read: {error.strerror}. Check the path and its permissions."
+        ) from None
     listing = _list_rows(rows, root, words)
     if not listing.utterances:
         raise CorpusError(_describe_empty(path, root, listing))
@@ -70,6 +72,21 @@ def parse_utterance_id(utterance_id: str) -> Utterance | None:
 def _utterance(corpus: str, speaker: str, emotion: str, name: str, path: Path) -> Utterance:
     """Utterance whose id holds all its labels, so that files which store ids alone can be read without the folder."""
     return Utterance(f"{corpus}/{speaker}/{emotion}/{name}", path, corpus, f"{corpus}-{speaker}", "unknown", emotion)
+
+
+def _read_rows(path: Path, words: Mapping[str, str]) -> tuple[Path, list[LabelRow]]:
+    """The folder to which the rows are relative, and the rows.
+
+    Raises:
+        CorpusError: see read_folder.
+        OSError: the folder or its table cannot be read.
+    """
+    if not path.exists():
+        raise CorpusError(f"{path} does not exist.")
+    table = path if path.is_file() else _find_table(path)
+    if table is None:
+        return path, _tree_rows(path, words)
+    return table.parent, parse_table(table.name, table.read_bytes())
 
 
 def _list_rows(rows: Iterable[LabelRow], root: Path, words: Mapping[str, str]) -> CorporaListing:
@@ -115,17 +132,18 @@ def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance
     emotion = words.get(row.emotion.casefold(), row.emotion.casefold())
     if not row.emotion or emotion not in EMOTIONS:
         return f"{UNKNOWN_EMOTION} {row.emotion!r}"
-    if (path := _existing_file(root, row.name)) is None:
+    try:
+        path = _existing_file(root, row.name)
+        digest = _content_digest(path) if path else ""
+    except OSError as error:  # also of a name that is too long
+        return f"cannot be read: {error.strerror}"
+    if path is None:
         return MISSING_FILE
     corpus = _plain_name(row.corpus) or _plain_name(root.resolve().name) or "folder"
     if corpus in CORPUS_NAMES:
         raise CorpusError(
             f"{corpus} is the name of a known corpus. Rename the folder, or give another name in the column corpus."
         )
-    try:
-        digest = _content_digest(path)
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
     name = row.name.replace("\\", "/") + f"#{digest}"
     return _utterance(corpus, _plain_name(row.speaker) or UNKNOWN_SPEAKER, emotion, name, path)
 
@@ -172,8 +190,8 @@ def _find_table(folder: Path) -> Path | None:
     Raises:
         CorpusError: there are several.
     """
-    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES]
-    fitting = [path for path in tables if is_label_table(path.name, path.read_bytes())]
+    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()]
+    fitting = [path for path in tables if is_label_table(path.read_bytes())]
     if len(fitting) > 1:
         raise CorpusError(f"{folder} has several tables: {', '.join(p.name for p in fitting)}. Give the path of one.")
     return fitting[0] if fitting else None

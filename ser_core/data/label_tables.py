@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from ser_core.data.utterances import CorpusError
 
@@ -10,6 +12,7 @@ TABLE_COLUMNS = ("path", "speaker", "emotion")  # and, if there are several corp
 REQUIRED_COLUMNS = ("path", "emotion")
 PREDICTION_COLUMN = "abstain"  # of the tables that scripts.predict writes; they have a file and an emotion, too
 TABLE_SUFFIXES = (".csv", ".tsv")
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 OTHER_NAMES = {"file": "path", "filename": "path", "file name": "path", "label": "emotion"}
 """Other name of a column -> its name; used where the table has none of that name."""
 
@@ -36,18 +39,14 @@ def parse_table(name: str, content: bytes) -> list[LabelRow]:
         CorpusError: one of REQUIRED_COLUMNS is missing, it is not a table, or its encoding is unknown.
     """
     text = table_text(name, content)
-    columns = column_names(text)
+    columns = column_names(name, text)
     if absent := [column for column in REQUIRED_COLUMNS if column not in columns]:
         raise CorpusError(
             f"{name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
             f"Required: {', '.join(REQUIRED_COLUMNS)}; optional: speaker, corpus."
         )
-    try:
-        cells = list(csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text)))[1:]
-    except csv.Error as error:
-        raise CorpusError(f"{name} is not a table ({error}).") from None
     rows = []
-    for number, line in enumerate(cells, 2):
+    for number, line in enumerate(islice(_records(name, text), 1, None), 2):
         row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
         if any(row.values()):
             found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
@@ -55,36 +54,57 @@ def parse_table(name: str, content: bytes) -> list[LabelRow]:
     return rows
 
 
-def is_label_table(name: str, content: bytes) -> bool:
-    """Whether a table has the required columns and is none of predictions.
-
-    Raises:
-        CorpusError: unknown encoding.
-    """
-    columns = set(column_names(table_text(name, content)))
+def is_label_table(content: bytes) -> bool:
+    """Whether a table has the required columns and is none of predictions, also if its other lines cannot be read."""
+    encoding = "utf-16" if content[:2] in UTF_16_MARKS else "utf-8-sig"
+    try:
+        columns = set(column_names("", _with_line_feeds(content.decode(encoding, "replace"))))
+    except CorpusError:  # the first line is none of a table
+        return False
     return columns >= set(REQUIRED_COLUMNS) and PREDICTION_COLUMN not in columns
 
 
 def table_text(name: str, content: bytes) -> str:
-    """Text of a table: UTF-8 with or without a mark, UTF-16 or Windows-1252.
+    """Text of a table: UTF-8 with or without a mark, UTF-16 or Windows-1252; lines end with a line feed.
 
     Raises:
         CorpusError: another encoding.
     """
-    encodings = ("utf-16",) if content[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "cp1252")
+    encodings = ("utf-16",) if content[:2] in UTF_16_MARKS else ("utf-8-sig", "cp1252")
     for encoding in encodings:
         try:
-            return content.decode(encoding)
+            return _with_line_feeds(content.decode(encoding))
         except UnicodeDecodeError:
             continue
     raise CorpusError(f"{name} has an unknown encoding. Save it as CSV UTF-8.")
 
 
-def column_names(text: str) -> list[str]:
-    """Names in the first line, in lower case; empty for an empty table."""
-    header = next(csv.reader([text.partition("\n")[0]], delimiter=_separator(text)), [])
-    names = [name.strip().casefold() for name in header]
-    return [OTHER_NAMES.get(name, name) if OTHER_NAMES.get(name) not in names else name for name in names]
+def column_names(name: str, text: str) -> list[str]:
+    """Names in the first line, in lower case; empty for an empty table.
+
+    Raises:
+        CorpusError: it is not a line of a table.
+    """
+    names = [column.strip().casefold() for column in next(_records(name, text), [])]
+    return [OTHER_NAMES.get(column, column) if OTHER_NAMES.get(column) not in names else column for column in names]
+
+
+def _records(name: str, text: str) -> Iterator[list[str]]:
+    """The cells of each line.
+
+    Raises:
+        CorpusError: a line is not that of a table.
+    """
+    reader = csv.reader(io.StringIO(text), delimiter=_separator(text))
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise CorpusError(f"{name}, line {reader.line_num}: not a table ({error}). Save it as CSV UTF-8.") from None
+
+
+def _with_line_feeds(text: str) -> str:
+    """Lines as of Unix: of Windows and of the first Macs, too."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _separator(text: str) -> str:

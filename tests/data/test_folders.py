@@ -150,6 +150,41 @@ def test_a_file_listed_twice_counts_once_and_never_with_two_labels(office):
     }
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_line_ends_of_every_system(office, end):
+    (office / "labels.csv").write_bytes(table().replace("\r\n", end).encode())
+    assert labels(read_folder(office)) == WANTED
+
+
+def test_a_path_that_no_file_can_have_is_left_out(office):
+    (office / "labels.csv").write_text(table([*ROWS, ("x" * 5000, "Ann", "sad")]))
+    found = read_folder(office)
+    assert labels(found) == WANTED
+    assert all(reason.startswith("cannot be read: ") for reason in found.excluded.values()) and len(found.excluded) == 1
+
+
+@pytest.mark.parametrize("content", [b"a," + b"x" * 200_000, b"\x81\x8d\x00\xff,\x9d", b"\xff\xfea"])
+def test_other_tables_and_folders_named_like_tables_are_no_labels(tmp_path, content):
+    empty_files(tmp_path / "x", "sad/a.wav", "old.csv/b.txt")
+    (tmp_path / "x" / "junk.csv").write_bytes(content)
+    assert labels(read_folder(tmp_path / "x")) == {"a.wav": "sad"}
+
+
+def test_a_table_of_labels_that_cannot_be_read_is_an_error(office, tmp_path, monkeypatch):
+    (office / "labels.csv").write_text(table() + "x" * 200_000 + ",Ann,sad\n")
+    with pytest.raises(CorpusError, match=r"labels\.csv, line 5"):
+        read_folder(office)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(CorpusError, match=r"labels\.csv cannot be read: Permission denied"):
+        read_folder(office)
+    with pytest.raises(CorpusError, match="cannot be read"):
+        read_folder(tmp_path / ("x" * 5000))
+
+
 def test_incomplete_rows_and_empty_lines(office):
     (office / "labels.csv").write_text("path,speaker,emotion\n\na.wav,Ann,angry\nsub/b.wav\n,,\n")
     found = read_folder(office)

@@ -40,6 +40,16 @@ def test_a_second_run_at_once_is_refused(corpora, capsys):
     assert "Another process" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_read_is_not_blamed_on_the_cache(corpora, monkeypatch, capsys):
+    def refuse(root):
+        raise PermissionError(13, "Permission denied", str(root))
+
+    monkeypatch.setattr(prepare_corpora, "read_corpora", refuse)
+    assert prepare_corpora.main([]) == 2
+    err = capsys.readouterr().err
+    assert f"{corpora} cannot be read" in err and "cache" not in err
+
+
 @pytest.mark.parametrize("script", [prepare_corpora, make_protocols])
 @pytest.mark.parametrize("state", ["missing", "empty"])
 def test_without_recordings_the_scripts_say_what_to_do(tmp_path, monkeypatch, capsys, script, state):
