@@ -56,6 +56,16 @@ if (!window.serMenu) {
 }
 </script>"""
 """On a phone the list of pages covers the page: a choice closes it, which Streamlit does not do."""
+POPUP_COLOURS = """<script>
+if (!window.serColours) {
+  window.serColours = true;
+  const app = document.querySelector(".stApp");
+  const follow = () => { document.body.style.colorScheme = getComputedStyle(app).colorScheme; };
+  new MutationObserver(follow).observe(app, { attributes: true, attributeFilter: ["class"] });
+  follow();
+}
+</script>"""
+"""Popovers, dialogs and tooltips hang outside the app, which alone has the colour scheme that light-dark() asks for."""
 PAGE_DRAWN_MS = 500  # by then the first page is, mostly
 SESSION_EXPIRED = "Your session has expired: your audio and its results are deleted. Choose the recording again."
 
@@ -65,7 +75,8 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + _plotly_preload() + CLOSE_MENU, unsafe_allow_javascript=True)
+    scripts = _plotly_preload() + CLOSE_MENU + POPUP_COLOURS
+    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + scripts, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)

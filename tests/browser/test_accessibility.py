@@ -6,7 +6,7 @@ from functools import partial
 from importlib import resources
 
 from tests.browser.conftest import DESK
-from tests.browser.steps import overflow, still
+from tests.browser.steps import answered, overflow, still
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
 PAGES = (
@@ -63,6 +63,25 @@ def test_no_serious_finding_nothing_wider_than_a_phone_and_no_other_host(new_pag
         page.set_viewport_size(DESK)
     assert not found, "\n".join(found)
     assert [url for url in asked if not url.startswith((app_url, "data:", "blob:"))] == []
+
+
+def test_what_opens_over_the_page_follows_the_theme(new_page, app_url):
+    page, found = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet"), []
+    answered(page)
+    still(page)
+    page.evaluate(AXE)
+    for opener in ("[class*=st-key-another-] button", ".st-key-settings button"):
+        page.emulate_media(color_scheme="light")
+        page.locator(opener).first.click()
+        page.get_by_test_id("stPopoverBody").wait_for()
+        for scheme in RULES:  # switched while it is open
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(SWITCHED, arg=scheme)
+            look = partial(findings, page, RULES["dark"])
+            found += [f"{opener}, {scheme}: {row}" for row in in_the_end(page, look)]
+        page.keyboard.press("Escape")
+        page.get_by_test_id("stPopoverBody").wait_for(state="hidden")
+    assert not found, "\n".join(found)
 
 
 def findings(page, rules: dict) -> list:
