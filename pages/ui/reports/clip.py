@@ -5,27 +5,29 @@ import streamlit as st
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.export import file_name
 from pages.ui.session import SessionClip
-from ser_core.interpret import ANY_VOICE, load_voice_ranges, measure_voice
+from pages.ui.voice.sex import voice_group
+from ser_core.interpret import VoiceGroup, load_voice_ranges, measure_voice
 from ser_core.plots import ReportClip, clip_report
 
 HELP = "One HTML file with figures that zoom, the sound, the numbers, the model, its limits and the citation."
 
 
-def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult | None, sex: str = ANY_VOICE) -> None:
-    """A button; nothing without a result.
+def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult | None) -> None:
+    """A button; nothing without a result. The normal ranges are of the same speakers as in the view "Voice".
 
     Args:
         clip: of the session.
         prepared: its waveform, as analysed.
         result: of the model that the report is about.
-        sex: whose normal ranges are shown.
     """
     if result is None:
         return
     name = file_name(clip.name, "html").replace("_emotion", "_report")
+    ranges = load_voice_ranges()
+    group = voice_group(clip, ranges) if ranges else None  # now: the session is not at hand after the click
     st.download_button(
         "Report",
-        lambda: clip_report(_content(clip, prepared, result, sex)),
+        lambda: clip_report(_content(clip, prepared, result, group)),
         name,
         "text/html",
         icon=":material/description:",
@@ -35,7 +37,7 @@ def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult 
     )
 
 
-def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, sex: str) -> ReportClip:
+def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, group: VoiceGroup | None) -> ReportClip:
     ranges = load_voice_ranges()
     speech = prepared.speech
     return ReportClip(
@@ -47,6 +49,6 @@ def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, sex
         result.min_confidence,
         result.metrics,
         measure_voice(prepared.waveform, speech),
-        ranges.group(sex) if ranges else None,
+        group,
         ranges.source if ranges else "",
     )

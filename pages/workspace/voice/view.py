@@ -11,7 +11,7 @@ from pages.ui.problems import show_problem
 from pages.ui.reports.clip import offer_report
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
-from pages.ui.voice.sex import state_sex, stated_sex, voice_group
+from pages.ui.voice.sex import state_sex, voice_group
 from pages.workspace import clip_bar
 from pages.workspace.voice import comparison, second
 from pages.workspace.voice.state import measured_voice
@@ -46,7 +46,7 @@ def draw(clip: SessionClip) -> None:
         _draw_measures(clips)
     with side:
         second.draw_choice(clip)
-        offer_report(clip, prepared, _results(clips[:1])[0], stated_sex(clip))
+        offer_report(clip, prepared, _results(clips[:1])[0])
 
 
 def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult | None]:

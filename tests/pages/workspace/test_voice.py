@@ -16,6 +16,7 @@ from ser_core import paths
 from ser_core.data import Utterance
 from ser_core.inference.model_cache import unload_models
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
+from ser_core.plots import ReportClip
 from tests.make_page import open_view, session_of, texts, wav
 from tests.plots.test_report import prediction
 
@@ -100,6 +101,17 @@ def test_a_broken_second_file_is_refused_by_name(page):
     page.file_uploader[-1].upload("broken.wav", b"this is no sound").run()
     assert not page.exception and any("broken" in warning.value for warning in page.warning)
     assert not session_of(page).page(VoiceState).second
+
+
+@pytest.mark.parametrize("view", ["answer", "voice"])
+def test_the_report_of_every_view_has_the_ranges_of_the_stated_sex(checkpoints, monkeypatch, view):
+    unload_models()
+    made: list[ReportClip] = []
+    monkeypatch.setattr("pages.ui.reports.clip.clip_report", made.append)
+    monkeypatch.setattr("streamlit.download_button", lambda _, content, *__, **___: callable(content) and content())
+    page = open_view(view)
+    page.query_params["sample"] = "1008_IWL"
+    assert not page.run().exception and [clip.voice_group.sex for clip in made] == ["female"]
 
 
 def test_silence_has_no_voice(page):
