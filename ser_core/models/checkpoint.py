@@ -70,7 +70,8 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     digest = weights_sha256(folder, model)
     if config.get(WEIGHTS_HASH, digest) != digest:
         raise CheckpointError(
-            f"{folder.name} holds the files of two checkpoints: saving was interrupted. Get or train it again."
+            f"{folder.name}: the weights are not those of its {CONFIG_FILE}, they are damaged or of another save. "
+            "Get or train it again."
         )
     model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
     model.metrics = read_metrics(folder)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from ser_core import paths
 from ser_core.inference.prediction.predict import predict
-from ser_core.models.checkpoint import Calibration, load_model, save_metrics_and_card, save_model
+from ser_core.models.checkpoint import WEIGHTS_HASH, Calibration, load_model, save_metrics_and_card, save_model
 from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
 from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
 
@@ -259,7 +260,7 @@ def test_files_of_two_checkpoints_are_refused(tmp_path):
         save_model(build_model("simple-cnn"), tmp_path / str(seed), "cnn", Calibration(temperature=1 + seed), {})
         load_model(tmp_path / str(seed))
     (tmp_path / "0" / "config.json").replace(tmp_path / "1" / "config.json")
-    with pytest.raises(CheckpointError, match="two checkpoints"):
+    with pytest.raises(CheckpointError, match="another save"):
         load_model(tmp_path / "1")
 
 
@@ -319,3 +320,22 @@ def test_weights_that_are_not_finite_give_no_prediction(new_model, speech):
     model.head[-1].weight.data[0, 0] = torch.nan
     with pytest.raises(CheckpointError, match="not finite"):
         predict(model, speech)
+
+
+def test_one_changed_byte_of_shipped_weights_is_noticed(tmp_path):
+    shutil.copytree(paths.ROOT / "checkpoints" / "simple-cnn", tmp_path / "changed")
+    weights = tmp_path / "changed" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-99] ^= 255
+    weights.write_bytes(content)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_model(tmp_path / "changed", "cpu")
+
+
+def test_every_shipped_config_has_the_hash_of_its_weights():
+    configs = [
+        *(paths.ROOT / "checkpoints").glob("*/config.json"),
+        *(paths.ROOT / "checkpoints").glob("folds/*/config.json"),
+    ]
+    models = [config for config in configs if "family" in json.loads(config.read_text())]
+    assert len(models) > 50 and all(WEIGHTS_HASH in json.loads(config.read_text()) for config in models)
