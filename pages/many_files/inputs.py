@@ -104,7 +104,9 @@ def show_empty() -> None:
         "- the file names of RAVDESS, CREMA-D, TESS, SAVEE and the other known corpora"
     )
     st.code(EXAMPLE.rstrip(), language=None)
-    st.caption("Everything runs on your machine. Your files are kept in this session only.")
+    st.caption(
+        "Everything runs on your machine. Your files are kept in this session only: reloading the page deletes them."
+    )
 
 
 def show_problems(batch: Batch) -> None:

@@ -14,7 +14,7 @@ from pages.ui.voice.clips import lead_to_page
 from pages.ui.voice.switch import draw_switch
 from ser_core.plots import format_duration
 
-KEPT = "Everything runs on your machine. Your audio is kept in this session only."
+KEPT = "Everything runs on your machine. Your audio is kept in this session only: reloading the page deletes it."
 
 
 @dataclass

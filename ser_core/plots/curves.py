@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ser_core.metrics import Curve, Reliability
     from ser_core.training import Experiment
 
-LATENCY_TICKS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+LATENCY_TICKS_MS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 40, 50, 60, 80, 100, 150, 200, 300, 500)
 
 
 def roc_lines(curves: Mapping[str, "Curve"]) -> go.Figure:

@@ -30,6 +30,11 @@ CORPUS_SYMBOLS = {
     "crema_d": "square-open",
     "tess": "triangle-up-open",
     "savee": "cross-open",
+    "hindi": "hexagon-open",
+    "emovo": "triangle-down-open",
+    "turev": "star-open",
+    "ased": "pentagon-open",
+    "ravdess_song": "bowtie-open",
 }
 BOX_COLUMNS = {"y": "row", "lowerfence": "p5", "q1": "q1", "median": "median", "q3": "q3", "upperfence": "p95"}
 

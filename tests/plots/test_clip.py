@@ -9,6 +9,7 @@ import pytest
 from PIL import Image, ImageColor
 from plotly.colors import sample_colorscale
 
+from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation.comparison.compare import compare_results
 from ser_core.inference.results import Prediction, Trajectory
 from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS, format_probability
@@ -25,7 +26,7 @@ from ser_core.plots.curves import (
     risk_coverage_lines,
     roc_lines,
 )
-from ser_core.plots.evaluation import class_score_dots, emotion_boxplots, ranking_plot, score_bars
+from ser_core.plots.evaluation import CORPUS_SYMBOLS, class_score_dots, emotion_boxplots, ranking_plot, score_bars
 from ser_core.plots.heatmaps import (
     DIVERGING_SCALE,
     agreement_heatmap,
@@ -163,6 +164,10 @@ def comparison():
 
 def named_traces(figure):
     return {trace.name: trace for trace in figure.data}
+
+
+def test_every_corpus_has_a_symbol_of_its_own():
+    assert {*CORPUS_NAMES} <= {*CORPUS_SYMBOLS} and len({*CORPUS_SYMBOLS.values()}) == len(CORPUS_SYMBOLS)
 
 
 def test_the_ranking_has_the_mean_and_each_corpus(comparison):
