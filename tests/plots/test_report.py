@@ -1,6 +1,7 @@
 """Reports: complete in one file, safe with any file name."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,11 @@ def test_a_report_of_a_clip_needs_no_other_file():
 )
 def test_a_report_names_no_emotion_where_the_model_does_not(changes, shown):
     assert re.search(rf'class="answer"[^>]*>{shown}', clip_report(clip(**changes)))
+
+
+def test_a_report_names_the_file_to_reproduce():
+    assert "scripts.predict FILE --model small" in clip_report(clip())
+    assert "scripts.predict mine.wav --model small" in clip_report(replace(clip(), file="mine.wav"))
 
 
 def test_a_report_says_what_its_prediction_is_relative_to():

@@ -1,11 +1,16 @@
 """The report of a clip as one HTML file, made when its button is clicked."""
 
+import shlex
+from pathlib import Path
+
 import streamlit as st
 
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.export import file_name
+from pages.ui.samples import SAMPLES, VOICES, sample_list, voices
 from pages.ui.session import SessionClip
 from pages.ui.voice.sex import voice_group
+from ser_core import paths
 from ser_core.interpret import VoiceGroup, load_voice_ranges, measure_voice
 from ser_core.plots import ReportClip, clip_report
 
@@ -51,4 +56,15 @@ def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, gro
         measure_voice(prepared.waveform, speech),
         group,
         ranges.source if ranges else "",
+        command_file(clip),
     )
+
+
+def command_file(clip: SessionClip) -> str:
+    """A clip as the command takes it: a file that comes with the program, the name of an upload, else FILE."""
+    for sample in sample_list():
+        if clip.link == Path(sample["file"]).stem:
+            return (SAMPLES / sample["file"]).relative_to(paths.ROOT).as_posix()
+    if clip.link in {voice.link for voice in voices()}:
+        return f"{VOICES.relative_to(paths.ROOT).as_posix()}/{clip.link}_*"  # the full name would give the label away
+    return shlex.quote(clip.name) if clip.kind == "upload" else "FILE"

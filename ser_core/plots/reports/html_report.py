@@ -59,6 +59,7 @@ class ReportClip:
     voice: Mapping[str, float] = field(default_factory=dict)  # measure_voice()
     voice_group: VoiceGroup | None = None  # whose ranges are shown
     voice_source: str = ""  # VoiceRanges.source
+    file: str = "FILE"  # argument of the command that reproduces the prediction, quoted for a shell
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ def clip_report(clip: ReportClip) -> str:
         parts.append(_section("Over time", figures.draw(trajectory_lines(clip.trajectory, clip.prediction.duration_s))))
     if clip.voice:
         parts.append(_section("Voice", _voice(clip, figures)))
-    parts += _model_sections(clip.prediction, clip.metrics, f'python -m scripts.predict "{clip.name}"')
+    parts += _model_sections(clip.prediction, clip.metrics, f"python -m scripts.predict {clip.file}")
     return _page(clip.name, parts)
 
 

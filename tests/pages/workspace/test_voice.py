@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.ui.session import UploadedSource
+from pages.ui.reports.clip import command_file
+from pages.ui.session import SessionClip, UploadedSource
 from pages.ui.voice.sex import SexState
 from pages.workspace.voice.comparison import describe_difference
 from pages.workspace.voice.second import same_sentence
 from pages.workspace.voice.state import VoiceState
 from ser_core import paths
+from ser_core.audio import Recording
 from ser_core.data import Utterance
 from ser_core.inference.model_cache import unload_models
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
@@ -112,6 +114,23 @@ def test_the_report_of_every_view_has_the_ranges_of_the_stated_sex(checkpoints, 
     page = open_view(view)
     page.query_params["sample"] = "1008_IWL"
     assert not page.run().exception and [clip.voice_group.sex for clip in made] == ["female"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "given"),
+    [
+        ({"link": "low_slow"}, "assets/samples/low_slow.ogg"),
+        ({"link": "1008_IWL"}, "assets/samples/crema_d/1008_IWL_*"),
+        ({"kind": "raw"}, "FILE"),
+        ({"kind": "upload", "name": "it's mine.wav"}, "'it'\"'\"'s mine.wav'"),
+    ],
+)
+def test_the_command_of_a_report_names_a_file_that_is_there(changes, given):
+    recording = Recording(np.zeros(160, np.float32), 16_000, 0.01, 16_000, 1, "WAV", ())
+    about = {"id": "", "kind": "sample", "name": "Low", "notes": (), "words": "", "utterance": None}
+    clip = SessionClip(recording=recording, **about | changes)
+    assert command_file(clip) == given
+    assert given[0] != "a" or len(list(paths.ROOT.glob(given))) == 1
 
 
 def test_silence_has_no_voice(page):
