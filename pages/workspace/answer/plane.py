@@ -6,17 +6,18 @@ import streamlit as st
 from pages.ui.analysis import ModelResult
 from pages.ui.chart import chart
 from pages.ui.results import unseen_clips
-from ser_core.inference import Prediction, arousal_and_valence
+from ser_core.inference import Prediction, Trajectory, arousal_and_valence
 from ser_core.plots import arousal_valence_plane
 
 MOST_DOTS = 900
+MOST_WINDOWS = 60  # of the line: that of more covers the plane, and the view "Over time" shows them
 SEED = 0
 
 
 def show_plane(result: ModelResult) -> None:
-    prediction, trajectory = result.prediction, result.trajectory
+    prediction = result.prediction
     others, labels = _others(prediction.model)
-    trail = arousal_and_valence(trajectory.labels, trajectory.probabilities[trajectory.speech_s > 0])
+    trail = change_over_time(result.trajectory)
     figure = arousal_valence_plane(
         np.array([prediction.arousal, prediction.valence]),
         None if prediction.abstain else prediction.emotion,
@@ -28,6 +29,12 @@ def show_plane(result: ModelResult) -> None:
     dots = f"Dots: {len(labels)} clips of unseen speakers, coloured by label. " if labels else ""
     line = "Line: change over time. " if len(trail) > 1 else ""
     st.caption(f"{dots}{line}The place is the mean of the emotions' places, weighted by probability.")
+
+
+def change_over_time(trajectory: Trajectory) -> np.ndarray:
+    """(arousal, valence) of the windows with speech, shape = (n, 2); none where they are more than MOST_WINDOWS."""
+    windows = trajectory.probabilities[trajectory.speech_s > 0]
+    return arousal_and_valence(trajectory.labels, windows if len(windows) <= MOST_WINDOWS else windows[:0])
 
 
 def _words(prediction: Prediction) -> str:

@@ -22,11 +22,11 @@ from pages.ui.components import recorder
 from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import views
-from pages.workspace.answer import agreement
+from pages.workspace.answer import agreement, plane
 from pages.workspace.map.takes import VoiceState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols.splits import training_speakers
-from ser_core.inference import Segment
+from ser_core.inference import Segment, Trajectory
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models.adapter import Adapter
 from ser_core.models.checkpoint import Calibration, load_model, save_model
@@ -86,6 +86,14 @@ def test_samples_are_called_synthetic_and_one_click_gives_an_answer(page):
     assert "synthetic" in texts(page)
     assert [metric.label for metric in page.metric][:2] == ["Speech", "Loudness"]
     assert answered(page) and "untrained" in texts(page)
+
+
+@pytest.mark.parametrize(("n_windows", "n_drawn"), [(60, 60), (61, 0)])
+def test_the_change_over_time_is_drawn_while_it_is_readable(n_windows, n_drawn):
+    start_s = np.arange(float(n_windows))
+    even = np.full((n_windows, len(EMOTIONS)), 1 / len(EMOTIONS))
+    found = Trajectory("small", EMOTIONS, start_s, start_s + 1, even, np.ones(n_windows), 1.0, 1.0)
+    assert plane.change_over_time(found).shape == (n_drawn, 2)
 
 
 def test_the_browsers_recorder_leads_to_an_answer(page):
