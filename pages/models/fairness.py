@@ -22,10 +22,12 @@ def show_groups(found: EvaluationResults) -> None:
         model = choose_model(found)
         table = results.unseen_predictions(found.comparison.split, model)
         part = _choose_corpus(table)
+    of_all_folds = len(table.utterances) > len(found.predictions[model].utterances)
+    whose = " of all folds together, whichever is chosen as the test part" if of_all_folds else ""
     st.caption(
-        f"{len(set(table.speakers.tolist()))} test speakers. The bars are 95 % intervals over speakers: where those of "
-        "two groups overlap widely, the difference may be chance. UAR is comparable only between groups with the same "
-        "emotions."
+        f"{len(set(table.speakers.tolist()))} test speakers{whose}. The bars are 95 % intervals over speakers: where "
+        "those of two groups overlap widely, the difference may be chance. UAR is comparable only between groups with "
+        "the same emotions."
     )
     rows: list[dict] = []
     for column, by in zip((*st.columns(2, gap="medium"), st.container()), GROUPINGS, strict=True):

@@ -119,6 +119,13 @@ def test_groups_of_speakers_have_intervals_over_speakers():
     assert all(scores.uar_ci[0] < scores.uar < scores.uar_ci[1] for scores in groups.values())
 
 
+@pytest.mark.parametrize(("split", "said"), [("speaker-independent-0", True), ("resonet", False)])
+def test_groups_of_speakers_say_where_they_are_of_all_folds(page, split, said):
+    page.query_params["show"], page.query_params["split"] = "Groups of speakers", split
+    assert not page.run().exception and ("test speakers of all folds" in texts(page)) == said
+    assert page.selectbox(key="split").value == split
+
+
 def test_the_test_part_of_the_default_model_comes_first(page):
     assert page.run().selectbox(key="split").value == "speaker-independent-8-0"
 
