@@ -25,6 +25,7 @@ FLAT_MIN_SAMPLES = 3  # a shorter run is an ordinary peak
 FLAT_MIN_STEEPNESS = 0.5  # that of a sine is 0.2 at FLAT_TOP, and up to 0.4 when sampled coarsely
 FLAT_MIN_PEAK = 0.1  # below it, the quantisation steps of an 8-bit recording look like flat tops
 
+SHORT_RECORDING_S = 0.5  # less is hardly a word: the detector of speech needs some before it is sure
 SHORT_SPEECH_S = 0.8  # 19 of 20 clips of the corpora contain more
 QUIET_DBFS = -45.0  # nearly all speech of CREMA-D and TESS, recorded at the distance of a laptop, is louder
 CLIPPED_PERCENT = 0.1  # that of speech driven 3 dB over full scale
@@ -149,7 +150,9 @@ def _advice(quality: Quality) -> Iterator[str]:
     if quality.peak_dbfs <= FLOOR_DBFS:
         yield "Silence: check that the right microphone is chosen and not muted, or take another recording."
         return
-    if not quality.speech_segments:
+    if not quality.speech_segments and quality.duration_s < SHORT_RECORDING_S:
+        yield f"The recording has {quality.duration_s:.1g} s: say a full sentence."
+    elif not quality.speech_segments:
         yield "No speech was found: speak towards the microphone, or choose another recording."
     elif quality.speech_s < SHORT_SPEECH_S:
         yield f"Only {quality.speech_s:.1f} s of speech: say a full sentence."
