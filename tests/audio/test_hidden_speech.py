@@ -71,6 +71,13 @@ def test_inaudible_sound_does_not_hide_quiet_speech(quiet, name):
     assert np.sqrt(np.mean(np.square(recording.waveform[2000:-2000] - quiet[2000:-2000]))) < 0.003
 
 
+def test_the_offset_of_a_16_bit_recorder_is_removed_without_a_word(quiet):
+    faint = quiet * np.float32(0.02)
+    kept, notes = remove_rumble(faint + np.float32(-0.00013), SAMPLE_RATE)
+    assert notes == () and abs(kept.mean()) < 1e-6
+    assert len(remove_rumble(faint + np.float32(-0.001), SAMPLE_RATE)[1]) == 1
+
+
 def test_ordinary_recordings_are_unchanged(speech):
     for waveform in (speech, speech + np.float32(0.001), np.zeros(8_000, np.float32), np.full(3, 0.5, np.float32)):
         kept, notes = remove_rumble(waveform, SAMPLE_RATE)

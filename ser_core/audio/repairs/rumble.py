@@ -10,6 +10,7 @@ RUMBLE_HZ = 50.0  # below the voice, and below the lowest mel band of the models
 RUMBLE_FRAME_S = 0.005  # of the means from which rumble is measured
 MAX_RUMBLE = 4.0  # power relative to the rest; 2.8 at most in the clips of the corpora
 MAX_OFFSET = 0.1  # relative to the RMS of the rest; 0.02 at most there
+NOTED_OFFSET = 16 / 32_768  # of full scale, -66 dBFS: 16-bit recorders give a few steps of their own, unheard
 RUMBLE_EDGE_S = 1.0  # mirrored at both ends, so that the filter does not ring there
 MIN_RUMBLE_DURATION_S = 0.1
 
@@ -22,19 +23,21 @@ def remove_rumble(waveform: np.ndarray, sample_rate: int) -> tuple[np.ndarray, t
         sample_rate: in Hz.
 
     Returns:
-        The waveform, shape = (n_samples,), and a sentence if it was changed.
+        The waveform, shape = (n_samples,), and a sentence if more was removed than the offset that a recorder has.
     """
     if len(waveform) < MIN_RUMBLE_DURATION_S * sample_rate:
         return waveform, ()
     offset, rumble, rest = _powers(waveform, sample_rate)
-    if offset > MAX_OFFSET**2 * rest and rest + rumble > 0:
-        note = f"A constant offset of {waveform.mean():+.2g} of full scale was removed, with all below 50 Hz."
-    elif rumble > MAX_RUMBLE * rest:
-        note = f"Rumble below {RUMBLE_HZ:.0f} Hz, stronger than the rest, was removed."
-    else:
+    hides, rumbles = offset > MAX_OFFSET**2 * rest and rest + rumble > 0, rumble > MAX_RUMBLE * rest
+    if not (hides or rumbles):
         return waveform, ()
-    centred = waveform - waveform.mean(dtype=np.float64).astype(np.float32)
-    return np.clip(centred - _below_speech(centred, sample_rate), -1, 1), (note,)
+    mean, notes = waveform.mean(dtype=np.float64), []
+    if hides and abs(mean) > NOTED_OFFSET:
+        notes.append(f"A constant offset of {mean:+.2g} of full scale was removed, with all below 50 Hz.")
+    elif rumbles:
+        notes.append(f"Rumble below {RUMBLE_HZ:.0f} Hz, stronger than the rest, was removed.")
+    centred = waveform - mean.astype(np.float32)
+    return np.clip(centred - _below_speech(centred, sample_rate), -1, 1), tuple(notes)
 
 
 def _powers(waveform: np.ndarray, sample_rate: int) -> tuple[float, float, float]:
