@@ -31,10 +31,11 @@ def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None,
         _show_own(own, state.answer(clip, found.model))
     if not results.recordings():
         _choose_shipped(found)
-    if around is None:
+    speechless = own is not None and own.speech_s < MIN_SPEECH_TO_PREDICT_S
+    if around is None or (speechless and not around.anchor):  # the neighbours of silence mean nothing
         st.caption("Click a point to play its clip and to walk among its neighbours.")
         return
-    _show_heading(found, around, has_own=own is not None)
+    _show_heading(found, around, has_own=own is not None and not speechless)
     _show_buttons(found, around)
     row = neighbours.chosen(found, around)
     if row is not None:
