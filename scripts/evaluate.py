@@ -8,6 +8,7 @@ python -m scripts.evaluate whisper --folder my-recordings --together    each cor
 
 Compares with the recorded result (exit code 1 if a figure differs); --write records it in assets/results/, and for a
 checkpoint under its own protocol in its metrics.json and model card. Without --write, some recordings may be missing.
+Files of --folder that cannot be read are listed and left out (exit code 2).
 """
 
 import argparse
@@ -21,7 +22,7 @@ from tqdm import tqdm
 
 from scripts.common.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
 from scripts.common.flags import evaluate_parser
-from scripts.common.folders import read_folders
+from scripts.common.folders import print_listed, read_folders
 from ser_core.audio import AudioError
 from ser_core.data import CorpusError, ListenerVotes, ProtocolError, Utterance, corpora_root, read_listener_votes
 from ser_core.evaluation import (
@@ -155,8 +156,8 @@ def check_labels(model: SERModel, utterances: Sequence[Utterance]) -> None:
         raise CheckpointError(f"{model.name} has no class {', '.join(sorted(absent))}: leave these recordings out.")
 
 
-def run_folders(options: argparse.Namespace) -> None:
-    """Evaluates models on recordings of one's own; nothing is recorded or compared.
+def run_folders(options: argparse.Namespace) -> bool:
+    """Evaluates models on recordings of one's own; nothing is recorded or compared. False if a file cannot be read.
 
     Raises:
         one of ERRORS.
@@ -167,7 +168,10 @@ def run_folders(options: argparse.Namespace) -> None:
     for model in models:
         check_labels(model, utterances)
     references = {model: corpus_references(model, utterances) for model in models if options.together}
-    tables = predict_folders(models, utterances, references)
+    tables, failed = predict_folders(models, utterances, references)
+    print_listed("could not be read", failed)
+    if len(failed) == len(utterances):
+        raise AudioError("No recording of --folder can be read: repair the files, or give another folder.")
     for name, model, predictions in zip(names, models, tables, strict=True):
         metrics = compute_metrics(predictions)
         print(f"\n{name}")
@@ -176,19 +180,27 @@ def run_folders(options: argparse.Namespace) -> None:
         print_metrics(metrics)
         if known := set(trained_on_folders(name)) & set(metrics.corpora):
             print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")
+    return not failed
 
 
 def predict_folders(
     models: Sequence[SERModel], utterances: Sequence[Utterance], references: dict[SERModel, dict[str, Reference]]
-) -> list[PredictionTable]:
-    """Predictions of each model; references: model -> corpus -> reference, where there is one."""
+) -> tuple[list[PredictionTable], dict[str, str]]:
+    """Predictions of each model, and the files that cannot be read, with the reasons.
+
+    Args:
+        references: model -> corpus -> reference, where there is one.
+    """
+    failed: dict[str, str] = {}
     with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
-        return predict_utterances_per_model(
+        tables = predict_utterances_per_model(
             models,
             utterances,
             lambda n_done: bar.update(n_done - bar.n),
             reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
+            unreadable=lambda utterance, error: failed.update({str(utterance.path): str(error)}),
         )
+    return tables, failed
 
 
 def trained_on_folders(checkpoint: str) -> dict[str, int]:
@@ -230,8 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
     check_flags(parser, options)
     try:
         if options.folder:
-            run_folders(options)
-            return 0
+            return 0 if run_folders(options) else 2
         return 0 if run_protocols(options) else 1
     except ERRORS as error:
         print(error, file=sys.stderr)

@@ -7,12 +7,12 @@ python -m scripts.prepare_corpora --folder my-recordings --map joy=happy       r
 import argparse
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tqdm import tqdm
 
-from scripts.common.folders import add_folder_flags, read_folders
+from scripts.common.folders import add_folder_flags, print_listed, read_folders
 from scripts.common.tables import print_table
 from ser_core.data import (
     CORPUS_NAMES,
@@ -27,8 +27,6 @@ from ser_core.data import (
     read_corpora,
 )
 from ser_core.labels import EMOTIONS
-
-MAX_LISTED = 20  # names with the same reason
 
 
 def print_corpora(reading: CorporaListing, store: AudioStore) -> None:
@@ -62,7 +60,7 @@ def not_decoded(reading: CorporaListing) -> list[Utterance]:
 def decode(missing: Sequence[Utterance]) -> dict[str, str]:
     """Decodes into the cache; the files that could not be read, with the reasons."""
     decoded = tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode")
-    return {utterance.path.name: reason for utterance, reason in decoded if reason}
+    return {str(utterance.path): reason for utterance, reason in decoded if reason}
 
 
 def read_all(options: argparse.Namespace) -> CorporaListing:
@@ -79,18 +77,6 @@ def read_all(options: argparse.Namespace) -> CorporaListing:
             raise
         return CorporaListing(own)
     return replace(reading, utterances=reading.utterances + own)
-
-
-def print_listed(title: str, entries: Mapping[str, str]) -> None:
-    """Names with their reasons; of a frequent reason only the number."""
-    if not entries:
-        return
-    print(f"\n{title}: {len(entries)}")
-    counts = Counter(entries.values())
-    for reason, n in counts.items():
-        if n > MAX_LISTED:
-            print(f"  {n} files: {reason}")
-    print(*(f"  {name}: {reason}" for name, reason in entries.items() if counts[reason] <= MAX_LISTED), sep="\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,11 +3,14 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from ser_core.data import UNKNOWN_EMOTION, CorporaListing, Utterance, read_folder
 from ser_core.labels import EMOTIONS
+
+MAX_LISTED = 20  # names with the same reason
+MAX_NAMED = 5  # files in one message
 
 
 def add_folder_flags(parser: argparse.ArgumentParser) -> None:
@@ -67,14 +70,28 @@ def print_left_out(path: Path, listing: CorporaListing) -> None:
         print(f"To use them, map their words: --map WORD=EMOTION ({', '.join(EMOTIONS)})", file=sys.stderr)
 
 
+def print_listed(title: str, entries: Mapping[str, str]) -> None:
+    """Names with their reasons; of a frequent reason only the number."""
+    if not entries:
+        return
+    print(f"\n{title}: {len(entries)}")
+    counts = Counter(entries.values())
+    for reason, n in counts.items():
+        if n > MAX_LISTED:
+            print(f"  {n} files: {reason}")
+    print(*(f"  {name}: {reason}" for name, reason in entries.items() if counts[reason] <= MAX_LISTED), sep="\n")
+
+
 def check_decoded(utterances: Iterable[Utterance], store: Container[str]) -> None:
     """Checks that recordings of one's own are in the store (AudioStore).
 
     Raises:
-        FileNotFoundError: some are not; the message names the command.
+        FileNotFoundError: some are not; the message names the first of them and the command.
     """
-    if missing := sum(utterance.id not in store for utterance in utterances):
+    if missing := [str(utterance.path) for utterance in utterances if utterance.id not in store]:
+        named = ", ".join(missing[:MAX_NAMED]) + (", ..." if len(missing) > MAX_NAMED else "")
         raise FileNotFoundError(
-            f"Recordings of --folder that are not decoded: {missing}. "
-            "Run: python -m scripts.prepare_corpora with the same --folder and --map"
+            f"Recordings of --folder that are not decoded: {len(missing)} ({named}). Run: "
+            "python -m scripts.prepare_corpora with the same --folder and --map. It lists the files that cannot be "
+            "read: repair or remove these."
         )

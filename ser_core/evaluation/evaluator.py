@@ -4,12 +4,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ser_core.audio import load_audio, speech_segments
+from ser_core.audio import AudioError, load_audio, speech_segments
 from ser_core.data import Utterance
 from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference import Prediction, Reference, predict
 from ser_core.models import SERModel, functionals_cache
+
+
+def stop_at_unreadable(utterance: Utterance, error: AudioError) -> None:
+    """Raises an AudioError that names the file."""
+    raise AudioError(f"{utterance.path}: {error}") from None
 
 
 def predict_utterances(
@@ -25,6 +30,7 @@ def predict_utterances_per_model(
     progress: Callable[[int], None] = lambda n_done: None,
     degrade: Callable[[np.ndarray, Utterance], np.ndarray] = lambda waveform, utterance: waveform,
     reference: Callable[[SERModel, Utterance], Reference | None] = lambda model, utterance: None,
+    unreadable: Callable[[Utterance, AudioError], None] = stop_at_unreadable,
 ) -> list[PredictionTable]:
     """Predictions of every model for every utterance; each recording is decoded once for all models.
 
@@ -32,18 +38,25 @@ def predict_utterances_per_model(
         progress: called with the number of utterances done.
         degrade: applied to each waveform before prediction.
         reference: for a model and an utterance, see predict.
+        unreadable: called with each recording that cannot be read; if it raises nothing, the tables lack the recording.
 
     Raises:
-        AudioError: a recording cannot be read; nothing is skipped.
+        AudioError: from `unreadable`; by default nothing is skipped.
     """
-    predictions = []
-    for utterance in utterances:
-        waveform = degrade(load_audio(utterance.path), utterance)
+    predictions, read = [], []
+    for n_done, utterance in enumerate(utterances, 1):
+        try:
+            waveform = degrade(load_audio(utterance.path), utterance)
+        except AudioError as error:
+            unreadable(utterance, error)
+            progress(n_done)
+            continue
         speech = speech_segments(waveform)
         with functionals_cache():
             predictions.append([predict(model, waveform, speech, reference(model, utterance)) for model in models])
-        progress(len(predictions))
-    return [_as_table(model, utterances, [row[i] for row in predictions]) for i, model in enumerate(models)]
+        read.append(utterance)
+        progress(n_done)
+    return [_as_table(model, read, [row[i] for row in predictions]) for i, model in enumerate(models)]
 
 
 def _as_table(model: SERModel, utterances: Sequence[Utterance], predictions: Sequence[Prediction]) -> PredictionTable:

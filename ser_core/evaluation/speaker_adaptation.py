@@ -1,12 +1,13 @@
 """Adaptation without training: to a speaker by a few unlabelled clips, to a collection by some of its recordings."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from ser_core.audio import read_audio
+from ser_core.audio import AudioError, read_audio
 from ser_core.data import (
     AudioStore,
     ProtocolError,
@@ -55,17 +56,18 @@ def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = EN
 def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[str, Reference]:
     """Corpus -> reference of its recordings as a collection; without corpora of fewer than three clips of speech.
 
+    Recordings that cannot be read are left out; predict_utterances_per_model names them.
+
     Raises:
-        AudioError: a recording cannot be read.
         SpeakerReferenceError: the model takes no reference.
     """
     found = {}
     for corpus in {utterance.corpus for utterance in utterances}:
         own = [utterance for utterance in utterances if utterance.corpus == corpus]
-        drawn = [
-            read_audio(own[i].path, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
-            for i in draw_reference_clips(len(own))
-        ]
+        drawn = []
+        for i in draw_reference_clips(len(own)):
+            with suppress(AudioError):
+                drawn.append(read_audio(own[i].path, max_duration_s=MAX_REFERENCE_CLIP_S).waveform)
         if reference := collection_reference(model, drawn):
             found[corpus] = reference
     return found

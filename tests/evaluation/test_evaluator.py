@@ -284,8 +284,19 @@ def test_an_unreadable_recording_stops_the_evaluation(crema_d, checkpoints, tmp_
         *read_corpora(crema_d).utterances[:1],
         replace(utterance("savee", "DC", "sad"), path=tmp_path / "broken.wav"),
     ]
-    with pytest.raises(AudioError):
+    with pytest.raises(AudioError, match=r"broken\.wav: ."):
         predict_utterances(load_model("small", "cpu"), utterances)
+
+
+def test_an_unreadable_recording_can_be_left_out(crema_d, checkpoints, tmp_path):
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    broken = replace(utterance("savee", "DC", "sad"), path=tmp_path / "broken.wav")
+    good, model, left_out, done = read_corpora(crema_d).utterances[0], load_model("small", "cpu"), [], []
+    (found,) = predict_utterances_per_model(
+        [model], [broken, good], done.append, unreadable=lambda u, error: left_out.append(u)
+    )
+    assert found.utterances == (good,) and len(found.probabilities) == 1
+    assert left_out == [broken] and done == [1, 2]
 
 
 def test_silence_is_counted_as_not_answered_never_left_out(checkpoints, tmp_path):

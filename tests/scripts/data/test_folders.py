@@ -70,6 +70,33 @@ def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, cap
     assert re.search(r"office +6 +2 +", out) and "pooled: office" in out and "LEAK" not in out
 
 
+@pytest.mark.parametrize("together", [[], ["--together"]])
+def test_unreadable_files_are_listed_and_left_out(office, checkpoints, capsys, together):
+    broken = [office / speaker / "sad" / "a.wav" for speaker in ("Ann", "Bob")]
+    for path in broken:
+        path.write_text("no sound")
+    assert evaluate.main(["small", *with_folder(office, "joy=happy"), *together]) == 2
+    out = capsys.readouterr().out
+    assert re.search(r"office +4 +2 +", out) and "could not be read: 2" in out
+    assert all(f"{path}: " in out for path in broken)
+    for path in office.rglob("*.wav"):
+        path.write_text("no sound")
+    assert evaluate.main(["small", *with_folder(office, "joy=happy"), *together]) == 2
+    assert "repair" in capsys.readouterr().err
+
+
+def test_unreadable_files_are_named_by_what_needs_them_decoded(office, corpora, atlas_folder, capsys):
+    broken = [office / speaker / "sad" / "a.wav" for speaker in ("Ann", "Bob")]
+    for path in broken:
+        path.write_text("no sound")
+    assert prepare_corpora.main(with_folder(office)) == 2
+    out = capsys.readouterr().out
+    assert "could not be read: 2" in out and all(f"{path}: " in out for path in broken)
+    assert export_embeddings.main(["small", *with_folder(office)]) == 2
+    err = capsys.readouterr().err
+    assert all(str(path) in err for path in broken) and "repair or remove" in err
+
+
 def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, checkpoints, speech, monkeypatch, capsys):
     command = ["small", *with_folder(office, "joy=happy"), "--together"]
     assert evaluate.main(command) == 0
