@@ -27,11 +27,13 @@ def show_intro(clips: Sequence[Utterance | Sample]) -> None:
         )
         return
     st.markdown(
-        "Ten recordings of speakers that the models were not trained on: which emotion does the actor play? After "
-        "your answer you see the label and the predictions of the models."
+        "Recordings of speakers that the models were not trained on, ten in a round: which emotion does the actor play? "
+        "After your answer you see the label and the predictions of the models."
     )
     if clips and not utterances():
-        st.caption(f"{len(clips)} recordings come with the program. For more set `SER_CORPORA` and restart.")
+        st.caption(
+            f"{len(clips)} recordings come with the program: that is the round. For more set `SER_CORPORA` and restart."
+        )
 
 
 def choose_models(names: Sequence[str]) -> list[str]:
