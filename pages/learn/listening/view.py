@@ -27,8 +27,8 @@ def show_intro(clips: Sequence[Utterance | Sample]) -> None:
         )
         return
     st.markdown(
-        "Recordings of speakers that the models were not trained on, ten in a round: which emotion does the actor play? "
-        "After your answer you see the label and the predictions of the models."
+        "Recordings of speakers that the models were not trained on, ten in a round: which emotion does the actor "
+        "play? After your answer you see the label and the predictions of the models."
     )
     if clips and not utterances():
         st.caption(
