@@ -23,7 +23,7 @@ from tqdm import tqdm
 from scripts.common.fold_clips import spoken_test_clips, write_results
 from scripts.common.head_tables import table
 from ser_core import paths
-from ser_core.data import AudioStore, protocol_folds
+from ser_core.data import AudioStore, CorpusError, StoreError, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration, mean_reports, reports_by_corpus
 from ser_core.inference import run_clips
 from ser_core.models import (
@@ -53,7 +53,17 @@ def left_out_fusion(corpus: str) -> Fusion:
 
 
 def embeddings_of(model: SERModel, clips: list[TrainingExample], title: str) -> np.ndarray:
-    """Embeddings of trimmed clips, shape = (n_clips, embedding_dim)."""
+    """Embeddings of trimmed clips, shape = (n_clips, embedding_dim).
+
+    Raises:
+        CorpusError: no clip.
+        StoreError: the samples of a clip are damaged.
+    """
+    if not clips:
+        raise CorpusError(
+            f"{title}: none of the recordings is decoded. Set SER_CORPORA to the folder with the recordings of all "
+            "corpora, and run: python -m scripts.prepare_corpora"
+        )
     store, rows = AudioStore(), []
     for first in tqdm(range(0, len(clips), CHUNK_CLIPS), desc=title):
         rows.append(run_clips(model, [store.trimmed(c.id) for c in clips[first : first + CHUNK_CLIPS]]).embeddings)
@@ -156,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         found, unseen = left_out_predictions(options.every), unseen_speakers(options.every)
-    except (CheckpointError, OSError) as error:
+    except (CheckpointError, CorpusError, OSError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
     left_out = report(found, outputs(unseen.values()))

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from scripts import fuse
+from scripts import fuse, prepare_corpora
 from ser_core import paths
 from ser_core.training import TrainingExample
 
@@ -49,3 +49,13 @@ def test_each_fold_is_written_with_its_own_members(monkeypatch, tmp_path):
         tmp_path / "whisper-prosonet": ["whisper", "prosonet"],
         tmp_path / "folds" / "whisper-prosonet-1": ["whisper-1", "prosonet-1"],
     }
+
+
+def test_without_recordings_it_says_what_to_run(monkeypatch, corpora, capsys):
+    assert prepare_corpora.main([]) == 0
+    monkeypatch.setattr(fuse, "left_out_fusion", lambda corpus: model())
+    monkeypatch.setattr(fuse, "spoken_test_clips", lambda protocol, fold: [])
+    capsys.readouterr()
+    assert fuse.main([]) == 2
+    err = capsys.readouterr().err
+    assert "SER_CORPORA" in err and "scripts.prepare_corpora" in err
