@@ -43,7 +43,16 @@ def export(name: str, own: Sequence[Utterance] = ()) -> Atlas:
 
 
 def with_maps(atlas: Atlas) -> Atlas:
-    """The atlas with the maps that ship; one progress bar per map."""
+    """The atlas with the maps that ship; one progress bar per map.
+
+    Raises:
+        ValueError: too few clips for one of them.
+    """
+    if (n_clips := len(atlas.ids)) < (n_needed := max(config.min_points for config in MAPS)):
+        raise ValueError(
+            f"{atlas.model}: {n_clips} clips are too few for the maps: at least {n_needed} are needed. Add recordings, "
+            "or export the embeddings alone with --no-maps."
+        )
     bars: dict[ProjectionConfig, tqdm] = {}
 
     def show(config: ProjectionConfig, share: float) -> None:

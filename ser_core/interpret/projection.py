@@ -6,6 +6,7 @@ principal components.
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -39,18 +40,28 @@ class ProjectionConfig:
     min_dist: float = 0.1  # UMAP: least distance of points, in units of the map
     seed: int = 0
 
+    @property
+    def min_points(self) -> int:
+        """Least number of points of which this map can be made."""
+        of_kind = {"tsne": ceil(3 * self.perplexity) + 1, "umap": self.n_neighbours + 1}
+        return max(MIN_PROJECTION_POINTS, of_kind.get(self.kind, 0))
+
     def check(self, n_points: int) -> None:
-        """Raises ValueError if this map cannot be made of so many points; the message names the limit."""
+        """Raises ValueError if this map cannot be made of so many points; the message names the limit and the cure."""
         if self.kind not in PROJECTION_KINDS:
             raise ValueError(f"Unknown kind of map {self.kind!r}. There are: {', '.join(PROJECTION_KINDS)}.")
         if n_points < MIN_PROJECTION_POINTS:
             raise ValueError(f"{n_points} points are too few for a map: at least {MIN_PROJECTION_POINTS} are needed.")
         if self.kind == "tsne" and self.perplexity > (most := (n_points - 1) / 3):
             raise ValueError(
-                f"A perplexity of {self.perplexity:g} is too large for {n_points} points: {most:.0f} at most."
+                f"A perplexity of {self.perplexity:g} is too large for {n_points} points: {most:.0f} at most. "
+                f"Choose a smaller one, or at least {self.min_points} points."
             )
         if self.kind == "umap" and self.n_neighbours >= n_points:
-            raise ValueError(f"{self.n_neighbours} neighbours of {n_points} points: {n_points - 1} at most.")
+            raise ValueError(
+                f"{self.n_neighbours} neighbours of {n_points} points: {n_points - 1} at most. "
+                f"Choose fewer, or at least {self.min_points} points."
+            )
 
 
 class Projection:

@@ -69,3 +69,11 @@ def test_what_cannot_be_exported_is_said(ready, capsys, monkeypatch, tmp_path):
     assert script.main(["nothing"]) == 2 and "'nothing'" in capsys.readouterr().err
     monkeypatch.setenv("SER_CACHE", str(tmp_path / "empty"))
     assert script.main(["small"]) == 2 and "scripts.prepare_corpora" in capsys.readouterr().err
+
+
+def test_too_few_clips_for_the_maps_name_the_cure(ready, capsys, monkeypatch):
+    monkeypatch.setattr(script, "MAPS", (PCA, ProjectionConfig(), ProjectionConfig("tsne", perplexity=1000)))
+    assert script.main(["raw-features"]) == 2
+    err = capsys.readouterr().err
+    assert "at least 3001" in err and "--no-maps" in err
+    assert script.main(["raw-features", "--no-maps"]) == 0
