@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
 
@@ -22,12 +22,15 @@ from ser_core.plots import ReportRow, batch_report, emotion_label, probability_b
 
 ROW_HEIGHT, N_ROWS = 35, 16  # pixels; rows in sight
 CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
+NAME_WIDTH, LABEL_WIDTH, PREDICTION_WIDTH, CONFIDENCE_WIDTH = 165, 90, 155, 95  # pixels: they fit beside the player
+TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; alone while no file is chosen
 
 
 def show(batch: Batch) -> None:
     """The table, the chosen file, and the downloads."""
     ordered = batch.by_doubt()
-    left, right = st.columns([1.5, 1], gap="medium")
+    is_chosen = any(row.file_id == state.upload_state().current for row in ordered)
+    left, right = st.columns([TABLE_SHARE if is_chosen else TABLE_SHARE_ALONE, 1], gap="medium")
     with right:
         _show_walk(batch, ordered)
     with left:
@@ -75,11 +78,6 @@ def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
 
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     rows = [table_row(row, batch, emotion_label) for row in ordered]
-    columns = {
-        name: st.column_config.NumberColumn(name.removesuffix(CERTAINTY_SUFFIX) + ", confidence", format="percent")
-        for name in rows[0]
-        if name.endswith(CERTAINTY_SUFFIX)
-    }
     chosen = [i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current]
     key = f"batch-table-{state.upload_state().n_walks}"
     st.dataframe(
@@ -91,9 +89,21 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
         on_select=lambda: _choose_row(key, ordered),
         selection_mode="single-row",
         selection_default={"selection": {"rows": chosen}},
-        column_config=columns,
+        column_config=_columns(rows[0], batch.models),
         alt="Every file with the prediction of each model",
     )
+
+
+def _columns(names: Iterable[str], models: Sequence[str]) -> dict:
+    """Titles and widths: the prediction and its confidence, by which files are sorted, are in sight."""
+    columns = {"file": st.column_config.Column(width=NAME_WIDTH), "label": st.column_config.Column(width=LABEL_WIDTH)}
+    for name in names:
+        model = name.removesuffix(CERTAINTY_SUFFIX)
+        if model != name:
+            title = "confidence" if len(models) == 1 else f"{model}, confidence"
+            columns[name] = st.column_config.NumberColumn(title, width=CONFIDENCE_WIDTH, format="percent")
+            columns[model] = st.column_config.Column(width=PREDICTION_WIDTH)
+    return columns
 
 
 def _choose_row(key: str, ordered: Sequence[BatchRow]) -> None:
@@ -155,12 +165,12 @@ def table_row(row: BatchRow, batch: Batch, written: Callable[[str], str] = str) 
     line: dict = {"file": item.name}
     if batch.labelled:
         line["label"] = written(row.label.emotion) if row.label and row.label.emotion else ""
-    if batch.has_corpus_recordings:
-        line["recording of"] = batch.part(row, models[0])
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)
     for name in [ENSEMBLE_NAME, *models] if len(models) > 1 < len(ensemble_members(models)) else models:
         line[name], line[name + CERTAINTY_SUFFIX] = _prediction_cells(found.get(name), written)
+    if batch.has_corpus_recordings:
+        line["recording of"] = batch.part(row, models[0])
     return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}
 
 

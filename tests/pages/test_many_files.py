@@ -259,6 +259,21 @@ def test_rows_are_walked_by_key_and_played(page):
     assert "2 of 2" in texts(page) and page.button(key="Next").disabled
 
 
+def test_the_confidence_stands_beside_the_prediction_within_the_width_of_the_table(page):
+    choose(page, ("1001_DFA_ANG_XX.ogg", SPEECH))
+    (element,) = [frame for frame in page.dataframe if "seconds" in frame.value]
+    assert list(element.value)[:4] == ["file", "label", "other", "other, certain"]
+    columns = json.loads(element.proto.columns)
+    assert columns["other, certain"]["label"] == "confidence"
+    widths = [columns[name]["width"] for name in list(element.value)[:4]]
+    assert sum(widths) < 550 - files.ROW_HEIGHT  # beside a player, at 1440 pixels, before the arrow at the edge
+    table, player = page.columns[-2:]
+    assert table.weight > 3 * player.weight  # no file is chosen
+    page.button(key="Next").click().run()
+    table, player = page.columns[-2:]
+    assert table.weight < 2 * player.weight
+
+
 TABLE = b"path;emotion;speaker\nC:\\mine\\x00.ogg;wut;anna\ngone.ogg;sad;anna\nx01.ogg;sad;ben\n"
 
 
