@@ -67,7 +67,10 @@ def _show_cost(found: EvaluationResults) -> None:
     if len(models) < 2:
         return
     st.subheader("Latency, size and accuracy", anchor=False)
-    st.caption("Dotted: the Pareto front (no model is both faster and better). Marker size: size of the weights file.")
+    st.caption(
+        "Dotted: the Pareto front (no model is both faster and better). Marker size: all files of weights that a model "
+        "needs, with a shared encoder and the members of a fusion."
+    )
     chart(
         pareto_dots(models),
         key="cost",

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ser_core.evaluation.cross_validation import mean_over_corpora
 from ser_core.evaluation.results import EvaluationResult, is_shipped, list_results, load_result
-from ser_core.models import SERModel
+from ser_core.models import SERModel, weights_files
 
 BASELINE_MODEL = "svm-egemaps"  # opensmile's functionals and an SVM: what every neural model is compared with
 COST_CLIP_S = 3.0
@@ -27,7 +27,7 @@ class ModelCost:
 
     n_parameters: int | None  # None: not a neural network
     macs_per_3_s_clip: int | None  # multiply-accumulates of its layers, without the features
-    size_mb: float | None  # weights on disk, in 1e6 bytes; None when no folder was given
+    size_mb: float | None  # all files of weights it needs, in 1e6 bytes; None when no folder was given
     latency_ms: float  # of a 3-s clip from waveform to logits, median, on one thread of the CPU
 
 
@@ -48,9 +48,14 @@ def measure_cost(model: SERModel, folder: Path | None = None) -> ModelCost:
     return ModelCost(
         n_parameters=n_parameters,
         macs_per_3_s_clip=count_macs(model, lambda: _run_clip(model)) if n_parameters else None,
-        size_mb=None if folder is None else (folder / model.weights_file).stat().st_size / 1e6,
+        size_mb=None if folder is None else weights_size_mb(model, folder),
         latency_ms=latency_ms(model),
     )
+
+
+def weights_size_mb(model: SERModel, folder: Path) -> float:
+    """Size of weights_files(), in 1e6 bytes: with the shared encoder and the members of a fusion, each counted once."""
+    return sum(file.stat().st_size for file in weights_files(model, folder)) / 1e6
 
 
 def latency_ms(model: SERModel) -> float:

@@ -21,6 +21,7 @@ from .checkpoint import (
     models_with_reference as models_with_reference,
     save_metrics_and_card as save_metrics_and_card,
     save_model as save_model,
+    weights_files as weights_files,
     weights_sha256 as weights_sha256,
 )
 from .enrolled import (

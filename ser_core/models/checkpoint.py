@@ -137,6 +137,17 @@ def _load_member(name: str, version: str) -> SERModel:
     return model
 
 
+def weights_files(model: SERModel, folder: Path) -> set[Path]:
+    """The files that a prediction needs: the weights of a checkpoint, its shared encoder, members of a fusion."""
+    files = {folder / model.weights_file}
+    if encoder := getattr(model.config, "encoder", ""):
+        files.add(paths.ENCODERS / encoder / "model.safetensors")
+    if isinstance(model, Fusion):
+        for name, member in zip(model.config.members, model.models, strict=True):
+            files |= weights_files(member, checkpoint_folder(name))
+    return files
+
+
 def weights_sha256(folder: Path, model: SERModel) -> str:
     """Hash of the weights file of a checkpoint."""
     return _sha256(folder / model.weights_file)

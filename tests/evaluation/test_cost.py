@@ -8,9 +8,17 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.flop_counter import FlopCounterMode
 
+from ser_core import paths
 from ser_core.evaluation import cost as cost_module
-from ser_core.evaluation.cost import count_macs, latency_ms, measure_cost, median_ms, single_torch_thread
-from ser_core.models.checkpoint import Calibration, save_model
+from ser_core.evaluation.cost import (
+    count_macs,
+    latency_ms,
+    measure_cost,
+    median_ms,
+    single_torch_thread,
+    weights_size_mb,
+)
+from ser_core.models.checkpoint import Calibration, load_model, save_model
 
 N_STEPS, WIDTH = 7, 8
 
@@ -88,6 +96,13 @@ def test_cost_of_a_whole_model(new_model, tmp_path):
     assert found.size_mb == (tmp_path / "small" / "model.safetensors").stat().st_size / 1e6
     assert found.latency_ms > 0
     assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_the_size_of_a_fusion_is_that_of_all_files_it_needs():
+    parts = ("whisper-prosonet", "whisper", "prosonet", "encoders/whisper-base")
+    expected = sum((paths.CHECKPOINTS / part / "model.safetensors").stat().st_size for part in parts)
+    model = load_model("whisper-prosonet", "cpu")
+    assert weights_size_mb(model, paths.CHECKPOINTS / "whisper-prosonet") == expected / 1e6
 
 
 def test_macs_of_resonet_by_hand(new_model):

@@ -53,15 +53,16 @@ class Fusion(WaveformModel):
     @property
     def sizes(self) -> list[int]:
         """Widths of the members' embeddings."""
-        return [model.config.embedding_dim for model in self._models]  # type: ignore[attr-defined]  # of every network
+        return [model.config.embedding_dim for model in self.models]  # type: ignore[attr-defined]  # of every network
 
     @property
-    def _models(self) -> list[SERModel]:
+    def models(self) -> list[SERModel]:
+        """The members, in the order of the config."""
         return list(self.members)  # type: ignore[arg-type]  # a ModuleList hides their type
 
     def _member_detector(self) -> NoveltyDetector | None:
         first = 0
-        for model, size in zip(self._models, self.sizes, strict=True):
+        for model, size in zip(self.models, self.sizes, strict=True):
             if model.novelty:
                 return model.novelty.for_part(first, sum(self.sizes))
             first += size
@@ -69,7 +70,7 @@ class Fusion(WaveformModel):
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """(B, n_samples) -> embeddings of the members, shape = (B, sum of sizes)."""
-        return torch.cat([model.embed(features, n_frames) for model in self._models], 1)
+        return torch.cat([model.embed(features, n_frames) for model in self.models], 1)
 
     def head(self, embedding: Tensor) -> Tensor:  # of the members
         """(B, embedding_dim) -> logits, shape = (B, n_classes)."""
@@ -81,7 +82,7 @@ class Fusion(WaveformModel):
         given = [None] * len(own) if reference is None else reference.split(self.sizes, -1)
         logits = (
             model.classify(part, known if model.takes_reference else None, weight)
-            for model, part, known in zip(self._models, own, given, strict=True)
+            for model, part, known in zip(self.models, own, given, strict=True)
         )
         return torch.stack([f * x.log_softmax(1) for f, x in zip(self.factors, logits, strict=True)]).sum(0)
 
