@@ -11,7 +11,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
-from ser_core.evaluation import HeadError, OwnHead, train_head
+from ser_core.evaluation import OwnHead, missing_for_head, train_head
 from ser_core.metrics import format_percent, uar
 from ser_core.plots import confusion_heatmap, emotion_label
 
@@ -28,7 +28,10 @@ def show(batch: Batch) -> None:
     if not labelled:
         st.info("Give labels first: the view “Labels” says how.")
         return
-    if st.button(f"Train on {len(labelled)} files", type="primary", key="train-head"):
+    missing = missing_for_head([row.label.emotion for row in labelled])
+    if missing:
+        st.caption(plain(missing))
+    if st.button(f"Train on {len(labelled)} files", type="primary", key="train-head", disabled=bool(missing)):
         _train(labelled)
     now = state.upload_state()
     if now.head and set(now.head_files) <= {row.file_id for row in batch.rows}:
@@ -40,13 +43,9 @@ def _train(labelled: list[BatchRow]) -> None:
     now = state.upload_state()
     emotions = [row.label.emotion for row in labelled]
     speakers = [row.label.speaker or UNKNOWN_SPEAKER for row in labelled]
-    try:
-        with st.spinner("Training and cross-validating"):
-            now.head = train_head(np.stack([row.item.embedding for row in labelled]), emotions, speakers)
-        now.head_files = tuple(row.file_id for row in labelled)
-    except HeadError as error:
-        now.head = None
-        st.warning(plain(str(error)))
+    with st.spinner("Training and cross-validating"):
+        now.head = train_head(np.stack([row.item.embedding for row in labelled]), emotions, speakers)
+    now.head_files = tuple(row.file_id for row in labelled)
 
 
 def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
@@ -61,18 +60,20 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
     lines = _score_lines(batch, head, rows)
     left, right = st.columns([1, 1.1], gap="large")
     with left:
-        st.dataframe(lines, hide_index=True, key="head-scores", alt="UAR of your own head, the models, and chance")
+        st.dataframe(
+            lines, hide_index=True, key="head-scores", alt="UAR of your own classifier, the models, and chance"
+        )
         st.caption(f"Cross-validation: {how}. Brackets: 95 % interval over speakers.")
         content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
-        name = "own_head.json"
-        st.download_button("Download the head", content, name, "application/json", icon=":material/download:")
+        name = "own_classifier.json"
+        st.download_button("Download the classifier", content, name, "application/json", icon=":material/download:")
     with right:
-        alt = f"Confusion matrix of your own head on {head.scores.n_clips} files, cross-validated"
+        alt = f"Confusion matrix of your own classifier on {head.scores.n_clips} files, cross-validated"
         chart(confusion_heatmap(head.confusion, head.labels, counts=True), key="head-matrix", alt=alt)
 
 
 def _score_lines(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> list[dict]:
-    lines = [_line("your own head", format_percent(head.scores.uar, head.scores.uar_ci), 0)]
+    lines = [_line("your own classifier", format_percent(head.scores.uar, head.scores.uar_ci), 0)]
     for model in batch.models:
         n_known = sum(batch.part(row, model) == TRAINING for row in rows)
         lines.append(_line(model, format_percent(float(uar(confusion(rows, model))), None), n_known))
@@ -97,11 +98,11 @@ def _show_applied(batch: Batch, head: OwnHead) -> None:
     table = [
         {
             "file": row.item.name,
-            "your own head": emotion_label(head.labels[int(p.argmax())]),
+            "your own classifier": emotion_label(head.labels[int(p.argmax())]),
             "probability": float(p.max()),
         }
         for row, p in zip(rows, probabilities, strict=True)
     ]
     percent = {"probability": st.column_config.NumberColumn(format="percent")}
-    st.dataframe(table, hide_index=True, column_config=percent, alt="Predictions of your own head")
-    download_rows("Download its predictions", table, "own_head_predictions.csv")
+    st.dataframe(table, hide_index=True, column_config=percent, alt="Predictions of your own classifier")
+    download_rows("Download its predictions", table, "own_classifier_predictions.csv")

@@ -87,7 +87,7 @@ def _confounds(emotions: tuple, known: tuple, measured: tuple) -> list[Confound]
 
 
 def _show_doubtful(batch: Batch, labelled: Sequence[BatchRow]) -> None:
-    """Labels that the first model, or one's own head, speaks against."""
+    """Labels that the first model, or one's own classifier, speaks against."""
     st.subheader("Doubtful labels", anchor=False)
     rows, probabilities, judge = _judged(batch, labelled)
     if not rows:
@@ -122,7 +122,7 @@ def _judged(batch: Batch, labelled: Sequence[BatchRow]) -> tuple[list[BatchRow],
     if now.head and set(now.head_files) <= by_id.keys():
         spread = np.zeros((len(now.head_files), len(EMOTIONS)))
         spread[:, [EMOTIONS.index(label) for label in now.head.labels]] = now.head.held_out
-        return [by_id[i] for i in now.head_files], spread, "your own head (cross-validated)"
+        return [by_id[i] for i in now.head_files], spread, "your own classifier (cross-validated)"
     pairs = predictions_of(labelled, batch.models[0])
     if not pairs:
         return [], np.empty((0, len(EMOTIONS))), ""

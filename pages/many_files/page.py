@@ -36,7 +36,7 @@ try:
         from pages.many_files import files, head, labels, overview, own_map
 
         overview.show_overview(batch)
-        views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own head": head.show}
+        views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own classifier": head.show}
         views[overview.choose_view(list(views))](batch)
 except CheckpointError:  # deleted since `choose_models` looked; it leaves it out now
     st.rerun()

@@ -108,6 +108,7 @@ from .own_data.confounds import (
 from .own_data.head import (
     HeadError as HeadError,
     OwnHead as OwnHead,
+    missing_for_head as missing_for_head,
     train_head as train_head,
 )
 from .own_data.labels import (

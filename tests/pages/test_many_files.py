@@ -291,9 +291,18 @@ def test_a_table_gives_labels_and_what_it_lacks_is_named(page):
 
 def test_every_view_says_what_it_needs(page):
     choose(page, ("a.ogg", SPEECH))
-    for view in ("Labels", "Map", "Your own head"):
+    for view in ("Labels", "Map", "Your own classifier"):
         page.segmented_control(key="batch-view").set_value(view).run()
         assert not page.exception and page.info, view
+
+
+def test_a_classifier_is_offered_only_where_it_can_be_trained(page):
+    choose(page, *((f"1001_DFA_{code}_XX.ogg", SPEECH) for code in ("ANG", "SAD")))
+    page.segmented_control(key="batch-view").set_value("Your own classifier").run()
+    assert page.button(key="train-head").disabled and "has 1 clip; each emotion needs 5" in texts(page)
+    choose(page, *((f"10{i:02}_DFA_{code}_XX.ogg", SPEECH) for i in range(1, 6) for code in ("ANG", "SAD")))
+    page.button(key="train-head").click().run()
+    assert not page.exception and "head" not in texts(page).lower() and session_of(page).page(UploadState).head
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
@@ -394,5 +403,5 @@ def test_doubtful_labels_come_from_the_cross_validated_head_once_there_is_one(mo
     ]
     head._train(with_embeddings)
     judged, probabilities, judge = labels._judged(batch, rows)
-    assert "head" in judge and judged == rows and probabilities.sum(1) == pytest.approx(1)
+    assert "classifier" in judge and judged == rows and probabilities.sum(1) == pytest.approx(1)
     assert now.head.by_speaker and now.head.scores.uar > 0.9

@@ -65,7 +65,8 @@ def train_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequen
     Raises:
         HeadError: fewer than two emotions, or fewer than MIN_CLIPS_PER_EMOTION clips of one of them.
     """
-    _check(emotions)
+    if missing := missing_for_head(emotions):
+        raise HeadError(missing)
     labels = tuple(sorted(set(emotions)))
     y, groups = np.array([labels.index(e) for e in emotions]), np.array(speakers, str)
     by_speaker = len(set(speakers)) > 1
@@ -81,15 +82,16 @@ def train_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequen
     return OwnHead(labels, *_fit(embeddings, y, len(labels)), held_out, confusion, scores, n_folds, by_speaker)
 
 
-def _check(emotions: Sequence[str]) -> None:
+def missing_for_head(emotions: Sequence[str]) -> str:
+    """Why these labels are too few to train on, and the cure; "" where they are enough."""
     counts = Counter(emotions)
     if len(counts) < 2:
-        raise HeadError("Labels of at least two emotions are needed.")
+        return "Labels of at least two emotions are needed."
     emotion, n_clips = counts.most_common()[-1]
-    if n_clips < MIN_CLIPS_PER_EMOTION:
-        raise HeadError(
-            f"{emotion} has {n_clips} clips; each emotion needs {MIN_CLIPS_PER_EMOTION}. Add some, or leave it out."
-        )
+    if n_clips >= MIN_CLIPS_PER_EMOTION:
+        return ""
+    clips = "clip" if n_clips == 1 else "clips"
+    return f"{emotion} has {n_clips} {clips}; each emotion needs {MIN_CLIPS_PER_EMOTION}. Add some, or leave it out."
 
 
 def _folds(y: np.ndarray, groups: np.ndarray, by_speaker: bool):

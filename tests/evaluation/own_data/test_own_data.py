@@ -68,7 +68,14 @@ def test_labels_that_only_name_the_speaker_are_worth_nothing_on_others():
     assert np.mean(by_speaker) < 0.7 and np.mean(by_clip) > 0.95
 
 
-@pytest.mark.parametrize(("emotions", "message"), [(["sad"] * 20, "two emotions"), (["sad"] * 18 + ["fear"] * 2, "2")])
+@pytest.mark.parametrize(
+    ("emotions", "message"),
+    [
+        (["sad"] * 20, "two emotions"),
+        (["sad"] * 18 + ["fear"] * 2, "fear has 2 clips;"),
+        (["sad"] * 19 + ["fear"], "fear has 1 clip;"),
+    ],
+)
 def test_a_head_needs_clips(emotions, message):
     with pytest.raises(HeadError, match=message):
         train_head(np.zeros((20, 4)), emotions, ["a"] * 20)
