@@ -5,11 +5,12 @@ python -m scripts.predict FILE... --model NAME --reference CLIP... [--save-refer
 python -m scripts.predict FILE... --model NAME --reference voice.json|recording|together
 
 json is one object a line. A file that cannot be read gives {"file": ..., "error": ...}; the others still run, and the
-exit code is 2 at the end. Exit code 0: all were read.
+exit code is 2 at the end. Exit code 0: all were read; 1: nobody reads the output any more; 130: interrupted.
 """
 
 import csv
 import json
+import os
 import sys
 import warnings
 from argparse import ArgumentParser, Namespace
@@ -51,19 +52,30 @@ def make_references(given: list[str], models: list[SERModel], files: list[str]) 
 
     Raises:
         AudioError: a clip cannot be read.
-        SpeakerReferenceError: not a reference, clips without speech, or a model that takes none.
-        OSError: a saved reference cannot be read.
+        SpeakerReferenceError: not a reference, a file that cannot be read, clips without speech, or a model that takes
+            none.
     """
     if not given:
         return [None] * len(models)
     if given == [OWN_RECORDING]:
         return [OWN_RECORDING] * len(models)
     if len(given) == 1 and given[0].endswith(".json"):
-        return [Reference.from_json(Path(given[0]).read_bytes())] * len(models)
+        return [_saved_reference(given[0])] * len(models)
     if given == [TOGETHER]:
         return _together(models, files)
     waveforms = [_read_clip(file) for file in given]
     return [speaker_reference(model, waveforms) for model in models]
+
+
+def _saved_reference(file: str) -> Reference:
+    try:
+        return Reference.from_json(Path(file).read_bytes())
+    except OSError as error:
+        raise SpeakerReferenceError(
+            f"{file} cannot be read: {error.strerror}. Make it with --save-reference."
+        ) from None
+    except SpeakerReferenceError as error:
+        raise SpeakerReferenceError(f"{file}: {error}") from None
 
 
 def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
@@ -156,13 +168,22 @@ def check_options(parser: ArgumentParser, options: Namespace) -> None:
         parser.error("--save-reference needs the clips of --reference")
     if options.save_reference and len(options.model or ()) > 1:
         parser.error("--save-reference needs a single --model: each has its own reference")
+    if options.save_reference and not options.save_reference.parent.is_dir():
+        parser.error(f"--save-reference: the folder {options.save_reference.parent} does not exist; make it first")
 
 
 def save_reference(path: Path | None, reference: ReferenceChoice) -> None:
-    """Writes the reference as JSON, if asked."""
+    """Writes the reference as JSON, if asked.
+
+    Raises:
+        SpeakerReferenceError: the file cannot be written.
+    """
     if path and isinstance(reference, Reference):
-        with paths.atomic_path(path) as unfinished:
-            unfinished.write_text(json.dumps(reference.to_dict()) + "\n")
+        try:
+            with paths.atomic_path(path) as unfinished:
+                unfinished.write_text(json.dumps(reference.to_dict()) + "\n")
+        except OSError as error:
+            raise SpeakerReferenceError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
         print(f"{reference.n_clips} clips in {path}. {reference.note}".rstrip(), file=sys.stderr)
 
 
@@ -175,30 +196,70 @@ def printer(form: str, models: Sequence[SERModel]) -> Callable[[dict], object]:
         return lambda record: print(as_text(record, metrics), flush=True)
     table = csv.DictWriter(sys.stdout, COLUMNS + EMOTIONS, lineterminator="\n")
     table.writeheader()
-    return lambda record: table.writerows(as_rows(record))
+
+    def show(record: dict) -> None:
+        table.writerows(as_rows(record))
+        sys.stdout.flush()  # or a full disk shows only when the program ends
+
+    return show
+
+
+def run(options: Namespace) -> int:
+    """Predicts all files; the exit code.
+
+    Raises:
+        AudioError, CheckpointError, SpeakerReferenceError: a reference clip, a model or a reference cannot be used.
+        OSError: the output cannot be written.
+    """
+    models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
+    references = make_references(options.reference, models, options.files)
+    save_reference(options.save_reference, references[0])
+    for model, reference in zip(models, references, strict=True):
+        check_reference(model, reference)
+    show, failed = printer(options.format, models), False
+    for file in options.files:
+        for record in records(file, models, options.windows, references):
+            failed |= "error" in record
+            show(record)
+    sys.stdout.flush()
+    return 2 if failed else 0
+
+
+def discard_output() -> None:
+    """Standard output leads nowhere from now on: what could not be written fails again when the program ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def run_or_explain(options: Namespace) -> int:
+    """`run`, and a sentence in place of an error."""
+    try:
+        return run(options)
+    except (AudioError, CheckpointError, SpeakerReferenceError) as error:
+        print(error, file=sys.stderr)
+    except BrokenPipeError:  # the reader, such as `head`, has enough
+        discard_output()
+        return 1
+    except OSError as error:
+        discard_output()
+        print(f"The output cannot be written: {error.strerror}. Free some space, or write elsewhere.", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)
+        return 130
+    return 2
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = predict_parser()
     options = parser.parse_args(arguments)
     check_options(parser, options)
+    if sys.stdout is None:
+        print("Standard output is closed: leave it open, or name a file for it.", file=sys.stderr)
+        return 2
     warnings.simplefilter("ignore")  # the records hold them
     sys.stdout.reconfigure(errors="backslashreplace")  # a file name may hold bytes that are no UTF-8
-    try:
-        models = [load_model(name) for name in options.model or available_models()[:1] or [DEFAULT_MODEL]]
-        references = make_references(options.reference, models, options.files)
-        save_reference(options.save_reference, references[0])
-        for model, reference in zip(models, references, strict=True):
-            check_reference(model, reference)
-    except (AudioError, CheckpointError, SpeakerReferenceError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    show, failed = printer(options.format, models), False
-    for file in options.files:
-        for record in records(file, models, options.windows, references):
-            failed |= "error" in record
-            show(record)
-    return 2 if failed else 0
+    return run_or_explain(options)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -157,6 +158,57 @@ def test_the_exit_code_reaches_the_shell(tmp_path):
     assert done.returncode == 2 and "config.json" in done.stderr and "Traceback" not in done.stderr
 
 
+# --- output that ends early -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def written_to(checkpoints, monkeypatch, good):
+    """A function that runs `predict` with an output that cannot be written: its exit code."""
+
+    def run(descriptor: int, form: str) -> int:
+        with os.fdopen(descriptor, "w") as output, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", output)
+            return predict.main([good, good, "--windows", "--format", form])
+
+    return run
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "text"])
+def test_a_reader_that_has_enough_ends_it_quietly(written_to, capfd, form):
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert written_to(writer, form) == 1
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("form", ["json", "csv", "text"])
+def test_a_full_disk_is_told(written_to, capfd, form):
+    assert written_to(os.open("/dev/full", os.O_WRONLY), form) == 2
+    assert "cannot be written: No space left" in capfd.readouterr().err
+
+
+def test_a_closed_output_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert predict.main(["a.wav"]) == 2
+    assert "output is closed" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_no_error(checkpoints, good, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(predict, "prediction_record", interrupted)
+    assert predict.main([good]) == 130
+    assert capsys.readouterr().err == "\nInterrupted.\n"
+
+
+def test_ctrl_c_during_the_imports_is_no_error():
+    code = "import scripts; raise KeyboardInterrupt"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGINT and done.stderr == "\nInterrupted.\n"
+
+
 # --- reference clips -------------------------------------------------------------------------------------------------
 
 
@@ -212,7 +264,20 @@ def test_another_file_is_not_a_reference(enrolled, good, tmp_path, content):
     file = tmp_path / "voice.json"
     file.write_bytes(content.encode(errors="surrogateescape"))
     assert enrolled(good, "--reference", str(file)) == (2, [])
-    assert enrolled(good, "--reference", str(tmp_path / "missing.json")) == (2, [])
+
+
+def test_a_saved_reference_that_cannot_be_read_or_written_is_named(enrolled, good, tmp_path, capsys):
+    missing = str(tmp_path / "missing.json")
+    assert predict.main([good, "--reference", missing]) == 2
+    assert f"{missing} cannot be read: No such file" in capsys.readouterr().err
+    assert predict.main([good, "--reference", good, "--save-reference", str(tmp_path)]) == 2
+    assert f"{tmp_path} cannot be written: Is a directory" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_saved_reference_must_exist(good, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        predict.main([good, "--reference", good, "--save-reference", str(tmp_path / "none" / "voice.json")])
+    assert f"the folder {tmp_path / 'none'} does not exist" in capsys.readouterr().err
 
 
 def test_a_bad_reference_clip_is_named(predicted, good, bad, capsys, enrolled):
