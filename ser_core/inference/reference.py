@@ -25,6 +25,8 @@ N_DIGITS = 6  # significant, of each value in JSON
 # of other speakers in the same studio. It shows another recording situation rather than another voice.
 MAX_RELATIVE_DISTANCE = 1.4
 
+MAX_EMBEDDING_VALUE = 1000.0  # the shipped models reach 23, also on noise; 3e38 would overflow in a layer
+
 ReferenceSource = Literal["clips", "recording", "running", "collection"]
 OWN_RECORDING: Literal["recording"] = "recording"  # in place of a reference: the recording itself
 TOGETHER = "together"  # in place of speakers or reference clips: all files of a collection, of any speaker
@@ -72,7 +74,7 @@ class Reference:
         """The embedding on the device of a model, shape = (embedding_dim,).
 
         Raises:
-            SpeakerReferenceError: the model takes no reference, or this is one of another model.
+            SpeakerReferenceError: the model takes no reference, or this is one of another model or damaged.
         """
         self.check(model)
         return torch.from_numpy(self.embedding).to(model.device)
@@ -81,13 +83,18 @@ class Reference:
         """Checks that a model can use it.
 
         Raises:
-            SpeakerReferenceError: the model takes no reference, or this is one of another model.
+            SpeakerReferenceError: the model takes no reference, or this is one of another model or damaged.
         """
         check_takes_reference(model)
         if (self.model, self.version) != (model.name, model.version):
             raise SpeakerReferenceError(
                 f"This reference was made by {self.model} (version {self.version}); "
                 f"{model.name} has version {model.version}. Make one from the same clips with {model.name}."
+            )
+        if len(self.embedding) != model.embedding_dim:
+            raise SpeakerReferenceError(
+                f"This reference is damaged: it has {len(self.embedding)} values, not {model.embedding_dim}. "
+                f"Make it again from the same clips with {model.name}."
             )
 
     def to_dict(self) -> dict:
@@ -135,7 +142,7 @@ class Reference:
             and self.source in get_args(ReferenceSource)
             and self.embedding.ndim == 1
             and len(self.embedding) > 0
-            and bool(np.isfinite(self.embedding).all())
+            and bool((np.abs(self.embedding) <= MAX_EMBEDDING_VALUE).all())  # False for NaN
             and type(self.n_clips) is int  # not a bool
             and 0 < self.weight < 1
             and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
@@ -185,7 +192,7 @@ def check_reference(model: SERModel, reference: ReferenceChoice) -> None:
     """Checks that a model can use a reference, or its recordings as one.
 
     Raises:
-        SpeakerReferenceError: the model takes none, or this is one of another model.
+        SpeakerReferenceError: the model takes none, or this is one of another model or damaged.
     """
     if isinstance(reference, Reference):
         reference.check(model)

@@ -120,6 +120,11 @@ class SERModel(nn.Module, ABC):
         return next((weight.device for weight in self.parameters()), torch.device("cpu"))
 
     @property
+    def embedding_dim(self) -> int:
+        """Length of an embedding."""
+        return self.config.embedding_dim  # type: ignore[attr-defined]  # of every family
+
+    @property
     def sample_rate(self) -> int:
         """Of the waveform that goes in, in Hz."""
         return self.config.frontend.sample_rate

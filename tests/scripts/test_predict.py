@@ -280,6 +280,15 @@ def test_the_folder_of_a_saved_reference_must_exist(good, tmp_path, capsys):
     assert f"the folder {tmp_path / 'none'} does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("embedding", [[1.0] * 3, [3.4e38] * 8])
+def test_a_damaged_reference_is_told(enrolled, good, tmp_path, capsys, embedding):
+    saved = tmp_path / "voice.json"
+    enrolled("--reference", good, good, good, "--save-reference", str(saved))
+    saved.write_text(json.dumps(json.loads(saved.read_text()) | {"embedding": embedding}))
+    assert predict.main([good, "--reference", str(saved)]) == 2
+    assert "Make it again" in capsys.readouterr().err
+
+
 def test_a_bad_reference_clip_is_named(predicted, good, bad, capsys, enrolled):
     assert predict.main([good, "--reference", good, bad]) == 2
     assert bad in capsys.readouterr().err

@@ -53,7 +53,11 @@ class Fusion(WaveformModel):
     @property
     def sizes(self) -> list[int]:
         """Widths of the members' embeddings."""
-        return [model.config.embedding_dim for model in self.models]  # type: ignore[attr-defined]  # of every network
+        return [model.embedding_dim for model in self.models]
+
+    @property
+    def embedding_dim(self) -> int:
+        return sum(self.sizes)
 
     @property
     def models(self) -> list[SERModel]:
@@ -64,7 +68,7 @@ class Fusion(WaveformModel):
         first = 0
         for model, size in zip(self.models, self.sizes, strict=True):
             if model.novelty:
-                return model.novelty.for_part(first, sum(self.sizes))
+                return model.novelty.for_part(first, self.embedding_dim)
             first += size
         return None
 

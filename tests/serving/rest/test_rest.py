@@ -124,6 +124,13 @@ def test_too_many_clips_are_refused(enrolling):
     assert "30" in error_message(enrolling.post("/reference", files=[("file", ("a", b"x", "audio/ogg"))] * 31), 400)
 
 
+def test_a_damaged_reference_is_refused(enrolling, enrolling_model, sound):
+    saved = speaker_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+    for embedding, words in (([1.0] * 3, "3 values"), ([3.4e38] * 8, "damaged")):
+        answer = with_reference(enrolling, sound, json.dumps(saved | {"embedding": embedding}))
+        assert words in error_message(answer, 422)
+
+
 @pytest.mark.parametrize("reference", ["{}", "[]", "yes", '{"model": 1}'])
 def test_another_text_is_not_a_reference(enrolling, sound, reference):
     assert "not a reference" in error_message(with_reference(enrolling, sound, reference), 422)
