@@ -36,6 +36,7 @@ class AnnotationFile:
     tiers: Mapping[str, Sequence[Annotation]] = field(default_factory=dict)  # each in the order of time
     duration_s: float | None = None  # of the recording, where the file says so
     notes: tuple[str, ...] = ()  # what the user must know
+    clock_start_s: float = 0.0  # the file's own time where its sound begins, subtracted from all segments
 
 
 def fit_to_recording(found: AnnotationFile, duration_s: float) -> AnnotationFile:
@@ -44,16 +45,27 @@ def fit_to_recording(found: AnnotationFile, duration_s: float) -> AnnotationFile
     Raises:
         AnnotationError: no annotation, or the file is of a longer or shorter recording.
     """
-    if found.duration_s is not None and abs(found.duration_s - duration_s) > LENGTH_TOLERANCE_S:
-        raise AnnotationError(
-            f"The file describes {found.duration_s:.2f} s, the recording has {duration_s:.2f} s. {_CURE}"
-        )
+    _check_length(found, duration_s)
     tiers = {name: _cut(segments, duration_s) for name, segments in found.tiers.items() if segments}
     if not tiers:
         raise AnnotationError("There is no segment in this file.")
     overlap_s = max(overlapped_s(segments) for segments in tiers.values())
     notes = (*found.notes, *([f"{overlap_s:.1f} s belong to several segments."] if overlap_s > 0 else []))
-    return AnnotationFile(tiers, found.duration_s, notes)
+    return replace(found, tiers=tiers, notes=notes)
+
+
+def _check_length(found: AnnotationFile, duration_s: float) -> None:
+    """Refuses a file of another recording, or of the end of this one."""
+    if found.duration_s is None:
+        return
+    limit_s = LENGTH_TOLERANCE_S
+    if found.clock_start_s:  # nearer to the uncut recording, the times count from 0 and must not be shifted
+        limit_s = min(limit_s, abs(found.clock_start_s + found.duration_s - duration_s))
+    if abs(found.duration_s - duration_s) > limit_s:
+        clock = f" from {found.clock_start_s:g} s on its clock" if found.clock_start_s else ""
+        raise AnnotationError(
+            f"The file describes {found.duration_s:.2f} s{clock}, the recording has {duration_s:.2f} s. {_CURE}"
+        )
 
 
 _CURE = "Choose the annotations of this recording, and the full recording if it was cut."

@@ -2,6 +2,7 @@
 
 import codecs
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePath
 
 from ser_core.inference.annotation.annotations import AnnotationError, AnnotationFile, fit_to_recording
@@ -41,7 +42,7 @@ def read_annotations(name: str, content: bytes, duration_s: float, recording: st
         raise AnnotationError(f"The file has {len(content) / 1e6:.0f} MB; {MAX_ANNOTATION_BYTES / 1e6:.0f} MB at most.")
     text, notes = _decode(content)
     found = _PARSERS[suffix](text, PurePath(recording).stem)
-    return fit_to_recording(AnnotationFile(found.tiers, found.duration_s, notes), duration_s)
+    return fit_to_recording(replace(found, notes=notes), duration_s)
 
 
 def _decode(content: bytes) -> tuple[str, tuple[str, ...]]:

@@ -64,6 +64,28 @@ def test_a_short_textgrid_in_the_encodings_of_praat(encoding):
     assert rows(found, 'say "so"') == [(1.25, 3.0, 'né 7 "x"', "")] and not found.notes
 
 
+def test_a_textgrid_with_a_clock_of_its_own_counts_from_its_start():
+    """As Praat saves the part from 1 s to 4 s with “preserve times”."""
+    part = SHORT.replace("\n3\n", "\n4\n").replace("\n0\n", "\n1\n").replace("1.25", "2.25")
+    assert rows(read("a.TextGrid", part), 'say "so"') == [(1.25, 3.0, 'né 7 "x"', "")]
+    with pytest.raises(AnnotationError, match=r"describes 3\.00 s from 1 s on its clock, the recording has 4\.00 s"):
+        read("a.TextGrid", part, 4.0)
+    with pytest.raises(AnnotationError, match=r"from 0\.3 s"):  # of the uncut recording
+        read("a.TextGrid", SHORT.replace("\n0\n", "\n0.3\n"))
+
+
+def test_an_empty_line_between_subtitles_may_be_missing_or_within_one():
+    assert rows(read("a.srt", SRT.replace("\r\n\r\n", "\r\n"))) == rows(read("a.srt", SRT))
+    assert rows(read("a.srt", SRT.replace("then", "\r\nthen"))) == rows(read("a.srt", SRT))
+
+
+def test_a_cell_may_hold_line_breaks():
+    assert rows(read("a.csv", 'start_s,end_s,label\n0,1,"so\nwhat"\n1,2,y\n')) == [
+        (0, 1, "so what", ""),
+        (1, 2, "y", ""),
+    ]
+
+
 def test_another_encoding_is_read_with_a_note():
     found = read("a.TextGrid", SHORT.encode("cp1252"))
     assert rows(found, 'say "so"')[0][2].startswith("né") and "Windows-1252" in found.notes[0]
@@ -88,7 +110,21 @@ def test_our_own_textgrid_is_read_again():
         ("a.csv", "start_s,end_s\n1,4\n", "ends after the recording"),
         ("a.csv", "start_s,end_s\n", "no segment"),
         ("a.csv", b"start_s,end_s\n\x001,2\n", "text file"),
+        ("a.csv", 'start_s,end_s,label\n0,1,"hm,\n1,2,y\n2,3,z', "begins in line 2"),
+        ("a.csv", 'start_s,end_s,label\n0,1,x\n1,2,"hm,\n2,3,"z"', "begins in line 3"),
+        ("a.csv", f"start_s,end_s,label\n0,1,{'x' * 131_073}\n", "begins in line 2"),
+        ("a.csv", "start_s,end_s,label\n0,1,well, then\n", "Line 2 has 4 cells for 3 columns"),
+        ("a.csv", "start_s,end_s,label\n0,1,x\n0,5,1,5\n", "Line 3 has 4 cells"),
         ("a.rttm", "SPEAKER talk 1 0.5\n", "Line 1"),
+        *(
+            ("a.rttm", RTTM.replace("SPEAKER talk", f"SPEAKER {name}"), "Line 2 .* spaces")
+            for name in ("my file", "take 2", "a 1 2")
+        ),
+        ("a.rttm", RTTM.replace("anna <NA> <NA>", "anna b <NA> <NA>"), "Line 2"),
+        ("a.rttm", "SPEAKER take 2 1 0.5 1 <NA> <NA> anna <NA>\n", "Line 1"),
+        ("a.TextGrid", SHORT.replace("\n2\n", "\n1\n"), "more intervals or tiers"),
+        ("a.TextGrid", SHORT + SHORT.partition("\n1\n")[2], "more intervals or tiers"),
+        ("a.TextGrid", SHORT.replace("\n3\n", "\n4.9.3\n", 1), "damaged"),
         ("a.srt", "1\n0:1 --> 2\nno\n", "Line 2"),
         ("a.TextGrid", "Dear diary", "damaged"),
         ("a.TextGrid", SHORT[:-30], "damaged"),
