@@ -7,13 +7,13 @@ a password and unencrypted; they get only predictions for their own recordings.
 """
 
 import logging
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from socket import gethostname
 
 import streamlit as st
 from starlette.applications import Starlette
@@ -65,7 +65,7 @@ def build(limits: RequestLimits, host: str) -> st.App:
 def _own_pages(app: ASGIApp, host: str) -> SecurityHeaders:
     """Made when the server starts: only then Streamlit knows its options."""
     is_local = host in LOCALHOST_NAMES
-    names = LOCALHOST_NAMES if is_local else (*LOCALHOST_NAMES, host.lower(), gethostname().lower())
+    names = LOCALHOST_NAMES if is_local else (*LOCALHOST_NAMES, host.lower(), socket.gethostname().lower())
     return SecurityHeaders(OriginCheck(app, names, st.get_option("browser.serverAddress").lower(), is_local))
 
 
@@ -85,8 +85,26 @@ async def _redirect(to: str, request: Request) -> RedirectResponse:
     return RedirectResponse(to)
 
 
+def address_fault(host: str, port: int) -> str:
+    """Why no server can listen there, and what to do; "" if one can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError):
+        return f"--host {host}: unknown address. Name one of this machine, or 0.0.0.0 for all of them."
+    try:
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a server that has just ended is no obstacle
+            probe.bind(address)
+    except OSError as error:
+        return f"{host}, port {port}: {error.strerror}. Name a free --port, and as --host an address of this machine."
+    return ""
+
+
 def main(arguments: list[str] | None = None) -> int:
-    options = serve_parser().parse_args(arguments)
+    parser = serve_parser()
+    options = parser.parse_args(arguments)
+    if fault := address_fault(options.host, options.port):
+        parser.error(fault)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
     limits = RequestLimits() if options.rate is None else RequestLimits(requests_per_s=options.rate)

@@ -3,6 +3,7 @@
 import argparse
 import ast
 import json
+import math
 from pathlib import Path
 
 from ser_core.data import PROTOCOLS
@@ -118,10 +119,10 @@ def export_parser() -> argparse.ArgumentParser:
 
 def serve_parser() -> argparse.ArgumentParser:
     parser = _described("serve")
-    parser.add_argument("--port", type=int, default=8501)
+    parser.add_argument("--port", type=port_number, default=8501)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--headless", action="store_true", help="open no browser")
-    parser.add_argument("--rate", type=float, help="requests per second allowed from one address")
+    parser.add_argument("--rate", type=request_rate, help="requests per second allowed from one address")
     return parser
 
 
@@ -142,6 +143,32 @@ def model_name(text: str) -> str:
     if text not in MODELS:
         raise argparse.ArgumentTypeError(f"unknown model {text!r} (choose from {', '.join(MODELS)})")
     return text
+
+
+def port_number(text: str) -> int:
+    """A TCP port.
+
+    Raises:
+        argparse.ArgumentTypeError: not from 1 to 65535.
+    """
+    if not (text.isdecimal() and 1 <= int(text) <= 65_535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: name a whole number from 1 to 65535")
+    return int(text)
+
+
+def request_rate(text: str) -> float:
+    """Requests per second.
+
+    Raises:
+        argparse.ArgumentTypeError: not a finite number above 0.
+    """
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no rate: name a number above 0, such as 20")
+    return rate
 
 
 def parse_part(text: str) -> ArchivePart:

@@ -2,6 +2,7 @@
 
 import json
 import resource
+import socket
 import subprocess
 import sys
 
@@ -42,6 +43,27 @@ def test_a_command_does_what_its_script_does(capsys, checkpoints, tmp_path):
     printed = capsys.readouterr().out
     assert ser.main(["predict", *arguments]) == 2
     assert capsys.readouterr().out == printed and "error" in json.loads(printed)
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        *((["--port", port], "no port") for port in ("99999", "-1", "0", "x")),
+        *((["--rate", rate], "no rate") for rate in ("0", "-1", "nan", "inf", "x")),
+        *((["--host", host], "unknown address") for host in ("nope.invalid", "a..b")),
+        (["--host", "192.0.2.1"], "an address of this machine"),
+    ],
+)
+def test_a_server_is_refused_where_it_cannot_run(capsys, flags, words):
+    with pytest.raises(SystemExit) as refused:
+        ser.main(["serve", *flags])
+    assert refused.value.code == 2 and words in capsys.readouterr().err
+
+
+def test_a_server_is_refused_where_another_is(capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(SystemExit):
+        ser.main(["serve", "--port", str(other.getsockname()[1])])
+    assert "already in use" in capsys.readouterr().err
 
 
 def test_wrong_flags_are_refused_under_the_name_of_the_command(capsys):
