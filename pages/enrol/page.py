@@ -10,9 +10,10 @@ with st.spinner("Starting"):
 model = enrolling_model()
 view.show_introduction(model)
 if model:
+    view.show_state(model)
     reading, others = st.columns([1.5, 1], gap="large")
     with reading:
-        view.show_reading()
+        view.show_reading(model)
     with others:
         view.show_other_ways()
     view.show_problem()

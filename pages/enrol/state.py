@@ -28,6 +28,7 @@ SENTENCES = (
 @dataclass
 class ReadingState(PageState):
     position: int = 0  # in SENTENCES
+    began: bool = False  # to read
     gain: tuple[frozenset, EnrolmentGain] | None = None  # of these clips with these labels
 
     def contents(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ from pages.ui.voice.personal import voice_reference
 from pages.ui.voice.switch import draw_switch
 from ser_core.audio import SAMPLE_RATE
 from ser_core.evaluation import describe_enrolment
-from ser_core.inference import MAX_REFERENCE_CLIP_S, MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS, SpeakerReferenceError
+from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_REFERENCE_CLIPS, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 
 RECORDER, FILES, REFERENCE = "voice-raw", "voice", "voice-reference"  # inputs
@@ -37,9 +37,36 @@ def show_introduction(model: str | None) -> None:
     st.caption("About two minutes. The clips stay in this session, on this machine.")
 
 
-def show_reading() -> None:
-    """One sentence at a time."""
+def show_state(model: str) -> None:
+    """Whether the voice is ready, and its switch; how many clips are missing where there are too few."""
+    if not clips.has_voice(model):
+        return
+    n_clips = _n_clips(model)
+    missing = MIN_REFERENCE_CLIPS - n_clips
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="voice-state"):
+        if missing > 0:
+            st.markdown(f"{missing} more {_clips(missing)} and your voice is ready; {n_clips} so far.")
+        else:
+            st.markdown(f"**Your voice is ready ({n_clips} {_clips(n_clips)}).**")
+        draw_switch(model)
+
+
+def _n_clips(model: str) -> int:
+    """Of the voice; an imported one knows how many it was made of."""
+    now = session()
+    return len(now.voice_clips) or now.references[model].n_clips
+
+
+def _clips(n_clips: int) -> str:
+    return "clip" if n_clips == 1 else "clips"
+
+
+def show_reading(model: str) -> None:
+    """One sentence at a time; a button instead where a voice is ready that was not read here."""
     state = reading_state()
+    if not state.began and clips.has_voice(model) and _n_clips(model) >= MIN_REFERENCE_CLIPS:
+        st.button("Read sentences too", icon=":material/mic:", on_click=_go_to, args=(state.position,), key="read-too")
+        return
     done = state.position >= len(SENTENCES)
     st.progress(
         state.position / len(SENTENCES), f"Sentence {min(state.position + 1, len(SENTENCES))} of {len(SENTENCES)}"
@@ -62,7 +89,8 @@ def show_reading() -> None:
 
 
 def _go_to(position: int) -> None:
-    reading_state().position = position
+    state = reading_state()
+    state.position, state.began = position, True
 
 
 def _read(wav: bytes, notes: tuple[str, ...]) -> None:
@@ -70,7 +98,7 @@ def _read(wav: bytes, notes: tuple[str, ...]) -> None:
     state = reading_state()
     sentence, emotion = SENTENCES[min(state.position, len(SENTENCES) - 1)]
     if clips.add_recording(sentence, wav, emotion):
-        state.position += 1
+        _go_to(state.position + 1)
     session().rounds[RECORDER] += 1
 
 
@@ -119,18 +147,15 @@ def show_problem() -> None:
 
 
 def show_clips(model: str) -> None:
-    """The clips with their labels, the switch, and the export."""
+    """The clips with their labels, and the export."""
     known, state = session().voice_clips, clips.enrolment_state()
     if not clips.has_voice(model):
         return
     seconds = sum(len(waveform) for waveform in known.values()) / SAMPLE_RATE
-    st.subheader(f"{len(known)} clips, {seconds:.0f} s" if known else "An imported voice", anchor=False)
-    if 0 < len(known) < MIN_REFERENCE_CLIPS:
-        st.caption(f"{MIN_REFERENCE_CLIPS} or more describe a voice better; at most {MAX_REFERENCE_CLIPS} are used.")
+    st.subheader(f"{len(known)} {_clips(len(known))}, {seconds:.0f} s" if known else "An imported voice", anchor=False)
     if known:
         _edit_clips(known, state)
     with st.container(horizontal=True, vertical_alignment="center"):
-        draw_switch(model)
         _offer_export(model)
         st.button("Remove all", icon=":material/delete:", on_click=clips.remove_voice, key="clear-voice")
 

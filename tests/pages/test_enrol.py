@@ -14,7 +14,7 @@ from pages.ui.voice import clips
 from pages.ui.voice.clips import EnrolmentState
 from ser_core.audio import load_audio
 from ser_core.inference import EnrolmentGain
-from tests.make_page import open_page, session_of, wav
+from tests.make_page import open_page, session_of, texts, wav
 from tests.plots.test_report import prediction
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -79,6 +79,19 @@ def test_files_are_added_and_broken_ones_named(page):
     page.file_uploader[0].upload("broken.wav", b"no sound", "audio/wav").run()
     assert not page.exception and len(session_of(page).voice_clips) == 1
     assert any("broken" in warning.value for warning in page.warning)
+
+
+def test_uploaded_clips_make_a_voice_that_is_ready_with_its_switch_first(page):
+    add_clips(page, "")
+    assert "2 more clips and your voice is ready; 1 so far" in texts(page) and page.header
+    add_clips(page, *[""] * 10)
+    assert page.main.children[3].children[0].value == "**Your voice is ready (10 clips).**"  # below title and words
+    assert page.main.children[3].children[1].key == "use-voice"
+    assert not page.header and "Sentence 1" not in texts(page)
+    page.button(key="read-too").click().run()
+    page.button(key="skip").click().run()
+    page.button(key="back").click().run()
+    assert not page.exception and state.SENTENCES[0][0] in page.header[0].value  # who reads goes on reading
 
 
 def test_one_switch_for_the_voice_which_can_be_removed(page):

@@ -21,7 +21,7 @@ def draw_switch(model: str | None) -> None:
     st.session_state[KEY] = session().uses_voice  # Streamlit forgets it on other pages
     n_clips = len(session().voice_clips)
     few = 0 < n_clips < MIN_REFERENCE_CLIPS
-    about = f"{n_clips} clips; {MIN_REFERENCE_CLIPS} or more describe a voice better." if few else ""
+    about = f"{MIN_REFERENCE_CLIPS} clips or more describe a voice better than {n_clips}." if few else ""
     st.toggle(
         "My voice", key=KEY, on_change=_keep, help=f"Predictions relative to your enrolled voice. {about}".strip()
     )
