@@ -62,7 +62,7 @@ def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> dict[str, Re
     """
     path = parts_folder(out) / REFERENCES_FILE
     if not path.is_file():
-        clips = draw_clips(lambda: read_plan(parts_folder(out)), speaker_function(job.speakers))
+        clips = draw_clips(lambda: read_plan(parts_folder(out)), speaker_function(job.speakers, job.table_sha256))
         running = {s: executor.submit(enrol_files, job.folder, c, job.model, job.version) for s, c in clips.items()}
         found = {speaker: _result(future) for speaker, future in running.items()}
         describe = as_collection if job.speakers == TOGETHER else lambda reference: reference
@@ -126,7 +126,7 @@ def _remaining(job: BatchJob, done: set[int], suspects: Suspects) -> tuple[list[
 def _submission(job: BatchJob, parts: Path, executor: Executor) -> Callable[[Sequence[str]], Future]:
     """A function that submits files to the executor, each with the reference of its speaker."""
     references = _read_references(job, parts)
-    speaker_of = speaker_function(job.speakers) if job.speakers else str
+    speaker_of = speaker_function(job.speakers, job.table_sha256) if job.speakers else str
 
     def submit(files: Sequence[str]) -> Future:
         own = [references.get(speaker_of(file)) for file in files]

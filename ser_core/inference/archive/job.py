@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ser_core import paths
 from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
-from ser_core.inference.archive.speakers import speaker_function
+from ser_core.inference.archive.speakers import BY_FOLDER, SpeakerTable, read_speaker_table, speaker_function
 from ser_core.inference.archive.store import is_address, names_in_store
 from ser_core.inference.reference import TOGETHER
 
@@ -33,6 +33,7 @@ class BatchJob:
     batch_size: int
     speakers: str = ""  # "folders", the path of a table, or "together", see speaker_function; "": without enrolment
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
+    table_sha256: str = ""  # of the content of the table of speakers; "": there is none
 
     @property
     def n_batches(self) -> int:
@@ -114,13 +115,24 @@ def open_job(
         BatchError: a folder that does not exist, is empty or cannot be listed, existing results, or the parts of
             another job.
     """
-    speaker_of = speaker_function(speakers) if speakers not in ("", TOGETHER) else str
-    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, speakers, str(part or ""))
+    table = read_speaker_table(Path(speakers)) if speakers not in ("", BY_FOLDER, TOGETHER) else None
+    digest = table.sha256 if table else ""
+    wanted = BatchJob(_resolved(str(folder)), model, version, 0, 1, speakers, str(part or ""), digest)
     if (parts_folder(out) / JOB_FILE).is_file():
         return _load_job(parts_folder(out), wanted)
     if out.exists():
         raise BatchError(f"{out} already exists. Delete it, or name another file with --out.")
-    return _start_job(wanted, out, n_workers, lambda name: part is None or part.holds(speaker_of(name) or name))
+    return _start_job(wanted, out, n_workers, _part_filter(part, speakers, table))
+
+
+def _part_filter(part: ArchivePart | None, speakers: str, table: SpeakerTable | None) -> Callable[[str], bool]:
+    """Whether a file is in the part: files of a speaker stay together, those of nobody go by their own name."""
+    if part is None:
+        return lambda name: True
+    if table:
+        return lambda name: part.holds(table.speaker_of(name) or name)
+    speaker_of = speaker_function(BY_FOLDER) if speakers == BY_FOLDER else str
+    return lambda name: part.holds(speaker_of(name))
 
 
 def _resolved(folder: str) -> str:
@@ -155,10 +167,16 @@ def _load_job(parts: Path, wanted: BatchJob) -> BatchJob:
         job = BatchJob(**json.loads((parts / JOB_FILE).read_text()))
     except (ValueError, TypeError):
         raise BatchError(f"{parts / JOB_FILE} is damaged. Delete the folder {parts} and start again.") from None
-    if replace(wanted, model=job.model, n_files=job.n_files, batch_size=job.batch_size) != job:
+    expected = replace(wanted, model=job.model, n_files=job.n_files, batch_size=job.batch_size)
+    if replace(expected, table_sha256=job.table_sha256) != job:
         raise BatchError(
             f"{parts} belongs to another job: {job.model} (version {job.version}) on {job.folder}"
             f"{f', part {job.part}' if job.part else ''}{f', speakers by {job.speakers}' if job.speakers else ''}. "
             "Finish that one, delete the folder, or name another file with --out."
+        )
+    if expected != job:  # also without a checksum in the plan: nobody can tell whether the table was this one
+        raise BatchError(
+            f"{parts} belongs to a job with another content of {job.speakers}. Restore that table, delete the folder "
+            "to start again, or name another file with --out."
         )
     return job

@@ -1,8 +1,11 @@
 """Enrolment in an archive: the files of a speaker, or all of them, unlabelled, are their own reference."""
 
 import csv
+import hashlib
+import io
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import torch
@@ -25,35 +28,58 @@ class SpeakerTableError(ValueError):
     """A table of speakers that cannot be used; the message names the cause and the cure."""
 
 
-def speaker_function(speakers: str) -> Callable[[str], str]:
+@dataclass(frozen=True)
+class SpeakerTable:
+    """Speakers by file, from a CSV file."""
+
+    sha256: str  # of its content, to notice a change
+    speakers: dict[str, str]
+
+    def speaker_of(self, file: str) -> str:
+        """ "" for a file whose speaker is unknown."""
+        return self.speakers.get(file, "")
+
+
+def speaker_function(speakers: str, sha256: str = "") -> Callable[[str], str]:
     """From the name of a file to its speaker; "" for a file whose speaker is unknown.
 
     Args:
         speakers: "folders", the path of a CSV file with the columns `file` (relative to the archive) and `speaker`, or
             "together": all files are recordings of one kind, of any speaker.
+        sha256: of the content of the table at the start of the job; "": any content.
 
     Raises:
-        SpeakerTableError: the table cannot be read, or lacks these columns.
+        SpeakerTableError: the table cannot be read, lacks these columns, or has another content.
     """
     if speakers == BY_FOLDER:
         return lambda file: PurePosixPath(file).parent.as_posix()
     if speakers == TOGETHER:
         return lambda file: TOGETHER
-    table = _read_table(Path(speakers))
-    return lambda file: table.get(file, "")
+    table = read_speaker_table(Path(speakers))
+    if sha256 and table.sha256 != sha256:
+        raise SpeakerTableError(
+            f"{speakers} was changed during the work. Restore it, then start the same command again."
+        )
+    return table.speaker_of
 
 
-def _read_table(path: Path) -> dict[str, str]:
+def read_speaker_table(path: Path) -> SpeakerTable:
+    """A CSV file with the columns `file` and `speaker`.
+
+    Raises:
+        SpeakerTableError: it cannot be read, or lacks these columns.
+    """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            if not {"file", "speaker"} <= set(table.fieldnames or ()):
-                raise SpeakerTableError(f"{path} needs the columns file and speaker.")
-            return {row["file"]: row["speaker"] or "" for row in table}
+        content = path.read_bytes()
+        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        if not {"file", "speaker"} <= set(table.fieldnames or ()):
+            raise SpeakerTableError(f"{path} needs the columns file and speaker.")
+        speakers = {row["file"]: row["speaker"] or "" for row in table}
     except SpeakerTableError:
         raise
     except (OSError, ValueError, csv.Error) as error:
         raise SpeakerTableError(f"{path} cannot be read as CSV ({error!s:.100}).") from None
+    return SpeakerTable(hashlib.sha256(content).hexdigest(), speakers)
 
 
 def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str], str]) -> dict[str, list[str]]:

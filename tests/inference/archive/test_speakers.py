@@ -1,5 +1,6 @@
 """Enrolment in an archive: which files are the reference of a speaker, and which predictions use it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -11,7 +12,7 @@ from scripts import predict_archive
 from ser_core import inference as archive
 from ser_core.audio.io import read_audio
 from ser_core.inference.archive import batch, batch_table as rows
-from ser_core.inference.archive.job import parts_folder
+from ser_core.inference.archive.job import JOB_FILE, parts_folder
 from ser_core.inference.archive.plan import ArchivePart, BatchError, read_plan
 from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, speaker_function
 from ser_core.inference.enrolment import collection_reference, speaker_reference
@@ -106,6 +107,34 @@ def test_a_table_names_the_speakers(predicted, tmp_path):
     used = {file: row["reference_clips"] for file, row in predicted(str(table)).items()}
     assert {file for file, n in used.items() if n} == {"a/0.wav", "a/1.wav", "b/0.wav", "b/1.wav"}
     assert set(used.values()) == {0, 4}
+
+
+@pytest.fixture
+def with_table(recordings, tmp_path):
+    """A function that opens the job of a table of speakers."""
+
+    def open_with(content: str | bytes, table=tmp_path / "speakers.csv", part=None):
+        table.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return archive.open_job(recordings, "m", "v", tmp_path / "r.parquet", 1, str(table), part)
+
+    return open_with
+
+
+def test_a_changed_table_is_another_job(with_table, tmp_path):
+    job = with_table("file,speaker\na/0.wav,x\n")
+    assert with_table("file,speaker\na/0.wav,x\n") == job
+    with pytest.raises(BatchError, match=r"parts belongs .*another content of .*speakers\.csv.*--out"):
+        with_table("file,speaker\na/0.wav,y\n")
+    with pytest.raises(SpeakerTableError, match="changed during the work"):
+        speaker_function(job.speakers, job.table_sha256)
+
+
+def test_a_plan_without_the_checksum_of_its_table_is_refused(with_table, tmp_path):
+    with_table("file,speaker\na/0.wav,x\n")
+    plan = parts_folder(tmp_path / "r.parquet") / JOB_FILE
+    plan.write_text(json.dumps({k: v for k, v in json.loads(plan.read_text()).items() if k != "table_sha256"}))
+    with pytest.raises(BatchError, match="another content"):
+        with_table("file,speaker\na/0.wav,x\n")
 
 
 def test_batches_change_no_answer(predicted):
