@@ -131,6 +131,8 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
     with exclusive_lock(out):
         speakers = _speakers(options.speakers)
         job = open_job(options.folder, model, loaded.version, out, options.workers, speakers, options.part)
+        if job.note:
+            print(job.note, file=sys.stderr)
         analyse_despite_deaths(job, out, options.scheduler, options.workers)
         n_bad = finish_job(job, out)
     return job.n_files - n_bad, n_bad

@@ -40,6 +40,9 @@ from .folders import (
     parse_utterance_id as parse_utterance_id,
     read_folder as read_folder,
 )
+from .label_tables import (
+    table_rows as table_rows,
+)
 from .listener_votes import (
     ListenerVotes as ListenerVotes,
     read_listener_votes as read_listener_votes,

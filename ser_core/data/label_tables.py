@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -38,20 +38,37 @@ def parse_table(name: str, content: bytes) -> list[LabelRow]:
     Raises:
         CorpusError: one of REQUIRED_COLUMNS is missing, it is not a table, or its encoding is unknown.
     """
+    rows = []
+    for number, row in table_rows(name, content, REQUIRED_COLUMNS, ("speaker", "corpus")):
+        found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
+        rows.append(LabelRow(f"row {number}, {row.get('path', '')}", row.get("path", ""), **found))
+    return rows
+
+
+def table_rows(
+    name: str, content: bytes, required: Sequence[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Number of each row that is not empty, and its cells by column: never all of them in memory.
+
+    Args:
+        name: of the file, for messages.
+        required: columns without which it is refused.
+        optional: columns that the message of a refusal names as well.
+
+    Raises:
+        CorpusError: a column is missing, it is not a table, or its encoding is unknown.
+    """
     text = table_text(name, content)
     columns = column_names(name, text)
-    if absent := [column for column in REQUIRED_COLUMNS if column not in columns]:
+    if absent := [column for column in required if column not in columns]:
         raise CorpusError(
             f"{name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
-            f"Required: {', '.join(REQUIRED_COLUMNS)}; optional: speaker, corpus."
+            f"Required: {', '.join(required)}{'; optional: ' if optional else ''}{', '.join(optional)}."
         )
-    rows = []
     for number, line in enumerate(islice(_records(name, text), 1, None), 2):
         row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
         if any(row.values()):
-            found = {column: row.get(column, "") for column in ("speaker", "emotion", "corpus", "sentence")}
-            rows.append(LabelRow(f"row {number}, {row.get('path', '')}", row.get("path", ""), **found))
-    return rows
+            yield number, row
 
 
 def is_label_table(content: bytes) -> bool:

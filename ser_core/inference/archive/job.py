@@ -7,13 +7,12 @@ and one NUMBER.parquet for each finished batch. A file gets its name there only 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ser_core import paths
 from ser_core.inference.archive.plan import ArchivePart, BatchError, names_in_folder, write_plan
-from ser_core.inference.archive.speakers import BY_FOLDER, SpeakerTable, read_speaker_table, speaker_function
+from ser_core.inference.archive.speakers import BY_FOLDER, RowCheck, SpeakerTable, read_speaker_table, speaker_function
 from ser_core.inference.archive.store import is_address, names_in_store
 from ser_core.inference.reference import TOGETHER
 
@@ -34,6 +33,7 @@ class BatchJob:
     speakers: str = ""  # "folders", the path of a table, or "together", see speaker_function; "": without enrolment
     part: str = ""  # "2/4": the second of four parts of the archive; "": all of it
     table_sha256: str = ""  # of the content of the table of speakers; "": there is none
+    note: str = field(default="", compare=False)  # what the user should know about the table, at every start
 
     @property
     def n_batches(self) -> int:
@@ -122,7 +122,7 @@ def open_job(
         return _load_job(parts_folder(out), wanted)
     if out.exists():
         raise BatchError(f"{out} already exists. Delete it, or name another file with --out.")
-    return _start_job(wanted, out, n_workers, _part_filter(part, speakers, table))
+    return _start_job(wanted, out, n_workers, _part_filter(part, speakers, table), table)
 
 
 def _part_filter(part: ArchivePart | None, speakers: str, table: SpeakerTable | None) -> Callable[[str], bool]:
@@ -144,22 +144,31 @@ def _resolved(folder: str) -> str:
     return str(Path(folder).resolve())
 
 
-def _start_job(wanted: BatchJob, out: Path, n_workers: int, is_wanted: Callable[[str], bool]) -> BatchJob:
+def _start_job(
+    wanted: BatchJob, out: Path, n_workers: int, is_wanted: Callable[[str], bool], table: SpeakerTable | None
+) -> BatchJob:
     parts = parts_folder(out)
     parts.mkdir(parents=True, exist_ok=True)
     for rows in parts.glob("*.parquet"):
         rows.unlink()  # of a job interrupted while it deleted them
-    own = (parts, out, bad_files_path(out))
-    names = names_in_store if is_address(wanted.folder) else partial(names_in_folder, own=own)
-    n_files = write_plan(filter(is_wanted, names(wanted.folder)), parts)
+    names, check = _names(wanted, out), RowCheck(table) if table else None
+    n_files = write_plan(filter(is_wanted, check.watch(names) if check else names), parts)
     if not n_files:
         raise BatchError(f"There are no files in {f'part {wanted.part} of ' if wanted.part else ''}{wanted.folder}.")
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
     (parts / REFERENCES_FILE).unlink(missing_ok=True)
-    job = replace(wanted, n_files=n_files, batch_size=batch_size)
+    job = replace(wanted, n_files=n_files, batch_size=batch_size, note=check.summary() if check else "")
     with paths.atomic_path(parts / JOB_FILE) as path:
         path.write_text(json.dumps(asdict(job), indent=1) + "\n")
     return job
+
+
+def _names(wanted: BatchJob, out: Path) -> Iterator[str]:
+    """Of all files, without those of the job itself."""
+    if is_address(wanted.folder):
+        return names_in_store(wanted.folder)
+    table = [Path(wanted.speakers)] if wanted.table_sha256 else []
+    return names_in_folder(wanted.folder, (parts_folder(out), out, bad_files_path(out), *table))
 
 
 def _load_job(parts: Path, wanted: BatchJob) -> BatchJob:

@@ -1,16 +1,16 @@
 """Enrolment in an archive: the files of a speaker, or all of them, unlabelled, are their own reference."""
 
-import csv
 import hashlib
-import io
+import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import torch
 
 from ser_core.audio import Recording
+from ser_core.data import CorpusError, table_rows
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
 from ser_core.inference.reference import (
@@ -32,12 +32,52 @@ class SpeakerTableError(ValueError):
 class SpeakerTable:
     """Speakers by file, from a CSV file."""
 
+    path: Path
     sha256: str  # of its content, to notice a change
-    speakers: dict[str, str]
+    speakers: dict[str, str]  # by _normal_name of the file
 
     def speaker_of(self, file: str) -> str:
         """ "" for a file whose speaker is unknown."""
-        return self.speakers.get(file, "")
+        return self.speakers.get(_normal_name(file), "")
+
+
+class RowCheck:
+    """Finds the rows of a table that name no file, while the names of all files pass: none of those is kept."""
+
+    def __init__(self, table: SpeakerTable):
+        self.table, self.example = table, ""
+        self.missing = dict.fromkeys(table.speakers)  # in the order of the table
+
+    def watch(self, names: Iterable[str]) -> Iterator[str]:
+        """The same names."""
+        for name in names:
+            self.missing.pop(_normal_name(name), None)
+            self.example = self.example or name
+            yield name
+
+    def summary(self) -> str:
+        """How many rows name no file, when all names have passed; "" if there is none.
+
+        Raises:
+            SpeakerTableError: no row names a file.
+        """
+        path, n_rows, n_missing = self.table.path, len(self.table.speakers), len(self.missing)
+        if not n_rows:
+            raise SpeakerTableError(f"{path} has no rows. Give each file a row with its speaker.")
+        if not n_missing:
+            return ""
+        row = next(iter(self.missing))
+        if n_missing == n_rows:
+            raise SpeakerTableError(
+                f"None of the {n_rows} rows of {path} names a file of the folder: a row has {row!r}, a file is "
+                f"{self.example!r}. Write the files relative to the folder."
+            )
+        return f"{n_missing} of {n_rows} rows of {path} name no file of the folder; the first has {row!r}"
+
+
+def _normal_name(file: str) -> str:
+    """For comparison: as Windows or macOS write it, or with a leading "./"."""
+    return unicodedata.normalize("NFC", PurePosixPath(file.replace("\\", "/")).as_posix())
 
 
 def speaker_function(speakers: str, sha256: str = "") -> Callable[[str], str]:
@@ -64,22 +104,20 @@ def speaker_function(speakers: str, sha256: str = "") -> Callable[[str], str]:
 
 
 def read_speaker_table(path: Path) -> SpeakerTable:
-    """A CSV file with the columns `file` and `speaker`.
+    """A CSV file with the columns `file` (or `path`) and `speaker`, as spreadsheets write it.
 
     Raises:
         SpeakerTableError: it cannot be read, or lacks these columns.
     """
     try:
         content = path.read_bytes()
-        table = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-        if not {"file", "speaker"} <= set(table.fieldnames or ()):
-            raise SpeakerTableError(f"{path} needs the columns file and speaker.")
-        speakers = {row["file"]: row["speaker"] or "" for row in table}
-    except SpeakerTableError:
-        raise
-    except (OSError, ValueError, csv.Error) as error:
-        raise SpeakerTableError(f"{path} cannot be read as CSV ({error!s:.100}).") from None
-    return SpeakerTable(hashlib.sha256(content).hexdigest(), speakers)
+        rows = table_rows(path.name, content, ("path", "speaker"))
+        speakers = {_normal_name(row["path"]): row.get("speaker", "") for _, row in rows if row.get("path")}
+    except CorpusError as error:
+        raise SpeakerTableError(f"A table of speakers has the columns file (or path) and speaker: {error}") from None
+    except OSError as error:
+        raise SpeakerTableError(f"{path} cannot be read ({error.strerror}). Check the path.") from None
+    return SpeakerTable(path, hashlib.sha256(content).hexdigest(), speakers)
 
 
 def draw_clips(read_plan: Callable[[], Iterable[str]], speaker_of: Callable[[str], str]) -> dict[str, list[str]]:

@@ -137,6 +137,51 @@ def test_a_plan_without_the_checksum_of_its_table_is_refused(with_table, tmp_pat
         with_table("file,speaker\na/0.wav,x\n")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_a_table_may_come_from_a_spreadsheet(tmp_path, encoding):
+    content = "Speaker;File\r\nAnn;a\\M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller.wav\r\nBo;./b/0.wav\r\nCy\r\n"
+    (tmp_path / "t.csv").write_bytes(content.encode(encoding))
+    speaker_of = speaker_function(str(tmp_path / "t.csv"))
+    names = (
+        "a/M\N{LATIN SMALL LETTER U WITH DIAERESIS}ller.wav",
+        "a/Mu\N{COMBINING DIAERESIS}ller.wav",
+        "b/0.wav",
+        "c",
+    )
+    assert [speaker_of(name) for name in names] == ["Ann", "Ann", "Bo", ""]
+
+
+def test_a_table_of_other_files_is_refused(with_table):
+    for part in (None, ArchivePart(1, 2)):
+        with pytest.raises(
+            SpeakerTableError, match=r"None of the 2 rows .*a row has '/x/0\.wav', a file is '[ab]/.*\."
+        ):
+            with_table("file,speaker\n/x/0.wav,x\n/x/1.wav,x\n", part=part)
+    with pytest.raises(SpeakerTableError, match="no rows"):
+        with_table("file,speaker\n")
+
+
+def test_rows_without_a_file_are_told_at_every_start(with_table):
+    for _ in range(2):
+        note = with_table("file,speaker\na/0.wav,x\na/7.wav,x\nb/8.wav,x\n", part=ArchivePart(1, 1)).note
+        assert note.startswith("2 of 3 rows of ") and note.endswith("the first has 'a/7.wav'")
+
+
+def test_the_command_tells_of_rows_without_a_file(recordings, checkpoints, tmp_path, monkeypatch, capsys):
+    for name in ("start_processes", "check_takes_reference", "analyse_despite_deaths"):
+        monkeypatch.setattr(predict_archive, name, lambda *_: None)
+    monkeypatch.setattr(predict_archive, "finish_job", lambda *_: 0)
+    (tmp_path / "speakers.csv").write_text("file,speaker\na/0.wav,x\na/7.wav,x\n")
+    options = ["--model", str(checkpoints / "small"), "--speakers", str(tmp_path / "speakers.csv")]
+    assert predict_archive.main([str(recordings), *options, "--out", str(tmp_path / "r.parquet")]) == 0
+    assert "1 of 2 rows" in capsys.readouterr().err
+
+
+def test_a_table_in_the_folder_is_no_recording(with_table, recordings, tmp_path):
+    assert not with_table("file,speaker\na/0.wav,x\n", recordings / "speakers.csv").note
+    assert "speakers.csv" not in set(read_plan(parts_folder(tmp_path / "r.parquet")))
+
+
 def test_batches_change_no_answer(predicted):
     one, several = predicted("folders"), predicted("folders", n_workers=2)
     for file, row in one.items():
