@@ -50,8 +50,9 @@ def parts_folder(out: Path) -> Path:
 
 
 def bad_files_path(out: Path) -> Path:
-    """The list of unreadable files, with the reason for each."""
-    return out.with_suffix(".bad_files.csv")
+    """The list of unreadable files, with the reason for each; another one for each table."""
+    stem = out.stem if out.suffix == ".parquet" else out.name  # in v.2 the end is part of the name
+    return out.with_name(f"{stem}.bad_files.csv")
 
 
 @contextmanager

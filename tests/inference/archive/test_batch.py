@@ -81,6 +81,12 @@ def test_what_cannot_be_read_is_listed_with_the_reason(recordings, model, tmp_pa
     assert not listed.keys() & {row["file"] for row in found}
 
 
+def test_every_table_has_its_own_list():
+    names = ("r.parquet", "v.1", "v.2", "v")
+    lists = [archive.bad_files_path(Path("folder") / name).as_posix() for name in names]
+    assert lists == [f"folder/{stem}.bad_files.csv" for stem in ("r", "v.1", "v.2", "v")]
+
+
 def test_a_listed_name_is_never_a_formula(model, tmp_path, speech):
     folder = tmp_path / "recordings"
     write_wav(folder / "good.wav", speech)
