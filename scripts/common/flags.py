@@ -4,6 +4,8 @@ import argparse
 import ast
 import json
 import math
+import os
+import re
 from pathlib import Path
 
 from ser_core.data import PROTOCOLS
@@ -38,7 +40,7 @@ def archive_parser() -> argparse.ArgumentParser:
     parser = _described("predict_archive")
     parser.add_argument("folder", metavar="FOLDER", help="or an address: s3://bucket/folder, gs://..., abfs://...")
     parser.add_argument("--model", help="name or folder; default: the fast one")
-    parser.add_argument("--out", type=Path, default=Path("results.parquet"))
+    parser.add_argument("--out", type=table_path, default=Path("results.parquet"), metavar="TABLE")
     parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
     parser.add_argument(
         "--speakers",
@@ -171,15 +173,26 @@ def request_rate(text: str) -> float:
     return rate
 
 
+def table_path(text: str) -> Path:
+    """Where a table is written.
+
+    Raises:
+        argparse.ArgumentTypeError: this cannot be the name of a file.
+    """
+    if not Path(text).name or os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"{text!r} names no file: give the name of a table, such as results.parquet")
+    return Path(text)
+
+
 def parse_part(text: str) -> ArchivePart:
     """ "2/4" as the second of four parts.
 
     Raises:
-        ValueError: no such part.
+        argparse.ArgumentTypeError: no such part.
     """
-    number, n_parts = map(int, text.split("/"))
+    number, n_parts = map(int, found.groups()) if (found := re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)) else (0, 0)
     if not 1 <= number <= n_parts:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is no part: give its number and how many there are, such as 2/4")
     return ArchivePart(number, n_parts)
 
 

@@ -406,3 +406,12 @@ def test_faults_of_the_caller_are_told_in_a_line(recordings, model, tmp_path, ca
     assert "cannot be written" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         predict_archive.main([str(recordings), "--workers", "0"])
+
+
+@pytest.mark.parametrize(("option", "values"), [("--out", ["", "/", ".."]), ("--part", ["5/4", "0/4", "2", "a/b"])])
+def test_a_wrong_option_is_answered_by_a_sentence(option, values, tmp_path, capsys):
+    for value in values:
+        with pytest.raises(SystemExit) as refused:
+            predict_archive.main([str(tmp_path), option, value])
+        said = capsys.readouterr().err
+        assert refused.value.code == 2 and "such as" in said and "invalid" not in said
