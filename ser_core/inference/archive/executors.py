@@ -9,8 +9,9 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
+from typing import Final
 
-FORKSERVER = "forkserver"
+FORKSERVER: Final = "forkserver"
 WORKER_MODULE = "ser_core.inference.archive.batch_table"  # with torch: a second, once for all workers
 LOCAL_CLUSTER = "local"
 DASK_COMMAND = "python -m dask"  # with -m, workers import this program from the folder they are started in
@@ -33,7 +34,21 @@ def start_processes() -> None:
         from multiprocessing import forkserver  # not on Windows
 
         forkserver.set_forkserver_preload([WORKER_MODULE])
-        forkserver.ensure_running()
+        with _without_interrupts():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started here ignore Ctrl-C from their first moment: it is for the parent."""
+    if threading.current_thread() is not threading.main_thread():  # only that one can change it
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
@@ -42,6 +57,8 @@ def process_executor(n_workers: int) -> Iterator[Executor]:
     start_processes()
     # Not a fork of this process, which would copy the locks of torch's threads.
     method = FORKSERVER if FORKSERVER in multiprocessing.get_all_start_methods() else "spawn"
+    if method == FORKSERVER:  # wait for its imports: workers of a pool interrupted meanwhile would miss its locks
+        multiprocessing.get_context(FORKSERVER).Process(target=_init_worker, daemon=True).start()
     pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context(method), initializer=_init_worker)
     try:
         yield pool

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import subprocess
 import sys
 
 import pyarrow.parquet as pq
@@ -27,6 +28,30 @@ def test_processes_do_the_work():
     with process_executor(2) as executor:
         assert list(executor.map(abs, [-1, -2, 3])) == [1, 2, 3]
         assert executor.submit(eval, "'torch' in __import__('sys').modules").result()  # imported once for all of them
+
+
+INTERRUPTED_AT_THE_START = """
+import os, signal, threading
+from ser_core.inference import process_executor, start_processes
+start_processes()
+threading.Timer(0.5, os.killpg, (0, signal.SIGINT)).start()
+try:
+    with process_executor(1) as executor:
+        executor.submit(abs, -1).result()
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_an_interrupt_while_processes_start_is_for_the_parent():
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_AT_THE_START],
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit another
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\n", "")
 
 
 def test_a_lost_worker_loses_nothing(checkpoints, tmp_path, speech):
