@@ -57,7 +57,7 @@ def process_executor(n_workers: int) -> Iterator[Executor]:
     start_processes()
     # Not a fork of this process, which would copy the locks of torch's threads.
     method = FORKSERVER if FORKSERVER in multiprocessing.get_all_start_methods() else "spawn"
-    if method == FORKSERVER:  # wait for its imports: workers of a pool interrupted meanwhile would miss its locks
+    if method == FORKSERVER:  # wait for its imports: workers of a pool that is interrupted before would miss its locks
         multiprocessing.get_context(FORKSERVER).Process(target=_init_worker, daemon=True).start()
     pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context(method), initializer=_init_worker)
     try:
