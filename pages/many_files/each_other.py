@@ -14,7 +14,9 @@ from ser_core.evaluation import describe_collection
 from ser_core.inference import MIN_SUGGESTED_COLLECTION, Prediction
 from ser_core.models import models_with_reference
 
-MOST_OF_ONE_EMOTION = 0.6  # of the predictions: what nearly all files share would be hidden
+# Of the labels, or else of the predictions: what all files share would be hidden. On left-out corpora 87 % of draws of 10
+# or 30 clips have no more than this of one emotion, and 41 % of draws of a single mood: hence the question.
+MOST_OF_ONE_EMOTION = 0.5
 
 
 def show_each_other(batch: Batch, found: Sequence[Prediction]) -> None:
@@ -28,13 +30,23 @@ def show_each_other(batch: Batch, found: Sequence[Prediction]) -> None:
     now = model_now(batch.models[0])
     if is_together(now):
         _show_gain(batch, now)
-    elif not now.reference and _may_be_a_reference(found) and (measured := describe_collection(now.name)):
+    elif (
+        not now.reference
+        and _may_be_a_reference(_emotions(batch, found))
+        and (measured := describe_collection(now.name))
+    ):
         _suggest(len(found), measured)
 
 
-def _may_be_a_reference(found: Sequence[Prediction]) -> bool:
-    counts = Counter(prediction.emotion for prediction in found)
-    return len(found) >= MIN_SUGGESTED_COLLECTION and max(counts.values()) <= MOST_OF_ONE_EMOTION * len(found)
+def _emotions(batch: Batch, found: Sequence[Prediction]) -> list[str]:
+    """The labels of the files with speech, where enough have one; their predictions otherwise."""
+    labels = [row.label.emotion for row in batch.labelled if row.has_speech and row.label]
+    return labels if len(labels) >= MIN_SUGGESTED_COLLECTION else [prediction.emotion for prediction in found]
+
+
+def _may_be_a_reference(emotions: Sequence[str]) -> bool:
+    n_files = len(emotions)
+    return n_files >= MIN_SUGGESTED_COLLECTION and max(Counter(emotions).values()) <= MOST_OF_ONE_EMOTION * n_files
 
 
 def _suggest(n_files: int, measured: str) -> None:

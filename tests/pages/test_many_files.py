@@ -150,8 +150,14 @@ def test_files_of_one_kind_are_suggested_as_reference_and_the_gain_is_counted(pa
 
 @pytest.mark.parametrize(("emotions", "suggested"), [(["happy"] * 10, False), (["happy", "sad"] * 5, True)])
 def test_files_of_one_mood_are_not_suggested(emotions, suggested):
-    found = [SimpleNamespace(emotion=emotion) for emotion in emotions]
-    assert each_other._may_be_a_reference(found) == suggested
+    assert each_other._may_be_a_reference(emotions) == suggested
+
+
+@pytest.mark.parametrize("n_labels", [9, 10])
+def test_the_mood_of_files_is_that_of_their_labels(n_labels):
+    row = SimpleNamespace(has_speech=True, label=SimpleNamespace(emotion="sad"))
+    batch, found = SimpleNamespace(labelled=[row] * n_labels), [SimpleNamespace(emotion="happy")] * 12
+    assert each_other._emotions(batch, found) == (["sad"] * 10 if n_labels == 10 else ["happy"] * 12)
 
 
 def test_several_models_stand_side_by_side_and_together(page):
