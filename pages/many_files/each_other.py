@@ -14,8 +14,8 @@ from ser_core.evaluation import describe_collection
 from ser_core.inference import MIN_SUGGESTED_COLLECTION, Prediction
 from ser_core.models import models_with_reference
 
-# Of the labels, or else of the predictions: what all files share would be hidden. On left-out corpora 87 % of draws of
-# 10 or 30 clips have no more than this of one emotion, but so have 41 % of draws of a single mood: hence the question.
+# Of the labels, or else of the predictions: what all files share would be hidden. Predictions of an unknown corpus
+# differ for clips of a single mood too: hence the question.
 MOST_OF_ONE_EMOTION = 0.5
 
 
