@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 
 from ser_core.data import UNKNOWN_EMOTION, CorporaListing, Utterance, read_folder
@@ -71,14 +72,15 @@ def print_left_out(path: Path, listing: CorporaListing) -> None:
 
 
 def print_listed(title: str, entries: Mapping[str, str]) -> None:
-    """Names with their reasons; of a frequent reason only the number."""
+    """Names with their reasons; of a frequent reason the number and the first names."""
     if not entries:
         return
     print(f"\n{title}: {len(entries)}")
     counts = Counter(entries.values())
     for reason, n in counts.items():
         if n > MAX_LISTED:
-            print(f"  {n} files: {reason}")
+            first = islice((name for name, given in entries.items() if given == reason), MAX_NAMED)
+            print(f"  {n} files: {reason} ({', '.join(first)}, ...)")
     print(*(f"  {name}: {reason}" for name, reason in entries.items() if counts[reason] <= MAX_LISTED), sep="\n")
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from scripts import evaluate
+from scripts.common.folders import print_listed
 from ser_core.audio.io import load_audio
 from ser_core.data.protocols import files as protocols
 from ser_core.data.protocols.splits import protocol_split
@@ -219,3 +220,9 @@ def test_evaluate_names_what_is_missing(workbench, corpora, checkpoints, capsys,
         path.rename(path.with_name(path.name.replace("100", "102")))  # a training speaker
     assert evaluate.main(["small"]) == 2
     assert capsys.readouterr().err
+
+
+def test_of_a_frequent_reason_the_first_names_are_listed(capsys):
+    print_listed("left out", {f"{i}.wav": "too short" for i in range(21)} | {"x.wav": "text"})
+    printed = capsys.readouterr().out
+    assert "21 files: too short (0.wav, 1.wav, 2.wav, 3.wav, 4.wav, ...)" in printed and "  x.wav: text" in printed

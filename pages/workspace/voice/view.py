@@ -96,12 +96,12 @@ def _choose_group(clip: SessionClip, name: str, ranges: VoiceRanges) -> VoiceGro
 
 
 def _source(groups: dict[str, VoiceGroup], ranges: VoiceRanges) -> str:
-    """What the bar shows, and of whom: said for each voice where the groups differ."""
+    """What the bar shows, and for which speakers: of each voice where the groups differ."""
     one = len({group.sex for group in groups.values()}) == 1
     clips = {f"{group.n_clips:,} clips of {group.n_speakers} {_who(group)}": name for name, group in groups.items()}
-    whose = ", ".join(whom if one else f"{whom} ({name})" for whom, name in clips.items())
+    shown = ", ".join(group if one else f"{group} ({name})" for group, name in clips.items())
     middle = ", the middle half darker" if one else ""
-    return f"Bar: the 5th to the 95th percentile of {whose}{middle}. {ranges.source} {ranges.groups[0].pauses}"
+    return f"Bar: the 5th to the 95th percentile of {shown}{middle}. {ranges.source} {ranges.groups[0].pauses}"
 
 
 def _who(group: VoiceGroup) -> str:
