@@ -50,7 +50,7 @@ def synthetic(n: int) -> Atlas:
         ids=ids,
         embeddings=(5 * rng.normal(size=(len(EMOTIONS), DIM))[cluster] + rng.normal(size=(n, DIM))).astype(np.float32),
         predicted=cluster,
-        certainty=rng.uniform(0.3, 1, n).astype(np.float32),
+        confidence=rng.uniform(0.3, 1, n).astype(np.float32),
         part=np.zeros(n, int),
         distances=np.ones(n),
     )

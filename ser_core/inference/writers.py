@@ -31,7 +31,7 @@ def as_textgrid(speech: SpeechSegments, segments_by_model: Mapping[str, Sequence
     for model, segments in segments_by_model.items():
         ending = f" {model}" if len(segments_by_model) > 1 else ""
         tiers[f"emotion{ending}"] = [(s.start_s, s.end_s, _label_text(s)) for s in segments]
-        tiers[f"certainty{ending}"] = [(s.start_s, s.end_s, _confidence_text(s)) for s in segments]
+        tiers[f"confidence{ending}"] = [(s.start_s, s.end_s, _confidence_text(s)) for s in segments]
     head = ['File type = "ooTextFile"', 'Object class = "TextGrid"', "", *_span(0, duration_s)]
     lines = [*head, "tiers? <exists>", f"size = {len(tiers)}", "item []:"]
     for number, (name, intervals) in enumerate(tiers.items(), 1):

@@ -39,7 +39,7 @@ class Atlas:
     ids: np.ndarray  # utterance ids, (n,)
     embeddings: np.ndarray  # float32, (n, embedding_dim)
     predicted: np.ndarray  # predicted class, index into EMOTIONS, or NO_PREDICTION; (n,)
-    certainty: np.ndarray  # calibrated confidence, NaN without a prediction; (n,)
+    confidence: np.ndarray  # calibrated confidence, NaN without a prediction; (n,)
     part: np.ndarray  # of the model's protocol, index into ATLAS_PARTS; (n,)
     distances: np.ndarray  # see training_distances; (n,)
     maps: dict[ProjectionConfig, np.ndarray] = field(default_factory=dict)  # config -> coordinates, (n, n_dims)
@@ -51,7 +51,7 @@ class Atlas:
         return tuple(utterance for utterance in parsed if isinstance(utterance, Utterance))
 
     def column(self, name: str) -> np.ndarray:
-        """One value per clip, as text: an attribute of Utterance, "answered", "right" or "part"; shape = (n,)."""
+        """One value per clip, as text: an attribute of Utterance, "predicted", "right" or "part"; shape = (n,)."""
         if name not in self._columns:
             self._columns[name] = self._make_column(name)
             self._columns[name].setflags(write=False)
@@ -62,12 +62,12 @@ class Atlas:
         return {}
 
     def _make_column(self, name: str) -> np.ndarray:
-        if name == "answered":
+        if name == "predicted":
             return np.array(["" if k == NO_PREDICTION else EMOTIONS[k] for k in self.predicted])
         if name == "right":
             label = self.column("emotion")
             return np.where(
-                self.predicted == NO_PREDICTION, "", np.where(self.column("answered") == label, "right", "wrong")
+                self.predicted == NO_PREDICTION, "", np.where(self.column("predicted") == label, "right", "wrong")
             )
         if name == "part":
             return np.array(ATLAS_PARTS)[self.part]
@@ -96,7 +96,7 @@ class Atlas:
                 ids=self.ids,
                 embeddings=self.embeddings.astype(np.float16),
                 answered=self.predicted.astype(np.int8),
-                certainty=self.certainty.astype(np.float16),
+                certainty=self.confidence.astype(np.float16),
                 part=self.part.astype(np.int8),
                 distances=self.distances.astype(np.float32),
                 **maps,
@@ -168,7 +168,7 @@ def _parse_atlas(file) -> Atlas:
         ids=file["ids"],
         embeddings=file["embeddings"].astype(np.float32),
         predicted=file["answered"].astype(int),
-        certainty=file["certainty"].astype(np.float32),
+        confidence=file["certainty"].astype(np.float32),
         part=file["part"].astype(int),
         distances=file["distances"],
         maps={config: file[f"map_{i}"] for i, config in enumerate(configs)},
@@ -179,7 +179,7 @@ def _parse_atlas(file) -> Atlas:
 
 
 def _check_lengths(found: Atlas) -> None:
-    columns = (found.embeddings, found.predicted, found.certainty, found.part, found.distances, *found.maps.values())
+    columns = (found.embeddings, found.predicted, found.confidence, found.part, found.distances, *found.maps.values())
     if {len(values) for values in columns} != {len(found.ids)} or len(found.utterances) < len(found.ids):
         raise ValueError("rows that do not belong together")
 

@@ -111,7 +111,7 @@ def export_atlas(
         embeddings=embeddings,
         distances=training_distances(training, found.windows, found.n_windows),
         predicted=found.predicted,
-        certainty=found.confidence,
+        confidence=found.confidence,
         part=part,
     )
 

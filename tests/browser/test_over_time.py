@@ -65,7 +65,7 @@ def test_an_hour_to_zoom_segment_loop_and_textgrid(new_page, app_url, hour):
     file = saved(page, "Download TextGrid")
     assert file.suggested_filename == "talk_emotion.TextGrid"
     found = tiers(file.path().read_text())
-    assert list(found) == ["speech", "emotion", "certainty"] and found["emotion"][-1][1] == DURATION_S
+    assert list(found) == ["speech", "emotion", "confidence"] and found["emotion"][-1][1] == DURATION_S
 
 
 def subtitles(srt: str) -> list[tuple[float, float]]:

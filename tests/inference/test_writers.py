@@ -34,19 +34,19 @@ def test_a_textgrid_says_what_it_is_and_covers_everything():
     text = as_textgrid(SPEECH, {"m": SEGMENTS}, 3700.0)
     assert text.startswith('File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 3700\n')
     found = tiers(text)
-    assert list(found) == ["speech", "emotion", "certainty"]
+    assert list(found) == ["speech", "emotion", "confidence"]
     for rows in found.values():
         assert rows[0][0] == 0 and rows[-1][1] == 3700
         assert all(one[1] == following[0] for one, following in pairwise(rows))
         assert all(end > start for start, end, _ in rows)
     assert [word for *_, word in found["emotion"]] == ["", "sad", NOT_SURE, ""]
-    assert [word for *_, word in found["certainty"]] == ["", "0.62", "0.31", ""]
+    assert [word for *_, word in found["confidence"]] == ["", "0.62", "0.31", ""]
     assert found["speech"] == [(0, 1.3, ""), (1.3, 2, "speech"), (2, 2.5, ""), (2.5, 3700, "speech")]
 
 
 def test_several_models_have_tiers_of_their_own_and_quotes_are_doubled():
     text = as_textgrid((), {'a "b"': SEGMENTS, "c": SEGMENTS}, 3700.0)
-    assert list(tiers(text)) == ["speech", 'emotion a "b"', 'certainty a "b"', "emotion c", "certainty c"]
+    assert list(tiers(text)) == ["speech", 'emotion a "b"', 'confidence a "b"', "emotion c", "confidence c"]
     assert 'name = "emotion a ""b"""' in text
     assert tiers(text)["speech"] == [(0, 3700, "")]
 

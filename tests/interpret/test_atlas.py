@@ -29,15 +29,15 @@ def small() -> Atlas:
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(60, 8)).astype(np.float16).astype(np.float32)
     predicted, part = rng.integers(0, 8, 60), np.repeat([0, 2], 30)
-    certainty, distances = np.full(60, 0.5, np.float32), rng.normal(1, 0.1, 60).astype(np.float32)
-    return Atlas("m", "abc", np.array(IDS), embeddings, predicted, certainty, part, distances)
+    confidence, distances = np.full(60, 0.5, np.float32), rng.normal(1, 0.1, 60).astype(np.float32)
+    return Atlas("m", "abc", np.array(IDS), embeddings, predicted, confidence, part, distances)
 
 
 def test_what_is_read_is_what_was_written(tmp_path, small):
     made = small.with_map(PCA, Projection.fit(PCA, small.embeddings).coordinates)
     made.save(tmp_path / "m.npz")
     found = load_atlas("m", "abc", tmp_path)
-    for name in ("ids", "embeddings", "predicted", "certainty", "part", "distances"):
+    for name in ("ids", "embeddings", "predicted", "confidence", "part", "distances"):
         np.testing.assert_array_equal(getattr(found, name), getattr(small, name))
     assert (found.model, found.version, list(found.maps)) == ("m", "abc", [PCA])
     np.testing.assert_allclose(found.maps[PCA], made.maps[PCA], rtol=1e-5)
@@ -52,7 +52,7 @@ def test_columns_say_what_the_names_say(small):
     assert small.column("part").tolist() == ["training"] * 30 + ["unseen"] * 30
     assert set(small.column("intensity")) <= {"low", "medium", "high", "normal", "unknown"}
     raw = replace(small, predicted=np.full(60, NO_PREDICTION))
-    assert set(raw.column("answered")) == set(raw.column("right")) == {""}
+    assert set(raw.column("predicted")) == set(raw.column("right")) == {""}
 
 
 def test_the_distance_of_a_clip_is_the_mean_over_its_windows(small):

@@ -26,7 +26,7 @@ def test_outputs_of_another_calibration_are_not_taken(atlas_folder, checkpoints)
     config = checkpoints / "small" / "config.json"
     values = json.loads(config.read_text())
     config.write_text(json.dumps(values | {"calibration": {"temperature": 4.0, "min_confidence": 0.0}}))
-    assert (export_atlas("small", AudioStore()).certainty < before.certainty).all()
+    assert (export_atlas("small", AudioStore()).confidence < before.confidence).all()
 
 
 def test_an_interrupted_export_goes_on(atlas_folder, monkeypatch):

@@ -13,16 +13,16 @@ from ser_core.plots import emotion_label
 KINDS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "PCA"}
 COLOURS = {
     "emotion": "label",
-    "answered": "predicted emotion",
+    "predicted": "predicted emotion",
     "right": "right or wrong",
-    "certainty": "confidence",
+    "confidence": "confidence",
     "corpus": "corpus",
     "part": "training or unseen",
     "sex": "sex",
     "intensity": "intensity",
     "speaker": "speaker",
 }
-PREDICTION_COLOURS = ("answered", "right", "certainty", "part")  # cannot colour raw features
+PREDICTION_COLOURS = ("predicted", "right", "confidence", "part")  # cannot colour raw features
 NOTHING = "nothing"
 WIDTH = 150  # pixels of a control: two fit side by side on a telephone
 

@@ -21,7 +21,7 @@ def image_format() -> str:
 
 def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
     """One line for each clip."""
-    predicted, part = found.column("answered"), found.column("part")
+    predicted, part = found.column("predicted"), found.column("part")
     lines = []
     for i in rows.tolist():
         u = found.utterances[i]
@@ -33,7 +33,7 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
         }
         line |= {"label": u.emotion, "intensity": u.intensity or "unknown"}
         if predicted[i]:
-            line |= {"predicted": str(predicted[i]), "confidence": float(found.certainty[i]), "part": str(part[i])}
+            line |= {"predicted": str(predicted[i]), "confidence": float(found.confidence[i]), "part": str(part[i])}
         lines.append(line)
     return lines
 

@@ -36,7 +36,7 @@ def texts(found: Atlas) -> list[str]:
     """The hover text of each point."""
     predicted = [
         f", predicted {predicted} {format_probability(certain)}" if predicted else ""
-        for predicted, certain in zip(found.column("answered"), found.certainty.tolist(), strict=True)
+        for predicted, certain in zip(found.column("predicted"), found.confidence.tolist(), strict=True)
     ]
     labels = found.column("emotion")
     return [f"{i}<br>label {m}{h}" for i, m, h in zip(found.ids.tolist(), labels, predicted, strict=True)]
@@ -62,8 +62,8 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
         shown: a mask, as bytes.
     """
     places, mask = _made.coordinates, np.frombuffer(shown, bool)
-    if colour == "certainty":
-        figure = embedding_scatter_by_value(places, _found.certainty, mask)
+    if colour == "confidence":
+        figure = embedding_scatter_by_value(places, _found.confidence, mask)
     else:
         figure = embedding_scatter(places, _found.column(colour), mask)
     if cores:

@@ -119,8 +119,8 @@ def _show_clip(found: Atlas, row: int) -> None:
     """Who speaks, label and prediction, spectrogram and sound."""
     clip, utterance = str(found.ids[row]), found.utterances[row]
     corpus, speaker = CORPUS_NAMES.get(utterance.corpus, utterance.corpus), utterance.speaker.split("-")[1]
-    predicted = str(found.column("answered")[row])
-    answer = f"; predicted {coloured(predicted)} {format_probability(found.certainty[row])}" if predicted else ""
+    predicted = str(found.column("predicted")[row])
+    answer = f"; predicted {coloured(predicted)} {format_probability(found.confidence[row])}" if predicted else ""
     made = neighbours.recording(clip)
     with st.container(border=True, key="map-clip", gap="small"):
         if made:

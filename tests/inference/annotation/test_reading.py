@@ -94,7 +94,7 @@ def test_another_encoding_is_read_with_a_note():
 def test_our_own_textgrid_is_read_again():
     segments = (Segment(0, 1, "no speech"), Segment(1, 3, "sad", 2, "sad", 0.6))
     found = read("own.TextGrid", as_textgrid(((1.0, 2.5),), {"m": segments}, 3.0))
-    assert list(found.tiers) == ["speech", "emotion", "certainty"]
+    assert list(found.tiers) == ["speech", "emotion", "confidence"]
     assert rows(found, "speech") == [(1, 2.5, "speech", "")] and rows(found, "emotion") == [(1, 3, "sad", "")]
 
 

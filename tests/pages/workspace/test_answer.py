@@ -344,7 +344,7 @@ def test_the_export_holds_the_answer_and_every_window(page):
     assert list(content["probabilities"]) == list(EMOTIONS)
     segments = export.clip_segments(clip, quality, answer)
     found = tiers(export.clip_textgrid(clip, quality, answer, segments))
-    assert list(found) == ["speech", "emotion", "certainty"]
+    assert list(found) == ["speech", "emotion", "confidence"]
     assert found["emotion"][0][0] == 0 and found["emotion"][-1][1] == pytest.approx(clip.recording.duration_s, abs=1e-5)
 
 

@@ -58,9 +58,9 @@ def made_up(model: str, version: str, dim: int) -> Atlas:
     embeddings = RNG.normal(size=(n, dim)).astype(np.float32)
     predicted = np.full(n, -1) if model == RAW_FEATURES else RNG.integers(0, 8, n)
     part = np.array([0 if i in set(PARTS.train) else 2 for i in IDS])
-    certainty = np.full(n, np.nan if model == RAW_FEATURES else 0.5, np.float32)
+    confidence = np.full(n, np.nan if model == RAW_FEATURES else 0.5, np.float32)
     distances = np.full(n, np.nan) if model == RAW_FEATURES else RNG.normal(1, 0.1, n)
-    found = Atlas(model, version, np.array(IDS), embeddings, predicted, certainty, part, distances)
+    found = Atlas(model, version, np.array(IDS), embeddings, predicted, confidence, part, distances)
     for config in MAPS:
         found = found.with_map(config, RNG.normal(size=(n, config.n_dims)))
     return found
@@ -108,7 +108,7 @@ def test_every_clip_is_a_point(page):
 
 
 def test_each_colour_can_be_chosen(page, subtests):
-    for colour in ("answered", "right", "certainty", "corpus", "part", "sex", "intensity", "speaker"):
+    for colour in ("predicted", "right", "confidence", "corpus", "part", "sex", "intensity", "speaker"):
         with subtests.test(colour=colour):
             page.selectbox(key="colour").set_value(colour).run()
             assert not page.exception and not page.error and points(page) == len(IDS)
@@ -373,7 +373,7 @@ def test_a_few_points_are_a_sentence_or_a_map_without_measures(folder, n):
     rows = slice(0, n)
     few = Atlas(
         *("small", small.version, small.ids[rows], small.embeddings[rows], small.predicted[rows]),
-        small.certainty[rows],
+        small.confidence[rows],
         small.part[rows],
         small.distances[rows],
     )

@@ -90,7 +90,7 @@ def test_a_clip_is_cut_into_segments_and_exported(page, files):
     assert sum(float(windows[0][emotion]) for emotion in EMOTIONS) == pytest.approx(1, abs=1e-4)
     content = json.loads(files["Download JSON"])
     assert content["models"][0]["complete"] and len(content["models"][0]["windows"]) == len(windows)
-    assert list(tiers(files["Download TextGrid"])) == ["speech", "emotion", "certainty"]
+    assert list(tiers(files["Download TextGrid"])) == ["speech", "emotion", "confidence"]
     assert files["Download SRT"].startswith("1\n00:00:")
 
 
@@ -139,9 +139,9 @@ def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
     assert clip_trajectories(page).partials["other"] is first and clip_trajectories(page).partials["small"].share == 1
     assert list(tiers(files["Download TextGrid"]))[1:] == [
         "emotion other",
-        "certainty other",
+        "confidence other",
         "emotion small",
-        "certainty small",
+        "confidence small",
     ]
 
 

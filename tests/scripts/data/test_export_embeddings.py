@@ -37,7 +37,7 @@ def test_the_export_holds_every_clip_with_its_answer_and_part(ready, capsys):
     assert found.predicted.tolist() == expected.logits.argmax(1).tolist()
     raw = load_atlas("raw-features", "")
     assert raw.embeddings.shape == (len(found.ids), 128) and set(raw.column("part")) == {ATLAS_PARTS[2]}
-    assert np.isnan(raw.certainty).all()
+    assert np.isnan(raw.confidence).all()
 
 
 def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
