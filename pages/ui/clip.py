@@ -11,7 +11,6 @@ from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
-LINK = "sample"  # in an address: names a clip that everybody has
 CLIP_PAGE = "pages/workspace/page.py"
 
 
@@ -121,4 +120,4 @@ def open_in_workspace(source: UploadedSource, key: str, label: str = "Open as th
     """A button that makes any sound the clip of the session and opens a view of it."""
     if st.button(label, icon=":material/open_in_new:", key=key):
         take(source)
-        st.switch_page(CLIP_PAGE, query_params={"view": view})
+        st.switch_page(CLIP_PAGE, query_params={"view": view} | source.address)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # app.py imports this module before torch
     from ser_core.inference import Reference
     from ser_core.models import Adapter
 
+LINK = "sample"  # in an address: names a clip that everybody has
+
 
 @dataclass(frozen=True)
 class UploadedSource:
@@ -31,6 +33,11 @@ class UploadedSource:
     words: str = ""  # transcript, where known
     utterance: Utterance | None = None  # of a corpus; its label is hidden until the person reveals it
     link: str = ""  # names it in an address: a sample, or an utterance id
+
+    @property
+    def address(self) -> dict[str, str]:
+        """Query parameters that name it, as the workspace sets them: another address is a step of its own for Back."""
+        return {LINK: self.link} if self.link else {}
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,11 +3,11 @@
 import streamlit as st
 
 from pages.ui import analysis
-from pages.ui.clip import LINK, chosen, current_clip
+from pages.ui.clip import chosen, current_clip
 from pages.ui.clip_input import take_link
 from pages.ui.layout import result_place
 from pages.ui.problems import show_no_model, show_problem
-from pages.ui.session import SessionClip, session
+from pages.ui.session import LINK, SessionClip, session
 from pages.ui.text import plain
 from pages.workspace import clip_bar, sound, views
 from ser_core.audio import AudioError

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.ui.clip import LINK, decode
+from pages.ui.clip import decode
 from pages.ui.clip_input import FORMATS, sample_source, utterance_source, voice_source
 from pages.ui.results import utterances
 from pages.ui.samples import sample_list, voices
-from pages.ui.session import SessionClip, UploadedSource, erase, input_key, session
+from pages.ui.session import LINK, SessionClip, UploadedSource, erase, input_key, session
 from pages.ui.text import plain
 from pages.workspace.voice.state import voice_state
 from ser_core.audio import AudioError
