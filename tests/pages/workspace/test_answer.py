@@ -422,6 +422,7 @@ def test_an_address_opens_a_clip_and_a_view(checkpoint):
 
 
 def test_back_in_the_browser_leads_to_the_view_before_and_a_click_wins(page, monkeypatch):
+    monkeypatch.setattr(views, "LATE_S", 60)
     page.button(key="sample-low_slow.ogg").click().run()
     page.segmented_control(key="view").set_value("over_time").run()
     page.query_params["view"] = "answer"  # of a request under way while the new address was written
