@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from scripts.common.flags import positive
 from scripts.common.fold_clips import spoken_test_clips, write_results
 from scripts.common.head_tables import table
 from ser_core import paths
@@ -161,7 +162,7 @@ def write_report(protocol: str, folds: dict[str, dict], every: int) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="use one in n clips of each corpus, drawn at random")
+    parser.add_argument("--every", type=positive, default=1, help="use one in n clips of each corpus, drawn at random")
     parser.add_argument("--scores", action="store_true", help="write the scores alone, no checkpoint")
     options = parser.parse_args(arguments)
     try:

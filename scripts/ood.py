@@ -15,6 +15,7 @@ from collections import defaultdict
 
 from tqdm import tqdm
 
+from scripts.common.flags import positive
 from ser_core import paths
 from ser_core.audio import load_audio
 from ser_core.data import CorpusError, ProtocolError, corpora_root, read_noises
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     parser.add_argument("--recorded", action="store_true", help="recorded sounds instead of synthetic ones")
-    parser.add_argument("--every", type=int, default=1, help="with --recorded: every n-th clip of the speech")
+    parser.add_argument("--every", type=positive, default=1, help="with --recorded: every n-th clip of the speech")
     options = parser.parse_args(arguments)
     try:
         for name in options.models:

@@ -139,10 +139,7 @@ def run(options: Namespace, out: Path) -> tuple[int, int]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = archive_parser()
-    options = parser.parse_args(arguments)
-    if options.workers < 1:
-        parser.error("--workers must be 1 or more")
+    options = archive_parser().parse_args(arguments)
     out = _own_table(options.out, options.part)
     try:
         n_rows, n_bad = run(options, out)

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from scripts.common.flags import positive
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.audio import AudioError, load_audio
@@ -75,7 +76,7 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
-    parser.add_argument("--every", type=int, default=1, help="use only every n-th clip")
+    parser.add_argument("--every", type=positive, default=1, help="use only every n-th clip")
     options = parser.parse_args(arguments)
     try:
         models = [load_model(name) for name in options.models]

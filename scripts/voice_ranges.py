@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.common.flags import positive
 from ser_core.audio import speech_segments
 from ser_core.data import (
     AudioStore,
@@ -75,7 +76,7 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--clips", type=int, default=40, help="at most, of each speaker")
+    parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")
     parser.add_argument("--json", type=Path, default=VOICE_RANGES, help="where the result goes")
     options = parser.parse_args(arguments)
     try:

@@ -41,7 +41,7 @@ def archive_parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", metavar="FOLDER", help="or an address: s3://bucket/folder, gs://..., abfs://...")
     parser.add_argument("--model", help="name or folder; default: the fast one")
     parser.add_argument("--out", type=table_path, default=Path("results.parquet"), metavar="TABLE")
-    parser.add_argument("--workers", type=int, default=n_cores(), help="processes; default: one per core")
+    parser.add_argument("--workers", type=positive, default=n_cores(), help="processes; default: one per core")
     parser.add_argument(
         "--speakers",
         metavar="folders|CSV|together",
@@ -197,13 +197,14 @@ def parse_part(text: str) -> ArchivePart:
 
 
 def positive(text: str) -> int:
-    """A number of epochs.
+    """A number of things, such as epochs.
 
     Raises:
-        ValueError: zero, or less.
+        argparse.ArgumentTypeError: no whole number, zero or less.
     """
-    if (number := int(text)) < 1:
-        raise ValueError
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
     return number
 
 
