@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from pages.ui.analysis import ModelResult, PreparedClip
@@ -11,6 +12,7 @@ from pages.ui.samples import SAMPLES, VOICES, sample_list, voices
 from pages.ui.session import SessionClip
 from pages.ui.voice.sex import voice_group
 from ser_core import paths
+from ser_core.audio import SpeechSegments
 from ser_core.interpret import VoiceGroup, load_voice_ranges, measure_voice
 from ser_core.plots import ReportClip, clip_report
 
@@ -29,10 +31,11 @@ def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult 
         return
     name = file_name(clip.name, "html").replace("_emotion", "_report")
     ranges = load_voice_ranges()
-    group = voice_group(clip, ranges) if ranges else None  # now: the session is not at hand after the click
+    # Both now: what makes the file after the click runs in a thread that knows nothing of the session.
+    group, speech = voice_group(clip, ranges) if ranges else None, prepared.speech
     st.download_button(
         "Report",
-        lambda: clip_report(_content(clip, prepared, result, group)),
+        lambda: clip_report(_content(clip, prepared.waveform, speech, result, group)),
         name,
         "text/html",
         icon=":material/description:",
@@ -42,18 +45,19 @@ def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult 
     )
 
 
-def _content(clip: SessionClip, prepared: PreparedClip, result: ModelResult, group: VoiceGroup | None) -> ReportClip:
+def _content(
+    clip: SessionClip, waveform: np.ndarray, speech: SpeechSegments, result: ModelResult, group: VoiceGroup | None
+) -> ReportClip:
     ranges = load_voice_ranges()
-    speech = prepared.speech
     return ReportClip(
         clip.name,
-        prepared.waveform,
+        waveform,
         speech,
         result.prediction,
         result.trajectory,
         result.min_confidence,
         result.metrics,
-        measure_voice(prepared.waveform, speech),
+        measure_voice(waveform, speech),
         group,
         ranges.source if ranges else "",
         command_file(clip),

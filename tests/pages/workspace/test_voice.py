@@ -116,6 +116,20 @@ def test_the_report_of_every_view_has_the_ranges_of_the_stated_sex(checkpoints, 
     assert not page.run().exception and [clip.voice_group.sex for clip in made] == ["female"]
 
 
+@pytest.mark.parametrize("view", ["answer", "voice"])
+def test_a_report_is_made_without_the_session(checkpoints, monkeypatch, view):
+    unload_models()
+    makers, made = [], []
+    monkeypatch.setattr("pages.ui.reports.clip.clip_report", made.append)
+    monkeypatch.setattr("streamlit.download_button", lambda label, make, *_, **__: makers.append((label, make)))
+    page = open_view(view)
+    page.query_params["sample"] = "1008_IWL"
+    assert not page.run().exception
+    monkeypatch.setattr("pages.ui.session.session", lambda: pytest.fail("there is no session after the click"))
+    dict(makers)["Report"]()
+    assert made[0].speech
+
+
 @pytest.mark.parametrize(
     ("changes", "given"),
     [
