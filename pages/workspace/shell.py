@@ -3,12 +3,14 @@
 import streamlit as st
 
 from pages.ui import analysis
+from pages.ui.analysis import PreparedClip
 from pages.ui.clip import chosen, current_clip
 from pages.ui.clip_input import take_link
 from pages.ui.layout import result_place
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import LINK, SessionClip, session
 from pages.ui.text import plain
+from pages.ui.voice.clips import voice_key
 from pages.workspace import clip_bar, sound, views
 from ser_core.audio import AudioError
 from ser_core.models import available_models
@@ -81,13 +83,19 @@ def _draw_clip(clip: SessionClip) -> None:
         st.warning("  \n".join(map(plain, notes)))
     with st.container(key="dock"):
         player, others = st.container(), st.container()
-        with player:
-            sound.draw_player(clip.id, prepared)
         view = views.choose_view()
+        with player:
+            sound.draw_player(prepared, _strip(prepared, views.VIEWS[view].predicts_segments))
     place = result_place((view, clip.id), "view")
     with place():
         finish = views.module(view).draw(clip)
     with others:
-        sound.draw_remote(clip.id, prepared)
+        sound.draw_remote(prepared)
     if finish:
         finish()
+
+
+def _strip(prepared: PreparedClip, of_view: bool) -> tuple:
+    """What the emotions under the player depend on: those of the answer, but for a view with predictions of its own."""
+    settings = clip_bar.settings()
+    return prepared.id, settings, voice_key() if settings.enrolled else (), of_view

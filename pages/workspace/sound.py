@@ -7,7 +7,7 @@ JavaScript of a component can ask without a run of the page: it dispatches a `se
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 
 from pages.ui.analysis import PreparedClip
@@ -21,7 +21,8 @@ from pages.ui.session import PageState, session
 class SoundState(PageState):
     follows_clip = True
     request: dict | None = None  # what was asked last
-    strips: dict[str, list[Cell]] = field(default_factory=dict)  # emotions over time under the player, by clip id
+    strips: dict[Hashable, list[Cell]] = field(default_factory=dict)  # emotions over time under the player
+    strip: Hashable = None  # which of them is shown: names all that it depends on
 
 
 def play(start_s: float, end_s: float | None = None) -> None:
@@ -43,21 +44,28 @@ def _ask(**detail: object) -> None:
     session().page(SoundState).request = {"id": time.time_ns(), **detail}
 
 
-def show_strip(clip_id: str, cells: Sequence[Cell]) -> None:
+def show_strip(cells: Sequence[Cell]) -> None:
     """Show emotions over time under the player of the clip."""
-    session().page(SoundState).strips = {clip_id: list(cells)}
+    state = session().page(SoundState)
+    state.strips[state.strip] = list(cells)
 
 
-def draw_player(clip_id: str, prepared: PreparedClip) -> None:
-    """The player of the clip, with speech and strip as far as they are known: a long sound is there before them."""
-    cells = session().page(SoundState).strips.get(clip_id, [])
+def draw_player(prepared: PreparedClip, strip: Hashable) -> None:
+    """The player of the clip, with speech and strip as far as they are known: a long sound is there before them.
+
+    Args:
+        strip: names what the emotions under the player depend on: those of other settings are not shown.
+    """
+    state = session().page(SoundState)
+    state.strip = strip
+    cells = state.strips.get(strip, [])
     player(prepared.tracks, prepared.known_speech, cells, key="player", on_trim=trim, docked=True)
 
 
-def draw_remote(clip_id: str = "", prepared: PreparedClip | None = None) -> None:
+def draw_remote(prepared: PreparedClip | None = None) -> None:
     """Carries out what the view asked for, and hands the player what is known by then; called after the view."""
     state = session().page(SoundState)
-    cells = state.strips.get(clip_id)
+    cells = state.strips.get(state.strip) if prepared else None
     cells = None if cells is None else [asdict(cell) for cell in cells]
     speech = prepared.speech if prepared else None
     remote(

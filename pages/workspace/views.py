@@ -17,11 +17,12 @@ LATE_S = 1.0  # the browser takes a new address over; until then requests of the
 class View:
     title: str
     needs_clip: bool = True
+    predicts_segments: bool = False  # by models of its own, shown under the player
 
 
 VIEWS = {
     "answer": View("Answer"),
-    "over_time": View("Over time"),
+    "over_time": View("Over time", predicts_segments=True),
     "why": View("Why"),
     "models": View("Models"),
     "map": View("Map", needs_clip=False),

@@ -41,7 +41,7 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
         _show_no_answer(prepared, settings)
         return None
     segments = _segments(clip, prepared, settings, result)
-    sound.show_strip(clip.id, [segment_cell(segment) for segment in segments])
+    sound.show_strip([segment_cell(segment) for segment in segments])
     left, right = st.columns(2, gap="medium")
     with left:
         _show_answer(clip, result)

@@ -140,7 +140,7 @@ def _show_lines(
     known: Sequence[Segment],
 ) -> None:
     (name, first), *others = lines.items()
-    sound.show_strip(clip.id, [segment_cell(segment) for segment in first.segments])
+    sound.show_strip([segment_cell(segment) for segment in first.segments])
     data = timeline_data(
         first.trajectory,
         first.segments,

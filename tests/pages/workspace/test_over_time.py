@@ -111,8 +111,8 @@ def test_no_setting_asks_a_model_again(page, files, monkeypatch):
 
 def strip(page: AppTest) -> list[tuple[float, float, str]]:
     """What is under the player."""
-    (cells,) = session_of(page).page(SoundState).strips.values()
-    return [(cell.start_s, cell.end_s, cell.name) for cell in cells]
+    state = session_of(page).page(SoundState)
+    return [(cell.start_s, cell.end_s, cell.name) for cell in state.strips.get(state.strip, [])]
 
 
 def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, files, monkeypatch):
@@ -129,6 +129,19 @@ def test_the_strip_the_timeline_and_both_exports_have_the_same_segments(page, fi
     page.segmented_control(key="view").set_value("answer").run()
     assert not page.exception and strip(page) == shown
     assert tiers(files["Download TextGrid"]) == own
+
+
+def test_the_strip_of_the_other_views_is_that_of_the_answer(page, monkeypatch):
+    monkeypatch.setattr("pages.ui.export.clip_segments", lambda *_: (Segment(0, 1, NO_SPEECH),))
+    view = page.segmented_control(key="view")
+    view.set_value("answer").run()
+    open_sample(page)
+    view.set_value("over_time").run()
+    assert strip(page) != [(0, 1, NO_SPEECH)]  # of the model of this view
+    view.set_value("voice").run()
+    assert not page.exception and strip(page) == [(0, 1, NO_SPEECH)]
+    page.selectbox(key="model").select("small").run()
+    assert not page.exception and strip(page) == []  # that model has not answered yet
 
 
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
