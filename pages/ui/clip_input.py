@@ -48,7 +48,8 @@ def choose_clip(picker: str = "model", default: Sequence[str] = ()) -> None:
         picker: key of the widget that chooses the models, whose unseen speakers are offered.
         default: the models that it begins with; by default the first one.
     """
-    requested = st.query_params.get("from")
+    unread = session().source  # it could not be read: the next one is chosen where this one was
+    requested = "Upload" if unread and unread.kind == "upload" else st.query_params.get("from")
     record, upload, samples = st.tabs(WAYS, default=requested if requested in WAYS else None)
     with record:
         _record()

@@ -60,6 +60,7 @@ def _show_in_address(clip: SessionClip) -> None:
 
 
 def _draw_without_clip(problem: AudioError | None) -> None:
+    st.set_page_config(page_title="Clip")  # the tab of the browser may show the name of a deleted clip
     clip_bar.draw_inputs()
     if problem:
         show_problem(problem, chosen().name)

@@ -136,11 +136,14 @@ def test_files_of_all_kinds_and_delete(page, tmp_path):
     upload(page, broken)
     alert = page.get_by_role("alert").filter(has_text="cannot be analysed")
     expect(alert).to_be_visible()
+    settle(page)
+    expect(page.get_by_role("tab", name="Upload")).to_have_attribute("aria-selected", "true")
     assert "Traceback" not in page.content() and "encountered an error" not in page.content()
     upload(page, memo)
     answered(page)
     expect(alert).to_have_count(0)
     expect(page.get_by_role("heading", name="memo.m4a")).to_be_visible()
+    expect(page).to_have_title("memo.m4a")
     assert downloaded(page)[1]["duration_s"] == pytest.approx(duration_s, abs=0.2)
 
     settle(page)  # while a page is drawn again its files may be missing for a moment
@@ -149,6 +152,7 @@ def test_files_of_all_kinds_and_delete(page, tmp_path):
     rerun(page, page.get_by_role("button", name="Delete", exact=True).click)
     expect(page.get_by_text("No clip yet")).to_be_visible()
     expect(slider(page)).to_have_count(0)
+    expect(page).to_have_title("Clip")  # not the name of the deleted one
     assert eventually(page, lambda: page.request.get(picture).status == 404)
 
 
