@@ -16,6 +16,7 @@ from ser_core.inference import (
     GRID_HOP_S,
     OWN_RECORDING,
     PartialTrajectory,
+    Reference,
     Segment,
     Smoothing,
     Trajectory,
@@ -57,6 +58,7 @@ class ClipTrajectories:
     grid_s: float = GRID_HOP_S
     reference: str = NO_REFERENCE  # of models that take one: the recording itself, or the enrolled voice
     partials: dict[str, PartialTrajectory] = field(default_factory=dict)
+    units: dict[tuple, list[Segment]] = field(default_factory=dict)  # predicted, by model and segments of the user
     stopped: bool = False
     view: View | None = None  # that was shown last
 
@@ -154,12 +156,17 @@ def analyse(
 
 
 def _start(found: ClipTrajectories, name: str) -> PartialTrajectory:
-    model, reference = get_model(name), None
+    return start_trajectory(get_model(name), found.bounds, found.speech, found.grid_s, reference_for(found, name))
+
+
+def reference_for(found: ClipTrajectories, name: str) -> Reference | None:
+    """What the predictions of a model are relative to."""
+    model = get_model(name)
     if model.takes_reference and found.reference == OWN_RECORDING:
-        reference = recording_reference(model, found.waveform, found.speech)
-    elif found.reference == ENROLLED:
-        reference = personal_model(name).reference  # none where the voice was imported for another model
-    return start_trajectory(model, found.bounds, found.speech, found.grid_s, reference)
+        return recording_reference(model, found.waveform, found.speech)
+    if found.reference == ENROLLED:
+        return personal_model(name).reference  # none where the voice was imported for another model
+    return None
 
 
 def summary(found: ClipTrajectories, name: str) -> TrajectorySummary:

@@ -7,9 +7,9 @@ from itertools import islice
 import streamlit as st
 
 from pages.ui.model_picker import get_model
-from pages.ui.session import PageState, SessionClip, remember, session
+from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
-from pages.workspace.trajectories import ClipTrajectories
+from pages.workspace.trajectories import ClipTrajectories, reference_for
 from ser_core.inference import (
     ANNOTATION_SUFFIXES,
     CPU_BATCH_SIZE,
@@ -104,15 +104,15 @@ def problem(clip: SessionClip) -> str:
     return known.problem if known.clip_id == clip.id else ""
 
 
-def predicted(clip: SessionClip, model: str, units: tuple[Annotation, ...], reference: str) -> list[Segment]:
+def predicted(found: ClipTrajectories, model: str, units: tuple[Annotation, ...]) -> list[Segment]:
     """The predictions so far; `extend` appends to them."""
-    return remember(list, clip.id, "units", model, units, reference)
+    return found.units.setdefault((model, units), [])
 
 
 def extend(found: ClipTrajectories, model: str, units: Sequence[Annotation], known: list[Segment]) -> None:
     """Predicts the next batch."""
     rest = units[len(known) :]
-    reference = found.partials[model].reference if model in found.partials else None
+    reference = found.partials[model].reference if model in found.partials else reference_for(found, model)
     made = predict_annotations(get_model(model), found.waveform, rest, found.speech, reference)
     known.extend(islice(made, CPU_BATCH_SIZE))
 

@@ -37,7 +37,7 @@ def draw(clip: SessionClip) -> None:
     found = trajectories.clip_trajectories(clip, analysis.prepare_clip(clip, clip_bar.settings()), choice.reference)
     if not _has_begun(found, choice.models):
         return
-    known = units.predicted(clip, choice.models[0], own, choice.reference)
+    known = units.predicted(found, choice.models[0], own)
     _show(clip, found, choice, own, known, headline)
 
 
@@ -53,7 +53,7 @@ def _has_begun(found: ClipTrajectories, models: Sequence[str]) -> bool:
         return False
 
 
-def _choose(clip: SessionClip) -> tuple[Sequence[Annotation], Choice]:
+def _choose(clip: SessionClip) -> tuple[tuple[Annotation, ...], Choice]:
     """Segments of the person; models, windows and smoothing."""
     with st.popover("Your segments", icon=":material/segment:", key="units"):
         own = units.choose_units(clip)

@@ -206,6 +206,31 @@ def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files):
     assert not page.exception and len(page.dataframe) == 1
 
 
+def test_segments_are_predicted_again_from_the_noise_reduced_sound(page, monkeypatch):
+    predict, peaks = units.predict_annotations, []
+
+    def seen(model, waveform, *rest):
+        peaks.append(np.abs(waveform).max())
+        return predict(model, waveform, *rest)
+
+    monkeypatch.setattr(units, "predict_annotations", seen)
+    monkeypatch.setattr(analysis, "reduce_noise", lambda waveform, speech: waveform / 2)
+    open_sample(page)
+    take_segments(page, "turns.csv", OWN)
+    next(toggle for toggle in page.toggle if "noise" in toggle.label).set_value(True).run()
+    assert not page.exception and peaks == [peaks[0], peaks[0] / 2]
+
+
+def test_segments_use_the_reference_also_before_the_first_window_of_the_model(page, monkeypatch):
+    open_sample(page)
+    found, used = replace(clip_trajectories(page), partials={}), []
+    monkeypatch.setattr(units, "get_model", shared_model)
+    monkeypatch.setattr(units, "reference_for", lambda found, name: f"for {name}")
+    monkeypatch.setattr(units, "predict_annotations", lambda *given: used.append(given[-1]) or iter([]))
+    units.extend(found, "small", (), [])
+    assert used == ["for small"]
+
+
 def test_segments_of_another_recording_are_refused_with_a_sentence(page):
     open_sample(page)
     take_segments(page, "turns.csv", OWN.replace("2.6", "9000"))
