@@ -11,11 +11,12 @@ from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
+from pages.ui.voice.personal import PersonalModel, describe_voice
 from pages.workspace import clip_bar, sound, trajectories
 from pages.workspace.over_time import export, settings, units
 from pages.workspace.over_time.settings import Choice
 from pages.workspace.over_time.timeline import timeline
-from pages.workspace.trajectories import ClipTrajectories, ModelTrajectory
+from pages.workspace.trajectories import ENROLLED, ClipTrajectories, ModelTrajectory
 from ser_core.inference import Annotation, Segment, SpeakerReferenceError, annotation_tiers
 from ser_core.models import models_for_long_audio
 from ser_core.plots import describe_trajectory, format_time, timeline_data
@@ -153,9 +154,18 @@ def _show_lines(
     n_labelled = sum(segment.confidence is not None for segment in first.segments)
     timeline(data, clip.id, f"Emotions over {found.duration_s:.0f} seconds, {n_labelled} segments with a prediction.")
     st.caption(_facts(found, name, first))
+    if about_voice := _describe_voice(found, list(lines)):
+        st.caption(about_voice)
     units.show_speakers(name, own, known)
     _show_segments(clip, name, first, own, known)
     export.show_exports(clip, found, lines, list(zip(own, known, strict=False)))
+
+
+def _describe_voice(found: ClipTrajectories, names: Sequence[str]) -> str:
+    """Which of the models shown use the enrolled voice; "" where it is not used."""
+    if found.reference != ENROLLED:
+        return ""
+    return describe_voice([PersonalModel(name, found.partials[name].reference) for name in names])
 
 
 def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:

@@ -305,6 +305,7 @@ def test_an_imported_voice_is_used_by_its_model_until_another_is_imported(page, 
         ["other", "small"]
     ).run()  # the second takes references, but not this one
     assert not page.exception and not page.error and found.partials["small"].reference is None
+    assert "Relative to your enrolled voice: other. Without your voice, which it cannot use: small." in texts(page)
 
 
 def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, speech):
