@@ -62,7 +62,8 @@ def test_rates_with_a_reference_are_those_measured_with_as_many_clips(left_out):
     known = {"corpora": {"tess": scores(0.7, 0.9, 0.8), "ravdess_song": scores(0.1, 0.1, 0.1)}}
     left_out.with_name("speaker-independent-8-m.json").write_text(json.dumps(known))
     found = describe_expected_accuracy("m", METRICS, None, measured_reference(12, "clips", ""))
-    assert found.startswith("With 10 reference clips of the speaker") and found.index("9 of") < found.index("5 of")
+    assert found.startswith("Measured with 10 reference clips of the speaker: on ")  # 12 are used
+    assert found.index("9 of") < found.index("5 of")
     few = describe_expected_accuracy("m", METRICS, UNLIKE_TRAINING, measured_reference(9, "clips", ""))
     assert "ith 3 reference clips" in few
     assert few.index("4 of 10") < few.index("7 of 10")

@@ -69,8 +69,8 @@ def _condition(reference: str) -> str:
     if not reference:
         return ""
     if reference == "collection":
-        return f"with {COLLECTION_CLIPS} other recordings of any speaker as reference, "
-    return f"with {reference} reference clip{'s' if reference != '1' else ''} of the speaker, "
+        return f"measured with {COLLECTION_CLIPS} other recordings of any speaker as reference: "
+    return f"measured with {reference} reference clip{'s' if reference != '1' else ''} of the speaker: "
 
 
 def _rates(known: float, strange: float, strange_first: bool, condition: str) -> str:
