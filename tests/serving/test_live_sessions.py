@@ -32,6 +32,8 @@ def on(checkpoints, place) -> LiveSessions:
     """Sessions with one of the page "a"."""
     unload_models()
     made = LiveSessions(place)
+    for page in ("a", "b"):
+        made.open(page, "192.0.2.1")
     made.start("a", "small", RATE)
     yield made
     unload_models()
@@ -115,8 +117,29 @@ def test_a_closed_page_is_forgotten(on, speech):
     on.forget("a")
     on.forget("never here")
     assert len(on) == 0
-    with pytest.raises(LiveSessionError, match="Start again"):
+    with pytest.raises(LiveSessionError, match="Download"):
         on.feed("a", HOP, encoded(speech[:HOP]))
+
+
+def test_only_open_pages_have_sessions(on, monkeypatch):
+    """The end of another page is never reported: its recording would be kept for ever."""
+    on.forget("a")  # closed, or the server was restarted
+    with pytest.raises(LiveSessionError, match="Reload"):
+        on.start("a", "small", RATE)
+    monkeypatch.setattr(module, "shared_model", lambda name: on.forget("b") or shared_model(name))
+    with pytest.raises(LiveSessionError, match="Reload"):
+        on.start("b", "small", RATE)  # closed while the model was loaded
+    assert len(on) == 0
+
+
+def test_one_address_cannot_displace_the_pages_of_others(on, monkeypatch):
+    monkeypatch.setattr(module, "MAX_KNOWN_PAGES", 5)
+    for k in range(10):
+        on.open(str(k), "192.0.2.2")
+    on.start("b", "small", RATE)
+    on.start("9", "small", RATE)
+    with pytest.raises(LiveSessionError, match="Reload"):
+        on.start("0", "small", RATE)
 
 
 def test_a_restart_deletes_the_recording(on, place, speech):
@@ -130,6 +153,8 @@ def test_there_is_an_end_to_sessions_and_idle_ones_make_room(checkpoints, monkey
     monkeypatch.setattr(module, "MAX_LIVE_SESSIONS", 2)
     now = [0.0]
     on = LiveSessions(clock=lambda: now[0])
+    for page in ("a", "b", "c"):
+        on.open(page, "192.0.2.1")
     on.start("a", "small", RATE)
     now[0] = 1.0
     on.start("b", "small", RATE)

@@ -8,6 +8,7 @@ of late ones.
 import base64
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -47,7 +48,7 @@ class LiveSessions:
     def __init__(self, store: OneTimeStore = recording_store, clock: Callable[[], float] = time.monotonic):
         self._store, self._clock = store, clock
         self._sessions: dict[str, _PageSession] = {}
-        self._addresses: dict[str, str] = {}  # of pages, the latest last
+        self._addresses: dict[str, str] = {}  # of open pages, the latest last
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -55,11 +56,12 @@ class LiveSessions:
         return len(self._sessions)
 
     def open(self, page_id: str, address: str) -> None:
-        """Remember the address of a page that was opened; sessions are limited per address."""
+        """Remember a page that was opened, until `forget`; only such pages have sessions, limited per address."""
         with self._lock:
             self._addresses[page_id] = address
-            for oldest in list(self._addresses)[:-MAX_KNOWN_PAGES]:
-                del self._addresses[oldest]
+            if len(self._addresses) > MAX_KNOWN_PAGES:  # of the address with the most: it cannot displace others
+                most = Counter(self._addresses.values()).most_common(1)[0][0]
+                del self._addresses[next(page for page, its in self._addresses.items() if its == most)]
 
     def start(
         self,
@@ -84,13 +86,13 @@ class LiveSessions:
         Raises:
             UnknownModel: no such model.
             SpeakerReferenceError: a reference for a model that takes none, or one that cannot be used.
-            LiveSessionError: too many sessions.
+            LiveSessionError: too many sessions, or the page is not open.
         """
         loaded = shared_model(resolve_model(str(model)))
         enrolled = None if reference is None else Reference.from_dict(reference)
         with self._lock:
             self._sessions.pop(page_id, None)
-            address = self._addresses.get(page_id, "")
+            address = self._address(page_id)
             self._make_room(address)
             running = bool(running_reference)
             live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
@@ -157,10 +159,19 @@ class LiveSessions:
         with self._lock:
             if page_id not in self._sessions:
                 raise LiveSessionError(
-                    "The session does not exist any more. Start again; the recording can be downloaded."
+                    "The session does not exist any more. Download the recording, then reload the page."
                 )
             self._sessions[page_id].last_used_s = self._clock()
             return self._sessions[page_id]
+
+    def _address(self, page_id: str) -> str:
+        """Of an open page; nothing would report the end of another one, and its recording would be kept."""
+        if page_id not in self._addresses:
+            raise LiveSessionError(
+                "The server does not know this page any more: it was restarted, or the connection was lost. "
+                "Reload the page."
+            )
+        return self._addresses[page_id]
 
     def _make_room(self, address: str) -> None:
         if sum(session.address == address for session in self._sessions.values()) >= MAX_SESSIONS_PER_ADDRESS:
