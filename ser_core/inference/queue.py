@@ -67,10 +67,14 @@ class InferenceQueue:
         with place.turn():
             yield
 
-    def wait_s(self) -> int:
-        """Estimated wait of a new ticket from the latest turns, in whole seconds, at least one."""
+    def wait_s(self, n_before: int = 0) -> int:
+        """Estimated wait of a new ticket from the latest turns, in whole seconds, at least one.
+
+        Args:
+            n_before: requests that are first, without a ticket yet.
+        """
         mean_s = sum(self._durations_s) / len(self._durations_s) if self._durations_s else 0.0
-        return max(1, math.ceil(mean_s * len(self._tickets)))
+        return max(1, math.ceil(mean_s * (len(self._tickets) + n_before)))
 
     def _append_ticket(self) -> "Ticket":
         place = Ticket(self)

@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ser_core.inference.queue import ClientGone, QueueFull
+from ser_core.inference.queue import ClientGone, InferenceQueue, QueueFull
+from ser_core.serving.protection import fair_slots
 from ser_core.serving.protection.fair_slots import FairSlots, client_address
 
 
@@ -84,6 +85,20 @@ def test_a_full_queue_drops_the_last_of_the_address_with_the_most():
             assert other.in_progress == 1 and not any(task.done() for task in other.tasks)
             assert sum(isinstance(result, QueueFull) for result in await greedy.end()) == 4
             await other.end()
+
+    asyncio.run(run())
+
+
+def test_the_wait_counts_requests_that_have_no_slot_yet(monkeypatch):
+    queue = InferenceQueue()
+    queue._durations_s.append(2.0)
+    monkeypatch.setattr(fair_slots, "inference_queue", queue)
+
+    async def run():
+        async with clients("a") as (_, greedy):
+            await greedy.ask(11)
+            (refused,) = [task.exception() for task in greedy.tasks if task.done()]
+            assert refused.retry_after_s == 7 * 2
 
     asyncio.run(run())
 

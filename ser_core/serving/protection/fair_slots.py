@@ -101,8 +101,8 @@ class FairSlots:
         """Refuses the last request of the address with the most, or the new one if that is its own."""
         most = max(self._waiting, key=self._n_requests, default=address)
         if self._n_requests(most) <= self._n_requests(address) + 1 or not self._waiting[most]:
-            raise QueueFull(inference_queue.wait_s())
-        self._waiting[most].pop().set_exception(QueueFull(inference_queue.wait_s()))
+            raise QueueFull(inference_queue.wait_s(self.n_waiting))
+        self._waiting[most].pop().set_exception(QueueFull(inference_queue.wait_s(self.n_waiting)))
 
     def _n_requests(self, address: str) -> int:
         return self._held[address] + len(self._waiting.get(address, ()))
