@@ -131,7 +131,7 @@ class _RequestBody:
 
     async def _form(self) -> RequestContent:
         try:
-            form = await _InMemoryParser(self._request.headers, self._chunks(), self._max_files).parse()
+            form = await _InMemoryParser(self._request.headers, self._chunks()).parse()
         except MultiPartException as error:
             raise HTTPException(400, f"This form cannot be read: {error.message} {UPLOAD_USAGE}") from None
         self._check_parts([name for name, _ in form.multi_items()])
@@ -141,11 +141,23 @@ class _RequestBody:
             raise HTTPException(400, f"This form contains no recording. {UPLOAD_USAGE}")
         if len(files) < len(found):
             raise HTTPException(400, f"A part {self._reader.field!r} of this form is text, not a file. {UPLOAD_USAGE}")
+        if len(files) > self._max_files:
+            raise HTTPException(
+                400, f"This form has {len(files)} parts {self._reader.field!r}. Send no more than {self._max_files}."
+            )
         for file in files:
             self._check_content_type(file.content_type or "application/octet-stream")
-        reference = form.get(REFERENCE_FIELD)
         contents = tuple([(await file.read(), file.filename or "") for file in files])
-        return RequestContent(contents, reference if isinstance(reference, str) else "")
+        return RequestContent(contents, self._reference(form.get(REFERENCE_FIELD)))
+
+    def _reference(self, part: UploadFile | str | None) -> str:
+        if isinstance(part, UploadFile):
+            raise HTTPException(
+                400,
+                f"The part {REFERENCE_FIELD!r} of this form is a file. Send its content as text, without a file name; "
+                f"curl does so with -F '{REFERENCE_FIELD}=<voice.json'.",
+            )
+        return part or ""
 
     def _check_parts(self, names: Sequence[str]) -> None:
         """Parts of other names would be left out of the answer."""
@@ -198,5 +210,5 @@ class _InMemoryParser(MultiPartParser):
 
     spool_max_size = 0  # never to disk
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None], max_files: int):
-        super().__init__(headers, stream, max_files=max_files, max_fields=4, max_part_size=MAX_REFERENCE_BYTES)
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]):
+        super().__init__(headers, stream, max_fields=4, max_part_size=MAX_REFERENCE_BYTES)

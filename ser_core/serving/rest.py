@@ -166,12 +166,15 @@ def _read(contents: Sequence[bytes], i: int, longest_s: float, check: Callable[[
 
 
 def _check_query(request: Request) -> None:
-    """A parameter of another name would be left out of the answer."""
+    """A parameter of another name, or a second one of a name, would be left out of the answer."""
     known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
     if unknown := sorted({*request.query_params} - {*known}):
         raise HTTPException(
             400, f"Unknown parameter {unknown[0][:80]!r} in the address. There are: {', '.join(known)}."
         )
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise HTTPException(400, f"Several parameters {name!r} in the address. Send one.")
 
 
 def _parse_reference(text: str) -> ReferenceChoice:
@@ -231,10 +234,10 @@ def _add_reference_route(rest: FastAPI, service: InferenceService) -> None:
         responses={200: {"model": ReferenceResponse}, **ERROR_RESPONSES},
     )
     async def reference(request: Request, model: str | None = None, collection: bool = False) -> JSONResponse:
-        """Reference of one speaker from 3 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
+        """Reference of one speaker from 1 to 30 unlabelled clips, for the field `reference` of /predict and /windows.
 
-        With `collection`, of recordings of one kind (microphone, room, language) in several moods, of any speaker. The
-        server keeps nothing: the response is the reference.
+        With `collection`, of 3 to 30 recordings of one kind (microphone, room, language) in several moods, of any
+        speaker. The server keeps nothing: the response is the reference.
         """
         return await service.respond_reference(request, model, collection)
 

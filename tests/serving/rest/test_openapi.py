@@ -14,5 +14,5 @@ def test_every_error_status_is_documented(client):
     """The documented statuses are those tested in this file."""
     for path in ("/predict", "/windows", "/embed", "/reference"):
         responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
-        assert set(responses) == {"200", "400", "404", "408", "413", "415", "422", "429", "500", "503"}
+        assert set(responses) == {"200", "400", "403", "404", "408", "413", "415", "422", "429", "500", "503"}
         assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))

@@ -60,6 +60,9 @@ def test_a_form_without_one_recording_is_refused(client, subtests):
     ]:
         with subtests.test(files=files):
             assert "'file'" in error_message(client.post("/predict", files=files), 400)
+    clips = [("file", ("a.ogg", b"1", "audio/ogg"))] * 31
+    assert "no more than 1." in error_message(client.post("/predict", files=clips[:2]), 400)
+    assert "31 parts 'file'. Send no more than 30." in error_message(client.post("/reference", files=clips), 400)
 
 
 def test_nothing_in_a_form_is_left_out(client, sound, subtests):
@@ -72,6 +75,8 @@ def test_nothing_in_a_form_is_left_out(client, sound, subtests):
     ]:
         with subtests.test(more=more):
             assert named in error_message(client.post(path, files=[recording, more]), 400)
+    as_file = [recording, ("reference", ("voice.json", b"{}", "application/json"))]
+    assert "as text" in error_message(client.post("/predict", files=as_file), 400)
     twice = [recording, ("reference", (None, "recording")), ("reference", (None, "recording"))]
     assert "Send one" in error_message(client.post("/predict", files=twice), 400)
 

@@ -146,6 +146,11 @@ def test_a_clip_that_cannot_be_read_is_named(enrolling, sound):
     assert error_message(enrolling.post("/reference", files=clips), 422).startswith("Recording 2 of 2: ")
 
 
+def test_a_repeated_parameter_is_refused(client, sound):
+    answer = client.post("/predict?model=small&model=other", content=sound, headers=OGG)
+    assert "'model'" in error_message(answer, 400)
+
+
 @pytest.mark.parametrize("query", ["Model=small", "reference=recording", "collection=true"])
 def test_a_parameter_of_another_name_is_refused(client, sound, query):
     name = query.partition("=")[0]
