@@ -85,6 +85,11 @@ async def _redirect(to: str, request: Request) -> RedirectResponse:
     return RedirectResponse(to)
 
 
+def web_address(host: str, port: int) -> str:
+    """As a browser takes it: an IPv6 address stands in brackets."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
 def address_fault(host: str, port: int) -> str:
     """Why no server can listen there, and what to do; "" if one can."""
     try:
@@ -111,7 +116,7 @@ def main(arguments: list[str] | None = None) -> int:
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
-    print(f"Speech emotion workbench: http://{options.host}:{options.port}", flush=True)
+    print(f"Speech emotion workbench: {web_address(options.host, options.port)}", flush=True)
     limit_request_heads()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended
         build(limits, options.host).run(config=server)

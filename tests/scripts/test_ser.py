@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from scripts import predict, ser
+from scripts import predict, ser, serve
 
 MAX_HELP_CPU_S = 1.0
 HELP = """
@@ -64,6 +64,11 @@ def test_a_server_is_refused_where_another_is(capsys):
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(SystemExit):
         ser.main(["serve", "--port", str(other.getsockname()[1])])
     assert "already in use" in capsys.readouterr().err
+
+
+def test_the_address_that_a_server_names_opens_in_a_browser():
+    assert serve.web_address("127.0.0.1", 8501) == "http://127.0.0.1:8501"
+    assert serve.web_address("::1", 8501) == "http://[::1]:8501"
 
 
 def test_wrong_flags_are_refused_under_the_name_of_the_command(capsys):
