@@ -4,7 +4,6 @@
   send no `Origin`, and the pages of this server; a page of another site must not send requests in the user's name.
 - `RequestMiddleware` around the REST API and uploads: a rate limit for each address, a request id, a line in the access
   log, and {"error": ...} as JSON for every failure. The log contains no audio, no file name and no address.
-- `BodyLimit` around the live page: an upper bound on the size of every request.
 - `RequestLimits` and `RateLimit`: the limits for one client and for all together.
 """
 
@@ -21,7 +20,6 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -153,26 +151,6 @@ class _RequestState:
     def log(self) -> None:
         seconds = time.perf_counter() - self.started
         log.info("request_id=%s status=%d seconds=%.3f bytes=%d", self.id, self.status, seconds, self.n_bytes)
-
-
-class BodyLimit:
-    """ASGI middleware: upper bound on the size of a request body, in bytes."""
-
-    def __init__(self, app: ASGIApp, max_bytes: int):
-        self._app, self._max_bytes = app, max_bytes
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        n_bytes = 0
-
-        async def receive_limited() -> Message:
-            nonlocal n_bytes
-            message = await receive()
-            n_bytes += len(message.get("body", b""))
-            if n_bytes > self._max_bytes:
-                raise HTTPException(413, f"This request is larger than {self._max_bytes / 1e6:g} MB.")
-            return message
-
-        await self._app(scope, receive_limited, send)
 
 
 class OriginCheck:

@@ -115,6 +115,17 @@ def test_invalid_requests_are_explained_and_not_logged(address, capfd, data):
     assert "Jane" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.parametrize("route", ["component_server", "queue/join", "run/predict", "call/predict"])
+def test_nothing_large_is_kept_of_a_call(address, route):
+    """Gradio keeps the names of sessions, and calls that nobody asks the result of."""
+    call = {"data": [None, None], "fn_index": 2, "component_id": 1, "fn_name": "stop"}
+    for status, more in ((400, {"session_hash": "a" * 65}), (413, {"session_hash": "a", "trigger": "a" * 25_100_000})):
+        answer = httpx.post(f"{address}/gradio_api/{route}", json=call | more)
+        assert answer.status_code == status and answer.json()["error"]
+    large = httpx.post(f"{address}/gradio_api/{route}", json=call | {"session_hash": "a", "trigger": "a" * 200_000})
+    assert (large.status_code == 413) == (route != "component_server")
+
+
 def test_an_upload_that_is_gone_is_not_blamed_on_the_model(address):
     data = [{"path": "a", "meta": {"_type": "gradio.FileData"}}, "small"]
     event = httpx.post(f"{address}/gradio_api/call/predict", json={"data": data}).json()["event_id"]

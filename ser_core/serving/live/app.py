@@ -20,15 +20,15 @@ from ser_core.audio import AudioError, read_audio
 from ser_core.inference import MAX_WAITING_REQUESTS, QueueFull, inference_queue, prediction_record, shared_model
 from ser_core.models import CheckpointError, resolve_model
 from ser_core.serving.error_response import error_response
+from ser_core.serving.gradio_calls import GradioCalls
 from ser_core.serving.gradio_uploads import GradioUploads
 from ser_core.serving.live.page import LIVE_TITLE, live_theme, page_arguments
 from ser_core.serving.live.sessions import LiveSessions
 from ser_core.serving.live.shutdown import stop_with_server
-from ser_core.serving.middleware import BodyLimit, RequestLimits
+from ser_core.serving.middleware import RequestLimits
 from ser_core.serving.protection.fair_slots import client_address
 from ser_core.serving.routes import is_serving
 
-REQUEST_OVERHEAD_BYTES = 1_000_000  # of a request besides the audio
 MAX_GRADIO_STATES = 200  # kept by Gradio, one for each session hash; empty here
 USED_ROUTES = re.compile(  # of Gradio
     r"/?|/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon(/\d+)?)/?|/(assets|svelte|static)/.+|"
@@ -60,10 +60,9 @@ def build_live(limits: RequestLimits | None = None) -> FastAPI:
         max_file_size=limits.max_body_bytes,
         **PLAIN_GRADIO,
     )
-    app.add_middleware(BodyLimit, max_bytes=limits.max_body_bytes + REQUEST_OVERHEAD_BYTES)
     mount = cast(Mount, app.routes[-1])
     stop_with_server(app, cast(gr.routes.App, mount.app))
-    mount.app = _only_used_routes(mount.app)
+    mount.app = _only_used_routes(GradioCalls(mount.app, limits))
     return app
 
 
