@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from ser_core.data import UNKNOWN_EMOTION, CorporaListing, CorpusError, Utterance, read_folder
+from ser_core.data import UNKNOWN_EMOTION, CorporaListing, Utterance, read_folder
 from ser_core.labels import EMOTIONS
 
 MAX_LISTED = 20  # names with the same reason
@@ -50,20 +50,12 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     """Recordings of all --folder; what is left out is printed by reason and number.
 
     Raises:
-        CorpusError: a folder without usable recordings, or two whose recordings would be one corpus.
+        CorpusError: a folder without usable recordings.
     """
     found: list[Utterance] = []
-    folder_of: dict[str, Path] = {}  # corpus -> --folder
     for path in options.folder:
         listing = read_folder(path, dict(options.map))
         print_left_out(path, listing)
-        for corpus in sorted({utterance.corpus for utterance in listing.utterances}):
-            if corpus in folder_of:
-                raise CorpusError(
-                    f"--folder {folder_of[corpus]} and --folder {path} both have a corpus {corpus}, in which their "
-                    "speakers would be mixed. Rename one, or list the recordings of both in one table."
-                )
-            folder_of[corpus] = path
         found += listing.utterances
     return found
 

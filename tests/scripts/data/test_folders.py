@@ -57,12 +57,6 @@ def test_a_folder_without_labels_is_an_error(tmp_path, corpora, capsys):
         assert "mixed" in capsys.readouterr().err
 
 
-def test_two_folders_of_one_name_are_not_mixed(office, tmp_path, corpora, capsys):
-    shutil.copytree(office, tmp_path / "second" / "office")
-    assert prepare_corpora.main([*with_folder(office), *with_folder(tmp_path / "second" / "office")]) == 2
-    assert f"{office} and --folder {tmp_path}/second/office both have a corpus office" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("mapping", ["joy", "joy=glad", "=happy"])
 def test_a_mapping_names_an_emotion(office, mapping, capsys):
     with pytest.raises(SystemExit):
