@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from ser_core.data import UNKNOWN_EMOTION, CorporaListing, Utterance, read_folder
+from ser_core.data import UNKNOWN_EMOTION, CorporaListing, CorpusError, Utterance, read_folder
 from ser_core.labels import EMOTIONS
 
 MAX_LISTED = 20  # names with the same reason
@@ -41,6 +41,7 @@ def parse_mapping(text: str) -> tuple[str, str]:
         argparse.ArgumentTypeError: no equals sign, or an emotion that does not exist.
     """
     word, _, emotion = text.partition("=")
+    emotion = emotion.strip().casefold()
     if not word or emotion not in EMOTIONS:
         raise argparse.ArgumentTypeError(f"{text!r} is not WORD=EMOTION with one of {', '.join(EMOTIONS)}")
     return word, emotion
@@ -50,14 +51,35 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     """Recordings of all --folder; what is left out is printed by reason and number.
 
     Raises:
-        CorpusError: a folder without usable recordings.
+        CorpusError: a folder without usable recordings, a recording of two of them, or two of one name.
     """
-    found: list[Utterance] = []
+    found: dict[Path, Utterance] = {}
+    folders: dict[str, Path] = {}
     for path in options.folder:
         listing = read_folder(path, dict(options.map))
         print_left_out(path, listing)
-        found += listing.utterances
-    return found
+        new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
+        if again := sorted(found.keys() & new.keys()):
+            raise CorpusError(f"Recordings of two --folder: {len(again)} ({again[0]}). Name each folder once.")
+        check_one_corpus(path, {utterance.corpus for utterance in new.values()}, folders)
+        found |= new
+    return list(found.values())
+
+
+def check_one_corpus(path: Path, corpora: Iterable[str], folders: dict[str, Path]) -> None:
+    """Checks that no other folder of the same name has the same corpus; adds the corpora to `folders`.
+
+    Raises:
+        CorpusError: one has: its speakers of the same names would count as the same.
+    """
+    folder = (path.parent if path.is_file() else path).resolve()
+    for corpus in corpora:
+        other = folders.setdefault(corpus, folder)
+        if other != folder and other.name == folder.name:
+            raise CorpusError(
+                f"{other} and {folder} are both the corpus {corpus}. Rename one of the folders, or name their corpora "
+                "in a column corpus."
+            )
 
 
 def print_left_out(path: Path, listing: CorporaListing) -> None:

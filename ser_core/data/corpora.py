@@ -28,7 +28,7 @@ class CorporaListing:
         return {i: other for i, other in REPEATED_RECORDINGS.items() if {i, other} <= there}
 
 
-def read_corpora(root: Path) -> CorporaListing:
+def read_corpora(root: str | Path) -> CorporaListing:
     """All recordings of the known corpora below a folder.
 
     Args:
@@ -41,6 +41,7 @@ def read_corpora(root: Path) -> CorporaListing:
     Raises:
         CorpusError: the folder does not exist or contains no recording of a known corpus.
     """
+    root = Path(root)
     if not root.is_dir():
         raise CorpusError(
             f"The corpora folder {root} does not exist. Set SER_CORPORA to the folder with the recordings."

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ser_core.data.file_names import parse_filename
-from ser_core.data.label_tables import LabelRow, parse_table
+from ser_core.data.label_tables import LabelRow, emotion_word, parse_table
 from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
@@ -43,14 +43,14 @@ def label_files(
         tables: name -> content of CSV files with the columns path and emotion, and optionally speaker and sentence.
         words: word for an emotion, as the tables or folders have it -> one of EMOTIONS.
     """
-    known = {emotion: emotion for emotion in EMOTIONS} | {w.casefold(): e for w, e in (words or {}).items()}
+    known = {emotion: emotion for emotion in EMOTIONS} | {emotion_word(w): e for w, e in (words or {}).items()}
     labels = {name: label for name in names if (label := _label_of_name(name, known))}
     unknown = _unknown_folders(names, labels, known)
     problems: list[tuple[str, str]] = []
     listed: dict[str, str] = {}
     for table, content in (tables or {}).items():
         for row, name in _matched(_readable_rows(table, content, problems), names, table, problems):
-            emotion = known.get(row.emotion.casefold())
+            emotion = known.get(emotion_word(row.emotion))
             if emotion is None:
                 unknown[row.emotion or "(empty)"] += 1
                 labels.pop(name, None)  # what the table says of a file counts, not its name

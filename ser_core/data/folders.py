@@ -11,7 +11,14 @@ from pathlib import Path
 from ser_core.audio import AUDIO_SUFFIXES, walk_files
 from ser_core.data.corpora import CorporaListing
 from ser_core.data.file_names import parse_filename
-from ser_core.data.label_tables import TABLE_COLUMNS, TABLE_SUFFIXES, LabelRow, is_label_table, parse_table
+from ser_core.data.label_tables import (
+    TABLE_COLUMNS,
+    TABLE_SUFFIXES,
+    LabelRow,
+    emotion_word,
+    is_label_table,
+    parse_table,
+)
 from ser_core.data.utterances import CORPUS_NAMES, CorpusError, Utterance
 from ser_core.labels import EMOTIONS
 
@@ -21,7 +28,7 @@ UNKNOWN_EMOTION = "unknown emotion"
 MISSING_FILE = "the file does not exist"
 
 
-def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
+def read_folder(path: str | Path, mapping: Mapping[str, str] | None = None) -> CorporaListing:
     """Recordings of a folder with labels of its own.
 
     Either a table (CSV) with the columns path and emotion and, optionally, speaker and corpus; paths are relative to
@@ -38,7 +45,8 @@ def read_folder(path: Path, mapping: Mapping[str, str] | None = None) -> Corpora
         CorpusError: no usable recording, a table that cannot be read or lacks a column, two speakers of one plain name,
             or a corpus with the name of a known one.
     """
-    words = {word.casefold(): emotion for word, emotion in (mapping or {}).items()}
+    path = Path(path)
+    words = {emotion_word(word): emotion_word(emotion) for word, emotion in (mapping or {}).items()}
     if unknown := set(words.values()) - set(EMOTIONS):
         raise CorpusError(f"Unknown emotion: {', '.join(sorted(unknown))}. There are: {', '.join(EMOTIONS)}.")
     try:
@@ -129,7 +137,8 @@ def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
 
 def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance | str:
     """Utterance of a row, or the reason why it is not used."""
-    emotion = words.get(row.emotion.casefold(), row.emotion.casefold())
+    word = emotion_word(row.emotion)
+    emotion = words.get(word, word)
     if not row.emotion or emotion not in EMOTIONS:
         return f"{UNKNOWN_EMOTION} {row.emotion!r}"
     try:
@@ -173,7 +182,7 @@ def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
     paths = (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
     names = [path.relative_to(root) for path in sorted(paths)]
     known = {*EMOTIONS, *words}
-    depths = Counter(i for name in names for i, part in enumerate(name.parts[:-1]) if part.casefold() in known)
+    depths = Counter(i for name in names for i, part in enumerate(name.parts[:-1]) if emotion_word(part) in known)
     depth = depths.most_common(1)[0][0] if depths else 0
     rows = []
     for name in names:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -27,6 +28,11 @@ class LabelRow:
     emotion: str
     corpus: str = ""
     sentence: str = ""
+
+
+def emotion_word(text: str) -> str:
+    """A word for an emotion, for comparison: in lower case, in NFC (macOS writes NFD), without outer blanks."""
+    return unicodedata.normalize("NFC", text).strip().casefold()
 
 
 def parse_table(name: str, content: bytes) -> list[LabelRow]:

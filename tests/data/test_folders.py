@@ -62,6 +62,14 @@ def test_windows_paths_and_other_normal_forms(office):
     assert labels(read_folder(office)) == WANTED
 
 
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_words_in_other_normal_forms_and_with_blanks(tmp_path, forms):
+    of_folder, of_mapping = (unicodedata.normalize(form, "Fröhlich") for form in forms)
+    empty_files(tmp_path / "office", f"{of_folder}/a.wav", "sad /b.wav")
+    found = read_folder(str(tmp_path / "office"), {of_mapping: "Happy"})
+    assert labels(found) == {"a.wav": "happy", "b.wav": "sad"} and not found.excluded
+
+
 def test_column_names_in_any_case_and_order(office):
     rows = [(emotion, name, speaker, "note") for name, speaker, emotion in ROWS]
     (office / "labels.csv").write_text(table(rows, (" Emotion", "PATH", "Speaker ", "comment")))

@@ -64,6 +64,28 @@ def test_a_mapping_names_an_emotion(office, mapping, capsys):
     assert "surprise" in capsys.readouterr().err
 
 
+def test_an_emotion_of_a_mapping_is_one_in_any_case(office, checkpoints, capsys):
+    assert evaluate.main(["small", *with_folder(office, "JOY=Happy")]) == 0
+    assert re.search(r"office +6 +2 +", capsys.readouterr().out)
+
+
+def test_no_recording_counts_twice(office, checkpoints, capsys):
+    (office / "labels.csv").write_text("path,speaker,emotion\nAnn/sad/a.wav,Ann,sad\n")
+    assert evaluate.main(["small", *with_folder(office), *with_folder(office / "labels.csv")]) == 2
+    assert re.search(r"two --folder: 1 \(.*Ann/sad/a\.wav\)", capsys.readouterr().err)
+
+
+def test_two_folders_of_one_name_are_no_corpus(office, tmp_path, checkpoints, capsys):
+    other = shutil.copytree(office, tmp_path / "before" / "office")
+    both = [*with_folder(office), *with_folder(other)]
+    assert evaluate.main(["small", *both]) == 2
+    said = capsys.readouterr().err
+    assert all(text in said for text in (str(office), str(other), "Rename", "column corpus"))
+    (other / "labels.csv").write_text("path,speaker,emotion,corpus\nAnn/sad/a.wav,Ann,sad,before\n")
+    assert evaluate.main(["small", *both]) == 0
+    assert re.search(r"before +1 +1 +", capsys.readouterr().out)
+
+
 def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, capsys):
     assert evaluate.main(["small", *with_folder(office, "joy=happy")]) == 0
     out = capsys.readouterr().out
