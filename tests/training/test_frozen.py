@@ -201,6 +201,8 @@ def test_clips_that_cannot_be_learned_are_refused(model):
         fit_head(model, [statistics], [replace(clip, speaker="") for clip in found], RECIPE)
     with pytest.raises(TrainingError, match="emotions"):
         fit_head(model, [statistics], [replace(clip, emotion="sad") for clip in found], RECIPE)
+    with pytest.raises(TrainingError, match=r"5, .*6 are needed.*add recordings.*model\.embedding_dim"):
+        fit_head(model, [statistics[::12]], found[::12], RECIPE)
 
 
 def test_each_corpus_is_predicted_by_a_head_without_it(model):

@@ -89,9 +89,10 @@ def fit_head(
         on_epoch: called after each epoch with its line of the learning curve; it changes no weight.
 
     Raises:
-        TrainingError: fewer than three emotions, or clips without speakers.
+        TrainingError: fewer than three emotions, fewer clips than dimensions of the embedding, or clips without
+            speakers.
     """
-    _check_clips(clips)
+    _check_clips(clips, model.config.embedding_dim)
     fit_projection(model, statistics[0], config.seed)
     with torch.no_grad():
         embeddings = torch.stack([model.projection(torch.from_numpy(rows)) for rows in statistics])
@@ -188,8 +189,14 @@ def draw_chances(clips: Sequence[TrainingExample], corpus_power: float) -> np.nd
     return chances / chances.sum()
 
 
-def _check_clips(clips: Sequence[TrainingExample]) -> None:
+def _check_clips(clips: Sequence[TrainingExample], embedding_dim: int) -> None:
     if (n_emotions := len({clip.emotion for clip in clips})) < 3:
         raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
     if not all(clip.speaker for clip in clips):
         raise TrainingError("A head with references needs the speaker of every training clip.")
+    if len(clips) < embedding_dim:  # the principal components of fewer clips are fewer
+        raise TrainingError(
+            f"Too few training clips: {len(clips)}, without the corpus or the speakers that are left out in turn. At "
+            f"least {embedding_dim} are needed: add recordings, or make the embedding smaller with --set "
+            "model.embedding_dim=N."
+        )
