@@ -43,7 +43,7 @@ from ser_core.data import (
     read_corpora,
 )
 from ser_core.evaluation import export_checkpoint
-from ser_core.models import MODELS, CheckpointError, SERModel
+from ser_core.models import MODELS, CheckpointError, DeviceError, SERModel, usable_device
 from ser_core.training import (
     CURVE_FILE,
     Experiment,
@@ -67,7 +67,7 @@ from ser_core.training import (
     training_recipe,
 )
 
-ERRORS = (CheckpointError, CorpusError, ProtocolError, TrainingError, OSError)
+ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, TrainingError, OSError)
 INTERRUPTED = 130  # exit code after Ctrl-C
 
 
@@ -193,8 +193,8 @@ def initial_state(options: argparse.Namespace, seed: int) -> tuple[Any, Training
 
 def main(arguments: list[str] | None = None) -> int:
     options = train_parser().parse_args(arguments)
-    options.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     try:
+        options.device = usable_device(options.device)
         train(options, reproducing_command(sys.argv[1:] if arguments is None else arguments))
     except ERRORS as error:
         print(error, file=sys.stderr)

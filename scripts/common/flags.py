@@ -82,7 +82,7 @@ def train_parser() -> argparse.ArgumentParser:
     _add_recipe_flags(parser)
     parser.add_argument("--log", metavar="WHY", help="add a line about this run to the log of experiments")
     parser.add_argument("--partial", action="store_true", help="train although recordings of the protocol are missing")
-    parser.add_argument("--device", help="default: cuda where there is one, else cpu")
+    parser.add_argument("--device", default="auto", help="default: cuda where there is one, else cpu")
     parser.add_argument(
         "--keep-epochs", type=positive, nargs="+", default=[], metavar="N", help="epochs after which to save the model"
     )

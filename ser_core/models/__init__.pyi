@@ -21,11 +21,15 @@ from .checkpoint import (
     models_with_reference as models_with_reference,
     save_metrics_and_card as save_metrics_and_card,
     save_model as save_model,
+    usable_device as usable_device,
     weights_files as weights_files,
     weights_sha256 as weights_sha256,
 )
 from .enrolled import (
     enrolled_logits as enrolled_logits,
+)
+from .errors import (
+    DeviceError as DeviceError,
 )
 from .hub import (
     HubModel as HubModel,

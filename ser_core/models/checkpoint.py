@@ -18,7 +18,7 @@ from ser_core.labels import EMOTIONS
 from ser_core.models.bare import NoInitialisation
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import Calibration
-from ser_core.models.errors import MissingEncoder
+from ser_core.models.errors import DeviceError, MissingEncoder, first_line
 from ser_core.models.names import (
     CARD_FILE,
     CONFIG_FILE,
@@ -62,7 +62,9 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     Raises:
         UnknownModel: no such checkpoint.
         CheckpointError: a missing or damaged file, foreign weights.
+        DeviceError: no such device.
     """
+    device = usable_device(device)
     folder = checkpoint_folder(name_or_folder)
     config = read_checkpoint_json(folder / CONFIG_FILE)
     model = _model_without_weights(config, folder.name)
@@ -76,10 +78,24 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
     model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
-    device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     model.to(device).eval()
     fold_batch_norms(model)
     return model
+
+
+def usable_device(name: str = "auto") -> str:
+    """The name of a device of torch that exists; "auto": CUDA if available, else "cpu".
+
+    Raises:
+        DeviceError: no such device.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (AssertionError, RuntimeError) as error:  # the first: torch was built without CUDA
+        raise DeviceError(f"The device {name!r} cannot be used: {first_line(error)}. Choose another: cpu.") from None
+    return name
 
 
 def _model_without_weights(config: dict, name: str) -> SERModel:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from ser_core import paths
 from ser_core.inference.prediction.predict import predict
 from ser_core.models.checkpoint import WEIGHTS_HASH, Calibration, load_model, save_metrics_and_card, save_model
+from ser_core.models.errors import DeviceError
 from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
 from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
 
@@ -65,6 +66,12 @@ def test_weights_are_half_precision_on_disk_and_float32_in_memory(checkpoints):
     stored = load_file(checkpoints / "small" / WEIGHTS)
     assert {v.dtype for v in stored.values()} == {torch.float16, torch.int64}  # int64: batches counted by batch norm
     assert {p.dtype for p in load_model("small").parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("device", ["banana", "cuda:99"])  # the second also where torch was built without CUDA
+def test_a_device_that_does_not_exist_is_refused(checkpoints, device):
+    with pytest.raises(DeviceError, match=rf"{device}.*cpu"):
+        load_model("small", device)
 
 
 @pytest.mark.parametrize("value", [float("nan"), 1e6])

@@ -292,6 +292,12 @@ def test_train_offers_only_what_exists(arguments, capsys):
     assert end.value.code == 2 and re.search("resonet.*|speaker-independent", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("device", ["banana", "cuda:99"])
+def test_a_device_that_does_not_exist_is_refused(device, capsys):
+    assert train.main(["resonet", "--fold", "0", "--device", device]) == 2
+    assert re.search(f"{device}.*cpu", capsys.readouterr().err)
+
+
 @pytest.mark.slow
 def test_sigterm_leaves_a_state_to_resume(workplace, stop_at):
     folder, arguments = workplace / "runs" / "x", [*FOLD_0, "--epochs", "1000"]
