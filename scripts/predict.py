@@ -141,13 +141,15 @@ COLUMNS = (
     *("emotion", "confidence", "abstain", "reason", "novelty", "familiarity"),
     *("arousal", "valence", "reference_clips", "reference_source", "reference_note", "notes"),
 )
+CLIP_COLUMNS = ("file", "model", "version", "reference_clips", "reference_source", "reference_note")
+"""Columns with the same value in each row of a recording."""
 
 
 def as_rows(record: dict) -> list[dict]:
     """One row for the recording, or for each of its windows with --windows."""
     if "error" in record:
         return [{name: guard_formula(value) for name, value in record.items()}]
-    clip_columns = {name: record[name] for name in ("file", "model", "version")} | {"notes": " ".join(record["notes"])}
+    clip_columns = {name: record[name] for name in CLIP_COLUMNS} | {"notes": " ".join(record["notes"])}
     parts = record.get("windows") or [record]
     return [
         {

@@ -13,6 +13,7 @@ from ser_core.inference import ArchivePart, n_cores
 from ser_core.training import MODEL_PREFIX
 
 FOLDER = Path(__file__).parent.parent  # of the commands
+OTHER_TABLES = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".xls", ".xlsx", ".ods")
 SET_HELP = f"a setting of the recipe (augment.warp=0.2) or, with the prefix {MODEL_PREFIX!r}, of the architecture"
 
 
@@ -177,10 +178,12 @@ def table_path(text: str) -> Path:
     """Where a table is written.
 
     Raises:
-        argparse.ArgumentTypeError: this cannot be the name of a file.
+        argparse.ArgumentTypeError: this cannot be the name of a file, or is that of another format.
     """
     if not Path(text).name or os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text!r} names no file: give the name of a table, such as results.parquet")
+    if Path(text).suffix.lower() in OTHER_TABLES:
+        raise argparse.ArgumentTypeError(f"{text!r}: the table is in Parquet. Name a file such as results.parquet")
     return Path(text)
 
 

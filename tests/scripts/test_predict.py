@@ -254,6 +254,14 @@ def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good
         assert f"measured with {expected}" in capsys.readouterr().out
 
 
+def test_rows_of_windows_name_the_reference_too(enrolled, good, capsys):
+    for more in ([], ["--windows"]):
+        assert predict.main([good, "--reference", good, "--format", "csv", *more]) == 0
+        rows = table(capsys)
+        assert {(row["reference_clips"], row["reference_source"]) for row in rows} == {("1", "clips")}
+        assert all(row["reference_note"] for row in rows)
+
+
 def test_a_note_of_the_reference_is_shown(enrolled, good, capsys):
     assert predict.main([good, "--reference", good, "--format", "text"]) == 0
     assert "Reference clips: 1" in capsys.readouterr().out
