@@ -30,7 +30,7 @@ from ser_core.interpret.atlas import (
 )
 from ser_core.interpret.embeddings import RAW_FEATURES, raw_features
 from ser_core.interpret.projection import Projection, ProjectionConfig
-from ser_core.models import CONFIG_FILE, SERModel, checkpoint_folder, load_model
+from ser_core.models import CONFIG_FILE, SERModel, checkpoint_folder, checkpoint_name, load_model
 
 ALL_CLIPS_PROTOCOL = "speaker-independent"  # tests every clip once
 CHUNK_CLIPS = 1000  # an interruption loses at most these
@@ -135,7 +135,7 @@ def atlas_name(name: str) -> str:
     path = Path(name)
     if path.parent.name == "epochs":
         return f"{path.parent.parent.name}-epoch-{path.name}"
-    return path.parent.name if path.name == "checkpoint" else path.name
+    return checkpoint_name(path)
 
 
 def _encoder(name: str) -> tuple[str, str, ClipEncoder, ProtocolSplit]:

@@ -47,6 +47,7 @@ from .names import (
     UnknownModel as UnknownModel,
     available_models as available_models,
     checkpoint_folder as checkpoint_folder,
+    checkpoint_name as checkpoint_name,
     fast_model as fast_model,
     models_for_long_audio as models_for_long_audio,
     read_metrics as read_metrics,

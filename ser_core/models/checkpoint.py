@@ -28,6 +28,7 @@ from ser_core.models.names import (
     CheckpointError,
     available_models,
     checkpoint_folder,
+    checkpoint_name,
     read_checkpoint_json,
     read_metrics,
 )
@@ -75,7 +76,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
             f"{folder.name}: the weights are not those of its {CONFIG_FILE}, they are damaged or of another save. "
             "Get or train it again."
         )
-    model.name, model.version = folder.name, digest[:N_VERSION_DIGITS]
+    model.name, model.version = checkpoint_name(folder), digest[:N_VERSION_DIGITS]
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
     model.to(device).eval()

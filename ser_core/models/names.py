@@ -68,6 +68,12 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     return folder
 
 
+def checkpoint_name(folder: str | Path) -> str:
+    """The name of a checkpoint by its folder: that of the run for runs/NAME/checkpoint, since all runs end so."""
+    path = Path(os.path.abspath(folder))  # a link keeps its name
+    return path.parent.name if path.name == "checkpoint" else path.name
+
+
 def read_metrics(name_or_folder: str | Path) -> dict:
     """The metrics of a checkpoint, without loading it; empty if it was never evaluated.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_core.data import CORPUS_NAMES, PROTOCOLS, AudioStore, ProtocolSplit, protocol_split, read_protocol, split_name
-from ser_core.models import CONFIG_FILE
+from ser_core.models import CONFIG_FILE, checkpoint_name
 from ser_core.training.batches import TrainingData
 from ser_core.training.config import TrainingError, TrainingExample
 
@@ -45,10 +45,7 @@ def check_complete(protocol: str, store: AudioStore) -> None:
 
 def start_name(start: str) -> str:
     """Name of start weights as a checkpoint records it: on a hub, of a run, or the last part of a path."""
-    path = Path(start)
-    if not path.exists():
-        return start
-    return path.resolve().parent.name if path.name == "checkpoint" else path.resolve().name
+    return checkpoint_name(start) if Path(start).exists() else start
 
 
 def training_history(training: dict) -> list[dict]:

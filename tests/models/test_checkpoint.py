@@ -45,6 +45,15 @@ def test_what_was_saved_is_what_is_loaded(new_model, tmp_path, waveform):
     assert json.loads((tmp_path / "mine" / CONFIG).read_text())["training"] == {"protocol": "resonet"}
 
 
+def test_a_model_of_a_run_has_the_name_of_the_run(new_model, tmp_path, monkeypatch):
+    for run in "ab":
+        save_model(new_model(), tmp_path / "runs" / run / "checkpoint", "resonet", Calibration(), {})
+    (tmp_path / "linked").symlink_to(tmp_path / "runs" / "a" / "checkpoint")
+    monkeypatch.chdir(tmp_path / "runs" / "b" / "checkpoint")
+    folders = ("../../a/checkpoint", tmp_path / "runs" / "b" / "checkpoint", ".", tmp_path / "linked")
+    assert [load_model(folder, "cpu").name for folder in folders] == ["a", "b", "b", "linked"]
+
+
 @torch.inference_mode()
 def test_a_loaded_model_saved_again_is_the_same_to_the_bit(checkpoints, waveform):
     model = load_model("small", "cpu")

@@ -64,7 +64,7 @@ def evaluation_task(
     fold = fold or (None if protocol else trained_on["fold"])
     protocol = protocol or trained_on["protocol"]
     leak = has_leak(model.name, trained_on, protocol, fold, allow_leak)
-    return EvaluationTask(name or folder.name, folder, model, config, protocol, fold, leak, command)
+    return EvaluationTask(name or model.name, folder, model, config, protocol, fold, leak, command)
 
 
 def has_leak(name: str, trained_on: dict, protocol: str, fold: str | None, allowed: bool) -> bool:
@@ -94,6 +94,6 @@ def check_recordable(task: EvaluationTask, is_named: bool) -> None:
         ResultError: a leak under the name of a valid result, or a checkpoint elsewhere without a name.
     """
     if task.leak and not task.name.endswith(LEAK_SUFFIX):
-        raise ResultError(f"The result of a leak must not replace a valid one: --name {task.folder.name}{LEAK_SUFFIX}")
+        raise ResultError(f"The result of a leak must not replace a valid one: --name {task.name}{LEAK_SUFFIX}")
     if not is_named and task.folder.parent != paths.CHECKPOINTS:
-        raise ResultError(f"{task.folder.name} is not below checkpoints/. Name its result: --name NAME.")
+        raise ResultError(f"{task.name} is not below checkpoints/. Name its result: --name NAME.")
