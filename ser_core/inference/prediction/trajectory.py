@@ -19,9 +19,18 @@ def run_recording(
     progress: Progress,
     reference: Reference | None,
 ) -> tuple[WindowOutputs, Trajectory]:
-    """The outputs of a recording's windows, and the trajectory they make."""
+    """The outputs of a recording's windows, and the trajectory they make.
+
+    Raises:
+        ValueError: see predict_windows.
+    """
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
+    if not 0 < hop_s <= window_s:
+        raise ValueError(
+            f"window_s = {window_s:g}, hop_s = {hop_s:g}: choose a hop above 0 and no longer than the window, or "
+            "samples would be left out."
+        )
     starts, ends = window_bounds(waveform, window_s, hop_s, speech)
     outputs = run_windows(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress, reference)
     return outputs, build_trajectory(model, starts, ends, window_s, hop_s, speech, outputs.logits, reference)
