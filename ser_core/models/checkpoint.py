@@ -38,7 +38,7 @@ from ser_core.models.zoo.fusion import Fusion, FusionConfig
 from ser_core.models.zoo.layers import fold_batch_norms
 
 WEIGHTS_HASH = "weights_sha256"  # in config.json: its weights are those of the same save
-N_VERSION_DIGITS = 8  # hexadecimal digits of the hash of the weights that name a version
+N_VERSION_DIGITS = 8  # hexadecimal digits of the hash that names a version
 
 
 def models_with_reference() -> tuple[str, ...]:
@@ -76,7 +76,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
             f"{folder.name}: the weights are not those of its {CONFIG_FILE}, they are damaged or of another save. "
             "Get or train it again."
         )
-    model.name, model.version = checkpoint_name(folder), digest[:N_VERSION_DIGITS]
+    model.name, model.version = checkpoint_name(folder), _version(model, digest)
     model.metrics = read_metrics(folder)
     model.novelty = _read_novelty(folder / NOVELTY_FILE) or model.novelty  # a fusion has that of a member
     model.to(device).eval()
@@ -97,6 +97,13 @@ def usable_device(name: str = "auto") -> str:
     except (AssertionError, RuntimeError) as error:  # the first: torch was built without CUDA
         raise DeviceError(f"The device {name!r} cannot be used: {first_line(error)}. Choose another: cpu.") from None
     return name
+
+
+def _version(model: SERModel, digest: str) -> str:
+    """First digits of the hash of the weights; of a fusion, whose file holds factors alone, also of its members."""
+    if isinstance(model, Fusion):
+        digest = hashlib.sha256(" ".join((digest, *model.config.versions)).encode()).hexdigest()
+    return digest[:N_VERSION_DIGITS]
 
 
 def _model_without_weights(config: dict, name: str) -> SERModel:

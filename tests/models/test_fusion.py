@@ -9,7 +9,7 @@ import torch
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import run_windows
 from ser_core.inference.prediction.predict import predict
-from ser_core.models.checkpoint import Calibration, load_fusion, load_model, save_model
+from ser_core.models.checkpoint import N_VERSION_DIGITS, Calibration, load_fusion, load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.ood import fit_novelty_detector
 from ser_core.models.zoo.fusion import Fusion, FusionConfig
@@ -71,6 +71,21 @@ def test_member_of_another_version_is_refused(members, checkpoints):
         (checkpoints / "both" / "config.json").write_text(json.dumps(changed))
         with pytest.raises(CheckpointError, match=word):
             load_model("both", "cpu")
+
+
+def test_version_changes_with_a_member(members, checkpoints):
+    """References, embeddings and adapters are refused by their version: the file of a fusion holds factors alone."""
+
+    def saved_version() -> str:
+        save_model(fusion(members), checkpoints / "both", "fusion", Calibration(), {})
+        return load_model("both", "cpu").version
+
+    before, weights = saved_version(), (checkpoints / "both" / "model.safetensors").read_bytes()
+    with torch.no_grad():
+        members[0].classifier.weight += 1
+    save_model(members[0], checkpoints / "listener", "whisper", Calibration(), {})
+    assert saved_version() != before and len(before) == N_VERSION_DIGITS
+    assert (checkpoints / "both" / "model.safetensors").read_bytes() == weights
 
 
 def test_fusion_without_members_is_refused():
