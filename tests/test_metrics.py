@@ -108,7 +108,7 @@ def test_intervals_are_over_speakers_not_clips():
         y_pred = np.where(speakers % 2, y_true, 1 - y_true)
         low, high = compute_scores(y_true, y_pred, speakers, 2).accuracy_ci
         widths[n_clips] = high - low
-    assert widths[10] == widths[100] > 0.4
+    assert widths[10] == pytest.approx(widths[100]) and widths[10] > 0.4
     speakers = np.arange(1000)  # the same answers, each from a speaker of its own
     low, high = compute_scores(y_true, y_pred, speakers, 2).accuracy_ci
     assert high - low < 0.08
@@ -122,6 +122,19 @@ def test_the_interval_of_accuracy_is_the_t_interval_of_the_speakers():
     found = compute_scores(np.ones(600, int), right.astype(int), speakers, 2).accuracy_ci
     share = right.reshape(20, 30).mean(1)
     expected = stats.t.interval(0.95, 19, share.mean(), stats.sem(share))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+def test_the_interval_of_several_corpora_is_that_of_a_stratified_sample():
+    """Its variance is the sum over corpora of their squared share times the squared standard error in them."""
+    rng, sizes = np.random.default_rng(0), (8, 30)
+    speakers = np.repeat(np.arange(38), 20)
+    corpora = np.where(speakers < sizes[0], "small", "large")
+    right = rng.random(760) < rng.uniform(0.3, 0.9, 38)[speakers]
+    found = compute_scores(np.ones(760, int), right.astype(int), speakers, 2, corpora=corpora).accuracy_ci
+    parts = np.split(right.reshape(38, 20).mean(1), [sizes[0]])
+    error = np.hypot(*(n / 38 * stats.sem(part) for n, part in zip(sizes, parts, strict=True)))
+    expected = stats.t.interval(0.95, sum(sizes) - 2, right.mean(), error)
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 

@@ -26,8 +26,10 @@ def speaker_interval(
     _, stratum, sizes = np.unique(strata, return_inverse=True, return_counts=True)
     if sizes.min() < MIN_SPEAKERS:
         return None
-    confusion = per_speaker.sum(0)
-    without = measure(confusion - per_speaker)
+    of_stratum = np.stack([per_speaker[stratum == k].sum(0) for k in range(len(sizes))])
+    confusion = of_stratum.sum(0)
+    weight = (sizes / (sizes - 1))[stratum, None, None]  # the others stand in for a speaker: no corpus loses its share
+    without = measure(confusion - of_stratum[stratum] + weight * (of_stratum[stratum] - per_speaker))
     deviation = without - (np.bincount(stratum, without) / sizes)[stratum]
     variance = float((np.square(deviation) * (1 - 1 / sizes)[stratum]).sum())
     half = float(stdtrit((sizes - 1).sum(), 0.975)) * variance**0.5
