@@ -21,6 +21,7 @@ from ser_core.data import (
     unseen_speaker_fold,
 )
 from ser_core.evaluation import (
+    LEFT_OUT_PROTOCOL,
     Comparison,
     CrossValidationResult,
     PredictionTable,
@@ -103,11 +104,22 @@ def load_results(split: str) -> EvaluationResults:
     Raises:
         ResultError, ComparisonError: a result file that is damaged, out of date or does not fit the others.
     """
-    return _load_results(split, tuple((path, path.stat().st_mtime_ns) for path in list_results(split)))
+    return _load_results(split, _times(list_results(split)), _left_out_times())
+
+
+def _times(files: Iterable[Path]) -> tuple[tuple[Path, int], ...]:
+    """Each file with the time of its last change, a key of the caches."""
+    return tuple((path, path.stat().st_mtime_ns) for path in files)
+
+
+def _left_out_times() -> tuple[tuple[Path, int], ...]:
+    """Those of the results on left-out corpora, which decide the order of the models on every test part."""
+    folds = protocol_folds(LEFT_OUT_PROTOCOL)
+    return _times(path for fold in folds for path in list_results(split_name(LEFT_OUT_PROTOCOL, fold)))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the results")
-def _load_results(split: str, files: tuple[tuple[Path, int], ...]) -> EvaluationResults:
+def _load_results(split: str, files: tuple[tuple[Path, int], ...], left_out_files: tuple) -> EvaluationResults:
     found = {result.model: result for result in (load_result(path) for path, _ in files)}
     comparison = compare_results(list(found.values()), published_table(split), left_out_uars())
     return EvaluationResults(comparison, {s.model: pooled_predictions(found[s.model]) for s in comparison.ranking})
@@ -132,11 +144,13 @@ def all_folds(split: str) -> dict[str, CrossValidationResult]:
     if protocol is None or not protocol_folds(protocol):
         return {}
     paths = [path for fold in protocol_folds(protocol) for path in list_results(split_name(protocol, fold))]
-    return _all_folds(protocol, tuple((path, path.stat().st_mtime_ns) for path in paths))
+    return _all_folds(protocol, _times(paths), _left_out_times())
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")
-def _all_folds(protocol: str, files: tuple[tuple[Path, int], ...]) -> dict[str, CrossValidationResult]:
+def _all_folds(
+    protocol: str, files: tuple[tuple[Path, int], ...], left_out_files: tuple
+) -> dict[str, CrossValidationResult]:
     found = load_cross_validation(protocol)
     left_out = left_out_uars()
     return dict(sorted(found.items(), key=lambda item: ranking_key(left_out.get(item[0]), item[1].mean_uar, item[0])))
@@ -152,7 +166,7 @@ def unseen_predictions(split: str, model: str) -> PredictionTable:
     files = [path for paths_of_fold in folds for path in paths_of_fold if path.stem == model]
     if len(files) < max(len(folds), 2):
         return load_results(split).predictions[model]
-    return _all_predictions(tuple((path, path.stat().st_mtime_ns) for path in files))
+    return _all_predictions(_times(files))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading the results of all folds")

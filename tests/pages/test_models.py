@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 from pages.models import comparison, verdict
 from pages.ui import results
 from ser_core import paths
-from ser_core.data.protocols.splits import protocol_split
+from ser_core.data.protocols.splits import protocol_folds, protocol_split
 from ser_core.data.utterances import CORPUS_NAMES
+from ser_core.evaluation.cross_validation import LEFT_OUT_PROTOCOL
 from ser_core.evaluation.results import list_results, save_result
 from ser_core.evaluation.summary.fairness import score_groups
 from ser_core.evaluation.summary.verdict import Verdict
@@ -186,6 +187,20 @@ def test_a_new_result_is_read_without_a_restart(tmp_path, monkeypatch):
     assert len(results.load_results("speaker-independent-0").comparison.ranking) == 1
     shutil.copy(source / "svm-egemaps.json", folder)
     assert len(results.load_results("speaker-independent-0").comparison.ranking) == 2
+
+
+def test_new_results_on_left_out_corpora_change_the_order_without_a_restart(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    split = "speaker-independent-0"
+    for fold in ("0", "1"):
+        clips = protocol_split("speaker-independent", fold).test[::9]
+        for model, right in [("better", [True] * len(clips)), ("general", [i % 4 > 0 for i in range(len(clips))])]:
+            save_result(make_result(model, clips, right, "speaker-independent", fold), tmp_path)
+    assert list(results.load_results(split).predictions) == list(results.all_folds(split)) == ["better", "general"]
+    for fold in protocol_folds(LEFT_OUT_PROTOCOL):
+        clips = protocol_split(LEFT_OUT_PROTOCOL, fold).test[::20]
+        save_result(make_result("general", clips, [True] * len(clips), LEFT_OUT_PROTOCOL, fold), tmp_path)
+    assert list(results.load_results(split).predictions) == list(results.all_folds(split)) == ["general", "better"]
 
 
 def test_one_network_stands_under_three_protocols():
