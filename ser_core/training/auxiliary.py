@@ -111,12 +111,18 @@ def votes_task(train: Sequence[TrainingExample], corpora: Path) -> AuxiliaryTask
     """Share of the listeners' votes for each class, of CREMA-D's clips.
 
     Raises:
-        TrainingError: the file of the votes is missing.
+        TrainingError: the file of the votes is missing, or it has no votes for any of the clips.
     """
     votes = read_listener_votes(corpora, EMOTIONS)
     if votes is None:
         raise TrainingError("The auxiliary task of votes needs crema_d/voice_votes.csv in the corpora folder.")
-    return AuxiliaryTask("votes", {clip.id: votes[clip.id] for clip in train if clip.id in votes}, distribution=True)
+    known = {clip.id: votes[clip.id] for clip in train if clip.id in votes}
+    if not known:
+        raise TrainingError(
+            "The auxiliary task of votes has no target: crema_d/voice_votes.csv has votes for none of the training "
+            "clips. Train without side_tasks.votes, or on a fold with clips of CREMA-D."
+        )
+    return AuxiliaryTask("votes", known, distribution=True)
 
 
 def functionals_task(

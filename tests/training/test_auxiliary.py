@@ -13,6 +13,7 @@ from ser_core.training.auxiliary import (
     auxiliary_heads,
     auxiliary_loss,
     auxiliary_targets,
+    votes_task,
 )
 from ser_core.training.config import TrainingError
 from tests.training.test_trainer import (
@@ -50,6 +51,16 @@ def test_what_is_not_known_of_a_clip_is_not_asked():
     assert auxiliary_loss(LEVEL, output, targets).item() == pytest.approx(
         0.25 / 3
     )  # half the squared error, over 2 values
+
+
+def test_votes_for_none_of_the_clips_are_refused(train, tmp_path):
+    """As on the fold that leaves CREMA-D out."""
+    (tmp_path / "crema_d").mkdir()
+    votes = tmp_path / "crema_d" / "voice_votes.csv"
+    votes.write_text(f"clip,angry,sad\n{train[0].id.partition('/')[2]},3,1\n")
+    assert votes_task(train, tmp_path).values.keys() == {train[0].id}
+    with pytest.raises(TrainingError, match="votes for none of the training clips"):
+        votes_task(train[1:], tmp_path)
 
 
 def test_a_distribution_is_learned_by_cross_entropy():
