@@ -162,9 +162,10 @@ def pool_trajectory(
 
 def _available_hop_s(partial: PartialTrajectory, hop_s: float) -> float:
     """The nearest hop that the windows predicted so far allow."""
-    if not np.isclose(hop_s / partial.hop_s, round(hop_s / partial.hop_s)):
+    n_asked, n_known = round(hop_s / partial.hop_s), round(partial.predicted_hop_s / partial.hop_s)  # steps of the grid
+    if not np.isclose(hop_s, n_asked * partial.hop_s):
         raise ValueError(f"hop_s = {hop_s} must be a multiple of {partial.hop_s}, the hop of the grid")
-    return partial.predicted_hop_s * max(1, int(hop_s / partial.predicted_hop_s))
+    return partial.predicted_hop_s * max(1, n_asked // n_known)
 
 
 def _pooled_logits(partial: PartialTrajectory, known: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
