@@ -152,7 +152,7 @@ def listen(model: str, device: int | str | None, save: Path | None, running_refe
     if session.duration_s:
         print(as_text(session.summary()))
     if save and session.duration_s:
-        save.write_bytes(encode_wav(session.recording() / np.float32(32_767)))
+        save.write_bytes(encode_wav(session.recording()))
     return code
 
 

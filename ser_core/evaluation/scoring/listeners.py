@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ser_core.data import ListenerVotes, Utterance
 from ser_core.evaluation.scoring.predictions import PROBABILITY_FLOOR, PredictionTable
 from ser_core.metrics import cross_entropy, entropy
-
-if TYPE_CHECKING:  # with torch: tables of predictions are read without
-    pass
 
 
 @dataclass(frozen=True)

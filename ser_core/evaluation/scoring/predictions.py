@@ -2,16 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import softmax
 
 from ser_core.data import Utterance
 from ser_core.metrics import ClassScores, Scores, class_scores, compute_scores, confusion_matrix
-
-if TYPE_CHECKING:  # with torch: tables of predictions are read without
-    pass
 
 BOOTSTRAP_SEED = 0
 N_PROBABILITY_DECIMALS = 5  # of the probabilities in result files

@@ -153,7 +153,4 @@ def _result(future: Future) -> Any:
     try:
         return future.result()
     except WORKER_ERRORS:
-        raise BatchError(
-            "A process ended in the middle of its work: out of memory, or a file that breaks the decoder. "
-            "Finished batches are kept: start the same command again, with fewer --workers."
-        ) from None
+        raise BatchError(WORKER_DIED_MESSAGE) from None

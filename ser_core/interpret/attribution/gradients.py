@@ -21,14 +21,14 @@ N_INTEGRATION_STEPS = 128  # of the integral, from silence to the window
 def grad_cam(model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress) -> np.ndarray:
     """Selvaraju et al. 2017: the channels of the last feature map, each weighted by its mean gradient; with its sign.
 
-    The last layer of ResNet101 is before its ReLU.
+    The last map of ResNet101 is before its ReLU, which is applied here.
     """
     with gradient_turn(), _record_feature_maps(model) as seen:
         features = window_features(model, waveform).requires_grad_()
         score = target_score(model, target, features).sum()
         (slope,) = torch.autograd.grad(score, seen[-1])
     weight = slope.mean((2, 3), keepdim=True)
-    active = seen[-1].detach().clamp_min(0)  # ResNet101's map is before its ReLU
+    active = seen[-1].detach().clamp_min(0)
     relevance = (weight * active).sum(1, keepdim=True)
     return F.interpolate(relevance, features.shape[2:], mode="bilinear")[0, 0].cpu().numpy()
 

@@ -2,7 +2,6 @@
 
 import io
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,9 +10,6 @@ from plotly.colors import sample_colorscale, unlabel_rgb
 from torch.nn import functional as F
 
 from ser_core.audio import FrontendConfig, LogMel, hz_to_mel
-
-if TYPE_CHECKING:
-    pass
 
 MAX_IMAGE_COLUMNS = 1200  # enough for a wide screen; longer recordings are averaged
 MAX_FRAMES_PER_COLUMN = 8  # bounds the computation for an hour to that for a minute
