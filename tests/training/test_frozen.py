@@ -242,12 +242,32 @@ def test_calibration_counts_every_corpus_the_same():
     rng = np.random.default_rng(0)
     corpora = np.array(["large"] * 400 + ["small"] * 50)
     y_true = rng.integers(3, size=450)
-    logits = 3.0 * np.eye(3)[np.where(rng.random(450) < 0.6, y_true, rng.integers(3, size=450))]
+    right = rng.random(450) < np.where(corpora == "large", 0.9, 0.4)
+    logits = 3.0 * np.eye(3)[np.where(right, y_true, (y_true + 1) % 3)]
     assert len(balanced_rows(corpora)) == 100
     left_out = UnseenPredictions(corpora, y_true, np.ones(450), logits, logits, np.ones(450))
     found = fit_cross_corpus_calibration(left_out, left_out.select(np.zeros(0, int)))
-    assert found.temperature > 1  # such confidence would be right for nine in ten
+    confidence = softmax(logits / found.temperature, axis=-1).max(1)
+    assert confidence[0] == pytest.approx(right[balanced_rows(corpora)].mean(), abs=0.01)
+    assert confidence[0] < right.mean() - 0.1  # of all clips
     assert 0 < found.min_confidence < 1 and found.distance_power == 0
+
+
+def test_clips_of_a_corpus_are_chosen_over_its_whole_length():
+    assert balanced_rows(np.array([*"aaaaabb"])).tolist() == [0, 4, 5, 6]
+    assert balanced_rows(np.array([*"aaaaabbbbb"]), 6).tolist() == [0, 2, 4, 5, 7, 9]
+    assert not len(balanced_rows(np.zeros(0, str)))
+
+
+def test_at_least_half_of_the_clips_are_answered():
+    """Here only the surest fifth is right: TARGET_ACCURACY alone would leave under a third."""
+    y_true = np.arange(100) % 3
+    chosen = np.where(np.arange(100) < 80, (y_true + 1) % 3, y_true)
+    logits = np.linspace(0.1, 3, 100)[:, None] * np.eye(3)[chosen]
+    left_out = UnseenPredictions(np.full(100, "one"), y_true, np.ones(100), logits, logits, np.ones(100))
+    found = fit_cross_corpus_calibration(left_out, left_out.select(np.zeros(0, int)))
+    confidence = softmax(logits / found.temperature, axis=-1).max(1)
+    assert (confidence >= found.min_confidence - 1e-4).mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_confidence_falls_with_the_distance_where_fewer_predictions_are_right():

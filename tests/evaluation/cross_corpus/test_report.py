@@ -1,5 +1,7 @@
 """Scores of a corpus from its embeddings, alone and enrolled."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -81,6 +83,9 @@ def test_the_choice_is_limited_to_common_emotions_of_the_corpus(clips, embedding
     embeddings[:, EMOTIONS.index("sad")] = 0
     found = corpus_report(Nearest(), embeddings, clips)
     assert (found["uar"], found["uar_common"]) == (0.0, 1.0)
+    calm = [replace(clip, emotion="calm") if clip.emotion == "happy" else clip for clip in clips]
+    found = corpus_report(Nearest(), embeddings, calm)
+    assert (found["uar"], found["uar_common"]) == (pytest.approx(1 / 3, abs=1e-4), 1.0)  # calm is left out of the six
 
 
 def test_references_exclude_the_clip_itself_and_weigh_by_their_number():

@@ -15,6 +15,7 @@ def test_what_decides_the_label_is_found_and_what_is_drawn_at_random_is_not():
     quantities = {"level": np.where(labels == "angry", -10.0, -30.0) + rng.normal(size=150), "one": np.zeros(150)}
     found = {c.name: c for c in measure_confounds(labels.tolist(), groups, quantities, rng)}
     assert next(iter(found)) == "sentence" and found["sentence"].uar == 1 and "one" not in found
+    assert found["sentence"].p_value == pytest.approx(1 / 201)  # never 0: the labels as they are count as one order
     assert found["level"].gives_away and 0.5 < found["level"].uar < 0.9  # angry from the rest, no more
     assert not found["speaker"].gives_away and found["speaker"].chance == pytest.approx(1 / 3, abs=0.05)
 
@@ -28,6 +29,7 @@ def test_a_wrong_label_comes_first():
     classes, labels = ("sad", "angry"), ["sad"] * 5 + ["angry"] * 5
     probabilities = np.repeat([[0.9, 0.1], [0.2, 0.8]], 5, axis=0)
     probabilities[2] = [0.05, 0.95]  # labelled sad
+    probabilities[3] = [0.4, 0.6]  # labelled sad; angry clips get more
     probabilities[7] = [0.5, 0.5]  # no clear prediction
     (one,) = rank_doubtful_labels(probabilities, labels, classes)
     assert (one.index, one.label, one.suggestion) == (2, "sad", "angry") and one.label_probability == 0.05
