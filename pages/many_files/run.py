@@ -16,13 +16,14 @@ SLICE_S = 4  # then what is done is drawn
 
 def work(models: Sequence[str]) -> None:
     """Process the remaining files for a moment; `go_on` continues once the page is drawn. Stop keeps the results."""
-    todo, going = state.unprocessed(state.sound_files()[:MOST_FILES], models), state.upload_state().running
+    files, going = state.sound_files()[:MOST_FILES], state.upload_state().running
+    todo = state.unprocessed(files, models)
     with st.container(horizontal=True, vertical_alignment="center"):
         _show_buttons(len(todo), going)
     if not todo or not going:
         set_running(False)
         return
-    bar, n_done, started = st.empty(), len(state.sound_files()) - len(todo), time.monotonic()
+    bar, n_done, started = st.empty(), len(files) - len(todo), time.monotonic()
     for i, file in enumerate(todo):
         spent_s = time.monotonic() - started
         left = f", {format_duration(spent_s / i * (len(todo) - i))} left" if i else ""

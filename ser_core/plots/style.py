@@ -29,7 +29,10 @@ def format_time(time_s: float) -> str:
 
 def format_duration(duration_s: float) -> str:
     """Duration for a text: 12.5 s, or 2 min 5 s from one minute on."""
-    return f"{duration_s:.1f} s" if duration_s < 60 else f"{int(duration_s // 60)} min {duration_s % 60:.0f} s"
+    if round(duration_s, 1) < 60:
+        return f"{duration_s:.1f} s"
+    minutes, seconds = divmod(round(duration_s), 60)
+    return f"{minutes} min {seconds} s"
 
 
 def time_ticks(duration_s: float) -> list[float]:

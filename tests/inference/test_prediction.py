@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -16,6 +17,7 @@ from ser_core.inference.prediction.predict import predict, predict_windows, pred
 from ser_core.inference.results import Trajectory, arousal_and_valence
 from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from ser_core.models.checkpoint import Calibration
+from ser_core.models.ood import fit_novelty_detector
 from tests.make_corpus import voice
 
 RATE = 16_000
@@ -106,6 +108,17 @@ def test_the_answer_is_the_mean_over_windows_by_their_seconds_of_speech(model, l
     logits = run_windows(model, [long[round(s * RATE) :][:RATE] for s in trajectory.start_s]).logits
     mean = np.average(logits, axis=0, weights=trajectory.speech_s)
     np.testing.assert_allclose(probabilities(predict(model, long, speech)), softmax(mean, axis=-1), atol=1e-6)
+
+
+def test_the_novelty_is_that_of_the_mean_distance_by_seconds_of_speech(new_model, long):
+    knowing = new_model(window_s=1.0)
+    knowing.novelty = fit_novelty_detector(*np.random.default_rng(0).standard_normal((2, 500, 8)))
+    speech = [(0.0, 2.0), (6.0, 8.0)]
+    trajectory = predict_windows(knowing, long, speech=speech)
+    distances = run_windows(knowing, [long[round(s * RATE) :][:RATE] for s in trajectory.start_s]).distances
+    own, plain = np.average(distances, weights=trajectory.speech_s), distances.mean()
+    knowing.novelty = replace(knowing.novelty, unseen=np.sort([(own + plain) / 2, min(own, plain) - 1]))
+    assert predict(knowing, long, speech).novelty == (100 if own > plain else 50)
 
 
 def test_windows_without_speech_do_not_count(model, long):

@@ -103,6 +103,11 @@ def test_a_new_emotion_counts_from_its_start_once_it_led_long_enough(subtests):
             assert letters_of(lead[heard]) == "".join(c for c, h in zip(after, heard, strict=True) if h)
 
 
+def test_an_emotion_is_held_for_seconds_not_for_windows():
+    assert letters_of(hysteresis_labels(made("ssssaaassss", hop_s=0.5), 2)) == "sssssssssss"
+    assert letters_of(hysteresis_labels(made("ssssaaaasss", hop_s=0.5), 2)) == "ssssaaaasss"
+
+
 def test_silence_alone_is_held_without_complaint():
     assert len(hysteresis_labels(made("___"), 5)) == 3
 

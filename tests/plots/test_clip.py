@@ -11,7 +11,7 @@ from plotly.colors import sample_colorscale
 
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation.comparison.compare import compare_results
-from ser_core.inference.results import Prediction, Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 from ser_core.labels import AROUSAL_VALENCE, EMOTION_STYLES, EMOTIONS, format_probability
 from ser_core.metrics import Curve, Reliability
 from ser_core.plots.clip.bars import probability_bars, stacked_probability_bars
@@ -37,7 +37,7 @@ from ser_core.plots.heatmaps import (
 )
 from ser_core.plots.model_style import FIRST_MODELS, model_style
 from ser_core.plots.plane import arousal_valence_plane
-from ser_core.plots.style import emotion_label, format_time, text_colour_on
+from ser_core.plots.style import emotion_label, format_duration, format_time, text_colour_on
 from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000
@@ -124,9 +124,10 @@ def test_side_by_side_rows_are_complete_and_only_predictions_highlighted():
     assert bright == {(emotion_label("angry"), "m")}
 
 
-def test_the_trajectory_is_interrupted_in_silence():
+@pytest.mark.parametrize("speech_s", [0, MIN_SPEECH_TO_PREDICT_S / 2])
+def test_the_trajectory_is_interrupted_in_silence(speech_s):
     row = [0.6, 0.2, 0.2, 0, 0, 0, 0, 0]
-    figure = trajectory_lines(trajectory([row, row, row], speech_s=[3, 0, 3]), 6.0)
+    figure = trajectory_lines(trajectory([row, row, row], speech_s=[3, speech_s, 3]), 6.0)
     assert np.isnan(figure.data[0].y).tolist() == [False, True, False]
     assert figure.data[0].x.tolist() == [1.5, 3.0, 4.5]
     assert figure.layout.xaxis.range == (0, 6.0)
@@ -147,6 +148,9 @@ def test_the_time_axis_agrees_with_the_player(subtests):
 
 def test_times_are_formatted_as_minutes_and_seconds():
     assert [format_time(time_s) for time_s in (0, 5, 59.96, 65.34, 3600)] == ["0:00", "0:05", "1:00", "1:05.3", "60:00"]
+    durations_s = (12.5, 59.94, 59.96, 60, 119.7, 125)
+    expected = ["12.5 s", "59.9 s", "1 min 0 s", "1 min 0 s", "2 min 0 s", "2 min 5 s"]
+    assert [format_duration(duration_s) for duration_s in durations_s] == expected
 
 
 def test_a_trajectory_without_speech_can_be_drawn():

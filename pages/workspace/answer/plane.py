@@ -6,7 +6,7 @@ import streamlit as st
 from pages.ui.analysis import ModelResult
 from pages.ui.chart import chart
 from pages.ui.results import unseen_clips
-from ser_core.inference import Prediction, Trajectory, arousal_and_valence
+from ser_core.inference import Prediction, Trajectory, arousal_and_valence, speech_mask
 from ser_core.plots import arousal_valence_plane
 
 MOST_DOTS = 900
@@ -33,7 +33,7 @@ def show_plane(result: ModelResult) -> None:
 
 def change_over_time(trajectory: Trajectory) -> np.ndarray:
     """(arousal, valence) of the windows with speech, shape = (n, 2); none where they are more than MOST_WINDOWS."""
-    windows = trajectory.probabilities[trajectory.speech_s > 0]
+    windows = trajectory.probabilities[speech_mask(trajectory)]
     return arousal_and_valence(trajectory.labels, windows if len(windows) <= MOST_WINDOWS else windows[:0])
 
 

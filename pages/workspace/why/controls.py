@@ -9,6 +9,7 @@ from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, session
 from pages.workspace.why import methods, state
 from pages.workspace.why.state import ExplainedWindow
+from ser_core.inference import speech_mask
 from ser_core.interpret import AttributionTarget, attribution_methods
 from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import emotion_label, format_time
@@ -40,7 +41,7 @@ def choose_window(prepared: PreparedClip, result: ModelResult) -> ExplainedWindo
 def _window_name(result: ModelResult, i: int) -> str:
     trajectory = result.trajectory
     times = f"{format_time(trajectory.start_s[i])} to {format_time(trajectory.end_s[i])}"
-    if trajectory.speech_s[i] <= 0:
+    if not speech_mask(trajectory)[i]:
         return f"{times}, no speech"
     return f"{times}, {emotion_label(trajectory.emotions[i])} {format_probability(trajectory.confidence[i])}"
 

@@ -14,7 +14,7 @@ from pages.ui.model_picker import get_model
 from pages.ui.session import is_remembered, remember
 from pages.ui.voice.personal import PersonalModel
 from ser_core.audio import SAMPLE_RATE, FrontendConfig
-from ser_core.inference import calibrated_probabilities, run_windows
+from ser_core.inference import calibrated_probabilities, run_windows, speech_mask
 from ser_core.interpret import (
     PERTURBATION_PROBES,
     AttributionTarget,
@@ -85,7 +85,7 @@ def most_confident_window(result: ModelResult) -> int:
     """The window that is explained first: of those with speech, the most confident in the emotion of the clip."""
     trajectory = result.trajectory
     column = trajectory.probabilities[:, trajectory.labels.index(result.prediction.emotion)]
-    return int(np.where(trajectory.speech_s > 0, column, -1.0).argmax())
+    return int(np.where(speech_mask(trajectory), column, -1.0).argmax())
 
 
 def window_spectrogram(explained: ExplainedWindow) -> Spectrogram:

@@ -3,29 +3,24 @@
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from plotly import graph_objects as go
 
+from ser_core.inference import Trajectory, speech_mask
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.style import LEGEND_BELOW, emotion_label, format_time, time_ticks
-
-if TYPE_CHECKING:
-    from ser_core.inference import Trajectory
-
 
 MIN_PEAK_TO_SHOW = 0.25  # emotions below it are hidden at first, except the three most probable
 MAX_MARKERS = 100  # windows; more would hide the lines and slow down the browser
 
 
-def trajectory_lines(trajectory: "Trajectory", duration_s: float) -> go.Figure:
+def trajectory_lines(trajectory: Trajectory, duration_s: float) -> go.Figure:
     """Probability of each emotion over time, at the centres of the windows; interrupted in windows without speech.
 
     Emotions with low probabilities are hidden until the legend is clicked. The plot fills the full width, so that its
     time axis is aligned with that of the player.
     """
-    centre_s, has_speech = (trajectory.start_s + trajectory.end_s) / 2, trajectory.speech_s > 0
+    centre_s, has_speech = (trajectory.start_s + trajectory.end_s) / 2, speech_mask(trajectory)
     peaks = trajectory.probabilities[has_speech].max(0, initial=0.0)
     min_peak = min(MIN_PEAK_TO_SHOW, np.sort(peaks)[-3])
     figure = go.Figure()

@@ -26,7 +26,7 @@ from pages.workspace.answer import agreement, plane
 from pages.workspace.map.takes import VoiceState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols.splits import training_speakers
-from ser_core.inference import Segment, Trajectory
+from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, Trajectory
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models.adapter import Adapter
 from ser_core.models.checkpoint import Calibration, load_model, save_model
@@ -94,6 +94,8 @@ def test_the_change_over_time_is_drawn_while_it_is_readable(n_windows, n_drawn):
     even = np.full((n_windows, len(EMOTIONS)), 1 / len(EMOTIONS))
     found = Trajectory("small", EMOTIONS, start_s, start_s + 1, even, np.ones(n_windows), 1.0, 1.0)
     assert plane.change_over_time(found).shape == (n_drawn, 2)
+    hardly = replace(found, speech_s=np.where(start_s < 5, 1, MIN_SPEECH_TO_PREDICT_S / 2))
+    assert plane.change_over_time(hardly).shape == (5, 2)
 
 
 def test_the_browsers_recorder_leads_to_an_answer(page):
