@@ -11,20 +11,24 @@ from scipy.special import softmax
 from ser_core import paths
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import load_audio
+from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.corpora import corpora_root, read_corpora
 from ser_core.data.listener_votes import read_listener_votes
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.data.utterances import CorpusError, Utterance
-from ser_core.evaluation.calibration import fit_calibration
+from ser_core.evaluation import calibration
+from ser_core.evaluation.calibration import export_checkpoint, fit_calibration
 from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import entropy, nll, reliability
+from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import DEFAULT_MODEL, METRICS_FILE
-from tests.make_corpus import write_wav
+from ser_core.training.batches import TrainingData
+from tests.make_corpus import DEV_SPEAKERS, TRAIN_SPEAKERS, clips, write_wav
 
 
 def utterance(corpus: str, speaker: str, emotion: str, number: int = 0) -> Utterance:
@@ -344,6 +348,21 @@ def test_answers_above_the_threshold_are_more_often_right(overconfident):
 def test_certainties_of_exactly_zero_and_one_can_be_calibrated():
     found = fit_calibration(predictions(*MIXED, confidence=1.0))
     assert 0.25 <= found.temperature <= 4.02 and 0 <= found.min_confidence <= 1
+
+
+def test_a_model_is_calibrated_on_speech_not_on_song(new_model, crema_d, cache, tmp_path, monkeypatch):
+    """The threshold and the distances of unseen speakers are of what the program gets: speech."""
+    spoken, *rest = clips(crema_d, DEV_SPEAKERS)
+    data = TrainingData(
+        clips(crema_d, TRAIN_SPEAKERS), [spoken, replace(rest[0], corpus="ravdess_song")], AudioStore(cache)
+    )
+    fitted_on = []
+    monkeypatch.setattr(
+        calibration, "fit_calibration", lambda table: fitted_on.extend(u.id for u in table.utterances) or Calibration()
+    )
+    export_checkpoint(new_model(), "resonet", tmp_path / "made", data, read_corpora(crema_d).utterances, {})
+    assert fitted_on == [spoken.id]
+    assert len(load_model(tmp_path / "made", "cpu").novelty.unseen) == 1
 
 
 # --- the shipped model -----------------------------------------------------------------------------------------------

@@ -42,6 +42,12 @@ def test_percentiles_are_shares_of_unseen_clips(novelty):
     assert novelty.percentile(distances.max() * 0.999) < MAX_NOVELTY_PERCENTILE
 
 
+def test_the_distance_to_training_clips_is_that_to_the_fifth_nearest():
+    clips = np.stack([np.arange(1.0, 9.0), np.zeros(8)], axis=1)
+    near = NoveltyDetector(np.zeros(2), np.eye(2), np.arange(3.0), neighbours=clips)
+    assert near.distance(np.zeros((1, 2))).tolist() == pytest.approx([25 / 2])
+
+
 def test_familiarity_needs_thresholds_and_follows_the_percentile(novelty, tmp_path):
     assert novelty.familiarity(0.0) is None
     near = novelty.with_reference_distances(np.arange(1.0, 11.0)).with_familiarity(

@@ -9,7 +9,7 @@ from ser_core.inference.annotation.units import predict_annotations, speaker_mea
 from ser_core.inference.prediction.predict import predict
 from ser_core.inference.segments import Segment, label_segments
 from ser_core.inference.smoothing import EMA_SMOOTHING, NO_SMOOTHING, NO_SPEECH, NOT_SURE
-from ser_core.labels import EMOTIONS
+from ser_core.labels import AROUSAL_VALENCE, EMOTIONS
 from tests.inference.test_segments import trajectory_of
 
 
@@ -29,16 +29,17 @@ def test_each_segment_is_predicted_as_a_recording_of_its_own(new_model, speech):
 
 
 def test_speakers_count_where_nobody_else_is_annotated():
-    annotations = [Annotation(0, 2, "", "anna"), Annotation(1, 3, "", "ben"), Annotation(4, 5, "", "anna")]
+    annotations = [Annotation(0, 2, "", "anna"), Annotation(1, 3, "", "ben"), Annotation(4, 7, "", "anna")]
     segments = [
         Segment(0, 2, "sad", 2.0, "sad", 1.0, certain_of("sad")),
         Segment(1, 3, NO_SPEECH),
-        Segment(4, 5, "angry", 1.0, "angry", 1.0, certain_of("angry")),
+        Segment(4, 7, "angry", 3.0, "angry", 1.0, certain_of("angry")),
     ]
     anna, ben = speaker_means(annotations, segments, EMOTIONS)
-    assert (anna.n_segments, anna.speech_s) == (2, 2.0)
-    assert anna.probabilities["sad"] == anna.probabilities["angry"] == pytest.approx(0.5)
-    assert anna.arousal == pytest.approx(0.1) and (ben.emotion, ben.arousal) == ("", None)
+    assert (anna.n_segments, anna.speech_s) == (2, 4.0)
+    assert (anna.probabilities["sad"], anna.probabilities["angry"]) == pytest.approx((0.25, 0.75))
+    assert anna.arousal == pytest.approx(0.25 * AROUSAL_VALENCE["sad"][0] + 0.75 * AROUSAL_VALENCE["angry"][0])
+    assert (ben.emotion, ben.arousal) == ("", None)
     assert speaker_means([Annotation(0, 2)], segments[:1], EMOTIONS) == ()
 
 
