@@ -116,6 +116,21 @@ def test_a_client_that_leaves_gives_up_its_place():
     asyncio.run(run())
 
 
+def test_a_slot_given_to_a_request_that_is_just_cancelled_is_free_again():
+    async def run():
+        async with clients("a", "b", n_slots=1) as (slots, first, cancelled):
+            await first.ask()
+            await cancelled.ask()
+            first.release.set()
+            await asyncio.sleep(0)  # the first request gives the slot on, the second has not run since
+            assert slots.n_waiting == 0 and not cancelled.in_progress
+            cancelled.tasks[0].cancel()
+            await settle()
+            assert len(slots) == 0
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize(
     ("host", "address"),
     [

@@ -74,8 +74,11 @@ class FairSlots:
         try:
             yield
         finally:
-            self._held[address] -= 1
-            self._give_slots()
+            self._release(address)
+
+    def _release(self, address: str) -> None:
+        self._held[address] -= 1
+        self._give_slots()
 
     async def _wait(self, address: str, gone: asyncio.Event) -> None:
         if len(self) >= self._max_requests:
@@ -89,6 +92,10 @@ class FairSlots:
             if not place.done():
                 raise ClientGone
             place.result()
+        except asyncio.CancelledError:
+            if place.done() and not place.exception():  # the slot was given in the same moment
+                self._release(address)
+            raise
         finally:
             left.cancel()
             self._withdraw(address, place)
