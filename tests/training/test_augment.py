@@ -248,6 +248,9 @@ def test_gain_control_makes_loud_and_quiet_stretches_alike():
     levelled = automatic_gain_control(features, torch.tensor([200]), torch.tensor([1.0]))
     assert (levelled[..., 20:80].mean() - levelled[..., 120:180].mean()).abs() < 0.01
     assert levelled.mean().item() == pytest.approx(features.mean().item(), abs=0.1)
+    shorter = automatic_gain_control(features, torch.tensor([150]), torch.tensor([1.0]))
+    assert not torch.equal(shorter[..., :150], features[..., :150])
+    assert torch.equal(shorter[..., 150:], features[..., 150:])  # the padding
 
 
 def test_noise_suppression_leaves_the_loud_cells():

@@ -218,6 +218,27 @@ def test_each_corpus_is_predicted_by_a_head_without_it(model):
     assert detector.thresholds is None  # two speakers a corpus
 
 
+def test_song_is_left_out_with_its_corpus_and_never_predicted(model):
+    found = examples(80, ("crema_d", "tess", "ravdess", "ravdess_song"))
+    statistics, seen = separable(found, model), []
+
+    class Fit(EncoderFit):
+        def __call__(self, rows, name, on_epoch=lambda record: None):
+            seen.append((name, {found[i].corpus for i in rows}))
+            return super().__call__(rows, name, on_epoch)
+
+    left_out = predict_left_out_corpora(Fit(model, [statistics], found, RECIPE))
+    assert sorted(left_out.corpora) == sorted(clip.corpus for clip in found if clip.corpus != "ravdess_song")
+    assert ("without-ravdess", {"crema_d", "tess"}) in seen
+    assert ("without-tess", {"crema_d", "ravdess", "ravdess_song"}) in seen
+
+
+def test_a_mixture_is_nearer_to_its_own_clip_than_to_its_partner():
+    batches = HeadBatches(torch.zeros(1, 8, 4), examples(8), EMOTIONS, HeadConfig(noise=0))
+    _, mixed = batches.mix(torch.zeros(8, 4), torch.zeros(8, 4), torch.eye(8))
+    assert mixed.argmax(1).tolist() == list(range(8)) and 0.5 <= mixed.max(1).values.min() < 1
+
+
 def test_thresholds_come_from_each_speaker_against_the_others():
     rng = np.random.default_rng(0)
     found = [TrainingExample(str(i), "ab"[i % 2], EMOTIONS[0], f"{'ab'[i % 2]}-{i // 2 % 3}") for i in range(240)]
