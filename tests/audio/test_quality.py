@@ -243,6 +243,14 @@ def test_the_ratio_of_speech_to_noise_is_estimated(subtests):
             assert measure_quality(waveform).snr_db == pytest.approx(snr_db + added_db, abs=2)
 
 
+def test_the_noise_within_speech_is_no_signal():
+    """At 0 dB speech and noise together are 3 dB above the noise."""
+    rng = np.random.default_rng(0)
+    speech, hiss = (0.1 * rng.standard_normal(n).astype(np.float32) for n in (SAMPLE_RATE, 3 * SAMPLE_RATE))
+    hiss[SAMPLE_RATE : 2 * SAMPLE_RATE] += speech
+    assert measure_quality(hiss, [(1.0, 2.0)]).snr_db == pytest.approx(0, abs=0.3)
+
+
 def test_no_ratio_without_pauses_or_without_speech():
     assert measure_quality(spoken()[3_000:12_000]).snr_db is None
     assert measure_quality(noise(2.0, SAMPLE_RATE)[:, 0]).snr_db is None
