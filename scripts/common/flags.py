@@ -200,7 +200,7 @@ def parse_part(text: str) -> ArchivePart:
 
 
 def positive(text: str) -> int:
-    """A number of things, such as epochs.
+    """A number, such as that of epochs or workers.
 
     Raises:
         argparse.ArgumentTypeError: no whole number, zero or less.

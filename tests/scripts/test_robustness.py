@@ -37,10 +37,3 @@ def test_noise_is_of_the_last_fold_and_not_human(tmp_path):
         soundfile.write(file, np.full(1600, level / 10), 16_000)
     levels = [round(float(noise[800]), 1) for noise in robustness.read_test_noises(tmp_path)]
     assert levels == [0.1, 0.4]
-
-
-@pytest.mark.parametrize("number", ["0", "-1", "half"])
-def test_one_of_no_clips_is_no_choice(number, capsys):
-    with pytest.raises(SystemExit):
-        robustness.main(["small", f"--every={number}"])
-    assert "no whole number above 0" in capsys.readouterr().err

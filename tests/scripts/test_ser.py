@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from scripts import predict, ser, serve
+from scripts import fuse, ood, predict, predict_archive, robustness, ser, serve, voice_ranges
 
 MAX_HELP_CPU_S = 1.0
 HELP = """
@@ -35,6 +35,22 @@ def test_help_of_every_command_is_quick_and_names_it():
         assert done.stdout.startswith(f"usage: ser {command} "), command
         assert "scripts." + ser.SCRIPTS[command] + " " not in done.stdout, command
         assert children_cpu_s() - before_s < MAX_HELP_CPU_S, command
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments"),
+    [
+        (fuse, ["--every", "0"]),
+        (ood, ["small", "--every", "0"]),
+        (robustness, ["small", "--every", "-1"]),
+        (voice_ranges, ["--clips", "0"]),
+        (predict_archive, [".", "--out", "a.parquet", "--workers", "0"]),
+    ],
+)
+def test_a_number_below_one_is_refused(script, arguments, capsys):
+    with pytest.raises(SystemExit):
+        script.main(arguments)
+    assert f"argument {arguments[-2]}: invalid" in capsys.readouterr().err
 
 
 def test_a_command_does_what_its_script_does(capsys, checkpoints, tmp_path):
