@@ -19,6 +19,7 @@ from ser_core.data.utterances import CorpusError, Utterance
 from ser_core.evaluation import calibration
 from ser_core.evaluation.calibration import export_checkpoint, fit_calibration
 from ser_core.evaluation.evaluator import evaluate, predict_utterances, predict_utterances_per_model
+from ser_core.evaluation.scoring.listeners import score_listeners
 from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference.prediction.predict import predict
@@ -307,6 +308,15 @@ def test_silence_is_counted_as_not_answered_never_left_out(checkpoints, tmp_path
     silent = replace(utterance("savee", "DC", "sad"), path=write_wav(tmp_path / "silence.wav", np.zeros(16_000)))
     found = evaluate(load_model("small", "cpu"), [silent])
     assert (found.pooled.n_clips, found.coverage) == (1, 0)
+
+
+def test_listeners_who_disagree_share_a_draw():
+    clips = [utterance("crema_d", "1001", "angry", 0), utterance("crema_d", "1001", "sad", 1)]
+    votes = {clip.id: np.zeros(len(EMOTIONS)) for clip in clips}
+    votes[clips[0].id][[EMOTIONS.index("angry"), EMOTIONS.index("sad"), EMOTIONS.index("fear")]] = 0.4, 0.4, 0.2
+    votes[clips[1].id][[EMOTIONS.index("sad"), EMOTIONS.index("fear")]] = 0.8, 0.2
+    found = score_listeners(votes, [*clips, utterance("crema_d", "1001", "fear", 2)], EMOTIONS)
+    assert found == pytest.approx({"n_clips": 2, "single_listener": (0.4 + 0.8) / 2, "plurality": (0.5 + 1) / 2})
 
 
 # --- calibration -----------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Reference clips of a speaker: how they become a reference, and what predictions with one are like."""
 
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from ser_core.audio import AudioError, speech_segments
-from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
+from ser_core.inference import embed, enrolment, predict, predict_batch, predict_windows, run_windows
 from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
@@ -223,6 +224,9 @@ def test_a_long_recording_is_its_own_reference(enrolling_model, long_recording):
     assert own.source == trajectory.reference_source == "recording"
     assert 3 < own.n_clips == trajectory.reference_clips <= 30 and own.speech_s > 10
     assert not own.note
+    duration_s = len(long_recording) / RATE
+    throughout = recording_reference(enrolling_model, long_recording, [(0.0, duration_s)])
+    assert throughout.n_clips == math.ceil(duration_s / enrolling_model.config.window_s)  # without overlap
 
 
 def test_a_short_recording_is_not(enrolling_model, speech):
@@ -231,6 +235,21 @@ def test_a_short_recording_is_not(enrolling_model, speech):
 
 def test_of_a_very_long_recording_windows_are_drawn_evenly(enrolling_model, long_recording):
     assert recording_reference(enrolling_model, np.tile(long_recording, 4)).n_clips == 30
+
+
+def test_no_clip_is_in_its_own_reference(enrolling_model, clips, monkeypatch):
+    used = []
+    monkeypatch.setattr(
+        enrolment,
+        "predict",
+        lambda model, waveform, reference=None: used.append(reference) or predict(model, waveform, reference=reference),
+    )
+    enrolment_gain(enrolling_model, clips, ["happy", None, None, None])
+    whole, others = (speaker_reference(enrolling_model, made_of) for made_of in (clips, clips[1:]))
+    _, found = used  # without, and with a reference
+    from_others, from_whole = (np.abs(found.embedding - one.embedding).max() for one in (others, whole))
+    assert from_others < 0.01 * from_whole and found.n_clips == 3
+    assert found.speech_s == pytest.approx(others.speech_s)
 
 
 def test_the_gain_is_measured_without_the_clip_itself(enrolling_model, clips):

@@ -74,6 +74,22 @@ def test_a_free_slot_goes_to_the_address_with_the_fewest():
     asyncio.run(run())
 
 
+def test_addresses_with_as_many_take_turns():
+    order = []
+
+    async def request(slots: FairSlots, address: str) -> None:
+        async with slots.slot(address, asyncio.Event()):
+            order.append(address)
+            await asyncio.sleep(0)
+
+    async def run():
+        slots = FairSlots(n_slots=1)
+        await asyncio.gather(*(request(slots, address) for address in "xaaabbc"))
+
+    asyncio.run(run())
+    assert "".join(order) == "xabcaba"
+
+
 def test_a_full_queue_drops_the_last_of_the_address_with_the_most():
     async def run():
         async with clients("a", "b") as (slots, greedy, other):
