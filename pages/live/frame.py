@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.live.voice import keep_model
+from pages.ui.components.sent import sent_value
 from pages.ui.session import session
 from pages.ui.voice.personal import PersonalModel
 
@@ -41,6 +42,6 @@ def live_frame(address: str, on_token: Callable[[str], None], model: PersonalMod
 
 def _arrived(name: str, take: Callable[[str], None]) -> None:
     """The browser may send anything."""
-    value = st.session_state[KEY].get(name)
+    value = sent_value(KEY, name)
     if isinstance(value, str) and value:
         take(value)

@@ -81,6 +81,11 @@ def test_what_the_frame_hands_over_may_be_anything(monkeypatch, sent, taken):
     assert found == taken
 
 
+def test_what_the_frame_sends_after_its_page_was_left_is_dropped(monkeypatch):
+    monkeypatch.setattr(st, "session_state", {})
+    frame._arrived("token", lambda token: pytest.fail(token))
+
+
 def test_a_recording_is_taken_once_and_its_token_leaves_the_address(trajectory, speech):
     token = recording_store.put(wav(speech))
     page = trajectory(token)

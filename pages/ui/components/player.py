@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime import get_instance
 
 from pages.ui.components.curves import Curves, curves
+from pages.ui.components.sent import sent_value
 from ser_core.audio import SAMPLE_RATE, encode_wav
 from ser_core.plots import Spectrogram, spectrogram, waveform_envelope
 
@@ -119,7 +120,7 @@ def sound_id(tracks: Sequence[Track]) -> str:
 
 def _trimmed(key: str, on_trim: Callable[[float, float], None] | None) -> None:
     """What the browser sent may be anything."""
-    sent = st.session_state[key].get("trim")
+    sent = sent_value(key, "trim")
     try:
         start_s, end_s = float(sent["start_s"]), float(sent["end_s"])
     except (KeyError, TypeError, ValueError):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.sent import sent_value
 from ser_core import paths
 
 FOLDER = Path(__file__).parent
@@ -36,7 +37,7 @@ def recorder(*, key: str, max_s: int, on_clip: Callable[[bytes, tuple[str, ...]]
 
 
 def _arrived(key: str, on_clip: Callable[[bytes, tuple[str, ...]], None]) -> None:
-    sent = st.session_state[key].get("clip")
+    sent = sent_value(key, "clip")
     if sent is not None:
         on_clip(*unpacked(sent))
 

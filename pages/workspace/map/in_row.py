@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.ui.components.sent import sent_value
 from pages.ui.session import session
 from pages.workspace import sound
 from pages.workspace.map import neighbours
@@ -33,7 +34,7 @@ def follow(found: Atlas, around: Neighbourhood) -> None:
     _mount(
         key=KEY,
         data={"name": name},
-        on_next_change=lambda: _go_on(found, around, st.session_state[KEY].get("next")),
+        on_next_change=lambda: _go_on(found, around, sent_value(KEY, "next")),
         on_stop_change=_end,
     )
 
