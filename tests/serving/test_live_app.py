@@ -180,6 +180,11 @@ def test_invalid_arguments_get_an_error_message(live, checkpoints, subtests):
         with subtests.test(name=name, arguments=arguments):
             calls = {call.__name__: call for call in live.page_arguments(LiveSessions())["server_functions"]}
             assert calls[name](arguments)["error"].endswith((".", "0"))
+    sessions = LiveSessions()
+    sessions.open("a", "192.0.2.1")
+    start = live.page_arguments(sessions)["server_functions"][0]
+    for rate in (float("inf"), float("nan"), None, "x"):
+        assert "Reload" in start({"page_id": "a", "model": "small", "sample_rate": rate})["error"]
 
 
 def test_without_a_model_the_page_names_the_training_command(live, checkpoints):

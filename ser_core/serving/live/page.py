@@ -95,7 +95,7 @@ def _page_callable(function: Callable[..., dict]) -> Callable[[dict], dict]:
             return function(**arguments)
         except USER_ERRORS as error:
             return {"error": str(error)}
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return {"error": STALE_PAGE_MESSAGE}
 
     call.__name__ = function.__name__
