@@ -7,6 +7,7 @@ a password and unencrypted; they get only predictions for their own recordings.
 """
 
 import logging
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -37,6 +38,7 @@ from ser_core.serving import (
 )
 
 PAGES = Path(__file__).parent.parent / "app.py"
+PUBLIC_ADDRESS_VARIABLE = "STREAMLIT_BROWSER_SERVER_ADDRESS"
 FIRST_PAGE_S = 4.0  # by then it is drawn; torch, REST and Gradio would keep it waiting by seconds of imports
 
 
@@ -116,6 +118,8 @@ def main(arguments: list[str] | None = None) -> int:
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
+    if public := os.environ.get(PUBLIC_ADDRESS_VARIABLE):  # only `streamlit run` reads variables of options itself
+        server["browser.serverAddress"] = public
     print(f"Speech emotion workbench: {web_address(options.host, options.port)}", flush=True)
     limit_request_heads()
     with suppress(KeyboardInterrupt):  # Ctrl-C, when everything has ended

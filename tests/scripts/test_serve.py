@@ -113,6 +113,19 @@ def test_no_page_of_another_site_is_answered(server, path):
     assert status(Host=elsewhere, Origin=f"http://{elsewhere}") == status(Host=elsewhere) == 403
 
 
+def test_a_proxy_forwards_the_public_address():
+    """As in docs/deployment.md: pages of that address load, and talk to the server."""
+    with running_server(STREAMLIT_BROWSER_SERVER_ADDRESS="voice.example.org") as (address, _):
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+        key = {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
+        for path, more, expected in (("/", {}, 200), ("/_stcore/stream", upgrade | key, 101)):
+            for origin, status in (("https://voice.example.org", expected), ("https://example.org", 403)):
+                connection = HTTPConnection(address.removeprefix("http://"), timeout=60)
+                headers = {"Host": "voice.example.org", "Origin": origin} | more
+                connection.request("GET", path, headers=headers)
+                assert connection.getresponse().status == status, (path, origin)
+
+
 def test_load_is_measured_in_multiples_of_one_request(server, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(load_test, "CLIENTS", (1, 3))
     assert load_test.main([server[0], "--requests", "6", "--json", str(tmp_path / "load.json")]) == 0
