@@ -26,8 +26,7 @@ ENV HOME=/tmp \
     PYTHONUNBUFFERED=1 \
     HF_HUB_OFFLINE=1 \
     GRADIO_ANALYTICS_ENABLED=False \
-    GRADIO_TEMP_DIR=/tmp/gradio \
-    STREAMLIT_SERVER_HEADLESS=true
+    GRADIO_TEMP_DIR=/tmp/gradio
 
 RUN useradd --uid 1000 --no-create-home --shell /usr/sbin/nologin app
 USER 1000
@@ -35,4 +34,4 @@ USER 1000
 EXPOSE 8501
 HEALTHCHECK --interval=30s --timeout=10s --start-period=90s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8501/api/v1/health', timeout=8)"]
-CMD ["python", "-m", "scripts.serve", "--host", "0.0.0.0", "--port", "8501"]
+CMD ["python", "-m", "scripts.serve", "--headless", "--host", "0.0.0.0", "--port", "8501"]

@@ -100,7 +100,7 @@ def test_nothing_secret_is_written_into_it():
 def test_its_port_is_the_same_everywhere():
     (port,) = arguments("EXPOSE")
     command = json.loads(arguments("CMD")[0])
-    assert command == ["python", "-m", "scripts.serve", "--host", "0.0.0.0", "--port", port]
+    assert command == ["python", "-m", "scripts.serve", "--headless", "--host", "0.0.0.0", "--port", port]
     (check,) = arguments("HEALTHCHECK")
     assert f"http://127.0.0.1:{port}/api/v1/health" in check
     compile(json.loads(check.partition("CMD ")[2])[2], "check", "exec")
