@@ -5,9 +5,11 @@ from pathlib import PurePath
 
 import numpy as np
 
+from pages.ui.analysis import PreparedClip, Settings, prepare_clip
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, remember
-from ser_core.audio import speech_segments, trim_silence
+from pages.workspace import clip_bar
+from ser_core.audio import SAMPLE_RATE, trim_silence
 from ser_core.interpret import (
     RAW_FEATURES,
     Atlas,
@@ -34,33 +36,40 @@ class EmbeddedClip:
     windows: np.ndarray  # (n_windows, embedding_dim)
     start_s: np.ndarray  # (n_windows,)
     speech_s: float  # seconds of speech in it
+    recorded: np.ndarray  # (embedding_dim,), without noise reduction: by it the very recording is known on the map
 
 
 def embed(clip: SessionClip, name: str) -> EmbeddedClip | None:
     """The clip of this session in the space of a model, computed once; None where the model itself is not here."""
+    prepared = prepare_clip(clip, clip_bar.settings())
     try:
-        return remember(lambda: embed_clip(clip, name), clip.id, "embedding", name)
+        return remember(lambda: embed_clip(clip, prepared, name), prepared.id, "embedding", name)
     except CheckpointError:
         return None
 
 
-def embed_clip(clip: SessionClip, name: str) -> EmbeddedClip:
-    """A clip in the space of a model.
+def embed_clip(clip: SessionClip, prepared: PreparedClip, name: str) -> EmbeddedClip:
+    """A clip in the space of a model, from the sound that is analysed.
 
     Raises:
         CheckpointError: the model is not here.
     """
-    waveform = clip.recording.waveform
-    speech = speech_segments(waveform)
+    windows, start_s = _embed(prepared, name)
+    original = prepare_clip(clip, Settings(None))
+    recorded = windows if original.id == prepared.id else _embed(original, name)[0]
+    kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
+    speech_s = sum(end - start for start, end in prepared.speech)
+    return EmbeddedClip(clip.name, windows.mean(0), windows[kept], start_s[kept], speech_s, recorded.mean(0))
+
+
+def _embed(prepared: PreparedClip, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """The windows in the space of a model, shape = (n_windows, embedding_dim), and their starts in seconds."""
+    waveform = prepared.waveform
     if name == RAW_FEATURES:
         first, last = trim_silence(waveform)
-        windows, start_s = raw_features([waveform[first:last]]), np.array([first / clip.recording.sample_rate])
-    else:
-        start_s, windows = embed_windows(get_model(name), waveform, speech)
-    kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
-    return EmbeddedClip(
-        clip.name, windows.mean(0), windows[kept], start_s[kept], sum(end - start for start, end in speech)
-    )
+        return raw_features([waveform[first:last]]), np.array([first / SAMPLE_RATE])
+    start_s, windows = embed_windows(get_model(name), waveform, prepared.speech)
+    return windows, start_s
 
 
 def place(made: Projection, found: Atlas, own: EmbeddedClip, key: str) -> UserClip:
@@ -98,6 +107,6 @@ def _find_itself(found: Atlas, own: EmbeddedClip) -> int | None:
     named = [i for i, clip in enumerate(found.ids.tolist()) if clip.rpartition("/")[2] == stem]
     if named or len(found.ids) < MIN_CLIPS_TO_COMPARE:
         return named[0] if named else None
-    neighbours = nearest_neighbours(found.embeddings, own.embedding[None], MIN_CLIPS_TO_COMPARE)
+    neighbours = nearest_neighbours(found.embeddings, own.recorded[None], MIN_CLIPS_TO_COMPARE)
     is_same = neighbours.distance[0, 0] < SAME_RECORDING * np.median(neighbours.distance[0])
     return int(neighbours.index[0, 0]) if is_same else None

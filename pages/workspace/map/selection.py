@@ -62,7 +62,7 @@ def show_takes(clip: SessionClip) -> None:
     """Buttons that keep the clip of the session on the map, and remove what was kept."""
     kept = takes.takes()
     with st.container(horizontal=True):
-        if all(take.clip.id != clip.id for take in kept):
+        if not takes.is_kept(clip):
             st.button("Keep this clip on the map", on_click=takes.keep, args=(clip,), key="keep-take")
         if kept:
             what = "the clip" if len(kept) == 1 else f"all {len(kept)} clips"

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from pages.ui.analysis import PreparedClip, prepare_clip
 from pages.ui.session import PageState, SessionClip, session
+from pages.workspace import clip_bar
 from pages.workspace.map.own_clips import EmbeddedClip, embed, embed_clip
 from ser_core.models import CheckpointError
 
@@ -14,6 +16,7 @@ class Take:
     """A clip that the person keeps on the map, in every space that was looked at since."""
 
     clip: SessionClip
+    prepared: PreparedClip  # as it was analysed when it was kept
     placed: dict[str, EmbeddedClip]  # by the name of the space
 
 
@@ -55,7 +58,13 @@ def takes() -> list[Take]:
 
 
 def keep(clip: SessionClip) -> None:
-    takes().append(Take(clip, {}))
+    takes().append(Take(clip, prepare_clip(clip, clip_bar.settings()), {}))
+
+
+def is_kept(clip: SessionClip) -> bool:
+    """Whether the clip is kept as it is analysed now: a noise-reduced one is another."""
+    prepared = prepare_clip(clip, clip_bar.settings())
+    return any(take.prepared.id == prepared.id for take in takes())
 
 
 def drop_takes() -> None:
@@ -69,8 +78,8 @@ def all_placed(clip: SessionClip | None, name: str) -> list[EmbeddedClip]:
         for take in kept:
             if name not in take.placed:
                 title = f"{kept.index(take) + 1}: {take.clip.name}"
-                take.placed[name] = replace(embed_clip(take.clip, name), name=title)
+                take.placed[name] = replace(embed_clip(take.clip, take.prepared, name), name=title)
     except CheckpointError:
         return []
-    one = embed(clip, name) if clip and all(take.clip.id != clip.id for take in kept) else None
+    one = embed(clip, name) if clip and not is_kept(clip) else None
     return [*(take.placed[name] for take in kept), *([one] if one else [])]

@@ -206,6 +206,17 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
 
 
+def test_the_clip_lies_where_its_noise_reduced_sound_lies(page, speech, monkeypatch):
+    monkeypatch.setattr("pages.ui.analysis.reduce_noise", lambda *_: speech[:30_000])
+    page.segmented_control(key="map").set_value("pca").run()
+    upload(page, "mine.wav", wav(speech))
+    page.button(key="keep-take").click().run()
+    before = distances(page)
+    next(toggle for toggle in page.toggle if "noise" in toggle.label).set_value(True).run()
+    assert not page.exception and distances(page) != before
+    assert names_of_own(page) == ["1: mine.wav", "mine.wav"]  # as it was kept, and as it is now
+
+
 def distances(page) -> list[float]:
     """Of the neighbours in the panel."""
     (table,) = [frame.value for frame in page.dataframe if "distance" in frame.value]
@@ -276,7 +287,10 @@ def test_the_very_recording_of_a_clip_is_none_of_its_neighbours(page):
     upload(page, f"{Path(IDS[5]).name}.ogg", SPEECH)
     assert not page.exception and "very recording" in texts(page)
     found = load_atlas("small")
-    own = own_clips.EmbeddedClip("mine.wav", found.embeddings[7] + 1e-4, found.embeddings[7:8], np.zeros(1), 1.0)
+    recorded = found.embeddings[7] + 1e-4
+    own = own_clips.EmbeddedClip("mine.wav", recorded, found.embeddings[7:8], np.zeros(1), 1.0, recorded)
+    reduced = replace(own, embedding=recorded + 1)
+    assert own_clips.itself(found, reduced) == 7 and 7 not in own_clips.nearest(found, reduced)[0]
     assert own_clips.itself(found, own) == 7 and 7 not in own_clips.nearest(found, own)[0]
 
 
