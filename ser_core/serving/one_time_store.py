@@ -46,6 +46,11 @@ class OneTimeStore:
         self._drop_expired()
         return len(self._entries)
 
+    def __contains__(self, token: str) -> bool:
+        """Whether the recording of a token waits to be taken."""
+        self._drop_expired()
+        return token in self._entries
+
     def put(self, content: bytes) -> str:
         """Store the content of an audio file; returns its token.
 

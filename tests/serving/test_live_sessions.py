@@ -95,6 +95,17 @@ def test_repeated_chunks_are_processed_once(on, place, speech):
     np.testing.assert_allclose(kept, speech[: 3 * HOP], atol=1.1 / 32767)
 
 
+def test_a_recording_that_is_handed_over_again_is_stored_once(on, place, speech):
+    """Three copies of an hour would fill the store, for everybody."""
+    on.feed("a", 0, encoded(speech[:HOP]))
+    first = on.hand_over("a")["token"]
+    assert on.hand_over("a")["token"] == first and len(place) == 1
+    on.feed("a", HOP, encoded(speech[HOP : 2 * HOP]))
+    longer = on.hand_over("a")["token"]
+    assert len(place) == 1 and len(load_audio(place.take(longer))) == 2 * HOP
+    assert len(load_audio(place.take(on.hand_over("a")["token"]))) == 2 * HOP  # the first one was opened
+
+
 def test_concurrent_pages_do_not_interfere(on, speech):
     other = np.roll(speech, RATE)[::-1]
     alone = fed(on, "a", speech)

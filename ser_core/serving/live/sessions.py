@@ -37,6 +37,7 @@ class _PageSession:
     sample_rate: int  # of the page, in Hz
     totals: SessionTotals = field(default_factory=SessionTotals)
     n_received: int = 0  # samples
+    handed_over: tuple[int, str] = (0, "")  # samples then received, and the token
     last_used_s: float = 0.0
     address: str = ""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -117,7 +118,9 @@ class LiveSessions:
         """
         session = self._page_session(page_id)
         if self._n_recorded_bytes() > MAX_RECORDED_BYTES:
-            raise LiveSessionError("The server holds too many recordings. Stop, and download this one.")
+            raise LiveSessionError(
+                "The server holds too many recordings. Stop, download this one, then reload the page to delete it."
+            )
         chunk = decode_chunk(samples)
         with session.lock:
             new = chunk[max(0, session.n_received - offset) :]
@@ -143,7 +146,12 @@ class LiveSessions:
         """
         session = self._page_session(page_id)
         with session.lock:
-            return {"token": self._store.put(encode_wav(session.live.recording()))}
+            n_samples, token = session.handed_over
+            if n_samples != session.n_received or token not in self._store:
+                self._store.take(token)  # of a shorter recording
+                token = self._store.put(encode_wav(session.live.recording()))
+                session.handed_over = session.n_received, token
+            return {"token": token}
 
     def forget(self, page_id: str) -> None:
         """Delete the session of a closed page."""
