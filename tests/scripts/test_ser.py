@@ -50,7 +50,7 @@ def test_help_of_every_command_is_quick_and_names_it():
 def test_a_number_below_one_is_refused(script, arguments, capsys):
     with pytest.raises(SystemExit):
         script.main(arguments)
-    assert f"argument {arguments[-2]}: invalid" in capsys.readouterr().err
+    assert f"argument {arguments[-2]}: {arguments[-1]!r} is no whole number above 0" in capsys.readouterr().err
 
 
 def test_a_command_does_what_its_script_does(capsys, checkpoints, tmp_path):
