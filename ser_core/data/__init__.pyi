@@ -48,8 +48,6 @@ from .listener_votes import (
     read_listener_votes as read_listener_votes,
 )
 from .noises import (
-    HUMAN_NOISE_CLASSES as HUMAN_NOISE_CLASSES,
-    NOISE_CLASSES as NOISE_CLASSES,
     Noise as Noise,
     read_noises as read_noises,
 )
@@ -64,9 +62,6 @@ from .protocols.files import (
     read_protocol as read_protocol,
     split_name as split_name,
     write_protocol as write_protocol,
-)
-from .protocols.folds import (
-    speaker_independent_fold as speaker_independent_fold,
 )
 from .protocols.splits import (
     ProtocolSplit as ProtocolSplit,

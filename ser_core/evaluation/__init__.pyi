@@ -33,7 +33,6 @@ from .cross_corpus.calibration import (
     fit_cross_corpus_calibration as fit_cross_corpus_calibration,
     fit_cross_corpus_novelty as fit_cross_corpus_novelty,
     fit_familiarity as fit_familiarity,
-    unseen_speaker_distances as unseen_speaker_distances,
 )
 from .cross_corpus.expectation import (
     COLLECTION_CLIPS as COLLECTION_CLIPS,
@@ -92,10 +91,6 @@ from .model_cards.sections import (
 from .model_cards.tables import (
     score_table as score_table,
 )
-from .non_speech import (
-    NON_SPEECH_SOUNDS as NON_SPEECH_SOUNDS,
-    draw_non_speech as draw_non_speech,
-)
 from .ood_detection import (
     evaluate_ood_detection as evaluate_ood_detection,
     evaluate_recorded_sounds as evaluate_recorded_sounds,
@@ -123,7 +118,6 @@ from .results import (
     is_shipped as is_shipped,
     list_results as list_results,
     load_result as load_result,
-    protocol_sha256 as protocol_sha256,
     result_path as result_path,
     save_result as save_result,
 )

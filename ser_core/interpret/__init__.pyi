@@ -5,7 +5,6 @@ from .atlas import (
     AtlasError as AtlasError,
     available_atlases as available_atlases,
     load_atlas as load_atlas,
-    training_distances as training_distances,
 )
 from .atlas_export import (
     add_maps as add_maps,
@@ -31,7 +30,6 @@ from .attribution.occlusion import (
     SILENCED_SPAN_S as SILENCED_SPAN_S,
 )
 from .clusters import (
-    DENSITY_CELLS as DENSITY_CELLS,
     Cluster as Cluster,
     density as density,
     extent as extent,

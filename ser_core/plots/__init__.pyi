@@ -22,11 +22,7 @@ from .clip.timeline import (
     describe_trajectory as describe_trajectory,
     timeline_data as timeline_data,
 )
-from .clip.trajectory import (
-    trajectory_lines as trajectory_lines,
-)
 from .curves import (
-    class_score_radar as class_score_radar,
     experiment_dots as experiment_dots,
     learning_curves as learning_curves,
     pareto_dots as pareto_dots,
@@ -85,7 +81,6 @@ from .plane import (
     arousal_valence_plane as arousal_valence_plane,
 )
 from .reports.comparison import (
-    comparison_figures as comparison_figures,
     comparison_page as comparison_page,
 )
 from .reports.cost import (
@@ -108,7 +103,6 @@ from .tables import (
     figure_to_rows as figure_to_rows,
 )
 from .voice import (
-    CLIP_COLOURS as CLIP_COLOURS,
     NamedVoice as NamedVoice,
     format_measure as format_measure,
     format_normal as format_normal,

@@ -1,10 +1,8 @@
 from .auxiliary import (
     AuxiliaryTask as AuxiliaryTask,
     build_auxiliary_tasks as build_auxiliary_tasks,
-    functionals_task as functionals_task,
 )
 from .batches import (
-    BatchSource as BatchSource,
     TrainingBatch as TrainingBatch,
     TrainingData as TrainingData,
 )
@@ -87,7 +85,6 @@ from .splits import (
     check_start_split as check_start_split,
     check_teacher_split as check_teacher_split,
     leaked_clips as leaked_clips,
-    missing_clips as missing_clips,
     read_training_data as read_training_data,
     start_history as start_history,
     start_name as start_name,

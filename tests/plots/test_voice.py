@@ -5,7 +5,6 @@ import pytest
 
 from ser_core.interpret import VOICE_MEASURES, load_voice_ranges
 from ser_core.plots import (
-    CLIP_COLOURS,
     NamedVoice,
     format_measure,
     format_normal,
@@ -13,6 +12,7 @@ from ser_core.plots import (
     two_clips,
     voice_strips,
 )
+from ser_core.plots.voice import CLIP_COLOURS
 from tests.make_corpus import voice
 from tests.plots.test_report import prediction
 
