@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
-from pages.ui.layout import opened
+from pages.ui.layout import opened, same_decimals
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
@@ -52,7 +52,8 @@ def show_corpora(found: dict) -> None:
         st.info(HOW_TO_COUNT, title="No corpus statistics yet")
         return
     rows = [_corpus_row(corpus, found) for corpus in found["clips"]]
-    st.dataframe(rows, hide_index=True, placeholder="unknown", alt="Size, speakers, licence of each corpus")
+    alt = "Size, speakers, licence of each corpus"
+    st.dataframe(rows, hide_index=True, placeholder="unknown", column_config=same_decimals(rows), alt=alt)
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     counted = Counter(u.corpus for u in results.utterances())
     if counted:

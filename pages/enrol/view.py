@@ -8,6 +8,7 @@ from pages.enrol.state import SENTENCES, reading_state
 from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
+from pages.ui.layout import same_decimals
 from pages.ui.session import input_key, session
 from pages.ui.text import plain
 from pages.ui.voice import clips
@@ -173,7 +174,7 @@ def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
         for clip_id in ids
     ]
     help_text = "Only for the comparison below: enrolment needs no labels."
-    columns = {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
+    columns = same_decimals(rows) | {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
     fixed, key = ["clip", "seconds"], f"clips-{hash(tuple(ids))}"
     edited = st.data_editor(rows, hide_index=True, disabled=fixed, column_config=columns, key=key, placeholder="")
     state.labels = {i: row["label"] for i, row in zip(ids, edited, strict=True) if row["label"]}

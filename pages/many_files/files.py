@@ -12,6 +12,7 @@ from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
 from pages.ui.export import prediction_label, rows_as_csv
+from pages.ui.layout import same_decimals
 from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
@@ -89,7 +90,7 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
         on_select=lambda: _choose_row(key, ordered),
         selection_mode="single-row",
         selection_default={"selection": {"rows": chosen}},
-        column_config=_columns(rows[0], batch.models),
+        column_config=same_decimals(rows) | _columns(rows[0], batch.models),
         alt="Every file with the prediction of each model",
     )
 

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened
+from pages.ui.layout import opened, same_decimals
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import LeakageReport, PairwiseTest
@@ -45,7 +45,7 @@ def _show_differences(found: EvaluationResults) -> None:
     if box := opened("Table", "pairs-table"):
         with box:
             rows = [_pair_row(pair, found.comparison.n_clips) for pair in pairs]
-            st.dataframe(rows, hide_index=True, alt="All pairs of models")
+            st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt="All pairs of models")
             download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
@@ -91,7 +91,8 @@ def _show_leaks(found: EvaluationResults) -> None:
         shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
         st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
         chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
-        st.dataframe(_leak_rows(leak), hide_index=True, alt="Accuracy with and without leakage, by corpus")
+        rows, alt = _leak_rows(leak), "Accuracy with and without leakage, by corpus"
+        st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
 
 
 def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:

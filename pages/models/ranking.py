@@ -9,7 +9,7 @@ from pages.models.parts import title_of
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened
+from pages.ui.layout import opened, same_decimals
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES
 from ser_core.evaluation import Comparison, CrossValidationResult, RankedModel, listener_uars, mean_over_corpora
@@ -65,7 +65,13 @@ def _show_plot(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
 
 def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     rows = [_row(standing) | _left_out(standing, ranking) for standing in ranking]
-    st.dataframe(rows, hide_index=True, placeholder="", alt="Every model with its scores, averaged over the corpora")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder="",
+        column_config=same_decimals(rows),
+        alt="Every model with its scores, averaged over the corpora",
+    )
     pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
     st.caption(
         "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
@@ -144,7 +150,8 @@ def show_all_folds(split: str) -> None:
         "figure of abstention."
     )
     rows = [_folds_row(model) for model in models.values()]
-    st.dataframe(rows, hide_index=True, alt="UAR of each corpus over all folds, by model")
+    alt = "UAR of each corpus over all folds, by model"
+    st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
     download_rows("Download all folds", rows, f"{split}_all_folds.csv")
 
 
@@ -170,6 +177,7 @@ def show_published(found: EvaluationResults) -> None:
         rows,
         hide_index=True,
         placeholder="",
+        column_config=same_decimals(rows),
         alt="Accuracy and macro-F1 here, as published, and the difference in points",
     )
 

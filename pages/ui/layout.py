@@ -2,7 +2,7 @@
 
 import gc
 import sys
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pages.ui.session import session
 
+MOST_DECIMALS = 3  # of a rounded figure; a learning rate or a p-value has more, and other rows need not
 SCRIPTS = Path(st.__file__).parent / "static/static/js"  # of Streamlit's own pages
 CONTRAST = """<style>
 button[data-selected="true"] p { color: light-dark(#2b5c8a, #9cc7ef); }
@@ -127,3 +128,21 @@ def opened(label: str, key: str, expanded: bool = False) -> DeltaGenerator | Non
     """An expander whose content is drawn once it is open, None before: the browser lays out closed tables too."""
     box = st.expander(label, expanded, key=key, on_change="rerun")
     return box if box.open else None
+
+
+def same_decimals(rows: Iterable[Mapping[str, object]]) -> dict:
+    """Formats of a table's columns with rounded numbers: as many decimals in each row as in the longest one.
+
+    Streamlit drops their last zeros: 6 would stand below 4.93.
+    """
+    decimals: dict[str, int] = {}
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, float):
+                decimals[name] = max(decimals.get(name, 0), _n_decimals(value))
+    return {name: st.column_config.NumberColumn(format=f"%.{n}f") for name, n in decimals.items() if n <= MOST_DECIMALS}
+
+
+def _n_decimals(value: float) -> int:
+    digits = str(float(value))
+    return len(digits.partition(".")[2]) if "e" not in digits else MOST_DECIMALS + 1

@@ -271,6 +271,7 @@ def test_the_confidence_stands_beside_the_prediction_within_the_width_of_the_tab
     assert list(element.value)[:4] == ["file", "label", "other", "other, certain"]
     columns = json.loads(element.proto.columns)
     assert columns["other, certain"]["label"] == "confidence"
+    assert columns["seconds"]["type_config"]["format"].startswith("%.")  # 6.00 below 4.93
     widths = [columns[name]["width"] for name in list(element.value)[:4]]
     assert sum(widths) < 550 - files.ROW_HEIGHT  # beside a player, at 1440 pixels, before the arrow at the edge
     table, player = page.columns[-2:]

@@ -9,6 +9,7 @@ from pages.learn.listening.state import LISTENERS, PERSON, ROUND, Guess, Sample
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.export import rows_as_csv
+from pages.ui.layout import same_decimals
 from pages.ui.results import utterances
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
@@ -200,7 +201,8 @@ def show_score() -> None:
 
 def _show_matrices(guesses: Sequence[Guess]) -> None:
     rows = state.standings(guesses)
-    st.dataframe(rows, hide_index=True, alt="Correct answers of the person and predictions of each model")
+    alt = "Correct answers of the person and predictions of each model"
+    st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
     if not guesses[-1].label:
         st.caption("Reference here: your own answers.")
     st.caption(

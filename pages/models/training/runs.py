@@ -5,6 +5,7 @@ import time
 import streamlit as st
 
 from pages.ui.chart import chart
+from pages.ui.layout import same_decimals
 from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
 from ser_core.plots import confusion_heatmap, learning_curves
 from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
@@ -36,7 +37,8 @@ def show_empty() -> None:
 def show_runs() -> None:
     """State, curves and confusion; looks again while something is being trained."""
     runs = list_runs()
-    st.dataframe([_row(run) for run in runs], hide_index=True, placeholder="", alt="All runs, the latest first")
+    rows, alt = [_row(run) for run in runs], "All runs, the latest first"
+    st.dataframe(rows, hide_index=True, placeholder="", column_config=same_decimals(rows), alt=alt)
     st.caption(
         "Columns with %: UAR on development speakers after the last epoch; best: the highest mean over "
         "the corpora of speech."

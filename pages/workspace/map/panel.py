@@ -8,6 +8,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.analysis import ModelResult
 from pages.ui.emotion import coloured
+from pages.ui.layout import same_decimals
 from pages.ui.session import SessionClip, session
 from pages.ui.text import describe_expectation, plain
 from pages.ui.voice.personal import describe_voice
@@ -153,6 +154,7 @@ def _show_table(found: Atlas, around: Neighbourhood) -> None:
         key=key,
         on_select=lambda: _go_to_row(found, around, key),
         selection_mode="single-row",
+        column_config=same_decimals(rows),
         alt="The nearest clips, the nearest first",
     )
     st.caption("N and P go to the next and the previous one. Distances are those in the space; a map distorts them.")

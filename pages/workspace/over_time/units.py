@@ -6,6 +6,7 @@ from itertools import islice
 
 import streamlit as st
 
+from pages.ui.layout import same_decimals
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import plain
@@ -126,11 +127,12 @@ def show_speakers(model: str, units: Sequence[Annotation], known: Sequence[Segme
     st.subheader("Speakers", anchor=False)
     percent = st.column_config.NumberColumn(format="percent")
     number = st.column_config.NumberColumn(format="%.2f")
+    rows = [_speaker_row(mean, labels) for mean in means]
     st.dataframe(
-        [_speaker_row(mean, labels) for mean in means],
+        rows,
         hide_index=True,
         key="speakers",
-        column_config={"arousal": number, "valence": number} | dict.fromkeys(labels, percent),
+        column_config=same_decimals(rows) | {"arousal": number, "valence": number} | dict.fromkeys(labels, percent),
         alt="Mean prediction of each speaker",
     )
     st.caption("Means over the segments of a speaker, weighted by the speech in which nobody else is annotated.")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from pages.ui import analysis
 from pages.ui.emotion import segment_cell, segment_label
+from pages.ui.layout import same_decimals
 from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
@@ -202,7 +203,7 @@ def _show_segments(
         key=key,
         on_select=partial(_play_segment, key, tuple(shown)),
         selection_mode="single-row",
-        column_config={"confidence": st.column_config.NumberColumn(format="percent")},
+        column_config=same_decimals(rows) | {"confidence": st.column_config.NumberColumn(format="percent")},
         alt=f"The segments of {name} from the beginning to the end",
     )
     st.caption("Choose a row to play it. Confidence: " + ("of the segment." if own else "the mean over its windows."))

@@ -1,0 +1,27 @@
+"""Layout shared by all pages: numbers in tables."""
+
+import json
+
+from pages.ui.layout import same_decimals
+from tests.make_page import open_view
+
+
+def formats(rows: list[dict]) -> dict[str, str]:
+    return {name: column["type_config"]["format"] for name, column in same_decimals(rows).items()}
+
+
+def test_every_row_has_as_many_decimals_as_the_longest():
+    rows = [
+        {"file": "a", "seconds": 4.93, "speech s": 2.0, "clips": 3, "rate": 0.0003, "p": 1e-12, "ECE": None},
+        {"file": "b", "seconds": 6.0, "speech s": 2.7, "clips": 12, "rate": 0.001, "p": 0.5, "ECE": 0.051},
+    ]
+    assert formats(rows) == {"seconds": "%.2f", "speech s": "%.1f", "ECE": "%.3f"}
+    assert formats([]) == {}
+
+
+def test_the_table_of_segments_has_the_same_decimals_in_all_rows(checkpoints, monkeypatch):
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    page = open_view("over_time", timeout_s=600).run()
+    page.button(key="sample-low_slow.ogg").click().run()
+    columns = json.loads(page.dataframe[0].proto.columns)
+    assert not page.exception and columns["seconds"]["type_config"]["format"] == "%.1f"
