@@ -107,6 +107,7 @@ from .queue import (
     inference_queue as inference_queue,
 )
 from .records import (
+    SHORT_RECORDING_NOTE as SHORT_RECORDING_NOTE,
     Embedding as Embedding,
     embedding_record as embedding_record,
     prediction_record as prediction_record,

@@ -18,7 +18,14 @@ from pages.workspace.over_time import export, settings, units
 from pages.workspace.over_time.settings import Choice
 from pages.workspace.over_time.timeline import timeline
 from pages.workspace.trajectories import ENROLLED, ClipTrajectories, ModelTrajectory
-from ser_core.inference import Annotation, Segment, SpeakerReferenceError, annotation_tiers
+from ser_core.inference import (
+    OWN_RECORDING,
+    SHORT_RECORDING_NOTE,
+    Annotation,
+    Segment,
+    SpeakerReferenceError,
+    annotation_tiers,
+)
 from ser_core.models import models_for_long_audio
 from ser_core.plots import describe_trajectory, format_time, timeline_data
 
@@ -155,18 +162,23 @@ def _show_lines(
     n_labelled = sum(segment.confidence is not None for segment in first.segments)
     timeline(data, clip.id, f"Emotions over {found.duration_s:.0f} seconds, {n_labelled} segments with a prediction.")
     st.caption(_facts(found, name, first))
-    if about_voice := _describe_voice(found, list(lines)):
-        st.caption(about_voice)
+    if about_reference := _describe_reference(found, list(lines)):
+        st.caption(about_reference)
     units.show_speakers(name, own, known)
     _show_segments(clip, name, first, own, known)
     export.show_exports(clip, found, lines, list(zip(own, known, strict=False)))
 
 
-def _describe_voice(found: ClipTrajectories, names: Sequence[str]) -> str:
-    """Which of the models shown use the enrolled voice; "" where it is not used."""
-    if found.reference != ENROLLED:
+def _describe_reference(found: ClipTrajectories, names: Sequence[str]) -> str:
+    """Which of the models shown use the enrolled voice, or the recording itself; "" where no reference is chosen."""
+    if found.reference == ENROLLED:
+        return describe_voice([PersonalModel(name, found.partials[name].reference) for name in names])
+    if found.reference != OWN_RECORDING:
         return ""
-    return describe_voice([PersonalModel(name, found.partials[name].reference) for name in names])
+    used = [plain(name) for name in names if found.partials[name].reference]
+    if not used:
+        return SHORT_RECORDING_NOTE
+    return "Relative to this recording" + (f": {', '.join(used)}." if len(used) < len(names) else ".")
 
 
 def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:

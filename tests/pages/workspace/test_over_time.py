@@ -321,3 +321,15 @@ def test_a_recording_may_be_its_own_reference(enrolling_model, monkeypatch, spee
     first, second = (trajectories.line(found, "m", view).trajectory for found in (plain, own))
     assert (first.reference_source, second.reference_source) == ("", "recording")
     assert not np.allclose(first.probabilities, second.probabilities)
+
+
+def test_the_page_names_the_recording_as_the_reference_or_says_that_it_is_too_short(page, speech):
+    open_sample(page)
+    page.toggle(key="own-reference").set_value(True).run()
+    assert "Predicted alone: a recording needs 10 s of speech to be its own reference." in texts(page)
+    upload(page, "long.wav", wav(np.tile(speech, 4)))
+    page.toggle(key="own-reference").set_value(True).run()
+    while not clip_trajectories(page).covers("other"):
+        page.run()
+    assert not page.exception and "Relative to this recording." in texts(page)
+    assert "Predicted alone" not in texts(page)
