@@ -3,6 +3,7 @@
 import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -79,6 +80,14 @@ def test_files_are_added_and_broken_ones_named(page):
     page.file_uploader[0].upload("broken.wav", b"no sound", "audio/wav").run()
     assert not page.exception and len(session_of(page).voice_clips) == 1
     assert any("broken" in warning.value for warning in page.warning)
+
+
+def test_a_current_clip_without_speech_is_not_added_and_the_page_says_why(page):
+    silence = np.zeros(16_000, np.float32)
+    session_of(page).clip = SimpleNamespace(id="x", name="room.wav", recording=SimpleNamespace(waveform=silence))
+    page.run().button(key="add-current").click().run()
+    assert not page.exception and not session_of(page).voice_clips
+    assert "No speech was found in it" in page.warning[0].value
 
 
 def test_uploaded_clips_make_a_voice_that_is_ready_with_its_switch_first(page):

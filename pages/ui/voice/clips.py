@@ -55,20 +55,29 @@ def is_enrolled(clip_id: str) -> bool:
 
 
 def add_clip(clip: SessionClip, label: str = "") -> None:
-    """Adds the clip of the session, with an emotion where the person states one."""
-    _add(clip.id, clip.name, clip.recording.waveform, label)
+    """Adds the clip of the session, with an emotion where the person states one; without speech, `problem` says so."""
+    try:
+        _check_speech(clip.recording.waveform)
+    except AudioError as error:
+        enrolment_state().problem = f"{clip.name}: {error}"
+    else:
+        _add(clip.id, clip.name, clip.recording.waveform, label)
 
 
 def add_recording(name: str, file: object, label: str = "") -> bool:
     """Adds a recording or a file; returns whether it was added, otherwise `problem` is the reason."""
     try:
         waveform = read_audio(file, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
-        if sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) < MIN_SPEECH_TO_PREDICT_S:
-            raise AudioError("No speech was found in it.")
+        _check_speech(waveform)
     except AudioError as error:
         enrolment_state().problem = f"{name}: {error}"
         return False
     return _add(hashlib.sha256(waveform.tobytes()).hexdigest(), name, waveform, label)
+
+
+def _check_speech(waveform: np.ndarray) -> None:
+    if sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) < MIN_SPEECH_TO_PREDICT_S:
+        raise AudioError("No speech was found in it.")
 
 
 def add_files(files: Iterable[object]) -> None:
@@ -130,15 +139,23 @@ def show_problem_of_clips() -> None:
 
 
 def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
-    """A button that adds the clip to the voice, and the way to the page about it; for models that take a reference."""
-    if prediction.model not in models_with_reference():
+    """A button that adds the clip, if it has speech, to the voice, and the way to the page about it.
+
+    Nothing for models that take no reference.
+    """
+    if prediction.model not in models_with_reference() or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return
     full = len(session().voice_clips) >= MAX_REFERENCE_CLIPS
-    silent = prediction.speech_s < MIN_SPEECH_TO_PREDICT_S
     with st.container(horizontal=True, vertical_alignment="center"):
-        unusable = full or silent or is_enrolled(clip.id)
-        label = "Part of your voice" if is_enrolled(clip.id) else "Add this clip to your voice"
-        st.button(label, on_click=add_clip, args=(clip,), disabled=unusable, icon=":material/add:", key="enrol-clip")
+        st.button(
+            "Part of your voice" if is_enrolled(clip.id) else "Add this clip to your voice",
+            on_click=add_clip,
+            args=(clip,),
+            disabled=full or is_enrolled(clip.id),
+            icon=":material/add:",
+            key="enrol-clip",
+            help=f"Your voice has {MAX_REFERENCE_CLIPS} clips: enough." if full else None,
+        )
         lead_to_page("voice-from-answer")
 
 

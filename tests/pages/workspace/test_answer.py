@@ -166,6 +166,12 @@ def test_nobody_speaking_is_no_answer(page):
     assert "0.0 s" in texts(page)
 
 
+def test_a_clip_without_speech_is_not_offered_as_one_of_the_voice(enrolling):
+    assert enrolling.button(key="enrol-clip")
+    enrolling.button(key="sample-empty_room.ogg").click().run()
+    assert not enrolling.exception and "enrol-clip" not in [button.key for button in enrolling.button]
+
+
 NAN = wav(np.full(8000, np.nan), subtype="FLOAT")
 UNUSABLE = {
     "empty.wav": b"",
