@@ -99,4 +99,5 @@ def _draw_clip(clip: SessionClip) -> None:
 def _strip(prepared: PreparedClip, of_view: bool) -> tuple:
     """What the emotions under the player depend on: those of the answer, but for a view with predictions of its own."""
     settings = clip_bar.settings()
-    return prepared.id, settings, voice_key() if settings.enrolled else (), of_view
+    adapter = session().adapters.get(settings.model) if settings.my_voice else None
+    return prepared.id, settings, voice_key() if settings.enrolled else (), adapter, of_view

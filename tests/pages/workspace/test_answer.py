@@ -24,6 +24,7 @@ from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import views
 from pages.workspace.answer import agreement, plane
 from pages.workspace.map.takes import VoiceState
+from pages.workspace.sound import SoundState
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols.splits import training_speakers
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, Trajectory
@@ -476,6 +477,13 @@ def test_what_was_learned_of_a_voice_is_used_on_demand(page, checkpoint):
     toggle.set_value(True).run()
     assert not page.exception and not page.error
     assert any("<h2>surprise</h2>" in element.proto.body for element in page.get("html"))
+    page.segmented_control(key="view").set_value("voice").run()
+    state = session_of(page).page(SoundState)
+    assert state.strips.get(state.strip)
+    session_of(page).adapters = {str(checkpoint): replace(learned, bias=-bias)}
+    page.run()
+    state = session_of(page).page(SoundState)
+    assert not page.exception and state.strip not in state.strips  # that of the adapter before is not shown
 
 
 # --- enrolled voice --------------------------------------------------------------------------------------------------
