@@ -1,6 +1,7 @@
 """The bar above the player: name of the clip, another clip, settings, delete; or the inputs of the first one."""
 
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 import streamlit as st
 
@@ -14,6 +15,12 @@ from pages.ui.voice.clips import lead_to_page
 from pages.ui.voice.switch import draw_switch
 from ser_core.plots import format_duration
 
+CONTAINERS = {
+    "mov": ("MP4", "M4A", "M4B", "M4V", "MOV", "3GP", "3G2"),
+    "matroska": ("WebM", "WEBM", "WEBA", "MKV", "MKA"),
+    "asf": ("WMA", "ASF"),
+}
+"""FFmpeg's name of a family -> how its files are called, the usual one first; the clip's own name decides."""
 KEPT = "Everything runs on your machine. Your audio is kept in this session only: reloading the page deletes it."
 
 
@@ -57,5 +64,13 @@ def draw_bar(clip: SessionClip) -> None:
 def _facts(clip: SessionClip) -> str:
     recording = clip.recording
     channels = {1: "mono", 2: "stereo"}.get(recording.source_channels, f"{recording.source_channels} channels")
-    rate, codec = f"{recording.source_rate / 1000:g} kHz", recording.codec.removesuffix(" MPEG_LAYER_III")
-    return f"{format_duration(recording.duration_s)} · {codec}, {rate}, {channels}"
+    rate = f"{recording.source_rate / 1000:g} kHz"
+    return f"{format_duration(recording.duration_s)} · {_format(clip)}, {rate}, {channels}"
+
+
+def _format(clip: SessionClip) -> str:
+    """Container and codec by the names that people know: "M4A AAC" instead of "mov aac"."""
+    container, _, codec = clip.recording.codec.removesuffix(" MPEG_LAYER_III").partition(" ")
+    usual, suffix = CONTAINERS.get(container, (container.upper(),)), PurePath(clip.name).suffix[1:].upper()
+    name = suffix if suffix in usual else usual[0]
+    return f"{name} {codec.upper()}" if codec and codec != container else name

@@ -21,10 +21,12 @@ from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
-from pages.workspace import views
+from pages.workspace import clip_bar, views
 from pages.workspace.answer import agreement, plane
 from pages.workspace.map.takes import VoiceState
 from pages.workspace.sound import SoundState
+from ser_core.audio import load_audio
+from ser_core.audio.degradations import encode_audio
 from ser_core.data.feedback import read_feedback
 from ser_core.data.protocols.splits import training_speakers
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, Trajectory
@@ -292,6 +294,31 @@ def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path
         known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
         assert speakers == known[fold]
     assert clip_input._unseen(tmp_path, ("small", "other")) == {}  # never evaluated: nothing is known
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "shown"),
+    [
+        ("mov aac", "memo.m4a", "M4A AAC"),
+        ("mov aac", "film.MOV", "MOV AAC"),
+        ("mov aac", "Live recording", "MP4 AAC"),
+        ("matroska opus", "talk.webm", "WEBM OPUS"),
+        ("matroska opus", "Your recording", "WebM OPUS"),
+        ("matroska opus", "renamed.wav", "WebM OPUS"),
+        ("aac aac", "radio.aac", "AAC"),
+        ("asf wmav2", "memo.wma", "WMA WMAV2"),
+        ("MP3 MPEG_LAYER_III", "song.mp3", "MP3"),
+        ("WAV PCM_24", "a.wav", "WAV PCM_24"),
+    ],
+)
+def test_the_format_of_a_clip_is_named_as_people_know_it(codec, name, shown):
+    assert clip_bar._format(SimpleNamespace(name=name, recording=SimpleNamespace(codec=codec))) == shown
+
+
+def test_a_file_of_a_telephone_is_called_by_its_format(page):
+    speech = load_audio(SPEECH)
+    upload(page, "memo.m4a", encode_audio(speech, "aac", "mp4", 64_000))
+    assert "M4A AAC" in texts(page)
 
 
 def test_names_in_any_script_survive_in_the_names_of_exports():
