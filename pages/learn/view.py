@@ -189,7 +189,7 @@ def _circumplex_prediction() -> dict[str, float] | None:
     if judge is None:
         return None
     with st.spinner("Analysing"):
-        prediction = remember(lambda: predict(judge, audio.waveform), audio.id, "lesson", judge.name)
+        prediction = remember(lambda: predict(judge, audio.waveform), audio.id, "lesson", judge.name, judge.version)
     st.text(audio.name)
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         st.caption("No speech was detected, so there is no prediction to place.")

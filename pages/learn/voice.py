@@ -73,5 +73,5 @@ def _show_predictions(model: SERModel, found: Sequence[Prediction]) -> None:
 
 def _predicted(model: SERModel, clip: str, waveform: np.ndarray, title: str, change: tuple) -> Prediction:
     """Computed once for each change; the title is in the place of the name of the model."""
-    found = remember(lambda: predict(model, waveform), clip, "excerpt", model.name, EXCERPT_S, *change)
+    found = remember(lambda: predict(model, waveform), clip, "excerpt", model.name, model.version, EXCERPT_S, *change)
     return replace(found, model=title)

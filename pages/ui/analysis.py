@@ -14,7 +14,13 @@ from pages.ui.text import plain
 from pages.ui.voice.personal import PersonalModel, personal_model
 from pages.ui.voice.switch import uses_voice
 from ser_core.audio import Quality, SpeechSegments, measure_quality, reduce_noise, speech_segments
-from ser_core.inference import Prediction, SpeakerReferenceError, Trajectory, predict_with_windows
+from ser_core.inference import (
+    Prediction,
+    SpeakerReferenceError,
+    Trajectory,
+    loaded_models,
+    predict_with_windows,
+)
 from ser_core.models import CheckpointError, available_models, functionals_cache
 
 NOTHING_TO_REDUCE = "Noise reduction had no effect: it needs speech with pauses, in which it measures the noise."
@@ -121,6 +127,7 @@ def model_result(prepared: PreparedClip, model: PersonalModel, quiet: bool = Fal
         AdapterError: the adapter is of another version.
         SpeakerReferenceError: the reference is of another version.
     """
+    get_model(model.name, quiet)
     return remember(lambda: _run_model(prepared, model, quiet), *_answer_key(prepared, model))
 
 
@@ -130,7 +137,9 @@ def is_predicted(prepared: PreparedClip, model: PersonalModel) -> bool:
 
 
 def _answer_key(prepared: PreparedClip, model: PersonalModel) -> tuple:
-    return prepared.id, "answer", model
+    """With the version: a model that was unloaded may have been trained again since."""
+    loaded = loaded_models().get(model.name)
+    return prepared.id, "answer", model, loaded and loaded.version
 
 
 def answer(prepared: PreparedClip, settings: Settings) -> ModelResult | None:
@@ -158,7 +167,6 @@ def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[Mo
 
 def _run_model(prepared: PreparedClip, who: PersonalModel, quiet: bool) -> ModelResult:
     words = f"Running {plain(who.name)}"
-    get_model(who.name, quiet)
     model = who.adapted()
     bar = st.empty()
     started = perf_counter()

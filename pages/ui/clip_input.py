@@ -11,7 +11,7 @@ from streamlit.typing import UploadedFile
 
 from pages.ui.clip import forget, take
 from pages.ui.components.recorder import recorder
-from pages.ui.results import utterances
+from pages.ui.results import evaluated_at, utterances
 from pages.ui.samples import SAMPLES, Voice, sample_list, voices
 from pages.ui.session import UploadedSource, input_key, session
 from pages.ui.text import plain
@@ -106,7 +106,7 @@ def _corpora(picker: str, default: Sequence[str]) -> None:
     """A random clip of an actor unseen by the chosen models; nothing without the corpora."""
     models = _asked_models(picker, default)
     try:
-        unseen = _unseen(corpora_root(), models)
+        unseen = _unseen(corpora_root(), models, tuple(map(evaluated_at, models)))
     except CorpusError:
         return
     names = ", ".join(models) or "the models"
@@ -205,8 +205,12 @@ def _asked_models(picker: str, default: Sequence[str]) -> tuple[str, ...]:
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking for the corpora")  # a copy for each run would take long
-def _unseen(root: Path, models: tuple[str, ...]) -> dict[str, list[Utterance]]:
-    """Recordings of speakers that no model was trained or tuned on, by corpus; none where that is not known."""
+def _unseen(root: Path, models: tuple[str, ...], evaluated: tuple) -> dict[str, list[Utterance]]:
+    """Recordings of speakers that no model was trained or tuned on, by corpus; none where that is not known.
+
+    Args:
+        evaluated: of each model, by evaluated_at.
+    """
     try:
         parts = [(metrics["protocol"], metrics["fold"]) for metrics in map(read_metrics, models)]
         known = frozenset().union(*(training_speakers(*part) for part in parts))

@@ -39,7 +39,7 @@ from ser_core.evaluation import (
     read_verdict as evaluation_verdict,
 )
 from ser_core.metrics import Curve, Reliability, reliability, risk_coverage
-from ser_core.models import DEFAULT_MODEL, CheckpointError, read_metrics
+from ser_core.models import DEFAULT_MODEL, METRICS_FILE, CheckpointError, read_metrics
 
 BENCHMARK = paths.RESULTS / "benchmark.json"
 
@@ -110,6 +110,13 @@ def load_results(split: str) -> EvaluationResults:
 def _times(files: Iterable[Path]) -> tuple[tuple[Path, int], ...]:
     """Each file with the time of its last change, a key of the caches."""
     return tuple((path, path.stat().st_mtime_ns) for path in files)
+
+
+def evaluated_at(model: str) -> tuple[tuple[Path, int], ...]:
+    """The results and the metrics of a model with the time of their last change: a key for what follows from them."""
+    metrics = paths.CHECKPOINTS / model / METRICS_FILE
+    own = [path for path in list_results() if path.stem == model]
+    return _times([*own, metrics] if metrics.is_file() else own)
 
 
 def _left_out_times() -> tuple[tuple[Path, int], ...]:

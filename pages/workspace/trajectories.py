@@ -24,6 +24,7 @@ from ser_core.inference import (
     default_smoothing,
     extend_trajectory,
     label_segments,
+    loaded_models,
     pool_trajectory,
     recording_reference,
     smooth_trajectory,
@@ -108,8 +109,8 @@ def clip_trajectories(clip: SessionClip, prepared: PreparedClip, reference: str 
     Args:
         reference: which one the models use that take one.
     """
-    speech, waveform = prepared.speech, prepared.waveform
-    return remember(
+    speech, waveform, loaded = prepared.speech, prepared.waveform, loaded_models()
+    found = remember(
         lambda: ClipTrajectories(
             waveform,
             clip.recording.duration_s,
@@ -120,6 +121,10 @@ def clip_trajectories(clip: SessionClip, prepared: PreparedClip, reference: str 
         ),
         *_trajectories_key(prepared, reference),
     )
+    for name, partial in list(found.partials.items()):
+        if name in loaded and loaded[name].version != partial.version:  # trained again since
+            del found.partials[name]
+    return found
 
 
 def _trajectories_key(prepared: PreparedClip, reference: str) -> tuple:

@@ -28,6 +28,7 @@ class PartialTrajectory:
     """Logits of a model's windows over a recording, as far as they are computed."""
 
     model: str
+    version: str
     labels: tuple[str, ...]
     temperature: float  # of the calibration
     min_confidence: float  # below it the model is not sure
@@ -89,6 +90,7 @@ def start_trajectory(
     widest = 2 ** int(np.log2(max(model.config.window_s / hop_s, 1)))  # more would leave samples out
     return PartialTrajectory(
         model=model.name,
+        version=model.version,
         labels=model.config.labels,
         temperature=model.calibration.temperature,
         min_confidence=model.calibration.threshold(reference is not None),

@@ -5,7 +5,7 @@ import streamlit as st
 
 from pages.ui.analysis import ModelResult
 from pages.ui.chart import chart
-from pages.ui.results import unseen_clips
+from pages.ui.results import evaluated_at, unseen_clips
 from ser_core.inference import Prediction, Trajectory, arousal_and_valence, speech_mask
 from ser_core.plots import arousal_valence_plane
 
@@ -16,7 +16,7 @@ SEED = 0
 
 def show_plane(result: ModelResult) -> None:
     prediction = result.prediction
-    others, labels = _others(prediction.model)
+    others, labels = _others(prediction.model, evaluated_at(prediction.model))
     trail = change_over_time(result.trajectory)
     figure = arousal_valence_plane(
         np.array([prediction.arousal, prediction.valence]),
@@ -42,8 +42,12 @@ def _words(prediction: Prediction) -> str:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _others(model: str) -> tuple[np.ndarray, list[str]]:
-    """(arousal, valence) and label of some of the model's test clips; none where it was not evaluated."""
+def _others(model: str, evaluated: tuple) -> tuple[np.ndarray, list[str]]:
+    """(arousal, valence) and label of some of the model's test clips; none where it was not evaluated.
+
+    Args:
+        evaluated: of the model, by evaluated_at.
+    """
     found = unseen_clips(model)
     if found is None:
         return np.zeros((0, 2)), []

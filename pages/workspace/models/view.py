@@ -158,7 +158,9 @@ def _show_features(prepared: PreparedClip, results: Sequence[ModelResult]) -> No
     start_s = predictions[name].start_s
     end_s = min(predictions[name].end_s, start_s + get_model(name).config.window_s)
     window = prepared.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
-    features = remember(lambda: frontend_features(get_model(name), window), prepared.id, "features", name)
+    features = remember(
+        lambda: frontend_features(get_model(name), window), prepared.id, "features", name, predictions[name].version
+    )
     where = f"From {format_time(start_s)} to {format_time(end_s)}, its first window"
     if features.ndim == 2:
         st.image(features_png(features), alt=f"The features that {name} gets", width=FEATURES_WIDTH)

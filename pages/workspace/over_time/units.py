@@ -107,7 +107,7 @@ def problem(clip: SessionClip) -> str:
 
 def predicted(found: ClipTrajectories, model: str, units: tuple[Annotation, ...]) -> list[Segment]:
     """The predictions so far; `extend` appends to them."""
-    return found.units.setdefault((model, units), [])
+    return found.units.setdefault((model, get_model(model).version, units), [])
 
 
 def extend(found: ClipTrajectories, model: str, units: Sequence[Annotation], known: list[Segment]) -> None:

@@ -37,7 +37,7 @@ WHOLE, RELEVANT, REMAINDER = "Everything", "Relevant part", "Remainder"
 class ExplainedWindow:
     """One input window of a model, with its prediction."""
 
-    id: str  # names the sound and its place in it
+    id: str  # names the sound, its place in it and the version of the model
     made_by: PersonalModel
     waveform: np.ndarray  # shape = (n_samples,)
     start_s: float  # in the recording
@@ -71,7 +71,7 @@ def window(prepared: PreparedClip, result: ModelResult, i: int) -> ExplainedWind
     start_s, end_s = float(trajectory.start_s[i]), float(trajectory.end_s[i])
     inside = [(max(a, start_s) - start_s, min(b, end_s) - start_s) for a, b in prepared.speech]
     return ExplainedWindow(
-        id=f"{prepared.id} {start_s:.4f} {end_s:.4f}",
+        id=f"{prepared.id} {result.prediction.version} {start_s:.4f} {end_s:.4f}",
         made_by=result.model,
         waveform=prepared.waveform[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)],
         start_s=start_s,

@@ -19,23 +19,28 @@ from streamlit.testing.v1 import AppTest
 from pages.ui import clip_input, emotion, export, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
+from pages.ui.results import evaluated_at
 from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import clip_bar, views
 from pages.workspace.answer import agreement, plane
 from pages.workspace.map.takes import VoiceState
 from pages.workspace.sound import SoundState
+from ser_core import paths
 from ser_core.audio import load_audio
 from ser_core.audio.degradations import encode_audio
 from ser_core.data.feedback import read_feedback
-from ser_core.data.protocols.splits import training_speakers
+from ser_core.data.protocols.splits import protocol_split, training_speakers
+from ser_core.evaluation.results import save_result
 from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, Segment, Trajectory
+from ser_core.inference.model_cache import shared_model, unload_models
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.models.adapter import Adapter
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from ser_core.models.registry import build_model
 from tests.inference.test_writers import tiers
 from tests.make_page import open_view, session_of, texts, upload, wav
+from tests.make_results import make_result
 
 SAMPLE_RATE = 16_000
 SPEECH = Path("assets/samples/low_slow.ogg")
@@ -287,13 +292,22 @@ def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path
         (tmp_path / f"{name}.wav").write_bytes(b"")
     for protocol, fold in (("speaker-independent", "0"), ("speaker-independent", "4"), ("ravdess-random", None)):
         evaluated(checkpoints / "small", protocol, fold)
-        clip_input._unseen.clear()
-        found = clip_input._unseen(tmp_path, ("small",)).get("crema_d", [])
+        found = clip_input._unseen(tmp_path, ("small",), evaluated_at("small")).get("crema_d", [])
         speakers = {utterance.speaker for utterance in found}
         assert not speakers & training_speakers(protocol, fold)
         known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
         assert speakers == known[fold]
-    assert clip_input._unseen(tmp_path, ("small", "other")) == {}  # never evaluated: nothing is known
+    assert clip_input._unseen(tmp_path, ("small", "other"), ()) == {}  # never evaluated: nothing is known
+
+
+def test_clips_of_an_evaluation_that_is_written_later_are_drawn(monkeypatch, tmp_path, checkpoints):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    plane._others.clear()
+    assert not plane._others("small", evaluated_at("small"))[1]
+    evaluated(checkpoints / "small", "speaker-independent", "0")
+    clips = protocol_split("speaker-independent", "0").test[:3]
+    save_result(make_result("small", clips, [True] * 3, "speaker-independent", "0"))
+    assert len(plane._others("small", evaluated_at("small"))[1]) == 3
 
 
 @pytest.mark.parametrize(
@@ -319,6 +333,21 @@ def test_a_file_of_a_telephone_is_called_by_its_format(page):
     speech = load_audio(SPEECH)
     upload(page, "memo.m4a", encode_audio(speech, "aac", "mp4", 64_000))
     assert "M4A AAC" in texts(page)
+
+
+def test_a_model_that_was_trained_again_predicts_again(monkeypatch, checkpoints, new_model):
+    monkeypatch.delenv("SER_CORPORA", raising=False)
+    unload_models()
+    page = open_view("answer").run()
+    page.button(key="sample-low_slow.ogg").click().run()
+    before = shared_model("other").version
+    assert f"version {before}" in texts(page)
+    save_model(new_model(seed=2), checkpoints / "other", "resonet", Calibration(), {})
+    unload_models()
+    page.run()
+    after = shared_model("other").version
+    assert not page.exception and before != after
+    assert f"version {before}" not in texts(page) and f"version {after}" in texts(page)
 
 
 def test_names_in_any_script_survive_in_the_names_of_exports():
