@@ -37,15 +37,25 @@ class EmbeddedClip:
     start_s: np.ndarray  # (n_windows,)
     speech_s: float  # seconds of speech in it
     recorded: np.ndarray  # (embedding_dim,), without noise reduction: by it the very recording is known on the map
+    title: str = "your clip"  # in the legend of the map
 
 
 def embed(clip: SessionClip, name: str) -> EmbeddedClip | None:
     """The clip of this session in the space of a model, computed once; None where the model itself is not here."""
     prepared = prepare_clip(clip, clip_bar.settings())
     try:
-        return remember(lambda: embed_clip(clip, prepared, name), prepared.id, "embedding", name)
+        return remember(lambda: embed_clip(clip, prepared, name), prepared.id, "embedding", *space(name))
     except CheckpointError:
         return None
+
+
+def space(name: str) -> tuple[str, str]:
+    """Name and version of a space: a model that was unloaded may have been trained again since.
+
+    Raises:
+        CheckpointError: the model is not here.
+    """
+    return name, "" if name == RAW_FEATURES else get_model(name).version
 
 
 def embed_clip(clip: SessionClip, prepared: PreparedClip, name: str) -> EmbeddedClip:
@@ -76,7 +86,8 @@ def place(made: Projection, found: Atlas, own: EmbeddedClip, key: str) -> UserCl
     """Its place on the map; the rows of its neighbours are those of `nearest`."""
     points = np.concatenate([own.embedding[None], own.windows])
     places = remember(lambda: made.place(points), own, "placed", key, made.config)  # by itself: names are shared
-    return UserClip(own.name, places[0], places[1:], own.start_s, made.coordinates[nearest(found, own)[0]])
+    neighbours = made.coordinates[nearest(found, own)[0]]
+    return UserClip(own.name, places[0], places[1:], own.start_s, neighbours, own.title)
 
 
 def nearest(found: Atlas, own: EmbeddedClip) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 from pages.ui.analysis import PreparedClip, prepare_clip
 from pages.ui.session import PageState, SessionClip, session
 from pages.workspace import clip_bar
-from pages.workspace.map.own_clips import EmbeddedClip, embed, embed_clip
+from pages.workspace.map.own_clips import EmbeddedClip, embed, embed_clip, space
 from ser_core.models import CheckpointError
 
 
@@ -17,7 +17,7 @@ class Take:
 
     clip: SessionClip
     prepared: PreparedClip  # as it was analysed when it was kept
-    placed: dict[str, EmbeddedClip]  # by the name of the space
+    placed: dict[tuple[str, str], EmbeddedClip]  # by name and version of the space
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,11 +75,12 @@ def all_placed(clip: SessionClip | None, name: str) -> list[EmbeddedClip]:
     """What the person kept, and the clip of this session if it is another one, in the space of a model."""
     kept = takes()
     try:
-        for take in kept:
-            if name not in take.placed:
-                title = f"{kept.index(take) + 1}: {take.clip.name}"
-                take.placed[name] = replace(embed_clip(take.clip, take.prepared, name), name=title)
+        key = space(name) if kept else ("", "")
+        for number, take in enumerate(kept, 1):
+            if key not in take.placed:
+                made = embed_clip(take.clip, take.prepared, name)
+                take.placed[key] = replace(made, name=f"{number}: {take.clip.name}", title=f"your clip {number}")
     except CheckpointError:
         return []
     one = embed(clip, name) if clip and not is_kept(clip) else None
-    return [*(take.placed[name] for take in kept), *([one] if one else [])]
+    return [*(take.placed[key] for take in kept), *([one] if one else [])]

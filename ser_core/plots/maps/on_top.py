@@ -13,7 +13,6 @@ from ser_core.plots.style import emotion_label
 
 DENSITY_GRID_CELLS = 80  # per axis
 CONTOUR_MASS = 0.5  # share of the clips of an emotion inside its contour
-MAX_LEGEND_LETTERS = 11  # as wide as an entry
 USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
 
 
@@ -21,11 +20,12 @@ USER_CLIP_COLOUR = "#E0218A"  # not the colour of an emotion
 class UserClip:
     """Position of a clip of the user on the map, with its windows and nearest neighbours."""
 
-    name: str
+    name: str  # where the pointer is on it
     coordinates: np.ndarray  # (n_dims,)
     window_coordinates: np.ndarray  # of its windows, (n_windows, n_dims)
     start_s: np.ndarray  # start of each window in the recording, (n_windows,)
     neighbour_coordinates: np.ndarray  # of the nearest clips, (k, n_dims)
+    title: str = "your clip"  # in the legend, whose entries are too narrow for most names
 
 
 def add_chosen_clip(figure: go.Figure, place: np.ndarray, name: str) -> go.Figure:
@@ -58,7 +58,7 @@ def _add_user_clip(figure: go.Figure, clip: UserClip) -> None:
         _add_lines(figure, [clip.window_coordinates], {"width": 2, "dash": "dot"})
         texts = [f"{clip.name}, from {start_s:.1f} s" for start_s in clip.start_s]
         figure.add_trace(_marks(clip.window_coordinates, 4, texts, showlegend=False))
-    figure.add_trace(_marks(star, 18 if star.shape[1] == 2 else 9, clip.name, name=_shortened(clip.name)))
+    figure.add_trace(_marks(star, 18 if star.shape[1] == 2 else 9, clip.name, name=clip.title))
 
 
 def _add_lines(figure: go.Figure, lines: Sequence[np.ndarray], style: dict, opacity: float = 1.0) -> None:
@@ -82,10 +82,6 @@ def _marks(points: np.ndarray, size: int, texts: str | Sequence[str], **options:
     axes = dict(zip("xyz", points.T, strict=False))
     words = {"text": texts, "hovertemplate": "%{text}<extra></extra>"}
     return (go.Scattergl if flat else go.Scatter3d)(**axes, mode="markers", marker=marker, **words, **options)
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= MAX_LEGEND_LETTERS else name[: MAX_LEGEND_LETTERS - 1] + "…"
 
 
 def add_density_contours(

@@ -95,7 +95,7 @@ def points(page, chart: int = 0) -> int:
 
 
 def names_of_own(page) -> list[str]:
-    """The person's clips on the first map."""
+    """The person's clips in the legend of the first map."""
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
     stars = [trace for trace in spec["data"] if trace.get("marker", {}).get("symbol") == "star" and trace.get("name")]
     return [trace["name"] for trace in stars if trace["marker"]["size"] > 9 and "x" in trace and trace["x"] != [None]]
@@ -199,9 +199,9 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert len(table) == own_clips.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
     assert not page.exception and page.button(key="drop-takes")
-    assert names_of_own(page) == ["1: mine.ogg"]  # not twice
+    assert names_of_own(page) == ["your clip 1"]  # not twice
     page.selectbox(key="space").set_value(RAW_FEATURES).run()
-    assert not page.exception and names_of_own(page) == ["1: mine.ogg"]  # a take stays when the space changes
+    assert not page.exception and names_of_own(page) == ["your clip 1"]  # a take stays when the space changes
     page.button(key="drop-takes").click().run()
     assert not page.exception and "drop-takes" not in [button.key for button in page.button]
 
@@ -214,7 +214,7 @@ def test_the_clip_lies_where_its_noise_reduced_sound_lies(page, speech, monkeypa
     before = distances(page)
     next(toggle for toggle in page.toggle if "noise" in toggle.label).set_value(True).run()
     assert not page.exception and distances(page) != before
-    assert names_of_own(page) == ["1: mine.wav", "mine.wav"]  # as it was kept, and as it is now
+    assert names_of_own(page) == ["your clip 1", "your clip"]  # as it was kept, and as it is now
 
 
 def distances(page) -> list[float]:
@@ -300,7 +300,7 @@ def test_two_takes_of_one_name_lie_where_each_belongs(page, speech):
     page.button(key="keep-take").click().run()
     upload(page, "take.wav", wav(speech[60_000:]))
     spec = json.loads(page.get("plotly_chart")[0].proto.spec)
-    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("name") in ("1: take.wav", "take.wav")]
+    stars = [(trace["x"], trace["y"]) for trace in spec["data"] if trace.get("text") in ("1: take.wav", "take.wav")]
     assert not page.exception and len(stars) == 2 and stars[0] != stars[1]
 
 
@@ -491,7 +491,7 @@ def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
         in_shapes = [shape.path.count(",") for shape in drawn.layout.shapes]
         assert ([len(line.x) for line in lines], in_shapes) == (([9, 4], []) if n_dims == 3 else ([], [6, 3]))
         assert len(trail.x) == 3 and trail.text[1] == "mine, from 1.2 s"
-        assert star.name == "mine" and len(star.x) == 1 and star.customdata is None
+        assert (star.name, star.text) == ("your clip", "mine") and len(star.x) == 1 and star.customdata is None
 
 
 def test_a_contour_holds_the_core_of_an_emotion():
