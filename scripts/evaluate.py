@@ -24,7 +24,15 @@ from scripts.common.evaluation_report import print_evaluation, print_metrics, pr
 from scripts.common.flags import evaluate_parser
 from scripts.common.folders import print_listed, read_folders
 from ser_core.audio import AudioError
-from ser_core.data import CorpusError, ListenerVotes, ProtocolError, Utterance, corpora_root, read_listener_votes
+from ser_core.data import (
+    CorpusError,
+    ListenerVotes,
+    ProtocolError,
+    Utterance,
+    content_digest,
+    corpora_root,
+    read_listener_votes,
+)
 from ser_core.evaluation import (
     EvaluationTask,
     Metrics,
@@ -178,8 +186,9 @@ def run_folders(options: argparse.Namespace) -> bool:
         if options.together:
             print_references(references[model], metrics.corpora)
         print_metrics(metrics)
-        if known := set(trained_on_folders(name)) & set(metrics.corpora):
-            print(f"LEAK: it was trained on {', '.join(sorted(known))}; this is not a valid result.")
+        if known := trained_on(name, predictions.utterances):
+            corpora = ", ".join(sorted({u.corpus for u in known}))
+            print(f"LEAK: it was trained on {len(known)} of these recordings ({corpora}); this is not a valid result.")
     return not failed
 
 
@@ -203,10 +212,13 @@ def predict_folders(
     return tables, failed
 
 
-def trained_on_folders(checkpoint: str) -> dict[str, int]:
-    """Corpora of one's own in the training part of a checkpoint, with their numbers of clips."""
-    config = json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text())
-    return config.get("training", {}).get("folders", {})
+def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Those recordings of one's own that are in the training part of a checkpoint, whatever their folder is named."""
+    training = json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text()).get("training", {})
+    if "folder_clips" not in training:  # of an earlier version: names of folders are all it has
+        return [u for u in utterances if u.corpus in training.get("folders", {})]
+    known = training["folder_clips"].split()
+    return [u for u in utterances if content_digest(u.id) in known]
 
 
 def run_protocols(options: argparse.Namespace) -> bool:

@@ -38,6 +38,7 @@ from ser_core.data import (
     CorpusError,
     ProtocolError,
     Utterance,
+    content_digest,
     corpora_root,
     protocol_split,
     read_corpora,
@@ -93,8 +94,9 @@ def provenance(options: argparse.Namespace, data: TrainingData, recipe: dict) ->
     training = {"protocol": options.protocol, "fold": options.fold, "n_clips": len(data.train), "recipe": recipe}
     if options.start:
         training |= {"start": start_name(options.start), "start_trained_on": start_history(options.start)}
-    if own := Counter(clip.corpus for clip in data.train if clip.corpus not in CORPUS_NAMES):
-        training["folders"] = dict(own)
+    if own := [clip for clip in data.train if clip.corpus not in CORPUS_NAMES]:
+        training["folders"] = dict(Counter(clip.corpus for clip in own))
+        training["folder_clips"] = " ".join(sorted({content_digest(clip.id) for clip in own}))  # one line of the file
     if options.teachers:
         training["teachers"] = [start_name(teacher) for teacher in options.teachers]
     return training

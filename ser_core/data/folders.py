@@ -163,6 +163,11 @@ def _content_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:N_DIGEST_DIGITS]
 
 
+def content_digest(utterance_id: str) -> str:
+    """The hash of its content in the id of a recording of one's own, whatever its folder is named."""
+    return utterance_id.rpartition("#")[2]
+
+
 def _plain_name(text: str) -> str:
     """Text in NFC, without the characters that separate the parts of ids and of speaker names."""
     return re.sub(r"[^\w.]+", "_", unicodedata.normalize("NFC", text)).strip("_")

@@ -9,7 +9,7 @@ import pytest
 
 from scripts import evaluate, export_embeddings, prepare_corpora, train
 from ser_core.data.audio_store.reading import AudioStore
-from ser_core.data.folders import read_folder
+from ser_core.data.folders import content_digest, read_folder
 from ser_core.inference.enrolment import collection_reference
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
@@ -156,10 +156,30 @@ def test_training_uses_and_records_recordings_of_ones_own(
     assert prepare_corpora.main(folder) == 0
     assert train.main([*arguments, *folder]) == 0
     checkpoint = Path("runs/own/checkpoint")
-    assert json.loads((checkpoint / "config.json").read_text())["training"]["folders"] == {"office": 6}
+    training = json.loads((checkpoint / "config.json").read_text())["training"]
+    assert training["folders"] == {"office": 6} and len(training["folder_clips"].split()) == 6
     capsys.readouterr()
     assert evaluate.main([str(checkpoint), *folder]) == 0
-    assert "LEAK" in capsys.readouterr().out
+    assert "LEAK: it was trained on 6 of these recordings (office)" in capsys.readouterr().out
+
+
+def test_a_leak_is_found_by_the_content_of_the_recordings(office, checkpoints, capsys):
+    path = checkpoints / "small" / "config.json"
+    config = json.loads(path.read_text())
+    trained = read_folder(office).utterances[:2]
+    config["training"] |= {"folders": {"office": 2}, "folder_clips": " ".join(content_digest(u.id) for u in trained)}
+    path.write_text(json.dumps(config))
+    copied = office.rename(office.parent / "copy")
+    assert evaluate.main(["small", *with_folder(copied)]) == 0
+    assert "LEAK: it was trained on 2 of these recordings (copy)" in capsys.readouterr().out
+    for i, emotion in enumerate(("sad", "angry")):
+        write_wav(office / "Cy" / emotion / "a.wav", voice(200, 50 + i))
+    assert evaluate.main(["small", *with_folder(office)]) == 0
+    assert "LEAK" not in capsys.readouterr().out
+    del config["training"]["folder_clips"]  # as written before
+    path.write_text(json.dumps(config))
+    assert evaluate.main(["small", *with_folder(office)]) == 0
+    assert "LEAK: it was trained on 2 of these recordings (office)" in capsys.readouterr().out
 
 
 def test_embeddings_of_recordings_of_ones_own(office, atlas_folder, monkeypatch, capsys):
