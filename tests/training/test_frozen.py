@@ -1,6 +1,7 @@
 """A head on a frozen encoder: cache of statistics, perturbations, batches, fit, and left-out corpora."""
 
 from dataclasses import asdict, replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -109,6 +110,26 @@ def test_cache_of_another_last_layer_is_kept_and_refused(model, cache, crema_d, 
     assert (tmp_path / "0.f16").read_bytes() == before
 
 
+def test_cache_of_other_weights_of_the_encoder_is_kept_and_refused(model, cache, crema_d, tmp_path):
+    from ser_core.data.audio_store.reading import AudioStore
+
+    store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:3]
+    StatisticsCache(tmp_path, model, store).read(0, ids)
+    FrameCache(tmp_path, model, store, 1).read(ids)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    other = Whisper(CONFIG).eval()
+    for n_clips in (2, 3):
+        for read in (
+            FrameCache(tmp_path, other, store, 1).read,
+            partial(StatisticsCache(tmp_path, other, store).read, 0),
+        ):
+            with pytest.raises(TrainingError, match=r"another encoder.*Delete"):
+                read(ids[:n_clips])
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    (tmp_path / "encoder.sha256").unlink()  # of an earlier version: it gets the hash
+    assert len(FrameCache(tmp_path, model, store, 1).read(ids)) == 3 and (tmp_path / "encoder.sha256").is_file()
+
+
 def test_two_processes_never_write_a_cache_together(model, cache, crema_d, tmp_path):
     from ser_core.data.audio_store.reading import AudioStore
 
@@ -128,7 +149,9 @@ def test_cache_serves_other_layers(model, cache, crema_d, tmp_path):
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:2]
     both = StatisticsCache(tmp_path, model, store).read(0, ids)
     assert StatisticsCache(tmp_path, model, store).read(0, []).shape == (0, 64)
-    last = StatisticsCache(tmp_path, Whisper(replace(CONFIG, layers=(3,))), store).read(0, ids)
+    upper = Whisper(replace(CONFIG, layers=(3,)))
+    upper.encoder.load_state_dict(model.encoder.state_dict())
+    last = StatisticsCache(tmp_path, upper, store).read(0, ids)
     assert last.shape == (2, 32)
     np.testing.assert_array_equal(last, both[:, 32:])
 

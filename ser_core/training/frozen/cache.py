@@ -1,9 +1,11 @@
 """Cache of the pooled statistics of a frozen encoder: of the clips themselves (pass 0), and of perturbed ones.
 
 A pass is two files below the cache folder: `<pass>.f16`, a row of every layer's mean and deviation for each clip, and
-`<pass>.txt`, the ids in the order of the rows. An interruption costs at most one batch.
+`<pass>.txt`, the ids in the order of the rows. An interruption costs at most one batch. A third file, `encoder.sha256`,
+names the weights of the encoder.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,6 +23,7 @@ from ser_core.training.frozen.perturbation import perturb, perturbation_rng
 
 BATCH_SIZE = 8
 MAX_CLIP_S = 30.0  # positions of the encoder
+ENCODER_FILE = "encoder.sha256"
 
 
 class StatisticsCache:
@@ -58,9 +61,11 @@ class StatisticsCache:
         """Computes the missing clips of a pass, in batches of similar length.
 
         Raises:
-            TrainingError: the pass was computed with another number of layers, or another process computes now.
+            TrainingError: the pass was computed with another encoder or number of layers, or another process computes
+                now.
         """
         self._check_width(number)
+        check_encoder(self.folder, self.model)
         if {*ids} <= {*self._ids(number)}:
             return progress(len(ids))
         with writing_alone(self.folder):
@@ -117,6 +122,23 @@ class StatisticsCache:
         if path.is_file():
             with path.open("rb+") as file:
                 file.truncate(len(self._ids(number)) * row_bytes)
+
+
+def check_encoder(folder: Path, model: Whisper) -> None:
+    """Checks that a cache is of the weights of this encoder; a cache that names none gets their hash.
+
+    Raises:
+        TrainingError: it is of others.
+    """
+    weights = model.encoder.state_dict().values()
+    digest = hashlib.sha256(b"".join(value.cpu().contiguous().numpy().tobytes() for value in weights)).hexdigest()
+    path = folder / ENCODER_FILE
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        with paths.atomic_path(path) as temporary:
+            temporary.write_text(digest)
+    if path.read_text() != digest:
+        raise TrainingError(f"{folder} is of another encoder: its weights have changed. Delete it to compute it again.")
 
 
 @contextmanager

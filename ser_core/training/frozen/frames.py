@@ -13,7 +13,7 @@ import torch
 from ser_core.audio import pad_batch
 from ser_core.data import AudioStore
 from ser_core.models import Whisper
-from ser_core.training.frozen.cache import BATCH_SIZE, MAX_CLIP_S, every_layer, writing_alone
+from ser_core.training.frozen.cache import BATCH_SIZE, MAX_CLIP_S, check_encoder, every_layer, writing_alone
 
 
 class FrameCache:
@@ -38,8 +38,9 @@ class FrameCache:
             progress: called with the number of clips that are available.
 
         Raises:
-            TrainingError: another process computes now.
+            TrainingError: the cache is of another encoder, or another process computes now.
         """
+        check_encoder(self._path.parent, self._model)
         if not {*ids} <= {*self._lengths()}:
             with writing_alone(self._path.parent):
                 self._compute(ids, progress)
