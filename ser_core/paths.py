@@ -29,17 +29,42 @@ STATIC = PACKAGE / "serving" / "static"
 def atomic_path(path: Path) -> Iterator[Path]:
     """A path to write to: the file appears under its own name complete or not at all, also after a power cut.
 
+    Of several writers of one file, each waits for the one before it.
+
     Raises:
         OSError: the fault of the file system; the old file is still there.
     """
     temporary = path.with_name(f"{path.name}.tmp")  # which no listing by suffix takes for a finished file
+    with _locked(temporary):
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """A lock on a file, which is made if there is none, released however this process ends."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if _is_file(handle, path):  # else the writer before has renamed it
+                yield
+                return
+        finally:
+            os.close(handle)
+
+
+def _is_file(handle: int, path: Path) -> bool:
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return os.path.samefile(handle, path)
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The package: what it requires, what it costs to import, and that a wheel of it works without this repository."""
+"""The package: requirements, cost of an import, a wheel without this repository, and files that appear complete."""
 
 import json
 import os
@@ -7,13 +7,16 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import ser_core
+from ser_core import paths
 from ser_core.models.names import DEFAULT_MODEL
 
 ROOT = Path(__file__).parent.parent
@@ -197,3 +200,29 @@ def test_an_older_python_is_refused_with_what_it_needs(wheel, tmp_path):
     command = [sys.executable, "-m", "pip", *download, "--python-version", "3.10", str(wheel)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode and PROJECT["requires-python"] in done.stderr
+
+
+def test_writers_of_one_file_wait_for_each_other(tmp_path):
+    path, start = tmp_path / "result.json", Barrier(4)
+
+    def write(letter: str) -> None:
+        start.wait()
+        for _ in range(50):
+            with paths.atomic_path(path) as temporary, temporary.open("w") as file:
+                for _ in range(3):
+                    file.write(letter)
+                    file.flush()
+            assert path.read_text() in {"aaa", "bbb", "ccc", "ddd"}
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, "abcd"))
+    assert [found.name for found in tmp_path.iterdir()] == ["result.json"]
+
+
+def test_a_failed_write_leaves_the_file_before_it(tmp_path):
+    path = tmp_path / "result.json"
+    path.write_text("before")
+    with pytest.raises(OSError, match="full"), paths.atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise OSError("full")
+    assert path.read_text() == "before" and [found.name for found in tmp_path.iterdir()] == ["result.json"]
