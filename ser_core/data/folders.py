@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,7 +32,8 @@ def read_folder(path: str | Path, mapping: Mapping[str, str] | None = None) -> C
     """Recordings of a folder with labels of its own.
 
     Either a table (CSV) with the columns path and emotion and, optionally, speaker and corpus; paths are relative to
-    the table. Or folders named after emotions; all other folders on the way to a recording are its speaker.
+    the table. Or folders named after emotions; all other folders on the way to a recording are its speaker. Hidden
+    folders are left out.
 
     Args:
         path: the folder, or its table.
@@ -137,6 +138,8 @@ def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
 
 def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance | str:
     """Utterance of a row, or the reason why it is not used."""
+    if row.problem:
+        return row.problem
     word = emotion_word(row.emotion)
     emotion = words.get(word, word)
     if not row.emotion or emotion not in EMOTIONS:
@@ -186,7 +189,7 @@ def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
     """Rows of the recordings in folders; the emotion is at the depth where most known emotions are."""
     paths = (p for p in walk_files(root) if p.suffix.lower() in AUDIO_SUFFIXES and not p.name.startswith("."))
     names = [path.relative_to(root) for path in sorted(paths)]
-    known = {*EMOTIONS, *words}
+    known = {emotion: emotion for emotion in EMOTIONS} | dict(words)
     depths = Counter(i for name in names for i, part in enumerate(name.parts[:-1]) if emotion_word(part) in known)
     depth = depths.most_common(1)[0][0] if depths else 0
     rows = []
@@ -194,8 +197,17 @@ def _tree_rows(root: Path, words: Mapping[str, str]) -> list[LabelRow]:
         folders = name.parts[:-1]
         emotion = folders[depth] if depth < len(folders) else ""
         speaker = "/".join(part for i, part in enumerate(folders) if i != depth)
-        rows.append(LabelRow(name.as_posix(), name.as_posix(), speaker, emotion, ""))
+        problem = _folder_problem(folders, known)
+        rows.append(LabelRow(name.as_posix(), name.as_posix(), speaker, emotion, problem=problem))
     return rows
+
+
+def _folder_problem(folders: Sequence[str], known: Mapping[str, str]) -> str:
+    """Why the folders of a recording give it no label; "" where they may."""
+    if any(folder.startswith(".") for folder in folders):
+        return "in a hidden folder"
+    named = {known[word] for folder in folders if (word := emotion_word(folder)) in known}
+    return f"its folders name several emotions: {', '.join(sorted(named))}" if len(named) > 1 else ""
 
 
 def _find_table(folder: Path) -> Path | None:

@@ -28,6 +28,7 @@ class LabelRow:
     emotion: str
     corpus: str = ""
     sentence: str = ""
+    problem: str = ""  # why it cannot be used, if that is known
 
 
 def emotion_word(text: str) -> str:

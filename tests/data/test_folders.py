@@ -261,6 +261,15 @@ def test_folders_of_emotions_alone_have_one_unknown_speaker(tmp_path):
     assert found.excluded == {"boredom/d.wav": "unknown emotion 'boredom'", "e.wav": "unknown emotion ''"}
 
 
+@pytest.mark.parametrize("others", [(), ("happy/c.wav",), ("Ann/sad/c.wav", "Bob/sad/c.wav")])
+def test_folders_of_two_emotions_or_hidden_ones_give_no_label(tmp_path, others):
+    empty_files(tmp_path / "x", "happy/sad/a.wav", "happy/.old/b.wav", "joy/Happy/d.wav", "joy/e.wav", *others)
+    found = read_folder(tmp_path / "x", {"joy": "happy"})
+    assert {"joy/Happy/d.wav", *others} & {str(u.path.relative_to(tmp_path / "x")) for u in found.utterances}
+    assert found.excluded["happy/sad/a.wav"] == "its folders name several emotions: happy, sad"
+    assert found.excluded["happy/.old/b.wav"] == "in a hidden folder"
+
+
 def test_a_folder_without_recordings_says_what_is_expected(tmp_path):
     with pytest.raises(CorpusError, match="path, speaker, emotion"):
         read_folder(tmp_path)
