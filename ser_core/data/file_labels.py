@@ -53,7 +53,8 @@ def label_files(
             emotion = known.get(emotion_word(row.emotion))
             if emotion is None:
                 unknown[row.emotion or "(empty)"] += 1
-                labels.pop(name, None)  # what the table says of a file counts, not its name
+                if name not in listed:  # what a table says of a file counts, not its name
+                    labels.pop(name, None)
             elif listed.setdefault(name, emotion) != emotion:
                 problems.append((f"{table}, {row.where}", f"listed before as {listed[name]}; the first one is used"))
             else:

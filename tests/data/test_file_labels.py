@@ -49,6 +49,13 @@ def test_what_cannot_be_used_is_named():
     assert found.labels["my/ben/b.wav"].emotion == "sad" and "sad/c.wav" not in found.labels
 
 
+def test_an_unknown_word_takes_no_label_that_a_table_gave():
+    table = b"path,emotion\nd.wav,sad\nd.wav,furious\n"
+    for tables in ({"a.csv": table}, {"a.csv": table[:23], "b.csv": b"path,emotion\nd.wav,furious\n"}):
+        found = label_files(["d.wav"], tables)
+        assert found.labels["d.wav"].emotion == "sad" and found.unknown_words == {"furious": 1}
+
+
 def test_folders_beside_those_of_emotions_are_named():
     found = label_files(["my/sad/a.wav", "my/furious/b.wav", "my/furious/c.wav", "d.wav"])
     assert found.unknown_words == {"furious": 2} and len(found.labels) == 1
