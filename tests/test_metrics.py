@@ -21,6 +21,7 @@ from ser_core.metrics import (
     macro_precision,
     mcnemar,
     nll,
+    pareto_front,
     precision_recall_curves,
     reliability,
     risk_coverage,
@@ -359,3 +360,8 @@ def test_auroc_is_the_probability_of_a_larger_value():
     truth = np.r_[np.zeros(50), np.ones(70)]
     assert auroc(negatives, positives) == pytest.approx(sklearn.roc_auc_score(truth, np.r_[negatives, positives]))
     assert auroc(np.array([]), positives) == auroc(negatives, np.array([])) == 0.5
+
+
+def test_of_equally_fast_models_the_better_one_is_on_the_front():
+    models = {"fast": (1.0, 0.5), "worse": (2.0, 0.6), "better": (2.0, 0.7), "as good": (2.0, 0.7), "slow": (3.0, 0.7)}
+    assert pareto_front(models) == {"fast", "better", "as good"}

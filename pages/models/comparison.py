@@ -68,8 +68,8 @@ def _show_cost(found: EvaluationResults) -> None:
         return
     st.subheader("Latency, size and accuracy", anchor=False)
     st.caption(
-        "Dotted: the Pareto front (no model is both faster and better). Marker size: all files of weights that a model "
-        "needs, with a shared encoder and the members of a fusion."
+        "Dotted: the Pareto front (no other model is as fast and as good). Marker size: all files of weights that a "
+        "model needs, with a shared encoder and the members of a fusion."
     )
     chart(
         pareto_dots(models),

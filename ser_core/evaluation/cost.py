@@ -14,6 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from ser_core.evaluation.cross_validation import mean_over_corpora
 from ser_core.evaluation.results import EvaluationResult, is_shipped, list_results, load_result
+from ser_core.metrics import pareto_front
 from ser_core.models import SERModel, weights_files
 
 BASELINE_MODEL = "svm-egemaps"  # opensmile's functionals and an SVM: what every neural model is compared with
@@ -206,13 +207,12 @@ def _recorded_uar(result: EvaluationResult) -> dict:
 
 
 def mark_pareto_front(table: dict[str, dict]) -> None:
-    """Adds `pareto` to each result: whether no faster model of that test part has at least the same UAR."""
-    for entry in table.values():
-        for split, own in entry["results"].items():
-            others = [e for e in table.values() if e is not entry and split in e["results"]]
-            own["pareto"] = not any(
-                e["latency_ms"] < entry["latency_ms"] and e["results"][split]["uar"] >= own["uar"] for e in others
-            )
+    """Adds `pareto` to each result: whether its model is on the pareto_front of that test part."""
+    for split in {split for entry in table.values() for split in entry["results"]}:
+        own = {name: entry["results"][split] for name, entry in table.items() if split in entry["results"]}
+        front = pareto_front({name: (table[name]["latency_ms"], result["uar"]) for name, result in own.items()})
+        for name, result in own.items():
+            result["pareto"] = name in front
 
 
 def compare_with_baseline(table: dict[str, dict]) -> dict[str, dict]:

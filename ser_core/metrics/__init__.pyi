@@ -18,6 +18,7 @@ from .confusion import (
 from .curves import (
     Curve as Curve,
     auroc as auroc,
+    pareto_front as pareto_front,
     precision_recall_curves as precision_recall_curves,
     risk_coverage as risk_coverage,
     roc_curves as roc_curves,

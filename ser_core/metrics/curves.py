@@ -1,5 +1,6 @@
-"""Curves over the decision threshold, each with its area."""
+"""Curves over the decision threshold, each with its area, and the Pareto front of latency and UAR."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +64,17 @@ def risk_coverage(probabilities: np.ndarray, y_true: np.ndarray) -> Curve:
     kept = np.arange(1, len(wrong) + 1)
     risk = np.cumsum(np.repeat(risk_of_level, n_equal)) / kept
     return Curve(kept / len(wrong), risk, float(risk.mean()))
+
+
+def pareto_front(models: Mapping[str, tuple[float, float]]) -> set[str]:
+    """The models that no other one beats: by being at least as fast and as good, and better in one of them.
+
+    Args:
+        models: name -> (latency in ms, UAR).
+    """
+
+    def is_beaten(latency_ms: float, uar: float) -> bool:
+        others = (other for other in models.values() if other != (latency_ms, uar))
+        return any(other_ms <= latency_ms and other_uar >= uar for other_ms, other_uar in others)
+
+    return {name for name, own in models.items() if not is_beaten(*own)}

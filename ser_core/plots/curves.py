@@ -7,6 +7,7 @@ import numpy as np
 from plotly import graph_objects as go
 
 from ser_core.labels import EMOTION_STYLES
+from ser_core.metrics import pareto_front
 from ser_core.plots.model_style import model_style
 from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label
 
@@ -114,7 +115,7 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
         models: name -> (latency in ms, UAR in [0, 1], size in 1e6 bytes).
     """
     figure = go.Figure()
-    x, y = zip(*_pareto_front(models), strict=True)
+    x, y = zip(*sorted(models[name][:2] for name in pareto_front({n: m[:2] for n, m in models.items()})), strict=True)
     line = {"color": GREY, "width": 1, "dash": "dot"}
     figure.add_scatter(x=x, y=y, mode="lines", line=line, name="Pareto front", hoverinfo="skip")
     for name, (latency_ms, uar, size_mb) in models.items():
@@ -129,15 +130,6 @@ def pareto_dots(models: Mapping[str, tuple[float, float, float]]) -> go.Figure:
     title = "latency of a 3 s clip on one thread, ms"
     figure.update_xaxes(type="log", title=title, zeroline=False, tickvals=LATENCY_TICKS_MS)
     return figure.update_yaxes(tickformat=".0%", title="UAR", zeroline=False)
-
-
-def _pareto_front(models: Mapping[str, tuple[float, float, float]]) -> list[tuple[float, float]]:
-    """(latency in ms, UAR) of the models that no other one beats, the fastest first."""
-    return sorted(
-        (latency_ms, uar)
-        for latency_ms, uar, _ in models.values()
-        if not any(other[0] < latency_ms and other[1] >= uar for other in models.values())
-    )
 
 
 def class_score_radar(values: Mapping[str, Mapping[str, float]]) -> go.Figure:

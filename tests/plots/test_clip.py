@@ -297,8 +297,9 @@ def test_reliability_is_drawn_where_there_are_clips():
 
 
 def test_pareto_optimal_models_are_joined():
-    figure = pareto_dots({"slow": (3.0, 0.7, 1.0), "good": (2.0, 0.7, 16.0), "fast": (1.0, 0.5, 4.0)})
-    line, slow, good, fast = figure.data
+    models = {"slow": (3.0, 0.7, 1.0), "good": (2.0, 0.7, 16.0), "fast": (1.0, 0.5, 4.0), "worse": (2.0, 0.6, 1.0)}
+    figure = pareto_dots(models)
+    line, slow, good, fast, _ = figure.data
     assert (line.x, line.y) == ((1.0, 2.0), (0.5, 0.7)) and [slow.name, good.name] == ["slow", "good"]
     assert good.marker.size > fast.marker.size and figure.layout.xaxis.type == "log"
 
