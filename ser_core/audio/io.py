@@ -6,6 +6,7 @@ are listed in `Recording.notes`.
 """
 
 import io
+import math
 import warnings
 import wave
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import numpy as np
 
 from ser_core.audio.decoding.decoders import decode_joined
 from ser_core.audio.decoding.notes import decoding_notes
-from ser_core.audio.decoding.resampling import DecodedAudio
+from ser_core.audio.decoding.resampling import MAX_SOURCE_RATE, MIN_SOURCE_RATE, DecodedAudio
 from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.isolation.child import decoder_job
 from ser_core.audio.isolation.decoder_pool import decoder_pool
@@ -84,6 +85,7 @@ def load_audio(file: AudioFile, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
 
     Raises:
         AudioError: the file cannot be used; the message names the cause and the cure.
+        ValueError: a sample rate that no recording has.
     """
     recording = read_audio(file, sample_rate)
     for note in recording.notes:
@@ -114,13 +116,23 @@ def read_audio(
         AudioError: the file does not exist, is too large, empty, not audio, without an audio track, unreadable or
             without samples, has samples that are not finite or an implausible sample rate, or takes more memory or
             time than recordings do.
+        ValueError: a sample rate that no recording has, or a duration without a sample.
     """
+    _check_request(sample_rate, max_duration_s)
     data = read_bytes(file, max_bytes)
     reply, waveform = decoder_pool.decode(data, decoder_job(len(data), sample_rate, max_duration_s), check)
     if "error" in reply:
         raise AudioError(reply["error"])
     properties = reply["recording"]
     return Recording(waveform=waveform, **properties | {"notes": tuple(properties["notes"])})
+
+
+def _check_request(sample_rate: int, max_duration_s: float) -> None:
+    """Checks what is asked for: decoding would fail on it, and the message would blame the file."""
+    if not MIN_SOURCE_RATE <= sample_rate <= MAX_SOURCE_RATE:
+        raise ValueError(f"sample_rate = {sample_rate}: give {MIN_SOURCE_RATE} to {MAX_SOURCE_RATE}, in Hz.")
+    if not 1 / sample_rate <= max_duration_s < math.inf:
+        raise ValueError(f"max_duration_s = {max_duration_s}: give a finite number above 0, in seconds.")
 
 
 def decode_recording(data: bytes, sample_rate: int, max_duration_s: float) -> Recording:

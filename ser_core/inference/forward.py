@@ -137,7 +137,10 @@ def embed(model: SERModel, waveforms: Sequence[np.ndarray], progress: Progress =
 
     Raises:
         AudioError: a waveform as check_waveform refuses it.
+        ValueError: no waveform.
     """
+    if not len(waveforms):
+        raise ValueError("embed needs at least one waveform: the list is empty.")
     for waveform in waveforms:
         check_waveform(waveform)
     bounds = [analysed_bounds(*pair) for pair in zip(waveforms, speech_segments_of_each(waveforms), strict=True)]

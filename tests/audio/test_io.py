@@ -77,6 +77,15 @@ def test_surround_sound_in_m4a_is_read():
     assert strongest_hz(recording.waveform) == pytest.approx(TONE_HZ, abs=1)
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("sample_rate", v) for v in (0, -1, 1, 10**9, np.nan)] + [("max_duration_s", v) for v in (0, -1, np.inf, np.nan)],
+)
+def test_what_cannot_be_asked_for_is_no_fault_of_the_file(name, value):
+    with pytest.raises(ValueError, match=f"{name} = {value}: give "):
+        read_audio(wav(tone(0.5, SAMPLE_RATE)), **{name: value})
+
+
 def test_another_sample_rate_can_be_asked_for():
     recording = read_audio(wav(tone(1.0, 44_100), 44_100), sample_rate=22_050)
     assert (len(recording.waveform), recording.sample_rate) == (22_050, 22_050)

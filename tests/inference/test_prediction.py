@@ -388,3 +388,5 @@ def test_what_is_no_waveform_is_refused(model, subtests):
     ):
         with subtests.test(call=call, waveform=waveform), pytest.raises(AudioError, match=cause):
             call(model, waveform)
+    with pytest.raises(ValueError, match="at least one waveform"):
+        embed(model, [])
