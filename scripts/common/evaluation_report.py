@@ -50,7 +50,8 @@ def print_reproduction(found: Reproduction) -> None:
         return
     print(f"DIFFERENT FROM {found.file}")
     for name, (before, now) in [*found.changes.items()][:N_CHANGES_SHOWN]:
-        print(f"  {name}: {'nothing' if before is None else before} recorded, {now} measured")
+        recorded, measured = ("nothing" if value is None else value for value in (before, now))
+        print(f"  {name}: {recorded} recorded, {measured} measured")
 
 
 def print_references(references: dict[str, Reference], corpora: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ tests and tables need no recordings.
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -95,7 +96,8 @@ def load_result(path: Path) -> EvaluationResult:
     """Reads what save_result wrote.
 
     Raises:
-        ResultError: a missing file (the message lists the existing ones), a damaged one, or a changed protocol.
+        ResultError: a missing file (the message lists the existing ones), an unreadable or damaged one, or a changed
+            protocol.
     """
     content = _read_result_json(path)
     try:
@@ -121,6 +123,8 @@ def _read_result_json(path: Path) -> dict:
         raise ResultError(
             f"There is no result {_short_path(path)}. In {path.parent.name} there are: {there}."
         ) from None
+    except OSError as error:
+        raise ResultError(f"{_short_path(path)} cannot be read: {error.strerror}. Check its permissions.") from None
     except ValueError:
         raise ResultError(f"{_short_path(path)} is damaged. {_remedy(path)}") from None
 
@@ -130,7 +134,7 @@ def _short_path(path: Path) -> str:
 
 
 def _remedy(path: Path) -> str:
-    return f"Evaluate again: python -m scripts.evaluate {path.stem} --write"
+    return f"Evaluate again: python -m scripts.evaluate {shlex.quote(path.stem)} --write"
 
 
 def _parse_predictions(content: dict) -> PredictionTable:

@@ -198,6 +198,29 @@ def test_weights_below_checkpoints_are_shipped(tmp_path, monkeypatch):
     assert not is_shipped(replace(result, provenance=result.provenance | {"weights_sha256": known}))
 
 
+def test_what_cannot_be_read_or_written_is_a_result_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "checkpoints")
+    result = make_result("m", some_clips(), np.arange(12) % 3 > 0)
+    path = save_result(result, tmp_path)
+    own = tmp_path / "checkpoints" / "m" / "metrics.json"
+    own.parent.mkdir(parents=True)
+    own.write_text(json.dumps({"protocol": "resonet", "fold": None} | json.loads(json.dumps(result.metrics))))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(paths, "atomic_path", refuse)
+        with pytest.raises(ResultError, match=r"m/metrics\.json cannot be .*Permission denied"):
+            recompute_result(path)
+    own.write_text("{")
+    with pytest.raises(ResultError, match=r"m/metrics\.json"):
+        recompute_result(path)
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ResultError, match=r"m\.json cannot be read: Permission denied"):
+        load_result(path)
+
+
 def test_metrics_are_computed_again_from_the_predictions(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "checkpoints")
     result = make_result("m", some_clips(), np.arange(12) % 3 > 0)

@@ -65,6 +65,15 @@ def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbenc
 
 
 def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
+def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluate, workbench):
+    evaluate.main(["small", "--write"])
+    content = json.loads((workbench / "small.json").read_text())
+    content["metrics"]["pooled"]["kappa"] = 0.5
+    (workbench / "small.json").write_text(json.dumps(content))
+    code, out, _ = run_evaluate("small")
+    assert code == 1 and "  pooled.kappa: 0.5 recorded, nothing measured" in out
+
+
     decoded = []
     monkeypatch.setattr(evaluator, "load_audio", lambda path: decoded.append(path) or load_audio(path))
     assert run_evaluate("all", "--write")[0] == 0

@@ -9,7 +9,14 @@ from ser_core import paths
 from ser_core.data import ListenerVotes
 from ser_core.evaluation.cost import measure_cost
 from ser_core.evaluation.environment import code_version
-from ser_core.evaluation.results import EvaluationResult, load_result, protocol_sha256, result_path, save_result
+from ser_core.evaluation.results import (
+    EvaluationResult,
+    ResultError,
+    load_result,
+    protocol_sha256,
+    result_path,
+    save_result,
+)
 from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
 from ser_core.evaluation.tasks.task import EvaluationTask
@@ -69,14 +76,26 @@ def recompute_result(path: Path, votes: ListenerVotes | None = None) -> bool:
     if votes is None:
         metrics["votes"] = recorded.metrics["votes"]
     result = replace(recorded, metrics=_as_json(metrics))
-    own_path = paths.CHECKPOINTS / result.model / METRICS_FILE
-    if own_path.is_file() and own_metrics(recorded) == json.loads(own_path.read_text()):
-        with paths.atomic_path(own_path) as temporary:
-            temporary.write_text(json.dumps(own_metrics(result), indent=1) + "\n")
+    _replace_own_metrics(recorded, result)
     if result.metrics == recorded.metrics:
         return False
     save_result(result, path.parent.parent)
     return True
+
+
+def _replace_own_metrics(recorded: EvaluationResult, new: EvaluationResult) -> None:
+    """Writes the metrics of a checkpoint again, if they are those of the recorded result.
+
+    Raises:
+        ResultError: they cannot be read or written.
+    """
+    path = paths.CHECKPOINTS / new.model / METRICS_FILE
+    try:
+        if path.is_file() and own_metrics(recorded) == json.loads(path.read_text()):
+            with paths.atomic_path(path) as temporary:
+                temporary.write_text(json.dumps(own_metrics(new), indent=1) + "\n")
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{new.model}/{METRICS_FILE} cannot be read and written again: {error}.") from error
 
 
 @dataclass(frozen=True)
@@ -85,7 +104,7 @@ class Reproduction:
 
     file: str  # "<split>/<model>.json" or "<checkpoint>/metrics.json"
     is_equal: bool
-    changes: dict[str, tuple]  # dotted name -> (recorded or None, new)
+    changes: dict[str, tuple]  # dotted name -> (recorded or None, new or None)
 
 
 def compare_with_recorded(
@@ -116,7 +135,8 @@ def compare_with_recorded(
 
 def _reproduction(file: str, recorded: dict, new: dict) -> Reproduction:
     before, now = dict(_leaves(recorded)), dict(_leaves(new))
-    changes = {name: (before.get(name), value) for name, value in now.items() if value != before.get(name)}
+    names = (name for name in now | before if now.get(name) != before.get(name))
+    changes = {name: (before.get(name), now.get(name)) for name in names}
     return Reproduction(file, recorded == new, changes)
 
 
