@@ -13,6 +13,7 @@ Files of --folder that cannot be read are listed and left out (exit code 2).
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -81,9 +82,10 @@ def new_task(checkpoint: str, name: str | None, options: argparse.Namespace) -> 
 def reproducing_command(task: EvaluationTask, checkpoint: str, name: str | None, leak: bool) -> str:
     """Command that repeats the result, without the folders of this machine."""
     what = Path(checkpoint).name if Path(checkpoint).is_absolute() else checkpoint
-    flags = [f"--protocol {task.protocol}", task.fold is not None and f"--fold {task.fold}", leak and "--leak"]
-    flags += [name and f"--name {name}", "--write"]
-    return " ".join(["python -m scripts.evaluate", what, *filter(None, flags)])
+    words = ["python", "-m", "scripts.evaluate", what, "--protocol", task.protocol]
+    words += ["--fold", task.fold] if task.fold is not None else []
+    words += ["--leak"] if leak else []
+    return shlex.join([*words, *(["--name", name] if name else []), "--write"])
 
 
 def new_tasks(options: argparse.Namespace) -> list[EvaluationTask]:

@@ -6,6 +6,7 @@ onnx: measures the file against the model first, and prints the speed of both on
 """
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.format == "hub":
             export_hub(options.name, options.out)
             print(f"{options.out}: {', '.join(sorted(path.name for path in options.out.iterdir()))}")
-            print(f"To publish it: hf upload USER/NAME {options.out}")
+            print(f"To publish it: hf upload USER/NAME {shlex.quote(str(options.out))}")
         else:
             write_onnx(options.name, options.out)
     except (CheckpointError, ExportError) as error:

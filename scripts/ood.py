@@ -10,6 +10,7 @@ training data, the share of sounds that the program abstains from, and the reaso
 
 import argparse
 import json
+import shlex
 import sys
 from collections import defaultdict
 
@@ -34,7 +35,7 @@ def evaluate(model: SERModel) -> dict:
     return {
         "protocol": model.metrics["protocol"],
         "fold": model.metrics["fold"],
-        "command": f"python -m scripts.ood {model.name}",
+        "command": f"python -m scripts.ood {shlex.quote(model.name)}",
     } | found
 
 
@@ -50,7 +51,7 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
     with tqdm(desc=model.name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
         found = evaluate_recorded_sounds(model, speech, sounds, lambda share: bar.update(share - bar.n))
     thinned = f" --every {every}" if every > 1 else ""
-    return {"command": f"python -m scripts.ood {model.name} --recorded{thinned}"} | found
+    return {"command": f"python -m scripts.ood {shlex.quote(model.name)} --recorded{thinned}"} | found
 
 
 def main(arguments: list[str] | None = None) -> int:

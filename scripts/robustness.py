@@ -8,6 +8,7 @@ The noise is fold 5 of ESC-50 (folder esc50 of the corpora), without its human s
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -88,7 +89,7 @@ def main(arguments: list[str] | None = None) -> int:
     every = f" --every {options.every}" if options.every > 1 else ""
     for model, own in zip(models, found, strict=True):
         print_scores(model, own)
-        write(model, own, f"python -m scripts.robustness {' '.join(options.models)}{every}")
+        write(model, own, f"python -m scripts.robustness {shlex.join(options.models)}{every}")
     return 0
 
 

@@ -8,6 +8,7 @@ their labels, as in `predict(..., reference=...)`.
 
 import argparse
 import json
+import shlex
 import sys
 
 from ser_core import paths
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
             results[name] = {
                 "protocol": model.metrics["protocol"],
                 "fold": model.metrics["fold"],
-                "command": f"python -m scripts.speaker_adaptation {name}",
+                "command": f"python -m scripts.speaker_adaptation {shlex.quote(name)}",
             } | evaluate_enrolment(model, embed_test_speech(model))
             print(json.dumps(results[name], indent=1))
     except (CheckpointError, SpeakerReferenceError, FileNotFoundError, ProtocolError) as error:

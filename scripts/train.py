@@ -117,7 +117,7 @@ def export(model: SERModel, family: str, folder: Path, data: TrainingData, train
         bar.close()
     if (curve := folder.parent / CURVE_FILE).is_file():  # of a network
         shutil.copy(curve, folder)
-    print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {folder}")
+    print(f"{folder} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(str(folder))}")
 
 
 def log(options: argparse.Namespace, recipe: TrainConfig, folder: Path) -> None:

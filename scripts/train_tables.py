@@ -9,6 +9,7 @@ Needs `python -m scripts.prepare_corpora` once. Each row is a run under runs/, m
 """
 
 import argparse
+import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +73,9 @@ def main(arguments: list[str] | None = None) -> int:
     for row in ROWS:
         if options.models and row.model not in options.models:
             continue
-        print(f"{'done' if row.is_done else 'to do'}: python -m scripts.train {' '.join(row.arguments())}", flush=True)
+        print(
+            f"{'done' if row.is_done else 'to do'}: python -m scripts.train {shlex.join(row.arguments())}", flush=True
+        )
         if options.list or row.is_done:
             continue
         if (code := train.main(row.arguments())) == train.INTERRUPTED:

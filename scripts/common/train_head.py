@@ -1,5 +1,6 @@
 """The part of scripts.train that fits the head of a frozen encoder and calibrates it on left-out corpora."""
 
+import shlex
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -65,7 +66,8 @@ def train_head(
         content = {"train": asdict(config), "model": model.config.to_dict(), "start": "", "command": command}
         write_run(folder, content, curve.records)
         (folder / "checkpoint" / CURVE_FILE).write_text(curve_text(curve.records))
-    print(f"{folder / 'checkpoint'} is ready. Evaluate it: python -m scripts.evaluate {folder / 'checkpoint'}")
+    path = str(folder / "checkpoint")
+    print(f"{path} is ready. Evaluate it: python -m scripts.evaluate {shlex.quote(path)}")
 
 
 def show_step(step: int, n_steps: int, loss: float) -> None:

@@ -41,8 +41,8 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
 
     Args:
         model: from load_model.
-        waveforms: 3 to 30 clips of one speaker, best in several moods, without labels, each mono at 16 kHz in [-1, 1]
-            and of shape (n_samples,); one or two give a reference with a note.
+        waveforms: 1 to 30 clips of one speaker, best 3 or more in several moods, without labels, each mono at 16 kHz in
+            [-1, 1] and of shape (n_samples,); one or two give a reference with a note.
         progress: called after each batch.
 
     Raises:

@@ -61,7 +61,8 @@ def measure_voice(waveform: np.ndarray, speech: SpeechSegments) -> dict[str, flo
     """VOICE_MEASURES of a recording, without those that are undefined, such as the pitch of a whisper.
 
     Args:
-        waveform: 16 kHz in [-1, 1], shape = (n_samples,); at most MAX_VOICE_S from the first speech on.
+        waveform: 16 kHz in [-1, 1], shape = (n_samples,); of its analysed part (analysed_bounds) the first
+            MAX_VOICE_S.
         speech: (start_s, end_s) of its speech segments; without any there is no measure.
 
     Returns:

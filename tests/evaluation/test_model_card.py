@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 
@@ -87,7 +88,7 @@ def test_the_command_in_the_card_makes_this_very_model():
     assert command(recipe={"seed": 3, "tried": []}) == "resonet --protocol resonet"  # of scikit-learn
     narrow = override_config(override_config(MODELS["resonet"][1], "channels", [8, 8, 8, 8]), "frontend.n_mfcc", 13)
     flags = command(recipe=recipe, name="resonet", model=json.loads(json.dumps(narrow.to_dict())))
-    assert flags.endswith("--set model.frontend.n_mfcc=13 model.channels=[8, 8, 8, 8]")
+    assert shlex.split(flags)[-3:] == ["--set", "model.frontend.n_mfcc=13", "model.channels=[8, 8, 8, 8]"]
 
 
 def test_the_card_of_a_taught_model_names_its_teachers_and_the_command_for_all():

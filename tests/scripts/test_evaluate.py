@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 
 import pytest
 
@@ -43,13 +44,13 @@ def test_a_result_has_its_provenance(workbench, checkpoints):
 @pytest.mark.slow
 def test_the_command_in_a_result_reproduces_it(run_evaluate, workbench, checkpoints, monkeypatch):
     monkeypatch.chdir(checkpoints.parent)
-    (checkpoints / "other").rename("mine")
-    assert run_evaluate("mine", "--write", "--name", "theirs")[0] == 0
+    (checkpoints / "other").rename("my runs")
+    assert run_evaluate("my runs", "--write", "--name", "theirs")[0] == 0
     before = json.loads((workbench / "theirs.json").read_text())
-    assert evaluate.main(before["provenance"]["command"].split()[3:]) == 0
+    assert evaluate.main(shlex.split(before["provenance"]["command"])[3:]) == 0
     after = json.loads((workbench / "theirs.json").read_text())
     assert before | {"cost": None} == after | {"cost": None}
-    evaluate.main([str(checkpoints.parent / "mine"), "--write", "--name", "theirs"])
+    evaluate.main([str(checkpoints.parent / "my runs"), "--write", "--name", "theirs"])
     assert str(checkpoints.parent) not in (workbench / "theirs.json").read_text()
 
 
@@ -64,7 +65,6 @@ def test_evaluate_notices_a_figure_that_is_not_reproduced(run_evaluate, workbenc
     assert code == 1 and f"/{file}" in out.split("DIFFERENT FROM ")[1].splitlines()[0] and "  pooled.uar: " in out
 
 
-def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
 def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluate, workbench):
     evaluate.main(["small", "--write"])
     content = json.loads((workbench / "small.json").read_text())
@@ -74,6 +74,7 @@ def test_evaluate_names_a_recorded_figure_that_is_no_longer_measured(run_evaluat
     assert code == 1 and "  pooled.kappa: 0.5 recorded, nothing measured" in out
 
 
+def test_models_share_the_decoding_of_a_recording(run_evaluate, workbench, monkeypatch):
     decoded = []
     monkeypatch.setattr(evaluator, "load_audio", lambda path: decoded.append(path) or load_audio(path))
     assert run_evaluate("all", "--write")[0] == 0

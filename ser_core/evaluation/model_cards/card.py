@@ -1,5 +1,7 @@
 """The model card (README.md of a checkpoint), written from its files and its protocol: no figure is typed by hand."""
 
+import shlex
+
 from ser_core.data import CORPUS_NAMES, ProtocolSplit, protocol_split
 from ser_core.evaluation.model_cards.sentences import (
     describe_abstention,
@@ -31,7 +33,7 @@ within each corpus); fewer than eight speakers of a corpus have none and are wea
 {doubt}: {coverage:.0f} % of the test clips are answered,
 {accuracy_when_answered:.0f} % of these right, pooled over the corpora.
 
-Reproduce: `python -m scripts.evaluate {name}` (needs the recordings in SER_CORPORA).
+Reproduce: `python -m scripts.evaluate {quoted_name}` (needs the recordings in SER_CORPORA).
 
 ## Training
 
@@ -99,6 +101,7 @@ def render_model_card(
     parts = protocol_split(metrics["protocol"], metrics["fold"])
     return MODEL_CARD_TEMPLATE.format(
         name=name,
+        quoted_name=shlex.quote(name),
         evidence=extra_sections,
         intended_use=INTENDED_USE,
         **_model_fields(config, n_parameters),

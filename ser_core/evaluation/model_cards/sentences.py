@@ -1,6 +1,7 @@
 """Sentences of a model card, from config.json and metrics.json."""
 
 import json
+import shlex
 
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP, ProtocolSplit, is_speech
 from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig
@@ -93,12 +94,13 @@ def training_command(name: str, config: dict) -> str:
     if "epochs" in training.get("recipe", {}) and config["family"] not in ON_ENCODER:
         values["recipe"] = f"checkpoints/{name}"
     if name in MODELS and (changes := config_overrides(_model_config(config), MODELS[name][1])):
-        values["set"] = " ".join(f"{MODEL_PREFIX}{field}={json.dumps(value)}" for field, value in changes.items())
+        values["set"] = [f"{MODEL_PREFIX}{field}={json.dumps(value)}" for field, value in changes.items()]
     return f"python -m scripts.train {name if name in MODELS else config['family']} {_command_flags(values)}"
 
 
 def _command_flags(values: dict) -> str:
-    return " ".join(f"--{flag} {value}" for flag, value in values.items() if value is not None)
+    given = ((flag, value if isinstance(value, list) else [value]) for flag, value in values.items())
+    return " ".join(f"--{flag} {shlex.join(words)}" for flag, words in given if words != [None])
 
 
 def _model_config(config: dict) -> ModelConfig:

@@ -40,10 +40,11 @@ class UntrainedNetwork(torch.nn.Identity):
 
 @pytest.mark.slow
 def test_train_ends_with_a_calibrated_checkpoint(workplace, small_networks, capsys):
-    assert train.main(FOLD_0) == 0
-    model = load_model(workplace / "runs" / "x" / "checkpoint")
+    assert train.main([*FOLD_0, "--run", "my run"]) == 0
+    assert "Evaluate it: python -m scripts.evaluate 'runs/my run/checkpoint'" in capsys.readouterr().out
+    model = load_model(workplace / "runs" / "my run" / "checkpoint")
     assert model.calibration != Calibration() and 0 < model.calibration.min_confidence < 1
-    config = json.loads((workplace / "runs/x/checkpoint/config.json").read_text())
+    config = json.loads((workplace / "runs/my run/checkpoint/config.json").read_text())
     assert config["family"] == "resonet"
     assert config["training"] == {"protocol": "speaker-independent", "fold": "0", "n_clips": 36} | {
         "recipe": json.loads(json.dumps(asdict(replace(COMMON_RECIPE, epochs=2))))
