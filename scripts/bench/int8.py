@@ -1,18 +1,34 @@
 """Compares the encoder in 8 bits, as it predicts, with the same encoder in 32 bits, on unseen speakers of every corpus.
 
 python -m scripts.bench.int8 [whisper] [--protocol speaker-independent-8] [--fold 0]          needs SER_CORPORA
+python -m scripts.bench.int8 [whisper] --batch            what a common batch changes, on the samples of the program
 """
 
 import argparse
 import sys
+from collections.abc import Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from scripts.common.tables import print_table
+from ser_core import paths
+from ser_core.audio import AUDIO_SUFFIXES, load_audio
 from ser_core.data import PROTOCOLS, CorpusError, ProtocolError
 from ser_core.evaluation import compute_metrics, predict_utterances_per_model, read_test_part
-from ser_core.models import CheckpointError, load_model, use_float32
+from ser_core.inference import predict, predict_batch
+from ser_core.models import CheckpointError, SERModel, load_model, use_float32
+
+
+def print_batch_differences(models: Sequence[SERModel]) -> None:
+    """The largest difference of a probability between predict and predict_batch, in 8 and in 32 bits."""
+    files = sorted(path for path in paths.SAMPLES.rglob("*") if path.suffix in AUDIO_SUFFIXES)
+    waveforms = [load_audio(path) for path in files]
+    for bits, model in zip((8, 32), models, strict=True):
+        alone = [predict(model, waveform) for waveform in waveforms]
+        pairs = zip(alone, predict_batch(model, waveforms), strict=True)
+        most = max(abs(a.probabilities[e] - b.probabilities[e]) for a, b in pairs for e in a.probabilities)
+        print(f"{bits} bits: {most:.1g} at most, {len(files)} clips")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,10 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("model", nargs="?", default="whisper")
     parser.add_argument("--protocol", choices=PROTOCOLS, default="speaker-independent-8")
     parser.add_argument("--fold", default="0", help="of which the test part is used")
+    parser.add_argument("--batch", action="store_true", help="predict against predict_batch, on the samples")
     options = parser.parse_args(arguments)
     try:
         models = [load_model(options.model, "cpu") for _ in range(2)]
         use_float32(models[1])
+        if options.batch:
+            print_batch_differences(models)
+            return 0
         utterances, _ = read_test_part(options.protocol, options.fold, complete=False)
     except (CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)

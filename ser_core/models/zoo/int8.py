@@ -1,7 +1,8 @@
 """Linear layers that multiply in 8 bits to predict, on processors that have the instructions.
 
 Weights and inputs are rounded to 8 bits with a scale for each row (vector-wise quantisation, Dettmers et al. 2022,
-"LLM.int8()"). A frame has its own scale, so that its result depends on no other frame of its clip or batch.
+"LLM.int8()"). A frame has its own scale, so that its result depends on no other frame of its clip or batch, except that
+the last bits of its input, which convolutions and attention compute otherwise in another batch, may decide a rounding.
 """
 
 import logging
