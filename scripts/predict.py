@@ -150,7 +150,7 @@ def as_rows(record: dict) -> list[dict]:
     if "error" in record:
         return [{name: guard_formula(value) for name, value in record.items()}]
     clip_columns = {name: record[name] for name in CLIP_COLUMNS} | {"notes": " ".join(record["notes"])}
-    parts = record.get("windows") or [record]
+    parts = [window_row(window) for window in record.get("windows", ())] or [record]
     return [
         {
             name: guard_formula(value)
@@ -159,6 +159,13 @@ def as_rows(record: dict) -> list[dict]:
         }
         for part in parts
     ]
+
+
+def window_row(window: dict) -> dict:
+    """A window with the columns of a recording: its confidence, and why it has no label, if so."""
+    abstain = window["answer"] != window["emotion"]
+    confidence = window["probabilities"][window["emotion"]]
+    return window | {"confidence": confidence, "abstain": abstain, "reason": window["answer"] if abstain else ""}
 
 
 def check_options(parser: ArgumentParser, options: Namespace) -> None:

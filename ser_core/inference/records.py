@@ -9,6 +9,8 @@ from ser_core.inference.enrolment import MIN_OWN_REFERENCE_SPEECH_S, recording_r
 from ser_core.inference.forward import run_clips
 from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.reference import OWN_RECORDING, ReferenceChoice
+from ser_core.inference.results import Trajectory
+from ser_core.inference.smoothing import window_labels
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -58,7 +60,14 @@ def prediction_record(
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
     if reference == OWN_RECORDING and own is None:
         record["reference_note"] = SHORT_RECORDING_NOTE
-    return record | ({"windows": trajectory.to_records()} if windows else {})
+    return record | ({"windows": _window_records(model, trajectory, own is not None)} if windows else {})
+
+
+def _window_records(model: SERModel, trajectory: Trajectory, has_reference: bool) -> list[dict]:
+    """The records of a trajectory, each with its answer: an emotion, "not sure" or "no speech"."""
+    threshold = model.calibration.threshold(has_reference)
+    labels = window_labels(trajectory, trajectory.probabilities.argmax(1), threshold).tolist()
+    return [record | {"answer": label} for record, label in zip(trajectory.to_records(), labels, strict=True)]
 
 
 def embedding_record(recording: Recording, model: SERModel, name: str = "", progress: Progress = no_progress) -> dict:

@@ -24,6 +24,7 @@ class WindowResponse:
     probabilities: dict[str, float]
     arousal: float | None  # in [-1, 1]; null without speech
     valence: float | None
+    answer: str  # the emotion, "not sure" or "no speech"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ import pytest
 
 from scripts import predict
 from ser_core.inference.prediction.predict import predict_windows
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
 from tests.make_corpus import voice, write_wav
@@ -54,7 +55,16 @@ def test_predict_writes_windows_when_asked(predicted, good, speech):
     expected = predict_windows(load_model("small"), speech)
     assert len(record["windows"]) == len(expected.start_s) > 2
     for window, emotion in zip(record["windows"], expected.emotions, strict=True):
-        assert set(window) == {"start_s", "end_s", "speech_s", "emotion", "probabilities", "arousal", "valence"}
+        assert set(window) == {
+            "start_s",
+            "end_s",
+            "speech_s",
+            "emotion",
+            "probabilities",
+            "arousal",
+            "valence",
+            "answer",
+        }
         assert window["emotion"] == emotion and list(window["probabilities"]) == list(EMOTIONS)
 
 
@@ -131,6 +141,21 @@ def test_predict_windows_as_csv(checkpoints, capsys, good):
     assert [float(row["start_s"]) for row in rows] == sorted({float(row["start_s"]) for row in rows})
     for row in rows:
         assert max(EMOTIONS, key=lambda emotion: float(row[emotion])) == row["emotion"]
+
+
+def test_rows_of_windows_say_which_have_no_label(checkpoints, capsys, speech, tmp_path):
+    path = checkpoints / "small" / "config.json"
+    config = json.loads(path.read_text())
+    pause = str(write_wav(tmp_path / "pause.wav", np.concatenate([speech, np.zeros(10 * 16_000, np.float32), speech])))
+    for threshold, reasons in ((0.0, {"", "no speech"}), (1.0, {"not sure", "no speech"})):
+        config["calibration"]["min_confidence"] = threshold
+        path.write_text(json.dumps(config))
+        assert predict.main([pause, "--model", "small", "--windows", "--format", "csv"]) == 0
+        rows = table(capsys)
+        assert {row["reason"] for row in rows} == reasons
+        for row in rows:
+            assert row["abstain"] == str(row["reason"] != "") and row["confidence"] == row[row["emotion"]]
+            assert (row["reason"] == "no speech") == (float(row["speech_s"]) < MIN_SPEECH_TO_PREDICT_S)
 
 
 def test_predict_as_text(checkpoints, capsys, good, bad, tmp_path):
