@@ -27,6 +27,7 @@ from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import (
     MAX_REFERENCE_CLIP_S,
     MIN_SPEECH_TO_PREDICT_S,
+    NO_SPEECH,
     OWN_RECORDING,
     TOGETHER,
     Reference,
@@ -129,10 +130,7 @@ def as_text(record: dict, metrics: dict[str, dict]) -> str:
         used = measured_reference(*(record[f"reference_{part}"] for part in ("clips", "source", "note")))
         lines += filter(None, [describe_expected_accuracy(name, metrics[name], record["familiarity"], used)])
     for window in record.get("windows", ()):
-        best = window["probabilities"][window["emotion"]]
-        lines.append(
-            f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window['emotion']} {format_probability(best)}"
-        )
+        lines.append(f"  {window['start_s']:8.2f}-{window['end_s']:.2f} s  {window_text(window)}")
     return "\n".join(lines)
 
 
@@ -159,6 +157,14 @@ def as_rows(record: dict) -> list[dict]:
         }
         for part in parts
     ]
+
+
+def window_text(window: dict) -> str:
+    """Its emotion with the probability, and a mark where that is not sure; or that there is no speech."""
+    if window["answer"] == NO_SPEECH:
+        return NO_SPEECH
+    doubt = "" if window["answer"] == window["emotion"] else f" ({window['answer']})"
+    return f"{window['emotion']} {format_probability(window['probabilities'][window['emotion']])}{doubt}"
 
 
 def window_row(window: dict) -> dict:

@@ -22,7 +22,7 @@ from ser_core.inference import (
     guard_formula,
     label_segments,
     smooth_trajectory,
-    window_labels,
+    window_records,
 )
 
 MAX_STEM_BYTES = 180  # of the 255 of a file system
@@ -31,7 +31,7 @@ MAX_STEM_BYTES = 180  # of the 255 of a file system
 def as_json(clip: SessionClip, quality: Quality, result: ModelResult) -> str:
     """The complete result; times in seconds."""
     content = {"file": clip.name, **result.prediction.to_dict(), "quality": asdict(quality), "notes": clip.notes}
-    content["windows"] = result.trajectory.to_records()
+    content["windows"] = window_records(result.trajectory, result.min_confidence)
     return json.dumps(content, indent=2, ensure_ascii=False)
 
 
@@ -72,9 +72,7 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
 
 def window_rows(result: ModelResult) -> list[dict]:
     """One row for each window."""
-    trajectory = result.trajectory
-    labels = window_labels(trajectory, trajectory.probabilities.argmax(1), result.min_confidence).tolist()
-    return [_row(record, label) for record, label in zip(trajectory.to_records(), labels, strict=True)]
+    return [_row(record, record["answer"]) for record in window_records(result.trajectory, result.min_confidence)]
 
 
 def file_name(name: str, suffix: str) -> str:

@@ -111,6 +111,7 @@ from .records import (
     Embedding as Embedding,
     embedding_record as embedding_record,
     prediction_record as prediction_record,
+    window_records as window_records,
 )
 from .reference import (
     MAX_REFERENCE_CLIP_S as MAX_REFERENCE_CLIP_S,

@@ -60,13 +60,13 @@ def prediction_record(
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
     if reference == OWN_RECORDING and own is None:
         record["reference_note"] = SHORT_RECORDING_NOTE
-    return record | ({"windows": _window_records(model, trajectory, own is not None)} if windows else {})
+    threshold = model.calibration.threshold(own is not None)
+    return record | ({"windows": window_records(trajectory, threshold)} if windows else {})
 
 
-def _window_records(model: SERModel, trajectory: Trajectory, has_reference: bool) -> list[dict]:
+def window_records(trajectory: Trajectory, min_confidence: float) -> list[dict]:
     """The records of a trajectory, each with its answer: an emotion, "not sure" or "no speech"."""
-    threshold = model.calibration.threshold(has_reference)
-    labels = window_labels(trajectory, trajectory.probabilities.argmax(1), threshold).tolist()
+    labels = window_labels(trajectory, trajectory.probabilities.argmax(1), min_confidence).tolist()
     return [record | {"answer": label} for record, label in zip(trajectory.to_records(), labels, strict=True)]
 
 

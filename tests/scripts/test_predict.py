@@ -156,6 +156,10 @@ def test_rows_of_windows_say_which_have_no_label(checkpoints, capsys, speech, tm
         for row in rows:
             assert row["abstain"] == str(row["reason"] != "") and row["confidence"] == row[row["emotion"]]
             assert (row["reason"] == "no speech") == (float(row["speech_s"]) < MIN_SPEECH_TO_PREDICT_S)
+        assert predict.main([pause, "--model", "small", "--windows", "--format", "text"]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if re.match(r" +\d", line)]
+        assert ["no speech" in line for line in lines] == [row["reason"] == "no speech" for row in rows]
+        assert ["(not sure)" in line for line in lines] == [row["reason"] == "not sure" for row in rows]
 
 
 def test_predict_as_text(checkpoints, capsys, good, bad, tmp_path):
