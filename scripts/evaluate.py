@@ -63,6 +63,7 @@ from ser_core.models import (
     load_model,
     save_metrics_and_card,
 )
+from ser_core.training import training_history
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
 
@@ -215,12 +216,12 @@ def predict_folders(
 
 
 def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Those recordings of one's own that are in the training part of a checkpoint, whatever their folder is named."""
+    """Recordings of one's own in the training part of a checkpoint or its start, however their folder is named."""
     training = json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text()).get("training", {})
-    if "folder_clips" not in training:  # of an earlier version: names of folders are all it has
-        return [u for u in utterances if u.corpus in training.get("folders", {})]
-    known = training["folder_clips"].split()
-    return [u for u in utterances if content_digest(u.id) in known]
+    # A config of an earlier version has names of folders alone.
+    named = {} if "folder_clips" in training else training.get("folders", {})
+    known = {digest for part in training_history(training) for digest in part.get("folder_clips", "").split()}
+    return [u for u in utterances if u.corpus in named or content_digest(u.id) in known]
 
 
 def run_protocols(options: argparse.Namespace) -> bool:

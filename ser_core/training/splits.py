@@ -49,13 +49,13 @@ def start_name(start: str) -> str:
 
 
 def training_history(training: dict) -> list[dict]:
-    """Protocol and fold of a training, and of every training of its start weights before.
+    """Protocol and fold of a training, and of every training of its start weights before; of each the own recordings.
 
     Args:
         training: the "training" entry of a config.json.
     """
-    own = [{key: training[key] for key in ("protocol", "fold")}] if "protocol" in training else []
-    return own + training.get("start_trained_on", [])
+    own = {key: training[key] for key in ("protocol", "fold", "folder_clips") if key in training}
+    return ([own] if "protocol" in own else []) + training.get("start_trained_on", [])
 
 
 def start_history(start: str | None) -> list[dict]:
