@@ -61,7 +61,7 @@ def trim(start_s: float, end_s: float) -> None:
     offset_s = clip.offset_s + start_s
     note = f"Only {offset_s:.2f} s to {offset_s + recording.duration_s:.2f} s is analysed; times count from there."
     notes = (*now.full_clip.notes, note)
-    now.old_link = clip.link
+    now.old_link = clip.link or now.old_link  # a second trim may come before the address has changed
     now.clip = replace(
         clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s, link=""
     )

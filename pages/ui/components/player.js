@@ -207,6 +207,7 @@ function toggle(player) {
 }
 
 function onKey(player, event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return; // of the browser: Alt and left is Back
   const now = player.audio.currentTime, step = Math.max(0.1, player.duration / 100);
   const moves = { ArrowLeft: now - step, ArrowDown: now - step, ArrowRight: now + step, ArrowUp: now + step,
     PageDown: now - 10 * step, PageUp: now + 10 * step, Home: 0, End: player.duration };

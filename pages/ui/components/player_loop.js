@@ -52,7 +52,12 @@ function listenToLoop(player) {
   player.repeat.onclick = () => setLooping(player, !player.looping);
   player.clear.onclick = () => { clearLoop(player); player.stage.focus(); };
   player.speed.onchange = () => setSpeed(player);
-  player.trim.onclick = () => player.send(player.loop);
+  player.trim.onclick = () => { // once: a second click would cut the same times out of what is left
+    const { loop } = player;
+    clearLoop(player);
+    player.stage.focus();
+    player.send(loop);
+  };
 }
 
 function setSpeed(player) {

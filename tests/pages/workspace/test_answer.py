@@ -16,7 +16,7 @@ import soundfile
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.ui import clip_input, emotion, export, text
+from pages.ui import clip, clip_input, emotion, export, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from pages.ui.results import evaluated_at
@@ -172,6 +172,18 @@ def test_nobody_speaking_is_no_answer(page):
     assert not page.exception
     assert not page.error and not answered(page)
     assert "0.0 s" in texts(page)
+
+
+def test_a_part_of_a_part_stays_before_the_address_has_changed(page, monkeypatch):
+    page.button(key="sample-low_slow.ogg").click().run()
+    session = session_of(page)
+    assert session.clip.link == page.query_params["sample"] == "low_slow"
+    monkeypatch.setattr(clip, "session", lambda: session)
+    clip.trim(1.0, 5.0)
+    clip.trim(1.0, 3.0)
+    page.run()
+    assert not page.exception and session_of(page).clip.recording.duration_s == pytest.approx(2)
+    assert "Only 2.00 s to 4.00 s is analysed" in texts(page).replace("\\", "") and "sample" not in page.query_params
 
 
 def test_a_clip_without_speech_is_not_offered_as_one_of_the_voice(enrolling):
