@@ -10,7 +10,7 @@ from pages.ui.clip import chosen
 from pages.ui.layout import opened
 from pages.ui.results import recordings
 from pages.ui.session import session
-from pages.ui.text import plain
+from pages.ui.text import counted, plain
 from ser_core import paths
 from ser_core.data import (
     FEEDBACK_FILE,
@@ -76,11 +76,11 @@ def show_folders() -> None:
     """Where models, recordings and decoded recordings are looked for."""
     st.subheader("Folders", anchor=False)
     there = recordings()
-    corpora = f"{len(there):,} recordings" if there else "none: set it and restart"
+    corpora = counted(len(there), "recording") if there else "none: set it and restart"
     size = folder_bytes(audio_cache_folder())
     decoded = f"{size / 1e6:,.0f} MB" if size else "empty: python -m scripts.prepare_corpora"
     rows = [
-        {"what": "models", "where": _short(paths.CHECKPOINTS), "there": f"{len(available_models())} models"},
+        {"what": "models", "where": _short(paths.CHECKPOINTS), "there": counted(len(available_models()), "model")},
         {"what": "recordings", "where": "SER_CORPORA", "there": corpora},
         {"what": "decoded recordings", "where": _short(audio_cache_folder()), "there": decoded},
     ]
@@ -95,7 +95,7 @@ def show_folders() -> None:
 def _saved_labels(folder: Path) -> str:
     """How many this visitor saved, or why they cannot be read."""
     try:
-        return f"{len(read_feedback(folder, session().visitor))} labels of yours, in {FEEDBACK_FILE}"
+        return f"{counted(len(read_feedback(folder, session().visitor)), 'label')} of yours, in {FEEDBACK_FILE}"
     except FeedbackError as error:
         return str(error)
 

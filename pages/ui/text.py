@@ -30,6 +30,11 @@ def describe_expectation(prediction: Prediction, metrics: dict) -> str:
     return plain(describe_expected_accuracy(prediction.model, metrics, prediction.familiarity, used))
 
 
+def counted(n: int, noun: str) -> str:
+    """A number with its noun: "1 label", "2 labels"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def plain(text: str) -> str:
     """The text with all Markdown escaped."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()<>#+-.!|~$:" else c for c in text)

@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.analysis import ModelResult
 from pages.ui.export import rows_as_csv
 from pages.ui.session import PageState, SessionClip, session
-from pages.ui.text import plain
+from pages.ui.text import counted, plain
 from pages.ui.voice.clips import enrolment_state
 from ser_core.data import (
     FEEDBACK_FILE,
@@ -100,7 +100,8 @@ def _show_table(stored: list[Feedback], folder: Path) -> None:
     right = sum(f.meant == f.answered and not f.abstained for f in stored)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{len(stored)} labels in {FEEDBACK_FILE}, {right} as predicted: label and prediction, never the audio.",
+            f"{counted(len(stored), 'label')} in {FEEDBACK_FILE}, {right} as predicted: label and prediction, never "
+            "the audio.",
             width="content",
         )
         content = rows_as_csv([asdict(f) for f in stored])

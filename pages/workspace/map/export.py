@@ -6,6 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.export import rows_as_csv
+from pages.ui.text import counted
 from ser_core.data import CORPUS_NAMES
 from ser_core.interpret import Atlas, Projection, nearest_neighbours
 
@@ -62,7 +63,7 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
             "Image format", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )
     st.caption(
-        f"{len(rows):,} clips: all that are not grey. The parquet file has the columns x, y, text, label, "
+        f"{counted(len(rows), 'clip')}: all that are not grey. The parquet file has the columns x, y, text, label, "
         "neighbors and vector, which public viewers of embeddings read. The camera above the map saves the view "
         "as it is."
     )

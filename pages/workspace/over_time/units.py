@@ -9,7 +9,7 @@ import streamlit as st
 from pages.ui.layout import same_decimals
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, session
-from pages.ui.text import plain
+from pages.ui.text import counted, plain
 from pages.workspace.trajectories import ClipTrajectories, reference_for
 from ser_core.inference import (
     ANNOTATION_SUFFIXES,
@@ -67,7 +67,7 @@ def choose_units(clip: SessionClip) -> tuple[Annotation, ...]:
     for note in known.found.notes:
         st.caption(plain(note))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(plain(f"{known.name}: {len(chosen)} segments"))
+        st.caption(plain(f"{known.name}: {counted(len(chosen), 'segment')}"))
         st.button("Remove", on_click=_remove, key="remove-units", type="tertiary")
     return chosen
 

@@ -101,7 +101,7 @@ def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping) -> str
     ordered = sorted(rows, key=lambda row: row.prediction.confidence)
     labels = [_label(row.prediction) for row in rows]
     parts = [
-        _section(f"{len(rows)} files", _Figures().draw(label_count_bars(labels))),
+        _section("1 file" if len(rows) == 1 else f"{len(rows)} files", _Figures().draw(label_count_bars(labels))),
         _section("Files, the least certain first", _table(ordered)),
         *_model_sections(rows[0].prediction, metrics, "python -m scripts.predict FILE..."),
     ]

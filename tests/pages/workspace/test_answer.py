@@ -515,6 +515,15 @@ def test_back_in_the_browser_leads_to_the_view_before_and_a_click_wins(page, mon
     assert not page.exception
 
 
+def test_stored_labels_are_counted_and_deleted(page, monkeypatch, tmp_path):
+    monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
+    page.button(key="sample-low_slow.ogg").click().run()
+    page.button(key="meant-sad").click().run()
+    assert not page.exception and any(one.value.startswith("1 label in") for one in page.caption)
+    page.button(key="delete-feedback").click().run()
+    assert not page.exception and not read_feedback(tmp_path)
+
+
 def test_feedback_that_cannot_be_kept_is_told(page, monkeypatch, tmp_path):
     (tmp_path / "feedback.sqlite3").write_bytes(b"no database" * 100)
     monkeypatch.setenv("SER_FEEDBACK", str(tmp_path))
