@@ -192,5 +192,11 @@ def _offer_export(model: str) -> None:
     content = json.dumps(reference.to_dict())
     help_text = "A JSON file without audio: to import here, for `scripts.predict --reference`, and for the REST API."
     st.download_button(
-        "Export", content, "my_voice.json", "application/json", icon=":material/download:", help=help_text
+        "Export",
+        content,
+        "my_voice.json",
+        "application/json",
+        icon=":material/download:",
+        help=help_text,
+        on_click="ignore",
     )

@@ -66,7 +66,9 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
         st.caption(f"Cross-validation: {how}. Brackets: 95 % interval over speakers.")
         content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
         name = "own_classifier.json"
-        st.download_button("Download the classifier", content, name, "application/json", icon=":material/download:")
+        st.download_button(
+            "Download the classifier", content, name, "application/json", icon=":material/download:", on_click="ignore"
+        )
     with right:
         alt = f"Confusion matrix of your own classifier on {head.scores.n_clips} files, cross-validated"
         chart(confusion_heatmap(head.confusion, head.labels, counts=True), key="head-matrix", alt=alt)

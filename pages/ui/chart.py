@@ -113,4 +113,6 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
     rows = figure_to_rows(figure)
     with box:
         st.dataframe(rows, hide_index=True, alt=alt)
-        st.download_button("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")
+        st.download_button(
+            "Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}", on_click="ignore"
+        )

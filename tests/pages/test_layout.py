@@ -1,8 +1,10 @@
 """Layout shared by all pages: numbers in tables."""
 
+import ast
 import json
 
 from pages.ui.layout import same_decimals
+from ser_core import paths
 from tests.make_page import open_view
 
 
@@ -25,3 +27,15 @@ def test_the_table_of_segments_has_the_same_decimals_in_all_rows(checkpoints, mo
     page.button(key="sample-low_slow.ogg").click().run()
     columns = json.loads(page.dataframe[0].proto.columns)
     assert not page.exception and columns["seconds"]["type_config"]["format"] == "%.1f"
+
+
+def test_no_download_runs_the_page_again():
+    """While it runs, a file that is made on demand has another address: a click on its button then gives nothing."""
+    calls = [
+        (path.name, node.lineno, {keyword.arg: keyword.value for keyword in node.keywords})
+        for path in (paths.ROOT / "pages").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "download_button"
+    ]
+    assert len(calls) > 10
+    assert not [call[:2] for call in calls if getattr(call[2].get("on_click"), "value", "") != "ignore"]

@@ -217,5 +217,5 @@ def _show_matrices(guesses: Sequence[Guess]) -> None:
             chart(matrix, key=f"listening-{place}", alt=f"Confusion matrix of {who}, in clips")
     with st.container(horizontal=True):
         text = rows_as_csv(state.table(guesses))
-        st.download_button("Download CSV", text, "listening_test.csv", "text/csv")
+        st.download_button("Download CSV", text, "listening_test.csv", "text/csv", on_click="ignore")
         st.button("Start again", on_click=state.restart, key="again")

@@ -66,4 +66,4 @@ def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult, 
 def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
     name = export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
     label = f"Download {kind}"
-    st.download_button(label, content, name, mime, icon=":material/download:")
+    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")

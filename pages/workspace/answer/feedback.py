@@ -105,7 +105,9 @@ def _show_table(stored: list[Feedback], folder: Path) -> None:
             width="content",
         )
         content = rows_as_csv([asdict(f) for f in stored])
-        st.download_button("CSV", content, "feedback.csv", "text/csv", icon=":material/download:", type="tertiary")
+        st.download_button(
+            "CSV", content, "feedback.csv", "text/csv", icon=":material/download:", type="tertiary", on_click="ignore"
+        )
         st.button(
             "Delete all",
             on_click=_try,

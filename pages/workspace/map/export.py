@@ -53,12 +53,13 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
     if not len(rows):
         return
     st.subheader("Download", anchor=False)
-    name, look = f"map_{found.model}_{made.config.kind}", {"icon": ":material/download:", "on_click": "ignore"}
+    name, icon = f"map_{found.model}_{made.config.kind}", ":material/download:"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         table, parquet = (lambda: rows_as_csv(map_rows(found, made, rows))), (lambda: as_parquet(found, made, rows))
         kind = "application/vnd.apache.parquet"
-        st.download_button("Download the map as CSV", table, f"{name}.csv", "text/csv", **look)
-        st.download_button("Download the map as parquet", parquet, f"{name}.parquet", kind, **look)
+        label = "Download the map as"
+        st.download_button(f"{label} CSV", table, f"{name}.csv", "text/csv", icon=icon, on_click="ignore")
+        st.download_button(f"{label} parquet", parquet, f"{name}.parquet", kind, icon=icon, on_click="ignore")
         st.segmented_control(
             "Image format", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )

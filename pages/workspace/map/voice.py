@@ -93,7 +93,7 @@ def _show_adapter(name: str) -> None:
         found.save(path)
         content = path.read_bytes()
     label, mime = "Download my voice", "application/octet-stream"
-    st.download_button(label, content, "my_voice.safetensors", mime, icon=":material/download:")
+    st.download_button(label, content, "my_voice.safetensors", mime, icon=":material/download:", on_click="ignore")
 
 
 def _take_in(name: str) -> None:

@@ -212,4 +212,4 @@ def _show_exports(clip: SessionClip, rows: Sequence[Prediction], table: Sequence
 
 def _download(kind: str, content: str, mime: str, clip: SessionClip) -> None:
     name = file_name(clip.name, kind.lower())
-    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:")
+    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:", on_click="ignore")

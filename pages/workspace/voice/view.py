@@ -142,7 +142,7 @@ def _draw_table(clip: SessionClip, measured: dict[str, dict[str, float]], groups
         with box:
             st.dataframe(rows, hide_index=True, alt="The measures of the voice")
             name = file_name(clip.name, "csv").replace("_emotion", "_voice")
-            st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
+            st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv", on_click="ignore")
 
 
 def _row(name: str, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup]) -> dict:
