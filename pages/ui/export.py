@@ -62,9 +62,9 @@ def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult, segm
 
 
 def rows_as_csv(rows: Sequence[dict]) -> str:
-    """A table with the columns of the first row; a text in it is never a formula."""
+    """A table with the columns of all rows, as models differ in their emotions; a text in it is never a formula."""
     file = io.StringIO()
-    writer = csv.DictWriter(file, list(rows[0]))
+    writer = csv.DictWriter(file, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
     writer.writerows({name: guard_formula(value) for name, value in row.items()} for row in rows)
     return file.getvalue()

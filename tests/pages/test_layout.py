@@ -3,6 +3,7 @@
 import ast
 import json
 
+from pages.ui.export import rows_as_csv
 from pages.ui.layout import same_decimals
 from ser_core import paths
 from tests.make_page import open_view
@@ -39,3 +40,12 @@ def test_no_download_runs_the_page_again():
     ]
     assert len(calls) > 10
     assert not [call[:2] for call in calls if getattr(call[2].get("on_click"), "value", "") != "ignore"]
+
+
+def test_a_table_has_the_columns_of_every_row():
+    """Models that were published elsewhere have other emotions."""
+    assert rows_as_csv([{"model": "a", "sad": 0.5}, {"model": "b", "joy": 1}]).split() == [
+        "model,sad,joy",
+        "a,0.5,",
+        "b,,1",
+    ]
