@@ -41,20 +41,26 @@ class Page:
     """What the live page does, without a browser."""
 
     def __init__(self, address: str):
-        self._url = f"{address}{LIVE_PATH}/gradio_api/component_server"
+        self._api = f"{address}{LIVE_PATH}/gradio_api"
         with urlopen(f"{address}{LIVE_PATH}/config", timeout=PATIENCE_S) as response:
-            components = json.load(response)["components"]
-        self._id = next(c["id"] for c in components if c["type"] == "html")
+            config = json.load(response)
+        self._id = next(c["id"] for c in config["components"] if c["type"] == "html")
+        opened = next(d["id"] for d in config["dependencies"] if any(event == "load" for _, event in d["targets"]))
+        self._post("run/predict", fn_index=opened, data=[])
 
     def call(self, what: str, **question) -> dict:
         """Raises ValueError for a problem that the page would show."""
-        body = {"session_hash": PAGE, "component_id": self._id, "fn_name": what, "data": {"page_id": PAGE, **question}}
-        request = Request(self._url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with urlopen(request, timeout=PATIENCE_S) as response:
-            reply = json.load(response)
+        data = {"page_id": PAGE, **question}
+        reply = self._post("component_server", component_id=self._id, fn_name=what, data=data)
         if "error" in reply:
             raise ValueError(reply["error"])
         return reply
+
+    def _post(self, route: str, **body) -> dict:
+        content = json.dumps(body | {"session_hash": PAGE}).encode()
+        request = Request(f"{self._api}/{route}", content, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=PATIENCE_S) as response:
+            return json.load(response)
 
 
 def as_fast_as_possible(address: str, process_id: int, minutes: float, n_parts: int) -> Iterator[dict]:
