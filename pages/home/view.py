@@ -64,8 +64,8 @@ def show_voices() -> None:
 
 def open_workspace() -> None:
     """Leaves for the workspace as soon as there is a clip to be analysed."""
-    if source := session().source:
-        st.switch_page(WORKSPACE, query_params=source.address)
+    if session().source:
+        st.switch_page(WORKSPACE)
 
 
 def _take_recording(wav: bytes, notes: tuple[str, ...]) -> None:

@@ -120,4 +120,4 @@ def open_in_workspace(source: UploadedSource, key: str, label: str = "Open as th
     """A button that makes any sound the clip of the session and opens a view of it."""
     if st.button(label, icon=":material/open_in_new:", key=key):
         take(source)
-        st.switch_page(CLIP_PAGE, query_params={"view": view} | source.address)
+        st.switch_page(CLIP_PAGE, query_params={"view": view})

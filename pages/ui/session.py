@@ -34,11 +34,6 @@ class UploadedSource:
     utterance: Utterance | None = None  # of a corpus; its label is hidden until the person reveals it
     link: str = ""  # names it in an address: a sample, or an utterance id
 
-    @property
-    def address(self) -> dict[str, str]:
-        """Query parameters that name it, as the workspace sets them: another address is a step of its own for Back."""
-        return {LINK: self.link} if self.link else {}
-
 
 @dataclass(frozen=True, eq=False)
 class SessionClip:

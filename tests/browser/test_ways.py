@@ -39,16 +39,6 @@ def test_back_leads_from_view_to_view(new_page, app_url):
         settle(page)
 
 
-def test_back_leads_home_from_a_voice_that_was_opened_there(new_page, app_url):
-    page = new_page(app_url)
-    page.get_by_role("button", name="Open it").click()
-    listed(page)
-    assert "sample=" in page.url
-    settle(page)
-    page.evaluate("history.back()")
-    expect(page.get_by_role("heading", name="Which emotion is in a voice?")).to_be_visible()
-
-
 def test_a_folder_of_thirty_files_and_three_broken_ones_becomes_a_table(new_page, app_url, tmp_path):
     page = new_page(f"{app_url}/many_files")
     names = [f"{1001 + i}_DFA_{code}_XX.wav" for i in range(6) for code in ("ANG", "DIS", "FEA", "HAP", "SAD")]
