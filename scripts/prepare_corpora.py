@@ -57,17 +57,27 @@ def not_decoded(reading: CorporaListing) -> list[Utterance]:
     return [u for u in reading.utterances if u.id not in store or u.id in damaged]
 
 
-def decode(missing: Sequence[Utterance]) -> dict[str, str]:
-    """Decodes into the cache; the files that could not be read, with the reasons."""
-    decoded = tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode")
-    return {str(utterance.path): reason for utterance, reason in decoded if reason}
+def decode(reading: CorporaListing) -> dict[str, str]:
+    """Decodes what is missing into the cache; the files that could not be read, with the reasons.
+
+    Raises:
+        StoreError: the cache is damaged or cannot be written.
+    """
+    try:
+        missing = not_decoded(reading)
+        decoded = tqdm(decode_recordings(missing), total=len(missing), unit="file", desc="decode")
+        return {str(utterance.path): reason for utterance, reason in decoded if reason}
+    except OSError as error:
+        raise StoreError(
+            f"{audio_cache_folder()} cannot be written: {error.strerror}. Decoded files are kept."
+        ) from None
 
 
 def read_all(options: argparse.Namespace) -> CorporaListing:
     """Recordings of the corpora and of --folder; with --folder, the corpora may be missing.
 
     Raises:
-        CorpusError: no recording.
+        CorpusError: no recording, or a folder that cannot be read.
     """
     own = tuple(read_folders(options))
     try:
@@ -76,6 +86,8 @@ def read_all(options: argparse.Namespace) -> CorporaListing:
         if not own:
             raise
         return CorporaListing(own)
+    except OSError as error:
+        raise CorpusError(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.") from None
     return replace(reading, utterances=reading.utterances + own)
 
 
@@ -85,19 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         reading = read_all(options)
-    except CorpusError as error:
+        failed = decode(reading)
+    except (CorpusError, StoreError) as error:
         print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{error.filename} cannot be read: {error.strerror}. Check its permissions.", file=sys.stderr)
-        return 2
-    try:
-        failed = decode(not_decoded(reading))
-    except StoreError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"{audio_cache_folder()} cannot be written: {error.strerror}. Decoded files are kept.", file=sys.stderr)
         return 2
     print_corpora(reading, AudioStore())
     print_listed("left out", reading.excluded)

@@ -130,8 +130,8 @@ def test_a_recording_shorter_than_a_window_is_one_window(new_model, subtests):
 
 
 def test_a_hop_of_the_grid_is_available_despite_rounding(new_model, long):
-    heard, speech = hear(new_model(), long, hop_s=0.1)  # 0.3 / 0.1 is a little below 3
-    assert pool_trajectory(heard, speech, 1, 0.3).hop_s == pytest.approx(0.3)
+    partial, speech = hear(new_model(), long, hop_s=0.1)  # 0.3 / 0.1 is a little below 3
+    assert pool_trajectory(partial, speech, 1, 0.3).hop_s == pytest.approx(0.3)
 
 
 def test_hops_that_would_guess_or_leave_out_are_refused(new_model, long, subtests):
