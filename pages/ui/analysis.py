@@ -39,6 +39,7 @@ class PreparedClip:
     """The waveform that is analysed, ready for the player; the rest is computed when it is first asked for."""
 
     id: str
+    clip: SessionClip
     waveform: np.ndarray  # shape = (n_samples,)
     tracks: tuple[Track, ...]  # the original, then the noise-reduced one
     notes: tuple[str, ...] = ()
@@ -88,21 +89,21 @@ def choose_settings() -> Settings:
 
 def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
     """Prepare the clip for the player."""
-    original = _prepare(clip.id, "Original", clip.recording.waveform)
+    original = _prepare(clip, "Original", clip.recording.waveform)
     if not settings.reduce_noise:
         return original
     with st.spinner("Reducing noise"):
         waveform = remember(lambda: _reduce_noise(original), clip.id, "reduce noise")
     if np.array_equal(waveform, original.waveform):
         return replace(original, notes=(NOTHING_TO_REDUCE,))
-    reduced = _prepare(clip.id, "Noise reduced", waveform)
+    reduced = _prepare(clip, "Noise reduced", waveform)
     return replace(reduced, tracks=original.tracks + reduced.tracks)
 
 
-def _prepare(clip_id: str, name: str, waveform: np.ndarray) -> PreparedClip:
+def _prepare(clip: SessionClip, name: str, waveform: np.ndarray) -> PreparedClip:
     with st.spinner("Drawing the sound"):
-        drawn = remember(lambda: track(name, waveform, clip_id), clip_id, name, "track")
-    return PreparedClip(f"{clip_id} {name}", waveform, (drawn,))
+        drawn = remember(lambda: track(name, waveform, clip.id), clip.id, name, "track")
+    return PreparedClip(f"{clip.id} {name}", clip, waveform, (drawn,))
 
 
 def _reduce_noise(original: PreparedClip) -> np.ndarray:
@@ -150,7 +151,7 @@ def answer(prepared: PreparedClip, settings: Settings) -> ModelResult | None:
     """
     if settings.model is None:
         return None
-    return model_result(prepared, personal_model(settings.model, settings.my_voice))
+    return model_result(prepared, personal_model(settings.model, settings.my_voice, prepared.clip))
 
 
 def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[ModelResult], list[str]]:
@@ -159,7 +160,7 @@ def model_results(prepared: PreparedClip, names: Sequence[str]) -> tuple[list[Mo
     with st.spinner("Running the models"), functionals_cache():
         for name in names:
             try:
-                results.append(model_result(prepared, personal_model(name)))
+                results.append(model_result(prepared, personal_model(name, clip=prepared.clip)))
             except (CheckpointError, SpeakerReferenceError) as error:
                 problems.append(str(error))
     return results, problems

@@ -8,7 +8,7 @@ import numpy as np
 
 from pages.ui.analysis import PreparedClip
 from pages.ui.model_picker import get_model
-from pages.ui.session import SessionClip, is_remembered, remember
+from pages.ui.session import SessionClip, is_remembered, remember, session
 from pages.ui.voice.clips import voice_key
 from pages.ui.voice.personal import personal_model
 from ser_core.audio import SpeechSegments, analysed_bounds
@@ -170,7 +170,9 @@ def reference_for(found: ClipTrajectories, name: str) -> Reference | None:
     if model.takes_reference and found.reference == OWN_RECORDING:
         return recording_reference(model, found.waveform, found.speech)
     if found.reference == ENROLLED:
-        return personal_model(name).reference  # none where the voice was imported for another model
+        return personal_model(
+            name, clip=session().clip
+        ).reference  # none where the voice was imported for another model
     return None
 
 

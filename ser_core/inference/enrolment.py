@@ -28,6 +28,7 @@ from ser_core.inference.reference import (
     check_reference,
     check_takes_reference,
     draw_reference_clips,
+    fingerprint,
 )
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
 from ser_core.models import SERModel
@@ -62,7 +63,8 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     _check_all_speak(cut)
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
-    return _build_reference(model, clips, sum(end - start for s in speech for start, end in s))
+    speech_s = sum(end - start for segments in speech for start, end in segments)
+    return _build_reference(model, clips, speech_s, tuple(map(fingerprint, waveforms)))
 
 
 def collection_reference(
@@ -121,7 +123,7 @@ def enrolment_gain(
 ) -> EnrolmentGain:
     """What a reference changes, on the labelled ones of the clips it is made of.
 
-    The reference for a clip is made of the other clips, so that none is compared with itself.
+    Each is relative to the other clips, see predict.
 
     Args:
         model: that takes a reference.
@@ -134,22 +136,14 @@ def enrolment_gain(
     """
     if len(waveforms) < 2:
         raise SpeakerReferenceError("A single clip has no others to be compared with. Add some.")
-    whole = speaker_reference(model, waveforms)
+    reference = speaker_reference(model, waveforms)
     labelled = {i: emotion for i, emotion in enumerate(emotions) if emotion}
     without, enrolled = [], []
     for done, i in enumerate(labelled, 1):
-        others = _without_clip(whole, speaker_reference(model, [waveforms[i]]))
         without.append(predict(model, waveforms[i]))
-        enrolled.append(predict(model, waveforms[i], reference=others))
+        enrolled.append(predict(model, waveforms[i], reference=reference))
         progress(done / len(labelled))
     return EnrolmentGain(tuple(labelled.values()), tuple(without), tuple(enrolled))
-
-
-def _without_clip(whole: Reference, clip: Reference) -> Reference:
-    """A reference without one of its clips, which has an equal share in the mean."""
-    n_clips = whole.n_clips - 1
-    mean = (whole.n_clips * whole.embedding - clip.embedding) / n_clips
-    return replace(whole, embedding=mean, n_clips=n_clips, speech_s=whole.speech_s - clip.speech_s)
 
 
 def recording_reference(
@@ -242,10 +236,10 @@ def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:
         )
 
 
-def _build_reference(model: SERModel, clips: np.ndarray, speech_s: float) -> Reference:
-    """From the embedding of each clip, shape = (n_clips, embedding_dim)."""
+def _build_reference(model: SERModel, clips: np.ndarray, speech_s: float, marks: tuple[str, ...]) -> Reference:
+    """From the embedding of each clip, shape = (n_clips, embedding_dim), and the fingerprint of each."""
     n_clips, mean = len(clips), clips.mean(0)
     # a clip less the mean of the others is n / (n - 1) times the clip less the mean of all
     distances = np.linalg.norm(clips - mean, axis=1) * n_clips / max(n_clips - 1, 1)
     spread = float(distances.mean()) if n_clips > 1 else None
-    return Reference(model.name, model.version, mean, n_clips, float(speech_s), spread)
+    return Reference(model.name, model.version, mean, n_clips, float(speech_s), spread, clips=marks)

@@ -1,7 +1,7 @@
 """Forward passes: windows, clips or recordings in, embeddings, logits and distances out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -72,7 +72,7 @@ def run_windows(
         CheckpointError: outputs that are not finite, from damaged weights.
         SpeakerReferenceError: a reference of another model, or a model that takes none.
     """
-    enrolled = None if reference is None else (reference.tensor_for(model), reference.weight)
+    enrolled = _enrolled(model, reference)
     order = np.argsort([len(window) for window in windows], kind="stable")
     rows: list[tuple[np.ndarray, ...]] = [()] * len(order)
     batch_size = CPU_BATCH_SIZE if model.device.type == "cpu" else GPU_BATCH_SIZE
@@ -85,14 +85,34 @@ def run_windows(
     if not np.isfinite(logits).all():
         raise CheckpointError(f"{model.name} returns values that are not finite: get or train the model again.")
     distances = model.novelty.distance(embeddings) if model.novelty else None
-    scaled = model.calibration.scale(logits, distances, reference.weight if reference else 0.0)
-    return WindowOutputs(embeddings, scaled, distances)
+    return WindowOutputs(embeddings, _scaled(model, logits, distances, reference), distances)
 
 
-def _run_batch(
-    model: SERModel, windows: Sequence[np.ndarray], enrolled: tuple[torch.Tensor, float] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """(embeddings, logits) of one padded batch, in one turn of the queue; enrolled: embedding and weight."""
+@torch.inference_mode()
+def relative_to(model: SERModel, outputs: WindowOutputs, reference: Reference | None) -> WindowOutputs:
+    """The outputs with another reference, or without one: only the last layers are computed again."""
+    embeddings = torch.from_numpy(outputs.embeddings).to(model.device)
+    with inference_queue.turn():
+        logits = model.classify(embeddings, *_enrolled(model, reference) or ()).float().cpu().numpy()
+    return replace(outputs, logits=_scaled(model, logits, outputs.distances, reference))
+
+
+Enrolled = tuple[torch.Tensor, float] | None
+"""Embedding and weight of a reference."""
+
+
+def _enrolled(model: SERModel, reference: Reference | None) -> Enrolled:
+    return None if reference is None else (reference.tensor_for(model), reference.weight)
+
+
+def _scaled(
+    model: SERModel, logits: np.ndarray, distances: np.ndarray | None, reference: Reference | None
+) -> np.ndarray:
+    return model.calibration.scale(logits, distances, reference.weight if reference else 0.0)
+
+
+def _run_batch(model: SERModel, windows: Sequence[np.ndarray], enrolled: Enrolled) -> tuple[np.ndarray, np.ndarray]:
+    """(embeddings, logits) of one padded batch, in one turn of the queue."""
     waveform, n_samples = pad_batch(windows)
     is_padded = bool((n_samples != waveform.shape[1]).any())  # masks that hide nothing are a tenth of the time
     with inference_queue.turn():

@@ -11,6 +11,7 @@ from ser_core.labels import AROUSAL_VALENCE
 MIN_SPEECH_TO_PREDICT_S = 0.2  # less is a click, a breath, a syllable cut off
 FAR_NOTE = "This recording is far from the reference clips: another speaker, microphone or room?"
 """Part of Prediction.reference_note, see Reference.note_for."""
+NO_OTHER_CLIP_NOTE = "The reference is this recording alone: it was predicted without one. Add other clips."
 
 
 @dataclass(frozen=True)

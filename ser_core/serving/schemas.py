@@ -45,6 +45,7 @@ class ReferenceResponse:
     speech_s: float
     spread: float | None  # mean distance of a clip from the mean of the others; null for a single clip
     source: str  # "clips" or "collection"
+    clips: tuple[str, ...]  # fingerprints: a recording that is one of them is compared with the others alone
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ser_core.audio import AudioError, speech_segments
-from ser_core.inference import embed, enrolment, predict, predict_batch, predict_windows, run_windows
+from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
 from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction.predict import predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
@@ -26,6 +26,12 @@ def clips(speech) -> list[np.ndarray]:
     """Four clips of one voice, at several levels of noise."""
     noise = np.random.default_rng(0).normal(size=len(speech)).astype(np.float32)
     return [speech + np.float32(level) * noise for level in (0, 0.002, 0.004, 0.008)]
+
+
+@pytest.fixture(scope="module")
+def recording(speech) -> np.ndarray:
+    """Of the same voice, but none of the clips."""
+    return 0.99 * speech
 
 
 @pytest.fixture(scope="module")
@@ -68,32 +74,58 @@ def test_a_model_may_carry_it(enrolling_model, reference, speech):
         enrolled_model(enrolling_model, replace(reference, version="other"))
 
 
-def test_every_kind_of_prediction_uses_it(enrolling_model, reference, speech):
-    plain, enrolled = predict(enrolling_model, speech), predict(enrolling_model, speech, reference=reference)
+def test_every_kind_of_prediction_uses_it(enrolling_model, reference, recording):
+    plain, enrolled = predict(enrolling_model, recording), predict(enrolling_model, recording, reference=reference)
     assert enrolled.probabilities != plain.probabilities
     assert (plain.reference_clips, plain.reference_source, plain.reference_note) == (0, "", "")
     assert (enrolled.reference_clips, enrolled.reference_source, enrolled.reference_note) == (4, "clips", "")
-    prediction, trajectory = predict_with_windows(enrolling_model, speech, reference=reference)
-    windows = predict_windows(enrolling_model, speech, reference=reference)
-    (batch,) = predict_batch(enrolling_model, [speech], reference=reference)
+    prediction, trajectory = predict_with_windows(enrolling_model, recording, reference=reference)
+    windows = predict_windows(enrolling_model, recording, reference=reference)
+    (batch,) = predict_batch(enrolling_model, [recording], reference=reference)
     np.testing.assert_array_equal(windows.probabilities, trajectory.probabilities)
     assert prediction == enrolled == batch
     assert (windows.reference_clips, windows.reference_source) == (4, "clips")
 
 
-def test_its_predictions_have_a_gain_and_a_threshold_of_their_own(enrolling_model, reference, speech, monkeypatch):
-    plain, before = (predict(enrolling_model, speech, reference=given) for given in (None, reference))
+def test_its_predictions_have_a_gain_and_a_threshold_of_their_own(enrolling_model, reference, recording, monkeypatch):
+    plain, before = (predict(enrolling_model, recording, reference=given) for given in (None, reference))
     fitted = Calibration(reference_gain=2.0, reference_min_confidence=1.0)
     monkeypatch.setattr(enrolling_model, "calibration", fitted)
-    assert predict(enrolling_model, speech) == plain and not plain.abstain
-    found = predict(enrolling_model, speech, reference=reference)
+    assert predict(enrolling_model, recording) == plain and not plain.abstain
+    found = predict(enrolling_model, recording, reference=reference)
     sharper = np.array([*before.probabilities.values()]) ** 2 ** (4 / 6)  # of four clips
     np.testing.assert_allclose([*found.probabilities.values()], sharper / sharper.sum(), rtol=1e-4)
     assert found.abstain and "below 100%" in found.reason
-    carrying = predict(enrolled_model(enrolling_model, reference), speech)
+    carrying = predict(enrolled_model(enrolling_model, reference), recording)
     assert carrying.probabilities == pytest.approx(found.probabilities, rel=1e-5) and carrying.reason == found.reason
-    partial = start_trajectory(enrolling_model, (0, len(speech)), speech_segments(speech), reference=reference)
+    partial = start_trajectory(enrolling_model, (0, len(recording)), speech_segments(recording), reference=reference)
     assert partial.min_confidence == 1.0
+
+
+def test_a_clip_of_the_reference_is_compared_with_the_others(enrolling_model, reference, clips, recording):
+    predictions = predict_batch(enrolling_model, clips, reference=reference)
+    for i, (clip, found) in enumerate(zip(clips, predictions, strict=True)):
+        others = speaker_reference(enrolling_model, clips[:i] + clips[i + 1 :])
+        expected = predict(enrolling_model, clip, reference=others)
+        assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5) and found.reference_clips == 3
+        windows, alone = (predict_windows(enrolling_model, clip, reference=given) for given in (reference, others))
+        np.testing.assert_allclose(windows.probabilities, alone.probabilities, atol=1e-5)
+        assert windows.reference_clips == 3
+    assert predict_windows(enrolling_model, recording, reference=reference).reference_clips == 4
+    found = reference.without_clip(speaker_reference(enrolling_model, clips[-1:]))
+    np.testing.assert_allclose(found.embedding, others.embedding, atol=1e-5)
+    assert (found.n_clips, found.clips) == (3, others.clips) and found.speech_s == pytest.approx(others.speech_s)
+    twice = speaker_reference(enrolling_model, [*clips, clips[0]])
+    assert predict(enrolling_model, clips[0], reference=twice).reference_clips == 3
+
+
+def test_a_recording_that_is_all_of_the_reference_is_predicted_without_it(enrolling_model, clips):
+    own, plain = speaker_reference(enrolling_model, clips[:1]), predict(enrolling_model, clips[0])
+    found = predict(enrolling_model, clips[0], reference=own)
+    (batch,) = predict_batch(enrolling_model, clips[:1], reference=own)
+    assert found == batch == replace(plain, reference_note=found.reference_note)
+    assert "this recording alone" in found.reference_note and "Add other clips" in found.reference_note
+    assert predict(enrolling_model, clips[0], [], reference=own).reference_clips == 1  # nothing spoken to take out
 
 
 @torch.inference_mode()
@@ -122,14 +154,14 @@ def test_none_or_too_many_clips_are_refused(enrolling_model, clips, n_clips):
         speaker_reference(enrolling_model, clips[:1] * n_clips)
 
 
-def test_a_collection_is_its_own_reference(enrolling_model, clips, speech):
+def test_a_collection_is_its_own_reference(enrolling_model, clips, recording):
     silence = np.zeros(RATE, np.float32)
     found = collection_reference(enrolling_model, [*clips, silence])
     expected = speaker_reference(enrolling_model, clips)
     np.testing.assert_allclose(found.embedding, expected.embedding, rtol=1e-4)
     assert (found.n_clips, found.source, found.spread) == (len(clips), "collection", None)
     assert Reference.from_dict(found.to_dict()).source == "collection"
-    assert predict(enrolling_model, speech, reference=found).reference_source == "collection"
+    assert predict(enrolling_model, recording, reference=found).reference_source == "collection"
     assert collection_reference(enrolling_model, [*clips[:2], silence]) is None
     long = [np.tile(clip, 40) for clip in clips[:3]]  # as in an archive, the beginning counts
     whole, cut = (collection_reference(enrolling_model, some) for some in (long, [clip[: 20 * RATE] for clip in long]))
@@ -149,9 +181,9 @@ def test_invalid_samples_are_refused(enrolling_model, clips):
 
 
 @pytest.mark.parametrize("n_clips", [1, 2])
-def test_few_clips_give_a_note(enrolling_model, clips, speech, n_clips):
+def test_few_clips_give_a_note(enrolling_model, clips, recording, n_clips):
     few = speaker_reference(enrolling_model, clips[:n_clips])
-    assert str(n_clips) in few.note and few.note in predict(enrolling_model, speech, reference=few).reference_note
+    assert str(n_clips) in few.note and few.note in predict(enrolling_model, recording, reference=few).reference_note
     assert (few.spread is None) == (n_clips == 1)
 
 
@@ -186,12 +218,15 @@ def test_the_reference_of_another_model_is_refused(enrolling_model, reference, s
         predict(enrolling_model, speech, reference=replace(reference, **other))
 
 
-def test_it_survives_json(enrolling_model, reference, speech):
+def test_it_survives_json(enrolling_model, reference, clips, recording):
     found = Reference.from_dict(json.loads(json.dumps(reference.to_dict())))
     assert found.to_dict() == reference.to_dict()
     np.testing.assert_allclose(found.embedding, reference.embedding, rtol=1e-5)
-    predicted = [predict(enrolling_model, speech, reference=r).confidence for r in (found, reference)]
+    predicted = [predict(enrolling_model, recording, reference=r).confidence for r in (found, reference)]
     assert predicted[0] == pytest.approx(predicted[1], abs=1e-5)
+    assert found.has_clip(clips[1]) and not found.has_clip(recording)
+    older = {name: value for name, value in reference.to_dict().items() if name != "clips"}
+    assert not Reference.from_dict(older).has_clip(clips[1])
 
 
 @pytest.mark.parametrize(
@@ -205,6 +240,7 @@ def test_it_survives_json(enrolling_model, reference, speech):
         *({"speech_s": value} for value in (-1, "long", float("inf"), 10**400)),
         *({"spread": value} for value in (-1, "wide")),
         *({"model": 3}, {"version": None}, {"source": "elsewhere"}, {"source": []}, {"surplus": 1}),
+        *({"clips": value} for value in (["a"], [1, 2, 3, 4], None, 7)),
     ],
 )
 def test_foreign_json_is_refused(reference, change):
@@ -235,21 +271,6 @@ def test_a_short_recording_is_not(enrolling_model, speech):
 
 def test_of_a_very_long_recording_windows_are_drawn_evenly(enrolling_model, long_recording):
     assert recording_reference(enrolling_model, np.tile(long_recording, 4)).n_clips == 30
-
-
-def test_no_clip_is_in_its_own_reference(enrolling_model, clips, monkeypatch):
-    used = []
-    monkeypatch.setattr(
-        enrolment,
-        "predict",
-        lambda model, waveform, reference=None: used.append(reference) or predict(model, waveform, reference=reference),
-    )
-    enrolment_gain(enrolling_model, clips, ["happy", None, None, None])
-    whole, others = (speaker_reference(enrolling_model, made_of) for made_of in (clips, clips[1:]))
-    _, found = used  # without, and with a reference
-    from_others, from_whole = (np.abs(found.embedding - one.embedding).max() for one in (others, whole))
-    assert from_others < 0.01 * from_whole and found.n_clips == 3
-    assert found.speech_s == pytest.approx(others.speech_s)
 
 
 def test_the_gain_is_measured_without_the_clip_itself(enrolling_model, clips):

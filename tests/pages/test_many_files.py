@@ -34,6 +34,12 @@ SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
 NO_SPEECH = wav(np.zeros(16_000, np.float32))
 
 
+def different(n: int) -> list[bytes]:
+    """Sounds of the same voice."""
+    waveform = load_audio(io.BytesIO(SPEECH))
+    return [wav(waveform * (1 - 0.05 * i)) for i in range(n)]
+
+
 @pytest.fixture(autouse=True)
 def _all_may_be_averaged(monkeypatch):
     monkeypatch.setattr(state, "ensemble_members", list)
@@ -80,11 +86,12 @@ def test_the_enrolled_voice_is_the_reference_where_it_is_switched_on(page, speec
     """And what is known without it is there again when it is switched off."""
     choose(page, ("a.ogg", SPEECH))
     (plain,) = (item.predictions["other"] for item in session_of(page).page(UploadState).results.values())
-    session_of(page).voice_clips = {"mine": speech}
+    mine = 0.5 * speech
+    session_of(page).voice_clips = {"mine": mine}
     page.run().toggle(key="use-voice").set_value(True).run()
     (item,) = session_of(page).page(UploadState).results.values()
     waveform = load_audio(io.BytesIO(SPEECH))
-    expected = predict(shared_model("other"), waveform, reference=speaker_reference(shared_model("other"), [speech]))
+    expected = predict(shared_model("other"), waveform, reference=speaker_reference(shared_model("other"), [mine]))
     assert not page.exception and "Relative to your enrolled voice. That is right for" in texts(page)
     assert item.predictions["other"].probabilities == pytest.approx(expected.probabilities, abs=1e-6)
     assert item.predictions["other"].reference_clips == 1 and emotion_label(expected.emotion) in str(table_of(page))
@@ -107,20 +114,23 @@ def test_a_voice_of_another_version_is_refused_and_clips_are_enrolled_again(page
 def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(page, monkeypatch):
     choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH))
     assert not [toggle for toggle in page.toggle if "each other" in toggle.label]  # two are too few
-    choose(page, ("a.ogg", SPEECH), ("b.ogg", SPEECH), ("c.ogg", SPEECH), ("torn.wav", b"RIFF"))
+    sounds = different(3)
+    choose(page, *zip(("a.wav", "b.wav", "c.wav"), sounds, strict=True), ("torn.wav", b"RIFF"))
     (switch,) = [toggle for toggle in page.toggle if "each other" in toggle.label]
     rows: list[dict] = []
     monkeypatch.setattr(files, "rows_as_csv", lambda found: rows.extend(found) or "")
     switch.set_value(True).run()
     assert rows[-1]["other, reference"] == "collection, 3 clips"
-    model, waveform = shared_model("other"), load_audio(io.BytesIO(SPEECH))
-    expected = predict(model, waveform, reference=collection_reference(model, [waveform] * 3))
+    model, waveforms = shared_model("other"), [load_audio(io.BytesIO(sound)) for sound in sounds]
+    reference = collection_reference(model, waveforms)
     found = [
         item.predictions["other"] for item in session_of(page).page(UploadState).results.values() if not item.problem
     ]
     assert not page.exception and "Relative to 3 of these files" in texts(page) and len(found) == 3
-    assert all(p.probabilities == pytest.approx(expected.probabilities, abs=1e-6) for p in found)
-    assert {p.reference_source for p in found} == {"collection"}
+    for prediction, waveform in zip(found, waveforms, strict=True):
+        expected = predict(model, waveform, reference=reference)
+        assert prediction.probabilities == pytest.approx(expected.probabilities, abs=1e-6)
+    assert {(p.reference_source, p.reference_clips) for p in found} == {("collection", 2)}  # the others
     for module in ("together", "inputs"):
         monkeypatch.setattr(f"pages.many_files.{module}.models_with_reference", lambda: ("small",))
     page.run()
@@ -134,9 +144,10 @@ def test_the_files_are_the_reference_of_each_other_where_that_is_switched_on(pag
 def test_files_of_one_kind_are_suggested_as_reference_and_the_gain_is_counted(page, monkeypatch):
     monkeypatch.setattr(each_other, "MOST_OF_ONE_EMOTION", 1)
     monkeypatch.setattr(each_other, "describe_collection", lambda model: "Measured.")
-    few = [(f"{i}.ogg", SPEECH) for i in range(each_other.MIN_SUGGESTED_COLLECTION - 1)]
+    *sounds, last = different(each_other.MIN_SUGGESTED_COLLECTION)
+    few = [(f"{i}.wav", sound) for i, sound in enumerate(sounds)]
     assert "of one kind" not in texts(choose(page, *few))
-    choose(page, *few, ("1001_DFA_ANG_XX.ogg", SPEECH))
+    choose(page, *few, ("1001_DFA_ANG_XX.wav", last))
     assert f"Are these {each_other.MIN_SUGGESTED_COLLECTION} recordings of one kind" in texts(page)
     (button,) = [button for button in page.button if "relative to each other" in button.label]
     button.click().run()

@@ -21,6 +21,12 @@ def good(tmp_path, speech) -> str:
 
 
 @pytest.fixture
+def others(tmp_path, speech) -> list[str]:
+    """Three further clips of the speaker of `good`."""
+    return [str(write_wav(tmp_path / f"other{i}.wav", speech * (0.9 - 0.1 * i))) for i in range(3)]
+
+
+@pytest.fixture
 def bad(tmp_path) -> str:
     (tmp_path / "bad.wav").write_text("this is no sound")
     return str(tmp_path / "bad.wav")

@@ -248,18 +248,21 @@ def enrolled(monkeypatch, enrolling_model, predicted):
     return predicted
 
 
-def test_clips_of_the_speaker_are_a_reference(enrolled, good, tmp_path):
-    plain, used = (enrolled(good, *more)[1][0] for more in ([], ["--reference", good, good, good]))
+def test_clips_of_the_speaker_are_a_reference(enrolled, good, others):
+    plain, used = (enrolled(good, *more)[1][0] for more in ([], ["--reference", *others]))
     assert used["reference_clips"] == 3 and used["reference_source"] == "clips" and not plain["reference_clips"]
     assert used["probabilities"] != plain["probabilities"]
+    own = enrolled(good, "--reference", good, *others)[1][0]  # it is compared with the others alone
+    assert own["probabilities"] == pytest.approx(used["probabilities"], abs=1e-5) and own["reference_clips"] == 3
 
 
-def test_a_reference_is_saved_and_used_again(enrolled, good, tmp_path):
+def test_a_reference_is_saved_and_used_again(enrolled, good, others, tmp_path):
     saved = str(tmp_path / "voice.json")
-    code, (first,) = enrolled(good, "--reference", good, good, good, "--save-reference", saved)
+    code, (first,) = enrolled(good, "--reference", *others, "--save-reference", saved)
     again = enrolled(good, "--reference", saved)[1][0]
     assert code == 0 and again["probabilities"] == pytest.approx(first["probabilities"], abs=1e-4)
-    assert enrolled("--reference", good, good, good, "--save-reference", str(tmp_path / "other.json")) == (0, [])
+    assert first["reference_clips"] == again["reference_clips"] == 3
+    assert enrolled("--reference", *others, "--save-reference", str(tmp_path / "other.json")) == (0, [])
     assert (tmp_path / "other.json").read_bytes() == Path(saved).read_bytes()
 
 
@@ -269,31 +272,32 @@ def test_a_recording_may_be_its_own_reference(enrolled, tmp_path, speech):
     assert record["reference_source"] == "recording" and record["reference_clips"] > 3
 
 
-def test_the_files_may_be_the_reference_of_each_other(enrolled, good, bad):
-    code, found = enrolled(good, good, good, bad, "--reference", "together")
-    assert code == 2 and "error" in found[3]  # of the bad file
-    assert {(record["reference_source"], record["reference_clips"]) for record in found[:3]} == {("collection", 3)}
+def test_the_files_may_be_the_reference_of_each_other(enrolled, good, others, bad):
+    code, found = enrolled(good, *others, bad, "--reference", "together")
+    assert code == 2 and "error" in found[4]  # of the bad file
+    assert {(record["reference_source"], record["reference_clips"]) for record in found[:4]} == {("collection", 3)}
     assert enrolled(good, good, "--reference", "together") == (2, [])
 
 
-def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good, capsys, monkeypatch):
+def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good, others, capsys, monkeypatch):
     monkeypatch.setattr(predict, "describe_expected_accuracy", lambda *known: f"measured with {known[-1]!r}")
-    for given, expected in (([], "''"), ([good], "'1'"), (["together"], "None")):
-        assert predict.main([good] * 3 + ["--format", "text"] + (["--reference", *given] if given else [])) == 0
+    for given, expected in (([], "''"), (others[:1], "'1'"), (["together"], "None")):
+        assert predict.main([good, *others[1:], "--format", "text"] + (["--reference", *given] if given else [])) == 0
         assert f"measured with {expected}" in capsys.readouterr().out
 
 
-def test_rows_of_windows_name_the_reference_too(enrolled, good, capsys):
+def test_rows_of_windows_name_the_reference_too(enrolled, good, others, capsys):
     for more in ([], ["--windows"]):
-        assert predict.main([good, "--reference", good, "--format", "csv", *more]) == 0
+        assert predict.main([good, "--reference", others[0], "--format", "csv", *more]) == 0
         rows = table(capsys)
         assert {(row["reference_clips"], row["reference_source"]) for row in rows} == {("1", "clips")}
         assert all(row["reference_note"] for row in rows)
 
 
-def test_a_note_of_the_reference_is_shown(enrolled, good, capsys):
-    assert predict.main([good, "--reference", good, "--format", "text"]) == 0
-    assert "Reference clips: 1" in capsys.readouterr().out
+def test_a_note_of_the_reference_is_shown(enrolled, good, others, capsys):
+    for clip, note in ((others[0], "Reference clips: 1"), (good, "this recording alone")):
+        assert predict.main([good, "--reference", clip, "--format", "text"]) == 0
+        assert note in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", "\udcff"])

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages.ui.model_picker import get_model
-from pages.ui.session import session
+from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
+from pages.ui.voice.clips import has_voice
 from pages.ui.voice.switch import uses_voice
-from ser_core.inference import Reference, enrolled_model, speaker_reference
+from ser_core.audio import SAMPLE_RATE
+from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, enrolled_model, speaker_reference
 from ser_core.models import Adapter, SERModel, apply_adapter
 
 
@@ -42,15 +44,32 @@ class PersonalModel:
         return enrolled_model(model, self.reference) if self.reference else model
 
 
-def personal_model(name: str, adapted: bool = False) -> PersonalModel:
+def personal_model(name: str, adapted: bool = False, clip: SessionClip | None = None) -> PersonalModel:
     """The model with the enrolled voice where it is switched on, or else, on request, with the adapter.
+
+    Args:
+        clip: that it is to predict; where it is part of the voice, it is compared with the other clips alone.
 
     Raises:
         CheckpointError, SpeakerReferenceError: as voice_reference.
     """
     if adapted:
         return PersonalModel(name, adapter=session().adapters.get(name))
-    return PersonalModel(name, voice_reference(name) if uses_voice(name) else None)
+    if not uses_voice(name):
+        return PersonalModel(name)
+    reference = voice_reference(name)
+    return PersonalModel(name, _of_other_clips(name, reference, clip) if clip else reference)
+
+
+def _of_other_clips(name: str, reference: Reference, clip: SessionClip) -> Reference | None:
+    """The reference without a clip, or what that was trimmed from; None without another one."""
+    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
+    sounds = [c.recording.waveform[:longest] for c in (clip, session().full_clip) if c]
+    own = next(filter(reference.has_clip, sounds), None)
+    if own is None:
+        return reference
+    model = get_model(name)
+    return remember(lambda: reference.without_clip(speaker_reference(model, [own])), clip.id, "other clips", reference)
 
 
 def voice_reference(name: str) -> Reference:
@@ -80,6 +99,9 @@ def describe_voice(models: Sequence[PersonalModel]) -> str:
     if not (now.uses_voice and (now.voice_clips or now.references)):
         return ""
     used = [plain(model.name) for model in models if model.reference]
+    able = [model for model in models if not (model.reference or model.adapter) and has_voice(model.name)]
+    if able:
+        return "Without your voice: this recording is all of it so far. Add other clips to it."
     others = [plain(model.name) for model in models if not (model.reference or model.adapter)]
     if not others:
         return "Relative to your enrolled voice." if used else ""

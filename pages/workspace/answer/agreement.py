@@ -47,7 +47,7 @@ def _fill_in(place, prepared: PreparedClip, first: Prediction, known: dict, miss
 def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
     """As in the view Models; None where the model cannot be used, of which that view says why."""
     try:
-        return analysis.model_result(prepared, personal_model(name), quiet=True).prediction
+        return analysis.model_result(prepared, personal_model(name, clip=prepared.clip), quiet=True).prediction
     except (CheckpointError, SpeakerReferenceError):
         return None
 
@@ -55,7 +55,7 @@ def _prediction(prepared: PreparedClip, name: str) -> Prediction | None:
 def _is_predicted(prepared: PreparedClip, name: str) -> bool:
     """Whether it takes no time."""
     try:
-        return is_enrolled_for(name) and analysis.is_predicted(prepared, personal_model(name))
+        return is_enrolled_for(name) and analysis.is_predicted(prepared, personal_model(name, clip=prepared.clip))
     except (CheckpointError, SpeakerReferenceError):
         return False
 

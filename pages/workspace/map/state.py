@@ -109,7 +109,7 @@ def answer(clip: SessionClip, name: str) -> ModelResult | None:
     settings = clip_bar.settings()
     adapted = settings.my_voice and settings.model == name
     try:
-        return model_result(prepare_clip(clip, settings), personal_model(name, adapted))
+        return model_result(prepare_clip(clip, settings), personal_model(name, adapted, clip))
     except (AdapterError, CheckpointError, SpeakerReferenceError):
         return None
 

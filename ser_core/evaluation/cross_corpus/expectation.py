@@ -15,8 +15,8 @@ N_REFERENCE_CLIPS = (1, 3, 10, 30)
 ENROLLED_CLIPS = "10"  # as the keys of the results
 COLLECTION_CLIPS = 30
 """Clips of a corpus, of any speaker, as the reference of a collection."""
-MEASURED_SOURCES = {"clips": 1, "collection": COLLECTION_CLIPS}
-"""Sources of references whose worth is measured, and with how many clips at least."""
+MEASURED_SOURCES = {"clips": 1, "collection": COLLECTION_CLIPS - 1}
+"""Sources of references whose worth is measured, and with how many clips at least; a drawn file has 29 others."""
 COMPARED_WITH_TRAINING = {
     TYPICAL: "This recording is typical of the training data.",
     UNUSUAL: "This recording is unusual compared with the training data.",

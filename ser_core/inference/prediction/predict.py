@@ -1,6 +1,7 @@
 """From waveform to prediction: the one path of the app, the command line and the evaluation."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,11 @@ from ser_core.audio import (
 )
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
 from ser_core.inference.prediction.abstention import abstain_reason, familiarity
-from ser_core.inference.prediction.trajectory import build_trajectory, run_recording, window_bounds
+from ser_core.inference.prediction.trajectory import build_trajectory, of_others, run_recording, window_bounds
 from ser_core.inference.reference import Reference, reference_fields
 from ser_core.inference.results import (
     MIN_SPEECH_TO_PREDICT_S,
+    NO_OTHER_CLIP_NOTE,
     Prediction,
     Trajectory,
     answer_fields,
@@ -40,7 +42,8 @@ def predict(
         model: from load_model.
         waveform: mono at 16 kHz in [-1, 1], shape = (n_samples,).
         speech: speech_segments(waveform), if already computed.
-        reference: of the speaker, from speaker_reference or recording_reference; None: predicts without.
+        reference: of the speaker, from speaker_reference or recording_reference; None: predicts without. A recording
+            that is one of its clips is compared with the others alone.
 
     Raises:
         AudioError: no samples, or samples that are not finite.
@@ -96,9 +99,10 @@ def predict_with_outputs(
     """predict_with_windows, and the outputs of the windows."""
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    outputs, trajectory = run_recording(model, waveform, None, None, speech, progress, reference)
+    outputs, trajectory, others = run_recording(model, waveform, None, None, speech, progress, reference)
     duration_s = len(waveform) / SAMPLE_RATE
-    return _aggregate_windows(model, duration_s, speech, outputs, trajectory, reference), trajectory, outputs
+    prediction = _aggregate_windows(model, duration_s, speech, outputs, trajectory, others)
+    return _with_lost_reference(prediction, reference, others), trajectory, outputs
 
 
 def predict_batch(
@@ -129,11 +133,18 @@ def predict_batch(
     windows = [w[a:b] for w, pair in zip(waveforms, bounds, strict=True) for a, b in zip(*pair, strict=True)]
     outputs = run_windows(model, windows, reference=reference).split([len(starts) for starts, _ in bounds])
     predictions = []
-    for waveform, segments, (starts, ends), own in zip(waveforms, speech, bounds, outputs, strict=True):
-        trajectory = build_trajectory(model, starts, ends, window_s, hop_s, segments, own.logits, reference)
+    for waveform, segments, own_bounds, all_outputs in zip(waveforms, speech, bounds, outputs, strict=True):
+        own, others = of_others(model, waveform, all_outputs, own_bounds, segments, reference)
+        trajectory = build_trajectory(model, *own_bounds, window_s, hop_s, segments, own.logits, others)
         duration_s = len(waveform) / SAMPLE_RATE
-        predictions.append(_aggregate_windows(model, duration_s, segments, own, trajectory, reference))
+        prediction = _aggregate_windows(model, duration_s, segments, own, trajectory, others)
+        predictions.append(_with_lost_reference(prediction, reference, others))
     return predictions
+
+
+def _with_lost_reference(prediction: Prediction, given: Reference | None, used: Reference | None) -> Prediction:
+    """The prediction, which says so where a reference was given that has no other clip."""
+    return replace(prediction, reference_note=NO_OTHER_CLIP_NOTE) if given and not used else prediction
 
 
 def _aggregate_windows(

@@ -3,9 +3,9 @@
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, analysed_bounds, speech_overlap_s, window_starts
-from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, run_windows
-from ser_core.inference.reference import Reference, reference_fields
-from ser_core.inference.results import Trajectory
+from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, relative_to, run_windows
+from ser_core.inference.reference import Reference, fingerprint, reference_fields
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
 from ser_core.models import SERModel
 from ser_core.progress import Progress
 
@@ -18,8 +18,8 @@ def run_recording(
     speech: SpeechSegments,
     progress: Progress,
     reference: Reference | None,
-) -> tuple[WindowOutputs, Trajectory]:
-    """The outputs of a recording's windows, and the trajectory they make.
+) -> tuple[WindowOutputs, Trajectory, Reference | None]:
+    """The outputs of a recording's windows, the trajectory they make, and what they are relative to, see of_others.
 
     Raises:
         ValueError: see predict_windows.
@@ -33,7 +33,36 @@ def run_recording(
         )
     starts, ends = window_bounds(waveform, window_s, hop_s, speech)
     outputs = run_windows(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress, reference)
-    return outputs, build_trajectory(model, starts, ends, window_s, hop_s, speech, outputs.logits, reference)
+    outputs, others = of_others(model, waveform, outputs, (starts, ends), speech, reference)
+    return outputs, build_trajectory(model, starts, ends, window_s, hop_s, speech, outputs.logits, others), others
+
+
+def of_others(
+    model: SERModel,
+    waveform: np.ndarray,
+    outputs: WindowOutputs,
+    bounds: tuple[np.ndarray, np.ndarray],
+    speech: SpeechSegments,
+    reference: Reference | None,
+) -> tuple[WindowOutputs, Reference | None]:
+    """Outputs of a recording that are relative to other clips only, where it is itself a clip of the reference.
+
+    Compared with itself, a recording seems more ordinary than it is, and the model abstains more often.
+
+    Args:
+        outputs: of its windows, relative to the reference.
+        bounds: starts and ends of the windows, in samples, each of shape (n_windows,).
+
+    Returns:
+        The outputs, and the reference without the recording; None without another clip.
+    """
+    speaks = speech_overlap_s(speech, *(samples / SAMPLE_RATE for samples in bounds)) >= MIN_SPEECH_TO_PREDICT_S
+    if reference is None or not speaks.any() or not reference.has_clip(waveform):
+        return outputs, reference
+    own, speech_s = outputs.embeddings[speaks].mean(0), sum(end_s - start_s for start_s, end_s in speech)
+    clip = Reference(model.name, model.version, own, 1, speech_s, clips=(fingerprint(waveform),))
+    others = reference.without_clip(clip)
+    return relative_to(model, outputs, others), others
 
 
 def window_bounds(

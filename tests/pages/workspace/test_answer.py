@@ -596,10 +596,27 @@ def test_an_enrolled_voice_is_used_on_demand(enrolling):
     (toggle,) = enrolled_toggles(enrolling)
     toggle.set_value(True).run()
     assert not enrolling.exception and not enrolling.error
+    assert "Without your voice: this recording is all of it so far" in texts(enrolling)
+    enrolling.button(key="sample-high_fast.ogg").click().run()
+    assert not enrolling.exception and not enrolling.error
     assert "Reference clips of this voice: 1" in texts(enrolling)
     assert "Relative to your enrolled voice." in texts(enrolling)
     assert any("Dotted line: below 99%" in caption.value for caption in enrolling.caption)
     assert any("Reference clips" in warning.value for warning in enrolling.warning)
+
+
+def test_a_clip_of_the_voice_is_compared_with_the_others(enrolling, monkeypatch):
+    for sample in ("low_slow.ogg", "high_fast.ogg"):
+        enrolling.button(key=f"sample-{sample}").click().run().button(key="enrol-clip").click().run()
+    enrolling.toggle(key="use-voice").set_value(True).run()
+    now = session_of(enrolling)
+    assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
+    (whole,) = now.references.values()
+    assert whole.n_clips == 2
+    monkeypatch.setattr(clip, "session", lambda: now)
+    clip.trim(1.0, 4.0)
+    enrolling.run()
+    assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
 
 
 def test_an_enrolled_voice_stays_when_the_clip_is_deleted(enrolling):

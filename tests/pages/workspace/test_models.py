@@ -68,8 +68,9 @@ def test_the_enrolled_voice_counts_here_too(monkeypatch):
     monkeypatch.setattr(personal, "uses_voice", "small".__eq__)
     monkeypatch.setattr(personal, "voice_reference", lambda name: "mine")
     found = [PersonalModel("other"), PersonalModel("small", reference="mine")]
-    assert analysis.model_results(None, ["other", "small"]) == (found, [])
+    assert analysis.model_results(SimpleNamespace(clip=None), ["other", "small"]) == (found, [])
     now = SimpleNamespace(uses_voice=True, voice_clips=["a clip"])
+    monkeypatch.setattr(personal, "has_voice", "small".__eq__)
     monkeypatch.setattr(personal, "session", lambda: now)
     words = "Relative to your enrolled voice: small. Without your voice, which it cannot use: other."
     assert personal.describe_voice(found) == words

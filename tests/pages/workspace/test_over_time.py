@@ -288,7 +288,7 @@ def test_without_a_chosen_model_one_is_asked_for(page):
 
 def test_an_imported_voice_is_used_by_its_model_until_another_is_imported(page, monkeypatch, speech):
     open_sample(page)
-    voices = [speaker_reference(shared_model("other"), [waveform]) for waveform in (speech, speech[:40_000])]
+    voices = [speaker_reference(shared_model("other"), [waveform]) for waveform in (0.9 * speech, speech[:40_000])]
     for voice in voices:
         with monkeypatch.context() as patch:
             patch.setattr(clips, "session", lambda: session_of(page))

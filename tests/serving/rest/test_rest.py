@@ -92,10 +92,12 @@ def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrol
     found = enrolling.post("/reference", files=clips)
     assert found.status_code == 200, found.text
     assert found.json() == speaker_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
+    another = SPEECH.with_name("high_fast.ogg").read_bytes()
     for path in ("/predict", "/windows"):
-        used = with_reference(enrolling, sound, found.text, path).json()
+        used = with_reference(enrolling, another, found.text, path).json()
         assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
-    assert used["probabilities"] != enrolling.post("/predict", content=sound, headers=OGG).json()["probabilities"]
+    assert used["probabilities"] != enrolling.post("/predict", content=another, headers=OGG).json()["probabilities"]
+    assert "this recording alone" in with_reference(enrolling, sound, found.text).json()["reference_note"]
 
 
 def test_one_clip_may_be_the_body(enrolling, sound):
@@ -106,7 +108,8 @@ def test_a_collection_may_be_the_reference(enrolling, enrolling_model, sound):
     clips = [("file", (name, sound, "audio/ogg")) for name in "abc"]
     found = enrolling.post("/reference?collection=true", files=clips)
     assert found.json() == collection_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
-    assert with_reference(enrolling, sound, found.text).json()["reference_source"] == "collection"
+    another = SPEECH.with_name("high_fast.ogg").read_bytes()
+    assert with_reference(enrolling, another, found.text).json()["reference_source"] == "collection"
     assert "needs 3" in error_message(enrolling.post("/reference?collection=true", files=clips[:2]), 422)
 
 
