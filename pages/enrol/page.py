@@ -6,6 +6,7 @@ st.title("My voice", anchor=False)
 with st.spinner("Starting"):
     from pages.enrol import comparison, view
     from pages.enrol.state import enrolling_model
+    from pages.ui.voice import clips
 
 model = enrolling_model()
 view.show_introduction(model)
@@ -16,6 +17,6 @@ if model:
         view.show_reading(model)
     with others:
         view.show_other_ways()
-    view.show_problem()
+    clips.show_problems_of_clips()
     view.show_clips(model)
     comparison.show_comparison(model)

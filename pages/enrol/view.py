@@ -9,7 +9,7 @@ from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
 from pages.ui.layout import same_decimals
-from pages.ui.session import input_key, session
+from pages.ui.session import SessionClip, input_key, session
 from pages.ui.text import plain
 from pages.ui.voice import clips
 from pages.ui.voice.personal import voice_reference
@@ -104,17 +104,13 @@ def _read(wav: bytes, notes: tuple[str, ...]) -> None:
 
 
 def show_other_ways() -> None:
-    """The clip of the session, files, and a voice that was exported before."""
-    now = session()
-    if now.clip and not clips.is_enrolled(now.clip.id):
-        st.button(
-            "Add the current clip",
-            icon=":material/add:",
-            on_click=clips.add_clip,
-            args=(now.clip,),
-            key="add-current",
-            help=plain(now.clip.name),
-        )
+    """The latest clips of the session, files, and a voice that was exported before."""
+    current, latest = session().clip, clips.latest_clips()
+    if current and not clips.is_enrolled(current.id):
+        _offer_clips("Add the current clip", [current], "add-current")
+    if latest and latest != [current]:
+        label = f"Add your last {len(latest)} clips" if len(latest) > 1 else "Add your last clip"
+        _offer_clips(label, latest, "add-latest")
     key = input_key(FILES)
     st.file_uploader(
         "Clips of your voice", FORMATS, accept_multiple_files=True, key=key, on_change=_add_files, args=(key,)
@@ -123,6 +119,11 @@ def show_other_ways() -> None:
     st.file_uploader(
         "A voice that you exported", ["json"], key=key, on_change=_import, args=(key,), max_upload_size=MAX_REFERENCE_MB
     )
+
+
+def _offer_clips(label: str, offered: list[SessionClip], key: str) -> None:
+    names = ", ".join(plain(clip.name) for clip in offered)
+    st.button(label, icon=":material/add:", on_click=clips.add_clips, args=(offered,), key=key, help=names)
 
 
 def _add_files(key: str) -> None:
@@ -139,12 +140,8 @@ def _import(key: str) -> None:
         clips.import_reference(file.getvalue())
         session().uses_voice = True
     except SpeakerReferenceError as error:
-        clips.enrolment_state().problem = f"{file.name}: {error}"
+        clips.report_problem(f"{file.name}: {error}")
     session().rounds[REFERENCE] += 1
-
-
-def show_problem() -> None:
-    clips.show_problem_of_clips()
 
 
 def show_clips(model: str) -> None:

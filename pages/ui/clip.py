@@ -8,9 +8,12 @@ import streamlit as st
 
 from pages.ui.session import SessionClip, UploadedSource, session
 from ser_core.audio import SAMPLE_RATE, read_audio
+from ser_core.inference import MAX_REFERENCE_CLIP_S
 from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
+OWN_KINDS = ("raw", "browser", "live", "upload")  # inputs of what may be the person's own voice
+MAX_LATEST = 10
 CLIP_PAGE = "pages/workspace/page.py"
 
 
@@ -40,12 +43,16 @@ def take_live_recording(token: str) -> bool:
 
 
 def forget(keep: str | None = None) -> None:
-    """Drop the clip, all that was computed from it, and the content of every input except `keep`."""
+    """Drop the clip, all that was computed from it, and the content of every input except `keep`.
+
+    A short clip of the person stays among the latest ones, unless nothing takes its place: `keep` is None.
+    """
     now = session()
     now.old_link = chosen().link if chosen() else now.old_link
-    now.clear_clip()
     if keep is None:
+        now.latest = {i: clip for i, clip in now.latest.items() if clip not in (now.clip, now.full_clip)}
         now.clear_pages(following_clip_only=True)
+    now.clear_clip()
     now.empty_inputs(keep)
 
 
@@ -89,7 +96,18 @@ def current_clip() -> SessionClip | None:
         with st.spinner("Reading the file"):
             now.clip = decode(now.source)
         now.source = None
+        _keep(now.clip)
     return now.clip
+
+
+def _keep(clip: SessionClip) -> None:
+    """The latest short clips of the person stay in the session: together they may be enrolled as a voice."""
+    if clip.kind in OWN_KINDS and clip.recording.duration_s <= MAX_REFERENCE_CLIP_S:
+        latest = session().latest
+        latest.pop(clip.id, None)
+        latest[clip.id] = clip
+        for clip_id in list(latest)[:-MAX_LATEST]:
+            del latest[clip_id]
 
 
 def decode(source: UploadedSource) -> SessionClip:

@@ -77,6 +77,7 @@ class Session:
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
     shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
+    latest: dict[str, SessionClip] = field(default_factory=dict)  # short ones of the person, by id, oldest first
     old_link: str = ""  # of the clip before, which the address may still name: a callback cannot change it
     revealed: str = ""  # id of the clip whose label was revealed
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
@@ -118,6 +119,7 @@ class Session:
     def clear(self) -> None:
         """Drop everything that comes from the person."""
         self.clear_clip()
+        self.latest = {}
         self.clear_pages(following_clip_only=False)
         self.empty_inputs()
 

@@ -90,6 +90,19 @@ def test_a_current_clip_without_speech_is_not_added_and_the_page_says_why(page):
     assert "No speech was found in it" in page.warning[0].value
 
 
+def test_the_last_clips_of_the_session_are_added_at_once(page, speech):
+    now, sounds = session_of(page), (speech, np.zeros(16_000, np.float32), 0.9 * speech, np.zeros(8_000, np.float32))
+    for i, waveform in enumerate(sounds):
+        now.latest[str(i)] = SimpleNamespace(id=str(i), name=f"{i}.wav", recording=SimpleNamespace(waveform=waveform))
+    assert "add-latest" not in [button.key for button in page.button]
+    page.run().button(key="add-latest").click().run()
+    assert not page.exception and [*now.voice_clips] == ["0", "2"]
+    assert [warning.value[0] for warning in page.warning] == ["1", "3"]  # both without speech
+    assert "add-latest" not in [button.key for button in page.button]
+    page.button(key="clear-voice").click().run()
+    assert page.button(key="add-latest").label == "Add your last 2 clips"
+
+
 def test_uploaded_clips_make_a_voice_that_is_ready_with_its_switch_first(page):
     add_clips(page, "")
     assert "2 more clips and your voice is ready; 1 so far" in texts(page) and page.header

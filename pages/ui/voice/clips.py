@@ -1,8 +1,9 @@
 """The enrolled voice: unlabelled clips of one speaker, kept in this session, as the reference of its predictions."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 import streamlit as st
@@ -11,9 +12,11 @@ from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, erase, session
 from pages.ui.text import plain
 from ser_core.audio import SAMPLE_RATE, AudioError, read_audio, speech_segments
+from ser_core.evaluation import describe_enrolment
 from ser_core.inference import (
     MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
+    MIN_REFERENCE_CLIPS,
     MIN_SPEECH_TO_PREDICT_S,
     Prediction,
     Reference,
@@ -28,7 +31,7 @@ PAGE = "pages/enrol/page.py"
 class EnrolmentState(PageState):
     names: dict[str, str] = field(default_factory=dict)  # by clip id
     labels: dict[str, str] = field(default_factory=dict)  # emotions that the person states, by clip id
-    problem: str = ""  # why the latest clip was not added
+    problems: list[str] = field(default_factory=list)  # why clips were not added, until it is shown
     imported: Reference | None = None  # since the clips changed last
 
     def contents(self) -> dict[str, int]:
@@ -55,22 +58,35 @@ def is_enrolled(clip_id: str) -> bool:
 
 
 def add_clip(clip: SessionClip, label: str = "") -> None:
-    """Adds the clip of the session, with an emotion where the person states one; without speech, `problem` says so."""
+    """Adds the clip of the session, with an emotion where the person states one; without speech, `problems` says so."""
     try:
         _check_speech(clip.recording.waveform)
     except AudioError as error:
-        enrolment_state().problem = f"{clip.name}: {error}"
+        report_problem(f"{clip.name}: {error}")
     else:
         _add(clip.id, clip.name, clip.recording.waveform, label)
 
 
+def latest_clips() -> list[SessionClip]:
+    """Short clips of this session that the person recorded or chose and that are not in the voice, oldest first."""
+    return [clip for clip in session().latest.values() if not is_enrolled(clip.id)]
+
+
+def add_clips(clips: Iterable[SessionClip]) -> None:
+    """Adds clips of this session; those without speech are named in `problems`, and offered no more."""
+    for clip in clips:
+        add_clip(clip)
+        if not is_enrolled(clip.id):
+            session().latest.pop(clip.id, None)
+
+
 def add_recording(name: str, file: object, label: str = "") -> bool:
-    """Adds a recording or a file; returns whether it was added, otherwise `problem` is the reason."""
+    """Adds a recording or a file; returns whether it was added, otherwise `problems` names the reason."""
     try:
         waveform = read_audio(file, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
         _check_speech(waveform)
     except AudioError as error:
-        enrolment_state().problem = f"{name}: {error}"
+        report_problem(f"{name}: {error}")
         return False
     return _add(hashlib.sha256(waveform.tobytes()).hexdigest(), name, waveform, label)
 
@@ -90,16 +106,23 @@ def add_files(files: Iterable[object]) -> None:
 def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
     now, state = session(), enrolment_state()
     if len(now.voice_clips) >= MAX_REFERENCE_CLIPS:
-        state.problem = f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added."
+        report_problem(f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added.")
         return False
     now.voice_clips[clip_id] = waveform[: round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)]
     if state.imported:
-        state.problem = "Your own clips replace the voice that you imported: import it again to use it."
+        report_problem("Your own clips replace the voice that you imported: import it again to use it.")
     now.references, state.imported = {}, None
-    state.names[clip_id] = name
+    state.names[clip_id] = _numbered(name, state.names.values())
     if label:
         state.labels[clip_id] = label
     return True
+
+
+def _numbered(name: str, taken: Collection[str]) -> str:
+    """The name, with a number where another clip has it."""
+    if name not in taken:
+        return name
+    return next(numbered for n in count(2) if (numbered := f"{name} {n}") not in taken)
 
 
 def remove_clips(clip_ids: Iterable[str]) -> None:
@@ -131,11 +154,18 @@ def import_reference(content: bytes) -> None:
     session().references[reference.model] = enrolment_state().imported = reference
 
 
-def show_problem_of_clips() -> None:
-    """Why the latest clip was not added, once."""
-    if problem := enrolment_state().problem:
+def report_problem(problem: str) -> None:
+    """Keeps a reason until it is shown, once where many clips have the same."""
+    problems = enrolment_state().problems
+    if problem not in problems:
+        problems.append(problem)
+
+
+def show_problems_of_clips() -> None:
+    """Why clips were not added, once."""
+    for problem in enrolment_state().problems:
         st.warning(plain(problem))
-        enrolment_state().problem = ""
+    enrolment_state().problems = []
 
 
 def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
@@ -145,6 +175,8 @@ def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
     """
     if prediction.model not in models_with_reference() or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return
+    show_problems_of_clips()
+    _suggest_voice(prediction.model)
     full = len(session().voice_clips) >= MAX_REFERENCE_CLIPS
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -157,6 +189,30 @@ def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
             help=f"Your voice has {MAX_REFERENCE_CLIPS} clips: enough." if full else None,
         )
         lead_to_page("voice-from-answer")
+
+
+def _suggest_voice(model: str) -> None:
+    """An offer to enrol what the person has recorded in this session, where that is enough for a voice."""
+    recorded = [clip for clip in latest_clips() if clip.kind != "upload"]
+    if len(recorded) < MIN_REFERENCE_CLIPS:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", key="suggest-voice"):
+        st.markdown(
+            f"Are your last {len(recorded)} recordings of one person? Predictions relative to them are right more "
+            f"often. {describe_enrolment(model)}"
+        )
+        st.button(
+            "Use them as my voice",
+            icon=":material/record_voice_over:",
+            on_click=_use_as_voice,
+            args=(recorded,),
+            key="use-as-voice",
+        )
+
+
+def _use_as_voice(clips: Iterable[SessionClip]) -> None:
+    add_clips(clips)
+    session().uses_voice = True
 
 
 def lead_to_page(key: str) -> None:

@@ -20,6 +20,7 @@ from pages.ui import clip, clip_input, emotion, export, text
 from pages.ui.analysis import NOTHING_TO_REDUCE
 from pages.ui.components import recorder
 from pages.ui.results import evaluated_at
+from pages.ui.session import UploadedSource
 from pages.ui.voice import personal
 from pages.ui.voice.clips import EnrolmentState
 from pages.workspace import clip_bar, views
@@ -617,6 +618,43 @@ def test_a_clip_of_the_voice_is_compared_with_the_others(enrolling, monkeypatch)
     clip.trim(1.0, 4.0)
     enrolling.run()
     assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
+
+
+def record(page: AppTest, waveform: np.ndarray, kind: str = "raw") -> None:
+    now = session_of(page)
+    now.old_link = now.old_link or now.clip.link  # which the address still names
+    now.source = UploadedSource(kind, "Your recording", wav(waveform))
+    page.run()
+    assert not page.exception and not page.error
+
+
+def test_three_recordings_are_suggested_as_a_voice(enrolling, speech):
+    record(enrolling, 0.4 * speech, "upload")  # perhaps of somebody else
+    for level in (1, 0.9, 0.8):
+        assert "use-as-voice" not in [button.key for button in enrolling.button]
+        record(enrolling, level * speech)
+    enrolling.button(key="use-as-voice").click().run()
+    now = session_of(enrolling)
+    assert [*now.page(EnrolmentState).names.values()] == ["Your recording", "Your recording 2", "Your recording 3"]
+    assert not enrolling.exception and enrolled_toggles(enrolling)[0].value
+    assert "Reference clips of this voice: 2" in texts(enrolling)  # besides the one that is predicted
+    assert "use-as-voice" not in [button.key for button in enrolling.button]
+
+
+def test_the_latest_short_clips_are_kept_until_they_are_deleted(enrolling, speech):
+    now = session_of(enrolling)
+    assert not now.latest  # a sample is nobody's voice
+    record(enrolling, np.tile(speech, 4))  # too long for a reference clip
+    assert not now.latest
+    for i in range(12):
+        record(enrolling, (1 - 0.05 * i) * speech)
+    assert len(now.latest) == 10 and now.clip is [*now.latest.values()][-1]
+    record(enrolling, (1 - 0.05 * 5) * speech)  # again
+    assert len(now.latest) == 10 and now.clip is [*now.latest.values()][-1]
+    enrolling.button(key="delete").click().run()
+    assert len(now.latest) == 9 and now.clip is None
+    now.clear()
+    assert not now.latest
 
 
 def test_an_enrolled_voice_stays_when_the_clip_is_deleted(enrolling):
