@@ -50,6 +50,15 @@ class ProjectionConfig:
         """Raises ValueError if this map cannot be made of so many points; the message names the limit and the cure."""
         if self.kind not in PROJECTION_KINDS:
             raise ValueError(f"Unknown kind of map {self.kind!r}. There are: {', '.join(PROJECTION_KINDS)}.")
+        if self.n_dims not in (2, 3):
+            raise ValueError(f"A map has 2 or 3 dimensions, not {self.n_dims}.")
+        if self.kind == "tsne" and not self.perplexity >= 1:
+            raise ValueError(f"A perplexity of {self.perplexity:g} is too small: give 1 or more.")
+        if self.kind == "umap" and (self.n_neighbours < 2 or not self.min_dist >= 0):
+            raise ValueError(
+                f"UMAP with {self.n_neighbours} neighbours and min_dist = {self.min_dist:g}: give 2 neighbours or "
+                "more, and a distance of 0 or more."
+            )
         if n_points < MIN_PROJECTION_POINTS:
             raise ValueError(f"{n_points} points are too few for a map: at least {MIN_PROJECTION_POINTS} are needed.")
         if self.kind == "tsne" and self.perplexity > (most := (n_points - 1) / 3):
@@ -87,9 +96,14 @@ class Projection:
             progress: called with the share that is done; an exception it raises stops the fit.
 
         Raises:
-            ValueError: see ProjectionConfig.check; or umap-learn, which a map of UMAP needs, is not installed.
+            ValueError: see ProjectionConfig.check; embeddings that are not finite or, for t-SNE, all the same; or
+                umap-learn, which a map of UMAP needs, is not installed.
         """
         config.check(len(embeddings))
+        if not np.isfinite(embeddings).all():
+            raise ValueError("Some embeddings are not finite: compute them again.")
+        if config.kind == "tsne" and not np.ptp(embeddings, axis=0).any():  # openTSNE would end the process
+            raise ValueError(f"All {len(embeddings)} embeddings are the same: t-SNE needs different recordings.")
         made = cls(config, embeddings, np.zeros((len(embeddings), config.n_dims)))
         made.coordinates = {"pca": made._fit_pca, "tsne": made._fit_tsne, "umap": made._fit_umap}[config.kind](progress)
         progress(1.0)

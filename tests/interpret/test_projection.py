@@ -128,6 +128,27 @@ def test_what_cannot_be_mapped_is_said(subtests):
             Projection.fit(config, POINTS[:n_points])
 
 
+def test_parameters_that_make_no_map_are_an_error(subtests):
+    for config, message in [
+        (ProjectionConfig("pca", n_dims=0), "2 or 3 dimensions, not 0"),
+        (ProjectionConfig("tsne", perplexity=0), "perplexity of 0"),
+        (ProjectionConfig("tsne", perplexity=np.nan), "perplexity of nan"),
+        (ProjectionConfig("umap", n_neighbours=1), "2 neighbours or more"),
+        (ProjectionConfig("umap", min_dist=-1), "0 or more"),
+    ]:
+        with subtests.test(config=config), pytest.raises(ValueError, match=message):
+            Projection.fit(config, POINTS)
+
+
+def test_embeddings_without_a_map_are_an_error():
+    """On equal points openTSNE ends the process."""
+    with pytest.raises(ValueError, match="All 240 embeddings are the same"):
+        Projection.fit(ProjectionConfig("tsne"), np.ones_like(POINTS))
+    for kind in PROJECTION_KINDS:
+        with pytest.raises(ValueError, match="not finite"):
+            Projection.fit(ProjectionConfig(kind), np.where(np.arange(N_POINTS)[:, None] == 3, np.nan, POINTS))
+
+
 # --- quality ---------------------------------------------------------------------------------------------------------
 
 
