@@ -51,6 +51,31 @@ def test_confusion_matrix_equals_scikit_learn(predictions):
     np.testing.assert_array_equal(confusion_matrix(*predictions, N_CLASSES), expected)
 
 
+@pytest.mark.parametrize("kind", [list, np.uint8, np.int8])
+def test_a_confusion_matrix_counts_classes_of_any_integer_type(predictions, kind):
+    y_true, y_pred = (y * 3 for y in predictions)  # 21 * 24 + 21 is no number of 8 bits
+    given = (y.tolist() if kind is list else y.astype(kind) for y in (y_true, y_pred))
+    np.testing.assert_array_equal(confusion_matrix(*given, 24), confusion_matrix(y_true, y_pred, 24))
+
+
+@pytest.mark.parametrize("y_true, y_pred", [([0], [9]), ([1], [-1]), ([8], [0]), ([0, 1, 2], [1])])
+def test_a_class_counts_in_no_other_cell(y_true, y_pred):
+    with pytest.raises(ValueError, match=r"none of 0 to 7|cannot belong to the same clips"):
+        confusion_matrix(np.array(y_true), np.array(y_pred), N_CLASSES)
+
+
+def test_scores_of_no_clip_are_an_error():
+    none = np.zeros(0, int)
+    with pytest.raises(ValueError, match="No clip"):
+        compute_scores(none, none, none.astype(str), N_CLASSES)
+
+
+@pytest.mark.parametrize("logits", [np.zeros((0, 2)), np.array([[np.nan, 1.0]])])
+def test_no_temperature_is_fitted_without_logits(logits):
+    with pytest.raises(ValueError, match="cannot be fitted"):
+        fit_temperature(logits, np.zeros(len(logits), int))
+
+
 def test_scores_equal_scikit_learn(predictions):
     y_true, y_pred = predictions
     confusion = confusion_matrix(y_true, y_pred, N_CLASSES)

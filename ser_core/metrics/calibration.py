@@ -60,6 +60,11 @@ def fit_temperature(logits: np.ndarray, y_true: np.ndarray) -> float:
     Args:
         logits: shape = (n_clips, n_classes), of speakers that the model has not been trained on.
         y_true: class indices, shape = (n_clips,).
+
+    Raises:
+        ValueError: no clip, or logits that are not finite: every temperature would be as good.
     """
+    if not len(logits) or not np.isfinite(logits).all():
+        raise ValueError(f"A temperature cannot be fitted to {len(logits)} clips unless their logits are finite.")
     candidates = np.exp(np.arange(np.log(0.25), np.log(4.0), 0.01))
     return float(min(candidates, key=lambda temperature: nll(softmax(logits / temperature, axis=-1), y_true)))

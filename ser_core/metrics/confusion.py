@@ -4,7 +4,19 @@ import numpy as np
 
 
 def confusion_matrix(y_true: np.ndarray, y_pred: np.ndarray, n_classes: int) -> np.ndarray:
-    """Counts, shape = (n_classes, n_classes): row is the true class, column the prediction."""
+    """Counts, shape = (n_classes, n_classes): row is the true class, column the prediction.
+
+    Args:
+        y_true, y_pred: class indices, shape = (n_clips,).
+
+    Raises:
+        ValueError: not the same number of clips, or an index outside 0..n_classes - 1.
+    """
+    y_true, y_pred = (np.asarray(y).astype(np.int64, casting="same_kind") for y in (y_true, y_pred))
+    if y_true.shape != y_pred.shape:
+        raise ValueError(f"{len(y_true)} and {len(y_pred)} classes cannot belong to the same clips.")
+    if outside := np.setdiff1d([y_true, y_pred], np.arange(n_classes)).tolist():
+        raise ValueError(f"Class {outside[0]} is none of 0 to {n_classes - 1}: it would count as another.")
     return np.bincount(y_true * n_classes + y_pred, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 

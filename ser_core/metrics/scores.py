@@ -72,7 +72,12 @@ def compute_scores(
         speakers: speaker of each clip, shape = (n_clips,).
         seed: of the bootstrap.
         corpora: whose speaker it is, shape = (n_clips,); None: all of one corpus.
+
+    Raises:
+        ValueError: no clip, or see confusion_matrix.
     """
+    if not len(y_true):
+        raise ValueError("No clip to score.")
     names, first = np.unique(speakers, return_index=True)
     per_speaker = np.stack(
         [confusion_matrix(y_true[speakers == name], y_pred[speakers == name], n_classes) for name in names]
