@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE
+from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE, check_waveform
 from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.noise_reduction import gate_spectrum
 from ser_core.audio.vad import speech_segments
@@ -53,9 +53,14 @@ def measure_quality(waveform: np.ndarray, segments: SpeechSegments | None = None
     """Quality of a recording.
 
     Args:
-        waveform: 16 kHz, shape = (n_samples,).
+        waveform: mono at 16 kHz in [-1, 1], shape = (n_samples,).
         segments: speech_segments(waveform), if already computed: that takes most of the time.
+
+    Raises:
+        AudioError: a waveform as check_waveform refuses it; one without samples counts as silence.
     """
+    if len(waveform):
+        check_waveform(waveform)
     segments = speech_segments(waveform) if segments is None else segments
     speech_power = _mean_power(waveform[_segment_mask(len(waveform), segments)]) if segments else None
     quality = Quality(
@@ -82,7 +87,12 @@ def reduce_noise(waveform: np.ndarray, segments: SpeechSegments | None = None) -
 
     Returns:
         float32, same shape; unchanged if there is no speech, or no pause of 0.1 s to estimate the noise from.
+
+    Raises:
+        AudioError: as for measure_quality.
     """
+    if len(waveform):
+        check_waveform(waveform)
     segments = speech_segments(waveform) if segments is None else segments
     noise = _pause_samples(waveform, segments)
     if not segments or len(noise) < MIN_PAUSE_S * SAMPLE_RATE:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ser_core.audio.io import SAMPLE_RATE
+from ser_core.audio.io import SAMPLE_RATE, check_waveform
 from ser_core.audio.silero import (
     MAX_STRETCHES,
     SILERO_CHUNK,
@@ -28,12 +28,17 @@ def speech_segments(waveform: np.ndarray, progress: Progress = no_progress) -> S
     """Speech segments of a recording, by Silero VAD.
 
     Args:
-        waveform: 16 kHz, shape = (n_samples,); 10 minutes take well under a second.
+        waveform: mono at 16 kHz in [-1, 1], shape = (n_samples,); 10 minutes take well under a second.
         progress: called with the share that is done, in (0, 1].
 
     Returns:
         (start_s, end_s) of each speech segment, in seconds, ordered and disjoint; a segment is longer than 0.25 s.
+
+    Raises:
+        AudioError: a waveform as check_waveform refuses it; one without samples has no speech.
     """
+    if len(waveform):
+        check_waveform(waveform)
     if len(waveform) <= VAD_MIN_SEGMENT_S * SAMPLE_RATE:
         return ()
     return _segments(len(waveform), _probabilities_at_speech_level(waveform, progress))

@@ -14,6 +14,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from ser_core.audio import silero as silero_network, vad
+from ser_core.audio.decoding.stream import AudioError
 from ser_core.audio.io import SAMPLE_RATE, load_audio
 from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.quality import measure_quality, reduce_noise
@@ -24,6 +25,12 @@ from ser_core.data import corpora
 from tests.make_audio import noise, spoken, tone, with_soundfile
 
 SILENCE = np.zeros(SAMPLE_RATE, np.float32)
+NO_WAVEFORMS = [
+    (np.ones(SAMPLE_RATE, np.int16), "32768"),
+    (np.zeros((2, SAMPLE_RATE), np.float32), "mono"),
+    (np.full(100, np.nan, np.float32), "finite"),
+    ([0.1, 0.2], "NumPy array"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -336,3 +343,13 @@ def test_a_low_level_does_not_hide_speech(subtests):
             found, expected = speech_segments(quiet), speech_segments(loud)
             assert len(expected) >= 1
             np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+# --- what is no waveform ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("call", [speech_segments, measure_quality, reduce_noise])
+@pytest.mark.parametrize("waveform, cause", NO_WAVEFORMS)
+def test_what_is_no_waveform_is_refused_instead_of_taken_for_silence(call, waveform, cause):
+    with pytest.raises(AudioError, match=cause):
+        call(waveform)
