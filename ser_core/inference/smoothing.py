@@ -1,5 +1,6 @@
 """Smoothing of a trajectory. Windows without speech have no label and do not smooth others."""
 
+import math
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -16,7 +17,12 @@ class Smoothing:
     """Method and amount: a time constant in s (EMA), a number of windows (median) or a hold time in s (hysteresis)."""
 
     kind: str = NO_SMOOTHING
-    amount: float = 0
+    amount: float = 0  # 0: none
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for an amount that would give probabilities outside [0, 1]."""
+        if not 0 <= self.amount < math.inf:
+            raise ValueError(f"Smoothing by {self.amount}: give an amount of 0 or more.")
 
 
 def smooth_trajectory(trajectory: Trajectory, smoothing: Smoothing) -> tuple[Trajectory, np.ndarray]:
@@ -41,6 +47,8 @@ def smooth_trajectory(trajectory: Trajectory, smoothing: Smoothing) -> tuple[Tra
 
 def smooth_ema(trajectory: Trajectory, time_constant_s: float) -> Trajectory:
     """Exponential moving average of the probabilities: each window moves it by 1 - exp(-elapsed / time constant)."""
+    if not time_constant_s:
+        return trajectory
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     probabilities = trajectory.probabilities.copy()
     for before, now in pairwise(np.flatnonzero(speech_mask(trajectory))):

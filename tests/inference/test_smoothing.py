@@ -112,6 +112,21 @@ def test_silence_alone_is_held_without_complaint():
     assert len(hysteresis_labels(made("___"), 5)) == 3
 
 
+@pytest.mark.parametrize("amount", [-1, np.nan, np.inf])
+def test_an_amount_that_would_leave_the_probabilities_is_refused(amount):
+    for kind in (EMA_SMOOTHING, MEDIAN_SMOOTHING, HYSTERESIS_SMOOTHING):
+        with pytest.raises(ValueError, match="0 or more"):
+            Smoothing(kind, amount)
+
+
+def test_smoothing_by_nothing_changes_nothing(recwarn):
+    trajectory = made("sash")
+    for kind in (EMA_SMOOTHING, MEDIAN_SMOOTHING):
+        smoothed, _ = smooth_trajectory(trajectory, Smoothing(kind, 0))
+        np.testing.assert_allclose(smoothed.probabilities, trajectory.probabilities)
+    assert not recwarn.list
+
+
 def test_an_unknown_smoothing_is_named():
     with pytest.raises(ValueError, match=r"Unknown smoothing .mean."):
         smooth_trajectory(made("s"), Smoothing("mean", 3))
