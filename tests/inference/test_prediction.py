@@ -213,7 +213,8 @@ def test_progress_ends_at_one(model, long):
 
 
 def test_windows_that_would_leave_samples_out_are_refused(model, long, subtests):
-    for window_s, hop_s in [(0.0, 0.0), (1.0, 0.0), (1.0, -1.0), (1.0, 1.5), (-1.0, None)]:
+    cases = [(0.0, 0.0), (1.0, 0.0), (1.0, -1.0), (1.0, 1.5), (-1.0, None), (1.0, 1e-6), (1e-6, 1e-6), (np.inf, 1.0)]
+    for window_s, hop_s in cases:
         with subtests.test(window_s=window_s, hop_s=hop_s), pytest.raises(ValueError, match="hop_s = "):
             predict_windows(model, long, window_s, hop_s)
 

@@ -71,7 +71,7 @@ def predict_windows(
 
     Raises:
         AudioError, SpeakerReferenceError: as for predict.
-        ValueError: window or hop not positive, or a hop longer than the window.
+        ValueError: a window that is not finite, or a hop below a sample or longer than the window.
     """
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech

@@ -1,5 +1,7 @@
 """The windows of a recording, and the trajectory that their outputs make."""
 
+import math
+
 import numpy as np
 
 from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, analysed_bounds, speech_overlap_s, window_starts
@@ -26,10 +28,10 @@ def run_recording(
     """
     window_s = model.config.window_s if window_s is None else window_s
     hop_s = window_s * (1 - WINDOW_OVERLAP) if hop_s is None else hop_s
-    if not 0 < hop_s <= window_s:
+    if not 1 / SAMPLE_RATE <= hop_s <= window_s < math.inf:
         raise ValueError(
-            f"window_s = {window_s:g}, hop_s = {hop_s:g}: choose a hop above 0 and no longer than the window, or "
-            "samples would be left out."
+            f"window_s = {window_s:g}, hop_s = {hop_s:g}: choose a hop of a sample or more, and no longer than the "
+            "window, or samples would be left out."
         )
     starts, ends = window_bounds(waveform, window_s, hop_s, speech)
     outputs = run_windows(model, [waveform[a:b] for a, b in zip(starts, ends, strict=True)], progress, reference)
