@@ -62,7 +62,7 @@ def load_model(name_or_folder: str | Path, device: str = "auto") -> SERModel:
 
     Raises:
         UnknownModel: no such checkpoint.
-        CheckpointError: a missing or damaged file, foreign weights.
+        CheckpointError: a missing or damaged file, an unknown family, foreign weights.
         DeviceError: no such device.
     """
     device = usable_device(device)
@@ -141,7 +141,13 @@ def load_fusion(members: Sequence[str], factors: Sequence[float]) -> Fusion:
 
 def _build_model(config: dict) -> SERModel:
     """The model of a config.json before its weights are read; a fusion with its members."""
-    model_class, config_class = MODEL_FAMILIES[config["family"]]
+    family = config["family"]
+    if isinstance(family, str) and family not in MODEL_FAMILIES:
+        raise CheckpointError(
+            f"its family {family!r:.40} is unknown. Import the module that adds it to MODEL_FAMILIES, or get the model "
+            "of this program again."
+        )
+    model_class, config_class = MODEL_FAMILIES[family]
     own = config_class.from_dict(config["model"])
     if not isinstance(own, FusionConfig):
         return model_class(own)
@@ -192,8 +198,14 @@ def save_model(
         novelty: the detector fitted on the training clips, if any.
 
     Raises:
-        CheckpointError: weights that are not finite in half precision, or a full disk.
+        CheckpointError: a family that does not have this model, weights that are not finite in half precision, or a
+            full disk.
     """
+    if family not in MODEL_FAMILIES or not isinstance(model, MODEL_FAMILIES[family][0]):
+        raise CheckpointError(
+            f"{folder.name} cannot be saved: {type(model).__name__} is not the model of a family {family!r}, and would "
+            "not be loaded again. Give its name in MODEL_FAMILIES."
+        )
     own = {"family": family, "model": model.config.to_dict(), "calibration": asdict(calibration), "training": training}
     files = model.transformers_files()
     files[CONFIG_FILE] = files.get(CONFIG_FILE, {}) | own

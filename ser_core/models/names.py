@@ -61,6 +61,8 @@ def checkpoint_folder(name_or_folder: str | Path) -> Path:
     Raises:
         UnknownModel: no such checkpoint.
     """
+    if not isinstance(name_or_folder, str | Path) or not str(name_or_folder):
+        raise _unknown_model(name_or_folder)
     inside = paths.CHECKPOINTS / name_or_folder
     folder = inside if os.path.isfile(inside / CONFIG_FILE) else Path(name_or_folder)
     if not os.path.isdir(folder):  # methods of Path raise for long names
@@ -94,7 +96,8 @@ def read_checkpoint_json(path: Path) -> dict:
         return json.loads(path.read_text())
     except FileNotFoundError:
         raise CheckpointError(
-            f"{path.parent.name} has no {path.name}: the checkpoint is incomplete. Get or train the model again."
+            f"{checkpoint_name(path.parent)} has no {path.name}: the checkpoint is incomplete. "
+            "Get or train the model again."
         ) from None
     except ValueError:
         raise CheckpointError(f"{path.parent.name}/{path.name} is damaged: get or train the model again.") from None

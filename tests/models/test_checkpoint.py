@@ -16,7 +16,14 @@ from ser_core import paths
 from ser_core.inference.prediction.predict import predict
 from ser_core.models.checkpoint import WEIGHTS_HASH, Calibration, load_model, save_metrics_and_card, save_model
 from ser_core.models.errors import DeviceError
-from ser_core.models.names import DEFAULT_MODEL, FAST_MODEL, CheckpointError, available_models, models_for_long_audio
+from ser_core.models.names import (
+    DEFAULT_MODEL,
+    FAST_MODEL,
+    CheckpointError,
+    UnknownModel,
+    available_models,
+    models_for_long_audio,
+)
 from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
 
 WEIGHTS, CONFIG, METRICS = "model.safetensors", "config.json", "metrics.json"
@@ -129,7 +136,13 @@ def test_an_unknown_name_lists_what_exists(checkpoints, subtests):
             assert len(str(error.value)) < 250
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "/"])
+@pytest.mark.parametrize("name", ["", None, 3])
+def test_what_is_no_name_lists_what_exists(checkpoints, name):
+    with pytest.raises(UnknownModel, match="other, small"):
+        load_model(name)
+
+
+@pytest.mark.parametrize("name", [".", "..", "/"])
 def test_a_folder_without_a_model_is_none(checkpoints, name, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError, match=r"other, small|config\.json"):
@@ -191,6 +204,21 @@ def test_weights_are_loaded_all_or_not_at_all(checkpoints, change):
     save_file(weights, path)
     with pytest.raises(CheckpointError, match=r"small/model\.safetensors .*norm\.w"):
         load_model("small")
+
+
+def test_an_unregistered_family_says_how_to_register_it(checkpoints):
+    path = checkpoints / "small" / CONFIG
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"family": "pooling"}))
+    with pytest.raises(CheckpointError, match="family 'pooling' is unknown"):
+        load_model("small")
+
+
+@pytest.mark.parametrize("family", ["pooling", "cnn"])
+def test_a_checkpoint_that_would_not_be_loaded_again_is_not_saved(checkpoints, family):
+    model = load_model("small")
+    with pytest.raises(CheckpointError, match=f"not the model of a family '{family}'"):
+        save_model(model, checkpoints / "small", family, Calibration(), {})
+    assert load_model("small").version == model.version
 
 
 def test_a_foreign_config_is_refused(checkpoints, subtests):
