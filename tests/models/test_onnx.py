@@ -23,7 +23,14 @@ from ser_core.models import onnx as export
 from ser_core.models.checkpoint import Calibration, load_model
 from ser_core.models.hub import HubModel
 from ser_core.models.names import CheckpointError
-from ser_core.models.onnx import ONNX_EXAMPLE_CODE, ONNX_METADATA_KEY, ExportError, export_onnx, open_onnx
+from ser_core.models.onnx import (
+    ONNX_EXAMPLE_CODE,
+    ONNX_METADATA_KEY,
+    ExportError,
+    check_onnx_exportable,
+    export_onnx,
+    open_onnx,
+)
 from ser_core.models.registry import MODEL_FAMILIES
 from tests.models.test_pretrained import add, publish  # noqa: F401 - a fixture
 from tests.models.test_zoo import SMALL, used
@@ -214,6 +221,14 @@ def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, c
     assert header["license_name"] == "as-published" and not header.eval_results
     with pytest.raises(ExportError, match="optimum-cli export onnx"):
         export_onnx(load_model("theirs", "cpu"), tmp_path / "x.onnx")
+
+
+@pytest.mark.shipped
+def test_the_models_of_speech_say_where_they_can_go():
+    """No exporter of transformers knows their layers."""
+    for name, cure in (("whisper-light", "--format hub takes it"), ("whisper-prosonet", "members whisper, prosonet")):
+        with pytest.raises(ExportError, match=cure):
+            check_onnx_exportable(load_model(name, "cpu"))
 
 
 # --- command line ----------------------------------------------------------------------------------------------------
