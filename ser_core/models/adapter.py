@@ -103,7 +103,8 @@ def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]
         emotions: the label of each.
 
     Raises:
-        AdapterError: too few or too many clips, or one emotion only.
+        AdapterError: too few or too many clips, not one of the model's emotions for each, or one emotion only;
+            embeddings that are not finite or of another model.
     """
     if not MIN_ADAPTATION_CLIPS <= len(embeddings) <= MAX_ADAPTATION_CLIPS:
         raise AdapterError(
@@ -111,8 +112,19 @@ def fit_adapter(model: SERModel, embeddings: np.ndarray, emotions: Sequence[str]
         )
     if len(set(emotions)) < 2:
         raise AdapterError(f"All clips are {emotions[0]}: clips of another emotion are needed too.")
+    if len(emotions) != len(embeddings):
+        raise AdapterError(f"{len(embeddings)} clips with {len(emotions)} labels: give one for each.")
+    if unknown := set(emotions) - set(model.config.labels):
+        raise AdapterError(
+            f"Unknown emotion {min(unknown)!r}. {model.name} has: {', '.join(model.config.labels)}. Use these words."
+        )
     layer = last_layer(model)
     x = torch.from_numpy(np.asarray(embeddings, np.float32))
+    if x.shape != (len(x), layer.in_features) or not x.isfinite().all():
+        raise AdapterError(
+            f"Embeddings of {model.name} are finite, of shape (n_clips, {layer.in_features}), not {tuple(x.shape)}. "
+            "Compute them with this model."
+        )
     y = torch.tensor([model.config.labels.index(emotion) for emotion in emotions])
     logits = x @ layer.weight.detach().T.float() + layer.bias.detach().float()
     weight, bias = _fit_correction(x, logits, y)

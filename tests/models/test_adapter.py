@@ -140,11 +140,23 @@ def test_a_layer_of_another_size_is_refused(model, shape):
         (MIN_ADAPTATION_CLIPS - 1, ["sad", "angry"], f"{MIN_ADAPTATION_CLIPS - 1};.*{MIN_ADAPTATION_CLIPS}"),
         (MAX_ADAPTATION_CLIPS + 1, ["sad", "angry"], f"{MAX_ADAPTATION_CLIPS + 1};.*{MAX_ADAPTATION_CLIPS}"),
         (4, ["sad"], "sad"),
+        (4, ["sad", "joy"], "'joy'.*small has: neutral, calm"),
     ],
 )
 def test_clips_that_cannot_teach_are_refused(model, n_clips, emotions, message):
     with pytest.raises(AdapterError, match=message):
         fit_adapter(model, np.zeros((n_clips, 8)), (emotions * n_clips)[:n_clips])
+
+
+def test_embeddings_that_do_not_belong_to_their_labels_or_model_are_refused(model):
+    x, emotions = clips(3)
+    for embeddings, message in (
+        (x[:-1], "8 clips with 9 labels"),
+        (x[:, :-1], "not \\(9, 7\\)"),
+        (x * np.nan, "finite"),
+    ):
+        with pytest.raises(AdapterError, match=message):
+            fit_adapter(model, embeddings, emotions)
 
 
 def test_another_model_or_version_is_refused(model, new_model):
