@@ -55,11 +55,12 @@ class BatchSource:
         teachers: models with the same front end and labels, on the same device; none if the data has soft labels.
 
     Raises:
-        TrainingError: no training clip, or auxiliary tasks or teachers that do not match the config.
+        TrainingError: no training clip, a clip without audio or with another label, or auxiliary tasks or teachers
+            that do not match the config.
     """
 
     def __init__(self, model: SERModel, config: TrainConfig, data: TrainingData, teachers: Sequence[SERModel] = ()):
-        _check_data(data, config)
+        _check_data(data, config, model.config.labels)
         _check_teachers(model, teachers, data.soft_labels, config)
         self.model, self.config, self.teachers = model, config, teachers
         self.train, self.auxiliary_tasks = data.train, data.auxiliary_tasks
@@ -196,9 +197,14 @@ def _teacher_probabilities(teachers: Sequence[SERModel], features: Tensor, n_fra
     return torch.stack(logits).float().softmax(2).mean(0)
 
 
-def _check_data(data: TrainingData, config: TrainConfig) -> None:
+def _check_data(data: TrainingData, config: TrainConfig, labels: Sequence[str]) -> None:
     if not data.train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
+    for clip in (*data.train, *data.dev):
+        if clip.emotion not in labels:
+            raise TrainingError(f"{clip.id} has the unknown emotion {clip.emotion!r}. There are: {', '.join(labels)}.")
+        if clip.id not in data.store:
+            raise TrainingError(f"{clip.id} is not among the decoded recordings: decode it, or leave it out.")
     if {task.name for task in data.auxiliary_tasks} != config.side_tasks.keys():
         raise TrainingError(f"The recipe names the auxiliary tasks {sorted(config.side_tasks)}: give their targets.")
 

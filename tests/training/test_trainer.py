@@ -305,6 +305,16 @@ def test_nothing_to_train_on(run, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    "change, message", [({"emotion": "joy"}, "unknown emotion 'joy'"), ({"id": "x/y"}, "x/y is not")]
+)
+def test_a_clip_that_no_epoch_could_use_is_named_before_the_first(run, train, dev, tmp_path, change, message):
+    for parts in ({"train": [replace(train[0], **change), *train[1:]]}, {"dev": [replace(dev[0], **change)]}):
+        with pytest.raises(TrainingError, match=message):
+            run(tmp_path / "run", **parts)
+    assert not (tmp_path / "run").exists()
+
+
 # --- who is trained on -----------------------------------------------------------------------------------------------
 
 
