@@ -1,5 +1,6 @@
 """The emotion inventory: names, their order, and how each one looks everywhere in the program."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fear", "disgust", "surprise")
@@ -40,6 +41,17 @@ EMOTION_STYLES = {
     "disgust": EmotionStyle("#009E73", "■", "square"),
     "surprise": EmotionStyle("#CC79A7", "★", "star"),
 }
+
+
+def label_index(labels: Sequence[str], emotion: str) -> int:
+    """The index of an emotion among the labels of a model.
+
+    Raises:
+        ValueError: it is none of them; the message lists them.
+    """
+    if emotion not in labels:
+        raise ValueError(f"Unknown emotion {emotion!r}. There are: {', '.join(labels)}.")
+    return labels.index(emotion)
 
 
 def format_probability(value: float) -> str:

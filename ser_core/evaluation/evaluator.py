@@ -9,6 +9,7 @@ from ser_core.data import Utterance
 from ser_core.evaluation.scoring.metrics import Metrics, compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference import Prediction, Reference, predict
+from ser_core.labels import label_index
 from ser_core.models import SERModel, functionals_cache
 
 
@@ -80,6 +81,8 @@ def evaluate(
 
     Raises:
         AudioError: a recording cannot be read.
-        ValueError: no clip.
+        ValueError: no clip, or an emotion that is none of the labels.
     """
+    for utterance in utterances:  # before hours of predictions
+        label_index(model.config.labels, utterance.emotion)
     return compute_metrics(predict_utterances(model, utterances, progress))

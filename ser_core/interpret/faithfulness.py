@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret.attribution.explain import Explanation
+from ser_core.labels import label_index
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -130,7 +131,11 @@ def measure_faithfulness(
 
     Args:
         at_random: curves of another map of this shape, for this sound and emotion: its random maps are not run again.
+
+    Raises:
+        ValueError: an emotion that is none of the model's labels.
     """
+    column = label_index(model.config.labels, emotion)
     shape = explanation.relevance.shape
     random_maps = [] if at_random else [random_relevance_map(shape, seed) for seed in range(N_RANDOM_MAPS)]
     maps = [replace(explanation, relevance=relevance) for relevance in (explanation.relevance, *random_maps)]
@@ -143,7 +148,7 @@ def measure_faithfulness(
     ]
     sounds = [np.zeros_like(waveform), waveform, *parts]
     probabilities = calibrated_probabilities(model, run_windows(model, sounds, progress).logits)
-    nothing, everything, *inner = probabilities[:, model.config.labels.index(emotion)]
+    nothing, everything, *inner = probabilities[:, column]
     curves = np.array(inner).reshape(len(maps), len(between), 2)
     first, last = (np.tile(ends, (len(maps), 1, 1)) for ends in ([nothing, everything], [everything, nothing]))
     by_map, *random_curves = np.concatenate([first, curves, last], axis=1)

@@ -273,6 +273,14 @@ def test_every_utterance_is_asked_through_predict(crema_d, checkpoints):
     assert evaluate(model, utterances) == compute_metrics(found)
 
 
+def test_an_emotion_that_no_model_has_is_named_before_the_first_prediction(crema_d, checkpoints):
+    utterances, done = list(read_corpora(crema_d).utterances), []
+    utterances[-1] = replace(utterances[-1], emotion="joy")
+    with pytest.raises(ValueError, match="emotion 'joy'"):
+        evaluate(load_model("small", "cpu"), utterances, done.append)
+    assert not done
+
+
 def test_several_models_answer_as_each_does_alone(crema_d, checkpoints):
     utterances, done = read_corpora(crema_d).utterances[:3], []
     models = [load_model(name, "cpu") for name in ("small", "other")]

@@ -197,6 +197,17 @@ def test_a_method_that_is_not_allowed_is_refused(new_model, window):
         explain(new_model(attention=False), window, SELF_ATTENTION, HAPPY)
 
 
+def test_what_is_no_window_or_emotion_is_refused(model, window):
+    for waveform, emotion, message in [
+        (np.zeros(40_001, np.float32), "happy", "40001 samples.*40000 at most"),
+        (np.zeros(0, np.float32), "happy", "at least one sample"),
+        (np.zeros(100, np.int16), "happy", "32768"),
+        (window, "joy", "'joy'. There are: neutral, calm"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            explain(model, waveform, GRAD_CAM, AttributionTarget(emotion))
+
+
 # --- the shared model is left as it was ------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import softmax
 
 from ser_core.data import Utterance
+from ser_core.labels import label_index
 from ser_core.metrics import ClassScores, Scores, class_scores, compute_scores, confusion_matrix
 
 BOOTSTRAP_SEED = 0
@@ -27,7 +28,7 @@ class PredictionTable:
     @property
     def y_true(self) -> np.ndarray:
         """Class indices, shape = (n_clips,)."""
-        return np.array([self.labels.index(u.emotion) for u in self.utterances], int)
+        return np.array([label_index(self.labels, u.emotion) for u in self.utterances], int)
 
     @property
     def y_pred(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from ser_core.audio import SAMPLE_RATE
+from ser_core.audio import SAMPLE_RATE, check_waveform
 from ser_core.interpret.attribution.expected_gradients import expected_gradients
 from ser_core.interpret.attribution.features import AttributionTarget
 from ser_core.interpret.attribution.gradients import grad_cam, integrated_gradients, self_attention
@@ -73,8 +73,13 @@ def explain(
         progress: called with the share that is done.
 
     Raises:
-        ValueError: a method that does not apply to this model; the message lists those that do.
+        AudioError: a waveform as check_waveform refuses it.
+        ValueError: a method that does not apply to this model, or an emotion that it does not have; the message lists
+            the others. A waveform longer than the window.
     """
+    check_waveform(waveform)
+    if len(waveform) > (window := round(model.config.window_s * SAMPLE_RATE)):
+        raise ValueError(f"{len(waveform)} samples are more than a window of {model.name}: give {window} at most.")
     if method not in attribution_methods(model):
         raise ValueError(
             f"{method!r} does not apply to {model.name}. Choose one of: {', '.join(attribution_methods(model))}."

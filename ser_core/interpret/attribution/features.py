@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ser_core.audio import pad_batch
+from ser_core.labels import label_index
 from ser_core.models import SERModel
 
 
@@ -26,9 +27,12 @@ class AttributionTarget:
 
         Returns:
             shape = (B,).
+
+        Raises:
+            ValueError: an emotion that is none of the labels.
         """
-        score = logits[:, labels.index(self.emotion)]
-        return score if self.instead_of is None else score - logits[:, labels.index(self.instead_of)]
+        score = logits[:, label_index(labels, self.emotion)]
+        return score if self.instead_of is None else score - logits[:, label_index(labels, self.instead_of)]
 
 
 def window_features(model: SERModel, waveform: np.ndarray) -> Tensor:
