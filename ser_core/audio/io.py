@@ -210,7 +210,7 @@ def check_waveform(waveform: np.ndarray) -> None:
         raise AudioError(f"A waveform is mono, of shape (n_samples,), not {waveform.shape}. Average its channels.")
     if not len(waveform) or not np.isfinite(waveform).all():
         raise AudioError("A waveform must have at least one sample, and all samples finite. Record it again.")
-    if (peak := float(np.abs(waveform).max())) > MAX_PEAK:
+    if (peak := max(float(waveform.max()), -float(waveform.min()))) > MAX_PEAK:
         raise AudioError(f"A waveform lies in [-1, 1], this one reaches {peak:.3g}. Divide it by its full scale.")
 
 

@@ -288,6 +288,12 @@ def test_content_other_than_audio_is_named(subtests):
             read_audio(content)
 
 
+def test_a_note_names_no_total_that_reads_as_the_limit():
+    data = wav(tone(2.004, SAMPLE_RATE))
+    assert read_audio(data, max_duration_s=2.0).notes == ("Only the first 2 s were read.",)
+    assert read_audio(data, max_duration_s=1.0).notes == ("Only the first 1 s of 2 s were read.",)
+
+
 def test_a_header_without_samples():
     with pytest.raises(AudioError, match="samples"):
         read_audio(wav(np.empty((0, 1), np.float32)))

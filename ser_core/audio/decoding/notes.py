@@ -16,8 +16,9 @@ def decoding_notes(decoded: DecodedAudio, max_duration_s: float, is_alone: bool)
     """
     source, notes = decoded.source, []
     if decoded.capped:
-        total = f" of {_format_duration(source.header_duration_s)}" if source.header_duration_s and is_alone else ""
-        notes.append(f"Only the first {_format_duration(max_duration_s)}{total} were read.")
+        limit, total = _format_duration(max_duration_s), _format_duration(source.header_duration_s or 0)
+        known = source.header_duration_s and is_alone and total != limit  # not "60 min of 60 min"
+        notes.append(f"Only the first {limit}{f' of {total}' if known else ''} were read.")
     if decoded.is_truncated:
         known = source.header_duration_s and source.header_duration_s - decoded.decoded_s > TRUNCATION_TOLERANCE_S
         total = f" of the {source.header_duration_s:.1f} s declared by its header" if known else ""
