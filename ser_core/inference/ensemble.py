@@ -17,7 +17,12 @@ def ensemble_prediction(predictions: Sequence[Prediction]) -> Prediction:
 
     Args:
         predictions: at least one, all of the same recording and of the same emotions.
+
+    Raises:
+        ValueError: no prediction.
     """
+    if not predictions:
+        raise ValueError("An ensemble needs at least one prediction: the list is empty.")
     mean = stack_probabilities(predictions).mean(0).tolist()
     enrolled = max(predictions, key=lambda prediction: prediction.reference_clips)
     unsure = sum(prediction.abstain for prediction in predictions)

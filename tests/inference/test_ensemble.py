@@ -35,6 +35,11 @@ def test_together_is_the_mean():
     assert answer.confidence == pytest.approx(0.45)
 
 
+def test_an_ensemble_of_no_model_is_refused():
+    with pytest.raises(ValueError, match="at least one prediction"):
+        ensemble_prediction([])
+
+
 def test_together_is_not_sure_where_most_are_not(subtests):
     for unsure, abstains in [(0, False), (1, False), (2, True), (3, True)]:
         with subtests.test(unsure=unsure, abstains=abstains):
