@@ -112,16 +112,17 @@ def result_place(shown: Hashable, place: str = "result") -> Callable[[], DeltaGe
     A rerun leaves the previous result on the screen until the new one is drawn over it. That is right as long as both
     are the result of the same clip and settings (`shown`); otherwise the place stays empty until the call.
 
+    Two slots take turns: Streamlit drops the message that empties a slot if one that fills it follows at once.
+
     Args:
         place: names it among the places of a page.
     """
     now = session()
     keep = now.source is None and now.shown.get(place) == shown
     now.shown[place] = shown
-    if not keep:
-        return st.empty().container
-    container = st.container()
-    return lambda: container
+    slot = now.slots[place] = now.slots.get(place, 0) if keep else 1 - now.slots.get(place, 0)
+    slots = [st.container() if keep and i == slot else st.empty() for i in range(2)]
+    return (lambda: slots[slot]) if keep else slots[slot].container
 
 
 def opened(label: str, key: str, expanded: bool = False) -> DeltaGenerator | None:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.conftest import PATIENCE_MS, SAMPLES
-from tests.browser.steps import eventually, settle, upload
+from tests.browser.steps import answered, eventually, settle, start, upload
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -30,3 +30,11 @@ def test_the_parts_of_a_sound_can_be_heard_on_a_small_screen(app_url, new_page):
     settle(page)
     page.get_by_role("slider", name="Share kept").press("ArrowRight")
     expect(page.get_by_text("Relevant part, 25%")).to_be_visible()
+
+
+def test_nothing_of_the_view_before_stays_below_while_the_map_is_tested(app_url, new_page):
+    page = new_page(f"{app_url}/clip?sample=1006_IOM&model=prosonet")
+    answered(page)
+    start(page, page.get_by_role("radio", name="Why").click)
+    page.get_by_role("slider", name="Share kept").wait_for()
+    assert not page.get_by_role("button", name="Download TextGrid").count()
