@@ -46,6 +46,16 @@ TABLES = """<style>
 @keyframes more-columns { from, 90% { opacity: 1 } to { opacity: 0 } }
 </style>"""
 """A table wider than its place scrolls by itself: an arrow at its edge says so until the last column is in view."""
+TOOLBARS = """<style>
+[data-testid="stElementToolbar"]:focus-within { opacity: 1; top: -2.85rem; }
+[data-testid="stElementToolbar"] button:focus-visible, [data-testid="stSidebarNavLink"]:focus-visible,
+  [data-testid="stPageLink-NavLink"]:focus-visible { outline: 2px solid light-dark(#2b5c8a, #9cc7ef); }
+@media (hover: none) {
+  [data-testid="stElementContainer"]:has([data-testid="stDataFrame"]) { margin-top: 1.9rem; }
+}
+</style>"""
+"""Tools above a table or picture: in sight while one has the focus, with a ring as on links. On a touch screen those of
+a table are always there: they get a line of their own, or else they cover what is above and take its taps."""
 CLOSE_MENU = """<script>
 if (!window.serMenu) {
   window.serMenu = true;
@@ -77,7 +87,7 @@ def draw_layout() -> None:
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
     scripts = _plotly_preload() + CLOSE_MENU + POPUP_COLOURS
-    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + scripts, unsafe_allow_javascript=True)
+    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + TOOLBARS + scripts, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from functools import partial
 from importlib import resources
 
+from playwright.sync_api import expect
+
 from tests.browser.conftest import DESK
 from tests.browser.steps import answered, overflow, still
 
@@ -82,6 +84,21 @@ def test_what_opens_over_the_page_follows_the_theme(new_page, app_url):
         page.keyboard.press("Escape")
         page.get_by_test_id("stPopoverBody").wait_for(state="hidden")
     assert not found, "\n".join(found)
+
+
+def test_the_tools_of_a_table_are_in_sight_by_keyboard_and_cover_nothing_by_touch(new_page, app_url, chromium):
+    page = new_page(f"{app_url}/data_explorer")
+    still(page)
+    page.get_by_role("button", name="Show/hide columns").first.focus()
+    expect(page.get_by_test_id("stElementToolbar").first).to_have_css("opacity", "1")
+    phone = chromium.browser.new_context(viewport=PHONE, has_touch=True, is_mobile=True)
+    page = phone.new_page()
+    page.goto(f"{app_url}/data_explorer")
+    tools = page.get_by_test_id("stElementToolbar").first
+    tools.wait_for()
+    above = page.get_by_text("what a model does in another language").bounding_box()
+    assert tools.bounding_box()["y"] >= above["y"] + above["height"]
+    phone.close()
 
 
 def findings(page, rules: dict) -> list:
