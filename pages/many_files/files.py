@@ -30,6 +30,7 @@ TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; 
 def show(batch: Batch) -> None:
     """The table, the chosen file, and the downloads."""
     ordered = batch.by_doubt()
+    _follow_visits()
     is_chosen = any(row.file_id == state.upload_state().current for row in ordered)
     left, right = st.columns([TABLE_SHARE if is_chosen else TABLE_SHARE_ALONE, 1], gap="medium")
     with right:
@@ -45,6 +46,18 @@ def show(batch: Batch) -> None:
         _download("CSV", rows_as_csv([row | by for row in rows]), "text/csv")
         _download("JSON", as_json(ordered, batch.models), "application/json")
         _offer_report(ordered, batch.models[0])
+
+
+def _follow_visits() -> None:
+    """A file that was chosen before a visit to another page or view is silent: nobody asked for its sound now."""
+    now = state.upload_state()
+    if now.table == _table_key() and now.table not in st.session_state:
+        now.plays = False
+    now.table = _table_key()
+
+
+def _table_key() -> str:
+    return f"batch-table-{state.upload_state().n_walks}"
 
 
 def _provenance(models: Sequence[str]) -> dict[str, str]:
@@ -80,7 +93,7 @@ def _report_row(row: BatchRow, prediction: Prediction) -> ReportRow:
 def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     rows = [table_row(row, batch, emotion_label) for row in ordered]
     chosen = [i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current]
-    key = f"batch-table-{state.upload_state().n_walks}"
+    key = _table_key()
     st.dataframe(
         rows,
         hide_index=True,
@@ -108,8 +121,8 @@ def _columns(names: Iterable[str], models: Sequence[str]) -> dict:
 
 
 def _choose_row(key: str, ordered: Sequence[BatchRow]) -> None:
-    rows = st.session_state[key]["selection"]["rows"]
-    state.upload_state().current = ordered[rows[0]].file_id if rows and rows[0] < len(ordered) else ""
+    rows, now = st.session_state[key]["selection"]["rows"], state.upload_state()
+    now.current, now.plays = ordered[rows[0]].file_id if rows and rows[0] < len(ordered) else "", True
 
 
 def _show_walk(batch: Batch, ordered: Sequence[BatchRow]) -> None:
@@ -126,7 +139,7 @@ def _show_walk(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     row = ordered[current]
     file = state.files()[row.file_id]
     st.markdown(f"**{plain(row.item.name)}**")
-    st.audio(file, autoplay=True, alt=f"The file {row.item.name}")
+    st.audio(file, autoplay=state.upload_state().plays, alt=f"The file {row.item.name}")
     for note in row.item.notes:
         st.warning(plain(note))
     _show_predictions(list(row.item.with_ensemble(batch.models).values()))
@@ -141,8 +154,9 @@ def _step(title: str, icon: str, shortcut: str, ordered: Sequence[BatchRow], to:
 
 def walk_to(file_id: str) -> None:
     """Make a file the one that is played; the table is drawn again, as its selection cannot be changed."""
-    state.upload_state().current = file_id
-    state.upload_state().n_walks += 1
+    now = state.upload_state()
+    now.current, now.plays = file_id, True
+    now.n_walks += 1
 
 
 def _show_predictions(predictions: Sequence[Prediction]) -> None:

@@ -77,6 +77,8 @@ class UploadState(PageState):
     identified: dict[str, str] = field(default_factory=dict)  # file id -> corpus recording with this sound, "": none
     current: str = ""  # id of the file that is played
     n_walks: int = 0  # how often the keys chose a row: part of the key of the table
+    table: str = ""  # key of the table drawn last
+    plays: bool = True  # by itself: the current file was chosen since the table is there
     head: OwnHead | None = None
     head_files: tuple[str, ...] = ()  # ids of the files that the head was trained on
 

@@ -276,6 +276,18 @@ def test_rows_are_walked_by_key_and_played(page):
     assert "2 of 2" in texts(page) and page.button(key="Next").disabled
 
 
+def test_a_file_plays_when_it_is_chosen_and_not_after_a_visit_elsewhere(page):
+    choose(page, ("sad/a.ogg", SPEECH), ("angry/b.ogg", SPEECH))
+    page.button(key="Next").click().run()
+    page.run()
+    assert page.get("audio")[0].proto.autoplay
+    for view in ("Labels", "Files"):
+        page.segmented_control(key="batch-view").set_value(view).run()
+    assert not page.exception and not page.get("audio")[0].proto.autoplay
+    page.button(key="Next").click().run()
+    assert page.get("audio")[0].proto.autoplay
+
+
 def test_the_confidence_stands_beside_the_prediction_within_the_width_of_the_table(page):
     choose(page, ("1001_DFA_ANG_XX.ogg", SPEECH))
     (element,) = [frame for frame in page.dataframe if "seconds" in frame.value]
