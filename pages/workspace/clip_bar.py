@@ -58,7 +58,14 @@ def draw_bar(clip: SessionClip) -> None:
             lead_to_page("voice-from-bar")
         with switch:
             draw_switch(settings().model)
-        st.button("Delete", icon=":material/delete:", on_click=forget, key="delete", help="Deletes this clip.")
+        st.button("Delete", icon=":material/delete:", on_click=forget, key="delete", help=_about_deleting())
+
+
+def _about_deleting() -> str:
+    """What goes with the clip is named before."""
+    others = [state.contents() for kind, state in session().pages.items() if kind.follows_clip]
+    counts = ", ".join(f"{what}: {n}" for content in others for what, n in content.items() if n)
+    return f"Deletes this clip, and with it: {counts}." if counts else "Deletes this clip."
 
 
 def _facts(clip: SessionClip) -> str:

@@ -179,7 +179,7 @@ def apply_adapter(model: SERModel, adapter: Adapter) -> SERModel:
             "Train it again from your clips."
         )
     changed = copy.copy(model)
-    changed.name = f"{model.name} + my voice"
+    changed.name = f"{model.name} + adapter"
     changed._modules = dict(model._modules)
     changed.head = copy.deepcopy(model.head)
     layer = last_layer(changed)

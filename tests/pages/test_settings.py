@@ -79,7 +79,7 @@ def test_all_that_is_kept_is_named_and_deleted(page):
         and r"results\: 2" in texts(page)
         and r"listening test\: 1" in texts(page)
         and r"clips on the map\: 3" in texts(page)
-        and r"“My voice”\: 4" in texts(page)
+        and r"clips for speaker adaptation\: 4" in texts(page)
         and r"adapted to your voice\: 1" in texts(page)
     )
     page.button(key="delete-all").click().run()

@@ -42,7 +42,7 @@ class VoiceState(PageState):
 
     def contents(self) -> dict[str, int]:
         n_labelled = sum(map(len, self.labelled.values()))
-        return {"clips on the map": len(self.takes), "clips of “My voice”": n_labelled}
+        return {"clips on the map": len(self.takes), "clips for speaker adaptation": n_labelled}
 
     def files(self) -> tuple[object, ...]:
         return (self.adapter_file,)

@@ -1,4 +1,4 @@
-"""Speaker adaptation ("My voice"): labelled clips of a person, the adapter fitted to them, its download and upload."""
+"""Speaker adaptation: labelled clips of a person, the adapter fitted to them, its download and upload."""
 
 import tempfile
 from pathlib import Path
@@ -33,7 +33,7 @@ def show_voice(name: str, clip_id: str, own: EmbeddedClip) -> None:
     """Everything about it, for one model and the clip of this session."""
     if name == RAW_FEATURES:
         return
-    st.subheader("My voice", anchor=False)
+    st.subheader("Speaker adaptation", anchor=False)
     st.caption(
         f"Label some of your clips, {MIN_ADAPTATION_CLIPS} or more of at least two emotions: the last layer "
         "of the model is then adapted to your voice. The adapter stays in this session, unless you download it."
@@ -54,7 +54,7 @@ def _show_labels(name: str, clip_id: str, own: EmbeddedClip) -> None:
         st.button("Add this clip", on_click=_add, args=(name, clip), disabled=not label, key="add-voice")
         known = labelled(name)
         if known:
-            st.button("Adapt to my voice", on_click=_learn, args=(name,), type="primary", key="learn-voice")
+            st.button("Adapt the model", on_click=_learn, args=(name,), type="primary", key="learn-voice")
             st.button("Start again", on_click=_start_again, args=(name,), key="forget-voice")
     if known:
         rows = [{"clip": one.name, "label": emotion_label(one.emotion)} for one in known.values()]
@@ -92,8 +92,8 @@ def _show_adapter(name: str) -> None:
         path = Path(folder) / "adapter.safetensors"
         found.save(path)
         content = path.read_bytes()
-    label, mime = "Download my voice", "application/octet-stream"
-    st.download_button(label, content, "my_voice.safetensors", mime, icon=":material/download:", on_click="ignore")
+    label, file, mime = "Download the adapter", f"{name}_adapter.safetensors", "application/octet-stream"
+    st.download_button(label, content, file, mime, icon=":material/download:", on_click="ignore")
 
 
 def _take_in(name: str) -> None:

@@ -199,6 +199,7 @@ def test_the_persons_clip_lies_on_the_map_with_its_true_neighbours(page):
     assert len(table) == own_clips.N_NEIGHBOURS and table["distance"].is_monotonic_increasing
     page.button(key="keep-take").click().run()
     assert not page.exception and page.button(key="drop-takes")
+    assert "clips on the map: 1" in page.button(key="delete").help  # it deletes them too
     assert names_of_own(page) == ["your clip 1"]  # not twice
     page.selectbox(key="space").set_value(RAW_FEATURES).run()
     assert not page.exception and names_of_own(page) == ["your clip 1"]  # a take stays when the space changes
@@ -314,6 +315,7 @@ def test_a_voice_is_learned_used_and_forgotten(page, speech):
     assert not page.exception and "label" in page.dataframe[-1].value
     page.button(key="learn-voice").click().run()
     assert not page.exception and "3 clips" in page.success[0].value
+    assert page.get("download_button")[0].proto.label == "Download the adapter"
     adapter = session_of(page).adapters["small"]
     assert (adapter.model, adapter.n_clips) == ("small", 3)
     page.button(key="forget-voice").click().run()
