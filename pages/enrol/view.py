@@ -5,6 +5,7 @@ import json
 import streamlit as st
 
 from pages.enrol.state import SENTENCES, reading_state
+from pages.ui.clip import CLIP_PAGE
 from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
@@ -50,6 +51,18 @@ def show_state(model: str) -> None:
         else:
             st.markdown(f"**Your voice is ready ({n_clips} {_clips(n_clips)}).**")
         draw_switch(model)
+    if missing <= 0:
+        _show_next()
+
+
+def _show_next() -> None:
+    """Whether the voice is used, and where."""
+    used = "Predictions in Clip, Many files and Live are relative to it."
+    unused = "Predictions do not use it yet: switch it on, here or in Clip, Many files and Live."
+    with st.container(horizontal=True, vertical_alignment="center", key="voice-next"):
+        st.caption(used if session().uses_voice else unused, width="content")
+        if st.button("Go to Clip", icon=":material/graphic_eq:", key="to-clip"):
+            st.switch_page(CLIP_PAGE)
 
 
 def _n_clips(model: str) -> int:

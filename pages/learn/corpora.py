@@ -91,6 +91,7 @@ def _show_leak() -> None:
         st.page_link(
             "pages/models/page.py",
             label="All figures on leakage",
+            icon=":material/bar_chart:",
             query_params={"split": SHARED, "show": "Comparison"},
         )
     else:

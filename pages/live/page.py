@@ -21,4 +21,4 @@ else:
         "stop the program and start it with `make app`, or `python -m scripts.serve`.",
         title="Not available on this server",
     )
-    st.page_link("pages/workspace/page.py", label="The page Clip takes up to a minute at once")
+    st.page_link("pages/workspace/page.py", label="Record up to a minute in Clip", icon=":material/graphic_eq:")

@@ -119,8 +119,9 @@ def test_uploaded_clips_make_a_voice_that_is_ready_with_its_switch_first(page):
 def test_one_switch_for_the_voice_which_can_be_removed(page):
     assert "use-voice" not in [toggle.key for toggle in page.toggle]
     add_clips(page, "happy", "", "")
+    assert "Predictions do not use it yet" in texts(page) and page.button(key="to-clip")
     page.toggle(key="use-voice").set_value(True).run()
-    assert not page.exception and session_of(page).uses_voice
+    assert not page.exception and session_of(page).uses_voice and "Predictions in Clip" in texts(page)
     page.button(key="clear-voice").click().run()
     assert not page.exception and not session_of(page).voice_clips and not session_of(page).uses_voice
 
