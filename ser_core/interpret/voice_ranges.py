@@ -1,7 +1,7 @@
 """Normal ranges of the measures of a voice, from clips of unseen speakers, and where a clip lies in them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -18,7 +18,8 @@ VOICE_PERCENTILES = (1, 5, 10, 25, 50, 75, 90, 95, 99)
 ANY_VOICE = "all"  # emotion, or sex
 VOICE_GROUPS = {ANY_VOICE: "all speakers", "female": "women", "male": "men"}
 """Sex -> name of the group."""
-_MENTIONED = ("f0_hz", "f0_range_semitones", "rate_hz", "hnr_db")  # in a sentence, at most
+_MENTIONED = {"f0_hz": "pitch", "f0_range_semitones": "pitch range", "rate_hz": "speech rate", "hnr_db": "HNR"}
+"""Measure -> its name in a sentence. Level depends on the microphone, formants on the words: neither is mentioned."""
 
 
 @dataclass(frozen=True)
@@ -156,20 +157,14 @@ def _group(content: dict) -> VoiceGroup:
 
 
 def describe_voice(measured: Mapping[str, float], group: VoiceGroup) -> str:
-    """What is unusual about a voice, in a sentence."""
-    unusual = list(_unusual(measured, group))
+    """What is unusual about a voice, in a sentence that names what is not; "" where nothing of it is measured."""
+    known = [name for name in _MENTIONED if name in measured and name in group.ranges]
+    places = {name: group.ranges[name].place(measured[name]) for name in known}
+    normal = [_MENTIONED[name] for name in known if places[name] == "within"]
+    words = [_UNUSUAL[name, places[name]] for name in known if places[name] != "within"]
+    words += [f"{', '.join(normal)} within the normal range"] if normal else []
     who = f"clips of {group.n_speakers} unseen {'speakers' if group.sex == ANY_VOICE else VOICE_GROUPS[group.sex]}"
-    if not unusual:
-        return f"Pitch, pitch range, speech rate and HNR are all within the normal range of {who}."
-    return f"Compared with {who}: {', '.join(unusual)}; the rest is within the normal range."
-
-
-def _unusual(measured: Mapping[str, float], group: VoiceGroup) -> Iterable[str]:
-    for name in _MENTIONED:
-        if name in measured and name in group.ranges:
-            place = group.ranges[name].place(measured[name])
-            if place != "within":
-                yield _UNUSUAL[name, place]
+    return f"Compared with {who}: {'; '.join(words)}." if words else ""
 
 
 _UNUSUAL = {
@@ -182,4 +177,4 @@ _UNUSUAL = {
     ("hnr_db", "below"): "an unusually low HNR (a rough or breathy voice)",
     ("hnr_db", "above"): "an unusually high HNR (a clear voice)",
 }
-"""(measure, place) -> words. Level depends on the microphone, formants on the words: neither is mentioned."""
+"""(measure, place) -> words."""

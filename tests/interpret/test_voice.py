@@ -84,4 +84,7 @@ def test_what_is_outside_the_range_is_said():
     assert shipped.n_speakers >= 15 and set(middle) == set(VOICE_MEASURES) - {"pause_percent"}
     assert 0 < shipped.n_with_pauses < 0.05 * shipped.n_clips
     assert "within" in describe_voice(middle, shipped)
-    assert "low pitch" in describe_voice(middle | {"f0_hz": 60.0}, shipped)
+    low = describe_voice(middle | {"f0_hz": 60.0, "jitter_percent": 99.0}, shipped)
+    assert "low pitch; pitch range, speech rate, HNR within the normal range" in low  # and not "the rest": the jitter
+    assert describe_voice({"rate_hz": middle["rate_hz"]}, shipped).endswith(": speech rate within the normal range.")
+    assert describe_voice({}, shipped) == ""

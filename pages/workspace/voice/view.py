@@ -72,7 +72,8 @@ def _draw_measures(clips: list[tuple[SessionClip, PreparedClip]]) -> None:
     with st.container(horizontal=True):
         groups = {name: _choose_group(clip, name, ranges) for name, (clip, _) in zip(names, clips, strict=True)}
     for name, values in measured.items():
-        sentences.markdown(f"{f'**{name}.** ' if len(clips) > 1 else ''}{describe_voice(values, groups[name])}")
+        if about := describe_voice(values, groups[name]):
+            sentences.markdown(f"{f'**{name}.** ' if len(clips) > 1 else ''}{about}")
     voices = [NamedVoice(name, values, groups[name]) for name, values in measured.items()]
     chart(voice_strips(voices), key="voice", numbers=False, alt=_alternative(voices))
     st.caption(_source(groups, ranges))
