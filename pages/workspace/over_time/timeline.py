@@ -7,6 +7,7 @@ import streamlit as st
 
 FOLDER = Path(__file__).parent
 HINT = "Click to play. Drag to move, wheel to zoom."
+TOUCH_HINT = "Tap to play. Drag to move, two fingers to zoom."
 _mount = st.components.v2.component(
     "timeline",
     html=(FOLDER / "timeline.html").read_text(),
@@ -24,4 +25,5 @@ def timeline(data: dict[str, Any], clip_id: str, description: str) -> None:
         description: what it shows, for those who do not see it.
     """
     keys = "Arrow keys play the segment before and after, plus and minus zoom, 0 shows all."
-    _mount(key="timeline", data=data | {"clip": clip_id, "hint": HINT, "description": f"{description} {keys}"})
+    words = {"hint": HINT, "touch_hint": TOUCH_HINT, "description": f"{description} {keys}"}
+    _mount(key="timeline", data=data | {"clip": clip_id} | words)
