@@ -11,7 +11,7 @@ import torch
 from ser_core.audio import AudioError, speech_segments
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
 from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
-from ser_core.inference.prediction.predict import predict_with_windows
+from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
 from ser_core.inference.reference import Reference, SpeakerReferenceError, draw_reference_clips, enrolled_model
 from ser_core.interpret.sanity_check import randomise_parameters
@@ -191,6 +191,19 @@ def test_another_voice_gives_a_note(enrolling_model, reference, speech):
     noise = np.random.default_rng(0).normal(0, 0.2, len(speech)).astype(np.float32)
     assert "another speaker" in predict(enrolling_model, noise, [(0.0, 5.0)], reference=reference).reference_note
     assert not predict(enrolling_model, np.zeros(RATE, np.float32), reference=reference).reference_note
+
+
+def test_another_voice_is_judged_by_its_windows_with_speech(enrolling_model, reference, speech, monkeypatch):
+    judged = []
+    monkeypatch.setattr(Reference, "note_for", lambda self, embedding: judged.append(embedding) or "")
+    window_s, noise = enrolling_model.config.window_s, np.random.default_rng(0).normal(0, 0.2, len(speech))
+    sound = np.concatenate([speech[: round(window_s * RATE)], noise]).astype(np.float32)
+    segments = [(0.0, 0.2 * window_s), (len(sound) / RATE - 0.01, len(sound) / RATE)]
+    _, trajectory, outputs = predict_with_outputs(enrolling_model, sound, segments, reference=reference)
+    np.testing.assert_allclose(
+        judged[0], np.average(outputs.embeddings, axis=0, weights=trajectory.speech_s), rtol=1e-5
+    )
+    assert np.abs(judged[0] - outputs.embeddings.mean(0)).max() > 1e-3
 
 
 def test_a_reference_of_another_size_is_refused(enrolling_model, reference, speech):

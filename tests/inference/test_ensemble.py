@@ -46,6 +46,13 @@ def test_together_is_not_sure_where_most_are_not(subtests):
             answer = ensemble_prediction([prediction(str(i), ANGRY, abstain=i < unsure) for i in range(3)])
             assert answer.abstain is abstains
             assert answer.reason == (f"{unsure} of 3 models are not sure." if abstains else "")
+    assert not ensemble_prediction([prediction("a", ANGRY, abstain=True), prediction("b", SAD)]).abstain  # half
+
+
+def test_together_analyses_every_part_that_one_of_them_does():
+    pair = [replace(prediction(m, ANGRY), start_s=s, end_s=e) for m, s, e in (("a", 0.5, 2.0), ("b", 0.2, 1.5))]
+    answer = ensemble_prediction(pair)
+    assert (answer.start_s, answer.end_s) == (0.2, 2.0)
 
 
 def test_together_has_the_mean_of_arousal_and_valence():

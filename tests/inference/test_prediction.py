@@ -257,6 +257,15 @@ def test_silence_has_neither(model):
     assert all(record["arousal"] is record["valence"] is None for record in trajectory.to_records())
 
 
+def test_a_click_has_neither_and_no_familiarity(new_model, long):
+    model = new_model(window_s=1.0)
+    known = np.random.default_rng(0).normal(size=(40, model.embedding_dim)).astype(np.float32)
+    model.novelty = fit_novelty_detector(known, known).with_familiarity(np.arange(40.0))
+    for end_s, is_said in ((0.15, False), (0.25, True)):
+        found = predict(model, long, [(0.0, end_s)])
+        assert [v is not None for v in (found.arousal, found.valence, found.familiarity)] == [is_said] * 3
+
+
 # --- doubt -----------------------------------------------------------------------------------------------------------
 
 

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from ser_core.audio.io import load_audio, read_audio
+from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.prediction.predict import predict
 from ser_core.inference.records import embedding_record, prediction_record
+from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
+from ser_core.models.checkpoint import Calibration
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "assets" / "samples" / "low_slow.ogg"
@@ -34,6 +37,14 @@ def test_a_short_recording_is_no_reference_of_its_own(enrolling_model, recording
     found = prediction_record(recording, enrolling_model, reference="recording")
     assert not found["reference_clips"] and "needs 10 s of speech" in found["reference_note"]
     assert not prediction_record(recording, enrolling_model)["reference_note"]
+
+
+def test_windows_are_answered_by_the_threshold_of_predictions_with_a_reference(enrolling_model, recording, monkeypatch):
+    reference = speaker_reference(enrolling_model, [recording.waveform])
+    monkeypatch.setattr(enrolling_model, "calibration", Calibration(reference_min_confidence=1.0))
+    for given, is_sure in ((None, True), (reference, False)):
+        windows = prediction_record(recording, enrolling_model, windows=True, reference=given)["windows"]
+        assert {window["answer"] != NOT_SURE for window in windows if window["answer"] != NO_SPEECH} == {is_sure}
 
 
 def test_an_embedding_states_model_and_analysed_part(enrolling_model, recording):

@@ -52,6 +52,18 @@ def test_a_label_changes_in_the_pause_between_the_middles():
     assert short(found) == [(0, 2.75, "sad"), (2.75, 5.0, "angry")]
 
 
+def test_a_label_changes_in_a_pause_that_begins_before_the_middles():
+    assert short(cut("ssaa", [(0, 1.8), (2.2, 5.0)], 5.0)) == [(0, 2.1, "sad"), (2.1, 5.0, "angry")]
+
+
+def test_a_held_label_has_its_own_probability():
+    """Hysteresis keeps a label through windows that another one leads."""
+    trajectory = trajectory_of("saa", [(0, 4.0)])
+    (held,) = label_segments(trajectory, np.full(3, EMOTIONS.index("sad")), [(0, 4.0)], 4.0)
+    mean = trajectory.probabilities.mean(0)
+    assert held.emotion == held.label == "sad" and held.confidence == pytest.approx(mean[EMOTIONS.index("sad")])
+
+
 def test_a_long_pause_has_no_label():
     found = cut("ssssss", [(0, 2.0), (2.3, 3.0), (4.0, 7.0)], 7.0)
     assert short(found) == [(0, 3.0, "sad"), (3.0, 4.0, NO_SPEECH), (4.0, 7.0, "sad")]

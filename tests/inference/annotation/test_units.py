@@ -58,6 +58,8 @@ def test_without_speech_nothing_is_summarised_and_doubt_is_a_label():
     assert summarise_trajectory(silent, [Segment(0, 3, NO_SPEECH)], 3.0).shares == ()
     unsure = (Segment(0, 3, NOT_SURE, 3.0, "sad", 0.3, certain_of("sad")),)
     assert summarise_trajectory(trajectory_of("ss", [(0, 3.0)]), unsure, 3.0).prevalent == NOT_SURE
+    mostly_unsure = (*unsure, Segment(3, 4, "sad", 1.0, "sad", 0.8, certain_of("sad")))
+    assert not summarise_trajectory(trajectory_of("sss", [(0, 4.0)], certain=0.8), mostly_unsure, 4.0).peaks
 
 
 def test_smoothing_grows_with_the_recording():
