@@ -6,12 +6,13 @@ import numpy as np
 import streamlit as st
 
 from pages.many_files import state
-from pages.many_files.batch import TRAINING, Batch, BatchRow, confusion
+from pages.many_files.batch import TRAINING, Batch, BatchRow, confusion, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from ser_core.evaluation import OwnHead, missing_for_head, train_head
+from ser_core.inference import NOT_ANALYSED
 from ser_core.metrics import format_percent, uar
 from ser_core.plots import confusion_heatmap, emotion_label
 
@@ -78,7 +79,9 @@ def _score_lines(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> list[dict
     lines = [_line("your own classifier", format_percent(head.scores.uar, head.scores.uar_ci), 0)]
     for model in batch.models:
         n_known = sum(batch.part(row, model) == TRAINING for row in rows)
-        lines.append(_line(model, format_percent(float(uar(confusion(rows, model))), None), n_known))
+        has_run = len(predictions_of(rows, model)) == len(rows)  # on some of them it compares with nothing
+        uar_percent = format_percent(float(uar(confusion(rows, model))), None) if has_run else NOT_ANALYSED
+        lines.append(_line(model, uar_percent, n_known))
     return [*lines, _line("chance", format_percent(1 / len(head.labels), None), 0)]
 
 

@@ -333,6 +333,11 @@ def test_a_classifier_is_offered_only_where_it_can_be_trained(page):
     choose(page, *((f"10{i:02}_DFA_{code}_XX.ogg", SPEECH) for i in range(1, 6) for code in ("ANG", "SAD")))
     page.button(key="train-head").click().run()
     assert not page.exception and "head" not in texts(page).lower() and session_of(page).page(UploadState).head
+    page.multiselect(key="models").set_value(["other", "small"]).run()  # the second one has not run yet
+    (scores,) = [
+        frame.value.set_index("classifier")["UAR %"] for frame in page.dataframe if "classifier" in frame.value
+    ]
+    assert scores["small"] == "not analysed" and float(scores["other"]) >= 0
 
 
 # --- figures ---------------------------------------------------------------------------------------------------------
