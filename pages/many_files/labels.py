@@ -77,7 +77,7 @@ def _warn_of_confounds(names: Sequence[str]) -> None:
         st.caption("None of these properties predicts the label better than chance.")
 
 
-@st.cache_data(max_entries=8, show_spinner="Looking for confounds")
+@st.cache_data(max_entries=8, show_spinner="Looking for confounds", scope="session")
 def _confounds(emotions: tuple, known: tuple, measured: tuple) -> list[Confound]:
     sentences, speakers = zip(*known, strict=True)
     level_db, duration_s = zip(*measured, strict=True)

@@ -86,6 +86,6 @@ def _group(batch: Batch, row: BatchRow, by: str) -> str:
     return (row.label.emotion if by == BY_LABEL else row.label.speaker) or f"no {by}"
 
 
-@st.cache_data(max_entries=8, show_spinner="Making the map")
+@st.cache_data(max_entries=8, show_spinner="Making the map", scope="session")
 def _places(file_ids: tuple[str, ...], _embeddings: np.ndarray) -> np.ndarray:
     return Projection.fit(ProjectionConfig("pca", 2), _embeddings).coordinates
