@@ -152,7 +152,7 @@ def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
         print(f"\n{write_page(comparison, results, options.html)}")
 
 
-def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", help="name of a folder in assets/results")
     parser.add_argument("--json", type=Path, help="where to write the comparison; needs --split")
@@ -160,7 +160,7 @@ def main(arguments: list[str] | None = None, folder: Path | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json and not options.split:
         parser.error("--json names one file: choose the comparison with --split")
-    folder = folder or paths.RESULTS
+    folder = paths.RESULTS
     try:
         for name in splits_to_compare(options.split, folder):
             compare(name, folder, options)

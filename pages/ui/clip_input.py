@@ -1,7 +1,7 @@
 """Inputs of the clip: record, upload, samples, a link. The latest choice replaces and empties the others."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,13 +41,8 @@ SENTENCES = (
 )
 
 
-def choose_clip(picker: str = "model", default: Sequence[str] = ()) -> None:
-    """Draw the inputs; what the person chooses goes to clip.take.
-
-    Args:
-        picker: key of the widget that chooses the models, whose unseen speakers are offered.
-        default: the models that it begins with; by default the first one.
-    """
+def choose_clip() -> None:
+    """Draw the inputs; what the person chooses goes to clip.take."""
     unread = session().source  # it could not be read: the next one is chosen where this one was
     requested = "Upload" if unread and unread.kind == "upload" else st.query_params.get("from")
     record, upload, samples = st.tabs(WAYS, default=requested if requested in WAYS else None)
@@ -56,7 +51,7 @@ def choose_clip(picker: str = "model", default: Sequence[str] = ()) -> None:
     with upload:
         _upload()
     with samples:
-        _samples(picker, default)
+        _samples()
 
 
 def _record() -> None:
@@ -85,9 +80,9 @@ def _upload() -> None:
     st.caption(f"{', '.join(FORMATS[:N_SHOWN_FORMATS])} and others, up to 200 MB. The first 60 minutes are read.")
 
 
-def _samples(picker: str, default: Sequence[str]) -> None:
+def _samples() -> None:
     _voices()
-    _corpora(picker, default)
+    _corpora()
     st.caption("Synthetic voices by espeak-ng, without any intended emotion:")
     with st.container(horizontal=True, gap="xsmall"):
         for sample in sample_list():
@@ -102,18 +97,18 @@ def _voices() -> None:
             st.button(voice.title, key=f"voice-{voice.link}", on_click=take_voice, args=(voice,), help=voice.words)
 
 
-def _corpora(picker: str, default: Sequence[str]) -> None:
-    """A random clip of an actor unseen by the chosen models; nothing without the corpora."""
-    models = _asked_models(picker, default)
+def _corpora() -> None:
+    """A random clip of an actor unseen by the chosen model; nothing without the corpora."""
+    model = _chosen_model()
     try:
-        unseen = _unseen(corpora_root(), models, tuple(map(evaluated_at, models)))
+        unseen = _unseen(corpora_root(), model, evaluated_at(model)) if model else {}
     except CorpusError:
         return
-    names = ", ".join(models) or "the models"
+    name = plain(model) if model else "the models"
     if not unseen:
-        st.caption(f"Of the corpora, no actor is known to be unseen by {plain(names)}.")
+        st.caption(f"Of the corpora, no actor is known to be unseen by {name}.")
         return
-    st.caption(f"A random clip of an actor who is in no training or development part of {plain(names)}:")
+    st.caption(f"A random clip of an actor who is in no training or development part of {name}:")
     with st.container(horizontal=True, gap="xsmall"):
         for corpus, clips in unseen.items():
             st.button(CORPUS_NAMES[corpus], key=f"corpus-{corpus}", on_click=_take_one_of, args=(clips,))
@@ -197,27 +192,26 @@ def take_link(link: str) -> bool:
     return found is not None
 
 
-def _asked_models(picker: str, default: Sequence[str]) -> tuple[str, ...]:
-    """Names of the chosen models; the widget that chooses them may be drawn later."""
-    names, value = available_models(), st.session_state.get(picker)
-    chosen = [value] if isinstance(value, str) else value
-    return tuple(name for name in names if name in chosen) if chosen else tuple(default or names[:1])
+def _chosen_model() -> str:
+    """Its name, the first one before a choice, "" without any; the widget that chooses it may be drawn later."""
+    names, chosen = available_models(), st.session_state.get("model")
+    return chosen if chosen in names else next(iter(names), "")
 
 
 @st.cache_resource(max_entries=16, show_spinner="Looking for the corpora")  # a copy for each run would take long
-def _unseen(root: Path, models: tuple[str, ...], evaluated: tuple) -> dict[str, list[Utterance]]:
-    """Recordings of speakers that no model was trained or tuned on, by corpus; none where that is not known.
+def _unseen(root: Path, model: str, evaluated: tuple) -> dict[str, list[Utterance]]:
+    """Recordings of speakers that a model was not trained or tuned on, by corpus; none where that is not known.
 
     Args:
-        evaluated: of each model, by evaluated_at.
+        evaluated: of the model, by evaluated_at.
     """
     try:
-        parts = [(metrics["protocol"], metrics["fold"]) for metrics in map(read_metrics, models)]
-        known = frozenset().union(*(training_speakers(*part) for part in parts))
+        metrics = read_metrics(model)
+        known = training_speakers(metrics["protocol"], metrics["fold"])
     except (CheckpointError, KeyError, TypeError, ProtocolError):  # never evaluated, or metrics of another version
         return {}
     unseen: dict[str, list[Utterance]] = {corpus: [] for corpus in SPEECH_CORPORA}
     for utterance in read_corpora(root).utterances:
         if utterance.corpus in unseen and utterance.speaker not in known:
             unseen[utterance.corpus].append(utterance)
-    return {corpus: clips for corpus, clips in unseen.items() if clips and models}
+    return {corpus: clips for corpus, clips in unseen.items() if clips}

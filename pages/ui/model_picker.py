@@ -16,11 +16,11 @@ def choose_model(names: Sequence[str]) -> str:
     return st.selectbox("Model", names, key="model", bind="query-params") if len(names) > 1 else names[0]
 
 
-def choose_models(names: Sequence[str], label: str = "Models", n_first: int = 1, key: str = "models") -> list[str]:
+def choose_models(names: Sequence[str], n_first: int = 1, key: str = "models") -> list[str]:
     """Some of them, by default the first ones; those that cannot be loaded are left out, with the reason."""
     chosen = list(names)
     if len(names) > 1:
-        chosen = st.multiselect(label, names, list(names[:n_first]), key=key, bind="query-params", wrap=True)
+        chosen = st.multiselect("Models", names, list(names[:n_first]), key=key, bind="query-params", wrap=True)
     usable = []
     for name in chosen:
         try:

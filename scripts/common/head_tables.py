@@ -90,7 +90,7 @@ def left_out_summary(folder: Path) -> str:
 
 
 def _summary_row(means: Sequence[dict]) -> list[str]:
-    parts = ((mean, mean["enrolled"]["10"], mean["enrolled"]["collection"]) for mean in means)
+    parts = ((mean, mean["enrolled"][ENROLLED_CLIPS], mean["enrolled"]["collection"]) for mean in means)
     return [percent(part["uar_common"]) for of_mean in parts for part in of_mean]
 
 

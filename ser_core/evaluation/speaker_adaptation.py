@@ -33,12 +33,11 @@ class EmbeddedSpeech:
     corpora: np.ndarray  # names, (n_clips,)
 
 
-def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = ENROLMENT_CLIPS) -> dict:
+def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech) -> dict:
     """UAR in [0, 1] by corpus without and with enrolment: "n_enrolled", "uar", "uar_enrolled".
 
     Args:
         model: that takes a reference.
-        n_clips: reference clips per speaker.
 
     Raises:
         ValueError: the model takes no reference.
@@ -47,9 +46,11 @@ def evaluate_enrolment(model: SERModel, clips: EmbeddedSpeech, n_clips: int = EN
     with torch.inference_mode():
         alone = model.classify(torch.from_numpy(embeddings)).numpy()
     return {
-        "n_enrolled": n_clips,
+        "n_enrolled": ENROLMENT_CLIPS,
         "uar": _uar_by_corpus(model, clips, alone),
-        "uar_enrolled": _uar_by_corpus(model, clips, enrolled_logits(model, embeddings, clips.speakers, n_clips)[0]),
+        "uar_enrolled": _uar_by_corpus(
+            model, clips, enrolled_logits(model, embeddings, clips.speakers, ENROLMENT_CLIPS)[0]
+        ),
     }
 
 

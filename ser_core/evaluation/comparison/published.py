@@ -1,14 +1,13 @@
 """Published tables, as fractions."""
 
 import json
-from pathlib import Path
 
 from ser_core import paths
 
 
-def published_table(split_name: str, path: Path | None = None) -> dict | None:
+def published_table(split_name: str) -> dict | None:
     """The published table of a test part: title, source, note and rows by model, values in [0, 1]; None without one."""
-    table = json.loads((path or paths.PUBLISHED_TABLES).read_text()).get(split_name)
+    table = json.loads(paths.PUBLISHED_TABLES.read_text()).get(split_name)
     return table and table | {"rows": {model: _percent_to_fraction(row) for model, row in table["rows"].items()}}
 
 

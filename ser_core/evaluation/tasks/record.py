@@ -58,12 +58,10 @@ def own_metrics(result: EvaluationResult) -> dict:
     return {"protocol": result.protocol, "fold": result.fold} | result.metrics
 
 
-def recompute_result(path: Path, votes: ListenerVotes | None = None) -> bool:
+def recompute_result(path: Path) -> bool:
     """Computes the metrics of a result file again from its predictions, and those of the checkpoint they belong to.
 
-    Args:
-        path: of a result file.
-        votes: None: the figures against the listeners' votes stay as they are.
+    The figures against the listeners' votes stay as they are.
 
     Returns:
         Whether a figure has changed.
@@ -72,9 +70,7 @@ def recompute_result(path: Path, votes: ListenerVotes | None = None) -> bool:
         ResultError: damaged, out of date or not writable.
     """
     recorded = load_result(path)
-    metrics = compute_metrics(recorded.predictions, votes).to_dict()
-    if votes is None:
-        metrics["votes"] = recorded.metrics["votes"]
+    metrics = compute_metrics(recorded.predictions).to_dict() | {"votes": recorded.metrics["votes"]}
     result = replace(recorded, metrics=_as_json(metrics))
     _replace_own_metrics(recorded, result)
     if result.metrics == recorded.metrics:

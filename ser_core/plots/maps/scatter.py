@@ -94,14 +94,12 @@ def _in_turns(groups: np.ndarray, rows: np.ndarray) -> list[tuple[dict, np.ndarr
     return [(style, part) for style, part in (*first, *reversed(second)) if len(part)]
 
 
-def embedding_scatter_by_value(
-    coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray, texts: Sequence[str] | None = None
-) -> go.Figure:
+def embedding_scatter_by_value(coordinates: np.ndarray, values: np.ndarray, shown: np.ndarray) -> go.Figure:
     """As embedding_scatter, but coloured by a value in [0, 1]."""
     drawn = subsample_points(shown)
-    figure = _background(coordinates, np.flatnonzero(~shown & drawn), texts)
+    figure = _background(coordinates, np.flatnonzero(~shown & drawn), None)
     rows = np.flatnonzero(shown & drawn)
-    trace = _points(coordinates, rows, texts, GREY, "circle")
+    trace = _points(coordinates, rows, None, GREY, "circle")
     bar = {"title": "confidence", "tickformat": ".0%", "thickness": 12}
     trace.marker.update(color=values[rows], colorscale="Viridis", cmin=0, cmax=1, colorbar=bar)
     figure.add_trace(trace)

@@ -305,12 +305,12 @@ def test_no_actor_is_offered_whom_the_asked_model_may_know(monkeypatch, tmp_path
         (tmp_path / f"{name}.wav").write_bytes(b"")
     for protocol, fold in (("speaker-independent", "0"), ("speaker-independent", "4"), ("ravdess-random", None)):
         evaluated(checkpoints / "small", protocol, fold)
-        found = clip_input._unseen(tmp_path, ("small",), evaluated_at("small")).get("crema_d", [])
+        found = clip_input._unseen(tmp_path, "small", evaluated_at("small")).get("crema_d", [])
         speakers = {utterance.speaker for utterance in found}
         assert not speakers & training_speakers(protocol, fold)
         known = {"0": {"crema_d-1001"}, "4": {"crema_d-1091"}, None: {"crema_d-1001", "crema_d-1091"}}
         assert speakers == known[fold]
-    assert clip_input._unseen(tmp_path, ("small", "other"), ()) == {}  # never evaluated: nothing is known
+    assert clip_input._unseen(tmp_path, "other", ()) == {}  # never evaluated: nothing is known
 
 
 def test_clips_of_an_evaluation_that_is_written_later_are_drawn(monkeypatch, tmp_path, checkpoints):

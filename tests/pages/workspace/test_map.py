@@ -485,7 +485,7 @@ def test_the_own_clip_has_lines_to_its_neighbours_and_a_trail(n_dims):
     own = UserClip("mine", coordinates[0] + 1, coordinates[:3], np.array([0, 1.25, 2.5]), coordinates[3:])
     for figure in (
         embedding_scatter(coordinates, ["sad"] * 6, np.ones(6, bool), ["t"] * 6),
-        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 6), np.ones(6, bool), ["t"] * 6),
+        embedding_scatter_by_value(coordinates, np.linspace(0, 1, 6), np.ones(6, bool)),
     ):
         n_before, drawn = len(figure.data), add_user_clips(figure, [own])
         assert len(figure.data) == n_before and not figure.layout.shapes  # it is everybody's
