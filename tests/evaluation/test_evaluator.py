@@ -24,7 +24,7 @@ from ser_core.evaluation.scoring.metrics import compute_metrics
 from ser_core.evaluation.scoring.predictions import PredictionTable
 from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
-from ser_core.metrics import entropy, nll, reliability
+from ser_core.metrics import compute_scores, entropy, nll, reliability
 from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model
 from ser_core.models.names import DEFAULT_MODEL, METRICS_FILE
@@ -165,6 +165,20 @@ def test_figures_are_those_of_the_decimals_that_are_kept():
 # --- which corpora are pooled ----------------------------------------------------------------------------------------
 
 SUNG = (("ravdess", "01", "angry", "angry"), ("ravdess", "02", "sad", "angry"), ("ravdess_song", "01", "calm", "calm"))
+
+
+def test_intervals_are_over_the_speakers_of_each_corpus():
+    """A stratum is a corpus: its speakers stand in for each other."""
+    rows = [
+        (c, f"{i:02}", "angry", ("angry", "sad")[i % n == 0])
+        for c, n in (("ravdess", 2), ("savee", 3))
+        for i in range(9)
+    ]
+    table = predictions(*rows)
+    home = np.repeat(["ravdess", "savee"], 9)
+    expected = compute_scores(table.y_true, table.y_pred, table.speakers, len(EMOTIONS), corpora=home)
+    assert table.scores() == expected and expected.uar_ci is not None
+    assert expected.uar_ci != compute_scores(table.y_true, table.y_pred, table.speakers, len(EMOTIONS)).uar_ci
 
 
 def test_on_ravdess_alone_speech_and_song_are_pooled_as_published():
@@ -381,6 +395,7 @@ def test_a_model_is_calibrated_on_speech_not_on_song(new_model, crema_d, cache, 
     export_checkpoint(new_model(), "resonet", tmp_path / "made", data, read_corpora(crema_d).utterances, {})
     assert fitted_on == [spoken.id]
     assert len(load_model(tmp_path / "made", "cpu").novelty.unseen) == 1
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir() and "calibrated" in path.name] == []
 
 
 # --- the shipped model -----------------------------------------------------------------------------------------------

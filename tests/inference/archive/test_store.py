@@ -66,6 +66,12 @@ def test_a_store_that_is_out_of_order_ends_the_job(remote, monkeypatch):
         list(fetch_files(remote.address("a"), [f"{i}.wav" for i in range(12)]))
 
 
+def test_a_store_that_fails_now_and_then_goes_on(remote, monkeypatch):
+    answers = {f"{i}.wav": store._Unanswered("busy") if i % 2 else b"" for i in range(30)}
+    monkeypatch.setattr(store, "_fetch", lambda address, name: answers[name])
+    assert list(fetch_files(remote.address("a"), list(answers))) == list(answers.values())
+
+
 def test_a_remote_file_has_the_limits_of_a_local_one(remote, monkeypatch):
     long = encode_wav(np.zeros(2 * 16_000, np.float32))
     remote.objects = {"a/long.wav": long, "a/big.wav": b"x" * 1_000}
