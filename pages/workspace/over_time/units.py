@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.ui.layout import same_decimals
 from pages.ui.model_picker import get_model
-from pages.ui.session import PageState, SessionClip, session
+from pages.ui.session import PageState, SessionClip, erase, input_key, session
 from pages.ui.text import counted, plain
 from pages.workspace.trajectories import ClipTrajectories, reference_for
 from ser_core.inference import (
@@ -54,7 +54,7 @@ def choose_units(clip: SessionClip) -> tuple[Annotation, ...]:
     st.file_uploader(
         "Segments to predict one by one",
         [suffix.removeprefix(".") for suffix in ANNOTATION_SUFFIXES],
-        key=f"{UPLOADER}-{clip.id[:8]}",
+        key=uploader_key(clip),
         on_change=_take,
         args=(clip,),
         max_upload_size=MAX_MEGABYTES,
@@ -68,12 +68,17 @@ def choose_units(clip: SessionClip) -> tuple[Annotation, ...]:
         st.caption(plain(note))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(plain(f"{known.name}: {counted(len(chosen), 'segment')}"))
-        st.button("Remove", on_click=_remove, key="remove-units", type="tertiary")
+        st.button("Remove", on_click=_remove, args=(clip,), key="remove-units", type="tertiary")
     return chosen
 
 
+def uploader_key(clip: SessionClip) -> str:
+    """Widget key of the input for segments: another one for each clip, and after Remove."""
+    return input_key(f"{UPLOADER}-{clip.id[:8]}")
+
+
 def _take(clip: SessionClip) -> None:
-    file = st.session_state[f"{UPLOADER}-{clip.id[:8]}"]
+    file = st.session_state[uploader_key(clip)]
     if file is None:
         return
     known = session().pages[UnitsState] = UnitsState(clip_id=clip.id, name=file.name, file=file)
@@ -83,8 +88,10 @@ def _take(clip: SessionClip) -> None:
         known.problem = f"{file.name}: {error}"
 
 
-def _remove() -> None:
-    session().pages.pop(UnitsState, None)
+def _remove(clip: SessionClip) -> None:
+    """Drops the file, also from the input and from the server."""
+    erase(session().pages.pop(UnitsState).file)
+    session().rounds[f"{UPLOADER}-{clip.id[:8]}"] += 1
 
 
 def _choose_tier(found: AnnotationFile) -> tuple[Annotation, ...]:

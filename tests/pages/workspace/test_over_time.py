@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
 from pages.ui import analysis, results
@@ -184,12 +185,14 @@ OWN = "start_s,end_s,label,speaker\n0.2,1.4,hello,anna\n1.0,2.5,there,ben\n2.5,2
 
 
 def take_segments(page: AppTest, name: str, content: str) -> AppTest:
-    page.file_uploader(key=f"own-segments-{session_of(page).clip.id[:8]}").upload(name, content.encode()).run()
+    page.file_uploader(key=f"own-segments-{session_of(page).clip.id[:8]}-0").upload(name, content.encode()).run()
     assert not page.exception
     return page
 
 
-def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files):
+def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files, monkeypatch):
+    erased = []
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", lambda self, session, file: erased.append(file))
     open_sample(page)
     take_segments(page, "turns.csv", OWN)
     table, speakers = page.dataframe[1].value, page.dataframe[0].value
@@ -202,8 +205,10 @@ def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files):
     rows = list(csv.DictReader(io.StringIO(files["Download CSV"])))
     assert [row["part"] for row in rows[:4]] == ["own segment"] * 3 + ["segment"]
     assert files["Download SRT"].startswith("1\n00:00:00,200 --> 00:00:01,400\n")
+    file = session_of(page).page(units.UnitsState).file
     page.button(key="remove-units").click().run()
     assert not page.exception and len(page.dataframe) == 1
+    assert erased == [file.file_id] and not any(uploader.value for uploader in page.file_uploader)
 
 
 def test_segments_are_predicted_again_from_the_noise_reduced_sound(page, monkeypatch):
