@@ -12,7 +12,7 @@ from pages.many_files.together import Together
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
 from pages.ui.voice.personal import PersonalModel
-from ser_core.audio import AudioError, SpeechSegments, read_audio, speech_segments
+from ser_core.audio import FLOOR_DBFS, AudioError, SpeechSegments, power_to_dbfs, read_audio, speech_segments
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
     ENSEMBLE_NAME,
@@ -26,7 +26,6 @@ from ser_core.interpret import embed_windows
 from ser_core.models import FAST_MODEL, available_models, functionals_cache
 
 TABLE_SUFFIXES = (".csv", ".tsv")  # of files with labels
-FLOOR_DB = -120.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class BatchItem:
     problem: str = ""  # why it could not be read
     predictions: dict[str, Prediction] = field(default_factory=dict)  # by model, as it predicts for the person now
     kept: dict[PersonalModel, Prediction] = field(default_factory=dict)  # with each reference so far, and without
-    level_db: float = FLOOR_DB  # RMS of all samples, dBFS
+    level_db: float = FLOOR_DBFS  # RMS of all samples
     digest: str = ""  # of the samples
     embedding: np.ndarray | None = None  # in the space of space_model(), (embedding_dim,)
 
@@ -222,6 +221,5 @@ def _predict_missing(
 
 
 def _about_samples(waveform: np.ndarray) -> dict:
-    power = float(np.mean(np.square(waveform, dtype=np.float64)))
-    level_db = max(10 * float(np.log10(max(power, 1e-12))), FLOOR_DB)
+    level_db = float(power_to_dbfs(np.mean(np.square(waveform, dtype=np.float64))))
     return {"level_db": level_db, "digest": hashlib.sha256(waveform.tobytes()).hexdigest()}

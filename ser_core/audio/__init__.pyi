@@ -36,6 +36,7 @@ from .folders import (
     walk_files as walk_files,
 )
 from .io import (
+    FLOOR_DBFS as FLOOR_DBFS,
     MAX_AUDIO_BYTES as MAX_AUDIO_BYTES,
     MAX_AUDIO_DURATION_S as MAX_AUDIO_DURATION_S,
     SAMPLE_RATE as SAMPLE_RATE,

@@ -153,9 +153,8 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> 
     """
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
-    recordings = read_files(
-        folder, files, MAX_REFERENCE_CLIP_S
-    )  # the prediction of a file reports why it cannot be read
+    # the prediction of a file reports why it cannot be read
+    recordings = read_files(folder, files, MAX_REFERENCE_CLIP_S)
     waveforms = (recording.waveform for recording in recordings if isinstance(recording, Recording))
     clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
     return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None

@@ -219,8 +219,8 @@ def _model_sections(prediction: Prediction, metrics: Mapping, command: str) -> l
     sections = [_section("Model", _paragraph(named) + _results(metrics) + _paragraph(without))]
     sections.append(_section("Limits", "".join(map(_paragraph, use))))
     flag = REFERENCE_FLAGS.get(prediction.reference_source, "")
-    whole = f"{command} --model {prediction.model} --windows{flag}"
-    sections.append(_section("Reproduce", _preformatted(whole)))
+    full_command = f"{command} --model {prediction.model} --windows{flag}"
+    sections.append(_section("Reproduce", _preformatted(full_command)))
     if entry := citation_bibtex():
         sections.append(_section("Cite", _preformatted(entry)))
     return sections
