@@ -224,7 +224,8 @@ def test_what_cannot_be_read_or_written_is_a_result_error(tmp_path, monkeypatch)
 def test_metrics_are_computed_again_from_the_predictions(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path / "checkpoints")
     result = make_result("m", some_clips(), np.arange(12) % 3 > 0)
-    stored = json.loads(json.dumps(result.metrics))
+    votes = {"n_clips": 3, "nll": 1.2, "entropy_floor": 0.9}  # of recordings that need not be here
+    stored = json.loads(json.dumps(result.metrics)) | {"votes": votes}
     old = stored | {"coverage": 0.123}
     path = save_result(replace(result, metrics=old), tmp_path)
     own = tmp_path / "checkpoints" / "m" / "metrics.json"

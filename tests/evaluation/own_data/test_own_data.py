@@ -35,6 +35,11 @@ def test_a_wrong_label_comes_first():
     assert (one.index, one.label, one.suggestion) == (2, "sad", "angry") and one.label_probability == 0.05
 
 
+def test_an_emotion_without_labels_is_not_suggested():
+    probabilities = np.repeat([[0.3, 0.2, 0.5], [0.2, 0.3, 0.5]], 5, axis=0)
+    assert not rank_doubtful_labels(probabilities, ["sad"] * 5 + ["angry"] * 5, ("sad", "angry", "fear"))
+
+
 def test_copies_are_found():
     embeddings = np.random.default_rng(0).normal(size=(5, 64))
     embeddings[3], embeddings[4] = embeddings[0], embeddings[1] + 0.01
@@ -58,6 +63,12 @@ def test_a_head_learns_from_other_speakers():
     assert head.by_speaker and head.n_folds == 5 and head.scores.uar > 0.85 and head.confusion.sum() == 100
     predicted = np.array(head.labels)[head.probabilities(embeddings).argmax(1)]
     assert (predicted == emotions).mean() > 0.9 and head.to_dict("m", "v")["cross_validation"] == "by speaker"
+
+
+def test_an_emotion_that_a_fold_has_not_learned_is_not_predicted_there():
+    embeddings, emotions, speakers = some_clips(5, np.random.default_rng(0))
+    head = train_head(np.vstack([embeddings, embeddings[:10]]), [*emotions, *["fear"] * 10], [*speakers, *["f"] * 10])
+    assert not head.held_out[50:, head.labels.index("fear")].any()
 
 
 def test_labels_that_only_name_the_speaker_are_worth_nothing_on_others():
