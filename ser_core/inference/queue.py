@@ -2,7 +2,7 @@
 
 Simultaneous forward passes only slow each other down. A page takes a turn for each batch and always waits, so that a
 long recording does not block the others. A request takes one `Ticket` for all its predictions, and is refused if the
-queue is full. Nothing is decoded in a turn: that may take long for a hostile file.
+queue is full. Nothing is decoded in a turn, which may take long for a hostile file, and no model is loaded.
 """
 
 import math

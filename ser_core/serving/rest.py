@@ -137,15 +137,16 @@ class InferenceService:
             if gone.is_set():
                 raise ClientGone
 
-        def read() -> list[Recording]:
+        def prepare() -> tuple[list[Recording], SERModel]:
             contents = [data for data, _ in content.files]
-            return [_read(contents, i, longest_s, stop_when_gone) for i in range(len(contents))]
+            recordings = [_read(contents, i, longest_s, stop_when_gone) for i in range(len(contents))]
+            return recordings, shared_model(model_name)  # loaded before the turn, which all others wait for
 
         def predict() -> dict:
-            return run(content, recordings, shared_model(model_name), stop_when_gone)
+            return run(content, recordings, loaded, stop_when_gone)
 
         loop = asyncio.get_running_loop()
-        recordings = await loop.run_in_executor(self._decoders, read)
+        recordings, loaded = await loop.run_in_executor(self._decoders, prepare)
         ticket = inference_queue.place()
         cancellation = asyncio.create_task(_cancel_when(gone, ticket))
         try:

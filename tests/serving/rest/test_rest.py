@@ -232,6 +232,13 @@ def test_a_method_that_a_path_has_not_is_told_those_it_has(client):
         assert answer.status_code == 405 and answer.headers["Allow"] == allowed
 
 
+def test_a_model_is_loaded_before_the_turn(client, sound, monkeypatch):
+    """All others wait for a turn; a model takes seconds."""
+    load, turns = rest.shared_model, []
+    monkeypatch.setattr(rest, "shared_model", lambda name: turns.append(len(inference_queue)) or load(name))
+    assert client.post("/predict", content=sound, headers=OGG).status_code == 200 and turns == [0]
+
+
 def test_an_internal_error_is_reported_without_details(client, sound, monkeypatch, caplog):
     monkeypatch.setattr(rest, "prediction_record", lambda *a, **k: {}["secret"])
     answer = client.post("/predict", content=sound, headers=OGG)
