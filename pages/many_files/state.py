@@ -191,7 +191,6 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     """
     item = results().get(file.file_id) or BatchItem(file.name)
     try:
-        file.seek(0)
         recording = read_audio(file)
         speech = speech_segments(recording.waveform)
         new = _predict_missing(item, models, recording.waveform, speech)

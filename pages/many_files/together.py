@@ -68,7 +68,6 @@ def _read(files: Sequence[UploadedFile]) -> list[np.ndarray]:
     """The files of the reference, without those that cannot be read: their row says why."""
     waveforms = []
     for i in draw_reference_clips(len(files)):
-        files[i].seek(0)
         with suppress(AudioError):
             waveforms.append(read_audio(files[i], max_duration_s=MAX_REFERENCE_CLIP_S).waveform)
     return waveforms

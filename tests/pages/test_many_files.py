@@ -410,6 +410,28 @@ def test_a_recording_under_another_name_is_known_by_its_sound(monkeypatch):
     assert batches._same_sound([same, other]) == [found.ids[7], ""]
 
 
+def test_a_sound_between_two_alike_recordings_is_neither(monkeypatch):
+    """Windows that are cut elsewhere move a recording; takes of one sentence lie as near."""
+    angles = {"a": 0.0, "take of a": 0.1, "b": 1.5}
+    unit = lambda angle: np.array([np.cos(angle), np.sin(angle)])  # noqa: E731
+    known = SimpleNamespace(embeddings=np.stack([*map(unit, angles.values())]), ids=np.array([*angles]))
+    monkeypatch.setattr(batches, "_atlas", lambda name, version: known)
+    monkeypatch.setattr(batches, "get_model", shared_model)
+    assert batches._same_sound([unit(0.05), unit(1.6), unit(1.1)]) == ["", "b", ""]
+
+
+def test_files_outlive_their_widgets_on_another_page_and_no_longer(monkeypatch):
+    now = UploadState()
+    monkeypatch.setattr(state, "upload_state", lambda: now)
+    a, b = SimpleNamespace(file_id="a"), SimpleNamespace(file_id="b")
+    state.keep([a], is_back=False)
+    state.keep([], is_back=True)
+    assert list(now.uploaded) == ["a"]
+    state.keep([b], is_back=False)
+    state.keep([], is_back=False)
+    assert list(now.uploaded) == ["a"]
+
+
 def test_nothing_is_claimed_where_nobody_speaks():
     silent = row("a.wav", speech_s=0.0, x="sad")
     line = files.table_row(silent, batch_of([silent], "x"))
@@ -417,13 +439,13 @@ def test_nothing_is_claimed_where_nobody_speaks():
 
 
 def test_exports_hold_every_file_and_no_formula():
-    rows = [row("=1+1.wav", x="sad"), row("b.wav", x="fear")]
+    rows = [row("=1+1.wav", x="sad"), row("b.wav", label="angry", x="fear")]
     batch = batch_of(rows, "x")
     lines = list(csv.DictReader(io.StringIO(rows_as_csv([files.table_row(one, batch) for one in rows]))))
     assert [line["file"] for line in lines] == ["'=1+1.wav", "b.wav"]
-    assert [line["x"] for line in lines] == ["sad", "fear"]
+    assert [(line["x"], line["label"]) for line in lines] == [("sad", ""), ("fear", "angry")]
     content = json.loads(files.as_json(rows, ["x"]))
-    assert [c["predictions"][0]["emotion"] for c in content] == ["sad", "fear"]
+    assert [(c["predictions"][0]["emotion"], c["label"]) for c in content] == [("sad", None), ("fear", "angry")]
 
 
 def test_doubtful_labels_come_from_the_cross_validated_head_once_there_is_one(monkeypatch):
