@@ -340,6 +340,13 @@ def test_a_classifier_is_offered_only_where_it_can_be_trained(page):
     assert scores["small"] == "not analysed" and float(scores["other"]) >= 0
 
 
+def test_ten_labelled_files_have_confounds_and_a_map(page):
+    choose(page, *((f"10{i:02}_DFA_{code}_XX.ogg", SPEECH) for i in range(1, 6) for code in ("ANG", "SAD")))
+    for view, sentence in (("Labels", "UAR of guessing the label"), ("Map", "Click a point")):
+        page.segmented_control(key="batch-view").set_value(view).run()
+        assert not page.exception and sentence in texts(page)
+
+
 # --- figures ---------------------------------------------------------------------------------------------------------
 
 
@@ -462,3 +469,5 @@ def test_doubtful_labels_come_from_the_cross_validated_head_once_there_is_one(mo
     judged, probabilities, judge = labels._judged(batch, rows)
     assert "classifier" in judge and judged == rows and probabilities.sum(1) == pytest.approx(1)
     assert now.head.by_speaker and now.head.scores.uar > 0.9
+    columns = [EMOTIONS.index(label) for label in now.head.labels]
+    np.testing.assert_array_equal(probabilities[:, columns], now.head.held_out)
