@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -209,6 +210,23 @@ def test_segments_of_a_file_are_the_units_and_speakers_have_means(page, files, m
     page.button(key="remove-units").click().run()
     assert not page.exception and len(page.dataframe) == 1
     assert erased == [file.file_id] and not any(uploader.value for uploader in page.file_uploader)
+
+
+def test_segments_are_of_one_clip(page, speech):
+    open_sample(page)
+    assert "SRT holds your segments" in texts(take_segments(page, "turns.csv", OWN))
+    upload(page, "other.wav", wav(speech[:48_000]))
+    assert "SRT holds your segments" not in texts(page)
+
+
+def test_a_model_that_was_trained_again_begins_again(monkeypatch):
+    old, new = SimpleNamespace(version="1"), SimpleNamespace(version="2")
+    found = trajectories.ClipTrajectories(np.zeros(1, np.float32), 1.0, (), (0, 1))
+    found.partials = {"small": old, "other": old, "unloaded": old}
+    monkeypatch.setattr(trajectories, "remember", lambda make, *key: found)
+    monkeypatch.setattr(trajectories, "loaded_models", lambda: {"small": new, "other": old})
+    prepared = SimpleNamespace(id="x", speech=(), waveform=found.waveform)
+    assert list(trajectories.clip_trajectories(None, prepared).partials) == ["other", "unloaded"]
 
 
 def test_segments_are_predicted_again_from_the_noise_reduced_sound(page, monkeypatch):

@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,11 +14,13 @@ from pages.ui.session import UploadedSource
 from pages.workspace.sound import SoundState
 from pages.workspace.why.checks import _against_chance
 from pages.workspace.why.controls import AUTOMATIC, WhyState
+from pages.workspace.why.state import most_confident_window
 from ser_core.inference.enrolment import speaker_reference
 from ser_core.inference.forward import calibrated_probabilities, run_windows
 from ser_core.inference.model_cache import unload_models
 from ser_core.inference.prediction.predict import predict, predict_windows
 from ser_core.inference.queue import inference_queue
+from ser_core.inference.results import Trajectory
 from ser_core.interpret.attribution.explain import (
     EXPECTED_GRADIENTS,
     GRAD_CAM,
@@ -256,3 +259,11 @@ def test_without_a_model_the_page_says_what_to_do(checkpoints):
     page = open_view("why", timeout_s=60)
     page.run()
     assert not page.exception and "python -m scripts.train" in page.info[0].value
+
+
+def test_the_window_that_is_explained_first_has_speech():
+    starts, sad = np.arange(3.0), EMOTIONS.index("sad")
+    probabilities = np.full((3, len(EMOTIONS)), 0.05)
+    probabilities[:, sad] = 0.9, 0.5, 0.6
+    trajectory = Trajectory("m", EMOTIONS, starts, starts + 2, probabilities, np.array([0.1, 2.0, 2.0]), 2.0, 1.0)
+    assert most_confident_window(SimpleNamespace(trajectory=trajectory, prediction=SimpleNamespace(emotion="sad"))) == 2
