@@ -20,9 +20,9 @@ import soxr
 
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
-from ser_core.data import Utterance, corpora_root, read_corpora, training_speakers
+from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, read_corpora, training_speakers
 from ser_core.inference import predict
-from ser_core.models import DEFAULT_MODEL, FAST_MODEL, load_model, read_metrics
+from ser_core.models import DEFAULT_MODEL, FAST_MODEL, CheckpointError, load_model, read_metrics
 from ser_core.plots import spectrogram
 
 PAUSE_S = 0.6
@@ -79,7 +79,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kind", choices=("synthetic", "voices"))
     if parser.parse_args(arguments).kind == "voices":
-        copy_voices(VOICES)
+        try:
+            copy_voices(VOICES)
+        except (CheckpointError, CorpusError, ProtocolError) as error:
+            print(error, file=sys.stderr)
+            return 2
     else:
         make_synthetic()
     return 0
@@ -94,14 +98,24 @@ def make_synthetic() -> None:
 
 
 def copy_voices(folder: Path) -> None:
-    """Copies the chosen clips as they are, in place of those in the folder."""
+    """Copies the chosen clips as they are, in place of those in the folder.
+
+    Raises:
+        CheckpointError, CorpusError, ProtocolError: there is nothing to choose from; the folder stays as it is.
+    """
     clips = [u for u in read_corpora(corpora_root()).utterances if u.corpus == "crema_d"]
     parts = [read_metrics(name) for name in (DEFAULT_MODEL, FAST_MODEL)]
     known = frozenset().union(*(training_speakers(part["protocol"], part["fold"]) for part in parts))
+    try:
+        chosen = choose_voices([u for u in clips if u.speaker not in known])  # before the old ones go
+    except (IndexError, ValueError):
+        raise CorpusError(
+            f"Too few clips of CREMA-D in {corpora_root()}. Get them: python -m scripts.download_corpora crema_d"
+        ) from None
     folder.mkdir(parents=True, exist_ok=True)
     for old in [path for path in folder.iterdir() if path.suffix != ".md"]:
         old.unlink()
-    for clip in choose_voices([u for u in clips if u.speaker not in known]):
+    for clip in chosen:
         shutil.copyfile(clip.path, folder / clip.path.name)
         print(clip.path.name)
     write_example(folder)
@@ -122,6 +136,9 @@ def choose_voices(clips: list[Utterance]) -> list[Utterance]:
     """Random clips of different speakers and sentences: as many of each sex, each emotion at least once.
 
     What a model predicts for them plays no part.
+
+    Raises:
+        IndexError, ValueError: too few clips.
     """
     rng = random.Random(SEED)
     clips = sorted(clips, key=lambda u: u.id)
