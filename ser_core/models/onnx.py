@@ -19,7 +19,6 @@ from ser_core import paths
 from ser_core.audio import WINDOW_OVERLAP, ConvolvedLogMel, pad_batch
 from ser_core.models.base import SERModel
 from ser_core.models.errors import first_line
-from ser_core.models.zoo.fusion import Fusion
 
 ONNX_OPSET = 17
 MAX_ONNX_DIFFERENCE = 1e-4  # of logits and embedding
@@ -189,17 +188,14 @@ def check_onnx_exportable(model: SERModel) -> None:
     """Raises ExportError for a model that cannot become an ONNX file."""
     if not model.is_neural:
         raise ExportError(f"{model.name} is a model of scikit-learn on openSMILE's features: no network to export.")
-    if isinstance(model, Fusion):
-        raise ExportError(f"{model.name} is a sum of models: export its members {', '.join(model.config.members)}.")
-    if not model.exportable and not model.transformers_files():
-        raise ExportError(
-            f"{model.name} has layers that this exporter cannot write. --format hub takes it to other programs in "
-            "PyTorch; networks on spectrograms, such as prosonet, can be exported to ONNX."
-        )
-    if not model.exportable:
+    if model.transformers_files():
         raise ExportError(
             f"{model.name} is a network of transformers, whose own exporter knows it best. Export it with --format "
             "hub, then: optimum-cli export onnx --model FOLDER --task audio-classification OUT"
+        )
+    if not model.exportable:
+        raise ExportError(
+            f"{model.name} is no network over spectrograms: only these become ONNX files. Name one, such as prosonet."
         )
 
 

@@ -27,7 +27,6 @@ from ser_core.models.onnx import (
     ONNX_EXAMPLE_CODE,
     ONNX_METADATA_KEY,
     ExportError,
-    check_onnx_exportable,
     export_onnx,
     open_onnx,
 )
@@ -72,6 +71,13 @@ def test_every_kind_of_network_over_spectra_can_be_written(case, tmp_path):
     model = used(case)
     model.name, model.calibration = case, Calibration()
     assert export_onnx(model, tmp_path / "x.onnx") < 1e-4
+
+
+@pytest.mark.shipped
+@pytest.mark.parametrize("name", ["whisper-light", "whisper-prosonet"])
+def test_a_model_with_whispers_encoder_is_not_sent_to_another_exporter(name, tmp_path):
+    with pytest.raises(ExportError, match=rf"^{name} is no network over spectrograms.* such as prosonet\.$"):
+        export_onnx(load_model(name, "cpu"), tmp_path / "x.onnx")
 
 
 def test_what_cannot_be_written_is_said_and_not_left_behind(tmp_path):
@@ -221,14 +227,6 @@ def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, c
     assert header["license_name"] == "as-published" and not header.eval_results
     with pytest.raises(ExportError, match="optimum-cli export onnx"):
         export_onnx(load_model("theirs", "cpu"), tmp_path / "x.onnx")
-
-
-@pytest.mark.shipped
-def test_the_models_of_speech_say_where_they_can_go():
-    """No exporter of transformers knows their layers."""
-    for name, cure in (("whisper-light", "--format hub takes it"), ("whisper-prosonet", "members whisper, prosonet")):
-        with pytest.raises(ExportError, match=cure):
-            check_onnx_exportable(load_model(name, "cpu"))
 
 
 # --- command line ----------------------------------------------------------------------------------------------------
