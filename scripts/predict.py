@@ -179,10 +179,15 @@ def check_options(parser: ArgumentParser, options: Namespace) -> None:
     clips = [file for file in options.reference if file != OWN_RECORDING and not file.endswith(".json")]
     if not options.files and not options.save_reference:
         parser.error("name at least one FILE, before --reference")
+    alone = [file for file in options.reference if file in (OWN_RECORDING, TOGETHER) or file.endswith(".json")]
+    if alone and len(options.reference) > 1:
+        parser.error(f"--reference {alone[0]} stands alone: name no other file or word with it")
     if options.save_reference and not clips:
         parser.error("--save-reference needs the clips of --reference")
     if options.save_reference and len(options.model or ()) > 1:
         parser.error("--save-reference needs a single --model: each has its own reference")
+    if options.save_reference and options.save_reference.suffix != ".json":  # another is taken for a clip
+        parser.error(f"--save-reference {options.save_reference}: name a file that ends with .json, such as voice.json")
     if options.save_reference and not options.save_reference.parent.is_dir():
         parser.error(f"--save-reference: the folder {options.save_reference.parent} does not exist; make it first")
 

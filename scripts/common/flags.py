@@ -32,7 +32,7 @@ def predict_parser() -> argparse.ArgumentParser:
         "together (all files: recordings of one kind in several moods, of any speaker)",
     )
     parser.add_argument(
-        "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips as JSON"
+        "--save-reference", type=Path, metavar="FILE", help="write the reference of these clips (.json)"
     )
     return parser
 

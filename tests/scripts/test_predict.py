@@ -311,14 +311,23 @@ def test_a_saved_reference_that_cannot_be_read_or_written_is_named(enrolled, goo
     missing = str(tmp_path / "missing.json")
     assert predict.main([good, "--reference", missing]) == 2
     assert f"{missing} cannot be read: No such file" in capsys.readouterr().err
-    assert predict.main([good, "--reference", good, "--save-reference", str(tmp_path)]) == 2
-    assert f"{tmp_path} cannot be written: Is a directory" in capsys.readouterr().err
+    (folder := tmp_path / "folder.json").mkdir()
+    assert predict.main([good, "--reference", good, "--save-reference", str(folder)]) == 2
+    assert f"{folder} cannot be written: Is a directory" in capsys.readouterr().err
 
 
 def test_the_folder_of_a_saved_reference_must_exist(good, tmp_path, capsys):
     with pytest.raises(SystemExit):
         predict.main([good, "--reference", good, "--save-reference", str(tmp_path / "none" / "voice.json")])
     assert f"the folder {tmp_path / 'none'} does not exist" in capsys.readouterr().err
+
+
+def test_a_reference_is_saved_only_where_it_is_found_again(good, capsys):
+    """A name without .json is taken for a clip: the reference could not be used, and a recording would be replaced."""
+    before = Path(good).read_bytes()
+    with pytest.raises(SystemExit):
+        predict.main([good, "--reference", good, "--save-reference", good])
+    assert "ends with .json" in capsys.readouterr().err and Path(good).read_bytes() == before
 
 
 @pytest.mark.parametrize("embedding", [[1.0] * 3, [3.4e38] * 8])
@@ -349,6 +358,8 @@ def test_a_model_without_reference_is_named(predicted, good, capsys, no_referenc
         ["a.wav", "--save-reference", "v.json"],
         ["a.wav", "--reference", "recording", "--save-reference", "v.json"],
         ["a.wav", "--reference", "b.wav", "--save-reference", "v.json", "--model", "x", "--model", "y"],
+        ["a.wav", "--reference", "b.wav", "together"],
+        ["a.wav", "--reference", "v.json", "b.wav"],
     ],
 )
 def test_flags_that_do_not_fit_together(flags, capsys):
