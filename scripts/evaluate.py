@@ -241,8 +241,8 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     """Ends the program if the flags do not fit together."""
     if options.folder and (options.protocol or options.fold or options.write or options.name or options.leak):
         parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
-    if options.together and not options.folder:
-        parser.error("--together needs --folder")
+    if (options.together or options.map) and not options.folder:
+        parser.error("--together and --map need --folder")
     if options.name and (
         options.models == ["all"]
         or len(options.models) != len(options.name)

@@ -70,6 +70,9 @@ from ser_core.training import (
 
 ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, TrainingError, OSError)
 INTERRUPTED = 130  # exit code after Ctrl-C
+NETWORK_FLAGS = ("recipe", "teachers", "float32", "mfcc", "log", "keep_epochs")
+UNUSED_FLAGS = {"whisper": NETWORK_FLAGS, "egemaps": (*NETWORK_FLAGS, "epochs")}
+"""Family -> flags that its training has no use for: heads on a frozen encoder, and scikit-learn."""
 
 
 def overrides(options: argparse.Namespace) -> dict[str, object]:
@@ -152,6 +155,16 @@ def with_folders(data: TrainingData, own: Sequence[Utterance]) -> TrainingData:
     return replace(data, train=[*data.train, *(TrainingExample(u.id, u.corpus, u.emotion, u.speaker) for u in own)])
 
 
+def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Ends the program if the model has no use for a flag, or the flags do not fit together."""
+    unused = [name for name in UNUSED_FLAGS.get(MODELS[options.model][0], ()) if getattr(options, name)]
+    if unused:
+        flags = ", ".join("--" + name.replace("_", "-") for name in unused)
+        parser.error(f"{options.model} is trained without {flags}: leave it out")
+    if options.run and (options.run == ".." or options.run != Path("runs", options.run).name):
+        parser.error(f"--run {options.run}: give a plain name, that of a folder below runs/")
+
+
 def train(options: argparse.Namespace, command: str) -> None:
     """Checks, trains, calibrates and exports one model.
 
@@ -165,6 +178,8 @@ def train(options: argparse.Namespace, command: str) -> None:
         training = provenance(options, data, asdict(head))
         return train_head(model, folder, data, head, training, options.resume, command)
     config = training_recipe(options.model, overrides(options), options.recipe)
+    if beyond := [epoch for epoch in options.keep_epochs if epoch > config.epochs]:
+        raise TrainingError(f"--keep-epochs {beyond[0]}: the training has {config.epochs} epochs. Name one of them.")
     model, data = initial_state(options, config.seed)
     if not model.is_neural:
         recipe = fit_on_functionals(model, data, config.seed)
@@ -194,7 +209,9 @@ def initial_state(options: argparse.Namespace, seed: int) -> tuple[Any, Training
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = train_parser().parse_args(arguments)
+    parser = train_parser()
+    options = parser.parse_args(arguments)
+    check_flags(parser, options)
     try:
         options.device = usable_device(options.device)
         train(options, reproducing_command(sys.argv[1:] if arguments is None else arguments))

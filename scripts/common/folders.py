@@ -51,8 +51,10 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
     """Recordings of all --folder; what is left out is printed by reason and number.
 
     Raises:
-        CorpusError: a folder without usable recordings, a recording of two of them, or two of one name.
+        CorpusError: a folder without usable recordings, a recording of two of them, two of one name, or none but words.
     """
+    if options.map and not options.folder:
+        raise CorpusError("--map is for the words of --folder: name the folder too.")
     found: dict[Path, Utterance] = {}
     folders: dict[str, Path] = {}
     for path in options.folder:

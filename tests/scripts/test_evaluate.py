@@ -130,7 +130,7 @@ def test_evaluate_writes_a_model_card_with_measured_figures(workbench, checkpoin
     [
         (["large"], "other, small"),
         (["small", "--fold", "7"], "0, 1, 2"),
-        (["small", "--protocol", "leave-one-corpus-out"], "crema_d, ravdess, savee, tess"),
+        (["small", "--protocol", "leave-one-corpus-out"], "needs a fold. There are: crema_d, ravdess, savee, tess"),
         (["small", "--protocol", "resonet", "--fold", "1"], "fold"),
     ],
 )
@@ -144,6 +144,13 @@ def test_an_unknown_protocol_lists_what_exists(capsys):
         evaluate.main(["small", "--protocol", "random"])
     err = capsys.readouterr().err
     assert all(name in err for name in protocols.PROTOCOLS)
+
+
+@pytest.mark.parametrize("flag", [["--together"], ["--map", "joy=happy"]])
+def test_what_is_for_a_folder_needs_one(flag, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        evaluate.main(["small", *flag])
+    assert "--together and --map need --folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["small", "other", "--name", "x"], ["small", "--name", "../x"]])

@@ -37,7 +37,8 @@ def protocol_split(name: str, fold: str | int | None = None) -> ProtocolSplit:
             *(tuple(r["utterance"] for r in rows if r["part"] == part) for part in ("train", "dev", "test"))
         )
     if str(fold) not in protocol_folds(name):
-        raise ProtocolError(f"Protocol {name!r} has no fold {fold!r}. There are: {', '.join(protocol_folds(name))}.")
+        fault = "needs a fold" if fold is None else f"has no fold {fold!r}"
+        raise ProtocolError(f"Protocol {name!r} {fault}. There are: {', '.join(protocol_folds(name))}.")
     dev = _choose_dev_speakers(rows, int(str(fold))) if name.startswith("speaker-independent") else set()
     return _split_fold(rows, str(fold), dev, tests_song=name != "left-out")
 

@@ -293,6 +293,29 @@ def test_train_offers_only_what_exists(arguments, capsys):
     assert end.value.code == 2 and re.search("resonet.*|speaker-independent", capsys.readouterr().err)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["whisper", "--log", "why", "--keep-epochs", "1"], "whisper is trained without --log, --keep-epochs"),
+        (["whisper-light", "--teachers", "x", "--float32", "--mfcc"], "without --teachers, --float32, --mfcc"),
+        (["svm-egemaps", "--epochs", "3", "--recipe", "x"], "svm-egemaps is trained without --recipe, --epochs"),
+        (["resonet", "--run", "../x"], "--run ../x: give a plain name"),
+        (["resonet", "--run", ".."], "--run ..: give a plain name"),
+    ],
+)
+def test_flags_without_effect_are_refused(arguments, message, workplace, capsys):
+    with pytest.raises(SystemExit):
+        train.main([*arguments, "--fold", "0", "--partial"])
+    assert message in capsys.readouterr().err
+
+
+def test_an_epoch_that_never_comes_and_words_of_no_folder_are_refused(workplace, small_networks, capsys):
+    assert train.main([*FOLD_0, "--keep-epochs", "1", "3"]) == train.main([*FOLD_0, "--map", "joy=happy"]) == 2
+    message = capsys.readouterr().err
+    assert "--keep-epochs 3: the training has 2 epochs" in message and "--map is for the words of --folder" in message
+    assert not (workplace / "runs").exists()
+
+
 @pytest.mark.parametrize("device", ["banana", "cuda:99"])
 def test_a_device_that_does_not_exist_is_refused(device, capsys):
     assert train.main(["resonet", "--fold", "0", "--device", device]) == 2
