@@ -17,8 +17,8 @@ from collections import defaultdict
 from tqdm import tqdm
 
 from scripts.common.flags import positive
+from scripts.common.noises import load_noise
 from ser_core import paths
-from ser_core.audio import load_audio
 from ser_core.data import CorpusError, ProtocolError, corpora_root, read_noises
 from ser_core.evaluation import evaluate_ood_detection, evaluate_recorded_sounds, read_trimmed_test_speech
 from ser_core.models import CheckpointError, SERModel, load_model
@@ -47,7 +47,7 @@ def evaluate_recorded(model: SERModel, every: int) -> dict:
     """
     speech, sounds = read_trimmed_test_speech(model)[::every], defaultdict(list)
     for noise in read_noises(corpora_root(), "test"):
-        sounds[noise.name].append(load_audio(noise.path))
+        sounds[noise.name].append(load_noise(noise.path))
     with tqdm(desc=model.name, total=1.0, bar_format="{l_bar}{bar}| {elapsed}") as bar:
         found = evaluate_recorded_sounds(model, speech, sounds, lambda share: bar.update(share - bar.n))
     thinned = f" --every {every}" if every > 1 else ""
@@ -60,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--recorded", action="store_true", help="recorded sounds instead of synthetic ones")
     parser.add_argument("--every", type=positive, default=1, help="with --recorded: every n-th clip of the speech")
     options = parser.parse_args(arguments)
+    if options.every > 1 and not options.recorded:
+        parser.error("--every needs --recorded")
     try:
         for name in options.models:
             model = load_model(name)
@@ -68,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
             found = {"recorded": evaluate_recorded(model, options.every)} if options.recorded else evaluate(model)
             print(json.dumps(found, indent=1))
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-            entry = {name: results.get(name, {}) | found}
+            entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
             RESULT.write_text(json.dumps(results | entry, indent=1) + "\n")
     except (CheckpointError, CorpusError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)

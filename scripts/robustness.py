@@ -18,9 +18,10 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common.flags import positive
+from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
 from ser_core import paths
-from ser_core.audio import AudioError, load_audio
+from ser_core.audio import AudioError
 from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, read_noises
 from ser_core.evaluation import CLEAN, RobustnessScores, evaluate_robustness, read_unseen_speech
 from ser_core.metrics import round_floats
@@ -33,9 +34,9 @@ def read_test_noises(root: Path) -> list[np.ndarray]:
     """Environmental sounds of ESC-50's fold 5 that are not human, each of shape (n_samples,).
 
     Raises:
-        CorpusError: there are none.
+        CorpusError: there are none, or one cannot be read.
     """
-    waveforms = (load_audio(noise.path) for noise in read_noises(root, "test") if not noise.is_human)
+    waveforms = (load_noise(noise.path) for noise in read_noises(root, "test") if not noise.is_human)
     return [waveform for waveform in waveforms if waveform.any()]
 
 

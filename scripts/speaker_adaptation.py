@@ -24,21 +24,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", help="names of checkpoints that were evaluated on unseen speakers")
     options = parser.parse_args(arguments)
-    results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
     try:
         for name in options.models:
             model = load_model(name, "cpu")
             check_takes_reference(model)
-            results[name] = {
+            found = evaluate_enrolment(model, embed_test_speech(model))
+            entry = {
                 "protocol": model.metrics["protocol"],
                 "fold": model.metrics["fold"],
-                "command": f"python -m scripts.speaker_adaptation {shlex.quote(name)}",
-            } | evaluate_enrolment(model, embed_test_speech(model))
-            print(json.dumps(results[name], indent=1))
+                "command": f"python -m scripts.speaker_adaptation {shlex.quote(model.name)}",
+            } | found
+            print(json.dumps(entry, indent=1))
+            results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
+            RESULT.write_text(json.dumps(results | {model.name: entry}, indent=1) + "\n")
     except (CheckpointError, SpeakerReferenceError, FileNotFoundError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
-    RESULT.write_text(json.dumps(results, indent=1) + "\n")
     return 0
 
 

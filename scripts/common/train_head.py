@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from ser_core.audio import load_audio, trim_silence
+from scripts.common.noises import load_noise
+from ser_core.audio import trim_silence
 from ser_core.data import audio_cache_folder, corpora_root, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
 from ser_core.models import Whisper, reference_weight, save_model
@@ -109,7 +110,7 @@ def own_statistics(model: Whisper, data: TrainingData) -> np.ndarray:
 
 def trimmed(path: Path) -> np.ndarray:
     """A noise without the silence at its ends, shape = (n_samples,)."""
-    waveform = load_audio(path)
+    waveform = load_noise(path)
     first, last = trim_silence(waveform)
     return waveform[first:last]
 

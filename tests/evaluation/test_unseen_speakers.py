@@ -72,11 +72,16 @@ def test_each_kind_of_non_speech_is_counted(ready, capsys):
     assert found["auroc"] <= found["auroc_with_vad"] <= 1
 
 
-def test_recorded_sounds_are_added_to_the_entry(ready, tmp_path, monkeypatch, speech):
+def test_recorded_sounds_are_added_to_the_entry(ready, tmp_path, monkeypatch, speech, capsys):
     for name in ("101_dog/5-1-A.wav", "102_rooster/5-2-A.wav", "102_rooster/1-3-A.wav"):
         (tmp_path / "esc50" / name).parent.mkdir(parents=True, exist_ok=True)
         write_wav(tmp_path / "esc50" / name, speech if "rooster" in name else np.zeros(16_000))
     monkeypatch.setenv("SER_CORPORA", str(tmp_path / "esc50"))
+    (damaged := tmp_path / "esc50/103_pig/5-4-A.wav").parent.mkdir()
+    damaged.write_text("no sound")
+    assert ood.main(["small", "--recorded"]) == 2
+    assert f"{damaged}: This file contains text" in capsys.readouterr().err
+    damaged.unlink()
     (ready / "scripts.ood.json").write_text(json.dumps({"small": {"auroc": 0.5}}))
     assert ood.main(["small", "--recorded", "--every", "6"]) == 0
     entry = json.loads((ready / "scripts.ood.json").read_text())["small"]
@@ -91,6 +96,21 @@ def test_enrolment_writes_both_figures(ready, capsys):
     found = json.loads((ready / "scripts.speaker_adaptation.json").read_text())["small"]
     assert set(found["uar"]) == set(found["uar_enrolled"]) == {"crema_d", "mean"}
     assert found["n_enrolled"] == 10 and found["uar"]["mean"] == found["uar"]["crema_d"]
+
+
+def test_a_folder_is_recorded_by_the_name_of_its_model(ready, checkpoints, capsys):
+    """Pages and model cards look for names; what is finished before a fault is kept."""
+    (checkpoints / "other" / METRICS_FILE).unlink(missing_ok=True)
+    for script in (ood, speaker_adaptation):
+        assert script.main([str(checkpoints / "small"), "other"]) == 2
+        found = json.loads((ready / f"{script.__name__}.json").read_text())
+        assert list(found) == ["small"] and found["small"]["command"] == f"python -m {script.__name__} small"
+
+
+def test_every_nth_clip_is_of_recorded_sounds(capsys):
+    with pytest.raises(SystemExit):
+        ood.main(["small", "--every", "4"])
+    assert "--every needs --recorded" in capsys.readouterr().err
 
 
 def test_models_that_cannot_are_errors(ready, capsys, no_references):
