@@ -167,6 +167,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (ComparisonError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)
+        return 2
     return 0
 
 

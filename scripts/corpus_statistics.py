@@ -7,10 +7,10 @@ python -m scripts.corpus_statistics [--json FILE]     writes assets/results/corp
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
+from scripts.common.flags import result_path
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import (
@@ -42,7 +42,7 @@ def print_medians(summary: dict) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path, default=RESULT, help="where the result goes")
+    parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
     try:
         utterances, store = read_corpora(corpora_root()).utterances, AudioStore()

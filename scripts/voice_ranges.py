@@ -13,11 +13,10 @@ import random
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 
 from tqdm import tqdm
 
-from scripts.common.flags import positive
+from scripts.common.flags import positive, result_path
 from ser_core.audio import speech_segments
 from ser_core.data import (
     AudioStore,
@@ -77,7 +76,7 @@ def measure(utterances: Sequence[Utterance], store: AudioStore) -> list[dict[str
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=positive, default=40, help="at most, of each speaker")
-    parser.add_argument("--json", type=Path, default=VOICE_RANGES, help="where the result goes")
+    parser.add_argument("--json", type=result_path, default=VOICE_RANGES, help="where the result goes")
     options = parser.parse_args(arguments)
     try:
         drawn = draw_clips(unseen_utterances(), options.clips)

@@ -187,6 +187,18 @@ def table_path(text: str) -> Path:
     return Path(text)
 
 
+def result_path(text: str) -> Path:
+    """Where a result is written after minutes of work; missing folders are made.
+
+    Raises:
+        argparse.ArgumentTypeError: a folder, or a path through a file.
+    """
+    path = Path(text)
+    if path.is_dir() or not next(parent for parent in path.absolute().parents if parent.exists()).is_dir():
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written: name a file, such as result.json")
+    return path
+
+
 def parse_part(text: str) -> ArchivePart:
     """ "2/4" as the second of four parts.
 

@@ -69,3 +69,10 @@ def test_compare_refuses_other_clips_and_damaged_files(three_models, capsys):
 def test_json_needs_a_split(three_models, capsys):
     with pytest.raises(SystemExit):
         compare.main(["--json", "x.json"])
+
+
+def test_a_place_that_cannot_be_written_is_named(three_models, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in (["--json", str(tmp_path / "none" / "x.json")], ["--html", str(tmp_path / "file")]):
+        assert compare.main(["--split", "resonet", *place]) == 2
+        assert f"{place[1]} cannot be written" in capsys.readouterr().err

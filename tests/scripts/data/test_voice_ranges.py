@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from scripts import prepare_corpora, voice_ranges
+from scripts import corpus_statistics, prepare_corpora, voice_ranges
 from ser_core.labels import EMOTIONS
 
 
@@ -25,3 +25,12 @@ def test_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path):
     monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
     assert voice_ranges.main(["--json", str(tmp_path / "voice_ranges.json")]) == 2
     assert "SER_CORPORA" in capsys.readouterr().err and not (tmp_path / "voice_ranges.json").exists()
+
+
+@pytest.mark.parametrize("script", [voice_ranges, corpus_statistics])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(script, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    for place in (tmp_path, tmp_path / "file" / "result.json"):
+        with pytest.raises(SystemExit):
+            script.main(["--json", str(place)])
+        assert f"'{place}' cannot be written: name a file" in capsys.readouterr().err
