@@ -227,7 +227,12 @@ def parse_override(text: str) -> tuple[str, object]:
     """ "augment.warp=0.2" as name and value; the value is JSON.
 
     Raises:
-        ValueError: no equals sign, or no JSON behind it.
+        argparse.ArgumentTypeError: no equals sign, or no JSON behind it.
     """
-    name, value = text.split("=", 1)
-    return name, json.loads(value)
+    name, _, value = text.partition("=")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not NAME=VALUE with a value in JSON, such as augment.warp=0.2 or model.tuned_layers=[3,4,5]"
+        ) from None

@@ -201,7 +201,7 @@ def test_side_tasks_are_set_by_name(workplace, small_networks, crema_d, capsys):
 def test_a_value_that_is_none_is_refused(wrong, capsys):
     with pytest.raises(SystemExit):
         train.main(["resonet", "--set", wrong])
-    assert "--set" in capsys.readouterr().err
+    assert f"--set: '{wrong}' is not NAME=VALUE with a value in JSON" in capsys.readouterr().err
 
 
 def test_experiments_are_logged_with_what_was_changed(workplace, small_networks, monkeypatch, capsys):
