@@ -160,23 +160,32 @@ def write_report(protocol: str, folds: dict[str, dict], every: int) -> None:
     write_results(paths.RESULTS / f"{protocol}-{NAME}.json", found)
 
 
+def fuse(every: int, scores_alone: bool) -> None:
+    """Calibrates the fusion of every fold, and writes scores and checkpoints.
+
+    Raises:
+        CheckpointError, CorpusError, OSError, StoreError: a model, a recording or the disk cannot be used.
+    """
+    found, unseen = left_out_predictions(every), unseen_speakers(every)
+    left_out = report(found, outputs(unseen.values()))
+    write_report("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every)
+    calibrate_folds(found, unseen)
+    folds = {fold: reports_by_corpus(model, rows, clips) for fold, (model, clips, rows) in unseen.items()}
+    write_report(PROTOCOL, folds, every)
+    if not scores_alone:
+        save_folds(unseen)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=positive, default=1, help="use one in n clips of each corpus, drawn at random")
     parser.add_argument("--scores", action="store_true", help="write the scores alone, no checkpoint")
     options = parser.parse_args(arguments)
     try:
-        found, unseen = left_out_predictions(options.every), unseen_speakers(options.every)
+        fuse(options.every, options.scores)
     except (CheckpointError, CorpusError, OSError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
-    left_out = report(found, outputs(unseen.values()))
-    write_report("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, options.every)
-    calibrate_folds(found, unseen)
-    folds = {fold: reports_by_corpus(model, rows, clips) for fold, (model, clips, rows) in unseen.items()}
-    write_report(PROTOCOL, folds, options.every)
-    if not options.scores:
-        save_folds(unseen)
     return 0
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common.flags import positive
+from scripts.common.fold_clips import write_results
 from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
 from ser_core import paths
@@ -72,7 +73,7 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
         "command": command,
         "conditions": {name: round_floats(asdict(r)) for name, r in found.items()},
     }
-    RESULT.write_text(json.dumps(results, indent=1) + "\n")
+    write_results(RESULT, results)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -84,13 +85,13 @@ def main(arguments: list[str] | None = None) -> int:
         models = [load_model(name) for name in options.models]
         utterances = read_unseen_speech(models, options.every)
         found = evaluate(models, utterances, read_test_noises(corpora_root()))
-    except (AudioError, CheckpointError, CorpusError, ProtocolError) as error:
+        every = f" --every {options.every}" if options.every > 1 else ""
+        for model, own in zip(models, found, strict=True):
+            print_scores(model, own)
+            write(model, own, f"python -m scripts.robustness {shlex.join(options.models)}{every}")
+    except (AudioError, CheckpointError, CorpusError, OSError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
-    every = f" --every {options.every}" if options.every > 1 else ""
-    for model, own in zip(models, found, strict=True):
-        print_scores(model, own)
-        write(model, own, f"python -m scripts.robustness {shlex.join(options.models)}{every}")
     return 0
 
 

@@ -7,7 +7,8 @@ ser train MODEL                 trains a model under a protocol
 ser export MODEL                writes a model for other programs
 ser serve                       pages, REST and live microphone on one port
 
-In a checkout: python -m scripts.ser COMMAND, or the scripts themselves.
+Every other script has its own name: for python -m scripts.prepare_corpora, as messages and documentation call it, type
+ser prepare_corpora. In a checkout: python -m scripts.ser COMMAND, or the scripts themselves.
 """
 
 import argparse
@@ -28,12 +29,19 @@ SCRIPTS = {
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("ser", None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=SCRIPTS)
+    parser.add_argument("command", choices=SCRIPTS | other_scripts(), metavar="COMMAND")
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     sys.path.insert(0, str(Path(__file__).parent.parent))  # where a wheel puts `scripts` and `pages`
-    check_arguments(options.command, options.arguments)
-    return import_module(f"scripts.{SCRIPTS[options.command]}").main(options.arguments)
+    if options.command in SCRIPTS:
+        check_arguments(options.command, options.arguments)
+    return import_module(f"scripts.{SCRIPTS.get(options.command, options.command)}").main(options.arguments)
+
+
+def other_scripts() -> dict[str, str]:
+    """Names of the scripts that have no shorter one, as commands."""
+    names = {path.stem for path in Path(__file__).parent.glob("[!_]*.py")} - {"ser", *SCRIPTS.values()}
+    return {name: name for name in sorted(names)}
 
 
 def check_arguments(command: str, arguments: list[str]) -> None:

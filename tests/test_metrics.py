@@ -298,6 +298,23 @@ def test_nll_equals_scikit_learn():
     assert np.isfinite(nll(np.array([[1.0, 0.0]]), np.array([1])))
 
 
+@pytest.mark.parametrize("score", [nll, brier, reliability, risk_coverage])
+@pytest.mark.parametrize(
+    ("probabilities", "y_true", "fault"),
+    [
+        ([[0.5, np.nan], [0.5, 0.5]], [0, 1], "not finite"),
+        (np.zeros((0, 2)), [], "at least one clip"),
+        ([[0.5, 0.5]], [0, 1], "cannot be scored"),
+        ([0.5, 0.5], [0, 1], "cannot be scored"),
+        ([[0.5, 0.5]], [-1], "none of 0 to 1"),
+        ([[0.5, 0.5]], [2], "none of 0 to 1"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused(score, probabilities, y_true, fault):
+    with pytest.raises(ValueError, match=fault):
+        score(np.array(probabilities), np.array(y_true, int))
+
+
 def test_cross_entropy_with_one_hot_targets_is_the_nll():
     rng = np.random.default_rng(0)
     probabilities, y_true = softmax(rng.normal(0, 2, (200, N_CLASSES)), axis=-1), rng.integers(N_CLASSES, size=200)

@@ -6,6 +6,7 @@ st.title("Learn", anchor=False)
 with st.spinner("Starting"):
     from pages.learn import progress, view
     from pages.learn.listening import round as listening
+    from pages.ui.layout import result_place
 
 LESSONS = view.LESSONS | {listening.TITLE: listening.show}
 
@@ -19,6 +20,7 @@ chosen = st.segmented_control(
     label_visibility="collapsed",
     wrap=True,
 )
-LESSONS[chosen]()
+with result_place(chosen, "lesson")():  # not the lesson before, while this one is computed
+    LESSONS[chosen]()
 if chosen in view.LESSONS:
     progress.show(list(view.LESSONS), chosen)

@@ -56,7 +56,17 @@ def encode_wav(waveform: np.ndarray) -> bytes:
 
     Args:
         waveform: 16 kHz, floats in [-1, 1] (clipped beyond) or 16-bit integers, shape = (n_samples,).
+
+    Raises:
+        AudioError: several channels, other integers, or samples that are not finite.
     """
+    if waveform.ndim != 1 or not (waveform.dtype == np.int16 or np.issubdtype(waveform.dtype, np.floating)):
+        raise AudioError(
+            f"A WAV file is written from mono floats or 16-bit integers, not {waveform.dtype} of shape "
+            f"{waveform.shape}. Average the channels, and divide by full scale."
+        )
+    if not np.isfinite(waveform).all():
+        raise AudioError("A WAV file cannot hold samples that are not finite. Record it again.")
     file = io.BytesIO()
     with wave.open(file, "wb") as wav:
         wav.setnchannels(1)

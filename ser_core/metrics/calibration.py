@@ -23,8 +23,30 @@ class Reliability:
         return float(gap @ np.array(self.n_clips) / max(sum(self.n_clips), 1))
 
 
+def check_probabilities(probabilities: np.ndarray, y_true: np.ndarray) -> None:
+    """Checks what a score is computed from.
+
+    Args:
+        probabilities: shape = (n_clips, n_classes).
+        y_true: class indices, shape = (n_clips,).
+
+    Raises:
+        ValueError: no clip, not one class of 0..n_classes - 1 for each, or probabilities that are not finite.
+    """
+    if probabilities.ndim != 2 or not len(probabilities) or np.shape(y_true) != probabilities.shape[:1]:
+        raise ValueError(
+            f"Probabilities of shape {probabilities.shape} and classes of shape {np.shape(y_true)} cannot be scored: "
+            "give (n_clips, n_classes) and (n_clips,) of at least one clip."
+        )
+    if not np.isfinite(probabilities).all():
+        raise ValueError("Some probabilities are not finite: predict these clips again.")
+    if np.min(y_true) < 0 or np.max(y_true) >= probabilities.shape[1]:
+        raise ValueError(f"A class is none of 0 to {probabilities.shape[1] - 1}.")
+
+
 def nll(probabilities: np.ndarray, y_true: np.ndarray) -> float:
-    """Mean negative log-likelihood in nats; probabilities has shape (n_clips, n_classes)."""
+    """Mean negative log-likelihood in nats; arguments and errors as check_probabilities."""
+    check_probabilities(probabilities, y_true)
     return float(-np.log(np.maximum(probabilities[np.arange(len(y_true)), y_true], 1e-12)).mean())
 
 
@@ -39,13 +61,18 @@ def entropy(distributions: np.ndarray) -> float:
 
 
 def brier(probabilities: np.ndarray, y_true: np.ndarray) -> float:
-    """Brier score over all classes, in [0, 2]: mean squared distance from the truth (Brier 1950)."""
+    """Brier score over all classes, in [0, 2]: mean squared distance from the truth (Brier 1950).
+
+    Arguments and errors as check_probabilities.
+    """
+    check_probabilities(probabilities, y_true)
     truth = np.eye(probabilities.shape[1])[y_true]  # by hand: scikit-learn's warns of rows that rounding leaves off 1
     return float(np.square(probabilities - truth).sum(1).mean())
 
 
 def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> Reliability:
-    """Confidence against accuracy; probabilities has shape (n_clips, n_classes)."""
+    """Confidence against accuracy; arguments and errors as check_probabilities."""
+    check_probabilities(probabilities, y_true)
     confidence = probabilities.max(1)
     bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
     n_clips = np.bincount(bins, minlength=n_bins)

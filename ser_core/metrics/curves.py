@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ser_core.metrics.calibration import check_probabilities
+
 
 @dataclass(frozen=True, eq=False)
 class Curve:
@@ -55,8 +57,9 @@ def risk_coverage(probabilities: np.ndarray, y_true: np.ndarray) -> Curve:
     """Share of wrong predictions (y) among the most confident share of the clips (x); area AURC, lower is better.
 
     Geifman & El-Yaniv, "Selective classification for deep neural networks", 2017. Clips of the same confidence count
-    as their mean, so that their order decides nothing.
+    as their mean, so that their order decides nothing. Arguments and errors as check_probabilities.
     """
+    check_probabilities(probabilities, y_true)
     confidence, wrong = probabilities.max(1), probabilities.argmax(1) != y_true
     _, level = np.unique(-confidence, return_inverse=True)
     n_equal = np.bincount(level)

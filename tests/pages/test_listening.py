@@ -209,3 +209,12 @@ def test_without_recordings_samples_are_asked_and_nobody_is_called_right(checkpo
     assert {EMOTIONS[i] for i in rows.nonzero()[0]} == set(answers)
     table = page.dataframe[0].value.set_index("who")
     assert len({guess.clip for guess in guesses}) == 4 and list(table["right"].items()) == [(rival, f"{alike} of 4")]
+
+
+def test_a_clip_plays_by_itself_only_when_it_is_drawn(page):
+    page.button(key="start").click().run()
+    assert page.get("audio")[0].proto.autoplay
+    again = open_test()  # as on the way back from another page
+    again.session_state["session"], again.session_state["rivals"] = session_of(page), ["small"]
+    again.run()
+    assert not again.exception and again.button(key="guess-sad") and not again.get("audio")[0].proto.autoplay

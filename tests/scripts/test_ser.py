@@ -61,6 +61,15 @@ def test_a_command_does_what_its_script_does(capsys, checkpoints, tmp_path):
     assert capsys.readouterr().out == printed and "error" in json.loads(printed)
 
 
+def test_scripts_without_a_shorter_name_keep_their_own(capsys):
+    """Messages name them: python -m scripts.prepare_corpora is ser prepare_corpora."""
+    assert ser.other_scripts().keys() >= {"prepare_corpora", "fuse", "robustness"}
+    assert not ser.other_scripts().keys() & {"ser", "predict", "predict_archive", "common"}
+    with pytest.raises(SystemExit) as ended:
+        ser.main(["voice_ranges", "--help"])
+    assert ended.value.code == 0 and "--clips" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

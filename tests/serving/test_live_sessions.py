@@ -54,6 +54,20 @@ def test_each_half_second_has_an_answer_and_the_end_a_summary(on, speech):
     assert on.stop("a")["has_speech"]
 
 
+def test_a_start_that_fails_keeps_the_recording_before_it(on, speech, clips_of_others):
+    fed(on, "a", speech)
+    for fault in ({"model": "none"}, {"model": "small", "reference": clips_of_others}):
+        with pytest.raises((UnknownModel, SpeakerReferenceError)):
+            on.start("a", sample_rate=RATE, **fault)
+    assert on.stop("a")["has_speech"] and on.hand_over("a")["token"]
+
+
+@pytest.fixture
+def clips_of_others(speech, on) -> dict:
+    """A reference that another model made."""
+    return speaker_reference(shared_model("other"), [speech]).to_dict()
+
+
 def test_a_running_reference_is_refused_by_models_that_take_none(on, no_references):
     with pytest.raises(SpeakerReferenceError):
         on.start("b", "small", RATE, running_reference=True)

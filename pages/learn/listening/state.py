@@ -70,6 +70,7 @@ class ListeningState(PageState):
     answer: str = ""  # the person's answer, before the models are run
     guesses: list[Guess] = field(default_factory=list)
     problem: str = ""  # why the latest clip could not be used
+    shown: str = ""  # id of the clip that was shown last
 
     def contents(self) -> dict[str, int]:
         return {"answers in the listening test": len(self.guesses)}

@@ -17,6 +17,8 @@ from ser_core.data import CORPUS_NAMES, Utterance
 from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import confusion_heatmap, emotion_label
 
+FIRST_CHOICE = f"guess-{EMOTIONS[0]}"  # key of its button
+
 
 def show_intro(clips: Sequence[Utterance | Sample]) -> None:
     """What is asked, and of which recordings."""
@@ -67,7 +69,9 @@ def show_clip(models: Sequence[str], clips: Sequence[Utterance | Sample]) -> Non
         _show_start(clips)
         return
     _show_progress(now, min(ROUND, len(clips)))
-    st.audio(str(now.clip.path), autoplay=not now.is_guessed, alt="The clip in question")
+    is_back = now.shown == now.clip.id and FIRST_CHOICE not in st.session_state  # from another page or lesson
+    now.shown = now.clip.id
+    st.audio(str(now.clip.path), autoplay=not (now.is_guessed or is_back), alt="The clip in question")
     if now.answer:
         with st.spinner("Running the models"):
             state.run_models(models)

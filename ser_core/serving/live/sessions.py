@@ -91,12 +91,12 @@ class LiveSessions:
         """
         loaded = shared_model(resolve_model(str(model)))
         enrolled = None if reference is None else Reference.from_dict(reference)
+        running = bool(running_reference)
+        live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
         with self._lock:
-            self._sessions.pop(page_id, None)
             address = self._address(page_id)
-            self._make_room(address)
-            running = bool(running_reference)
-            live = LiveSession(loaded, keep_recording=True, running_reference=running, reference=enrolled)
+            if page_id not in self._sessions:  # an earlier one leaves its room, only now that nothing can fail
+                self._make_room(address)
             self._sessions[page_id] = _PageSession(live, int(sample_rate), last_used_s=self._clock(), address=address)
         threshold = loaded.calibration.threshold(enrolled is not None)
         return {"min_confidence": threshold, "window_s": loaded.config.window_s}
