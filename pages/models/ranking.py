@@ -11,8 +11,16 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, same_decimals
 from pages.ui.results import EvaluationResults
+from pages.ui.text import plain
 from ser_core.data import CORPUS_NAMES
-from ser_core.evaluation import Comparison, CrossValidationResult, RankedModel, listener_uars, mean_over_corpora
+from ser_core.evaluation import (
+    Comparison,
+    CrossValidationResult,
+    RankedModel,
+    listener_uars,
+    mean_over_corpora,
+    published_table,
+)
 from ser_core.metrics import format_percent
 from ser_core.plots import class_score_dots, ranking_plot, score_heatmap
 
@@ -168,9 +176,10 @@ def _folds_row(model: CrossValidationResult) -> dict:
 
 
 def show_published(found: EvaluationResults) -> None:
-    """Published results on this test part."""
-    rows = [_published(standing) for standing in found.comparison.ranking if standing.published]
-    if not rows:
+    """Published results on this test part, where they come from, and how far they compare."""
+    rows = [_published(standing) for standing in found.comparison.ranking if standing.reached is not None]
+    table = published_table(found.comparison.split)
+    if not rows or table is None:
         return
     st.subheader("Comparison with published results", anchor=False)
     st.dataframe(
@@ -180,10 +189,11 @@ def show_published(found: EvaluationResults) -> None:
         column_config=same_decimals(rows),
         alt="Accuracy and macro-F1 here, as published, and the difference in points",
     )
+    st.caption(plain(f"Pooled over all clips, here and there. Published: {table['source']}. {table['note']}"))
 
 
 def _published(standing: RankedModel) -> dict:
-    row = {"model": standing.model}
+    row = {"model": standing.model, "published as": standing.published["title"]}
     for measure in ("accuracy", "macro_f1"):
         if measure in standing.published:
             title = MEASURES[measure]

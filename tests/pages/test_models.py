@@ -66,6 +66,14 @@ def test_each_corpus_has_its_interval(page):
     assert table["SAVEE"][0] == f"{100 * standing.corpora['savee']['uar']:.1f}"
 
 
+def test_published_figures_name_their_source_and_what_is_wrong_with_them(page):
+    page.run().selectbox(key="split").set_value("resonet").run()
+    (table,) = [table.value for table in page.dataframe if "published as" in table.value]
+    assert "resonet" in list(table["model"]) and table["accuracy %, published"].notna().all()  # no row without figures
+    words = texts(page).replace("\\", "")
+    assert "nikhil-yn-aix/ResoNet" in words and "most probably inflated" in words
+
+
 def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "BENCHMARK", tmp_path / "benchmark.json")
     results.BENCHMARK.write_text('{"models": {')
