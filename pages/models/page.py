@@ -23,6 +23,7 @@ try:
         training.show_training()
     elif split := parts.choose_split(results.splits()):
         found = results.load_results(split)
+        parts.warn_of_shared_speakers(found.comparison)
         if show == parts.RANKING:
             ranking.show_ranking(found)
             ranking.show_all_folds(split)

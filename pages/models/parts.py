@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ser_core.data import CORPUS_NAMES
+from ser_core.evaluation import Comparison
 
 TITLES = {
     "resonet": "ResoNet's split",
@@ -58,3 +59,12 @@ def choose_split(names: Sequence[str]) -> str | None:
     if chosen != names[0] or named:
         st.query_params[SPLIT] = chosen
     return chosen
+
+
+def warn_of_shared_speakers(comparison: Comparison) -> None:
+    """Above every view of a test part that is no test of unseen speakers: an address may lead to any of them."""
+    if comparison.note:
+        st.warning(
+            "Some test speakers are in the training data. These figures say little about unseen speakers: "
+            "use them only to compare models."
+        )

@@ -31,7 +31,7 @@ WIDER = {"speaker-independent": "speaker-independent-8"}  # protocol -> another 
 def show_ranking(found: EvaluationResults) -> None:
     """All models, the best one on top."""
     comparison = found.comparison
-    _show_title(comparison)
+    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
     added = _trained_on_more(comparison)
     ranking = [*added, *comparison.ranking]
     _show_plot(comparison, ranking)
@@ -47,15 +47,6 @@ def show_ranking(found: EvaluationResults) -> None:
         st.caption("F1 of each emotion")
         f1 = {s.model: {e: scores["f1"] for e, scores in s.per_class.items()} for s in comparison.ranking}
         chart(class_score_dots(f1), key="classes", alt="F1 by model and emotion")
-
-
-def _show_title(comparison: Comparison) -> None:
-    st.markdown(f"**{title_of(comparison.split)}.** {comparison.about}")
-    if comparison.note:
-        st.warning(
-            "Some test speakers are in the training data. These figures say little about unseen speakers: "
-            "use them only to compare models."
-        )
 
 
 def _show_plot(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:

@@ -48,6 +48,7 @@ def test_every_test_part_is_shown(page, split):
     for part, heading in PARTS.items():
         page.segmented_control(key="show").set_value(part).run()
         assert not page.exception and heading in texts(page)
+        assert bool(page.warning) == bool(found.comparison.note)
     alone = any("Only one model" in info.value for info in page.info)
     assert alone == (len(found.predictions) == 1) and alone != ("McNemar" in texts(page))
 
