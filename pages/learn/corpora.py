@@ -67,7 +67,7 @@ def _show_gap(unseen: EvaluationResult, shared: EvaluationResult) -> None:
         if c in unseen.metrics["corpora"]
     }
     alt = "; ".join(f"{row}: UAR {one:.0%} unseen, {other:.0%} under {SHARED}" for row, (one, other) in pairs.items())
-    chart(seen_and_unseen_speakers(pairs), key="gap", alt=alt)
+    chart(seen_and_unseen_speakers(pairs, (UNSEEN, SHARED)), key="gap", alt=alt)
     st.caption(
         f"UAR of {unseen.model}, trained once under `{UNSEEN}` and once under `{SHARED}`, where the test speakers of "
         f"{_listed([CORPUS_NAMES[c] for c in known if known[c]])} are in training too and the others are not."

@@ -7,7 +7,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, same_decimals
 from pages.ui.results import EvaluationResults
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import CORPUS_NAMES, split_name
 from ser_core.evaluation import LeakageReport, PairwiseTest
 from ser_core.plots import pareto_dots, score_bars, significance_heatmap
 
@@ -16,7 +16,7 @@ HOW_PAIRS_DIFFER = (
     "McNemar's exact test, Holm-corrected, gives p < 0.05; without one the difference is not significant. The test "
     "assumes independent clips; clips of one speaker are not, so small differences look more significant than they are."
 )
-UNSEEN, LEAKED = "speaker-independent-0", "test clips in training"
+UNSEEN = "speaker-independent-0"
 
 
 def show_comparison(found: EvaluationResults) -> None:
@@ -89,10 +89,18 @@ def _show_leaks(found: EvaluationResults) -> None:
         values = _under_each_protocol(leak, found.comparison.split)
         alt = "; ".join(f"{row}: {', '.join(f'{k} {v:.0%}' for k, v in bars.items())}" for row, bars in values.items())
         shared = f"; `{found.comparison.split}` {found.comparison.note}" if found.comparison.note else ""
-        st.caption(f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}.")
+        st.caption(
+            f"Accuracy of one network, trained under three protocols. `{UNSEEN}` shares no speaker{shared}; "
+            f"`{_trained_under(leak)}` has test clips in training, whose share the table states."
+        )
         chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
-        rows, alt = _leak_rows(leak), "Accuracy with and without leakage, by corpus"
+        rows, alt = _leak_rows(leak, found.comparison.split), "Accuracy with and without test clips in training"
         st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
+
+
+def _trained_under(leak: LeakageReport) -> str:
+    """Name of the protocol whose training part holds some of the test clips."""
+    return split_name(leak.trained_on["protocol"], leak.trained_on["fold"])
 
 
 def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str, float]]:
@@ -101,12 +109,14 @@ def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str,
     unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
     bars: dict[str, dict[str, float]] = {}
     for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
-        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest, LEAKED: leak.parts[corpus].leaked}
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest}
+        found |= {_trained_under(leak): leak.parts[corpus].leaked}
         bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
     return bars
 
 
-def _leak_rows(leak: LeakageReport) -> list[dict]:
+def _leak_rows(leak: LeakageReport, split: str) -> list[dict]:
+    """A row a corpus; the columns name the protocols, as one without leaked clips may share speakers."""
     rows = []
     for name, part in leak.parts.items():
         trained = part.groups["trained"]
@@ -114,9 +124,9 @@ def _leak_rows(leak: LeakageReport) -> list[dict]:
             {
                 "test clips": CORPUS_NAMES.get(name, name),
                 "clips": part.n_clips,
-                "trained on %": round(100 * trained.share),
-                "accuracy %, no leakage": part.honest and round(100 * part.honest["accuracy"], 1),
-                "accuracy %, leakage": round(100 * part.leaked["accuracy"], 1),
+                "in training %": round(100 * trained.share),
+                f"accuracy %, {split}": part.honest and round(100 * part.honest["accuracy"], 1),
+                f"accuracy %, {_trained_under(leak)}": round(100 * part.leaked["accuracy"], 1),
                 "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
             }
         )

@@ -159,25 +159,24 @@ def _add_emotion(figure: go.Figure, emotion: str, weight: float | None) -> None:
     )
 
 
-def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]]) -> go.Figure:
-    """UAR per corpus on unseen speakers, and under a protocol with shared speakers.
+def seen_and_unseen_speakers(values: Mapping[str, tuple[float, float]], protocols: tuple[str, str]) -> go.Figure:
+    """UAR per corpus on unseen speakers, and under a protocol that shares the speakers of some corpora.
 
     Args:
         values: corpus -> (unseen, shared), in [0, 1].
+        protocols: their names, for the legend.
     """
     rows, figure = list(values), go.Figure()
     x = [value for pair in values.values() for value in (*pair, None)]
     y = [row for row in rows for _ in range(3)]
     figure.add_scatter(x=x, y=y, mode="lines", line={"color": GREY, "width": 3}, hoverinfo="skip", showlegend=False)
-    for k, title, symbol, colour in (
-        (0, "unseen speakers", "circle", FIRST_COLOUR),
-        (1, "shared speakers", "diamond", SECOND_COLOUR),
-    ):
+    for k, (symbol, colour) in enumerate((("circle", FIRST_COLOUR), ("diamond", SECOND_COLOUR))):
+        title = f"trained under {protocols[k]}"  # not "shared speakers": those of other corpora are unseen all the same
         marker = {"color": colour, "symbol": symbol, "size": 12}
         figure.add_scatter(x=[pair[k] for pair in values.values()], y=rows, mode="markers", name=title, marker=marker)
         figure.data[-1].update(hovertemplate="%{y}: %{x:.1%}")
-    figure.update_layout(height=44 * len(rows) + 90, margin=NARROW_MARGIN | {"b": 64}, legend=LEGEND_BELOW)
-    figure.update_xaxes(range=[0, 1.04], tickformat=".0%", fixedrange=True, zeroline=False)
+    figure.update_layout(height=44 * len(rows) + 110, margin=NARROW_MARGIN | {"b": 84}, legend=LEGEND_BELOW)
+    figure.update_xaxes(range=[0, 1.04], tickformat=".0%", title="UAR", fixedrange=True, zeroline=False)
     return figure.update_yaxes(fixedrange=True, **ROWS_AXIS)
 
 

@@ -123,6 +123,8 @@ def test_without_a_model_two_lessons_say_how_to_train(page, checkpoints):
 def test_figures_are_those_of_the_result_files(page):
     lesson(page, "Acted corpora")
     assert "SAVEE and TESS" in texts(page)
+    legend = page.get("plotly_chart")[0].proto.spec
+    assert "trained under resonet" in legend and "shared speakers" not in legend  # those of CREMA-D are unseen
     leaked = load_result(result_path("resonet", "resonet-leak")).metrics["corpora"]["crema_d"]["accuracy"]
     assert f"{leaked:.1%}" in texts(page)
     table = page.dataframe[0].value.set_index("corpus").iloc[:, -1]
