@@ -195,6 +195,8 @@ def test_without_runs_the_page_says_how_to_start_one(page, tmp_path, monkeypatch
     assert not page.exception and "scripts.train" in page.info[0].value
     shipped, experiments = (table.value for table in page.dataframe)
     assert shipped["model"][0] == DEFAULT_MODEL and 0 < shipped["UAR %"][0] < 100
+    made_from = shipped.set_index("model")["made from"]
+    assert made_from["whisper-light"] == "head on the encoder whisper-base" and made_from["resonet"] == "scratch"
     assert len(experiments) == len(read_experiments())
     charts = {chart.key: json.loads(chart.proto.spec)["data"] for chart in page.get("plotly_chart")}
     n_epochs = {line["name"]: len(line["y"]) for line in charts["shipped-uar"]}

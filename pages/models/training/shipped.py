@@ -54,7 +54,8 @@ def _dev_uar(record: dict) -> float | None:
 
 
 def _row(name: str) -> dict | None:
-    training = read_json(paths.CHECKPOINTS / name / "config.json").get("training") or {}
+    config = read_json(paths.CHECKPOINTS / name / "config.json")
+    training = config.get("training") or {}
     if not training.get("protocol"):
         return None
     recipe = training.get("recipe") or {}
@@ -64,18 +65,25 @@ def _row(name: str) -> dict | None:
         "clips": training.get("n_clips"),
         "epochs": recipe.get("epochs"),
         "learning rate": recipe.get("learning_rate"),
-        "made from": _made_from(training),
+        "made from": _made_from(training, config.get("model") or {}),
         "UAR %": _uar_percent(name),
         "test speakers": SPEAKER_OVERLAP.get(training["protocol"], "unseen"),
     }
 
 
-def _made_from(training: dict) -> str:
+def _made_from(training: dict, model: dict) -> str:
+    """What the training started from.
+
+    Args:
+        training, model: parts of a config.
+    """
     if members := training.get("members"):
         names = [member if isinstance(member, str) else member.get("name", "") for member in members]
         return f"fusion of {' and '.join(filter(None, names))}" if any(names) else f"fusion of {len(members)} models"
     if teachers := training.get("teachers"):
         return f"distilled from {len(teachers)} teachers"
+    if encoder := model.get("encoder"):  # weights of their own, which the training did not make
+        return f"head on the encoder {encoder}"
     return f"started from {training['start']}" if training.get("start") else "scratch"
 
 
