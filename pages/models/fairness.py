@@ -24,8 +24,9 @@ def show_groups(found: EvaluationResults) -> None:
         part = _choose_corpus(table)
     of_all_folds = len(table.utterances) > len(found.predictions[model].utterances)
     whose = " of all folds together, whichever is chosen as the test part" if of_all_folds else ""
+    charted = "" if part is table else f", {_n_speakers(part)} of them in the charts by sex and age"
     st.caption(
-        f"{len(set(table.speakers.tolist()))} test speakers{whose}. The bars are 95 % intervals over speakers: where "
+        f"{_n_speakers(table)} test speakers{whose}{charted}. The bars are 95 % intervals over speakers: where "
         "those of two groups overlap widely, the difference may be chance. UAR is comparable only between groups with "
         "the same emotions."
     )
@@ -39,6 +40,10 @@ def show_groups(found: EvaluationResults) -> None:
         with box:
             st.dataframe(rows, hide_index=True, placeholder="", alt="UAR of every group of speakers")
             download_rows("Download the groups", rows, f"{found.comparison.split}_{model}_groups.csv")
+
+
+def _n_speakers(table: PredictionTable) -> int:
+    return len(set(table.speakers.tolist()))
 
 
 def _choose_corpus(table: PredictionTable) -> PredictionTable:

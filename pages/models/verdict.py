@@ -62,14 +62,12 @@ def show_by_corpus() -> None:
         return
     st.subheader("What to expect, by corpus", anchor=False)
     found = verdicts[st.selectbox("Model", names, key="model", bind="query-params")]
-    chart(
-        verdict_plot(found),
-        key="verdict",
-        numbers=False,
-        alt=f"UAR of {found.model} by corpus, for unseen speakers and left out of training; the table has the numbers.",
-    )
+    left_out = " and left out of training" if found.left_out else ""
+    alt = f"UAR of {found.model} by corpus, for unseen speakers{left_out}; the table has the numbers."
+    chart(verdict_plot(found), key="verdict", numbers=False, alt=alt)
+    expected = "the open circles" if found.left_out else "less than this, how much less was not measured"
     st.caption(
-        "A new microphone, room or language is a corpus the model was not trained on: expect the open circles. "
+        f"A new microphone, room or language is a corpus the model was not trained on: expect {expected}. "
         "All corpora are acted speech."
     )
     if box := opened("Table", "verdict-table"):

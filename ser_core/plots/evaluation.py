@@ -88,6 +88,8 @@ def verdict_plot(verdict: "Verdict") -> go.Figure:
         ("one listener, voice alone", verdict.listeners, {"color": GREY, "symbol": "diamond-tall"}),
     ):
         rows = [c for c in corpora if c in values]
+        if not rows:
+            continue
         x, y = [values[c] for c in rows], [CORPUS_NAMES[c] for c in rows]
         figure.add_scatter(x=x, y=y, mode="markers", marker={"size": 13, **look}, name=title)
         figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")

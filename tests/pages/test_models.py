@@ -122,6 +122,21 @@ def test_a_verdict_without_left_out_corpora_claims_none():
     assert verdict.describe_verdict(found).count("%") == 2 and "**60%**" in verdict.describe_verdict(found)
 
 
+@pytest.mark.parametrize(("model", "measured"), [(DEFAULT_MODEL, True), ("resonet", False)])
+def test_open_circles_are_spoken_of_where_there_are_some(page, model, measured):
+    page.query_params["show"], page.query_params["model"] = "Summary", model
+    assert not page.run().exception and page.selectbox(key="model").value == model
+    assert ("expect the open circles" in texts(page)) == measured
+    assert ("corpus left out of training" in page.get("plotly_chart")[0].proto.spec) == measured
+
+
+def test_the_speakers_of_the_chosen_corpus_are_counted(page):
+    page.query_params["show"] = "Groups of speakers"
+    assert "188 test speakers" in texts(page.run()) and "91 of them" in texts(page)
+    page.selectbox(key="group-corpus").set_value("all").run()
+    assert not page.exception and "of them" not in texts(page)
+
+
 def test_groups_of_speakers_have_intervals_over_speakers():
     groups = score_groups(results.unseen_predictions("speaker-independent-0", "prosonet").of_corpus("crema_d"), "age")
     assert list(groups) == ["below 30", "30 to 44", "45 or older"]
