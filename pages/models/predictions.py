@@ -76,6 +76,12 @@ OTHER_RECORDINGS = (
 )
 
 
+AREAS = {
+    "ROC": "AUC: area under the curve, 0.5 by chance.",
+    "Precision and recall": "AP: average precision, by chance the share of the emotion.",
+}
+
+
 def show_confidence(found: EvaluationResults) -> None:
     """Reliability diagram and risk-coverage curves."""
     st.subheader("Calibration", anchor=False)
@@ -84,7 +90,10 @@ def show_confidence(found: EvaluationResults) -> None:
     with left:
         _show_reliability(found, model)
     with right:
-        st.caption("All models: error rate against coverage, when the least confident predictions are left out")
+        st.caption(
+            "All models: error rate against coverage, when the least confident predictions are left out. AURC: area "
+            "under this curve, 0 at best."
+        )
         curves = found.risk_curves()
         alt = ", ".join(f"{name}: area {curve.area:.3f}" for name, curve in curves.items())
         chart(risk_coverage_lines(curves), key="risk", alt=alt)
@@ -93,7 +102,11 @@ def show_confidence(found: EvaluationResults) -> None:
 
 def _show_reliability(found: EvaluationResults, model: str) -> None:
     bins = found.reliabilities(model)
-    st.caption(f"{model}: the dotted line is perfect calibration")
+    st.caption(
+        f"{model}: the dotted line is perfect calibration. ECE, expected calibration error: mean gap between "
+        "confidence and accuracy, here of all corpora pooled. The logits are divided by the temperature before "
+        "the softmax."
+    )
     alt = ", ".join(f"{title}: expected calibration error {b.ece:.3f}" for title, b in bins.items())
     chart(reliability_diagram(bins, model), key="reliability", alt=alt)
     if bins["after temperature"].ece > bins["before temperature"].ece:
@@ -113,7 +126,7 @@ def _show_curves(model: str, predictions: PredictionTable) -> None:
         strict=True,
     ):
         with column:
-            st.caption(title)
+            st.caption(f"{title}. {AREAS[title]}")
             by_class = curves(predictions.probabilities, predictions.y_true)
             drawn = {predictions.labels[k]: curve for k, curve in by_class.items()}
             areas = ", ".join(f"{name} {curve.area:.2f}" for name, curve in drawn.items())

@@ -75,7 +75,9 @@ def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     st.caption(
         "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
         "corpora), then by the mean over the corpora of this test part. UAR: mean of the recalls of the emotions; "
-        "all eight are candidates for every clip. Results of weights that are not shipped cannot be repeated here."
+        "all eight are candidates for every clip. Macro-F1: mean of their F1, the harmonic mean of precision and "
+        "recall. ECE, expected calibration error: mean gap between confidence and accuracy, 0 at best. Results of "
+        "weights that are not shipped cannot be repeated here."
     )
     st.caption(f"Pooled over all clips, where the largest corpus decides, UAR %: {pooled}.")
     download_rows("Download the ranking", rows, f"{comparison.split}_ranking.csv")

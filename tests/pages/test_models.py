@@ -75,6 +75,13 @@ def test_published_figures_name_their_source_and_what_is_wrong_with_them(page):
     assert "nikhil-yn-aix/ResoNet" in words and "most probably inflated" in words
 
 
+def test_abbreviations_are_explained_where_they_stand(page):
+    assert "ECE, expected calibration error" in texts(page.run()) and "Macro-F1: mean" in texts(page)
+    page.segmented_control(key="show").set_value("Confidence").run()
+    assert "ECE, expected calibration error" in texts(page) and "AURC: area" in texts(page)
+    assert not page.exception
+
+
 def test_a_benchmark_that_was_half_written_is_none(page, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "BENCHMARK", tmp_path / "benchmark.json")
     results.BENCHMARK.write_text('{"models": {')

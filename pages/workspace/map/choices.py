@@ -46,7 +46,9 @@ def choose_view(spaces: list[str]) -> View:
     space = st.selectbox("Space", spaces, key="space", bind="query-params", help=SPACE_HELP, width=WIDTH)
     known = [name for name in COLOURS if space != RAW_FEATURES or name not in PREDICTION_COLOURS]
     colour = st.selectbox("Colour", known, format_func=COLOURS.get, key="colour", bind="query-params", width=WIDTH)
-    kind = st.segmented_control("Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params")
+    kind = st.segmented_control(
+        "Map", KINDS, format_func=KINDS.get, default="umap", key="map", bind="query-params", help=MAP_HELP
+    )
     with st.popover("More", icon=":material/tune:"):
         others = [NOTHING, *(name for name in spaces if name != space)]
         second_space = st.selectbox("Second space", others, key="second-space") if len(others) > 1 else NOTHING
@@ -72,6 +74,10 @@ def _choose_filter() -> tuple[tuple[str, ...], tuple[str, ...], str]:
 SPACE_HELP = (
     "Embedding space of a model: the output before its last layer. Raw features are its input: "
     "mean and standard deviation of each mel band."
+)
+MAP_HELP = (
+    "UMAP and t-SNE keep neighbours together; distances between groups and the size of a group mean little. "
+    "PCA shows the directions of the greatest variance, and keeps distances as far as these hold them."
 )
 FIND_HELP = "Part of a clip or speaker name. Clips that do not match turn grey."
 
