@@ -37,6 +37,7 @@ def show() -> None:
         start = FIRST_PITCH if name == "Pitch" else probe.values[0]
         value = st.select_slider(f"{name}, {CHANGES[name]}", sorted(probe.values), start, key=f"voice-{name}")
     changed = remember(lambda: perturb_waveform(probe, part.waveform, value), part.id, "changed", name, value)
+    st.caption(probe.about)
     st.audio(encode_wav(changed), alt=f"The clip with {name} at {value}")
     _show_curves(part, changed)
     model = first_model(with_stages=False)
@@ -67,7 +68,10 @@ def _show_predictions(model: SERModel, found: Sequence[Prediction]) -> None:
         st.caption("No speech was detected, so there is no prediction.")
         return
     alt = "; ".join(f"{p.model}: {p.emotion} {format_probability(p.confidence)}" for p in found)
-    st.caption(f"What {model.name} predicts. The words are the same; only the voice has changed.")
+    st.caption(
+        f"What {model.name} predicts. The words are the same; only the voice has changed. In full colour: the "
+        "prediction; where the model is not sure there is none."
+    )
     chart(stacked_probability_bars(found), key="voice-predictions", alt=alt)
 
 

@@ -60,6 +60,11 @@ def test_a_voice_is_changed_and_heard(page):
         assert after / before == pytest.approx(2 ** (semitones / 12), rel=0.05)
 
 
+def test_each_change_says_what_else_it_moves(page):
+    page.run().button_group(key="voice-change").set_value("Speed").run()
+    assert not page.exception and "pitch and tempo together" in texts(page)
+
+
 def test_progress_is_kept_and_leads_to_the_next_lesson(page):
     titles = list(LESSONS)
     page.run().button(key="next").click().run()
