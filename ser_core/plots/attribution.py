@@ -35,7 +35,7 @@ def describe_relevance(explanation: "Explanation", frontend: FrontendConfig) -> 
     if not supporting.any():
         return ""
     first, last = half_mass_interval(supporting.sum(0))
-    times = f"from {first * explanation.hop_s:.1f} to {(last + 1) * explanation.hop_s:.1f} s"
+    times = f"from {first * explanation.hop_s:.1f} to {(last + 1) * explanation.hop_s:.1f} s of the window"
     if len(supporting) == 1:
         return times
     low_hz, high_hz = mel_band_centres_hz(frontend)[list(half_mass_interval(supporting.sum(1)))]

@@ -56,8 +56,8 @@ def test_the_text_names_time_and_frequency_of_supporting_relevance():
     assert describe_relevance(explanation(relevance), FRONTEND).endswith(
         f"between {round(low_hz, -1):.0f} and {round(high_hz, -1):.0f} Hz"
     )
-    assert describe_relevance(explanation(relevance), FRONTEND).startswith("from 0.8 to 0.9 s")
-    assert describe_relevance(explanation(relevance[20:21]), FRONTEND) == "from 0.8 to 0.9 s"
+    assert describe_relevance(explanation(relevance), FRONTEND).startswith("from 0.8 to 0.9 s of the window")
+    assert describe_relevance(explanation(relevance[20:21]), FRONTEND) == "from 0.8 to 0.9 s of the window"
     assert describe_relevance(explanation(-np.abs(relevance)), FRONTEND) == ""
 
 
