@@ -65,7 +65,7 @@ def show_by_corpus() -> None:
     left_out = " and left out of training" if found.left_out else ""
     alt = f"UAR of {found.model} by corpus, for unseen speakers{left_out}; the table has the numbers."
     chart(verdict_plot(found), key="verdict", numbers=False, alt=alt)
-    expected = "the open circles" if found.left_out else "less than this, how much less was not measured"
+    expected = "the open circles" if found.left_out else "less than this; how much less was not measured"
     st.caption(
         f"A new microphone, room or language is a corpus the model was not trained on: expect {expected}. "
         "All corpora are acted speech."

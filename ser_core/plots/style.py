@@ -17,7 +17,7 @@ GREY = "#8A8F98"  # legible on white and on black
 ROW_HEIGHT = 26  # pixels per model
 LEGEND_LINE = 20  # pixels
 LEGEND_BELOW = {"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "x": 0}
-SHARE_AXIS = {"range": [0, 1], "tickformat": ".0%", "zeroline": False}
+SHARE_AXIS = {"range": [0, 1.04], "tickformat": ".0%", "zeroline": False}  # markers at 100 % are whole, and labelled
 ROWS_AXIS = {"autorange": "reversed", "ticksuffix": " "}  # the first row on top
 
 

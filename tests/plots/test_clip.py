@@ -182,6 +182,11 @@ def test_the_ranking_has_the_mean_and_each_corpus(comparison):
     assert traces["CREMA-D"].x == tuple(entry.corpora["crema_d"]["accuracy"] for entry in comparison.ranking)
 
 
+def test_a_marker_at_100_percent_is_whole():
+    figure = class_score_dots({"a": {"happy": 1.0}})
+    assert figure.layout.xaxis.range[1] > figure.data[0].x[0]
+
+
 def test_class_dots_name_every_emotion_by_colour_symbol_and_word():
     figure = class_score_dots({"a": {"happy": 0.5, "sad": 0.2}, "b": {"happy": 0.7}})
     happy, sad = figure.data
