@@ -102,8 +102,9 @@ def show_experiments() -> None:
     st.subheader("How the recipe was found", anchor=False)
     kept = sum(experiment.kept for experiment in experiments)
     st.caption(
-        f"{len(experiments)} trainings, each with one change, judged on development speakers; no test clip was used. "
-        f"Filled: the {kept} that were better than all before them of the same model, fold and number of epochs."
+        f"{len(experiments)} trainings, each to try what the table names, judged on development speakers; no test clip "
+        f"was used. Filled: the {kept} that were better than all before them of the same model, fold and number of "
+        "epochs."
     )
     alt = f"{len(experiments)} experiments; the table has what was changed and the UAR of each."
     chart(experiment_dots(experiments), key="experiments", numbers=False, alt=alt)
