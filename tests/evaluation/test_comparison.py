@@ -13,6 +13,7 @@ from ser_core.evaluation.comparison.compare import ComparisonError, compare_resu
 from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import left_out_uars
 from ser_core.evaluation.results import list_results, load_result
+from ser_core.evaluation.summary.verdict import listener_uars
 from ser_core.models.registry import MODELS
 from tests.make_results import REDRAWN, make_result, some_clips, three_results
 
@@ -112,6 +113,14 @@ def test_the_distance_to_published_figures(three):
     assert best.reached is True
     assert middle.difference["accuracy"] == pytest.approx(7 / 12 - 0.6, abs=1e-4) and middle.reached is False
     assert worst.difference == {"corpora": {}} and worst.reached is None
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_without_the_file_there_is_no_published_table(tmp_path, monkeypatch, content):
+    monkeypatch.setattr(paths, "PUBLISHED_TABLES", tmp_path / "published.json")
+    if content:
+        paths.PUBLISHED_TABLES.write_text(content)
+    assert published_table("speaker-independent") is None and set(listener_uars()) <= {"crema_d"}
 
 
 def test_published_figures_agree_with_themselves():

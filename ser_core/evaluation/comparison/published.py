@@ -6,8 +6,14 @@ from ser_core import paths
 
 
 def published_table(split_name: str) -> dict | None:
-    """The published table of a test part: title, source, note and rows by model, values in [0, 1]; None without one."""
-    table = json.loads(paths.PUBLISHED_TABLES.read_text()).get(split_name)
+    """The published table of a test part: title, source, note and rows by model, values in [0, 1]; None without one.
+
+    Without the file, or with a damaged one, as without any: the results themselves can be shown all the same.
+    """
+    try:
+        table = json.loads(paths.PUBLISHED_TABLES.read_text()).get(split_name)
+    except (OSError, ValueError):
+        return None
     return table and table | {"rows": {model: _percent_to_fraction(row) for model, row in table["rows"].items()}}
 
 
