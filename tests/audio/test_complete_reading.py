@@ -212,6 +212,19 @@ def test_sound_that_begins_after_the_picture_keeps_its_time():
     assert "3.0 s" in recording.notes[0]
 
 
+def test_the_lead_in_of_a_codec_is_no_silence():
+    """A recording of Chrome as audio/mp4: the decoder drops 80 ms of Opus, and no edit list moves the time stamps."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4", options={"use_editlist": "0"}) as output:
+        mux(output, output.add_stream("libopus", rate=RATE, layout="mono"), tone(2.0, RATE)[:, 0], 0.0)
+    content = bytearray(buffer.getvalue())
+    at = content.index(b"dOps") + 6
+    content[at : at + 2] = (3840).to_bytes(2)  # samples that the decoder drops, at 48 kHz
+    recording = read_audio(bytes(content))
+    assert recording.duration_s == pytest.approx(1.93, abs=0.02)
+    assert rms(recording, 0.0, 0.05) > 0.3 and recording.notes == ()
+
+
 @pytest.mark.parametrize("container", ["webm", "matroska", "mp4", "mpegts"])
 def test_missing_packets_leave_silence(container):
     buffer = io.BytesIO()

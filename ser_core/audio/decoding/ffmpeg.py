@@ -70,7 +70,8 @@ def _timeline(container: av.container.InputContainer, source: DecodedStream) -> 
     """The time stamps of a file, from the start of its first track, also of pictures."""
     has_stamps = container.format.name not in ESTIMATED_DURATION_FORMATS
     declared_s = plausible_duration_s((container.duration or 0) / av.time_base) or source.header_duration_s
-    return Timeline(source, (container.start_time or 0) / av.time_base if has_stamps else None, declared_s)
+    start_s = (container.start_time or 0) / av.time_base if has_stamps else None
+    return Timeline(source, start_s, declared_s, has_picture=bool(container.streams.video))
 
 
 def _ffmpeg_header_duration_s(container: av.container.InputContainer, stream: av.AudioStream) -> float | None:

@@ -14,14 +14,17 @@ MAX_GAP_S = 600.0  # a greater one comes from a damaged time stamp
 class Timeline:
     """Places blocks at their time stamps, with silence in the gaps."""
 
-    def __init__(self, source: DecodedStream, start_s: float | None, declared_s: float | None):
+    def __init__(
+        self, source: DecodedStream, start_s: float | None, declared_s: float | None, has_picture: bool = False
+    ):
         """
         Args:
             source: gets the gaps, to report them.
             start_s: time stamp of the start; None for a format without time stamps.
             declared_s: duration of the file, if known; a later time stamp is wrong.
+            has_picture: the sound may begin after it.
         """
-        self._source, self._origin_s = source, start_s
+        self._source, self._origin_s, self._has_picture = source, start_s, has_picture
         self._latest_s = declared_s or np.inf
         self._n_samples = 0
 
@@ -37,6 +40,8 @@ class Timeline:
         """Samples between the end of the last block and a time stamp."""
         if at_s is None or self._origin_s is None:
             return 0
+        if not self._n_samples and not self._has_picture:
+            self._origin_s = at_s  # what is missing before it was never sound: decoders drop the lead-in of a codec
         due_s = at_s - self._origin_s
         gap_s = due_s - self._n_samples / rate
         if MIN_GAP_S < gap_s <= MAX_GAP_S and due_s < self._latest_s + MIN_GAP_S:
