@@ -174,10 +174,16 @@ class OriginCheck:
         self._host_names = {*host_names, self._public_host} - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = self._app
-        if scope["type"] in ("http", "websocket") and (problem := self._problem(Headers(scope=scope))):
-            response = error_response(403, problem)
-        await response(scope, receive, send)
+        if scope["type"] not in ("http", "websocket") or not (problem := self._problem(Headers(scope=scope))):
+            return await self._app(scope, receive, send)
+        refusal = error_response(403, problem)
+        if scope["type"] == "websocket":
+            return await refusal(scope, receive, send)
+        state = _RequestState(scope, receive, send)
+        try:
+            await refusal(scope, state.receive, state.send)
+        finally:
+            state.log()
 
     def _problem(self, headers: Headers) -> str | None:
         """Reason for refusing a request, or None."""
@@ -190,7 +196,10 @@ class OriginCheck:
                 "Behind a proxy, set STREAMLIT_BROWSER_SERVER_ADDRESS to the public address."
             )
         if origin is not None and not self._is_own_page(_host_and_port(origin), requested):
-            return "Requests from pages of other sites are refused."
+            return (
+                "Requests from pages of other sites are refused. Send them from the server of that page, without the "
+                "header Origin."
+            )
         if headers.get("sec-fetch-site") in FOREIGN_SITES and headers.get("sec-fetch-dest") != "document":
             return "Pages of other sites may link to this one, but not load or frame parts of it."
         return None

@@ -253,13 +253,15 @@ def _embedding_without_reference(
 def _add_info_routes(rest: FastAPI, service: InferenceService) -> None:
     """Routes on the state of the server."""
 
-    @rest.get("/models")
+    get = partial(rest.get, responses={403: ERROR_RESPONSES[403]})
+
+    @get("/models")
     async def models() -> ModelsResponse:
         """Available models, the default first, and the classes."""
         return ModelsResponse(available_models(), EMOTIONS)
 
     @rest.head("/health", include_in_schema=False)  # uptime monitors and load balancers ask so
-    @rest.get("/health")
+    @get("/health")
     async def health() -> HealthResponse:
         """State of the server: live page ready, length of the queue, models in memory."""
         return HealthResponse(

@@ -74,6 +74,16 @@ def test_pages_of_other_sites_may_link_but_not_load_or_frame(subtests):
             assert status(LOCALHOST_NAMES, "", Host="localhost:8501", **headers) == expected
 
 
+def test_a_refusal_has_an_id_that_the_log_repeats_and_names_the_cure(caplog):
+    client = TestClient(OriginCheck(Starlette(routes=[Route("/", answer)]), ["testserver"]))
+    with caplog.at_level("INFO", "ser_core.serving.middleware"):
+        found = client.get("/", headers={"Origin": "http://localhost:3000", "X-Request-ID": "from-a-page"})
+    assert found.status_code == 403 and "without the header Origin" in found.json()["error"]
+    assert found.headers["X-Request-ID"] == "from-a-page"
+    assert "request_id=from-a-page status=403" in caplog.text
+    assert client.get("/", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 200  # passed on by that server
+
+
 def test_every_response_has_the_security_headers():
     app = SecurityHeaders(OriginCheck(Starlette(routes=[Route("/", answer)]), LOCALHOST_NAMES))
     for path, host in (("/", "localhost"), ("/none", "localhost"), ("/", "example.org")):

@@ -16,3 +16,5 @@ def test_every_error_status_is_documented(client):
         responses = client.get("/openapi.json").json()["paths"][path]["post"]["responses"]
         assert set(responses) == {"200", "400", "403", "404", "408", "413", "415", "422", "429", "500", "503"}
         assert all("Retry-After" in responses[status]["headers"] for status in ("429", "503"))
+    for path in ("/models", "/health"):
+        assert set(client.get("/openapi.json").json()["paths"][path]["get"]["responses"]) == {"200", "403"}
