@@ -20,7 +20,7 @@ AUDIO_CONTENT_TYPES = ("audio/", "video/", "application/ogg", "application/octet
 FORM_OVERHEAD_BYTES = 10_000  # boundaries and headers around the recording
 UPLOAD_USAGE = (
     "Send it as the body, with a Content-Type such as audio/wav, audio/mpeg or application/octet-stream, "
-    f"or as the part {FORM_FIELD!r} of a form ({FORM_CONTENT_TYPE})."
+    f"or as the part {FORM_FIELD!r}, with a file name, of a form ({FORM_CONTENT_TYPE})."
 )
 
 _BINARY = {"type": "string", "format": "binary"}
@@ -137,10 +137,10 @@ class _RequestBody:
         self._check_parts([name for name, _ in form.multi_items()])
         found = form.getlist(self._reader.field)
         files = [file for file in found if isinstance(file, UploadFile)]
-        if not files:
-            raise HTTPException(400, f"This form contains no recording. {UPLOAD_USAGE}")
         if len(files) < len(found):
             raise HTTPException(400, f"A part {self._reader.field!r} of this form is text, not a file. {UPLOAD_USAGE}")
+        if not files:
+            raise HTTPException(400, f"This form contains no recording. {UPLOAD_USAGE}")
         if len(files) > self._max_files:
             raise HTTPException(
                 400, f"This form has {len(files)} parts {self._reader.field!r}. Send no more than {self._max_files}."

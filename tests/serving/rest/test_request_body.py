@@ -81,6 +81,13 @@ def test_nothing_in_a_form_is_left_out(client, sound, subtests):
     assert "Send one" in error_message(client.post("/predict", files=twice), 400)
 
 
+def test_a_recording_that_is_sent_as_text_is_told_what_makes_it_a_file(client):
+    """As `curl -F file=a.wav`, or base64 in a field."""
+    for text, cause in [("a.wav", "is text, not a file"), ("A" * 300_000, "maximum size")]:
+        message = error_message(client.post("/predict", files={"file": (None, text)}), 400)
+        assert cause in message and "with a file name" in message
+
+
 def test_another_type_in_a_form_is_refused(client):
     assert "'text/html'" in error_message(client.post("/predict", files={"file": ("a.ogg", b"1", "text/html")}), 415)
 
