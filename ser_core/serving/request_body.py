@@ -196,10 +196,11 @@ class _RequestBody:
     def _check_size(self, n_bytes: int) -> None:
         limits = self._reader.limits
         if n_bytes > limits.max_body_bytes + FORM_OVERHEAD_BYTES:
+            what, it = ("This recording is", "it") if self._max_files == 1 else ("All recordings together are", "them")
             raise HTTPException(
                 413,
-                f"This recording is larger than {limits.max_body_bytes / 1e6:g} MB, the limit. "
-                "Cut it, or save it in a smaller format such as opus or mp3.",
+                f"{what} larger than {limits.max_body_bytes / 1e6:g} MB, the limit. "
+                f"Cut {it}, or save {it} in a smaller format such as opus or mp3.",
             )
         if self._reader.bytes_in_memory - self.n_bytes + n_bytes > limits.max_total_body_bytes:
             raise QueueFull(inference_queue.wait_s())

@@ -114,6 +114,8 @@ def test_too_large_a_body_is_refused_while_it_is_received(checkpoints):
         client.post("/predict", files={"file": ("a", bytes(20_000), "audio/wav")}), 413
     )
     assert "larger than" in error_message(client.post("/predict", content=chunks(), headers=OGG), 413)
+    clips = [("file", ("a", bytes(6000), "audio/wav"))] * 2
+    assert error_message(client.post("/reference", files=clips), 413).startswith("All recordings together are larger")
     assert error_message(client.post("/predict", content=b"1", headers=OGG | {"Content-Length": str(10**12)}), 413)
 
 
