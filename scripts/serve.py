@@ -8,6 +8,7 @@ a password and unencrypted; they get only predictions for their own recordings.
 
 import logging
 import os
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -107,10 +108,18 @@ def address_fault(host: str, port: int) -> str:
     return ""
 
 
+def public_name_fault(name: str) -> str:
+    """Why no request can have this name, and what to do; "" if one can."""
+    if re.fullmatch(r"[\w.-]*|[\da-f]*:[\da-f]*:[\da-f:]*", name.lower()):  # the latter: IPv6
+        return ""
+    return f"{PUBLIC_ADDRESS_VARIABLE}={name}: give the name alone, such as voice.example.org."
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = serve_parser()
     options = parser.parse_args(arguments)
-    if fault := address_fault(options.host, options.port):
+    public = os.environ.get(PUBLIC_ADDRESS_VARIABLE, "")  # only `streamlit run` reads variables of options itself
+    if fault := public_name_fault(public) or address_fault(options.host, options.port):
         parser.error(fault)
     logging.basicConfig(format="%(asctime)s %(name)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("ser_core").setLevel(logging.INFO)
@@ -118,7 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     server = {"server.address": options.host, "server.port": options.port, "server.headless": options.headless}
     server["logger.hideWelcomeMessage"] = True  # or Streamlit lays an advertisement for its own tools over the pages
     server["server.allowedHosts"] = []  # that of .streamlit/config.toml is for `streamlit run`, without OriginCheck
-    if public := os.environ.get(PUBLIC_ADDRESS_VARIABLE):  # only `streamlit run` reads variables of options itself
+    if public:
         server["browser.serverAddress"] = public
     print(f"Speech emotion workbench: {web_address(options.host, options.port)}", flush=True)
     limit_request_heads()

@@ -193,7 +193,7 @@ class OriginCheck:
         if not requested or not self._is_own(requested[0]):
             return (
                 f"This server does not answer under this name, but as {', '.join(sorted(self._host_names))}. "
-                "Behind a proxy, set STREAMLIT_BROWSER_SERVER_ADDRESS to the public address."
+                "Behind a proxy, set STREAMLIT_BROWSER_SERVER_ADDRESS to the public name."
             )
         if origin is not None and not self._is_own_page(_host_and_port(origin), requested):
             return (

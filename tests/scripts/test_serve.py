@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from pages.settings.view import README_ADDRESS, api_examples
+from scripts import serve
 from scripts.bench import fuzz as _damaged, load as load_test, soak as soak_test
 from scripts.bench.server import peak_bytes, post_sound, running_server
 from ser_core.models.names import available_models
@@ -124,6 +125,16 @@ def test_a_proxy_forwards_the_public_address():
                 headers = {"Host": "voice.example.org", "Origin": origin} | more
                 connection.request("GET", path, headers=headers)
                 assert connection.getresponse().status == status, (path, origin)
+
+
+@pytest.mark.parametrize("address", ["https://voice.example.org", "voice.example.org:8443", "voice.example.org/ser"])
+def test_a_public_address_that_is_no_name_is_refused(address, monkeypatch, capsys):
+    """No request would have it as its host: all were refused, with the advice to set it."""
+    monkeypatch.setenv("STREAMLIT_BROWSER_SERVER_ADDRESS", address)
+    with pytest.raises(SystemExit):
+        serve.main(["--headless", "--host", "256.0.0.1"])
+    assert f"{address}: give the name alone" in capsys.readouterr().err
+    assert {serve.public_name_fault(name) for name in ("", "voice.example.org", "10.0.0.5", "2001:DB8::1")} == {""}
 
 
 def test_load_is_measured_in_multiples_of_one_request(server, tmp_path, monkeypatch, capsys):
