@@ -24,7 +24,7 @@ _DESCRIPTIONS = {
     408: "the upload was too slow",
     413: "the recording is too large",
     415: "the content type is not audio, or the body is compressed",
-    422: "the recording cannot be used: not audio, damaged, too short; or the reference does not fit",
+    422: "the recording cannot be used: not audio, damaged, empty; or a reference or parameter does not fit",
     429: "too many requests from this address",
     500: "internal error, or the model cannot be loaded",
     503: "the queue is full",
