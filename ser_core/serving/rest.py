@@ -180,6 +180,7 @@ def _check_query(request: Request) -> None:
 
 def _parse_reference(text: str) -> ReferenceChoice:
     """The reference of a form: the JSON of /reference, the word for the recording itself, or nothing."""
+    text = text.removeprefix("\ufeff").strip()  # as editors and shells leave a file
     if text == OWN_RECORDING:
         return OWN_RECORDING
     return Reference.from_json(text) if text else None

@@ -94,8 +94,9 @@ def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrol
     assert found.json() == speaker_reference(enrolling_model, [load_audio(SPEECH)] * 3).to_dict()
     another = SPEECH.with_name("high_fast.ogg").read_bytes()
     for path in ("/predict", "/windows"):
-        used = with_reference(enrolling, another, found.text, path).json()
-        assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
+        for text in (found.text, f"\ufeff{found.text}\r\n"):  # as a shell or an editor of Windows writes it
+            used = with_reference(enrolling, another, text, path).json()
+            assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
     assert used["probabilities"] != enrolling.post("/predict", content=another, headers=OGG).json()["probabilities"]
     assert "this recording alone" in with_reference(enrolling, sound, found.text).json()["reference_note"]
 
@@ -114,8 +115,9 @@ def test_a_collection_may_be_the_reference(enrolling, enrolling_model, sound):
 
 
 def test_a_recording_may_be_its_own_reference(enrolling, speech):
-    answer = with_reference(enrolling, wav(np.tile(speech, 4)), "recording").json()
-    assert answer["reference_source"] == "recording"
+    for word in ("recording", "recording\n"):
+        answer = with_reference(enrolling, wav(np.tile(speech, 4)), word).json()
+        assert answer["reference_source"] == "recording"
 
 
 def test_the_embedding_does_not_depend_on_a_reference(enrolling, sound):
