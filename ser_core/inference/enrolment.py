@@ -18,9 +18,9 @@ from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction.predict import predict
 from ser_core.inference.prediction.trajectory import window_bounds
 from ser_core.inference.reference import (
+    MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
-    N_CLIP_SAMPLES,
     OWN_RECORDING,
     Reference,
     SpeakerReferenceError,
@@ -89,7 +89,8 @@ def collection_reference(
     check_takes_reference(model)
     for waveform in waveforms:
         check_waveform(waveform)
-    drawn = [waveforms[i][:N_CLIP_SAMPLES] for i in draw_reference_clips(len(waveforms))]
+    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
+    drawn = [waveforms[i][:longest] for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
     if len(spoken) < MIN_REFERENCE_CLIPS:
         return None

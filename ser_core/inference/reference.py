@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ser_core.audio import SAMPLE_RATE
 from ser_core.inference.results import FAR_NOTE
 from ser_core.models import SERModel, models_with_reference, reference_weight
 
@@ -23,8 +22,6 @@ MAX_REFERENCE_CLIP_S = 20.0  # of each clip of a collection, an archive or an en
 COLLECTION_SEED = 0  # of the drawing: names in order repeat sentences and emotions at fixed distances
 N_DIGITS = 6  # significant, of each value in JSON
 FINGERPRINT_DIGITS = 16  # hexadecimal
-N_CLIP_SAMPLES = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
-N_FINGERPRINTED = N_CLIP_SAMPLES - SAMPLE_RATE  # samples: where a file was cut, resampling changes the last ones
 # Of a recording from the reference, in units of its spread. Measured on 141 speakers with ten clips each and the pooled
 # layers of Whisper base: beyond it are fewer than 5 % of their own other clips and most clips of other corpora, but few
 # of other speakers in the same studio. It shows another recording situation rather than another voice.
@@ -76,14 +73,9 @@ class Reference:
             return self.note
         return f"{self.note} {FAR_NOTE}".lstrip()
 
-    def own_clip(self, waveform: np.ndarray) -> np.ndarray | None:
-        """The part of a recording that is one of the clips, all of it or what a clip was cut to; None if none is.
-
-        Args:
-            waveform: 16 kHz, shape = (n_samples,).
-        """
-        parts = (waveform, waveform[:N_CLIP_SAMPLES]) if self.clips else ()
-        return next((part for part in parts if fingerprint(part) in self.clips), None)
+    def has_clip(self, waveform: np.ndarray) -> bool:
+        """Whether a recording, 16 kHz, shape = (n_samples,), is one of the clips."""
+        return bool(self.clips) and fingerprint(waveform) in self.clips
 
     def without_clip(self, clip: "Reference") -> "Reference | None":
         """The reference without one of its clips, each of which has an equal share in the mean; None without others.
@@ -185,9 +177,7 @@ class Reference:
 
 def fingerprint(waveform: np.ndarray) -> str:
     """Of the samples of a recording, 16 kHz, shape = (n_samples,): two recordings have different ones."""
-    may_be_cut = len(waveform) <= N_CLIP_SAMPLES + 1  # a resampler may round up
-    samples = np.asarray(waveform[:N_FINGERPRINTED] if may_be_cut else waveform, np.float32)
-    return hashlib.sha256(samples.tobytes()).hexdigest()[:FINGERPRINT_DIGITS]
+    return hashlib.sha256(np.asarray(waveform, np.float32).tobytes()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 def reference_fields(reference: Reference | None) -> dict[str, Any]:

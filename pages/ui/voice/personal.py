@@ -63,9 +63,9 @@ def personal_model(name: str, adapted: bool = False, clip: SessionClip | None = 
 
 def _of_other_clips(name: str, reference: Reference, clip: SessionClip) -> Reference | None:
     """The reference without a clip, or what that was trimmed from; None without another one."""
-    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)  # of an hour, the whole would be hashed at every run
-    found = (reference.own_clip(c.recording.waveform[:longest]) for c in (clip, session().full_clip) if c)
-    own = next((part for part in found if part is not None), None)
+    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
+    sounds = [c.recording.waveform[:longest] for c in (clip, session().full_clip) if c]
+    own = next(filter(reference.has_clip, sounds), None)
     if own is None:
         return reference
     model = get_model(name)

@@ -4,15 +4,7 @@ import math
 
 import numpy as np
 
-from ser_core.audio import (
-    SAMPLE_RATE,
-    WINDOW_OVERLAP,
-    SpeechSegments,
-    analysed_bounds,
-    speech_overlap_s,
-    speech_segments,
-    window_starts,
-)
+from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, analysed_bounds, speech_overlap_s, window_starts
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, relative_to, run_windows
 from ser_core.inference.reference import Reference, fingerprint, reference_fields
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
@@ -66,20 +58,11 @@ def of_others(
     Returns:
         The outputs, and the reference without the recording; None without another clip.
     """
-    own = None if reference is None else reference.own_clip(waveform)
-    if reference is None or own is None:
+    speaks = speech_overlap_s(speech, *(samples / SAMPLE_RATE for samples in bounds)) >= MIN_SPEECH_TO_PREDICT_S
+    if reference is None or not speaks.any() or not reference.has_clip(waveform):
         return outputs, reference
-    if len(own) < len(waveform):
-        speech = speech_segments(own)
-    own_bounds = window_bounds(own, model.config.window_s, model.config.window_s * (1 - WINDOW_OVERLAP), speech)
-    speaks = speech_overlap_s(speech, *(samples / SAMPLE_RATE for samples in own_bounds)) >= MIN_SPEECH_TO_PREDICT_S
-    if not speaks.any():
-        return outputs, reference
-    embeddings = outputs.embeddings
-    if not np.array_equal(own_bounds, bounds):  # a part, or windows unlike those that the reference is made of
-        embeddings = run_windows(model, [own[a:b] for a, b in zip(*own_bounds, strict=True)]).embeddings
-    speech_s = sum(end_s - start_s for start_s, end_s in speech)
-    clip = Reference(model.name, model.version, embeddings[speaks].mean(0), 1, speech_s, clips=(fingerprint(own),))
+    own, speech_s = outputs.embeddings[speaks].mean(0), sum(end_s - start_s for start_s, end_s in speech)
+    clip = Reference(model.name, model.version, own, 1, speech_s, clips=(fingerprint(waveform),))
     others = reference.without_clip(clip)
     return relative_to(model, outputs, others), others
 
