@@ -22,10 +22,9 @@ import numpy as np
 
 from scripts.common.flags import predict_parser
 from ser_core import paths
-from ser_core.audio import MAX_AUDIO_DURATION_S, AudioError, read_audio, speech_segments
+from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.evaluation import describe_expected_accuracy, measured_reference
 from ser_core.inference import (
-    MAX_REFERENCE_CLIP_S,
     MIN_SPEECH_TO_PREDICT_S,
     NO_SPEECH,
     OWN_RECORDING,
@@ -38,6 +37,7 @@ from ser_core.inference import (
     draw_reference_clips,
     guard_formula,
     prediction_record,
+    reference_part,
     speaker_reference,
 )
 from ser_core.labels import EMOTIONS, format_probability
@@ -83,16 +83,16 @@ def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]
     waveforms = []
     for i in draw_reference_clips(len(files)):
         with suppress(AudioError):  # the record of the file says why
-            waveforms.append(_read_clip(files[i], MAX_REFERENCE_CLIP_S))
+            waveforms.append(reference_part(_read_clip(files[i])))
     references = [collection_reference(model, waveforms) for model in models]
     if None in references:
         raise SpeakerReferenceError(f"--reference {TOGETHER} needs three files with speech, in several moods.")
     return list(references)
 
 
-def _read_clip(file: str, max_s: float = MAX_AUDIO_DURATION_S) -> np.ndarray:
+def _read_clip(file: str) -> np.ndarray:
     try:
-        return read_audio(Path(file), max_duration_s=max_s).waveform
+        return read_audio(Path(file)).waveform
     except AudioError as error:
         raise AudioError(f"{file}: {error}") from None
 

@@ -11,8 +11,9 @@ import av
 import numpy as np
 import pytest
 import soundfile
+import soxr
 
-from ser_core.audio.io import load_audio
+from ser_core.audio.io import SAMPLE_RATE, load_audio
 
 TONE_HZ = 440.0
 
@@ -21,6 +22,11 @@ def tone(duration_s: float, sample_rate: int, channels: int = 1, frequency_hz: f
     """A sine at half of full scale, float32, shape = (n_samples, channels)."""
     time_s = np.arange(round(duration_s * sample_rate)) / sample_rate
     return np.repeat(0.5 * np.sin(2 * np.pi * frequency_hz * time_s, dtype=np.float32)[:, None], channels, axis=1)
+
+
+def long_file(speech: np.ndarray) -> bytes:
+    """More than a clip of a reference, at a rate from which it is resampled: its samples depend on where it ends."""
+    return with_soundfile(soxr.resample(np.tile(speech, 6)[:, None], SAMPLE_RATE, 44_100), 44_100, "WAV", "PCM_16")
 
 
 def noise(duration_s: float, sample_rate: int, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,7 @@ from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from pages.ui.voice.personal import PersonalModel, personal_model
 from ser_core.audio import AudioError, read_audio
-from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips
+from ser_core.inference import Reference, collection_reference, draw_reference_clips, reference_part
 from ser_core.models import models_with_reference
 
 
@@ -69,5 +69,5 @@ def _read(files: Sequence[UploadedFile]) -> list[np.ndarray]:
     waveforms = []
     for i in draw_reference_clips(len(files)):
         with suppress(AudioError):
-            waveforms.append(read_audio(files[i], max_duration_s=MAX_REFERENCE_CLIP_S).waveform)
+            waveforms.append(reference_part(read_audio(files[i]).waveform))
     return waveforms

@@ -17,7 +17,7 @@ from ser_core.data import (
     read_protocol,
     unseen_speaker_fold,
 )
-from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, collection_reference, draw_reference_clips, run_clips
+from ser_core.inference import Reference, collection_reference, draw_reference_clips, reference_part, run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel, enrolled_logits
 from ser_core.training import ENROLMENT_CLIPS
@@ -68,7 +68,7 @@ def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[
         drawn = []
         for i in draw_reference_clips(len(own)):
             with suppress(AudioError):
-                drawn.append(read_audio(own[i].path, max_duration_s=MAX_REFERENCE_CLIP_S).waveform)
+                drawn.append(reference_part(read_audio(own[i].path).waveform))
         if reference := collection_reference(model, drawn):
             found[corpus] = reference
     return found

@@ -127,6 +127,7 @@ from .reference import (
     check_takes_reference as check_takes_reference,
     draw_reference_clips as draw_reference_clips,
     enrolled_model as enrolled_model,
+    reference_part as reference_part,
 )
 from .results import (
     FAR_NOTE as FAR_NOTE,

@@ -6,19 +6,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ser_core.audio import (
-    SAMPLE_RATE,
     WINDOW_OVERLAP,
     SpeechSegments,
     check_waveform,
-    speech_overlap_s,
     speech_segments,
     speech_segments_of_each,
 )
 from ser_core.inference.forward import mean_over_windows, run_windows
 from ser_core.inference.prediction.predict import predict
-from ser_core.inference.prediction.trajectory import window_bounds
+from ser_core.inference.prediction.trajectory import bounds_with_speech
 from ser_core.inference.reference import (
-    MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
     OWN_RECORDING,
@@ -29,8 +26,9 @@ from ser_core.inference.reference import (
     check_takes_reference,
     draw_reference_clips,
     fingerprint,
+    reference_part,
 )
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction
+from ser_core.inference.results import Prediction
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -58,8 +56,7 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     for waveform in waveforms:
         check_waveform(waveform)
     speech = speech_segments_of_each(waveforms)
-    hop_s = model.config.window_s * (1 - WINDOW_OVERLAP)
-    cut = [_speech_windows(model, w, s, hop_s) for w, s in zip(waveforms, speech, strict=True)]
+    cut = [_speech_windows(model, w, s) for w, s in zip(waveforms, speech, strict=True)]
     _check_all_speak(cut)
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
@@ -89,8 +86,7 @@ def collection_reference(
     check_takes_reference(model)
     for waveform in waveforms:
         check_waveform(waveform)
-    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
-    drawn = [waveforms[i][:longest] for i in draw_reference_clips(len(waveforms))]
+    drawn = [reference_part(waveforms[i]) for i in draw_reference_clips(len(waveforms))]
     spoken = [waveform for waveform in drawn if has_speech(model, waveform)]
     if len(spoken) < MIN_REFERENCE_CLIPS:
         return None
@@ -167,7 +163,7 @@ def recording_reference(
     speech_s = sum(end_s - start_s for start_s, end_s in speech)
     if speech_s < MIN_OWN_REFERENCE_SPEECH_S:
         return None
-    windows = _speech_windows(model, waveform, speech, model.config.window_s)
+    windows = _speech_windows(model, waveform, speech, overlap=0.0)
     drawn = np.unique(np.linspace(0, len(windows) - 1, MAX_REFERENCE_CLIPS).round().astype(int))
     rows = run_windows(model, [windows[i] for i in drawn], progress).embeddings
     return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
@@ -175,7 +171,7 @@ def recording_reference(
 
 def has_speech(model: SERModel, waveform: np.ndarray) -> bool:
     """Whether a recording can be a reference clip."""
-    return bool(_speech_windows(model, waveform, speech_segments(waveform), model.config.window_s))
+    return bool(_speech_windows(model, waveform, speech_segments(waveform), overlap=0.0))
 
 
 class RunningReference:
@@ -221,11 +217,12 @@ def _joined(enrolled: Reference, spoken: Reference) -> Reference:
     return replace(spoken, embedding=mean, n_clips=n_clips, speech_s=enrolled.speech_s + spoken.speech_s)
 
 
-def _speech_windows(model: SERModel, waveform: np.ndarray, speech: SpeechSegments, hop_s: float) -> list[np.ndarray]:
+def _speech_windows(
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments, overlap: float = WINDOW_OVERLAP
+) -> list[np.ndarray]:
     """The windows of a recording that contain speech."""
-    starts, ends = window_bounds(waveform, model.config.window_s, hop_s, speech)
-    speaks = speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE) >= MIN_SPEECH_TO_PREDICT_S
-    return [waveform[a:b] for a, b in zip(starts[speaks], ends[speaks], strict=True)]
+    bounds = bounds_with_speech(model, waveform, speech, overlap)
+    return [waveform[a:b] for a, b in zip(*bounds, strict=True)]
 
 
 def _check_all_speak(cut: Sequence[list[np.ndarray]]) -> None:

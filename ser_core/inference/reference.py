@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ser_core.audio import SAMPLE_RATE
 from ser_core.inference.results import FAR_NOTE
 from ser_core.models import SERModel, models_with_reference, reference_weight
 
@@ -73,9 +74,10 @@ class Reference:
             return self.note
         return f"{self.note} {FAR_NOTE}".lstrip()
 
-    def has_clip(self, waveform: np.ndarray) -> bool:
-        """Whether a recording, 16 kHz, shape = (n_samples,), is one of the clips."""
-        return bool(self.clips) and fingerprint(waveform) in self.clips
+    def clip_of(self, waveform: np.ndarray) -> np.ndarray | None:
+        """The part of a recording, 16 kHz, shape = (n_samples,), that is one of the clips: all of it or its start."""
+        parts = (waveform, reference_part(waveform)) if self.clips else ()
+        return next((part for part in parts if fingerprint(part) in self.clips), None)
 
     def without_clip(self, clip: "Reference") -> "Reference | None":
         """The reference without one of its clips, each of which has an equal share in the mean; None without others.
@@ -173,6 +175,15 @@ class Reference:
             and all(isinstance(clip, str) for clip in self.clips)
             and all(isinstance(value, int | float) and 0 <= float(value) < np.inf for value in measures)
         )
+
+
+def reference_part(waveform: np.ndarray) -> np.ndarray:
+    """The start of a recording, 16 kHz, that is its clip of a reference; the rest need not stay in memory.
+
+    Of files it is cut after decoding: one that is decoded in part has other samples, and is not known again.
+    """
+    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
+    return waveform if len(waveform) <= longest else waveform[:longest].copy()
 
 
 def fingerprint(waveform: np.ndarray) -> str:

@@ -119,6 +119,29 @@ def test_a_clip_of_the_reference_is_compared_with_the_others(enrolling_model, re
     assert predict(enrolling_model, clips[0], reference=twice).reference_clips == 3
 
 
+@pytest.mark.parametrize("window_s", [0.2, 0.5, 2.0])
+def test_the_windows_of_a_clip_may_have_any_length(enrolling_model, clips, window_s):
+    """What is taken out of the mean are the windows that it was made of."""
+    for n_clips in (2, 4):
+        found, expected = (
+            predict_windows(
+                enrolling_model, clips[0], window_s, window_s, reference=speaker_reference(enrolling_model, some)
+            )
+            for some in (clips[:n_clips], clips[1:n_clips])
+        )
+        np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-5)
+        assert found.reference_clips == n_clips - 1
+
+
+def test_a_recording_whose_start_is_a_clip_is_compared_with_the_others(enrolling_model, clips, long_recording):
+    given = collection_reference(enrolling_model, [*clips, long_recording])
+    others = collection_reference(enrolling_model, clips)
+    found, expected = (predict(enrolling_model, long_recording, reference=used) for used in (given, others))
+    (batch,) = predict_batch(enrolling_model, [long_recording], reference=given)
+    for one in (found, batch):
+        assert one.probabilities == pytest.approx(expected.probabilities, abs=1e-5) and one.reference_clips == 4
+
+
 def test_a_recording_that_is_all_of_the_reference_is_predicted_without_it(enrolling_model, clips):
     own, plain = speaker_reference(enrolling_model, clips[:1]), predict(enrolling_model, clips[0])
     found = predict(enrolling_model, clips[0], reference=own)
@@ -237,9 +260,9 @@ def test_it_survives_json(enrolling_model, reference, clips, recording):
     np.testing.assert_allclose(found.embedding, reference.embedding, rtol=1e-5)
     predicted = [predict(enrolling_model, recording, reference=r).confidence for r in (found, reference)]
     assert predicted[0] == pytest.approx(predicted[1], abs=1e-5)
-    assert found.has_clip(clips[1]) and not found.has_clip(recording)
+    assert found.clip_of(clips[1]) is clips[1] and found.clip_of(recording) is None
     older = {name: value for name, value in reference.to_dict().items() if name != "clips"}
-    assert not Reference.from_dict(older).has_clip(clips[1])
+    assert Reference.from_dict(older).clip_of(clips[1]) is None
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pages.ui.voice import clips
 from pages.ui.voice.clips import EnrolmentState
 from ser_core.audio import load_audio
 from ser_core.inference import EnrolmentGain
+from tests.make_audio import long_file
 from tests.make_page import open_page, session_of, texts, wav
 from tests.plots.test_report import prediction
 
@@ -80,6 +81,12 @@ def test_files_are_added_and_broken_ones_named(page):
     page.file_uploader[0].upload("broken.wav", b"no sound", "audio/wav").run()
     assert not page.exception and len(session_of(page).voice_clips) == 1
     assert any("broken" in warning.value for warning in page.warning)
+
+
+def test_a_long_file_is_known_again_by_its_start(page, speech):
+    page.file_uploader[0].upload("long.wav", long_file(speech), "audio/wav").run()
+    (clip,) = session_of(page).voice_clips.values()
+    np.testing.assert_array_equal(clip, load_audio(long_file(speech))[: 20 * 16_000])
 
 
 def test_a_current_clip_without_speech_is_not_added_and_the_page_says_why(page):

@@ -28,6 +28,7 @@ from ser_core.interpret.atlas import load_atlas
 from ser_core.labels import EMOTIONS
 from ser_core.plots.reports.html_report import batch_report
 from ser_core.plots.style import emotion_label
+from tests.make_audio import long_file
 from tests.make_page import open_page, session_of, texts, wav
 
 SPEECH = Path("assets/samples/low_slow.ogg").read_bytes()
@@ -98,6 +99,14 @@ def test_the_enrolled_voice_is_the_reference_where_it_is_switched_on(page, speec
     page.toggle(key="use-voice").set_value(False).run()
     (item,) = session_of(page).page(UploadState).results.values()
     assert item.predictions["other"] is plain and "Relative to" not in texts(page)
+
+
+def test_a_long_file_is_compared_with_the_others_too(page, speech):
+    choose(page, *zip(("a.wav", "b.wav", "c.wav", "long.wav"), [*different(3), long_file(speech)], strict=True))
+    (switch,) = [toggle for toggle in page.toggle if "each other" in toggle.label]
+    switch.set_value(True).run()
+    items = session_of(page).page(UploadState).results.values()
+    assert {item.predictions["other"].reference_clips for item in items} == {3}
 
 
 def test_a_voice_of_another_version_is_refused_and_clips_are_enrolled_again(page, speech):

@@ -17,6 +17,7 @@ from ser_core.inference.prediction.predict import predict_windows
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S
 from ser_core.labels import EMOTIONS
 from ser_core.models.checkpoint import load_model
+from tests.make_audio import long_file
 from tests.make_corpus import voice, write_wav
 
 ROOT = Path(__file__).parent.parent.parent
@@ -277,6 +278,12 @@ def test_the_files_may_be_the_reference_of_each_other(enrolled, good, others, ba
     assert code == 2 and "error" in found[4]  # of the bad file
     assert {(record["reference_source"], record["reference_clips"]) for record in found[:4]} == {("collection", 3)}
     assert enrolled(good, good, "--reference", "together") == (2, [])
+
+
+def test_a_long_file_is_compared_with_the_others_too(enrolled, good, others, tmp_path, speech):
+    (tmp_path / "long.wav").write_bytes(long_file(speech))
+    _, found = enrolled(good, *others, str(tmp_path / "long.wav"), "--reference", "together")
+    assert {record["reference_clips"] for record in found} == {4}
 
 
 def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good, others, capsys, monkeypatch):

@@ -11,16 +11,16 @@ import streamlit as st
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, erase, session
 from pages.ui.text import plain
-from ser_core.audio import SAMPLE_RATE, AudioError, read_audio, speech_segments
+from ser_core.audio import AudioError, read_audio, speech_segments
 from ser_core.evaluation import describe_enrolment
 from ser_core.inference import (
-    MAX_REFERENCE_CLIP_S,
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
     MIN_SPEECH_TO_PREDICT_S,
     Prediction,
     Reference,
     SpeakerReferenceError,
+    reference_part,
 )
 from ser_core.models import models_with_reference
 
@@ -60,11 +60,12 @@ def is_enrolled(clip_id: str) -> bool:
 def add_clip(clip: SessionClip, label: str = "") -> None:
     """Adds the clip of the session, with an emotion where the person states one; without speech, `problems` says so."""
     try:
-        _check_speech(clip.recording.waveform)
+        waveform = reference_part(clip.recording.waveform)
+        _check_speech(waveform)
     except AudioError as error:
         report_problem(f"{clip.name}: {error}")
     else:
-        _add(clip.id, clip.name, clip.recording.waveform, label)
+        _add(clip.id, clip.name, waveform, label)
 
 
 def latest_clips() -> list[SessionClip]:
@@ -83,7 +84,7 @@ def add_clips(clips: Iterable[SessionClip]) -> None:
 def add_recording(name: str, file: object, label: str = "") -> bool:
     """Adds a recording or a file; returns whether it was added, otherwise `problems` names the reason."""
     try:
-        waveform = read_audio(file, max_duration_s=MAX_REFERENCE_CLIP_S).waveform
+        waveform = reference_part(read_audio(file).waveform)
         _check_speech(waveform)
     except AudioError as error:
         report_problem(f"{name}: {error}")
@@ -108,7 +109,7 @@ def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
     if len(now.voice_clips) >= MAX_REFERENCE_CLIPS:
         report_problem(f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added.")
         return False
-    now.voice_clips[clip_id] = waveform[: round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)]
+    now.voice_clips[clip_id] = waveform
     if state.imported:
         report_problem("Your own clips replace the voice that you imported: import it again to use it.")
     now.references, state.imported = {}, None

@@ -10,8 +10,7 @@ from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
 from pages.ui.voice.clips import has_voice
 from pages.ui.voice.switch import uses_voice
-from ser_core.audio import SAMPLE_RATE
-from ser_core.inference import MAX_REFERENCE_CLIP_S, Reference, enrolled_model, speaker_reference
+from ser_core.inference import Reference, enrolled_model, reference_part, speaker_reference
 from ser_core.models import Adapter, SERModel, apply_adapter
 
 
@@ -63,9 +62,8 @@ def personal_model(name: str, adapted: bool = False, clip: SessionClip | None = 
 
 def _of_other_clips(name: str, reference: Reference, clip: SessionClip) -> Reference | None:
     """The reference without a clip, or what that was trimmed from; None without another one."""
-    longest = round(MAX_REFERENCE_CLIP_S * SAMPLE_RATE)
-    sounds = [c.recording.waveform[:longest] for c in (clip, session().full_clip) if c]
-    own = next(filter(reference.has_clip, sounds), None)
+    sounds = [reference_part(c.recording.waveform) for c in (clip, session().full_clip) if c]
+    own = next((sound for sound in sounds if reference.clip_of(sound) is not None), None)
     if own is None:
         return reference
     model = get_model(name)

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from ser_core.audio import LINK_TO_PARENT, MAX_AUDIO_DURATION_S, AudioError, Recording, read_audio
+from ser_core.audio import LINK_TO_PARENT, AudioError, Recording, read_audio
 from ser_core.inference.archive.store import fetch_files, is_address
 from ser_core.inference.prediction.predict import predict_batch
 from ser_core.inference.reference import Reference
@@ -106,25 +106,23 @@ def _predict_rows(
     yield from _predict_group(model, group, references[-1] if references else None)
 
 
-def read_files(
-    folder: str, files: Sequence[str], max_duration_s: float = MAX_AUDIO_DURATION_S
-) -> Iterator[Recording | str]:
+def read_files(folder: str, files: Sequence[str]) -> Iterator[Recording | str]:
     """The recordings, in a folder or an object store, in order; or the reason why one cannot be read.
 
     Raises:
         StoreError: the object store does not answer.
     """
     contents = fetch_files(folder, files) if is_address(folder) else (Path(folder) / name for name in files)
-    return (_read_or_error(content, max_duration_s) for content in contents)
+    return (_read_or_error(content) for content in contents)
 
 
-def _read_or_error(file: Path | bytes | AudioError, max_duration_s: float) -> Recording | str:
+def _read_or_error(file: Path | bytes | AudioError) -> Recording | str:
     if isinstance(file, Path) and file.is_symlink() and file.is_dir():
         return f"This is {LINK_TO_PARENT}; the files there are read once, without it."
     if isinstance(file, AudioError):
         return str(file)
     try:
-        return read_audio(file, max_duration_s=max_duration_s)
+        return read_audio(file)
     except AudioError as error:
         return str(error)
     except Exception as error:  # one file must not end a job of thousands

@@ -14,11 +14,11 @@ from ser_core.data import CorpusError, table_rows
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
 from ser_core.inference.reference import (
-    MAX_REFERENCE_CLIP_S,
     MIN_REFERENCE_CLIPS,
     TOGETHER,
     Reference,
     draw_reference_clips,
+    reference_part,
 )
 
 BY_FOLDER = "folders"  # every folder holds the files of one speaker
@@ -154,7 +154,7 @@ def enrol_files(folder: str, files: Sequence[str], model: str, version: str) -> 
     torch.set_num_threads(1)  # every core has its own process
     loaded = cached_model(model, version)
     # the prediction of a file reports why it cannot be read
-    recordings = read_files(folder, files, MAX_REFERENCE_CLIP_S)
-    waveforms = (recording.waveform for recording in recordings if isinstance(recording, Recording))
+    recordings = read_files(folder, files)
+    waveforms = (reference_part(recording.waveform) for recording in recordings if isinstance(recording, Recording))
     clips = [waveform for waveform in waveforms if has_speech(loaded, waveform)]
     return speaker_reference(loaded, clips) if len(clips) >= MIN_REFERENCE_CLIPS else None

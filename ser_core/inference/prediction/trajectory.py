@@ -4,7 +4,15 @@ import math
 
 import numpy as np
 
-from ser_core.audio import SAMPLE_RATE, WINDOW_OVERLAP, SpeechSegments, analysed_bounds, speech_overlap_s, window_starts
+from ser_core.audio import (
+    SAMPLE_RATE,
+    WINDOW_OVERLAP,
+    SpeechSegments,
+    analysed_bounds,
+    speech_overlap_s,
+    speech_segments,
+    window_starts,
+)
 from ser_core.inference.forward import WindowOutputs, calibrated_probabilities, relative_to, run_windows
 from ser_core.inference.reference import Reference, fingerprint, reference_fields
 from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
@@ -58,13 +66,45 @@ def of_others(
     Returns:
         The outputs, and the reference without the recording; None without another clip.
     """
-    speaks = speech_overlap_s(speech, *(samples / SAMPLE_RATE for samples in bounds)) >= MIN_SPEECH_TO_PREDICT_S
-    if reference is None or not speaks.any() or not reference.has_clip(waveform):
+    part = reference.clip_of(waveform) if reference else None
+    if reference is None or part is None:
         return outputs, reference
-    own, speech_s = outputs.embeddings[speaks].mean(0), sum(end_s - start_s for start_s, end_s in speech)
-    clip = Reference(model.name, model.version, own, 1, speech_s, clips=(fingerprint(waveform),))
+    segments = speech if len(part) == len(waveform) else speech_segments(part)
+    known = dict(zip(zip(*bounds, strict=True), outputs.embeddings, strict=True))
+    clip = _reference_of_clip(model, part, segments, known)
+    if clip is None:
+        return outputs, reference
     others = reference.without_clip(clip)
     return relative_to(model, outputs, others), others
+
+
+def _reference_of_clip(
+    model: SERModel, clip: np.ndarray, speech: SpeechSegments, known: dict[tuple[int, int], np.ndarray]
+) -> Reference | None:
+    """The reference of a single clip; None without speech.
+
+    Args:
+        known: start and end of a window, in samples -> its embedding, where it is computed.
+    """
+    cut = list(zip(*bounds_with_speech(model, clip, speech), strict=True))
+    if not cut:
+        return None
+    if known.keys() >= {*cut}:
+        rows = np.stack([known[bounds] for bounds in cut])
+    else:  # the windows predicted have another length, or are of a longer recording
+        rows = run_windows(model, [clip[a:b] for a, b in cut]).embeddings
+    speech_s = sum(end_s - start_s for start_s, end_s in speech)
+    return Reference(model.name, model.version, rows.mean(0), 1, speech_s, clips=(fingerprint(clip),))
+
+
+def bounds_with_speech(
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments, overlap: float = WINDOW_OVERLAP
+) -> tuple[np.ndarray, np.ndarray]:
+    """The window_bounds of those of the model's windows that contain speech."""
+    window_s = model.config.window_s
+    starts, ends = window_bounds(waveform, window_s, window_s * (1 - overlap), speech)
+    speaks = speech_overlap_s(speech, starts / SAMPLE_RATE, ends / SAMPLE_RATE) >= MIN_SPEECH_TO_PREDICT_S
+    return starts[speaks], ends[speaks]
 
 
 def window_bounds(

@@ -18,6 +18,7 @@ from ser_core.inference.archive.speakers import SpeakerTableError, draw_clips, s
 from ser_core.inference.enrolment import collection_reference, speaker_reference
 from ser_core.inference.prediction.predict import predict
 from ser_core.labels import EMOTIONS
+from tests.make_audio import long_file
 from tests.make_corpus import write_wav
 
 
@@ -61,6 +62,13 @@ def test_the_files_of_a_folder_are_the_reference_of_its_speaker(predicted, recor
         expected = predict(enrolling_model, waveform, reference=reference)
         assert [found[file][e] for e in EMOTIONS] == pytest.approx(list(expected.probabilities.values()), abs=1e-5)
         assert (found[file]["reference_clips"], found[file]["reference_source"]) == (3, "clips")  # the others
+
+
+def test_a_long_file_is_compared_with_the_others_too(predicted, recordings, speech):
+    (recordings / "a" / "long.wav").write_bytes(long_file(speech))
+    for speakers, n_others in (("folders", 4), ("together", 6)):
+        found = predicted(speakers)
+        assert found["a/long.wav"]["reference_clips"] == found["a/0.wav"]["reference_clips"] == n_others
 
 
 def test_all_files_together_are_the_reference_whoever_speaks(predicted, recordings, enrolling_model):

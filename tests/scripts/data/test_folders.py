@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from scripts import evaluate, export_embeddings, prepare_corpora, train
+from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import content_digest, read_folder
+from ser_core.evaluation.speaker_adaptation import corpus_references
 from ser_core.inference.enrolment import collection_reference
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import load_model
+from tests.make_audio import long_file
 from tests.make_corpus import voice, write_wav
 
 
@@ -117,6 +120,14 @@ def test_unreadable_files_are_named_by_what_needs_them_decoded(office, corpora, 
     assert export_embeddings.main(["small", *with_folder(office)]) == 2
     err = capsys.readouterr().err
     assert all(str(path) in err for path in broken) and "repair or remove" in err
+
+
+def test_a_long_recording_is_compared_with_the_others_too(office, new_model, speech):
+    for name in ("a", "b", "c"):
+        write_wav(office / "Ann" / "sad" / f"{name}.wav", speech)
+    (office / "Ann" / "sad" / "long.wav").write_bytes(long_file(speech))
+    (reference,) = corpus_references(new_model(), read_folder(office, {"joy": "happy"}).utterances).values()
+    assert reference.clip_of(load_audio(office / "Ann" / "sad" / "long.wav")) is not None
 
 
 def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, checkpoints, speech, monkeypatch, capsys):
