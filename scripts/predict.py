@@ -34,7 +34,7 @@ from ser_core.inference import (
     SpeakerReferenceError,
     check_reference,
     collection_reference,
-    draw_reference_clips,
+    draw_reference_files,
     guard_formula,
     prediction_record,
     reference_part,
@@ -81,7 +81,7 @@ def _saved_reference(file: str) -> Reference:
 
 def _together(models: list[SERModel], files: list[str]) -> list[ReferenceChoice]:
     waveforms = []
-    for i in draw_reference_clips(len(files)):
+    for i in draw_reference_files(files):
         with suppress(AudioError):  # the record of the file says why
             waveforms.append(reference_part(_read_clip(files[i])))
     references = [collection_reference(model, waveforms) for model in models]

@@ -12,7 +12,7 @@ from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from pages.ui.voice.personal import PersonalModel, personal_model
 from ser_core.audio import AudioError, read_audio
-from ser_core.inference import Reference, collection_reference, draw_reference_clips, reference_part
+from ser_core.inference import Reference, collection_reference, draw_reference_files, reference_part
 from ser_core.models import models_with_reference
 
 
@@ -67,7 +67,7 @@ def is_together(model: PersonalModel) -> bool:
 def _read(files: Sequence[UploadedFile]) -> list[np.ndarray]:
     """The files of the reference, without those that cannot be read: their row says why."""
     waveforms = []
-    for i in draw_reference_clips(len(files)):
+    for i in draw_reference_files([file.name for file in files]):
         with suppress(AudioError):
             waveforms.append(reference_part(read_audio(files[i]).waveform))
     return waveforms

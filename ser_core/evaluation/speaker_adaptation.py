@@ -17,7 +17,7 @@ from ser_core.data import (
     read_protocol,
     unseen_speaker_fold,
 )
-from ser_core.inference import Reference, collection_reference, draw_reference_clips, reference_part, run_clips
+from ser_core.inference import Reference, collection_reference, draw_reference_files, reference_part, run_clips
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel, enrolled_logits
 from ser_core.training import ENROLMENT_CLIPS
@@ -66,7 +66,7 @@ def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[
     for corpus in {utterance.corpus for utterance in utterances}:
         own = [utterance for utterance in utterances if utterance.corpus == corpus]
         drawn = []
-        for i in draw_reference_clips(len(own)):
+        for i in draw_reference_files([str(utterance.path) for utterance in own]):
             with suppress(AudioError):
                 drawn.append(reference_part(read_audio(own[i].path).waveform))
         if reference := collection_reference(model, drawn):

@@ -125,7 +125,7 @@ from .reference import (
     SpeakerReferenceError as SpeakerReferenceError,
     check_reference as check_reference,
     check_takes_reference as check_takes_reference,
-    draw_reference_clips as draw_reference_clips,
+    draw_reference_files as draw_reference_files,
     enrolled_model as enrolled_model,
     reference_part as reference_part,
 )

@@ -3,9 +3,10 @@
 import copy
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -200,6 +201,18 @@ def draw_reference_clips(n_clips: int) -> list[int]:
     """Which of n clips are the reference, if there are more than 30: the same at every call, in order."""
     rng = np.random.default_rng(COLLECTION_SEED)
     return sorted(rng.choice(n_clips, min(n_clips, MAX_REFERENCE_CLIPS), replace=False).tolist())
+
+
+def draw_reference_files(names: Sequence[str]) -> list[int]:
+    """Which of the files of a folder are the reference: the same in any order, and whatever stands before the names."""
+    order = sorted(range(len(names)), key=lambda i: _place_in_folder(names[i]))
+    return [order[i] for i in draw_reference_clips(len(names))]
+
+
+def _place_in_folder(name: str) -> list[tuple[bool, str]]:
+    """For sorting as walk_files does: the files of a folder, then those of its subfolders."""
+    *folders, file = PurePosixPath(name.replace("\\", "/")).parts or ("",)
+    return [*((True, folder) for folder in folders), (False, file)]
 
 
 def as_collection(reference: Reference) -> Reference:

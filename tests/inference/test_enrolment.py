@@ -8,12 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from ser_core.audio import AudioError, speech_segments
+from ser_core.audio import AudioError, speech_segments, walk_files
 from ser_core.inference import embed, predict, predict_batch, predict_windows, run_windows
 from ser_core.inference.enrolment import collection_reference, enrolment_gain, recording_reference, speaker_reference
 from ser_core.inference.prediction.predict import predict_with_outputs, predict_with_windows
 from ser_core.inference.progressive import extend_trajectory, pool_trajectory, start_trajectory
-from ser_core.inference.reference import Reference, SpeakerReferenceError, draw_reference_clips, enrolled_model
+from ser_core.inference.reference import (
+    Reference,
+    SpeakerReferenceError,
+    draw_reference_clips,
+    draw_reference_files,
+    enrolled_model,
+)
 from ser_core.interpret.sanity_check import randomise_parameters
 from ser_core.models.calibration import Calibration
 from ser_core.models.registry import build_model
@@ -191,6 +197,19 @@ def test_a_collection_is_its_own_reference(enrolling_model, clips, recording):
     np.testing.assert_array_equal(whole.embedding, cut.embedding)
     drawn = draw_reference_clips(1000)
     assert drawn == draw_reference_clips(1000) and len(set(drawn)) == 30 and draw_reference_clips(4) == [0, 1, 2, 3]
+
+
+def test_the_same_files_of_a_folder_are_drawn_in_any_order_and_wherever_it_is(tmp_path):
+    for name in ("a/2.wav", "a.wav", "a b/x.wav", "Z/y.wav", *(f"a/deep/{i}.wav" for i in range(40))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    names = [path.relative_to(tmp_path).as_posix() for path in walk_files(tmp_path)]
+    drawn = draw_reference_files(names)
+    assert drawn == draw_reference_clips(len(names))  # as an archive draws them
+    for written in (names[::-1], sorted(names), [f"/home/me/{name}" for name in names], [rf"me\{n}" for n in names]):
+        found = {written[i].removeprefix("/home/me/").removeprefix("me\\") for i in draw_reference_files(written)}
+        assert found == {names[i] for i in drawn}
+    assert draw_reference_files(["", ".", "a.wav"]) == [0, 1, 2]
 
 
 def test_silent_clips_are_refused_by_number(enrolling_model, clips):

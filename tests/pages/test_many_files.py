@@ -109,6 +109,19 @@ def test_a_long_file_is_compared_with_the_others_too(page, speech):
     assert {item.predictions["other"].reference_clips for item in items} == {3}
 
 
+def test_the_files_of_the_reference_are_drawn_in_any_order(page, monkeypatch):
+    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    chosen = [*zip(("a.wav", "b.wav", "c.wav", "d.wav"), different(4), strict=True)]
+    used = []
+    for order in (chosen, chosen[::-1]):
+        choose(page, *order)
+        (switch,) = [toggle for toggle in page.toggle if "each other" in toggle.label]
+        switch.set_value(True).run()
+        items = session_of(page).page(UploadState).results.values()
+        used.append({item.name: item.predictions["other"].reference_clips for item in items})
+    assert used[0] == used[1] and sorted(used[0].values()) == [2, 2, 2, 3]
+
+
 def test_a_voice_of_another_version_is_refused_and_clips_are_enrolled_again(page, speech):
     choose(page, ("a.ogg", SPEECH))
     now, old = session_of(page), replace(speaker_reference(shared_model("other"), [speech]), version="old")

@@ -286,6 +286,13 @@ def test_a_long_file_is_compared_with_the_others_too(enrolled, good, others, tmp
     assert {record["reference_clips"] for record in found} == {4}
 
 
+def test_the_order_of_the_files_changes_no_prediction(enrolled, good, others, monkeypatch):
+    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    files = sorted([good, *others])
+    first, again = (enrolled(*given, "--reference", "together")[1] for given in (files, files[::-1]))
+    assert first == again[::-1] and sorted(record["reference_clips"] for record in first) == [2, 2, 2, 3]
+
+
 def test_the_rate_of_right_predictions_is_that_with_the_reference(enrolled, good, others, capsys, monkeypatch):
     monkeypatch.setattr(predict, "describe_expected_accuracy", lambda *known: f"measured with {known[-1]!r}")
     for given, expected in (([], "''"), (others[:1], "'1'"), (["together"], "None")):

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from scripts import evaluate, export_embeddings, prepare_corpora, train
+from ser_core.audio.folders import walk_files
 from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import content_digest, read_folder
 from ser_core.evaluation.speaker_adaptation import corpus_references
 from ser_core.inference.enrolment import collection_reference
+from ser_core.inference.reference import draw_reference_clips, fingerprint
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
 from ser_core.models.checkpoint import load_model
@@ -128,6 +130,16 @@ def test_a_long_recording_is_compared_with_the_others_too(office, new_model, spe
     (office / "Ann" / "sad" / "long.wav").write_bytes(long_file(speech))
     (reference,) = corpus_references(new_model(), read_folder(office, {"joy": "happy"}).utterances).values()
     assert reference.clip_of(load_audio(office / "Ann" / "sad" / "long.wav")) is not None
+
+
+def test_the_reference_is_drawn_as_in_an_archive_of_the_folder(office, new_model, speech, monkeypatch):
+    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    paths = list(walk_files(office))
+    for i, path in enumerate(paths):
+        write_wav(path, speech * (1 - 0.05 * i))
+    (reference,) = corpus_references(new_model(), read_folder(office, {"joy": "happy"}).utterances[::-1]).values()
+    expected = {fingerprint(load_audio(paths[i])) for i in draw_reference_clips(len(paths))}
+    assert {*reference.clips} == expected
 
 
 def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, checkpoints, speech, monkeypatch, capsys):
