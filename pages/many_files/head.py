@@ -1,6 +1,7 @@
 """A classifier of one's own on the labelled files, with cross-validation by speaker."""
 
 import json
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -21,7 +22,7 @@ UNKNOWN_SPEAKER = "unknown"
 
 def show(batch: Batch) -> None:
     """Train, see what it is worth, apply, download."""
-    labelled = [row for row in batch.labelled if row.item.embedding is not None]
+    labelled = [row for row in batch.labelled if row.item.embedding is not None and row.has_speech]
     st.markdown(
         f"A logistic regression on the embeddings of {state.space_model()} learns **your** labels. It is tested on "
         "speakers it was not trained on, so that the figure holds for new speakers."
@@ -95,19 +96,25 @@ def _line(classifier: str, uar_percent: str, n_known: int) -> dict:
 
 def _show_applied(batch: Batch, head: OwnHead) -> None:
     """Its predictions for the files without a label."""
-    rows = [row for row in batch.rows if row.item.embedding is not None and not (row.label and row.label.emotion)]
+    spoken = [row for row in batch.rows if row.item.embedding is not None and row.has_speech]
+    rows = [row for row in spoken if not (row.label and row.label.emotion)]
     if not rows:
         return
     st.subheader("Files without a label", anchor=False)
+    percent = {"probability": st.column_config.NumberColumn(format="percent")}
+    table = applied_rows(rows, head, emotion_label)
+    st.dataframe(table, hide_index=True, column_config=percent, alt="Predictions of your own classifier")
+    download_rows("Download its predictions", applied_rows(rows, head), "own_classifier_predictions.csv")
+
+
+def applied_rows(rows: Sequence[BatchRow], head: OwnHead, written: Callable[[str], str] = str) -> list[dict]:
+    """Rows of the table and of the CSV; `written` formats an emotion."""
     probabilities = head.probabilities(np.stack([row.item.embedding for row in rows]))
-    table = [
+    return [
         {
             "file": row.item.name,
-            "your own classifier": emotion_label(head.labels[int(p.argmax())]),
+            "your own classifier": written(head.labels[int(p.argmax())]),
             "probability": float(p.max()),
         }
         for row, p in zip(rows, probabilities, strict=True)
     ]
-    percent = {"probability": st.column_config.NumberColumn(format="percent")}
-    st.dataframe(table, hide_index=True, column_config=percent, alt="Predictions of your own classifier")
-    download_rows("Download its predictions", table, "own_classifier_predictions.csv")

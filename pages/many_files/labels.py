@@ -1,6 +1,6 @@
 """What the labels are worth: confusion, confounds, doubtful labels, duplicates; each playable."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import streamlit as st
@@ -89,7 +89,7 @@ def _confounds(emotions: tuple, known: tuple, measured: tuple) -> list[Confound]
 def _show_doubtful(batch: Batch, labelled: Sequence[BatchRow]) -> None:
     """Labels that the first model, or one's own classifier, speaks against."""
     st.subheader("Doubtful labels", anchor=False)
-    rows, probabilities, judge = _judged(batch, labelled)
+    rows, probabilities, judge = _judged(batch, [row for row in labelled if row.has_speech])
     if not rows:
         return
     found = rank_doubtful_labels(probabilities, [row.label.emotion for row in rows], EMOTIONS)
@@ -100,17 +100,19 @@ def _show_doubtful(batch: Batch, labelled: Sequence[BatchRow]) -> None:
     if not found:
         st.caption("None.")
         return
-    table = [_doubtful_row(rows[one.index], one) for one in found]
+    table = [doubtful_row(rows[one.index], one, emotion_label) for one in found]
     _playable(table, [[rows[one.index]] for one in found], "doubtful")
-    download_rows("Download the doubtful labels", table, "doubtful_labels.csv")
+    plain_rows = [doubtful_row(rows[one.index], one) for one in found]
+    download_rows("Download the doubtful labels", plain_rows, "doubtful_labels.csv")
 
 
-def _doubtful_row(row: BatchRow, found: DoubtfulLabel) -> dict:
+def doubtful_row(row: BatchRow, found: DoubtfulLabel, written: Callable[[str], str] = str) -> dict:
+    """A row of the table and of the CSV, which may be a table of labels again; `written` formats an emotion."""
     return {
         "file": row.item.name,
-        "label": emotion_label(found.label),
+        "label": written(found.label),
         "probability of the label": found.label_probability,
-        "predicted": emotion_label(found.suggestion),
+        "predicted": written(found.suggestion),
         "probability": found.suggestion_probability,
     }
 

@@ -11,6 +11,7 @@ from pages.many_files.batch import Batch, BatchRow
 from pages.ui.chart import chart
 from pages.ui.components.hover_card import hover_card
 from ser_core.audio import AudioError, load_audio
+from ser_core.inference import NO_SPEECH, NOT_ANALYSED
 from ser_core.interpret import Projection, ProjectionConfig
 from ser_core.plots import embedding_scatter, spectrogram
 
@@ -80,7 +81,7 @@ def _larger(figure: Figure) -> Figure:
 def _group(batch: Batch, row: BatchRow, by: str) -> str:
     if by == BY_PREDICTION:
         prediction = row.item.predictions.get(batch.models[0])
-        return prediction.emotion if prediction else "not analysed"
+        return NO_SPEECH if not row.has_speech else prediction.emotion if prediction else NOT_ANALYSED
     if row.label is None:
         return "no label"
     return (row.label.emotion if by == BY_LABEL else row.label.speaker) or f"no {by}"

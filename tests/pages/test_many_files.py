@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from pages.many_files import batch as batches, each_other, files, head, labels, run, state
+from pages.many_files import batch as batches, each_other, files, head, labels, own_map, run, state
 from pages.many_files.batch import OWN, TRAINING, UNSEEN, Batch, BatchRow
 from pages.many_files.state import BatchItem, UploadState
 from pages.ui.export import rows_as_csv
@@ -465,6 +465,31 @@ def test_nothing_is_claimed_where_nobody_speaks():
     silent = row("a.wav", speech_s=0.0, x="sad")
     line = files.table_row(silent, batch_of([silent], "x"))
     assert (line["x"], line["x, certain"]) == ("no speech", None)
+
+
+def test_a_file_without_speech_has_no_emotion_in_any_view(page, speech):
+    sounds = [wav(speech * (1 - 0.05 * i)) for i in range(10)]
+    chosen = [(f"{('sad', 'angry')[i % 2]}/{i}.wav", sound) for i, sound in enumerate(sounds)]
+    choose(page, *chosen, ("sad/silent.wav", NO_SPEECH), ("unknown.wav", NO_SPEECH))
+    page.segmented_control(key="batch-view").set_value("Your own classifier").run()
+    page.button(key="train-head").click().run()
+    assert page.button(key="train-head").label == "Train on 10 files" and "Files without a label" not in texts(page)
+    now = session_of(page).page(UploadState)
+    assert len(now.head_files) == 10 and not page.exception
+    silent = next(BatchRow(i, item, None, "") for i, item in now.results.items() if item.name == "unknown.wav")
+    assert own_map._group(batch_of([silent], "small"), silent, own_map.BY_PREDICTION) == "no speech"
+
+
+def test_silence_is_no_doubtful_label(monkeypatch):
+    shown: list[dict] = []
+    monkeypatch.setattr(labels, "_playable", lambda table, sounds, key: None)
+    monkeypatch.setattr(labels, "download_rows", lambda label, table, name: shown.extend(table))
+    monkeypatch.setattr(labels.state, "upload_state", UploadState)
+    rows = [row(f"{i}.wav", label=("sad", "angry")[i % 2], x=("sad", "angry")[i % 2]) for i in range(10)]
+    wrong, silent = (row(n, speech_s=s, label="sad", x="angry") for n, s in (("wrong.wav", 2.0), ("silent.wav", 0.0)))
+    labels._show_doubtful(batch_of([*rows, wrong, silent], "x"), [*rows, wrong, silent])
+    assert [line["file"] for line in shown] == ["wrong.wav"]
+    assert (shown[0]["label"], shown[0]["predicted"]) == ("sad", "angry")  # without symbols: a table of labels again
 
 
 def test_exports_hold_every_file_and_no_formula():
