@@ -77,7 +77,7 @@ def _label_of_name(name: str, known: Mapping[str, str]) -> FileLabel | None:
     folders, place = _emotion_folder(name, known)
     if place is None:
         return None
-    speaker = "_".join(folders[place + 1 :]) or (folders[place - 1] if place > 1 else "")
+    speaker = "_".join(folders[1:place] + folders[place + 1 :])  # as read_folder names it; the first is the one chosen
     return FileLabel(known[folders[place]], speaker or None)
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from ser_core.data.file_labels import label_files
+from ser_core.data.folders import read_folder
+from tests.make_corpus import voice, write_wav
 
 FILES = ("my/anna/Lärm 1.wav", "my/ben/b.wav", "1001_DFA_ANG_XX.wav", "sad/c.wav", "d.wav")
 
@@ -18,6 +20,27 @@ def test_names_of_corpora_and_folders_give_labels():
         "my/dora/joy/g.wav": ("happy", "dora"),
     }
     assert found.labels["1001_DFA_ANG_XX.wav"].utterance_id == "crema_d/1001_DFA_ANG_XX"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("anna/happy/1.wav", "ben/sad/1.wav"),
+        ("happy/anna/1.wav", "sad/ben/1.wav"),
+        ("anna/first/happy/1.wav", "anna/second/sad/1.wav", "ben/first/sad/1.wav"),  # no "first" of two people
+        ("happy/anna/first/1.wav", "sad/ben/first/1.wav"),
+        ("anna/happy/first/1.wav", "ben/sad/first/1.wav"),
+        ("happy/1.wav", "sad/2.wav"),
+    ],
+)
+def test_folders_name_the_same_speakers_as_in_commands(tmp_path, names):
+    for name in names:
+        write_wav(tmp_path / "mine" / name, voice(150, len(name)))
+    found = label_files([f"mine/{name}" for name in names]).labels
+    expected = {f"mine/{u.path.relative_to(tmp_path / 'mine')}": u for u in read_folder(tmp_path / "mine").utterances}
+    assert found.keys() == expected.keys()
+    for name, label in found.items():
+        assert (label.emotion, f"mine-{label.speaker or 'unknown'}") == (expected[name].emotion, expected[name].speaker)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
