@@ -13,7 +13,7 @@ from functools import partial
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from ser_core.audio import AudioError, Recording, read_audio
+from ser_core.audio import SAMPLE_RATE, AudioError, Recording, read_audio
 from ser_core.inference import (
     MAX_REFERENCE_CLIPS,
     MIN_REFERENCE_CLIPS,
@@ -49,6 +49,8 @@ from ser_core.serving.request_body import (
 )
 from ser_core.serving.routes import live_is_up
 from ser_core.serving.schemas import HealthResponse, ModelsResponse, PredictResponse, ReferenceResponse, WindowsResponse
+
+RESAMPLED_END_S = 0.5  # decoded and cut off: where decoding stops, resampling gives samples of its own
 
 RecordFunction = Callable[..., dict]  # (recording, model, name=, progress=, reference=) -> JSON-serialisable result
 RunFunction = Callable[[RequestContent, list[Recording], SERModel, Progress], dict]
@@ -99,7 +101,7 @@ class InferenceService:
             check_reference(loaded, reference)
             return make_record(recordings[0], loaded, name=content.files[0][1], progress=progress, reference=reference)
 
-        return await self._respond(request, model, 1, run)
+        return await self._respond(request, model, 1, run, self._limits.duration_s)
 
     async def respond_reference(self, request: Request, model: str | None, collection: bool) -> JSONResponse:
         """Response with the reference of the clips of a request. Errors as `respond`.
@@ -107,19 +109,22 @@ class InferenceService:
         Args:
             collection: of recordings of one kind, of any speaker; otherwise of one speaker.
         """
+        clip_s = self._limits.duration_s / MAX_REFERENCE_CLIPS  # all together no longer than one recording may be
 
         def run(content: RequestContent, recordings: list[Recording], loaded: SERModel, progress: Progress) -> dict:
             if content.reference:
                 raise HTTPException(400, f"A reference is made of clips alone: leave out {REFERENCE_FIELD!r}.")
-            make = collection_reference if collection else speaker_reference
-            found = make(loaded, [recording.waveform for recording in recordings], progress)
+            make, longest = collection_reference if collection else speaker_reference, round(clip_s * SAMPLE_RATE)
+            found = make(loaded, [recording.waveform[:longest] for recording in recordings], progress)
             if found is None:
                 raise SpeakerReferenceError(f"A collection needs {MIN_REFERENCE_CLIPS} clips with speech: send more.")
             return found.to_dict()
 
-        return await self._respond(request, model, MAX_REFERENCE_CLIPS, run)
+        return await self._respond(request, model, MAX_REFERENCE_CLIPS, run, clip_s + RESAMPLED_END_S)
 
-    async def _respond(self, request: Request, model: str | None, max_files: int, run: RunFunction) -> JSONResponse:
+    async def _respond(
+        self, request: Request, model: str | None, max_files: int, run: RunFunction, longest_s: float
+    ) -> JSONResponse:
         _check_query(request)
         model_name = resolve_model(model or None)  # `?model=` is the default, as without
         async with (
@@ -127,7 +132,6 @@ class InferenceService:
             _watch_client(request) as gone,
             self._slots.slot(client_address(request.scope), gone),
         ):
-            longest_s = self._limits.duration_s / max_files  # all together no longer than one recording may be
             return await self._run(content, longest_s, run, model_name, gone)
 
     async def _run(

@@ -27,6 +27,7 @@ from ser_core.serving.rest import build_rest
 from tests.audio.bombs import flac_constant
 from tests.conftest import ROOT
 from tests.inference.test_queue import wait_until
+from tests.make_audio import long_file
 from tests.make_page import wav
 from tests.serving.rest.server import ANY, OGG, SPEECH, error_message, head, raw, served
 
@@ -99,6 +100,14 @@ def test_a_reference_comes_from_clips_and_goes_with_a_recording(enrolling, enrol
             assert (used["reference_clips"], used["reference_source"]) == (3, "clips")
     assert used["probabilities"] != enrolling.post("/predict", content=another, headers=OGG).json()["probabilities"]
     assert "this recording alone" in with_reference(enrolling, sound, found.text).json()["reference_note"]
+
+
+def test_a_long_file_is_compared_with_the_others_too(enrolling, sound, speech):
+    long, another = long_file(speech), SPEECH.with_name("high_fast.ogg").read_bytes()
+    clips = [("file", (f"{i}.ogg", clip, "audio/ogg")) for i, clip in enumerate((sound, another, long))]
+    for path in ("/reference", "/reference?collection=true"):
+        reference = enrolling.post(path, files=clips).text
+        assert with_reference(enrolling, long, reference).json()["reference_clips"] == 2
 
 
 def test_one_clip_may_be_the_body(enrolling, sound):
