@@ -10,7 +10,7 @@ from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
 from pages.ui.layout import same_decimals
-from pages.ui.session import SessionClip, input_key, session
+from pages.ui.session import SessionClip, erase, input_key, received, session
 from pages.ui.text import plain
 from pages.ui.voice import clips
 from pages.ui.voice.personal import voice_reference
@@ -140,21 +140,21 @@ def _offer_clips(label: str, offered: list[SessionClip], key: str) -> None:
 
 
 def _add_files(key: str) -> None:
-    clips.add_files(st.session_state.get(key) or ())
-    session().rounds[FILES] += 1
+    if files := received(key):
+        clips.add_files(files)
+        session().rounds[FILES] += 1
 
 
 def _import(key: str) -> None:
     """A callback may not raise: the reason is shown below."""
-    file = st.session_state.get(key)
-    if file is None:
-        return
-    try:
-        clips.import_reference(file.getvalue())
-        session().uses_voice = True
-    except SpeakerReferenceError as error:
-        clips.report_problem(f"{file.name}: {error}")
-    session().rounds[REFERENCE] += 1
+    for file in received(key):
+        try:
+            clips.import_reference(file.getvalue())
+            session().uses_voice = True
+        except SpeakerReferenceError as error:
+            clips.report_problem(f"{file.name}: {error}")
+        erase(file)
+        session().rounds[REFERENCE] += 1
 
 
 def show_clips(model: str) -> None:

@@ -137,6 +137,12 @@ def erase(file: object) -> None:
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
 
 
+def received(key: str) -> list[UploadedFile]:
+    """The files of an input, by its widget key; the browser may send those of an emptied one again: they are erased."""
+    value = st.session_state.get(key)
+    return [file for file in (value if isinstance(value, list) else [value]) if isinstance(file, UploadedFile)]
+
+
 def input_key(kind: str) -> str:
     """Widget key of an input of the clip; a new one after the input was emptied."""
     return f"{kind}-{session().rounds.setdefault(kind, 0)}"

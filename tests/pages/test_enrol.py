@@ -7,12 +7,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import DeletedFile
 from streamlit.testing.v1 import AppTest
 
 from pages.enrol import state, view
 from pages.enrol.comparison import describe_gain
 from pages.ui.voice import clips
 from pages.ui.voice.clips import EnrolmentState
+from pages.workspace.voice import second
 from ser_core.audio import load_audio
 from ser_core.inference import EnrolmentGain
 from tests.make_audio import long_file
@@ -87,6 +90,17 @@ def test_a_long_file_is_known_again_by_its_start(page, speech):
     page.file_uploader[0].upload("long.wav", long_file(speech), "audio/wav").run()
     (clip,) = session_of(page).voice_clips.values()
     np.testing.assert_array_equal(clip, load_audio(long_file(speech))[: 20 * 16_000])
+
+
+def test_files_that_the_browser_sends_once_more_are_no_news(page, monkeypatch):
+    gone = DeletedFile("erased")  # as Streamlit names a file that is no longer there
+    kept = {"session": session_of(page), "voice-0": [gone], "voice-reference-0": gone, "second-0": gone}
+    monkeypatch.setattr(st, "session_state", kept)
+    view._add_files("voice-0")
+    view._import("voice-reference-0")
+    second._take_file("second-0")
+    assert not session_of(page).voice_clips and not session_of(page).references
+    assert not any(session_of(page).rounds.values())  # an input that was not emptied may hold a file
 
 
 def test_a_current_clip_without_speech_is_not_added_and_the_page_says_why(page):

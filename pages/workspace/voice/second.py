@@ -9,7 +9,7 @@ from pages.ui.clip import decode
 from pages.ui.clip_input import FORMATS, sample_source, utterance_source, voice_source
 from pages.ui.results import utterances
 from pages.ui.samples import sample_list, voices
-from pages.ui.session import LINK, SessionClip, UploadedSource, erase, input_key, session
+from pages.ui.session import LINK, SessionClip, UploadedSource, erase, input_key, received, session
 from pages.ui.text import plain
 from pages.workspace.voice.state import voice_state
 from ser_core.audio import AudioError
@@ -114,12 +114,10 @@ def _take(source: UploadedSource) -> None:
 
 
 def _take_file(key: str) -> None:
-    file = st.session_state.get(key)
-    if file is None:
-        return
-    _take(UploadedSource("upload", file.name, file))
-    erase(file)
-    session().rounds["second"] += 1
+    for file in received(key):
+        _take(UploadedSource("upload", file.name, file))
+        erase(file)
+        session().rounds["second"] += 1
 
 
 def _keep(clip: SessionClip) -> None:
