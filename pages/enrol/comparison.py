@@ -16,7 +16,8 @@ ENOUGH = 10  # labelled clips; fewer say little
 
 def show_comparison(model: str) -> None:
     """A button, then a sentence and a table; nothing without labelled clips."""
-    if len(session().voice_clips) < 2 or not enrolment_state().labels:
+    known = session().voice_clips
+    if len(known) < 2 or not known.keys() & enrolment_state().labels:
         return
     st.subheader("Before and after", anchor=False)
     found = known_gain()

@@ -187,7 +187,8 @@ def _edit_clips(known: dict, state: clips.EnrolmentState) -> None:
     columns = same_decimals(rows) | {"label": st.column_config.SelectboxColumn(options=EMOTIONS, help=help_text)}
     fixed, key = ["clip", "seconds"], f"clips-{hash(tuple(ids))}"
     edited = st.data_editor(rows, hide_index=True, disabled=fixed, column_config=columns, key=key, placeholder="")
-    state.labels = {i: row["label"] for i, row in zip(ids, edited, strict=True) if row["label"]}
+    labels = state.labels | {i: row["label"] for i, row in zip(ids, edited, strict=True)}  # others are not in the voice
+    state.labels = {i: label for i, label in labels.items() if label}
     if removed := [i for i, row in zip(ids, edited, strict=True) if row["remove"]]:
         clips.remove_clips(removed)
         st.rerun()

@@ -157,6 +157,13 @@ def test_before_and_after_on_labelled_clips(page):
     assert "measure-gain" in [button.key for button in page.button]
 
 
+def test_the_label_of_a_clip_that_is_not_in_the_voice_stays(page):
+    session_of(page).page(EnrolmentState).labels["answered"] = "sad"  # in the view Answer
+    add_clips(page, "", "")
+    assert session_of(page).page(EnrolmentState).labels == {"answered": "sad"}
+    assert "measure-gain" not in [button.key for button in page.button]  # the voice has no labelled clip
+
+
 def test_what_is_exported_can_be_imported(page):
     add_clips(page, "", "", "")
     content = json.dumps(session_of(page).references[NAME].to_dict()).encode()

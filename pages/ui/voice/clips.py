@@ -35,7 +35,7 @@ class EnrolmentState(PageState):
     imported: Reference | None = None  # since the clips changed last
 
     def contents(self) -> dict[str, int]:
-        return {"labels of your voice": len(self.labels)}
+        return {"labels of your clips": len(self.labels)}
 
 
 def enrolment_state() -> EnrolmentState:
