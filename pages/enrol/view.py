@@ -43,7 +43,7 @@ def show_state(model: str) -> None:
     """Whether the voice is ready, and its switch; how many clips are missing where there are too few."""
     if not clips.has_voice(model):
         return
-    n_clips = _n_clips(model)
+    n_clips = clips.n_clips(model)
     missing = MIN_REFERENCE_CLIPS - n_clips
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="voice-state"):
         if missing > 0:
@@ -65,12 +65,6 @@ def _show_next() -> None:
             st.switch_page(CLIP_PAGE)
 
 
-def _n_clips(model: str) -> int:
-    """Of the voice; an imported one knows how many it was made of."""
-    now = session()
-    return len(now.voice_clips) or now.references[model].n_clips
-
-
 def _clips(n_clips: int) -> str:
     return "clip" if n_clips == 1 else "clips"
 
@@ -78,7 +72,7 @@ def _clips(n_clips: int) -> str:
 def show_reading(model: str) -> None:
     """One sentence at a time; a button instead where a voice is ready that was not read here."""
     state = reading_state()
-    if not state.began and clips.has_voice(model) and _n_clips(model) >= MIN_REFERENCE_CLIPS:
+    if not state.began and clips.n_clips(model) >= MIN_REFERENCE_CLIPS:
         st.button("Read sentences too", icon=":material/mic:", on_click=_go_to, args=(state.position,), key="read-too")
         return
     done = state.position >= len(SENTENCES)

@@ -11,6 +11,7 @@ from pages.ui.layout import opened
 from pages.ui.results import recordings
 from pages.ui.session import session
 from pages.ui.text import counted, plain
+from pages.ui.voice.clips import latest_clips
 from ser_core import paths
 from ser_core.data import (
     FEEDBACK_FILE,
@@ -50,7 +51,7 @@ def _kept() -> list[str]:
     now, clip = session(), chosen()
     counts = [state.contents() for state in now.pages.values()]
     counts.append({"models adapted to your voice": len(now.adapters), "clips of your voice": len(now.voice_clips)})
-    n_earlier = sum(other is not clip for other in now.latest.values())
+    n_earlier = sum(other is not clip for other in latest_clips())
     counts.append({"earlier clips, which you may add to your voice": n_earlier})
     own = [f"the clip {clip.name}; results computed from it: {len(now.memory)}"] if clip else []
     return own + [f"{content}: {n}" for page in counts for content, n in page.items() if n]

@@ -7,8 +7,8 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.session import SessionClip, UploadedSource, session
-from ser_core.audio import SAMPLE_RATE, read_audio
-from ser_core.inference import MAX_REFERENCE_CLIP_S
+from ser_core.audio import SAMPLE_RATE, read_audio, speech_segments
+from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_SPEECH_TO_PREDICT_S
 from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
@@ -72,12 +72,14 @@ def trim(start_s: float, end_s: float) -> None:
     now.clip = replace(
         clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s, link=""
     )
+    _keep(now.clip)
 
 
 def untrim() -> None:
     """Restore the clip as it was before trimming."""
     now = session()
     now.clip, now.full_clip = now.full_clip, None
+    _keep(now.clip)
 
 
 def chosen() -> UploadedSource | SessionClip | None:
@@ -101,13 +103,20 @@ def current_clip() -> SessionClip | None:
 
 
 def _keep(clip: SessionClip) -> None:
-    """The latest short clips of the person stay in the session: together they may be enrolled as a voice."""
-    if clip.kind in OWN_KINDS and clip.recording.duration_s <= MAX_REFERENCE_CLIP_S:
-        latest = session().latest
-        latest.pop(clip.id, None)
-        latest[clip.id] = clip
-        for clip_id in list(latest)[:-MAX_LATEST]:
-            del latest[clip_id]
+    """The latest short clips of the person, as trimmed, stay in the session: together they may be a voice."""
+    now = session()
+    recording_id = (now.full_clip or clip).id
+    now.latest.pop(recording_id, None)
+    is_short = clip.recording.duration_s <= MAX_REFERENCE_CLIP_S
+    if clip.kind in OWN_KINDS and is_short and speaks(clip.recording.waveform):
+        now.latest[recording_id] = clip
+        for other_id in list(now.latest)[:-MAX_LATEST]:
+            del now.latest[other_id]
+
+
+def speaks(waveform: np.ndarray) -> bool:
+    """Whether a recording, 16 kHz, shape = (n_samples,), has speech enough for a prediction."""
+    return sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) >= MIN_SPEECH_TO_PREDICT_S
 
 
 def decode(source: UploadedSource) -> SessionClip:

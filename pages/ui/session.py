@@ -77,7 +77,7 @@ class Session:
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
     shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
-    latest: dict[str, SessionClip] = field(default_factory=dict)  # short ones of the person, by id, oldest first
+    latest: dict[str, SessionClip] = field(default_factory=dict)  # short ones of the person, by id before trimming
     slots: dict[str, int] = field(default_factory=dict)  # by place on the page: which of its two holds the content
     old_link: str = ""  # of the clip before, which the address may still name: a callback cannot change it
     revealed: str = ""  # id of the clip whose label was revealed

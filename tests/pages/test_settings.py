@@ -3,6 +3,7 @@
 import shutil
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -86,6 +87,14 @@ def test_all_that_is_kept_is_named_and_deleted(page):
     assert not page.exception and "delete-all" not in keys(page)
     left = session_of(page)
     assert not (left.source or left.clip or left.memory or left.pages or left.adapters)
+
+
+def test_clips_that_are_in_the_voice_are_not_offered_to_it(page):
+    session = session_of(page)
+    session.latest = {name: SimpleNamespace(id=name) for name in "abc"}
+    session.voice_clips = {"a": object()}
+    page.run()
+    assert r"clips of your voice\: 1" in texts(page) and r"add to your voice\: 2" in texts(page)
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):

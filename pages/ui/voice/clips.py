@@ -8,10 +8,11 @@ from itertools import count
 import numpy as np
 import streamlit as st
 
+from pages.ui.clip import speaks
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, erase, session
 from pages.ui.text import plain
-from ser_core.audio import AudioError, read_audio, speech_segments
+from ser_core.audio import AudioError, read_audio
 from ser_core.evaluation import describe_enrolment
 from ser_core.inference import (
     MAX_REFERENCE_CLIPS,
@@ -48,6 +49,12 @@ def has_voice(model: str | None) -> bool:
     return model in models_with_reference() and bool(now.voice_clips or model in now.references)
 
 
+def n_clips(model: str) -> int:
+    """How many clips the voice of a model is made of: an imported one knows it; 0 without a voice."""
+    now = session()
+    return len(now.voice_clips) or (now.references[model].n_clips if model in now.references else 0)
+
+
 def voice_key() -> tuple:
     """What the references of the voice are made of: another one for another voice."""
     return (*session().voice_clips, enrolment_state().imported)
@@ -74,11 +81,9 @@ def latest_clips() -> list[SessionClip]:
 
 
 def add_clips(clips: Iterable[SessionClip]) -> None:
-    """Adds clips of this session; those without speech are named in `problems`, and offered no more."""
+    """Adds clips of this session."""
     for clip in clips:
         add_clip(clip)
-        if not is_enrolled(clip.id):
-            session().latest.pop(clip.id, None)
 
 
 def add_recording(name: str, file: object, label: str = "") -> bool:
@@ -93,7 +98,7 @@ def add_recording(name: str, file: object, label: str = "") -> bool:
 
 
 def _check_speech(waveform: np.ndarray) -> None:
-    if sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) < MIN_SPEECH_TO_PREDICT_S:
+    if not speaks(waveform):
         raise AudioError("No speech was found in it.")
 
 
@@ -193,9 +198,9 @@ def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
 
 
 def _suggest_voice(model: str) -> None:
-    """An offer to enrol what the person has recorded in this session, where that is enough for a voice."""
+    """An offer to enrol what the person has recorded in this session, where that makes a voice and there is none."""
     recorded = [clip for clip in latest_clips() if clip.kind != "upload"]
-    if len(recorded) < MIN_REFERENCE_CLIPS:
+    if len(recorded) < MIN_REFERENCE_CLIPS or n_clips(model) >= MIN_REFERENCE_CLIPS:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="suggest-voice"):
         st.markdown(

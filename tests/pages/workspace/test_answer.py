@@ -639,6 +639,16 @@ def test_three_recordings_are_suggested_as_a_voice(enrolling, speech):
     assert not enrolling.exception and enrolled_toggles(enrolling)[0].value
     assert "Reference clips of this voice: 2" in texts(enrolling)  # besides the one that is predicted
     assert "use-as-voice" not in [button.key for button in enrolling.button]
+    for level in (0.7, 0.6, 0.5):
+        record(enrolling, level * speech)
+    assert "use-as-voice" not in [button.key for button in enrolling.button]  # there is a voice
+
+
+def test_recordings_without_speech_make_no_voice(enrolling, speech):
+    for waveform in (np.zeros(16_000), np.zeros(20_000), speech):
+        record(enrolling, waveform)
+    assert len(session_of(enrolling).latest) == 1
+    assert "use-as-voice" not in [button.key for button in enrolling.button]
 
 
 def test_the_latest_short_clips_are_kept_until_they_are_deleted(enrolling, speech):
