@@ -1,6 +1,7 @@
 """The clip of this session: chosen, decoded, trimmed, deleted."""
 
 import hashlib
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -72,7 +73,16 @@ def trim(start_s: float, end_s: float) -> None:
     now.clip = replace(
         clip, id=_digest(waveform), recording=recording, notes=notes, words="", offset_s=offset_s, link=""
     )
+    now.cuts[now.clip.id] = (now.full_clip.id, offset_s, offset_s + recording.duration_s)
     _keep(now.clip)
+
+
+def overlap(clip_id: str, other_id: str) -> bool:
+    """Whether two clips of this session, by their ids, have sound in common: one recording, or overlapping parts."""
+    (recording, start_s, end_s), (other, other_start_s, other_end_s) = (
+        session().cuts.get(i, (i, 0.0, math.inf)) for i in (clip_id, other_id)
+    )
+    return recording == other and start_s < other_end_s and other_start_s < end_s
 
 
 def untrim() -> None:

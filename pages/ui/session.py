@@ -50,6 +50,10 @@ class SessionClip:
     link: str = ""  # names it in an address; "" for a recording of the person
 
 
+Extent = tuple[str, float, float]
+"""Id of a full recording, start and end of a part of it in seconds."""
+
+
 @dataclass
 class PageState:
     """State that one page keeps in the session; every field has a default."""
@@ -79,6 +83,7 @@ class Session:
     shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
     latest: dict[str, SessionClip] = field(default_factory=dict)  # short ones of the person, by id before trimming
     slots: dict[str, int] = field(default_factory=dict)  # by place on the page: which of its two holds the content
+    cuts: dict[str, Extent] = field(default_factory=dict)  # by id of a trimmed clip: where it lies in the full one
     old_link: str = ""  # of the clip before, which the address may still name: a callback cannot change it
     revealed: str = ""  # id of the clip whose label was revealed
     adapters: dict[str, Adapter] = field(default_factory=dict)  # by model, fitted to the person's clips
@@ -120,7 +125,7 @@ class Session:
     def clear(self) -> None:
         """Drop everything that comes from the person."""
         self.clear_clip()
-        self.latest = {}
+        self.latest, self.cuts = {}, {}
         self.clear_pages(following_clip_only=False)
         self.empty_inputs()
 

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import streamlit as st
 
-from pages.ui.clip import speaks
+from pages.ui.clip import overlap, speaks
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, erase, session
 from pages.ui.text import plain
@@ -61,7 +61,8 @@ def voice_key() -> tuple:
 
 
 def is_enrolled(clip_id: str) -> bool:
-    return clip_id in session().voice_clips
+    """Whether a clip, or sound of it, is part of the voice."""
+    return any(overlap(clip_id, other_id) for other_id in session().voice_clips)
 
 
 def add_clip(clip: SessionClip, label: str = "") -> None:

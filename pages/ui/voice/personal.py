@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.ui.clip import overlap
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, remember, session
 from pages.ui.text import plain
@@ -61,13 +62,15 @@ def personal_model(name: str, adapted: bool = False, clip: SessionClip | None = 
 
 
 def _of_other_clips(name: str, reference: Reference, clip: SessionClip) -> Reference | None:
-    """The reference without a clip, or what that was trimmed from; None without another one."""
-    sounds = [reference_part(c.recording.waveform) for c in (clip, session().full_clip) if c]
-    own = next((sound for sound in sounds if reference.clip_of(sound) is not None), None)
-    if own is None:
+    """The reference without a clip, or what that was trimmed from, or parts of it; None without another one."""
+    now = session()
+    sounds = {c.id: reference_part(c.recording.waveform) for c in (clip, now.full_clip) if c}
+    sounds |= {i: waveform for i, waveform in now.voice_clips.items() if overlap(i, clip.id)}
+    own = [sound for sound in sounds.values() if reference.clip_of(sound) is not None]
+    if not own:
         return reference
     model = get_model(name)
-    return remember(lambda: reference.without_clip(speaker_reference(model, [own])), clip.id, "other clips", reference)
+    return remember(lambda: reference.without_clip(speaker_reference(model, own)), clip.id, "other clips", reference)
 
 
 def voice_reference(name: str) -> Reference:

@@ -620,6 +620,26 @@ def test_a_clip_of_the_voice_is_compared_with_the_others(enrolling, monkeypatch)
     assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
 
 
+def test_a_recording_and_a_part_of_it_are_one_clip_of_the_voice(enrolling, monkeypatch):
+    now = session_of(enrolling)
+    monkeypatch.setattr(clip, "session", lambda: now)
+    enrolling.button(key="sample-high_fast.ogg").click().run().button(key="enrol-clip").click().run()
+    enrolling.button(key="sample-low_slow.ogg").click().run()
+    clip.trim(1.0, 4.0)
+    enrolling.run().button(key="enrol-clip").click().run()
+    enrolling.toggle(key="use-voice").set_value(True).run()
+    enrolling.button(key="untrim").click().run()  # the part is in the voice: it is no other clip
+    assert enrolling.button(key="enrol-clip").disabled and "Reference clips of this voice: 1" in texts(enrolling)
+    clip.trim(3.0, 5.0)
+    enrolling.run()
+    assert enrolling.button(key="enrol-clip").disabled and "Reference clips of this voice: 1" in texts(enrolling)
+    enrolling.button(key="untrim").click().run()
+    clip.trim(0.0, 1.0)  # of the rest
+    enrolling.run()
+    assert not enrolling.exception and "Reference clips of this voice: 2" in texts(enrolling)
+    assert not enrolling.button(key="enrol-clip").disabled
+
+
 def record(page: AppTest, waveform: np.ndarray, kind: str = "raw") -> None:
     now = session_of(page)
     now.old_link = now.old_link or now.clip.link  # which the address still names
