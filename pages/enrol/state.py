@@ -40,9 +40,11 @@ def reading_state() -> ReadingState:
 
 
 def enrolling_model() -> str | None:
-    """The chosen model if it takes a reference, else the first one that does."""
+    """That of an imported voice; else the chosen one if it takes a reference, else the first one that does."""
     names = models_with_reference()
-    chosen = st.session_state.get("model")
+    chosen, imported = st.session_state.get("model"), enrolment_state().imported
+    if imported and chosen not in session().references:
+        return imported.model
     return chosen if chosen in names else next(iter(names), None)
 
 

@@ -52,12 +52,13 @@ def show_state(model: str) -> None:
             st.markdown(f"**Your voice is ready ({n_clips} {_clips(n_clips)}).**")
         draw_switch(model)
     if missing <= 0:
-        _show_next()
+        _show_next(model)
 
 
-def _show_next() -> None:
-    """Whether the voice is used, and where."""
-    used = "Predictions in Clip, Many files and Live are relative to it."
+def _show_next(model: str) -> None:
+    """Whether the voice is used, and where: an imported one by its model alone."""
+    by = "" if session().voice_clips else f" by {plain(model)}"
+    used = f"Predictions{by} in Clip, Many files and Live are relative to it."
     unused = "Predictions do not use it yet: switch it on, here or in Clip, Many files and Live."
     with st.container(horizontal=True, vertical_alignment="center", key="voice-next"):
         st.caption(used if session().uses_voice else unused, width="content")

@@ -174,6 +174,25 @@ def test_what_is_exported_can_be_imported(page):
     assert not page.exception and page.warning and not session_of(page).references
 
 
+def test_a_voice_is_made_of_clips_or_imported(page):
+    add_clips(page, "", "", "")
+    made = session_of(page).references[NAME]
+    page.file_uploader[1].upload("voice.json", json.dumps(made.to_dict()).encode(), "application/json").run()
+    assert not page.exception and "Remove all of them" in page.warning[0].value
+    assert session_of(page).references[NAME] is made
+
+
+def test_an_imported_voice_of_another_model_is_shown(page, monkeypatch):
+    add_clips(page, "", "", "")
+    content = json.dumps(session_of(page).references[NAME].to_dict()).encode()
+    page.button(key="clear-voice").click().run()
+    for module in ("pages.ui.voice.clips", "pages.enrol.state"):
+        monkeypatch.setattr(f"{module}.models_with_reference", lambda: ("first", NAME))
+    page.file_uploader[1].upload("voice.json", content, "application/json").run()
+    assert not page.exception and "Your voice is ready (3 clips)" in texts(page)
+    assert f"Predictions by {NAME} in Clip" in texts(page) and page.button(key="clear-voice")
+
+
 def test_without_a_model_it_says_so(page, monkeypatch):
     monkeypatch.setattr("pages.enrol.state.models_with_reference", tuple)
     page.run()

@@ -152,8 +152,10 @@ def import_reference(content: bytes) -> None:
     """Takes a reference that was exported before; the clips it was made of are not in it.
 
     Raises:
-        SpeakerReferenceError: another file, or the reference of a model or version that is not here.
+        SpeakerReferenceError: another file, the reference of a model or version that is not here, or there are clips.
     """
+    if session().voice_clips:  # most models would be relative to them, and one to what is imported
+        raise SpeakerReferenceError("Your voice has clips of its own. Remove all of them, then import.")
     reference = Reference.from_json(content)
     if reference.model not in models_with_reference():
         raise SpeakerReferenceError(f"It is a reference of {reference.model}, which is not on this machine.")
