@@ -117,7 +117,7 @@ def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
         return False
     now.voice_clips[clip_id] = waveform
     if state.imported:
-        report_problem("Your own clips replace the voice that you imported: import it again to use it.")
+        report_problem("Your own clips replace the voice that you imported: remove them and import it again to use it.")
     now.references, state.imported = {}, None
     state.names[clip_id] = _numbered(name, state.names.values())
     if label:

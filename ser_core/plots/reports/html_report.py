@@ -32,7 +32,7 @@ from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 PAGE = Template((Path(__file__).parent / "report.html").read_text())
 MAX_SOUND_S = 600.0  # in all clips of a report: 26 MB
 REFERENCES = {
-    "clips": "{n} reference clips of the speaker",
+    "clips": "{n} reference clip{s} of the speaker",
     "recording": "the recording itself",
     "running": "the speech so far",
     "collection": "{n} recordings of one kind, of any speaker",
@@ -165,7 +165,8 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
 
 def _reference(prediction: Prediction) -> str:
     n_clips, source = prediction.reference_clips, prediction.reference_source
-    return f"Relative to {REFERENCES[source].format(n=n_clips)}." if n_clips else ""
+    plural = "" if n_clips == 1 else "s"
+    return f"Relative to {REFERENCES[source].format(n=n_clips, s=plural)}." if n_clips else ""
 
 
 def _sound(waveform: np.ndarray, kind: str) -> str:
