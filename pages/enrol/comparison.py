@@ -20,7 +20,7 @@ def show_comparison(model: str) -> None:
     if len(known) < 2 or not known.keys() & enrolment_state().labels:
         return
     st.subheader("Before and after", anchor=False)
-    found = known_gain()
+    found = known_gain(model)
     if found is None:
         st.caption("Every labelled clip is predicted without your voice, and relative to your other clips.")
         st.button("Compare on my labelled clips", type="primary", on_click=None, key="measure-gain")
@@ -39,7 +39,7 @@ def _measure(model: str) -> EnrolmentGain | None:
     except (SpeakerReferenceError, AudioError) as error:
         st.warning(plain(str(error)))
     bar.empty()
-    return known_gain()
+    return known_gain(model)
 
 
 def describe_gain(found: EnrolmentGain) -> str:

@@ -29,7 +29,7 @@ SENTENCES = (
 class ReadingState(PageState):
     position: int = 0  # in SENTENCES
     began: bool = False  # to read
-    gain: tuple[frozenset, EnrolmentGain] | None = None  # of these clips with these labels
+    gain: tuple[tuple, EnrolmentGain] | None = None  # of a model, and of clips with their labels
 
     def contents(self) -> dict[str, int]:
         return {"comparisons with and without your voice": int(self.gain is not None)}
@@ -48,10 +48,10 @@ def enrolling_model() -> str | None:
     return chosen if chosen in names else next(iter(names), None)
 
 
-def known_gain() -> EnrolmentGain | None:
-    """What the voice changes, if it was measured on the clips and labels of now."""
+def known_gain(model: str) -> EnrolmentGain | None:
+    """What the voice changes, if it was measured with this model on the clips and labels of now."""
     found = reading_state().gain
-    return found[1] if found and found[0] == _clips_and_labels() else None
+    return found[1] if found and found[0] == (model, _clips_and_labels()) else None
 
 
 def measure_gain(model: str, progress) -> None:
@@ -62,7 +62,7 @@ def measure_gain(model: str, progress) -> None:
     """
     clips, labels = session().voice_clips, enrolment_state().labels
     found = enrolment_gain(get_model(model), list(clips.values()), [labels.get(i) for i in clips], progress)
-    reading_state().gain = (_clips_and_labels(), found)
+    reading_state().gain = ((model, _clips_and_labels()), found)
 
 
 def _clips_and_labels() -> frozenset:

@@ -146,7 +146,7 @@ def test_one_switch_for_the_voice_which_can_be_removed(page):
     assert not page.exception and not session_of(page).voice_clips and not session_of(page).uses_voice
 
 
-def test_before_and_after_on_labelled_clips(page):
+def test_before_and_after_on_labelled_clips(page, monkeypatch):
     add_clips(page, "happy", "sad", "")
     page.button(key="measure-gain").click().run()
     assert not page.exception
@@ -154,6 +154,12 @@ def test_before_and_after_on_labelled_clips(page):
     assert len(rows) == 2 and list(rows.columns) == ["label", "without", "with your voice"]
     add_clips(page, "happy", "sad", "", "angry")  # other labels: measured again on demand
     assert "measure-gain" in [button.key for button in page.button]
+    page.button(key="measure-gain").click().run().run()
+    assert "measure-gain" not in [button.key for button in page.button]
+    for module in ("pages.ui.voice.clips", "pages.enrol.state"):
+        monkeypatch.setattr(f"{module}.models_with_reference", lambda: ("other",))
+    page.run()
+    assert not page.exception and "measure-gain" in [button.key for button in page.button]  # of another model
 
 
 def test_the_label_of_a_clip_that_is_not_in_the_voice_stays(page):
