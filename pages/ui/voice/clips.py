@@ -26,6 +26,7 @@ from ser_core.inference import (
 from ser_core.models import models_with_reference
 
 PAGE = "pages/enrol/page.py"
+MIN_SUGGESTED = MIN_REFERENCE_CLIPS + 1  # recordings: each is compared with the others
 
 
 @dataclass
@@ -34,6 +35,7 @@ class EnrolmentState(PageState):
     labels: dict[str, str] = field(default_factory=dict)  # emotions that the person states, by clip id
     problems: list[str] = field(default_factory=list)  # why clips were not added, until it is shown
     imported: Reference | None = None  # since the clips changed last
+    declined: bool = False  # the offer to enrol the recordings of this session
 
     def contents(self) -> dict[str, int]:
         return {"labels of your clips": len(self.labels)}
@@ -186,24 +188,32 @@ def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
         return
     show_problems_of_clips()
     _suggest_voice(prediction.model)
-    full = len(session().voice_clips) >= MAX_REFERENCE_CLIPS
+    refusal = _why_no_more()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Part of your voice" if is_enrolled(clip.id) else "Add this clip to your voice",
             on_click=add_clip,
             args=(clip,),
-            disabled=full or is_enrolled(clip.id),
+            disabled=bool(refusal) or is_enrolled(clip.id),
             icon=":material/add:",
             key="enrol-clip",
-            help=f"Your voice has {MAX_REFERENCE_CLIPS} clips: enough." if full else None,
+            help=refusal or None,
         )
         lead_to_page("voice-from-answer")
+
+
+def _why_no_more() -> str:
+    if enrolment_state().imported:
+        return "This session uses a voice that you imported. To make one of clips, remove it first, on My voice."
+    full = len(session().voice_clips) >= MAX_REFERENCE_CLIPS
+    return f"Your voice has {MAX_REFERENCE_CLIPS} clips: enough." if full else ""
 
 
 def _suggest_voice(model: str) -> None:
     """An offer to enrol what the person has recorded in this session, where that makes a voice and there is none."""
     recorded = [clip for clip in latest_clips() if clip.kind != "upload"]
-    if len(recorded) < MIN_REFERENCE_CLIPS or n_clips(model) >= MIN_REFERENCE_CLIPS:
+    has_enough = n_clips(model) >= MIN_REFERENCE_CLIPS or enrolment_state().imported
+    if len(recorded) < MIN_SUGGESTED or has_enough or enrolment_state().declined:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center", key="suggest-voice"):
         st.markdown(
@@ -217,11 +227,16 @@ def _suggest_voice(model: str) -> None:
             args=(recorded,),
             key="use-as-voice",
         )
+        st.button("No", on_click=_decline, key="decline-voice", type="tertiary")
 
 
 def _use_as_voice(clips: Iterable[SessionClip]) -> None:
     add_clips(clips)
     session().uses_voice = True
+
+
+def _decline() -> None:
+    enrolment_state().declined = True
 
 
 def lead_to_page(key: str) -> None:

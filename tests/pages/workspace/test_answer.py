@@ -648,24 +648,40 @@ def record(page: AppTest, waveform: np.ndarray, kind: str = "raw") -> None:
     assert not page.exception and not page.error
 
 
-def test_three_recordings_are_suggested_as_a_voice(enrolling, speech):
+def test_four_recordings_are_suggested_as_a_voice(enrolling, speech):
     record(enrolling, 0.4 * speech, "upload")  # perhaps of somebody else
-    for level in (1, 0.9, 0.8):
+    for level in (1, 0.9, 0.8, 0.75):
         assert "use-as-voice" not in [button.key for button in enrolling.button]
         record(enrolling, level * speech)
     enrolling.button(key="use-as-voice").click().run()
     now = session_of(enrolling)
-    assert [*now.page(EnrolmentState).names.values()] == ["Your recording", "Your recording 2", "Your recording 3"]
+    names = [*now.page(EnrolmentState).names.values()]
+    assert names == ["Your recording", *(f"Your recording {n}" for n in (2, 3, 4))]
     assert not enrolling.exception and enrolled_toggles(enrolling)[0].value
-    assert "Reference clips of this voice: 2" in texts(enrolling)  # besides the one that is predicted
+    assert "Reference clips of this voice: 3" in texts(enrolling)  # besides the one that is predicted
+    assert not any("Add some" in warning.value for warning in enrolling.warning)
     assert "use-as-voice" not in [button.key for button in enrolling.button]
     for level in (0.7, 0.6, 0.5):
         record(enrolling, level * speech)
     assert "use-as-voice" not in [button.key for button in enrolling.button]  # there is a voice
 
 
+def test_the_offer_of_a_voice_can_be_declined(enrolling, speech):
+    for level in (1, 0.9, 0.8, 0.7):
+        record(enrolling, level * speech)
+    enrolling.button(key="decline-voice").click().run()
+    assert not enrolling.exception and "use-as-voice" not in [button.key for button in enrolling.button]
+
+
+def test_a_click_replaces_no_imported_voice(enrolling, speech):
+    record(enrolling, speech)
+    session_of(enrolling).page(EnrolmentState).imported = object()
+    button = enrolling.run().button(key="enrol-clip")
+    assert button.disabled and "remove it first" in button.help
+
+
 def test_recordings_without_speech_make_no_voice(enrolling, speech):
-    for waveform in (np.zeros(16_000), np.zeros(20_000), speech):
+    for waveform in (np.zeros(16_000), np.zeros(20_000), np.zeros(24_000), speech):
         record(enrolling, waveform)
     assert len(session_of(enrolling).latest) == 1
     assert "use-as-voice" not in [button.key for button in enrolling.button]
