@@ -1,8 +1,9 @@
 """The inference queue: one model runs at a time, first come, first served.
 
 Simultaneous forward passes only slow each other down. A page takes a turn for each batch and always waits, so that a
-long recording does not block the others. A request takes one `Ticket` for all its predictions, and is refused if the
-queue is full. Nothing is decoded in a turn, which may take long for a hostile file, and no model is loaded.
+long recording does not block the others. A request takes one `Ticket` for all its predictions, with which it lets the
+others have a turn after each batch, and is refused if the queue is full. Nothing is decoded in a turn, which may take
+long for a hostile file, and no model is loaded.
 """
 
 import math
@@ -89,6 +90,7 @@ class Ticket:
         self.cancelled = False  # a running job may check it and stop
         self.thread: int | None = None  # the one that has the turn
         self._queue = queue
+        self._began_s = 0.0  # its turn
 
     def run(self, job: Callable[[], T]) -> T:
         """Runs a job when its turn comes.
@@ -109,16 +111,33 @@ class Ticket:
         queue = self._queue
         try:
             with queue._changed:
-                queue._changed.wait_for(lambda: self.cancelled or queue._tickets[0] is self)
-                if self.cancelled:
-                    raise ClientGone
-                self.thread = threading.get_ident()
-            started = perf_counter()
+                self._wait()
             yield
-            queue._durations_s.append(perf_counter() - started)
+            queue._durations_s.append(perf_counter() - self._began_s)
         finally:
             self.thread = None
             self.cancel()
+
+    def let_others(self) -> None:
+        """Goes back to the end of the queue and waits, between two batches; does nothing if nobody else waits.
+
+        Raises:
+            ClientGone: cancelled while it waited.
+        """
+        queue = self._queue
+        with queue._changed:
+            queue._durations_s.append(perf_counter() - self._began_s)
+            self.thread = None
+            queue._tickets.rotate(-1)  # it was the first one
+            queue._changed.notify_all()
+            self._wait()
+
+    def _wait(self) -> None:
+        """Until its turn has come; the caller holds the lock."""
+        self._queue._changed.wait_for(lambda: self.cancelled or self._queue._tickets[0] is self)
+        if self.cancelled:
+            raise ClientGone
+        self.thread, self._began_s = threading.get_ident(), perf_counter()
 
     def cancel(self) -> None:
         """Gives the place up, from any thread. A running job keeps the turn until it ends."""

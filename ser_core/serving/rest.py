@@ -80,7 +80,7 @@ class InferenceService:
 
     def __init__(self, limits: RequestLimits):
         self._limits, self._body_reader, self._slots = limits, BodyReader(limits), FairSlots()
-        self._decoders, self._worker = ThreadPoolExecutor(N_SLOTS, "decode"), ThreadPoolExecutor(1, "rest")
+        self._decoders, self._workers = (ThreadPoolExecutor(N_SLOTS, name) for name in ("decode", "rest"))
 
     @property
     def n_waiting(self) -> int:
@@ -146,15 +146,19 @@ class InferenceService:
             recordings = [_read(contents, i, longest_s, stop_when_gone) for i in range(len(contents))]
             return recordings, shared_model(model_name)  # loaded before the turn, which all others wait for
 
+        def after_batch(share: float) -> None:
+            stop_when_gone()
+            ticket.let_others()
+
         def predict() -> dict:
-            return run(content, recordings, loaded, stop_when_gone)
+            return run(content, recordings, loaded, after_batch)
 
         loop = asyncio.get_running_loop()
         recordings, loaded = await loop.run_in_executor(self._decoders, prepare)
         ticket = inference_queue.place()
         cancellation = asyncio.create_task(_cancel_when(gone, ticket))
         try:
-            return JSONResponse(await loop.run_in_executor(self._worker, ticket.run, predict))
+            return JSONResponse(await loop.run_in_executor(self._workers, ticket.run, predict))
         finally:
             cancellation.cancel()
             ticket.cancel()

@@ -2,9 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
+from ser_core.inference import queue as module
 from ser_core.inference.queue import ClientGone, InferenceQueue, QueueFull
 
 PATIENCE_S = 30
@@ -42,6 +44,59 @@ def test_jobs_run_one_at_a_time_in_the_order_they_came(queue):
         for found in jobs:
             found.result(PATIENCE_S)
     assert (order, most, len(queue)) == ([0, 1, 2], 1, 0)
+
+
+def test_a_long_job_lets_the_others_have_a_turn_between_its_batches(queue):
+    order, long, short = [], queue.place(), []
+
+    def batches():
+        for i in range(3):
+            order.append(f"batch {i}")
+            if i == 0:
+                short.extend(queue.place() for _ in range(2))
+                short.append(pool.submit(short[0].run, lambda: order.append("first")))
+                short.append(pool.submit(short[1].run, lambda: order.append("second")))
+            long.let_others()
+
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(long.run, batches).result(PATIENCE_S)
+        assert all(job.result(PATIENCE_S) is None for job in short[2:])
+    assert order == ["batch 0", "first", "second", "batch 1", "batch 2"] and len(queue) == 0
+
+
+def test_a_long_job_that_waits_can_be_cancelled(queue):
+    long = queue.place()
+    with ThreadPoolExecutor(1) as pool, queue_held_after_a_batch(queue, long, pool) as job:
+        wait_until(lambda: long.thread is None)
+        long.cancel()
+        with pytest.raises(ClientGone):
+            job.result(PATIENCE_S)
+    assert len(queue) == 0
+
+
+@contextmanager
+def queue_held_after_a_batch(queue, long, pool):
+    """The long job has run one batch and waits, as long as this thread has the turn."""
+    begun = threading.Event()
+
+    def batches():
+        begun.set()
+        wait_until(lambda: len(queue) == 2)
+        long.let_others()
+        pytest.fail("it went on")
+
+    job = pool.submit(long.run, batches)
+    assert begun.wait(PATIENCE_S)
+    with queue.turn():
+        yield job
+
+
+def test_a_job_counts_by_its_batches_in_the_wait(queue, monkeypatch):
+    now = iter(range(100))
+    monkeypatch.setattr(module, "perf_counter", lambda: next(now))  # a second passes at each look
+    long = queue.place()
+    long.run(lambda: [long.let_others() for _ in range(9)])
+    assert queue.wait_s(n_before=1) == 1  # not ten
 
 
 def test_many_threads_never_have_the_turn_together(queue):

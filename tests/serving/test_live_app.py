@@ -20,7 +20,7 @@ from starlette.testclient import TestClient
 
 from scripts import predict
 from ser_core.inference.model_cache import unload_models
-from ser_core.inference.queue import inference_queue
+from ser_core.inference.queue import Ticket, inference_queue
 from ser_core.labels import EMOTION_STYLES, EMOTIONS
 from ser_core.serving.live.sessions import LiveSessions
 from tests.inference.test_queue import wait_until
@@ -61,7 +61,10 @@ def client(address):
 def test_predict_returns_what_the_script_prints(client, speech, tmp_path, capsys, monkeypatch, model):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "speech.wav").write_bytes(wav(speech))
+    turns = []
+    monkeypatch.setattr(Ticket, "let_others", lambda self: turns.append(self))  # after each batch
     answer = client.predict(handle_file("speech.wav"), model, api_name="/predict")
+    assert turns
     assert predict.main(["speech.wav", "--model", model]) == 0
     assert answer == json.loads(capsys.readouterr().out) and answer["model"] == model
 

@@ -151,7 +151,8 @@ def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | N
             raise AudioError(f"The audio file is missing. {PREDICT_USAGE}")
         recording = read_audio(content, max_duration_s=limits.duration_s)
         loaded = shared_model(name)  # before the turn, which all others wait for
-        with inference_queue.place().turn():
-            return prediction_record(recording, loaded, file["orig_name"] or "")
+        ticket = inference_queue.place()
+        with ticket.turn():
+            return prediction_record(recording, loaded, file["orig_name"] or "", progress=lambda _: ticket.let_others())
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None

@@ -19,7 +19,7 @@ from ser_core.audio.isolation.decoder_pool import decoder_pool
 from ser_core.evaluation import environment as machine
 from ser_core.inference.enrolment import collection_reference, speaker_reference
 from ser_core.inference.forward import run_clips
-from ser_core.inference.queue import MAX_WAITING_REQUESTS, inference_queue
+from ser_core.inference.queue import MAX_WAITING_REQUESTS, Ticket, inference_queue
 from ser_core.models.checkpoint import load_model
 from ser_core.serving import middleware as gate, rest
 from ser_core.serving.middleware import RateLimit, RequestLimits
@@ -108,6 +108,15 @@ def test_a_long_file_is_compared_with_the_others_too(enrolling, sound, speech):
     for path in ("/reference", "/reference?collection=true"):
         reference = enrolling.post(path, files=clips).text
         assert with_reference(enrolling, long, reference).json()["reference_clips"] == 2
+
+
+@pytest.mark.parametrize("path", ["/predict", "/windows", "/embed", "/reference"])
+def test_a_request_lets_the_others_have_a_turn_after_each_batch(enrolling, speech, monkeypatch, path):
+    turns = []
+    monkeypatch.setattr(Ticket, "let_others", lambda self: turns.append(self))
+    sound = wav(np.tile(speech, 4)[: 20 * 16_000])
+    response = enrolling.post(path, content=sound, headers={"Content-Type": "audio/wav"})
+    assert response.status_code == 200 and len(turns) >= 1
 
 
 def test_one_clip_may_be_the_body(enrolling, sound):
