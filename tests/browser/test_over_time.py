@@ -101,6 +101,7 @@ def test_a_loop_set_by_keys_repeats_and_a_click_outside_ends_it(new_page, app_ur
 def test_a_finger_is_told_what_fingers_do(app_url, chromium):
     phone = chromium.browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     page = phone.new_page()
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{app_url}/clip?sample=1006_IOM&view=over_time&timeline-models=resonet")
     expect(page.locator(".timeline .readout")).to_contain_text("Tap to play")
     phone.close()
