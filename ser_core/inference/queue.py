@@ -118,12 +118,17 @@ class Ticket:
             self.thread = None
             self.cancel()
 
-    def let_others(self) -> None:
+    def let_others(self, share: float) -> None:
         """Goes back to the end of the queue and waits, between two batches; does nothing if nobody else waits.
+
+        Args:
+            share: of the batches that are done; after the last one there is nothing to wait for.
 
         Raises:
             ClientGone: cancelled while it waited.
         """
+        if share >= 1:
+            return
         queue = self._queue
         with queue._changed:
             queue._durations_s.append(perf_counter() - self._began_s)

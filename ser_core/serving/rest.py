@@ -1,7 +1,7 @@
 """REST API: predictions, windows and embeddings as JSON, as printed by the command line.
 
-Child processes decode recordings, a few at once; one thread runs the models, one request after the other, in the same
-queue as the pages.
+Child processes decode recordings, a few at once; the models run in the same queue as the pages, a batch of a request
+after the other.
 """
 
 import asyncio
@@ -148,7 +148,7 @@ class InferenceService:
 
         def after_batch(share: float) -> None:
             stop_when_gone()
-            ticket.let_others()
+            ticket.let_others(share)
 
         def predict() -> dict:
             return run(content, recordings, loaded, after_batch)

@@ -56,12 +56,26 @@ def test_a_long_job_lets_the_others_have_a_turn_between_its_batches(queue):
                 short.extend(queue.place() for _ in range(2))
                 short.append(pool.submit(short[0].run, lambda: order.append("first")))
                 short.append(pool.submit(short[1].run, lambda: order.append("second")))
-            long.let_others()
+            long.let_others((i + 1) / 3)
 
     with ThreadPoolExecutor(3) as pool:
         pool.submit(long.run, batches).result(PATIENCE_S)
         assert all(job.result(PATIENCE_S) is None for job in short[2:])
     assert order == ["batch 0", "first", "second", "batch 1", "batch 2"] and len(queue) == 0
+
+
+def test_a_job_that_has_run_its_last_batch_waits_for_nobody(queue):
+    order, short = [], queue.place()
+
+    def batch():
+        waiting = pool.submit(queue.place().run, lambda: order.append("long"))
+        short.let_others(1.0)
+        order.append("short")
+        return waiting
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(short.run, batch).result(PATIENCE_S).result(PATIENCE_S)
+    assert order == ["short", "long"]
 
 
 def test_a_long_job_that_waits_can_be_cancelled(queue):
@@ -82,7 +96,7 @@ def queue_held_after_a_batch(queue, long, pool):
     def batches():
         begun.set()
         wait_until(lambda: len(queue) == 2)
-        long.let_others()
+        long.let_others(0.5)
         pytest.fail("it went on")
 
     job = pool.submit(long.run, batches)
@@ -95,7 +109,7 @@ def test_a_job_counts_by_its_batches_in_the_wait(queue, monkeypatch):
     now = iter(range(100))
     monkeypatch.setattr(module, "perf_counter", lambda: next(now))  # a second passes at each look
     long = queue.place()
-    long.run(lambda: [long.let_others() for _ in range(9)])
+    long.run(lambda: [long.let_others(i / 10) for i in range(9)])
     assert queue.wait_s(n_before=1) == 1  # not ten
 
 

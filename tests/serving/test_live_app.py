@@ -62,7 +62,7 @@ def test_predict_returns_what_the_script_prints(client, speech, tmp_path, capsys
     monkeypatch.chdir(tmp_path)
     (tmp_path / "speech.wav").write_bytes(wav(speech))
     turns = []
-    monkeypatch.setattr(Ticket, "let_others", lambda self: turns.append(self))  # after each batch
+    monkeypatch.setattr(Ticket, "let_others", lambda self, share: turns.append(share))  # after each batch
     answer = client.predict(handle_file("speech.wav"), model, api_name="/predict")
     assert turns
     assert predict.main(["speech.wav", "--model", model]) == 0

@@ -153,6 +153,6 @@ def predict_upload(limits: RequestLimits, uploads: GradioUploads, file: dict | N
         loaded = shared_model(name)  # before the turn, which all others wait for
         ticket = inference_queue.place()
         with ticket.turn():
-            return prediction_record(recording, loaded, file["orig_name"] or "", progress=lambda _: ticket.let_others())
+            return prediction_record(recording, loaded, file["orig_name"] or "", progress=ticket.let_others)
     except (AudioError, CheckpointError, QueueFull) as error:
         raise gr.Error(str(error), print_exception=False) from None
