@@ -60,7 +60,7 @@ def prediction_record(
     record = {"file": name} | prediction.to_dict() | {"notes": recording.notes}
     if reference == OWN_RECORDING and own is None:
         record["reference_note"] = SHORT_RECORDING_NOTE
-    threshold = model.calibration.threshold(own is not None)
+    threshold = model.calibration.threshold(trajectory.reference_clips > 0)  # without, of itself alone
     return record | ({"windows": window_records(trajectory, threshold)} if windows else {})
 
 

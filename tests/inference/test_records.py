@@ -40,9 +40,12 @@ def test_a_short_recording_is_no_reference_of_its_own(enrolling_model, recording
 
 
 def test_windows_are_answered_by_the_threshold_of_predictions_with_a_reference(enrolling_model, recording, monkeypatch):
-    reference = speaker_reference(enrolling_model, [recording.waveform])
+    own, other = (
+        speaker_reference(enrolling_model, [waveform])
+        for waveform in (recording.waveform, load_audio(SAMPLE.with_name("high_fast.ogg")))
+    )
     monkeypatch.setattr(enrolling_model, "calibration", Calibration(reference_min_confidence=1.0))
-    for given, is_sure in ((None, True), (reference, False)):
+    for given, is_sure in ((None, True), (other, False), (own, True)):
         windows = prediction_record(recording, enrolling_model, windows=True, reference=given)["windows"]
         assert {window["answer"] != NOT_SURE for window in windows if window["answer"] != NO_SPEECH} == {is_sure}
 
