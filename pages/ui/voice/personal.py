@@ -64,13 +64,13 @@ def personal_model(name: str, adapted: bool = False, clip: SessionClip | None = 
 def _of_other_clips(name: str, reference: Reference, clip: SessionClip) -> Reference | None:
     """The reference without a clip, or what that was trimmed from, or parts of it; None without another one."""
     now = session()
-    sounds = {c.id: reference_part(c.recording.waveform) for c in (clip, now.full_clip) if c}
-    sounds |= {i: waveform for i, waveform in now.voice_clips.items() if overlap(i, clip.id)}
-    own = [sound for sound in sounds.values() if reference.clip_of(sound) is not None]
+    sounds = [reference_part(c.recording.waveform) for c in (clip, now.full_clip) if c]
+    sounds += [waveform for i, waveform in now.voice_clips.items() if overlap(i, clip.id)]
+    own = {sound.tobytes(): sound for sound in sounds if reference.clip_of(sound) is not None}  # each once
     if not own:
         return reference
-    model = get_model(name)
-    return remember(lambda: reference.without_clip(speaker_reference(model, own)), clip.id, "other clips", reference)
+    model, parts = get_model(name), list(own.values())
+    return remember(lambda: reference.without_clip(speaker_reference(model, parts)), clip.id, "other clips", reference)
 
 
 def voice_reference(name: str) -> Reference:

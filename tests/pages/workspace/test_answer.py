@@ -620,6 +620,20 @@ def test_a_clip_of_the_voice_is_compared_with_the_others(enrolling, monkeypatch)
     assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
 
 
+def test_the_start_of_a_long_clip_of_the_voice_is_the_same_clip(enrolling, speech, monkeypatch):
+    """Trimmed to what the voice holds of it, the clip and its recording are one sound."""
+    enrolling.button(key="sample-low_slow.ogg").click().run().button(key="enrol-clip").click().run()
+    record(enrolling, np.tile(speech, 6)[: 22 * 16_000], "upload")
+    enrolling.button(key="enrol-clip").click().run()
+    enrolling.toggle(key="use-voice").set_value(True).run()
+    assert "Reference clips of this voice: 1" in texts(enrolling)
+    now = session_of(enrolling)
+    monkeypatch.setattr(clip, "session", lambda: now)
+    clip.trim(0.0, 20.0)
+    enrolling.run()
+    assert not enrolling.exception and "Reference clips of this voice: 1" in texts(enrolling)
+
+
 def test_a_recording_and_a_part_of_it_are_one_clip_of_the_voice(enrolling, monkeypatch):
     now = session_of(enrolling)
     monkeypatch.setattr(clip, "session", lambda: now)
