@@ -170,9 +170,8 @@ def reference_for(found: ClipTrajectories, name: str) -> Reference | None:
     if model.takes_reference and found.reference == OWN_RECORDING:
         return recording_reference(model, found.waveform, found.speech)
     if found.reference == ENROLLED:
-        return personal_model(
-            name, clip=session().clip
-        ).reference  # none where the voice was imported for another model
+        # none where the voice was imported for another model
+        return personal_model(name, clip=session().clip).reference
     return None
 
 
