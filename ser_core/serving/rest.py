@@ -137,7 +137,7 @@ class InferenceService:
     async def _run(
         self, content: RequestContent, longest_s: float, run: RunFunction, model_name: str, gone: asyncio.Event
     ) -> JSONResponse:
-        def stop_when_gone(share: float = 0.0) -> None:
+        def stop_when_gone() -> None:
             if gone.is_set():
                 raise ClientGone
 
@@ -146,12 +146,8 @@ class InferenceService:
             recordings = [_read(contents, i, longest_s, stop_when_gone) for i in range(len(contents))]
             return recordings, shared_model(model_name)  # loaded before the turn, which all others wait for
 
-        def after_batch(share: float) -> None:
-            stop_when_gone()
-            ticket.let_others(share)
-
         def predict() -> dict:
-            return run(content, recordings, loaded, after_batch)
+            return run(content, recordings, loaded, ticket.let_others)
 
         loop = asyncio.get_running_loop()
         recordings, loaded = await loop.run_in_executor(self._decoders, prepare)
