@@ -51,7 +51,7 @@ def forget(keep: str | None = None) -> None:
     now = session()
     now.old_link = chosen().link if chosen() else now.old_link
     if keep is None:
-        now.latest = {i: clip for i, clip in now.latest.items() if clip not in (now.clip, now.full_clip)}
+        now.latest = {i: clip for i, clip in now.latest.items() if clip is not now.clip}
         now.clear_pages(following_clip_only=True)
     now.clear_clip()
     now.empty_inputs(keep)
