@@ -199,6 +199,16 @@ def test_an_imported_voice_of_another_model_is_shown(page, monkeypatch):
     assert f"Predictions by {NAME} in Clip" in texts(page) and page.button(key="clear-voice")
 
 
+@pytest.mark.parametrize(("chosen", "shown"), [("first", "first"), (NAME, NAME), ("third", NAME)])
+def test_of_two_imported_voices_that_of_the_chosen_model_is_shown(monkeypatch, chosen, shown):
+    latest = SimpleNamespace(model=NAME)
+    monkeypatch.setattr(state, "models_with_reference", lambda: ("first", NAME, "third"))
+    monkeypatch.setattr(state, "session", lambda: SimpleNamespace(references={"first": None, NAME: latest}))
+    monkeypatch.setattr(state, "enrolment_state", lambda: SimpleNamespace(imported=latest))
+    monkeypatch.setattr(st, "session_state", {"model": chosen})
+    assert state.enrolling_model() == shown
+
+
 def test_without_a_model_it_says_so(page, monkeypatch):
     monkeypatch.setattr("pages.enrol.state.models_with_reference", tuple)
     page.run()

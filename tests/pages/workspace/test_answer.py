@@ -688,9 +688,11 @@ def test_the_offer_of_a_voice_can_be_declined(enrolling, speech):
 
 
 def test_a_click_replaces_no_imported_voice(enrolling, speech):
-    record(enrolling, speech)
+    for level in (1, 0.9, 0.8, 0.7):
+        record(enrolling, level * speech)
     session_of(enrolling).page(EnrolmentState).imported = object()
     button = enrolling.run().button(key="enrol-clip")
+    assert "use-as-voice" not in [button.key for button in enrolling.button]
     assert button.disabled and "remove it first" in button.help
 
 
