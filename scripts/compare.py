@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from scripts.common.flags import result_path
 from scripts.common.tables import print_table
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, ProtocolError
@@ -147,7 +148,9 @@ def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
     comparison = compare_results(results, published_table(split), left_out_uars(folder))
     show(comparison)
     path = options.json or folder / f"comparison-{split}.json"
-    path.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with paths.atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
     if options.html:
         print(f"\n{write_page(comparison, results, options.html)}")
 
@@ -155,7 +158,7 @@ def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--split", help="name of a folder in assets/results")
-    parser.add_argument("--json", type=Path, help="where to write the comparison; needs --split")
+    parser.add_argument("--json", type=result_path, help="where to write the comparison; needs --split")
     parser.add_argument("--html", type=Path, metavar="FOLDER", help="write figures there")
     options = parser.parse_args(arguments)
     if options.json and not options.split:

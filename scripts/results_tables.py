@@ -81,7 +81,9 @@ def recompute() -> None:
         votes = None
     if votes:
         utterances = [clip for clip in map(parse_filename, map(Path, votes)) if isinstance(clip, Utterance)]
-        LISTENERS.write_text(json.dumps(round_floats(score_listeners(votes, utterances, EMOTIONS)), indent=1) + "\n")
+        found = round_floats(score_listeners(votes, utterances, EMOTIONS))
+        with paths.atomic_path(LISTENERS) as temporary:
+            temporary.write_text(json.dumps(found, indent=1) + "\n")
     for path in list_results(folder=paths.RESULTS):
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")

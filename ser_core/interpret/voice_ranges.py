@@ -132,7 +132,9 @@ def _ranges(measured: Sequence[Mapping[str, float]]) -> dict[str, VoiceRange]:
 def write_voice_ranges(found: VoiceRanges, path: Path) -> None:
     """Writes JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"percentiles": VOICE_PERCENTILES, **asdict(found)}, indent=1, allow_nan=False) + "\n")
+    content = json.dumps({"percentiles": VOICE_PERCENTILES, **asdict(found)}, indent=1, allow_nan=False)
+    with paths.atomic_path(path) as temporary:
+        temporary.write_text(f"{content}\n")
 
 
 def load_voice_ranges() -> VoiceRanges | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +74,22 @@ def test_json_needs_a_split(three_models, capsys):
 
 def test_a_place_that_cannot_be_written_is_named(three_models, tmp_path, capsys):
     (tmp_path / "file").touch()
-    for place in (["--json", str(tmp_path / "none" / "x.json")], ["--html", str(tmp_path / "file")]):
-        assert compare.main(["--split", "resonet", *place]) == 2
-        assert f"{place[1]} cannot be written" in capsys.readouterr().err
+    assert compare.main(["--split", "resonet", "--html", str(tmp_path / "file")]) == 2
+    assert f"{tmp_path / 'file'} cannot be written" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        compare.main(["--split", "resonet", "--json", str(tmp_path / "file" / "x.json")])
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_comparison_appears_complete_or_not_at_all(three_models, tmp_path, monkeypatch):
+    place = tmp_path / "new" / "x.json"
+    assert compare.main(["--split", "resonet", "--json", str(place)]) == 0
+    old, write = place.read_text(), Path.write_text
+
+    def write_half(path: Path, text: str) -> None:
+        write(path, text[:100])
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_text", write_half)
+    assert compare.main(["--split", "resonet", "--json", str(place)]) == 2
+    assert place.read_text() == old and list(place.parent.iterdir()) == [place]
