@@ -11,7 +11,6 @@ from pages.ui.layout import opened
 from pages.ui.results import recordings
 from pages.ui.session import session
 from pages.ui.text import counted, plain
-from pages.ui.voice.clips import latest_clips
 from ser_core import paths
 from ser_core.data import (
     FEEDBACK_FILE,
@@ -51,8 +50,8 @@ def _kept() -> list[str]:
     now, clip = session(), chosen()
     counts = [state.contents() for state in now.pages.values()]
     counts.append({"models adapted to your voice": len(now.adapters), "clips of your voice": len(now.voice_clips)})
-    n_earlier = sum(other is not clip for other in latest_clips())
-    counts.append({"earlier clips, which you may add to your voice": n_earlier})
+    n_earlier = sum(other is not clip and other.id not in now.voice_clips for other in now.latest.values())
+    counts.append({"earlier clips, kept for your voice": n_earlier})
     own = [f"the clip {clip.name}; results computed from it: {len(now.memory)}"] if clip else []
     return own + [f"{content}: {n}" for page in counts for content, n in page.items() if n]
 

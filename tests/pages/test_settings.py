@@ -89,12 +89,12 @@ def test_all_that_is_kept_is_named_and_deleted(page):
     assert not (left.source or left.clip or left.memory or left.pages or left.adapters)
 
 
-def test_clips_that_are_in_the_voice_are_not_offered_to_it(page):
+def test_earlier_clips_are_listed_once_also_one_with_a_part_in_the_voice(page):
     session = session_of(page)
     session.latest = {name: SimpleNamespace(id=name) for name in "abc"}
-    session.voice_clips = {"a": object()}
+    session.voice_clips, session.cuts = {"a": object()}, {"a": ("b", 1.0, 2.0)}
     page.run()
-    assert r"clips of your voice\: 1" in texts(page) and r"add to your voice\: 2" in texts(page)
+    assert r"clips of your voice\: 1" in texts(page) and r"kept for your voice\: 2" in texts(page)
 
 
 def test_models_in_memory_are_listed_and_unloaded(page):
