@@ -186,8 +186,9 @@ def offer_enrolment(clip: SessionClip, prediction: Prediction) -> None:
     """
     if prediction.model not in models_with_reference() or prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
         return
-    show_problems_of_clips()
-    _suggest_voice(prediction.model)
+    with st.container():  # also when it is empty, so that the buttons stay in their place
+        show_problems_of_clips()
+        _suggest_voice(prediction.model)
     refusal = _why_no_more()
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(

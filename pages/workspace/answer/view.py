@@ -31,10 +31,15 @@ CHANGES_FROM_S = 30.0  # one emotion says little about a longer recording
 
 
 def draw(clip: SessionClip) -> Callable[[], None] | None:
-    """Draws the answer; returns what fills in the other models, to be called at the end of the page."""
+    """Draws the answer; returns what fills in the other models, to be called at the end of the page.
+
+    Parts of changing length have containers of their own: otherwise what follows moves when the answer changes, and its
+    old place stays on the screen, greyed, until the other models are filled in.
+    """
     settings = clip_bar.settings()
     prepared = analysis.prepare_clip(clip, settings)
-    details.show_advice(prepared.quality)
+    with st.container():
+        details.show_advice(prepared.quality)
     first_look = st.empty()
     result = _answer(prepared, settings, first_look)
     if result is None:
@@ -47,7 +52,8 @@ def draw(clip: SessionClip) -> Callable[[], None] | None:
         _show_answer(clip, result)
     first_look.empty()  # only now: there is an answer at every moment
     fill_in = _show_evidence(left, right, prepared, settings.model, result)
-    feedback.show_feedback(clip, result)
+    with st.container():
+        feedback.show_feedback(clip, result)
     offer_enrolment(clip, result.prediction)
     details.show_details(prepared.quality, result)
     details.show_export(clip, prepared, result, segments)
