@@ -24,18 +24,22 @@ if not models:
     st.info("Choose at least one model.")
     st.stop()
 try:
-    inputs.choose_reference(models)
+    with st.container():  # as below: what follows a part of changing length stays in its place
+        inputs.choose_reference(models)
 except (SpeakerReferenceError, CheckpointError) as error:
     show_problem(error)
     st.stop()
-run.work(models)
+with st.container():
+    run.work(models)
 try:
     batch = read_batch(models)
-    inputs.show_problems(batch)
+    with st.container():
+        inputs.show_problems(batch)
     if batch.rows:
         from pages.many_files import files, head, labels, overview, own_map
 
-        overview.show_overview(batch)
+        with st.container():
+            overview.show_overview(batch)
         views = {"Files": files.show, "Labels": labels.show, "Map": own_map.show, "Your own classifier": head.show}
         views[overview.choose_view(list(views))](batch)
 except CheckpointError:  # deleted since `choose_models` looked; it leaves it out now
