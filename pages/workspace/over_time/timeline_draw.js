@@ -227,7 +227,7 @@ function drawOverview(timeline, colours) {
 
 function readout(timeline) {
   const { data, hover_s, cursor_s, from, to, detail } = timeline, time_s = hover_s ?? cursor_s;
-  if (time_s === null) return matchMedia("(hover: none)").matches ? data.touch_hint : data.hint;
+  if (!time_s) return matchMedia("(hover: none)").matches ? data.touch_hint : data.hint;
   const half_s = ((AVERAGED_PIXELS / 2) * (to - from)) / detail.clientWidth, means = new Float32Array(data.labels.length);
   if (!meansAt(timeline, time_s - half_s, time_s + half_s, means)) return `${clockText(time_s)} no speech`;
   const ranked = [...means.keys()].sort((one, other) => means[other] - means[one]).slice(0, 2);
