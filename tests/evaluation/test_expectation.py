@@ -67,12 +67,15 @@ def test_rates_with_a_reference_are_those_measured_with_as_many_clips(left_out):
     few = describe_expected_accuracy("m", METRICS, UNLIKE_TRAINING, measured_reference(9, "clips", ""))
     assert "ith 3 reference clips" in few
     assert few.index("4 of 10") < few.index("7 of 10")
+    assert measured_reference(29, "collection", "") == "collection"  # of a drawn file: the others
     together = describe_expected_accuracy("m", METRICS, None, measured_reference(30, "collection", ""))
     assert "any speaker" in together and together.index("8 of 10") < together.index("2 of 10")
     assert describe_expected_accuracy("m", {}, None, "10") == ""
 
 
-@pytest.mark.parametrize("used", [(12, "recording", ""), (12, "running", ""), (8, "collection", ""), (9, "clips", FAR)])
+@pytest.mark.parametrize(
+    "used", [(12, "recording", ""), (12, "running", ""), (28, "collection", ""), (9, "clips", FAR)]
+)
 def test_no_rate_for_a_reference_that_was_not_measured(left_out, used):
     assert measured_reference(*used) is None
     assert describe_expected_accuracy("m", METRICS, None, measured_reference(*used)) == ""
