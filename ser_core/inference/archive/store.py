@@ -21,6 +21,7 @@ FILES_AHEAD = 4  # fetched while another one is predicted; at most MAX_AUDIO_BYT
 MAX_FAILURES = 10  # of files in a row: then the store is out of order and not a file
 RETRY_LIMIT = "retry_limit_seconds"
 GOOGLE_RETRY_S = 30  # its client would try for 15 minutes
+UNANSWERED = (OSError, pa.ArrowException)  # the second one: e.g. no credentials for Azure
 
 
 class StoreError(BatchError):
@@ -42,45 +43,57 @@ def _open_store(address: str) -> tuple[FileSystem, str]:
     url = urlsplit(address)
     if url.scheme not in SCHEMES:
         raise StoreError(f"{url.scheme}:// is no object store that can be read. There are: {', '.join(SCHEMES)}.")
-    if "@" in url.netloc and url.scheme not in ("abfs", "abfss"):
+    users = (None, "anonymous") if url.scheme not in ("abfs", "abfss") else (url.username,)  # there it is the container
+    if url.password or url.username not in users:
         raise StoreError("The address has a key in it. Give keys by the environment, e.g. AWS_ACCESS_KEY_ID.")
     if url.scheme in ("gs", "gcs") and RETRY_LIMIT not in url.query:
         address += f"{'&' if url.query else '?'}{RETRY_LIMIT}={GOOGLE_RETRY_S}"
     try:
         client, root = FileSystem.from_uri(address)
-    except (pa.ArrowInvalid, OSError) as error:
+    except UNANSWERED as error:
         raise StoreError(f"{address} cannot be opened ({error!s:.200}). Check the address.") from None
     return client, root.rstrip("/")
 
 
 def names_in_store(address: str) -> Iterator[str]:
-    """Names of all files below an address, relative to it; those of one folder at a time are in memory, sorted.
+    """Names of all files below an address, relative to it, sorted, those of a folder before those of its subfolders.
+
+    Those of one folder at a time are in memory, of Google's store all of them: it has no folders, and its client finds
+    only those that somebody created.
 
     Raises:
         StoreError: the folder does not exist or cannot be listed.
     """
     client, root = _open_store(address)
+    at_once = client.type_name == "gcs"
     waiting = [root]
     while waiting:
         folder, subfolders = waiting.pop(), []
-        for found in _list_folder(client, folder):
+        for found in _list_folder(client, folder, at_once):
             if found.type == FileType.Directory:
                 subfolders.append(found.path)
             elif not found.base_name.startswith("."):
                 yield found.path[len(root) + 1 :]
-        waiting += reversed(subfolders)
+        waiting += [] if at_once else reversed(subfolders)
 
 
-def _list_folder(client: FileSystem, folder: str) -> list[FileInfo]:
+def _list_folder(client: FileSystem, folder: str, at_once: bool) -> list[FileInfo]:
+    """What is in a folder, `at_once` also all that is below."""
     try:
-        found = sorted(client.get_file_info(FileSelector(folder)), key=lambda info: info.path)
-    except FileNotFoundError:
-        raise StoreError(f"There is no folder {folder!r} in the store. Check the address.") from None
-    except OSError as error:
+        found = sorted(client.get_file_info(FileSelector(folder, recursive=at_once)), key=_place)
+    except UNANSWERED as error:
+        if isinstance(error, FileNotFoundError) or "No such file" in str(error):  # Google's client has no class for it
+            raise StoreError(f"There is no folder {folder!r} in the store. Check the address.") from None
         raise StoreError(f"{folder!r} cannot be listed ({error!s:.200}). Start the same command again.") from None
     if any(info.path == folder for info in found):
         raise StoreError(f"A name below {folder!r} has two slashes in a row, which no client reads. Rename it.")
     return found
+
+
+def _place(info: FileInfo) -> list[tuple[bool, str]]:
+    """Sorts the files of a folder before its subfolders."""
+    *folders, name = info.path.split("/")
+    return [*((True, folder) for folder in folders), (info.type == FileType.Directory, name)]
 
 
 def fetch_files(address: str, names: Sequence[str]) -> Iterator[bytes | AudioError]:
@@ -109,11 +122,12 @@ class _Unanswered(AudioError):
 def _fetch(address: str, name: str) -> bytes | AudioError:
     client, root = _open_store(address)
     try:
-        with client.open_input_file(f"{root}/{name}") as file:
+        # A file that can be sought holds up all other threads while Google's client asks for its size.
+        with client.open_input_stream(f"{root}/{name}") as file:
             return read_bytes(file)
     except AudioError as error:
         return error
     except FileNotFoundError:
         return AudioError(f"File not found in the store: {name[-80:]!r}. Check the path.")
-    except OSError as error:
+    except UNANSWERED as error:
         return _Unanswered(f"The store did not give this file, after several tries ({error!s:.200}).")

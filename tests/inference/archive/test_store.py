@@ -11,7 +11,7 @@ from ser_core.inference.archive.job import bad_files_path, open_job
 from ser_core.inference.archive.plan import BatchError
 from ser_core.inference.archive.store import StoreError, fetch_files, names_in_store
 from tests.inference.archive.make_archive import analyse_all, write_recordings
-from tests.inference.archive.make_store import running_store
+from tests.inference.archive.make_store import PROTOCOLS, running_store
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "a",
@@ -22,16 +22,21 @@ KEYS = {
 
 
 @pytest.fixture
-def remote(monkeypatch):
-    """A store with three objects; nothing of it is cached afterwards."""
+def remote(monkeypatch, request):
+    """A store with a few objects, with the protocol S3 or another one; nothing of it is cached afterwards."""
     for name, value in KEYS.items():
         monkeypatch.setenv(name, value)
-    with running_store({"a/1.wav": b"one", "a/b c%/2.wav": b"two", "a/.hidden": b"-", "other": b"-"}) as found:
+    objects = {"a/1.wav": b"one", "a/b c%/2.wav": b"two", "a/.hidden": b"-", "other": b"-"}
+    with running_store(objects, getattr(request, "param", "s3")) as found:
         yield found
     store._open_store.cache_clear()
 
 
+of_each_store = pytest.mark.parametrize("remote", PROTOCOLS, indirect=True)
+
+
 @pytest.mark.slow
+@of_each_store
 def test_the_table_is_that_of_the_folder(remote, tmp_path, checkpoints, speech):
     folder, model = write_recordings(tmp_path / "recordings", speech), str(checkpoints / "small")
     expected = analyse_all(folder, model, tmp_path / "folder.parquet")
@@ -45,9 +50,12 @@ def test_the_table_is_that_of_the_folder(remote, tmp_path, checkpoints, speech):
     )
 
 
+@of_each_store
 def test_a_busy_store_is_asked_again(remote):
     remote.failures["a/1.wav"] = 2
-    assert list(fetch_files(remote.address("a"), ["1.wav", "b c%/2.wav"])) == [b"one", b"two"]
+    *found, missing = fetch_files(remote.address("a"), ["1.wav", "b c%/2.wav", "3.wav"])
+    assert found == [b"one", b"two"]
+    assert "not found in the store: '3.wav'" in str(missing)
     assert remote.failures["a/1.wav"] == 0
 
 
@@ -74,6 +82,7 @@ def test_a_store_that_fails_now_and_then_goes_on(remote, monkeypatch):
     assert list(fetch_files(remote.address("a"), list(answers))) == list(answers.values())
 
 
+@of_each_store
 def test_a_remote_file_has_the_limits_of_a_local_one(remote, monkeypatch):
     long = encode_wav(np.zeros(2 * 16_000, np.float32))
     remote.objects = {"a/long.wav": long, "a/big.wav": b"x" * 1_000}
@@ -86,8 +95,11 @@ def test_a_remote_file_has_the_limits_of_a_local_one(remote, monkeypatch):
     assert "larger than" in reason
 
 
+@of_each_store
 def test_folders_are_listed_one_after_the_other(remote):
     assert list(names_in_store(remote.address("a"))) == ["1.wav", "b c%/2.wav"]
+    with pytest.raises(StoreError, match="no folder 'recordings/nowhere'"):
+        list(names_in_store(remote.address("nowhere")))
     remote.objects = {f"a/{i:04d}": b"" for i in range(1001)}  # more than a page
     assert len(list(names_in_store(remote.address("a")))) == 1001
 
@@ -98,7 +110,8 @@ def test_addresses_that_cannot_be_read_are_told(remote, tmp_path, subtests):
         "nix://a/b": "nix:// is no object store",
         "s3://key:secret@bucket/a": "AWS_ACCESS_KEY_ID",
         "s3:///a": "cannot be opened",
-        remote.address("nowhere"): "no folder 'recordings/nowhere'",
+        "gs://somebody@bucket/a": "has a key in it",
+        "abfs://container:secret@account.dfs.core.windows.net/a": "has a key in it",
         remote.address("a"): "two slashes",
     }.items():
         with subtests.test(address=address), pytest.raises(BatchError, match=why) as raised:
