@@ -13,7 +13,8 @@ from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_SPEECH_TO_PREDICT_S
 from ser_core.serving import recording_store
 
 HANDED_OVER = "recording"  # in an address
-OWN_KINDS = ("raw", "browser", "live", "upload")  # inputs of what may be the person's own voice
+RECORDED_KINDS = ("raw", "browser", "live")
+OWN_KINDS = (*RECORDED_KINDS, "upload")  # inputs of what may be the person's own voice
 MAX_LATEST = 10
 CLIP_PAGE = "pages/workspace/page.py"
 
@@ -106,10 +107,19 @@ def current_clip() -> SessionClip | None:
     now = session()
     if now.source:
         with st.spinner("Reading the file"):
-            now.clip = decode(now.source)
+            now.clip = _numbered(decode(now.source))
         now.source = None
         _keep(now.clip)
     return now.clip
+
+
+def _numbered(clip: SessionClip) -> SessionClip:
+    """The clip; a recording after the first one has its number in the name, as takes are compared and saved."""
+    if clip.kind not in RECORDED_KINDS:
+        return clip
+    recorded = session().recorded
+    recorded[clip.name] = number = recorded.get(clip.name, 0) + 1
+    return clip if number == 1 else replace(clip, name=f"{clip.name} {number}")
 
 
 def _keep(clip: SessionClip) -> None:

@@ -81,6 +81,7 @@ class Session:
     full_clip: SessionClip | None = None  # before trimming
     memory: dict[tuple, Any] = field(default_factory=dict)  # computed from the clip
     shown: dict[str, Any] = field(default_factory=dict)  # by place on the page: what its content depends on
+    recorded: dict[str, int] = field(default_factory=dict)  # by name: how many recordings had it
     latest: dict[str, SessionClip] = field(default_factory=dict)  # short ones of the person, by id before trimming
     slots: dict[str, int] = field(default_factory=dict)  # by place on the page: which of its two holds the content
     cuts: dict[str, Extent] = field(default_factory=dict)  # by id of a trimmed clip: where it lies in the full one
@@ -125,7 +126,7 @@ class Session:
     def clear(self) -> None:
         """Drop everything that comes from the person."""
         self.clear_clip()
-        self.latest, self.cuts = {}, {}
+        self.latest, self.cuts, self.recorded = {}, {}, {}
         self.clear_pages(following_clip_only=False)
         self.empty_inputs()
 

@@ -703,6 +703,16 @@ def test_recordings_without_speech_make_no_voice(enrolling, speech):
     assert "use-as-voice" not in [button.key for button in enrolling.button]
 
 
+def test_takes_have_names_of_their_own(enrolling, speech):
+    names = []
+    for kind in ("raw", "upload", "browser", "raw"):
+        record(enrolling, (1 - 0.1 * len(names)) * speech, kind)
+        names.append(enrolling.title[0].value)
+    assert names == ["Your recording", "Your recording", "Your recording 2", "Your recording 3"]
+    session_of(enrolling).clear()
+    assert not session_of(enrolling).recorded
+
+
 def test_the_latest_short_clips_are_kept_until_they_are_deleted(enrolling, speech):
     now = session_of(enrolling)
     assert not now.latest  # a sample is nobody's voice
