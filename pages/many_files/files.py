@@ -74,7 +74,7 @@ def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
         return
     content, metrics = [_report_row(row, p) for row, p in found], get_model(model).metrics
     st.download_button(
-        "Report",
+        "Download report",
         lambda: batch_report("Many files", content, metrics),  # in a thread that knows nothing of the session
         "many_files_report.html",
         "text/html",

@@ -19,7 +19,9 @@ from ser_core.plots import ReportClip, clip_report
 HELP = "One HTML file with figures that zoom, the sound, the numbers, the model, its limits and the citation."
 
 
-def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult | None) -> None:
+def offer_report(
+    clip: SessionClip, prepared: PreparedClip, result: ModelResult | None, label: str = "Download report"
+) -> None:
     """A button; nothing without a result. The normal ranges are of the same speakers as in the view "Voice".
 
     Args:
@@ -34,7 +36,7 @@ def offer_report(clip: SessionClip, prepared: PreparedClip, result: ModelResult 
     # Both now: what makes the file after the click runs in a thread that knows nothing of the session.
     group, speech = voice_group(clip, ranges) if ranges else None, prepared.speech
     st.download_button(
-        "Report",
+        label,
         lambda: clip_report(_content(clip, prepared.waveform, speech, result, group)),
         name,
         "text/html",

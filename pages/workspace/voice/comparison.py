@@ -20,11 +20,17 @@ NAMES = ("A", "B")
 PITCH = "two-clips"  # key of the chart
 
 
-def draw(clips: Sequence[SessionClip], prepared: Sequence[PreparedClip], results: Sequence[ModelResult | None]) -> None:
+def draw_clips(
+    clips: Sequence[SessionClip], prepared: Sequence[PreparedClip], results: Sequence[ModelResult | None]
+) -> None:
     """The clip of the session first."""
     for column, name, clip, ready, result in zip(st.columns(2), NAMES, clips, prepared, results, strict=True):
         with column.container(border=True, key=f"clip-{name}"):
             _draw_clip(name, clip, ready, result)
+
+
+def draw_difference(prepared: Sequence[PreparedClip], results: Sequence[ModelResult | None]) -> None:
+    """Spectrograms and pitch over one time axis; the difference of the predictions."""
     onsets_s = [ready.speech[0][0] if ready.speech else 0.0 for ready in prepared]
     figure = two_clips(NAMES, [ready.waveform for ready in prepared], onsets_s)
     chart(
@@ -36,7 +42,7 @@ def draw(clips: Sequence[SessionClip], prepared: Sequence[PreparedClip], results
         selection_mode="points",
     )
     if all(results):
-        _draw_difference(*(result.prediction for result in results))
+        _draw_probabilities(*(result.prediction for result in results))
 
 
 def _draw_clip(name: str, clip: SessionClip, ready: PreparedClip, result: ModelResult | None) -> None:
@@ -68,7 +74,7 @@ def _play_from(prepared: Sequence[PreparedClip], onsets_s: Sequence[float]) -> N
         sound.play_other(replace(prepared[1].tracks[-1], name=NAMES[1]))
 
 
-def _draw_difference(first: Prediction, second: Prediction) -> None:
+def _draw_probabilities(first: Prediction, second: Prediction) -> None:
     st.markdown(describe_difference(first, second))
     chart(
         probability_differences(first, second),

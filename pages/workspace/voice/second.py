@@ -26,10 +26,11 @@ def chosen_clip(clip: SessionClip) -> SessionClip | None:
 
 
 def draw_choice(clip: SessionClip) -> None:
-    """Ways to a second clip, or out of the comparison."""
+    """Ways to a second clip; what to do next once this one is kept."""
     with st.container(border=True, key="second-clip"):
         if kept := voice_state().second:
-            _draw_kept(clip, kept)
+            st.markdown(f"**{plain(kept.name)}** is kept as B. Choose another clip in the bar above: it becomes A.")
+            _draw_removal()
             return
         st.subheader("Compare with a second clip", anchor=False)
         st.caption("Two spectrograms, both pitch contours in one chart, and the difference of the predictions.")
@@ -62,13 +63,15 @@ def _offer_samples(clip: SessionClip) -> None:
                     st.button(title, key=f"second-{name}", on_click=_take, args=(source,))
 
 
-def _draw_kept(clip: SessionClip, kept: SessionClip) -> None:
-    if kept.id == clip.id:
-        st.markdown(f"**{plain(kept.name)}** is kept as B. Choose another clip in the bar above: it becomes A.")
-    with st.container(horizontal=True):
-        st.button("Another second clip", icon=":material/close:", on_click=_drop, key="drop-second")
-        if kept.id != clip.id:
-            st.button("Swap A and B", icon=":material/swap_horiz:", on_click=_swap, args=(clip,), key="swap-clips")
+def draw_controls(clip: SessionClip) -> None:
+    """What can be done with two clips, beside each other."""
+    with st.container(horizontal=True, key="two-clips-controls"):
+        st.button("Swap A and B", icon=":material/swap_horiz:", on_click=_swap, args=(clip,), key="swap-clips")
+        _draw_removal()
+
+
+def _draw_removal() -> None:
+    st.button("Remove B", icon=":material/close:", on_click=_drop, key="drop-second")
 
 
 def _offer_same_sentence(clip: SessionClip) -> None:

@@ -40,13 +40,18 @@ def draw(clip: SessionClip) -> None:
     clips = [(clip, prepared)]
     if other:
         clips.append((other, analysis.prepare_clip(other, clip_bar.settings())))
-        comparison.draw([one for one, _ in clips], [ready for _, ready in clips], _results(clips))
+        ready, results = [ready for _, ready in clips], _results(clips)
+        comparison.draw_clips([one for one, _ in clips], ready, results)
+        second.draw_controls(clip)
+        comparison.draw_difference(ready, results)
     measures, side = st.columns([1.8, 1], gap="large")
     with measures:
         _draw_measures(clips)
     with side:
-        second.draw_choice(clip)
-        offer_report(clip, prepared, _results(clips[:1])[0])
+        if not other:
+            second.draw_choice(clip)
+        label = "Download report of A" if other else "Download report"
+        offer_report(clip, prepared, _results(clips[:1])[0], label)
 
 
 def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult | None]:

@@ -126,7 +126,7 @@ def test_a_report_is_made_without_the_session(checkpoints, monkeypatch, view):
     page.query_params["sample"] = "1008_IWL"
     assert not page.run().exception
     monkeypatch.setattr("pages.ui.session.session", lambda: pytest.fail("there is no session after the click"))
-    dict(makers)["Report"]()
+    dict(makers)["Download report"]()
     assert made[0].speech
 
 
