@@ -64,10 +64,11 @@ def _has_begun(found: ClipTrajectories, models: Sequence[str]) -> bool:
 
 def _choose(clip: SessionClip) -> tuple[tuple[Annotation, ...], Choice]:
     """Segments of the person; models, windows and smoothing."""
-    with st.popover("Your segments", icon=":material/segment:", key="units"):
-        own = units.choose_units(clip)
-    with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
-        return own, settings.choose(clip)
+    with st.container(horizontal=True, width="content", gap="small"):  # on a phone both in one line
+        with st.popover("Your segments", icon=":material/segment:", key="units"):
+            own = units.choose_units(clip)
+        with st.popover("Models and windows", icon=":material/tune:", key="over-time-settings"):
+            return own, settings.choose(clip)
 
 
 def _show(
@@ -139,6 +140,9 @@ def _show_summary(found: ClipTrajectories, name: str) -> None:
     words = describe_trajectory(trajectories.summary(found, name)) or "No speech was detected."
     so_far = "" if found.covers(name) else "So far: "
     st.markdown(f"#### {so_far}{words}")
+    chosen = clip_bar.settings().model
+    if chosen not in (None, name):  # the two may differ
+        st.caption(f"By {plain(name)}. The answer is by {plain(chosen)}, which “Models and windows” offers here too.")
 
 
 def _show_lines(
@@ -190,11 +194,9 @@ def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:
         if one
         else f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at their centres."
     )
-    chosen = clip_bar.settings().model
-    other = "" if chosen in (None, name) else f" The answer is by {chosen}; “Models and windows” offers it here too."
     return (
         f"{versions([name])}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
-        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities.{other}"
+        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities."
     )
 
 

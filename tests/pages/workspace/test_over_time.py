@@ -146,6 +146,14 @@ def test_the_strip_of_the_other_views_is_that_of_the_answer(page, monkeypatch):
     assert not page.exception and strip(page) == []  # that model has not answered yet
 
 
+def test_a_summary_by_another_model_than_the_answer_names_both(page):
+    open_sample(page)
+    chosen, name = page.selectbox(key="model"), page.multiselect(key="timeline-models").value[0]
+    assert "The answer is by" not in texts(page.selectbox(key="model").select(name).run())
+    other = next(option for option in chosen.options if option != name)
+    assert f"By {name}. The answer is by {other}" in texts(page.selectbox(key="model").select(other).run())
+
+
 def test_a_model_that_is_added_hears_alone_and_has_its_own_tiers(page, files):
     open_sample(page)
     first = clip_trajectories(page).partials["other"]
