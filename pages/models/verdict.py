@@ -1,4 +1,4 @@
-"""The verdict on a model in one sentence, four figures and one chart."""
+"""The verdict on a model in two sentences and one chart."""
 
 import streamlit as st
 
@@ -26,24 +26,15 @@ def show_verdict() -> None:
         st.info(f"`python -m scripts.evaluate {names[0]} --write`", title=f"{names[0]} has not been evaluated yet")
         return
     st.markdown(describe_verdict(found), help=UAR_HELP)
-    with st.container(horizontal=True):
-        _show_figure("left-out corpora", found.mean_left_out, "Recordings and languages it was not trained on")
-        _show_figure("unseen speakers", found.mean_unseen, "Of corpora it was trained on")
-        _show_figure("one listener", found.listeners.get(PEOPLE_CORPUS), "People with the voice alone, on CREMA-D")
-        st.metric("chance", f"{100 * found.chance:.3g}%", help="Guessing among eight emotions", width=150)
-
-
-def _show_figure(title: str, value: float | None, about: str) -> None:
-    if value is not None:
-        st.metric(title, f"{100 * value:.0f}%", help=about, width=150)
 
 
 def describe_verdict(found: Verdict) -> str:
     """One sentence on the model, and one on people, in Markdown."""
-    strange = "" if found.mean_left_out is None else f"**{found.mean_left_out:.0%}** on corpora left out of training, "
+    shares = [f"**{found.mean_unseen:.0%}** where only the speakers are new"]
+    if found.mean_left_out is not None:
+        shares.insert(0, f"**{found.mean_left_out:.0%}** in corpora left out of training")
     sentence = (
-        f"**{plain(found.model)}** recognises acted emotions with an unweighted average recall (UAR) of "
-        f"{strange}**{found.mean_unseen:.0%}** on unseen speakers of corpora it was trained on; "
+        f"Of acted emotions, **{plain(found.model)}** recognises {' and '.join(shares)} (UAR); "
         f"guessing gives {found.chance:.1%}."
     )
     people = found.listeners.get(PEOPLE_CORPUS)

@@ -108,10 +108,7 @@ def test_the_page_opens_with_a_verdict_on_the_default_model(page):
     found = results.read_verdict(DEFAULT_MODEL)
     assert not page.exception and DEFAULT_MODEL.replace("-", r"\-") in page.markdown[0].value
     assert f"**{found.mean_left_out:.0%}**" in page.markdown[0].value
-    assert [metric.value for metric in page.metric][-2:] == [
-        f"{found.listeners['crema_d']:.0%}",
-        "12.5%",
-    ]
+    assert f"one human listener {found.listeners['crema_d']:.0%}" in page.markdown[0].value and not page.metric
     assert found.chance < found.left_out["crema_d"] < found.unseen["crema_d"]
     page.segmented_control(key="show").set_value("Model card").run()
     assert not page.exception and "left out of training, UAR %" in page.dataframe[0].value
