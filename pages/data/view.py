@@ -56,10 +56,17 @@ def show_corpora(found: dict) -> None:
     st.dataframe(rows, hide_index=True, placeholder="unknown", column_config=same_decimals(rows), alt=alt)
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     counted = Counter(u.corpus for u in results.utterances())
-    if counted:
-        st.caption("Found: " + ", ".join(f"{CORPUS_NAMES[c]} {n}" for c, n in counted.items()) + " recordings.")
-    else:
+    other = [
+        f"{row['corpus']} {counted[corpus]}"
+        for corpus, row in zip(found["clips"], rows, strict=True)
+        if counted[corpus] != row["clips"]
+    ]
+    if not counted:
         st.caption("No recordings found: set `SER_CORPORA` to their folder and restart.")
+    elif other:
+        st.caption(f"On this machine are other numbers of clips: {', '.join(other)}.")
+    else:
+        st.caption("All of these recordings are on this machine.")
 
 
 def show_counts(found: dict) -> None:
