@@ -34,8 +34,8 @@ def show_quality(found: Atlas, made: Projection) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", key=f"map-quality-{found.model}"):
         st.caption(
-            f"Of the {MAP_QUALITY_NEIGHBOURS} nearest clips in the space, {measured.purity_embedding:.0%} have the "
-            f"same emotion and {measured.same_corpus:.0%} are from the same corpus.",
+            f"Of the {MAP_QUALITY_NEIGHBOURS} clips nearest to any clip in the space, on average "
+            f"{measured.purity_embedding:.0%} have its emotion and {measured.same_corpus:.0%} are from its corpus.",
             width="stretch",
         )
         with st.popover("Quality of the map", type="tertiary"):
