@@ -56,6 +56,11 @@ TOOLBARS = """<style>
 </style>"""
 """Tools above a table or picture: in sight while one has the focus, with a ring as on links. On a touch screen those of
 a table are always there: they get a line of their own, or else they cover what is above and take its taps."""
+NOISE = """<style>
+[data-testid="stSidebarNavSeparator"] { display: none; }
+@media (hover: none) { [aria-label^="Shortcut "] { display: none; } }
+</style>"""
+"""A line with nothing below it, and keys where there is no keyboard."""
 CLOSE_MENU = """<script>
 if (!window.serMenu) {
   window.serMenu = true;
@@ -87,7 +92,7 @@ def draw_layout() -> None:
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
     scripts = _plotly_preload() + CLOSE_MENU + POPUP_COLOURS
-    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + TOOLBARS + scripts, unsafe_allow_javascript=True)
+    st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + TOOLBARS + NOISE + scripts, unsafe_allow_javascript=True)
 
 
 @lru_cache(maxsize=1)
