@@ -35,8 +35,9 @@ function build(parentElement) {
 }
 
 async function start(recorder) {
+  if (recorder.record.ariaDisabled) return;
   if (!window.isSecureContext || !navigator.mediaDevices) return say(recorder, INSECURE_CONTEXT_MESSAGE);
-  recorder.record.disabled = true;
+  recorder.record.ariaDisabled = "true"; // a disabled button loses the focus, and the next key would not stop
   say(recorder, "Waiting for the microphone. The browser may ask you to allow it.");
   try {
     recorder.session = await open(recorder);
@@ -45,7 +46,7 @@ async function start(recorder) {
   } catch (fault) {
     say(recorder, microphoneError(fault));
   }
-  recorder.record.disabled = false;
+  recorder.record.ariaDisabled = null;
 }
 
 async function open(recorder) {
