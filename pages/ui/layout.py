@@ -72,6 +72,30 @@ if (!window.serMenu) {
 }
 </script>"""
 """On a phone the list of pages covers the page: a choice closes it, which Streamlit does not do."""
+POPOVER_FOCUS = """<script>
+if (!window.serPopovers) {
+  window.serPopovers = true;
+  let opener;
+  const within = () => document.querySelector("[data-testid=stPopoverBody]");
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest?.("[data-testid=stPopoverButton]");
+    if (!button || event.detail) return; // of the pointer
+    opener = button;
+    setTimeout(() => {
+      const body = within();
+      if (!body || button.ariaExpanded !== "true") return;
+      body.tabIndex = -1; // its first control may not be there yet: the next Tab finds it
+      body.focus();
+    }, 100);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && within()?.contains(document.activeElement))
+      setTimeout(() => within() || opener?.focus(), 100);
+  }, true);
+}
+</script>"""
+"""A popover stands at the end of the document, many steps of Tab from the button that opens it: the keyboard goes there
+at once, and back with Escape."""
 POPUP_COLOURS = """<script>
 if (!window.serColours) {
   window.serColours = true;
@@ -91,7 +115,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    scripts = _plotly_preload() + CLOSE_MENU + POPUP_COLOURS
+    scripts = _plotly_preload() + CLOSE_MENU + POPOVER_FOCUS + POPUP_COLOURS
     st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + TOOLBARS + NOISE + scripts, unsafe_allow_javascript=True)
 
 

@@ -23,9 +23,12 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
     settle(page)
     numbers.focus()
     rerun(page, lambda: page.keyboard.press("Enter"))
+    expect(page.get_by_role("dialog")).to_be_focused()  # it stands at the end of the document
     rows = list(csv.DictReader(saved(page, "Download the numbers").path().read_text().splitlines()))
     assert {"resonet", "svm-egemaps"} <= {row["name"] for row in rows} and 0 < float(rows[0]["UAR"]) < 1
+    page.get_by_role("dialog").focus()
     rerun(page, lambda: page.keyboard.press("Escape"))
+    expect(numbers).to_be_focused()
     drawn(page, page.locator(".st-key-cost .js-plotly-plot"))
     page.locator(".st-key-cost").hover()
     with page.expect_download() as waiting:
