@@ -21,7 +21,7 @@ from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
 from ser_core.labels import format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
-ROW_HEIGHT, N_ROWS = 35, 16  # pixels; rows in sight
+ROW_HEIGHT, SCROLL_BAR, N_ROWS = 33, 8, 16  # pixels; rows in sight
 CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
 NAME_WIDTH, LABEL_WIDTH, PREDICTION_WIDTH, CONFIDENCE_WIDTH = 165, 90, 155, 95  # pixels: they fit beside the player
 TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; alone while no file is chosen
@@ -98,7 +98,7 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
         rows,
         hide_index=True,
         placeholder="",
-        height=ROW_HEIGHT * (min(len(rows), N_ROWS) + 1) + 3,
+        height=ROW_HEIGHT * (min(len(rows), N_ROWS) + 1) + SCROLL_BAR,
         key=key,
         on_select=lambda: _choose_row(key, ordered),
         selection_mode="single-row",

@@ -95,8 +95,8 @@ def show_empty() -> None:
         "doubtful files, and a player that walks through it."
     )
     st.markdown(
-        "**Do you have labels?** Then you also get the accuracy of each model, what gives your labels away, doubtful "
-        "labels, duplicates, a map, and a classifier of your own. Labels are read from"
+        "**Do you have labels?** Then you also get the accuracy of each model, what predicts your labels without any "
+        "emotion, doubtful labels, duplicates, a map, and a classifier of your own. Labels are read from"
     )
     st.markdown(
         "- folders named after emotions: `anna/happy/01.wav`\n"

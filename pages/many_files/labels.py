@@ -28,7 +28,7 @@ def show(batch: Batch) -> None:
     else:
         st.info(
             "Labels are read from folders named after emotions, from a CSV with the columns path and emotion, or from "
-            "the file names of known corpora. Add such a table under “Add to the files”.",
+            "the file names of known corpora. Add such a table under “Add files”.",
             title="None of these files has a label",
         )
     _show_duplicates(batch.rows)

@@ -17,7 +17,8 @@ if not names:
     st.stop()
 inputs.choose_files()
 if not state.sound_files():
-    inputs.show_empty()
+    with st.container():  # as one: otherwise parts of it stay below the progress
+        inputs.show_empty()
     st.stop()
 models = choose_models(names)
 if not models:

@@ -23,11 +23,12 @@ def work(models: Sequence[str]) -> None:
     if not todo or not going:
         set_running(False)
         return
-    bar, n_done, started = st.empty(), len(files) - len(todo), time.monotonic()
+    n, started, bar = len(files), time.monotonic(), st.empty()
+    n_done = n - len(todo)
     for i, file in enumerate(todo):
         spent_s = time.monotonic() - started
         left = f", {format_duration(spent_s / i * (len(todo) - i))} left" if i else ""
-        bar.progress((n_done + i) / (n_done + len(todo)), f"{n_done + i + 1}: {plain(file.name)}{left}")
+        bar.progress((n_done + i) / n, f"{n_done + i + 1} of {n}: {plain(file.name)}{left}")
         try:
             state.process_file(file, models)
         except CheckpointError:  # deleted in the meantime: the page starts again without it

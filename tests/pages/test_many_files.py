@@ -70,6 +70,11 @@ def test_an_empty_page_says_what_it_does_and_where_files_go(page):
     assert not page.exception and "kept in this session" in texts(page)
 
 
+def test_a_page_without_labels_names_the_place_to_add_them(page):
+    choose(page, ("a.ogg", SPEECH)).segmented_control(key="batch-view").set_value("Labels").run()
+    assert f"“{page.expander[0].label}”" in page.info[0].value
+
+
 def test_broken_files_are_named_and_the_rest_is_done(page):
     good = [(f"{i}.ogg", SPEECH) for i in range(3)]
     choose(page, *good, ("torn.wav", b"RIFF"), ("1001_DFA_ANG_XX.ogg", SPEECH), ("text.mp3", b"no sound at all"))
