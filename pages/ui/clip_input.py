@@ -30,7 +30,6 @@ from ser_core.models import CheckpointError, available_models, read_metrics
 
 WAYS = ("Record", "Upload", "Samples")  # an address may name one: /record_and_analyse?from=Upload
 FORMATS = [suffix.removeprefix(".") for suffix in AUDIO_SUFFIXES]
-N_SHOWN_FORMATS = 13  # the usual ones
 MAX_RECORDING_S = 60
 SENTENCES = (
     "The parcel is still on the table in the hall.",
@@ -77,7 +76,7 @@ def _upload() -> None:
     key = input_key("upload")
     st.file_uploader("Sound file or video", type=FORMATS, key=key, on_change=_take_file, args=("upload", key))
     show_expired_files(forget, key)
-    st.caption(f"{', '.join(FORMATS[:N_SHOWN_FORMATS])} and others, up to 200 MB. The first 60 minutes are read.")
+    st.caption("The first 60 minutes are read.")
 
 
 def _samples() -> None:
