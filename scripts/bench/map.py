@@ -68,7 +68,7 @@ def measured(browser, address: str, n: int) -> dict[str, float]:
     plot.locator("canvas").first.wait_for(state="attached")
     n_drawn = plot.evaluate("plot => plot._fullData.reduce((n, t) => n + (t.customdata ? t.x.length : 0), 0)")
     drawn_s = time.perf_counter() - started
-    page.get_by_text("have the same emotion").wait_for()  # all of the page is there
+    page.get_by_text("have its emotion").wait_for()  # all of the page is there
     found = {
         "points": n,
         "drawn": n_drawn,

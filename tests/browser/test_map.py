@@ -47,7 +47,7 @@ def space() -> str:
 def opened(new_page, app_url, space):
     """The map of principal components, all of it drawn."""
     page = new_page(f"{app_url}/clip?view=map&space={space}&map=PCA", viewport=DESK)
-    page.get_by_text("have the same emotion").wait_for()
+    page.get_by_text("have its emotion").wait_for()
     plot = page.locator(f"[class*=st-key-map-{space}-] .js-plotly-plot")
     drawn(page, plot)
     return page, plot

@@ -92,7 +92,7 @@ def walk_the_map(page) -> None:
     rerun(page, page.get_by_role("option", name=SPACE, exact=True).click)
     rerun(page, page.get_by_role("radio", name="PCA").click)
     page.wait_for_url(re.compile("map=PCA"))
-    page.get_by_text("have the same emotion").wait_for()
+    page.get_by_text("have its emotion").wait_for()
     plot = page.locator(f"[class*=st-key-map-{SPACE}-] .js-plotly-plot")
     drawn(page, plot)
     (at,) = plot.evaluate(ON_SCREEN, [place])
