@@ -29,7 +29,12 @@ def show_recorder() -> None:
 def show_upload() -> None:
     key = input_key("upload")
     st.file_uploader(
-        "Or choose a sound file or a video", FORMATS, key=key, on_change=_take_upload, args=(key,), width="stretch"
+        "Or choose or drop a sound file or a video",
+        FORMATS,
+        key=key,
+        on_change=_take_upload,
+        args=(key,),
+        width="stretch",
     )
 
 
