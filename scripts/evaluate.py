@@ -26,12 +26,14 @@ from scripts.common.flags import evaluate_parser
 from scripts.common.folders import print_listed, read_folders
 from ser_core.audio import AudioError
 from ser_core.data import (
+    CORPUS_NAMES,
     CorpusError,
     ListenerVotes,
     ProtocolError,
     Utterance,
     content_digest,
     corpora_root,
+    parse_filename,
     read_listener_votes,
 )
 from ser_core.evaluation import (
@@ -63,7 +65,7 @@ from ser_core.models import (
     load_model,
     save_metrics_and_card,
 )
-from ser_core.training import training_history
+from ser_core.training import leaked_clips, training_history
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
 
@@ -192,6 +194,12 @@ def run_folders(options: argparse.Namespace) -> bool:
         if known := trained_on(name, predictions.utterances):
             corpora = ", ".join(sorted({u.corpus for u in known}))
             print(f"LEAK: it was trained on {len(known)} of these recordings ({corpora}); this is not a valid result.")
+        if named := named_as_trained_on(name, predictions.utterances):
+            corpora = ", ".join(sorted({CORPUS_NAMES[u.corpus] for u in named}))
+            print(
+                f"LEAK? {len(named)} of these recordings have the name and emotion of clips that it was trained on "
+                f"({corpora}). If they are those clips, this is not a valid result: leave them out."
+            )
     return not failed
 
 
@@ -217,11 +225,23 @@ def predict_folders(
 
 def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
     """Recordings of one's own in the training part of a checkpoint or its start, however their folder is named."""
-    training = json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text()).get("training", {})
+    training = read_training(checkpoint)
     # A config of an earlier version has names of folders alone.
     named = {} if "folder_clips" in training else training.get("folders", {})
     known = {digest for part in training_history(training) for digest in part.get("folder_clips", "").split()}
     return [u for u in utterances if u.corpus in named or content_digest(u.id) in known]
+
+
+def named_as_trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
+    """Published clips, by name and emotion, of the training or development part of a checkpoint or its start."""
+    parsed = ((u, parse_filename(u.path)) for u in utterances)
+    clips = {p.id: p for u, p in parsed if isinstance(p, Utterance) and p.emotion == u.emotion}
+    return [clips[i] for i in sorted(leaked_clips(training_history(read_training(checkpoint)), clips))]
+
+
+def read_training(checkpoint: str) -> dict:
+    """How a checkpoint was trained, as its config.json has it."""
+    return json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text()).get("training", {})
 
 
 def run_protocols(options: argparse.Namespace) -> bool:

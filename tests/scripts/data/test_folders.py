@@ -12,6 +12,7 @@ from ser_core.audio.folders import walk_files
 from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import content_digest, read_folder
+from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.speaker_adaptation import corpus_references
 from ser_core.inference.enrolment import collection_reference
 from ser_core.inference.reference import draw_reference_clips, fingerprint
@@ -95,6 +96,17 @@ def test_a_model_is_evaluated_on_recordings_of_ones_own(office, checkpoints, cap
     assert evaluate.main(["small", *with_folder(office, "joy=happy")]) == 0
     out = capsys.readouterr().out
     assert re.search(r"office +6 +2 +", out) and "pooled: office" in out and "LEAK" not in out
+
+
+def test_published_clips_of_the_training_are_found_by_their_names(checkpoints, tmp_path, capsys):
+    clip = next(i for i in protocol_split("speaker-independent", "0").train if "_SAD_" in i).partition("/")[2]
+    write_wav(tmp_path / "mine" / "sad" / f"{clip}.wav", voice(150, 0))
+    write_wav(tmp_path / "mine" / "angry" / "a.wav", voice(170, 1))
+    assert evaluate.main(["small", *with_folder(tmp_path / "mine")]) == 0
+    assert "LEAK? 1 of these recordings" in (out := capsys.readouterr().out) and "(CREMA-D)" in out
+    (tmp_path / "mine" / "sad").rename(tmp_path / "mine" / "happy")  # only the name is that of a published clip
+    assert evaluate.main(["small", *with_folder(tmp_path / "mine")]) == 0
+    assert "LEAK" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("together", [[], ["--together"]])
