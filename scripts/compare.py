@@ -42,9 +42,14 @@ def show(comparison: Comparison) -> None:
     c = comparison
     print(f"\n=== {c.split}: {c.about}")
     measures = ("uar", "macro_f1", "accuracy")
-    header = ["", "model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
-    rows = ([f"{i}", s.model, *_intervals(s, measures), _distance(s)] for i, s in enumerate(c.ranking, 1))
-    print_table(header, rows, "Ranking by UAR; 95 % intervals over speakers, and clips", n_left=2)
+    rows = ([f"{i}", s.model, _percent(s.left_out), _percent(s.means["uar"])] for i, s in enumerate(c.ranking, 1))
+    title = (
+        "Ranking by the mean UAR of left-out corpora, where all were evaluated, then by that of the corpora of the test"
+    )
+    print_table(["", "model", "left out %", "mean UAR %"], rows, title, n_left=2)
+    header = ["model", "UAR % [speakers]", "[clips]", "macro-F1 %", "[clips]", "accuracy %", "[clips]", "published"]
+    cells = ([s.model, *_intervals(s, measures), _distance(s)] for s in c.ranking)
+    print_table(header, cells, "Pooled over all clips; 95 % intervals over speakers, and clips")
     corpora = list(dict.fromkeys(name for s in c.ranking for name in s.corpora))
     cells = ([s.model, *(_of_corpus(s, name) for name in corpora)] for s in c.ranking)
     print_table(["model", *(CORPUS_NAMES[name] for name in corpora)], cells, "UAR / accuracy % of each corpus")
@@ -171,7 +176,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"{error.filename} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)
+        what = error.filename or "The output"  # a pipe has no name
+        print(f"{what} cannot be written: {error.strerror}. Name another file or folder.", file=sys.stderr)
         return 2
     return 0
 

@@ -1,5 +1,6 @@
 """The command that compares models: from result files with known answers."""
 
+import errno
 import json
 import re
 from pathlib import Path
@@ -18,10 +19,20 @@ def test_compare_prints_and_writes_what_it_found(three_models, capsys):
     assert [line.split()[1] for line in out.splitlines() if re.match(r"\d  ", line)] == ["best", "middle", "worst"]
     assert re.search(r"^best +worst +8 +0 +0\.0078 +0\.0234 +differ$", out, re.M)
     assert re.search(r"^middle +worst +3 +0 +0\.2500 +0\.2500$", out, re.M)
+    assert re.search(r"left-out corpora.*\n +model +left out % +mean UAR %\n1  best +- +\d", out)
     assert "resonet: 12 clips" in out and "shares speakers on SAVEE and TESS" in out
     written = json.loads((three_models / "comparison-resonet.json").read_text())
     assert [standing["model"] for standing in written["ranking"]] == ["best", "middle", "worst"]
     assert compare.main([]) == 0  # the comparison is not taken for a result
+
+
+def test_output_that_nobody_reads_is_named(three_models, monkeypatch, capsys):
+    def leave(*arguments, **options):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(compare, "show", leave)
+    assert compare.main([]) == 2
+    assert capsys.readouterr().err.startswith("The output cannot be written: Broken pipe")
 
 
 def test_compare_writes_figures_that_need_no_internet(three_models, tmp_path, capsys):
