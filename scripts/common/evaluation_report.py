@@ -6,7 +6,7 @@ from scripts.common.tables import print_table
 from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
 from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
 from ser_core.inference import Reference
-from ser_core.metrics import format_percent
+from ser_core.metrics import format_percent, round_floats
 
 N_CHANGES_SHOWN = 5
 
@@ -36,11 +36,11 @@ def print_metrics(metrics: Metrics) -> None:
 
 
 def score_rows(metrics: Metrics) -> Iterator[tuple[str, ...]]:
-    """Cells of the corpora, pooled, and of the six common emotions."""
+    """Cells of the corpora, pooled, and of the six common emotions; rounded from what a result file holds."""
     for name, s in (*metrics.corpora.items(), ("pooled", metrics.pooled), ("six emotions", metrics.common_pooled)):
         if s:
             scores = ((s.uar, s.uar_ci), (s.macro_f1, s.macro_f1_ci), (s.accuracy, s.accuracy_ci))
-            yield (name, str(s.n_clips), str(s.n_speakers), *(format_percent(*score) for score in scores))
+            yield (name, str(s.n_clips), str(s.n_speakers), *(format_percent(*round_floats(score)) for score in scores))
 
 
 def print_reproduction(found: Reproduction) -> None:

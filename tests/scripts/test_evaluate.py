@@ -4,15 +4,20 @@ import hashlib
 import json
 import re
 import shlex
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from scripts import evaluate
+from scripts.common.evaluation_report import score_rows
 from scripts.common.folders import print_listed
+from scripts.result_blocks.text import percent
 from ser_core.audio.io import load_audio
 from ser_core.data.protocols import files as protocols
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation import evaluator, results
+from ser_core.metrics.scores import compute_scores
 from ser_core.models.checkpoint import Calibration, load_model, save_model
 from tests.make_corpus import write_crema_d
 
@@ -237,6 +242,15 @@ def test_evaluate_names_what_is_missing(workbench, corpora, checkpoints, capsys,
         path.rename(path.with_name(path.name.replace("100", "102")))  # a training speaker
     assert evaluate.main(["small"]) == 2
     assert capsys.readouterr().err
+
+
+def test_a_printed_figure_is_that_of_the_tables():
+    """24.65 is 24.6 in a table made from a result file, whose figures have four places."""
+    truth = np.repeat([0, 1], [100_000, 100_000])
+    predicted = np.where(np.arange(200_000) % 100_000 < 24_653, truth, 2)
+    scores = compute_scores(truth, predicted, np.zeros(200_000, int), 3)
+    rows = score_rows(SimpleNamespace(corpora={}, pooled=scores, common_pooled=None))
+    assert [row[3] for row in rows] == [percent({"uar": round(scores.uar, 4)}, "uar")] == ["24.6"]
 
 
 def test_of_a_frequent_reason_the_first_names_are_listed(capsys):
