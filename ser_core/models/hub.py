@@ -11,7 +11,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData, PyTorchModelHubMixin, snapshot_download
 from torch import Tensor, nn
 
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import CORPUS_LANGUAGES, CORPUS_NAMES, protocol_split
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import FARTHEST, NEAREST
 from ser_core.models.checkpoint import load_model, save_model
@@ -129,13 +129,27 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
         if (source / CARD_FILE).is_file()
         else f"# {model.name}\n\nIt was never evaluated.\n"
     )
-    (folder / CARD_FILE).write_text(f"---\n{card_front_matter(model)}\n---\n\n{card}{_loading_section(model)}")
+    header = card_front_matter(model, _languages(source))
+    (folder / CARD_FILE).write_text(f"---\n{header}\n---\n\n{card}{_loading_section(model)}")
 
 
-def card_front_matter(model: SERModel) -> str:
-    """The header of the card in YAML, with the figures of metrics.json."""
+def _languages(checkpoint: Path) -> list[str]:
+    """Of the corpora that a checkpoint was trained on; empty for one that was published elsewhere."""
+    training = json.loads((checkpoint / CONFIG_FILE).read_text()).get("training", {})
+    if "protocol" not in training:
+        return []
+    corpora = {i.partition("/")[0] for i in protocol_split(training["protocol"], training["fold"]).train}
+    return sorted({CORPUS_LANGUAGES[corpus] for corpus in corpora})
+
+
+def card_front_matter(model: SERModel, languages: list[str]) -> str:
+    """The header of the card in YAML, with the figures of metrics.json.
+
+    Args:
+        languages: of the training recordings (ISO 639-1); empty where they are unknown.
+    """
     return ModelCardData(
-        language="en",
+        language=languages or None,
         license="other",
         license_name="as-published" if model.note else "non-commercial-terms-of-the-recordings",
         license_link="README.md#licence",

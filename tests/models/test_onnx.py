@@ -204,7 +204,7 @@ def test_the_header_holds_what_was_measured(tmp_path):
     card = ModelCard.load(tmp_path / "out" / "README.md")
     metrics = json.loads((paths.CHECKPOINTS / "prosonet" / "metrics.json").read_text())
     header = card.data.to_dict()
-    assert header["pipeline_tag"] == "audio-classification" and header["language"] == "en"
+    assert header["pipeline_tag"] == "audio-classification" and header["language"] == ["en"]
     assert yaml.safe_load(card.data.to_yaml())["model-index"][0]["name"] == "prosonet"
     found = {(r.dataset_name, r.metric_type): (r.metric_value, r.dataset_config) for r in card.data.eval_results}
     part = f"{metrics['protocol']}, fold {metrics['fold']}"
@@ -216,6 +216,15 @@ def test_the_header_holds_what_was_measured(tmp_path):
     assert (paths.CHECKPOINTS / "prosonet" / "README.md").read_text() in card.content
 
 
+def test_the_header_has_the_languages_of_the_training(checkpoints, tmp_path):
+    path = checkpoints / "small" / "config.json"
+    config = json.loads(path.read_text())
+    config["training"] = {"protocol": "left-out", "fold": "savee"}
+    path.write_text(json.dumps(config))
+    assert script.main(["small", "--format", "hub", "--out", str(tmp_path / "out")]) == 0
+    assert ModelCard.load(tmp_path / "out" / "README.md").data.language == ["am", "en", "hi", "it", "tr"]
+
+
 def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, checkpoints, tmp_path, speech):  # noqa: F811
     import transformers
 
@@ -224,7 +233,7 @@ def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, c
     stock = transformers.pipeline("audio-classification", model=str(tmp_path / "out"), device="cpu")
     assert {answer["label"] for answer in stock(speech[16_000:32_000].copy())} == {"neu", "hap", "ang", "sad"}
     header = ModelCard.load(tmp_path / "out" / "README.md").data
-    assert header["license_name"] == "as-published" and not header.eval_results
+    assert header["license_name"] == "as-published" and not header.eval_results and not header.language
     with pytest.raises(ExportError, match="optimum-cli export onnx"):
         export_onnx(load_model("theirs", "cpu"), tmp_path / "x.onnx")
 
