@@ -154,8 +154,7 @@ def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
     show(comparison)
     path = options.json or folder / f"comparison-{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with paths.atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(comparison.to_dict(), indent=1) + "\n")
+    paths.write_text(path, json.dumps(comparison.to_dict(), indent=1) + "\n")
     if options.html:
         print(f"\n{write_page(comparison, results, options.html)}")
 

@@ -58,8 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     described = [measure_recording(store.waveform(u.id)) for u in tqdm(utterances, unit="clip", desc="explore")]
     summary = {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    with paths.atomic_path(options.json) as temporary:
-        temporary.write_text(json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    paths.write_text(options.json, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     print_medians(summary)
     return 0
 

@@ -200,8 +200,7 @@ def save_reference(path: Path | None, reference: ReferenceChoice) -> None:
     """
     if path and isinstance(reference, Reference):
         try:
-            with paths.atomic_path(path) as unfinished:
-                unfinished.write_text(json.dumps(reference.to_dict()) + "\n")
+            paths.write_text(path, json.dumps(reference.to_dict()) + "\n")
         except OSError as error:
             raise SpeakerReferenceError(f"{path} cannot be written: {error.strerror}. Name another file.") from None
         print(f"{reference.n_clips} clips in {path}. {reference.note}".rstrip(), file=sys.stderr)

@@ -82,8 +82,7 @@ def recompute() -> None:
     if votes:
         utterances = [clip for clip in map(parse_filename, map(Path, votes)) if isinstance(clip, Utterance)]
         found = round_floats(score_listeners(votes, utterances, EMOTIONS))
-        with paths.atomic_path(LISTENERS) as temporary:
-            temporary.write_text(json.dumps(found, indent=1) + "\n")
+        paths.write_text(LISTENERS, json.dumps(found, indent=1) + "\n")
     for path in list_results(folder=paths.RESULTS):
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")

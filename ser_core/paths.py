@@ -46,6 +46,12 @@ def atomic_path(path: Path) -> Iterator[Path]:
             raise
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file; arguments and errors as atomic_path."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text)
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """A lock on a file, which is made if there is none, released however this process ends."""
@@ -68,15 +74,19 @@ def _is_file(handle: int, path: Path) -> bool:
 
 
 @contextmanager
-def only_writer(folder: Path) -> Iterator[None]:
-    """A lock on an existing folder, released however this process ends, also by a crash.
+def only_writer(folder: Path, refusal: Exception) -> Iterator[None]:
+    """A lock on a folder, which is made if there is none; released however this process ends, also by a crash.
 
-    Raises:
-        BlockingIOError: another process holds it.
+    Args:
+        refusal: raised if another process holds the lock.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise refusal from None
         yield
     finally:
         os.close(handle)

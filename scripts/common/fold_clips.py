@@ -21,5 +21,4 @@ def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:
 
 def write_results(path: Path, found: dict) -> None:
     """Writes scores as JSON."""
-    with paths.atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n")
+    paths.write_text(path, json.dumps(found, indent=1) + "\n")

@@ -83,8 +83,7 @@ def save_result(result: EvaluationResult, folder: Path | None = None) -> Path:
     path, text = result_path(result.split, result.model, folder), _to_json(result)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with paths.atomic_path(path) as temporary:
-            temporary.write_text(text)
+        paths.write_text(path, text)
     except OSError as error:
         raise ResultError(
             f"{_short_path(path)} cannot be written: {error}. The file before it is untouched."

@@ -133,8 +133,7 @@ def write_voice_ranges(found: VoiceRanges, path: Path) -> None:
     """Writes JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = json.dumps({"percentiles": VOICE_PERCENTILES, **asdict(found)}, indent=1, allow_nan=False)
-    with paths.atomic_path(path) as temporary:
-        temporary.write_text(f"{content}\n")
+    paths.write_text(path, f"{content}\n")
 
 
 def load_voice_ranges() -> VoiceRanges | None:

@@ -88,12 +88,10 @@ class TrainingRun:
         Raises:
             TrainingError: another process trains there, or the folder cannot be made.
         """
+        busy = TrainingError(f"Another process trains in {self.folder.name}. Wait for its end.")
         with ExitStack() as stack:
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(paths.only_writer(self.folder))
-            except BlockingIOError:
-                raise TrainingError(f"Another process trains in {self.folder.name}. Wait for its end.") from None
+                stack.enter_context(paths.only_writer(self.folder, busy))
             except OSError as error:
                 raise self._unwritable(error) from error
             yield
@@ -139,8 +137,7 @@ class TrainingRun:
     def _write(self, path: Path, text: str) -> None:
         """Replaces a file as a whole."""
         try:
-            with paths.atomic_path(path) as temporary:
-                temporary.write_text(text)
+            paths.write_text(path, text)
         except OSError as error:
             raise self._unwritable(error) from error
 

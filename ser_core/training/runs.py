@@ -79,8 +79,7 @@ def write_run(folder: Path, config: dict, curve: Sequence[dict]) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in ((CONFIG_FILE, json.dumps(config, indent=1)), (CURVE_FILE, curve_text(curve))):
-        with paths.atomic_path(folder / name) as path:
-            path.write_text(text)
+        paths.write_text(folder / name, text)
 
 
 def curve_text(curve: Sequence[dict]) -> str:

@@ -136,7 +136,7 @@ def test_two_processes_never_write_a_cache_together(model, cache, crema_d, tmp_p
     store, ids = AudioStore(cache), [clip.id for clip in clips(crema_d)][:3]
     statistics, frames = StatisticsCache(tmp_path, model, store), FrameCache(tmp_path, model, store, 1)
     statistics.read(0, ids[:2])
-    with paths.only_writer(tmp_path):
+    with paths.only_writer(tmp_path, AssertionError()):
         for read in (frames.read, lambda ids: statistics.read(0, ids)):
             with pytest.raises(TrainingError, match="Another process"):
                 read(ids)

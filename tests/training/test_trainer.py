@@ -634,6 +634,7 @@ def test_the_development_score_is_the_mean_recall_of_each_corpus(new_model, stor
 def test_one_process_trains_in_a_folder(tmp_path, run):
     run(tmp_path / "taken")
     before = (tmp_path / "taken" / "metrics.jsonl").read_bytes()
-    with paths.only_writer(tmp_path / "taken"), pytest.raises(TrainingError, match="Another process"):
+    taken = paths.only_writer(tmp_path / "taken", AssertionError())
+    with taken, pytest.raises(TrainingError, match="Another process"):
         run(tmp_path / "taken", resume=True)
     assert (tmp_path / "taken" / "metrics.jsonl").read_bytes() == before

@@ -43,22 +43,13 @@ def decode_recordings(
         StoreError: another process writes to the folder.
     """
     folder = folder or audio_cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    with _only_writer(folder):
+    busy = StoreError(
+        f"Another process decodes recordings into {folder}. Wait for its end, or name another folder by SER_CACHE."
+    )
+    with paths.only_writer(folder, busy):
         done = _start_writing(folder)
         missing = [u for u in utterances if u.id not in done]
         yield from _append(folder, n_indexed_samples(done), missing, n_workers or os.cpu_count() or 1)
-
-
-@contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    try:
-        with paths.only_writer(folder):
-            yield
-    except BlockingIOError:
-        raise StoreError(
-            f"Another process decodes recordings into {folder}. Wait for its end, or name another folder by SER_CACHE."
-        ) from None
 
 
 def _start_writing(folder: Path) -> dict[str, Row]:

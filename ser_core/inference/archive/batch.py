@@ -67,8 +67,7 @@ def enrol_speakers(job: BatchJob, out: Path, executor: Executor) -> dict[str, Re
         found = {speaker: _result(future) for speaker, future in running.items()}
         describe = as_collection if job.speakers == TOGETHER else lambda reference: reference
         values = {speaker: describe(reference).to_dict() for speaker, reference in found.items() if reference}
-        with paths.atomic_path(path) as unfinished:
-            unfinished.write_text(json.dumps(values))
+        paths.write_text(path, json.dumps(values))
     return _read_references(job, parts_folder(out))
 
 

@@ -6,7 +6,7 @@ and one NUMBER.parquet for each finished batch. A file gets its name there only 
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -63,21 +63,13 @@ def exclusive_lock(out: Path) -> Iterator[None]:
         BatchError: another process holds it.
     """
     parts = parts_folder(out)
-    parts.mkdir(parents=True, exist_ok=True)
-    with ExitStack() as at_the_end:
+    busy = BatchError(f"{out} is being made by another process. Wait, or name another file with --out.")
+    with paths.only_writer(parts, busy):
         try:
-            at_the_end.enter_context(paths.only_writer(parts))
-        except BlockingIOError:
-            raise BatchError(
-                f"{out} is being made by another process. Wait, or name another file with --out."
-            ) from None
-        at_the_end.callback(_remove_empty, parts)
-        yield
-
-
-def _remove_empty(folder: Path) -> None:
-    with suppress(OSError):
-        folder.rmdir()
+            yield
+        finally:
+            with suppress(OSError):  # it is not empty
+                parts.rmdir()
 
 
 def part_path(parts: Path, number: int) -> Path:
@@ -159,8 +151,7 @@ def _start_job(
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
     (parts / REFERENCES_FILE).unlink(missing_ok=True)
     job = replace(wanted, n_files=n_files, batch_size=batch_size, note=check.summary() if check else "")
-    with paths.atomic_path(parts / JOB_FILE) as path:
-        path.write_text(json.dumps(asdict(job), indent=1) + "\n")
+    paths.write_text(parts / JOB_FILE, json.dumps(asdict(job), indent=1) + "\n")
     return job
 
 

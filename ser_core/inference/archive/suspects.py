@@ -34,8 +34,7 @@ class Suspects:
 
     def save(self, parts: Path) -> None:
         """Writes the list beside the parts."""
-        with paths.atomic_path(parts / SUSPECTS_FILE) as path:
-            path.write_text(json.dumps(asdict(self)))
+        paths.write_text(parts / SUSPECTS_FILE, json.dumps(asdict(self)))
 
     def add(self, batches: Iterable[int]) -> None:
         """Batches that were running when a worker died."""

@@ -6,8 +6,8 @@ names the weights of the encoder.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,25 +135,18 @@ def check_encoder(folder: Path, model: Whisper) -> None:
     path = folder / ENCODER_FILE
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        with paths.atomic_path(path) as temporary:
-            temporary.write_text(digest)
+        paths.write_text(path, digest)
     if path.read_text() != digest:
         raise TrainingError(f"{folder} is of another encoder: its weights have changed. Delete it to compute it again.")
 
 
-@contextmanager
-def writing_alone(folder: Path) -> Iterator[None]:
+def writing_alone(folder: Path) -> AbstractContextManager[None]:
     """Holds the folder of a cache: the rows of two processes would get each other's ids.
 
     Raises:
         TrainingError: another process holds it.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with paths.only_writer(folder):
-            yield
-    except BlockingIOError:
-        raise TrainingError(f"Another process adds clips to {folder}. Wait for its end.") from None
+    return paths.only_writer(folder, TrainingError(f"Another process adds clips to {folder}. Wait for its end."))
 
 
 def every_layer(model: Whisper) -> Whisper:

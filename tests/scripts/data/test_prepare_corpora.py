@@ -35,7 +35,7 @@ def test_prepare_lists_what_it_does_not_use(corpora, capsys):
 
 def test_a_second_run_at_once_is_refused(corpora, capsys):
     assert prepare_corpora.main([]) == 0
-    with paths.only_writer(audio_cache_folder()):
+    with paths.only_writer(audio_cache_folder(), AssertionError()):
         assert prepare_corpora.main([]) == 2
     assert "Another process" in capsys.readouterr().err
 
