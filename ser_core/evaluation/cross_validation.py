@@ -126,13 +126,12 @@ def _confidence(predictions: PredictionTable | None, corpora: Sequence[str]) -> 
 
 
 def _corpus_confidence(predictions: PredictionTable) -> Confidence:
-    answered, right = ~predictions.abstained, predictions.correct
-    certainty = predictions.probabilities.max(1)
+    right, certainty = predictions.correct, predictions.probabilities.max(1)
     return Confidence(
         ece=calibration_metrics(predictions.probabilities, predictions.y_true).ece,
         auroc=auroc(certainty[~right], certainty[right]),
-        coverage=float(answered.mean()),
-        accuracy_when_answered=float(right[answered].mean()) if answered.any() else 0.0,
+        coverage=float((~predictions.abstained).mean()),
+        accuracy_when_answered=predictions.accuracy_when_answered,
     )
 
 
@@ -146,11 +145,8 @@ def _mean_confidence(found: Mapping[str, Confidence]) -> Confidence | None:
 def mean_over_corpora(metrics: Mapping, measure: str) -> float:
     """A measure of a result file's metrics, averaged over the corpora of speech; over those of song without any."""
     corpora = metrics["corpora"]
-    return float(
-        np.mean(
-            [corpora[name][measure] for name in corpora if is_speech(name)] or [s[measure] for s in corpora.values()]
-        )
-    )
+    chosen = [name for name in corpora if is_speech(name)] or list(corpora)
+    return float(np.mean([corpora[name][measure] for name in chosen]))
 
 
 def left_out_uars(folder: Path | None = None) -> dict[str, float]:

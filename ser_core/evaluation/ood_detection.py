@@ -52,7 +52,7 @@ def evaluate_ood_detection(
         rng = np.random.default_rng(OOD_SEED)
         sounds = [draw_non_speech(kind, rng) for _ in range(n_sounds)]
         distances[kind] = _distances(model, [_trimmed(sound) for sound in sounds])
-        outcomes[kind] = [prediction_outcome(model, sound) for sound in sounds]
+        outcomes[kind] = [outcome(predict(model, sound)) for sound in sounds]
         progress(done / len(NON_SPEECH_SOUNDS))
     return {
         "n_speech": len(speech),
@@ -148,13 +148,8 @@ def read_trimmed_test_speech(model: SERModel) -> list[np.ndarray]:
     return found
 
 
-def prediction_outcome(model: SERModel, sound: np.ndarray) -> str:
-    """Outcome for one sound: NO_SPEECH, "unknown" (out of distribution), "uncertain" or "an emotion"."""
-    return outcome(predict(model, sound))
-
-
 def outcome(prediction: Prediction) -> str:
-    """The same for a prediction."""
+    """Outcome for one sound: NO_SPEECH, "unknown" (out of distribution), "uncertain" or "an emotion"."""
     if not prediction.abstain:
         return "an emotion"
     if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:

@@ -31,16 +31,6 @@ class Segment:
     probabilities: tuple[float, ...] = ()  # mean over the windows
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A part of a phrase with the label of its windows."""
-
-    start_s: float
-    end_s: float
-    label: str
-    speech_s: float
-
-
 def label_segments(
     trajectory: Trajectory,
     label_indices: np.ndarray,
@@ -100,7 +90,7 @@ def _phrases(speech: SpeechSegments, known_s: float) -> list[tuple[float, float]
 
 def _pieces(
     phrase: tuple[float, float], runs: Sequence[tuple[tuple[float, float], str]], speech: SpeechSegments
-) -> list[_Piece]:
+) -> list[Segment]:
     """A phrase, cut between runs of windows with the same label."""
     bounds = [
         (max(phrase[0], start_s), min(phrase[1], end_s), label)
@@ -112,10 +102,10 @@ def _pieces(
     start_s, end_s, labels = zip(*bounds, strict=True)
     inside = speech[bisect_right(speech, phrase[0], key=_END) : bisect_left(speech, phrase[1], key=_START)]
     amounts = speech_overlap_s(inside, np.array(start_s), np.array(end_s)).tolist()
-    return [_Piece(*piece) for piece in zip(start_s, end_s, labels, amounts, strict=True)]
+    return [Segment(*piece) for piece in zip(start_s, end_s, labels, amounts, strict=True)]
 
 
-def _join_short(pieces: list[_Piece]) -> list[_Piece]:
+def _join_short(pieces: list[Segment]) -> list[Segment]:
     """Pieces with enough speech, each with its short neighbours; neighbours of the same label become one."""
     while len(pieces) > 1:
         short = [n for n, piece in enumerate(pieces) if _is_short(piece)]
@@ -127,17 +117,17 @@ def _join_short(pieces: list[_Piece]) -> list[_Piece]:
     return [replace(piece, label=NO_SPEECH) if piece.speech_s < MIN_SEGMENT_SPEECH_S else piece for piece in pieces]
 
 
-def _is_short(piece: _Piece) -> bool:
+def _is_short(piece: Segment) -> bool:
     return piece.label == NO_SPEECH or piece.speech_s < MIN_SEGMENT_SPEECH_S
 
 
-def _join(one: _Piece, other: _Piece) -> _Piece:
+def _join(one: Segment, other: Segment) -> Segment:
     """With the label of the one that is an answer, else of the one with more speech."""
     label = max((one, other), key=lambda piece: (piece.label != NO_SPEECH, piece.speech_s)).label
-    return _Piece(one.start_s, other.end_s, label, one.speech_s + other.speech_s)
+    return Segment(one.start_s, other.end_s, label, one.speech_s + other.speech_s)
 
 
-def _build_segment(trajectory: Trajectory, piece: _Piece) -> Segment:
+def _build_segment(trajectory: Trajectory, piece: Segment) -> Segment:
     """The segment with the mean over its windows: those that reach into it halfway to their neighbours."""
     edges_s = window_edges_s(trajectory)
     first = int(np.clip(np.searchsorted(edges_s, piece.start_s, "right") - 1, 0, len(edges_s) - 2))

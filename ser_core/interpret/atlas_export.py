@@ -52,11 +52,7 @@ class ClipEmbeddings:
 
     @classmethod
     def concatenate(cls, parts: Sequence["ClipEmbeddings"]) -> "ClipEmbeddings":
-        return cls(
-            np.concatenate([part.windows for part in parts]),
-            np.concatenate([part.n_windows for part in parts]),
-            np.concatenate([part.probabilities for part in parts]),
-        )
+        return cls(*(np.concatenate([vars(part)[name] for part in parts]) for name in vars(parts[0])))
 
     @property
     def predicted(self) -> np.ndarray:

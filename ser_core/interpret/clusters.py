@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter, label
 
+MARGIN = 0.08  # of the range of the points, on both sides
 DENSITY_CELLS = 64  # per axis
 SMOOTHED_CELLS = 1.2
 MIN_DENSITY = 0.04  # of the highest: what lies lower separates clusters
@@ -26,10 +27,10 @@ class Cluster:
     names: tuple[str, ...]  # what prevails in each of the groupings, "" where nothing does
 
 
-def extent(coordinates: np.ndarray, share: float = 0.99, margin: float = 0.08) -> np.ndarray:
+def extent(coordinates: np.ndarray, share: float = 0.99) -> np.ndarray:
     """Bounds of a share of the points on each axis, widened by a margin on both sides; shape = (n_dims, 2)."""
     low, high = np.quantile(coordinates, [(1 - share) / 2, (1 + share) / 2], axis=0)
-    widening = np.maximum(margin * (high - low), 1e-6)
+    widening = np.maximum(MARGIN * (high - low), 1e-6)
     return np.stack([low - widening, high + widening], axis=1)
 
 

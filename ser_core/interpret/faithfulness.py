@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +11,11 @@ from scipy.stats import rankdata
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import calibrated_probabilities, run_windows
 from ser_core.interpret.attribution.explain import Explanation
+from ser_core.interpret.attribution.features import MASKING_HOP_LENGTH, masked_sound, short_time_spectrum
 from ser_core.labels import label_index
 from ser_core.models import SERModel
 from ser_core.progress import Progress, no_progress
 
-MASKING_N_FFT, MASKING_HOP_LENGTH = 512, 128
 MASK_SOFTNESS = 0.05  # half the width of the border between kept and removed, in ranks; a hard border would ring
 KEPT_SHARES = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 RANDOM_MAP_CELLS = (8, 12)  # bands and frames of the random map before it is smoothed
@@ -51,18 +50,10 @@ def split_by_relevance(
     Returns:
         (kept, removed), float32, each of shape (n_samples,).
     """
-    options: dict[str, Any] = {
-        "n_fft": MASKING_N_FFT,
-        "hop_length": MASKING_HOP_LENGTH,
-        "window": torch.hann_window(MASKING_N_FFT),
-    }
-    sound = torch.from_numpy(np.array(waveform, np.float32))
-    spectrum = torch.stft(sound, **options, pad_mode="constant", return_complex=True)
+    spectrum = short_time_spectrum(waveform)
     mask = _mask_on_stft(relevance_mask(explanation.relevance, share), explanation.hop_s, frontend, spectrum.shape)
-    kept, removed = (
-        torch.istft(spectrum * torch.from_numpy(weight), **options, length=len(waveform)).numpy()
-        for weight in (mask, 1 - mask)
-    )
+    weights = (torch.from_numpy(weight) for weight in (mask, 1 - mask))
+    kept, removed = (masked_sound(spectrum, weight, len(waveform)).numpy() for weight in weights)
     return kept, removed
 
 

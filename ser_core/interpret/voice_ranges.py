@@ -79,9 +79,9 @@ class VoiceRanges:
     max_clips_per_speaker: int  # drawn at random
     groups: tuple[VoiceGroup, ...]  # the first is that of everyone
 
-    def group(self, sex: str, emotion: str = ANY_VOICE) -> VoiceGroup | None:
-        """The group of a sex and an emotion, None where too few speakers are known."""
-        return next((group for group in self.groups if (group.sex, group.emotion) == (sex, emotion)), None)
+    def group(self, sex: str) -> VoiceGroup | None:
+        """The group of a sex, of any emotion; None where too few speakers are known."""
+        return next((group for group in self.groups if (group.sex, group.emotion) == (sex, ANY_VOICE)), None)
 
     @property
     def source(self) -> str:

@@ -175,10 +175,14 @@ class SERModel(nn.Module, ABC):
         Raises:
             ValueError: a weight that is not a number, or too large for half precision.
         """
-        half = {k: v.half() if v.is_floating_point() else v for k, v in self.state_dict().items()}
+        half = {k: v.half() if v.is_floating_point() else v for k, v in self.own_weights().items()}
         if broken := [name for name, value in half.items() if not value.isfinite().all()]:
             raise ValueError(f"{broken[0]} is not finite in half precision")
         save_file({k: v.cpu().contiguous() for k, v in half.items()}, path, {"format": "pt"})
+
+    def own_weights(self) -> dict[str, Tensor]:
+        """The weights of the checkpoint."""
+        return self.state_dict()
 
     def load_weights(self, path: Path) -> None:
         """Inverse of save_weights; every weight must be in the file, and no other.

@@ -239,9 +239,7 @@ def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:
     Raises:
         CheckpointError: a full disk.
     """
-    _write_atomically(
-        folder, {METRICS_FILE: _text_writer(json.dumps(metrics, indent=1) + "\n"), CARD_FILE: _text_writer(card)}
-    )
+    _write_atomically(folder, {METRICS_FILE: _text_writer(_as_text(metrics)), CARD_FILE: _text_writer(card)})
 
 
 def _text_writer(text: str) -> Callable[[Path], object]:

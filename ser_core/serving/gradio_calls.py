@@ -8,13 +8,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ser_core.inference import QueueFull
 from ser_core.serving.error_response import error_response
+from ser_core.serving.gradio_uploads import ANY_CONTENT_TYPE
 from ser_core.serving.middleware import RequestLimits
 from ser_core.serving.request_body import BodyReader
 
 MAX_CALL_BYTES = 100_000  # without audio: the name of an upload and of a model
 MAX_SESSION_CHARACTERS = 64  # Gradio keeps the names of thousands of sessions, as long as they are
 AUDIO_ROUTE = "/component_server"  # of the live page
-ANY_CONTENT_TYPE = ("",)  # Gradio checks it
 
 
 class GradioCalls:

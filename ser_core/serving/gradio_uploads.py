@@ -14,7 +14,7 @@ from ser_core.serving.one_time_store import OneTimeStore, OneTimeStoreError
 from ser_core.serving.request_body import BodyReader
 
 GRADIO_FORM_FIELD = "files"  # of the form, as sent by Gradio's clients
-ANY_CONTENT_TYPE = ("",)  # guessed by the client from the file name; `predict` checks the content
+ANY_CONTENT_TYPE = ("",)  # of files it is guessed by the client, of calls it is checked by Gradio
 
 
 class GradioUploads:

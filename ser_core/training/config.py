@@ -16,9 +16,7 @@ class TrainConfig:
     epochs: int = 26
     batch_size: int = 32
     learning_rate: float = 1e-3  # peak
-    attention_rate: float = (
-        1.0  # relative learning rate of attention layers, which no batch norm protects from a high one
-    )
+    attention_rate: float = 1.0  # relative, of attention layers, which no batch norm protects from a high one
     weight_decay: float = 0.03
     orthogonal: bool = False  # Muon updates for the weight matrices of hidden layers
     warmup_share: float = 0.06  # of all steps; a cosine decay to zero follows

@@ -56,10 +56,10 @@ def is_best_of_kind(experiment: Experiment, earlier: Iterable[Experiment]) -> bo
     return all(experiment.mean_uar > other.mean_uar for other in earlier if other.kind == experiment.kind)
 
 
-def log_experiment(experiment: Experiment, log: Path | None = None) -> Experiment:
+def log_experiment(experiment: Experiment) -> Experiment:
     """Judges an experiment against the earlier ones of its kind and appends it to the log."""
-    judged = replace(experiment, kept=is_best_of_kind(experiment, read_experiments(log)))
-    append_experiment(judged, log)
+    judged = replace(experiment, kept=is_best_of_kind(experiment, read_experiments()))
+    append_experiment(judged)
     return judged
 
 

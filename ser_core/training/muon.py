@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 NEWTON_SCHULZ_COEFFICIENTS = (3.4445, -4.775, 2.0315)  # steep at zero: small singular values grow quickly
+N_NEWTON_SCHULZ_STEPS = 5
 MUON_MOMENTUM = 0.95
 
 
@@ -50,7 +51,7 @@ class Muon(torch.optim.AdamW):
         return gradient.lerp(momentum, MUON_MOMENTUM)
 
 
-def orthogonalise(matrices: Tensor, n_steps: int = 5) -> Tensor:
+def orthogonalise(matrices: Tensor) -> Tensor:
     """Matrices with all singular values near one, shape = (n, n_rows, n_columns), in bf16.
 
     Newton-Schulz iterations, which need matrix products only.
@@ -60,7 +61,7 @@ def orthogonalise(matrices: Tensor, n_steps: int = 5) -> Tensor:
     x = x.mT if high else x
     x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
     a, b, c = NEWTON_SCHULZ_COEFFICIENTS
-    for _ in range(n_steps):
+    for _ in range(N_NEWTON_SCHULZ_STEPS):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
     return x.mT if high else x

@@ -17,11 +17,7 @@ COMMON_RECIPE = TrainConfig(
     learning_rate=1.5e-3,
     attention_rate=0.1,  # at 1.0 ResoNet was 6 points worse than without attention, on development speakers
     mixup_alpha=0.1,
-    draws={
-        "ravdess": 1.5,
-        "savee": 3.0,
-        "tess": 0.6,
-    },  # TESS is easy and has many clips of two voices; SAVEE is small
+    draws={"ravdess": 1.5, "savee": 3.0, "tess": 0.6},  # TESS is easy, many clips of two voices; SAVEE is small
     augment=AugmentConfig(speed=0.1, noise_chance=0.15, tilt=0.2, n_masks=1),
 )
 PROSONET_RECIPE = replace(
@@ -66,21 +62,13 @@ RECIPES_BY_MODEL = {
 """Model -> its recipe; the others have COMMON_RECIPE."""
 
 
-HEAD_RECIPE = HeadConfig()
-"""Recipe of a head on a frozen encoder."""
-
-
 def head_recipe(overrides: Mapping[str, Any]) -> HeadConfig:
     """Recipe of a head on a frozen encoder, with overrides; see training_recipe.
 
     Raises:
         TrainingError: an unknown setting, or a value of another type.
     """
-    config = HEAD_RECIPE
-    for name, value in overrides.items():
-        if not name.startswith(MODEL_PREFIX):
-            config = override_config(config, name, value)
-    return config
+    return _override_recipe(HeadConfig(), overrides)
 
 
 def recipe_for_model(model: str) -> TrainConfig:
@@ -99,7 +87,10 @@ def training_recipe(model: str, overrides: Mapping[str, Any], checkpoint: Path |
     Raises:
         TrainingError: a checkpoint without a recipe, an unknown setting, or a value of another type.
     """
-    config = checkpoint_recipe(checkpoint) if checkpoint else recipe_for_model(model)
+    return _override_recipe(checkpoint_recipe(checkpoint) if checkpoint else recipe_for_model(model), overrides)
+
+
+def _override_recipe(config: Any, overrides: Mapping[str, Any]) -> Any:
     for name, value in overrides.items():
         if not name.startswith(MODEL_PREFIX):
             config = override_config(config, name, value)

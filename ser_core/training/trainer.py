@@ -64,7 +64,8 @@ def fit(
             callbacks.on_epoch(state.epoch, state.average)
         for epoch in range(state.epoch, config.epochs):
             record = _train_epoch(state, source, epoch, callbacks)
-            run.save_epoch(state, record | _dev_record(state.average, data, config.bf16))
+            confusion = dev_confusion_matrices(state.average, data.dev, data.store, config.bf16)
+            run.save_epoch(state, record | dev_figures(confusion))
             callbacks.on_epoch(state.epoch, state.average)
     return state.average.eval()
 
@@ -114,11 +115,6 @@ def _loss(state: TrainingState, batch: TrainingBatch, config: TrainConfig) -> Te
     for (task, targets), output in zip(batch.auxiliary, outputs, strict=True):
         loss = loss + config.side_tasks[task.name] * auxiliary_loss(task, output, targets)
     return loss
-
-
-def _dev_record(model: SERModel, data: TrainingData, bf16: bool) -> dict:
-    """Development figures of one epoch, see dev_figures."""
-    return dev_figures(dev_confusion_matrices(model, data.dev, data.store, bf16))
 
 
 def dev_confusion_matrices(

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.special import softmax
 
 from ser_core.evaluation.cross_corpus.expectation import COLLECTION_CLIPS, N_REFERENCE_CLIPS
+from ser_core.inference import calibrated_probabilities
 from ser_core.labels import COMMON_EMOTIONS
 from ser_core.metrics import auroc, confusion_matrix, reliability, uar
 from ser_core.models import SERModel, enrolled_logits
@@ -72,7 +72,7 @@ def _doubt(model: SERModel, logits: np.ndarray, emotions: np.ndarray, threshold:
         logits: from Calibration.scale, shape = (n, n_classes).
         threshold: of the confidence.
     """
-    probabilities = softmax(logits.astype(np.float64) / model.calibration.temperature, axis=-1)
+    probabilities = calibrated_probabilities(model, logits)
     y_true = np.array([model.config.labels.index(emotion) for emotion in emotions])
     confidence, correct = probabilities.max(1), probabilities.argmax(1) == y_true
     answered = confidence >= threshold

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from ser_core.metrics import Scores, compute_scores
+from ser_core.metrics import Scores, compute_scores, confusion_matrix
 
 MAX_FOLDS = 5
 MIN_CLIPS_PER_EMOTION = 5
@@ -76,8 +76,7 @@ def train_head(embeddings: np.ndarray, emotions: Sequence[str], speakers: Sequen
         held_out[test] = softmax(embeddings[test] @ weight.T + bias, axis=1)
         n_folds += 1
     predicted = held_out.argmax(1)
-    confusion = np.zeros((len(labels), len(labels)), int)
-    np.add.at(confusion, (y, predicted), 1)
+    confusion = confusion_matrix(y, predicted, len(labels))
     scores = compute_scores(y, predicted, groups, len(labels))
     return OwnHead(labels, *_fit(embeddings, y, len(labels)), held_out, confusion, scores, n_folds, by_speaker)
 

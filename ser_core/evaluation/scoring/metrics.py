@@ -79,7 +79,7 @@ def compute_metrics(predictions: PredictionTable, votes: ListenerVotes | None = 
         calibration=_calibration_scores(pooled),
         votes=score_against_votes(pooled, votes or {}),
         coverage=float((~pooled.abstained).mean()),
-        accuracy_when_answered=_accuracy_when_answered(pooled),
+        accuracy_when_answered=pooled.accuracy_when_answered,
         per_class={name: part.class_scores() for name, part in parts.items()},
         confusion={name: part.confusion().tolist() for name, part in parts.items()},
     )
@@ -102,11 +102,6 @@ def _pooled_corpora(names: Sequence[str]) -> tuple[str, ...]:
 def _mean_corpus_accuracy(predictions: PredictionTable, names: Sequence[str]) -> float | None:
     parts = [predictions.correct[predictions.corpora == name] for name in names]
     return float(np.mean([part.mean() for part in parts])) if all(len(part) for part in parts) else None
-
-
-def _accuracy_when_answered(predictions: PredictionTable) -> float:
-    answered = ~predictions.abstained
-    return float(predictions.correct[answered].mean()) if answered.any() else 0.0
 
 
 def _calibration_scores(predictions: PredictionTable) -> CalibrationScores:

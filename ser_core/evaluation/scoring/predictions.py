@@ -41,6 +41,12 @@ class PredictionTable:
         return self.y_true == self.y_pred
 
     @property
+    def accuracy_when_answered(self) -> float:
+        """Of the clips without abstention; 0 without any."""
+        answered = ~self.abstained
+        return float(self.correct[answered].mean()) if answered.any() else 0.0
+
+    @property
     def speakers(self) -> np.ndarray:
         """Names, shape = (n_clips,)."""
         return np.array([u.speaker for u in self.utterances], str)

@@ -6,7 +6,6 @@ gradient of the score for the mask is averaged over random masks and over the wa
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +13,12 @@ from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import inference_queue
+from ser_core.interpret.attribution.features import masked_sound, short_time_spectrum
 from ser_core.models import SERModel
 from ser_core.progress import Progress
 
 MASKED_BANDS, MASKED_SPAN_S = 16, 0.1  # of a cell of the mask: mel bands, seconds
 N_MASKS, MASKS_AT_ONCE = 16, 4
-N_FFT, HOP_LENGTH = 512, 128
 
 
 def expected_gradients(
@@ -61,13 +60,11 @@ def gradient_turn() -> Iterator[None]:
 
 def _masked(waveform: np.ndarray, mask: Tensor, frontend: FrontendConfig) -> Tensor:
     """The sound with its short-time spectrum weighted by each mask: (B, n_bands, n_spans) -> (B, n_samples)."""
-    options: dict[str, Any] = {"n_fft": N_FFT, "hop_length": HOP_LENGTH, "window": torch.hann_window(N_FFT)}
-    sound = torch.from_numpy(np.array(waveform, np.float32))
-    spectrum = torch.stft(sound, **options, pad_mode="constant", return_complex=True)
+    spectrum = short_time_spectrum(waveform)
     edges_hz = mel_frequencies(mask.shape[1], fmin=frontend.fmin, fmax=frontend.fmax)
     band = np.interp(np.linspace(0, SAMPLE_RATE / 2, spectrum.shape[0]), edges_hz, np.arange(mask.shape[1]))
     weight = _matrix(band, mask.shape[1]) @ mask @ _interpolation(mask.shape[2], spectrum.shape[1]).T
-    return torch.istft(spectrum * weight, **options, length=len(waveform))
+    return masked_sound(spectrum, weight, len(waveform))
 
 
 def _interpolation(n_own: int, n_wanted: int) -> Tensor:

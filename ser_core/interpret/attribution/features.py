@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 from ser_core.audio import pad_batch
 from ser_core.labels import label_index
 from ser_core.models import SERModel
+
+MASKING_N_FFT, MASKING_HOP_LENGTH = 512, 128  # of the short-time spectrum in which parts of a sound are masked
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,21 @@ class AttributionTarget:
         """
         score = logits[:, label_index(labels, self.emotion)]
         return score if self.instead_of is None else score - logits[:, label_index(labels, self.instead_of)]
+
+
+def short_time_spectrum(waveform: np.ndarray) -> Tensor:
+    """Complex, shape = (n_bins, n_frames)."""
+    sound = torch.from_numpy(np.array(waveform, np.float32))
+    return torch.stft(sound, **_stft_options(), pad_mode="constant", return_complex=True)
+
+
+def masked_sound(spectrum: Tensor, weight: Tensor, n_samples: int) -> Tensor:
+    """The sound of a spectrum weighted by a mask, (..., n_bins, n_frames), with its own phase: (..., n_samples)."""
+    return torch.istft(spectrum * weight, **_stft_options(), length=n_samples)
+
+
+def _stft_options() -> dict[str, Any]:
+    return {"n_fft": MASKING_N_FFT, "hop_length": MASKING_HOP_LENGTH, "window": torch.hann_window(MASKING_N_FFT)}
 
 
 def window_features(model: SERModel, waveform: np.ndarray) -> Tensor:

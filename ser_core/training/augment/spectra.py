@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from ser_core.audio import frame_mask
 
+LEVEL_FRAMES = 19  # over which automatic gain control measures the level
+
 
 def warp_frequency(features: Tensor, factor: Tensor) -> Tensor:
     """Stretches the mel axis: vocal tract length perturbation (Jaitly & Hinton 2013) on the mel scale.
@@ -37,17 +39,19 @@ def tilt_spectrum(features: Tensor, tilt: Tensor, n_deltas: int = 0) -> Tensor:
     return torch.cat([features[:, :first] + added, features[:, first:]], dim=1)
 
 
-def automatic_gain_control(features: Tensor, n_frames: Tensor, share: Tensor, width: int = 19) -> Tensor:
+def automatic_gain_control(features: Tensor, n_frames: Tensor, share: Tensor) -> Tensor:
     """Removes a share of the slow changes of the level, as automatic gain control does.
 
     Args:
         features: in decibels, shape = (B, C, n_mels, n_frames).
         n_frames: true lengths, shape = (B,).
-        share: 0 changes nothing, 1 equalises the level of all intervals of `width` frames; shape = (B,).
+        share: 0 changes nothing, 1 equalises the level of all intervals of LEVEL_FRAMES; shape = (B,).
     """
     inside = frame_mask(n_frames, features.shape[3]).float()[:, None]
     level = features[:, :1].amax(2) * inside  # a band that is loud makes a frame loud
-    summed, count = (F.avg_pool1d(x, width, 1, width // 2, count_include_pad=False) for x in (level, inside))
+    summed, count = (
+        F.avg_pool1d(x, LEVEL_FRAMES, 1, LEVEL_FRAMES // 2, count_include_pad=False) for x in (level, inside)
+    )
     slow = summed / count.clamp_min(1e-3)
     mean = level.sum(2, keepdim=True) / inside.sum(2, keepdim=True)
     return features - (share[:, None, None] * (slow - mean))[:, :, None] * inside[:, :, None]

@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -173,17 +173,6 @@ class Whisper(SERModel):
         copy.load_state_dict(self.state_dict())
         return copy.eval()
 
-    def save_weights(self, path: Path) -> None:
-        """See SERModel; of a shared encoder, what tuning added to its weights is kept alone.
-
-        Raises:
-            ValueError: a weight that is not a number, or too large for half precision.
-        """
-        own = {name: value.half().cpu().contiguous() for name, value in self._own_weights().items()}
-        if broken := [name for name, value in own.items() if not value.isfinite().all()]:
-            raise ValueError(f"{broken[0]} is not finite in half precision")
-        save_file(own, path, {"format": "pt"})
-
     def load_weights(self, path: Path) -> None:
         """See SERModel."""
         saved = load_file(path)
@@ -192,8 +181,8 @@ class Whisper(SERModel):
         shared = {name: value for name, value in self.state_dict().items() if not self._is_own(name)}
         self.load_state_dict(shared | saved, strict=True)
 
-    def _own_weights(self) -> dict[str, Tensor]:
-        """The weights of the checkpoint."""
+    def own_weights(self) -> dict[str, Tensor]:
+        """See SERModel; of a shared encoder, what tuning added to its weights is kept alone."""
         state, rank = self.state_dict(), self.config.lora_rank
         own = {name: value for name, value in state.items() if self._is_own(name)}
         return own | split_updates(state, self._shared_matrices(), rank) if rank else own
