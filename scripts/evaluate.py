@@ -19,11 +19,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tqdm import tqdm
-
 from scripts.common.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
 from scripts.common.flags import evaluate_parser
 from scripts.common.folders import print_listed, read_folders
+from scripts.common.tables import clip_bar
 from ser_core.audio import AudioError
 from ser_core.data import (
     CORPUS_NAMES,
@@ -140,15 +139,12 @@ def is_reproduced(
 
 def run(tasks: Sequence[EvaluationTask], writing: bool) -> bool:
     """Evaluates models on one test part; False if a recorded figure was not reproduced."""
-    split = tasks[0].split
     utterances, note = read_test_part(tasks[0].protocol, tasks[0].fold, complete=writing)
     if note:
         print(note)
     votes, equal = read_votes(utterances), True
-    with tqdm(total=len(utterances), unit="clip", desc=split) as bar:
-        tables = predict_utterances_per_model(
-            [task.model for task in tasks], utterances, lambda n_done: bar.update(n_done - bar.n)
-        )
+    with clip_bar(tasks[0].split, len(utterances)) as show:
+        tables = predict_utterances_per_model([task.model for task in tasks], utterances, show)
     for task, predictions in zip(tasks, tables, strict=True):
         metrics = compute_metrics(predictions, votes)
         print_evaluation(task, metrics)
@@ -212,11 +208,11 @@ def predict_folders(
         references: model -> corpus -> reference, where there is one.
     """
     failed: dict[str, str] = {}
-    with tqdm(total=len(utterances), unit="clip", desc="folder") as bar:
+    with clip_bar("folder", len(utterances)) as show:
         tables = predict_utterances_per_model(
             models,
             utterances,
-            lambda n_done: bar.update(n_done - bar.n),
+            show,
             reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
             unreadable=lambda utterance, error: failed.update({str(utterance.path): str(error)}),
         )

@@ -9,9 +9,8 @@ import sys
 from collections.abc import Sequence
 
 import numpy as np
-from tqdm import tqdm
 
-from scripts.common.tables import print_table
+from scripts.common.tables import clip_bar, print_table
 from ser_core import paths
 from ser_core.audio import AUDIO_SUFFIXES, load_audio
 from ser_core.data import PROTOCOLS, CorpusError, ProtocolError
@@ -48,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
-    with tqdm(total=len(utterances), unit="clip") as bar:
-        tables = predict_utterances_per_model(models, utterances, lambda n_done: bar.update(n_done - bar.n))
+    with clip_bar("int8", len(utterances)) as show:
+        tables = predict_utterances_per_model(models, utterances, show)
     quantised, exact = (compute_metrics(table).corpora for table in tables)
     rows = [(corpus, *(100 * scores[corpus].uar for scores in (quantised, exact))) for corpus in exact]
     rows.append(("mean", *np.mean([row[1:] for row in rows], axis=0)))

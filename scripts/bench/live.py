@@ -13,10 +13,10 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
 
 import numpy as np
 
+from scripts.bench.server import resident_bytes
 from ser_core import (
     paths,
     threads,  # noqa: F401 - before torch
@@ -29,7 +29,6 @@ from ser_core.serving import LiveSessions
 SPEECH = paths.SAMPLES / "story.ogg"
 RATE = 48_000
 HOP = round(LIVE_HOP_S * RATE)
-PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024 if hasattr(os, "sysconf") else 4
 
 
 class Person:
@@ -99,9 +98,8 @@ def percentiles_ms(delays_s: list[list[float]]) -> dict[str, float]:
 
 
 def memory_mb() -> float:
-    """Of this process; Linux only, elsewhere 0."""
-    statm = Path("/proc/self/statm")
-    return round(int(statm.read_text().split()[1]) * PAGE_KB / 1000, 1) if statm.exists() else 0.0
+    """Of this process."""
+    return round(resident_bytes(os.getpid()) / 1e6, 1)
 
 
 def main(arguments: list[str] | None = None) -> int:

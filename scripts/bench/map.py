@@ -8,7 +8,6 @@ Synthetic clips in eight clusters. A browser without a screen draws on the proce
 import argparse
 import itertools
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -17,13 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from scripts.bench.server import running_server
+from scripts.bench.server import chromium, running_server
 from ser_core.interpret import Atlas, ProjectionConfig
 from ser_core.labels import EMOTIONS
 
 DIM = 32
 PATIENCE_MS = 300_000
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 N_MOVES = 40  # of the mouse, while the map is dragged
 
 # Milliseconds from each frame to the next, until `watching` is false.
@@ -100,8 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=int, nargs="+", default=[12_000, 100_000])
     options = parser.parse_args(arguments)
-    chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if chromium is None or find_spec("playwright") is None:
+    if chromium() is None or find_spec("playwright") is None:
         print("Install chromium, and playwright by pip install -r requirements-dev.txt.", file=sys.stderr)
         return 2
     from playwright.sync_api import sync_playwright
@@ -109,7 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         for n in options.points:
             synthetic(n).save(Path(folder) / f"synthetic-{n}.npz")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         with running_server(SER_EMBEDDINGS=folder) as (address, _):
             browser.new_page().goto(address)  # what is loaded once is not the map's
             for n in options.points:

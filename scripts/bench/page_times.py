@@ -8,7 +8,6 @@ Needs requirements-dev.txt and chromium. Run it when the machine does nothing el
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -21,17 +20,15 @@ import soundfile
 
 from scripts.bench.benchmark.speed import SAMPLES, speech
 from scripts.bench.map import N_MOVES, WATCH_FRAMES
-from scripts.bench.server import running_server
+from scripts.bench.server import browser_with_microphone, running_server
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE_MS = 180_000
 PAUSE_MS = 500
 SMALL_BYTES = 10e6  # of weights: the models that predict at once on two cores
 CLIP_S, MICROPHONE_S = 3.0, 60.0
 N_ZOOMS = 6  # of the timeline
-FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 GOALS = {
     "start of the server to the first page, files cached [s]": 4,
     "page change, median [s]": 0.15,
@@ -190,21 +187,15 @@ def new_page(browser):
     return page
 
 
-def browser_with_speech(playwright, folder: Path):
-    """Chromium whose microphone plays speech."""
-    voice = folder / "voice.wav"
-    soundfile.write(voice, speech(MICROPHONE_S), SAMPLE_RATE)
-    flags = [*FLAGS, f"--use-file-for-fake-audio-capture={voice}"]
-    return playwright.chromium.launch(executable_path=next(filter(None, map(shutil.which, BROWSERS)), None), args=flags)
-
-
 def measure(minutes: float) -> Iterator[tuple[str, float]]:
     """Each figure when it is there."""
     from playwright.sync_api import sync_playwright
 
     start, median, slowest, answer, view, small, *long, frames = GOALS
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = browser_with_speech(playwright, Path(folder))
+        voice = f"{folder}/voice.wav"
+        soundfile.write(voice, speech(MICROPHONE_S), SAMPLE_RATE)
+        browser = browser_with_microphone(playwright, voice)
         first_page(browser)  # the system caches what it reads
         yield start, first_page(browser)
         with running_server() as (url, _):

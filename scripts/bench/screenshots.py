@@ -18,7 +18,7 @@ import soundfile
 from PIL import Image
 
 from scripts.bench.page_times import settle
-from scripts.bench.server import chromium, running_server
+from scripts.bench.server import browser_with_microphone, running_server
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 
@@ -31,7 +31,6 @@ FILM = "first_minute"
 FRAME_VIEW = (1280, 960)  # pixels of the page in the film
 FRAME, N_COLUMNS = (640, 480), 3  # pixels of one of its pictures, and how many are in a row
 SPEAKING_MS, MICROPHONE_SILENCE_S = 1500, 30
-FLAGS = ("--no-sandbox", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream")
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright, running_server() as (url, _):
-        flags = [*FLAGS, f"--use-file-for-fake-audio-capture={_spoken(Path(folder))}%noloop"]
-        browser = playwright.chromium.launch(executable_path=chromium(), args=flags)
+        browser = browser_with_microphone(playwright, f"{_spoken(Path(folder))}%noloop")
         for name in options.names or names:
             take_film(browser, url) if name == FILM else take_screenshot(browser, url, name)
         browser.close()

@@ -23,7 +23,7 @@ from urllib.request import Request, urlopen
 import numpy as np
 import soundfile
 
-from scripts.bench.server import PATIENCE_S, chromium, resident_bytes, running_server
+from scripts.bench.server import PATIENCE_S, browser_with_microphone, resident_bytes, running_server
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
 from ser_core.inference import LIVE_HOP_S
@@ -88,7 +88,9 @@ def in_a_browser(address: str, process_id: int, minutes: float, n_parts: int) ->
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as p:
-        browser = _browser_with_speech(p, Path(folder))
+        sound = f"{folder}/speech.wav"
+        soundfile.write(sound, load_audio(SPEECH, RATE), RATE)
+        browser = browser_with_microphone(p, sound)
         page = browser.new_page()
         page.goto(f"{address}{LIVE_PATH}/")
         page.get_by_role("button", name="Start").click()
@@ -112,15 +114,6 @@ def _page_size(tools) -> dict[str, float]:
     tools.send("HeapProfiler.collectGarbage")
     found = {m["name"]: m["value"] for m in tools.send("Performance.getMetrics")["metrics"]}
     return {"page_mb": _mb(found["JSHeapUsedSize"]), "nodes": int(found["Nodes"])}
-
-
-def _browser_with_speech(playwright, folder: Path):
-    """Chromium whose microphone plays speech without end."""
-    sound = folder / "speech.wav"
-    soundfile.write(sound, load_audio(SPEECH, RATE), RATE)
-    fake = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
-    options = ["--no-sandbox", *fake, f"--use-file-for-fake-audio-capture={sound}"]
-    return playwright.chromium.launch(executable_path=chromium(), args=options)
 
 
 def _mb(n_bytes: float) -> float:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from tqdm import tqdm
 
+from scripts.common.tables import clip_bar
 from scripts.common.train_head import soft_labels
 from ser_core.data import audio_cache_folder, corpora_root
 from ser_core.models import MODELS, Calibration, EgemapsClassifier, SERModel, Whisper, load_model, save_model
@@ -19,19 +20,13 @@ from ser_core.training import (
 )
 
 
-def clip_bar(title: str, n_clips: int) -> tqdm:
-    return tqdm(desc=title, total=n_clips, unit="clip")
-
-
 def add_auxiliary_tasks(data: TrainingData, config: TrainConfig) -> TrainingData:
     """The data with the auxiliary tasks of the recipe."""
     if not config.side_tasks:
         return data
     path = audio_cache_folder() / "egemaps.npz"
-    with clip_bar("opensmile", len(data.train)) as bar:
-        tasks = build_auxiliary_tasks(
-            config, data.train, data.store, path, corpora_root, lambda n_done: bar.update(n_done - bar.n)
-        )
+    with clip_bar("opensmile", len(data.train)) as show:
+        tasks = build_auxiliary_tasks(config, data.train, data.store, path, corpora_root, show)
     return replace(data, auxiliary_tasks=tasks)
 
 
@@ -62,8 +57,6 @@ def fit_network(
 
 def fit_on_functionals(model: EgemapsClassifier, data: TrainingData, seed: int) -> dict:
     """Fits a scikit-learn classifier in place; the functionals stay in the cache."""
-    with clip_bar("opensmile", len(data.train) + len(data.dev)) as bar:
+    with clip_bar("opensmile", len(data.train) + len(data.dev)) as show:
         path = audio_cache_folder() / "egemaps.npz"
-        return fit_classifier(
-            model, data.train, data.dev, data.store, path, seed, lambda n_done: bar.update(n_done - bar.n)
-        )
+        return fit_classifier(model, data.train, data.dev, data.store, path, seed, show)

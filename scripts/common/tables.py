@@ -1,6 +1,16 @@
-"""Text tables on the terminal."""
+"""Text tables and progress bars on the terminal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from tqdm import tqdm
+
+
+@contextmanager
+def clip_bar(title: str, n_clips: int) -> Iterator[Callable[[int], object]]:
+    """A progress bar; yields what is called with the number of clips done."""
+    with tqdm(desc=title, total=n_clips, unit="clip") as bar:
+        yield lambda n_done: bar.update(n_done - bar.n)
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], title: str = "", n_left: int = 1) -> None:

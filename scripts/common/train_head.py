@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from scripts.common.noises import load_noise
+from scripts.common.tables import clip_bar
 from ser_core.audio import trim_silence
 from ser_core.data import audio_cache_folder, corpora_root, read_noises
 from ser_core.evaluation import fit_cross_corpus_calibration, fit_cross_corpus_novelty
@@ -83,8 +83,8 @@ def read_statistics(model: Whisper, data: TrainingData, config: HeadConfig) -> l
     cache = StatisticsCache(audio_cache_folder() / model.config.encoder, model, data.store, noises)
     ids, found = [clip.id for clip in data.train], []
     for number in config.passes:
-        with tqdm(desc=f"encoder, pass {number}", total=len(ids), unit="clip") as bar:
-            found.append(cache.read(number, ids, lambda n_done, bar=bar: bar.update(n_done - bar.n)))
+        with clip_bar(f"encoder, pass {number}", len(ids)) as show:
+            found.append(cache.read(number, ids, show))
     return found
 
 
@@ -97,8 +97,8 @@ def read_frames(model: Whisper, data: TrainingData) -> list[np.ndarray]:
     """Frames of the training clips below the tuned layers; they stay in the cache."""
     cache = FrameCache(audio_cache_folder() / model.config.encoder, model, data.store, frames_layer(model))
     ids = [clip.id for clip in data.train]
-    with tqdm(desc="encoder, frames", total=len(ids), unit="clip") as bar:
-        return cache.read(ids, lambda n_done: bar.update(n_done - bar.n))
+    with clip_bar("encoder, frames", len(ids)) as show:
+        return cache.read(ids, show)
 
 
 def own_statistics(model: Whisper, data: TrainingData) -> np.ndarray:

@@ -60,9 +60,9 @@ def prepare(base: Path) -> None:
     (base / "sounds.zip").write_bytes(_zipped(rng))
 
 
-def _write_wav(path: Path, rng: np.random.Generator, duration_s: float = 0.3) -> None:
+def _write_wav(path: Path, rng: np.random.Generator) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(_wav(rng, duration_s))
+    path.write_bytes(_wav(rng, duration_s=0.3))
 
 
 def _wav(rng: np.random.Generator, duration_s: float) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 from scripts.bench.fuzz import SAMPLE
 from scripts.bench.load import client, load
 from scripts.bench.scaling.costs import print_row
-from scripts.bench.server import running_server
+from scripts.bench.server import resident_bytes, running_server
 
 CLIENTS = (1, 4, 16, 64)
 N_REQUESTS = 64  # for each number of clients
@@ -22,7 +22,7 @@ def client_costs() -> list[dict]:
             before_s = processor_s(process_id)
             row = load(host, n_clients, N_REQUESTS, rows[0]["p50_s"] if rows else None)
             row["server_s"] = (processor_s(process_id) - before_s) / (N_REQUESTS // n_clients * n_clients)
-            rows.append(print_row(row | {"server_mb": _resident_mb(process_id)}))
+            rows.append(print_row(row | {"server_mb": resident_bytes(process_id) / 1e6}))
     return rows
 
 
@@ -30,7 +30,3 @@ def processor_s(process_id: int) -> float:
     """Seconds of the processor that a process has taken."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mb(process_id: int) -> float:
-    return int(Path(f"/proc/{process_id}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6

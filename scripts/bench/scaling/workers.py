@@ -17,13 +17,8 @@ from ser_core.inference import dask_executor, predict_files
 from ser_core.models import FAST_MODEL, load_model
 
 WORKERS = (1, 2, 4, 8, 16, 32, 64)
-BATCH, N_BATCHES, N_MEASURED, N_EMPTY, N_NAMES = (
-    64,
-    15_625,
-    12,
-    100,
-    10_000,
-)  # files of a batch; of a million files; measured
+BATCH, N_BATCHES = 64, 15_625  # files of a batch; batches of a million files
+N_MEASURED, N_EMPTY, N_NAMES = 12, 100, 10_000
 LINK_BYTES_PER_S = 1e9 / 8  # of the folder or store that all workers read
 SLOW = 10  # times
 
