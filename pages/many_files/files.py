@@ -11,13 +11,13 @@ from pages.many_files.batch import Batch, BatchRow, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
-from pages.ui.export import prediction_label, rows_as_csv
+from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.layout import same_decimals
 from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.audio import read_audio
-from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction
+from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction, prediction_label
 from ser_core.labels import format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
@@ -214,5 +214,4 @@ def as_json(rows: Sequence[BatchRow], models: Sequence[str]) -> str:
 
 
 def _download(kind: str, content: str, mime: str) -> None:
-    name = f"many_files_emotion.{kind.lower()}"
-    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:", on_click="ignore")
+    offer_download(f"Download {kind}", content, f"many_files_emotion.{kind.lower()}", mime)

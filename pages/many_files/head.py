@@ -10,6 +10,7 @@ from pages.many_files import state
 from pages.many_files.batch import TRAINING, Batch, BatchRow, confusion, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
+from pages.ui.export import offer_download
 from pages.ui.model_picker import get_model
 from pages.ui.text import plain
 from ser_core.evaluation import OwnHead, missing_for_head, train_head
@@ -67,10 +68,7 @@ def _show_head(batch: Batch, head: OwnHead, rows: list[BatchRow]) -> None:
         )
         st.caption(f"Cross-validation: {how}. Brackets: 95 % interval over speakers.")
         content = json.dumps(head.to_dict(state.space_model(), get_model(state.space_model()).version))
-        name = "own_classifier.json"
-        st.download_button(
-            "Download the classifier", content, name, "application/json", icon=":material/download:", on_click="ignore"
-        )
+        offer_download("Download the classifier", content, "own_classifier.json", "application/json")
     with right:
         alt = f"Confusion matrix of your own classifier on {head.scores.n_clips} files, cross-validated"
         chart(confusion_heatmap(head.confusion, head.labels, counts=True), key="head-matrix", alt=alt)

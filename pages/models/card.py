@@ -1,12 +1,13 @@
 """The card and the files of a checkpoint."""
 
-import hashlib
 from pathlib import Path
 
 import streamlit as st
 
 from pages.models.verdict import show_table
+from pages.ui.export import offer_download
 from pages.ui.results import read_verdict
+from ser_core import paths
 from ser_core.models import CARD_FILE, available_models, checkpoint_folder
 
 
@@ -38,8 +39,7 @@ def show_card(name: str) -> None:
         show_table(found)
     for block in text.replace("\n## ", "\n### ").split("\n\n"):
         _show_block(block.strip())
-    icon = ":material/download:"
-    st.download_button("Download the card", card, f"{name}.md", "text/markdown", icon=icon, on_click="ignore")
+    offer_download("Download the card", card, f"{name}.md", "text/markdown")
 
 
 def _show_block(block: str) -> None:
@@ -65,4 +65,4 @@ def show_files(name: str) -> None:
 
 @st.cache_data(max_entries=128)
 def _sha256(path: Path, modified_ns: int) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return paths.file_sha256(path)

@@ -93,7 +93,7 @@ def prepare_clip(clip: SessionClip, settings: Settings) -> PreparedClip:
     if not settings.reduce_noise:
         return original
     with st.spinner("Reducing noise"):
-        waveform = remember(lambda: _reduce_noise(original), clip.id, "reduce noise")
+        waveform = remember(lambda: reduce_noise(original.waveform, original.speech), clip.id, "reduce noise")
     if np.array_equal(waveform, original.waveform):
         return replace(original, notes=(NOTHING_TO_REDUCE,))
     reduced = _prepare(clip, "Noise reduced", waveform)
@@ -104,10 +104,6 @@ def _prepare(clip: SessionClip, name: str, waveform: np.ndarray) -> PreparedClip
     with st.spinner("Drawing the sound"):
         drawn = remember(lambda: track(name, waveform, clip.id), clip.id, name, "track")
     return PreparedClip(f"{clip.id} {name}", clip, waveform, (drawn,))
-
-
-def _reduce_noise(original: PreparedClip) -> np.ndarray:
-    return reduce_noise(original.waveform, original.speech)
 
 
 def _detect_speech(waveform: np.ndarray) -> SpeechSegments:

@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui import results
-from pages.ui.export import rows_as_csv
+from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.text import plain
 from ser_core.audio import AudioError, load_audio
 from ser_core.plots import spectrogram
@@ -78,5 +78,4 @@ def _spectrogram_png(path: str) -> bytes:
 def download_rows(label: str, rows: list[dict], name: str) -> None:
     """A button that downloads the rows as CSV; none without rows."""
     if rows:
-        make = partial(rows_as_csv, rows)  # when the button is clicked
-        st.download_button(label, make, name, "text/csv", icon=":material/download:", on_click="ignore")
+        offer_download(label, partial(rows_as_csv, rows), name, "text/csv")

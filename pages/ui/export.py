@@ -4,23 +4,22 @@ import csv
 import io
 import json
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import PurePath
+
+import streamlit as st
 
 from pages.ui.analysis import ModelResult
 from pages.ui.session import SessionClip
 from ser_core.audio import Quality
 from ser_core.inference import (
-    MIN_SPEECH_TO_PREDICT_S,
-    NO_SPEECH,
-    NOT_SURE,
-    Prediction,
     Segment,
     Smoothing,
     as_textgrid,
     guard_formula,
     label_segments,
+    prediction_label,
     smooth_trajectory,
     window_records,
 )
@@ -41,13 +40,6 @@ def as_csv(clip: SessionClip, result: ModelResult) -> str:
     windows = [{"part": "window", **row} for row in window_rows(result)]
     head = {"file": clip.name, "model": result.prediction.model, "version": result.prediction.version}
     return rows_as_csv([head | row for row in (clip_row, *windows)])
-
-
-def prediction_label(prediction: Prediction) -> str:
-    """The label shown: an emotion, "not sure" or "no speech"."""
-    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        return NO_SPEECH
-    return NOT_SURE if prediction.abstain else prediction.emotion
 
 
 def clip_segments(clip: SessionClip, quality: Quality, result: ModelResult) -> tuple[Segment, ...]:
@@ -73,6 +65,17 @@ def rows_as_csv(rows: Sequence[dict]) -> str:
 def window_rows(result: ModelResult) -> list[dict]:
     """One row for each window."""
     return [_row(record, record["answer"]) for record in window_records(result.trajectory, result.min_confidence)]
+
+
+def offer_download(label: str, content: str | bytes | Callable[[], str | bytes], name: str, mime: str) -> None:
+    """A button that saves a file; a function makes it when the button is clicked."""
+    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
+
+
+def offer_export(kind: str, content: str | Callable[[], str], mime: str, clip: SessionClip) -> None:
+    """A button that saves results of a clip, in a format such as "CSV"."""
+    suffix = kind if kind == "TextGrid" else kind.lower()
+    offer_download(f"Download {kind}", content, file_name(clip.name, suffix), mime)
 
 
 def file_name(name: str, suffix: str) -> str:

@@ -1,6 +1,5 @@
 """A folder of one's own as one more corpus: labels from a table (CSV), or from folders named after emotions."""
 
-import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -8,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from ser_core import paths
 from ser_core.audio import AUDIO_SUFFIXES, walk_files
 from ser_core.data.corpora import CorporaListing
 from ser_core.data.file_names import parse_filename
@@ -162,8 +162,7 @@ def _parse_row(row: LabelRow, root: Path, words: Mapping[str, str]) -> Utterance
 
 def _content_digest(path: Path) -> str:
     """Start of a hash: a file that has changed is another recording, also for the store of decoded ones."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:N_DIGEST_DIGITS]
+    return paths.file_sha256(path)[:N_DIGEST_DIGITS]
 
 
 def content_digest(utterance_id: str) -> str:

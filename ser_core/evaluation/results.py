@@ -4,7 +4,6 @@ One JSON for each test part and model, `<folder>/<split>/<model>.json`. It conta
 tests and tables need no recordings.
 """
 
-import hashlib
 import json
 import shlex
 from dataclasses import dataclass
@@ -49,7 +48,7 @@ def protocol_sha256(protocol: str) -> str:
         ProtocolError: unknown name.
     """
     read_protocol(protocol)
-    return hashlib.sha256((paths.PROTOCOLS / f"{protocol}.csv").read_bytes()).hexdigest()
+    return paths.file_sha256(paths.PROTOCOLS / f"{protocol}.csv")
 
 
 def is_shipped(result: EvaluationResult) -> bool:
@@ -61,8 +60,7 @@ def is_shipped(result: EvaluationResult) -> bool:
 
 @lru_cache(maxsize=256)
 def _file_sha256(path: Path, modified_ns: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return paths.file_sha256(path)
 
 
 def result_path(split: str, model: str, folder: Path | None = None) -> Path:

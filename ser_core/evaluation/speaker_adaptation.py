@@ -102,9 +102,6 @@ def _uar_by_corpus(model: SERModel, clips: EmbeddedSpeech, logits: np.ndarray) -
     y_pred, found = logits.argmax(1), {}
     for corpus in np.unique(clips.corpora):
         own = clips.corpora == corpus
-        found[str(corpus)] = _uar(clips.y_true[own], y_pred[own], model.config.labels)
+        confusion = confusion_matrix(clips.y_true[own], y_pred[own], len(model.config.labels))
+        found[str(corpus)] = round(float(uar(confusion)), 4)
     return found | {"mean": round(float(np.mean(list(found.values()))), 4)}
-
-
-def _uar(y_true: np.ndarray, y_pred: np.ndarray, labels: Sequence[str]) -> float:
-    return round(float(uar(confusion_matrix(y_true, y_pred, len(labels)))), 4)

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Trajectory
+from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, Trajectory
 
 NO_SPEECH, NOT_SURE = "no speech", "not sure"
 NO_SMOOTHING, EMA_SMOOTHING, MEDIAN_SMOOTHING, HYSTERESIS_SMOOTHING = "none", "EMA", "median", "hysteresis"
@@ -97,6 +97,13 @@ def window_edges_s(trajectory: Trajectory) -> np.ndarray:
     """Edges between windows, half-way between their centres, shape = (n_windows + 1,)."""
     middle_s = (trajectory.start_s + trajectory.end_s) / 2
     return np.concatenate([trajectory.start_s[:1], (middle_s[1:] + middle_s[:-1]) / 2, trajectory.end_s[-1:]])
+
+
+def prediction_label(prediction: Prediction) -> str:
+    """The label of a recording: an emotion, "not sure" or "no speech"."""
+    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+        return NO_SPEECH
+    return NOT_SURE if prediction.abstain else prediction.emotion
 
 
 def window_labels(trajectory: Trajectory, label_indices: np.ndarray, min_confidence: float) -> np.ndarray:

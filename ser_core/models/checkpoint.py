@@ -180,7 +180,7 @@ def weights_files(model: SERModel, folder: Path) -> set[Path]:
 
 def weights_sha256(folder: Path, model: SERModel) -> str:
     """Hash of the weights file of a checkpoint."""
-    return _sha256(folder / model.weights_file)
+    return paths.file_sha256(folder / model.weights_file)
 
 
 def save_model(
@@ -214,23 +214,14 @@ def save_model(
 
     def write_config(path: Path) -> None:
         """Written after the weights, whose hash it holds."""
-        path.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: _sha256(_unfinished(path, model.weights_file))}))
+        digest = paths.file_sha256(path.with_name(f"{model.weights_file}.tmp"))  # as paths.atomic_path names it
+        path.write_text(_as_text(files[CONFIG_FILE] | {WEIGHTS_HASH: digest}))
 
     _write_atomically(folder, binary | texts | {CONFIG_FILE: write_config})
 
 
 def _as_text(content: dict) -> str:
     return json.dumps(content, indent=1) + "\n"
-
-
-def _unfinished(path: Path, name: str) -> Path:
-    """Where another file of the checkpoint is until all are written, as `paths.atomic_path` names it."""
-    return path.with_name(f"{name}.tmp")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def save_metrics_and_card(folder: Path, metrics: dict, card: str) -> None:

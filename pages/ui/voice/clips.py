@@ -67,15 +67,9 @@ def is_enrolled(clip_id: str) -> bool:
     return any(overlap(clip_id, other_id) for other_id in session().voice_clips)
 
 
-def add_clip(clip: SessionClip, label: str = "") -> None:
-    """Adds the clip of the session, with an emotion where the person states one; without speech, `problems` says so."""
-    try:
-        waveform = reference_part(clip.recording.waveform)
-        _check_speech(waveform)
-    except AudioError as error:
-        report_problem(f"{clip.name}: {error}")
-    else:
-        _add(clip.id, clip.name, waveform, label)
+def add_clip(clip: SessionClip) -> None:
+    """Adds a clip of the session; without speech, `problems` says so."""
+    _add(clip.id, clip.name, reference_part(clip.recording.waveform))
 
 
 def latest_clips() -> list[SessionClip]:
@@ -93,16 +87,10 @@ def add_recording(name: str, file: object, label: str = "") -> bool:
     """Adds a recording or a file; returns whether it was added, otherwise `problems` names the reason."""
     try:
         waveform = reference_part(read_audio(file).waveform)
-        _check_speech(waveform)
     except AudioError as error:
         report_problem(f"{name}: {error}")
         return False
     return _add(hashlib.sha256(waveform.tobytes()).hexdigest(), name, waveform, label)
-
-
-def _check_speech(waveform: np.ndarray) -> None:
-    if not speaks(waveform):
-        raise AudioError("No speech was found in it.")
 
 
 def add_files(files: Iterable[object]) -> None:
@@ -112,8 +100,11 @@ def add_files(files: Iterable[object]) -> None:
         erase(file)
 
 
-def _add(clip_id: str, name: str, waveform: np.ndarray, label: str) -> bool:
+def _add(clip_id: str, name: str, waveform: np.ndarray, label: str = "") -> bool:
     now, state = session(), enrolment_state()
+    if not speaks(waveform):
+        report_problem(f"{name}: No speech was found in it.")
+        return False
     if len(now.voice_clips) >= MAX_REFERENCE_CLIPS:
         report_problem(f"{MAX_REFERENCE_CLIPS} clips are enough: the others were not added.")
         return False

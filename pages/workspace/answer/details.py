@@ -57,13 +57,8 @@ def _facts(result: ModelResult) -> str:
 def show_export(clip: SessionClip, prepared: PreparedClip, result: ModelResult, segments: Sequence[Segment]) -> None:
     """Downloads; the TextGrid holds the segments."""
     with st.container(horizontal=True):
-        _download("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip.name)
-        _download("CSV", export.as_csv(clip, result), "text/csv", clip.name)
-        _download("TextGrid", export.clip_textgrid(clip, prepared.quality, result, segments), "text/plain", clip.name)
+        export.offer_export("JSON", export.as_json(clip, prepared.quality, result), "application/json", clip)
+        export.offer_export("CSV", export.as_csv(clip, result), "text/csv", clip)
+        grid = export.clip_textgrid(clip, prepared.quality, result, segments)
+        export.offer_export("TextGrid", grid, "text/plain", clip)
         offer_report(clip, prepared, result)
-
-
-def _download(kind: str, content: str, mime: str, clip_name: str) -> None:
-    name = export.file_name(clip_name, kind if kind == "TextGrid" else kind.lower())
-    label = f"Download {kind}"
-    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import streamlit as st
 
-from pages.ui.export import rows_as_csv
+from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.text import counted
 from ser_core.data import CORPUS_NAMES
 from ser_core.interpret import Atlas, Projection, nearest_neighbours
@@ -53,13 +53,11 @@ def show_export(found: Atlas, made: Projection, shown: np.ndarray) -> None:
     if not len(rows):
         return
     st.subheader("Download", anchor=False)
-    name, icon = f"map_{found.model}_{made.config.kind}", ":material/download:"
+    name = f"map_{found.model}_{made.config.kind}"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         table, parquet = (lambda: rows_as_csv(map_rows(found, made, rows))), (lambda: as_parquet(found, made, rows))
-        kind = "application/vnd.apache.parquet"
-        label = "Download the map as"
-        st.download_button(f"{label} CSV", table, f"{name}.csv", "text/csv", icon=icon, on_click="ignore")
-        st.download_button(f"{label} parquet", parquet, f"{name}.parquet", kind, icon=icon, on_click="ignore")
+        offer_download("Download the map as CSV", table, f"{name}.csv", "text/csv")
+        offer_download("Download the map as parquet", parquet, f"{name}.parquet", "application/vnd.apache.parquet")
         st.segmented_control(
             "Image format", PICTURES, format_func=PICTURES.get, default="svg", key="map-picture", help=PICTURE_HELP
         )

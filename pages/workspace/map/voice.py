@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from pages.ui.export import offer_download
 from pages.ui.model_picker import get_model
 from pages.ui.session import session
 from pages.ui.text import plain
@@ -92,8 +93,7 @@ def _show_adapter(name: str) -> None:
         path = Path(folder) / "adapter.safetensors"
         found.save(path)
         content = path.read_bytes()
-    label, file, mime = "Download the adapter", f"{name}_adapter.safetensors", "application/octet-stream"
-    st.download_button(label, content, file, mime, icon=":material/download:", on_click="ignore")
+    offer_download("Download the adapter", content, f"{name}_adapter.safetensors", "application/octet-stream")
 
 
 def _take_in(name: str) -> None:

@@ -10,7 +10,7 @@ from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import agreement_in_words, show_expectation
-from pages.ui.export import file_name, rows_as_csv
+from pages.ui.export import offer_export, rows_as_csv
 from pages.ui.layout import opened, same_decimals
 from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
@@ -206,10 +206,5 @@ def _show_exports(clip: SessionClip, rows: Sequence[Prediction], table: Sequence
         "models": table,
     }
     with st.container(horizontal=True):
-        _download("CSV", rows_as_csv(lines), "text/csv", clip)
-        _download("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json", clip)
-
-
-def _download(kind: str, content: str, mime: str, clip: SessionClip) -> None:
-    name = file_name(clip.name, kind.lower())
-    st.download_button(f"Download {kind}", content, name, mime, icon=":material/download:", on_click="ignore")
+        offer_export("CSV", rows_as_csv(lines), "text/csv", clip)
+        offer_export("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json", clip)

@@ -1,13 +1,13 @@
 """Downloads of a trajectory: CSV, JSON, TextGrid for Praat, SRT for video players."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import streamlit as st
 
-from pages.ui.export import file_name, rows_as_csv
+from pages.ui.export import offer_export, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
@@ -38,10 +38,10 @@ def show_exports(
     shown = [segment for _, segment in units] or lines[first].segments
     by_model = {name: line.segments for name, line in lines.items()} | _own_tiers(units, found.duration_s)
     with st.container(horizontal=True):
-        _download("CSV", lambda: as_csv(clip, lines, units), "text/csv", clip)
-        _download("JSON", lambda: as_json(clip, found, lines, units), "application/json", clip)
-        _download("TextGrid", lambda: as_textgrid(found.speech, by_model, found.duration_s), "text/plain", clip)
-        _download("SRT", lambda: as_srt(shown), "application/x-subrip", clip)
+        offer_export("CSV", lambda: as_csv(clip, lines, units), "text/csv", clip)
+        offer_export("JSON", lambda: as_json(clip, found, lines, units), "application/json", clip)
+        offer_export("TextGrid", lambda: as_textgrid(found.speech, by_model, found.duration_s), "text/plain", clip)
+        offer_export("SRT", lambda: as_srt(shown), "application/x-subrip", clip)
     partial = [name for name, line in lines.items() if not line.complete]
     several = f" SRT holds {plain(first)} only." if len(lines) > 1 else ""
     several = " SRT holds your segments." if units else several
@@ -138,9 +138,3 @@ def _row(found: dict, labels: Sequence[str]) -> dict:
 
 def _rounded(value: str | float | None, n_digits: int) -> str | float | None:
     return round(value, n_digits) if isinstance(value, float) else value
-
-
-def _download(kind: str, make: Callable[[], str], mime: str, clip: SessionClip) -> None:
-    suffix = kind if kind == "TextGrid" else kind.lower()
-    name = file_name(clip.name, suffix)
-    st.download_button(f"Download {kind}", make, name, mime, icon=":material/download:", on_click="ignore")

@@ -8,11 +8,10 @@ import streamlit as st
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import coloured
-from pages.ui.export import prediction_label
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
 from pages.workspace import sound
-from ser_core.inference import Prediction
+from ser_core.inference import Prediction, prediction_label
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots import probability_differences, two_clips
 

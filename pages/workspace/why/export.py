@@ -1,12 +1,11 @@
 """Downloads of the view "Why": the map as numbers."""
 
 import json
-from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
-from pages.ui.export import file_name, rows_as_csv
+from pages.ui.export import offer_export, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.workspace.why.state import ExplainedWindow
@@ -28,14 +27,8 @@ def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanatio
     }
     rows = partial(map_rows, explained, found)
     with st.container(horizontal=True):
-        _offer(clip, "JSON", "application/json", lambda: _as_json(head | {"relevance": rows()}))
-        _offer(clip, "CSV", "text/csv", lambda: rows_as_csv(rows()))
-
-
-def _offer(clip: SessionClip, kind: str, mime: str, make: Callable[[], str]) -> None:
-    """The file is made when the button is clicked."""
-    name = file_name(clip.name, kind.lower())
-    st.download_button(f"Download {kind}", make, name, mime, icon=":material/download:", on_click="ignore")
+        offer_export("JSON", lambda: _as_json(head | {"relevance": rows()}), "application/json", clip)
+        offer_export("CSV", lambda: rows_as_csv(rows()), "text/csv", clip)
 
 
 def _as_json(content: dict) -> str:

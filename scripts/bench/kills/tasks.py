@@ -22,6 +22,7 @@ from ser_core.data import AudioStore, decode_recordings, download_corpus, read_c
 from ser_core.inference import exclusive_lock, finish_job, open_job, run_job
 from ser_core.interpret import RAW_FEATURES, export_atlas
 from ser_core.models import MODELS, Calibration, SERModel, build_model, load_model, save_model
+from ser_core.paths import file_sha256
 from ser_core.training import CURVE_FILE, TrainConfig, TrainingData, TrainingExample, TrainingRun, fit
 
 with suppress(ImportError):
@@ -148,7 +149,7 @@ def _finished_parts(folder: Path) -> int:
 
 
 def _predicted(folder: Path) -> object:
-    return sorted((path.name, _digest(path)) for path in folder.iterdir() if path.is_file())
+    return sorted((path.name, file_sha256(path)) for path in folder.iterdir() if path.is_file())
 
 
 def _export(base: Path, folder: Path) -> int:
@@ -180,17 +181,13 @@ def _downloaded_bytes(folder: Path) -> int:
 
 
 def _tree(folder: Path) -> object:
-    return sorted((str(path.relative_to(folder)), _digest(path)) for path in folder.rglob("*") if path.is_file())
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return sorted((str(path.relative_to(folder)), file_sha256(path)) for path in folder.rglob("*") if path.is_file())
 
 
 TASKS = {
     "training": Task("training", _train, _trained_epochs, _trained),
     "archive": Task("archive", _predict_archive, _finished_parts, _predicted),
-    "export": Task("export", _export, _embedded, lambda folder: _digest(folder / "raw.npz")),
+    "export": Task("export", _export, _embedded, lambda folder: file_sha256(folder / "raw.npz")),
     "download": Task("download", _download, _downloaded_bytes, _tree),
 }
 

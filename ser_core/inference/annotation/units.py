@@ -10,9 +10,9 @@ from ser_core.inference.annotation.annotations import Annotation, alone_s
 from ser_core.inference.forward import CPU_BATCH_SIZE
 from ser_core.inference.prediction.predict import predict_batch
 from ser_core.inference.reference import Reference
-from ser_core.inference.results import MIN_SPEECH_TO_PREDICT_S, Prediction, arousal_and_valence
+from ser_core.inference.results import Prediction, arousal_and_valence
 from ser_core.inference.segments import Segment, fill_gaps
-from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
+from ser_core.inference.smoothing import NO_SPEECH, prediction_label
 from ser_core.models import SERModel
 
 
@@ -69,9 +69,8 @@ def _speech_inside(speech: SpeechSegments, annotation: Annotation) -> SpeechSegm
 
 def _segment(annotation: Annotation, prediction: Prediction) -> Segment:
     span = annotation.start_s, annotation.end_s
-    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
+    if (label := prediction_label(prediction)) == NO_SPEECH:
         return Segment(*span, NO_SPEECH, prediction.speech_s)
-    label = NOT_SURE if prediction.abstain else prediction.emotion
     values = tuple(prediction.probabilities.values())
     return Segment(*span, label, prediction.speech_s, prediction.emotion, prediction.confidence, values)
 

@@ -4,7 +4,7 @@ Erion et al. 2021, with the masked sound as the baseline: the short-time spectru
 gradient of the score for the mask is averaged over random masks and over the way from each to the full sound.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ser_core.audio import SAMPLE_RATE, FrontendConfig, mel_frequencies
 from ser_core.inference import inference_queue
-from ser_core.interpret.attribution.features import masked_sound, short_time_spectrum
+from ser_core.interpret.attribution.features import AttributionTarget, masked_sound, short_time_spectrum
 from ser_core.models import SERModel
 from ser_core.progress import Progress
 
@@ -22,13 +22,12 @@ N_MASKS, MASKS_AT_ONCE = 16, 4
 
 
 def expected_gradients(
-    model: SERModel, waveform: np.ndarray, score: Callable[[Tensor], Tensor], progress: Progress
+    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress
 ) -> np.ndarray:
     """The relevance of each cell of the model's spectrogram; its sum is the score minus the mean of masked sounds.
 
     Args:
         waveform: one window, shape = (n_samples,).
-        score: from logits, shape = (B, n_classes), to the explained score, (B,).
 
     Returns:
         shape = (n_mels, n_frames).
@@ -43,7 +42,7 @@ def expected_gradients(
         mask = (baseline + way * (1 - baseline)).requires_grad_()
         with gradient_turn():
             sounds = _masked(waveform, mask, frontend).to(model.device)
-            found = score(model.classify(model.embed(sounds))).sum()
+            found = target.score(model.config.labels, model.classify(model.embed(sounds))).sum()
             (slope,) = torch.autograd.grad(found, mask)
         total += ((1 - baseline) * slope).sum(0) / N_MASKS
         progress((first + MASKS_AT_ONCE) / N_MASKS)

@@ -90,19 +90,13 @@ def explain(
     return Explanation(method, np.ascontiguousarray(relevance, np.float64), hop_s, gained)
 
 
-def _expected_gradients(
-    model: SERModel, waveform: np.ndarray, target: AttributionTarget, progress: Progress
-) -> np.ndarray:
-    return expected_gradients(model, waveform, lambda logits: target.score(model.config.labels, logits), progress)
-
-
 GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS = "Grad-CAM", "Occlusion", "Integrated gradients"
 EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING = "Expected gradients", "Attention", "Silence"
 ATTRIBUTION_METHODS = {
     GRAD_CAM: grad_cam,
     OCCLUSION: occlusion,
     INTEGRATED_GRADIENTS: integrated_gradients,
-    EXPECTED_GRADIENTS: _expected_gradients,
+    EXPECTED_GRADIENTS: expected_gradients,
     SELF_ATTENTION: self_attention,
     SILENCING: silencing,
 }

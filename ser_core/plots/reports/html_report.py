@@ -19,7 +19,7 @@ from ser_core.evaluation import (
     describe_expected_accuracy,
     measured_reference,
 )
-from ser_core.inference import MIN_SPEECH_TO_PREDICT_S, NO_SPEECH, NOT_SURE, Prediction, Trajectory
+from ser_core.inference import Prediction, Trajectory, prediction_label
 from ser_core.interpret import VOICE_GROUPS, VOICE_MEASURES, VoiceGroup
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip.bars import probability_bars
@@ -99,7 +99,7 @@ def batch_report(title: str, rows: Sequence[ReportRow], metrics: Mapping) -> str
         metrics: of the model, on unseen speakers.
     """
     ordered = sorted(rows, key=lambda row: row.prediction.confidence)
-    labels = [_label(row.prediction) for row in rows]
+    labels = [prediction_label(row.prediction) for row in rows]
     parts = [
         _section("1 file" if len(rows) == 1 else f"{len(rows)} files", _Figures().draw(label_count_bars(labels))),
         _section("Files, the least certain first", _table(ordered)),
@@ -140,18 +140,12 @@ def _preformatted(text: str) -> str:
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def _label(prediction: Prediction) -> str:
-    if prediction.speech_s < MIN_SPEECH_TO_PREDICT_S:
-        return NO_SPEECH
-    return NOT_SURE if prediction.abstain else prediction.emotion
-
-
 def _shown(label: str) -> str:
     return emotion_label(label) if label in EMOTION_STYLES else label
 
 
 def _answer(prediction: Prediction, metrics: Mapping) -> str:
-    label = _label(prediction)
+    label = prediction_label(prediction)
     certain = prediction.reason
     if label in EMOTION_STYLES:
         certain = f"{format_probability(prediction.confidence)} confidence"
@@ -197,7 +191,7 @@ def _table(rows: Sequence[ReportRow]) -> str:
         sound = _sound(row.load(), "file") if row.load and fits else ""
         left_s -= row.prediction.duration_s if fits else 0
         numbers = [format_probability(row.prediction.confidence), format_duration(row.prediction.duration_s)]
-        cells.append([row.name, _shown(_label(row.prediction)), *numbers, sound])
+        cells.append([row.name, _shown(prediction_label(row.prediction)), *numbers, sound])
     head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
     return _html_table(head, cells, raw=len(head) - 1)
 

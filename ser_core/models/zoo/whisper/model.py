@@ -52,7 +52,8 @@ class Whisper(SERModel):
         self.encoder = whisper_encoder(sizes)
         self.projection = nn.Linear(config.n_statistics, config.embedding_dim)
         self.classifier = nn.Linear(2 * config.embedding_dim + 1, len(config.labels))
-        self.register_buffer("mel_filters", _mel_filters(sizes["num_mel_bins"]), persistent=False)
+        filters = torch.from_numpy(mel_filters(16_000, N_FFT, sizes["num_mel_bins"]))
+        self.register_buffer("mel_filters", filters, persistent=False)
         if config.encoder:
             self.reset_encoder()
             self.encoder.requires_grad_(False)
@@ -201,7 +202,3 @@ class Whisper(SERModel):
     @property
     def _tuned_prefixes(self) -> tuple[str, ...]:
         return tuple(f"encoder.layers.{layer - 1}." for layer in self.config.tuned_layers)
-
-
-def _mel_filters(n_mels: int) -> Tensor:
-    return torch.from_numpy(mel_filters(16_000, N_FFT, n_mels))
