@@ -142,7 +142,7 @@ def _show_word(word: str, n_rows: int) -> None:
     st.selectbox(
         f"{plain(word)} ({n_rows})",
         (LEAVE_OUT, *EMOTIONS),
-        format_func=lambda emotion: emotion if emotion == LEAVE_OUT else emotion_label(emotion),
+        format_func=emotion_label,
         key=f"word-{word}",
         on_change=_choose_word,
         args=(word,),

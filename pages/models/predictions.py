@@ -64,9 +64,7 @@ def _show_confusion(found: EvaluationResults, model: str, corpus: str | None, co
 def _emotion(title: str, labels: tuple[str, ...], chosen: str | None) -> str | None:
     options = (EVERYTHING, *labels)
     index = options.index(chosen) if chosen else 0
-    picked = st.selectbox(
-        title, options, index, format_func=lambda e: e if e == EVERYTHING else emotion_label(e), key=f"{title}-{chosen}"
-    )
+    picked = st.selectbox(title, options, index, format_func=emotion_label, key=f"{title}-{chosen}")
     return None if picked == EVERYTHING else picked
 
 

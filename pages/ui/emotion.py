@@ -11,10 +11,10 @@ from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots import GREY, emotion_label
 
 
-def coloured(emotion: str) -> str:
-    """Markdown: the symbol in the colour of the emotion, then its name."""
-    look = EMOTION_STYLES[emotion]
-    return f':color[{look.symbol}]{{foreground="{look.colour}"}} {emotion}'
+def coloured(label: str) -> str:
+    """Markdown: the symbol in the colour of the emotion, then its name; any other label as it is."""
+    look = EMOTION_STYLES.get(label)
+    return f':color[{look.symbol}]{{foreground="{look.colour}"}} {label}' if look else label
 
 
 def agreement_in_words(predictions: Sequence[Prediction], waiting: int = 0) -> str:
@@ -30,9 +30,8 @@ def agreement_in_words(predictions: Sequence[Prediction], waiting: int = 0) -> s
 
 
 def segment_label(segment: Segment) -> str:
-    if segment.label in EMOTION_STYLES:
-        return emotion_label(segment.label)
-    return f"{NOT_SURE} ({emotion_label(segment.emotion)})" if segment.label == NOT_SURE else segment.label
+    label = emotion_label(segment.label)
+    return f"{label} ({emotion_label(segment.emotion)})" if segment.label == NOT_SURE else label
 
 
 def segment_cell(segment: Segment) -> Cell:

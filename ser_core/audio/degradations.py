@@ -91,18 +91,18 @@ def add_reverberation(waveform: np.ndarray, rng: np.random.Generator) -> np.ndar
     tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / REVERBERATION_TIME_S)
     response = tail / np.sqrt(np.square(tail).sum())  # equal energy of reflections and direct sound
     response[0] = 1.0
-    reverberant = signal.fftconvolve(waveform, response)[: len(waveform)]
-    return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
+    return _reverberate(waveform, response)
 
 
 def place_in_room(rooms: RoomRange) -> Degradation:
     """Reverberation of a room drawn from a range, by the image-source method; the level stays the same."""
+    return lambda waveform, rng: _reverberate(waveform, draw_room_response(rooms, rng))
 
-    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        reverberant = signal.fftconvolve(waveform, draw_room_response(rooms, rng))[: len(waveform)]
-        return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
 
-    return degrade
+def _reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
+    """Convolution with an impulse response; the level stays the same."""
+    reverberant = signal.fftconvolve(waveform, response)[: len(waveform)]
+    return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
 
 
 def draw_room_response(rooms: RoomRange, rng: np.random.Generator) -> np.ndarray:

@@ -3,7 +3,6 @@
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from ser_core.interpret import FaithfulnessCurves, PerturbationProbe, mel_band_c
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip.spectrogram import Spectrogram
 from ser_core.plots.clip.trajectory import MIN_PEAK_TO_SHOW
-from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label
+from ser_core.plots.style import GREY, LEGEND_BELOW, emotion_label, png_source
 
 if TYPE_CHECKING:
     from ser_core.interpret import Explanation
@@ -112,7 +111,7 @@ def _relevance_limit(values: np.ndarray) -> float:
 
 
 def _add_spectrogram(figure: go.Figure, spectrogram: Spectrogram, time_s: np.ndarray) -> None:
-    source = "data:image/png;base64," + base64.b64encode(_in_grey(spectrogram.png)).decode()
+    source = png_source(_in_grey(spectrogram.png))
     position = {"x": time_s[0], "y": 1, "sizex": time_s[-1] - time_s[0], "sizey": 1, "sizing": "stretch"}
     figure.add_layout_image(source=source, xref="x3", yref="y3", layer="below", **position)
 
@@ -205,8 +204,8 @@ def probe_lines(probe: PerturbationProbe, probabilities: np.ndarray, labels: Seq
 
 
 def _probability_axis(figure: go.Figure, title: str) -> go.Figure:
-    legend = LEGEND_BELOW
-    figure.update_layout(height=330, margin={"l": 0, "r": 8, "t": 4, "b": 100}, legend=legend, hovermode="closest")
+    margin = {"l": 0, "r": 8, "t": 4, "b": 100}
+    figure.update_layout(height=330, margin=margin, legend=LEGEND_BELOW, hovermode="closest")
     figure.update_xaxes(fixedrange=True)
     figure.update_yaxes(range=[0, 1.02], tickformat=".0%", dtick=0.25, title=title, fixedrange=True, zeroline=False)
     return figure

@@ -101,8 +101,7 @@ def reliability_diagram(reliabilities: Mapping[str, "Reliability"], model: str) 
 def _with_unit_axes(figure: go.Figure, x_title: str, y_title: str) -> go.Figure:
     n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)
     margin = {"l": 0, "r": 8, "t": 4, "b": 60 + 20 * n_lines}
-    legend = LEGEND_BELOW
-    figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=legend, hovermode="closest")
+    figure.update_layout(height=380 + 20 * n_lines, margin=margin, legend=LEGEND_BELOW, hovermode="closest")
     figure.update_xaxes(range=[0, 1], title=x_title, zeroline=False)
     figure.update_yaxes(range=[0, 1.02], title=y_title, zeroline=False)
     return figure
@@ -179,10 +178,9 @@ def learning_curves(curves: Mapping[str, Sequence[float]], title: str) -> go.Fig
             name=name,
             hovertemplate=f"{name}, epoch %{{x}}: %{{y:.4g}}<extra></extra>",
         )
-    legend = LEGEND_BELOW
     n_lines = -(-len(curves) // 3)
     figure.update_layout(height=340 + 20 * n_lines, margin={"l": 0, "r": 8, "t": 4, "b": 50 + 20 * n_lines})
-    figure.update_layout(legend=legend, showlegend=True)
+    figure.update_layout(legend=LEGEND_BELOW, showlegend=True)
     longest = max(map(len, curves.values()), default=1)
     figure.update_xaxes(title="epoch", tick0=1, dtick=-(-longest // 10), zeroline=False)  # integer ticks
     figure.update_yaxes(title=title, zeroline=False)
@@ -205,8 +203,7 @@ def experiment_dots(experiments: Sequence["Experiment"]) -> go.Figure:
             name=model,
             hovertemplate="%{customdata}: %{y:.1%}<extra></extra>",
         )
-    legend = LEGEND_BELOW
-    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend, showlegend=True)
+    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=LEGEND_BELOW, showlegend=True)
     figure.update_xaxes(title="experiment", zeroline=False)
     figure.update_yaxes(title="development UAR", tickformat=".0%", zeroline=False)
     return figure

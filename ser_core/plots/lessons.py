@@ -3,7 +3,6 @@
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from ser_core.interpret import CIRCUMPLEX_COORDINATES, LESSON_TOP_DB, mel_band_e
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots.clip.spectrogram import FREQUENCY_TICKS_HZ, magma_png
 from ser_core.plots.model_style import series_colour
-from ser_core.plots.style import GREY, LEGEND_BELOW, ROWS_AXIS, emotion_label
+from ser_core.plots.style import GREY, LEGEND_BELOW, ROWS_AXIS, emotion_label, png_source
 
 if TYPE_CHECKING:
     from ser_core.audio import Prosody
@@ -55,7 +54,7 @@ def _add_image(figure: go.Figure, values: np.ndarray, box: tuple[float, float, f
     rows = np.repeat(rows, max(1, MIN_IMAGE_ROWS // rows.shape[1]), axis=1)
     left, bottom, width, height = box
     figure.add_layout_image(
-        source="data:image/png;base64," + base64.b64encode(magma_png(rows)).decode(),
+        source=png_source(magma_png(rows)),
         xref=f"x{axes}",
         yref=f"y{axes}",
         x=left,
@@ -193,8 +192,7 @@ def prosody_curves(voices: Mapping[str, "Prosody"]) -> go.Figure:
             figure.add_scatter(x=found.time_s, y=values, mode="lines", line=line, name=title, row=row, col=1)
             figure.data[-1].update(showlegend=row == 1, legendgroup=title)
             figure.data[-1].update(hovertemplate=f"{title}: %{{y:.0f}} {unit} at %{{x:.2f}} s<extra></extra>")
-    legend = LEGEND_BELOW
-    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=legend)
+    figure.update_layout(height=320, margin={"l": 0, "r": 8, "t": 4, "b": 70}, legend=LEGEND_BELOW)
     figure.update_yaxes(title="pitch, Hz", type="log", tickvals=[75, 100, 150, 200, 300, 400, 600], row=1, col=1)
     figure.update_yaxes(title="level, dBFS", row=2, col=1)
     figure.update_xaxes(title="s", row=2, col=1)

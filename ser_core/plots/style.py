@@ -3,6 +3,7 @@
 Emotions are identified by text and symbol as well as colour; fonts and background are left to the theme of the page.
 """
 
+import base64
 from collections.abc import Sequence
 
 from plotly import graph_objects as go
@@ -49,9 +50,18 @@ def text_colour_on(colour: str) -> str:
     return BLACK if (luminance + 0.05) ** 2 > 1.05 * 0.05 else WHITE
 
 
-def emotion_label(emotion: str) -> str:
-    """Symbol and name of an emotion, as in axes and legends."""
-    return f"{EMOTION_STYLES[emotion].symbol} {emotion}"
+def emotion_label(label: str) -> str:
+    """Symbol and name of an emotion, as in axes and legends; any other label as it is."""
+    return f"{EMOTION_STYLES[label].symbol} {label}" if label in EMOTION_STYLES else label
+
+
+def label_colour(label: str) -> str:
+    return EMOTION_STYLES[label].colour if label in EMOTION_STYLES else GREY
+
+
+def png_source(png: bytes) -> str:
+    """An image as the source of a layout image."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def with_row_layout(figure: go.Figure, names: Sequence[str]) -> go.Figure:

@@ -1,6 +1,5 @@
 """Figures of a voice: each measure within its normal range, and two clips over one time axis."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from ser_core.audio import SAMPLE_RATE, measure_prosody
 from ser_core.interpret import VOICE_MEASURES, VoiceGroup, VoiceRange
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.clip.spectrogram import spectrogram
-from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, png_source
 
 if TYPE_CHECKING:
     from ser_core.inference import Prediction
@@ -166,18 +165,9 @@ def two_clips(names: Sequence[str], waveforms: Sequence[np.ndarray], onsets_s: S
 
 def _add_spectrogram(figure: go.Figure, row: int, waveform: np.ndarray, onset_s: float) -> None:
     """As an image of the same scale in time as the other clip's."""
-    source = f"data:image/png;base64,{base64.b64encode(spectrogram(waveform).png).decode()}"
     duration_s = len(waveform) / SAMPLE_RATE
-    image = {
-        "source": source,
-        "x": -onset_s,
-        "y": 1,
-        "sizex": duration_s,
-        "sizey": 1,
-        "sizing": "stretch",
-        "layer": "below",
-    }
-    figure.add_layout_image(image, row=row, col=1)
+    place = {"x": -onset_s, "y": 1, "sizex": duration_s, "sizey": 1, "sizing": "stretch", "layer": "below"}
+    figure.add_layout_image(place, source=png_source(spectrogram(waveform).png), row=row, col=1)
     figure.add_scatter(
         x=[-onset_s, duration_s - onset_s], y=[0, 0], mode="markers", opacity=0, hoverinfo="skip", row=row, col=1
     )

@@ -52,7 +52,7 @@ def _draw_clip(name: str, clip: SessionClip, ready: PreparedClip, result: ModelR
     if result:
         label = prediction_label(result.prediction)
         certain = f", {format_probability(result.prediction.confidence)}" if label in EMOTION_STYLES else ""
-        st.markdown(f"{coloured(label) if label in EMOTION_STYLES else label}{certain}")
+        st.markdown(f"{coloured(label)}{certain}")
 
 
 def _play(name: str, clip: SessionClip, ready: PreparedClip) -> None:
@@ -88,7 +88,7 @@ def _draw_probabilities(first: Prediction, second: Prediction) -> None:
 def describe_difference(first: Prediction, second: Prediction) -> str:
     """Whether the two are predicted alike, and which probability differs most."""
     names = [prediction_label(prediction) for prediction in (first, second)]
-    shown = [coloured(name) if name in EMOTION_STYLES else name for name in names]
+    shown = [coloured(name) for name in names]
     if names[0] == names[1]:
         text = f"Both clips are predicted as {shown[0]}."
     else:

@@ -92,7 +92,7 @@ def describe_trajectory(summary: TrajectorySummary) -> str:
     if not summary.shares:
         return ""
     (label, share), *others = summary.shares
-    name = _name(label)
+    name = emotion_label(label)
     parts = [
         f"{name} throughout"
         if not others
@@ -105,7 +105,3 @@ def describe_trajectory(summary: TrajectorySummary) -> str:
     parts += [f"{NOT_SURE} in {share:.0%}" for label, share in others if label == NOT_SURE and share >= 0.005]
     words = "; ".join(parts) + "."
     return words[0].upper() + words[1:]
-
-
-def _name(label: str) -> str:
-    return emotion_label(label) if label in EMOTION_STYLES else label

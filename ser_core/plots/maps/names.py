@@ -7,7 +7,6 @@ import numpy as np
 from plotly import graph_objects as go
 
 from ser_core.interpret import Cluster
-from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.style import BLACK, emotion_label
 
 FONT_SIZE = 12
@@ -91,8 +90,7 @@ def _inside(name: Name, bounds: np.ndarray) -> Name:
 
 
 def _text(cluster: Cluster) -> str:
-    names = (emotion_label(name) if name in EMOTION_STYLES else name for name in cluster.names if name)
-    return ", ".join(names)
+    return ", ".join(emotion_label(name) for name in cluster.names if name)
 
 
 def annotation(name: Name) -> dict:

@@ -3,7 +3,6 @@
 Each point has its index in `customdata`, which identifies a selection.
 """
 
-import base64
 import io
 from collections.abc import Mapping, Sequence
 
@@ -13,10 +12,9 @@ from plotly import graph_objects as go
 
 from ser_core.interpret import density, extent
 from ser_core.labels import EMOTION_STYLES
-from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, label_colour, png_source
 
 EMOTION_COLOURS = [style.colour for style in EMOTION_STYLES.values()]
-EMOTION_MARKERS = [style.marker for style in EMOTION_STYLES.values()]
 MAX_LEGEND_GROUPS = 12  # no legend for more: thirty colours cannot be distinguished
 EMBEDDING_MAP_HEIGHT = 640  # pixels
 TOOLS_HEIGHT = 32  # pixels above the map: zoom, lasso, box
@@ -118,10 +116,9 @@ def _density(coordinates: np.ndarray) -> dict:
     alpha = 255 * DENSITY_OPACITY * level / max(float(level.max()), 1e-6)
     image, file = np.stack([np.full(level.shape, DENSITY_GREY), alpha], axis=-1).round().astype(np.uint8), io.BytesIO()
     Image.fromarray(image, "LA").save(file, "PNG", optimize=True)
-    source = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
     (left, right), (low, high) = bounds.tolist()
     place = {"xref": "x", "yref": "y", "x": left, "y": high, "sizex": right - left, "sizey": high - low}
-    return {"source": source, "sizing": "stretch", "layer": "below", **place}
+    return {"source": png_source(file.getvalue()), "sizing": "stretch", "layer": "below", **place}
 
 
 def _group_style(name: str, i: int, among_emotions: bool) -> tuple[str, str]:
@@ -204,8 +201,7 @@ def _legend_size(names: Sequence[str]) -> tuple[int, int]:
 
 def group_count_bars(counts: Mapping[str, int]) -> go.Figure:
     """Bar chart of the number of selected clips per group."""
-    names = [emotion_label(name) if name in EMOTION_STYLES else name for name in counts]
-    colours = [EMOTION_STYLES[name].colour if name in EMOTION_STYLES else GREY for name in counts]
+    names, colours = [emotion_label(name) for name in counts], [label_colour(name) for name in counts]
     figure = go.Figure(go.Bar(x=[*counts.values()], y=names, orientation="h", marker_color=colours))
     figure.update_layout(height=28 * len(names) + 40, margin={"l": 0, "r": 12, "t": 4, "b": 24}, bargap=0.3)
     figure.update_yaxes(**ROWS_AXIS)

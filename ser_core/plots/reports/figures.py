@@ -1,6 +1,5 @@
 """Figures of a report: the timeline that follows the sound, and the answers of a batch."""
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 
@@ -10,9 +9,9 @@ from plotly.subplots import make_subplots
 
 from ser_core.audio import SAMPLE_RATE
 from ser_core.inference import NO_SPEECH, NOT_SURE
-from ser_core.labels import EMOTION_STYLES, EMOTIONS
+from ser_core.labels import EMOTIONS
 from ser_core.plots.clip.spectrogram import spectrogram, waveform_envelope
-from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, format_time, time_ticks
+from ser_core.plots.style import GREY, ROWS_AXIS, emotion_label, format_time, label_colour, png_source, time_ticks
 
 WAVEFORM_COLUMNS = 800
 
@@ -30,7 +29,8 @@ def sound_timeline(waveform: np.ndarray) -> go.Figure:
     line = {"mode": "lines", "line": {"color": GREY, "width": 1}}
     for values, fill in ((low, None), (high, "tonexty")):
         figure.add_scatter(**line, x=time_s, y=values.round(4), fill=fill, hovertemplate="%{x:.2f} s<extra></extra>")
-    _add_spectrogram(figure, waveform, duration_s)
+    place = {"x": 0, "y": 1, "sizex": duration_s, "sizey": 1, "sizing": "stretch", "layer": "below"}
+    figure.add_layout_image(place, source=png_source(spectrogram(waveform).png), row=2, col=1)
     hover = {"mode": "markers", "opacity": 0, "hovertemplate": "%{x:.2f} s<extra></extra>"}
     figure.add_scatter(**hover, x=time_s, y=np.full(len(time_s), 0.5), row=2, col=1)
     cursor = {"type": "line", "x0": 0, "x1": 0, "y0": 0, "y1": 1, "xref": "x2", "yref": "paper"}
@@ -44,18 +44,11 @@ def sound_timeline(waveform: np.ndarray) -> go.Figure:
     return figure
 
 
-def _add_spectrogram(figure: go.Figure, waveform: np.ndarray, duration_s: float) -> None:
-    source = f"data:image/png;base64,{base64.b64encode(spectrogram(waveform).png).decode()}"
-    place = {"x": 0, "y": 1, "sizex": duration_s, "sizey": 1, "sizing": "stretch", "layer": "below"}
-    figure.add_layout_image(place | {"source": source}, row=2, col=1)
-
-
 def label_count_bars(labels: Sequence[str]) -> go.Figure:
     """One bar for each emotion, and for those without one."""
     counts = Counter(labels)
     names = [name for name in (*EMOTIONS, NOT_SURE, NO_SPEECH) if counts[name]]
-    colours = [EMOTION_STYLES[name].colour if name in EMOTION_STYLES else GREY for name in names]
-    titles = [emotion_label(name) if name in EMOTION_STYLES else name for name in names]
+    colours, titles = [label_colour(name) for name in names], [emotion_label(name) for name in names]
     values = [counts[name] for name in names]
     figure = go.Figure(
         go.Bar(x=values, y=titles, orientation="h", marker_color=colours, text=values, textposition="outside")

@@ -26,7 +26,7 @@ from ser_core.plots.clip.bars import probability_bars
 from ser_core.plots.clip.trajectory import trajectory_lines
 from ser_core.plots.reports.comparison import FIGURE_LAYOUT, GRID
 from ser_core.plots.reports.figures import label_count_bars, sound_timeline
-from ser_core.plots.style import GREY, emotion_label, format_duration
+from ser_core.plots.style import emotion_label, format_duration, label_colour
 from ser_core.plots.voice import NamedVoice, format_measure, voice_strips
 
 PAGE = Template((Path(__file__).parent / "report.html").read_text())
@@ -140,10 +140,6 @@ def _preformatted(text: str) -> str:
     return f"<pre>{html.escape(text)}</pre>"
 
 
-def _shown(label: str) -> str:
-    return emotion_label(label) if label in EMOTION_STYLES else label
-
-
 def _answer(prediction: Prediction, metrics: Mapping) -> str:
     label = prediction_label(prediction)
     certain = prediction.reason
@@ -152,9 +148,8 @@ def _answer(prediction: Prediction, metrics: Mapping) -> str:
     used = measured_reference(prediction.reference_clips, prediction.reference_source, prediction.reference_note)
     expected = describe_expected_accuracy(prediction.model, dict(metrics), prediction.familiarity, used)
     about = [certain, expected, _reference(prediction), prediction.reference_note]
-    colour = EMOTION_STYLES[label].colour if label in EMOTION_STYLES else GREY
-    style = f"border-left: 0.5rem solid {colour}; padding-left: 0.75rem"
-    return f'<p class="answer" style="{style}">{html.escape(_shown(label))}</p>{"".join(map(_paragraph, about))}'
+    style = f"border-left: 0.5rem solid {label_colour(label)}; padding-left: 0.75rem"
+    return f'<p class="answer" style="{style}">{html.escape(emotion_label(label))}</p>{"".join(map(_paragraph, about))}'
 
 
 def _reference(prediction: Prediction) -> str:
@@ -191,7 +186,7 @@ def _table(rows: Sequence[ReportRow]) -> str:
         sound = _sound(row.load(), "file") if row.load and fits else ""
         left_s -= row.prediction.duration_s if fits else 0
         numbers = [format_probability(row.prediction.confidence), format_duration(row.prediction.duration_s)]
-        cells.append([row.name, _shown(prediction_label(row.prediction)), *numbers, sound])
+        cells.append([row.name, emotion_label(prediction_label(row.prediction)), *numbers, sound])
     head = ["file", "prediction", "confidence", "duration", "sound" if any(row[-1] for row in cells) else ""]
     return _html_table(head, cells, raw=len(head) - 1)
 
