@@ -15,8 +15,9 @@ from pathlib import Path
 
 from scripts.common.flags import result_path
 from scripts.common.tables import print_table
+from scripts.result_blocks.text import points
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, ProtocolError
+from ser_core.data import CORPUS_NAMES, ProtocolError, corpus_name
 from ser_core.evaluation import (
     Comparison,
     ComparisonError,
@@ -106,17 +107,13 @@ def show_leak(leak: LeakageReport) -> None:
         shares = (trained.share, part.groups["development"].share, unseen.share)
         accuracies = (trained.accuracy, trained.honest_accuracy, unseen.accuracy, unseen.honest_accuracy)
         values = (*shares, part.leaked["accuracy"], *accuracies)
-        rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), *(_percent(value) for value in values)])
+        rows.append([corpus_name(name), str(part.n_clips), *(points(value) for value in values)])
     shares = ["training %", "development %", "unseen %"]
     header = ["", "clips", *shares, "accuracy %", "training", "valid twin", "unseen", "valid twin"]
     title = (
         f"Leak, not ranked: {leak.model} was trained under {leak.trained_on['protocol']}, on some of these test clips"
     )
     print_table(header, rows, title)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.1f}"
 
 
 def write_page(comparison: Comparison, results: Sequence[EvaluationResult], folder: Path) -> Path:

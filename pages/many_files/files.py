@@ -1,7 +1,6 @@
 """The table of all files in order of doubt, and a player that walks through it."""
 
 import io
-import json
 from collections.abc import Callable, Iterable, Sequence
 
 import streamlit as st
@@ -11,7 +10,7 @@ from pages.many_files.batch import Batch, BatchRow, predictions_of
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
-from pages.ui.export import offer_download, rows_as_csv
+from pages.ui.export import content_as_json, offer_download, rows_as_csv
 from pages.ui.layout import same_decimals
 from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
@@ -210,7 +209,7 @@ def as_json(rows: Sequence[BatchRow], models: Sequence[str]) -> str:
         }
         for row in rows
     ]
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    return content_as_json(content)
 
 
 def _download(kind: str, content: str, mime: str) -> None:

@@ -12,7 +12,15 @@ from pages.many_files.together import Together
 from pages.ui.model_picker import ensemble_members, get_model
 from pages.ui.session import PageState, erase, session
 from pages.ui.voice.personal import PersonalModel
-from ser_core.audio import FLOOR_DBFS, AudioError, SpeechSegments, power_to_dbfs, read_audio, speech_segments
+from ser_core.audio import (
+    FLOOR_DBFS,
+    AudioError,
+    SpeechSegments,
+    power_to_dbfs,
+    read_audio,
+    speech_duration_s,
+    speech_segments,
+)
 from ser_core.evaluation import OwnHead
 from ser_core.inference import (
     ENSEMBLE_NAME,
@@ -203,7 +211,7 @@ def process_file(file: UploadedFile, models: Sequence[str]) -> None:
     results()[file.file_id] = replace(
         item,
         duration_s=recording.duration_s,
-        speech_s=sum(end_s - start_s for start_s, end_s in speech),
+        speech_s=speech_duration_s(speech),
         notes=recording.notes,
         predictions=item.predictions | {model.name: found for model, found in new.items()},
         kept=item.kept | new,

@@ -7,7 +7,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, same_decimals
 from pages.ui.results import EvaluationResults
-from ser_core.data import CORPUS_NAMES, split_name
+from ser_core.data import CORPUS_NAMES, corpus_name, split_name
 from ser_core.evaluation import LeakageReport, PairwiseTest
 from ser_core.plots import pareto_dots, score_bars, significance_heatmap
 
@@ -122,7 +122,7 @@ def _leak_rows(leak: LeakageReport, split: str) -> list[dict]:
         trained = part.groups["trained"]
         rows.append(
             {
-                "test clips": CORPUS_NAMES.get(name, name),
+                "test clips": corpus_name(name),
                 "clips": part.n_clips,
                 "in training %": round(100 * trained.share),
                 f"accuracy %, {split}": part.honest and round(100 * part.honest["accuracy"], 1),

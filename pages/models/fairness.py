@@ -8,7 +8,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened
 from pages.ui.results import EvaluationResults
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.evaluation import GROUPINGS, PredictionTable, score_groups
 from ser_core.metrics import Scores, format_percent
 from ser_core.plots import group_intervals
@@ -52,7 +52,7 @@ def _choose_corpus(table: PredictionTable) -> PredictionTable:
     options = [EVERYTHING, *corpora]
     start = options.index(FIRST_CORPUS) if FIRST_CORPUS in corpora else 0
     title = "Sex and age in"
-    corpus = st.selectbox(title, options, start, format_func=lambda c: CORPUS_NAMES.get(c, c), key="group-corpus")
+    corpus = st.selectbox(title, options, start, format_func=corpus_name, key="group-corpus")
     return table if corpus == EVERYTHING else table.of_corpus(corpus)
 
 

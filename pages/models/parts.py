@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.evaluation import Comparison
 
 TITLES = {
@@ -27,7 +27,7 @@ def title_of(split: str) -> str:
     if name is None:
         return split
     rest = split.removeprefix(name).removeprefix("-")
-    return f"{TITLES[name]} {CORPUS_NAMES.get(rest, rest)}".rstrip()
+    return f"{TITLES[name]} {corpus_name(rest)}".rstrip()
 
 
 def choose_part() -> str:

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui.chart import chart
 from pages.ui.clip_table import show_clips
 from pages.ui.results import EvaluationResults
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.evaluation import PredictionTable
 from ser_core.metrics import precision_recall_curves, roc_curves
 from ser_core.models import DEFAULT_MODEL
@@ -33,7 +33,7 @@ def show_model(found: EvaluationResults) -> None:
     with st.container(horizontal=True):
         model = choose_model(found)
         present = [EVERYTHING, *dict.fromkeys(found.predictions[model].corpora.tolist())]
-        corpus = st.selectbox("Corpus", present, format_func=lambda c: CORPUS_NAMES.get(c, c), key="corpus")
+        corpus = st.selectbox("Corpus", present, format_func=corpus_name, key="corpus")
         counts = st.toggle("Counts", key="counts")
     corpus = None if corpus == EVERYTHING else corpus
     left, right = st.columns([1.3, 1], gap="medium")

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.ui.session import SessionClip, UploadedSource, session
-from ser_core.audio import SAMPLE_RATE, read_audio, speech_segments
+from ser_core.audio import SAMPLE_RATE, read_audio, speech_duration_s, speech_segments
 from ser_core.inference import MAX_REFERENCE_CLIP_S, MIN_SPEECH_TO_PREDICT_S
 from ser_core.serving import recording_store
 
@@ -136,7 +136,7 @@ def _keep(clip: SessionClip) -> None:
 
 def speaks(waveform: np.ndarray) -> bool:
     """Whether a recording, 16 kHz, shape = (n_samples,), has speech enough for a prediction."""
-    return sum(end_s - start_s for start_s, end_s in speech_segments(waveform)) >= MIN_SPEECH_TO_PREDICT_S
+    return speech_duration_s(speech_segments(waveform)) >= MIN_SPEECH_TO_PREDICT_S
 
 
 def decode(source: UploadedSource) -> SessionClip:

@@ -53,6 +53,11 @@ def clip_textgrid(clip: SessionClip, quality: Quality, result: ModelResult, segm
     return as_textgrid(quality.speech_segments, {result.prediction.model: segments}, clip.recording.duration_s)
 
 
+def content_as_json(content: object) -> str:
+    """Letters of every script as they are."""
+    return json.dumps(content, indent=1, ensure_ascii=False)
+
+
 def rows_as_csv(rows: Sequence[dict]) -> str:
     """A table with the columns of all rows, as models differ in their emotions; a text in it is never a formula."""
     file = io.StringIO()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from scripts.common.tables import print_table
-from ser_core.data import CORPUS_NAMES, SPEAKER_OVERLAP
+from ser_core.data import SPEAKER_OVERLAP, corpus_name
 from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
 from ser_core.inference import Reference
 from ser_core.metrics import format_percent, round_floats
@@ -24,7 +24,7 @@ def print_evaluation(task: EvaluationTask, metrics: Metrics) -> None:
 def print_metrics(metrics: Metrics) -> None:
     """One line per corpus: clips, speakers, and each metric in percent with its 95 % interval over speakers."""
     print_table(["", "clips", "speakers", "UAR", "macro-F1", "accuracy"], score_rows(metrics))
-    print(f"pooled: {', '.join(CORPUS_NAMES.get(c, c) for c in metrics.pooled_corpora)}")
+    print(f"pooled: {', '.join(corpus_name(c) for c in metrics.pooled_corpora)}")
     if metrics.common_accuracy_mean is not None:
         print(f"six emotions, accuracy averaged over corpora: {100 * metrics.common_accuracy_mean:.1f}")
     for when in ("before", "after"):

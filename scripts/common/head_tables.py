@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.data import SPEECH_CORPORA, corpus_name
 from ser_core.evaluation import (
     COLLECTION_CLIPS,
     ENROLLED_CLIPS,
@@ -30,7 +30,7 @@ def _markdown(rows: Sequence[dict[str, str]]) -> str:
 def _scores(corpus: str, report: dict) -> dict[str, str]:
     """UAR over the common emotions, alone and with references."""
     return {
-        "corpus": CORPUS_NAMES.get(corpus, corpus),
+        "corpus": corpus_name(corpus),
         "all emotions": percent(report["uar"]),
         "common, alone": percent(report["uar_common"]),
         **{"1 clip" if n == 1 else f"{n} clips": _enrolled(report, str(n)) for n in N_REFERENCE_CLIPS},
@@ -44,7 +44,7 @@ def _doubt(corpus: str, report: dict) -> dict[str, str]:
     """Abstention and calibration over all emotions, without and with ten clips of the speaker."""
     pairs = (report, report["enrolled"][ENROLLED_CLIPS])
     return {
-        "alone, with 10 clips:": CORPUS_NAMES.get(corpus, corpus),
+        "alone, with 10 clips:": corpus_name(corpus),
         "answered": ", ".join(percent(part["coverage"]) for part in pairs),
         "of these right": ", ".join(percent(part["accuracy_answered"]) for part in pairs),
         "ECE": ", ".join(f"{part['ece']:.3f}" for part in pairs),

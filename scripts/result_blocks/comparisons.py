@@ -4,7 +4,7 @@ from collections import defaultdict
 
 from scripts.result_blocks.text import MISSING, marked, note_on_weights, percent, points
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, protocol_of_split
+from ser_core.data import CORPUS_NAMES, corpus_name, protocol_of_split
 from ser_core.evaluation import (
     SPEAKER_INDEPENDENT,
     Comparison,
@@ -132,7 +132,7 @@ def _leakage_table(parts: dict[str, LeakagePart]) -> str:
             f"{points(g.accuracy)} ({points(g.honest_accuracy)})" if g.n_clips else "-" for g in (trained, unseen)
         )
         shares = ", ".join(f"{100 * part.groups[known].share:.0f} %" for known in ("trained", "development"))
-        rows.append([CORPUS_NAMES.get(name, name), str(part.n_clips), shares, *accuracies, *groups])
+        rows.append([corpus_name(name), str(part.n_clips), shares, *accuracies, *groups])
     return markdown_table(header, rows)
 
 

@@ -83,6 +83,7 @@ from .windows import (
     SpeechSegments as SpeechSegments,
     analysed_bounds as analysed_bounds,
     pad_batch as pad_batch,
+    speech_duration_s as speech_duration_s,
     speech_overlap_s as speech_overlap_s,
     trim_silence as trim_silence,
     window_starts as window_starts,

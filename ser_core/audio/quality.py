@@ -12,7 +12,7 @@ from ser_core.audio.io import FLOOR_DBFS, SAMPLE_RATE, check_waveform
 from ser_core.audio.loudness import integrated_loudness
 from ser_core.audio.noise_reduction import gate_spectrum
 from ser_core.audio.vad import speech_segments
-from ser_core.audio.windows import SpeechSegments
+from ser_core.audio.windows import SpeechSegments, speech_duration_s
 
 PAUSE_GUARD_S = 0.1  # breath and room echo around speech are neither speech nor noise
 MIN_PAUSE_S = 0.1  # too little to estimate the noise from below that
@@ -66,7 +66,7 @@ def measure_quality(waveform: np.ndarray, segments: SpeechSegments | None = None
     quality = Quality(
         duration_s=len(waveform) / SAMPLE_RATE,
         speech_segments=segments,
-        speech_s=sum(end_s - start_s for start_s, end_s in segments),
+        speech_s=speech_duration_s(segments),
         level_lufs=integrated_loudness(waveform),
         level_dbfs=_dbfs((_mean_power(waveform) if speech_power is None else speech_power) ** 0.5),
         peak_dbfs=_dbfs(_peak(waveform)),

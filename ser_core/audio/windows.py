@@ -67,6 +67,11 @@ WINDOW_OVERLAP = 0.5
 SpeechSegments = Sequence[tuple[float, float]]
 
 
+def speech_duration_s(speech: SpeechSegments) -> float:
+    """Seconds of speech in disjoint segments."""
+    return sum(end_s - start_s for start_s, end_s in speech)
+
+
 def analysed_bounds(waveform: np.ndarray, speech: SpeechSegments) -> tuple[int, int]:
     """(start, end) in samples of the analysed part: the recording without silence at its ends, all speech included.
 

@@ -89,5 +89,6 @@ from .utterances import (
     SPEECH_CORPORA as SPEECH_CORPORA,
     CorpusError as CorpusError,
     Utterance as Utterance,
+    corpus_name as corpus_name,
     is_speech as is_speech,
 )

@@ -16,6 +16,12 @@ CORPUS_NAMES = {
 }
 """Corpus -> display name."""
 
+
+def corpus_name(corpus: str) -> str:
+    """Display name of a corpus; of another one the name itself."""
+    return CORPUS_NAMES.get(corpus, corpus)
+
+
 SPEECH_CORPORA = ("ravdess", "crema_d", "tess", "savee")
 """The English speech corpora: the test parts of the protocols of published tables and of `speaker-independent`."""
 

@@ -9,6 +9,7 @@ from ser_core.audio import (
     WINDOW_OVERLAP,
     SpeechSegments,
     check_waveform,
+    speech_duration_s,
     speech_segments,
     speech_segments_of_each,
 )
@@ -60,7 +61,7 @@ def speaker_reference(model: SERModel, waveforms: Sequence[np.ndarray], progress
     _check_all_speak(cut)
     rows = run_windows(model, [window for windows in cut for window in windows], progress).embeddings
     clips = mean_over_windows(rows, np.array([len(windows) for windows in cut]))
-    speech_s = sum(end - start for segments in speech for start, end in segments)
+    speech_s = sum(map(speech_duration_s, speech))
     return _build_reference(model, clips, speech_s, tuple(map(fingerprint, waveforms)))
 
 
@@ -160,7 +161,7 @@ def recording_reference(
     check_takes_reference(model)
     check_waveform(waveform)
     speech = speech_segments(waveform) if speech is None else speech
-    speech_s = sum(end_s - start_s for start_s, end_s in speech)
+    speech_s = speech_duration_s(speech)
     if speech_s < MIN_OWN_REFERENCE_SPEECH_S:
         return None
     windows = _speech_windows(model, waveform, speech, overlap=0.0)

@@ -98,6 +98,7 @@ from .style import (
     emotion_label as emotion_label,
     format_duration as format_duration,
     format_time as format_time,
+    png_source as png_source,
 )
 from .tables import (
     figure_to_rows as figure_to_rows,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from plotly import graph_objects as go
 
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import CORPUS_NAMES, corpus_name
 from ser_core.labels import EMOTION_STYLES
 from ser_core.plots.model_style import model_style, series_colour
 from ser_core.plots.style import (
@@ -53,7 +53,7 @@ def ranking_plot(
     for corpus in dict.fromkeys(corpus for entry in ranking for corpus in entry.corpora):
         scores = {entry.model: entry.corpora[corpus][measure] for entry in ranking if corpus in entry.corpora}
         marker = {"color": GREY, "size": 7, "symbol": CORPUS_SYMBOLS.get(corpus, "circle-open")}
-        title = CORPUS_NAMES.get(corpus, corpus)
+        title = corpus_name(corpus)
         figure.add_scatter(x=[*scores.values()], y=[*scores], mode="markers", marker=marker, name=title)
         figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")
     means = [entry.means[measure] for entry in ranking]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.layout import same_decimals
-from ser_core.data import CORPUS_NAMES, SPEECH_CORPORA
+from ser_core.data import SPEECH_CORPORA, corpus_name
 from ser_core.plots import confusion_heatmap, learning_curves
 from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
 
@@ -74,8 +74,7 @@ def _title(measure: str) -> str:
 
 
 def _corpus(measure: str) -> str:
-    corpus = measure.removeprefix(DEV_UAR)
-    return CORPUS_NAMES.get(corpus, corpus)
+    return corpus_name(measure.removeprefix(DEV_UAR))
 
 
 def _row(run: RunRecord) -> dict:
@@ -124,7 +123,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
         name = st.selectbox("Run", [run.name for run in known], key="confusion-run")
         run = next(run for run in known if run.name == name)
         corpora = list(run.curve[-1][DEV_CONFUSION_KEY])
-        corpus = st.selectbox("Corpus", corpora, format_func=lambda c: CORPUS_NAMES.get(c, c), key="confusion-corpus")
+        corpus = st.selectbox("Corpus", corpora, format_func=corpus_name, key="confusion-corpus")
     epoch = _choose_epoch(run)
     matrix = run.curve[epoch - 1].get(DEV_CONFUSION_KEY, {}).get(corpus)
     if matrix is None:
@@ -133,7 +132,7 @@ def _show_confusion(runs: list[RunRecord]) -> None:
     chart(
         confusion_heatmap(matrix, run.config["model"]["labels"]),
         key="dev confusion",
-        alt=f"Confusion matrix of {name} on {CORPUS_NAMES.get(corpus, corpus)} after epoch {epoch}",
+        alt=f"Confusion matrix of {name} on {corpus_name(corpus)} after epoch {epoch}",
     )
 
 

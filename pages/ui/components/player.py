@@ -13,7 +13,7 @@ from streamlit.runtime import get_instance
 from pages.ui.components.curves import Curves, curves
 from pages.ui.components.sent import sent_value
 from ser_core.audio import SAMPLE_RATE, encode_wav
-from ser_core.plots import Spectrogram, spectrogram, waveform_envelope
+from ser_core.plots import Spectrogram, png_source, spectrogram, waveform_envelope
 
 LOWEST_PEAK = 0.01  # of full scale: below -40 dBFS a waveform is drawn as small as it is
 FOLDER = Path(__file__).parent
@@ -60,6 +60,12 @@ def track(name: str, waveform: np.ndarray, clip_id: str) -> Track:
     duration_s = len(waveform) / SAMPLE_RATE
     image, lines = spectrogram(waveform), curves(waveform)
     return Track(f"{clip_id}-{name}", name, duration_s, encode_wav(waveform), image, percent, peak, lines)
+
+
+def show_spectrogram(image: Spectrogram, alt: str, height: int) -> None:
+    """The image over the full width."""
+    style = f"display:block;width:100%;height:{height}px;border-radius:4px"
+    st.html(f'<img alt="{alt}" src="{png_source(image.png)}" style="{style}">')
 
 
 def _percent(values: np.ndarray) -> list[int]:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.text import counted
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.interpret import Atlas, Projection, nearest_neighbours
 
 PICTURES = {"svg": "SVG", "png": "PNG"}
@@ -28,7 +28,7 @@ def clip_rows(found: Atlas, rows: np.ndarray) -> list[dict]:
         u = found.utterances[i]
         line = {
             "clip": u.id,
-            "corpus": CORPUS_NAMES.get(u.corpus, u.corpus),
+            "corpus": corpus_name(u.corpus),
             "speaker": u.speaker.split("-")[1],
             "sex": u.sex,
         }

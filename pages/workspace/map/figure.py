@@ -15,7 +15,7 @@ from pages.workspace.map import neighbours, state
 from pages.workspace.map.choices import COLOURS, KINDS, PREDICTION_COLOURS, View
 from pages.workspace.map.export import image_format
 from pages.workspace.map.selection import chosen_rows
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.interpret import RAW_FEATURES, Atlas, Projection, map_clusters
 from ser_core.labels import format_probability
 from ser_core.plots import (
@@ -69,7 +69,7 @@ def _figure(key: tuple, colour: str, cores: bool, shown: bytes, _found: Atlas, _
     if cores:
         add_density_contours(figure, places, _found.column("emotion"), mask)
     if places.shape[1] == 2:
-        corpora = [CORPUS_NAMES.get(corpus, corpus) for corpus in _found.column("corpus").tolist()]
+        corpora = [corpus_name(corpus) for corpus in _found.column("corpus").tolist()]
         add_cluster_names(figure, map_clusters(places, corpora, _found.column("emotion")))
     return PreparedFigure.of(figure)
 

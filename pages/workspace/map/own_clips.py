@@ -9,7 +9,7 @@ from pages.ui.analysis import PreparedClip, Settings, prepare_clip
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip, remember
 from pages.workspace import clip_bar
-from ser_core.audio import SAMPLE_RATE, trim_silence
+from ser_core.audio import SAMPLE_RATE, speech_duration_s, trim_silence
 from ser_core.interpret import (
     RAW_FEATURES,
     Atlas,
@@ -68,7 +68,7 @@ def embed_clip(clip: SessionClip, prepared: PreparedClip, name: str) -> Embedded
     original = prepare_clip(clip, Settings(None))
     recorded = windows if original.id == prepared.id else _embed(original, name)[0]
     kept = np.unique(np.linspace(0, len(windows) - 1, min(MOST_WINDOWS, len(windows))).astype(int))
-    speech_s = sum(end - start for start, end in prepared.speech)
+    speech_s = speech_duration_s(prepared.speech)
     return EmbeddedClip(clip.name, windows.mean(0), windows[kept], start_s[kept], speech_s, recorded.mean(0))
 
 

@@ -1,12 +1,12 @@
 """The panel beside the map: the clip the walk has reached, with its spectrogram and sound, and its neighbours."""
 
-import base64
 from collections import Counter
 
 import streamlit as st
 
 from pages.ui import results
 from pages.ui.analysis import ModelResult
+from pages.ui.components.player import show_spectrogram
 from pages.ui.emotion import coloured
 from pages.ui.layout import same_decimals
 from pages.ui.session import SessionClip, session
@@ -15,13 +15,11 @@ from pages.ui.voice.personal import describe_voice
 from pages.workspace.map import in_row, neighbours, state
 from pages.workspace.map.neighbours import ANCHOR, Neighbourhood, WalkState
 from pages.workspace.map.own_clips import EmbeddedClip
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.inference import MAX_NOVELTY_PERCENTILE, MIN_SPEECH_TO_PREDICT_S
 from ser_core.interpret import Atlas
 from ser_core.labels import format_probability
 from ser_core.plots import emotion_label
-
-IMAGE_STYLE = "display:block;width:100%;height:96px;border-radius:4px"
 
 
 def show_panel(found: Atlas, clip: SessionClip | None, own: EmbeddedClip | None, around: Neighbourhood | None) -> None:
@@ -90,7 +88,7 @@ def _show_heading(found: Atlas, around: Neighbourhood, has_own: bool) -> None:
     of_whom = f"`{around.anchor}`" if around.anchor else "your clip"
     st.markdown(
         f"Of the {len(around.rows)} clips nearest to {of_whom}, {n_emotion} are labelled {coloured(emotion)} and "
-        f"{n_corpus} are from {CORPUS_NAMES.get(corpus, corpus)}."
+        f"{n_corpus} are from {corpus_name(corpus)}."
     )
     if around.itself:
         st.caption("This very recording is on the map. It is not counted.")  # its name tells the label
@@ -119,14 +117,13 @@ def _show_buttons(found: Atlas, around: Neighbourhood) -> None:
 def _show_clip(found: Atlas, row: int) -> None:
     """Who speaks, label and prediction, spectrogram and sound."""
     clip, utterance = str(found.ids[row]), found.utterances[row]
-    corpus, speaker = CORPUS_NAMES.get(utterance.corpus, utterance.corpus), utterance.speaker.split("-")[1]
+    corpus, speaker = corpus_name(utterance.corpus), utterance.speaker.split("-")[1]
     predicted = str(found.column("predicted")[row])
     answer = f"; predicted {coloured(predicted)} {format_probability(found.confidence[row])}" if predicted else ""
     made = neighbours.recording(clip)
     with st.container(border=True, key="map-clip", gap="small"):
         if made:
-            png = base64.b64encode(made.spectrogram.png).decode()
-            st.html(f'<img alt="Spectrogram of {clip}" src="data:image/png;base64,{png}" style="{IMAGE_STYLE}">')
+            show_spectrogram(made.spectrogram, f"Spectrogram of {clip}", height=96)
         st.markdown(f"{corpus}, speaker {plain(speaker)}: label {coloured(utterance.emotion)}{answer}")
         with st.container(horizontal=True, vertical_alignment="center"):
             if made:
@@ -143,7 +140,7 @@ def _show_table(found: Atlas, around: Neighbourhood) -> None:
     rows = [
         {
             "label": emotion_label(found.utterances[i].emotion),
-            "corpus": CORPUS_NAMES.get(found.utterances[i].corpus, found.utterances[i].corpus),
+            "corpus": corpus_name(found.utterances[i].corpus),
             "distance": round(float(distance), 2),
         }
         for i, distance in zip(around.rows.tolist(), around.distances, strict=True)

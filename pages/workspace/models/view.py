@@ -1,6 +1,5 @@
 """The view "Models": several models on one clip, their agreement, the ensemble, their input."""
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +9,7 @@ from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import agreement_in_words, show_expectation
-from pages.ui.export import offer_export, rows_as_csv
+from pages.ui.export import content_as_json, offer_export, rows_as_csv
 from pages.ui.layout import opened, same_decimals
 from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
@@ -207,4 +206,4 @@ def _show_exports(clip: SessionClip, rows: Sequence[Prediction], table: Sequence
     }
     with st.container(horizontal=True):
         offer_export("CSV", rows_as_csv(lines), "text/csv", clip)
-        offer_export("JSON", json.dumps(content, indent=1, ensure_ascii=False), "application/json", clip)
+        offer_export("JSON", content_as_json(content), "application/json", clip)

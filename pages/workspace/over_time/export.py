@@ -1,13 +1,12 @@
 """Downloads of a trajectory: CSV, JSON, TextGrid for Praat, SRT for video players."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import streamlit as st
 
-from pages.ui.export import offer_export, rows_as_csv
+from pages.ui.export import content_as_json, offer_export, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.ui.text import plain
@@ -76,7 +75,7 @@ def as_json(clip: SessionClip, found: ClipTrajectories, lines: Mapping[str, Mode
         "own_segments": _unit_rows(next(iter(lines.values())), units),
         "models": [_content(name, line) for name, line in lines.items()],
     }
-    return json.dumps(content, indent=1, ensure_ascii=False)
+    return content_as_json(content)
 
 
 def _content(name: str, line: ModelTrajectory) -> dict:

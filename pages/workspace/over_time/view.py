@@ -18,6 +18,7 @@ from pages.workspace.over_time import export, settings, units
 from pages.workspace.over_time.settings import Choice
 from pages.workspace.over_time.timeline import timeline
 from pages.workspace.trajectories import ENROLLED, ClipTrajectories, ModelTrajectory
+from ser_core.audio import speech_duration_s
 from ser_core.inference import (
     OWN_RECORDING,
     SHORT_RECORDING_NOTE,
@@ -187,16 +188,15 @@ def _describe_reference(found: ClipTrajectories, names: Sequence[str]) -> str:
 
 def _facts(found: ClipTrajectories, name: str, line: ModelTrajectory) -> str:
     trajectory = line.trajectory
-    spoken_s = sum(end_s - start_s for start_s, end_s in found.speech)
-    one = len(trajectory.start_s) == 1
     windows = (
         f"One window of {trajectory.window_s:g} s covers all of it: nothing can change over time."
-        if one
+        if len(trajectory.start_s) == 1
         else f"Windows of {trajectory.window_s:g} s every {trajectory.hop_s:g} s, drawn at their centres."
     )
     return (
         f"{versions([name])}, {format_time(trajectory.start_s[0])} to {format_time(line.until_s)}; the clip has "
-        f"{spoken_s:.1f} s of speech. {windows} Arousal and valence follow from the probabilities."
+        f"{speech_duration_s(found.speech):.1f} s of speech. {windows} "
+        "Arousal and valence follow from the probabilities."
     )
 
 

@@ -1,11 +1,10 @@
 """Downloads of the view "Why": the map as numbers."""
 
-import json
 from functools import partial
 
 import streamlit as st
 
-from pages.ui.export import offer_export, rows_as_csv
+from pages.ui.export import content_as_json, offer_export, rows_as_csv
 from pages.ui.model_picker import get_model
 from pages.ui.session import SessionClip
 from pages.workspace.why.state import ExplainedWindow
@@ -27,12 +26,8 @@ def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanatio
     }
     rows = partial(map_rows, explained, found)
     with st.container(horizontal=True):
-        offer_export("JSON", lambda: _as_json(head | {"relevance": rows()}), "application/json", clip)
+        offer_export("JSON", lambda: content_as_json(head | {"relevance": rows()}), "application/json", clip)
         offer_export("CSV", lambda: rows_as_csv(rows()), "text/csv", clip)
-
-
-def _as_json(content: dict) -> str:
-    return json.dumps(content, indent=1, ensure_ascii=False)
 
 
 def map_rows(explained: ExplainedWindow, found: Explanation) -> list[dict]:

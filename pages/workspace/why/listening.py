@@ -1,11 +1,10 @@
 """The relevant part of a window and the remainder: to see, to play, and how the model answers to each."""
 
-import base64
 from collections.abc import Mapping
 
 import streamlit as st
 
-from pages.ui.components.player import Track
+from pages.ui.components.player import Track, show_spectrogram
 from pages.ui.emotion import coloured
 from pages.ui.export import file_name
 from pages.workspace import sound
@@ -14,7 +13,6 @@ from pages.workspace.why.state import RELEVANT, REMAINDER, WHOLE, ExplainedWindo
 from ser_core.interpret import AttributionTarget, Explanation
 from ser_core.labels import format_probability
 
-IMAGE_STYLE = "display:block;width:100%;height:88px;border-radius:4px"
 ORDER = (RELEVANT, REMAINDER, WHOLE)
 
 
@@ -40,8 +38,7 @@ def _title(name: str, percent: int) -> str:
 
 def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, title: str) -> None:
     """Its spectrogram, a button that plays it, the probability of the emotion."""
-    png = base64.b64encode(track.spectrogram.png).decode()
-    st.html(f'<img alt="Spectrogram: {title}" src="data:image/png;base64,{png}" style="{IMAGE_STYLE}">')
+    show_spectrogram(track.spectrogram, f"Spectrogram: {title}", height=88)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _show_buttons(track, title)
     likeliest = max(probabilities, key=lambda name: probabilities[name])

@@ -149,14 +149,8 @@ def faithfulness_curves(
     Args:
         at_random: curves of another map of the same shape.
     """
-    make = partial(
-        measure_faithfulness,
-        explained.judge,
-        explained.waveform,
-        found,
-        question.emotion,
-        at_random=at_random,
-    )
+    judge, waveform = explained.judge, explained.waveform
+    make = partial(measure_faithfulness, judge, waveform, found, question.emotion, at_random=at_random)
     return _with_progress(f"Testing: {found.method}", make, *_curves_key(explained, found.method, question))
 
 
@@ -185,11 +179,7 @@ def sanity_key(explained: ExplainedWindow, found: Explanation, question: Attribu
 def probe_probabilities(explained: ExplainedWindow, kind: str) -> np.ndarray:
     """Probabilities at each value of a probe, shape = (n_values, n_classes)."""
     make = partial(perturbation_probabilities, explained.judge, explained.waveform, PERTURBATION_PROBES[kind])
-    return _with_progress(f"Running the model: {kind}", make, *probe_key(explained, kind))
-
-
-def probe_key(explained: ExplainedWindow, kind: str) -> tuple:
-    return explained.id, "probe", explained.made_by, kind
+    return _with_progress(f"Running the model: {kind}", make, explained.id, "probe", explained.made_by, kind)
 
 
 def perturbed_waveform(explained: ExplainedWindow, kind: str, value: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ser_core import paths
-from ser_core.data import CORPUS_NAMES, is_speech
+from ser_core.data import CORPUS_NAMES, corpus_name, is_speech
 from ser_core.evaluation.comparison.published import published_table
 from ser_core.evaluation.cross_validation import (
     LEFT_OUT_PROTOCOL,
@@ -69,7 +69,7 @@ def fold_table(model: CrossValidationResult) -> str:
     over_folds = ["folds", "UAR %, mean over folds [lowest, highest]"] if several else []
     confidence = ["ECE", "AUROC of the confidence", "answered %", "right when answered %"] if model.confidence else []
     rows = [
-        [CORPUS_NAMES.get(corpus, corpus), *_fold_cells(model, corpus, several), *_confidence_cells(model, corpus)]
+        [corpus_name(corpus), *_fold_cells(model, corpus, several), *_confidence_cells(model, corpus)]
         for corpus in model.corpora
     ]
     missing = f"\n\nFolds that were not evaluated: {', '.join(model.missing)}." if model.missing else ""
@@ -178,7 +178,7 @@ def _synthetic_sounds(found: dict) -> str:
 def enrolment_table(found: dict) -> str:
     """UAR without and with reference clips of the speaker."""
     rows = [
-        [CORPUS_NAMES.get(corpus, corpus), f"{100 * before:.1f}", f"{100 * found['uar_enrolled'][corpus]:.1f}"]
+        [corpus_name(corpus), f"{100 * before:.1f}", f"{100 * found['uar_enrolled'][corpus]:.1f}"]
         for corpus, before in found["uar"].items()
     ]
     header = ["corpus", "UAR %", f"UAR % with {found['n_enrolled']} unlabelled clips of the speaker"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ser_core.data import CORPUS_NAMES, Utterance
+from ser_core.data import Utterance, corpus_name
 from ser_core.evaluation.scoring.predictions import BOOTSTRAP_SEED, PredictionTable
 from ser_core.metrics import Scores, compute_scores
 
@@ -10,7 +10,7 @@ AGE_BOUNDS = (30, 45)  # years
 GROUPINGS: dict[str, Callable[[Utterance], str | None]] = {
     "sex": lambda u: None if u.sex == "unknown" else u.sex,
     "age": lambda u: None if u.age is None else age_group(u.age),
-    "corpus": lambda u: CORPUS_NAMES.get(u.corpus, u.corpus),
+    "corpus": lambda u: corpus_name(u.corpus),
 }
 """What speakers are grouped by -> the group of an utterance; None where it is unknown."""
 

@@ -9,6 +9,7 @@ from ser_core.audio import (
     WINDOW_OVERLAP,
     SpeechSegments,
     analysed_bounds,
+    speech_duration_s,
     speech_overlap_s,
     speech_segments,
     window_starts,
@@ -93,8 +94,8 @@ def _reference_of_clip(
         rows = np.stack([known[bounds] for bounds in cut])
     else:  # the windows predicted have another length, or are of a longer recording
         rows = run_windows(model, [clip[a:b] for a, b in cut]).embeddings
-    speech_s = sum(end_s - start_s for start_s, end_s in speech)
-    return Reference(model.name, model.version, rows.mean(0), 1, speech_s, clips=(fingerprint(clip),))
+    clips = (fingerprint(clip),)
+    return Reference(model.name, model.version, rows.mean(0), 1, speech_duration_s(speech), clips=clips)
 
 
 def bounds_with_speech(

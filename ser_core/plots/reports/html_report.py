@@ -11,7 +11,7 @@ import numpy as np
 from plotly import graph_objects as go
 
 from ser_core.audio import SAMPLE_RATE, SpeechSegments, encode_wav
-from ser_core.data import CORPUS_NAMES
+from ser_core.data import corpus_name
 from ser_core.evaluation import (
     INTENDED_USE,
     citation_bibtex,
@@ -221,7 +221,7 @@ def _results(metrics: Mapping) -> str:
     if not metrics:
         return ""
     rows = [
-        [CORPUS_NAMES.get(name, name), str(found["n_clips"]), str(found["n_speakers"]), f"{found['uar']:.1%}"]
+        [corpus_name(name), str(found["n_clips"]), str(found["n_speakers"]), f"{found['uar']:.1%}"]
         for name, found in metrics["corpora"].items()
     ]
     return _html_table(["corpus, unseen speakers", "clips", "speakers", "UAR"], rows)
