@@ -7,7 +7,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from ser_core.data import (
     CORPUS_NAMES,
     PROTOCOLS,
@@ -52,8 +52,7 @@ def show_corpora(found: dict) -> None:
         st.info(HOW_TO_COUNT, title="No corpus statistics yet")
         return
     rows = [_corpus_row(corpus, found) for corpus in found["clips"]]
-    alt = "Size, speakers, licence of each corpus"
-    st.dataframe(rows, hide_index=True, placeholder="unknown", column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, "Size, speakers, licence of each corpus", placeholder="unknown")
     st.markdown("\n".join(f"- {CORPUS_NAMES[corpus]}: {WORDS[corpus]}" for corpus in found["clips"]))
     counted = Counter(u.corpus for u in results.utterances())
     other = [

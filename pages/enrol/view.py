@@ -9,6 +9,7 @@ from pages.ui.clip import CLIP_PAGE
 from pages.ui.clip_input import FORMATS
 from pages.ui.components.recorder import recorder
 from pages.ui.emotion import coloured
+from pages.ui.export import offer_download
 from pages.ui.layout import same_decimals
 from pages.ui.session import SessionClip, erase, input_key, received, session
 from pages.ui.text import plain
@@ -197,12 +198,4 @@ def _offer_export(model: str) -> None:
         return
     content = json.dumps(reference.to_dict())
     help_text = "A JSON file without audio: to import here, for `scripts.predict --reference`, and for the REST API."
-    st.download_button(
-        "Export",
-        content,
-        "my_voice.json",
-        "application/json",
-        icon=":material/download:",
-        help=help_text,
-        on_click="ignore",
-    )
+    offer_download("Export", content, "my_voice.json", "application/json", help=help_text)

@@ -11,7 +11,7 @@ from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
 from pages.ui.emotion import show_expectation
 from pages.ui.export import content_as_json, offer_download, rows_as_csv
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
@@ -72,13 +72,12 @@ def _offer_report(rows: Sequence[BatchRow], model: str) -> None:
     if not found:
         return
     content, metrics = [_report_row(row, p) for row, p in found], get_model(model).metrics
-    st.download_button(
+    offer_download(
         "Download report",
-        lambda: batch_report("Many files", content, metrics),  # in a thread that knows nothing of the session
+        lambda: batch_report("Many files", content, metrics),
         "many_files_report.html",
         "text/html",
         icon=":material/description:",
-        on_click="ignore",
         key="batch-report",
         help="One HTML file with the figures, the sounds, the model, its limits and the citation.",
     )
@@ -93,17 +92,15 @@ def _show_table(batch: Batch, ordered: Sequence[BatchRow]) -> None:
     rows = [table_row(row, batch, emotion_label) for row in ordered]
     chosen = [i for i, row in enumerate(ordered) if row.file_id == state.upload_state().current]
     key = _table_key()
-    st.dataframe(
+    show_rows(
         rows,
-        hide_index=True,
-        placeholder="",
+        "Every file with the prediction of each model",
+        _columns(rows[0], batch.models),
         height=ROW_HEIGHT * (min(len(rows), N_ROWS) + 1) + SCROLL_BAR,
         key=key,
         on_select=lambda: _choose_row(key, ordered),
         selection_mode="single-row",
         selection_default={"selection": {"rows": chosen}},
-        column_config=same_decimals(rows) | _columns(rows[0], batch.models),
-        alt="Every file with the prediction of each model",
     )
 
 

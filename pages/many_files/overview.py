@@ -8,7 +8,7 @@ import streamlit as st
 from pages.many_files.batch import OWN, PARTS, TRAINING, UNSEEN, Batch, confusion, predictions_of
 from pages.many_files.each_other import show_each_other
 from pages.ui.chart import chart
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from pages.ui.text import UAR_HELP
 from ser_core.inference import Prediction
 from ser_core.labels import EMOTIONS
@@ -69,8 +69,7 @@ def _show_accuracy(batch: Batch) -> None:
     rows = [row for model in batch.models for row in _accuracy_rows(batch, model)]
     rows.sort(key=lambda row: PARTS.index(row["recordings"]))
     st.caption("Against the labels, unseen speakers first", help=UAR_HELP)
-    alt = "UAR and accuracy of each model by part"
-    st.dataframe(rows, hide_index=True, key="accuracy", column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, "UAR and accuracy of each model by part", key="accuracy")
     if any(row["recordings"] == TRAINING for row in rows):
         st.caption(f"{TRAINING.capitalize()}: {PART_NOTES[TRAINING]}.")
 

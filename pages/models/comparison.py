@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from pages.ui.results import EvaluationResults
 from ser_core.data import CORPUS_NAMES, corpus_name, split_name
 from ser_core.evaluation import LeakageReport, PairwiseTest
@@ -45,7 +45,7 @@ def _show_differences(found: EvaluationResults) -> None:
     if box := opened("Table", "pairs-table"):
         with box:
             rows = [_pair_row(pair, found.comparison.n_clips) for pair in pairs]
-            st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt="All pairs of models")
+            show_rows(rows, "All pairs of models")
             download_rows("Download the pairs", rows, f"{found.comparison.split}_pairs.csv")
 
 
@@ -94,8 +94,8 @@ def _show_leaks(found: EvaluationResults) -> None:
             f"`{_trained_under(leak)}` has test clips in training, whose share the table states."
         )
         chart(score_bars(values), key=f"protocols-{leak.model}", alt=alt)
-        rows, alt = _leak_rows(leak, found.comparison.split), "Accuracy with and without test clips in training"
-        st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
+        rows = _leak_rows(leak, found.comparison.split)
+        show_rows(rows, "Accuracy with and without test clips in training")
 
 
 def _trained_under(leak: LeakageReport) -> str:

@@ -9,7 +9,7 @@ from pages.models.parts import title_of
 from pages.ui import results
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from pages.ui.results import EvaluationResults
 from pages.ui.text import plain
 from ser_core.data import CORPUS_NAMES
@@ -64,13 +64,7 @@ def _show_plot(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
 
 def _show_table(comparison: Comparison, ranking: Sequence[RankedModel]) -> None:
     rows = [_row(standing) | _left_out(standing, ranking) for standing in ranking]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        placeholder="",
-        column_config=same_decimals(rows),
-        alt="Every model with its scores, averaged over the corpora",
-    )
+    show_rows(rows, "Every model with its scores, averaged over the corpora")
     pooled = ", ".join(f"{s.model} {100 * s.pooled['uar']:.1f}" for s in comparison.ranking)
     st.caption(
         "Ranked by the UAR on left-out corpora, of the models that have it (the same recipe, trained on the other "
@@ -151,8 +145,7 @@ def show_all_folds(split: str) -> None:
         "figure of abstention."
     )
     rows = [_folds_row(model) for model in models.values()]
-    alt = "UAR of each corpus over all folds, by model"
-    st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, "UAR of each corpus over all folds, by model")
     download_rows("Download all folds", rows, f"{split}_all_folds.csv")
 
 
@@ -175,13 +168,7 @@ def show_published(found: EvaluationResults) -> None:
     if not rows or table is None:
         return
     st.subheader("Comparison with published results", anchor=False)
-    st.dataframe(
-        rows,
-        hide_index=True,
-        placeholder="",
-        column_config=same_decimals(rows),
-        alt="Accuracy and macro-F1 here, as published, and the difference in points",
-    )
+    show_rows(rows, "Accuracy and macro-F1 here, as published, and the difference in points")
     st.caption(plain(f"Pooled over all clips, here and there. Published: {table['source']}. {table['note']}"))
 
 

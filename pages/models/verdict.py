@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from pages.ui.results import read_verdict, read_verdicts
 from pages.ui.text import UAR_HELP, plain
 from ser_core.data import CORPUS_NAMES
@@ -70,8 +70,7 @@ def show_by_corpus() -> None:
 def show_table(found: Verdict) -> list[dict]:
     """The figures of each corpus; returns the rows."""
     rows = [_row(found, corpus) for corpus in CORPUS_NAMES if corpus in found.unseen or corpus in found.left_out]
-    alt = f"UAR in percent of {found.model} by corpus"
-    st.dataframe(rows, hide_index=True, placeholder="", column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, f"UAR in percent of {found.model} by corpus")
     return rows
 
 

@@ -9,7 +9,7 @@ from plotly.basedatatypes import BaseFigure
 from plotly.graph_objects import Figure
 from plotly.io.json import to_json_plotly
 
-from pages.ui.export import rows_as_csv
+from pages.ui.export import offer_download, rows_as_csv
 from ser_core.plots import figure_to_rows
 
 TEXT = "#000037"  # Streamlit puts the text colour of the theme in its place; its own, a grey, has a contrast of 4:1
@@ -113,6 +113,4 @@ def _offer_numbers(figure: Figure, key: str, alt: str) -> None:
     rows = figure_to_rows(figure)
     with box:
         st.dataframe(rows, hide_index=True, alt=alt)
-        st.download_button(
-            "Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}", on_click="ignore"
-        )
+        offer_download("Download the numbers", rows_as_csv(rows), "chart.csv", "text/csv", key=f"csv-{key}")

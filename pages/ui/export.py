@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import PurePath
+from typing import Any
 
 import streamlit as st
 
@@ -72,9 +73,17 @@ def window_rows(result: ModelResult) -> list[dict]:
     return [_row(record, record["answer"]) for record in window_records(result.trajectory, result.min_confidence)]
 
 
-def offer_download(label: str, content: str | bytes | Callable[[], str | bytes], name: str, mime: str) -> None:
-    """A button that saves a file; a function makes it when the button is clicked."""
-    st.download_button(label, content, name, mime, icon=":material/download:", on_click="ignore")
+def offer_download(
+    label: str, content: str | bytes | Callable[[], str | bytes], name: str, mime: str, **options: Any
+) -> None:
+    """A button that saves a file.
+
+    Args:
+        content: a function makes it when the button is clicked, in a thread that knows nothing of the session.
+        options: of st.download_button.
+    """
+    options = {"icon": ":material/download:"} | options
+    st.download_button(label, content, name, mime, on_click="ignore", **options)
 
 
 def offer_export(kind: str, content: str | Callable[[], str], mime: str, clip: SessionClip) -> None:

@@ -2,9 +2,10 @@
 
 import gc
 import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -168,6 +169,17 @@ def opened(label: str, key: str, expanded: bool = False) -> DeltaGenerator | Non
     """An expander whose content is drawn once it is open, None before: the browser lays out closed tables too."""
     box = st.expander(label, expanded, key=key, on_change="rerun")
     return box if box.open else None
+
+
+def show_rows(rows: Sequence[dict], alt: str, columns: dict | None = None, **options: Any) -> None:
+    """A table whose rounded numbers have the same decimals in all rows; what is missing is an empty cell.
+
+    Args:
+        columns: formats of single columns in place of these.
+        options: of st.dataframe.
+    """
+    formats = same_decimals(rows) | (columns or {})
+    st.dataframe(rows, hide_index=True, column_config=formats, alt=alt, **{"placeholder": ""} | options)
 
 
 def same_decimals(rows: Iterable[Mapping[str, object]]) -> dict:

@@ -38,7 +38,7 @@ def test_no_download_runs_the_page_again():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "download_button"
     ]
-    assert len(calls) > 10
+    assert calls
     assert not [call[:2] for call in calls if getattr(call[2].get("on_click"), "value", "") != "ignore"]
 
 

@@ -8,8 +8,8 @@ from pages.learn.listening import state
 from pages.learn.listening.state import LISTENERS, PERSON, ROUND, Guess, Sample
 from pages.ui.chart import chart
 from pages.ui.clip import open_in_workspace
-from pages.ui.export import rows_as_csv
-from pages.ui.layout import same_decimals
+from pages.ui.export import offer_download, rows_as_csv
+from pages.ui.layout import show_rows
 from pages.ui.results import utterances
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
@@ -205,8 +205,7 @@ def show_score() -> None:
 
 def _show_matrices(guesses: Sequence[Guess]) -> None:
     rows = state.standings(guesses)
-    alt = "Correct answers of the person and predictions of each model"
-    st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, "Correct answers of the person and predictions of each model")
     if not guesses[-1].label:
         st.caption("Reference here: your own answers.")
     st.caption(
@@ -220,6 +219,5 @@ def _show_matrices(guesses: Sequence[Guess]) -> None:
             matrix = confusion_heatmap(state.matrix(guesses, who), EMOTIONS, counts=True)
             chart(matrix, key=f"listening-{place}", alt=f"Confusion matrix of {who}, in clips")
     with st.container(horizontal=True):
-        text = rows_as_csv(state.table(guesses))
-        st.download_button("Download CSV", text, "listening_test.csv", "text/csv", on_click="ignore")
+        offer_download("Download CSV", rows_as_csv(state.table(guesses)), "listening_test.csv", "text/csv")
         st.button("Start again", on_click=state.restart, key="again")

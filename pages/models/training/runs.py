@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 from pages.ui.chart import chart
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from ser_core.data import SPEECH_CORPORA, corpus_name
 from ser_core.plots import confusion_heatmap, learning_curves
 from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
@@ -37,8 +37,8 @@ def show_empty() -> None:
 def show_runs() -> None:
     """State, curves and confusion; looks again while something is being trained."""
     runs = list_runs()
-    rows, alt = [_row(run) for run in runs], "All runs, the latest first"
-    st.dataframe(rows, hide_index=True, placeholder="", column_config=same_decimals(rows), alt=alt)
+    rows = [_row(run) for run in runs]
+    show_rows(rows, "All runs, the latest first")
     st.caption(
         "Columns with %: UAR on development speakers after the last epoch; best: the highest mean over "
         "the corpora of speech."

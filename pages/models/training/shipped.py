@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from pages.ui.results import read_json
 from ser_core import paths
 from ser_core.data import SPEAKER_OVERLAP, SPEECH_CORPORA, split_name
@@ -25,8 +25,7 @@ def show_shipped() -> None:
     if not rows:
         return
     st.subheader("Models on this machine", anchor=False)
-    alt = "How each model was trained, and its UAR"
-    st.dataframe(rows, hide_index=True, placeholder="", column_config=same_decimals(rows), alt=alt)
+    show_rows(rows, "How each model was trained, and its UAR")
     st.caption(
         "UAR: mean over the corpora of the test part of its own protocol. Compare only rows with the same protocol; "
         "the part Ranking compares them. The full recipe of each is in its `config.json`, the command in its card."
@@ -111,8 +110,7 @@ def show_experiments() -> None:
     rows = [_experiment_row(i, experiment) for i, experiment in enumerate(experiments, 1)]
     if box := opened("Table", "experiments-table"):
         with box:
-            alt = "All experiments with their changes"
-            st.dataframe(rows, hide_index=True, placeholder="", column_config=same_decimals(rows), alt=alt)
+            show_rows(rows, "All experiments with their changes")
             download_rows("Download the experiments", rows, "experiments.csv")
 
 

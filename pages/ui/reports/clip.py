@@ -4,10 +4,9 @@ import shlex
 from pathlib import Path
 
 import numpy as np
-import streamlit as st
 
 from pages.ui.analysis import ModelResult, PreparedClip
-from pages.ui.export import file_name
+from pages.ui.export import file_name, offer_download
 from pages.ui.samples import SAMPLES, VOICES, sample_list, voices
 from pages.ui.session import SessionClip
 from pages.ui.voice.sex import voice_group
@@ -35,13 +34,12 @@ def offer_report(
     ranges = load_voice_ranges()
     # Both now: what makes the file after the click runs in a thread that knows nothing of the session.
     group, speech = voice_group(clip, ranges) if ranges else None, prepared.speech
-    st.download_button(
+    offer_download(
         label,
         lambda: clip_report(_content(clip, prepared.waveform, speech, result, group)),
         name,
         "text/html",
         icon=":material/description:",
-        on_click="ignore",
         key="report",
         help=HELP,
     )

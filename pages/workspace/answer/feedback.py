@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.ui.analysis import ModelResult
-from pages.ui.export import rows_as_csv
+from pages.ui.export import offer_download, rows_as_csv
 from pages.ui.session import PageState, SessionClip, session
 from pages.ui.text import counted, plain
 from pages.ui.voice.clips import enrolment_state
@@ -104,10 +104,7 @@ def _show_table(stored: list[Feedback], folder: Path) -> None:
             "the audio.",
             width="content",
         )
-        content = rows_as_csv([asdict(f) for f in stored])
-        st.download_button(
-            "CSV", content, "feedback.csv", "text/csv", icon=":material/download:", type="tertiary", on_click="ignore"
-        )
+        offer_download("CSV", rows_as_csv([asdict(f) for f in stored]), "feedback.csv", "text/csv", type="tertiary")
         st.button(
             "Delete all",
             on_click=_try,

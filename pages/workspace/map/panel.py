@@ -1,6 +1,7 @@
 """The panel beside the map: the clip the walk has reached, with its spectrogram and sound, and its neighbours."""
 
 from collections import Counter
+from functools import partial
 
 import streamlit as st
 
@@ -8,7 +9,7 @@ from pages.ui import results
 from pages.ui.analysis import ModelResult
 from pages.ui.components.player import show_spectrogram
 from pages.ui.emotion import coloured
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from pages.ui.session import SessionClip, session
 from pages.ui.text import describe_expectation, plain
 from pages.ui.voice.personal import describe_voice
@@ -145,15 +146,8 @@ def _show_table(found: Atlas, around: Neighbourhood) -> None:
         }
         for i, distance in zip(around.rows.tolist(), around.distances, strict=True)
     ]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        key=key,
-        on_select=lambda: _go_to_row(found, around, key),
-        selection_mode="single-row",
-        column_config=same_decimals(rows),
-        alt="The nearest clips, the nearest first",
-    )
+    alt, go = "The nearest clips, the nearest first", partial(_go_to_row, found, around, key)
+    show_rows(rows, alt, key=key, on_select=go, selection_mode="single-row")
     st.caption("N and P go to the next and the previous one. Distances are those in the space; a map distorts them.")
 
 

@@ -10,7 +10,7 @@ from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
 from pages.ui.emotion import agreement_in_words, show_expectation
 from pages.ui.export import content_as_json, offer_export, rows_as_csv
-from pages.ui.layout import opened, same_decimals
+from pages.ui.layout import opened, show_rows
 from pages.ui.model_picker import choose_models, ensemble_members, get_model
 from pages.ui.problems import show_no_model
 from pages.ui.session import SessionClip, remember
@@ -167,8 +167,8 @@ def _show_features(prepared: PreparedClip, results: Sequence[ModelResult]) -> No
     elif len(features) == len(window):
         st.caption(f"{where}. Input: the waveform itself.")
     else:
-        rows, alt = _functionals(features), f"The features of {name} that stand out most"
-        st.dataframe(rows, hide_index=True, column_config=same_decimals(rows), alt=alt)
+        rows = _functionals(features)
+        show_rows(rows, f"The features of {name} that stand out most")
         st.caption(
             f"{where}. Input: {len(features)} functionals instead of a spectrogram; shown are the "
             f"{MOST_FUNCTIONALS} that are farthest from the average of the training clips, in standard deviations."

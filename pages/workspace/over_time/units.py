@@ -6,7 +6,7 @@ from itertools import islice
 
 import streamlit as st
 
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from pages.ui.model_picker import get_model
 from pages.ui.session import PageState, SessionClip, erase, input_key, session
 from pages.ui.text import counted, plain
@@ -135,13 +135,8 @@ def show_speakers(model: str, units: Sequence[Annotation], known: Sequence[Segme
     percent = st.column_config.NumberColumn(format="percent")
     number = st.column_config.NumberColumn(format="%.2f")
     rows = [_speaker_row(mean, labels) for mean in means]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        key="speakers",
-        column_config=same_decimals(rows) | {"arousal": number, "valence": number} | dict.fromkeys(labels, percent),
-        alt="Mean prediction of each speaker",
-    )
+    columns = {"arousal": number, "valence": number} | dict.fromkeys(labels, percent)
+    show_rows(rows, "Mean prediction of each speaker", columns, key="speakers")
     st.caption("Means over the segments of a speaker, weighted by the speech in which nobody else is annotated.")
 
 

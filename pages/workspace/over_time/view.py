@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.ui import analysis
 from pages.ui.emotion import segment_cell, segment_label
-from pages.ui.layout import same_decimals
+from pages.ui.layout import show_rows
 from pages.ui.model_picker import versions
 from pages.ui.problems import show_no_model, show_problem
 from pages.ui.session import SessionClip
@@ -210,15 +210,13 @@ def _show_segments(
     rows = [_row(segment) for segment in shown]
     if own:
         rows = [row | {"label": one.label, "speaker": one.speaker} for row, one in zip(rows, own, strict=False)]
-    st.dataframe(
+    show_rows(
         rows,
-        hide_index=True,
-        placeholder="",
+        f"The segments of {name} from the beginning to the end",
+        {"confidence": st.column_config.NumberColumn(format="percent")},
         key=key,
         on_select=partial(_play_segment, key, tuple(shown)),
         selection_mode="single-row",
-        column_config=same_decimals(rows) | {"confidence": st.column_config.NumberColumn(format="percent")},
-        alt=f"The segments of {name} from the beginning to the end",
     )
     st.caption("Choose a row to play it. Confidence: " + ("of the segment." if own else "the mean over its windows."))
 

@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import analysis
 from pages.ui.analysis import ModelResult, PreparedClip
 from pages.ui.chart import chart
-from pages.ui.export import file_name, rows_as_csv
+from pages.ui.export import file_name, offer_download, rows_as_csv
 from pages.ui.layout import opened
 from pages.ui.problems import show_problem
 from pages.ui.reports.clip import offer_report
@@ -148,7 +148,7 @@ def _draw_table(clip: SessionClip, measured: dict[str, dict[str, float]], groups
         with box:
             st.dataframe(rows, hide_index=True, alt="The measures of the voice")
             name = file_name(clip.name, "csv").replace("_emotion", "_voice")
-            st.download_button("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv", on_click="ignore")
+            offer_download("Download CSV", rows_as_csv(rows), name, "text/csv", key="voice-csv")
 
 
 def _row(name: str, measured: dict[str, dict[str, float]], groups: dict[str, VoiceGroup]) -> dict:

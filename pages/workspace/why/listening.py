@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.components.player import Track, show_spectrogram
 from pages.ui.emotion import coloured
-from pages.ui.export import file_name
+from pages.ui.export import file_name, offer_download
 from pages.workspace import sound
 from pages.workspace.why import state
 from pages.workspace.why.state import RELEVANT, REMAINDER, WHOLE, ExplainedWindow
@@ -50,13 +50,5 @@ def _show_part(track: Track, probabilities: Mapping[str, float], emotion: str, t
 def _show_buttons(track: Track, title: str) -> None:
     kind, key = "primary" if track.name == RELEVANT else "secondary", f"play-{track.name}"
     st.button(title, icon=":material/play_arrow:", key=key, on_click=sound.play_other, args=(track,), type=kind)
-    st.download_button(
-        "WAV",
-        track.wav,
-        file_name(track.name, "wav"),
-        "audio/wav",
-        icon=":material/download:",
-        key=f"wav-{track.name}",
-        type="tertiary",
-        on_click="ignore",
-    )
+    name = file_name(track.name, "wav")
+    offer_download("WAV", track.wav, name, "audio/wav", key=f"wav-{track.name}", type="tertiary")
