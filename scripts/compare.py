@@ -7,7 +7,6 @@ python -m scripts.compare --html figures               also figures, one page fo
 """
 
 import argparse
-import json
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -151,7 +150,7 @@ def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
     show(comparison)
     path = options.json or folder / f"comparison-{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    paths.write_text(path, json.dumps(comparison.to_dict(), indent=1) + "\n")
+    paths.write_json(path, comparison.to_dict())
     if options.html:
         print(f"\n{write_page(comparison, results, options.html)}")
 

@@ -5,7 +5,6 @@ python -m scripts.results_tables --recompute    first computes all metrics again
 """
 
 import argparse
-import json
 import re
 import sys
 from pathlib import Path
@@ -82,7 +81,7 @@ def recompute() -> None:
     if votes:
         utterances = [clip for clip in map(parse_filename, map(Path, votes)) if isinstance(clip, Utterance)]
         found = round_floats(score_listeners(votes, utterances, EMOTIONS))
-        paths.write_text(LISTENERS, json.dumps(found, indent=1) + "\n")
+        paths.write_json(LISTENERS, found)
     for path in list_results(folder=paths.RESULTS):
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")

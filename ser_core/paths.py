@@ -2,6 +2,7 @@
 
 import fcntl
 import hashlib
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -57,6 +58,11 @@ def write_text(path: Path, text: str) -> None:
     """Writes a text file; arguments and errors as atomic_path."""
     with atomic_path(path) as temporary:
         temporary.write_text(text)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Writes a JSON file with a value a line; arguments and errors as atomic_path."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 @contextmanager

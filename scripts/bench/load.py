@@ -10,7 +10,6 @@ code 1 when one of them dies, hangs or takes too much memory, or when they disag
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ import numpy as np
 
 from scripts.bench.fuzz import SAMPLE, mutations
 from scripts.bench.server import PATIENCE_S, post_sound, running_server
+from ser_core import paths
 from ser_core.metrics import round_floats
 
 CLIENTS = (1, 4, 16, 64)
@@ -104,7 +104,7 @@ def _measure(options: argparse.Namespace, address: str, process_id: int | None) 
     else:
         figures, well = {"clients": many_clients(host, options.requests)}, True
     if options.json:
-        options.json.write_text(json.dumps(round_floats(figures), indent=1) + "\n")
+        paths.write_json(options.json, round_floats(figures))
     return 0 if well else 1
 
 

@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> int:
         figures, is_well = run(address.removeprefix("http://"), process_id, options.clients, options.minutes)
     print(json.dumps(round_floats(figures), indent=1))
     if options.json:
-        options.json.write_text(json.dumps(round_floats(figures), indent=1) + "\n")
+        paths.write_json(options.json, round_floats(figures))
     return 0 if is_well else 1
 
 

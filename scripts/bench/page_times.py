@@ -6,7 +6,6 @@ Needs requirements-dev.txt and chromium. Run it when the machine does nothing el
 """
 
 import argparse
-import json
 import os
 import statistics
 import sys
@@ -21,6 +20,7 @@ import soundfile
 from scripts.bench.benchmark.speed import SAMPLES, speech
 from scripts.bench.map import N_MOVES, WATCH_FRAMES
 from scripts.bench.server import browser_with_microphone, running_server
+from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, read_audio
 from ser_core.models import available_models, checkpoint_folder
 
@@ -225,7 +225,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{name:66} {value:6.2f}{goal}", flush=True)
         found[name.strip()] = round(value, 2)
     if options.json:
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        paths.write_json(options.json, found)
     return 0
 
 

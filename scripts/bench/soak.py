@@ -139,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(row), flush=True)
             rows.append(row)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        paths.write_json(options.json, rows)
     return 0 if grew_mb(rows) < MOST_MB else 1
 
 

@@ -1,6 +1,5 @@
 """Clips of the folds of a protocol, and the file of their scores."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,4 +20,4 @@ def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:
 
 def write_results(path: Path, found: dict) -> None:
     """Writes scores as JSON."""
-    paths.write_text(path, json.dumps(found, indent=1) + "\n")
+    paths.write_json(path, found)

@@ -7,7 +7,6 @@ Ends with a table of what each model costs, measured now, and its comparison wit
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from scripts.bench.benchmark.speed import (
     training,
 )
 from scripts.common.tables import print_table
+from ser_core import paths
 from ser_core.audio import AudioError, measure_quality, speech_segments
 from ser_core.data import ProtocolError
 from ser_core.evaluation import ResultError, compare_with_baseline, cost_table
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
     baseline = print_models(models)
     if options.json:
         written = figures | {"models": models, "yardstick": baseline}
-        options.json.write_text(json.dumps(round_floats(written), indent=1) + "\n")
+        paths.write_json(options.json, round_floats(written))
     return 0
 
 

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from scripts.bench.kills.slow_server import served
 from scripts.bench.kills.tasks import TASKS, Task, prepare, run
+from ser_core import paths
 from ser_core.metrics import round_floats
 
 MAX_STARTS = 60  # of one run: then it makes no progress
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
             figures = {name: kill_task(TASKS[name], base, -(-options.kills // len(names)), rng) for name in names}
     print(json.dumps(round_floats(figures), indent=1))
     if options.json:
-        options.json.write_text(json.dumps(round_floats(figures), indent=1) + "\n")
+        paths.write_json(options.json, round_floats(figures))
     return 1 if any(task["failures"] for task in figures.values()) else 0
 
 

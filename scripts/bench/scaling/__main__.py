@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     found = json.loads(options.json.read_text()) if options.json.is_file() else {}
     for kind in options.kinds or ([] if options.picture else steps):
         found[kind] = round_floats(steps[kind]())
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+        paths.write_json(options.json, found)
     if options.picture:
         write_picture(found, options.picture)
     return 0

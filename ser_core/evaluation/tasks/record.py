@@ -88,7 +88,7 @@ def _replace_own_metrics(recorded: EvaluationResult, new: EvaluationResult) -> N
     path = paths.CHECKPOINTS / new.model / METRICS_FILE
     try:
         if path.is_file() and own_metrics(recorded) == json.loads(path.read_text()):
-            paths.write_text(path, json.dumps(own_metrics(new), indent=1) + "\n")
+            paths.write_json(path, own_metrics(new))
     except (OSError, ValueError) as error:
         raise ResultError(f"{new.model}/{METRICS_FILE} cannot be read and written again: {error}.") from error
 

@@ -151,7 +151,7 @@ def _start_job(
     batch_size = max(1, min(MAX_FILES_PER_BATCH, n_files // (BATCHES_PER_WORKER * n_workers)))
     (parts / REFERENCES_FILE).unlink(missing_ok=True)
     job = replace(wanted, n_files=n_files, batch_size=batch_size, note=check.summary() if check else "")
-    paths.write_text(parts / JOB_FILE, json.dumps(asdict(job), indent=1) + "\n")
+    paths.write_json(parts / JOB_FILE, asdict(job))
     return job
 
 

@@ -91,7 +91,7 @@ def save_whisper_encoder(start: str, n_layers: int, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with paths.atomic_path(folder / "model.safetensors") as temporary:
         save_file({name: value.half().contiguous() for name, value in weights.items()}, temporary, {"format": "pt"})
-    paths.write_text(folder / "config.json", json.dumps({"model_type": "whisper"} | sizes, indent=1) + "\n")
+    paths.write_json(folder / "config.json", {"model_type": "whisper"} | sizes)
 
 
 def shared_weights(encoder: str, n_layers: int) -> dict[str, Tensor]:
