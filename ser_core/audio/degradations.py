@@ -1,9 +1,8 @@
-"""Degradations of a recording: gain, noise, babble, room, band limits, codecs, clipping, speed, pitch."""
+"""Degradations of a recording: gain, noise, room, band limits, codecs, clipping, speed, pitch."""
 
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 import av
 import numpy as np
@@ -17,8 +16,6 @@ from ser_core.audio.vocoder import change_pitch
 
 GSM_RATE = 8000  # Hz
 CODEC_FRAME_SAMPLES = 320  # passed to an encoder at once
-N_BABBLE_SPEAKERS = 6
-REVERBERATION_TIME_S = 0.5  # RT60: time in which the reverberation decays by 60 dB
 PHONE_BAND_HZ = (300.0, 3400.0)
 GAIN_CONTROL_RMS, MAX_GAIN_CONTROL_GAIN = 0.1, 10.0  # -20 dBFS; at most 20 dB up or down
 GAIN_CONTROL_TIME_CONSTANT_S = 0.3
@@ -68,41 +65,14 @@ def add_noise(snr_db: float, noises: Sequence[np.ndarray]) -> Degradation:
     return degrade
 
 
-def add_babble(snr_db: float, voices: Sequence[np.ndarray]) -> Degradation:
-    """Babble noise: six randomly drawn speakers who talk at once.
-
-    Args:
-        snr_db: signal-to-noise ratio over the recording.
-        voices: waveforms to draw from, each of shape (n_samples,).
-    """
-
-    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        chosen = rng.choice(len(voices), N_BABBLE_SPEAKERS)
-        speakers = (np.roll(np.resize(voices[i], len(waveform)), rng.integers(len(waveform))) for i in chosen)
-        babble = reduce(np.add, (speaker / max(_rms(speaker), 1e-6) for speaker in speakers))
-        return _mix_at_snr(waveform, babble, snr_db)
-
-    return degrade
-
-
-def add_reverberation(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Room reverberation: direct sound, then noise that decays exponentially; the level stays the same."""
-    time_s = np.arange(round(REVERBERATION_TIME_S * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.standard_normal(len(time_s)) * 10 ** (-3 * time_s / REVERBERATION_TIME_S)
-    response = tail / np.sqrt(np.square(tail).sum())  # equal energy of reflections and direct sound
-    response[0] = 1.0
-    return _reverberate(waveform, response)
-
-
 def place_in_room(rooms: RoomRange) -> Degradation:
     """Reverberation of a room drawn from a range, by the image-source method; the level stays the same."""
-    return lambda waveform, rng: _reverberate(waveform, draw_room_response(rooms, rng))
 
+    def degrade(waveform: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        reverberant = signal.fftconvolve(waveform, draw_room_response(rooms, rng))[: len(waveform)]
+        return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
 
-def _reverberate(waveform: np.ndarray, response: np.ndarray) -> np.ndarray:
-    """Convolution with an impulse response; the level stays the same."""
-    reverberant = signal.fftconvolve(waveform, response)[: len(waveform)]
-    return _limit_peak(reverberant * _rms(waveform) / max(_rms(reverberant), 1e-9))
+    return degrade
 
 
 def draw_room_response(rooms: RoomRange, rng: np.random.Generator) -> np.ndarray:

@@ -144,7 +144,7 @@ def enrolment_gain(
 
 
 def recording_reference(
-    model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None, progress: Progress = no_progress
+    model: SERModel, waveform: np.ndarray, speech: SpeechSegments | None = None
 ) -> Reference | None:
     """A long recording of one speaker as its own reference; None if it has less than 10 s of speech.
 
@@ -152,7 +152,6 @@ def recording_reference(
 
     Args:
         model, waveform, speech: as for predict.
-        progress: called after each batch.
 
     Raises:
         AudioError: no samples, or samples that are not finite.
@@ -166,7 +165,7 @@ def recording_reference(
         return None
     windows = _speech_windows(model, waveform, speech, overlap=0.0)
     drawn = np.unique(np.linspace(0, len(windows) - 1, MAX_REFERENCE_CLIPS).round().astype(int))
-    rows = run_windows(model, [windows[i] for i in drawn], progress).embeddings
+    rows = run_windows(model, [windows[i] for i in drawn]).embeddings
     return Reference(model.name, model.version, rows.mean(0), len(drawn), speech_s, source="recording")
 
 

@@ -70,13 +70,13 @@ def brier(probabilities: np.ndarray, y_true: np.ndarray) -> float:
     return float(np.square(probabilities - truth).sum(1).mean())
 
 
-def reliability(probabilities: np.ndarray, y_true: np.ndarray, n_bins: int = N_ECE_BINS) -> Reliability:
+def reliability(probabilities: np.ndarray, y_true: np.ndarray) -> Reliability:
     """Confidence against accuracy; arguments and errors as check_probabilities."""
     check_probabilities(probabilities, y_true)
     confidence = probabilities.max(1)
-    bins = np.minimum((confidence * n_bins).astype(int), n_bins - 1)
-    n_clips = np.bincount(bins, minlength=n_bins)
-    sums = (np.bincount(bins, values, n_bins) for values in (confidence, probabilities.argmax(1) == y_true))
+    bins = np.minimum((confidence * N_ECE_BINS).astype(int), N_ECE_BINS - 1)
+    n_clips = np.bincount(bins, minlength=N_ECE_BINS)
+    sums = (np.bincount(bins, values, N_ECE_BINS) for values in (confidence, probabilities.argmax(1) == y_true))
     means = (tuple((values / np.maximum(n_clips, 1)).tolist()) for values in sums)
     return Reliability(tuple(n_clips.tolist()), *means)
 

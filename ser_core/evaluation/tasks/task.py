@@ -43,7 +43,6 @@ def evaluation_task(
     fold: str | None = None,
     name: str | None = None,
     allow_leak: bool = False,
-    command: str = "",
 ) -> EvaluationTask:
     """Task of evaluating a checkpoint.
 
@@ -64,7 +63,7 @@ def evaluation_task(
     fold = fold or (None if protocol else trained_on["fold"])
     protocol = protocol or trained_on["protocol"]
     leak = has_leak(model.name, trained_on, protocol, fold, allow_leak)
-    return EvaluationTask(name or model.name, folder, model, config, protocol, fold, leak, command)
+    return EvaluationTask(name or model.name, folder, model, config, protocol, fold, leak)
 
 
 def has_leak(name: str, trained_on: dict, protocol: str, fold: str | None, allowed: bool) -> bool:
