@@ -42,7 +42,7 @@ def show(comparison: Comparison) -> None:
     c = comparison
     print(f"\n=== {c.split}: {c.about}")
     measures = ("uar", "macro_f1", "accuracy")
-    rows = ([f"{i}", s.model, _percent(s.left_out), _percent(s.means["uar"])] for i, s in enumerate(c.ranking, 1))
+    rows = ([f"{i}", s.model, points(s.left_out), points(s.means["uar"])] for i, s in enumerate(c.ranking, 1))
     title = (
         "Ranking by the mean UAR of left-out corpora, where all were evaluated, then by that of the corpora of the test"
     )
