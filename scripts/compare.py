@@ -102,9 +102,9 @@ def show_leak(leak: LeakageReport) -> None:
     """Accuracy of a leaked model and of its valid twin on training clips and on unseen ones."""
     rows = []
     for name, part in leak.parts.items():
-        trained, unseen = part.groups["trained"], part.groups["unheard"]
+        trained, unseen = part.groups["training"], part.groups["unseen"]
         shares = (trained.share, part.groups["development"].share, unseen.share)
-        accuracies = (trained.accuracy, trained.honest_accuracy, unseen.accuracy, unseen.honest_accuracy)
+        accuracies = (trained.accuracy, trained.twin_accuracy, unseen.accuracy, unseen.twin_accuracy)
         values = (*shares, part.leaked["accuracy"], *accuracies)
         rows.append([corpus_name(name), str(part.n_clips), *(points(value) for value in values)])
     shares = ["training %", "development %", "unseen %"]

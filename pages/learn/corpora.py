@@ -102,9 +102,9 @@ def _leaked(leak: LeakageReport) -> str:
     """In words: every corpus of whose test clips some were trained on."""
     parts = [
         f"{part.groups['trained'].share:.0%} of the test clips of {CORPUS_NAMES[c]} were in training, and the accuracy "
-        f"is {part.leaked['accuracy']:.1%} instead of {part.honest['accuracy']:.1%}"
+        f"is {part.leaked['accuracy']:.1%} instead of {part.twin['accuracy']:.1%}"
         for c, part in leak.parts.items()
-        if c in CORPUS_NAMES and part.honest and part.groups["trained"].n_clips
+        if c in CORPUS_NAMES and part.twin and part.groups["training"].n_clips
     ]
     return "A split script without a seed draws other speakers at every run. Here: " + "; ".join(parts) + "."
 

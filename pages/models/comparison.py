@@ -109,7 +109,7 @@ def _under_each_protocol(leak: LeakageReport, split: str) -> dict[str, dict[str,
     unseen = next((s.corpora for s in ranking if s.model == leak.model.removesuffix("-leak")), {})
     bars: dict[str, dict[str, float]] = {}
     for corpus in (name for name in leak.parts if name in CORPUS_NAMES):
-        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].honest}
+        found = {UNSEEN: unseen.get(corpus), split: leak.parts[corpus].twin}
         found |= {_trained_under(leak): leak.parts[corpus].leaked}
         bars[CORPUS_NAMES[corpus]] = {name: scores["accuracy"] for name, scores in found.items() if scores}
     return bars
@@ -119,13 +119,13 @@ def _leak_rows(leak: LeakageReport, split: str) -> list[dict]:
     """A row a corpus; the columns name the protocols, as one without leaked clips may share speakers."""
     rows = []
     for name, part in leak.parts.items():
-        trained = part.groups["trained"]
+        trained = part.groups["training"]
         rows.append(
             {
                 "test clips": corpus_name(name),
                 "clips": part.n_clips,
                 "in training %": round(100 * trained.share),
-                f"accuracy %, {split}": part.honest and round(100 * part.honest["accuracy"], 1),
+                f"accuracy %, {split}": part.twin and round(100 * part.twin["accuracy"], 1),
                 f"accuracy %, {_trained_under(leak)}": round(100 * part.leaked["accuracy"], 1),
                 "accuracy %, published": part.published and round(100 * part.published["accuracy"], 1),
             }

@@ -126,19 +126,17 @@ def _leakage_table(parts: dict[str, LeakagePart]) -> str:
     header += ["published", "on training clips: leakage (none)", "on unseen clips: leakage (none)"]
     rows = []
     for name, part in parts.items():
-        trained, unseen = part.groups["trained"], part.groups["unheard"]
-        accuracies = (percent(source, "accuracy") for source in (part.honest, part.leaked, part.published))
-        groups = (
-            f"{points(g.accuracy)} ({points(g.honest_accuracy)})" if g.n_clips else "-" for g in (trained, unseen)
-        )
-        shares = ", ".join(f"{100 * part.groups[known].share:.0f} %" for known in ("trained", "development"))
+        trained, unseen = part.groups["training"], part.groups["unseen"]
+        accuracies = (percent(source, "accuracy") for source in (part.twin, part.leaked, part.published))
+        groups = (f"{points(g.accuracy)} ({points(g.twin_accuracy)})" if g.n_clips else "-" for g in (trained, unseen))
+        shares = ", ".join(f"{100 * part.groups[known].share:.0f} %" for known in ("training", "development"))
         rows.append([corpus_name(name), str(part.n_clips), shares, *accuracies, *groups])
     return markdown_table(header, rows)
 
 
 def _leakage_macro_f1(pooled: LeakagePart) -> str:
-    honest, leaked, published = (percent(s, "macro_f1") for s in (pooled.honest, pooled.leaked, pooled.published))
-    return f"Macro-F1 pooled: no leakage {honest}, leakage {leaked}, published {published} %."
+    twin, leaked, published = (percent(s, "macro_f1") for s in (pooled.twin, pooled.leaked, pooled.published))
+    return f"Macro-F1 pooled: no leakage {twin}, leakage {leaked}, published {published} %."
 
 
 def speaker_independent(found: Comparisons) -> str:

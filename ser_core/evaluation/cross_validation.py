@@ -184,8 +184,8 @@ def load_cross_validation(protocol: str, folder: Path | None = None) -> dict[str
     for fold in protocol_folds(protocol):
         for path in list_results(split_name(protocol, fold), folder):
             found.setdefault(path.stem, []).append(load_result(path))
-    honest = {model: [r for r in results if not r.leak] for model, results in found.items()}
-    return {model: summarise_folds(results) for model, results in honest.items() if len(results) > 1}
+    valid = {model: [r for r in results if not r.leak] for model, results in found.items()}
+    return {model: summarise_folds(results) for model, results in valid.items() if len(results) > 1}
 
 
 def _fold_spreads(scores: Sequence[dict]) -> dict[str, FoldSpread]:

@@ -145,39 +145,39 @@ def leaked_clips():
     """Four clips of CREMA-D, three of them in the training part of the second draw; four of RAVDESS, two and two."""
     test, known = protocol_split("resonet").test, protocol_split(REDRAWN)
     crema_d = [i for i in test if i.startswith("crema_d/")]
-    trained, unheard = [i for i in crema_d if i in known.train], [i for i in crema_d if i not in known.train]
+    trained, unseen = [i for i in crema_d if i in known.train], [i for i in crema_d if i not in known.train]
     ravdess = [[i for i in test if i.startswith("ravdess/") and i in part][:2] for part in (known.train, known.dev)]
-    return trained[:3] + unheard[:1] + ravdess[0] + ravdess[1]
+    return trained[:3] + unseen[:1] + ravdess[0] + ravdess[1]
 
 
 def test_the_leak_is_told_apart(leaked_clips):
     known = protocol_split(REDRAWN).train
     leaked = make_result("resonet-leak", leaked_clips, [i in known for i in leaked_clips])
-    honest = make_result("resonet", leaked_clips, [True, False, False, True, True, False, False, False])
-    found = compare_results([leaked, honest], {"rows": {"resonet": {"accuracy": 0.8, "corpora": {"crema_d": 0.7}}}})
+    twin = make_result("resonet", leaked_clips, [True, False, False, True, True, False, False, False])
+    found = compare_results([leaked, twin], {"rows": {"resonet": {"accuracy": 0.8, "corpora": {"crema_d": 0.7}}}})
     assert [standing.model for standing in found.ranking] == ["resonet"] and found.pairs == ()
     (leak,) = found.leaks
     assert leak.trained_on["protocol"] == REDRAWN
     crema_d, ravdess, pooled = leak.parts["crema_d"], leak.parts["ravdess"], leak.parts["pooled"]
     assert {name: group.n_clips for name, group in crema_d.groups.items()} == {
-        "trained": 3,
+        "training": 3,
         "development": 0,
-        "unheard": 1,
+        "unseen": 1,
     }
-    assert crema_d.groups["trained"].share == 0.75
-    assert (crema_d.groups["trained"].accuracy, crema_d.groups["unheard"].accuracy) == (1, 0)
-    assert crema_d.groups["trained"].honest_accuracy == pytest.approx(1 / 3)
-    assert crema_d.groups["unheard"].honest_accuracy == 1 and crema_d.groups["development"].accuracy is None
-    assert (ravdess.groups["trained"].share, ravdess.groups["development"].share) == (0.5, 0.5)
-    assert pooled.n_clips == 8 and pooled.groups["trained"].share == 5 / 8
-    assert (pooled.leaked["accuracy"], pooled.honest["accuracy"]) == (0.625, 0.375)
+    assert crema_d.groups["training"].share == 0.75
+    assert (crema_d.groups["training"].accuracy, crema_d.groups["unseen"].accuracy) == (1, 0)
+    assert crema_d.groups["training"].twin_accuracy == pytest.approx(1 / 3)
+    assert crema_d.groups["unseen"].twin_accuracy == 1 and crema_d.groups["development"].accuracy is None
+    assert (ravdess.groups["training"].share, ravdess.groups["development"].share) == (0.5, 0.5)
+    assert pooled.n_clips == 8 and pooled.groups["training"].share == 5 / 8
+    assert (pooled.leaked["accuracy"], pooled.twin["accuracy"]) == (0.625, 0.375)
     assert (pooled.published, crema_d.published, ravdess.published) == ({"accuracy": 0.8}, {"accuracy": 0.7}, None)
 
 
 def test_a_leak_without_its_honest_twin(leaked_clips):
     leaked = make_result("resonet-leak", leaked_clips, np.ones(8, bool))
     (leak,) = compare_results([leaked, make_result("other", leaked_clips, np.ones(8, bool))]).leaks
-    assert leak.parts["pooled"].honest is None and leak.parts["pooled"].groups["trained"].honest_accuracy is None
+    assert leak.parts["pooled"].twin is None and leak.parts["pooled"].groups["training"].twin_accuracy is None
 
 
 def test_the_result_is_json(three):

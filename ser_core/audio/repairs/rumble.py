@@ -10,7 +10,7 @@ RUMBLE_HZ = 50.0  # below the voice, and below the lowest mel band of the models
 RUMBLE_FRAME_S = 0.005  # of the means from which rumble is measured
 MAX_RUMBLE = 4.0  # power relative to the rest; 2.8 at most in the clips of the corpora
 MAX_OFFSET = 0.1  # relative to the RMS of the rest; 0.02 at most there
-NOTED_OFFSET = 16 / 32_768  # of full scale, -66 dBFS: 16-bit recorders give a few steps of their own, unheard
+NOTED_OFFSET = 16 / 32_768  # of full scale, -66 dBFS: 16-bit recorders give a few steps of their own, inaudible
 RUMBLE_EDGE_S = 1.0  # mirrored at both ends, so that the filter does not ring there
 MIN_RUMBLE_DURATION_S = 0.1
 

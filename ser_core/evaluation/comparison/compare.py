@@ -61,13 +61,13 @@ def compare_results(
     """
     results, left_out = _align_results(results), left_out or {}
     rows = (published or {}).get("rows", {})
-    honest = [result for result in results if not result.leak]
-    if not honest:
+    valid = [result for result in results if not result.leak]
+    if not valid:
         raise ComparisonError(f"{results[0].split}: all results are of models that were trained on test clips.")
     ranked = sorted(
-        honest, key=lambda r: ranking_key(left_out.get(r.model), mean_over_corpora(r.metrics, "uar"), r.model)
+        valid, key=lambda r: ranking_key(left_out.get(r.model), mean_over_corpora(r.metrics, "uar"), r.model)
     )
-    first, twins = ranked[0], {result.model: result for result in honest}
+    first, twins = ranked[0], {result.model: result for result in valid}
     return Comparison(
         split=first.split,
         note=SPEAKER_OVERLAP.get(first.protocol, ""),

@@ -17,7 +17,7 @@ class LeakageGroup:
     n_clips: int
     share: float  # of the test clips of this corpus
     accuracy: float | None  # of the leaked model; None without clips
-    honest_accuracy: float | None  # of its valid twin, which was trained on none of them
+    twin_accuracy: float | None  # of its valid twin, which was trained on none of them
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class LeakagePart:
 
     n_clips: int
     leaked: dict[str, float]  # accuracy, macro_f1, uar
-    honest: dict[str, float] | None
+    twin: dict[str, float] | None  # its valid twin
     published: dict[str, float] | None
-    groups: dict[str, LeakageGroup]  # "trained", "development", "unheard"
+    groups: dict[str, LeakageGroup]  # "training", "development", "unseen"
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _leakage_part(
     return LeakagePart(
         n_clips=int(rows.sum()),
         leaked=_leakage_scores(leaked, part),
-        honest=_leakage_scores(twin, part) if twin else None,
+        twin=_leakage_scores(twin, part) if twin else None,
         published=published or None,
         groups={
             name: _leakage_group(rows & own, rows, right, twin_right)
@@ -76,11 +76,11 @@ def _leakage_scores(result: EvaluationResult, part: str) -> dict[str, float]:
 
 
 def _training_exposure(leaked: EvaluationResult) -> dict[str, np.ndarray]:
-    """Role of each test clip in the training: "trained", "development" or "unheard", bool, shape = (n_clips,)."""
+    """Role of each test clip in the training: "training", "development" or "unseen", bool, shape = (n_clips,)."""
     known = protocol_split(leaked.trained_on["protocol"], leaked.trained_on["fold"])
     ids = [u.id for u in leaked.predictions.utterances]
     trained, development = (np.isin(ids, part) for part in (known.train, known.dev))
-    return {"trained": trained, "development": development, "unheard": ~(trained | development)}
+    return {"training": trained, "development": development, "unseen": ~(trained | development)}
 
 
 def _leakage_group(
@@ -91,5 +91,5 @@ def _leakage_group(
         n_clips=n_clips,
         share=n_clips / int(corpus.sum()),
         accuracy=float(right[rows].mean()) if n_clips else None,
-        honest_accuracy=float(twin_right[rows].mean()) if n_clips and twin_right is not None else None,
+        twin_accuracy=float(twin_right[rows].mean()) if n_clips and twin_right is not None else None,
     )

@@ -1,4 +1,4 @@
-"""A linear head for labelled recordings of one's own, on the embeddings of a model, with honest cross-validation."""
+"""A linear head for labelled recordings of one's own, on the embeddings of a model, cross-validated by speaker."""
 
 from collections import Counter
 from collections.abc import Sequence
