@@ -37,10 +37,10 @@ def utterance(corpus: str, speaker: str, emotion: str, number: int = 0) -> Utter
 
 
 def predictions(*rows: tuple[str, str, str, str], confidence: float = 0.72, abstained=()) -> PredictionTable:
-    """From (corpus, speaker, true emotion, heard emotion) rows."""
+    """From (corpus, speaker, true emotion, predicted emotion) rows."""
     probabilities = np.full((len(rows), 8), (1 - confidence) / 7)
-    for row, (_, _, _, heard) in zip(probabilities, rows, strict=True):
-        row[EMOTIONS.index(heard)] = confidence
+    for row, (_, _, _, predicted) in zip(probabilities, rows, strict=True):
+        row[EMOTIONS.index(predicted)] = confidence
     utterances = tuple(utterance(c, s, true, i) for i, (c, s, true, _) in enumerate(rows))
     return PredictionTable(EMOTIONS, utterances, probabilities, np.isin(np.arange(len(rows)), abstained))
 
@@ -348,10 +348,10 @@ def test_listeners_who_disagree_share_a_draw():
 def overconfident() -> PredictionTable:
     """2000 answers of a model whose logits are 2.5 times too large."""
     rng = np.random.default_rng(0)
-    honest = rng.normal(0, 1.5, (2000, 8))
-    heard = (rng.random(2000)[:, None] > softmax(honest, axis=-1).cumsum(1)).sum(1).clip(max=7)
-    utterances = tuple(utterance("crema_d", str(i % 10), EMOTIONS[k], i) for i, k in enumerate(heard))
-    return PredictionTable(EMOTIONS, utterances, softmax(2.5 * honest, axis=-1), np.zeros(2000, bool))
+    calibrated = rng.normal(0, 1.5, (2000, 8))
+    drawn = (rng.random(2000)[:, None] > softmax(calibrated, axis=-1).cumsum(1)).sum(1).clip(max=7)
+    utterances = tuple(utterance("crema_d", str(i % 10), EMOTIONS[k], i) for i, k in enumerate(drawn))
+    return PredictionTable(EMOTIONS, utterances, softmax(2.5 * calibrated, axis=-1), np.zeros(2000, bool))
 
 
 def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):

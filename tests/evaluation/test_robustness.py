@@ -123,9 +123,9 @@ def test_a_codec_keeps_the_voice_in_few_bits(codec, container):
     clip = np.concatenate([CLIP] * 5)
     size = len(r.encode_audio(clip, codec, container, 16_000))
     assert 1000 < size < 1.6 * 2000 * len(clip) / SAMPLE_RATE  # 16 kbit/s are 2,000 bytes a second
-    heard = r.transcode(codec, container, 16_000)(clip, rng())
-    lag = np.correlate(heard[8000:16000], clip[8000:12000], "valid").argmax()
-    assert np.corrcoef(heard[8000 + lag : 12000 + lag], clip[8000:12000])[0, 1] > 0.8
+    decoded = r.transcode(codec, container, 16_000)(clip, rng())
+    lag = np.correlate(decoded[8000:16000], clip[8000:12000], "valid").argmax()
+    assert np.corrcoef(decoded[8000 + lag : 12000 + lag], clip[8000:12000])[0, 1] > 0.8
 
 
 def test_gain_control_brings_every_level_to_the_same():

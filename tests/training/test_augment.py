@@ -236,9 +236,9 @@ def test_a_room_dies_away_at_its_pace_and_reflects_its_share():
     click = torch.zeros(1, 16_000)
     click[0, 100] = 1.0
     noise = torch.randn((1, 8000), generator=generator())
-    heard = reverberate(click, torch.tensor([16_000]), torch.tensor([8000.0]), torch.tensor([0.5]), noise)[0]
-    assert not heard[:100].abs().gt(1e-6).any() and heard[100:].square().sum().item() == pytest.approx(1.5, rel=0.15)
-    early, late = (heard[start : start + 800].square().sum() for start in (200, 4200))
+    room = reverberate(click, torch.tensor([16_000]), torch.tensor([8000.0]), torch.tensor([0.5]), noise)[0]
+    assert not room[:100].abs().gt(1e-6).any() and room[100:].square().sum().item() == pytest.approx(1.5, rel=0.15)
+    early, late = (room[start : start + 800].square().sum() for start in (200, 4200))
     assert 10 * torch.log10(early / late).item() == pytest.approx(30, abs=2)  # half of the 60 dB
 
 
