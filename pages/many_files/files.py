@@ -21,7 +21,7 @@ from ser_core.labels import format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
 ROW_HEIGHT, SCROLL_BAR, N_ROWS = 33, 8, 16  # pixels; rows in sight
-CERTAINTY_SUFFIX = ", certain"  # of the column with the confidence of a model
+CONFIDENCE_SUFFIX = ", confidence"  # of the column with the confidence of a model
 NAME_WIDTH, LABEL_WIDTH, PREDICTION_WIDTH, CONFIDENCE_WIDTH = 165, 90, 155, 95  # pixels: they fit beside the player
 TABLE_SHARE, TABLE_SHARE_ALONE = 1.5, 3.2  # of the width, to 1 for the player; alone while no file is chosen
 
@@ -108,9 +108,9 @@ def _columns(names: Iterable[str], models: Sequence[str]) -> dict:
     """Titles and widths: the prediction and its confidence, by which files are sorted, are in sight."""
     columns = {"file": st.column_config.Column(width=NAME_WIDTH), "label": st.column_config.Column(width=LABEL_WIDTH)}
     for name in names:
-        model = name.removesuffix(CERTAINTY_SUFFIX)
+        model = name.removesuffix(CONFIDENCE_SUFFIX)
         if model != name:
-            title = "confidence" if len(models) == 1 else f"{model}, confidence"
+            title = "confidence" if len(models) == 1 else name
             columns[name] = st.column_config.NumberColumn(title, width=CONFIDENCE_WIDTH, format="percent")
             columns[model] = st.column_config.Column(width=PREDICTION_WIDTH)
     return columns
@@ -179,7 +179,7 @@ def table_row(row: BatchRow, batch: Batch, written: Callable[[str], str] = str) 
     if len(models) > 1:
         line["disagreement"] = item.disagreement(models)
     for name in [ENSEMBLE_NAME, *models] if len(models) > 1 < len(ensemble_members(models)) else models:
-        line[name], line[name + CERTAINTY_SUFFIX] = _prediction_cells(found.get(name), written)
+        line[name], line[name + CONFIDENCE_SUFFIX] = _prediction_cells(found.get(name), written)
     if batch.has_corpus_recordings:
         line["recording of"] = batch.part(row, models[0])
     return line | {"seconds": round(item.duration_s, 2), "speech s": round(item.speech_s, 2)}

@@ -203,7 +203,7 @@ def test_several_models_stand_side_by_side_and_together(page):
     page.button(key="go").click().run()
     (line,) = table_of(page).to_dict("records")
     assert {"small", "other", ENSEMBLE_NAME, "disagreement"} <= line.keys()
-    assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{ENSEMBLE_NAME}, certain"] <= 1
+    assert 0 <= line["disagreement"] <= 1 and 0 < line[f"{ENSEMBLE_NAME}, confidence"] <= 1
 
 
 def test_deleting_erases_the_uploads_on_the_server_too(page, monkeypatch):
@@ -318,9 +318,9 @@ def test_a_file_plays_when_it_is_chosen_and_not_after_a_visit_elsewhere(page):
 def test_the_confidence_stands_beside_the_prediction_within_the_width_of_the_table(page):
     choose(page, ("1001_DFA_ANG_XX.ogg", SPEECH))
     (element,) = [frame for frame in page.dataframe if "seconds" in frame.value]
-    assert list(element.value)[:4] == ["file", "label", "other", "other, certain"]
+    assert list(element.value)[:4] == ["file", "label", "other", "other, confidence"]
     columns = json.loads(element.proto.columns)
-    assert columns["other, certain"]["label"] == "confidence"
+    assert columns["other, confidence"]["label"] == "confidence"
     assert columns["seconds"]["type_config"]["format"].startswith("%.")  # 6.00 below 4.93
     widths = [columns[name]["width"] for name in list(element.value)[:4]]
     assert sum(widths) < 550 - files.ROW_HEIGHT  # beside a player, at 1440 pixels, before the arrow at the edge
@@ -422,7 +422,7 @@ def test_the_ensemble_abstains_with_the_majority():
 def test_a_model_that_has_not_run_yet_takes_no_part():
     one = row("a.wav", label="angry", x="angry")
     line = files.table_row(one, batch_of([one], "x", "y"))
-    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, certain")] == [None] * 4
+    assert [line[name] for name in ("disagreement", ENSEMBLE_NAME, "y", "y, confidence")] == [None] * 4
     assert line["x"] == "angry" and not batches.confusion([one], "y").any()
 
 
@@ -469,7 +469,7 @@ def test_files_outlive_their_widgets_on_another_page_and_no_longer(monkeypatch):
 def test_nothing_is_claimed_where_nobody_speaks():
     silent = row("a.wav", speech_s=0.0, x="sad")
     line = files.table_row(silent, batch_of([silent], "x"))
-    assert (line["x"], line["x, certain"]) == ("no speech", None)
+    assert (line["x"], line["x, confidence"]) == ("no speech", None)
 
 
 def test_a_file_without_speech_has_no_emotion_in_any_view(page, speech):
