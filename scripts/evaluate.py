@@ -12,7 +12,6 @@ Files of --folder that cannot be read are listed and left out (exit code 2).
 """
 
 import argparse
-import json
 import shlex
 import sys
 from collections.abc import Sequence
@@ -56,13 +55,13 @@ from ser_core.evaluation import (
 from ser_core.inference import Reference, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
 from ser_core.models import (
-    CONFIG_FILE,
     CheckpointError,
     SERModel,
     available_models,
     checkpoint_folder,
     load_model,
     save_metrics_and_card,
+    training_record,
 )
 from ser_core.training import leaked_clips, training_history
 
@@ -220,8 +219,8 @@ def predict_folders(
 
 
 def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Recordings of one's own in the training part of a checkpoint or its start, however their folder is named."""
-    training = read_training(checkpoint)
+    """Recordings of one's own that a checkpoint, or one it builds on, was trained on, however their folder is named."""
+    training = training_record(checkpoint_folder(checkpoint))
     # A config of an earlier version has names of folders alone.
     named = {} if "folder_clips" in training else training.get("folders", {})
     known = {digest for part in training_history(training) for digest in part.get("folder_clips", "").split()}
@@ -229,15 +228,11 @@ def trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utteran
 
 
 def named_as_trained_on(checkpoint: str, utterances: Sequence[Utterance]) -> list[Utterance]:
-    """Published clips, by name and emotion, of the training or development part of a checkpoint or its start."""
+    """Published clips, by name and emotion, of the training or development part of a checkpoint or one it builds on."""
     parsed = ((u, parse_filename(u.path)) for u in utterances)
     clips = {p.id: p for u, p in parsed if isinstance(p, Utterance) and p.emotion == u.emotion}
-    return [clips[i] for i in sorted(leaked_clips(training_history(read_training(checkpoint)), clips))]
-
-
-def read_training(checkpoint: str) -> dict:
-    """How a checkpoint was trained, as its config.json has it."""
-    return json.loads((checkpoint_folder(checkpoint) / CONFIG_FILE).read_text()).get("training", {})
+    history = training_history(training_record(checkpoint_folder(checkpoint)))
+    return [clips[i] for i in sorted(leaked_clips(history, clips))]
 
 
 def run_protocols(options: argparse.Namespace) -> bool:

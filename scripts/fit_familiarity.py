@@ -6,7 +6,6 @@ scripts.train fits them too: this is for checkpoints without thresholds. Weights
 """
 
 import argparse
-import json
 import sys
 
 import torch
@@ -15,7 +14,15 @@ from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, ProtocolError, protocol_split
 from ser_core.evaluation import fit_familiarity
-from ser_core.models import NOVELTY_FILE, CheckpointError, NoveltyDetector, Whisper, checkpoint_folder, load_model
+from ser_core.models import (
+    NOVELTY_FILE,
+    CheckpointError,
+    NoveltyDetector,
+    Whisper,
+    checkpoint_folder,
+    load_model,
+    training_record,
+)
 from ser_core.training import read_training_data
 
 
@@ -23,13 +30,15 @@ def fitted(name: str) -> NoveltyDetector:
     """The detector of a checkpoint with new thresholds.
 
     Raises:
-        CheckpointError: another family, or a checkpoint without a detector.
+        CheckpointError: another family, or a checkpoint without a detector or a record of its training.
         ValueError: other training clips than those of the checkpoint.
     """
     model = load_model(name, "cpu")
     if not isinstance(model, Whisper) or model.novelty is None:
         raise CheckpointError(f"{name} has no detector by near neighbours.")
-    training = json.loads((checkpoint_folder(name) / "config.json").read_text())["training"]
+    training = training_record(checkpoint_folder(name))
+    if not {"protocol", "fold", "n_clips"} <= training.keys():
+        raise CheckpointError(f"{name} has no record of its training clips: train it again with scripts.train.")
     split = protocol_split(training["protocol"], training["fold"])
     data = read_training_data(training["protocol"], split, AudioStore())
     if len(data.train) != training["n_clips"]:

@@ -1,6 +1,5 @@
 """Making of an atlas from the recordings in the audio cache; an interrupted export continues where it stopped."""
 
-import json
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from ser_core.interpret.atlas import (
 )
 from ser_core.interpret.embeddings import RAW_FEATURES, raw_features
 from ser_core.interpret.projection import Projection, ProjectionConfig
-from ser_core.models import CONFIG_FILE, SERModel, checkpoint_folder, checkpoint_name, load_model
+from ser_core.models import SERModel, checkpoint_folder, checkpoint_name, load_model, training_record
 
 ALL_CLIPS_PROTOCOL = "speaker-independent"  # tests every clip once
 CHUNK_CLIPS = 1000  # an interruption loses at most these
@@ -158,8 +157,8 @@ def _encode_raw(clips: Sequence[np.ndarray]) -> ClipEmbeddings:
 
 def _training_split(name: str, model: SERModel) -> ProtocolSplit:
     """The split of the model's evaluation or, before one, of its training."""
-    training = json.loads((checkpoint_folder(name) / CONFIG_FILE).read_text())["training"]
-    return protocol_split(*unseen_speaker_fold(model.name, model.metrics or training))
+    trained_under = model.metrics or training_record(checkpoint_folder(name))
+    return protocol_split(*unseen_speaker_fold(model.name, trained_under))
 
 
 def _part_index(ids: Sequence[str], split: ProtocolSplit) -> np.ndarray:

@@ -52,6 +52,7 @@ from .names import (
     models_for_long_audio as models_for_long_audio,
     read_metrics as read_metrics,
     resolve_model as resolve_model,
+    training_record as training_record,
 )
 from .onnx import (
     ONNX_FILE as ONNX_FILE,

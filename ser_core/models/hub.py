@@ -3,7 +3,6 @@
 The folder is still a checkpoint of this program, for `load_model` and the app.
 """
 
-import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,14 @@ from ser_core.data import CORPUS_LANGUAGES, CORPUS_NAMES, protocol_split
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import FARTHEST, NEAREST
 from ser_core.models.checkpoint import load_model, save_model
-from ser_core.models.names import CARD_FILE, CONFIG_FILE, METRICS_FILE, NOVELTY_FILE, checkpoint_folder
+from ser_core.models.names import (
+    CARD_FILE,
+    CONFIG_FILE,
+    METRICS_FILE,
+    NOVELTY_FILE,
+    checkpoint_folder,
+    training_record,
+)
 from ser_core.models.onnx import ExportError
 from ser_core.models.registry import MODEL_FAMILIES
 from ser_core.models.zoo.fusion import Fusion
@@ -95,12 +101,7 @@ class HubModel(nn.Module, PyTorchModelHubMixin, library_name=HUB_LIBRARY_NAME):
         if not folder.is_dir():
             how = {name: options[name] for name in wanted if name in options}
             folder = Path(snapshot_download(model_id, allow_patterns=list(HUB_FILES), **how))
-        training = (
-            json.loads((folder / CONFIG_FILE).read_text()).get("training", {})
-            if (folder / CONFIG_FILE).is_file()
-            else {}
-        )
-        return cls(load_model(folder, options.get("map_location", "cpu")), training).eval()
+        return cls(load_model(folder, options.get("map_location", "cpu")), training_record(folder)).eval()
 
 
 def export_hub(name_or_folder: str | Path, folder: Path) -> None:
@@ -122,8 +123,7 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
         if name != CARD_FILE and (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     if isinstance(model, Whisper) and model.config.encoder:
-        training = json.loads((source / CONFIG_FILE).read_text())["training"]
-        save_model(model.standalone(), folder, "whisper", model.calibration, training, model.novelty)
+        save_model(model.standalone(), folder, "whisper", model.calibration, training_record(source), model.novelty)
     card = (
         (source / CARD_FILE).read_text()
         if (source / CARD_FILE).is_file()
@@ -135,10 +135,10 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
 
 def _languages(checkpoint: Path) -> list[str]:
     """Of the corpora that a checkpoint was trained on; empty for one that was published elsewhere."""
-    training = json.loads((checkpoint / CONFIG_FILE).read_text()).get("training", {})
+    training = training_record(checkpoint)
     if "protocol" not in training:
         return []
-    corpora = {i.partition("/")[0] for i in protocol_split(training["protocol"], training["fold"]).train}
+    corpora = {i.partition("/")[0] for i in protocol_split(training["protocol"], training.get("fold")).train}
     return sorted({CORPUS_LANGUAGES[corpus] for corpus in corpora})
 
 

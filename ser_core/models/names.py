@@ -86,6 +86,15 @@ def read_metrics(name_or_folder: str | Path) -> dict:
     return read_checkpoint_json(path) if path.is_file() else {}
 
 
+def training_record(folder: Path) -> dict:
+    """How a checkpoint was trained, the "training" entry of its config.json; empty without one.
+
+    Raises:
+        CheckpointError: config.json is missing or damaged.
+    """
+    return read_checkpoint_json(folder / CONFIG_FILE).get("training") or {}
+
+
 def read_checkpoint_json(path: Path) -> dict:
     """The content of a JSON file of a checkpoint.
 
@@ -93,7 +102,10 @@ def read_checkpoint_json(path: Path) -> dict:
         CheckpointError: it is missing or damaged.
     """
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        if not isinstance(found, dict):
+            raise ValueError
+        return found
     except FileNotFoundError:
         raise CheckpointError(
             f"{checkpoint_name(path.parent)} has no {path.name}: the checkpoint is incomplete. "

@@ -1,12 +1,11 @@
 """Training recipes: one for all networks that start from random weights, and the exceptions."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build_model
+from ser_core.models import MODEL_FAMILIES, MODELS, ModelConfig, SERModel, build_model, training_record
 from ser_core.training.augment.draw import AugmentConfig
 from ser_core.training.config import TrainConfig, TrainingError
 from ser_core.training.experiments import MODEL_PREFIX
@@ -152,7 +151,7 @@ def checkpoint_recipe(checkpoint: Path) -> TrainConfig:
         TrainingError: not a checkpoint, or not of a network that was trained with this library.
     """
     try:
-        return TrainConfig.from_dict(json.loads((checkpoint / "config.json").read_text())["training"]["recipe"])
+        return TrainConfig.from_dict(training_record(checkpoint)["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{checkpoint} does not contain the recipe of a network ({type(error).__name__}: {error!s:.80}). "

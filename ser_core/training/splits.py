@@ -1,12 +1,11 @@
 """Clips of a protocol's parts, and the checks that keep test clips out of a training."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ser_core.data import CORPUS_NAMES, PROTOCOLS, AudioStore, ProtocolSplit, protocol_split, read_protocol, split_name
-from ser_core.models import CONFIG_FILE, checkpoint_name
+from ser_core.models import CONFIG_FILE, checkpoint_name, training_record
 from ser_core.training.batches import TrainingData
 from ser_core.training.config import TrainingError, TrainingExample
 
@@ -65,10 +64,10 @@ def start_history(start: str | None) -> list[dict]:
         start: folder or weights file of a checkpoint, or a name on a hub.
     """
     path = Path(start or "")
-    file = (path if path.is_dir() else path.parent) / CONFIG_FILE
-    if not start or not path.exists() or not file.is_file():
+    folder = path if path.is_dir() else path.parent
+    if not start or not path.exists() or not (folder / CONFIG_FILE).is_file():
         return []
-    return training_history(json.loads(file.read_text()).get("training", {}))
+    return training_history(training_record(folder))
 
 
 def leaked_clips(history: Sequence[dict], test: Iterable[str]) -> set[str]:

@@ -7,12 +7,22 @@ import numpy as np
 import pytest
 
 from ser_core.data.audio_store.reading import AudioStore
+from ser_core.data.protocols.files import ProtocolError
 from ser_core.inference.forward import clip_windows
 from ser_core.interpret import atlas_export
 from ser_core.interpret.atlas_export import add_maps, export_atlas
 from ser_core.interpret.projection import ProjectionConfig
 
 PCA, PCA_3D = ProjectionConfig("pca"), ProjectionConfig("pca", 3)
+
+
+@pytest.mark.parametrize("training", [None, {"recipe": {}}])
+def test_a_checkpoint_without_a_record_of_its_training_has_no_atlas(atlas_folder, checkpoints, training):
+    (checkpoints / "small" / "metrics.json").unlink()
+    config = checkpoints / "small" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"training": training}))
+    with pytest.raises(ProtocolError, match="not evaluated"):
+        export_atlas("small", AudioStore())
 
 
 def kept_outputs(atlas_folder, atlas) -> Path:

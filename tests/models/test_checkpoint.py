@@ -23,6 +23,7 @@ from ser_core.models.names import (
     UnknownModel,
     available_models,
     models_for_long_audio,
+    training_record,
 )
 from ser_core.models.registry import MODEL_FAMILIES, MODELS, build_model
 
@@ -59,6 +60,18 @@ def test_a_model_of_a_run_has_the_name_of_the_run(new_model, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path / "runs" / "b" / "checkpoint")
     folders = ("../../a/checkpoint", tmp_path / "runs" / "b" / "checkpoint", ".", tmp_path / "linked")
     assert [load_model(folder, "cpu").name for folder in folders] == ["a", "b", "b", "linked"]
+
+
+def test_a_checkpoint_may_have_no_record_of_its_training(checkpoints):
+    path = checkpoints / "small" / CONFIG
+    assert training_record(checkpoints / "small")["protocol"] == "speaker-independent"
+    for content in ("{}", '{"training": null}'):
+        path.write_text(content)
+        assert training_record(checkpoints / "small") == {}
+    for content in ("{", "[]"):
+        path.write_text(content)
+        with pytest.raises(CheckpointError, match="damaged"):
+            training_record(checkpoints / "small")
 
 
 @torch.inference_mode()

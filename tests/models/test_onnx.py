@@ -179,6 +179,14 @@ def test_there_and_back_is_equal_to_the_bit(checkpoints, tmp_path, monkeypatch):
     assert config["training"] == {"protocol": "speaker-independent", "fold": "0"}
 
 
+def test_a_checkpoint_without_a_record_of_its_training_is_exported(checkpoints, tmp_path):
+    path = checkpoints / "small" / "config.json"
+    path.write_text(json.dumps({k: v for k, v in json.loads(path.read_text()).items() if k != "training"}))
+    assert script.main(["small", "--format", "hub", "--out", str(tmp_path / "out")]) == 0
+    assert HubModel.from_pretrained(tmp_path / "out").training_record == {}
+    assert ModelCard.load(tmp_path / "out" / "README.md").data.language is None
+
+
 def test_weights_that_are_missing_are_refused(checkpoints, tmp_path):
     """The mixin itself would fill them with random numbers."""
     from safetensors.torch import load_file, save_file

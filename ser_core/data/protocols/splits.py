@@ -86,6 +86,6 @@ def unseen_speaker_fold(model_name: str, metrics: dict) -> tuple[str, str | None
     Raises:
         ProtocolError: it was evaluated on training speakers, or not at all.
     """
-    if not metrics or metrics["protocol"] in SPEAKER_OVERLAP:
+    if metrics.get("protocol") in (None, *SPEAKER_OVERLAP):
         raise ProtocolError(f"{model_name} was not evaluated on unseen speakers.")
-    return metrics["protocol"], metrics["fold"]
+    return metrics["protocol"], metrics.get("fold")

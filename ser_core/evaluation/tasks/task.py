@@ -8,7 +8,7 @@ from ser_core import paths
 from ser_core.data import ProtocolError, protocol_split, split_name
 from ser_core.evaluation.comparison.leakage import LEAK_SUFFIX
 from ser_core.evaluation.results import ResultError
-from ser_core.models import CONFIG_FILE, SERModel, checkpoint_folder, load_model
+from ser_core.models import CONFIG_FILE, SERModel, checkpoint_folder, load_model, training_record
 from ser_core.training import leaked_clips, training_history
 
 
@@ -57,7 +57,7 @@ def evaluation_task(
     """
     folder = checkpoint_folder(checkpoint)
     model, config = load_model(folder), json.loads((folder / CONFIG_FILE).read_text())
-    trained_on = config.get("training", {})
+    trained_on = training_record(folder)
     if not {"protocol", "fold"} <= trained_on.keys():
         raise ProtocolError(f"{model.name} has no record of its training clips: it cannot be evaluated on others.")
     fold = fold or (None if protocol else trained_on["fold"])
@@ -67,7 +67,7 @@ def evaluation_task(
 
 
 def has_leak(name: str, trained_on: dict, protocol: str, fold: str | None, allowed: bool) -> bool:
-    """Whether the model was trained, or its start weights were, with test clips of a protocol.
+    """Whether the model, or one it builds on, was trained with test clips of a protocol.
 
     Raises:
         ProtocolError: an unknown fold, or a leak that is not allowed.
