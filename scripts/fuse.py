@@ -31,11 +31,12 @@ from ser_core.models import (
     CheckpointError,
     Fusion,
     SERModel,
+    checkpoint_folder,
     enrolled_logits,
     load_fusion,
     save_model,
 )
-from ser_core.training import ENROLMENT_CLIPS, TrainingExample, UnseenPredictions, corpora_of
+from ser_core.training import ENROLMENT_CLIPS, TrainingExample, UnseenPredictions, corpora_of, start_history
 
 NAME, FIRST, SECOND = "whisper-prosonet", "whisper", "prosonet"
 FACTORS = (0.8, 0.2)
@@ -148,7 +149,8 @@ def save_folds(unseen: dict[str, Predicted]) -> None:
     for fold, (model, _, _) in unseen.items():
         folder = paths.CHECKPOINTS / NAME if fold == FOLD else paths.CHECKPOINTS / "folds" / f"{NAME}-{fold}"
         members = [name.removeprefix("folds/") for name in members_of(fold)]
-        training = {"protocol": PROTOCOL, "fold": fold, "members": members}
+        history = start_history(*map(checkpoint_folder, members_of(fold)))
+        training = {"protocol": PROTOCOL, "fold": fold, "members": members, "members_trained_on": history}
         save_model(model, folder, "fusion", model.calibration, training)
 
 

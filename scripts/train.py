@@ -102,6 +102,7 @@ def provenance(options: argparse.Namespace, data: TrainingData, recipe: dict) ->
         training["folder_clips"] = " ".join(sorted({content_digest(clip.id) for clip in own}))  # one line of the file
     if options.teachers:
         training["teachers"] = [start_name(teacher) for teacher in options.teachers]
+        training["teachers_trained_on"] = start_history(*options.teachers)
     return training
 
 

@@ -48,26 +48,31 @@ def start_name(start: str) -> str:
 
 
 def training_history(training: dict) -> list[dict]:
-    """Protocol and fold of a training, and of every training of its start weights before; of each the own recordings.
+    """Protocol and fold of a training, and of every one it builds on; of each the own recordings.
 
     Args:
-        training: the "training" entry of a config.json.
+        training: see training_record.
     """
-    own = {key: training[key] for key in ("protocol", "fold", "folder_clips") if key in training}
-    return ([own] if "protocol" in own else []) + training.get("start_trained_on", [])
+    own = {"fold": None} | {key: training[key] for key in ("protocol", "fold", "folder_clips") if key in training}
+    before = (part for key in ("start", "teachers", "members") for part in training.get(f"{key}_trained_on", []))
+    return [*([own] if "protocol" in own else []), *before]
 
 
-def start_history(start: str | None) -> list[dict]:
-    """training_history of start weights; empty for weights that were published elsewhere.
+def start_history(*starts: str | Path | None) -> list[dict]:
+    """training_history of start weights, teachers or members, each entry once; those published elsewhere have none.
 
     Args:
-        start: folder or weights file of a checkpoint, or a name on a hub.
+        starts: folder or weights file of a checkpoint, or a name on a hub.
+
+    Raises:
+        CheckpointError: a damaged config.json.
     """
-    path = Path(start or "")
-    folder = path if path.is_dir() else path.parent
-    if not start or not path.exists() or not (folder / CONFIG_FILE).is_file():
-        return []
-    return training_history(training_record(folder))
+    found: list[dict] = []
+    for path in (Path(start) for start in starts if start):
+        folder = path if path.is_dir() else path.parent
+        if path.exists() and (folder / CONFIG_FILE).is_file():
+            found += [entry for entry in training_history(training_record(folder)) if entry not in found]
+    return found
 
 
 def leaked_clips(history: Sequence[dict], test: Iterable[str]) -> set[str]:
@@ -97,7 +102,7 @@ def check_teacher_split(teacher: str, protocol: str, fold: str | None) -> None:
     Raises:
         TrainingError: it was not.
     """
-    if {"protocol": protocol, "fold": fold} not in start_history(teacher)[:1]:
+    if (protocol, fold) not in [(entry["protocol"], entry["fold"]) for entry in start_history(teacher)[:1]]:
         raise TrainingError(
             f"{teacher} was not trained under {split_name(protocol, fold)}: its predictions could leak test clips. "
             "Give teachers that were trained under the protocol and fold of this run."

@@ -5,9 +5,16 @@ import json
 import pytest
 
 from ser_core.data.protocols.splits import protocol_split
+from ser_core.models.names import CheckpointError
 from ser_core.training import splits
 from ser_core.training.config import TrainingError
-from ser_core.training.splits import check_complete, leaked_clips, start_history, training_history
+from ser_core.training.splits import (
+    check_complete,
+    check_teacher_split,
+    leaked_clips,
+    start_history,
+    training_history,
+)
 
 FOLD_0 = {"protocol": "speaker-independent", "fold": "0"}
 RAVDESS = {"protocol": "ravdess-random", "fold": None}
@@ -19,7 +26,22 @@ def test_the_history_of_start_weights_is_read_from_their_config(tmp_path):
     (tmp_path / "model.safetensors").touch()
     assert start_history(str(tmp_path)) == [FOLD_0, RAVDESS]
     assert start_history(str(tmp_path / "model.safetensors")) == [FOLD_0, RAVDESS]
-    assert start_history("facebook/wav2vec2-base") == start_history(None) == []
+    assert start_history("facebook/wav2vec2-base") == start_history(None) == start_history() == []
+    assert start_history(tmp_path, None, tmp_path / "model.safetensors") == [FOLD_0, RAVDESS]
+    (tmp_path / "config.json").write_text('{"training": null}')
+    assert start_history(tmp_path) == []
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(CheckpointError, match="damaged"):
+        start_history(tmp_path)
+
+
+def test_a_teacher_may_have_recordings_of_its_own(tmp_path):
+    own = FOLD_0 | {"folder_clips": "a b"}
+    (tmp_path / "config.json").write_text(json.dumps({"training": own | {"teachers_trained_on": [own, RAVDESS]}}))
+    assert start_history(tmp_path) == [own, own, RAVDESS]
+    check_teacher_split(str(tmp_path), "speaker-independent", "0")
+    with pytest.raises(TrainingError, match="speaker-independent-1"):
+        check_teacher_split(str(tmp_path), "speaker-independent", "1")
 
 
 def test_a_model_leaks_the_training_clips_of_its_start_weights():

@@ -213,10 +213,14 @@ def test_a_leak_is_found_by_the_content_of_the_recordings(office, checkpoints, c
     assert "LEAK" not in capsys.readouterr().out
     config["training"]["start_trained_on"] = [config["training"] | {"folder_clips": content_digest(trained[0].id)}]
     del config["training"]["folder_clips"], config["training"]["folders"]  # the start weights alone know one of them
-    path.write_text(json.dumps(config))
-    assert evaluate.main(["small", *with_folder(copied)]) == 0
-    assert "LEAK: it was trained on 1 of these recordings (copy)" in capsys.readouterr().out
-    config["training"] |= {"folders": {"office": 2}, "start_trained_on": []}  # as written before
+    history = config["training"].pop("start_trained_on")
+    for role in ("start", "teachers", "members"):
+        path.write_text(json.dumps(config | {"training": config["training"] | {f"{role}_trained_on": history}}))
+        assert evaluate.main(["small", *with_folder(copied)]) == 0
+        assert "LEAK: it was trained on 1 of these recordings (copy)" in capsys.readouterr().out
+    path.write_text(json.dumps(config | {"training": None}))
+    assert evaluate.main(["small", *with_folder(copied)]) == 0 and "LEAK" not in capsys.readouterr().out
+    config["training"] |= {"folders": {"office": 2}}  # as written before
     path.write_text(json.dumps(config))
     assert evaluate.main(["small", *with_folder(office)]) == 0
     assert "LEAK: it was trained on 2 of these recordings (office)" in capsys.readouterr().out

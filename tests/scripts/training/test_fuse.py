@@ -6,7 +6,7 @@ import numpy as np
 
 from scripts import fuse, prepare_corpora
 from ser_core import paths
-from ser_core.training import TrainingExample
+from ser_core.training import TrainingExample, training_history
 
 LABELS = ("happy", "sad")
 
@@ -41,14 +41,18 @@ def test_no_test_speaker_of_a_fold_is_in_its_calibration(monkeypatch):
 def test_each_fold_is_written_with_its_own_members(monkeypatch, tmp_path):
     written = {}
     monkeypatch.setattr(paths, "CHECKPOINTS", tmp_path)
-    monkeypatch.setattr(
-        fuse, "save_model", lambda model, folder, *values: written.update({folder: values[-1]["members"]})
-    )
+    monkeypatch.setattr(fuse, "save_model", lambda model, folder, *values: written.update({folder: values[-1]}))
+    for name in ("whisper", "prosonet", "folds/whisper-1", "folds/prosonet-1"):  # of each its own recordings
+        (tmp_path / name).mkdir(parents=True)
+        training = {"protocol": "speaker-independent-8", "fold": name[-1], "folder_clips": name}
+        paths.write_json(tmp_path / name / "config.json", {"training": training})
     fuse.save_folds({"0": clips_of("1"), "1": clips_of("2")})
-    assert written == {
+    assert {folder: training["members"] for folder, training in written.items()} == {
         tmp_path / "whisper-prosonet": ["whisper", "prosonet"],
         tmp_path / "folds" / "whisper-prosonet-1": ["whisper-1", "prosonet-1"],
     }
+    known = [{part.get("folder_clips") for part in training_history(training)} for training in written.values()]
+    assert known == [{None, "whisper", "prosonet"}, {None, "folds/whisper-1", "folds/prosonet-1"}]
 
 
 def test_without_recordings_it_says_what_to_run(monkeypatch, corpora, capsys):

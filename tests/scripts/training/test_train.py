@@ -233,6 +233,7 @@ def test_a_student_is_distilled_from_a_finished_run(workplace, small_networks, c
     assert train.main([*student, "--set", "distillation=0.9"]) == 0
     training = json.loads((workplace / "runs/student/checkpoint/config.json").read_text())["training"]
     assert training["teachers"] == ["x"] and training["recipe"]["distillation"] == 0.9
+    assert training["teachers_trained_on"] == [{"protocol": "speaker-independent", "fold": "0"}]
 
 
 @pytest.mark.parametrize("fold", ["1", None])
