@@ -21,12 +21,13 @@ import torch
 from tqdm import tqdm
 
 from scripts.common.flags import positive
-from scripts.common.fold_clips import spoken_test_clips, write_results
+from scripts.common.fold_clips import spoken_test_clips
 from scripts.common.head_tables import table
 from ser_core import paths
-from ser_core.data import AudioStore, CorpusError, StoreError, protocol_folds
+from ser_core.data import CORPUS_NAMES, AudioStore, CorpusError, StoreError, protocol_folds
 from ser_core.evaluation import corpus_report, fit_cross_corpus_calibration, mean_reports, reports_by_corpus
 from ser_core.inference import run_clips
+from ser_core.labels import COMMON_EMOTIONS
 from ser_core.models import (
     CheckpointError,
     Fusion,
@@ -73,9 +74,19 @@ def embeddings_of(model: SERModel, clips: list[TrainingExample], title: str) -> 
 
 
 def sample(clips: list[TrainingExample], every: int) -> list[TrainingExample]:
-    """One of every n clips, at random: names in order repeat sentences and emotions at fixed distances."""
+    """One of every n clips, at random: names in order repeat sentences and emotions at fixed distances.
+
+    Raises:
+        CorpusError: no clip of a corpus is left that can be scored.
+    """
     kept = np.random.default_rng(0).permutation(len(clips))[: -(-len(clips) // every)]
-    return [clips[i] for i in np.sort(kept)]
+    found = [clips[i] for i in np.sort(kept)]
+    if unscored := {c.corpus for c in found} - {c.corpus for c in found if c.emotion in COMMON_EMOTIONS}:
+        raise CorpusError(
+            f"One in {every} clips leaves none of {', '.join(CORPUS_NAMES[c] for c in sorted(unscored))} with one of "
+            f"the emotions that are scored ({', '.join(COMMON_EMOTIONS)}): lower --every."
+        )
+    return found
 
 
 def predicted(model: Fusion, clips: list[TrainingExample], title: str) -> Predicted:
@@ -154,12 +165,11 @@ def save_folds(unseen: dict[str, Predicted]) -> None:
         save_model(model, folder, "fusion", model.calibration, training)
 
 
-def write_report(protocol: str, folds: dict[str, dict], every: int) -> None:
-    """Prints and writes the scores under a protocol, by fold and corpus."""
+def protocol_scores(protocol: str, folds: dict[str, dict], every: int) -> dict:
+    """Content of the result file of a protocol, from the scores by fold and corpus; its table is printed."""
     corpora = mean_reports(folds)
     print(table(corpora))
-    found = {"model": NAME, "protocol": protocol, "every": every, "folds": folds, "corpora": corpora}
-    write_results(paths.RESULTS / f"{protocol}-{NAME}.json", found)
+    return {"model": NAME, "protocol": protocol, "every": every, "folds": folds, "corpora": corpora}
 
 
 def fuse(every: int, scores_alone: bool) -> None:
@@ -170,10 +180,14 @@ def fuse(every: int, scores_alone: bool) -> None:
     """
     found, unseen = left_out_predictions(every), unseen_speakers(every)
     left_out = report(found, outputs(unseen.values()))
-    write_report("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every)
     calibrate_folds(found, unseen)
     folds = {fold: reports_by_corpus(model, rows, clips) for fold, (model, clips, rows) in unseen.items()}
-    write_report(PROTOCOL, folds, every)
+    results = [
+        protocol_scores("left-out", {corpus: {corpus: scores} for corpus, scores in left_out.items()}, every),
+        protocol_scores(PROTOCOL, folds, every),
+    ]
+    for scores in results:  # all are computed before one is written
+        paths.write_json(paths.RESULTS / f"{scores['protocol']}-{NAME}.json", scores)
     if not scores_alone:
         save_folds(unseen)
 

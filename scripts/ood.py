@@ -17,7 +17,6 @@ from collections import defaultdict
 from tqdm import tqdm
 
 from scripts.common.flags import positive
-from scripts.common.fold_clips import write_results
 from scripts.common.noises import load_noise
 from ser_core import paths
 from ser_core.data import CorpusError, ProtocolError, corpora_root, read_noises
@@ -72,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(found, indent=1))
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
             entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
-            write_results(RESULT, results | entry)
+            paths.write_json(RESULT, results | entry)
     except (CheckpointError, CorpusError, OSError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -18,7 +18,6 @@ import numpy as np
 from tqdm import tqdm
 
 from scripts.common.flags import positive
-from scripts.common.fold_clips import write_results
 from scripts.common.noises import load_noise
 from scripts.common.tables import print_table
 from ser_core import paths
@@ -73,7 +72,7 @@ def write(model: SERModel, found: dict[str, RobustnessScores], command: str) -> 
         "command": command,
         "conditions": {name: round_floats(asdict(r)) for name, r in found.items()},
     }
-    write_results(RESULT, results)
+    paths.write_json(RESULT, results)
 
 
 def main(arguments: list[str] | None = None) -> int:

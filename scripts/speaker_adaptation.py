@@ -11,7 +11,6 @@ import json
 import shlex
 import sys
 
-from scripts.common.fold_clips import write_results
 from ser_core import paths
 from ser_core.data import ProtocolError
 from ser_core.evaluation import embed_test_speech, evaluate_enrolment
@@ -37,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             } | found
             print(json.dumps(entry, indent=1))
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
-            write_results(RESULT, results | {model.name: entry})
+            paths.write_json(RESULT, results | {model.name: entry})
     except (CheckpointError, SpeakerReferenceError, OSError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from scripts import train
-from scripts.common.fold_clips import read_clips, spoken_test_clips, write_results
+from scripts.common.fold_clips import read_clips, spoken_test_clips
 from scripts.common.head_tables import UNLIKE, table
 from scripts.common.train_head import own_statistics
 from ser_core import paths
@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> int:
         equal = json.loads(path.read_text()) == found
         print("equal to the recorded scores" if equal else "differs from the recorded scores")
         return 0 if equal else 1
-    write_results(path, found)
+    paths.write_json(path, found)
     return 0
 
 

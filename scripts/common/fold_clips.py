@@ -1,9 +1,7 @@
-"""Clips of the folds of a protocol, and the file of their scores."""
+"""Clips of the folds of a protocol."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from ser_core import paths
 from ser_core.data import AudioStore, ProtocolSplit, is_speech, protocol_split
 from ser_core.training import TrainingExample, read_training_data
 
@@ -16,8 +14,3 @@ def spoken_test_clips(protocol: str, fold: str) -> list[TrainingExample]:
 def read_clips(protocol: str, ids: Sequence[str]) -> Sequence[TrainingExample]:
     """The clips of one part of a split."""
     return read_training_data(protocol, ProtocolSplit(tuple(ids), (), ()), AudioStore()).train
-
-
-def write_results(path: Path, found: dict) -> None:
-    """Writes scores as JSON."""
-    paths.write_json(path, found)

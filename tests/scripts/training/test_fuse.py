@@ -3,9 +3,11 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from scripts import fuse, prepare_corpora
 from ser_core import paths
+from ser_core.data import CorpusError
 from ser_core.training import TrainingExample, training_history
 
 LABELS = ("happy", "sad")
@@ -53,6 +55,30 @@ def test_each_fold_is_written_with_its_own_members(monkeypatch, tmp_path):
     }
     known = [{part.get("folder_clips") for part in training_history(training)} for training in written.values()]
     assert known == [{None, "whisper", "prosonet"}, {None, "folds/whisper-1", "folds/prosonet-1"}]
+
+
+def test_a_sample_without_a_clip_to_score_is_refused():
+    clips = [TrainingExample(str(i), "savee", "sad" if i == 1 else "surprise", "DC") for i in range(8)]
+    assert len(fuse.sample(clips, 1)) == 8
+    with pytest.raises(CorpusError, match=r"One in 8 .*SAVEE.*lower --every"):
+        fuse.sample(clips, 8)
+
+
+def test_no_result_is_replaced_before_all_are_computed(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+    unseen = {"0": clips_of("1"), "1": clips_of("2")}
+    monkeypatch.setattr(fuse, "left_out_predictions", lambda every: {"savee": clips_of("1", "2")})
+    monkeypatch.setattr(fuse, "unseen_speakers", lambda every: unseen)
+    monkeypatch.setattr(fuse, "report", lambda found, known: {"savee": {"uar": 0.5}})
+    monkeypatch.setattr(fuse, "calibrate_folds", lambda found, unseen: None)
+    monkeypatch.setattr(fuse, "table", str)
+    monkeypatch.setattr(fuse, "reports_by_corpus", lambda model, rows, clips: {"savee": {"uar": 1 / (len(unseen) - 2)}})
+    with pytest.raises(ZeroDivisionError):
+        fuse.fuse(1, True)
+    assert not [*tmp_path.iterdir()]
+    unseen["2"] = clips_of("3")
+    fuse.fuse(1, True)
+    assert len([*tmp_path.iterdir()]) == 2
 
 
 def test_without_recordings_it_says_what_to_run(monkeypatch, corpora, capsys):
