@@ -9,6 +9,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from ser_core.audio.io import SAMPLE_RATE
 
 LEVEL_FRAME = 512  # samples, 32 ms: a step of the detector of speech
+SILENCE_DB = 35.0  # below the loudest frame
+SOUND_MARGIN_S = 0.1  # of what trim_silence keeps around the audible frames
 KNOCK_S = 0.2  # a longer sound is no knock
 KNOCK_RATIO = 15.0  # 23.5 dB above what lasts longer: no clip of the corpora of at least a second reaches it
 KNOCK_PART_S = 10.0  # with one knock
@@ -16,15 +18,14 @@ KNOCK_MIN_DURATION_S = 1.0  # the loudest part of a shorter recording may be all
 SPEECH_MARGIN_S = 0.1  # around speech, where a knock is louder than all else
 
 
-def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0.1) -> tuple[int, int]:
+def trim_silence(waveform: np.ndarray) -> tuple[int, int]:
     """Bounds of a 16 kHz waveform without the silence at its ends.
 
-    A frame (32 ms, hop 16 ms) counts as audible if its level is at most `top_db` dB below that of the loudest frame.
+    A frame (32 ms, hop 16 ms) counts as audible if its level is at most SILENCE_DB below that of the loudest frame;
+    SOUND_MARGIN_S before the first and after the last one are kept.
 
     Args:
         waveform: shape = (n_samples,).
-        top_db: in dB.
-        margin_s: kept before the first and after the last such frame, in seconds.
 
     Returns:
         (start, end) in samples; the full range for silence.
@@ -35,8 +36,8 @@ def trim_silence(waveform: np.ndarray, top_db: float = 35.0, margin_s: float = 0
     energy = np.concatenate([np.vecdot(part, part) for part in (frames[:-1:hop], frames[-1:])])
     if not energy.max() > 0:
         return 0, len(waveform)
-    (sound,) = np.nonzero(energy >= energy.max() * 10 ** (-top_db / 10))
-    margin = round(margin_s * SAMPLE_RATE)
+    (sound,) = np.nonzero(energy >= energy.max() * 10 ** (-SILENCE_DB / 10))
+    margin = round(SOUND_MARGIN_S * SAMPLE_RATE)
     end = min(int(starts[sound[-1]]) + frame, len(waveform))
     return max(0, int(starts[sound[0]]) - margin), min(len(waveform), end + margin)
 

@@ -55,17 +55,16 @@ def export_checkpoint(
     save_model(model, folder, family, calibration, training, detector)
 
 
-def fit_calibration(predictions: PredictionTable, coverage: float = DEV_COVERAGE) -> Calibration:
+def fit_calibration(predictions: PredictionTable) -> Calibration:
     """Temperature and abstention threshold from the predictions of an uncalibrated model for development speakers.
 
     Args:
         predictions: made with Calibration(temperature=1).
-        coverage: share of clips on which the threshold lets the model predict.
     """
     logits = np.log(np.maximum(predictions.probabilities, 1e-12))
     temperature = fit_temperature(logits, predictions.y_true)
     confidence = softmax(logits / temperature, axis=-1).max(1)
-    return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - coverage)), 4))
+    return Calibration(round(temperature, 4), round(float(np.quantile(confidence, 1 - DEV_COVERAGE)), 4))
 
 
 def fit_ood_detector(

@@ -63,16 +63,15 @@ def log_experiment(experiment: Experiment) -> Experiment:
     return judged
 
 
-def append_experiment(experiment: Experiment, log: Path | None = None) -> None:
+def append_experiment(experiment: Experiment) -> None:
     """Adds a line to the log."""
     values = asdict(experiment)
-    with (log or paths.EXPERIMENT_LOG).open("a") as file:
+    with paths.EXPERIMENT_LOG.open("a") as file:
         file.write(json.dumps({"said": values.pop("purpose")} | values) + "\n")
 
 
-def read_experiments(log: Path | None = None) -> Sequence[Experiment]:
+def read_experiments() -> Sequence[Experiment]:
     """All experiments in the order of the log; empty without a log."""
-    log = log or paths.EXPERIMENT_LOG
-    lines = log.read_text().splitlines() if log.is_file() else []
+    lines = paths.EXPERIMENT_LOG.read_text().splitlines() if paths.EXPERIMENT_LOG.is_file() else []
     records = [json.loads(line) for line in lines]
     return tuple(Experiment(purpose=record.pop("said"), **record) for record in records)

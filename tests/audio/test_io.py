@@ -424,11 +424,12 @@ def test_trimming_does_not_depend_on_the_level():
     assert trim_silence(waveform) == trim_silence(0.01 * waveform)
 
 
-def test_top_db_is_the_limit():
-    loud, soft = tone(0.5, SAMPLE_RATE)[:, 0], np.float32(10 ** (-30 / 20)) * tone(0.5, SAMPLE_RATE)[:, 0]
-    waveform = np.concatenate([soft, loud])
-    assert trim_silence(waveform, top_db=35, margin_s=0) == (0, len(waveform))
-    assert trim_silence(waveform, top_db=25, margin_s=0)[0] == pytest.approx(8_000, abs=512)
+@pytest.mark.parametrize(("level_db", "start"), [(-34, 0), (-36, 8_000 - 1_600)])
+def test_what_is_35_db_below_the_loudest_part_is_silence(level_db, start):
+    loud = tone(0.5, SAMPLE_RATE)[:, 0]
+    waveform = np.concatenate([np.float32(10 ** (level_db / 20)) * loud, loud])
+    first, last = trim_silence(waveform)
+    assert first == pytest.approx(start, abs=512) and last == len(waveform)
 
 
 def test_nothing_to_trim_keeps_everything(subtests):
@@ -441,7 +442,7 @@ def test_nothing_to_trim_keeps_everything(subtests):
 def test_the_last_samples_count_too():
     waveform = np.zeros(10_000, np.float32)
     waveform[-1] = 0.5
-    assert trim_silence(waveform, margin_s=0)[1] == 10_000
+    assert trim_silence(waveform) == (10_000 - 512 - 1_600, 10_000)
 
 
 def test_a_waveform_becomes_a_file_of_its_own_level(speech):

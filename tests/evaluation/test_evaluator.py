@@ -363,11 +363,10 @@ def test_calibration_finds_the_temperature_and_lowers_the_error(overconfident):
     assert reliability(warmed, y_true).ece < 0.03 < reliability(overconfident.probabilities, y_true).ece
 
 
-@pytest.mark.parametrize("coverage", [0.85, 0.5, 1.0])
-def test_the_threshold_leaves_the_share_that_was_asked_for(overconfident, coverage):
-    found = fit_calibration(overconfident, coverage)
+def test_the_threshold_leaves_most_clips_answered(overconfident):
+    found = fit_calibration(overconfident)
     confidence = softmax(np.log(overconfident.probabilities) / found.temperature, axis=-1).max(1)
-    assert (confidence >= found.min_confidence).mean() == pytest.approx(coverage, abs=0.005)
+    assert (confidence >= found.min_confidence).mean() == pytest.approx(0.85, abs=0.005)
 
 
 def test_answers_above_the_threshold_are_more_often_right(overconfident):

@@ -26,13 +26,13 @@ FIRST = Experiment(
 )
 
 
-def test_what_is_read_is_what_was_written(tmp_path):
-    log = tmp_path / "log.jsonl"
-    assert read_experiments(log) == ()
+def test_what_is_read_is_what_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "EXPERIMENT_LOG", tmp_path / "log.jsonl")
+    assert read_experiments() == ()
     written = (FIRST, replace(FIRST, purpose="again", kept=False))
     for experiment in written:
-        append_experiment(experiment, log)
-    assert read_experiments(log) == written
+        append_experiment(experiment)
+    assert read_experiments() == written
 
 
 def test_song_does_not_count():

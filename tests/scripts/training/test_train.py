@@ -210,7 +210,7 @@ def test_experiments_are_logged_with_what_was_changed(workplace, small_networks,
     assert train.main(first) == 0
     again = [*FOLD_0[:-2], "y", "--partial", "--log", "less warp", "--set", "augment.warp=0.02", "model.dropout=0.2"]
     assert train.main(again) == 0
-    one, other = read_experiments(workplace / "log.jsonl")
+    one, other = read_experiments()
     assert (one.purpose, one.changes, one.kept) == ("the start", {}, True)
     assert one.kind == other.kind == ("resonet", "speaker-independent", "0", 2)
     assert other.changes == {"augment.warp": 0.02, "model.dropout": 0.2}
