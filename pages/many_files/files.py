@@ -16,7 +16,7 @@ from pages.ui.model_picker import ensemble_members, get_model, versions
 from pages.ui.session import UploadedSource
 from pages.ui.text import plain
 from ser_core.audio import read_audio
-from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, NOT_SURE, Prediction, prediction_label
+from ser_core.inference import ENSEMBLE_NAME, NO_SPEECH, Prediction, label_in_words, prediction_label
 from ser_core.labels import format_probability
 from ser_core.plots import ReportRow, batch_report, emotion_label, probability_bars, stacked_probability_bars
 
@@ -189,10 +189,10 @@ def _prediction_cells(prediction: Prediction | None, written: Callable[[str], st
     """Prediction and confidence; None for a model that was not run."""
     if prediction is None:
         return None, None
-    text, closest = prediction_label(prediction), written(prediction.emotion)
-    if text == NO_SPEECH:
-        return text, None
-    return f"{text} ({closest})" if text == NOT_SURE else closest, round(prediction.confidence, 3)
+    label = prediction_label(prediction)
+    if label == NO_SPEECH:
+        return label, None
+    return label_in_words(label, written(prediction.emotion)), round(prediction.confidence, 3)
 
 
 def as_json(rows: Sequence[BatchRow], models: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.ui.components.player import Cell
 from pages.ui.text import describe_expectation, plain
-from ser_core.inference import NOT_SURE, Prediction, Segment
+from ser_core.inference import NOT_SURE, Prediction, Segment, label_in_words
 from ser_core.labels import EMOTION_STYLES, format_probability
 from ser_core.plots import GREY, emotion_label
 
@@ -30,8 +30,7 @@ def agreement_in_words(predictions: Sequence[Prediction], waiting: int = 0) -> s
 
 
 def segment_label(segment: Segment) -> str:
-    label = emotion_label(segment.label)
-    return f"{label} ({emotion_label(segment.emotion)})" if segment.label == NOT_SURE else label
+    return label_in_words(segment.label, emotion_label(segment.emotion or segment.label))
 
 
 def segment_cell(segment: Segment) -> Cell:

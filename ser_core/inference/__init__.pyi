@@ -149,6 +149,7 @@ from .smoothing import (
     NO_SPEECH as NO_SPEECH,
     NOT_SURE as NOT_SURE,
     Smoothing as Smoothing,
+    label_in_words as label_in_words,
     prediction_label as prediction_label,
     smooth_trajectory as smooth_trajectory,
     speech_mask as speech_mask,

@@ -106,6 +106,11 @@ def prediction_label(prediction: Prediction) -> str:
     return NOT_SURE if prediction.abstain else prediction.emotion
 
 
+def label_in_words(label: str, emotion: str) -> str:
+    """The text of the most probable emotion, in brackets where the label is "not sure"."""
+    return f"{NOT_SURE} ({emotion})" if label == NOT_SURE else emotion
+
+
 def window_labels(trajectory: Trajectory, label_indices: np.ndarray, min_confidence: float) -> np.ndarray:
     """The label of each window: an emotion, "not sure" or "no speech"; shape = (n_windows,)."""
     sure = np.take_along_axis(trajectory.probabilities, label_indices[:, None], 1)[:, 0] >= min_confidence

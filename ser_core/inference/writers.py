@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from ser_core.audio import SpeechSegments
 from ser_core.inference.segments import NOT_ANALYSED, Segment
-from ser_core.inference.smoothing import NO_SPEECH, NOT_SURE
+from ser_core.inference.smoothing import NO_SPEECH, label_in_words
 from ser_core.labels import format_probability
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -91,7 +91,7 @@ def _confidence_text(segment: Segment) -> str:
 
 def _subtitle_text(segment: Segment) -> str:
     words = f"{segment.emotion} {format_probability(segment.confidence)}"  # type: ignore[arg-type]  # an emotion has one
-    return f"{NOT_SURE} ({words})" if segment.label == NOT_SURE else words
+    return label_in_words(segment.label, words)
 
 
 def _srt_time(time_s: float) -> str:

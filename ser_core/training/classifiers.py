@@ -21,7 +21,7 @@ from ser_core.models import (
     check_egemaps_installed,
     egemaps_functionals,
 )
-from ser_core.training.config import TrainingError, TrainingExample
+from ser_core.training.config import TrainingError, TrainingExample, check_emotions
 
 CLIPS_PER_CHUNK = 500  # an interruption costs at most these
 
@@ -36,8 +36,7 @@ PARAMETER_GRIDS: dict[str, tuple[dict, ...]] = {
 def _check_trainable(model: EgemapsClassifier, train: Sequence[TrainingExample]) -> None:
     if not train:
         raise TrainingError("No clip to train on: the protocol's training part and the cache do not overlap.")
-    if (n_emotions := len({clip.emotion for clip in train})) < 3:
-        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
+    check_emotions(train)
     try:
         check_egemaps_installed()
     except ImportError as error:

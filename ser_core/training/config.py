@@ -1,5 +1,6 @@
 """Training configuration, training examples, and the error of a run that cannot start or continue."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ser_core.training.augment.draw import AugmentConfig
@@ -47,3 +48,13 @@ class TrainingExample:
     corpus: str
     emotion: str
     speaker: str = ""  # needed by models that take reference clips
+
+
+def check_emotions(clips: Sequence[TrainingExample]) -> None:
+    """Checks that there are enough emotions to train on.
+
+    Raises:
+        TrainingError: fewer than three.
+    """
+    if (n_emotions := len({clip.emotion for clip in clips})) < 3:
+        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")

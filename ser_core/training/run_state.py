@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import nn
 
 from ser_core import paths
 from ser_core.models import SERModel
@@ -21,6 +21,7 @@ from ser_core.training.batches import TrainingData
 from ser_core.training.config import TrainConfig, TrainingError, TrainingExample
 from ser_core.training.optimiser import make_optimiser
 from ser_core.training.runs import CONFIG_FILE, CURVE_FILE
+from ser_core.training.state_tensors import Parts, collect_tensors, load_tensors
 
 STATE_FILE = "state.safetensors"
 
@@ -171,19 +172,19 @@ def _fingerprint(clips: Sequence[TrainingExample]) -> str:
     return hashlib.sha256(repr([(clip.id, clip.emotion) for clip in clips]).encode()).hexdigest()
 
 
-def _state_tensors(state: TrainingState) -> dict[str, Tensor]:
-    tensors = {f"model.{name}": value for name, value in state.model.state_dict().items()}
-    tensors |= {f"average.{name}": value for name, value in state.average.state_dict().items()}
-    tensors |= {f"sides.{name}": value for name, value in state.auxiliary_heads.state_dict().items()}
-    for index, moments in state.optimiser.state_dict()["state"].items():
-        tensors |= {f"optimiser.{index}.{name}": value for name, value in moments.items()}
-    return {name: value.contiguous().clone() for name, value in tensors.items()}
+def _parts(state: TrainingState) -> Parts:
+    return {
+        "model": state.model,
+        "average": state.average,
+        "sides": state.auxiliary_heads,
+        "optimiser": state.optimiser,
+    }
 
 
 def _save_state(state: TrainingState, folder: Path) -> None:
     metadata = {"epoch": str(state.epoch), "step": str(state.step), "clips": state.clips}
     with paths.atomic_path(folder / STATE_FILE) as path:
-        save_file(_state_tensors(state), path, metadata)
+        save_file(collect_tensors(_parts(state)), path, metadata)
 
 
 def _load_state(state: TrainingState, folder: Path) -> None:
@@ -195,22 +196,5 @@ def _load_state(state: TrainingState, folder: Path) -> None:
                 "Give the same ones, or start a new run."
             )
         state.epoch, state.step = int(metadata["epoch"]), int(metadata["step"])
-        weights, moments = _read_tensors(file)
-    state.model.load_state_dict(weights["model"])
-    state.average.load_state_dict(weights["average"])
-    state.auxiliary_heads.load_state_dict(weights["sides"])
-    state.optimiser.load_state_dict(state.optimiser.state_dict() | {"state": moments})
-
-
-def _read_tensors(file) -> tuple[dict[str, dict[str, Tensor]], dict[int, dict[str, Tensor]]]:
-    """Weights by network and name, and moments of the optimiser by parameter and name."""
-    weights: dict[str, dict[str, Tensor]] = {"model": {}, "average": {}, "sides": {}}
-    moments: dict[int, dict[str, Tensor]] = {}
-    for key in file.keys():  # noqa: SIM118 - not a dict
-        kind, name = key.split(".", 1)
-        if kind == "optimiser":
-            index, name = name.split(".")
-            moments.setdefault(int(index), {})[name] = file.get_tensor(key)
-        else:
-            weights[kind][name] = file.get_tensor(key)
-    return weights, moments
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    load_tensors(_parts(state), tensors)

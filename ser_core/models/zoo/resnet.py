@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import FrontendConfig
-from ser_core.models.base import ModelConfig, SpectrogramModel, unpadded_lengths
-from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, load_backbone, mean_over_clip
-from ser_core.models.zoo.vgg import IMAGE_NETWORK_FRONTEND, to_three_channels
+from ser_core.models.base import ModelConfig, unpadded_lengths
+from ser_core.models.zoo.layers import column_mask, dense_layers, halve_lengths, mean_over_clip
+from ser_core.models.zoo.vgg import IMAGE_NETWORK_FRONTEND, ImageNetwork, to_three_channels
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class ResNetStage(nn.Module):
         return x, n_frames
 
 
-class ResNet(SpectrogramModel):
+class ResNet(ImageNetwork):
     """See the module's docstring."""
 
     config: ResNetConfig
@@ -102,13 +102,6 @@ class ResNet(SpectrogramModel):
         self.norm = nn.BatchNorm2d(config.channels[-1])
         self.embedding = dense_layers((config.channels[-1], *config.dense), config.dropout)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
-
-    @classmethod
-    def from_pretrained_weights(cls, config: ResNetConfig, start: str) -> "ResNet":  # type: ignore[override]  # own config
-        """See SERModel; `start` is a safetensors file with ImageNet weights, or of a model trained here."""
-        model = cls(config)
-        load_backbone(model, start, excluded_prefixes=("embedding.", "head."))
-        return model
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the mean over the clip's own cells, then the dense layers."""

@@ -34,7 +34,18 @@ class VGGConfig(ModelConfig):
         return self.dense[-1]
 
 
-class VGG(SpectrogramModel):
+class ImageNetwork(SpectrogramModel):
+    """A network for images with dense layers `embedding` and `head`, which start weights never give."""
+
+    @classmethod
+    def from_pretrained_weights(cls, config: ModelConfig, start: str) -> "ImageNetwork":
+        """See SERModel; `start` is a safetensors file with ImageNet weights, or of a model trained here."""
+        model = cls(config)
+        load_backbone(model, start, excluded_prefixes=("embedding.", "head."))
+        return model
+
+
+class VGG(ImageNetwork):
     """See the module's docstring."""
 
     config: VGGConfig
@@ -44,13 +55,6 @@ class VGG(SpectrogramModel):
         self.features = nn.ModuleList(_convolution_layers(config))
         self.embedding = dense_layers((config.channels[-1], *config.dense), config.dropout)
         self.head = nn.Sequential(nn.Dropout(config.dropout), nn.Linear(config.dense[-1], len(config.labels)))
-
-    @classmethod
-    def from_pretrained_weights(cls, config: VGGConfig, start: str) -> "VGG":  # type: ignore[override]  # own config
-        """See SERModel; `start` is a safetensors file with ImageNet weights, or of a model trained here."""
-        model = cls(config)
-        load_backbone(model, start, excluded_prefixes=("embedding.", "head."))
-        return model
 
     def encode(self, features: Tensor, n_frames: Tensor | None = None) -> Tensor:
         """See SERModel; the mean over the clip's own cells, then the dense layers."""

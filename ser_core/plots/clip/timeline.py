@@ -15,6 +15,7 @@ from ser_core.inference import (
     Segment,
     Trajectory,
     TrajectorySummary,
+    label_in_words,
     speech_mask,
     window_edges_s,
 )
@@ -78,9 +79,8 @@ def _segment(segment: Segment, labels: Sequence[str]) -> list:
     if segment.label in (NO_SPEECH, NOT_ANALYSED) or segment.confidence is None:
         return [*span, None, 0.0, segment.label]
     words = f"{emotion_label(segment.emotion)} {format_probability(segment.confidence)}"
-    text = f"{NOT_SURE} ({words})" if segment.label == NOT_SURE else words
     label = NOT_SURE_LABEL if segment.label == NOT_SURE else labels.index(segment.label)
-    return [*span, label, round(segment.confidence, 3), text]
+    return [*span, label, round(segment.confidence, 3), label_in_words(segment.label, words)]
 
 
 def _listed(times: Sequence[str]) -> str:

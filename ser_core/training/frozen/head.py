@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ser_core.inference import MAX_REFERENCE_CLIPS, MIN_REFERENCE_CLIPS
 from ser_core.models import Whisper, head_input
-from ser_core.training.config import TrainingError, TrainingExample
+from ser_core.training.config import TrainingError, TrainingExample, check_emotions
 
 
 @dataclass(frozen=True)
@@ -190,8 +190,7 @@ def draw_chances(clips: Sequence[TrainingExample], corpus_power: float) -> np.nd
 
 
 def _check_clips(clips: Sequence[TrainingExample], embedding_dim: int) -> None:
-    if (n_emotions := len({clip.emotion for clip in clips})) < 3:
-        raise TrainingError(f"The training clips hold {n_emotions} emotions: at least three are needed.")
+    check_emotions(clips)
     if not all(clip.speaker for clip in clips):
         raise TrainingError("A head with references needs the speaker of every training clip.")
     if len(clips) < embedding_dim:  # the principal components of fewer clips are fewer

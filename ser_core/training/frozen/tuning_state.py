@@ -11,6 +11,7 @@ from torch import nn
 
 from ser_core import paths
 from ser_core.training.config import TrainingError
+from ser_core.training.state_tensors import Parts, collect_tensors, load_tensors
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,14 +29,11 @@ class TuningState:
         Raises:
             TrainingError: the disk is full or not writable.
         """
-        tensors = {f"weights.{name}": value for name, value in self.trained.state_dict().items()}
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"moments.{index}.{name}": value for name, value in moments.items()}
         metadata = {"epochs": str(n_epochs), "identity": self._fingerprint()}
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with paths.atomic_path(self.path) as temporary:
-                save_file({name: value.contiguous().clone() for name, value in tensors.items()}, temporary, metadata)
+                save_file(collect_tensors(self._parts), temporary, metadata)
         except OSError as error:
             raise TrainingError(f"{self.path} cannot be written: {error}. Free some space, then --resume.") from error
 
@@ -54,18 +52,12 @@ class TuningState:
                     f"{self.path} is of other settings or recordings. Give the same ones, or train without --resume."
                 )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        weights = {name.removeprefix("weights."): v for name, v in tensors.items() if name.startswith("weights.")}
-        self.trained.load_state_dict(weights)
-        self._restore_moments(tensors)
+        load_tensors(self._parts, tensors)
         return int(metadata["epochs"])
 
-    def _restore_moments(self, tensors: dict[str, torch.Tensor]) -> None:
-        moments: dict[int, dict[str, torch.Tensor]] = {}
-        for key, value in tensors.items():
-            if key.startswith("moments."):
-                _, index, name = key.split(".")
-                moments.setdefault(int(index), {})[name] = value
-        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": moments})
+    @property
+    def _parts(self) -> Parts:
+        return {"weights": self.trained, "moments": self.optimiser}
 
     def _fingerprint(self) -> str:
         return hashlib.sha256(repr(self.identity).encode()).hexdigest()
