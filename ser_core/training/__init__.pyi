@@ -15,11 +15,12 @@ from .config import (
     TrainingExample as TrainingExample,
 )
 from .experiments import (
+    DEV_UAR as DEV_UAR,
     MODEL_PREFIX as MODEL_PREFIX,
     Experiment as Experiment,
     last_epoch_metrics as last_epoch_metrics,
     log_experiment as log_experiment,
-    mean_uar as mean_uar,
+    mean_dev_uar as mean_dev_uar,
     read_experiments as read_experiments,
 )
 from .frozen.cache import (

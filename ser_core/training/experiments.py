@@ -9,6 +9,7 @@ from ser_core import paths
 from ser_core.data import is_speech
 
 MODEL_PREFIX = "model."  # of an override of the architecture; the others are of the recipe
+DEV_UAR = "dev_uar_"  # begins the name of the UAR of one corpus in a line of a learning curve
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,21 @@ def mean_uar(dev_uar: dict[str, float]) -> float:
     return sum(found) / len(found)
 
 
+def dev_uars(record: dict) -> dict[str, float]:
+    """Development UAR by corpus, from a line of a learning curve."""
+    return {name.removeprefix(DEV_UAR): value for name, value in record.items() if name.startswith(DEV_UAR)}
+
+
+def mean_dev_uar(record: dict) -> float | None:
+    """mean_uar of a line of a learning curve; None without development clips of speech."""
+    found = dev_uars(record)
+    return mean_uar(found) if any(map(is_speech, found)) else None
+
+
 def last_epoch_metrics(curve: Path) -> tuple[dict[str, float], float]:
     """Development UAR by corpus after the last epoch, and the seconds of all epochs, from a run's metrics.jsonl."""
     records = [json.loads(line) for line in curve.read_text().splitlines()]
-    uars = {name.removeprefix("dev_uar_"): value for name, value in records[-1].items() if name.startswith("dev_uar_")}
-    return uars, round(sum(record["seconds"] for record in records), 1)
+    return dev_uars(records[-1]), round(sum(record["seconds"] for record in records), 1)
 
 
 def is_best_of_kind(experiment: Experiment, earlier: Iterable[Experiment]) -> bool:

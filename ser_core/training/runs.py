@@ -11,6 +11,7 @@ from ser_core import paths
 from ser_core.labels import EMOTIONS
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.training.config import TrainingExample
+from ser_core.training.experiments import DEV_UAR
 from ser_core.training.recipes import flatten_config
 
 CONFIG_FILE = "config.json"
@@ -66,7 +67,7 @@ def confusion_by_corpus(
 
 def dev_figures(confusion: dict[str, np.ndarray]) -> dict:
     """What a line of a learning curve says of development clips: UAR and confusion matrix of each corpus."""
-    record: dict = {f"dev_uar_{corpus}": float(uar(matrix)) for corpus, matrix in confusion.items()}
+    record: dict = {DEV_UAR + corpus: float(uar(matrix)) for corpus, matrix in confusion.items()}
     return record | {DEV_CONFUSION_KEY: {corpus: matrix.tolist() for corpus, matrix in confusion.items()}}
 
 

@@ -13,6 +13,7 @@ from ser_core.training.experiments import (
     append_experiment,
     is_best_of_kind,
     last_epoch_metrics,
+    mean_dev_uar,
     read_experiments,
 )
 from ser_core.training.recipes import override_config, recipe_for_model
@@ -37,6 +38,12 @@ def test_what_is_read_is_what_was_written(tmp_path, monkeypatch):
 
 def test_song_does_not_count():
     assert FIRST.mean_uar == pytest.approx(0.45)
+
+
+def test_the_mean_of_an_epoch_is_over_all_corpora_of_speech():
+    uars = {"dev_uar_crema_d": 0.4, "dev_uar_hindi": 0.2, "dev_uar_ravdess_song": 0.9}
+    assert mean_dev_uar(uars | {"loss": 1.0}) == pytest.approx(0.3)
+    assert mean_dev_uar({"dev_uar_ravdess_song": 0.9}) is None and mean_dev_uar({"loss": 1.0}) is None
 
 
 def test_only_experiments_of_one_kind_are_compared():

@@ -6,12 +6,19 @@ import streamlit as st
 
 from pages.ui.chart import chart
 from pages.ui.layout import show_rows
-from ser_core.data import SPEECH_CORPORA, corpus_name
+from ser_core.data import corpus_name
 from ser_core.plots import confusion_heatmap, learning_curves
-from ser_core.training import DEV_CONFUSION_KEY, RunRecord, config_differences, flatten_config, list_runs, mean_uar
+from ser_core.training import (
+    DEV_CONFUSION_KEY,
+    DEV_UAR,
+    RunRecord,
+    config_differences,
+    flatten_config,
+    list_runs,
+    mean_dev_uar,
+)
 
 REFRESH_S = 5
-DEV_UAR = "dev_uar_"  # begins the name of a figure of one corpus
 STALLED_S = 900  # a run without progress for longer than its epochs take has stopped
 TITLES = {
     "loss": "loss",
@@ -96,11 +103,8 @@ def _row(run: RunRecord) -> dict:
 
 def _best(run: RunRecord) -> tuple[float | None, int | None]:
     """The highest UAR in percent that a mean over the speech corpora reached, and after which epoch."""
-    means = [
-        (mean_uar(found), epoch)
-        for epoch, record in enumerate(run.curve, 1)
-        if (found := {corpus: record[DEV_UAR + corpus] for corpus in SPEECH_CORPORA if DEV_UAR + corpus in record})
-    ]
+    uars = ((mean_dev_uar(record), epoch) for epoch, record in enumerate(run.curve, 1))
+    means = [(uar, epoch) for uar, epoch in uars if uar is not None]
     best, epoch = max(means, default=(None, None))
     return best and round(100 * best, 1), epoch
 

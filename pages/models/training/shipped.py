@@ -7,11 +7,11 @@ from pages.ui.clip_table import download_rows
 from pages.ui.layout import opened, show_rows
 from pages.ui.results import read_json
 from ser_core import paths
-from ser_core.data import SPEAKER_OVERLAP, SPEECH_CORPORA, split_name
+from ser_core.data import SPEAKER_OVERLAP, split_name
 from ser_core.evaluation import mean_over_corpora
 from ser_core.models import CheckpointError, available_models, read_metrics
 from ser_core.plots import experiment_dots, learning_curves
-from ser_core.training import CURVE_FILE, Experiment, mean_uar, read_curve, read_experiments
+from ser_core.training import CURVE_FILE, Experiment, mean_dev_uar, read_curve, read_experiments
 
 NO_CURVES = (
     "Models without a curve here kept recipe and result of their training, not the figures of each epoch. "
@@ -37,19 +37,13 @@ def show_shipped() -> None:
 def _show_curves(names: list[str]) -> None:
     """UAR of development speakers, or else the loss, over the epochs of those whose checkpoint has a curve."""
     found = {name: curve for name in names if (curve := read_curve(paths.CHECKPOINTS / name / CURVE_FILE))}
-    lines = {name: uars for name, curve in found.items() if (uars := [_dev_uar(record) for record in curve])}
+    lines = {name: uars for name, curve in found.items() if (uars := [mean_dev_uar(record) for record in curve])}
     losses = {name: [record.get("loss") for record in curve] for name, curve in found.items()}
     for title, key, curves in (("development UAR, mean over corpora", "uar", lines), ("training loss", "loss", losses)):
         curves = {name: values for name, values in curves.items() if None not in values}
         if curves:
             words = ", ".join(f"{name}: {values[-1]:.3g} after {len(values)} epochs" for name, values in curves.items())
             chart(learning_curves(curves, title), key=f"shipped-{key}", alt=f"{title}: {words}")
-
-
-def _dev_uar(record: dict) -> float | None:
-    """Mean over the corpora of speech; None without development speakers."""
-    found = {corpus: record[f"dev_uar_{corpus}"] for corpus in SPEECH_CORPORA if f"dev_uar_{corpus}" in record}
-    return mean_uar(found) if found else None
 
 
 def _row(name: str) -> dict | None:
