@@ -67,10 +67,8 @@ def add(source: str, name: str, given: dict, download: bool) -> str:
     called = Path(source).name if Path(source).is_dir() else source
     save_model(model, folder, "stock", Calibration(min_confidence=MIN_CONFIDENCE), {"start": called})
     load_model(folder, "cpu")
-    (folder / CARD_FILE).write_text(
-        render_pretrained_card(name, called, model.n_parameters(), describe_labels(model.config.answers))
-    )
     labels = describe_labels(model.config.answers)
+    (folder / CARD_FILE).write_text(render_pretrained_card(name, called, model.n_parameters(), labels))
     return f"{name}: {labels}\nIt was never measured, and is not calibrated. Written to {folder}."
 
 

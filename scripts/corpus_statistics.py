@@ -17,6 +17,7 @@ from ser_core.data import (
     CORPUS_NAMES,
     AudioStore,
     CorpusError,
+    StoreError,
     corpora_root,
     measure_recording,
     read_corpora,
@@ -40,23 +41,32 @@ def print_medians(summary: dict) -> None:
     print_table(["corpus", "emotion", "clips", *measures], cells, "Medians", n_left=2)
 
 
+def measure_all() -> dict:
+    """Content of the result file.
+
+    Raises:
+        CorpusError, FileNotFoundError, StoreError: a recording is missing, is not decoded, or its samples are damaged.
+    """
+    utterances, store = read_corpora(corpora_root()).utterances, AudioStore()
+    if missing := sum(u.id not in store for u in utterances):
+        raise FileNotFoundError(
+            f"Recordings that are not in the cache: {missing}. Run: python -m scripts.prepare_corpora"
+        )
+    if absent := [name for corpus, name in CORPUS_NAMES.items() if corpus not in {u.corpus for u in utterances}]:
+        print(f"Not there, so not in the result: {', '.join(absent)}.")
+    described = [measure_recording(store.waveform(u.id)) for u in tqdm(utterances, unit="clip", desc="explore")]
+    return {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=result_path, default=RESULT, help="where the result goes")
     options = parser.parse_args(arguments)
     try:
-        utterances, store = read_corpora(corpora_root()).utterances, AudioStore()
-    except (CorpusError, FileNotFoundError) as error:
+        summary = measure_all()
+    except (CorpusError, FileNotFoundError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
-    if missing := sum(u.id not in store for u in utterances):
-        message = f"Recordings that are not in the cache: {missing}. Run: python -m scripts.prepare_corpora"
-        print(message, file=sys.stderr)
-        return 2
-    if absent := [name for corpus, name in CORPUS_NAMES.items() if corpus not in {u.corpus for u in utterances}]:
-        print(f"Not there, so not in the result: {', '.join(absent)}.")
-    described = [measure_recording(store.waveform(u.id)) for u in tqdm(utterances, unit="clip", desc="explore")]
-    summary = {"command": "python -m scripts.corpus_statistics"} | summarise_corpora(utterances, described)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     paths.write_text(options.json, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     print_medians(summary)

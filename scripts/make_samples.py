@@ -20,7 +20,15 @@ import soxr
 
 from ser_core import paths
 from ser_core.audio import SAMPLE_RATE, load_audio
-from ser_core.data import CorpusError, ProtocolError, Utterance, corpora_root, read_corpora, training_speakers
+from ser_core.data import (
+    CorpusError,
+    ProtocolError,
+    Utterance,
+    corpora_root,
+    read_corpora,
+    training_speakers,
+    unseen_speaker_fold,
+)
 from ser_core.inference import predict
 from ser_core.models import DEFAULT_MODEL, FAST_MODEL, CheckpointError, load_model, read_metrics
 from ser_core.plots import spectrogram
@@ -104,8 +112,8 @@ def copy_voices(folder: Path) -> None:
         CheckpointError, CorpusError, ProtocolError: there is nothing to choose from; the folder stays as it is.
     """
     clips = [u for u in read_corpora(corpora_root()).utterances if u.corpus == "crema_d"]
-    parts = [read_metrics(name) for name in (DEFAULT_MODEL, FAST_MODEL)]
-    known = frozenset().union(*(training_speakers(part["protocol"], part["fold"]) for part in parts))
+    parts = [unseen_speaker_fold(name, read_metrics(name)) for name in (DEFAULT_MODEL, FAST_MODEL)]
+    known = frozenset().union(*(training_speakers(*part) for part in parts))
     try:
         chosen = choose_voices([u for u in clips if u.speaker not in known])  # before the old ones go
     except (IndexError, ValueError):

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from scripts.common.flags import positive
 from scripts.common.noises import load_noise
 from ser_core import paths
-from ser_core.data import CorpusError, ProtocolError, corpora_root, read_noises
+from ser_core.data import CorpusError, ProtocolError, StoreError, corpora_root, read_noises
 from ser_core.evaluation import evaluate_ood_detection, evaluate_recorded_sounds, read_trimmed_test_speech
 from ser_core.models import CheckpointError, SERModel, load_model
 
@@ -72,7 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
             entry = {model.name: results.get(model.name, {}) | found}  # the name, also of a folder
             paths.write_json(RESULT, results | entry)
-    except (CheckpointError, CorpusError, OSError, ProtocolError) as error:
+    except (CheckpointError, CorpusError, OSError, ProtocolError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

@@ -12,7 +12,7 @@ import shlex
 import sys
 
 from ser_core import paths
-from ser_core.data import ProtocolError
+from ser_core.data import ProtocolError, StoreError
 from ser_core.evaluation import embed_test_speech, evaluate_enrolment
 from ser_core.inference import SpeakerReferenceError, check_takes_reference
 from ser_core.models import CheckpointError, load_model
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(json.dumps(entry, indent=1))
             results = json.loads(RESULT.read_text()) if RESULT.is_file() else {}
             paths.write_json(RESULT, results | {model.name: entry})
-    except (CheckpointError, SpeakerReferenceError, OSError, ProtocolError) as error:
+    except (CheckpointError, SpeakerReferenceError, OSError, ProtocolError, StoreError) as error:
         print(error, file=sys.stderr)
         return 2
     return 0

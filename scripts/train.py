@@ -37,6 +37,7 @@ from ser_core.data import (
     AudioStore,
     CorpusError,
     ProtocolError,
+    StoreError,
     Utterance,
     content_digest,
     corpora_root,
@@ -68,7 +69,7 @@ from ser_core.training import (
     training_recipe,
 )
 
-ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, TrainingError, OSError)
+ERRORS = (CheckpointError, CorpusError, DeviceError, ProtocolError, StoreError, TrainingError, OSError)
 INTERRUPTED = 130  # exit code after Ctrl-C
 NETWORK_FLAGS = ("recipe", "teachers", "float32", "mfcc", "log", "keep_epochs")
 UNUSED_FLAGS = {"whisper": NETWORK_FLAGS, "egemaps": (*NETWORK_FLAGS, "epochs")}

@@ -25,7 +25,7 @@ from scripts.common.train_head import own_statistics
 from ser_core import paths
 from ser_core.data import AudioStore, protocol_folds, protocol_split
 from ser_core.evaluation import ENROLLED_CLIPS, auroc_unlike_training, mean_reports, reports_by_corpus
-from ser_core.models import Whisper, load_model
+from ser_core.models import MODELS, Whisper, load_model
 from ser_core.training import TrainingData, TrainingExample
 
 LEFT_OUT = "left-out"
@@ -56,20 +56,35 @@ def embed_clips(model: Whisper, clips: Sequence[TrainingExample]) -> np.ndarray:
     return model.projection(torch.from_numpy(statistics)).numpy()
 
 
+def protocol_scores(model_name: str, protocol: str) -> dict:
+    """Content of the result file; the scores of each fold are printed.
+
+    Raises:
+        one of train.ERRORS.
+    """
+    folds = {}
+    for fold in protocol_folds(protocol):
+        folds[fold] = fold_reports(model_name, protocol, fold)
+        pairs = {c: (r["uar_common"], r["enrolled"][ENROLLED_CLIPS]["uar_common"]) for c, r in folds[fold].items()}
+        print(fold, pairs, flush=True)
+    return {"model": model_name, "protocol": protocol, "folds": folds, "corpora": mean_reports(folds)}
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(None, None, __doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
+    parser.add_argument("model", choices=[name for name, (family, _) in MODELS.items() if family == "whisper"])
     parser.add_argument("--protocol", choices=PROTOCOLS, required=True)
     parser.add_argument("--check", action="store_true", help="compare with the recorded scores instead of writing them")
     options = parser.parse_args(arguments)
-    folds = {}
-    for fold in protocol_folds(options.protocol):
-        folds[fold] = fold_reports(options.model, options.protocol, fold)
-        pairs = {c: (r["uar_common"], r["enrolled"][ENROLLED_CLIPS]["uar_common"]) for c, r in folds[fold].items()}
-        print(fold, pairs, flush=True)
-    found = {"model": options.model, "protocol": options.protocol, "folds": folds, "corpora": mean_reports(folds)}
-    print(table(found["corpora"]))
     path = paths.RESULTS / f"{options.protocol}-{options.model}.json"
+    if options.check and not path.is_file():
+        parser.error(f"there are no recorded scores to compare with: leave out --check to write {path.name}")
+    try:
+        found = protocol_scores(options.model, options.protocol)
+    except train.ERRORS as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(table(found["corpora"]))
     if options.check:
         equal = json.loads(path.read_text()) == found
         print("equal to the recorded scores" if equal else "differs from the recorded scores")

@@ -31,17 +31,22 @@ def test_explore_writes_what_a_page_can_plot(corpora, capsys, tmp_path):
     assert re.search(r"^crema_d +angry +2 +1\d\d", out, re.M)
 
 
-@pytest.mark.parametrize("lacking", ["folder", "cache", "one recording"])
+@pytest.mark.parametrize("lacking", ["folder", "cache", "one recording", "intact samples"])
 def test_explore_says_what_is_missing(corpora, capsys, monkeypatch, tmp_path, lacking):
     if lacking == "folder":
         monkeypatch.setenv("SER_CORPORA", str(tmp_path / "nothing"))
     elif lacking == "one recording":
         prepare_corpora.main([])
         write_wav(corpora / "AudioWAV" / "1003_DFA_ANG_XX.wav", voice(150, 0))
+    elif lacking == "intact samples":
+        prepare_corpora.main([])
+        samples = tmp_path / "cache" / "audio.i16"
+        samples.write_bytes(bytes(len(samples.read_bytes())))
     assert explore.main(["--json", str(tmp_path / "corpora.json")]) == 2
     said = {
         "folder": "SER_CORPORA",
         "cache": "prepare_corpora",
+        "intact samples": "damaged. Run: python -m scripts.prepare_corpora",
         "one recording": ": 1. Run: python -m scripts.prepare_corpora",
     }
     assert said[lacking] in capsys.readouterr().err and not (tmp_path / "corpora.json").exists()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -344,3 +345,13 @@ def test_sigterm_leaves_a_state_to_resume(workplace, stop_at):
     assert train.main([*arguments, "--resume"]) == train.INTERRUPTED
     assert steps == [step + 1]
     assert len((folder / "metrics.jsonl").read_text().splitlines()) == epoch
+
+
+def test_damaged_recordings_are_named_with_the_cure(workplace, small_networks, cache, monkeypatch, capsys):
+    own = shutil.copytree(cache, workplace / "cache")
+    samples = bytearray((own / "audio.i16").read_bytes())
+    samples[2000] ^= 1
+    (own / "audio.i16").write_bytes(samples)
+    monkeypatch.setenv("SER_CACHE", str(own))
+    assert train.main(FOLD_0) == 2
+    assert re.search(r"samples of crema_d/\S+ are damaged.*scripts\.prepare_corpora", capsys.readouterr().err)
