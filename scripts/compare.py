@@ -123,13 +123,13 @@ def write_page(comparison: Comparison, results: Sequence[EvaluationResult], fold
     return path
 
 
-def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
+def splits_to_compare(wanted: str | None) -> list[str]:
     """The named test part, or every one with two results or more.
 
     Raises:
         ResultError: no such test part, or none with two results.
     """
-    counts = Counter(path.parent.name for path in list_results(folder=folder))
+    counts = Counter(path.parent.name for path in list_results())
     if wanted is None and (found := sorted(name for name, n in counts.items() if n > 1)):
         return found
     if wanted in counts:
@@ -139,16 +139,16 @@ def splits_to_compare(wanted: str | None, folder: Path) -> list[str]:
     raise ResultError(f"There is {problem}. There are: {available}. Evaluate: python -m scripts.evaluate all --write")
 
 
-def compare(split: str, folder: Path, options: argparse.Namespace) -> None:
+def compare(split: str, options: argparse.Namespace) -> None:
     """Prints and writes the comparison of one test part.
 
     Raises:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
-    results = [load_result(path) for path in list_results(split, folder)]
-    comparison = compare_results(results, published_table(split), left_out_uars(folder))
+    results = [load_result(path) for path in list_results(split)]
+    comparison = compare_results(results, published_table(split), left_out_uars())
     show(comparison)
-    path = options.json or folder / f"comparison-{split}.json"
+    path = options.json or paths.RESULTS / f"comparison-{split}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     paths.write_json(path, comparison.to_dict())
     if options.html:
@@ -163,10 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.json and not options.split:
         parser.error("--json names one file: choose the comparison with --split")
-    folder = paths.RESULTS
     try:
-        for name in splits_to_compare(options.split, folder):
-            compare(name, folder, options)
+        for name in splits_to_compare(options.split):
+            compare(name, options)
     except (ComparisonError, ProtocolError, ResultError) as error:
         print(error, file=sys.stderr)
         return 2

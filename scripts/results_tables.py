@@ -54,9 +54,7 @@ def render_blocks() -> dict[str, str]:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
     found = compare_all()
-    speakers, corpora = (
-        load_cross_validation(protocol, paths.RESULTS) for protocol in (SPEAKER_INDEPENDENT, LEFT_OUT_PROTOCOL)
-    )
+    speakers, corpora = (load_cross_validation(protocol) for protocol in (SPEAKER_INDEPENDENT, LEFT_OUT_PROTOCOL))
     blocks = {block.__name__: block() for block in (scores, benchmark, experiments, robustness, non_speech)}
     compared = (table_resonet, table_ravdess, leakage, speaker_independent, mcnemar)
     blocks |= {block.__name__: block(found) for block in compared}
@@ -82,7 +80,7 @@ def recompute() -> None:
         utterances = [clip for clip in map(parse_filename, map(Path, votes)) if isinstance(clip, Utterance)]
         found = round_floats(score_listeners(votes, utterances, EMOTIONS))
         paths.write_json(LISTENERS, found)
-    for path in list_results(folder=paths.RESULTS):
+    for path in list_results():
         if recompute_result(path):
             print(f"recomputed: {path.parent.name}/{path.name}")
 

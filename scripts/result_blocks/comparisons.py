@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 from scripts.result_blocks.text import MISSING, marked, note_on_weights, percent, points
-from ser_core import paths
 from ser_core.data import CORPUS_NAMES, corpus_name, protocol_of_split
 from ser_core.evaluation import (
     SPEAKER_INDEPENDENT,
@@ -40,10 +39,10 @@ def compare_all() -> Comparisons:
         ComparisonError, ProtocolError, ResultError: a result file that is damaged or does not fit the others.
     """
     found = defaultdict(list)
-    for path in list_results(folder=paths.RESULTS):
+    for path in list_results():
         found[path.parent.name].append(load_result(path))
     ranked = {split: group for split, group in found.items() if not all(result.leak for result in group)}
-    left_out = left_out_uars(paths.RESULTS)
+    left_out = left_out_uars()
     return {split: compare_results(group, published_table(split), left_out) for split, group in ranked.items()}
 
 

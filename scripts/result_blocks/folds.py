@@ -48,7 +48,7 @@ def all_folds(measured: CrossValidations) -> str:
 
 def default_folds() -> str:
     """The default model over the folds of eight corpora."""
-    found = load_cross_validation(EIGHT_CORPORA, paths.RESULTS).get(DEFAULT_MODEL)
+    found = load_cross_validation(EIGHT_CORPORA).get(DEFAULT_MODEL)
     return fold_table(found) if found else f"`{DEFAULT_MODEL}`: {MISSING}."
 
 

@@ -7,7 +7,6 @@ the test part. Figures pooled over corpora rank nothing: the largest corpus woul
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
@@ -149,14 +148,14 @@ def mean_over_corpora(metrics: Mapping, measure: str) -> float:
     return float(np.mean([corpora[name][measure] for name in chosen]))
 
 
-def left_out_uars(folder: Path | None = None) -> dict[str, float]:
+def left_out_uars() -> dict[str, float]:
     """Model -> UAR averaged over the left-out corpora, of the models that were tested on each. Errors as load_result.
 
     Each corpus is tested by a model of the same recipe, trained on the other corpora.
     """
     parts = [split_name(LEFT_OUT_PROTOCOL, fold) for fold in protocol_folds(LEFT_OUT_PROTOCOL)]
     found: dict[str, list[float]] = {}
-    for path in (path for part in parts for path in list_results(part, folder)):
+    for path in (path for part in parts for path in list_results(part)):
         result = load_result(path)
         if not result.leak:
             found.setdefault(result.model, []).append(mean_over_corpora(result.metrics, "uar"))
@@ -178,11 +177,11 @@ def concatenate_predictions(predictions: Sequence[PredictionTable]) -> Predictio
     )
 
 
-def load_cross_validation(protocol: str, folder: Path | None = None) -> dict[str, CrossValidationResult]:
+def load_cross_validation(protocol: str) -> dict[str, CrossValidationResult]:
     """Cross-validation of every model with more than one evaluated fold, by name. Errors as in load_result."""
     found: dict[str, list[EvaluationResult]] = {}
     for fold in protocol_folds(protocol):
-        for path in list_results(split_name(protocol, fold), folder):
+        for path in list_results(split_name(protocol, fold)):
             found.setdefault(path.stem, []).append(load_result(path))
     valid = {model: [r for r in results if not r.leak] for model, results in found.items()}
     return {model: summarise_folds(results) for model, results in valid.items() if len(results) > 1}

@@ -120,9 +120,9 @@ def training_distances(training_embeddings: np.ndarray, windows: np.ndarray, n_w
     return np.add.reduceat(fit_distance_reference(training_embeddings).distance(windows), first) / n_windows
 
 
-def available_atlases(folder: Path | None = None) -> tuple[str, ...]:
+def available_atlases() -> tuple[str, ...]:
     """Names of the models with an atlas."""
-    return tuple(sorted(path.stem for path in (folder or paths.EMBEDDINGS).glob("*.npz")))
+    return tuple(sorted(path.stem for path in paths.EMBEDDINGS.glob("*.npz")))
 
 
 def load_atlas(name: str, version: str | None = None, folder: Path | None = None) -> Atlas:

@@ -93,9 +93,9 @@ def read_curve(path: Path) -> tuple[dict, ...]:
     return tuple(_read_epochs(path.read_text().splitlines(), len(EMOTIONS))) if path.is_file() else ()
 
 
-def list_runs(folder: Path | None = None) -> tuple[RunRecord, ...]:
+def list_runs() -> tuple[RunRecord, ...]:
     """All runs, the most recently updated first; folders that do not hold a run are skipped."""
-    found = [_read_run(path.parent) for path in (folder or paths.RUNS).glob(f"*/{CONFIG_FILE}")]
+    found = [_read_run(path.parent) for path in paths.RUNS.glob(f"*/{CONFIG_FILE}")]
     return tuple(sorted(filter(None, found), key=lambda run: (-run.updated_s, run.name)))
 
 

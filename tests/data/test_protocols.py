@@ -215,20 +215,23 @@ def test_left_out_trains_on_the_seven_other_corpora(subtests):
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_committed_file_follows_from_the_names(name, tmp_path):
+def test_the_committed_file_follows_from_the_names(name, tmp_path, monkeypatch):
     shuffled = list(utterances())
     random.Random(name).shuffle(shuffled)
-    assert write_protocol(name, shuffled, tmp_path).read_bytes() == (paths.PROTOCOLS / f"{name}.csv").read_bytes()
+    committed = (paths.PROTOCOLS / f"{name}.csv").read_bytes()
+    monkeypatch.setattr(paths, "PROTOCOLS", tmp_path)
+    assert write_protocol(name, shuffled).read_bytes() == committed
 
 
 @pytest.mark.corpora
 @pytest.mark.parametrize("name", PROTOCOLS)
-def test_the_committed_file_follows_from_the_recordings(name, tmp_path):
+def test_the_committed_file_follows_from_the_recordings(name, tmp_path, monkeypatch):
     found = read_corpora(corpora_root()).utterances
     if {row["corpus"] for row in read_protocol(name)} - {u.corpus for u in found}:
         pytest.skip("corpora of this protocol are not in SER_CORPORA")
-    found = reversed(found)
-    assert write_protocol(name, found, tmp_path).read_bytes() == (paths.PROTOCOLS / f"{name}.csv").read_bytes()
+    committed = (paths.PROTOCOLS / f"{name}.csv").read_bytes()
+    monkeypatch.setattr(paths, "PROTOCOLS", tmp_path)
+    assert write_protocol(name, reversed(found)).read_bytes() == committed
 
 
 def test_a_draw_does_not_favour_an_emotion_or_a_sex():
@@ -267,9 +270,10 @@ def test_a_fold_of_a_single_split_is_refused():
         protocol_split("resonet", 0)
 
 
-def test_a_missing_file_names_the_command(tmp_path):
+def test_a_missing_file_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "PROTOCOLS", tmp_path)
     with pytest.raises(ProtocolError, match=r"resonet\.csv is missing.*scripts\.make_protocols"):
-        read_protocol("resonet", tmp_path)
+        read_protocol("resonet")
 
 
 def test_every_english_speaker_has_a_fold():

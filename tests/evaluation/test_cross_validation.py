@@ -100,10 +100,11 @@ def test_a_model_without_development_speakers_has_no_abstention_of_its_own(tmp_p
     assert softer.ece != found.confidence["crema_d"].ece and softer.auroc == found.confidence["crema_d"].auroc
 
 
-def test_left_out_corpora_rank_first_then_the_mean_over_corpora(tmp_path):
+def test_left_out_corpora_rank_first_then_the_mean_over_corpora(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
     for result in (*left_out_results("strangers"), *left_out_results("half")[:2], *left_out_results("known-leak")):
-        save_result(result, tmp_path)
-    found = left_out_uars(tmp_path)
+        save_result(result)
+    found = left_out_uars()
     assert list(found) == ["strangers"] and 0.4 < found["strangers"] < 0.8
     rows = [("a", None, 0.9), ("b", 0.5, 0.1), ("c", 0.4, 0.8), ("d", None, 0.95)]
     assert [name for name, *values in sorted(rows, key=lambda r: ranking_key(r[1], r[2], r[0]))] == ["b", "c", "d", "a"]
@@ -134,8 +135,9 @@ def test_what_does_not_belong_together_is_an_error(five, wrong):
         summarise_folds(results)
 
 
-def test_models_of_one_fold_are_left_out(tmp_path, five):
+def test_models_of_one_fold_are_left_out(tmp_path, monkeypatch, five):
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
     for result in (*five, fold_result("0", 0.3, model="once")):
-        save_result(result, tmp_path)
-    found = load_cross_validation(PROTOCOL, tmp_path)
+        save_result(result)
+    found = load_cross_validation(PROTOCOL)
     assert list(found) == ["m"] and found["m"].pooled == summarise_folds(five).pooled

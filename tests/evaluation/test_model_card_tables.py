@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ser_core import paths
 from ser_core.data.protocols.files import protocol_folds
 from ser_core.data.protocols.splits import protocol_split
 from ser_core.evaluation.model_cards.sections import evaluation_sections
@@ -32,6 +33,12 @@ ENROLLED = {
 }
 
 
+@pytest.fixture(autouse=True)
+def results(tmp_path, monkeypatch):
+    """The results folder, empty."""
+    monkeypatch.setattr(paths, "RESULTS", tmp_path)
+
+
 @pytest.fixture
 def folder(tmp_path):
     for name, found in (("robustness", ROBUSTNESS), ("novelty", NOVELTY), ("enrolled", ENROLLED)):
@@ -48,12 +55,12 @@ def folder(tmp_path):
     ],
 )
 def test_each_part_has_its_figures_and_its_command(folder, title, line):
-    (part,) = [part for part in evaluation_sections("m", folder).split("\n## ") if part.startswith(title)]
+    (part,) = [part for part in evaluation_sections("m").split("\n## ") if part.startswith(title)]
     assert line in part.splitlines() and "\n`python -m scripts." in part
 
 
 def test_the_figures_of_non_speech_sounds(folder):
-    text = evaluation_sections("m", folder)
+    text = evaluation_sections("m")
     assert all(figure in text for figure in ("0.9812", "0.9991", "2.1 %", "0.4 %"))
     assert "Of 200 synthetic sounds" in text and "rejected 190;" in text and "abstaining 10 times" in text
 
@@ -67,19 +74,21 @@ def test_recorded_sounds_stand_alone_or_beside_synthetic_ones(tmp_path):
     }
     for entry, n_commands in (({"recorded": recorded}, 1), (NOVELTY | {"recorded": recorded}, 2)):
         (tmp_path / "novelty.json").write_text(json.dumps({"m": entry}))
-        text = evaluation_sections("m", tmp_path)
+        text = evaluation_sections("m")
         assert all(figure in text for figure in ("25.0 %", "0.987", "1.2 %", "rejects 3")) and "`recorded m`" in text
         assert text.count("\n`") == n_commands
 
 
-def test_no_section_without_a_result(tmp_path, folder):
-    assert evaluation_sections("unknown", folder) == "" and evaluation_sections("m", tmp_path / "empty") == ""
+def test_no_section_without_a_result(folder, monkeypatch):
+    assert evaluation_sections("unknown") == ""
+    monkeypatch.setattr(paths, "RESULTS", folder / "empty")
+    assert evaluation_sections("m") == ""
 
 
 def test_cross_validation_names_missing_folds(tmp_path):
     for fold in protocol_folds("speaker-independent")[:2]:
         clips = protocol_split("speaker-independent", fold).test[::40]
         save_result(make_result("m", clips, [True] * len(clips), "speaker-independent", fold), tmp_path)
-    text = evaluation_sections("m", tmp_path)
+    text = evaluation_sections("m")
     assert "| TESS | 2 | 100.0 [100.0, 100.0] |" in text and ": 2, 3, 4." in text
     assert "published" not in text  # other divisions of the speakers

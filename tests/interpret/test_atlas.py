@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from scripts.bench.map import synthetic
+from ser_core import paths
 from ser_core.audio.vad import speech_segments
 from ser_core.audio.windows import analysed_bounds
 from ser_core.data.protocols.splits import protocol_split
@@ -33,7 +34,7 @@ def small() -> Atlas:
     return Atlas("m", "abc", np.array(IDS), embeddings, predicted, confidence, part, distances)
 
 
-def test_what_is_read_is_what_was_written(tmp_path, small):
+def test_what_is_read_is_what_was_written(tmp_path, small, monkeypatch):
     made = small.with_map(PCA, Projection.fit(PCA, small.embeddings).coordinates)
     made.save(tmp_path / "m.npz")
     found = load_atlas("m", "abc", tmp_path)
@@ -42,7 +43,8 @@ def test_what_is_read_is_what_was_written(tmp_path, small):
     assert (found.model, found.version, list(found.maps)) == ("m", "abc", [PCA])
     np.testing.assert_allclose(found.maps[PCA], made.maps[PCA], rtol=1e-5)
     np.testing.assert_allclose(found.projection(PCA).place(small.embeddings[:3]), made.maps[PCA][:3], atol=1e-5)
-    assert available_atlases(tmp_path) == ("m",)
+    monkeypatch.setattr(paths, "EMBEDDINGS", tmp_path)
+    assert available_atlases() == ("m",)
 
 
 def test_columns_say_what_the_names_say(small):

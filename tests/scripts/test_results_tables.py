@@ -48,7 +48,7 @@ def test_all_folds_are_next_to_published_scores(results_folder):
         clips = [i for i in protocol_split("speaker-independent", fold).test if not i.startswith("tess")][::7]
         right = np.arange(len(clips)) % 4 > 0
         save_result(make_result("flag", clips, right, "speaker-independent", fold), results_folder)
-    block = results_tables.all_folds(load_cross_validation("speaker-independent", results_folder))
+    block = results_tables.all_folds(load_cross_validation("speaker-independent"))
     found = cells(block)
     assert re.fullmatch(r"7\d\.\d \[\d\d\.\d, \d\d\.\d\]", found["RAVDESS speech"][1]) and found["SAVEE"][0] == "4"
     assert "| ResLSTM, 47 k parameters, from scratch | 62.3 |" in block and "ResLSTM" not in str(

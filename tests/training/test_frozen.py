@@ -202,7 +202,7 @@ def test_same_seed_gives_the_same_head(model):
     assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
 
 
-def test_a_head_leaves_its_learning_curve(model, tmp_path):
+def test_a_head_leaves_its_learning_curve(model, tmp_path, monkeypatch):
     found = examples()
     statistics = separable(found, model)
     curve, without_dev = HeadCurve(model, statistics, found), HeadCurve(model, statistics[:0], ())
@@ -213,7 +213,8 @@ def test_a_head_leaves_its_learning_curve(model, tmp_path):
     assert last["loss"] < first["loss"] and last["epoch"] == RECIPE.epochs and last[corpus] > 0.9
     assert set(without_dev.records[0]) == set(first) - {n for n in first if n.startswith("dev_")}
     write_run(tmp_path / "head", {"train": asdict(RECIPE), "model": model.config.to_dict()}, curve.records)
-    (run,) = list_runs(tmp_path)
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    (run,) = list_runs()
     assert run.is_finished and run.values(corpus) == [record[corpus] for record in curve.records]
 
 

@@ -19,8 +19,8 @@ def split_name(protocol: str, fold: str | None) -> str:
     return protocol if fold is None else f"{protocol}-{fold}"
 
 
-def write_protocol(name: str, utterances: Iterable[Utterance], folder: Path | None = None) -> Path:
-    """Write `<folder>/<name>.csv` with the columns utterance, corpus, speaker, emotion and fold or part.
+def write_protocol(name: str, utterances: Iterable[Utterance]) -> Path:
+    """Writes assets/protocols/<name>.csv with the columns utterance, corpus, speaker, emotion and fold or part.
 
     Raises:
         ProtocolError: unknown name.
@@ -28,7 +28,7 @@ def write_protocol(name: str, utterances: Iterable[Utterance], folder: Path | No
     ordered = sorted(utterances, key=lambda u: u.id)
     assigned = _protocol_function(name)(ordered)
     column = "part" if "train" in assigned.values() else "fold"
-    path = (folder or paths.PROTOCOLS) / f"{name}.csv"
+    path = paths.PROTOCOLS / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -43,14 +43,14 @@ def _protocol_function(name: str):
     return PROTOCOLS[name]
 
 
-def read_protocol(name: str, folder: Path | None = None) -> list[dict[str, str]]:
+def read_protocol(name: str) -> list[dict[str, str]]:
     """Rows of a committed protocol file.
 
     Raises:
         ProtocolError: unknown name, or the file is missing.
     """
     _protocol_function(name)
-    path = (folder or paths.PROTOCOLS) / f"{name}.csv"
+    path = paths.PROTOCOLS / f"{name}.csv"
     if not path.is_file():
         raise ProtocolError(f"{path.name} is missing. Create it with: python -m scripts.make_protocols")
     return list(_read_rows(path, path.stat().st_mtime_ns))

@@ -6,7 +6,6 @@ Every figure comes from a file in assets/results, which names the command that r
 import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from ser_core import paths
 from ser_core.data import CORPUS_NAMES, corpus_name, is_speech
@@ -30,36 +29,35 @@ NON_SPEECH_OUTCOMES = {
 """Key of the result file -> column title."""
 
 
-def evaluation_sections(name: str, folder: Path | None = None) -> str:
+def evaluation_sections(name: str) -> str:
     """Sections with the further results of one model; empty when there are none.
 
     Args:
         name: name of a checkpoint.
-        folder: folder of the results, by default assets/results.
     """
     parts = {
-        "Left-out corpora": _fold_section(name, LEFT_OUT_PROTOCOL, folder),
-        "Unseen speakers, all folds": _fold_section(name, SPEAKER_INDEPENDENT, folder),
-        "Robustness": _results_section(name, "robustness", robustness_table, folder),
-        "Non-speech sounds": ood_section(_read_results(name, "novelty", folder)),
-        "With speaker enrolment": _results_section(name, "enrolled", enrolment_table, folder),
+        "Left-out corpora": _fold_section(name, LEFT_OUT_PROTOCOL),
+        "Unseen speakers, all folds": _fold_section(name, SPEAKER_INDEPENDENT),
+        "Robustness": _results_section(name, "robustness", robustness_table),
+        "Non-speech sounds": ood_section(_read_results(name, "novelty")),
+        "With speaker enrolment": _results_section(name, "enrolled", enrolment_table),
     }
     return "".join(f"\n## {title}\n\n{text}\n" for title, text in parts.items() if text)
 
 
-def _fold_section(name: str, protocol: str, folder: Path | None) -> str:
-    found = load_cross_validation(protocol, folder).get(name)
+def _fold_section(name: str, protocol: str) -> str:
+    found = load_cross_validation(protocol).get(name)
     return fold_table(found) if found else ""
 
 
-def _results_section(name: str, kind: str, render, folder: Path | None) -> str:
-    found = _read_results(name, kind, folder)
+def _results_section(name: str, kind: str, render) -> str:
+    found = _read_results(name, kind)
     return f"{render(found)}\n\n`{found['command']}`" if found else ""
 
 
-def _read_results(name: str, kind: str, folder: Path | None) -> dict:
+def _read_results(name: str, kind: str) -> dict:
     """Results of one model; empty when there are none."""
-    path = (folder or paths.RESULTS) / f"{kind}.json"
+    path = paths.RESULTS / f"{kind}.json"
     return json.loads(path.read_text()).get(name, {}) if path.is_file() else {}
 
 

@@ -46,8 +46,8 @@ def test_epochs_of_a_run_are_spaces_of_their_own(ready, tmp_path, new_model):
     for seed, folder in enumerate(folders):
         save_model(new_model(seed=seed), folder, "resonet", Calibration(), training)
     assert script.main([str(folder) for folder in folders]) == 0
-    assert available_atlases(ready) == ("warm-epoch-1", "warm-epoch-8")
-    first, last = (load_atlas(name) for name in available_atlases(ready))
+    assert available_atlases() == ("warm-epoch-1", "warm-epoch-8")
+    first, last = (load_atlas(name) for name in available_atlases())
     assert first.ids.tolist() == last.ids.tolist() and set(first.column("part")) == {"training", "development"}
     assert np.abs(first.embeddings - last.embeddings).max() > 0.01
     assert atlas_export.atlas_name("runs/warm/checkpoint") == "warm" and atlas_export.atlas_name("resonet") == "resonet"
