@@ -188,7 +188,8 @@ def train(options: argparse.Namespace, command: str) -> None:
     else:
         start = start_name(options.start) if options.start else ""
         run = TrainingRun(folder, options.resume, start, command)
-        model, recipe = fit_network(model, config, data, run, options), asdict(config)
+        recipe = asdict(config)
+        model = fit_network(model, config, data, run, options, provenance(options, data, recipe))
         if options.log:
             log(options, config, folder)
     export(model, MODELS[options.model][0], folder / "checkpoint", data, provenance(options, data, recipe))

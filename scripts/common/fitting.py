@@ -31,9 +31,18 @@ def add_auxiliary_tasks(data: TrainingData, config: TrainConfig) -> TrainingData
 
 
 def fit_network(
-    model: SERModel, config: TrainConfig, data: TrainingData, run: TrainingRun, options: argparse.Namespace
+    model: SERModel,
+    config: TrainConfig,
+    data: TrainingData,
+    run: TrainingRun,
+    options: argparse.Namespace,
+    training: dict,
 ) -> SERModel:
-    """Trains with a progress bar; the models of the epochs to keep are saved."""
+    """Trains with a progress bar; the models of the epochs to keep are saved.
+
+    Args:
+        training: provenance for their config.json.
+    """
     teachers = [load_model(teacher, options.device) for teacher in options.teachers]
     if len(teachers) == 1 and isinstance(teachers[0], Whisper):
         data, teachers = replace(data, soft_labels=soft_labels(teachers[0], data)), []
@@ -41,8 +50,7 @@ def fit_network(
 
     def keep(epoch: int, average: SERModel) -> None:
         if epoch in options.keep_epochs:
-            known = {"protocol": options.protocol, "fold": options.fold}
-            save_model(average, run.folder / "epochs" / str(epoch), MODELS[options.model][0], Calibration(), known)
+            save_model(average, run.folder / "epochs" / str(epoch), MODELS[options.model][0], Calibration(), training)
 
     with tqdm(desc=run.folder.name, unit="step", dynamic_ncols=True) as bar:
 
