@@ -20,6 +20,7 @@ from ser_core.models import (
     checkpoint_folder,
     load_model,
     read_metrics,
+    training_record,
 )
 
 
@@ -29,7 +30,10 @@ def render_card(name: str) -> str:
     Raises:
         CheckpointError, ProtocolError, ResultError: as the card's sources are missing or damaged.
     """
-    config = json.loads((checkpoint_folder(name) / CONFIG_FILE).read_text())
+    folder = checkpoint_folder(name)
+    if not training_record(folder):
+        raise CheckpointError(f"{name} has no record of its training for the card. Get or train the model again.")
+    config = json.loads((folder / CONFIG_FILE).read_text())
     n_parameters = load_model(name, "cpu").n_parameters()
     return render_model_card(name, config, read_metrics(name), n_parameters, evaluation_sections(name))
 

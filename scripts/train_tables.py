@@ -16,7 +16,7 @@ from pathlib import Path
 
 from scripts import train
 from ser_core.models import CONFIG_FILE
-from ser_core.training import checkpoint_recipe, recipe_for_model
+from ser_core.training import TrainingError, checkpoint_recipe, recipe_for_model
 
 RUNS = Path("runs")
 
@@ -40,7 +40,10 @@ class Row:
         config = RUNS / self.run / "checkpoint" / CONFIG_FILE
         if not config.is_file() or self.model in CLASSICAL:
             return config.is_file()
-        return checkpoint_recipe(config.parent) == recipe_for_model(self.model)
+        try:
+            return checkpoint_recipe(config.parent) == recipe_for_model(self.model)
+        except TrainingError:  # of an earlier version, or damaged
+            return False
 
     def arguments(self) -> list[str]:
         """Arguments of scripts.train."""

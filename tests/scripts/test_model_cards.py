@@ -26,5 +26,11 @@ def test_an_outdated_card_is_reported_then_written(tmp_path, monkeypatch, capsys
     assert capsys.readouterr().out == "small: out of date\nsmall: written\n"
 
 
+def test_a_checkpoint_without_a_record_of_its_training_is_refused(checkpoints, capsys):
+    (checkpoints / "small" / "config.json").write_text("{}")
+    (checkpoints / "small" / "metrics.json").write_text('{"protocol": "resonet"}')
+    assert model_cards.main(["small"]) == 2 and "small has no record of its training" in capsys.readouterr().err
+
+
 def test_an_unknown_model_is_refused(capsys):
     assert model_cards.main(["moon"]) == 2 and "moon" in capsys.readouterr().err

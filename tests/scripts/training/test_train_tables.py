@@ -60,6 +60,12 @@ def test_a_row_that_was_trained_by_another_recipe_is_not_done(trained, workplace
     assert trained("vgg16") == (0, ["vgg16"])
 
 
+def test_a_row_whose_recipe_cannot_be_read_is_not_done(trained, workplace):
+    finished(workplace, "vgg16-ravdess-random", recipe_for_model("vgg16"))
+    (workplace / "runs" / "vgg16-ravdess-random" / "checkpoint" / "config.json").write_text("{}")
+    assert trained("vgg16") == (0, ["vgg16"])
+
+
 def test_an_unknown_row_lists_what_exists(trained, capsys):
     assert trained("large") == (2, []) and "resonet, " in capsys.readouterr().err
 
