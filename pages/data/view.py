@@ -9,6 +9,7 @@ from pages.ui.chart import chart
 from pages.ui.clip_table import download_rows, show_recording
 from pages.ui.layout import opened, show_rows
 from ser_core.data import (
+    CORPUS_LICENCES,
     CORPUS_NAMES,
     PROTOCOLS,
     SPEAKER_OVERLAP,
@@ -17,7 +18,6 @@ from ser_core.data import (
     read_protocol,
     split_name,
 )
-from ser_core.evaluation import CORPUS_LICENCES
 from ser_core.labels import EMOTIONS
 from ser_core.plots import count_heatmap, emotion_boxplots, emotion_label
 

@@ -40,6 +40,18 @@ CORPUS_LANGUAGES = {
 }
 """Corpus -> language (ISO 639-1)."""
 
+CORPUS_LICENCES = {
+    "ravdess": "CC BY-NC-SA 4.0",
+    "ravdess_song": "CC BY-NC-SA 4.0",
+    "crema_d": "ODbL 1.0",
+    "tess": "CC BY-NC-ND 4.0",
+    "savee": "research only",
+    "hindi": "research and education, with attribution",
+    "emovo": "non-commercial",
+    "turev": "CC BY-NC-ND 4.0",
+    "ased": "freely available, with citation of its paper",
+}
+
 
 def is_speech(corpus: str) -> bool:
     """Whether a corpus is speech, not song; a corpus of one's own is speech."""

@@ -77,7 +77,6 @@ from .evaluator import (
     predict_utterances_per_model as predict_utterances_per_model,
 )
 from .model_cards.card import (
-    CORPUS_LICENCES as CORPUS_LICENCES,
     render_model_card as render_model_card,
     render_pretrained_card as render_pretrained_card,
 )

@@ -10,7 +10,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCardData, PyTorchModelHubMixin, snapshot_download
 from torch import Tensor, nn
 
-from ser_core.data import CORPUS_LANGUAGES, CORPUS_NAMES, protocol_split
+from ser_core.data import CORPUS_LANGUAGES, CORPUS_LICENCES, CORPUS_NAMES, protocol_split
 from ser_core.models.base import SERModel
 from ser_core.models.calibration import FARTHEST, NEAREST
 from ser_core.models.checkpoint import load_model, save_model
@@ -124,22 +124,25 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
             shutil.copyfile(source / name, folder / name)
     if isinstance(model, Whisper) and model.config.encoder:
         save_model(model.standalone(), folder, "whisper", model.calibration, training_record(source), model.novelty)
-    card = (
-        (source / CARD_FILE).read_text()
-        if (source / CARD_FILE).is_file()
-        else f"# {model.name}\n\nIt was never evaluated.\n"
-    )
-    header = card_front_matter(model, _languages(source))
+    corpora = _training_corpora(source)
+    has_card = (source / CARD_FILE).is_file()
+    card = (source / CARD_FILE).read_text() if has_card else _unevaluated_card(model, corpora)
+    header = card_front_matter(model, sorted({CORPUS_LANGUAGES[corpus] for corpus in corpora}))
     (folder / CARD_FILE).write_text(f"---\n{header}\n---\n\n{card}{_loading_section(model)}")
 
 
-def _languages(checkpoint: Path) -> list[str]:
-    """Of the corpora that a checkpoint was trained on; empty for one that was published elsewhere."""
+def _training_corpora(checkpoint: Path) -> list[str]:
+    """The public corpora that a checkpoint was trained on; none for one that was published elsewhere."""
     training = training_record(checkpoint)
     if "protocol" not in training:
         return []
-    corpora = {i.partition("/")[0] for i in protocol_split(training["protocol"], training.get("fold")).train}
-    return sorted({CORPUS_LANGUAGES[corpus] for corpus in corpora})
+    return sorted({i.partition("/")[0] for i in protocol_split(training["protocol"], training.get("fold")).train})
+
+
+def _unevaluated_card(model: SERModel, corpora: list[str]) -> str:
+    terms = ", ".join(f"{CORPUS_NAMES[corpus]} ({CORPUS_LICENCES[corpus]})" for corpus in corpora)
+    licence = f"The weights inherit the terms of their training recordings: {terms or 'see their publication'}."
+    return f"# {model.name}\n\nIt was never evaluated.\n\n## Licence\n\n{licence}\n"
 
 
 def card_front_matter(model: SERModel, languages: list[str]) -> str:

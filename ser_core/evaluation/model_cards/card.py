@@ -2,7 +2,7 @@
 
 import shlex
 
-from ser_core.data import CORPUS_NAMES, ProtocolSplit, protocol_split
+from ser_core.data import CORPUS_LICENCES, CORPUS_NAMES, ProtocolSplit, protocol_split
 from ser_core.evaluation.model_cards.sentences import (
     describe_abstention,
     describe_calibration,
@@ -72,18 +72,6 @@ its own probabilities it is more often wrong than right.
 
 The licence of `{source}`; see where the model was published.
 """
-
-CORPUS_LICENCES = {
-    "ravdess": "CC BY-NC-SA 4.0",
-    "ravdess_song": "CC BY-NC-SA 4.0",
-    "crema_d": "ODbL 1.0",
-    "tess": "CC BY-NC-ND 4.0",
-    "savee": "research only",
-    "hindi": "research and education, with attribution",
-    "emovo": "non-commercial",
-    "turev": "CC BY-NC-ND 4.0",
-    "ased": "freely available, with citation of its paper",
-}
 
 
 def render_model_card(
