@@ -91,8 +91,8 @@ def _show_corpora(comparison: Comparison, ranking: Sequence[RankedModel]) -> Non
 
 def _references(comparison: Comparison) -> dict[str, float]:
     """Name -> UAR of chance, and of the listeners to these corpora."""
-    people = {f"one listener, {CORPUS_NAMES[c]}": uar for c, uar in listener_uars().items()}
-    there = {f"one listener, {CORPUS_NAMES[c]}" for c in comparison.pooled_corpora}
+    people = {f"listener, {CORPUS_NAMES[c]}": uar for c, uar in listener_uars().items()}
+    there = {f"listener, {CORPUS_NAMES[c]}" for c in comparison.pooled_corpora}
     return {"chance": 1 / len(comparison.labels)} | {name: uar for name, uar in people.items() if name in there}
 
 

@@ -36,6 +36,8 @@ CORPUS_SYMBOLS = {
     "ased": "pentagon-open",
     "ravdess_song": "bowtie-open",
 }
+LINES = ("dot", "dash", "dashdot")  # of references
+LINES_ABOVE = 50  # pixels of three lines of text over the plot
 BOX_COLUMNS = {"y": "row", "lowerfence": "p5", "q1": "q1", "median": "median", "q3": "q3", "upperfence": "p95"}
 
 
@@ -47,7 +49,7 @@ def ranking_plot(
     Args:
         ranking: the models, best first.
         measure: "uar", "macro_f1" or "accuracy".
-        references: name -> value in [0, 1] of a vertical line, such as chance.
+        references: name -> value in [0, 1] of a vertical line, such as chance; a comma in a name breaks its line.
     """
     names, figure = [entry.model for entry in ranking], go.Figure()
     for corpus in dict.fromkeys(corpus for entry in ranking for corpus in entry.corpora):
@@ -58,16 +60,22 @@ def ranking_plot(
         figure.data[-1].update(hovertemplate=f"%{{y}}, {title}: %{{x:.1%}}<extra></extra>")
     means = [entry.means[measure] for entry in ranking]
     marker = {"color": [model_style(name).colour for name in names], "symbol": "circle", "size": 14}
-    title = "mean of the corpora of speech"
+    title = "mean of speech"  # short: two entries of the legend are side by side on a phone
     figure.add_scatter(x=means, y=names, mode="markers", marker=marker, text=[f"{mean:.0%}" for mean in means])
     figure.data[-1].update(name=title, textposition="top center", hovertemplate="%{y}: %{x:.1%}<extra></extra>")
-    _add_references(figure, references or {}, names)
-    return with_row_layout(figure.update_xaxes(**SHARE_AXIS), names)
+    figure = with_row_layout(figure.update_xaxes(**SHARE_AXIS), names)
+    for (name, value), dash in zip((references or {}).items(), LINES, strict=False):
+        line = {"color": GREY, "width": 2, "dash": dash}
+        above = f"{name}, {value:.1%}".replace(", ", "<br>")
+        figure.add_vline(value, line=line, layer="below", annotation_text=above, annotation_position="top")
+    if references:
+        figure.update_layout(height=figure.layout.height + LINES_ABOVE, margin_t=LINES_ABOVE)
+    return figure
 
 
 def _add_references(figure: go.Figure, references: Mapping[str, float], rows: Sequence[str]) -> None:
     """Lines over all rows, each with an entry of the legend."""
-    for (name, value), dash in zip(references.items(), ("dot", "dash", "dashdot"), strict=False):
+    for (name, value), dash in zip(references.items(), LINES, strict=False):
         line = {"color": GREY, "width": 2, "dash": dash}
         figure.add_vline(value, line=line, layer="below")
         figure.add_scatter(x=[None], y=[rows[0]], mode="lines", line=line, name=f"{name}, {value:.1%}")

@@ -66,8 +66,9 @@ def png_source(png: bytes) -> str:
 
 def with_row_layout(figure: go.Figure, names: Sequence[str]) -> go.Figure:
     """Layout of a figure that has a row a model, a corpus or a group."""
-    n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 3)
+    n_lines = -(-sum(trace.showlegend is not False for trace in figure.data) // 2)  # two entries a line on a phone
     height = ROW_HEIGHT * len(names) + 50 + LEGEND_LINE * max(n_lines, 3)
-    figure.update_layout(height=height, margin={"l": 0, "r": 12, "t": 4, "b": 0}, legend=LEGEND_BELOW)
+    figure.update_layout(height=height, margin={"l": 0, "r": 12, "t": 4, "b": 0})
+    figure.update_layout(legend=LEGEND_BELOW | {"maxheight": 0.75})  # by default half, and the rest is scrolled
     rows = {"categoryorder": "array", "categoryarray": list(names)}
     return figure.update_yaxes(type="category", **rows, **ROWS_AXIS)  # a speaker "1001" is not a number

@@ -37,7 +37,7 @@ from ser_core.plots.heatmaps import (
 )
 from ser_core.plots.model_style import FIRST_MODELS, model_style
 from ser_core.plots.plane import arousal_valence_plane
-from ser_core.plots.style import emotion_label, format_duration, format_time, text_colour_on
+from ser_core.plots.style import LEGEND_LINE, emotion_label, format_duration, format_time, text_colour_on
 from tests.make_results import three_results
 
 SAMPLE_RATE = 16_000
@@ -176,10 +176,17 @@ def test_every_corpus_has_a_symbol_of_its_own():
 
 def test_the_ranking_has_the_mean_and_each_corpus(comparison):
     traces = named_traces(ranking_plot(comparison.ranking, "accuracy"))
-    mean = traces["mean of the corpora of speech"]
+    mean = traces["mean of speech"]
     assert mean.y == ("best", "middle", "worst") and mean.x[0] == 1
     assert mean.x == tuple(entry.means["accuracy"] for entry in comparison.ranking)
     assert traces["CREMA-D"].x == tuple(entry.corpora["crema_d"]["accuracy"] for entry in comparison.ranking)
+
+
+def test_the_ranking_has_a_legend_that_a_phone_shows_and_names_its_lines_above(comparison):
+    figure = ranking_plot(comparison.ranking, "uar", {"chance": 0.125, "listener, SAVEE": 0.665})
+    n_lines = -(-len(figure.data) // 2)
+    assert LEGEND_LINE * n_lines <= figure.layout.legend.maxheight * figure.layout.height
+    assert [note.text for note in figure.layout.annotations] == ["chance<br>12.5%", "listener<br>SAVEE<br>66.5%"]
 
 
 def test_a_marker_at_100_percent_is_whole():
