@@ -72,7 +72,7 @@ def _draw_without_clip(problem: AudioError | None) -> None:
             sound.draw_remote()
     elif not available_models():
         show_no_model()
-    elif not problem:
+    else:
         st.info("Record, upload or pick a clip: the views above are about it.", title="No clip yet")
 
 
