@@ -37,6 +37,7 @@ def arrived(wav, notes):
 recorder(key="raw", max_s=int(st.query_params["max_s"]), on_clip=arrived)
 st.text(st.session_state.get("text", ""))
 """
+HEIGHT = "element => element.offsetHeight"
 FAULTS = {
     "NotAllowedError": "blocked the microphone",
     "NotFoundError": "No microphone was found",
@@ -97,7 +98,11 @@ def test_the_recorder_stops_by_itself(new_page, tmp_path, request):
     with served(script) as url:
         for max_s, before in ((2, ""), (60, silence)):
             page = new_page(f"{url}?max_s={max_s}", before=before)
+            page.get_by_role("button", name="Record", exact=True).wait_for()
+            height = page.locator(".recorder .row").evaluate(HEIGHT)
             page.get_by_role("button", name="Record", exact=True).click()
+            expect(page.get_by_role("combobox", name="Microphone")).to_be_visible()
+            assert page.locator(".recorder .row").evaluate(HEIGHT) == height  # nothing below moves
             expect(page.get_by_text(re.compile(r"^([2-9]|[1-4]\d)\.\d s arrived"))).to_be_visible()
             expect(page.get_by_role("button", name="Record", exact=True)).to_be_visible()
 
