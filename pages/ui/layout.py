@@ -57,6 +57,18 @@ TOOLBARS = """<style>
 </style>"""
 """Tools above a table or picture: in sight while one has the focus, with a ring as on links. On a touch screen those of
 a table are always there: they get a line of their own, or else they cover what is above and take its taps."""
+MAIN_FOCUS = """<style>
+[data-testid="stMain"]:focus-visible { outline: none; }
+body[data-by-tab] [data-testid="stMain"]:focus-visible
+  { outline: 2px solid light-dark(#2b5c8a, #9cc7ef); outline-offset: -2px; }
+</style><script>
+if (!window.serTab) {
+  window.serTab = true;
+  document.addEventListener("keydown", ({ key }) => { if (key === "Tab") document.body.dataset.byTab = ""; }, true);
+  document.addEventListener("pointerdown", () => { delete document.body.dataset.byTab; }, true);
+}
+</script>"""
+"""The page scrolls by key once it has the focus: a ring says so where Tab led there, not after any click."""
 NOISE = """<style>
 [data-testid="stSidebarNavSeparator"] { display: none; }
 @media (hover: none) { [aria-label^="Shortcut "] { display: none; } }
@@ -116,7 +128,7 @@ def draw_layout() -> None:
     _freeze_modules(len(sys.modules))
     if "session" not in st.session_state and _is_reconnection():
         st.toast(SESSION_EXPIRED, icon=":material/info:", duration="infinite")
-    scripts = _plotly_preload() + CLOSE_MENU + POPOVER_FOCUS + POPUP_COLOURS
+    scripts = _plotly_preload() + CLOSE_MENU + POPOVER_FOCUS + POPUP_COLOURS + MAIN_FOCUS
     st.sidebar.html(CONTRAST + CHART_TOOLS + TABLES + TOOLBARS + NOISE + scripts, unsafe_allow_javascript=True)
 
 

@@ -101,6 +101,20 @@ def test_the_tools_of_a_table_are_in_sight_by_keyboard_and_cover_nothing_by_touc
     phone.close()
 
 
+def test_the_page_has_a_ring_where_tab_leads_to_it_and_none_after_a_click(new_page, app_url):
+    page = new_page(f"{app_url}/settings")
+    still(page)
+    main = page.get_by_test_id("stMain")
+    main.click(position={"x": 40, "y": 400})
+    page.keyboard.press("a")
+    expect(main).to_be_focused()
+    expect(main).to_have_css("outline-style", "none")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Tab")
+    expect(main).to_be_focused()
+    expect(main).to_have_css("outline-style", "solid")
+
+
 def findings(page, rules: dict) -> list:
     return [row for row in page.evaluate(RUN, rules) if row[0] in GRAVE]
 
