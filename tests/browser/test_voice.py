@@ -25,6 +25,7 @@ def test_two_clips_side_by_side_and_a_report_that_needs_no_server(new_page, chro
         page.wait_for_function(f"new Set(sounds.filter(Boolean)).size === {n_sounds}")
     expect(page.get_by_text("The largest difference is")).to_be_visible()
 
+    expect(page.get_by_role("button", name="Download report of B")).to_be_visible()
     file = saved(page, "Download report of A")
     path = tmp_path / file.suggested_filename
     file.save_as(path)

@@ -40,7 +40,7 @@ def offer_report(
         name,
         "text/html",
         icon=":material/description:",
-        key="report",
+        key=label,
         help=HELP,
     )
 

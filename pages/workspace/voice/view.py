@@ -40,18 +40,19 @@ def draw(clip: SessionClip) -> None:
     clips = [(clip, prepared)]
     if other:
         clips.append((other, analysis.prepare_clip(other, clip_bar.settings())))
-        ready, results = [ready for _, ready in clips], _results(clips)
-        comparison.draw_clips([one for one, _ in clips], ready, results)
+        both, results = [ready for _, ready in clips], _results(clips)
+        comparison.draw_clips([one for one, _ in clips], both, results)
         second.draw_controls(clip)
-        comparison.draw_difference(ready, results)
+        comparison.draw_difference(both, results)
     measures, side = st.columns([1.8, 1], gap="large")
     with measures:
         _draw_measures(clips)
     with side:
         if not other:
             second.draw_choice(clip)
-        label = "Download report of A" if other else "Download report"
-        offer_report(clip, prepared, _results(clips[:1])[0], label)
+            results = _results(clips)
+        for name, (one, ready), result in zip(("A", "B"), clips, results, strict=False):
+            offer_report(one, ready, result, f"Download report of {name}" if other else "Download report")
 
 
 def _results(clips: list[tuple[SessionClip, PreparedClip]]) -> list[ModelResult | None]:
