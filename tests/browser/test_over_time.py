@@ -42,8 +42,11 @@ def test_an_hour_to_zoom_segment_loop_and_textgrid(new_page, app_url, hour):
     page.mouse.down()
     page.mouse.move(box["x"] + 420, box["y"] + 100, steps=4)  # half an hour is not analysed: back to the beginning
     page.mouse.up()
-    page.get_by_role("button", name="All", exact=True).click()
+    whole = page.get_by_role("button", name="All", exact=True)
+    whole.click()
     expect(shown).to_have_text("")
+    expect(whole).to_be_disabled()
+    expect(whole).to_be_focused()  # the next key goes on from here
 
     timeline.press("ArrowRight")  # the first segment
     expect(timeline).to_have_attribute("aria-valuetext", re.compile("^0:0"))

@@ -76,10 +76,12 @@ def record_and_ask_why(page, url: str) -> None:
     page.wait_for_url(re.compile("view=why"))
     listen = page.get_by_role("button", name=re.compile("relevant part", re.I)).first
     listen.wait_for()
-    settle(page)
-    listen.click()
-    expect(page.locator(".remote .stop")).to_be_enabled()
-    settle(page)
+    rerun(page, listen.click)
+    stop = page.locator(".remote .stop")
+    expect(stop).to_be_visible()
+    stop.press("Enter")
+    expect(stop).to_be_disabled()
+    expect(stop).to_be_focused()  # the next key goes on from here
 
 
 def walk_the_map(page) -> None:

@@ -32,8 +32,8 @@ function build(parentElement) {
     window.serSounds = false;
     window.dispatchEvent(new CustomEvent("ser:end", { detail: { name: find("name").textContent, finished } }));
   };
-  audio.onplay = () => { window.serSounds = true; sayPlaying(audio); find("stop").disabled = false; };
-  audio.onpause = () => { find("stop").disabled = true; end(audio.ended); };
+  audio.onplay = () => { window.serSounds = true; sayPlaying(audio); find("stop").ariaDisabled = null; };
+  audio.onpause = () => { find("stop").ariaDisabled = "true"; end(audio.ended); }; // a disabled button loses the focus
   audio.ontimeupdate = () => { find("done").style.width = `${(100 * audio.currentTime) / (audio.duration || 1)}%`; };
   find("stop").onclick = () => audio.pause();
   find("again").onclick = () => { audio.currentTime = 0; audio.play(); };

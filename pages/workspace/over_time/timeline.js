@@ -108,8 +108,8 @@ function show(timeline, from_s, to_s) {
   timeline.from = Math.min(Math.max(from_s, 0), timeline.duration - length);
   timeline.to = timeline.from + length;
   const all = length >= timeline.duration;
-  timeline.out.disabled = timeline.all.disabled = all;
-  timeline.in.disabled = length <= SHORTEST_VIEW_S;
+  timeline.out.ariaDisabled = timeline.all.ariaDisabled = all ? "true" : null; // a disabled button loses the focus
+  timeline.in.ariaDisabled = length <= SHORTEST_VIEW_S ? "true" : null;
   timeline.span.textContent = all ? "" : `${clockText(timeline.from)} to ${clockText(timeline.to)}`;
   redraw(timeline);
 }
