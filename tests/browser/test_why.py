@@ -37,4 +37,5 @@ def test_nothing_of_the_view_before_stays_below_while_the_map_is_tested(app_url,
     answered(page)
     start(page, page.get_by_role("radio", name="Why").click)
     page.get_by_role("slider", name="Share kept").wait_for()
+    expect(page.locator("[class*=st-key-play-Relevant]")).to_be_visible()  # above: nothing is pushed down later
     assert not page.get_by_role("button", name="Download TextGrid").count()

@@ -15,7 +15,7 @@ from ser_core.labels import EMOTIONS, format_probability
 from ser_core.plots import emotion_label, format_time
 
 AUTOMATIC = "automatic"
-WIDTH = 190  # pixels
+WIDTH = 160  # pixels: two of them fit side by side on a phone
 
 
 @dataclass
@@ -69,9 +69,7 @@ def choose_question(explained: ExplainedWindow) -> tuple[AttributionTarget, str 
         )
         question = AttributionTarget(emotion, instead_of)
         method = _choose_method(explained, question)
-        percent = st.slider(
-            "Share kept, the most relevant first", 5, 95, 20, 5, format="%d%%", key="share", width=WIDTH + 60
-        )
+        percent = st.slider("Share kept, the most relevant first", 5, 95, 20, 5, format="%d%%", key="share", width=250)
     return question, method, percent
 
 
@@ -92,6 +90,6 @@ def _choose_method(explained: ExplainedWindow, question: AttributionTarget) -> s
         on_change=lambda: known.update({explained.model: st.session_state[key]}),
         help="Two tests on this clip: keeping the relevant parts preserves the prediction, and removing them changes "
         "it, more than with random parts. Automatic takes the first method that passes both.",
-        width=2 * WIDTH,
+        width=380,
     )
     return None if chosen == AUTOMATIC else chosen

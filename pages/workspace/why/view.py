@@ -54,14 +54,14 @@ def _show_no_speech(result: ModelResult) -> None:
 
 
 def _show_explanation(clip: SessionClip, prepared: PreparedClip, result: ModelResult) -> None:
-    """First what to listen to, then the settings it depends on."""
-    first, below = st.container(), st.container()
+    """First what to listen to, then the settings it depends on; workspace.css hides them until the parts are there."""
+    first, below = st.container(key="why-parts"), st.container(key="why-settings")
     with below:
         explained = controls.choose_window(prepared, result)
         question, chosen, percent = controls.choose_question(explained)
         method = chosen or methods.preferred(explained, question)
-        found = state.explanation(explained, method, question)
     with first:
+        found = state.explanation(explained, method, question)
         words = describe_relevance(found, explained.frontend)
         _show_question(result, explained, question)
         listening.show_parts(explained, found, question, percent)
