@@ -30,10 +30,10 @@ def choose_model(found: EvaluationResults) -> str:
 def show_model(found: EvaluationResults) -> None:
     """Confusion matrix of one model, and the clips of each cell."""
     st.subheader("Confusion matrix", anchor=False)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         model = choose_model(found)
         present = [EVERYTHING, *dict.fromkeys(found.predictions[model].corpora.tolist())]
-        corpus = st.selectbox("Corpus", present, format_func=corpus_name, key="corpus")
+        corpus = st.selectbox("Corpus", present, format_func=corpus_name, key="corpus", width=180)
         counts = st.toggle("Counts", key="counts")
     corpus = None if corpus == EVERYTHING else corpus
     left, right = st.columns([1.3, 1], gap="medium")
