@@ -148,7 +148,7 @@ def _show_table(found: Atlas, around: Neighbourhood) -> None:
     ]
     alt, go = "The nearest clips, the nearest first", partial(_go_to_row, found, around, key)
     show_rows(rows, alt, key=key, on_select=go, selection_mode="single-row")
-    st.caption("N and P go to the next and the previous one. Distances are those in the space; a map distorts them.")
+    st.caption("Distances are those in the space; a map distorts them.")
 
 
 def _go_to_row(found: Atlas, around: Neighbourhood, key: str) -> None:
