@@ -101,8 +101,8 @@ def _show_leak() -> None:
 def _leaked(leak: LeakageReport) -> str:
     """In words: every corpus of whose test clips some were trained on."""
     parts = [
-        f"{part.groups['trained'].share:.0%} of the test clips of {CORPUS_NAMES[c]} were in training, and the accuracy "
-        f"is {part.leaked['accuracy']:.1%} instead of {part.twin['accuracy']:.1%}"
+        f"{part.groups['training'].share:.0%} of the test clips of {CORPUS_NAMES[c]} were in training, and the "
+        f"accuracy is {part.leaked['accuracy']:.1%} instead of {part.twin['accuracy']:.1%}"
         for c, part in leak.parts.items()
         if c in CORPUS_NAMES and part.twin and part.groups["training"].n_clips
     ]
