@@ -92,8 +92,9 @@ if (!window.serPopovers) {
   const within = () => document.querySelector("[data-testid=stPopoverBody]");
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-testid=stPopoverButton]");
-    if (!button || event.detail) return; // of the pointer
+    if (!button) return;
     opener = button;
+    if (event.detail) return; // of the pointer
     setTimeout(() => {
       const body = within();
       if (!body || button.ariaExpanded !== "true") return;

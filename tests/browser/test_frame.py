@@ -36,6 +36,23 @@ def test_a_chart_gives_its_numbers_to_the_keyboard_and_its_picture_to_the_mouse(
     assert waiting.value.suggested_filename == "cost.svg" and "<svg" in waiting.value.path().read_text()
 
 
+def test_escape_gives_the_focus_to_the_button_of_the_popover_that_it_closes(new_page, app_url):
+    page = new_page(f"{app_url}/clip?model=simple-cnn&sample=low_slow&view=over_time")
+    by_key, by_pointer = (page.get_by_role("button", name=name) for name in ("Your segments", "Models and windows"))
+    by_pointer.wait_for()
+    settle(page)
+    by_key.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(by_key).to_be_focused()
+    by_pointer.click()
+    page.get_by_role("dialog").locator("input").first.focus()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.wait_for_timeout(300)  # the focus comes a little later
+    expect(by_pointer).to_be_focused()
+
+
 def test_settings_live_in_the_address(new_page, app_url):
     page = new_page(f"{app_url}/models?show=Ranking")
     rerun(page, page.get_by_role("radio", name="macro-F1").click)
