@@ -25,17 +25,23 @@ EMBEDDINGS = Path(os.environ.get("SER_EMBEDDINGS", ASSETS / "embeddings"))
 RUNS = Path("runs")  # of scripts.train, in the working directory
 STATIC = PACKAGE / "serving" / "static"
 """JavaScript, CSS and HTML of the live page; the recorder of the other pages shares its microphone.js."""
+STREAMS = (Path("/dev"), Path("/dev/fd"))
+"""Where a name stays what it is also while it leads to a file, as /dev/stdout does behind `> result.json`."""
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """A path to write to: the file appears under its own name complete or not at all, also after a power cut.
 
-    Of several writers of one file, each waits for the one before it.
+    Of several writers of one file, each waits for the one before it. A device or a pipe, e.g. /dev/stdout or /dev/null,
+    is written to as it is.
 
     Raises:
         OSError: the fault of the file system; the old file is still there.
     """
+    if _is_stream(path):
+        yield path
+        return
     temporary = path.with_name(f"{path.name}.tmp")  # which no listing by suffix takes for a finished file
     with _locked(temporary):
         try:
@@ -46,6 +52,11 @@ def atomic_path(path: Path) -> Iterator[Path]:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether a file put in its place would take it from every other program."""
+    return path.parent in STREAMS or (path.exists() and not path.is_file() and not path.is_dir())
 
 
 def file_sha256(path: Path) -> str:

@@ -219,6 +219,23 @@ def test_writers_of_one_file_wait_for_each_other(tmp_path):
     assert [found.name for found in tmp_path.iterdir()] == ["result.json"]
 
 
+def test_a_pipe_or_device_is_written_to_and_not_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as pool:
+        read = pool.submit(pipe.read_text)
+        paths.write_json(pipe, [1])
+        assert read.result(10) == "[\n 1\n]\n"
+    assert pipe.is_fifo() and [found.name for found in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_standard_output_is_written_to_also_where_it_is_a_file(tmp_path):
+    program = "from pathlib import Path; from ser_core import paths; paths.write_text(Path('/dev/fd/1'), 'written')"
+    with (tmp_path / "out.txt").open("w") as out:
+        subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
+    assert (tmp_path / "out.txt").read_text() == "written"
+
+
 def test_a_failed_write_leaves_the_file_before_it(tmp_path):
     path = tmp_path / "result.json"
     path.write_text("before")
