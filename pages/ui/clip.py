@@ -107,8 +107,8 @@ def current_clip() -> SessionClip | None:
     now = session()
     if now.source:
         with st.spinner("Reading the file"):
-            now.clip = _numbered(decode(now.source))
-        now.source = None
+            clip = decode(now.source)
+        now.clip, now.source = _numbered(clip), None  # both or none: a rerun may end this one where the spinner ends
         _keep(now.clip)
     return now.clip
 

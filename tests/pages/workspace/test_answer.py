@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
@@ -712,6 +714,21 @@ def test_takes_have_names_of_their_own(enrolling, speech):
     assert names == ["Your recording", "Your recording", "Your recording 2", "Your recording 3"]
     session_of(enrolling).clear()
     assert not session_of(enrolling).recorded
+
+
+def test_a_take_whose_reading_was_cut_off_by_a_rerun_counts_once(enrolling, speech, monkeypatch):
+    cut_off = []
+
+    @contextmanager
+    def spinner(title):
+        yield
+        if title == "Reading the file" and not cut_off:
+            cut_off.append(title)
+            st.rerun()  # as a click at this moment
+
+    monkeypatch.setattr(st, "spinner", spinner)
+    record(enrolling, speech)
+    assert cut_off and enrolling.title[0].value == "Your recording"
 
 
 def test_the_latest_short_clips_are_kept_until_they_are_deleted(enrolling, speech):
