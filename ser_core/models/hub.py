@@ -132,11 +132,12 @@ def export_hub(name_or_folder: str | Path, folder: Path) -> None:
 
 
 def _training_corpora(checkpoint: Path) -> list[str]:
-    """The public corpora that a checkpoint was trained on; none for one that was published elsewhere."""
+    """The public corpora that a checkpoint and its start were trained on; none for one that was published elsewhere."""
     training = training_record(checkpoint)
-    if "protocol" not in training:
-        return []
-    return sorted({i.partition("/")[0] for i in protocol_split(training["protocol"], training.get("fold")).train})
+    parts = [part for part in (training, *training.get("start_trained_on", [])) if "protocol" in part]
+    return sorted(
+        {i.partition("/")[0] for part in parts for i in protocol_split(part["protocol"], part.get("fold")).train}
+    )
 
 
 def _unevaluated_card(model: SERModel, corpora: list[str]) -> str:

@@ -227,13 +227,14 @@ def test_the_header_holds_what_was_measured(tmp_path):
 def test_a_card_without_evaluation_has_languages_and_licences_of_the_training(checkpoints, tmp_path):
     path = checkpoints / "small" / "config.json"
     config = json.loads(path.read_text())
-    config["training"] = {"protocol": "left-out", "fold": "savee"}
+    start = {"protocol": "left-out", "fold": "savee"}
+    config["training"] = {"protocol": "speaker-independent", "fold": "0", "start_trained_on": [start]}
     path.write_text(json.dumps(config))
     assert script.main(["small", "--format", "hub", "--out", str(tmp_path / "out")]) == 0
     card = ModelCard.load(tmp_path / "out" / "README.md")
     assert card.data.language == ["am", "en", "hi", "it", "tr"]
     assert f"#{card.data.license_link.partition('#')[2]}" == "#licence" and "## Licence" in card.content
-    assert "CREMA-D (ODbL 1.0), EMOVO (non-commercial)" in card.content and "SAVEE (" not in card.content
+    assert "CREMA-D (ODbL 1.0), EMOVO (non-commercial)" in card.content and "SAVEE (research only)" in card.content
 
 
 def test_an_added_model_leaves_as_a_stock_folder_with_another_licence(publish, checkpoints, tmp_path, speech):  # noqa: F811
