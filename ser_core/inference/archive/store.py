@@ -85,7 +85,7 @@ def _list_folder(client: FileSystem, folder: str, at_once: bool) -> list[FileInf
         if isinstance(error, FileNotFoundError) or "No such file" in str(error):  # Google's client has no class for it
             raise StoreError(f"There is no folder {folder!r} in the store. Check the address.") from None
         raise StoreError(f"{folder!r} cannot be listed ({error!s:.200}). Start the same command again.") from None
-    if any(info.path == folder for info in found):
+    if any(info.path == folder or "//" in info.path for info in found):
         raise StoreError(f"A name below {folder!r} has two slashes in a row, which no client reads. Rename it.")
     return found
 

@@ -104,15 +104,20 @@ def test_folders_are_listed_one_after_the_other(remote):
     assert len(list(names_in_store(remote.address("a")))) == 1001
 
 
-def test_addresses_that_cannot_be_read_are_told(remote, tmp_path, subtests):
+@of_each_store
+def test_a_name_that_no_client_reads_is_told(remote):
     remote.objects["a/e//f.wav"] = b"-"
+    with pytest.raises(StoreError, match="two slashes"):
+        list(names_in_store(remote.address("a")))
+
+
+def test_addresses_that_cannot_be_read_are_told(remote, tmp_path, subtests):
     for address, why in {
         "nix://a/b": "nix:// is no object store",
         "s3://key:secret@bucket/a": "AWS_ACCESS_KEY_ID",
         "s3:///a": "cannot be opened",
         "gs://somebody@bucket/a": "has a key in it",
         "abfs://container:secret@account.dfs.core.windows.net/a": "has a key in it",
-        remote.address("a"): "two slashes",
     }.items():
         with subtests.test(address=address), pytest.raises(BatchError, match=why) as raised:
             open_job(address, "m", "v", tmp_path / "r.parquet", 1)
