@@ -86,18 +86,20 @@ def offer_download(
     st.download_button(label, content, name, mime, on_click="ignore", **options)
 
 
-def offer_export(kind: str, content: str | Callable[[], str], mime: str, clip: SessionClip) -> None:
-    """A button that saves results of a clip, in a format such as "CSV"."""
+def offer_export(
+    kind: str, content: str | Callable[[], str], mime: str, clip: SessionClip, about: str = "emotion"
+) -> None:
+    """A button that saves results of a clip, in a format such as "CSV"; `about` what they are, for the file name."""
     suffix = kind if kind == "TextGrid" else kind.lower()
-    offer_download(f"Download {kind}", content, file_name(clip.name, suffix), mime)
+    offer_download(f"Download {kind}", content, file_name(clip.name, suffix, about), mime)
 
 
-def file_name(name: str, suffix: str) -> str:
-    """A safe file name for the export of a clip; letters, marks and digits of every script are kept."""
+def file_name(name: str, suffix: str, about: str = "emotion") -> str:
+    """A safe file name for what is saved of a clip; letters, marks and digits of every script are kept."""
     stem = unicodedata.normalize("NFC", PurePath(name).stem)
     kept = "".join(c if c == "-" or unicodedata.category(c)[0] in "LMN" else " " for c in stem)
     short = "_".join(kept.split()).encode()[:MAX_STEM_BYTES].decode(errors="ignore")
-    return f"{short or 'clip'}_emotion.{suffix}"
+    return f"{short or 'clip'}_{about}.{suffix}"
 
 
 def _row(record: dict, label: str) -> dict:

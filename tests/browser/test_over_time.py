@@ -66,7 +66,7 @@ def test_an_hour_to_zoom_segment_loop_and_textgrid(new_page, app_url, hour):
     expect(loop).to_have_count(0)
 
     file = saved(page, "Download TextGrid")
-    assert file.suggested_filename == "talk_emotion.TextGrid"
+    assert file.suggested_filename == "talk_over_time.TextGrid"
     found = tiers(file.path().read_text())
     assert list(found) == ["speech", "emotion", "confidence"] and found["emotion"][-1][1] == DURATION_S
 

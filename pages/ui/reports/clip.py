@@ -30,7 +30,7 @@ def offer_report(
     """
     if result is None:
         return
-    name = file_name(clip.name, "html").replace("_emotion", "_report")
+    name = file_name(clip.name, "html", "report")
     ranges = load_voice_ranges()
     # Both now: what makes the file after the click runs in a thread that knows nothing of the session.
     group, speech = voice_group(clip, ranges) if ranges else None, prepared.speech

@@ -205,5 +205,5 @@ def _show_exports(clip: SessionClip, rows: Sequence[Prediction], table: Sequence
         "models": table,
     }
     with st.container(horizontal=True):
-        offer_export("CSV", rows_as_csv(lines), "text/csv", clip)
-        offer_export("JSON", content_as_json(content), "application/json", clip)
+        offer_export("CSV", rows_as_csv(lines), "text/csv", clip, "models")
+        offer_export("JSON", content_as_json(content), "application/json", clip, "models")

@@ -36,11 +36,15 @@ def show_exports(
     first = next(iter(lines))
     shown = [segment for _, segment in units] or lines[first].segments
     by_model = {name: line.segments for name, line in lines.items()} | _own_tiers(units, found.duration_s)
+    makers = {
+        "CSV": (lambda: as_csv(clip, lines, units), "text/csv"),
+        "JSON": (lambda: as_json(clip, found, lines, units), "application/json"),
+        "TextGrid": (lambda: as_textgrid(found.speech, by_model, found.duration_s), "text/plain"),
+        "SRT": (lambda: as_srt(shown), "application/x-subrip"),
+    }
     with st.container(horizontal=True):
-        offer_export("CSV", lambda: as_csv(clip, lines, units), "text/csv", clip)
-        offer_export("JSON", lambda: as_json(clip, found, lines, units), "application/json", clip)
-        offer_export("TextGrid", lambda: as_textgrid(found.speech, by_model, found.duration_s), "text/plain", clip)
-        offer_export("SRT", lambda: as_srt(shown), "application/x-subrip", clip)
+        for kind, (make, mime) in makers.items():
+            offer_export(kind, make, mime, clip, "over_time")
     partial = [name for name, line in lines.items() if not line.complete]
     several = f" SRT holds {plain(first)} only." if len(lines) > 1 else ""
     several = " SRT holds your segments." if units else several

@@ -26,8 +26,10 @@ def show_export(clip: SessionClip, explained: ExplainedWindow, found: Explanatio
     }
     rows = partial(map_rows, explained, found)
     with st.container(horizontal=True):
-        offer_export("JSON", lambda: content_as_json(head | {"relevance": rows()}), "application/json", clip)
-        offer_export("CSV", lambda: rows_as_csv(rows()), "text/csv", clip)
+        offer_export(
+            "JSON", lambda: content_as_json(head | {"relevance": rows()}), "application/json", clip, "relevance"
+        )
+        offer_export("CSV", lambda: rows_as_csv(rows()), "text/csv", clip, "relevance")
 
 
 def map_rows(explained: ExplainedWindow, found: Explanation) -> list[dict]:

@@ -373,6 +373,7 @@ def test_names_in_any_script_survive_in_the_names_of_exports():
     assert len(long.encode()) < 255 and long.endswith("_emotion.TextGrid")
     assert export.file_name("../..\\a:b\n<c>.wav", "json") == "a_b_c_emotion.json"
     assert export.file_name("🙂.wav", "json") == "clip_emotion.json"
+    assert export.file_name("a.wav", "csv", "over_time") == "a_over_time.csv"
 
 
 def test_an_actors_label_is_hidden_until_asked_for(page, checkpoint, monkeypatch, tmp_path):
