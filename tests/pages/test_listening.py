@@ -76,7 +76,7 @@ def test_a_rival_that_knows_the_clip_in_question_is_not_asked_about_it(page, che
 
 @pytest.mark.parametrize(
     "metrics",
-    [{"uar": 1}, {"protocol": "none", "fold": "0"}, {"protocol": "speaker-independent", "fold": "99"}, [1]],
+    [{"uar": 1}, {"protocol": "none", "fold": "0"}, {"protocol": "speaker-independent", "fold": "99"}],
     ids=str,
 )
 def test_of_a_model_with_foreign_metrics_no_clip_is_known_to_be_new(page, checkpoints, metrics):
@@ -84,6 +84,13 @@ def test_of_a_model_with_foreign_metrics_no_clip_is_known_to_be_new(page, checkp
     unload_models()
     page.run()
     assert not page.exception and "No clip is unseen by all of them" in page.info[0].proto.title
+
+
+def test_of_a_model_with_damaged_metrics_the_file_is_named(page, checkpoints):
+    (checkpoints / "small" / "metrics.json").write_text("[1]")
+    unload_models()
+    page.run()
+    assert not page.exception and "small/metrics.json is damaged" in texts(page).replace("\\", "")
 
 
 def test_rivals_of_different_folds_have_no_clip_in_common(page):

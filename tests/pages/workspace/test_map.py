@@ -380,7 +380,7 @@ def test_silence_and_a_click_are_told_not_to_be_speech(page, content):
     page.segmented_control(key="map").set_value("pca").run()
     upload(page, "nothing.wav", content)
     said = [element.value for element in (*page.warning, *page.error)]
-    assert len(said) == 1 and points(page) == len(IDS) and "nearest to" not in texts(page)
+    assert len(said) == 1 and points(page) == len(IDS) and "nearest to your clip" not in texts(page)
 
 
 @pytest.mark.parametrize("n", [1, 2, 12])
