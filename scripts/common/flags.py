@@ -180,7 +180,7 @@ def table_path(text: str) -> Path:
     Raises:
         argparse.ArgumentTypeError: this cannot be the name of a file, or is that of another format.
     """
-    if not Path(text).name or os.path.isdir(text):
+    if not Path(text).name or (os.path.exists(text) and not os.path.isfile(text)):  # a folder, a pipe, /dev/null
         raise argparse.ArgumentTypeError(f"{text!r} names no file: give the name of a table, such as results.parquet")
     if Path(text).suffix.lower() in OTHER_TABLES:
         raise argparse.ArgumentTypeError(f"{text!r}: the table is in Parquet. Name a file such as results.parquet")
