@@ -90,21 +90,21 @@ if (!window.serPopovers) {
   window.serPopovers = true;
   let opener;
   const within = () => document.querySelector("[data-testid=stPopoverBody]");
+  const once = (ready, act, n = 40) => // a busy page opens and closes it late
+    setTimeout(() => (ready() ? act() : n && once(ready, act, n - 1)), 50);
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("[data-testid=stPopoverButton]");
     if (!button) return;
     opener = button;
     if (event.detail) return; // of the pointer
-    setTimeout(() => {
-      const body = within();
-      if (!body || button.ariaExpanded !== "true") return;
-      body.tabIndex = -1; // its first control may not be there yet: the next Tab finds it
-      body.focus();
-    }, 100);
+    once(() => within() && button.ariaExpanded === "true", () => {
+      within().tabIndex = -1; // its first control may not be there yet: the next Tab finds it
+      within().focus();
+    });
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && within()?.contains(document.activeElement))
-      setTimeout(() => within() || opener?.focus(), 100);
+      once(() => !within(), () => opener?.focus());
   }, true);
 }
 </script>"""
