@@ -91,14 +91,14 @@ from .zoo.egemaps.functionals import (
 from .zoo.fusion import (
     Fusion as Fusion,
 )
-from .zoo.int8 import (
-    use_float32 as use_float32,
-)
 from .zoo.pretrained.labels import (
     describe_labels as describe_labels,
 )
 from .zoo.pretrained.loading import (
     load_pretrained_classifier as load_pretrained_classifier,
+)
+from .zoo.reduced import (
+    use_float32 as use_float32,
 )
 from .zoo.resonet import (
     ResoNet as ResoNet,

@@ -19,6 +19,7 @@ from ser_core import paths
 from ser_core.audio import WINDOW_OVERLAP, ConvolvedLogMel, pad_batch
 from ser_core.models.base import SERModel
 from ser_core.models.errors import first_line
+from ser_core.models.zoo.reduced import use_float32
 
 ONNX_OPSET = 17
 MAX_ONNX_DIFFERENCE = 1e-4  # of logits and embedding
@@ -132,7 +133,7 @@ def export_onnx(model: SERModel, path: Path) -> float:
         model: from load_model, on the CPU.
 
     Returns:
-        the largest difference of a logit or a value of the embedding.
+        the largest difference of a logit or a value of the embedding from the model in 32 bits.
 
     Raises:
         ExportError: a model that is not exportable, missing packages, or an export with other outputs, which is not
@@ -224,8 +225,9 @@ def open_onnx(path: Path):
 
 @torch.inference_mode()
 def max_onnx_difference(model: SERModel, session) -> float:
-    """Largest difference between the outputs of model and session, for single clips and a padded batch."""
-    differences = []
+    """Largest difference between the outputs of model (in 32 bits) and session, for clips and a padded batch."""
+    model, differences = copy.deepcopy(model), []
+    use_float32(model)
     for lengths in ((4_800,), (16_000,), (40_000,), (160_000,), (1,), (40_000, 4_801, 16_000)):
         waveform, n_samples = pad_batch([_test_signal(n) for n in lengths])
         embedding = model.embed(waveform, n_samples)

@@ -1,4 +1,4 @@
-"""What leaves the house answers as it does inside: ONNX files within 1e-4, hub folders to the bit."""
+"""What leaves the house answers as it does inside: ONNX files as in 32 bits within 1e-4, hub folders to the bit."""
 
 import json
 import shutil
@@ -31,6 +31,7 @@ from ser_core.models.onnx import (
     open_onnx,
 )
 from ser_core.models.registry import MODEL_FAMILIES
+from ser_core.models.zoo.reduced import use_float32
 from tests.models.test_pretrained import add, publish  # noqa: F401 - a fixture
 from tests.models.test_zoo import SMALL, used
 
@@ -56,6 +57,7 @@ def prosonet(tmp_path_factory):
 @torch.inference_mode()
 def test_the_file_answers_as_the_model_at_real_lengths(prosonet, speech):
     model, session = load_model("prosonet", "cpu"), open_onnx(prosonet / "model.onnx")
+    use_float32(model)
     clips = [speech[20_000 : 20_000 + round(s * SAMPLE_RATE)] for s in (0.3, 1.0, 2.5)]
     longer = load_audio(paths.CHECKPOINTS.parent / "assets" / "samples" / "story.ogg")[: 10 * SAMPLE_RATE]
     for batch in ([clips[0]], [clips[1]], [clips[2]], [longer], clips):  # alone, then padded to one length
@@ -136,7 +138,9 @@ def test_the_code_in_the_folder_runs_and_answers_as_the_program(prosonet, tmp_pa
         [sys.executable, "-I", "-c", ONNX_EXAMPLE_CODE], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     scores = json.loads(done.stdout)
-    windows = predict_windows(load_model("prosonet", "cpu"), load_audio(tmp_path / "speech.wav"), speech=[(0.0, 4.375)])
+    model = load_model("prosonet", "cpu")
+    use_float32(model)
+    windows = predict_windows(model, load_audio(tmp_path / "speech.wav"), speech=[(0.0, 4.375)])
     joint = np.exp(np.log(windows.probabilities).mean(0))
     assert scores == pytest.approx(dict(zip(EMOTIONS, joint / joint.sum(), strict=True)), abs=2e-4)
 

@@ -18,7 +18,7 @@ from ser_core.evaluation.cross_corpus.calibration import (
 )
 from ser_core.labels import EMOTIONS
 from ser_core.models.ood import fit_neighbour_reference
-from ser_core.models.zoo.int8 import use_float32
+from ser_core.models.zoo.reduced import use_float32
 from ser_core.models.zoo.whisper.config import WhisperConfig
 from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
 from ser_core.models.zoo.whisper.model import Whisper

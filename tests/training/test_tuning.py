@@ -16,7 +16,8 @@ from ser_core.models.calibration import Calibration
 from ser_core.models.checkpoint import load_model, save_model
 from ser_core.models.names import CheckpointError
 from ser_core.models.zoo.whisper.config import WhisperConfig
-from ser_core.models.zoo.whisper.encoder import WHISPER_BASE, whisper_encoder
+from ser_core.models.zoo.whisper.encoder import WHISPER_BASE
+from ser_core.models.zoo.whisper.layers import WhisperEncoder
 from ser_core.models.zoo.whisper.model import Whisper
 from ser_core.training.config import TrainingError, TrainingExample
 from ser_core.training.frozen.cache import StatisticsCache
@@ -44,7 +45,7 @@ def encoder(tmp_path, monkeypatch) -> Path:
     folder = tmp_path / "encoders" / "tiny"
     folder.mkdir(parents=True)
     torch.manual_seed(0)
-    weights = {name: value.half().contiguous() for name, value in whisper_encoder(TINY).state_dict().items()}
+    weights = {name: value.half().contiguous() for name, value in WhisperEncoder(TINY).state_dict().items()}
     save_file(weights, folder / "model.safetensors")
     (folder / "config.json").write_text(json.dumps({"model_type": "whisper"} | TINY))
     return folder

@@ -47,7 +47,7 @@ class CNN(SpectrogramModel):
             n_frames = halve_lengths(n_frames)
         if not self.config.lstm_units:
             return self.embedding(mean_over_clip(x, n_frames))
-        steps = x.mean(2).transpose(1, 2)
+        steps = x.float().mean(2).transpose(1, 2)
         packed = pack_padded_sequence(steps, n_frames.cpu(), batch_first=True, enforce_sorted=False)
         states, _ = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)
         last = (n_frames - 1)[:, None, None].expand(-1, 1, states.shape[2])

@@ -1,5 +1,6 @@
 """Shared by the convolutional families: layers that keep the padding at zero, and start weights from a file."""
 
+from functools import cached_property
 from itertools import pairwise
 
 import torch
@@ -9,10 +10,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ser_core.audio import frame_mask
+from ser_core.models.zoo.reduced import Bf16Layer
 
 
-class FoldableConv(nn.Conv2d):
-    """A convolution without bias that can take in the batch norm behind it, to predict with weights that stay."""
+class FoldableConv(Bf16Layer, nn.Conv2d):
+    """A convolution without bias that can take in the batch norm behind it, to predict with weights that stay.
+
+    Both then multiply in bfloat16 where the processor does, and return that.
+    """
 
     folded: tuple[Tensor, Tensor] | None = None
     """Weight and bias of both layers; used without gradients. Training drops it."""
@@ -24,6 +29,14 @@ class FoldableConv(nn.Conv2d):
         scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
         weight = (self.weight * scale[:, None, None, None]).contiguous(memory_format=torch.channels_last)
         self.folded = weight, norm.bias - norm.running_mean * scale
+        self.__dict__.pop("rounded", None)
+
+    @cached_property
+    def rounded(self) -> tuple[Tensor, Tensor]:
+        """The folded weight and bias in bfloat16."""
+        assert self.folded is not None
+        weight, bias = self.folded
+        return weight.bfloat16(), bias.bfloat16()
 
     @property
     def is_folded(self) -> bool:
@@ -34,8 +47,8 @@ class FoldableConv(nn.Conv2d):
         """(B, n_in, n_bands, width) -> (B, n_out, ...)."""
         if self.folded is None or not self.is_folded:
             return super().forward(x)
-        weight, bias = self.folded
-        return F.conv2d(x, weight, bias, self.stride, self.padding)
+        weight, bias = self.rounded if self.rounds(x) else self.folded
+        return F.conv2d(x.to(weight.dtype), weight, bias, self.stride, self.padding)
 
     def train(self, mode: bool = True) -> "FoldableConv":
         self.folded = None if mode else self.folded

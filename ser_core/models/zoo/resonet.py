@@ -130,7 +130,7 @@ class ResoNet(SpectrogramModel):
         x = features.contiguous(memory_format=torch.channels_last)
         for stage in self.stages:
             x, n_frames = stage(x, n_frames)
-        x = x.mean(2).transpose(1, 2)
+        x = x.float().mean(2).transpose(1, 2)  # convolutions may have returned bfloat16
         return (x + self._recurrent(x, n_frames) if self.config.recurrent else x), n_frames
 
     def _recurrent(self, x: Tensor, n_steps: Tensor | None) -> Tensor:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from ser_core import paths
 from ser_core.models.errors import MissingEncoder, first_line
-from ser_core.models.zoo.int8 import use_int8
 from ser_core.models.zoo.whisper.layers import WhisperEncoder
 
 WHISPER_WEIGHTS_HINT = (
@@ -20,8 +19,6 @@ WHISPER_WEIGHTS_HINT = (
 )
 """The cure for a missing encoder."""
 
-INT8_LAYERS = ("q_proj", "k_proj", "fc1", "fc2")  # the rounding of values and their projection moves the statistics
-
 WHISPER_BASE = {
     "num_mel_bins": 80,
     "d_model": 512,
@@ -31,17 +28,6 @@ WHISPER_BASE = {
     "max_source_positions": 1500,
 }
 """Sizes of the encoder of openai/whisper-base, as transformers names them."""
-
-
-def whisper_encoder(sizes: dict) -> WhisperEncoder:
-    """The encoder with random weights; some of its layers multiply in 8 bits to predict.
-
-    Args:
-        sizes: with the keys of WHISPER_BASE.
-    """
-    encoder = WhisperEncoder(sizes)
-    use_int8(encoder.layers, INT8_LAYERS)
-    return encoder
 
 
 def read_whisper_encoder(start: str, n_layers: int) -> tuple[dict, dict[str, Tensor]]:
@@ -72,7 +58,7 @@ def read_whisper_encoder(start: str, n_layers: int) -> tuple[dict, dict[str, Ten
 def _encoder_weights(start: str, sizes: dict, weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """The encoder's weights among those of a complete model."""
     found = {name.removeprefix("model.").removeprefix("encoder."): value.float() for name, value in weights.items()}
-    wanted = whisper_encoder(sizes).state_dict()
+    wanted = WhisperEncoder(sizes).state_dict()
     if missing := [name for name in wanted if name not in found]:
         raise ValueError(f"{start} has no encoder of Whisper: {len(missing)} weights are missing, as {missing[0]}.")
     if other := [name for name, value in wanted.items() if found[name].shape != value.shape]:

@@ -21,7 +21,8 @@ from torch.nn import functional as F
 from ser_core.audio import frame_mask, mel_filters
 from ser_core.models.base import SERModel, Weight, unpadded_lengths
 from ser_core.models.zoo.whisper.config import HOP, WhisperConfig, check_sizes
-from ser_core.models.zoo.whisper.encoder import read_whisper_encoder, shared_weights, whisper_encoder
+from ser_core.models.zoo.whisper.encoder import read_whisper_encoder, shared_weights
+from ser_core.models.zoo.whisper.layers import WhisperEncoder
 from ser_core.models.zoo.whisper.pooling import head_input, mean_and_deviation
 from ser_core.models.zoo.whisper.updates import join_updates, split_updates
 
@@ -49,7 +50,7 @@ class Whisper(SERModel):
         super().__init__(config)
         check_sizes(config)
         sizes = config.backbone | {"encoder_layers": max(config.layers)}
-        self.encoder = whisper_encoder(sizes)
+        self.encoder = WhisperEncoder(sizes)
         self.projection = nn.Linear(config.n_statistics, config.embedding_dim)
         self.classifier = nn.Linear(2 * config.embedding_dim + 1, len(config.labels))
         filters = torch.from_numpy(mel_filters(16_000, N_FFT, sizes["num_mel_bins"]))

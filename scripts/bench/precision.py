@@ -1,7 +1,7 @@
-"""Compares the encoder in 8 bits, as it predicts, with the same encoder in 32 bits, on unseen speakers of every corpus.
+"""Compares a network in 8 and 16 bits, as it predicts, with itself in 32 bits, on unseen speakers of every corpus.
 
-python -m scripts.bench.int8 [whisper] [--protocol speaker-independent-8] [--fold 0]          needs SER_CORPORA
-python -m scripts.bench.int8 [whisper] --batch            what a common batch changes, on the samples of the program
+python -m scripts.bench.precision [whisper] [--protocol speaker-independent-8] [--fold 0]      needs SER_CORPORA
+python -m scripts.bench.precision [whisper] --batch       what a common batch changes, on the samples of the program
 """
 
 import argparse
@@ -20,10 +20,10 @@ from ser_core.models import CheckpointError, SERModel, load_model, use_float32
 
 
 def print_batch_differences(models: Sequence[SERModel]) -> None:
-    """The largest difference of a probability between predict and predict_batch, in 8 and in 32 bits."""
+    """The largest difference of a probability between predict and predict_batch, as it predicts and in 32 bits."""
     files = sorted(path for path in paths.SAMPLES.rglob("*") if path.suffix in AUDIO_SUFFIXES)
     waveforms = [load_audio(path) for path in files]
-    for bits, model in zip((8, 32), models, strict=True):
+    for bits, model in zip(("8 and 16", "32"), models, strict=True):
         alone = [predict(model, waveform) for waveform in waveforms]
         pairs = zip(alone, predict_batch(model, waveforms), strict=True)
         most = max(abs(a.probabilities[e] - b.probabilities[e]) for a, b in pairs for e in a.probabilities)
@@ -47,13 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     except (CheckpointError, CorpusError, ProtocolError) as error:
         print(error, file=sys.stderr)
         return 2
-    with clip_bar("int8", len(utterances)) as show:
+    with clip_bar("precision", len(utterances)) as show:
         tables = predict_utterances_per_model(models, utterances, show)
-    quantised, exact = (compute_metrics(table).corpora for table in tables)
-    rows = [(corpus, *(100 * scores[corpus].uar for scores in (quantised, exact))) for corpus in exact]
+    rounded, exact = (compute_metrics(table).corpora for table in tables)
+    rows = [(corpus, *(100 * scores[corpus].uar for scores in (rounded, exact))) for corpus in exact]
     rows.append(("mean", *np.mean([row[1:] for row in rows], axis=0)))
     cells = [(name, f"{a:.1f}", f"{b:.1f}", f"{a - b:+.1f}") for name, a, b in rows]
-    print_table(["", "8 bits", "32 bits", "difference"], cells)
+    print_table(["", "8 and 16 bits", "32 bits", "difference"], cells)
     return 0
 
 
