@@ -33,6 +33,7 @@ from ser_core.models.checkpoint import Calibration, load_model
 from ser_core.models.names import available_models
 from ser_core.models.registry import build_model
 from ser_core.models.zoo.egemaps.classifier import EgemapsConfig
+from ser_core.models.zoo.reduced import use_float32
 
 ALL = (GRAD_CAM, OCCLUSION, INTEGRATED_GRADIENTS, EXPECTED_GRADIENTS, SELF_ATTENTION, SILENCING)
 BANDS, FRAMES = slice(20, 24), slice(60, 66)
@@ -153,6 +154,7 @@ def test_attention_is_one_on_average_and_the_same_for_each_question(model, windo
 @pytest.mark.parametrize("instead_of", [None, "sad"])
 def test_integrated_gradients_explain_the_whole_difference_from_silence(name, instead_of, window):
     trained = load_model(name)
+    use_float32(trained)  # as slopes are
     together = run_windows(trained, [window, np.resize(window, 48_000)]).logits[0]  # padded, beside a longer one
     silent = run_windows(trained, [np.zeros_like(window)]).logits[0]
     question = AttributionTarget(EMOTIONS[int(together.argmax())], instead_of)

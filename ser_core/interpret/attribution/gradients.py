@@ -39,8 +39,9 @@ def integrated_gradients(
     """Sundararajan et al. 2017, from the features of silence: a spectrogram without contrast."""
     with inference_queue.turn():
         features, silence = (window_features(model, sound) for sound in (waveform, np.zeros_like(waveform)))
-        with torch.no_grad():
-            gained = float(target_score(model, target, features) - target_score(model, target, silence))
+        gained = (
+            target_score(model, target, features) - target_score(model, target, silence)
+        ).item()  # exact, as slopes
     nodes, weights = np.polynomial.legendre.leggauss(N_INTEGRATION_STEPS)  # of Gauss's quadrature, from -1 to 1
     way, weight = (torch.from_numpy(values / 2).to(features)[:, None, None, None] for values in (1 + nodes, weights))
     mean_slope = torch.zeros_like(features)
