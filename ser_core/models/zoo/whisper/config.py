@@ -16,7 +16,7 @@ class WhisperConfig(ModelConfig):
     encoder: str = "whisper-base"  # frozen weights below checkpoints/encoders; "": in the checkpoint itself
     backbone: dict = field(default_factory=lambda: dict(WHISPER_BASE), hash=False)
     layers: tuple[int, ...] = (2, 3, 4, 5)  # pooled layers: outputs of the n-th layer, counted from 1
-    embedding_dim: int = 256  # more directions serve known corpora only, see docs/training.md
+    embedding_dim: int = 256  # more directions serve known corpora only, see docs/trials.md
     tuned_layers: tuple[int, ...] = ()  # whose weights are the checkpoint's own, not those of the shared encoder
     lora_rank: int = 0  # of the updates of the tuned layers; 0: they are tuned and stored as they are
 
