@@ -46,8 +46,9 @@ def archive_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--speakers",
         metavar="folders|CSV|together",
-        help="the files of a speaker are their reference: a folder each, or a table with the columns file, speaker; "
-        "together: all files, or all of a part: recordings of one kind in several moods, of any speaker",
+        help="the files of a speaker are their reference: a folder each (those named after the eight emotions do not "
+        "count), or a table with the columns file, speaker; together: all files, or all of a part: recordings of one "
+        "kind in several moods, of any speaker",
     )
     parser.add_argument(
         "--part", type=parse_part, metavar="K/N", help="only the K-th of N parts; --out gets the number as well"

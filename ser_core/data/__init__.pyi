@@ -42,6 +42,7 @@ from .folders import (
     read_folder as read_folder,
 )
 from .label_tables import (
+    emotion_word as emotion_word,
     table_rows as table_rows,
 )
 from .listener_votes import (

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import torch
 
 from ser_core.audio import Recording
-from ser_core.data import CorpusError, table_rows
+from ser_core.data import CorpusError, emotion_word, table_rows
 from ser_core.inference.archive.batch_table import cached_model, read_files
 from ser_core.inference.enrolment import has_speech, speaker_reference
 from ser_core.inference.reference import (
@@ -20,8 +20,9 @@ from ser_core.inference.reference import (
     draw_reference_clips,
     reference_part,
 )
+from ser_core.labels import EMOTIONS
 
-BY_FOLDER = "folders"  # every folder holds the files of one speaker
+BY_FOLDER = "folders"  # every folder holds the files of one speaker; see _folder_speaker
 
 
 class SpeakerTableError(ValueError):
@@ -92,7 +93,7 @@ def speaker_function(speakers: str, sha256: str = "") -> Callable[[str], str]:
         SpeakerTableError: the table cannot be read, lacks these columns, or has another content.
     """
     if speakers == BY_FOLDER:
-        return lambda file: PurePosixPath(file).parent.as_posix()
+        return _folder_speaker
     if speakers == TOGETHER:
         return lambda file: TOGETHER
     table = read_speaker_table(Path(speakers))
@@ -101,6 +102,12 @@ def speaker_function(speakers: str, sha256: str = "") -> Callable[[str], str]:
             f"{speakers} was changed during the work. Restore it, then start the same command again."
         )
     return table.speaker_of
+
+
+def _folder_speaker(file: str) -> str:
+    """Its folders but those named after emotions: files of one emotion as their own reference would hide it."""
+    folders = PurePosixPath(file).parent.parts
+    return PurePosixPath(*(folder for folder in folders if emotion_word(folder) not in EMOTIONS)).as_posix()
 
 
 def read_speaker_table(path: Path) -> SpeakerTable:

@@ -82,6 +82,14 @@ def test_all_files_together_are_the_reference_whoever_speaks(predicted, recordin
         assert (found[file]["reference_clips"], found[file]["reference_source"]) == (5, "collection")  # the others
 
 
+def test_folders_of_emotions_are_no_speakers():
+    speaker_of = speaker_function("folders")
+    files = ["Ann/angry/a.wav", "Ann/Sad /b.wav", "happy/Ann/c.wav", "Ann/d.wav"]
+    assert {speaker_of(file) for file in files} == {"Ann"}
+    assert {speaker_of(file) for file in ("angry/a.wav", "sad/b.wav", "c.wav")} == {"."}
+    assert speaker_of("Ann/monday/sad/a.wav") == "Ann/monday"
+
+
 def test_parts_of_an_archive_together_are_of_files(recordings, tmp_path):
     found = []
     for number in (1, 2):
