@@ -7,7 +7,7 @@ from collections.abc import Container, Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 
-from ser_core.data import UNKNOWN_EMOTION, CorporaListing, CorpusError, Utterance, read_folder
+from ser_core.data import UNKNOWN_EMOTION, CorporaListing, CorpusError, Utterance, emotion_word, read_folder
 from ser_core.labels import EMOTIONS
 
 MAX_LISTED = 20  # names with the same reason
@@ -47,6 +47,19 @@ def parse_mapping(text: str) -> tuple[str, str]:
     return word, emotion
 
 
+def join_mappings(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The words and emotions of all --map.
+
+    Raises:
+        CorpusError: a word, in any case, has two emotions.
+    """
+    found: dict[str, str] = {}
+    for word, emotion in pairs:
+        if (before := found.setdefault(emotion_word(word), emotion)) != emotion:
+            raise CorpusError(f"--map takes {word!r} for {before} and for {emotion}: leave one of them out.")
+    return found
+
+
 def read_folders(options: argparse.Namespace) -> list[Utterance]:
     """Recordings of all --folder; what is left out is printed by reason and number.
 
@@ -57,8 +70,9 @@ def read_folders(options: argparse.Namespace) -> list[Utterance]:
         raise CorpusError("--map is for the words of --folder: name the folder too.")
     found: dict[Path, Utterance] = {}
     folders: dict[str, Path] = {}
+    words = join_mappings(options.map)
     for path in options.folder:
-        listing = read_folder(path, dict(options.map))
+        listing = read_folder(path, words)
         print_left_out(path, listing)
         new = {utterance.path.resolve(): utterance for utterance in listing.utterances}
         if again := sorted(found.keys() & new.keys()):

@@ -109,13 +109,20 @@ def _list_rows(rows: Iterable[LabelRow], root: Path, words: Mapping[str, str]) -
             found[utterance.path.resolve()].append((row, utterance))
     used: list[Utterance] = []
     for (first_row, first), *others in found.values():
-        if any(other.emotion != first.emotion for _, other in others):
-            excluded |= {row.where: "listed with two different emotions" for row, _ in ((first_row, first), *others)}
+        if contradiction := _contradiction([first, *(other for _, other in others)]):
+            excluded |= {row.where: f"listed with {contradiction}" for row, _ in ((first_row, first), *others)}
             continue
         excluded |= {row.where: f"listed before: {first_row.where}" for row, _ in others}
         used.append(first)
     _check_distinct([pair for pairs in found.values() for pair in pairs])
     return CorporaListing(tuple(sorted(used, key=lambda utterance: utterance.id)), excluded)
+
+
+def _contradiction(utterances: Sequence[Utterance]) -> str:
+    """What the rows of one file disagree on, or ""."""
+    if len({utterance.emotion for utterance in utterances}) > 1:
+        return "two different emotions"
+    return "two different speakers" if len({utterance.speaker for utterance in utterances}) > 1 else ""
 
 
 def _check_distinct(found: Iterable[tuple[LabelRow, Utterance]]) -> None:
@@ -215,8 +222,7 @@ def _find_table(folder: Path) -> Path | None:
     Raises:
         CorpusError: there are several.
     """
-    tables = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()]
-    fitting = [path for path in tables if is_label_table(path.read_bytes())]
+    fitting = [path for path in _tables(folder) if is_label_table(path.read_bytes())]
     if len(fitting) > 1:
         raise CorpusError(f"{folder} has several tables: {', '.join(p.name for p in fitting)}. Give the path of one.")
     return fitting[0] if fitting else None
@@ -224,14 +230,29 @@ def _find_table(folder: Path) -> Path | None:
 
 def _describe_empty(path: Path, root: Path, listing: CorporaListing) -> str:
     reasons = Counter(listing.excluded.values())
+    unused = _describe_unused_table(path)
     if not reasons:
         return (
             f"{path} has no recordings. Expected: a table (CSV) with the columns {', '.join(TABLE_COLUMNS)} (speaker "
-            f"is optional), or folders named after the emotions: {', '.join(EMOTIONS)}."
+            f"is optional), or folders named after the emotions: {', '.join(EMOTIONS)}.{unused}"
         )
     first = next(where for where, reason in listing.excluded.items() if reason == reasons.most_common(1)[0][0])
     counted = ", ".join(f"{reason} ({n})" for reason, n in reasons.most_common(5))
     return (
         f"None of the {len(listing.excluded)} recordings of {path} can be used: {counted}. The first: {first}. "
-        f"Paths are relative to {root}; emotions are {', '.join(EMOTIONS)}; others are mapped: --map joy=happy."
+        f"Paths are relative to {root}; emotions are {', '.join(EMOTIONS)}; others are mapped: --map joy=happy.{unused}"
     )
+
+
+def _describe_unused_table(folder: Path) -> str:
+    """Why the first table of a folder without usable recordings has no labels; "" where none is refused."""
+    for table in _tables(folder) if folder.is_dir() else ():
+        try:
+            parse_table(table.name, table.read_bytes())
+        except CorpusError as error:
+            return f" No labels are taken from its table: {error}"
+    return ""
+
+
+def _tables(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in TABLE_SUFFIXES and path.is_file()]

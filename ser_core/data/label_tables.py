@@ -43,7 +43,7 @@ def parse_table(name: str, content: bytes) -> list[LabelRow]:
         name: of the file, for messages.
 
     Raises:
-        CorpusError: one of REQUIRED_COLUMNS is missing, it is not a table, or its encoding is unknown.
+        CorpusError: one of REQUIRED_COLUMNS is missing or there twice, it is not a table, or its encoding is unknown.
     """
     rows = []
     for number, row in table_rows(name, content, REQUIRED_COLUMNS, ("speaker", "corpus")):
@@ -63,7 +63,7 @@ def table_rows(
         optional: columns that the message of a refusal names as well.
 
     Raises:
-        CorpusError: a column is missing, it is not a table, or its encoding is unknown.
+        CorpusError: a column is missing or there twice, it is not a table, or its encoding is unknown.
     """
     text = table_text(name, content)
     columns = column_names(name, text)
@@ -72,6 +72,8 @@ def table_rows(
             f"{name} has no column {', '.join(absent)}. It has: {', '.join(filter(None, columns)) or 'none'}. "
             f"Required: {', '.join(required)}{'; optional: ' if optional else ''}{', '.join(optional)}."
         )
+    if twice := [column for column in (*required, *optional) if columns.count(column) > 1]:
+        raise CorpusError(f"{name} has several columns {', '.join(twice)} ({_written(twice[0])}): keep one of each.")
     for number, line in enumerate(islice(_records(name, text), 1, None), 2):
         row = dict(zip(columns, (cell.strip() for cell in line), strict=False))
         if any(row.values()):
@@ -111,6 +113,11 @@ def column_names(name: str, text: str) -> list[str]:
     """
     names = [column.strip().casefold() for column in next(_records(name, text), [])]
     return [OTHER_NAMES.get(column, column) if OTHER_NAMES.get(column) not in names else column for column in names]
+
+
+def _written(column: str) -> str:
+    """The names under which a table may have a column."""
+    return ", ".join([column, *(other for other, meant in OTHER_NAMES.items() if meant == column)])
 
 
 def _records(name: str, text: str) -> Iterator[list[str]]:

@@ -158,6 +158,20 @@ def test_a_file_listed_twice_counts_once_and_never_with_two_labels(office):
     }
 
 
+def test_a_file_of_two_speakers_is_left_out(office):
+    (office / "labels.csv").write_text(table([*ROWS, ("./a.wav", "Bob", "angry")]))
+    found = read_folder(office)
+    assert labels(found) == {"b.wav": "sad", "ü.wav": "happy"}
+    assert [*found.excluded.values()] == ["listed with two different speakers"] * 2
+
+
+@pytest.mark.parametrize("header", ["path,speaker,emotion,Emotion", "file,filename,emotion", "path,label,Label"])
+def test_a_table_with_a_column_twice_is_refused(office, header):
+    (office / "labels.csv").write_text(f"{header}\na.wav,a.wav,sad,angry\n")
+    with pytest.raises(CorpusError, match=r"labels\.csv has several columns \w+ .*keep one"):
+        read_folder(office)
+
+
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
 def test_line_ends_of_every_system(office, end):
     (office / "labels.csv").write_bytes(table().replace("\r\n", end).encode())
@@ -213,6 +227,13 @@ def test_an_unusable_table_says_why(office, content, named):
     (office / "labels.csv").write_text(content)
     with pytest.raises(CorpusError, match=named):
         read_folder(office / "labels.csv")
+
+
+@pytest.mark.parametrize("header", ["Dateiname;Emotion", "sep=;"])
+def test_a_folder_without_labels_says_why_its_table_has_none(office, header):
+    (office / "labels.csv").write_text(f"{header}\na.wav;angry\n")
+    with pytest.raises(CorpusError, match=rf"labels\.csv has no column path.* It has: {header.split(';')[0].lower()}"):
+        read_folder(office)
 
 
 def test_an_unknown_encoding(office):

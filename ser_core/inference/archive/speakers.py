@@ -114,12 +114,19 @@ def read_speaker_table(path: Path) -> SpeakerTable:
     """A CSV file with the columns `file` (or `path`) and `speaker`, as spreadsheets write it.
 
     Raises:
-        SpeakerTableError: it cannot be read, or lacks these columns.
+        SpeakerTableError: it cannot be read, lacks these columns, or names two speakers of a file.
     """
     try:
         content = path.read_bytes()
         rows = table_rows(path.name, content, ("path", "speaker"))
-        speakers = {_normal_name(row["path"]): row.get("speaker", "") for _, row in rows if row.get("path")}
+        speakers: dict[str, str] = {}
+        for number, row in rows:
+            if file := row.get("path"):
+                speaker = row.get("speaker", "")
+                if (before := speakers.setdefault(_normal_name(file), speaker)) != speaker:
+                    raise SpeakerTableError(
+                        f"{path}, row {number}: {file} is of {speaker!r}, in a row before of {before!r}. Remove one."
+                    )
     except CorpusError as error:
         raise SpeakerTableError(f"A table of speakers has the columns file (or path) and speaker: {error}") from None
     except OSError as error:

@@ -125,6 +125,12 @@ def test_a_table_names_the_speakers(predicted, tmp_path):
     assert set(used.values()) == {0, 3}  # each of four is compared with the others
 
 
+def test_a_table_with_two_speakers_of_one_file_is_refused(tmp_path):
+    (tmp_path / "s.csv").write_text("file,speaker\na.wav,Ann\n.\\a.wav,Ann\nb.wav,Ann\nb.wav,Bob\n")
+    with pytest.raises(SpeakerTableError, match=r"row 5: b\.wav is of 'Bob', in a row before of 'Ann'"):
+        speaker_function(str(tmp_path / "s.csv"))
+
+
 @pytest.fixture
 def with_table(recordings, tmp_path):
     """A function that opens the job of a table of speakers."""

@@ -75,6 +75,11 @@ def test_an_emotion_of_a_mapping_is_one_in_any_case(office, checkpoints, capsys)
     assert re.search(r"office +6 +2 +", capsys.readouterr().out)
 
 
+def test_a_word_of_a_mapping_has_one_emotion(office, checkpoints, capsys):
+    assert evaluate.main(["small", *with_folder(office, "joy=happy", "Joy=happy", "Joy=sad")]) == 2
+    assert capsys.readouterr().err == "--map takes 'Joy' for happy and for sad: leave one of them out.\n"
+
+
 def test_no_recording_counts_twice(office, checkpoints, capsys):
     (office / "labels.csv").write_text("path,speaker,emotion\nAnn/sad/a.wav,Ann,sad\n")
     assert evaluate.main(["small", *with_folder(office), *with_folder(office / "labels.csv")]) == 2
