@@ -16,7 +16,7 @@ from ser_core.audio import (
     window_starts,
 )
 from ser_core.inference.queue import inference_queue
-from ser_core.inference.reference import Reference
+from ser_core.inference.reference import Reference, SpeakerReferenceError
 from ser_core.models import CheckpointError, SERModel
 from ser_core.progress import Progress, no_progress
 
@@ -102,6 +102,11 @@ Enrolled = tuple[torch.Tensor, float] | None
 
 
 def _enrolled(model: SERModel, reference: Reference | None) -> Enrolled:
+    if not isinstance(reference, Reference | None):  # such as the word or the JSON that REST takes
+        raise SpeakerReferenceError(
+            f"A reference is a Reference, not a {type(reference).__name__}: take that of speaker_reference, "
+            "recording_reference or Reference.from_dict."
+        )
     return None if reference is None else (reference.tensor_for(model), reference.weight)
 
 

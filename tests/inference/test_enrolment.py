@@ -274,6 +274,14 @@ def test_the_reference_of_another_model_is_refused(enrolling_model, reference, s
         predict(enrolling_model, speech, reference=replace(reference, **other))
 
 
+@pytest.mark.parametrize("call", [predict, predict_windows, predict_batch])
+def test_what_is_no_reference_says_what_one_is(enrolling_model, reference, speech, call):
+    what = [speech] if call is predict_batch else speech
+    for given in ("recording", reference.to_dict(), [reference]):
+        with pytest.raises(SpeakerReferenceError, match=rf"not a {type(given).__name__}: .*Reference\.from_dict"):
+            call(enrolling_model, what, reference=given)
+
+
 def test_it_survives_json(enrolling_model, reference, clips, recording):
     found = Reference.from_dict(json.loads(json.dumps(reference.to_dict())))
     assert found.to_dict() == reference.to_dict()
