@@ -4,6 +4,7 @@ python -m scripts.evaluate resonet                      under the protocol of it
 python -m scripts.evaluate all --protocol resonet       every checkpoint that may be tested on it
 python -m scripts.evaluate runs/x/checkpoint --protocol resonet --write --name my-model
 python -m scripts.evaluate prosonet --folder my-recordings --map joy=happy      recordings of your own
+python -m scripts.evaluate whisper --folder my-recordings --by-speaker  each speaker's other clips are the reference
 python -m scripts.evaluate whisper --folder my-recordings --together    each corpus of them is its own reference
 
 Compares with the recorded result (exit code 1 if a figure differs); --write records it in assets/results/, and for a
@@ -14,11 +15,17 @@ Files of --folder that cannot be read are listed and left out (exit code 2).
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from scripts.common.evaluation_report import print_evaluation, print_metrics, print_references, print_reproduction
+from scripts.common.evaluation_report import (
+    print_evaluation,
+    print_metrics,
+    print_references,
+    print_reproduction,
+    print_speakers,
+)
 from scripts.common.flags import evaluate_parser
 from scripts.common.folders import print_listed, read_folders
 from scripts.common.tables import clip_bar
@@ -51,6 +58,7 @@ from ser_core.evaluation import (
     read_test_part,
     render_model_card,
     save_result,
+    speaker_references,
 )
 from ser_core.inference import Reference, SpeakerReferenceError
 from ser_core.labels import EMOTIONS
@@ -66,6 +74,8 @@ from ser_core.models import (
 from ser_core.training import leaked_clips, training_history
 
 ERRORS = (AudioError, CheckpointError, CorpusError, ProtocolError, ResultError, SpeakerReferenceError)
+OwnReferences = dict[str, Reference]
+"""Corpus or speaker -> reference, where there is one."""
 
 
 def new_task(checkpoint: str, name: str | None, options: argparse.Namespace) -> EvaluationTask:
@@ -175,7 +185,7 @@ def run_folders(options: argparse.Namespace) -> bool:
     models = [load_model(name, "cpu") for name in names]
     for model in models:
         check_labels(model, utterances)
-    references = {model: corpus_references(model, utterances) for model in models if options.together}
+    references = {model: own_references(model, utterances, options) for model in models}
     tables, failed = predict_folders(models, utterances, references)
     print_listed("could not be read", failed)
     if len(failed) == len(utterances):
@@ -185,6 +195,8 @@ def run_folders(options: argparse.Namespace) -> bool:
         print(f"\n{name}")
         if options.together:
             print_references(references[model], metrics.corpora)
+        if options.by_speaker:
+            print_speakers(references[model], (utterance.speaker for utterance in predictions.utterances))
         print_metrics(metrics)
         if known := trained_on(name, predictions.utterances):
             corpora = ", ".join(sorted({u.corpus for u in known}))
@@ -198,13 +210,24 @@ def run_folders(options: argparse.Namespace) -> bool:
     return not failed
 
 
+def own_references(model: SERModel, utterances: Sequence[Utterance], options: argparse.Namespace) -> OwnReferences:
+    """Corpus or speaker -> reference, as the flags want it; empty without.
+
+    Raises:
+        SpeakerReferenceError: the model takes no reference.
+    """
+    if options.by_speaker:
+        return speaker_references(model, utterances)
+    return corpus_references(model, utterances) if options.together else {}
+
+
 def predict_folders(
-    models: Sequence[SERModel], utterances: Sequence[Utterance], references: dict[SERModel, dict[str, Reference]]
+    models: Sequence[SERModel], utterances: Sequence[Utterance], references: Mapping[SERModel, OwnReferences]
 ) -> tuple[list[PredictionTable], dict[str, str]]:
     """Predictions of each model, and the files that cannot be read, with the reasons.
 
     Args:
-        references: model -> corpus -> reference, where there is one.
+        references: of each model.
     """
     failed: dict[str, str] = {}
     with clip_bar("folder", len(utterances)) as show:
@@ -212,7 +235,8 @@ def predict_folders(
             models,
             utterances,
             show,
-            reference=lambda model, utterance: references.get(model, {}).get(utterance.corpus),
+            # a speaker has a hyphen in its name, a corpus has none
+            reference=lambda m, utterance: references[m].get(utterance.speaker) or references[m].get(utterance.corpus),
             unreadable=lambda utterance, error: failed.update({str(utterance.path): str(error)}),
         )
     return tables, failed
@@ -252,8 +276,8 @@ def check_flags(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     """Ends the program if the flags do not fit together."""
     if options.folder and (options.protocol or options.fold or options.write or options.name or options.leak):
         parser.error("--folder goes without --protocol, --fold, --write, --name and --leak")
-    if (options.together or options.map) and not options.folder:
-        parser.error("--together and --map need --folder")
+    if (options.together or options.by_speaker or options.map) and not options.folder:
+        parser.error("--together, --by-speaker and --map need --folder")
     if options.name and (
         options.models == ["all"]
         or len(options.models) != len(options.name)

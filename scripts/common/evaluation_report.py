@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from scripts.common.tables import print_table
 from ser_core.data import SPEAKER_OVERLAP, corpus_name
 from ser_core.evaluation import EvaluationTask, Metrics, Reproduction
-from ser_core.inference import Reference
+from ser_core.inference import MIN_REFERENCE_CLIPS, Reference
 from ser_core.metrics import format_percent, round_floats
 
 N_CHANGES_SHOWN = 5
@@ -52,6 +52,15 @@ def print_reproduction(found: Reproduction) -> None:
     for name, (before, now) in [*found.changes.items()][:N_CHANGES_SHOWN]:
         recorded, measured = ("nothing" if value is None else value for value in (before, now))
         print(f"  {name}: {recorded} recorded, {measured} measured")
+
+
+def print_speakers(references: dict[str, Reference], speakers: Iterable[str]) -> None:
+    """How many speakers have a reference, and who has none."""
+    named = sorted(set(speakers))
+    without = [speaker for speaker in named if speaker not in references]
+    print(f"speakers with a reference: {len(named) - len(without)} of {len(named)}")
+    if without:
+        print(f"without, for fewer than {MIN_REFERENCE_CLIPS} clips with speech or no name: {', '.join(without)}")
 
 
 def print_references(references: dict[str, Reference], corpora: Iterable[str]) -> None:

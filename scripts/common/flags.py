@@ -66,10 +66,16 @@ def evaluate_parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", nargs="+", help="names of the result files; default: those of the checkpoints")
     parser.add_argument("--leak", action="store_true", help="allow test clips from the training part")
     _add_folder_flags(parser)
-    parser.add_argument(
+    references = parser.add_mutually_exclusive_group()
+    references.add_argument(
         "--together",
         action="store_true",
         help="with --folder: recordings of one corpus are the reference of each other",
+    )
+    references.add_argument(
+        "--by-speaker",
+        action="store_true",
+        help="with --folder: recordings of one speaker are the reference of each other",
     )
     return parser
 

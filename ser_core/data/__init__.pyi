@@ -37,6 +37,7 @@ from .file_names import (
 )
 from .folders import (
     UNKNOWN_EMOTION as UNKNOWN_EMOTION,
+    UNKNOWN_SPEAKER as UNKNOWN_SPEAKER,
     content_digest as content_digest,
     parse_utterance_id as parse_utterance_id,
     read_folder as read_folder,

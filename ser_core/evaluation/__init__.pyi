@@ -139,6 +139,7 @@ from .speaker_adaptation import (
     corpus_references as corpus_references,
     embed_test_speech as embed_test_speech,
     evaluate_enrolment as evaluate_enrolment,
+    speaker_references as speaker_references,
 )
 from .summary.fairness import (
     GROUPINGS as GROUPINGS,

@@ -1,6 +1,6 @@
 """Adaptation without training: to a speaker by a few unlabelled clips, to a collection by some of its recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -9,6 +9,7 @@ import torch
 
 from ser_core.audio import AudioError, read_audio
 from ser_core.data import (
+    UNKNOWN_SPEAKER,
     AudioStore,
     ProtocolError,
     Utterance,
@@ -17,7 +18,17 @@ from ser_core.data import (
     read_protocol,
     unseen_speaker_fold,
 )
-from ser_core.inference import Reference, collection_reference, draw_reference_files, reference_part, run_clips
+from ser_core.inference import (
+    MIN_REFERENCE_CLIPS,
+    Reference,
+    check_takes_reference,
+    collection_reference,
+    draw_reference_files,
+    has_speech,
+    reference_part,
+    run_clips,
+    speaker_reference,
+)
 from ser_core.metrics import confusion_matrix, uar
 from ser_core.models import SERModel, enrolled_logits
 from ser_core.training import ENROLMENT_CLIPS
@@ -62,16 +73,40 @@ def corpus_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[
     Raises:
         SpeakerReferenceError: the model takes no reference.
     """
+    clips = _drawn_clips(utterances, lambda utterance: utterance.corpus)
+    made = ((corpus, collection_reference(model, waveforms)) for corpus, waveforms in clips)
+    return {corpus: reference for corpus, reference in made if reference}
+
+
+def speaker_references(model: SERModel, utterances: Sequence[Utterance]) -> dict[str, Reference]:
+    """Speaker -> reference of their recordings; without unknown speakers and those of fewer than three clips of speech.
+
+    Recordings that cannot be read are left out, see corpus_references.
+
+    Raises:
+        SpeakerReferenceError: the model takes no reference.
+    """
+    check_takes_reference(model)
     found = {}
-    for corpus in {utterance.corpus for utterance in utterances}:
-        own = [utterance for utterance in utterances if utterance.corpus == corpus]
+    known = [utterance for utterance in utterances if utterance.speaker != f"{utterance.corpus}-{UNKNOWN_SPEAKER}"]
+    for speaker, waveforms in _drawn_clips(known, lambda utterance: utterance.speaker):
+        spoken = [waveform for waveform in waveforms if has_speech(model, waveform)]
+        if len(spoken) >= MIN_REFERENCE_CLIPS:
+            found[speaker] = speaker_reference(model, spoken)
+    return found
+
+
+def _drawn_clips(
+    utterances: Sequence[Utterance], group: Callable[[Utterance], str]
+) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Each group of recordings, and the start of at most 30 of them: one group at a time in memory."""
+    for name in dict.fromkeys(map(group, utterances)):
+        own = [utterance for utterance in utterances if group(utterance) == name]
         drawn = []
         for i in draw_reference_files([str(utterance.path) for utterance in own]):
             with suppress(AudioError):
                 drawn.append(reference_part(read_audio(own[i].path).waveform))
-        if reference := collection_reference(model, drawn):
-            found[corpus] = reference
-    return found
+        yield name, drawn
 
 
 def embed_test_speech(model: SERModel) -> EmbeddedSpeech:

@@ -55,6 +55,7 @@ from .enrolment import (
     EnrolmentGain as EnrolmentGain,
     collection_reference as collection_reference,
     enrolment_gain as enrolment_gain,
+    has_speech as has_speech,
     recording_reference as recording_reference,
     speaker_reference as speaker_reference,
 )

@@ -13,8 +13,9 @@ from ser_core.audio.io import load_audio
 from ser_core.data.audio_store.reading import AudioStore
 from ser_core.data.folders import content_digest, read_folder
 from ser_core.data.protocols.splits import protocol_split
-from ser_core.evaluation.speaker_adaptation import corpus_references
-from ser_core.inference.enrolment import collection_reference
+from ser_core.evaluation.speaker_adaptation import corpus_references, speaker_references
+from ser_core.inference.archive.speakers import draw_clips, speaker_function
+from ser_core.inference.enrolment import collection_reference, speaker_reference
 from ser_core.inference.reference import draw_reference_clips, fingerprint
 from ser_core.interpret.atlas import load_atlas
 from ser_core.interpret.projection import ProjectionConfig
@@ -176,6 +177,33 @@ def test_recordings_of_ones_own_may_be_the_reference_of_each_other(office, check
     assert relative.splitlines()[-1] != alone.splitlines()[-1] or relative.splitlines()[-2] != alone.splitlines()[-2]
     with pytest.raises(SystemExit):
         evaluate.main(["small", "--together"])
+
+
+def test_the_clips_of_a_speaker_may_be_the_reference_of_each_other(office, checkpoints, speech, capsys):
+    for i, name in enumerate(("a", "b", "c")):
+        write_wav(office / "Ann" / "sad" / f"{name}.wav", speech * (1 - 0.05 * i))
+    command = ["small", *with_folder(office, "joy=happy")]
+    assert evaluate.main([*command, "--by-speaker"]) == 0
+    relative = capsys.readouterr().out
+    assert "speakers with a reference: 1 of 2\n" in relative and "no name: office-Bob\n" in relative
+    assert evaluate.main(command) == 0
+    assert capsys.readouterr().out not in relative
+    with pytest.raises(SystemExit):
+        evaluate.main([*command, "--by-speaker", "--together"])
+
+
+def test_the_reference_of_a_speaker_is_that_of_an_archive(tmp_path, new_model, speech, monkeypatch):
+    monkeypatch.setattr("ser_core.inference.reference.MAX_REFERENCE_CLIPS", 3)
+    for i in range(5):
+        write_wav(tmp_path / "x" / "Ann" / ("sad", "angry")[i % 2] / f"{i}.wav", speech * (1 - 0.05 * i))
+        write_wav(tmp_path / "x" / "sad" / f"{i}.wav", speech * (0.5 - 0.05 * i))
+    model, files = new_model(), [path.relative_to(tmp_path / "x").as_posix() for path in walk_files(tmp_path / "x")]
+    clips = draw_clips(lambda: files, speaker_function("folders"))["Ann"]
+    found = speaker_references(model, read_folder(tmp_path / "x").utterances[::-1])
+    assert found.keys() == {"x-Ann"} and found["x-Ann"].source == "clips"  # those in sad/ are of nobody
+    expected = speaker_reference(model, [load_audio(tmp_path / "x" / file) for file in clips])
+    assert {*found["x-Ann"].clips} == {*expected.clips}
+    assert found["x-Ann"].embedding == pytest.approx(expected.embedding, abs=1e-5)
 
 
 @pytest.mark.parametrize("flag", ["--write", "--leak", "--fold=0", "--protocol=resonet", "--name=x"])
